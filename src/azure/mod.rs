@@ -1,0 +1,1 @@
+//! Azure: credentials, Resource Manager, container instances, registries, key vault.

@@ -1,0 +1,1 @@
+//! GitHub: the event, comments, and the Actions protocol.

@@ -1,0 +1,201 @@
+//! The client: the same code against the real cloud and the local one. Only
+//! the proxy and the trusted root differ, and they are set here alone.
+
+use super::error::{BuildError, Error};
+use super::retry::parse_retry_after;
+use super::safe_url::SafeUrl;
+use reqwest::redirect::Policy;
+use std::time::Duration;
+use url::Url;
+
+/// Through whom requests go.
+#[derive(Clone, Debug, Default)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say, loopback and the
+    /// metadata address always direct.
+    #[default]
+    Environment,
+    /// Everything through this one, as with the local cloud.
+    Fixed(SafeUrl),
+    /// Straight to the server.
+    Direct,
+}
+
+/// Whose certificates are believed.
+#[derive(Clone, Debug, Default)]
+pub enum Trust {
+    /// What the system trusts.
+    #[default]
+    System,
+    /// The certificates in this PEM text and no others.
+    Only(String),
+}
+
+/// How to reach servers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Through whom.
+    pub proxy: Proxy,
+    /// Whom to believe.
+    pub trust: Trust,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long a server may send nothing in the middle of an answer.
+    pub read_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            proxy: Proxy::default(),
+            trust: Trust::default(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(100),
+        }
+    }
+}
+
+/// A cheap handle on the connection pools.
+#[derive(Clone, Debug)]
+pub struct Client {
+    following: reqwest::Client,
+    direct: reqwest::Client,
+    settings: Settings,
+}
+
+impl Client {
+    /// Makes the client, without any request.
+    pub fn new(settings: Settings) -> Result<Self, BuildError> {
+        Ok(Self {
+            following: build(&settings, Policy::limited(10))?,
+            direct: build(&settings, Policy::none())?,
+            settings,
+        })
+    }
+
+    /// The client that follows redirects, dropping credentials on another host.
+    pub fn following(&self) -> &reqwest::Client {
+        &self.following
+    }
+
+    /// The client that shows redirects as the answers they are.
+    pub fn direct(&self) -> &reqwest::Client {
+        &self.direct
+    }
+
+    /// How this client reaches servers.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sends a request and returns any answer, errors of the server's included.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|source| Error::Transport {
+            method: "request".into(),
+            url: SafeUrl::new(nowhere()),
+            source: source.without_url(),
+        })?;
+        let method = request.method().to_string();
+        let url = SafeUrl::new(request.url().clone());
+        client.execute(request).await.map_err(|source| {
+            if source.is_timeout() {
+                Error::TimedOut { method, url }
+            } else {
+                Error::Transport { method, url, source: source.without_url() }
+            }
+        })
+    }
+
+    /// Sends a request and returns its answer if that is a success, otherwise
+    /// an [`Error::Status`] with the start of the body.
+    pub async fn fetch(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, Error> {
+        let method = request
+            .try_clone()
+            .and_then(|copy| copy.build().ok())
+            .map_or_else(|| "request".to_owned(), |built| built.method().to_string());
+        let response = self.send(request).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refused(&method, response).await)
+    }
+}
+
+/// Turns an answer into the error it is, with the start of its body.
+async fn refused(method: &str, response: reqwest::Response) -> Error {
+    let url = SafeUrl::new(response.url().clone());
+    let status = response.status().as_u16();
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
+    let body = response.text().await.unwrap_or_default().chars().take(2_000).collect();
+    Error::Status { method: method.to_owned(), url, status, retry_after, body }
+}
+
+fn nowhere() -> Url {
+    Url::parse("http://invalid/").expect("a constant URL parses")
+}
+
+fn build(settings: &Settings, redirects: Policy) -> Result<reqwest::Client, BuildError> {
+    // The first to install wins; a second call is no error for us.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("shipway/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirects)
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.read_timeout)
+        .pool_idle_timeout(Duration::from_mins(1))
+        .no_proxy();
+    match &settings.proxy {
+        Proxy::Environment => {
+            for proxy in environment_proxies()? {
+                builder = builder.proxy(proxy);
+            }
+        }
+        Proxy::Fixed(url) => {
+            let proxy = reqwest::Proxy::all(url.expose().clone())
+                .map_err(|source| BuildError::Proxy { proxy: url.clone(), source })?;
+            builder = builder.proxy(proxy);
+        }
+        Proxy::Direct => {}
+    }
+    if let Trust::Only(pem) = &settings.trust {
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(BuildError::Trust)?;
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(BuildError::Client)
+}
+
+/// The proxies that the environment names, never for this machine itself.
+fn environment_proxies() -> Result<Vec<reqwest::Proxy>, BuildError> {
+    let read = |name: &str| {
+        [name.to_lowercase(), name.to_owned()]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+            .filter(|value| !value.is_empty())
+    };
+    let excluded = read("NO_PROXY").unwrap_or_default();
+    let excluded = format!("{excluded},localhost,127.0.0.0/8,::1,169.254.169.254");
+    let excluded = reqwest::NoProxy::from_string(&excluded);
+    let mut proxies = Vec::new();
+    for (name, scheme) in [("HTTPS_PROXY", "https"), ("HTTP_PROXY", "http"), ("ALL_PROXY", "all")] {
+        let Some(value) = read(name) else { continue };
+        let Ok(url) = Url::parse(&value) else { continue };
+        let made = match scheme {
+            "https" => reqwest::Proxy::https(url.clone()),
+            "http" => reqwest::Proxy::http(url.clone()),
+            _ => reqwest::Proxy::all(url.clone()),
+        };
+        let proxy =
+            made.map_err(|source| BuildError::Proxy { proxy: SafeUrl::new(url), source })?;
+        proxies.push(proxy.no_proxy(excluded.clone()));
+    }
+    Ok(proxies)
+}

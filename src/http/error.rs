@@ -1,0 +1,129 @@
+//! What can go wrong between here and a server, and which of it passes.
+
+use super::retry::{Fault, Retry};
+use super::safe_url::SafeUrl;
+use std::time::Duration;
+
+/// A request that got no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection, or one that broke.
+    #[error("{method} {url}: no answer")]
+    Transport {
+        /// The request's method.
+        method: String,
+        /// Where it went.
+        url: SafeUrl,
+        /// Why, with the URL left out.
+        source: reqwest::Error,
+    },
+    /// Nothing came for too long.
+    #[error("{method} {url}: no answer in time")]
+    TimedOut {
+        /// The request's method.
+        method: String,
+        /// Where it went.
+        url: SafeUrl,
+    },
+    /// An answer that is an error.
+    #[error("{method} {url}: {status}{}", shown(.body))]
+    Status {
+        /// The request's method.
+        method: String,
+        /// Where it went.
+        url: SafeUrl,
+        /// The status code.
+        status: u16,
+        /// When the server wants to be asked again.
+        retry_after: Option<Duration>,
+        /// The start of the answer, for the reader. At most 2,000 characters.
+        body: String,
+    },
+    /// An answer that is not what it should be.
+    #[error("{method} {url}: the answer cannot be read: {reason}")]
+    Unreadable {
+        /// The request's method.
+        method: String,
+        /// Where it went.
+        url: SafeUrl,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn shown(body: &str) -> String {
+    if body.trim().is_empty() { String::new() } else { format!(": {}", body.trim()) }
+}
+
+impl Error {
+    /// The status, where there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::Transport { .. } | Self::TimedOut { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
+impl Fault for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Transport { source, .. } if source.is_builder() => Retry::Never,
+            Self::Transport { .. } | Self::TimedOut { .. } => Retry::Backoff,
+            Self::Status { status: 408 | 429 | 500 | 502..=504, retry_after, .. } => {
+                retry_after.map_or(Retry::Backoff, Retry::After)
+            }
+            Self::Status { .. } | Self::Unreadable { .. } => Retry::Never,
+        }
+    }
+}
+
+/// A client that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The certificates given are none.
+    #[error("read the certificate authority that the requests are to trust")]
+    Trust(#[source] reqwest::Error),
+    /// The proxy given is none.
+    #[error("use the proxy {proxy}")]
+    Proxy {
+        /// The proxy's address.
+        proxy: SafeUrl,
+        /// Why not.
+        source: reqwest::Error,
+    },
+    /// Anything else, such as a machine without certificates.
+    #[error("set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Fault, Retry, SafeUrl};
+    use std::time::Duration;
+    use url::Url;
+
+    fn answered(status: u16, retry_after: Option<Duration>) -> Error {
+        let url = SafeUrl::new(Url::parse("https://example.com/x").expect("a URL"));
+        Error::Status { method: "GET".into(), url, status, retry_after, body: "busy".into() }
+    }
+
+    #[test]
+    fn statuses_we_retry() {
+        let retried: Vec<u16> =
+            (100..600).filter(|&status| answered(status, None).retry() != Retry::Never).collect();
+        assert_eq!(retried, [408, 429, 500, 502, 503, 504]);
+    }
+
+    #[test]
+    fn the_servers_word_beats_the_schedule() {
+        let wait = Duration::from_secs(7);
+        assert_eq!(answered(429, Some(wait)).retry(), Retry::After(wait));
+        assert_eq!(answered(404, Some(wait)).retry(), Retry::Never);
+    }
+
+    #[test]
+    fn a_status_shows_request_and_answer() {
+        assert_eq!(answered(503, None).to_string(), "GET https://example.com/x: 503: busy");
+    }
+}

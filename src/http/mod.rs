@@ -1,0 +1,17 @@
+//! One HTTP client for everything: its timeouts, its proxy, its trust, and the
+//! question whether a request may be sent again.
+//!
+//! Nothing here knows a service. What a status means beyond "may be tried
+//! again" is for the client that asked.
+
+mod client;
+mod error;
+mod retry;
+mod safe_url;
+mod tunnel;
+
+pub use client::{Client, Proxy, Settings, Trust};
+pub use error::{BuildError, Error};
+pub use retry::{Fault, Retry, parse_retry_after};
+pub use safe_url::SafeUrl;
+pub use tunnel::{TunnelError, connect};

@@ -1,0 +1,1 @@
+//! Images: layers, OCI layouts and archives, Dockerfile builders.

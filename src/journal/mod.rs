@@ -1,0 +1,1 @@
+//! The journal: entries, replay, file, resume.

@@ -1,0 +1,1 @@
+//! The local cloud: a process of its own that answers as the real services do.

@@ -1,0 +1,189 @@
+//! The name of an image in a registry.
+
+use super::digest::{Digest, InvalidDigest};
+use std::fmt;
+use std::str::FromStr;
+
+/// `host[:port]/repository[:tag][@digest]`.
+///
+/// The host is always there: Shipway has no default registry but the one that
+/// docker users expect, `docker.io`, for a name without a host.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Reference {
+    /// The registry, with its port where one is given.
+    pub host: String,
+    /// The repository, such as `team/web`.
+    pub repository: String,
+    /// The tag.
+    pub tag: Option<String>,
+    /// The digest.
+    pub digest: Option<Digest>,
+}
+
+/// Text that names no image.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum InvalidReference {
+    /// There is nothing.
+    #[error("an image reference is empty")]
+    Empty,
+    /// The repository has characters that none may have.
+    #[error(
+        "`{0}` is not a repository: lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
+    )]
+    Repository(String),
+    /// The tag has characters that none may have.
+    #[error(
+        "`{0}` is not a tag: at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`"
+    )]
+    Tag(String),
+    /// The digest is none.
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
+}
+
+impl Reference {
+    /// `host/repository`, without tag and digest.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.host, self.repository)
+    }
+
+    /// The same repository under another tag.
+    #[must_use]
+    pub fn with_tag(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+
+    /// The same repository by digest alone.
+    #[must_use]
+    pub fn with_digest(&self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
+    /// What stands in the path of a request for the manifest: digest, else tag,
+    /// else `latest`.
+    pub fn manifest_name(&self) -> &str {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => "latest",
+        }
+    }
+
+    /// Whether a tag is one (OCI distribution specification, "Pulling manifests").
+    pub fn is_tag(tag: &str) -> bool {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let bytes = tag.as_bytes();
+        (1..=128).contains(&bytes.len())
+            && word(bytes[0])
+            && bytes.iter().all(|&byte| word(byte) || byte == b'.' || byte == b'-')
+    }
+}
+
+impl FromStr for Reference {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        if text.is_empty() {
+            return Err(InvalidReference::Empty);
+        }
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.parse()?)),
+            None => (text, None),
+        };
+        let (host, rest) = match name.split_once('/') {
+            Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
+            Some(_) => ("docker.io", name.to_owned()),
+            None => ("docker.io", format!("library/{name}")),
+        };
+        let (repository, tag) = match rest.rsplit_once(':') {
+            Some((repository, tag)) => (repository.to_owned(), Some(tag.to_owned())),
+            None => (rest, None),
+        };
+        if !is_repository(&repository) {
+            return Err(InvalidReference::Repository(repository));
+        }
+        if let Some(tag) = tag.as_deref().filter(|tag| !Self::is_tag(tag)) {
+            return Err(InvalidReference::Tag(tag.to_owned()));
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), repository, tag, digest })
+    }
+}
+
+/// Docker's rule: the first part is a host when it has a dot or a port, or is
+/// `localhost`.
+fn is_host(first: &str) -> bool {
+    first == "localhost" || first.contains(['.', ':'])
+}
+
+fn is_repository(text: &str) -> bool {
+    text.len() <= 255 && text.split('/').all(is_component)
+}
+
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+fn is_component(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut separator = String::new();
+    let mut last_was_word = false;
+    for character in text.chars() {
+        if character.is_ascii() && inner(character as u8) {
+            if !(separator.is_empty() || is_separator(&separator) && last_was_word) {
+                return false;
+            }
+            separator.clear();
+            last_was_word = true;
+        } else {
+            separator.push(character);
+        }
+    }
+    last_was_word && separator.is_empty()
+}
+
+fn is_separator(text: &str) -> bool {
+    matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-')
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reference;
+
+    #[test]
+    fn references_are_read_as_docker_reads_them() {
+        let read = |text: &str| text.parse::<Reference>().map(|read| read.to_string());
+
+        assert_eq!(read("demo.azurecr.io/hello:v1").expect("valid"), "demo.azurecr.io/hello:v1");
+        assert_eq!(read("127.0.0.1:5000/a/b").expect("valid"), "127.0.0.1:5000/a/b");
+        assert_eq!(read("alpine").expect("valid"), "docker.io/library/alpine");
+        assert_eq!(read("team/web:1.0").expect("valid"), "docker.io/team/web:1.0");
+        assert_eq!(read("localhost/web__x-y.z").expect("valid"), "localhost/web__x-y.z");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let read = |text: &str| text.parse::<Reference>().expect_err("invalid").to_string();
+
+        assert_eq!(read(""), "an image reference is empty");
+        assert_eq!(
+            read("demo.azurecr.io/Hello:v1"),
+            "`Hello` is not a repository: lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
+        );
+        assert_eq!(
+            read("demo.azurecr.io/hello:v 1"),
+            "`v 1` is not a tag: at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`"
+        );
+        assert!(read("demo.azurecr.io/hello@sha256:12").contains("is not a digest"));
+        assert!(read("demo.azurecr.io/a//b").contains("is not a repository"));
+    }
+}

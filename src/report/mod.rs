@@ -1,0 +1,1 @@
+//! Shows a run: each reporter is a function of the stream of events.

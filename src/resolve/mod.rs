@@ -1,0 +1,1 @@
+//! Reads what expressions see: git, the GitHub event, environment, variables.
