@@ -3,8 +3,11 @@
 //! Reporters are functions of this stream and nothing else. If a reporter needs
 //! something it cannot find here, the event is missing a field. All text in an
 //! event is already redacted.
+//!
+//! Serialised, this is what `--output json` prints, so a change of a name here
+//! is a change of a documented format. Spans of time are seconds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -32,6 +35,7 @@ impl fmt::Display for StepId {
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     /// Since the run started. Wall-clock time is on `RunStarted` alone.
+    #[serde(with = "seconds")]
     pub at: Duration,
     /// What happened.
     #[serde(flatten)]
@@ -55,13 +59,28 @@ pub enum EventKind {
     /// How far a transfer is. Never the last word on a step.
     Progressed { step: StepId, progress: Progress },
     /// An attempt failed and another follows.
-    AttemptFailed { step: StepId, attempt: u32, of: u32, failure: Failure, retry_in: Duration },
+    AttemptFailed {
+        step: StepId,
+        attempt: u32,
+        of: u32,
+        failure: Failure,
+        #[serde(with = "seconds")]
+        retry_in: Duration,
+    },
     /// The last word on a step.
-    StepFinished { step: StepId, outcome: Outcome, took: Duration, outputs: Outputs },
+    StepFinished {
+        step: StepId,
+        outcome: Outcome,
+        #[serde(with = "seconds")]
+        took: Duration,
+        outputs: Outputs,
+    },
     /// The run will start no further steps.
     RunCancelled { reason: CancelReason },
     /// A step's deployed group was put back, deleted, or could not be.
     RolledBack { step: StepId, worked: bool, message: String },
+    /// Something was reported where people read it, such as the comment.
+    Reported(Reported),
     /// The last event.
     RunFinished(RunFinished),
 }
@@ -86,8 +105,50 @@ pub struct RunStarted {
     pub dry_run: bool,
     /// Wall-clock time, RFC 3339.
     pub started: String,
+    /// What is being run, where that is known.
+    pub origin: Origin,
     /// The services and the ids of their steps, in the plan's order.
     pub steps: Vec<PlannedStep>,
+}
+
+/// Where the source of a run comes from and where its log can be read.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Origin {
+    /// The commit's whole hash: of a pull request its head, not GitHub's merge.
+    pub commit: Option<String>,
+    /// Where that commit can be seen.
+    pub commit_url: Option<String>,
+    /// Where the log of this run can be read.
+    pub run_url: Option<String>,
+}
+
+/// Something that was put where people read it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reported {
+    /// Where.
+    pub to: Channel,
+    /// Its id there, such as that of the comment.
+    pub id: Option<u64>,
+    /// Where it can be seen.
+    pub url: Option<String>,
+    /// What it says, as plain text. Given in a dry run, which shows it.
+    pub text: Option<String>,
+}
+
+/// Where a run is reported.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// The comment on the pull request.
+    Comment,
+    /// GitHub's deployment.
+    Deployment,
+    /// The status of the commit.
+    Status,
+    /// The summary of the job.
+    Summary,
 }
 
 /// A step as reporters know it before it starts.
@@ -130,6 +191,20 @@ pub struct Failure {
     pub details: Vec<String>,
     /// What to do about it.
     pub help: Option<String>,
+    /// Where in the plan the step is that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in the plan.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Place {
+    /// The file, relative to the repository where it lies in one.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
 }
 
 /// How a step ended.
@@ -150,6 +225,7 @@ pub enum Outcome {
     /// An attempt took too long.
     TimedOut {
         /// What was allowed.
+        #[serde(with = "seconds")]
         limit: Duration,
     },
     /// It was not started.
@@ -216,7 +292,106 @@ pub struct ServiceResult {
     /// The outputs of its last push, deploy and verify.
     pub outputs: Outputs,
     /// From its first step's start to its last step's end.
+    #[serde(with = "seconds")]
     pub took: Duration,
     /// The first step that failed, and why.
+    #[serde(serialize_with = "named_failure")]
     pub failure: Option<(StepId, Failure)>,
+}
+
+/// Writes the pair as one object, `{"step": …, "failure": …}`.
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn named_failure<S: Serializer>(
+    failure: &Option<(StepId, Failure)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        step: &'a StepId,
+        failure: &'a Failure,
+    }
+    failure.as_ref().map(|(step, failure)| Named { step, failure }).serialize(serializer)
+}
+
+/// A span of time as a number of seconds, to the millisecond.
+mod seconds {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let whole = Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        serializer.serialize_f64(whole.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, EventKind, Failure, Outcome, Place, ServiceResult, Status, StepId};
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    fn failure() -> Failure {
+        Failure {
+            chain: vec!["push `x`".into(), "no answer".into()],
+            details: vec![],
+            help: None,
+            place: None,
+        }
+    }
+
+    #[test]
+    fn spans_of_time_are_seconds() {
+        let event = Event {
+            at: Duration::from_micros(1_234_567),
+            kind: EventKind::StepFinished {
+                step: StepId { service: "web".into(), step: "push".into() },
+                outcome: Outcome::TimedOut { limit: Duration::from_mins(10) },
+                took: Duration::from_millis(800),
+                outputs: BTreeMap::new(),
+            },
+        };
+        assert_eq!(
+            serde_json::to_string(&event).expect("an event is JSON"),
+            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0},"took":0.8,"outputs":{}}"#
+        );
+    }
+
+    #[test]
+    fn an_outcome_is_read_back() {
+        let outcome = Outcome::TimedOut { limit: Duration::from_millis(1_500) };
+        let text = serde_json::to_string(&outcome).expect("an outcome is JSON");
+        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("the same"), outcome);
+
+        let placed = Failure {
+            place: Some(Place { file: "shipway.yml".into(), line: 3, column: 5 }),
+            ..failure()
+        };
+        let text = serde_json::to_string(&placed).expect("a failure is JSON");
+        assert_eq!(serde_json::from_str::<Failure>(&text).expect("the same"), placed);
+    }
+
+    #[test]
+    fn the_failure_of_a_service_names_its_step() {
+        let result = ServiceResult {
+            name: "web".into(),
+            status: Status::Failed,
+            outputs: BTreeMap::new(),
+            took: Duration::from_secs(2),
+            failure: Some((StepId { service: "web".into(), step: "push".into() }, failure())),
+        };
+        assert_eq!(
+            serde_json::to_string(&result).expect("a result is JSON"),
+            r#"{"name":"web","status":"failed","outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["push `x`","no answer"],"details":[],"help":null}}}"#
+        );
+    }
 }
