@@ -1,8 +1,12 @@
 //! Secrets: the one type that holds a value, where values come from, and the
 //! redactor that every sink writes through.
 
+mod matcher;
 mod redactor;
+mod spellings;
+mod stream;
 mod value;
 
 pub use redactor::{Redactor, TooShort};
+pub use stream::{RedactingStream, RedactingWriter};
 pub use value::Secret;

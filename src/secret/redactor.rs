@@ -1,16 +1,36 @@
 //! What a child process or a server echoes back: every sink writes through here.
 
+use super::matcher::{MASK, Matcher};
+use super::spellings::{LEAST, lines, spellings};
+use super::stream::{RedactingStream, RedactingWriter};
 use super::value::Secret;
-use std::sync::{Arc, PoisonError, RwLock};
-
-/// The fewest characters a secret of the plan may have. Masking a shorter one
-/// would wreck every log.
-const LEAST: usize = 4;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Knows every secret of this process. A cheap handle on one shared list.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    known: Arc<RwLock<Vec<Secret>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    known: Mutex<Known>,
+    /// Held while a secret is taken in, so that whoever gets one can rely on
+    /// every listener having heard of it.
+    listeners: Mutex<Vec<Listener>>,
+}
+
+type Listener = Box<dyn Fn(&str) + Send>;
+
+#[derive(Default)]
+struct Known {
+    secrets: Vec<Secret>,
+    spellings: BTreeSet<String>,
+    /// Made again when it is asked for after a secret came in.
+    matcher: Option<Arc<Matcher>>,
 }
 
 /// A secret that is too short to be masked.
@@ -24,7 +44,7 @@ pub struct TooShort {
 impl Redactor {
     /// Takes in a secret of the plan.
     pub fn register(&self, source: &str, value: String) -> Result<Secret, TooShort> {
-        if value.chars().count() < LEAST {
+        if value.trim().chars().count() < LEAST {
             return Err(TooShort { secret: source.to_owned() });
         }
         Ok(self.adopt(source, value))
@@ -34,20 +54,157 @@ impl Redactor {
     /// such as a token. One that is too short to be masked is held all the same.
     pub fn adopt(&self, source: &str, value: String) -> Secret {
         let secret = Secret::new(source, value);
-        if secret.expose().chars().count() >= LEAST {
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.push(secret.clone());
+        let listeners = self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.known(|known| known.take_in(&secret)) {
+            for listener in listeners.iter() {
+                announce(&secret, listener);
+            }
         }
         secret
     }
 
-    /// The text with every known secret in it replaced by `***`.
-    pub fn redact(&self, text: &str) -> String {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let mut redacted = text.to_owned();
-        for secret in known.iter() {
-            redacted = redacted.replace(secret.expose(), "***");
+    /// Calls `listener` with each line that is to be masked, of the secrets
+    /// known already and, before anyone else gets hold of it, of each that
+    /// comes in. It may redact, but must not take in a secret itself.
+    pub fn on_new(&self, listener: impl Fn(&str) + Send + 'static) {
+        let mut listeners = self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.known(|known| known.secrets.clone());
+        let listener: Listener = Box::new(listener);
+        for secret in &secrets {
+            announce(secret, &listener);
         }
+        listeners.push(listener);
+    }
+
+    /// The text with every known secret in it replaced by `***`, in whatever
+    /// spelling. Secrets that overlap are replaced as one.
+    pub fn redact(&self, text: &str) -> String {
+        let ranges = self.matcher().find(text.as_bytes());
+        let mut redacted = String::with_capacity(text.len());
+        let mut shown = 0;
+        for range in ranges {
+            redacted.push_str(&text[shown..range.start]);
+            redacted.push_str(MASK);
+            shown = range.end;
+        }
+        redacted.push_str(&text[shown..]);
         redacted
+    }
+
+    /// Redacts a stream that comes in pieces.
+    pub fn stream(&self) -> RedactingStream {
+        RedactingStream::new(self.clone())
+    }
+
+    /// Redacts what is written to `inner`.
+    pub fn writer<W: Write>(&self, inner: W) -> RedactingWriter<W> {
+        RedactingWriter::new(self.stream(), inner)
+    }
+
+    pub(super) fn matcher(&self) -> Arc<Matcher> {
+        self.known(|known| {
+            let spellings = &known.spellings;
+            known.matcher.get_or_insert_with(|| Arc::new(Matcher::new(spellings))).clone()
+        })
+    }
+
+    fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.shared.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+impl Known {
+    /// Whether it is new and long enough to be masked.
+    fn take_in(&mut self, secret: &Secret) -> bool {
+        let value = secret.expose();
+        if value.trim().chars().count() < LEAST
+            || self.secrets.iter().any(|known| known.expose() == value)
+        {
+            return false;
+        }
+        self.spellings.extend(spellings(value));
+        self.secrets.push(secret.clone());
+        self.matcher = None;
+        true
+    }
+}
+
+fn announce(secret: &Secret, listener: &Listener) {
+    for line in lines(secret.expose()) {
+        listener(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Redactor, TooShort};
+    use std::sync::{Arc, Mutex};
+
+    fn knowing(values: &[&str]) -> Redactor {
+        let redactor = Redactor::default();
+        for value in values {
+            redactor.register("test", (*value).to_owned()).expect("a long enough secret");
+        }
+        redactor
+    }
+
+    #[test]
+    fn a_secret_inside_a_secret_leaves_no_tail() {
+        assert_eq!(knowing(&["hunter", "hunter22"]).redact("pw=hunter22"), "pw=***");
+        assert_eq!(knowing(&["hunter22", "hunter"]).redact("pw=hunter22"), "pw=***");
+    }
+
+    #[test]
+    fn overlapping_secrets_are_masked_as_one() {
+        let redactor = knowing(&["abcdef", "defghi", "cdef", "hijk"]);
+        assert_eq!(redactor.redact("<abcdefghijk>"), "<***>");
+        assert_eq!(redactor.redact("abcdef and cdef"), "*** and ***");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        let refused = Redactor::default().register("secrets.pin", "123".into());
+
+        let error = refused.expect_err("three characters");
+        assert_eq!(error, TooShort { secret: "secrets.pin".into() });
+        assert_eq!(error.to_string(), "the value of `secrets.pin` has fewer than 4 characters");
+        let blank = Redactor::default().register("secrets.pin", "    \n".into());
+        assert!(blank.is_err(), "white space alone would mask all white space");
+    }
+
+    #[test]
+    fn a_short_token_is_held_but_not_masked() {
+        let redactor = Redactor::default();
+        assert_eq!(redactor.adopt("a token", "no".into()).expose(), "no");
+        assert_eq!(redactor.redact("no"), "no");
+    }
+
+    #[test]
+    fn listeners_hear_of_each_line_once() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let redactor = knowing(&["before it all"]);
+        let into = heard.clone();
+        redactor.on_new(move |line| into.lock().expect("no panic").push(line.to_owned()));
+
+        for _ in 0..2 {
+            redactor.adopt("key", "first line\n}\n second line \n".into());
+        }
+
+        let heard = heard.lock().expect("no panic");
+        assert_eq!(*heard, ["before it all", "first line", "second line"]);
+    }
+
+    #[test]
+    fn text_beside_secrets_stays_whole() {
+        let redactor = knowing(&["pässwörd"]);
+        assert_eq!(redactor.redact("ü pässwörd ß"), "ü *** ß");
+        assert_eq!(redactor.redact("pässwör"), "pässwör");
+        assert_eq!(Redactor::default().redact("nothing known"), "nothing known");
     }
 }

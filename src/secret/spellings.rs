@@ -1,0 +1,236 @@
+//! The ways in which a value shows up in text that is not its own: encoded,
+//! escaped, quoted, or a line at a time.
+//!
+//! Only spellings are made here. Looking for them is the redactor's.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The fewest characters of a secret, and of a spelling of one, that are
+/// looked for. Masking anything shorter would wreck every log.
+pub(super) const LEAST: usize = 4;
+
+/// Where tools break long base64: MIME's lines and PEM's.
+const WRAPS: [usize; 2] = [76, 64];
+
+/// All spellings of a value, those of its lines included. None is shorter than
+/// [`LEAST`] characters.
+pub(super) fn spellings(value: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in parts(value) {
+        base64(part, &mut found);
+        hex(part, &mut found);
+        json(part, &mut found);
+        uri(part, &mut found);
+        xml(part, &mut found);
+        quoted(part, &mut found);
+        found.insert(part.to_owned());
+    }
+    found.retain(|spelling| spelling.chars().count() >= LEAST);
+    found
+}
+
+/// What a value is masked as: whole, and each of its lines.
+fn parts(value: &str) -> BTreeSet<&str> {
+    lines(value).chain([value, value.trim()]).collect()
+}
+
+/// The lines of a value that are long enough to be masked by themselves.
+pub(super) fn lines(value: &str) -> impl Iterator<Item = &str> {
+    value.lines().map(str::trim).filter(|line| line.chars().count() >= LEAST)
+}
+
+/// Base64 of the value alone, without its first and first two bytes as GitHub's
+/// runner has it, and in the middle of something longer, where only the
+/// characters that no neighbour has a bit in are known.
+fn base64(value: &str, found: &mut BTreeSet<String>) {
+    let bytes = value.as_bytes();
+    for skipped in 0..bytes.len().min(3) {
+        let whole = STANDARD.encode(&bytes[skipped..]);
+        for wrap in WRAPS {
+            found.extend(whole.as_bytes().chunks(wrap).filter_map(ascii).map(str::to_owned));
+        }
+        found.insert(whole.trim_end_matches('=').to_owned());
+        found.insert(whole);
+        let whole = URL_SAFE.encode(&bytes[skipped..]);
+        found.insert(whole.trim_end_matches('=').to_owned());
+        found.insert(whole);
+    }
+    for before in 0..3 {
+        let mut padded = vec![0; before];
+        padded.extend_from_slice(bytes);
+        let first = (8 * before).div_ceil(6);
+        let end = 8 * padded.len() / 6;
+        for encoded in [STANDARD.encode(&padded), URL_SAFE.encode(&padded)] {
+            found.extend(encoded.get(first..end).map(str::to_owned));
+        }
+    }
+}
+
+fn ascii(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+fn hex(value: &str, found: &mut BTreeSet<String>) {
+    let lower = value.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all that is written to it");
+        text
+    });
+    found.insert(lower.to_uppercase());
+    found.insert(lower);
+}
+
+/// As serde and most others write JSON, with `/` escaped, with HTML's letters
+/// escaped as Go does, and with all but ASCII escaped as Python does; twice
+/// over too, because JSON is put into JSON.
+fn json(value: &str, found: &mut BTreeSet<String>) {
+    let plain = json_text(value);
+    let html = plain.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+    let ascii = plain.chars().fold(String::new(), |mut text, letter| {
+        if letter.is_ascii() {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(text, "\\u{unit:04x}").expect("a string takes all that is written to it");
+            }
+        }
+        text
+    });
+    found.insert(plain.replace('/', "\\/"));
+    found.insert(json_text(&plain));
+    found.extend([plain, html, ascii]);
+    found.insert(value.escape_debug().to_string());
+}
+
+fn json_text(value: &str) -> String {
+    let quoted = serde_json::Value::from(value).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Percent-encoded as a component, as a whole URI and as a form, each with
+/// capital and small digits.
+fn uri(value: &str, found: &mut BTreeSet<String>) {
+    let spell = |kept: &str| {
+        value.bytes().fold([String::new(), String::new()], |[mut upper, mut lower], byte| {
+            if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) {
+                upper.push(char::from(byte));
+                lower.push(char::from(byte));
+            } else {
+                write!(upper, "%{byte:02X}").expect("a string takes all that is written to it");
+                write!(lower, "%{byte:02x}").expect("a string takes all that is written to it");
+            }
+            [upper, lower]
+        })
+    };
+    for kept in ["-._~", "-._~!'()*", "-._~!'()*;,/?:@&=+$#", "", "*-._"] {
+        for text in spell(kept) {
+            found.insert(text.replace("%20", "+"));
+            found.insert(text);
+        }
+    }
+}
+
+fn xml(value: &str, found: &mut BTreeSet<String>) {
+    let text = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for quote in ["&quot;", "&#34;", "&#x22;"] {
+        for apostrophe in ["'", "&apos;", "&#39;", "&#x27;"] {
+            found.insert(text.replace('"', quote).replace('\'', apostrophe));
+        }
+    }
+    found.insert(text);
+}
+
+/// As shells quote: `'\''` within apostrophes, backslashes within quotation
+/// marks, and backslashes alone.
+fn quoted(value: &str, found: &mut BTreeSet<String>) {
+    let escaped = |special: &dyn Fn(char) -> bool| {
+        value.chars().fold(String::new(), |mut text, letter| {
+            if special(letter) {
+                text.push('\\');
+            }
+            text.push(letter);
+            text
+        })
+    };
+    found.insert(value.replace('\'', r"'\''"));
+    found.insert(value.replace('\'', r#"'"'"'"#));
+    found.insert(value.replace('\'', "''"));
+    found.insert(escaped(&|letter| letter == '"'));
+    found.insert(escaped(&|letter| letter == '\''));
+    found.insert(escaped(&|letter| "\\\"".contains(letter)));
+    found.insert(escaped(&|letter| "\\\"$`".contains(letter)));
+    found.insert(escaped(&|letter| "\\\"$`!".contains(letter)));
+    found.insert(escaped(&|letter| {
+        letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"%+,-./:=@_\n".contains(letter)
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spellings;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::proptest;
+
+    fn has(value: &str, spelling: &str) {
+        assert!(spellings(value).contains(spelling), "{value} as {spelling}");
+    }
+
+    #[test]
+    fn each_way_of_writing_a_value() {
+        has("hunter22", "hunter22");
+        has("hunter22", "aHVudGVyMjI=");
+        has("hunter22", "aHVudGVyMjI");
+        has("hunter22", "dW50ZXIyMg==");
+        has("hunter22", "bnRlcjIy");
+        has("hunter22", "68756e7465723232");
+        has("a?b>c~d", "YT9iPmN-ZA==");
+        has("a\"b\\c", r#"a\"b\\c"#);
+        has("a/b/c", r"a\/b\/c");
+        has("a<b&c", r"a\u003cb\u0026c");
+        has("pässword", r"p\u00e4ssword");
+        has("a b/c", "a%20b%2Fc");
+        has("a b/c", "a+b%2fc");
+        has("a<b&'c", "a&lt;b&amp;&apos;c");
+        has("it's me", r"it'\''s me");
+        has("say \"x\"", r#"say \"x\""#);
+        has("a b$c", r"a\ b\$c");
+    }
+
+    #[test]
+    fn each_line_is_a_secret_of_its_own() {
+        let found = spellings("first line\n  second line  \r\n}\n");
+
+        assert!(found.contains("first line"));
+        assert!(found.contains("second line"));
+        assert!(found.contains("c2Vjb25kIGxpbmU="));
+        assert!(!found.contains("}"));
+    }
+
+    #[test]
+    fn long_base64_is_known_line_by_line() {
+        let value = "0123456789".repeat(12);
+        let encoded = STANDARD.encode(&value);
+
+        has(&value, &encoded[..76]);
+        has(&value, &encoded[76..152]);
+        has(&value, &encoded[64..128]);
+    }
+
+    #[test]
+    fn nothing_too_short_is_looked_for() {
+        assert!(spellings("abcd\nx").iter().all(|spelling| spelling.chars().count() >= 4));
+    }
+
+    proptest! {
+        #[test]
+        fn base64_of_anything_around_it_holds_a_spelling(
+            before in "[ -~]{0,7}", value in "[ -~]{4,40}", after in "[ -~]{0,7}",
+        ) {
+            let text = STANDARD.encode(format!("{before}{value}{after}"));
+            assert!(spellings(&value).iter().any(|spelling| text.contains(spelling.as_str())));
+        }
+    }
+}
