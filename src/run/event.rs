@@ -183,7 +183,7 @@ pub struct Progress {
 
 /// An error flattened to text, already redacted, so that it can be written to
 /// the journal and read by a process that has never seen the secrets.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Failure {
     /// What was being done, then why it went wrong, outermost first.
     pub chain: Vec<String>,

@@ -1,0 +1,61 @@
+//! Why a run stops, and that it can only be told so more urgently.
+
+use super::event::CancelReason;
+
+/// Whether a run has been told to stop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cancellation(Option<CancelReason>);
+
+impl Cancellation {
+    /// Takes in a reason. Answers with the one that now holds if that is news:
+    /// a second signal kills, and nothing less urgent is heard after another.
+    #[must_use]
+    pub fn escalate(&mut self, reason: CancelReason) -> Option<CancelReason> {
+        let signal = |reason| reason >= CancelReason::Terminated;
+        let next = match self.0 {
+            Some(CancelReason::Killed) => return None,
+            Some(current) if signal(current) && signal(reason) => CancelReason::Killed,
+            Some(current) if reason <= current => return None,
+            Some(_) | None => reason,
+        };
+        self.0 = Some(next);
+        Some(next)
+    }
+
+    /// The reason that holds.
+    pub fn reason(self) -> Option<CancelReason> {
+        self.0
+    }
+
+    /// Whether running attempts are to be stopped, not only new ones.
+    pub fn stops_attempts(self) -> bool {
+        self.0.is_some_and(|reason| reason >= CancelReason::JournalFailed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cancellation;
+    use crate::run::event::CancelReason::{
+        Interrupted, JournalFailed, Killed, StepFailed, Terminated,
+    };
+
+    #[test]
+    fn a_second_signal_kills() {
+        let mut cancel = Cancellation::default();
+        assert_eq!(cancel.escalate(StepFailed), Some(StepFailed));
+        assert!(!cancel.stops_attempts());
+        assert_eq!(cancel.escalate(Terminated), Some(Terminated));
+        assert_eq!(cancel.escalate(JournalFailed), None);
+        assert_eq!(cancel.escalate(Interrupted), Some(Killed));
+        assert_eq!(cancel.escalate(Interrupted), None);
+    }
+
+    #[test]
+    fn the_same_signal_twice_kills_too() {
+        let mut cancel = Cancellation::default();
+        assert_eq!(cancel.escalate(Interrupted), Some(Interrupted));
+        assert!(cancel.stops_attempts());
+        assert_eq!(cancel.escalate(Interrupted), Some(Killed));
+    }
+}
