@@ -4,6 +4,7 @@
 use super::error::{BuildError, Error};
 use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
+use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use std::time::Duration;
 use url::Url;
@@ -60,15 +61,18 @@ impl Default for Settings {
 pub struct Client {
     following: reqwest::Client,
     direct: reqwest::Client,
+    uploading: reqwest::Client,
     settings: Settings,
 }
 
 impl Client {
     /// Makes the client, without any request.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
+        let read_timeout = Some(settings.read_timeout);
         Ok(Self {
-            following: build(&settings, Policy::limited(10))?,
-            direct: build(&settings, Policy::none())?,
+            following: build(&settings, Policy::limited(10), read_timeout)?,
+            direct: build(&settings, Policy::none(), read_timeout)?,
+            uploading: build(&settings, Policy::none(), None)?,
             settings,
         })
     }
@@ -81,6 +85,13 @@ impl Client {
     /// The client that shows redirects as the answers they are.
     pub fn direct(&self) -> &reqwest::Client {
         &self.direct
+    }
+
+    /// The client for long bodies: it shows redirects, and it has no read
+    /// timeout, because that one counts the time in which the body is sent.
+    /// Who uses it watches over the progress.
+    pub fn uploading(&self) -> &reqwest::Client {
+        &self.uploading
     }
 
     /// How this client reaches servers.
@@ -134,24 +145,60 @@ async fn refused(method: &str, response: reqwest::Response) -> Error {
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
-    let body = response.text().await.unwrap_or_default().chars().take(2_000).collect();
+    // What could not be read of an error's text is not missed.
+    let text = body(method, response, 64 << 10).await.unwrap_or_default();
+    let body = String::from_utf8_lossy(&text).chars().take(2_000).collect();
     Error::Status { method: method.to_owned(), url, status, retry_after, body }
+}
+
+/// Reads the body of an answer, which may have `limit` bytes and no more.
+pub async fn body(
+    method: &str,
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Bytes, Error> {
+    let url = SafeUrl::new(response.url().clone());
+    let mut read = BytesMut::new();
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(read.freeze()),
+            Err(source) if source.is_timeout() => {
+                return Err(Error::TimedOut { method: method.to_owned(), url });
+            }
+            Err(source) => {
+                let source = source.without_url();
+                return Err(Error::Transport { method: method.to_owned(), url, source });
+            }
+        };
+        if read.len() + chunk.len() > limit {
+            let reason = format!("it has more than {limit} bytes");
+            return Err(Error::Unreadable { method: method.to_owned(), url, reason });
+        }
+        read.extend_from_slice(&chunk);
+    }
 }
 
 fn nowhere() -> Url {
     Url::parse("http://invalid/").expect("a constant URL parses")
 }
 
-fn build(settings: &Settings, redirects: Policy) -> Result<reqwest::Client, BuildError> {
+fn build(
+    settings: &Settings,
+    redirects: Policy,
+    read_timeout: Option<Duration>,
+) -> Result<reqwest::Client, BuildError> {
     // The first to install wins; a second call is no error for us.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("shipway/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
         .connect_timeout(settings.connect_timeout)
-        .read_timeout(settings.read_timeout)
         .pool_idle_timeout(Duration::from_mins(1))
         .no_proxy();
+    if let Some(read_timeout) = read_timeout {
+        builder = builder.read_timeout(read_timeout);
+    }
     match &settings.proxy {
         Proxy::Environment => {
             for proxy in environment_proxies()? {

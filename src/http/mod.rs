@@ -4,13 +4,15 @@
 //! Nothing here knows a service. What a status means beyond "may be tried
 //! again" is for the client that asked.
 
+mod cause;
 mod client;
 mod error;
 mod retry;
 mod safe_url;
 mod tunnel;
 
-pub use client::{Client, Proxy, Settings, Trust};
+pub use cause::Cause;
+pub use client::{Client, Proxy, Settings, Trust, body};
 pub use error::{BuildError, Error};
 pub use retry::{Fault, Retry, parse_retry_after};
 pub use safe_url::SafeUrl;

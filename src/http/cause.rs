@@ -1,0 +1,155 @@
+//! Why there was no answer, told apart so that a client can name the remedy.
+
+use super::error::Error;
+use std::io;
+
+/// Why a request got no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// The name is not known.
+    Name,
+    /// Nobody listens there.
+    Refused,
+    /// The certificate is not believed, or TLS was not to be agreed on.
+    Tls {
+        /// Whether the certificate was signed by somebody unknown.
+        untrusted: bool,
+    },
+    /// The connection broke in the middle.
+    Broken,
+    /// The body of the request could not be read on this side, or anything else.
+    Other,
+}
+
+impl Error {
+    /// Why there was no answer; `None` where there was one, or none in time.
+    pub fn cause(&self) -> Option<Cause> {
+        let Self::Transport { source, .. } = self else { return None };
+        if source.is_builder() {
+            return Some(Cause::Other);
+        }
+        let mut found = Cause::Other;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
+        while let Some(error) = next {
+            if let Some(cause) = of(error) {
+                found = cause;
+            }
+            next = error.source();
+        }
+        Some(found)
+    }
+}
+
+fn of(error: &(dyn std::error::Error + 'static)) -> Option<Cause> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls(error));
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        // An `io::Error` that wraps another hides it from `source`.
+        if let Some(inner) = error.get_ref().and_then(|inner| of(inner)) {
+            return Some(inner);
+        }
+        return match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => Some(Cause::Broken),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        let broken =
+            error.is_incomplete_message() || error.is_closed() || error.is_body_write_aborted();
+        return broken.then_some(Cause::Broken);
+    }
+    // The resolver's error has no public type.
+    error.to_string().starts_with("dns error").then_some(Cause::Name)
+}
+
+fn tls(error: &rustls::Error) -> Cause {
+    use rustls::CertificateError;
+    let untrusted = matches!(
+        error,
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::Other(_)
+        )
+    );
+    Cause::Tls { untrusted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+    use crate::http::{Client, Proxy, Settings};
+    use std::io::Read as _;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    async fn cause_at(url: &str) -> Option<Cause> {
+        let settings = Settings {
+            proxy: Proxy::Direct,
+            read_timeout: Duration::from_secs(5),
+            ..Settings::default()
+        };
+        let client = Client::new(settings).expect("a client");
+        client.fetch(client.direct().get(url)).await.expect_err("no answer").cause()
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_a_refusal() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        drop(listener);
+
+        assert_eq!(cause_at(&url).await, Some(Cause::Refused));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_a_name() {
+        assert_eq!(cause_at("http://registry.invalid/").await, Some(Cause::Name));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_closed_is_broken() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = [0; 16];
+            stream.read_exact(&mut head).expect("a request");
+        });
+
+        assert_eq!(cause_at(&url).await, Some(Cause::Broken));
+        server.join().expect("the server ends");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_signer_is_untrusted() {
+        let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+        let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(
+            rustls::crypto::ring::default_provider().into(),
+        )
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![key.cert.der().clone()],
+            rustls::pki_types::PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into()),
+        )
+        .expect("a server");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            acceptor.accept(stream).await.is_err()
+        });
+
+        assert_eq!(
+            cause_at(&format!("https://localhost:{port}/")).await,
+            Some(Cause::Tls { untrusted: true })
+        );
+        assert!(server.await.expect("the server ends"));
+    }
+}
