@@ -1,1 +1,5 @@
-//! GitHub: the event, comments, and the Actions protocol.
+//! GitHub: the Actions protocol, comments, pull requests and deployments.
+//!
+//! Nothing here knows a plan or a run: callers bring text and numbers.
+
+pub mod actions;
