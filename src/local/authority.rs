@@ -1,0 +1,182 @@
+//! The certificate authority of one process: its key is in memory alone.
+//!
+//! Its certificate is constrained to the simulated names, so that a client
+//! that trusts it by mistake trusts it for nothing else.
+
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints,
+    SanType, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the authority and its leaves are valid.
+const DAY: Duration = Duration::from_hours(24);
+
+/// How far clocks may disagree.
+const SLACK: Duration = Duration::from_hours(1);
+
+/// A certificate that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The authority's own, or a leaf.
+    #[error("make a certificate for `{name}`")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// Why not.
+        source: rcgen::Error,
+    },
+    /// The TLS library does not take it.
+    #[error("use the certificate for `{name}`")]
+    Tls {
+        /// Whose.
+        name: String,
+        /// Why not.
+        source: rustls::Error,
+    },
+}
+
+/// Makes leaves for the names that it is constrained to.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    made: Mutex<HashMap<String, Arc<ServerConfig>>>,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+impl Authority {
+    /// An authority for these domains, with all below them, and for loopback.
+    pub fn new(domains: &[String]) -> Result<Self, AuthorityError> {
+        let name = "shipway local authority";
+        let failed = |source| AuthorityError::Certificate { name: name.to_owned(), source };
+        let mut params = CertificateParams::default();
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, name);
+        params.distinguished_name = subject;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let dns = domains.iter().cloned().map(GeneralSubtree::DnsName);
+        let loopback = GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8));
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: dns.chain([loopback]).collect(),
+            excluded_subtrees: Vec::new(),
+        });
+        set_validity(&mut params);
+        let key = KeyPair::generate().map_err(failed)?;
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(failed)?;
+        Ok(Self { issuer, made: Mutex::default() })
+    }
+
+    /// The certificate, PEM.
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// What a TLS server for a host needs: made once, then remembered.
+    pub fn server(&self, host: &str) -> Result<Arc<ServerConfig>, AuthorityError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = made.get(host) {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(self.make(host)?);
+        made.insert(host.to_owned(), Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn make(&self, host: &str) -> Result<ServerConfig, AuthorityError> {
+        let failed = |source| AuthorityError::Certificate { name: host.to_owned(), source };
+        let mut params = CertificateParams::default();
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, host);
+        params.distinguished_name = subject;
+        params.subject_alt_names = vec![match host.parse::<IpAddr>() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(Ia5String::try_from(host).map_err(failed)?),
+        }];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        set_validity(&mut params);
+        let key = KeyPair::generate().map_err(failed)?;
+        let leaf = params.signed_by(&key, &self.issuer).map_err(failed)?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let refused = |source| AuthorityError::Tls { name: host.to_owned(), source };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(refused)?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone(), self.issuer.der().clone()], key)
+            .map_err(refused)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// From an hour ago to a day from now.
+fn set_validity(params: &mut CertificateParams) {
+    let since_1970 = Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
+    let now = date_time_ymd(1970, 1, 1) + since_1970;
+    params.not_before = now - SLACK;
+    params.not_after = now + DAY;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Authority;
+    use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+    use rustls::{ClientConfig, RootCertStore};
+    use std::sync::Arc;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    async fn handshake(authority: &Authority, host: &'static str) -> Result<(), String> {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM");
+        roots.add(root).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let acceptor = TlsAcceptor::from(authority.server(host).expect("a leaf"));
+        let server = tokio::spawn(async move { acceptor.accept(far).await.map(drop) });
+        let name = ServerName::try_from(host).expect("a name");
+        let result = TlsConnector::from(Arc::new(client)).connect(name, near).await;
+        drop(server);
+        result.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn leaves_are_good_for_the_simulated_names_alone() {
+        let authority = Authority::new(&["azurecr.io".to_owned()]).expect("made");
+
+        handshake(&authority, "demo.azurecr.io").await.expect("trusted");
+        handshake(&authority, "127.0.0.1").await.expect("trusted");
+        let error = handshake(&authority, "example.com").await.expect_err("not trusted");
+        assert!(error.contains("NameConstraintViolation"), "{error}");
+    }
+
+    #[test]
+    fn a_leaf_is_made_once() {
+        let authority = Authority::new(&["azurecr.io".to_owned()]).expect("made");
+
+        let first = authority.server("a.azurecr.io").expect("made");
+        let second = authority.server("a.azurecr.io").expect("remembered");
+
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+}

@@ -1,0 +1,122 @@
+//! Who is who in one local cloud: made at random once, kept in its state folder.
+
+use super::files::{FileError, read_json, write_json};
+use super::hidden::Hidden;
+use super::world::World;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The names and credentials that a restart must not change.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The subscription.
+    pub subscription_id: String,
+    /// The one application that may sign in.
+    pub client_id: String,
+    /// Its password.
+    pub client_secret: Hidden,
+    /// The object id of its service principal.
+    pub object_id: String,
+    /// The token that GitHub's stand-in accepts.
+    pub github_token: Hidden,
+    /// The password of the proxy.
+    pub proxy_password: Hidden,
+    /// What tokens are signed with.
+    pub token_key: Hidden,
+}
+
+impl Identity {
+    /// Reads the identity of a state folder, or makes one that suits the world.
+    pub fn open(state: &Path, world: &World) -> Result<Self, FileError> {
+        let path = state.join("identity.json");
+        if let Some(identity) = read_json(&path)? {
+            return Ok(identity);
+        }
+        let or_random = |given: &str| match given {
+            "" => random_uuid(),
+            given => given.to_owned(),
+        };
+        let token = world.github.as_ref().map(|github| github.token.clone());
+        let identity = Self {
+            tenant_id: or_random(&world.tenant_id),
+            subscription_id: or_random(&world.subscription_id),
+            client_id: random_uuid(),
+            client_secret: Hidden::new(random_hex(20)),
+            object_id: random_uuid(),
+            github_token: token
+                .filter(|token| !token.is_empty())
+                .unwrap_or_else(|| Hidden::new(format!("ghs_{}", random_hex(18)))),
+            proxy_password: Hidden::new(random_hex(20)),
+            token_key: Hidden::new(random_hex(32)),
+        };
+        write_json(&path, &identity)?;
+        Ok(identity)
+    }
+}
+
+/// As many random bytes in hexadecimal.
+///
+/// # Panics
+///
+/// On a system that has no random numbers.
+pub fn random_hex(bytes: usize) -> String {
+    let mut random = vec![0_u8; bytes];
+    getrandom::fill(&mut random).expect("the system has random numbers");
+    random.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").expect("a string takes text");
+        text
+    })
+}
+
+/// A random UUID, version 4 (RFC 9562, section 5.4).
+///
+/// # Panics
+///
+/// As [`random_hex`].
+pub fn random_uuid() -> String {
+    let hex = random_hex(16);
+    let variant = ["8", "9", "a", "b"][usize::from(hex.as_bytes()[16] & 3)];
+    format!(
+        "{}-{}-4{}-{variant}{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, random_uuid};
+    use crate::local::World;
+
+    #[test]
+    fn a_restart_changes_nothing() {
+        let state = tempfile::tempdir().expect("a folder");
+        let world = World { subscription_id: "sub".into(), ..World::default() };
+
+        let first = Identity::open(state.path(), &world).expect("made");
+        let second = Identity::open(state.path(), &World::default()).expect("read");
+
+        assert_eq!(first.subscription_id, "sub");
+        assert_eq!(second.subscription_id, "sub");
+        assert_eq!(first.client_secret, second.client_secret);
+        assert_eq!(first.tenant_id, second.tenant_id);
+    }
+
+    #[test]
+    fn a_uuid_has_its_shape() {
+        let uuid = random_uuid();
+        let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(&uuid[14..15], "4");
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+    }
+}

@@ -1,0 +1,339 @@
+//! What the registries hold, as files: content by digest once, and for each
+//! repository which content, manifests and tags it has.
+//!
+//! ```text
+//! registry/content/sha256/HEX             bytes, whoever has them
+//! registry/hosts/HOST/REPOSITORY/
+//!     _blobs/sha256/HEX                   empty: this repository has that blob
+//!     _manifests/sha256/HEX               its media type
+//!     _tags/TAG                           a digest
+//!     _referrers/sha256-HEX/sha256-HEX    descriptors of what refers to it
+//! ```
+//!
+//! No part of a repository's name begins with `_`, so the two never meet.
+//! Nothing is kept in memory: a restart finds all that was answered for.
+
+use crate::local::files::{FileError, create_folder, write_private};
+use crate::registry::{Descriptor, Digest, Reference};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A manifest as it was pushed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredManifest {
+    /// What the client called it.
+    pub media_type: String,
+    /// Its name.
+    pub digest: Digest,
+    /// To the byte.
+    pub bytes: Vec<u8>,
+}
+
+/// The files of all registries.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    root: PathBuf,
+}
+
+impl Storage {
+    /// Opens the storage of a state folder.
+    pub fn open(state: &Path) -> Result<Self, FileError> {
+        let root = state.join("registry");
+        create_folder(&root.join("content"))?;
+        create_folder(&root.join("hosts"))?;
+        create_folder(&root.join("uploads"))?;
+        Ok(Self { root })
+    }
+
+    /// Where sessions keep what has been sent so far.
+    pub fn uploads(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// Where content of that name lies, or would lie.
+    pub fn content(&self, digest: &Digest) -> PathBuf {
+        self.root.join("content").join(digest.algorithm()).join(digest.hex())
+    }
+
+    /// Whether a name is one that a repository may have.
+    pub fn is_repository(name: &str) -> bool {
+        format!("registry.invalid/{name}")
+            .parse::<Reference>()
+            .is_ok_and(|read| read.repository == name)
+    }
+
+    fn repository(&self, host: &str, name: &str) -> PathBuf {
+        // A name that is none must not become a path.
+        let name = if Self::is_repository(name) { name } else { "_" };
+        self.host(host).join(name)
+    }
+
+    fn host(&self, host: &str) -> PathBuf {
+        let safe = host.to_ascii_lowercase().replace(['/', '\\'], "_");
+        self.root.join("hosts").join(if safe.starts_with('.') { "_".to_owned() } else { safe })
+    }
+
+    fn entry(&self, repository: (&str, &str), kind: &str, digest: &Digest) -> PathBuf {
+        let (host, name) = repository;
+        let folder = self.repository(host, name).join(kind);
+        folder.join(digest.algorithm()).join(digest.hex())
+    }
+
+    /// The file of a blob that a repository has.
+    pub fn blob_path(&self, host: &str, repository: &str, digest: &Digest) -> Option<PathBuf> {
+        let link = self.entry((host, repository), "_blobs", digest);
+        let content = self.content(digest);
+        (link.exists() && content.exists()).then_some(content)
+    }
+
+    /// Whether any repository of a registry has a blob.
+    pub fn somewhere(&self, host: &str, digest: &Digest) -> bool {
+        self.repositories(host).iter().any(|name| self.blob_path(host, name, digest).is_some())
+    }
+
+    /// Gives a repository a blob whose content is there.
+    pub fn link_blob(
+        &self,
+        host: &str,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<(), FileError> {
+        write_private(&self.entry((host, repository), "_blobs", digest), b"")
+    }
+
+    /// Takes a blob from a repository and says whether it had it. The content
+    /// stays: others may have it too.
+    pub fn unlink_blob(
+        &self,
+        host: &str,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<bool, FileError> {
+        remove(&self.entry((host, repository), "_blobs", digest))
+    }
+
+    /// A manifest by tag or digest.
+    pub fn manifest(
+        &self,
+        host: &str,
+        repository: &str,
+        reference: &str,
+    ) -> Option<StoredManifest> {
+        let digest = match reference.parse::<Digest>() {
+            Ok(digest) => digest,
+            Err(_) => self.tag(host, repository, reference)?,
+        };
+        let entry = self.entry((host, repository), "_manifests", &digest);
+        let media_type = fs::read_to_string(entry).ok()?;
+        let bytes = fs::read(self.content(&digest)).ok()?;
+        Some(StoredManifest { media_type, digest, bytes })
+    }
+
+    /// Keeps a manifest, and what it says about the manifest that it refers to.
+    pub fn put_manifest(
+        &self,
+        host: &str,
+        repository: &str,
+        manifest: &StoredManifest,
+        refers_to: Option<(&Digest, &Descriptor)>,
+    ) -> Result<(), FileError> {
+        let place = (host, repository);
+        write_private(&self.content(&manifest.digest), &manifest.bytes)?;
+        let entry = self.entry(place, "_manifests", &manifest.digest);
+        write_private(&entry, manifest.media_type.as_bytes())?;
+        if let Some((subject, descriptor)) = refers_to {
+            let file = self.referrers_of(host, repository, subject).join(flat(&manifest.digest));
+            crate::local::files::write_json(&file, descriptor)?;
+        }
+        Ok(())
+    }
+
+    /// What a tag points at.
+    pub fn tag(&self, host: &str, repository: &str, tag: &str) -> Option<Digest> {
+        if !Reference::is_tag(tag) {
+            return None;
+        }
+        let file = self.repository(host, repository).join("_tags").join(tag);
+        fs::read_to_string(file).ok()?.parse().ok()
+    }
+
+    /// Points a tag at a manifest.
+    pub fn set_tag(
+        &self,
+        host: &str,
+        repository: &str,
+        tag: &str,
+        digest: &Digest,
+    ) -> Result<(), FileError> {
+        let file = self.repository(host, repository).join("_tags").join(tag);
+        write_private(&file, digest.as_str().as_bytes())
+    }
+
+    /// Removes a tag and says whether it was there.
+    pub fn delete_tag(&self, host: &str, repository: &str, tag: &str) -> Result<bool, FileError> {
+        remove(&self.repository(host, repository).join("_tags").join(tag))
+    }
+
+    /// Removes a manifest with the tags that point at it, and says whether it
+    /// was there.
+    pub fn delete_manifest(
+        &self,
+        host: &str,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<bool, FileError> {
+        for tag in self.tags(host, repository) {
+            if self.tag(host, repository, &tag).as_ref() == Some(digest) {
+                self.delete_tag(host, repository, &tag)?;
+            }
+        }
+        let referrers = self.repository(host, repository).join("_referrers");
+        for subject in names(&referrers) {
+            remove(&referrers.join(subject).join(flat(digest)))?;
+        }
+        remove(&self.entry((host, repository), "_manifests", digest))
+    }
+
+    /// All tags of a repository in order.
+    pub fn tags(&self, host: &str, repository: &str) -> Vec<String> {
+        names(&self.repository(host, repository).join("_tags"))
+    }
+
+    /// The digests of all manifests of a repository, in order.
+    pub fn manifests(&self, host: &str, repository: &str) -> Vec<Digest> {
+        let folder = self.repository(host, repository).join("_manifests");
+        let digests = names(&folder).into_iter().flat_map(|algorithm| {
+            let hexes = names(&folder.join(&algorithm));
+            hexes.into_iter().filter_map(move |hex| format!("{algorithm}:{hex}").parse().ok())
+        });
+        digests.collect()
+    }
+
+    /// Descriptors of the manifests that refer to one, which need not be there.
+    pub fn referrers(&self, host: &str, repository: &str, to: &Digest) -> Vec<Descriptor> {
+        let folder = self.referrers_of(host, repository, to);
+        let files = names(&folder).into_iter().map(|name| folder.join(name));
+        files.filter_map(|file| crate::local::files::read_json(&file).ok().flatten()).collect()
+    }
+
+    fn referrers_of(&self, host: &str, repository: &str, subject: &Digest) -> PathBuf {
+        self.repository(host, repository).join("_referrers").join(flat(subject))
+    }
+
+    /// The repositories of a registry that have a manifest or a blob, in order.
+    pub fn repositories(&self, host: &str) -> Vec<String> {
+        let root = self.host(host);
+        let mut found = Vec::new();
+        let mut open = vec![String::new()];
+        while let Some(parent) = open.pop() {
+            for name in names(&root.join(&parent)) {
+                if name.starts_with('_') {
+                    found.push(parent.clone());
+                } else if parent.is_empty() {
+                    open.push(name);
+                } else {
+                    open.push(format!("{parent}/{name}"));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Whether a repository has ever been pushed to.
+    pub fn has_repository(&self, host: &str, repository: &str) -> bool {
+        Self::is_repository(repository)
+            && names(&self.repository(host, repository)).iter().any(|name| name.starts_with('_'))
+    }
+
+    /// Removes a repository, or with no name all of a registry.
+    pub fn remove(&self, host: &str, repository: Option<&str>) -> Result<bool, FileError> {
+        let folders = match repository {
+            None => vec![self.host(host)],
+            // Not the folder itself: repositories may lie below it.
+            Some(name) => {
+                let folder = self.repository(host, name);
+                let own = names(&folder).into_iter().filter(|name| name.starts_with('_'));
+                own.map(|name| folder.join(name)).collect()
+            }
+        };
+        let mut removed = false;
+        for folder in folders {
+            match fs::remove_dir_all(&folder) {
+                Ok(()) => removed = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => {
+                    return Err(FileError::Io { verb: "remove", path: folder, source });
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// A digest as one name of a file.
+fn flat(digest: &Digest) -> String {
+    format!("{}-{}", digest.algorithm(), digest.hex())
+}
+
+/// The names in a folder in order; none where there is no such folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    // Half-written files begin with a dot.
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+/// Removes a file and says whether it was there.
+fn remove(path: &Path) -> Result<bool, FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FileError::Io { verb: "remove", path: path.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Storage, StoredManifest};
+    use crate::registry::Digest;
+
+    const HOST: &str = "demo.azurecr.io";
+
+    #[test]
+    fn a_manifest_is_found_by_tag_and_digest_after_a_restart() {
+        let state = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(state.path()).expect("made");
+        let bytes = b"{}".to_vec();
+        let manifest = StoredManifest { media_type: "m".into(), digest: Digest::of(&bytes), bytes };
+        storage.put_manifest(HOST, "team/web", &manifest, None).expect("kept");
+        storage.set_tag(HOST, "team/web", "v1", &manifest.digest).expect("tagged");
+
+        let again = Storage::open(state.path()).expect("opened again");
+
+        assert_eq!(again.manifest(HOST, "team/web", "v1").as_ref(), Some(&manifest));
+        let by_digest = again.manifest(HOST, "team/web", manifest.digest.as_str());
+        assert_eq!(by_digest.as_ref(), Some(&manifest));
+        assert_eq!(again.manifest(HOST, "team", "v1"), None);
+        assert_eq!(again.repositories(HOST), ["team/web"]);
+        assert!(again.delete_manifest(HOST, "team/web", &manifest.digest).expect("deleted"));
+        assert_eq!(again.tags(HOST, "team/web"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_that_are_none_reach_no_file() {
+        let state = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(state.path()).expect("made");
+
+        assert!(!Storage::is_repository("../../etc"));
+        assert!(!Storage::is_repository("a:b"));
+        assert_eq!(storage.manifest(HOST, "../..", "latest"), None);
+        assert_eq!(storage.tag(HOST, "a", "../x"), None);
+        assert_eq!(storage.repositories(".."), Vec::<String>::new());
+    }
+}

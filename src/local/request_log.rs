@@ -1,0 +1,152 @@
+//! The list of all requests that the local cloud answered.
+//!
+//! Tests count on it to show that no step was done twice. No header and no
+//! body goes in, and of a query only what is known to hold no token.
+
+use super::files::FileError;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The parts of a query that are worth a line and no secret.
+const SHOWN: [&str; 15] = [
+    "api-version",
+    "digest",
+    "mount",
+    "from",
+    "scope",
+    "service",
+    "tail",
+    "per_page",
+    "page",
+    "n",
+    "last",
+    "artifactType",
+    "environment",
+    "sha",
+    "tag",
+];
+
+/// One request.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Entry {
+    /// When it was answered, RFC 3339.
+    pub time: String,
+    /// `GET`, `CONNECT`.
+    pub method: String,
+    /// Whom it was for, with the port where it is not the usual one.
+    pub host: String,
+    /// The path with the harmless part of its query.
+    pub path: String,
+    /// What was answered.
+    pub status: u16,
+    /// Bytes of its body.
+    pub received: u64,
+    /// Bytes of the answer's body, where its length was known beforehand.
+    pub sent: u64,
+}
+
+/// Appends to `requests.jsonl` of the state folder.
+#[derive(Debug)]
+pub struct RequestLog {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl RequestLog {
+    /// Opens the log, keeping what is there.
+    pub fn open(state: &Path) -> Result<Self, FileError> {
+        let path = state.join("requests.jsonl");
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| FileError::Io { verb: "open", path: path.clone(), source })?;
+        Ok(Self { path, file: Mutex::new(file) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a line. A log that cannot be written must not stop the answer, so
+    /// the fault goes to the trace.
+    pub fn add(&self, entry: &Entry) {
+        let mut line = serde_json::to_vec(entry).unwrap_or_default();
+        line.push(b'\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(&line) {
+            tracing::warn!(%error, "the request log cannot be written");
+        }
+    }
+
+    /// What it holds so far.
+    pub fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
+        let text = std::fs::read_to_string(path).map_err(|source| FileError::Io {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        text.lines()
+            .map(|line| {
+                serde_json::from_str(line)
+                    .map_err(|source| FileError::Json { path: path.to_owned(), source })
+            })
+            .collect()
+    }
+}
+
+/// A path with the harmless part of its query.
+pub fn shown(uri: &http::Uri) -> String {
+    let mut text = uri.path().to_owned();
+    let parts = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|part| SHOWN.contains(&part.split('=').next().unwrap_or_default()));
+    for (index, part) in parts.enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, RequestLog, shown};
+
+    #[test]
+    fn what_may_hold_a_token_is_left_out() {
+        let uri = "https://h/v2/a/blobs/uploads/?digest=sha256:00&access_token=x&_state=y&n=2";
+
+        assert_eq!(
+            shown(&uri.parse().expect("a URI")),
+            "/v2/a/blobs/uploads/?digest=sha256:00&n=2"
+        );
+    }
+
+    #[test]
+    fn lines_are_added_to_what_is_there() {
+        let state = tempfile::tempdir().expect("a folder");
+        let entry = Entry {
+            time: "2026-01-01T00:00:00Z".into(),
+            method: "PUT".into(),
+            host: "demo.azurecr.io".into(),
+            path: "/v2/a/manifests/v1".into(),
+            status: 201,
+            received: 12,
+            sent: 0,
+        };
+
+        RequestLog::open(state.path()).expect("made").add(&entry);
+        RequestLog::open(state.path()).expect("opened again").add(&entry);
+
+        let entries = RequestLog::read(&state.path().join("requests.jsonl")).expect("read");
+        assert_eq!(entries, [entry.clone(), entry]);
+    }
+}

@@ -1,0 +1,5 @@
+//! The local Key Vault.
+
+mod secrets;
+
+pub use secrets::{Found, Vaults};

@@ -1,0 +1,179 @@
+//! The vaults, their secrets and the versions of these, kept in `vault.json`.
+
+use crate::local::files::{FileError, read_json, write_json};
+use crate::local::hidden::Hidden;
+use crate::local::identity::random_hex;
+use crate::local::world::{VaultSecret, World};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Vaults by host, secrets by name, versions with the newest last.
+type Content = BTreeMap<String, BTreeMap<String, Vec<Found>>>;
+
+/// One version of a secret.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Found {
+    /// Its name, 32 hexadecimal digits.
+    pub version: String,
+    /// The value.
+    pub value: Hidden,
+    /// Whether it may be read.
+    pub enabled: bool,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+    /// What the value is, where whoever set it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Free text by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Found {
+    /// A new version that may be read.
+    pub fn new(value: Hidden) -> Self {
+        Self {
+            version: random_hex(16),
+            value,
+            enabled: true,
+            created: jiff::Timestamp::now().as_second(),
+            content_type: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// All vaults.
+#[derive(Debug)]
+pub struct Vaults {
+    path: PathBuf,
+    content: Mutex<Content>,
+}
+
+impl Vaults {
+    /// Reads the vaults of a state folder and adds those of the world: a secret
+    /// that is there already stays as it is.
+    pub fn open(state: &Path, world: &World) -> Result<Self, FileError> {
+        let path = state.join("vault.json");
+        let mut content: Content = read_json(&path)?.unwrap_or_default();
+        for vault in &world.vaults {
+            let secrets = content.entry(vault.host.to_ascii_lowercase()).or_default();
+            for (name, secret) in &vault.secrets {
+                secrets.entry(name.to_ascii_lowercase()).or_insert_with(|| versions(secret));
+            }
+        }
+        write_json(&path, &content)?;
+        Ok(Self { path, content: Mutex::new(content) })
+    }
+
+    /// Whether there is a vault of that host.
+    pub fn exists(&self, host: &str) -> bool {
+        self.lock().contains_key(&host.to_ascii_lowercase())
+    }
+
+    /// Makes an empty vault, if there is none of that host yet.
+    pub fn create(&self, host: &str) -> Result<(), FileError> {
+        let mut content = self.lock();
+        content.entry(host.to_ascii_lowercase()).or_default();
+        write_json(&self.path, &*content)
+    }
+
+    /// A version of a secret, the newest where none is named. Names are without
+    /// regard to case, as the service has them.
+    pub fn get(&self, host: &str, name: &str, version: Option<&str>) -> Option<Found> {
+        let content = self.lock();
+        let secret = content.get(&host.to_ascii_lowercase())?.get(&name.to_ascii_lowercase())?;
+        match version {
+            None => secret.last().cloned(),
+            Some(version) => secret.iter().find(|found| found.version == version).cloned(),
+        }
+    }
+
+    /// All versions of a secret, the oldest first.
+    pub fn versions(&self, host: &str, name: &str) -> Vec<Found> {
+        let content = self.lock();
+        let secrets = content.get(&host.to_ascii_lowercase());
+        secrets.and_then(|all| all.get(&name.to_ascii_lowercase())).cloned().unwrap_or_default()
+    }
+
+    /// The names of all secrets of a vault.
+    pub fn names(&self, host: &str) -> Vec<String> {
+        let content = self.lock();
+        content
+            .get(&host.to_ascii_lowercase())
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .cloned()
+            .collect()
+    }
+
+    /// Adds a version, which is the newest from then on.
+    pub fn set(&self, host: &str, name: &str, found: Found) -> Result<(), FileError> {
+        let mut content = self.lock();
+        let secrets = content.entry(host.to_ascii_lowercase()).or_default();
+        secrets.entry(name.to_ascii_lowercase()).or_default().push(found);
+        write_json(&self.path, &*content)
+    }
+
+    /// Removes a secret with all its versions and says what it was.
+    pub fn delete(&self, host: &str, name: &str) -> Result<Option<Found>, FileError> {
+        let mut content = self.lock();
+        let secrets = content.entry(host.to_ascii_lowercase()).or_default();
+        let removed = secrets.remove(&name.to_ascii_lowercase());
+        write_json(&self.path, &*content)?;
+        Ok(removed.and_then(|mut versions| versions.pop()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn versions(secret: &VaultSecret) -> Vec<Found> {
+    match secret {
+        VaultSecret::Value(value) => vec![Found::new(value.clone())],
+        VaultSecret::Versions(versions) => versions
+            .iter()
+            .map(|given| {
+                let mut found = Found::new(given.value.clone());
+                found.enabled = given.enabled;
+                if !given.version.is_empty() {
+                    found.version.clone_from(&given.version);
+                }
+                found
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Vaults};
+    use crate::local::{Hidden, World};
+
+    #[test]
+    fn the_newest_version_wins_and_a_restart_keeps_it() {
+        let state = tempfile::tempdir().expect("a folder");
+        let world: World = serde_json::from_str(
+            r#"{"vaults": [{"host": "V.vault.azure.net", "secrets": {"Key": "first"}}]}"#,
+        )
+        .expect("a world");
+        let vaults = Vaults::open(state.path(), &world).expect("made");
+        let first = vaults.get("v.vault.azure.net", "key", None).expect("there");
+        vaults.set("v.vault.azure.net", "KEY", Found::new(Hidden::new("second"))).expect("set");
+
+        let again = Vaults::open(state.path(), &world).expect("opened again");
+
+        let value = |version| {
+            let found = again.get("v.vault.azure.net", "key", version).expect("there");
+            found.value.expose().to_owned()
+        };
+        assert_eq!(value(None), "second");
+        assert_eq!(value(Some(&first.version)), "first");
+        assert!(again.exists("v.vault.azure.net") && !again.exists("w.vault.azure.net"));
+        assert_eq!(again.names("v.vault.azure.net"), ["key"]);
+    }
+}
