@@ -3,5 +3,10 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // Taken before any thread exists: these processes become something else.
+    if arguments.next().is_some_and(|first| first == shipway::run::child::ENTRY) {
+        return shipway::run::child::supervise(arguments);
+    }
     shipway::cli::main()
 }

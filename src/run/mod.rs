@@ -6,6 +6,7 @@
 //! Nothing outside `perform` knows what a registry is.
 
 pub mod cancel;
+pub mod child;
 pub mod event;
 pub mod retry;
 pub mod state;
