@@ -3,5 +3,6 @@
 //! Everything here is a function of its arguments: no clock, no environment, no
 //! files, no network. Start at `schema`.
 
+pub mod expr;
 pub mod schema;
 pub mod span;

@@ -1,0 +1,205 @@
+//! The functions of GitHub's language.
+
+use super::coerce::{folded, same};
+use super::evaluate::{EvalError, Evaluator};
+use super::format::{Piece, pieces};
+use super::json;
+use super::scope::Status;
+use super::value::{Kind, Taint, Value};
+use github_actions_expressions::SpannedExpr;
+use github_actions_expressions::call::{Call, Function};
+
+/// The longest text a function may make, in bytes, as at GitHub. `format` and
+/// `toJSON` inside each other grow without bound.
+pub(super) const LARGEST: usize = 10 * 1024 * 1024;
+
+/// The value of a call.
+pub(super) fn call(
+    evaluator: &Evaluator<'_>,
+    at: &SpannedExpr<'_>,
+    call: &Call<'_>,
+) -> Result<Value, EvalError> {
+    let calling = Calling { evaluator, at, call };
+    match call.func {
+        Function::Contains => calling.contains(),
+        Function::StartsWith => calling.compares(|text, part| text.starts_with(part)),
+        Function::EndsWith => calling.compares(|text, part| text.ends_with(part)),
+        Function::Format => calling.format(),
+        Function::Join => calling.join(),
+        Function::ToJSON => calling.write_json(),
+        Function::FromJSON => calling.parse_json(),
+        Function::HashFiles => calling.hash_files(),
+        Function::Case => calling.case(),
+        Function::Success => Ok(calling.status(Status::Success)),
+        Function::Failure => Ok(calling.status(Status::Failure)),
+        Function::Cancelled => Ok(calling.status(Status::Cancelled)),
+        Function::Always => Ok(Value::from(true)),
+    }
+}
+
+struct Calling<'a> {
+    evaluator: &'a Evaluator<'a>,
+    at: &'a SpannedExpr<'a>,
+    call: &'a Call<'a>,
+}
+
+impl Calling<'_> {
+    fn argument(&self, at: usize) -> Result<Value, EvalError> {
+        self.call.args.get(at).map_or(Ok(Value::NULL), |argument| self.evaluator.value(argument))
+    }
+
+    fn error(&self, code: &'static str, message: impl Into<String>) -> EvalError {
+        self.evaluator.error(code, self.at, message.into())
+    }
+
+    fn status(&self, status: Status) -> Value {
+        Value::from(self.evaluator.scope.status() == status)
+    }
+
+    /// A text that was made, unless it is too large.
+    fn made(&self, text: String, taint: &Taint) -> Result<Value, EvalError> {
+        if text.len() > LARGEST {
+            return Err(self.error("too-large", "the text would be larger than 10 MiB"));
+        }
+        Ok(Value::from(text).tainted(taint))
+    }
+
+    fn contains(&self) -> Result<Value, EvalError> {
+        let (all, part) = (self.argument(0)?, self.argument(1)?);
+        let holds = match &all.kind {
+            Kind::Array(items) | Kind::Filtered(items) => {
+                items.iter().any(|item| same(&part, item))
+            }
+            Kind::Object(_) => false,
+            Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::String(_) => {
+                !part.is_collection() && folded(&all.to_text()).contains(&folded(&part.to_text()))
+            }
+        };
+        Ok(Value::from(holds).tainted(&all.text_taint()).tainted(&part.text_taint()))
+    }
+
+    fn compares(&self, holds: impl Fn(&str, &str) -> bool) -> Result<Value, EvalError> {
+        let (text, part) = (self.argument(0)?, self.argument(1)?);
+        let are_texts = !text.is_collection() && !part.is_collection();
+        let holds = are_texts && holds(&folded(&text.to_text()), &folded(&part.to_text()));
+        Ok(Value::from(holds).tainted(text.taint()).tainted(part.taint()))
+    }
+
+    fn format(&self) -> Result<Value, EvalError> {
+        let template = self.argument(0)?;
+        let template_text = template.to_text();
+        let pieces = pieces(&template_text)
+            .ok_or_else(|| {
+                self.error("bad-format", "a brace stands alone in the template of `format`")
+            })
+            .map_err(|error| EvalError {
+                help: Some("arguments are `{0}`, `{1}`; a brace itself is `{{` or `}}`".to_owned()),
+                ..error
+            })?;
+        let mut text = String::new();
+        let mut taint = template.text_taint();
+        // Each once, however often the template names it: nested calls would
+        // double the work at every level.
+        let mut arguments: Vec<Option<Value>> = vec![None; self.call.args.len()];
+        for piece in pieces {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Argument(at) if at + 1 < self.call.args.len() => {
+                    let argument = match arguments[at + 1].take() {
+                        Some(argument) => argument,
+                        None => self.argument(at + 1)?,
+                    };
+                    text.push_str(&argument.to_text());
+                    taint = taint.union(&argument.text_taint());
+                    arguments[at + 1] = Some(argument);
+                }
+                Piece::Argument(at) => {
+                    let message =
+                        format!("the template names `{{{at}}}`, for which there is no argument");
+                    return Err(self.error("bad-format", message));
+                }
+            }
+            if text.len() > LARGEST {
+                break;
+            }
+        }
+        self.made(text, &taint)
+    }
+
+    fn join(&self) -> Result<Value, EvalError> {
+        let all = self.argument(0)?;
+        let (Kind::Array(items) | Kind::Filtered(items)) = &all.kind else {
+            let text = if all.is_collection() { String::new() } else { all.to_text().into_owned() };
+            return self.made(text, &all.text_taint());
+        };
+        let mut taint = all.text_taint();
+        let mut separator = ",".to_owned();
+        if self.call.args.len() > 1 && items.len() > 1 {
+            let given = self.argument(1)?;
+            if !given.is_collection() {
+                separator = given.to_text().into_owned();
+                taint = taint.union(&given.text_taint());
+            }
+        }
+        let mut text = String::new();
+        for (at, item) in items.iter().enumerate() {
+            text.push_str(if at == 0 { "" } else { &separator });
+            text.push_str(&item.to_text());
+            if text.len() > LARGEST {
+                break;
+            }
+        }
+        self.made(text, &taint)
+    }
+
+    fn write_json(&self) -> Result<Value, EvalError> {
+        let value = self.argument(0)?;
+        self.made(json::to_json(&value), &value.text_taint())
+    }
+
+    fn parse_json(&self) -> Result<Value, EvalError> {
+        let text = self.argument(0)?;
+        match json::from_json(&text.to_text()) {
+            Ok(value) => Ok(value.tainted(text.taint())),
+            Err(_) if text.to_text().trim().is_empty() => {
+                Err(self.error("bad-json", "`fromJSON` was given an empty text"))
+            }
+            Err(why) => Err(self.error("bad-json", format!("`fromJSON` was given no JSON: {why}"))),
+        }
+    }
+
+    fn hash_files(&self) -> Result<Value, EvalError> {
+        let Some(hash_files) = self.evaluator.scope.hash_files() else {
+            return Err(self.error("no-files", "`hashFiles` has no files here"));
+        };
+        let mut taint = Taint::default();
+        let mut patterns = Vec::new();
+        for at in 0..self.call.args.len() {
+            let pattern = self.argument(at)?;
+            taint = taint.union(&pattern.text_taint());
+            patterns.push(pattern.to_text().into_owned());
+        }
+        let digest = hash_files(&patterns).map_err(|why| self.error("hash-files", why))?;
+        Ok(Value::from(digest).tainted(&taint))
+    }
+
+    /// The first value whose condition is `true`; conditions are not coerced.
+    fn case(&self) -> Result<Value, EvalError> {
+        let last = self.call.args.len().saturating_sub(1);
+        for at in (0..last).step_by(2) {
+            let condition = self.argument(at)?;
+            let Kind::Boolean(holds) = condition.kind else {
+                let at = &self.call.args[at];
+                let message = format!(
+                    "the condition `{}` of `case` is neither true nor false",
+                    at.origin.raw
+                );
+                return Err(self.evaluator.error("bad-case", at, message));
+            };
+            if holds {
+                return self.argument(at + 1);
+            }
+        }
+        self.argument(last)
+    }
+}

@@ -1,0 +1,31 @@
+//! Expressions: what stands between `${{` and `}}`, and bare in an `if`.
+//!
+//! The grammar is GitHub's, parsed by a crate; the meaning is GitHub's too and
+//! lives here. [`evaluate`](self::evaluate) walks the tree over a [`Scope`],
+//! which holds the contexts; `text` turns the results into strings, conditions
+//! and typed scalars. [`contexts`] is the table of what an expression may name,
+//! from which the checks, the schema and the reference are made.
+//!
+//! Everything is a function of its arguments. Files are reached through a
+//! callback of the scope alone, and only by `hashFiles`.
+
+pub mod contexts;
+
+mod coerce;
+mod evaluate;
+mod format;
+mod functions;
+mod json;
+
+mod scalar;
+mod scope;
+mod syntax;
+mod text;
+mod value;
+
+pub use evaluate::{EvalError, evaluate};
+pub use scalar::Scalar;
+pub use scope::{HashFiles, Scope, Status};
+pub use syntax::{ContextRef, FUNCTIONS, FunctionRef, Segment, SyntaxError, functions, references};
+pub use text::Rendered;
+pub use value::{Object, Taint, Value};

@@ -1,0 +1,103 @@
+//! What an expression sees: contexts, the state of the run, files to hash.
+
+use super::value::{Object, Value};
+use crate::secret::Redactor;
+use std::fmt;
+use std::sync::Arc;
+
+/// Hashes the files that match these patterns: the digest in hexadecimal, empty
+/// where none matches, or why it cannot be had.
+pub type HashFiles = dyn Fn(&[String]) -> Result<String, String> + Send + Sync;
+
+/// What `success()`, `failure()` and `cancelled()` answer from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Status {
+    /// Everything before went well.
+    #[default]
+    Success,
+    /// Something before failed.
+    Failure,
+    /// The run is being cancelled.
+    Cancelled,
+}
+
+/// What an expression sees. Cloning is cheap, so that each step can have its own.
+#[derive(Clone, Default)]
+pub struct Scope {
+    contexts: Object,
+    status: Status,
+    hash_files: Option<Arc<HashFiles>>,
+    redactor: Redactor,
+    empty_because: Vec<(String, String)>,
+}
+
+impl Scope {
+    /// One without contexts. Values derived from secrets are registered with
+    /// the redactor.
+    pub fn new(redactor: Redactor) -> Self {
+        Self { redactor, ..Self::default() }
+    }
+
+    /// Adds a context, or replaces it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.contexts.set(name, value);
+        self
+    }
+
+    /// Says how the run stands.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Gives `hashFiles` its files.
+    #[must_use]
+    pub fn with_hash_files(mut self, hash_files: Arc<HashFiles>) -> Self {
+        self.hash_files = Some(hash_files);
+        self
+    }
+
+    /// Says why the members of a context may be empty, for whoever needs one.
+    #[must_use]
+    pub fn with_reason(mut self, context: &str, reason: &str) -> Self {
+        self.empty_because.push((context.to_owned(), reason.to_owned()));
+        self
+    }
+
+    /// A context by its name.
+    pub fn context(&self, name: &str) -> Option<&Value> {
+        self.contexts.get(name)
+    }
+
+    /// How the run stands.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Where derived secrets are registered.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    pub(super) fn hash_files(&self) -> Option<&HashFiles> {
+        self.hash_files.as_deref()
+    }
+
+    pub(super) fn reason(&self, context: &str) -> Option<&str> {
+        self.empty_because
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(context))
+            .map(|(_, reason)| reason.as_str())
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("contexts", &self.contexts)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,341 @@
+//! Expressions where a plan has them: in texts, in conditions, in scalars.
+
+use super::evaluate::{EvalError, evaluate};
+use super::functions::LARGEST;
+use super::scalar::Scalar;
+use super::scope::{Scope, Status};
+use super::syntax::{functions, references};
+use super::value::{Taint, Value};
+use crate::plan::schema::{Condition, Field, Part, Text};
+use crate::plan::span::{Span, Spanned};
+use crate::secret::Secret;
+
+/// A text whose expressions have been evaluated.
+#[derive(Clone, Debug)]
+pub enum Rendered {
+    /// One that anybody may see.
+    Plain(String),
+    /// One that a secret went into.
+    Secret(Secret),
+}
+
+impl Rendered {
+    /// The text, secret or not.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+
+    /// The text where anybody may see it.
+    pub fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(text) => Some(text),
+            Self::Secret(_) => None,
+        }
+    }
+
+    /// Whether a secret went into it.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
+    }
+}
+
+impl Text {
+    /// The text where it holds no expression.
+    pub fn as_literal(&self) -> Option<&str> {
+        let is_literal = |part: &Part| matches!(part, Part::Literal(_));
+        self.parts.iter().all(is_literal).then_some(self.source.as_str())
+    }
+
+    /// The expressions in it.
+    pub fn expressions(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Expression(expression) => Some(expression),
+        })
+    }
+
+    /// Evaluates its expressions. What a secret went into is a secret.
+    pub fn render(&self, scope: &Scope) -> Result<Rendered, EvalError> {
+        self.value(scope, |_, _| Ok(())).map(|value| rendered(&value, scope))
+    }
+
+    /// As [`Self::render`], for a name, label or tag of something: an expression
+    /// that gives nothing is an error, since what would be built without it is
+    /// another thing's name.
+    pub fn render_name(&self, scope: &Scope) -> Result<Rendered, EvalError> {
+        let value = self.value(scope, |expression, value| {
+            if value.to_text().is_empty() { Err(empty(expression, scope)) } else { Ok(()) }
+        })?;
+        Ok(rendered(&value, scope))
+    }
+
+    /// Evaluates it to a value: a text, whatever its expressions gave.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
+        self.value(scope, |_, _| Ok(()))
+    }
+
+    fn value(
+        &self,
+        scope: &Scope,
+        accept: impl Fn(&Spanned<String>, &Value) -> Result<(), EvalError>,
+    ) -> Result<Value, EvalError> {
+        let mut text = String::new();
+        let mut taint = Taint::default();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Expression(expression) => {
+                    let value = evaluate(expression, scope)?;
+                    if value.is_collection() {
+                        return Err(no_text(expression, &value));
+                    }
+                    accept(expression, &value)?;
+                    text.push_str(&value.to_text());
+                    taint = taint.union(&value.text_taint());
+                }
+            }
+            if text.len() > LARGEST {
+                let message = "the text would be larger than 10 MiB".to_owned();
+                return Err(EvalError {
+                    code: "too-large",
+                    message,
+                    span: self.span.clone(),
+                    help: None,
+                });
+            }
+        }
+        Ok(Value::from(text).tainted(&taint))
+    }
+}
+
+/// Nothing that comes of a secret is no secret: there is nothing to hide.
+fn rendered(value: &Value, scope: &Scope) -> Rendered {
+    let text = value.to_text().into_owned();
+    if value.taint().is_secret() && !text.is_empty() {
+        Rendered::Secret(scope.redactor().adopt(&value.taint().source(), text))
+    } else {
+        Rendered::Plain(text)
+    }
+}
+
+fn no_text(expression: &Spanned<String>, value: &Value) -> EvalError {
+    let source = expression.value.trim();
+    EvalError {
+        code: "not-text",
+        message: format!(
+            "`{source}` is {}, not text",
+            if value.is_array() { "a list" } else { "an object" }
+        ),
+        span: expression.span.clone(),
+        help: Some(format!("name one of its members, or write `toJSON({source})`")),
+    }
+}
+
+fn empty(expression: &Spanned<String>, scope: &Scope) -> EvalError {
+    let source = expression.value.trim();
+    let contexts = references(&expression.value, 0).unwrap_or_default();
+    let reason = contexts.iter().find_map(|found| scope.reason(found.context()));
+    EvalError {
+        code: "empty-name",
+        message: format!("`{source}` is empty, and a name would be made of it"),
+        span: expression.span.clone(),
+        help: reason.map(str::to_owned),
+    }
+}
+
+impl Condition {
+    /// Whether it holds. Where it asks for no status itself, everything before
+    /// must have gone well too, as at GitHub.
+    pub fn holds(&self, scope: &Scope) -> Result<bool, EvalError> {
+        let expression = Spanned::new(self.source.clone(), self.span.clone());
+        let asks_itself = self.asks_for_status()?;
+        // It is evaluated all the same, so that a mistake never waits for a run
+        // that goes well.
+        let holds = evaluate(&expression, scope)?.is_truthy();
+        Ok(holds && (asks_itself || scope.status() == Status::Success))
+    }
+
+    /// Whether it calls `success()`, `failure()`, `cancelled()` or `always()`.
+    pub fn asks_for_status(&self) -> Result<bool, EvalError> {
+        let found = functions(&self.source, self.span.start)?;
+        Ok(found.iter().any(super::FunctionRef::is_status))
+    }
+}
+
+impl<T: Scalar> Field<T> {
+    /// Evaluates its expressions and reads what they gave.
+    pub fn resolve(&self, scope: &Scope) -> Result<T, EvalError> {
+        let rendered = self.text.render(scope)?;
+        T::read(rendered.expose()).map_err(|expected| EvalError {
+            code: "bad-value",
+            message: match rendered.plain() {
+                Some("") => format!("{expected}, not nothing"),
+                Some(text) => format!("{expected}, not `{text}`"),
+                None => format!("{expected}, not what is in the secret"),
+            },
+            span: place(&self.text),
+            help: None,
+        })
+    }
+}
+
+/// Its only expression, or the whole of it.
+fn place(text: &Text) -> Span {
+    match text.parts.as_slice() {
+        [Part::Expression(expression)] => expression.span.clone(),
+        _ => text.span.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rendered;
+    use crate::plan::expr::{Object, Scope, Status, Value};
+    use crate::plan::schema::{Condition, Field, Part, Size, Text};
+    use crate::plan::span::Spanned;
+    use crate::secret::Redactor;
+    use std::marker::PhantomData;
+    use std::time::Duration;
+
+    /// A text as the reader of plans cuts it, standing at 100.
+    fn text(source: &str) -> Text {
+        let mut parts = Vec::new();
+        let mut rest = source;
+        let mut at = 100;
+        while let Some((before, (expression, after))) =
+            rest.split_once("${{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)))
+        {
+            at += before.len() + 3;
+            parts.push(Part::Literal(before.to_owned()));
+            parts.push(Part::Expression(Spanned::new(
+                expression.to_owned(),
+                at..at + expression.len(),
+            )));
+            at += expression.len() + 2;
+            rest = after;
+        }
+        parts.push(Part::Literal(rest.to_owned()));
+        parts.retain(|part| *part != Part::Literal(String::new()));
+        Text { source: source.to_owned(), span: 100..100 + source.len(), parts }
+    }
+
+    fn field<T>(source: &str) -> Field<T> {
+        Field { text: text(source), reads_as: PhantomData }
+    }
+
+    fn scope() -> Scope {
+        let redactor = Redactor::default();
+        let secret = |name: &str, value: &str| {
+            Value::secret(&redactor.adopt(&format!("secrets.{name}"), value.to_owned()))
+        };
+        let secrets = Object::default()
+            .with("user", secret("user", "admin1"))
+            .with("pass", secret("pass", "hunter22"));
+        Scope::new(redactor)
+            .with("secrets", secrets)
+            .with("vars", Object::default().with("cpu", "1.10").with("wait", "90s"))
+            .with("pr", Object::default().with("slug", Value::NULL).with("number", 12.0))
+            .with_reason("pr", "there is no pull request here")
+    }
+
+    #[test]
+    fn texts_are_put_together() {
+        let rendered = text("pr-${{ pr.number }}/${{ vars.cpu }}${{ pr.slug }}")
+            .render(&scope())
+            .expect("renders");
+        assert_eq!(rendered.plain(), Some("pr-12/1.10"));
+        assert_eq!(text("plain").as_literal(), Some("plain"));
+        assert_eq!(text("${{ git.sha }}").as_literal(), None);
+    }
+
+    #[test]
+    fn what_a_secret_went_into_is_a_secret() {
+        let scope = scope();
+        let rendered = text("https://${{ secrets.user }}:${{ secrets.pass }}@x")
+            .render(&scope)
+            .expect("renders");
+        assert_eq!(format!("{rendered:?}"), "Secret(Secret(secrets.pass + secrets.user))");
+        assert_eq!(rendered.expose(), "https://admin1:hunter22@x");
+        assert!(!scope.redactor().redact("it is https://admin1:hunter22@x").contains("hunter22"));
+    }
+
+    #[test]
+    fn a_boolean_that_a_secret_decided_is_none() {
+        let rendered = text("${{ secrets.pass != '' }}").render(&scope()).expect("renders");
+        assert!(matches!(rendered, Rendered::Plain(text) if text == "true"));
+    }
+
+    #[test]
+    fn a_name_is_not_built_from_nothing() {
+        let error = text("shop-${{ pr.slug }}").render_name(&scope()).expect_err("is empty");
+        assert_eq!(error.to_string(), "`pr.slug` is empty, and a name would be made of it");
+        assert_eq!(error.help.as_deref(), Some("there is no pull request here"));
+        assert_eq!(error.span, 108..117);
+        let rendered =
+            text("shop-${{ pr.slug || 'main' }}").render_name(&scope()).expect("renders");
+        assert_eq!(rendered.plain(), Some("shop-main"));
+    }
+
+    #[test]
+    fn a_collection_is_no_text() {
+        let error = text("${{ vars }}").render(&scope()).expect_err("is an object");
+        assert_eq!(error.to_string(), "`vars` is an object, not text");
+        assert_eq!(error.help.as_deref(), Some("name one of its members, or write `toJSON(vars)`"));
+        let error = text("${{ vars.* }}").render(&scope()).expect_err("is a list");
+        assert_eq!(error.to_string(), "`vars.*` is a list, not text");
+    }
+
+    #[test]
+    fn fields_are_read_when_their_expressions_can_be() {
+        assert_eq!(field::<f64>("${{ vars.cpu }}").resolve(&scope()), Ok(1.1));
+        assert_eq!(
+            field::<Duration>("${{ vars.wait }}").resolve(&scope()),
+            Ok(Duration::from_secs(90))
+        );
+        assert_eq!(field::<Size>("${{ vars.cpu }}GB").resolve(&scope()), Ok(Size(1_100_000_000)));
+        assert_eq!(field::<bool>("${{ pr.number > 3 }}").resolve(&scope()), Ok(true));
+        assert_eq!(field::<u16>("80${{ pr.number }}").resolve(&scope()), Ok(8012));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_says_what_it_is() {
+        let error = field::<u32>("${{ vars.wait }}").resolve(&scope()).expect_err("is no number");
+        assert_eq!(error.to_string(), "expected a whole number, not `90s`");
+        assert_eq!(error.span, 103..114);
+        let error = field::<u32>("${{ pr.slug }}").resolve(&scope()).expect_err("is empty");
+        assert_eq!(error.to_string(), "expected a whole number, not nothing");
+        let error =
+            field::<u32>("${{ secrets.pass }}").resolve(&scope()).expect_err("is no number");
+        assert_eq!(error.to_string(), "expected a whole number, not what is in the secret");
+    }
+
+    #[test]
+    fn a_condition_asks_whether_all_went_well_unless_it_asks_itself() {
+        #[track_caller]
+        fn case(source: &str, expected: [bool; 3]) {
+            let condition = Condition { source: source.to_owned(), span: 0..source.len() };
+            let held = [Status::Success, Status::Failure, Status::Cancelled].map(|status| {
+                condition.holds(&scope().with_status(status)).expect("is an expression")
+            });
+            assert_eq!(held, expected, "{source}");
+        }
+        case("true", [true, false, false]);
+        case("pr.number == 12", [true, false, false]);
+        case("pr.slug", [false, false, false]);
+        case("secrets.pass", [true, false, false]);
+        case("success()", [true, false, false]);
+        case("failure()", [false, true, false]);
+        case("Cancelled()", [false, false, true]);
+        case("always()", [true, true, true]);
+        case("pr.number == 12 && (failure() || cancelled())", [false, true, true]);
+        case("'always()' != ''", [true, false, false]);
+    }
+}
