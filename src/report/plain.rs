@@ -1,0 +1,325 @@
+//! One line an event, for logs and for people without a terminal.
+
+use super::sink::Sink;
+use super::text::{Style, Tone, clean};
+use super::view::View;
+use super::{Reporter, words};
+use crate::run::event::{Event, EventKind, StepId};
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+/// How far apart two lines about one transfer are, in the run's time.
+const BETWEEN_PROGRESS: Duration = Duration::from_secs(10);
+
+/// Writes plain lines.
+#[derive(Debug)]
+pub struct Plain {
+    sink: Sink,
+    style: Style,
+    told: HashMap<StepId, Duration>,
+}
+
+impl Plain {
+    /// Writes to the sink.
+    pub fn new(sink: Sink, style: Style) -> Self {
+        Self { sink, style, told: HashMap::new() }
+    }
+
+    fn lines(&mut self, view: &View, event: &Event) -> Vec<String> {
+        let width = width(view);
+        match &event.kind {
+            EventKind::OutputLine { step, line, .. } => {
+                let id = self.style.paint(Tone::Quiet, &format!("{:width$} │", step.to_string()));
+                vec![format!("{id} {}", clean(line, self.style.color)).trim_end().to_owned()]
+            }
+            EventKind::Progressed { step, .. } => self.progress(view, step).into_iter().collect(),
+            kind => words::message(view, kind)
+                .map(|message| message.lines(width, self.style))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn progress(&mut self, view: &View, step: &StepId) -> Option<String> {
+        let known = view.step(step)?;
+        let told = self.told.get(step).copied().or(known.began)?;
+        if view.at.saturating_sub(told) < BETWEEN_PROGRESS {
+            return None;
+        }
+        self.told.insert(step.clone(), view.at);
+        let id = self.style.paint(Tone::Strong, &format!("{:1$}", step.to_string(), width(view)));
+        Some(format!("{id}  {}", words::moving(known.transfer.as_ref()?)))
+    }
+}
+
+impl Reporter for Plain {
+    fn on(&mut self, view: &View, event: &Event) -> io::Result<()> {
+        let lines = self.lines(view, event);
+        self.sink.lines(lines.iter().map(String::as_str))
+    }
+}
+
+/// How wide the column of the steps' ids is. A very long id does not make it
+/// wider.
+pub(super) fn width(view: &View) -> usize {
+    let ids = view.steps.iter().map(|step| step.planned.id.to_string().chars().count());
+    ids.max().unwrap_or(0).min(24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plain;
+    use crate::report::sample::{
+        DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
+        reported, run_started, started,
+    };
+    use crate::report::test_sink::Captured;
+    use crate::report::{Reporters, Style};
+    use crate::run::event::{CancelReason, Event, EventKind, Outcome, RunStarted};
+    use std::time::Duration;
+
+    fn written(events: &[Event]) -> String {
+        let captured = Captured::default();
+        let mut reporters = Reporters::new(crate::secret::Redactor::default());
+        reporters.add(Plain::new(captured.sink(), Style::default()));
+        for event in events {
+            reporters.on(event);
+        }
+        captured.text()
+    }
+
+    #[track_caller]
+    fn says(event: Event, expected: &str) {
+        let text = written(&[started(), event]);
+        let (_, said) = text.split_once('\n').expect("the opening line");
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn the_first_line_says_what_is_run() {
+        assert_eq!(
+            written(&[started()]),
+            "storefront from shipway.yml, environment preview, run 01JD0000000000000000000000\n"
+        );
+        let dry = RunStarted { dry_run: true, environment: None, ..run_started() };
+        assert_eq!(
+            written(&[at(0, EventKind::RunStarted(dry))]),
+            "storefront from shipway.yml, dry run, run 01JD0000000000000000000000\n"
+        );
+    }
+
+    #[test]
+    fn a_step_says_that_it_starts() {
+        says(begun("web", "push"), "web.push        started\n");
+        says(begun("", "push"), "push            started\n");
+        let mut titled = run_started();
+        titled.steps[1].title = "Push the\nimage".into();
+        let text = written(&[at(0, EventKind::RunStarted(titled)), begun("web", "push")]);
+        assert!(text.ends_with("web.push        started  Push the image\n"), "{text}");
+    }
+
+    #[test]
+    fn lines_of_children_stand_behind_a_bar() {
+        says(line("web", "build", "Compiling\u{1b}[31m x"), "web.build      │ Compiling x\n");
+        says(line("web", "build", "10%\r20%\r"), "web.build      │ 20%\n");
+        says(line("web", "build", ""), "web.build      │\n");
+    }
+
+    #[test]
+    fn notes_and_warnings() {
+        let message = "created container group".to_owned();
+        says(
+            at(1, EventKind::Noted { step: id("web", "live"), message }),
+            "web.live        created container group\n",
+        );
+        let message = "no `bash`, so `sh` is used".to_owned();
+        says(
+            at(1, EventKind::Warned { step: Some(id("web", "live")), message: message.clone() }),
+            "web.live        warning  no `bash`, so `sh` is used\n",
+        );
+        says(
+            at(1, EventKind::Warned { step: None, message }),
+            "warning  no `bash`, so `sh` is used\n",
+        );
+    }
+
+    #[test]
+    fn progress_is_a_line_every_ten_seconds() {
+        let text = written(&[
+            started(),
+            begun("web", "push"),
+            progressed(2_000, 0),
+            progressed(6_000, 1_000_000),
+            progressed(11_500, 4_750_000),
+            progressed(15_000, 6_000_000),
+            progressed(21_600, 9_000_000),
+        ]);
+        let said: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            said,
+            [
+                "web.push        4.8 MB of 10.0 MB, 47%, 500.0 kB/s",
+                "web.push        9.0 MB of 10.0 MB, 90%, 459.2 kB/s",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_retry_says_why_and_when() {
+        says(
+            at(
+                1,
+                EventKind::AttemptFailed {
+                    step: id("web", "push"),
+                    attempt: 1,
+                    of: 4,
+                    failure: failure(),
+                    retry_in: Duration::from_millis(2_100),
+                },
+            ),
+            "web.push        retry  attempt 1 of 4 failed, next in 2.1s: push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy\n",
+        );
+    }
+
+    #[test]
+    fn a_step_that_worked_says_what_it_gave() {
+        let ok =
+            |step: &str, given: &[(&str, &str)]| finished("web", step, Outcome::Succeeded, given);
+        says(
+            ok(
+                "push",
+                &[("digest", DIGEST), ("bytes-sent", "1234567"), ("bytes-reused", "3400000")],
+            ),
+            "web.push        ok  sha256:4f53cda18c2b… 1.2 MB sent, 3.4 MB reused  (0.8s)\n",
+        );
+        says(
+            ok("build", &[("image-id", DIGEST), ("platform", "linux/amd64")]),
+            "web.build       ok  sha256:4f53cda18c2b… linux/amd64  (0.8s)\n",
+        );
+        says(
+            ok("live", &[("url", "http://x.azurecontainer.io/"), ("ip", "1.2.3.4")]),
+            "web.live        ok  http://x.azurecontainer.io/  (0.8s)\n",
+        );
+        says(
+            finished("migrations", "run", Outcome::Succeeded, &[("anything", "x")]),
+            "migrations.run  ok  (0.8s)\n",
+        );
+    }
+
+    #[test]
+    fn a_failure_is_the_chain_the_details_and_the_help() {
+        let more = "
+    deploy `storefront`
+      the container ended with exit code 1
+        no such file `/server`
+        second line
+    | events:
+    |   Pulled image
+    | ::error::x ##[error]y
+    help: build the image with `/server` in it
+";
+        says(
+            finished("web", "live", failed(false), &[]),
+            &format!("web.live        failed  (0.8s){more}"),
+        );
+        says(
+            finished("web", "live", failed(true), &[]),
+            &format!("web.live        failed, and the run goes on  (0.8s){more}"),
+        );
+    }
+
+    #[test]
+    fn the_other_ends_of_a_step() {
+        let limit = Duration::from_mins(10);
+        says(
+            finished("web", "live", Outcome::TimedOut { limit }, &[]),
+            "web.live        timed out  after 10m 00s  (0.8s)\n",
+        );
+        let because = "web.push failed".to_owned();
+        says(
+            finished("web", "live", Outcome::Skipped { because }, &[]),
+            "web.live        skipped: web.push failed\n",
+        );
+        says(
+            finished("web", "live", Outcome::Cancelled, &[]),
+            "web.live        cancelled  (0.8s)\n",
+        );
+        says(
+            finished("web", "live", Outcome::AlreadyDone, &[]),
+            "web.live        done  by an earlier process of this run\n",
+        );
+    }
+
+    #[test]
+    fn stopping_says_why() {
+        for (reason, expected) in [
+            (CancelReason::StepFailed, "stopping: a step failed, so no new step starts\n"),
+            (CancelReason::JournalFailed, "stopping: the journal cannot be written\n"),
+            (CancelReason::Terminated, "stopping: asked to by SIGTERM, cleaning up\n"),
+            (
+                CancelReason::Interrupted,
+                "stopping: interrupted, cleaning up; interrupt again to kill\n",
+            ),
+            (CancelReason::Killed, "stopping: killing what still runs\n"),
+        ] {
+            says(at(1, EventKind::RunCancelled { reason }), expected);
+        }
+    }
+
+    #[test]
+    fn rolling_back_says_whether_it_worked() {
+        let rolled = |worked| EventKind::RolledBack {
+            step: id("web", "live"),
+            worked,
+            message: "the group of before is back".into(),
+        };
+        says(at(1, rolled(true)), "web.live        rolled back  the group of before is back\n");
+        says(
+            at(1, rolled(false)),
+            "web.live        not rolled back  the group of before is back\n",
+        );
+    }
+
+    #[test]
+    fn what_was_reported_is_named_and_a_dry_run_shows_it() {
+        says(
+            reported(false),
+            "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41\n",
+        );
+        says(
+            reported(true),
+            "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41
+    | storefront: succeeded
+    |
+    |   web  http://x/
+",
+        );
+    }
+
+    #[test]
+    fn the_end_is_a_table_of_services() {
+        says(
+            at(75_000, EventKind::RunFinished(good_end())),
+            "succeeded  (1m 15s)
+    web  succeeded  http://storefront.westeurope.azurecontainer.io/  (12.3s)
+",
+        );
+        says(
+            at(75_000, EventKind::RunFinished(bad_end())),
+            "failed  (1m 15s)
+    web         succeeded                 http://storefront.westeurope.azurecontainer.io/  (12.3s)
+    migrations  failed at migrations.run  (1m 15s)
+    note: the placeholder of `acr-password` was used
+",
+        );
+    }
+
+    #[test]
+    fn colours_are_there_when_asked_for() {
+        let captured = Captured::default();
+        let mut reporters = Reporters::new(crate::secret::Redactor::default());
+        reporters.add(Plain::new(captured.sink(), Style { color: true }));
+        reporters.on(&begun("", "push"));
+        assert_eq!(captured.text(), "\u{1b}[1mpush\u{1b}[0m  \u{1b}[2mstarted\u{1b}[0m\n");
+    }
+}

@@ -1,0 +1,160 @@
+//! Events for the tests of reporters.
+
+use crate::run::event::{
+    Channel, Event, EventKind, Failure, Origin, Outcome, Outputs, Place, PlannedStep, Progress,
+    Reported, RunFinished, RunStarted, ServiceResult, Status, StepId, Stream,
+};
+use std::time::Duration;
+
+pub(super) const DIGEST: &str =
+    "sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
+
+pub(super) fn id(service: &str, step: &str) -> StepId {
+    StepId { service: service.into(), step: step.into() }
+}
+
+pub(super) fn at(millis: u64, kind: EventKind) -> Event {
+    Event { at: Duration::from_millis(millis), kind }
+}
+
+pub(super) fn planned(service: &str, step: &str, action: &'static str) -> PlannedStep {
+    PlannedStep { id: id(service, step), action, title: step.into() }
+}
+
+pub(super) fn run_started() -> RunStarted {
+    RunStarted {
+        run: "01JD0000000000000000000000".into(),
+        plan: "storefront".into(),
+        file: "shipway.yml".into(),
+        environment: Some("preview".into()),
+        dry_run: false,
+        started: "2026-11-21T10:00:00Z".into(),
+        origin: Origin {
+            commit: Some("4387e9f3d6e14c459867679a90fd0f7912345678".into()),
+            commit_url: Some(
+                "https://github.com/o/r/commit/4387e9f3d6e14c459867679a90fd0f7912345678".into(),
+            ),
+            run_url: Some("https://github.com/o/r/actions/runs/77".into()),
+        },
+        steps: vec![
+            planned("web", "build", "build"),
+            planned("web", "push", "push"),
+            planned("web", "live", "deploy"),
+            planned("migrations", "run", "run"),
+        ],
+    }
+}
+
+pub(super) fn started() -> Event {
+    at(0, EventKind::RunStarted(run_started()))
+}
+
+pub(super) fn failure() -> Failure {
+    Failure {
+        chain: vec![
+            "push `storefront.azurecr.io/web`".into(),
+            "PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy".into(),
+        ],
+        details: vec![],
+        help: None,
+        place: None,
+    }
+}
+
+pub(super) fn whole_failure() -> Failure {
+    Failure {
+        chain: vec![
+            "deploy `storefront`".into(),
+            "the container ended with exit code 1".into(),
+            "no such file `/server`\nsecond line".into(),
+        ],
+        details: vec!["events:".into(), "  Pulled image".into(), "::error::x ##[error]y".into()],
+        help: Some("build the image with `/server` in it".into()),
+        place: Some(Place { file: "deploy/shipway.yml".into(), line: 12, column: 9 }),
+    }
+}
+
+pub(super) fn outputs(pairs: &[(&str, &str)]) -> Outputs {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+pub(super) fn finished(
+    service: &str,
+    step: &str,
+    outcome: Outcome,
+    given: &[(&str, &str)],
+) -> Event {
+    let took = Duration::from_millis(800);
+    let outputs = outputs(given);
+    at(5_000, EventKind::StepFinished { step: id(service, step), outcome, took, outputs })
+}
+
+pub(super) fn progressed(millis: u64, done: u64) -> Event {
+    let progress = Progress { done, total: 10_000_000 };
+    at(millis, EventKind::Progressed { step: id("web", "push"), progress })
+}
+
+pub(super) fn line(service: &str, step: &str, text: &str) -> Event {
+    let step = id(service, step);
+    at(2_000, EventKind::OutputLine { step, stream: Stream::Stdout, line: text.into() })
+}
+
+pub(super) fn begun(service: &str, step: &str) -> Event {
+    at(1_000, EventKind::StepStarted { step: id(service, step) })
+}
+
+pub(super) fn failed(tolerated: bool) -> Outcome {
+    Outcome::Failed { failure: whole_failure(), tolerated }
+}
+
+pub(super) fn reported(dry: bool) -> Event {
+    at(
+        9_000,
+        EventKind::Reported(Reported {
+            to: Channel::Comment,
+            id: Some(41),
+            url: Some("https://github.com/o/r/pull/1#issuecomment-41".into()),
+            text: dry.then(|| "storefront: succeeded\n\n  web  http://x/".into()),
+        }),
+    )
+}
+
+pub(super) fn web() -> ServiceResult {
+    ServiceResult {
+        name: "web".into(),
+        status: Status::Succeeded,
+        outputs: outputs(&[
+            ("url", "http://storefront.westeurope.azurecontainer.io/"),
+            ("urls", "[\"http://storefront.westeurope.azurecontainer.io/\"]"),
+            ("fqdn", "storefront.westeurope.azurecontainer.io"),
+            ("digest", DIGEST),
+            ("image", &format!("storefront.azurecr.io/web@{DIGEST}")),
+            ("tags", "v1\nlatest"),
+        ]),
+        took: Duration::from_millis(12_340),
+        failure: None,
+    }
+}
+
+pub(super) fn broken() -> ServiceResult {
+    ServiceResult {
+        name: "migrations".into(),
+        status: Status::Failed,
+        outputs: Outputs::new(),
+        took: Duration::from_secs(75),
+        failure: Some((id("migrations", "run"), whole_failure())),
+    }
+}
+
+pub(super) fn good_end() -> RunFinished {
+    RunFinished { status: Status::Succeeded, exit_code: 0, services: vec![web()], notes: vec![] }
+}
+
+pub(super) fn bad_end() -> RunFinished {
+    RunFinished {
+        status: Status::Failed,
+        exit_code: 4,
+        services: vec![web(), broken()],
+        notes: vec!["the placeholder of `acr-password` was used".into()],
+    }
+}

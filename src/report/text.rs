@@ -1,0 +1,200 @@
+//! How numbers, spans of time and foreign text are shown to people.
+
+use std::time::Duration;
+
+/// Colours, or none of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Style {
+    /// Whether there are colours.
+    pub color: bool,
+}
+
+/// What a piece of text stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Caution,
+    Quiet,
+    Strong,
+}
+
+impl Style {
+    /// The text in the tone's colour.
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => 32,
+            Tone::Bad => 31,
+            Tone::Caution => 33,
+            Tone::Quiet => 2,
+            Tone::Strong => 1,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// `0.8s`, `12.3s`, `1m 02s`, `2h 05m`.
+pub(super) fn span(span: Duration) -> String {
+    let tenths = (span.as_millis() + 50) / 100;
+    let seconds = tenths / 10;
+    match seconds {
+        0..60 => format!("{seconds}.{}s", tenths % 10),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
+pub(super) fn bytes(bytes: u64) -> String {
+    let mut unit = "B";
+    let mut scale = 1_u64;
+    for (next, name) in
+        [(1_000, "kB"), (1_000_000, "MB"), (1_000_000_000, "GB"), (1_000_000_000_000, "TB")]
+    {
+        // What would be shown as 1000.0 of a unit is shown as 1.0 of the next.
+        if bytes < next - next / 20_000 {
+            break;
+        }
+        (scale, unit) = (next, name);
+    }
+    if scale == 1 {
+        return format!("{bytes} B");
+    }
+    let tenths = (u128::from(bytes) * 10 + u128::from(scale) / 2) / u128::from(scale);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// `sha256:4f53cda18c2b…`: enough to tell two apart.
+pub(super) fn short_digest(digest: &str) -> String {
+    match digest.split_once(':') {
+        Some((algorithm, hex)) if hex.len() > 12 && hex.is_ascii() => {
+            format!("{algorithm}:{}…", &hex[..12])
+        }
+        _ => digest.to_owned(),
+    }
+}
+
+/// A line that others wrote, made safe for a terminal and a log: of a line that
+/// redraws itself what it ended as, without control characters, without marks
+/// that turn the direction of writing. Colours stay where `colors` says so.
+pub(super) fn clean(line: &str, colors: bool) -> String {
+    let line = line.trim_end_matches(['\r', '\n']);
+    let line = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
+    let mut kept = String::with_capacity(line.len());
+    let mut colored = false;
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => {
+                let sequence = escape_sequence(&mut chars);
+                if colors && sequence.starts_with('[') && sequence.ends_with('m') {
+                    colored = true;
+                    kept.push('\u{1b}');
+                    kept.push_str(&sequence);
+                }
+            }
+            '\t' => kept.push(c),
+            '\n' => kept.push(' '),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            c if c.is_control() => {}
+            c => kept.push(c),
+        }
+    }
+    if colored {
+        kept.push_str("\u{1b}[0m");
+    }
+    kept
+}
+
+/// Takes what belongs to an escape: `[…m` and its kin, `]…` up to its end, or
+/// one or two characters.
+fn escape_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
+    let mut sequence = String::new();
+    let Some(first) = chars.next() else { return sequence };
+    sequence.push(first);
+    match first {
+        '[' => {
+            while let Some(c) = chars.next_if(|c| matches!(c, ' '..='~')) {
+                sequence.push(c);
+                if matches!(c, '@'..='~') {
+                    break;
+                }
+            }
+        }
+        ']' | 'P' | '^' | '_' => {
+            while let Some(c) = chars.next() {
+                if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
+                    break;
+                }
+            }
+        }
+        // Of three characters, such as the choice of a character set.
+        ' '..='/' => sequence.extend(chars.next()),
+        _ => {}
+    }
+    sequence
+}
+
+/// The lines of foreign text, each made safe.
+pub(super) fn clean_lines(text: &str) -> Vec<String> {
+    text.lines().map(|line| clean(line, false)).collect()
+}
+
+/// Foreign text on one line.
+pub(super) fn one_line(text: &str) -> String {
+    clean_lines(text)
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, Tone, bytes, clean, one_line, short_digest, span};
+    use std::time::Duration;
+
+    #[test]
+    fn spans_are_as_fine_as_they_are_short() {
+        let shown = |millis| span(Duration::from_millis(millis));
+        assert_eq!(
+            [0, 49, 800, 12_340, 59_940, 59_960, 62_000, 3_599_000, 7_500_000].map(shown),
+            ["0.0s", "0.0s", "0.8s", "12.3s", "59.9s", "1m 00s", "1m 02s", "59m 59s", "2h 05m"]
+        );
+    }
+
+    #[test]
+    fn sizes_are_powers_of_ten() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234, 999_949, 999_950, 3_400_000, 12_000_000_000].map(bytes),
+            ["0 B", "999 B", "1.0 kB", "1.2 kB", "999.9 kB", "1.0 MB", "3.4 MB", "12.0 GB"]
+        );
+    }
+
+    #[test]
+    fn a_digest_is_shortened_and_nothing_else_is() {
+        assert_eq!(short_digest("sha256:0123456789abcdef"), "sha256:0123456789ab…");
+        assert_eq!(short_digest("sha256:0123"), "sha256:0123");
+        assert_eq!(short_digest("hello"), "hello");
+    }
+
+    #[test]
+    fn foreign_lines_cannot_drive_the_terminal() {
+        assert_eq!(clean("10%\r50%\r100%\r", false), "100%");
+        assert_eq!(clean("a\u{1b}[2J\u{1b}[1;31mred\u{1b}[0m", false), "ared");
+        assert_eq!(clean("a\u{1b}[2J\u{1b}[31mred", true), "a\u{1b}[31mred\u{1b}[0m");
+        assert_eq!(clean("\u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y\u{1b}(B", false), "xy");
+        assert_eq!(clean("a\u{202e}b\u{0}\u{8}\u{9b}c\td", false), "abc\td");
+        assert_eq!(one_line("  a\r\n\n  b "), "a b");
+    }
+
+    #[test]
+    fn without_colours_text_is_left_alone() {
+        assert_eq!(Style { color: false }.paint(Tone::Good, "ok"), "ok");
+        assert_eq!(Style { color: true }.paint(Tone::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
+    }
+}
