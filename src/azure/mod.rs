@@ -1,1 +1,13 @@
 //! Azure: credentials, Resource Manager, container instances, registries, key vault.
+//!
+//! Thin clients that say what a service answered and what to do about it. They
+//! know nothing of plans and runs, never wait between attempts, and send a
+//! token to no host but the one it is for.
+
+mod cloud;
+mod credential;
+#[cfg(test)]
+mod fake;
+
+pub use cloud::{Cloud, Endpoints};
+pub use credential::{Application, Credential, CredentialError, Detection, Method, SignInError};

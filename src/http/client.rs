@@ -6,6 +6,7 @@ use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -62,7 +63,7 @@ pub struct Client {
     following: reqwest::Client,
     direct: reqwest::Client,
     uploading: reqwest::Client,
-    settings: Settings,
+    settings: Arc<Settings>,
 }
 
 impl Client {
@@ -73,7 +74,7 @@ impl Client {
             following: build(&settings, Policy::limited(10), read_timeout)?,
             direct: build(&settings, Policy::none(), read_timeout)?,
             uploading: build(&settings, Policy::none(), None)?,
-            settings,
+            settings: Arc::new(settings),
         })
     }
 

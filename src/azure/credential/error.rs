@@ -1,0 +1,275 @@
+//! Why nobody could be signed in, and what to do about it.
+
+use super::assertion::{AssertionError, Claims};
+use super::tokens::Method;
+use crate::http::{self, Fault, Retry, parse_retry_after};
+use azure_core::error::ErrorKind;
+use serde::Deserialize;
+
+/// No token.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// Nothing that could be used was found.
+    #[error("find a way to sign in to Azure: {}", looked.join("; "))]
+    Nothing {
+        /// What was looked for and why it is not it, in order.
+        looked: Vec<String>,
+    },
+    /// Some of the variables that belong together are missing.
+    #[error("sign in to Azure with {method}: {} not set", listed(.missing))]
+    Incomplete {
+        /// With what.
+        method: Method,
+        /// The missing variables.
+        missing: Vec<&'static str>,
+    },
+    /// A way was found, and it failed.
+    #[error("sign in to Azure with {method}")]
+    SignIn {
+        /// With what.
+        method: Method,
+        /// Why not.
+        source: Box<SignInError>,
+    },
+}
+
+fn listed(names: &[&'static str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {}", names.join(" and "), if names.len() == 1 { "is" } else { "are" })
+}
+
+/// Why signing in failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Entra said no.
+    #[error("{description}")]
+    Refused {
+        /// The number after `AADSTS`, where there is one.
+        code: Option<u32>,
+        /// The HTTP status.
+        status: u16,
+        /// The first sentence of Entra's text, or the start of the answer.
+        description: String,
+        /// When Entra wants to be asked again.
+        retry: Retry,
+        /// What can be done about it.
+        help: Option<String>,
+    },
+    /// The token to be exchanged could not be had.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFault),
+    /// The machine's metadata service did not give a token.
+    #[error("ask for the managed identity")]
+    Managed(#[source] http::Error),
+    /// The Azure CLI did not give a token.
+    #[error("{said}")]
+    Cli {
+        /// What it wrote.
+        said: String,
+    },
+    /// No connection to Entra.
+    #[error("reach Entra")]
+    Unreachable(#[source] azure_core::Error),
+    /// The client could not be made, as with a tenant that is none.
+    #[error("{0}")]
+    Setup(String),
+}
+
+/// A token of somebody else's that could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct AssertionFault(AssertionError);
+
+/// What an error says about whom Entra turned down.
+pub(super) struct Subject<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) claims: Option<Claims>,
+}
+
+#[derive(Deserialize)]
+struct EntraAnswer {
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+}
+
+/// Reads what `azure_identity` says about a failed sign-in.
+pub(super) fn classify(error: azure_core::Error, subject: &Subject) -> SignInError {
+    let mut error = error;
+    loop {
+        if let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() {
+            let status = u16::from(*status);
+            let body = raw_response.as_ref().map(|raw| raw.body().as_ref().to_vec());
+            let wait = raw_response.as_ref().and_then(|raw| {
+                let value = raw.headers().get_optional_str(&"retry-after".into())?;
+                parse_retry_after(value, jiff::Timestamp::now())
+            });
+            let retry = match status {
+                408 | 429 | 500 | 502..=504 => wait.map_or(Retry::Backoff, Retry::After),
+                _ => Retry::Never,
+            };
+            return refused(status, retry, &body.unwrap_or_default(), subject);
+        }
+        if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Io) {
+            return SignInError::Unreachable(error);
+        }
+        error = match error.into_downcast::<azure_core::Error>() {
+            Ok(inner) => inner,
+            Err(outer) => match outer.into_downcast::<AssertionError>() {
+                Ok(assertion) => return AssertionFault(assertion).into(),
+                Err(outer) => return SignInError::Setup(outer.to_string()),
+            },
+        };
+    }
+}
+
+fn refused(status: u16, retry: Retry, body: &[u8], subject: &Subject) -> SignInError {
+    let Ok(answer) = serde_json::from_slice::<EntraAnswer>(body) else {
+        let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
+        let description = format!("{status}: {text}");
+        return SignInError::Refused { code: None, status, description, retry, help: None };
+    };
+    let code = answer.error_codes.first().copied();
+    let text = answer.error_description;
+    let sentence = text.split(" Trace ID:").next().unwrap_or(&text);
+    let sentence = sentence.lines().next().unwrap_or_default().trim();
+    let description = if sentence.is_empty() { status.to_string() } else { sentence.to_owned() };
+    let help = code.and_then(|code| remedy(code, subject));
+    SignInError::Refused { code, status, description, retry, help }
+}
+
+/// What to do about one of Entra's codes
+/// (learn.microsoft.com/entra/identity-platform/reference-error-codes).
+fn remedy(code: u32, subject: &Subject) -> Option<String> {
+    let Subject { tenant, client_id, claims } = subject;
+    let help = match code {
+        7_000_215 => format!(
+            "`AZURE_CLIENT_SECRET` must hold the secret's value, not its id; \
+             `az ad app credential reset --id {client_id} --append` makes a new one"
+        ),
+        7_000_222 => format!(
+            "the client secret has expired; \
+             `az ad app credential reset --id {client_id} --append` makes a new one"
+        ),
+        70_021 | 700_211 | 700_212 | 700_213 | 7_002_138 => {
+            return Some(federation(client_id, claims.as_ref()));
+        }
+        700_024 => "the token had expired when Entra read it; check this machine's clock, and \
+                    that whoever writes the token file renews it"
+            .to_owned(),
+        90_002 | 900_023 | 900_021 => format!(
+            "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which \
+             `az account show --query tenantId` prints, and the plan's `azure.cloud`"
+        ),
+        700_016 => format!(
+            "tenant `{tenant}` has no application `{client_id}`; check `AZURE_CLIENT_ID` and \
+             `AZURE_TENANT_ID`"
+        ),
+        7_000_229 => format!(
+            "the application has no service principal in tenant `{tenant}`; \
+             `az ad sp create --id {client_id}` makes one"
+        ),
+        7_000_112 => format!("an administrator has disabled the application `{client_id}`"),
+        53_003 => "a conditional access policy forbids it; ask the tenant's administrator to \
+                   except this workload"
+            .to_owned(),
+        500_011 => format!(
+            "tenant `{tenant}` does not know the service that the token is for; check that the \
+             plan's `azure.cloud` is the tenant's"
+        ),
+        _ => return None,
+    };
+    Some(help)
+}
+
+fn federation(client_id: &str, claims: Option<&Claims>) -> String {
+    let Some(claims) = claims else {
+        return format!(
+            "no federated credential of application `{client_id}` matches the token; \
+             `az ad app federated-credential list --id {client_id}` lists them"
+        );
+    };
+    let parameters = serde_json::json!({
+        "name": "shipway",
+        "issuer": claims.iss,
+        "subject": claims.sub,
+        "audiences": [claims.aud],
+    });
+    format!(
+        "the token's issuer is `{}`, its subject `{}`, its audience `{}`; a federated credential \
+         must match all three: `az ad app federated-credential create --id {client_id} \
+         --parameters '{parameters}'`",
+        claims.iss, claims.sub, claims.aud
+    )
+}
+
+/// What can be done where nothing was found.
+const WAYS: &str = "in GitHub Actions give the job `permissions: id-token: write` and set \
+                    `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`; elsewhere run `az login`, or set \
+                    `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`";
+
+impl Fault for CredentialError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Nothing { .. } | Self::Incomplete { .. } => Retry::Never,
+            Self::SignIn { source, .. } => source.retry(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Nothing { .. } => Some(WAYS.to_owned()),
+            Self::Incomplete { missing, .. } => {
+                let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+                Some(format!("set {}, or unset the others", names.join(" and ")))
+            }
+            Self::SignIn { source, .. } => source.help(),
+        }
+    }
+}
+
+impl Fault for SignInError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { retry, .. } => *retry,
+            // The metadata service is updated now and then, and says 404 or 410
+            // meanwhile (learn.microsoft.com, "How to use managed identities").
+            Self::Managed(http::Error::Status { status: 404 | 410, .. }) | Self::Unreachable(_) => {
+                Retry::Backoff
+            }
+            Self::Managed(source)
+            | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
+            Self::Assertion(AssertionFault(AssertionError::File { .. }))
+            | Self::Cli { .. }
+            | Self::Setup(_) => Retry::Never,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Refused { help, .. } => help.clone(),
+            Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => {
+                matches!(source.status(), Some(400..=499)).then(|| {
+                    "the job needs `permissions: id-token: write`, and a pull request from a fork \
+                     never has it"
+                        .to_owned()
+                })
+            }
+            Self::Assertion(AssertionFault(AssertionError::File { .. })) => {
+                Some("check `AZURE_FEDERATED_TOKEN_FILE`".to_owned())
+            }
+            Self::Managed(http::Error::Status { status: 400, .. }) => Some(
+                "the machine has no such identity; assign it, or set `AZURE_CLIENT_ID` to the \
+                 client id of the one it has"
+                    .to_owned(),
+            ),
+            Self::Cli { .. } => Some("run `az login`".to_owned()),
+            Self::Unreachable(_) => Some(
+                "check that this machine reaches the sign-in host, and `HTTPS_PROXY`".to_owned(),
+            ),
+            Self::Managed(_) | Self::Setup(_) => None,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Stand-ins for Azure's servers: real sockets, TLS under their real names,
+//! scripted answers, and the conversation as the assertion.
+
+use crate::http::{Client, Fault, Proxy, SafeUrl, Settings, Trust};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use url::Url;
+
+/// A request as a server saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    /// Host and path, such as `management.azure.com/subscriptions/s`.
+    pub(super) to: String,
+    pub(super) query: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: String,
+}
+
+/// What a server answers.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Reply {
+    pub(super) fn new(status: u16, body: &str) -> Self {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        Self { status, headers: vec![json], body: body.to_owned() }
+    }
+
+    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::new(status, &body.to_string())
+    }
+
+    pub(super) fn text(status: u16, body: &str) -> Self {
+        let html = ("content-type".to_owned(), "text/html".to_owned());
+        Self { status, headers: vec![html], body: body.to_owned() }
+    }
+
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
+
+/// A proxy behind which every host is the same scripted server.
+pub(super) struct Fake {
+    pub(super) client: Client,
+    /// Its own address, for servers that are named by the environment.
+    pub(super) address: String,
+    asked: Arc<Mutex<Vec<(Asked, u16)>>>,
+}
+
+impl Fake {
+    /// Answers every request with what `answer` says.
+    pub(super) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        let authority = Arc::new(Authority::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket").to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let server =
+            Server { authority: authority.clone(), answer: Arc::new(answer), asked: asked.clone() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = server.clone();
+                // A client that goes away ends its own conversation alone.
+                tokio::spawn(async move { drop(server.accept(stream).await) });
+            }
+        });
+        let proxy = Url::parse(&format!("http://{address}")).expect("a URL");
+        let client = Client::new(Settings {
+            proxy: Proxy::Fixed(SafeUrl::new(proxy)),
+            trust: Trust::Only(authority.pem.clone()),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(20),
+        });
+        Self { client: client.expect("a client"), address, asked }
+    }
+
+    /// Answers by a table of `METHOD host/path` and replies to be given in
+    /// turn, the last one for ever; anything else is a 404.
+    pub(super) async fn script(table: Vec<(&str, Vec<Reply>)>) -> Self {
+        let table: BTreeMap<String, (Vec<Reply>, usize)> = table
+            .into_iter()
+            .map(|(request, replies)| (request.to_owned(), (replies, 0)))
+            .collect();
+        let table = Mutex::new(table);
+        Self::start(move |asked| {
+            let mut table = table.lock().expect("no panic");
+            let Some((replies, next)) = table.get_mut(&format!("{} {}", asked.method, asked.to))
+            else {
+                return Reply::text(404, "not in the script");
+            };
+            let reply = replies[(*next).min(replies.len() - 1)].clone();
+            *next += 1;
+            reply
+        })
+        .await
+    }
+
+    /// The requests so far.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        let asked = self.asked.lock().expect("no panic");
+        asked.iter().map(|(asked, _)| asked.clone()).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    authority: Arc<Authority>,
+    answer: Arc<Answer>,
+    asked: Arc<Mutex<Vec<(Asked, u16)>>>,
+}
+
+impl Server {
+    async fn accept(self, mut stream: TcpStream) -> io::Result<()> {
+        let Some(first) = read(&mut stream).await? else { return Ok(()) };
+        if first.method != "CONNECT" {
+            self.converse(stream, String::new(), Some(first)).await?;
+            return Ok(());
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+        let host = first.to.rsplit_once(':').map_or(first.to.as_str(), |(host, _)| host).to_owned();
+        let stream = self.authority.acceptor(&host).accept(stream).await?;
+        self.converse(stream, host, None).await
+    }
+
+    async fn converse(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        host: String,
+        first: Option<Asked>,
+    ) -> io::Result<()> {
+        let mut next = first;
+        loop {
+            let asked = match next.take() {
+                Some(asked) => asked,
+                None => match read(&mut stream).await? {
+                    Some(asked) => asked,
+                    None => return Ok(()),
+                },
+            };
+            let to = format!("{host}{}", asked.to.trim_start_matches("http://"));
+            let asked = Asked { to, ..asked };
+            let reply = (self.answer)(&asked);
+            self.asked.lock().expect("no panic").push((asked, reply.status));
+            let mut head = format!("HTTP/1.1 {} scripted\r\n", reply.status);
+            for (name, value) in &reply.headers {
+                write!(head, "{name}: {value}\r\n").expect("a string");
+            }
+            write!(head, "content-length: {}\r\n\r\n", reply.body.len()).expect("a string");
+            stream.write_all(head.as_bytes()).await?;
+            if reply.status != 204 {
+                stream.write_all(reply.body.as_bytes()).await?;
+            }
+            stream.flush().await?;
+        }
+    }
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Asked>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) if head.is_empty() => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut lines = head.lines();
+    let mut request = lines.next().unwrap_or_default().split(' ');
+    let method = request.next().unwrap_or_default().to_owned();
+    let target = request.next().unwrap_or_default();
+    let (to, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Some(Asked { method, to: to.to_owned(), query: query.to_owned(), headers, body }))
+}
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    fn acceptor(&self, host: &str) -> TlsAcceptor {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![host.to_owned()]).expect("a host name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a key and its certificate");
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// The whole of what a person sees of an error: message, causes, help.
+pub(super) fn shown(error: &dyn Fault) -> String {
+    let mut lines = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        lines.push(format!("  {error}"));
+        cause = error.source();
+    }
+    lines.extend(error.help().map(|help| format!("help: {help}")));
+    lines.join("\n")
+}
