@@ -7,6 +7,7 @@
 mod action;
 mod settings;
 mod text;
+mod texts;
 
 pub use action::{
     Aci, Action, Body, Build, BuildKind, Container, Deploy, DeployKind, Dockerfile, ExistingImage,
@@ -18,6 +19,7 @@ pub use settings::{
     SecretDeclaration, SecretSource,
 };
 pub use text::{Condition, Field, Map, Part, Size, Text};
+pub use texts::Template;
 
 use super::span::{Span, Spanned};
 use std::time::Duration;
