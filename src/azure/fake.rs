@@ -1,7 +1,9 @@
 //! Stand-ins for Azure's servers: real sockets, TLS under their real names,
 //! scripted answers, and the conversation as the assertion.
 
+use crate::azure::{Application, Arm, Cloud, Credential, Pacing};
 use crate::http::{Client, Fault, Proxy, SafeUrl, Settings, Trust};
+use crate::secret::Redactor;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -98,6 +100,9 @@ impl Fake {
             .collect();
         let table = Mutex::new(table);
         Self::start(move |asked| {
+            if asked.to.ends_with("/oauth2/v2.0/token") {
+                return token();
+            }
             let mut table = table.lock().expect("no panic");
             let Some((replies, next)) = table.get_mut(&format!("{} {}", asked.method, asked.to))
             else {
@@ -114,6 +119,17 @@ impl Fake {
     pub(super) fn asked(&self) -> Vec<Asked> {
         let asked = self.asked.lock().expect("no panic");
         asked.iter().map(|(asked, _)| asked.clone()).collect()
+    }
+
+    /// The conversation: a line a request, without those for tokens.
+    pub(super) fn log(&self) -> String {
+        let mut log = String::new();
+        for (asked, status) in self.asked.lock().expect("no panic").iter() {
+            if !asked.to.ends_with("/oauth2/v2.0/token") {
+                writeln!(log, "{} {} -> {status}", asked.method, asked.to).expect("a string");
+            }
+        }
+        log
     }
 }
 
@@ -233,4 +249,31 @@ pub(super) fn shown(error: &dyn Fault) -> String {
     }
     lines.extend(error.help().map(|help| format!("help: {help}")));
     lines.join("\n")
+}
+
+/// A token for whoever asks, so that scripts need not say it.
+pub(super) fn token() -> Reply {
+    Reply::new(200, r#"{"token_type":"Bearer","expires_in":3600,"access_token":"the-token"}"#)
+}
+
+impl Fake {
+    /// Somebody signed in with a client secret.
+    pub(super) fn credential(&self, redactor: &Redactor) -> Credential {
+        let application = Application {
+            tenant: "tenant-1".into(),
+            client_id: "client-1".into(),
+            secret: redactor.adopt("test", "s3cr3t-value".into()),
+        };
+        let endpoints = Cloud::Public.endpoints();
+        Credential::client_secret(&self.client, redactor, &endpoints, &application)
+            .expect("a tenant and a client")
+    }
+
+    /// Resource Manager, looked at every few milliseconds.
+    pub(super) fn arm(&self) -> Arm {
+        let credential = self.credential(&Redactor::default());
+        let brief = Duration::from_millis(2);
+        Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())
+            .paced(Pacing { first: brief, longest: brief })
+    }
 }

@@ -4,10 +4,12 @@
 //! know nothing of plans and runs, never wait between attempts, and send a
 //! token to no host but the one it is for.
 
+mod arm;
 mod cloud;
 mod credential;
 #[cfg(test)]
 mod fake;
 
+pub use arm::{Answer, Arm, ArmError, Call, Pacing, Refusal, Verb};
 pub use cloud::{Cloud, Endpoints};
 pub use credential::{Application, Credential, CredentialError, Detection, Method, SignInError};

@@ -54,15 +54,16 @@ pub(super) struct GitHub {
 }
 
 /// Supplies assertions, keeping them from being seen.
+#[derive(Clone)]
 pub(super) struct Assertions {
-    pub(super) from: Assertion,
+    pub(super) from: Arc<Assertion>,
     pub(super) redactor: Redactor,
     pub(super) last: LastClaims,
 }
 
 impl Assertions {
     async fn mint(&self) -> Result<String, AssertionError> {
-        match &self.from {
+        match &*self.from {
             Assertion::GitHub(github) => github.mint().await.map_err(AssertionError::GitHub),
             Assertion::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;

@@ -50,10 +50,14 @@ pub(super) struct Signer {
 
 /// Who issues the tokens.
 enum Source {
-    Entra(Arc<dyn TokenCredential>),
+    Entra(Box<Making>),
     Cli(Arc<dyn TokenCredential>),
-    Managed(ManagedIdentity),
+    Managed(Box<ManagedIdentity>),
 }
+
+/// Microsoft's credentials keep a token until it ends. One is made for each
+/// request, so that a token which a server turned down can be asked for anew.
+type Making = dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync;
 
 impl Signer {
     pub(super) fn client_secret(
@@ -61,22 +65,25 @@ impl Signer {
         endpoints: &Endpoints,
         application: &Application,
     ) -> Result<Self, CredentialError> {
-        let Application { tenant, client_id, secret } = application;
+        let Application { tenant, client_id, .. } = application;
         let method = Method::ClientSecret;
-        let made = ClientSecretCredential::new(
-            tenant,
-            client_id.clone(),
-            secret.expose().to_owned().into(),
-            Some(ClientSecretCredentialOptions { client_options: options(http, endpoints) }),
-        );
-        let source = Source::Entra(made.map_err(|error| setup(method, &error))?);
+        let options = options(http, endpoints);
+        let login = application.clone();
+        let make = move || {
+            let options = ClientSecretCredentialOptions { client_options: options.clone() };
+            let Application { tenant, client_id, secret } = login.clone();
+            let secret = secret.expose().to_owned().into();
+            let made = ClientSecretCredential::new(&tenant, client_id, secret, Some(options))?;
+            Ok(made as Arc<dyn TokenCredential>)
+        };
+        make().map_err(|error| setup(method, &error))?;
         Ok(Self {
             method,
             sure: true,
             tenant: tenant.clone(),
             client_id: client_id.clone(),
             claims: LastClaims::default(),
-            source,
+            source: Source::Entra(Box::new(make)),
         })
     }
 
@@ -89,15 +96,21 @@ impl Signer {
         let (tenant, client_id) = who;
         let (http, endpoints, redactor) = with;
         let claims = LastClaims::default();
-        let assertions = Assertions { from, redactor: redactor.clone(), last: claims.clone() };
-        let made = ClientAssertionCredential::new(
-            tenant.to_owned(),
-            client_id.to_owned(),
-            assertions,
-            Some(ClientAssertionCredentialOptions { client_options: options(http, endpoints) }),
-        );
-        let source = Source::Entra(made.map_err(|error| setup(method, &error))?);
+        let assertions =
+            Assertions { from: Arc::new(from), redactor: redactor.clone(), last: claims.clone() };
         let (tenant, client_id) = (tenant.to_owned(), client_id.to_owned());
+        let options = options(http, endpoints);
+        let whom = (tenant.clone(), client_id.clone());
+        let make = move || {
+            let options = ClientAssertionCredentialOptions { client_options: options.clone() };
+            let (tenant, client_id) = whom.clone();
+            let assertions = assertions.clone();
+            let made =
+                ClientAssertionCredential::new(tenant, client_id, assertions, Some(options))?;
+            Ok(made as Arc<dyn TokenCredential>)
+        };
+        make().map_err(|error| setup(method, &error))?;
+        let source = Source::Entra(Box::new(make));
         Ok(Self { method, sure: true, tenant, client_id, claims, source })
     }
 
@@ -108,7 +121,7 @@ impl Signer {
             tenant: String::new(),
             client_id: identity.client_id.clone().unwrap_or_default(),
             claims: LastClaims::default(),
-            source: Source::Managed(identity),
+            source: Source::Managed(Box::new(identity)),
         }
     }
 
@@ -135,7 +148,8 @@ impl Signer {
     /// Asks for a token, and when it ends.
     pub(super) async fn ask(&self, scope: &str) -> Result<(String, OffsetDateTime), SignInError> {
         match &self.source {
-            Source::Entra(credential) => {
+            Source::Entra(make) => {
+                let credential = make().map_err(|error| SignInError::Setup(error.to_string()))?;
                 let token = credential.get_token(&[scope], None).await.map_err(|error| {
                     let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     let Self { tenant, client_id, .. } = self;

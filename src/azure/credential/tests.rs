@@ -1,6 +1,6 @@
 //! Conversations with stand-ins for Entra, GitHub, the metadata service and az.
 
-use super::{Application, Credential, CredentialError, Detection, Method};
+use super::{Credential, CredentialError, Detection, Method};
 use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown};
 use crate::http::{Fault as _, Retry};
@@ -55,16 +55,6 @@ fn detect(
     .detect_at(Url::parse(&metadata).expect("a URL"))
 }
 
-fn with_secret(fake: &Fake, redactor: &Redactor) -> Credential {
-    let application = Application {
-        tenant: "tenant-1".into(),
-        client_id: "client-1".into(),
-        secret: redactor.adopt("test", "s3cr3t-value".into()),
-    };
-    let endpoints = Cloud::Public.endpoints();
-    Credential::client_secret(&fake.client, redactor, &endpoints, &application).expect("set up")
-}
-
 fn form(asked: &Asked) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect()
 }
@@ -77,7 +67,7 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
     })
     .await;
     let redactor = Redactor::default();
-    let credential = with_secret(&fake, &redactor);
+    let credential = fake.credential(&redactor);
 
     let tokens = futures::future::join_all((0..8).map(|_| credential.token(SCOPE))).await;
     let vault = credential.token("https://vault.azure.net/.default").await.expect("a token");
@@ -99,7 +89,7 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
 #[tokio::test]
 async fn a_token_that_is_about_to_end_is_asked_for_anew() {
     let fake = Fake::start(|_| issued("short-lived", 200)).await;
-    let credential = with_secret(&fake, &Redactor::default());
+    let credential = fake.credential(&Redactor::default());
 
     for _ in 0..3 {
         credential.token(SCOPE).await.expect("a token");
@@ -154,7 +144,7 @@ async fn each_of_entras_answers_has_its_remedy() {
     ];
     for (code, help) in cases {
         let fake = Fake::start(move |_| refused(code, "No.")).await;
-        let credential = with_secret(&fake, &Redactor::default());
+        let credential = fake.credential(&Redactor::default());
 
         let error = credential.token(SCOPE).await.expect_err("no token");
 
@@ -167,16 +157,14 @@ async fn each_of_entras_answers_has_its_remedy() {
 
 #[tokio::test]
 async fn an_entra_that_is_busy_or_behind_a_broken_proxy_is_asked_again() {
-    let fake = Fake::script(vec![(
-        "POST login.microsoftonline.com/tenant-1/oauth2/v2.0/token",
-        vec![
-            Reply::text(502, "<h1>bad gateway</h1>"),
-            Reply::new(429, r#"{"error":"throttled"}"#).with("retry-after", "7"),
-            issued("at-last", 3_600),
-        ],
-    )])
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::text(502, "<h1>bad gateway</h1>"),
+        1 => Reply::new(429, r#"{"error":"throttled"}"#).with("retry-after", "7"),
+        _ => issued("at-last", 3_600),
+    })
     .await;
-    let credential = with_secret(&fake, &Redactor::default());
+    let credential = fake.credential(&Redactor::default());
 
     let first = credential.token(SCOPE).await.expect_err("a bad gateway");
     let text = "sign in to Azure with a client secret\n  502: <h1>bad gateway</h1>";
