@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == shipway::run::child::ENTRY) {
         return shipway::run::child::supervise(arguments);
     }
-    shipway::cli::main()
+    shipway::local::runtime::reexec().unwrap_or_else(shipway::cli::main)
 }

@@ -19,6 +19,7 @@ mod hidden;
 mod identity;
 pub mod registry;
 pub mod request_log;
+pub mod runtime;
 mod shared;
 pub mod vault;
 mod world;

@@ -1,0 +1,247 @@
+//! One group's place: the process that holds its namespaces, the orders to it
+//! and the notices from it.
+
+use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, Process, RELAY};
+use crate::local::runtime::stage::{GROUP, Mode, relay};
+use nix::sys::signal::Signal;
+use std::collections::HashMap;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+/// A group that has no place to run.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The stage cannot be started or does not answer.
+    #[error("{verb} the process that holds the group's namespaces")]
+    Io {
+        /// `start`, `talk to`, `map the users of`.
+        verb: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A stage says why it cannot go on.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl SandboxError {
+    fn talking(source: io::Error) -> Self {
+        Self::Io { verb: "talk to", source }
+    }
+}
+
+/// A stage that was started, before it is known what becomes of it.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    child: Child,
+    orders: ChildStdin,
+    notices: Lines<BufReader<ChildStdout>>,
+}
+
+impl Spawned {
+    pub(super) fn new(program: &Path, folder: &Path, mode: Mode) -> Result<Self, SandboxError> {
+        let failed = |source| SandboxError::Io { verb: "start", source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let errors = File::create(folder.join("stage.log")).map_err(failed)?;
+        let mut child = Command::new(program)
+            .args([GROUP, mode.as_str()])
+            .env_clear()
+            .current_dir(folder)
+            // A signal for the local cloud's terminal is not for its containers.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(errors))
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let orders = child.stdin.take().expect("the standard input is a pipe");
+        let notices = child.stdout.take().expect("the standard output is a pipe");
+        Ok(Self { child, orders, notices: BufReader::new(notices).lines() })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Notice, SandboxError> {
+        let line = self.notices.next_line().await.map_err(SandboxError::talking)?;
+        let line =
+            line.ok_or_else(|| SandboxError::talking(io::ErrorKind::UnexpectedEof.into()))?;
+        serde_json::from_str(&line).map_err(|error| SandboxError::talking(error.into()))
+    }
+
+    /// Gives the new user namespace its users: all of them where this process
+    /// may give them away, otherwise only its own, as root. Says whether the
+    /// latter.
+    pub(super) async fn map_users(&mut self) -> Result<bool, SandboxError> {
+        let failed = |source| SandboxError::Io { verb: "map the users of", source };
+        let pid = self.child.id().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let single = map_all(pid).is_err();
+        if single {
+            map_own(pid).map_err(failed)?;
+        }
+        let line = format!("{MAPPED}\n");
+        self.orders.write_all(line.as_bytes()).await.map_err(SandboxError::talking)?;
+        Ok(single)
+    }
+
+    pub(super) async fn end(mut self) {
+        // It has ended already when this fails.
+        self.child.kill().await.ok();
+    }
+}
+
+/// Root gives away what it has itself, number by number.
+fn map_all(pid: u32) -> io::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    for map in ["uid_map", "gid_map"] {
+        let own = fs::read_to_string(format!("/proc/self/{map}"))?;
+        let lines = own.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (inside, _, count) = (words.next()?, words.next()?, words.next()?);
+            Some(format!("{inside} {inside} {count}\n"))
+        });
+        fs::write(format!("/proc/{pid}/{map}"), lines.collect::<String>())?;
+    }
+    Ok(())
+}
+
+/// Anybody may make root of themselves, once nobody can drop a group
+/// (`user_namespaces(7)`).
+fn map_own(pid: u32) -> io::Result<()> {
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
+    fs::write(format!("/proc/{pid}/uid_map"), format!("0 {uid} 1\n"))?;
+    fs::write(format!("/proc/{pid}/gid_map"), format!("0 {gid} 1\n"))
+}
+
+type Listeners = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Notice>>>>;
+
+/// A group's namespaces, ready for containers. Dropping it ends them all.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    folder: PathBuf,
+    single_user: bool,
+    /// Gone once the group is told to end.
+    orders: tokio::sync::Mutex<Option<ChildStdin>>,
+    listeners: Listeners,
+    child: tokio::sync::Mutex<Child>,
+}
+
+impl Sandbox {
+    /// Starts the stages of a group in its folder.
+    pub(crate) async fn open(
+        program: &Path,
+        folder: &Path,
+        mode: Mode,
+    ) -> Result<Self, SandboxError> {
+        let mut spawned = Spawned::new(program, folder, mode)?;
+        let mut single_user = false;
+        loop {
+            match spawned.next().await? {
+                Notice::Unshared => single_user = spawned.map_users().await?,
+                Notice::Ready => break,
+                Notice::Refused(reason) => return Err(SandboxError::Refused(reason)),
+                Notice::Probed { .. }
+                | Notice::Started { .. }
+                | Notice::NotStarted { .. }
+                | Notice::Exited { .. } => {}
+            }
+        }
+        let Spawned { child, orders, notices } = spawned;
+        let listeners = Listeners::default();
+        tokio::spawn(distribute(notices, Arc::clone(&listeners)));
+        Ok(Self {
+            folder: folder.to_owned(),
+            single_user,
+            orders: tokio::sync::Mutex::new(Some(orders)),
+            listeners,
+            child: tokio::sync::Mutex::new(child),
+        })
+    }
+
+    /// Starts a container and gives what is told about it. The channel ends with
+    /// the group.
+    pub(crate) async fn start(
+        &self,
+        mut process: Process,
+    ) -> Result<mpsc::UnboundedReceiver<Notice>, SandboxError> {
+        process.single_user = self.single_user;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let name = process.container.clone();
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).insert(name, sender);
+        self.order(&Order::Start(Box::new(process))).await?;
+        Ok(receiver)
+    }
+
+    /// Sends a container a signal; one that does not run is left alone.
+    pub(crate) async fn signal(&self, container: &str, signal: Signal) -> Result<(), SandboxError> {
+        let container = container.to_owned();
+        self.order(&Order::Signal { container, signal: signal as i32 }).await
+    }
+
+    async fn order(&self, order: &Order) -> Result<(), SandboxError> {
+        let mut line = serde_json::to_vec(order).expect("an order is JSON");
+        line.push(b'\n');
+        let mut orders = self.orders.lock().await;
+        let orders = orders
+            .as_mut()
+            .ok_or_else(|| SandboxError::talking(io::ErrorKind::BrokenPipe.into()))?;
+        orders.write_all(&line).await.map_err(SandboxError::talking)
+    }
+
+    /// A connection to a port of the group.
+    pub(crate) async fn connect(&self, port: u16) -> io::Result<UnixStream> {
+        // The path of the folder may be longer than an address may be; this one
+        // is not.
+        let folder = File::open(&self.folder)?;
+        let path = format!("/proc/self/fd/{}/{RELAY}", folder.as_raw_fd());
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_u16(port).await?;
+        match stream.read_u8().await? {
+            relay::CONNECTED => Ok(stream),
+            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    /// Ends everything that runs in the group.
+    pub(crate) async fn close(&self) {
+        // The order to end is the end of the orders; the kernel does the rest.
+        drop(self.orders.lock().await.take());
+        let mut child = self.child.lock().await;
+        let patience = std::time::Duration::from_secs(5);
+        if tokio::time::timeout(patience, child.wait()).await.is_err() {
+            child.kill().await.ok();
+        }
+    }
+}
+
+/// Gives each notice to whoever waits for that container.
+async fn distribute(mut notices: Lines<BufReader<ChildStdout>>, listeners: Listeners) {
+    while let Ok(Some(line)) = notices.next_line().await {
+        let Ok(notice) = serde_json::from_str::<Notice>(&line) else { continue };
+        let container = match &notice {
+            Notice::Started { container }
+            | Notice::NotStarted { container, .. }
+            | Notice::Exited { container, .. } => container,
+            Notice::Unshared | Notice::Refused(_) | Notice::Probed { .. } | Notice::Ready => {
+                continue;
+            }
+        };
+        let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = listeners.get(container) {
+            // Nobody may be listening any more.
+            listener.send(notice).ok();
+        }
+    }
+    listeners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}

@@ -1,0 +1,213 @@
+//! One group in an engine: containers that share the network of the first.
+
+use super::command::{Engine, EngineError};
+use crate::local::runtime::image::Config;
+use crate::local::runtime::spec::{Container, Group};
+use crate::local::runtime::stage::log::{Lines, Log};
+use nix::sys::signal::Signal;
+use std::io;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+/// A group's containers. The first that is started keeps the network for all.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    engine: Engine,
+    /// What the names of the group's containers begin with.
+    prefix: String,
+    ports: Vec<u16>,
+    /// Which container keeps the network.
+    keeper: tokio::sync::Mutex<Option<String>>,
+}
+
+/// A container to start, with what is known about it.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) container: &'a Container,
+    pub(crate) config: &'a Config,
+    pub(crate) log: &'a Path,
+}
+
+impl Sandbox {
+    /// Makes room for a group: takes away what is left of it.
+    pub(crate) async fn open(
+        engine: &Engine,
+        group: &Group,
+        key: &str,
+    ) -> Result<Self, EngineError> {
+        let sandbox = Self {
+            engine: engine.clone(),
+            prefix: engine.qualified(key),
+            ports: group.ports.clone(),
+            keeper: tokio::sync::Mutex::default(),
+        };
+        for container in group.init.iter().chain(&group.containers) {
+            sandbox.remove(&container.name).await;
+        }
+        Ok(sandbox)
+    }
+
+    fn name(&self, container: &str) -> String {
+        format!("{}-{container}", self.prefix)
+    }
+
+    async fn remove(&self, container: &str) {
+        // Mostly it is not there.
+        self.engine.ask(&["rm", "--force", "--volumes", &self.name(container)]).await.ok();
+    }
+
+    /// Starts a container; its exit code comes when it has ended.
+    pub(crate) async fn start(
+        &self,
+        start: Start<'_>,
+    ) -> Result<oneshot::Receiver<i32>, EngineError> {
+        let Start { container, config, log } = start;
+        let image = self.engine.load(&container.image).await?;
+        let name = self.name(&container.name);
+        let mut keeper = self.keeper.lock().await;
+        let keeps = keeper.as_ref().is_none_or(|keeper| *keeper == container.name);
+        let network = keeper.as_ref().filter(|_| !keeps).map(|keeper| self.name(keeper));
+        // What keeps the network is started again in place: made anew, it would
+        // take the network from under the others.
+        let restarted = keeps && keeper.is_some();
+        if !restarted {
+            self.remove(&container.name).await;
+            self.create(container, config, &image, network.as_deref()).await?;
+            if keeps {
+                *keeper = Some(container.name.clone());
+            }
+        }
+        drop(keeper);
+        let since = jiff::Timestamp::now().to_string();
+        self.engine.ask(&["start", &name]).await?;
+        self.follow(&name, &since, log)
+    }
+
+    async fn create(
+        &self,
+        container: &Container,
+        config: &Config,
+        image: &str,
+        network: Option<&str>,
+    ) -> Result<(), EngineError> {
+        let mut create = self.engine.command(["create", "--pull", "never", "--name"]);
+        create.arg(self.name(&container.name)).args(["--label", &self.engine.label()]);
+        match network {
+            Some(keeper) => drop(create.arg("--network").arg(format!("container:{keeper}"))),
+            None => {
+                for port in &self.ports {
+                    create.arg("--publish").arg(format!("127.0.0.1::{port}"));
+                }
+            }
+        }
+        let mut file = tempfile::NamedTempFile::new().map_err(|source| self.start_error(source))?;
+        for (name, value) in &container.env {
+            if value.contains(['\n', '\r']) {
+                // A file has one line a variable; the rest travels in the
+                // environment of the engine's client.
+                create.arg("--env").arg(name).env(name, value);
+            } else {
+                writeln!(file, "{name}={value}").map_err(|source| self.start_error(source))?;
+            }
+        }
+        create.arg("--env-file").arg(file.path());
+        for mount in &container.mounts {
+            let mode = if mount.read_only { ":ro" } else { "" };
+            create.arg("--volume").arg(format!(
+                "{}:{}{mode}",
+                mount.source.display(),
+                mount.target
+            ));
+        }
+        let argv = config.argv(&container.command);
+        if let Some(program) = argv.first().filter(|_| !container.command.is_empty()) {
+            create.arg("--entrypoint").arg(program).arg(image).args(&argv[1..]);
+        } else {
+            create.arg(image);
+        }
+        self.engine.run(create, "create").await.map(drop)
+    }
+
+    fn start_error(&self, source: io::Error) -> EngineError {
+        EngineError::Start { program: self.engine.name().to_owned(), source }
+    }
+
+    /// Copies what it writes into our own log, waits for its end.
+    fn follow(
+        &self,
+        name: &str,
+        since: &str,
+        log: &Path,
+    ) -> Result<oneshot::Receiver<i32>, EngineError> {
+        let log = Log::open(log).map_err(|source| self.start_error(source))?;
+        let log = Arc::new(Mutex::new(log));
+        let mut logs = self.engine.command(["logs", "--follow", "--since", since, name]);
+        logs.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut logs = logs.spawn().map_err(|source| self.start_error(source))?;
+        let (sender, receiver) = oneshot::channel();
+        let (engine, name) = (self.engine.clone(), name.to_owned());
+        tokio::spawn(async move {
+            let out = logs.stdout.take().expect("the standard output is a pipe");
+            let err = logs.stderr.take().expect("the standard error is a pipe");
+            let copied = futures::future::join(copy(out, &log), copy(err, &log));
+            let wait = ["wait", &name];
+            let code = engine.ask(&wait);
+            let (code, _) = futures::future::join(code, copied).await;
+            let code = code.ok().and_then(|code| code.lines().last()?.trim().parse().ok());
+            // The wait fails when the container is taken away under it.
+            sender.send(code.unwrap_or(137)).ok();
+        });
+        Ok(receiver)
+    }
+
+    /// Sends a container a signal; one that does not run is left alone.
+    pub(crate) async fn signal(&self, container: &str, signal: Signal) {
+        self.engine.ask(&["kill", "--signal", signal.as_str(), &self.name(container)]).await.ok();
+    }
+
+    /// A connection to a port of the group.
+    pub(crate) async fn connect(&self, port: u16) -> io::Result<TcpStream> {
+        let keeper = self.keeper.lock().await.clone();
+        let keeper = keeper.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let published =
+            self.engine.ask(&["port", &self.name(&keeper), &format!("{port}/tcp")]).await;
+        let address = published.ok().and_then(|lines| lines.lines().next()?.trim().parse().ok());
+        let address: std::net::SocketAddr = address.ok_or(io::ErrorKind::ConnectionRefused)?;
+        TcpStream::connect(address).await
+    }
+
+    /// Takes the group's containers away.
+    pub(crate) async fn close(&self, containers: &[String]) {
+        for container in containers {
+            self.remove(container).await;
+        }
+    }
+}
+
+async fn copy(mut reader: impl AsyncRead + Unpin, log: &Mutex<Log>) {
+    let mut lines = Lines::default();
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let length = match reader.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => length,
+        };
+        for (whole, line) in lines.push(&buffer[..length]) {
+            write(log, whole, &line);
+        }
+    }
+    if let Some(rest) = lines.finish() {
+        write(log, false, &rest);
+    }
+}
+
+fn write(log: &Mutex<Log>, whole: bool, line: &[u8]) {
+    let time = jiff::Timestamp::now().to_string();
+    // A disk that is full must not stop the program that writes.
+    log.lock().unwrap_or_else(PoisonError::into_inner).append(&time, whole, line).ok();
+}

@@ -1,0 +1,27 @@
+//! Runs container groups on this machine, reachable by name.
+//!
+//! Docker or podman where one answers, otherwise namespaces of this kernel, and
+//! where those are refused a self-contained program straight from its unpacked
+//! image. In all three the restarts, the states and the logs are kept here, so
+//! that Resource Manager tells the same story. Nothing here knows Azure.
+
+mod backend;
+mod backoff;
+mod builtin;
+mod engine;
+mod groups;
+mod image;
+mod spec;
+mod stage;
+mod supervise;
+mod view;
+
+pub use backend::{Choice, Kind, OpenError};
+pub use builtin::SandboxError;
+pub use engine::EngineError;
+pub use groups::{ConnectError, Connection, Options, Runtime};
+pub use image::{Image, ImageError};
+pub use spec::{Container, Group, Restart, Volume};
+pub use stage::log::LogQuery;
+pub use stage::reexec;
+pub use view::{ContainerView, Event, GroupState, GroupView, State};

@@ -1,0 +1,209 @@
+//! `__runtime-container`: becomes a container's program.
+//!
+//! What it is to become arrives on standard input, a socket. When the program
+//! takes over, that socket closes without a word; when something is wrong, the
+//! words for it are written there.
+
+use super::protocol::Process;
+use super::{Mode, root, user};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, dup2_stdin, setgid, setgroups, sethostname, setsid, setuid};
+use std::ffi::OsString;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What shells answer when a program cannot be started.
+const NOT_STARTED: u8 = 127;
+
+pub(super) fn run(mode: Mode) -> ExitCode {
+    let Ok(channel) = io::stdin().as_fd().try_clone_to_owned() else {
+        return ExitCode::from(NOT_STARTED);
+    };
+    let mut channel = UnixStream::from(channel);
+    let reason = match become_program(&mut channel, mode == Mode::Isolated) {
+        Ok(never) => match never {},
+        Err(reason) => reason,
+    };
+    // Whoever would read it may be gone.
+    channel.write_all(reason.as_bytes()).ok();
+    ExitCode::from(NOT_STARTED)
+}
+
+enum Never {}
+
+fn become_program(channel: &mut UnixStream, isolated: bool) -> Result<Never, String> {
+    let mut text = String::new();
+    channel.read_to_string(&mut text).map_err(|error| format!("read the order: {error}"))?;
+    let process: Process =
+        serde_json::from_str(&text).map_err(|error| format!("understand the order: {error}"))?;
+    if isolated { in_root(&process) } else { in_place(&process) }
+}
+
+/// In a root of its own, as any container.
+fn in_root(process: &Process) -> Result<Never, String> {
+    let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    unshare(own).map_err(|error| format!("take namespaces: {error}"))?;
+    sethostname(&process.hostname).map_err(|error| format!("set the host name: {error}"))?;
+    root::enter(process)?;
+
+    // The files are the image's: a name in them that leads elsewhere leads
+    // nowhere outside, for there is no outside any more.
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let group = fs::read_to_string("/etc/group").unwrap_or_default();
+    let account = user::lookup(&process.user, &passwd, &group)?;
+    let workdir = if process.workdir.is_empty() { "/" } else { &process.workdir };
+    fs::create_dir_all(workdir)
+        .and_then(|()| std::env::set_current_dir(workdir))
+        .map_err(|error| format!("enter the working directory `{workdir}`: {error}"))?;
+    if process.single_user {
+        rename_user(account.uid, account.gid)?;
+    } else {
+        change_user(&account)?;
+    }
+    let mut command = program(process, Path::new(&process.argv[0]));
+    if !process.env.iter().any(|(name, _)| name == "HOME") {
+        command.env("HOME", &account.home);
+    }
+    take_over(command, &process.argv[0])
+}
+
+fn change_user(account: &user::Account) -> Result<(), String> {
+    let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
+    setgroups(&groups)
+        .and_then(|()| setgid(Gid::from_raw(account.gid)))
+        .and_then(|()| setuid(Uid::from_raw(account.uid)))
+        .map_err(|error| format!("become user {}:{}: {error}", account.uid, account.gid))
+}
+
+/// Where only one user exists, it takes on the number that is asked for, in one
+/// more user namespace.
+fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
+    if (uid, gid) == (0, 0) {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWUSER)
+        .map_err(io::Error::from)
+        .and_then(|()| fs::write("/proc/self/setgroups", "deny"))
+        .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} 0 1")))
+        .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} 0 1")))
+        .map_err(|error| format!("become user {uid}:{gid}: {error}"))
+}
+
+/// Straight from the unpacked tree, among this machine's other programs.
+fn in_place(process: &Process) -> Result<Never, String> {
+    let tree = process.folder.join("root");
+    let name = Path::new(&process.argv[0]);
+    let path = find(&tree, name, &process.env)
+        .ok_or_else(|| format!("`{}` is not in the image", name.display()))?;
+    if interpreter(&path).map_err(|error| format!("read `{}`: {error}", path.display()))? {
+        return Err(format!(
+            "`{}` needs files of its image, which is only possible where namespaces are allowed: \
+             link it statically, or install docker or podman",
+            name.display()
+        ));
+    }
+    let workdir = tree.join(process.workdir.trim_start_matches('/'));
+    fs::create_dir_all(&workdir)
+        .and_then(|()| std::env::set_current_dir(&workdir))
+        .map_err(|error| format!("enter the working directory: {error}"))?;
+    take_over(program(process, &path), &process.argv[0])
+}
+
+/// A program of the tree: as named, or by the container's search path.
+fn find(tree: &Path, name: &Path, env: &[(String, String)]) -> Option<PathBuf> {
+    let inside = |path: &Path| -> PathBuf {
+        let normal = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        tree.join(normal.collect::<PathBuf>())
+    };
+    if name.components().count() > 1 {
+        return Some(inside(name)).filter(|path| path.is_file());
+    }
+    let search = env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str())?;
+    search
+        .split(':')
+        .map(|folder| inside(&Path::new(folder).join(name)))
+        .find(|path| path.is_file())
+}
+
+/// Whether a program is one that another has to load: a script, or an ELF file
+/// with a `PT_INTERP` segment (elf(5)).
+fn interpreter(path: &Path) -> io::Result<bool> {
+    const PT_INTERP: u32 = 3;
+    let bytes = fs::read(path)?;
+    let word =
+        |at: usize| bytes.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
+    let (Some(b"\x7fELF"), Some(2)) = (bytes.get(..4), bytes.get(4)) else { return Ok(true) };
+    let table = bytes.get(32..40).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
+    let (Some(table), Some(size), Some(count)) = (table, word(54), word(56)) else {
+        return Ok(true);
+    };
+    let table = usize::try_from(table).unwrap_or(usize::MAX);
+    Ok((0..count).any(|index| {
+        let at = table.saturating_add(index * size);
+        bytes.get(at..at.saturating_add(4)) == Some(&PT_INTERP.to_le_bytes())
+    }))
+}
+
+fn program(process: &Process, path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.args(&process.argv[1..]).env_clear();
+    command.envs(process.env.iter().map(|(name, value)| (OsString::from(name), value)));
+    command
+}
+
+fn take_over(mut command: Command, name: &str) -> Result<Never, String> {
+    // Already the leader of a session when it is so by chance; that is as good.
+    setsid().ok();
+    prctl::set_no_new_privs().map_err(|error| format!("give up new privileges: {error}"))?;
+    // A change of user forgets this, so it is said last.
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("follow the end: {error}"))?;
+    let nothing = File::open("/dev/null").map_err(|error| format!("open `/dev/null`: {error}"))?;
+    dup2_stdin(&nothing).map_err(|error| format!("close the standard input: {error}"))?;
+    let error = command.exec();
+    Err(match error.kind() {
+        io::ErrorKind::NotFound if !name.contains('/') => {
+            format!("exec: \"{name}\": executable file not found in $PATH")
+        }
+        io::ErrorKind::NotFound => {
+            format!("exec: \"{name}\": stat {name}: no such file or directory")
+        }
+        _ => format!("exec {name}: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, interpreter};
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn a_program_is_found_in_its_tree_alone() {
+        let tree = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(tree.path().join("usr/bin")).expect("made");
+        fs::write(tree.path().join("usr/bin/app"), "").expect("made");
+        let env = [("PATH".to_owned(), "/bin:/usr/bin".to_owned())];
+        let expected = Some(tree.path().join("usr/bin/app"));
+
+        assert_eq!(find(tree.path(), Path::new("app"), &env), expected);
+        assert_eq!(find(tree.path(), Path::new("/usr/bin/app"), &env), expected);
+        assert_eq!(find(tree.path(), Path::new("../../usr/bin/app"), &env), expected);
+        assert_eq!(find(tree.path(), Path::new("sh"), &env), None);
+    }
+
+    #[test]
+    fn static_programs_stand_alone() {
+        assert!(!interpreter(Path::new("/usr/bin/busybox")).expect("read"), "static");
+        assert!(interpreter(Path::new("/usr/bin/env")).expect("read"), "dynamic");
+        assert!(interpreter(Path::new("/etc/passwd")).expect("read"), "no program");
+    }
+}

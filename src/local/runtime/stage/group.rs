@@ -1,0 +1,120 @@
+//! `__runtime-group`: takes the namespaces of one container group.
+//!
+//! It stays as the parent of the group's init process and ends with it.
+
+use super::Mode;
+use super::network;
+use super::protocol::{MAPPED, Notice};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+pub(super) fn run(mode: Mode) -> ExitCode {
+    match enter(mode) {
+        Ok(code) => code,
+        Err(reason) => {
+            say(&Notice::Refused(reason));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn enter(mode: Mode) -> Result<ExitCode, String> {
+    match mode {
+        Mode::Isolated => {
+            isolate()?;
+            init(mode)
+        }
+        Mode::Plain => init(mode),
+        Mode::Probe => {
+            isolate()?;
+            say(&Notice::Probed { overlay: overlay_works() });
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn isolate() -> Result<(), String> {
+    let all = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    unshare(all).map_err(|error| format!("namespaces are refused here: {error}"))?;
+    say(&Notice::Unshared);
+    wait_for_maps()?;
+    // Nothing that is mounted from here on may be seen outside.
+    mount_with("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+    network::bring_up().map_err(|error| format!("bring the loopback up: {error}"))?;
+    // Docker's default. Not every kernel lets a user namespace say so; then
+    // programs that are not root cannot have port 80, and say so themselves.
+    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").ok();
+    let scratch = Path::new("scratch");
+    fs::create_dir_all(scratch).map_err(|error| format!("create `scratch`: {error}"))?;
+    mount_with("tmpfs", "scratch", Some("tmpfs"), MsFlags::empty(), None)?;
+    umount2(scratch, MntFlags::MNT_DETACH).map_err(|error| format!("unmount: {error}"))?;
+    Ok(())
+}
+
+/// Reads that line and no more, because what follows it is for the next stage.
+fn wait_for_maps() -> Result<(), String> {
+    let failed = |error: io::Error| format!("read the standard input: {error}");
+    let mut unbuffered = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
+    let mut line = vec![0; MAPPED.len() + 1];
+    unbuffered.read_exact(&mut line).map_err(failed)?;
+    if line.strip_suffix(b"\n") == Some(MAPPED.as_bytes()) {
+        return Ok(());
+    }
+    Err("the local cloud said something else than that the identities are mapped".to_owned())
+}
+
+fn mount_with(
+    source: &str,
+    target: &str,
+    kind: Option<&str>,
+    flags: MsFlags,
+    options: Option<&str>,
+) -> Result<(), String> {
+    mount(Some(source), target, kind, flags, options)
+        .map_err(|error| format!("mount {source} on `{target}`: {error}"))
+}
+
+/// Tries an overlay in the folder where roots will be, as its file system
+/// decides whether one may lie on it.
+fn overlay_works() -> bool {
+    let folders = ["lower", "upper", "work", "root"];
+    if folders.iter().any(|folder| fs::create_dir_all(folder).is_err()) {
+        return false;
+    }
+    let options = Some(super::root::OVERLAY);
+    let mounted = mount_with("overlay", "root", Some("overlay"), MsFlags::empty(), options);
+    // A mount that takes no file is of no use.
+    let written = mounted.is_ok() && fs::write("root/file", "").is_ok();
+    umount2("root", MntFlags::MNT_DETACH).ok();
+    written
+}
+
+fn init(mode: Mode) -> Result<ExitCode, String> {
+    let status = Command::new("/proc/self/exe")
+        .args([super::INIT, mode.as_str()])
+        .status()
+        .map_err(|error| format!("start the group's init process: {error}"))?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// One line on standard output. A parent that is gone is noticed elsewhere.
+pub(super) fn say(notice: &Notice) {
+    let mut line = serde_json::to_string(notice).expect("a notice is JSON");
+    line.push('\n');
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok();
+}

@@ -1,0 +1,260 @@
+//! `__runtime-init`: process 1 of a container group.
+//!
+//! It starts containers, writes their logs, tells how they end, reaps what they
+//! leave, and runs the relay. It ends when its standard input does, which is
+//! when the local cloud is gone for whatever reason.
+
+use super::group::say;
+use super::log::{Lines, Log};
+use super::protocol::{Notice, Order, Process, RELAY};
+use super::{CONTAINER, Mode, relay};
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::io::Write as _;
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream as Channel;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::net::unix::pipe;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+pub(super) fn run(mode: Mode) -> ExitCode {
+    match serve(mode) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            say(&Notice::Refused(reason));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(mode: Mode) -> Result<(), String> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| failed("follow the parent's end", &e))?;
+    let isolated = mode == Mode::Isolated;
+    if !isolated {
+        prctl::set_child_subreaper(true).map_err(|e| failed("adopt orphans", &e))?;
+    }
+    let own =
+        File::open("/proc/self/ns/pid").map_err(|e| failed("open `/proc/self/ns/pid`", &e))?;
+    // No container may look into this process, and from there at this machine.
+    prctl::set_dumpable(false).map_err(|e| failed("close this process to others", &e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| failed("start the event loop", &e))?;
+    let mut init = Init { isolated, own, running: HashMap::new(), exits: HashMap::new() };
+    let ended = runtime.block_on(init.serve());
+    if !isolated {
+        init.kill_all();
+    }
+    ended.map_err(|e| failed("serve the group", &e))
+}
+
+struct Init {
+    isolated: bool,
+    /// This process's own namespace of processes, to come back to.
+    own: File,
+    /// The containers that run, by name.
+    running: HashMap<String, Pid>,
+    /// Who waits for which process to end.
+    exits: HashMap<Pid, oneshot::Sender<i32>>,
+}
+
+impl Init {
+    async fn serve(&mut self) -> io::Result<()> {
+        let input = io::stdin().as_fd().try_clone_to_owned()?;
+        let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(input)?).lines();
+        let mut children = signal(SignalKind::child())?;
+        if let Err(error) = std::fs::remove_file(RELAY)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        tokio::spawn(relay::serve(UnixListener::bind(RELAY)?, self.isolated));
+        say(&Notice::Ready);
+        loop {
+            tokio::select! {
+                line = orders.next_line() => match line? {
+                    Some(line) => self.obey(serde_json::from_str(&line)?),
+                    None => return Ok(()),
+                },
+                _ = children.recv() => self.reap(),
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Start(process) => {
+                let container = process.container.clone();
+                if let Err(error) = self.start(*process) {
+                    say(&Notice::NotStarted { container, reason: error.to_string() });
+                }
+            }
+            Order::Signal { container, signal } => {
+                let Some(&pid) = self.running.get(&container) else { return };
+                let Ok(signal) = Signal::try_from(signal) else { return };
+                // It may have ended this moment, which is as good. Each container
+                // leads its process group; outside a namespace that is all there
+                // is to find its children by.
+                if killpg(pid, signal).is_err() {
+                    kill(pid, signal).ok();
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, process: Process) -> io::Result<()> {
+        let (mut channel, theirs) = Channel::pair()?;
+        let mut child = self.spawn(&process, theirs)?;
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are small"));
+        let (ended, exit) = oneshot::channel();
+        self.exits.insert(pid, ended);
+        self.running.insert(process.container.clone(), pid);
+
+        channel.write_all(&serde_json::to_vec(&process)?)?;
+        channel.shutdown(Shutdown::Write)?;
+        channel.set_nonblocking(true)?;
+        let channel = UnixStream::from_std(channel)?;
+        let log = Arc::new(Mutex::new(Log::open(&process.log)?));
+        let mut output = Vec::new();
+        for end in outputs(&mut child) {
+            let reader = pipe::Receiver::from_owned_fd(end)?;
+            output.push(tokio::spawn(copy_lines(reader, Arc::clone(&log))));
+        }
+        tokio::spawn(attend(process.container, channel, exit, output));
+        Ok(())
+    }
+
+    /// The child is process 1 of a namespace of its own.
+    fn spawn(&self, process: &Process, theirs: Channel) -> io::Result<Child> {
+        if self.isolated {
+            unshare(CloneFlags::CLONE_NEWPID)?;
+        }
+        let mode = if self.isolated { Mode::Isolated } else { Mode::Plain };
+        let spawned = Command::new("/proc/self/exe")
+            .args([CONTAINER, mode.as_str()])
+            .env_clear()
+            .current_dir(&process.folder)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        if self.isolated {
+            setns(&self.own, CloneFlags::CLONE_NEWPID)?;
+        }
+        spawned
+    }
+
+    /// Takes note of every child that has ended, the orphans too.
+    fn reap(&mut self) {
+        loop {
+            let (pid, code) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid, code),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, 128 + signal as i32),
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return,
+                Ok(_) | Err(_) => continue,
+            };
+            self.running.retain(|_, running| *running != pid);
+            if let Some(waiting) = self.exits.remove(&pid) {
+                // Whoever waited may be gone with the event loop.
+                waiting.send(code).ok();
+            }
+        }
+    }
+
+    /// Without a namespace there is no kernel to end what is left.
+    fn kill_all(&mut self) {
+        for &pid in self.running.values() {
+            killpg(pid, Signal::SIGKILL).ok();
+        }
+        loop {
+            for pid in children() {
+                kill(pid, Signal::SIGKILL).ok();
+            }
+            self.reap();
+            if children().is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn outputs(child: &mut Child) -> Vec<OwnedFd> {
+    let out = child.stdout.take().map(OwnedFd::from);
+    let err = child.stderr.take().map(OwnedFd::from);
+    out.into_iter().chain(err).collect()
+}
+
+/// Follows one container from its start to its end.
+async fn attend(
+    container: String,
+    mut channel: UnixStream,
+    exit: oneshot::Receiver<i32>,
+    output: Vec<tokio::task::JoinHandle<()>>,
+) {
+    let mut reason = String::new();
+    // The other end closes without a word when the program takes over.
+    let heard = channel.read_to_string(&mut reason).await;
+    let started = heard.is_ok() && reason.is_empty();
+    if started {
+        say(&Notice::Started { container: container.clone() });
+    }
+    let Ok(code) = exit.await else { return };
+    // What it wrote last is in the log before its end is told. Grandchildren may
+    // hold the pipe open where there is no namespace that ends with it.
+    let drained = futures::future::join_all(output);
+    tokio::time::timeout(Duration::from_secs(1), drained).await.ok();
+    say(&if started {
+        Notice::Exited { container, code }
+    } else {
+        Notice::NotStarted { container, reason }
+    });
+}
+
+async fn copy_lines(mut reader: pipe::Receiver, log: Arc<Mutex<Log>>) {
+    let mut lines = Lines::default();
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        // A disk that is full must not stop the program that writes.
+        let length = match reader.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => length,
+        };
+        let time = now();
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        for (whole, line) in lines.push(&buffer[..length]) {
+            log.append(&time, whole, &line).ok();
+        }
+    }
+    if let Some(rest) = lines.finish() {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.append(&now(), false, &rest).ok();
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Whoever has this process as its parent.
+fn children() -> Vec<Pid> {
+    let me = std::process::id();
+    let path = format!("/proc/{me}/task/{me}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
+}

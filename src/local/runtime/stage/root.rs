@@ -1,0 +1,183 @@
+//! A container's root: its files, `/proc`, `/dev`, and the change into it.
+
+use super::protocol::{ADDRESS, Mount, Process};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{chroot, pivot_root};
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
+use std::path::{Component, Path, PathBuf};
+
+/// The options of an overlay whose parts are beside it. Attributes of its own
+/// go where an unprivileged user may write them.
+pub(super) const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,userxattr";
+
+/// Devices every container has.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Makes the root of a container in the current folder and changes into it.
+pub(super) fn enter(process: &Process) -> Result<(), String> {
+    bind_or("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+    let root = Path::new("root");
+    if process.overlay {
+        bind_or("overlay", "root", Some("overlay"), MsFlags::empty(), Some(OVERLAY))?;
+    } else {
+        bind_or("root", "root", None, MsFlags::MS_BIND, None)?;
+    }
+    proc(root)?;
+    devices(root)?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let sys = folder(root, "sys")?;
+    // Some kernels refuse it, and few programs read it.
+    mount(Some("sysfs"), &sys, Some("sysfs"), quiet | MsFlags::MS_RDONLY, None::<&str>).ok();
+    for bound in &process.mounts {
+        bind(root, bound)?;
+    }
+    change_into(root)?;
+    network_files(&process.hostname).map_err(|error| format!("write the files in `/etc`: {error}"))
+}
+
+fn bind_or(
+    source: &str,
+    target: &str,
+    kind: Option<&str>,
+    flags: MsFlags,
+    options: Option<&str>,
+) -> Result<(), String> {
+    mount(Some(source), target, kind, flags, options)
+        .map_err(|error| format!("mount {source} on `{target}`: {error}"))
+}
+
+/// A folder in the root to mount on. A link of the image's in its place would
+/// lead out, so it makes way.
+fn folder(root: &Path, name: &str) -> Result<PathBuf, String> {
+    let path = root.join(name);
+    let failed = |error: io::Error| format!("create `/{name}`: {error}");
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(path),
+        Ok(_) => fs::remove_file(&path).map_err(failed)?,
+        Err(_) => {}
+    }
+    fs::create_dir(&path).map_err(failed)?;
+    Ok(path)
+}
+
+fn proc(root: &Path) -> Result<(), String> {
+    let target = folder(root, "proc")?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), &target, Some("proc"), quiet, None::<&str>)
+        // Inside another container, whose own view is cut down, a fresh one is refused.
+        .or_else(|_| {
+            mount(
+                Some("/proc"),
+                &target,
+                None::<&str>,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
+                None::<&str>,
+            )
+        })
+        .map_err(|error| format!("mount `/proc`: {error}"))
+}
+
+fn devices(root: &Path) -> Result<(), String> {
+    let dev = folder(root, "dev")?;
+    let failed = |what: &str, error: &dyn std::fmt::Display| format!("make `/dev/{what}`: {error}");
+    let none = None::<&str>;
+    mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755"))
+        .map_err(|error| failed("", &error))?;
+    for name in DEVICES {
+        let target = dev.join(name);
+        fs::write(&target, "").map_err(|error| failed(name, &error))?;
+        let source = Path::new("/dev").join(name);
+        mount(Some(&source), &target, none, MsFlags::MS_BIND, none)
+            .map_err(|error| failed(name, &error))?;
+    }
+    for (name, kind, options) in
+        [("shm", "tmpfs", "mode=1777"), ("pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")]
+    {
+        let target = dev.join(name);
+        fs::create_dir(&target).map_err(|error| failed(name, &error))?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        mount(Some(kind), &target, Some(kind), flags, Some(options))
+            .map_err(|error| failed(name, &error))?;
+    }
+    for (name, target) in [
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, dev.join(name)).map_err(|error| failed(name, &error))?;
+    }
+    Ok(())
+}
+
+/// Shows a folder of this machine inside. The way to it is walked by hand: a
+/// link on it could lead out of the root.
+fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
+    let mut target = root.to_owned();
+    for part in Path::new(&bound.target).components() {
+        match part {
+            Component::RootDir | Component::CurDir => {}
+            Component::Normal(name) => {
+                target.push(name);
+                match fs::symlink_metadata(&target) {
+                    Ok(metadata) if metadata.is_dir() => {}
+                    Ok(_) => {
+                        return Err(format!("`{}` leads through a file or a link", bound.target));
+                    }
+                    Err(_) => fs::create_dir(&target)
+                        .map_err(|error| format!("create `{}`: {error}", bound.target))?,
+                }
+            }
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err(format!("`{}` is not an absolute path", bound.target));
+            }
+        }
+    }
+    let failed = |error| format!("mount `{}`: {error}", bound.target);
+    let none = None::<&str>;
+    mount(Some(&bound.source), &target, none, MsFlags::MS_BIND, none).map_err(failed)?;
+    if bound.read_only {
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, &target, none, flags, none).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// By `pivot_root`, after which nothing of this machine is left to be found;
+/// where the machine runs from its first RAM disk, that is refused and a moved
+/// mount with `chroot` has to do (`pivot_root(2)`).
+fn change_into(root: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("change the root: {error}");
+    std::env::set_current_dir(root).map_err(|error| failed(&error))?;
+    if pivot_root(".", ".").is_ok() {
+        umount2(".", MntFlags::MNT_DETACH).map_err(|error| failed(&error))?;
+    } else {
+        mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
+            .and_then(|()| chroot("."))
+            .map_err(|error| failed(&error))?;
+    }
+    std::env::set_current_dir("/").map_err(|error| failed(&error))
+}
+
+fn network_files(hostname: &str) -> io::Result<()> {
+    let address = Ipv4Addr::from(ADDRESS);
+    let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
+    fs::create_dir_all("/etc")?;
+    let resolver = "# the local cloud has no names but those in /etc/hosts\n";
+    for (name, text) in [
+        ("/etc/hosts", hosts),
+        ("/etc/hostname", format!("{hostname}\n")),
+        ("/etc/resolv.conf", resolver.to_owned()),
+    ] {
+        // A link of the image's leads to a folder that a running system fills.
+        if fs::symlink_metadata(name).is_ok_and(|metadata| metadata.is_symlink()) {
+            fs::remove_file(name)?;
+        }
+        fs::write(name, text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Runs one group from its start to its end: prepares, starts, starts again,
+//! and keeps the view of it true.
+
+use super::backend::{Backend, Sandbox, StartError, log_path};
+use super::backoff::Backoff;
+use super::spec::{Container, Group, Restart};
+use super::stage::log;
+use super::view::{ContainerView, GroupView};
+use futures::future::join_all;
+use jiff::Timestamp;
+use nix::sys::signal::Signal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long a program has to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What one start of a group needs.
+pub(super) struct Run {
+    pub(super) backend: Arc<Backend>,
+    pub(super) group: Arc<Group>,
+    pub(super) folder: PathBuf,
+    pub(super) view: watch::Sender<GroupView>,
+    /// Given out as soon as it is there, for connections.
+    pub(super) sandbox: watch::Sender<Option<Arc<Sandbox>>>,
+    pub(super) stop: CancellationToken,
+    /// Ends the grace that programs have after a stop.
+    pub(super) kill: CancellationToken,
+}
+
+impl Run {
+    /// Runs the group until it is stopped.
+    pub(super) async fn run(self) {
+        for container in self.group.init.iter().chain(&self.group.containers) {
+            log::remove(&log_path(&self.folder, &container.name));
+        }
+        let sandbox = match self.backend.sandbox(&self.group, &self.folder).await {
+            Ok(sandbox) => Arc::new(sandbox),
+            Err(error) => {
+                self.view.send_modify(|view| view.refused = Some(error.in_words()));
+                self.stop.cancelled().await;
+                return;
+            }
+        };
+        self.sandbox.send_replace(Some(Arc::clone(&sandbox)));
+        self.containers(&sandbox).await;
+        self.stop.cancelled().await;
+        self.sandbox.send_replace(None);
+        sandbox.close().await;
+    }
+
+    async fn containers(&self, sandbox: &Sandbox) {
+        for container in &self.group.init {
+            // An init container is run until it ends well, whatever the policy.
+            let policy = match self.group.restart {
+                Restart::Never => Restart::Never,
+                Restart::Always | Restart::OnFailure => Restart::OnFailure,
+            };
+            if self.container(sandbox, container, policy).await != Some(0) {
+                return;
+            }
+        }
+        let all = self.group.containers.iter();
+        join_all(all.map(|container| self.container(sandbox, container, self.group.restart))).await;
+    }
+
+    /// Runs a container until it ends for good, and says how.
+    async fn container(
+        &self,
+        sandbox: &Sandbox,
+        container: &Container,
+        restart: Restart,
+    ) -> Option<i32> {
+        let mut backoff = Backoff::default();
+        loop {
+            let began = Instant::now();
+            let code = self.once(sandbox, container).await?;
+            if !restart.again(code) {
+                return Some(code);
+            }
+            let wait = backoff.after(began.elapsed());
+            self.note(container, |view| view.again(Timestamp::now(), wait));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => return None,
+            }
+        }
+    }
+
+    /// One start and its end. `None` when the group is stopped meanwhile.
+    async fn once(&self, sandbox: &Sandbox, container: &Container) -> Option<i32> {
+        let started = tokio::select! {
+            started = self.start(sandbox, container) => started,
+            () = self.stop.cancelled() => return None,
+        };
+        let mut exit = match started {
+            Ok(exit) => exit,
+            Err(error) => {
+                self.note(container, |view| view.not_started(Timestamp::now(), &error.in_words()));
+                return Some(127);
+            }
+        };
+        self.note(container, |view| view.started(Timestamp::now()));
+        tokio::select! {
+            code = &mut exit => {
+                let code = code.unwrap_or(137);
+                self.note(container, |view| view.exited(Timestamp::now(), code));
+                return Some(code);
+            }
+            () = self.stop.cancelled() => {}
+        }
+        self.note(container, |view| view.killing(Timestamp::now()));
+        sandbox.signal(&container.name, Signal::SIGTERM).await;
+        let ended = tokio::select! {
+            code = &mut exit => Some(code.unwrap_or(137)),
+            () = tokio::time::sleep(GRACE) => None,
+            () = self.kill.cancelled() => None,
+        };
+        let code = if let Some(code) = ended {
+            code
+        } else {
+            sandbox.signal(&container.name, Signal::SIGKILL).await;
+            tokio::time::timeout(GRACE, exit).await.ok().and_then(Result::ok).unwrap_or(137)
+        };
+        self.note(container, |view| view.exited(Timestamp::now(), code));
+        None
+    }
+
+    async fn start(
+        &self,
+        sandbox: &Sandbox,
+        container: &Container,
+    ) -> Result<tokio::sync::oneshot::Receiver<i32>, StartError> {
+        self.note(container, |view| view.pulling(Timestamp::now()));
+        sandbox.prepare(&container.image).await?;
+        self.note(container, |view| view.pulled(Timestamp::now()));
+        sandbox.start(container).await
+    }
+
+    fn note(&self, container: &Container, change: impl FnOnce(&mut ContainerView)) {
+        self.view.send_modify(|view| {
+            if let Some(view) = view.container_mut(&container.name) {
+                change(view);
+            }
+        });
+    }
+}

@@ -1,0 +1,319 @@
+//! What a person sees of a group: states and events, moved on by what happens.
+//!
+//! Pure: the time is an argument.
+
+use super::spec::{Group, Restart};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// What a container does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum State {
+    /// It does not run yet, or not at the moment.
+    Waiting {
+        /// Why, such as `CrashLoopBackOff: …`.
+        detail: String,
+    },
+    /// Its program runs.
+    Running {
+        /// Since when.
+        start: Timestamp,
+    },
+    /// Its program has ended.
+    Terminated {
+        /// When it began.
+        start: Timestamp,
+        /// When it ended.
+        finish: Timestamp,
+        /// How it ended.
+        exit_code: i32,
+        /// `Completed` or `Error`.
+        detail: String,
+    },
+}
+
+/// Something that happened to a container.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// `Pulled`, `Started`, `Killing`, `BackOff`, `Failed` …
+    pub name: &'static str,
+    /// Whether it is something to worry about.
+    pub warning: bool,
+    /// In words.
+    pub message: String,
+    /// How often.
+    pub count: u32,
+    /// For the first time.
+    pub first: Timestamp,
+    /// For the last time.
+    pub last: Timestamp,
+}
+
+/// One container.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ContainerView {
+    /// Its name.
+    pub name: String,
+    /// Its image as it was asked for.
+    pub image: String,
+    /// What it does.
+    pub current: State,
+    /// What it did before.
+    pub previous: Option<State>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// What happened to it, each thing once.
+    pub events: Vec<Event>,
+    /// Whether it was tried to start it.
+    pub tried: bool,
+}
+
+/// One group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GroupView {
+    /// The containers that run before the others.
+    pub init: Vec<ContainerView>,
+    /// The containers.
+    pub containers: Vec<ContainerView>,
+    /// Whether it was stopped by request.
+    pub stopped: bool,
+    /// Why the group as a whole cannot run, if it cannot.
+    pub refused: Option<String>,
+}
+
+/// What a group does as a whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GroupState {
+    /// Not everything was started yet.
+    Pending,
+    /// It runs, or will again.
+    Running,
+    /// It was stopped by request.
+    Stopped,
+    /// All programs ended well and stay ended.
+    Succeeded,
+    /// All programs ended and stay ended, not all of them well.
+    Failed,
+}
+
+impl GroupView {
+    /// The view of a group that is about to be started.
+    pub(crate) fn new(group: &Group) -> Self {
+        let view = |container: &super::spec::Container| ContainerView {
+            name: container.name.clone(),
+            image: container.image.reference.clone(),
+            current: State::Waiting { detail: String::new() },
+            previous: None,
+            restarts: 0,
+            events: Vec::new(),
+            tried: false,
+        };
+        Self {
+            init: group.init.iter().map(view).collect(),
+            containers: group.containers.iter().map(view).collect(),
+            stopped: false,
+            refused: None,
+        }
+    }
+
+    /// Whether every container was started, or it is known that none can be.
+    pub fn settled(&self) -> bool {
+        self.stopped
+            || self.refused.is_some()
+            || self.containers.iter().all(|container| container.tried)
+            || self.init.iter().any(|container| container.restarts > 0)
+    }
+
+    /// What the group does.
+    pub fn state(&self, restart: Restart) -> GroupState {
+        if self.stopped {
+            return GroupState::Stopped;
+        }
+        if self.refused.is_some() {
+            return GroupState::Failed;
+        }
+        if !self.settled() {
+            return GroupState::Pending;
+        }
+        let ended = |container: &ContainerView| match container.current {
+            State::Terminated { exit_code, .. } if !restart.again(exit_code) => Some(exit_code),
+            _ => None,
+        };
+        match self.containers.iter().map(ended).collect::<Option<Vec<i32>>>() {
+            Some(codes) if codes.iter().all(|&code| code == 0) => GroupState::Succeeded,
+            Some(_) => GroupState::Failed,
+            None => GroupState::Running,
+        }
+    }
+
+    /// A container of that name.
+    pub fn container(&self, name: &str) -> Option<&ContainerView> {
+        self.containers.iter().chain(&self.init).find(|container| container.name == name)
+    }
+
+    pub(crate) fn container_mut(&mut self, name: &str) -> Option<&mut ContainerView> {
+        self.containers.iter_mut().chain(&mut self.init).find(|container| container.name == name)
+    }
+}
+
+impl ContainerView {
+    /// Its image is being made ready.
+    pub(crate) fn pulling(&mut self, at: Timestamp) {
+        let message = format!("pulling image \"{}\"", self.image);
+        self.event(at, "Pulling", false, message);
+    }
+
+    /// Its image is there.
+    pub(crate) fn pulled(&mut self, at: Timestamp) {
+        let message = format!("Successfully pulled image \"{}\"", self.image);
+        self.event(at, "Pulled", false, message);
+    }
+
+    /// Its program runs.
+    pub(crate) fn started(&mut self, at: Timestamp) {
+        self.event(at, "Started", false, "Started container".to_owned());
+        self.turn(State::Running { start: at });
+        self.tried = true;
+    }
+
+    /// Its program could not be started.
+    pub(crate) fn not_started(&mut self, at: Timestamp, reason: &str) {
+        let message = format!("Error: Failed to start container {}: {reason}", self.name);
+        self.event(at, "Failed", true, message.clone());
+        self.turn(State::Terminated { start: at, finish: at, exit_code: 127, detail: message });
+        self.tried = true;
+    }
+
+    /// Its program ended.
+    pub(crate) fn exited(&mut self, at: Timestamp, exit_code: i32) {
+        let start = match self.current {
+            State::Running { start } => start,
+            State::Waiting { .. } | State::Terminated { .. } => at,
+        };
+        let detail = if exit_code == 0 { "Completed" } else { "Error" }.to_owned();
+        self.turn(State::Terminated { start, finish: at, exit_code, detail });
+    }
+
+    /// It is started again after a wait.
+    pub(crate) fn again(&mut self, at: Timestamp, wait: Duration) {
+        self.restarts += 1;
+        if wait.is_zero() {
+            return;
+        }
+        let message = format!("Back-off {} restarting failed container", spelled(wait));
+        self.event(at, "BackOff", true, "Back-off restarting failed container".to_owned());
+        self.turn(State::Waiting { detail: format!("CrashLoopBackOff: {message}={}", self.name) });
+    }
+
+    /// It is ended by request.
+    pub(crate) fn killing(&mut self, at: Timestamp) {
+        let message = format!("Killing container with id {}.", self.name);
+        self.event(at, "Killing", false, message);
+    }
+
+    /// What it did is only kept as long as it says something.
+    fn turn(&mut self, state: State) {
+        let before = std::mem::replace(&mut self.current, state);
+        if matches!(before, State::Terminated { .. }) {
+            self.previous = Some(before);
+        }
+    }
+
+    fn event(&mut self, at: Timestamp, name: &'static str, warning: bool, message: String) {
+        let known = |event: &&mut Event| event.name == name && event.message == message;
+        if let Some(event) = self.events.iter_mut().find(known) {
+            event.count += 1;
+            event.last = at;
+        } else {
+            self.events.push(Event { name, warning, message, count: 1, first: at, last: at });
+        }
+    }
+}
+
+/// `10s`, `1m20s`, as Go writes a duration.
+fn spelled(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContainerView, GroupState, GroupView, State, spelled};
+    use crate::local::runtime::spec::Restart;
+    use jiff::Timestamp;
+    use std::time::Duration;
+
+    fn container() -> ContainerView {
+        ContainerView {
+            name: "web".into(),
+            image: "demo.azurecr.io/web:1".into(),
+            current: State::Waiting { detail: String::new() },
+            previous: None,
+            restarts: 0,
+            events: Vec::new(),
+            tried: false,
+        }
+    }
+
+    fn group(container: ContainerView) -> GroupView {
+        GroupView { init: vec![], containers: vec![container], stopped: false, refused: None }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    #[test]
+    fn a_crash_loop_says_so() {
+        let mut web = container();
+        assert_eq!(group(web.clone()).state(Restart::Always), GroupState::Pending);
+        web.started(at(1));
+        assert_eq!(group(web.clone()).state(Restart::Always), GroupState::Running);
+        web.exited(at(2), 3);
+        web.again(at(2), Duration::ZERO);
+        web.started(at(2));
+        web.exited(at(3), 3);
+        web.again(at(3), Duration::from_secs(10));
+
+        let detail = "CrashLoopBackOff: Back-off 10s restarting failed container=web".to_owned();
+        assert_eq!(web.current, State::Waiting { detail });
+        let ended =
+            State::Terminated { start: at(2), finish: at(3), exit_code: 3, detail: "Error".into() };
+        assert_eq!(web.previous, Some(ended));
+        assert_eq!(web.restarts, 2);
+        let counts: Vec<_> = web.events.iter().map(|event| (event.name, event.count)).collect();
+        assert_eq!(counts, [("Started", 2), ("BackOff", 1)]);
+        assert_eq!(group(web).state(Restart::Always), GroupState::Running);
+    }
+
+    #[test]
+    fn an_end_is_an_end_only_without_a_restart() {
+        let mut web = container();
+        web.started(at(1));
+        web.exited(at(2), 0);
+        assert_eq!(group(web.clone()).state(Restart::Never), GroupState::Succeeded);
+        assert_eq!(group(web.clone()).state(Restart::OnFailure), GroupState::Succeeded);
+        assert_eq!(group(web.clone()).state(Restart::Always), GroupState::Running);
+        web.exited(at(2), 1);
+        assert_eq!(group(web.clone()).state(Restart::Never), GroupState::Failed);
+        assert_eq!(group(web.clone()).state(Restart::OnFailure), GroupState::Running);
+        let stopped = GroupView { stopped: true, ..group(web) };
+        assert_eq!(stopped.state(Restart::Never), GroupState::Stopped);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_in_words() {
+        let mut web = container();
+        web.not_started(at(1), "exec: \"app\": executable file not found in $PATH");
+        let expected = "Error: Failed to start container web: \
+                        exec: \"app\": executable file not found in $PATH";
+        assert_eq!(web.events[0].message, expected);
+        assert!(web.events[0].warning && web.tried);
+    }
+
+    #[test]
+    fn waits_are_spelled_as_go_does() {
+        assert_eq!(spelled(Duration::from_secs(40)), "40s");
+        assert_eq!(spelled(Duration::from_mins(5)), "5m0s");
+    }
+}
