@@ -3,3 +3,6 @@
 //! Nothing here knows a plan or a run: callers bring text and numbers.
 
 pub mod actions;
+pub mod client;
+
+pub use client::Client;

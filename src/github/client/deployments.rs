@@ -1,0 +1,304 @@
+//! Deployments: what the pull request shows as deployed, and where.
+//!
+//! Three of GitHub's defaults would spoil it: it waits for all checks, our own
+//! included; it merges the base branch first and deploys nothing; and it never
+//! ends the older deployments of an environment that is transient.
+
+use super::ask::{Ask, Client};
+use super::error::{Error, Kind};
+use super::repo::Repo;
+use super::statuses::described;
+use ::http::Method;
+use serde::{Deserialize, Serialize};
+
+const READ: &str = "deployments: read";
+const WRITE: &str = "deployments: write";
+
+/// A deployment to be made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewDeployment {
+    /// The commit: of a pull request its head, or it does not show there.
+    pub commit: String,
+    /// The environment. One per pull request, or they end each other's.
+    pub environment: String,
+    /// Whether the environment goes away some time.
+    pub transient: bool,
+    /// Whether people use the environment directly.
+    pub production: bool,
+    /// In a few words; cut at 140 characters.
+    pub description: String,
+}
+
+/// A deployment.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Deployment {
+    /// Its id.
+    pub id: u64,
+    /// The commit.
+    #[serde(default)]
+    pub sha: Option<String>,
+    /// The environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+}
+
+/// How a deployment fares.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentState {
+    /// Something went wrong beside the deployment itself, such as a signal.
+    Error,
+    /// It failed.
+    Failure,
+    /// It is no longer there.
+    Inactive,
+    /// It is at work.
+    InProgress,
+    /// It waits to start.
+    Queued,
+    /// It waits for somebody.
+    Pending,
+    /// It is up.
+    Success,
+}
+
+/// The status of a deployment to set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeploymentStatus {
+    /// How it fares.
+    pub state: DeploymentState,
+    /// Where the log of the run can be read.
+    pub log_url: Option<String>,
+    /// Where it can be seen: the button on the pull request.
+    pub environment_url: Option<String>,
+    /// In a few words; cut at 140 characters.
+    pub description: String,
+}
+
+#[derive(Serialize)]
+struct Create<'a> {
+    #[serde(rename = "ref")]
+    commit: &'a str,
+    environment: &'a str,
+    required_contexts: [&'a str; 0],
+    auto_merge: bool,
+    transient_environment: bool,
+    production_environment: bool,
+    description: String,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    state: DeploymentState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment_url: Option<&'a str>,
+    description: String,
+    auto_inactive: bool,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    state: String,
+}
+
+impl Client {
+    /// Makes a deployment, without waiting for checks and without merging.
+    pub async fn create_deployment(
+        &self,
+        repo: &Repo,
+        new: &NewDeployment,
+    ) -> Result<Deployment, Error> {
+        let url = self.url(&format!("/repos/{repo}/deployments"));
+        let doing = format!("record the deployment to `{}` in `{repo}`", new.environment);
+        let ask = Ask { doing, needs: WRITE, method: Method::POST, url };
+        let body = Create {
+            commit: &new.commit,
+            environment: &new.environment,
+            required_contexts: [],
+            auto_merge: false,
+            transient_environment: new.transient,
+            production_environment: new.production,
+            description: described(&new.description),
+        };
+        self.ask(&ask, Some(&body)).await?.read()
+    }
+
+    /// Sets the status of a deployment.
+    pub async fn set_deployment_status(
+        &self,
+        repo: &Repo,
+        id: u64,
+        status: &DeploymentStatus,
+    ) -> Result<(), Error> {
+        let url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
+        let doing = format!("set the status of deployment {id} of `{repo}`");
+        let ask = Ask { doing, needs: WRITE, method: Method::POST, url };
+        let body = Status {
+            state: status.state,
+            log_url: status.log_url.as_deref(),
+            environment_url: status.environment_url.as_deref(),
+            description: described(&status.description),
+            auto_inactive: true,
+        };
+        self.ask(&ask, Some(&body)).await.map(drop)
+    }
+
+    /// The deployments to an environment, the newest first.
+    pub async fn deployments(
+        &self,
+        repo: &Repo,
+        environment: &str,
+    ) -> Result<Vec<Deployment>, Error> {
+        let mut url = self.url(&format!("/repos/{repo}/deployments"));
+        url.query_pairs_mut()
+            .append_pair("environment", environment)
+            .append_pair("per_page", "100");
+        let doing = format!("list the deployments to `{environment}` in `{repo}`");
+        self.list(&Ask { doing, needs: READ, method: Method::GET, url }).await
+    }
+
+    /// Ends the deployments to an environment other than `keep`, which for a
+    /// transient environment GitHub does not do. Returns those it ended.
+    ///
+    /// The newest come first, so the first that has ended already is the last
+    /// to be looked at. Nothing kept ends all.
+    pub async fn retire_deployments(
+        &self,
+        repo: &Repo,
+        environment: &str,
+        keep: Option<u64>,
+    ) -> Result<Vec<u64>, Error> {
+        let mut ended = vec![];
+        for deployment in self.deployments(repo, environment).await? {
+            if Some(deployment.id) == keep {
+                continue;
+            }
+            if self.has_ended(repo, deployment.id).await? {
+                break;
+            }
+            let status = DeploymentStatus {
+                state: DeploymentState::Inactive,
+                log_url: None,
+                environment_url: None,
+                description: String::new(),
+            };
+            match self.set_deployment_status(repo, deployment.id, &status).await {
+                Ok(()) => ended.push(deployment.id),
+                // Somebody deleted it in between.
+                Err(Error { kind: Kind::Missing, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn has_ended(&self, repo: &Repo, id: u64) -> Result<bool, Error> {
+        let mut url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
+        url.set_query(Some("per_page=1"));
+        let doing = format!("read the status of deployment {id} of `{repo}`");
+        let ask = Ask { doing, needs: READ, method: Method::GET, url };
+        let latest: Vec<Known> = match self.ask(&ask, None::<&()>).await {
+            Ok(answer) => answer.read()?,
+            Err(Error { kind: Kind::Missing, .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        Ok(latest.first().is_some_and(|known| known.state == "inactive"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeploymentState, DeploymentStatus, NewDeployment};
+    use crate::github::client::fake::{Answer, FakeGithub, repo};
+
+    fn new() -> NewDeployment {
+        NewDeployment {
+            commit: "abc".into(),
+            environment: "pr-7".into(),
+            transient: true,
+            production: false,
+            description: "storefront".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deployment_neither_waits_nor_merges() {
+        let github = FakeGithub::start(&[(
+            "POST /repos/o/r/deployments",
+            vec![Answer::json(201, r#"{"id":5,"sha":"abc","environment":"pr-7"}"#)],
+        )])
+        .await;
+        let made = github.client().create_deployment(&repo(), &new()).await.expect("made");
+        assert_eq!(made.id, 5);
+        assert_eq!(
+            github.requests()[0].body,
+            r#"{"ref":"abc","environment":"pr-7","required_contexts":[],"auto_merge":false,"transient_environment":true,"production_environment":false,"description":"storefront"}"#
+        );
+    }
+
+    #[tokio::test]
+    async fn a_merge_in_its_place_is_an_error() {
+        let github = FakeGithub::start(&[(
+            "POST /repos/o/r/deployments",
+            vec![Answer::json(202, r#"{"message":"Auto-merged main into topic on deployment."}"#)],
+        )])
+        .await;
+        let error = github.client().create_deployment(&repo(), &new()).await.expect_err("merged");
+        assert_eq!(error.to_string(), "record the deployment to `pr-7` in `o/r`");
+        assert!(error.source.to_string().contains("missing field `id`"), "{}", error.source);
+    }
+
+    #[tokio::test]
+    async fn a_status_names_the_url() {
+        let github = FakeGithub::start(&[(
+            "POST /repos/o/r/deployments/5/statuses",
+            vec![Answer::json(201, "{}")],
+        )])
+        .await;
+        let status = DeploymentStatus {
+            state: DeploymentState::InProgress,
+            log_url: Some("https://github.com/o/r/actions/runs/77".into()),
+            environment_url: Some("http://x/".into()),
+            description: "at work".into(),
+        };
+        github.client().set_deployment_status(&repo(), 5, &status).await.expect("set");
+        assert_eq!(
+            github.requests()[0].body,
+            r#"{"state":"in_progress","log_url":"https://github.com/o/r/actions/runs/77","environment_url":"http://x/","description":"at work","auto_inactive":true}"#
+        );
+    }
+
+    #[tokio::test]
+    async fn older_deployments_are_ended_up_to_the_first_that_has() {
+        let statuses = |id: u64| format!("/repos/o/r/deployments/{id}/statuses");
+        let github = FakeGithub::start(&[
+            (
+                "GET /repos/o/r/deployments?environment=pr-7&per_page=100",
+                vec![Answer::json(200, r#"[{"id":5},{"id":4},{"id":3},{"id":2},{"id":1}]"#)],
+            ),
+            (
+                &format!("GET {}?per_page=1", statuses(4)),
+                vec![Answer::json(200, r#"[{"state":"success"}]"#)],
+            ),
+            (&format!("POST {}", statuses(4)), vec![Answer::json(201, "{}")]),
+            (&format!("GET {}?per_page=1", statuses(3)), vec![Answer::json(200, "[]")]),
+            (&format!("POST {}", statuses(3)), vec![Answer::json(404, "{}")]),
+            (
+                &format!("GET {}?per_page=1", statuses(2)),
+                vec![Answer::json(200, r#"[{"state":"inactive"}]"#)],
+            ),
+        ])
+        .await;
+
+        let ended = github.client().retire_deployments(&repo(), "pr-7", Some(5)).await;
+
+        assert_eq!(ended.expect("ended"), [4]);
+        assert_eq!(
+            github.requests()[2].body,
+            r#"{"state":"inactive","description":"","auto_inactive":true}"#
+        );
+        assert!(!github.log().contains("/1/"));
+    }
+}

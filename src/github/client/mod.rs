@@ -1,0 +1,31 @@
+//! The REST API of GitHub, as far as reporting a run needs it.
+//!
+//! octocrab carries the requests on our own HTTP client: its retries would send
+//! a POST twice, its default transport brings a second TLS stack, and its error
+//! type loses the headers that say when to ask again, so answers are read here.
+//! One operation is one request, or a few that belong together; waiting and
+//! trying again are for the caller.
+
+mod ask;
+mod comments;
+mod deployments;
+mod error;
+#[cfg(test)]
+mod fake;
+mod pulls;
+mod repo;
+mod statuses;
+mod sticky;
+
+pub use ask::Client;
+pub use comments::{App, Comment, User};
+pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment};
+pub use error::{Error, Kind};
+pub use pulls::{Branch, Pull, PullRepo};
+pub use repo::{BadRepo, Repo};
+pub use statuses::{CommitState, CommitStatus};
+pub use sticky::{Change, Marker, Posted};
+
+/// The most characters a comment may have, counted as GitHub counts them: code
+/// points.
+pub const LONGEST_COMMENT: usize = 65_536;

@@ -1,0 +1,320 @@
+//! The one comment of a plan on a pull request: found again and updated.
+//!
+//! It is known by a hidden marker *and* by its author: a token that may write
+//! comments may edit anybody's, and a person who quotes the marker must not
+//! find their words replaced.
+
+use super::ask::Client;
+use super::comments::Comment;
+use super::error::{Error, Kind};
+use super::repo::Repo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+
+/// The account that GitHub's token for workflows writes as.
+const ACTIONS_BOT: &str = "github-actions[bot]";
+
+/// What may stand in a marker as it is. Not `-`, two of which end a comment in
+/// older HTML, and not `>`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.');
+
+/// The hidden line that tells one comment from another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Marker(String);
+
+impl Marker {
+    /// The marker of a plan in an environment, and of a key of the user's.
+    pub fn new(plan: &str, environment: Option<&str>, key: &str) -> Self {
+        let part = |text| utf8_percent_encode(text, ENCODED).to_string();
+        let environment = part(environment.unwrap_or_default());
+        Self(format!("<!-- shipway key={}/{environment}/{} -->", part(plan), part(key)))
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where the comment is now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Posted {
+    /// Its id.
+    pub id: u64,
+    /// Where people see it.
+    pub url: String,
+    /// What was done.
+    pub change: Change,
+}
+
+/// What was done to the comment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// There was none.
+    Created,
+    /// It said something else.
+    Updated,
+    /// It said this already.
+    Unchanged,
+}
+
+impl Client {
+    /// Makes the comment with that marker on a pull request say `body`, which
+    /// holds the marker or gets it in front.
+    ///
+    /// May be tried again whatever happened: it looks before it writes.
+    pub async fn upsert_comment(
+        &self,
+        repo: &Repo,
+        number: u64,
+        marker: &Marker,
+        body: &str,
+    ) -> Result<Posted, Error> {
+        let marker = marker.to_string();
+        let body =
+            if body.contains(&marker) { body.to_owned() } else { format!("{marker}\n{body}") };
+        if let Some(posted) = self.update_ours(repo, number, &marker, &body).await? {
+            return Ok(posted);
+        }
+        let created = self.create_comment(repo, number, &body).await?;
+        // Another job may have done the same in this moment. The older stays.
+        let ours = self.ours(repo, number, &marker).await?;
+        let raced = ours.first().is_some_and(|oldest| oldest.id != created.id);
+        if raced && let Some(posted) = self.update_ours(repo, number, &marker, &body).await? {
+            return Ok(posted);
+        }
+        if !raced {
+            self.delete_duplicates(repo, &ours).await?;
+        }
+        Ok(posted(created, Change::Created))
+    }
+
+    /// Updates the oldest of our comments and deletes the others. Nothing when
+    /// there is none, or when it was deleted in this moment.
+    async fn update_ours(
+        &self,
+        repo: &Repo,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<Option<Posted>, Error> {
+        let mut ours = self.ours(repo, number, marker).await?;
+        if ours.is_empty() {
+            return Ok(None);
+        }
+        self.delete_duplicates(repo, &ours).await?;
+        let oldest = ours.swap_remove(0);
+        if oldest.body.as_deref().is_some_and(|there| same(there, body)) {
+            return Ok(Some(posted(oldest, Change::Unchanged)));
+        }
+        match self.update_comment(repo, oldest.id, body).await {
+            Ok(comment) => Ok(Some(posted(comment, Change::Updated))),
+            Err(Error { kind: Kind::Missing, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The comments with the marker that we wrote, the oldest first.
+    async fn ours(&self, repo: &Repo, number: u64, marker: &str) -> Result<Vec<Comment>, Error> {
+        let has_it =
+            |comment: &Comment| comment.body.as_deref().is_some_and(|body| body.contains(marker));
+        let mut found = self.comments(repo, number).await?;
+        found.retain(has_it);
+        let mut login = None;
+        if found.iter().any(|comment| !is_bots(comment)) {
+            // GitHub's token for workflows is refused here, and is a bot.
+            login = self.login().await.ok().map(|user| user.login);
+        }
+        found.retain(|comment| is_bots(comment) || is_by(comment, login.as_deref()));
+        found.sort_by_key(|comment| comment.id);
+        Ok(found)
+    }
+
+    async fn delete_duplicates(&self, repo: &Repo, ours: &[Comment]) -> Result<(), Error> {
+        for comment in ours.iter().skip(1) {
+            match self.delete_comment(repo, comment.id).await {
+                // The other job did.
+                Ok(()) | Err(Error { kind: Kind::Missing, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an app wrote it: no person can write as one.
+fn is_bots(comment: &Comment) -> bool {
+    let user = comment.user.as_ref();
+    user.is_some_and(|user| user.kind == "Bot" || user.login == ACTIONS_BOT)
+}
+
+fn is_by(comment: &Comment, login: Option<&str>) -> bool {
+    comment.user.as_ref().is_some_and(|user| Some(user.login.as_str()) == login)
+}
+
+/// Whether two texts are one to GitHub, which trims and may end lines its way.
+fn same(there: &str, body: &str) -> bool {
+    let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    plain(there) == plain(body)
+}
+
+fn posted(comment: Comment, change: Change) -> Posted {
+    Posted { id: comment.id, url: comment.html_url, change }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Marker};
+    use crate::github::client::fake::{Answer, FakeGithub, repo};
+
+    const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100";
+    const CREATE: &str = "POST /repos/o/r/issues/7/comments";
+
+    fn marker() -> Marker {
+        Marker::new("storefront", Some("preview"), "default")
+    }
+
+    fn by(id: u64, login: &str, kind: &str, text: &str) -> String {
+        let body = format!("{}\n{text}", marker());
+        serde_json::json!({
+            "id": id,
+            "html_url": format!("https://github.com/o/r/pull/7#issuecomment-{id}"),
+            "body": body,
+            "user": { "login": login, "type": kind },
+            "performed_via_github_app": null,
+        })
+        .to_string()
+    }
+
+    fn bots(id: u64, text: &str) -> String {
+        by(id, "github-actions[bot]", "Bot", text)
+    }
+
+    fn list(comments: &[String]) -> Answer {
+        Answer::json(200, &format!("[{}]", comments.join(",")))
+    }
+
+    async fn upsert(github: &FakeGithub) -> (u64, Change) {
+        let posted = github
+            .client()
+            .upsert_comment(&repo(), 7, &marker(), "new")
+            .await
+            .expect("the comment is there");
+        (posted.id, posted.change)
+    }
+
+    #[test]
+    fn a_marker_cannot_be_broken_out_of() {
+        assert_eq!(marker().to_string(), "<!-- shipway key=storefront/preview/default -->");
+        assert_eq!(
+            Marker::new("a-->b", None, "x/y ü").to_string(),
+            "<!-- shipway key=a%2D%2D%3Eb//x%2Fy%20%C3%BC -->"
+        );
+    }
+
+    #[tokio::test]
+    async fn where_there_is_none_it_is_created() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[]), list(&[bots(3, "new")])]),
+            (CREATE, vec![Answer::json(201, &bots(3, "new"))]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (3, Change::Created));
+        assert_eq!(github.log(), format!("{LIST} -> 200\n{CREATE} -> 201\n{LIST} -> 200"));
+        let sent: serde_json::Value =
+            serde_json::from_str(&github.requests()[1].body).expect("JSON");
+        assert_eq!(sent["body"], "<!-- shipway key=storefront/preview/default -->\nnew");
+    }
+
+    #[tokio::test]
+    async fn where_there_is_one_it_is_updated() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[bots(3, "old")])]),
+            ("PATCH /repos/o/r/issues/comments/3", vec![Answer::json(200, &bots(3, "new"))]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (3, Change::Updated));
+    }
+
+    #[tokio::test]
+    async fn one_that_says_it_already_is_left_alone() {
+        let github = FakeGithub::start(&[(LIST, vec![list(&[bots(3, "new\r\n")])])]).await;
+        assert_eq!(upsert(&github).await, (3, Change::Unchanged));
+        assert_eq!(github.log(), format!("{LIST} -> 200"));
+    }
+
+    #[tokio::test]
+    async fn a_person_who_quotes_the_marker_keeps_their_words() {
+        let github = FakeGithub::start(&[
+            (
+                LIST,
+                vec![
+                    list(&[by(2, "mallory", "User", "old")]),
+                    list(&[by(2, "mallory", "User", "old"), bots(3, "new")]),
+                ],
+            ),
+            (
+                "GET /user",
+                vec![
+                    Answer::json(403, r#"{"message":"Resource not accessible by integration"}"#),
+                    Answer::json(403, "{}"),
+                ],
+            ),
+            (CREATE, vec![Answer::json(201, &bots(3, "new"))]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (3, Change::Created));
+    }
+
+    #[tokio::test]
+    async fn with_ones_own_token_ones_own_comment_is_found() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[by(2, "mallory", "User", "old"), by(4, "me", "User", "old")])]),
+            ("GET /user", vec![Answer::json(200, r#"{"login":"me","type":"User"}"#)]),
+            (
+                "PATCH /repos/o/r/issues/comments/4",
+                vec![Answer::json(200, &by(4, "me", "User", "new"))],
+            ),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (4, Change::Updated));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_deleted_in_this_moment_is_created_again_once() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[bots(3, "old")]), list(&[bots(5, "new")])]),
+            (
+                "PATCH /repos/o/r/issues/comments/3",
+                vec![Answer::json(404, r#"{"message":"Not Found"}"#)],
+            ),
+            (CREATE, vec![Answer::json(201, &bots(5, "new"))]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (5, Change::Created));
+    }
+
+    #[tokio::test]
+    async fn of_two_jobs_that_raced_the_older_comment_stays() {
+        let both = || list(&[bots(3, "theirs"), bots(4, "new")]);
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[]), both(), both()]),
+            (CREATE, vec![Answer::json(201, &bots(4, "new"))]),
+            ("DELETE /repos/o/r/issues/comments/4", vec![Answer::json(204, "")]),
+            ("PATCH /repos/o/r/issues/comments/3", vec![Answer::json(200, &bots(3, "new"))]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (3, Change::Updated));
+    }
+
+    #[tokio::test]
+    async fn a_duplicate_of_before_is_deleted() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[bots(3, "new"), bots(4, "old")])]),
+            ("DELETE /repos/o/r/issues/comments/4", vec![Answer::json(404, "{}")]),
+        ])
+        .await;
+        assert_eq!(upsert(&github).await, (3, Change::Unchanged));
+    }
+}
