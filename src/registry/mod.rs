@@ -2,11 +2,28 @@
 //!
 //! It speaks the OCI distribution specification 1.1 and what registries of the
 //! field make of it. It knows neither plans nor runs.
+//!
+//! Begin at `client`; `push` and `pull` are its two large verbs, `wire` sends
+//! their requests, `login` decides what goes into `Authorization`.
 
+mod client;
 mod descriptor;
 mod digest;
+mod error;
+mod login;
+mod manifest;
+mod pull;
+mod push;
 mod reference;
+mod settings;
+mod wire;
 
+pub use client::Client;
 pub use descriptor::{Descriptor, Platform, media_type};
 pub use digest::{Digest, InvalidDigest};
+pub use error::{Failure, PullError, PushError};
+pub use login::{EntraTokens, Login, LoginError, Stored, is_azure_registry};
+pub use pull::{Pulled, Resolved};
+pub use push::{Blob, BlobSource, Progress, Push, PushManifest, Pushed};
 pub use reference::{InvalidReference, Reference};
+pub use settings::{Access, Settings, Timing};

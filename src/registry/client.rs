@@ -1,0 +1,157 @@
+//! The client: its registries, and the questions that need one request.
+
+use super::descriptor::Descriptor;
+use super::error::{Failure, PullError};
+use super::login::Session;
+use super::manifest::{ACCEPTED, MANIFEST_LIMIT};
+use super::push::Memory;
+use super::reference::Reference;
+use super::settings::Settings;
+use super::wire::{self, Address, Host, Pauses, Request, Scope};
+use crate::http;
+use crate::secret::Redactor;
+use reqwest::Method;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A client of any number of registries. Cheap to clone: what one clone learns
+/// (tokens, quirks, blobs that are there) the others know.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: http::Client,
+    redactor: Redactor,
+    settings: Settings,
+    pauses: Pauses,
+    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    memory: Memory,
+}
+
+impl Client {
+    /// A client, without any request.
+    pub fn new(http: http::Client, redactor: Redactor, settings: Settings) -> Self {
+        let pauses = Pauses::new(&settings.timing.pauses);
+        let (hosts, memory) = (Mutex::default(), Memory::default());
+        Self { inner: Arc::new(Inner { http, redactor, settings, pauses, hosts, memory }) }
+    }
+
+    /// A registry, with all that is known of it.
+    pub(super) fn host(&self, name: &str) -> Result<Arc<Host>, Failure> {
+        let mut hosts = self.inner.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(name) {
+            return Ok(host.clone());
+        }
+        let inner = &self.inner;
+        let access = inner.settings.access(name);
+        let address =
+            Address::new(name, access.insecure).ok_or_else(|| Failure::Host(name.to_owned()))?;
+        let shared = (inner.redactor.clone(), inner.pauses.clone());
+        let session = Session::new(address, access.login, inner.http.clone(), shared);
+        let patience = (inner.pauses.clone(), inner.settings.timing.clone());
+        let host = Arc::new(Host::new(session, inner.http.clone(), patience));
+        hosts.insert(name.to_owned(), host.clone());
+        Ok(host)
+    }
+
+    /// What is known to be where.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.inner.memory
+    }
+
+    /// Signs in and finds out, as far as the registry says it beforehand,
+    /// whether `action` (`pull`, `push`) is allowed. Changes nothing.
+    pub async fn check_login(
+        &self,
+        host: &str,
+        repository: &str,
+        action: &str,
+    ) -> Result<(), Failure> {
+        let host = self.host(host)?;
+        let scope =
+            if action == "pull" { Scope::pull(repository) } else { Scope::push(repository) };
+        let request = Request::new(Method::GET, host.address.url(""), scope.clone());
+        let response = host.send(&request).await?;
+        // Where it is open to ask, whether it is open to change shows later.
+        if !response.status().is_success() {
+            return Err(wire::refused("GET", response).await.into());
+        }
+        let session = &host.session;
+        if let Some(granted) = session.granted(repository, &scope.words).await? {
+            let allowed = granted.iter().any(|access| {
+                access.kind == "repository"
+                    && access.name == repository
+                    && access.actions.iter().any(|granted| granted == action || granted == "*")
+            });
+            if !allowed {
+                return Err(session.lacks(repository, action).await?.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a manifest is, without fetching it; `None` when it is not there.
+    pub async fn head_manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<Descriptor>, PullError> {
+        let failed = |source| PullError::Manifest { reference: reference.clone(), source };
+        let host = self.host(&reference.host).map_err(failed)?;
+        let request = manifest_request(Method::HEAD, &host, reference);
+        let response = host.send(&request).await.map_err(failed)?;
+        match response.status().as_u16() {
+            200 => {}
+            404 => return Ok(None),
+            // There are registries that know no HEAD.
+            403 | 405 => {
+                return Ok(self.resolve(reference, None).await.ok().map(|it| it.descriptor));
+            }
+            _ => return Err(failed(wire::refused("HEAD", response).await.into())),
+        }
+        let media_type = wire::header(&response, "content-type").unwrap_or_default().to_owned();
+        match (wire::digest_of(&response), wire::length_of(&response)) {
+            (Some(digest), Some(size)) => Ok(Some(Descriptor::new(&media_type, digest, size))),
+            (_, _) => self.resolve(reference, None).await.map(|it| Some(it.descriptor)),
+        }
+    }
+
+    /// Removes a manifest, by tag or by digest; without complaint when it is
+    /// not there.
+    pub async fn delete_manifest(&self, reference: &Reference) -> Result<(), PullError> {
+        let failed = |source| PullError::Delete { reference: reference.clone(), source };
+        let host = self.host(&reference.host).map_err(failed)?;
+        let path = format!("{}/manifests/{}", reference.repository, reference.manifest_name());
+        let scope = Scope::of(&reference.repository, "pull,delete");
+        let request = Request::new(Method::DELETE, host.address.url(&path), scope);
+        let response = host.send(&request).await.map_err(failed)?;
+        match response.status().as_u16() {
+            200..=204 | 404 => Ok(()),
+            _ => Err(failed(wire::refused("DELETE", response).await.into())),
+        }
+    }
+
+    /// The bytes of a manifest and what the registry says they are, unchecked.
+    pub(super) async fn manifest_bytes(
+        &self,
+        reference: &Reference,
+    ) -> Result<(String, bytes::Bytes), Failure> {
+        let host = self.host(&reference.host)?;
+        let request = manifest_request(Method::GET, &host, reference);
+        let response = host.send(&request).await?;
+        if !response.status().is_success() {
+            return Err(wire::refused("GET", response).await.into());
+        }
+        let media_type = wire::header(&response, "content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let bytes = http::body("GET", response, MANIFEST_LIMIT).await?;
+        Ok((media_type, bytes))
+    }
+}
+
+fn manifest_request(method: Method, host: &Host, reference: &Reference) -> Request {
+    let path = format!("{}/manifests/{}", reference.repository, reference.manifest_name());
+    let scope = Scope::pull(&reference.repository);
+    Request::new(method, host.address.url(&path), scope).header("accept", ACCEPTED)
+}

@@ -1,0 +1,176 @@
+//! One blob on its way into a file.
+
+use crate::http;
+use crate::registry::error::Failure;
+use crate::registry::wire::{self, Host, Request, Scope};
+use crate::registry::{Descriptor, Digest};
+use reqwest::{Method, Response};
+use sha2::{Digest as _, Sha256};
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncWriteExt as _;
+
+/// One blob on its way into a file.
+pub(super) struct Fetch<'a> {
+    pub(super) host: &'a Host,
+    pub(super) repository: &'a str,
+    pub(super) folder: &'a Path,
+    pub(super) blob: &'a Descriptor,
+}
+
+/// A blob that is a file now.
+pub(super) struct Fetched {
+    pub(super) size: u64,
+    /// Whether it had to come.
+    pub(super) came: bool,
+}
+
+/// A file that is being filled, and the hash of what is in it.
+struct Part {
+    path: PathBuf,
+    file: tokio::fs::File,
+    hash: Sha256,
+    length: u64,
+}
+
+/// Where a blob is as a file.
+fn place(folder: &Path, digest: &Digest) -> PathBuf {
+    folder.join("blobs").join(digest.algorithm()).join(digest.hex())
+}
+
+/// Writes bytes as a blob.
+pub(super) async fn keep(folder: &Path, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+    let mut part = Part::create(folder, digest).await?;
+    part.append(bytes).await?;
+    part.finish(&place(folder, digest)).await
+}
+
+impl Fetch<'_> {
+    /// Brings the blob into its file; goes on where the connection broke.
+    pub(super) async fn run(&self) -> Result<Fetched, Failure> {
+        let Descriptor { digest, size, .. } = self.blob;
+        if digest.algorithm() != "sha256" {
+            let reason = format!("{digest} is of a kind that is not checked here");
+            return Err(Failure::Nonsense(reason));
+        }
+        let place = place(self.folder, digest);
+        // The name is given to a file only after its content was checked.
+        if tokio::fs::metadata(&place).await.is_ok_and(|found| found.len() == *size) {
+            return Ok(Fetched { size: *size, came: false });
+        }
+        let mut part = Part::create(self.folder, digest).await?;
+        let mut pauses = self.host.pauses.iter();
+        while let Err(failure) = self.fill(&mut part).await {
+            let again = matches!(&failure, Failure::Http(error) if wire::broke(error));
+            match pauses.next() {
+                Some(pause) if again => tokio::time::sleep(pause).await,
+                Some(_) | None => return part.discard(failure).await,
+            }
+        }
+        let found = Digest::from_sha256(&part.hash.clone().finalize());
+        if found != *digest {
+            let expected = digest.clone();
+            return part.discard(Failure::Digest { expected, found }).await;
+        }
+        part.finish(&place).await?;
+        Ok(Fetched { size: *size, came: true })
+    }
+
+    /// Fetches what is not in the file yet.
+    async fn fill(&self, part: &mut Part) -> Result<(), Failure> {
+        if part.length == self.blob.size && part.length > 0 {
+            return Ok(());
+        }
+        let path = format!("{}/blobs/{}", self.repository, self.blob.digest);
+        let url = self.host.address.url(&path);
+        let mut request = Request::new(Method::GET, url, Scope::pull(self.repository));
+        if part.length > 0 {
+            request = request.header("range", &format!("bytes={}-", part.length));
+        }
+        let response = self.host.send(&request).await?;
+        match response.status().as_u16() {
+            206 if begins_at(&response, part.length) => {}
+            200 => part.restart().await?,
+            _ => return Err(wire::refused("GET", response).await.into()),
+        }
+        self.receive(response, part).await
+    }
+
+    async fn receive(&self, mut response: Response, part: &mut Part) -> Result<(), Failure> {
+        let url = http::SafeUrl::new(response.url().clone());
+        loop {
+            let piece = response.chunk().await.map_err(|source| {
+                let (method, url) = ("GET".to_owned(), url.clone());
+                if source.is_timeout() {
+                    http::Error::TimedOut { method, url }
+                } else {
+                    http::Error::Transport { method, url, source: source.without_url() }
+                }
+            })?;
+            let Some(piece) = piece else { break };
+            if part.length + piece.len() as u64 > self.blob.size {
+                let reason = format!("a blob of {} bytes has more than that", self.blob.size);
+                return Err(Failure::Nonsense(reason));
+            }
+            part.append(&piece).await?;
+        }
+        if part.length < self.blob.size {
+            let (has, size) = (part.length, self.blob.size);
+            let reason = format!("a blob of {size} bytes ends after {has}");
+            return Err(Failure::Nonsense(reason));
+        }
+        Ok(())
+    }
+}
+
+fn begins_at(response: &Response, at: u64) -> bool {
+    wire::header(response, "content-range")
+        .is_some_and(|range| range.starts_with(&format!("bytes {at}-")))
+}
+
+impl Part {
+    async fn create(folder: &Path, digest: &Digest) -> Result<Self, Failure> {
+        let folder = folder.join("blobs").join(digest.algorithm());
+        let path = folder.join(format!(".{}.{}", digest.short(), ulid::Ulid::generate()));
+        let failed = |source| Failure::Write { path: path.clone(), source };
+        tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
+        let file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
+        Ok(Self { path, file, hash: Sha256::new(), length: 0 })
+    }
+
+    fn failed(&self, source: io::Error) -> Failure {
+        Failure::Write { path: self.path.clone(), source }
+    }
+
+    async fn append(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(piece).await.map_err(|source| self.failed(source))?;
+        self.hash.update(piece);
+        self.length += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Begins anew: the registry sends the whole once more.
+    async fn restart(&mut self) -> Result<(), Failure> {
+        if self.length == 0 {
+            return Ok(());
+        }
+        // A new file, since the old one may have writes on their way.
+        self.file =
+            tokio::fs::File::create(&self.path).await.map_err(|source| self.failed(source))?;
+        self.hash = Sha256::new();
+        self.length = 0;
+        Ok(())
+    }
+
+    async fn finish(mut self, place: &Path) -> Result<(), Failure> {
+        self.file.flush().await.map_err(|source| self.failed(source))?;
+        tokio::fs::rename(&self.path, place).await.map_err(|source| self.failed(source))
+    }
+
+    /// Removes the file and returns the reason.
+    async fn discard<T>(self, failure: Failure) -> Result<T, Failure> {
+        // What cannot be removed is swept with the folder.
+        drop(tokio::fs::remove_file(&self.path).await);
+        Err(failure)
+    }
+}

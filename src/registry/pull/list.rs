@@ -1,0 +1,100 @@
+//! Tags and repositories, page by page.
+
+use crate::http;
+use crate::registry::client::Client;
+use crate::registry::error::{Failure, PullError};
+use crate::registry::wire::{self, Host, Request, Scope};
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use url::Url;
+
+/// How many names to ask for at a time.
+const PAGE: &str = "1000";
+/// How many pages are read. Nobody has that many tags.
+const PAGES: usize = 1_000;
+/// The largest page that is read, in bytes.
+const PAGE_LIMIT: usize = 4 << 20;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Page {
+    tags: Option<Vec<String>>,
+    repositories: Option<Vec<String>>,
+}
+
+impl Client {
+    /// The tags of a repository, sorted; none where there is no such repository.
+    pub async fn tags(&self, host: &str, repository: &str) -> Result<Vec<String>, PullError> {
+        let name = format!("{host}/{repository}");
+        let failed = |source| PullError::List { what: "the tags", name: name.clone(), source };
+        let host = self.host(host).map_err(failed)?;
+        let path = format!("{repository}/tags/list");
+        let pages = pages(&host, &path, &Scope::pull(repository)).await;
+        match pages {
+            Ok(pages) => Ok(sorted(pages.into_iter().filter_map(|page| page.tags))),
+            Err(failure) if failure.status() == Some(404) => Ok(Vec::new()),
+            Err(failure) => Err(failed(failure)),
+        }
+    }
+
+    /// The repositories of a registry, sorted.
+    pub async fn catalog(&self, host: &str) -> Result<Vec<String>, PullError> {
+        let name = host.to_owned();
+        let failed =
+            |source| PullError::List { what: "the repositories", name: name.clone(), source };
+        let host = self.host(host).map_err(failed)?;
+        let pages = pages(&host, "_catalog", &Scope::catalog()).await.map_err(failed)?;
+        Ok(sorted(pages.into_iter().filter_map(|page| page.repositories)))
+    }
+}
+
+fn sorted(names: impl Iterator<Item = Vec<String>>) -> Vec<String> {
+    names.flatten().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+async fn pages(host: &Host, path: &str, scope: &Scope) -> Result<Vec<Page>, Failure> {
+    let mut url = host.address.url(path);
+    url.query_pairs_mut().append_pair("n", PAGE);
+    let mut seen = BTreeSet::from([url.clone()]);
+    let mut pages = Vec::new();
+    loop {
+        let request = Request::new(Method::GET, url.clone(), scope.clone());
+        let response = host.send(&request).await?;
+        if !response.status().is_success() {
+            return Err(wire::refused("GET", response).await.into());
+        }
+        let next = next(host, &response)?;
+        let body = http::body("GET", response, PAGE_LIMIT).await?;
+        let page = serde_json::from_slice(&body)
+            .map_err(|error| Failure::Nonsense(format!("the list cannot be read: {error}")))?;
+        pages.push(page);
+        match next {
+            None => return Ok(pages),
+            Some(next) if pages.len() < PAGES && seen.insert(next.clone()) => url = next,
+            Some(_) => {
+                return Err(Failure::Nonsense("the list goes on in a circle".to_owned()));
+            }
+        }
+    }
+}
+
+/// `Link: </v2/web/tags/list?last=x&n=1000>; rel="next"` (RFC 8288), which stays
+/// with this registry.
+fn next(host: &Host, response: &Response) -> Result<Option<Url>, Failure> {
+    let Some(link) = wire::header(response, "link") else { return Ok(None) };
+    let target = link
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .filter(|(_, parameters)| parameters.contains("next"))
+        .map(|(target, _)| target);
+    let Some(target) = target else { return Ok(None) };
+    let url = host.address.locate(response.url(), target);
+    match url.filter(|url| host.address.is_here(url)) {
+        Some(url) => Ok(Some(url)),
+        None => Err(Failure::Elsewhere {
+            host: host.address.name.clone(),
+            to: target.split('?').next().unwrap_or_default().chars().take(200).collect(),
+        }),
+    }
+}

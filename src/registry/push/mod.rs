@@ -1,0 +1,225 @@
+//! A push: what is missing goes up, then the manifest under each name.
+//!
+//! In round trips, where nothing is in the way: ask for the manifest and for
+//! all blobs in one flight; open uploads for what is missing; send the bodies;
+//! put the manifest under all tags. Where the manifest is there, the first
+//! flight is the last.
+
+mod blobs;
+mod memory;
+mod ranges;
+mod repository;
+mod settle;
+mod upload;
+
+pub(super) use memory::Memory;
+pub(super) use settle::settle;
+
+use super::client::Client;
+use super::descriptor::Descriptor;
+use super::digest::Digest;
+use super::error::PushError;
+use super::reference::Reference;
+use super::wire::Payload;
+use bytes::Bytes;
+use repository::Repository;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use upload::Upload;
+
+/// What to push, and where to.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// The configuration and the layers. One that the registry is known to have
+    /// may be left out.
+    pub blobs: Vec<Blob>,
+    /// What refers to them.
+    pub manifest: PushManifest,
+    /// Under which names: several tags, repositories, registries.
+    pub targets: Vec<Reference>,
+}
+
+/// A manifest as it is sent, byte by byte.
+#[derive(Clone, Debug)]
+pub struct PushManifest {
+    /// What it is.
+    pub media_type: String,
+    /// Its text.
+    pub bytes: Bytes,
+    /// The digest of the text.
+    pub digest: Digest,
+}
+
+/// Content to push.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// Where it is.
+    pub source: BlobSource,
+}
+
+/// Where content is.
+#[derive(Clone, Debug)]
+pub enum BlobSource {
+    /// In a file, which is read piece by piece.
+    File(PathBuf),
+    /// Here.
+    Bytes(Bytes),
+}
+
+/// How far a push is, in bytes over all registries. `done` goes back where
+/// something has to be sent again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// What is there.
+    pub done: u64,
+    /// What is to be there.
+    pub total: u64,
+}
+
+/// What a push did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pushed {
+    /// The digest of the manifest, the same everywhere.
+    pub digest: Digest,
+    /// Where it is now, in the order of the targets.
+    pub references: Vec<Reference>,
+    /// Bytes of blobs that went up.
+    pub bytes_sent: u64,
+    /// Bytes of blobs that were there already.
+    pub bytes_reused: u64,
+}
+
+impl Blob {
+    pub(super) fn payload(&self) -> Payload {
+        match &self.source {
+            BlobSource::File(path) => Payload::File {
+                path: Arc::from(path.as_path()),
+                offset: 0,
+                length: self.descriptor.size,
+            },
+            BlobSource::Bytes(bytes) => Payload::Bytes(bytes.clone()),
+        }
+    }
+}
+
+/// What is to be pushed, shared by all that push it.
+pub(super) struct Cargo {
+    /// Each digest once, the largest first.
+    pub(super) blobs: Vec<Blob>,
+    pub(super) manifest: PushManifest,
+    /// Bytes that are there, over all registries.
+    pub(super) tally: Arc<AtomicU64>,
+}
+
+/// Bytes sent and bytes that were there.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Moved {
+    pub(super) sent: u64,
+    pub(super) reused: u64,
+}
+
+impl Client {
+    /// Pushes. What a registry has is not sent again, so that the next attempt
+    /// after a failure goes on where this one stopped.
+    pub async fn push(
+        &self,
+        push: Push,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pushed, PushError> {
+        if push.targets.is_empty() {
+            return Err(PushError::NoTarget);
+        }
+        let mut hosts: BTreeMap<&str, BTreeMap<&str, Vec<&Reference>>> = BTreeMap::new();
+        for target in &push.targets {
+            let repositories = hosts.entry(&target.host).or_default();
+            repositories.entry(&target.repository).or_default().push(target);
+        }
+        let cargo = Cargo {
+            blobs: unique(&push.blobs),
+            manifest: push.manifest.clone(),
+            tally: Arc::default(),
+        };
+        let each: u64 = cargo.blobs.iter().map(|blob| blob.descriptor.size).sum();
+        let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
+        let total = each * places;
+        let pushing = settle(
+            hosts.into_iter().map(|(host, repositories)| self.push_to(host, repositories, &cargo)),
+            usize::MAX,
+        );
+        let report = || progress(Progress { done: cargo.tally.load(Ordering::Relaxed), total });
+        let moved = reporting(pushing, report).await?;
+        Ok(Pushed {
+            digest: push.manifest.digest,
+            references: push.targets,
+            bytes_sent: moved.iter().map(|moved| moved.sent).sum(),
+            bytes_reused: moved.iter().map(|moved| moved.reused).sum(),
+        })
+    }
+
+    /// Pushes to one registry.
+    async fn push_to(
+        &self,
+        host: &str,
+        repositories: BTreeMap<&str, Vec<&Reference>>,
+        cargo: &Cargo,
+    ) -> Result<Moved, PushError> {
+        let connected = self.host(host).map_err(|source| {
+            let name = host.to_owned();
+            PushError::Discover { name, source }
+        })?;
+        let repositories: Vec<Repository<'_>> = repositories
+            .into_iter()
+            .map(|(name, targets)| Repository {
+                host: &connected,
+                name,
+                targets,
+                cargo,
+                memory: self.memory(),
+            })
+            .collect();
+        let found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
+        let shares = blobs::share(&found, cargo);
+        let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
+        let names = found.iter().map(|found| async {
+            let later =
+                shares.later.iter().filter(|it| it.repository.name == found.repository.name);
+            let moved = settle(later.map(Upload::run), usize::MAX).await?;
+            found.repository.put_manifests(&found.pending).await?;
+            Ok(moved)
+        });
+        moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
+        moved.extend(found.iter().map(|found| Moved { sent: 0, reused: found.reused }));
+        Ok(Moved {
+            sent: moved.iter().map(|moved| moved.sent).sum(),
+            reused: moved.iter().map(|moved| moved.reused).sum(),
+        })
+    }
+}
+
+fn unique(blobs: &[Blob]) -> Vec<Blob> {
+    let mut seen = BTreeSet::new();
+    let mut unique: Vec<Blob> =
+        blobs.iter().filter(|blob| seen.insert(&blob.descriptor.digest)).cloned().collect();
+    unique.sort_by_key(|blob| std::cmp::Reverse(blob.descriptor.size));
+    unique
+}
+
+/// Does the work and reports ten times a second, and at its end.
+async fn reporting<T>(work: impl Future<Output = T>, report: impl Fn()) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                report();
+                return done;
+            }
+            _ = ticks.tick() => report(),
+        }
+    }
+}

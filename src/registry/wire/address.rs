@@ -1,0 +1,171 @@
+//! Where a registry is, and where its answers may send us.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use url::{Host, Url};
+
+/// Where a registry is.
+#[derive(Clone, Debug)]
+pub(in crate::registry) struct Address {
+    /// As a reference spells it, with the port where there is one.
+    pub(in crate::registry) name: String,
+    /// What paths are joined to.
+    pub(in crate::registry) base: Url,
+    loopback: bool,
+}
+
+impl Address {
+    /// The address of a registry: by HTTPS, by plain HTTP on loopback (as
+    /// docker has it) or where the operator allows it. `None` for text that is
+    /// no host.
+    pub(in crate::registry) fn new(name: &str, insecure: bool) -> Option<Self> {
+        let endpoint = match name {
+            "docker.io" | "index.docker.io" => "registry-1.docker.io",
+            other => other,
+        };
+        let plain = Url::parse(&format!("http://{endpoint}/")).ok()?;
+        let only_a_host = plain.path() == "/" && plain.username().is_empty();
+        if !only_a_host || plain.query().is_some() || plain.fragment().is_some() {
+            return None;
+        }
+        let loopback = is_loopback(&plain);
+        let base = if loopback || insecure {
+            plain
+        } else {
+            Url::parse(&format!("https://{endpoint}/")).ok()?
+        };
+        Some(Self { name: name.to_owned(), base, loopback })
+    }
+
+    /// The URL of a path under `/v2/`.
+    pub(in crate::registry) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("/v2/{path}"));
+        url
+    }
+
+    /// Whether a URL is of this registry, which alone may see its token.
+    pub(in crate::registry) fn is_here(&self, url: &Url) -> bool {
+        url.scheme() == self.base.scheme()
+            && url.host() == self.base.host()
+            && url.port_or_known_default() == self.base.port_or_known_default()
+    }
+
+    /// Whether the registry may send us there: not into the network around us,
+    /// by the address of a machine, unless it is there itself; and not from
+    /// TLS to plain HTTP.
+    pub(in crate::registry) fn may_go(&self, url: &Url) -> bool {
+        let scheme = url.scheme() == "https" || url.scheme() == self.base.scheme();
+        scheme && (url.host() == self.base.host() || self.loopback || !is_private(url))
+    }
+
+    /// A `Location` as a URL. One that names this very host by plain HTTP comes
+    /// from a registry that does not know of the TLS in front of it.
+    pub(in crate::registry) fn locate(&self, from: &Url, location: &str) -> Option<Url> {
+        let url = from.join(location).ok()?;
+        let same = url.host() == self.base.host() && url.port().is_none();
+        if same && url.scheme() == "http" && self.base.scheme() == "https" {
+            let mut mended = url.clone();
+            if mended.set_scheme("https").is_ok() && mended.set_port(self.base.port()).is_ok() {
+                return Some(mended);
+            }
+        }
+        self.may_go(&url).then_some(url)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => is_private_v4(ip),
+        Some(Host::Ipv6(ip)) => is_private_v6(ip),
+        None => true,
+    }
+}
+
+fn is_private_v4(ip: Ipv4Addr) -> bool {
+    let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+    ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared
+}
+
+fn is_private_v6(ip: Ipv6Addr) -> bool {
+    if let IpAddr::V4(ip) = IpAddr::V6(ip).to_canonical() {
+        return is_private_v4(ip);
+    }
+    ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+    use url::Url;
+
+    fn address(name: &str) -> Address {
+        Address::new(name, false).expect("a host")
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_and_the_insecure() {
+        let base = |name: &str, insecure| {
+            Address::new(name, insecure).map(|address| address.base.to_string())
+        };
+
+        assert_eq!(base("demo.azurecr.io", false).as_deref(), Some("https://demo.azurecr.io/"));
+        assert_eq!(base("demo.local:5000", true).as_deref(), Some("http://demo.local:5000/"));
+        for loopback in ["localhost:5000", "127.3.2.1:5000", "[::1]:5000"] {
+            assert_eq!(base(loopback, false), Some(format!("http://{loopback}/")));
+        }
+        assert_eq!(base("docker.io", false).as_deref(), Some("https://registry-1.docker.io/"));
+        for wrong in ["", "a b", "me@host", "host/path", "host?x", "host#x"] {
+            assert_eq!(base(wrong, false), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_network_around_us_is_not_for_a_registry_to_name() {
+        let may = |name: &str, url: &str| address(name).may_go(&Url::parse(url).expect("a URL"));
+
+        for private in [
+            "https://169.254.169.254/token",
+            "https://10.0.0.1/",
+            "https://127.0.0.1/",
+            "https://localhost/",
+            "https://[::1]/",
+            "https://[::ffff:192.168.0.1]/",
+            "https://[fd00::1]/",
+            "https://100.64.0.1/",
+            "http://storage.example.com/",
+        ] {
+            assert!(!may("demo.azurecr.io", private), "{private}");
+        }
+        assert!(may("demo.azurecr.io", "https://storage.example.com/x"));
+        assert!(may("10.0.0.1:5000", "https://10.0.0.1/token"));
+        assert!(may("127.0.0.1:5000", "http://127.0.0.1:5001/token"));
+    }
+
+    #[test]
+    fn a_location_is_relative_or_whole_and_kept_as_it_is() {
+        let from = Url::parse("https://demo.azurecr.io/v2/web/blobs/uploads/").expect("a URL");
+        let locate = |location: &str| {
+            address("demo.azurecr.io").locate(&from, location).map(|url| url.to_string())
+        };
+
+        assert_eq!(
+            locate("/v2/x?_state=a%2Bb=&z").as_deref(),
+            Some("https://demo.azurecr.io/v2/x?_state=a%2Bb=&z")
+        );
+        assert_eq!(
+            locate("http://demo.azurecr.io/v2/x").as_deref(),
+            Some("https://demo.azurecr.io/v2/x")
+        );
+        assert_eq!(locate("https://192.168.1.1/v2/x"), None);
+    }
+}

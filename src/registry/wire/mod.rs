@@ -1,0 +1,18 @@
+//! Requests to one registry and their answers: where they go, what they carry,
+//! who may see the token, how long they may take.
+//!
+//! Nothing here knows what a push is.
+
+mod address;
+mod answer;
+mod host;
+mod pauses;
+mod payload;
+mod request;
+
+pub(super) use address::Address;
+pub(super) use answer::{digest_of, header, length_of, refused, refused_with};
+pub(super) use host::Host;
+pub(super) use pauses::{Pauses, broke};
+pub(super) use payload::{Meter, Payload};
+pub(super) use request::{Request, Scope};

@@ -1,0 +1,200 @@
+//! Shipway's registry client against Debian's docker-registry, with skopeo as
+//! the witness.
+
+use crate::support::peer_registry::PeerRegistry;
+use bytes::Bytes;
+use serde_json::json;
+use shipway::http::{self, Fault as _, Retry};
+use shipway::registry::{
+    Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Platform, Progress, Push,
+    PushManifest, Reference, Settings, Stored, media_type,
+};
+use shipway::secret::Redactor;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+fn client(host: &str, login: Login) -> Client {
+    client_with(host, login, &Redactor::default())
+}
+
+fn client_with(host: &str, login: Login, redactor: &Redactor) -> Client {
+    let http = http::Client::new(http::Settings::default()).expect("a client");
+    let access = Access { login, insecure: false };
+    let settings =
+        Settings { hosts: BTreeMap::from([(host.to_owned(), access)]), ..Settings::default() };
+    Client::new(http, redactor.clone(), settings)
+}
+
+fn reference(text: &str) -> Reference {
+    text.parse().expect("a reference")
+}
+
+fn blob_of(bytes: &[u8], media_type: &str, folder: &Path) -> Blob {
+    let digest = Digest::of(bytes);
+    let path = folder.join(digest.hex());
+    std::fs::write(&path, bytes).expect("a file");
+    let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
+    Blob { descriptor, source: BlobSource::File(path) }
+}
+
+/// An image whose layers are these bytes.
+fn image(layers: &[Vec<u8>], folder: &Path, targets: &[String]) -> Push {
+    let mut blobs: Vec<Blob> =
+        layers.iter().map(|layer| blob_of(layer, media_type::LAYER, folder)).collect();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {},
+        "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|it| Digest::of(it)).collect::<Vec<_>>() },
+    });
+    let config = serde_json::to_vec(&config).expect("JSON");
+    let descriptor = Descriptor::new(media_type::CONFIG, Digest::of(&config), config.len() as u64);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": descriptor,
+        "layers": blobs.iter().map(|blob| &blob.descriptor).collect::<Vec<_>>(),
+    });
+    blobs.push(Blob { descriptor, source: BlobSource::Bytes(config.into()) });
+    let bytes = Bytes::from(serde_json::to_vec(&manifest).expect("JSON"));
+    let digest = Digest::of(&bytes);
+    let manifest = PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest };
+    Push { blobs, manifest, targets: targets.iter().map(|it| reference(it)).collect() }
+}
+
+fn noise(length: usize, seed: u8) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+fn skopeo(arguments: &[&str]) -> String {
+    let output = Command::new("skopeo").args(arguments).output().expect("skopeo is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn silent(_: Progress) {}
+
+#[tokio::test]
+async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {
+    let (registry, folder) = (PeerRegistry::open(), tempfile::tempdir().expect("a folder"));
+    let host = registry.host();
+    let targets = ["web:one", "web:two", "team/other:one"].map(|name| format!("{host}/{name}"));
+    let push = image(&[noise(20 << 20, 1), noise(70_000, 2), Vec::new()], folder.path(), &targets);
+    let each: u64 = push.blobs.iter().map(|blob| blob.descriptor.size).sum();
+    let seen = Mutex::new(Vec::new());
+
+    let pushed = client(&host, Login::Anonymous)
+        .push(push.clone(), &|progress| seen.lock().expect("no panic").push(progress))
+        .await
+        .expect("a push");
+
+    assert_eq!(pushed.digest, push.manifest.digest);
+    // The second repository takes everything over from the first.
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (each, each));
+    assert_eq!(
+        seen.lock().expect("no panic").last(),
+        Some(&Progress { done: 2 * each, total: 2 * each })
+    );
+    for target in &targets {
+        let image = format!("docker://{target}");
+        let digest = skopeo(&["inspect", "--tls-verify=false", "--format={{.Digest}}", &image]);
+        assert_eq!(digest, pushed.digest.as_str());
+    }
+
+    let again = client(&host, Login::Anonymous).push(push, &silent).await.expect("a push");
+    assert_eq!((again.bytes_sent, again.bytes_reused), (0, 2 * each));
+}
+
+#[tokio::test]
+async fn what_is_pulled_is_what_was_pushed() {
+    let (registry, folder) = (PeerRegistry::open(), tempfile::tempdir().expect("a folder"));
+    let host = registry.host();
+    let push =
+        image(&[noise(3 << 20, 3), noise(10, 4)], folder.path(), &[format!("{host}/web:one")]);
+    let client = client(&host, Login::Anonymous);
+    client.push(push.clone(), &silent).await.expect("a push");
+    let wanted = reference(&format!("{host}/web:one"));
+    let store = tempfile::tempdir().expect("a folder");
+
+    let pulled = client.pull(&wanted, &Platform::default(), store.path()).await.expect("a pull");
+    let again = client.pull(&wanted, &Platform::default(), store.path()).await.expect("a pull");
+
+    let size: u64 = push.blobs.iter().map(|blob| blob.descriptor.size).sum();
+    assert_eq!(pulled.manifest.digest, push.manifest.digest);
+    assert_eq!((pulled.bytes_received, pulled.bytes_reused), (size, 0));
+    assert_eq!((again.bytes_received, again.bytes_reused), (0, size));
+    for blob in &push.blobs {
+        let file = store.path().join("blobs/sha256").join(blob.descriptor.digest.hex());
+        let bytes = std::fs::read(file).expect("a blob");
+        assert_eq!(Digest::of(&bytes), blob.descriptor.digest);
+    }
+    assert_eq!(client.tags(&host, "web").await.expect("tags"), ["one"]);
+    assert_eq!(client.catalog(&host).await.expect("names"), ["web"]);
+    let head = client.head_manifest(&wanted).await.expect("an answer").expect("a manifest");
+    assert_eq!(head.digest, push.manifest.digest);
+    client.delete_manifest(&wanted.with_digest(head.digest)).await.expect("deleted");
+    assert_eq!(client.head_manifest(&wanted).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn a_login_by_password_is_right_or_wrong() {
+    let (registry, folder) =
+        (PeerRegistry::with_login("ci", "correct horse"), tempfile::tempdir().expect("a folder"));
+    let host = registry.host();
+    let push = image(&[noise(100, 5)], folder.path(), &[format!("{host}/web:one")]);
+    let redactor = Redactor::default();
+    let login = |password: &str| Login::Basic {
+        username: "ci".into(),
+        password: redactor.adopt("secrets.acr-password", password.into()),
+    };
+
+    let right = client_with(&host, login("correct horse"), &redactor);
+    right.check_login(&host, "web", "push").await.expect("signed in");
+    right.push(push.clone(), &silent).await.expect("a push");
+    let credentials = "--creds=ci:correct horse";
+    let image = format!("docker://{host}/web:one");
+    let digest =
+        skopeo(&["inspect", "--tls-verify=false", credentials, "--format={{.Digest}}", &image]);
+    assert_eq!(digest, push.manifest.digest.as_str());
+
+    let wrong = client_with(&host, login("wrong horse"), &redactor);
+    let error = wrong.check_login(&host, "web", "push").await.expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        format!("sign in to `{host}` as `ci` with the password from `secrets.acr-password`")
+    );
+    assert_eq!(error.retry(), Retry::Never);
+
+    let nobody = client(&host, Login::Anonymous);
+    let error = nobody.check_login(&host, "web", "push").await.expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        format!("sign in to `{host}`: it asks for a login, and there is none")
+    );
+}
+
+#[tokio::test]
+async fn the_login_that_skopeo_stores_is_found() {
+    let registry = PeerRegistry::with_login("ci", "correct horse");
+    let (host, folder) = (registry.host(), tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("auth.json");
+    let file = file.to_str().expect("text");
+    skopeo(&[
+        "login",
+        "--tls-verify=false",
+        "--authfile",
+        file,
+        "-u=ci",
+        "-p=correct horse",
+        &host,
+    ]);
+    let env = BTreeMap::from([("REGISTRY_AUTH_FILE".to_owned(), file.to_owned())]);
+
+    let client = client(&host, Login::Stored(Stored { home: None, env }));
+
+    client.check_login(&host, "web", "push").await.expect("signed in");
+}

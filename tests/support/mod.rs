@@ -1,0 +1,3 @@
+//! What several tests need: peers to talk to.
+
+pub(crate) mod peer_registry;
