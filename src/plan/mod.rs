@@ -1,8 +1,17 @@
 //! The plan: its schema, how it is read, its expressions, its checks.
 //!
 //! Everything here is a function of its arguments: no clock, no environment, no
-//! files, no network. Start at `schema`.
+//! files, no network. [`read`] is the way in: text → `tree` → `parse` → `check`.
+//! The types that come out are in `schema`, the mistakes in `diagnostic`.
 
+pub mod diagnostic;
 pub mod expr;
 pub mod schema;
 pub mod span;
+
+mod parse;
+mod read;
+mod tree;
+
+pub use diagnostic::{Diagnostic, Label, Severity, render, render_github, render_json};
+pub use read::{LARGEST, Reading, read, read_bytes};

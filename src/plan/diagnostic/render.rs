@@ -1,0 +1,167 @@
+//! Diagnostics as people read them: rustc's look.
+
+use super::{Diagnostic, Label, Lines, SHOWN, Severity, and_more};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// Draws diagnostics, one after the other, with an empty line between. `file` is
+/// what the plan is called, `text` what is in it. Ends without a line end.
+pub fn render(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let lines = Lines::of(text);
+    let page = Page { file, text, lines: &lines };
+    let mut drawn: Vec<String> =
+        diagnostics.iter().take(SHOWN).map(|one| renderer.render(&[page.group(one)])).collect();
+    drawn.extend(and_more(diagnostics.len()));
+    drawn.join("\n\n")
+}
+
+struct Page<'t> {
+    file: &'t str,
+    text: &'t str,
+    lines: &'t Lines<'t>,
+}
+
+impl<'t> Page<'t> {
+    fn group(&self, diagnostic: &'t Diagnostic) -> Group<'t> {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
+        let group = title.element(self.snippet(diagnostic));
+        match &diagnostic.help {
+            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            None => group,
+        }
+    }
+
+    /// Only the lines that are shown are given away: the library looks at all
+    /// it gets, and a plan may have a megabyte.
+    fn snippet(
+        &self,
+        diagnostic: &'t Diagnostic,
+    ) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
+        let labels = || std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
+        let places = || labels().map(|label| self.lines.first_line(&label.span));
+        let first = places().map(|span| self.lines.line_of(span.start)).min().unwrap_or_default();
+        let last = places().map(|span| self.lines.line_of(span.end)).max().unwrap_or_default();
+        let from = self.lines.start_of(first);
+        let window = &self.text[from..self.lines.start_of(last + 1)];
+        Snippet::source(window)
+            .line_start(first + 1)
+            .path(self.file)
+            .annotation(self.annotation(AnnotationKind::Primary, &diagnostic.primary, from))
+            .annotations(
+                diagnostic
+                    .related
+                    .iter()
+                    .map(|label| self.annotation(AnnotationKind::Context, label, from)),
+            )
+    }
+
+    fn annotation(
+        &self,
+        kind: AnnotationKind,
+        label: &'t Label,
+        from: usize,
+    ) -> annotate_snippets::Annotation<'t> {
+        let span = self.lines.first_line(&label.span);
+        let annotation = kind.span(span.start - from..span.end - from);
+        if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Diagnostic, sort};
+    use super::render;
+
+    #[test]
+    fn a_mistake_with_label_and_help() {
+        let text = "steps:\n  push: {}\n  deploy:\n    needs: [pusj]\n";
+        let at = text.find("pusj").expect("it is there");
+        let diagnostic =
+            Diagnostic::error("unknown-step", "no step is called `pusj`", &(at..at + 4))
+                .label("needed here")
+                .suggest("pusj", ["push", "deploy"]);
+        assert_eq!(
+            render("ship.yml", text, &[diagnostic], false),
+            "\
+error[unknown-step]: no step is called `pusj`
+ --> ship.yml:4:13
+  |
+4 |     needs: [pusj]
+  |             ^^^^ needed here
+  |
+  = help: did you mean `push`?"
+        );
+    }
+
+    #[test]
+    fn two_places_and_a_warning() {
+        let text = "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\na: 2\n";
+        let diagnostic = Diagnostic::warning("twice", "`a` stands twice", &(30..31))
+            .label("here")
+            .also(&(0..1), "first");
+        assert_eq!(
+            render("ship.yml", text, &[diagnostic], false),
+            "\
+warning[twice]: `a` stands twice
+ --> ship.yml:7:1
+  |
+1 | a: 1
+  | - first
+...
+7 | a: 2
+  | ^ here"
+        );
+    }
+
+    #[test]
+    fn what_spans_lines_is_shown_by_its_first() {
+        let text = "a:\n  b: 1\n  c: 2\n";
+        let diagnostic = Diagnostic::error("x", "wrong", &(5..17));
+        assert_eq!(
+            render("ship.yml", text, &[diagnostic], false),
+            "error[x]: wrong\n --> ship.yml:2:3\n  |\n2 |   b: 1\n  |   ^^^^"
+        );
+    }
+
+    #[test]
+    fn an_empty_text_has_a_place_too() {
+        let diagnostic = Diagnostic::error("x", "wrong", &(0..0));
+        let drawn = render("ship.yml", "", &[diagnostic], false);
+        assert_eq!(drawn, "error[x]: wrong\n --> ship.yml:1:1\n  |\n1 |\n  | ^");
+    }
+
+    #[test]
+    fn no_more_than_fifty_are_shown() {
+        let text = "a\n".repeat(60);
+        let diagnostics: Vec<_> = (0..60)
+            .map(|line| Diagnostic::error("x", "wrong", &(line * 2..line * 2 + 1)))
+            .collect();
+        let drawn = render("ship.yml", &text, &diagnostics, false);
+        assert_eq!(drawn.matches("error[x]").count(), 50);
+        assert!(drawn.ends_with("\n\nand 10 more"), "{drawn}");
+    }
+
+    #[test]
+    fn colour_and_control_characters() {
+        let diagnostic = Diagnostic::error("x", "a \u{1b}[31mred\u{1b}[0m name", &(0..1));
+        let plain = render("ship.yml", "a\n", std::slice::from_ref(&diagnostic), false);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        assert!(render("ship.yml", "a\n", &[diagnostic], true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn in_the_order_of_the_text_and_each_once() {
+        let mut found = vec![
+            Diagnostic::error("b", "later", &(5..6)),
+            Diagnostic::error("a", "first", &(1..2)),
+            Diagnostic::error("b", "later", &(5..6)),
+        ];
+        sort(&mut found);
+        let codes: Vec<_> = found.iter().map(|one| one.code).collect();
+        assert_eq!(codes, ["a", "b"]);
+    }
+}

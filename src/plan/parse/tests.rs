@@ -1,0 +1,120 @@
+//! Whole plans, as the design gives them.
+
+use crate::plan::read;
+use crate::plan::render;
+use crate::plan::schema::{
+    Action, BuildKind, DeployKind, KeyVaultReference, Login, Plan, Probe, Pull, Report, Script,
+    SecretSource,
+};
+use std::time::Duration;
+
+#[track_caller]
+fn good(text: &str) -> Plan {
+    let reading = read(text);
+    let drawn = render("shipway.yml", text, &reading.diagnostics, false);
+    assert_eq!(drawn, "");
+    reading.plan.expect("a plan without a mistake")
+}
+
+#[test]
+fn the_smallest_plan() {
+    let plan = good(include_str!("../../../tests/fixtures/plans/smallest.yml"));
+    assert_eq!(plan.name.value, "hello");
+    assert!(plan.single);
+    let service = plan.services.get("hello").expect("named as the plan");
+    let ids: Vec<_> = service.steps.iter().map(|step| step.id.value.as_str()).collect();
+    assert_eq!(ids, ["build", "tag", "push", "deploy", "verify"]);
+    let Action::Build(build) = &service.steps[0].action else { panic!("{service:?}") };
+    let BuildKind::Dockerfile(dockerfile) = &build.kind else { panic!("{build:?}") };
+    assert_eq!(dockerfile.context.source, ".");
+    let Action::Deploy(deploy) = &service.steps[3].action else { panic!("{service:?}") };
+    let DeployKind::Aci(aci) = &deploy.kind;
+    assert_eq!(aci.ports[0].source, "80");
+    assert_eq!(aci.memory.text.source, "1.5GB");
+    let reports: Vec<_> = plan.report.iter().map(|report| report.value).collect();
+    assert_eq!(reports, [Report::Comment, Report::Summary]);
+}
+
+#[test]
+fn the_full_plan() {
+    let plan = good(include_str!("../../../tests/fixtures/plans/full.yml"));
+    assert!(!plan.single);
+    let names: Vec<_> = plan.services.keys().collect();
+    assert_eq!(names, ["web", "migrations"]);
+
+    let password = plan.secrets.get("acr-password").expect("declared");
+    assert!(
+        matches!(&password.sources[0].value, SecretSource::Env(name) if name.source == "ACR_PASSWORD")
+    );
+    assert!(matches!(
+        &password.sources[1].value,
+        SecretSource::KeyVault(KeyVaultReference::Url(_))
+    ));
+    let database = plan.secrets.get("database-url").expect("declared");
+    assert!(matches!(
+        &database.sources[0].value,
+        SecretSource::KeyVault(KeyVaultReference::Named { version: Some(version), .. })
+            if version.source == "4387e9f3d6e14c459867679a90fd0f79"
+    ));
+    let partner = plan.secrets.get("partner-password").expect("declared");
+    assert!(matches!(
+        &partner.sources[0].value,
+        SecretSource::KeyVault(KeyVaultReference::Referenced { .. })
+    ));
+
+    let registry = plan.registries.get("storefront.azurecr.io").expect("listed");
+    assert!(matches!(registry.login, Some(Login::Entra)));
+    assert!(
+        matches!(&registry.pull, Some(Pull::Identity(name)) if name.source == "storefront-pull")
+    );
+
+    let web = plan.services.get("web").expect("a service");
+    assert_eq!(web.needs[0].value, "migrations");
+    let ids: Vec<_> = web.steps.iter().map(|step| step.id.value.as_str()).collect();
+    assert_eq!(ids, ["run", "build", "tag", "push", "live", "verify"]);
+    assert_eq!(web.steps[3].retry.attempts, 5);
+    assert_eq!(web.steps[3].retry.cap, Duration::from_secs(30));
+    let Action::Verify(verify) = &web.steps[5].action else { panic!("{web:?}") };
+    assert!(matches!(&verify.probe, Probe::Http(path) if path.source == "/healthz"));
+    assert_eq!(verify.expect.json.keys().collect::<Vec<_>>(), ["$.commit"]);
+}
+
+#[test]
+fn images_without_an_engine_and_the_other_kinds() {
+    let plan = good(include_str!("../../../tests/fixtures/plans/builds.yml"));
+    let steps = &plan.services.get("builds").expect("named as the plan").steps;
+    let ids: Vec<_> = steps.iter().map(|step| step.id.value.as_str()).collect();
+    assert_eq!(ids, ["build", "build-2", "build-3", "run"]);
+    let Action::Build(build) = &steps[0].action else { panic!("{steps:?}") };
+    let BuildKind::Layers(layers) = &build.kind else { panic!("{build:?}") };
+    assert_eq!(layers.base.source, "scratch");
+    assert_eq!(layers.layers[0].mode.as_ref().map(|mode| mode.source.as_str()), Some("0755"));
+    assert_eq!(layers.layers[1].exclude[0].source, "**/*.map");
+    assert_eq!(layers.env.get("PORT").map(|port| port.source.as_str()), Some("80"));
+    let Action::Run(run) = &steps[3].action else { panic!("{steps:?}") };
+    assert!(matches!(&run.script, Script::Exec(program) if program.len() == 2));
+}
+
+#[test]
+fn scalars_stay_as_they_are_spelled() {
+    let plan = good(
+        "name: spelled\nvars: { a: 1.10, b: 12e4567, c: no, d: 0x1F, e: 010, f: .inf, g: '', h: 1_000 }\n\
+         steps:\n  - run: 'true'\n",
+    );
+    let shown: Vec<_> = plan.vars.iter().map(|(_, value)| value.source.as_str()).collect();
+    assert_eq!(shown, ["1.10", "12e4567", "no", "0x1F", "010", ".inf", "", "1_000"]);
+}
+
+#[test]
+fn json_anchors_and_merges() {
+    let json = r#"{"name": "json", "version": 1, "steps": [{"run": ["true"]}, {"push": null, "if": "1 == 2"}]}"#;
+    assert_eq!(good(json).services.get("json").map(|service| service.steps.len()), Some(2));
+    let plan = good(
+        "name: anchors\nx-common: &common\n  timeout: 5m\n  retry: { attempts: 2 }\n\
+         steps:\n  - <<: *common\n    run: one\n  - <<: *common\n    timeout: 1m\n    run: two\n",
+    );
+    let steps = &plan.services.get("anchors").expect("named as the plan").steps;
+    let timeouts: Vec<_> = steps.iter().map(|step| step.timeout.text.source.as_str()).collect();
+    assert_eq!(timeouts, ["5m", "1m"]);
+    assert_eq!(steps[1].retry.attempts, 2);
+}

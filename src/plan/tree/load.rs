@@ -1,0 +1,262 @@
+//! From text to the tree, within limits.
+
+use super::super::diagnostic::Diagnostic;
+use super::super::span::{Span, Spanned};
+use super::{Entry, Kind, Node, Scalar, Style, merge, syntax};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use std::collections::HashMap;
+
+/// Collections in collections. No plan needs a third of it.
+const DEEPEST: usize = 64;
+
+/// How many values aliases may repeat in all: a YAML bomb is many more.
+const REPEATED: usize = 100_000;
+
+/// Reads the one document of a text. `None` where there is none, or where the
+/// text is not YAML, which is then among what was found. All else that is wrong
+/// is found along the way.
+pub(in crate::plan) fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
+    let mut options = granit_parser::Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = DEEPEST;
+    options.block_nesting_limit = DEEPEST;
+    let events = Parser::new_from_str_with_options(text, options);
+    let mut loader = Loader { text, events, anchors: HashMap::new(), repeated: 0, found };
+    match loader.document() {
+        Ok(node) => node,
+        Err(Stop::Syntax(error)) => {
+            found.push(syntax::explain(text, &error));
+            None
+        }
+        Err(Stop::Refused(diagnostic)) => {
+            found.push(*diagnostic);
+            None
+        }
+    }
+}
+
+/// Why reading cannot go on.
+enum Stop {
+    Syntax(ScanError),
+    Refused(Box<Diagnostic>),
+}
+
+type Next<'t> = (Event<'t>, Span);
+
+struct Loader<'t, 'f> {
+    text: &'t str,
+    events: Parser<'t, granit_parser::StrInput<'t>>,
+    /// What each anchor stands for, and how many values that is.
+    anchors: HashMap<usize, (Node, usize)>,
+    repeated: usize,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+impl<'t> Loader<'t, '_> {
+    fn document(&mut self) -> Result<Option<Node>, Stop> {
+        let mut root = None;
+        while let Some((event, span)) = self.next()? {
+            match event {
+                Event::DocumentStart(..) if root.is_some() => {
+                    let second = span.start..span.start + 3;
+                    return Err(refuse(
+                        Diagnostic::error("yaml-documents", "a plan is one document", &second)
+                            .label("a second one begins here")
+                            .help("leave out the line `---`"),
+                    ));
+                }
+                Event::DocumentStart(..)
+                | Event::StreamStart
+                | Event::StreamEnd
+                | Event::DocumentEnd => {}
+                event => root = Some(self.node((event, span))?),
+            }
+        }
+        Ok(root)
+    }
+
+    fn next(&mut self) -> Result<Option<Next<'t>>, Stop> {
+        let Some(next) = self.events.next_event() else { return Ok(None) };
+        let (event, span) = next.map_err(Stop::Syntax)?;
+        let at = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or(self.text.len());
+        Ok(Some((event, at(span.start)..at(span.end))))
+    }
+
+    /// The next event of a collection, whose end is one of them.
+    fn inner(&mut self) -> Result<Next<'t>, Stop> {
+        match self.next()? {
+            Some(next) => Ok(next),
+            None => Ok((Event::StreamEnd, self.text.len()..self.text.len())),
+        }
+    }
+
+    fn node(&mut self, (event, span): Next<'t>) -> Result<Node, Stop> {
+        let (node, anchor) = match event {
+            Event::Scalar(value, style, anchor, tag) => {
+                self.check_tag(tag.as_deref(), &span);
+                (self.scalar(&value, style, span), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), &span);
+                (self.sequence(span)?, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), &span);
+                (self.mapping(span)?, anchor)
+            }
+            Event::Alias(anchor) => (self.alias(anchor, &span)?, 0),
+            _ => (Node { kind: Kind::Null, span }, 0),
+        };
+        if anchor > 0 {
+            let size = size(&node);
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok(node)
+    }
+
+    fn scalar(&self, value: &str, style: ScalarStyle, span: Span) -> Node {
+        let style = match style {
+            ScalarStyle::Plain if matches!(value, "" | "~" | "null" | "Null" | "NULL") => {
+                return Node { kind: Kind::Null, span };
+            }
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block(self.column(span.start)),
+        };
+        Node { kind: Kind::Scalar(Scalar { value: value.to_owned(), style }), span }
+    }
+
+    /// How many bytes of its line are before a place.
+    fn column(&self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or_default();
+        before.len() - before.rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    fn sequence(&mut self, start: Span) -> Result<Node, Stop> {
+        let mut items: Vec<Node> = Vec::new();
+        let end = loop {
+            match self.inner()? {
+                (Event::SequenceEnd | Event::StreamEnd, end) => break end,
+                next => items.push(self.node(next)?),
+            }
+        };
+        let span = whole(&start, items.last().map(|item| &item.span), &end);
+        Ok(Node { kind: Kind::Sequence(items), span })
+    }
+
+    fn mapping(&mut self, start: Span) -> Result<Node, Stop> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut merged: Vec<Node> = Vec::new();
+        let mut last = None;
+        let end = loop {
+            let next = match self.inner()? {
+                (Event::MappingEnd | Event::StreamEnd, end) => break end,
+                next => next,
+            };
+            let is_merge =
+                matches!(&next.0, Event::Scalar(key, ScalarStyle::Plain, ..) if key == "<<");
+            let key = self.key(next)?;
+            let value = self.inner()?;
+            let mut value = self.node(value)?;
+            if value.span.is_empty() {
+                value.span = key.as_ref().map_or(value.span, |key| key.span.clone());
+            }
+            last = Some(value.span.clone());
+            match key {
+                Some(_) if is_merge => merged.push(value),
+                Some(key) => entries.push(Entry { key, value }),
+                None => {}
+            }
+        };
+        merge::drop_duplicates(&mut entries, self.found);
+        merge::merge(&mut entries, merged, self.found);
+        let span = whole(&start, last.as_ref(), &end);
+        Ok(Node { kind: Kind::Mapping(entries), span })
+    }
+
+    /// A key as it is spelled. `None`, and a mistake, for one that is a collection.
+    fn key(&mut self, next: Next<'t>) -> Result<Option<Spanned<String>>, Stop> {
+        let node = self.node(next)?;
+        let value = match node.kind {
+            Kind::Scalar(scalar) => scalar.value,
+            Kind::Null => self.text.get(node.span.clone()).unwrap_or_default().to_owned(),
+            Kind::Sequence(_) | Kind::Mapping(_) => {
+                self.found.push(
+                    Diagnostic::error("yaml-key", "a key is a single word", &node.span)
+                        .label(format!("{} here", node.kind.name()))
+                        .help("an expression is written `${{ }}`, and a value that begins with `{` or `[` in quotes"),
+                );
+                return Ok(None);
+            }
+        };
+        Ok(Some(Spanned::new(value, node.span)))
+    }
+
+    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Stop> {
+        let name = self.text.get(span.clone()).unwrap_or_default();
+        let Some((node, size)) = self.anchors.get(&anchor) else {
+            return Err(refuse(Diagnostic::error(
+                "yaml-alias",
+                format!("`{name}` stands inside what it refers to"),
+                span,
+            )));
+        };
+        self.repeated += size;
+        if self.repeated > REPEATED {
+            return Err(refuse(
+                Diagnostic::error(
+                    "yaml-bomb",
+                    format!("aliases repeat more than {REPEATED} values"),
+                    span,
+                )
+                .label("the last one too many"),
+            ));
+        }
+        Ok(node.clone())
+    }
+
+    /// Tags of the core schema change nothing, since a scalar is taken as it is
+    /// spelled; others would be lost without a word.
+    fn check_tag(&mut self, tag: Option<&Tag>, span: &Span) {
+        let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && tag.original() != "!")
+        else {
+            return;
+        };
+        let tag = tag.original();
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let at = before.rfind(&tag).map_or(span.clone(), |at| at..at + tag.len());
+        self.found.push(
+            Diagnostic::error(
+                "yaml-tag",
+                format!("`{tag}` is a YAML tag, which means nothing here"),
+                &at,
+            )
+            .help("put a value that begins with `!` in quotes"),
+        );
+    }
+}
+
+fn refuse(diagnostic: Diagnostic) -> Stop {
+    Stop::Refused(Box::new(diagnostic))
+}
+
+/// A collection from its start to its closing bracket, or in block style, where
+/// there is none, to the end of what it holds.
+fn whole(start: &Span, last: Option<&Span>, end: &Span) -> Span {
+    let stop = if end.is_empty() {
+        last.filter(|last| last.start >= start.start).map_or(start.end, |last| last.end)
+    } else {
+        end.end
+    };
+    start.start..stop.max(start.end)
+}
+
+/// How many values a node holds, itself among them.
+fn size(node: &Node) -> usize {
+    1 + match &node.kind {
+        Kind::Null | Kind::Scalar(_) => 0,
+        Kind::Sequence(items) => items.iter().map(size).sum(),
+        Kind::Mapping(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What becomes of keys that stand twice, and of `<<`.
+
+use super::super::diagnostic::Diagnostic;
+use super::{Entry, Kind, Node};
+use std::collections::{HashMap, HashSet};
+
+/// Keeps the first of several entries of one name and reports each other.
+pub(super) fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
+    let mut first: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+    let mut again = HashSet::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let before = *first.entry(&entry.key.value).or_insert(at);
+        if before == at {
+            continue;
+        }
+        again.insert(at);
+        found.push(
+            Diagnostic::error(
+                "duplicate-key",
+                format!("`{}` is given twice", entry.key.value),
+                &entry.key.span,
+            )
+            .label("again here")
+            .also(&entries[before].key.span, "first here"),
+        );
+    }
+    if !again.is_empty() {
+        let mut at = 0;
+        entries.retain(|_| {
+            at += 1;
+            !again.contains(&(at - 1))
+        });
+    }
+}
+
+/// Adds what `<<` brings (YAML 1.1, "Merge Key Language-Independent Type"): what
+/// the mapping says itself wins, then what comes first.
+pub(super) fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, found: &mut Vec<Diagnostic>) {
+    if merged.is_empty() {
+        return;
+    }
+    let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.value.clone()).collect();
+    let sources = merged.into_iter().flat_map(|node| match node.kind {
+        Kind::Sequence(items) => items,
+        kind => vec![Node { kind, span: node.span }],
+    });
+    for source in sources {
+        let Kind::Mapping(brought) = source.kind else {
+            let what = source.kind.name();
+            found.push(Diagnostic::error(
+                "wrong-type",
+                format!("`<<` takes a mapping or a list of them, not {what}"),
+                &source.span,
+            ));
+            continue;
+        };
+        entries.extend(brought.into_iter().filter(|entry| known.insert(entry.key.value.clone())));
+    }
+}
