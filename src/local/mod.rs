@@ -15,11 +15,15 @@ pub mod authority;
 mod cloud_file;
 pub mod entra;
 pub mod files;
+pub mod github;
 mod hidden;
 mod identity;
+pub mod process;
+pub mod proxy;
 pub mod registry;
 pub mod request_log;
 pub mod runtime;
+mod serve;
 mod shared;
 pub mod vault;
 mod world;
@@ -28,6 +32,7 @@ pub use cloud_file::{CloudFile, GitHubAccess};
 pub use hidden::Hidden;
 pub use identity::{Identity, random_hex, random_uuid};
 pub use request_log::{Entry, RequestLog};
+pub use serve::{Cloud, Options, ServeError, serve, stdin_ended};
 pub use shared::{AsyncReadWrite, OpenError, Shared};
 pub use world::{
     GitHub, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SecretVersion,

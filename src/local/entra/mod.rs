@@ -3,8 +3,10 @@
 //! It knows one application with one password. What a token may do is not its
 //! business: whoever holds one for the right audience is let in.
 
+mod endpoints;
 mod jwt;
 mod tokens;
 
+pub use endpoints::router;
 pub use jwt::{now, sign, verify};
 pub use tokens::{ARM_AUDIENCES, Principal, REGISTRY_AUDIENCES, Refused, Tokens, VAULT_AUDIENCES};

@@ -1,0 +1,303 @@
+//! The endpoints of `login.microsoftonline.com`: discovery, and tokens by
+//! client credentials (facts: Microsoft identity platform, OAuth 2.0 client
+//! credentials flow).
+
+use super::jwt::now;
+use super::tokens::{ARM_AUDIENCES, LIFE, REGISTRY_AUDIENCES, VAULT_AUDIENCES};
+use crate::local::identity::random_uuid;
+use crate::local::proxy::RequestHost;
+use crate::local::shared::Shared;
+use axum::extract::{Form, Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What is signed in to beside Resource Manager, vaults and registries.
+const OTHERS: [&str; 2] = ["https://graph.microsoft.com", "https://storage.azure.com"];
+
+type Fields = HashMap<String, String>;
+
+/// All endpoints.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/common/discovery/instance", get(instance))
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(openid))
+        .route("/{tenant}/.well-known/openid-configuration", get(openid))
+        .route("/{tenant}/discovery/v2.0/keys", get(keys))
+        .route("/{tenant}/oauth2/v2.0/token", post(token_v2))
+        .route("/{tenant}/oauth2/token", post(token_v1))
+        .with_state(shared)
+}
+
+/// `/common/discovery/instance`: which authorities are one.
+async fn instance(
+    Extension(RequestHost(host)): Extension<RequestHost>,
+    Query(query): Query<Fields>,
+) -> Json<Value> {
+    let endpoint = query.get("authorization_endpoint").cloned().unwrap_or_default();
+    let tenant = endpoint.split('/').nth(3).unwrap_or("common").to_owned();
+    let discovery = format!("https://{host}/{tenant}/v2.0/.well-known/openid-configuration");
+    Json(json!({
+        "tenant_discovery_endpoint": discovery,
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+    }))
+}
+
+async fn openid(
+    State(shared): State<Arc<Shared>>,
+    Extension(RequestHost(host)): Extension<RequestHost>,
+    Path(tenant): Path<String>,
+) -> Response {
+    if !is_tenant(&shared, &tenant) && !matches!(tenant.as_str(), "common" | "organizations") {
+        return unknown_tenant(&tenant);
+    }
+    let base = format!("https://{host}/{tenant}");
+    Json(json!({
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "token_endpoint_auth_methods_supported":
+            ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "issuer": format!("https://{host}/{}/v2.0", shared.identity.tenant_id),
+        "request_uri_parameter_supported": false,
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
+        "end_session_endpoint": format!("{base}/oauth2/v2.0/logout"),
+        "tenant_region_scope": "EU",
+        "cloud_instance_name": host,
+    }))
+    .into_response()
+}
+
+/// The tokens are signed with a key that is shown to nobody.
+async fn keys() -> Json<Value> {
+    Json(json!({"keys": []}))
+}
+
+async fn token_v2(
+    State(shared): State<Arc<Shared>>,
+    Path(tenant): Path<String>,
+    Form(form): Form<Fields>,
+) -> Response {
+    let scope = form.get("scope").map_or("", String::as_str);
+    let audience = scope.split(' ').find_map(|scope| scope.strip_suffix("/.default"));
+    let Some(audience) = audience else {
+        let text = format!(
+            "AADSTS1002012: The provided value for scope {scope} is not valid. Client credential \
+             flows must have a scope value with /.default suffixed to the resource identifier."
+        );
+        return refused(StatusCode::BAD_REQUEST, "invalid_scope", 1_002_012, &text);
+    };
+    match admit(&shared, &tenant, &form, audience) {
+        Err(answer) => *answer,
+        Ok(()) => Json(json!({
+            "token_type": "Bearer", "expires_in": LIFE, "ext_expires_in": LIFE,
+            "access_token": shared.tokens.issue(audience),
+        }))
+        .into_response(),
+    }
+}
+
+/// The older endpoint: a resource instead of scopes, and numbers as text.
+async fn token_v1(
+    State(shared): State<Arc<Shared>>,
+    Path(tenant): Path<String>,
+    Form(form): Form<Fields>,
+) -> Response {
+    let audience = form.get("resource").map_or("", String::as_str);
+    match admit(&shared, &tenant, &form, audience) {
+        Err(answer) => *answer,
+        Ok(()) => Json(json!({
+            "token_type": "Bearer", "expires_in": LIFE.to_string(),
+            "ext_expires_in": LIFE.to_string(), "expires_on": (now() + LIFE).to_string(),
+            "not_before": now().to_string(), "resource": audience,
+            "access_token": shared.tokens.issue(audience),
+        }))
+        .into_response(),
+    }
+}
+
+/// Whether an application gets a token for a resource.
+fn admit(
+    shared: &Shared,
+    tenant: &str,
+    form: &Fields,
+    audience: &str,
+) -> Result<(), Box<Response>> {
+    let field = |name: &str| form.get(name).map_or("", String::as_str);
+    let fail = |status, error, code, text: String| Box::new(refused(status, error, code, &text));
+    if !is_tenant(shared, tenant) {
+        return Err(Box::new(unknown_tenant(tenant)));
+    }
+    let grant = field("grant_type");
+    if grant != "client_credentials" {
+        let text = format!("AADSTS70003: The app requested an unsupported grant type '{grant}'.");
+        return Err(fail(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70_003, text));
+    }
+    let client = field("client_id");
+    if client != shared.identity.client_id {
+        let text = format!(
+            "AADSTS700016: Application with identifier '{client}' was not found in the directory \
+             '{tenant}'. This can happen if the application has not been installed by the \
+             administrator of the tenant or consented to by any user in the tenant."
+        );
+        return Err(fail(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, text));
+    }
+    authenticate(shared, form)
+        .map_err(|(code, text)| fail(StatusCode::UNAUTHORIZED, "invalid_client", code, text))?;
+    let known = ARM_AUDIENCES.iter().chain(&VAULT_AUDIENCES).chain(&REGISTRY_AUDIENCES);
+    if !known.chain(&OTHERS).any(|known| *known == audience.trim_end_matches('/')) {
+        let text = format!(
+            "AADSTS500011: The resource principal named {audience} was not found in the tenant \
+             named {tenant}."
+        );
+        return Err(fail(StatusCode::BAD_REQUEST, "invalid_resource", 500_011, text));
+    }
+    Ok(())
+}
+
+/// The application's password, or a token of another issuer for it. What such a
+/// token says is not looked into: nobody federates with a local cloud.
+fn authenticate(shared: &Shared, form: &Fields) -> Result<(), (u32, String)> {
+    let field = |name: &str| form.get(name).map_or("", String::as_str);
+    match (field("client_secret"), field("client_assertion")) {
+        ("", "") => Err((
+            7_000_216,
+            "AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the \
+             'client_credentials' grant type."
+                .to_owned(),
+        )),
+        ("", assertion) if assertion.split('.').count() == 3 => Ok(()),
+        ("", _) => Err((50_027, "AADSTS50027: JWT token is invalid or malformed.".to_owned())),
+        (secret, _) if secret == shared.identity.client_secret.expose() => Ok(()),
+        _ => Err((
+            7_000_215,
+            format!(
+                "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in \
+                 the request is the client secret value, not the client secret ID, for a secret \
+                 added to app '{}'.",
+                shared.identity.client_id
+            ),
+        )),
+    }
+}
+
+fn is_tenant(shared: &Shared, tenant: &str) -> bool {
+    tenant.eq_ignore_ascii_case(&shared.identity.tenant_id)
+}
+
+fn unknown_tenant(tenant: &str) -> Response {
+    let text = format!(
+        "AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant \
+         ID and are signing into the correct cloud. Check with your subscription administrator, \
+         this may happen if there are no active subscriptions for the tenant."
+    );
+    refused(StatusCode::BAD_REQUEST, "invalid_tenant", 90_002, &text)
+}
+
+fn refused(status: StatusCode, error: &str, code: u32, text: &str) -> Response {
+    let (trace, correlation) = (random_uuid(), random_uuid());
+    let time = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    let description =
+        format!("{text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}");
+    let body = json!({
+        "error": error, "error_description": description, "error_codes": [code],
+        "timestamp": time, "trace_id": trace, "correlation_id": correlation,
+        "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
+    });
+    (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::router;
+    use crate::local::proxy::RequestHost;
+    use crate::local::{Shared, World};
+    use axum::Extension;
+    use axum::body::Body;
+    use http::{Request, StatusCode};
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use std::sync::Arc;
+    use tower::ServiceExt as _;
+
+    async fn ask(shared: &Arc<Shared>, path: &str, form: Option<&str>) -> (StatusCode, Value) {
+        let app = router(Arc::clone(shared))
+            .layer(Extension(RequestHost("login.microsoftonline.com".into())));
+        let request = Request::builder()
+            .uri(path)
+            .method(if form.is_some() { "POST" } else { "GET" })
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.unwrap_or_default().to_owned()))
+            .expect("a request");
+        let answer = app.oneshot(request).await.expect("infallible");
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
+        (status, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn client_credentials_and_what_is_wrong_with_them() {
+        let state = tempfile::tempdir().expect("a folder");
+        let shared = Shared::open(state.path().to_owned(), World::default()).expect("opened");
+        let shared = Arc::new(shared);
+        let id = &shared.identity;
+        let path = format!("/{}/oauth2/v2.0/token", id.tenant_id);
+        let form = |client: &str, secret: &str, scope: &str| {
+            format!(
+                "grant_type=client_credentials&client_id={client}&client_secret={secret}&scope={scope}"
+            )
+        };
+        let (arm, secret) = ("https://management.azure.com/.default", id.client_secret.expose());
+
+        let (status, token) = ask(&shared, &path, Some(&form(&id.client_id, secret, arm))).await;
+        assert_eq!((status, token["expires_in"].as_i64()), (StatusCode::OK, Some(3_599)));
+        let cases = [
+            (path.as_str(), form(&id.client_id, "wrong", arm), 401, "invalid_client", 7_000_215),
+            (&path, form("other", secret, arm), 400, "unauthorized_client", 700_016),
+            (&path, form(&id.client_id, secret, "openid"), 400, "invalid_scope", 1_002_012),
+            (
+                &path,
+                form(&id.client_id, secret, "https://x/.default"),
+                400,
+                "invalid_resource",
+                500_011,
+            ),
+            (&path, form(&id.client_id, "", arm), 401, "invalid_client", 7_000_216),
+            ("/nowhere/oauth2/v2.0/token", form("", "", arm), 400, "invalid_tenant", 90_002),
+        ];
+        for (path, form, status, error, code) in cases {
+            let (answered, body) = ask(&shared, path, Some(&form)).await;
+            assert_eq!(answered.as_u16(), status, "{body}");
+            assert_eq!(body["error"], error);
+            assert_eq!(body["error_codes"][0], code);
+            let text = body["error_description"].as_str().expect("text");
+            assert!(text.starts_with(&format!("AADSTS{code}: ")), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn discovery_names_the_real_endpoints() {
+        let state = tempfile::tempdir().expect("a folder");
+        let shared = Shared::open(state.path().to_owned(), World::default()).expect("opened");
+        let (shared, tenant) = (Arc::new(shared), "organizations");
+
+        let path = format!("/{tenant}/v2.0/.well-known/openid-configuration");
+        let (status, body) = ask(&shared, &path, None).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            body["token_endpoint"],
+            "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The local cloud as a child of the process that needs it.
+//!
+//! The child is started as `shipway local --state DIR --world FILE --cloud FILE
+//! --until-stdin-ends`. It holds the reading end of a pipe whose writing end is
+//! here: when this process ends, however it ends, the child reads the end of its
+//! standard input and ends too.
+
+use super::cloud_file::CloudFile;
+use super::files::{FileError, create_folder, write_json};
+use super::world::World;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::task::JoinHandle;
+
+/// How long to wait between two looks for the cloud file.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long a cloud may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How much of what it says is kept.
+const KEPT: u64 = 64 * 1024;
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Start<'a> {
+    /// The program: this one.
+    pub program: PathBuf,
+    /// What to say to it before the arguments of the local cloud: `["local"]`.
+    pub arguments: &'a [&'a str],
+    /// What is there from the start.
+    pub world: &'a World,
+    /// The state folder, in which `world.json` and `cloud.json` are written.
+    pub state: PathBuf,
+    /// How long it may take to be ready.
+    pub within: Duration,
+}
+
+/// A local cloud that did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file for it cannot be written, or its own not be read.
+    #[error("prepare the local cloud")]
+    File(#[from] FileError),
+    /// It cannot be started at all.
+    #[error("start `{}`", program.display())]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It ended before it was ready.
+    #[error("the local cloud ended before it was ready ({status}){}", said(output))]
+    Ended {
+        /// How.
+        status: ExitStatus,
+        /// What it said on standard error.
+        output: String,
+    },
+    /// It took too long.
+    #[error("the local cloud was not ready within {within:?}{}", said(output))]
+    Late {
+        /// How long it was given.
+        within: Duration,
+        /// What it said on standard error.
+        output: String,
+    },
+}
+
+fn said(output: &str) -> String {
+    match output.trim() {
+        "" => String::new(),
+        text => format!(": {text}"),
+    }
+}
+
+/// A local cloud that runs as a child. Dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    /// How to reach it.
+    pub cloud: CloudFile,
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+/// Starts a local cloud and waits until it is ready.
+pub async fn spawn(start: Start<'_>) -> Result<Running, StartError> {
+    create_folder(&start.state)?;
+    let (world, cloud) = (start.state.join("world.json"), start.state.join("cloud.json"));
+    write_json(&world, start.world)?;
+    // What an earlier process left would look like readiness.
+    if let Err(source) = std::fs::remove_file(&cloud)
+        && source.kind() != io::ErrorKind::NotFound
+    {
+        return Err(FileError::Io { verb: "remove", path: cloud, source }.into());
+    }
+    let mut command = Command::new(&start.program);
+    command.args(start.arguments);
+    command.arg("--state").arg(&start.state).arg("--world").arg(&world);
+    command.arg("--cloud").arg(&cloud).arg("--until-stdin-ends");
+    // Away from the terminal's group, so that one Ctrl-C does not take the
+    // cloud from under a run that is still cleaning up.
+    command.process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|source| StartError::Spawn { program: start.program.clone(), source })?;
+    let stdin = child.stdin.take();
+    let output = listen(&mut child);
+    let ready = tokio::time::timeout(start.within, ready(&mut child, &cloud)).await;
+    match ready {
+        Ok(Ok(Ok(cloud))) => Ok(Running { cloud, child, stdin }),
+        Ok(Ok(Err(status))) => Err(StartError::Ended { status, output: text(output).await }),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            if let Err(error) = child.kill().await {
+                tracing::debug!(%error, "the late local cloud is gone already");
+            }
+            Err(StartError::Late { within: start.within, output: text(output).await })
+        }
+    }
+}
+
+/// Reads what the child says for as long as it lives: a full pipe would stop it.
+fn listen(child: &mut Child) -> JoinHandle<String> {
+    let stderr = child.stderr.take();
+    tokio::spawn(async move {
+        let Some(mut stderr) = stderr else { return String::new() };
+        let mut kept = Vec::new();
+        let read = (&mut stderr).take(KEPT).read_to_end(&mut kept).await;
+        let rest = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+        tracing::debug!(?read, ?rest, "the local cloud says no more");
+        String::from_utf8_lossy(&kept).into_owned()
+    })
+}
+
+async fn text(output: JoinHandle<String>) -> String {
+    output.await.unwrap_or_default()
+}
+
+/// Waits for the cloud file, or for the child's end.
+async fn ready(
+    child: &mut Child,
+    cloud: &Path,
+) -> Result<Result<CloudFile, ExitStatus>, FileError> {
+    loop {
+        if cloud.exists() {
+            return CloudFile::read(cloud).map(Ok);
+        }
+        match tokio::time::timeout(LOOK, child.wait()).await {
+            Err(_) => {}
+            Ok(Ok(status)) => return Ok(Err(status)),
+            Ok(Err(source)) => {
+                return Err(FileError::Io { verb: "wait for", path: cloud.to_owned(), source });
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Ends the cloud: asked first, then killed. Its state stays.
+    pub async fn stop(mut self) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        if let Ok(ended) = tokio::time::timeout(GRACE, self.child.wait()).await {
+            return ended;
+        }
+        self.child.kill().await?;
+        self.child.wait().await
+    }
+
+    /// The id of the child, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Start, StartError, spawn};
+    use crate::local::World;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    /// A program that does what a local cloud does with its arguments.
+    fn program(folder: &Path, body: &str) -> PathBuf {
+        let path = folder.join("cloud.sh");
+        let text = format!("#!/bin/sh\nset -eu\nstate=$2 world=$4 cloud=$6\n{body}\n");
+        std::fs::write(&path, text).expect("written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).expect("made a program");
+        path
+    }
+
+    fn start(program: PathBuf, world: &World, folder: &Path, within: Duration) -> Start<'static> {
+        let world = Box::leak(Box::new(world.clone()));
+        Start { program, arguments: &[], world, state: folder.join("state"), within }
+    }
+
+    const CLOUD: &str = r#"{"version":1,"pid":1,"proxy":"http://p","ca":"","ca-file":"/ca",
+        "tenant-id":"t","client-id":"c","client-secret":"s","subscription-id":"s","github":null,
+        "direct-registry":"127.0.0.1:1","environment":{},"request-log":"/l","state":"/s"}"#;
+
+    #[tokio::test]
+    async fn it_is_ready_when_its_file_is_there_and_ends_with_its_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let body = format!(
+            "test -s \"$world\"\necho '{CLOUD}' > \"$cloud.part\"\nmv \"$cloud.part\" \"$cloud\"\n\
+             cat > /dev/null\nexit 7"
+        );
+        let program = program(folder.path(), &body);
+
+        let within = Duration::from_secs(20);
+        let running = spawn(start(program, &World::default(), folder.path(), within)).await;
+        let running = running.expect("ready");
+
+        assert_eq!(running.cloud.tenant_id, "t");
+        assert_eq!(running.stop().await.expect("ended").code(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_it_says_before_it_dies_is_in_the_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = program(folder.path(), "echo 'no room' >&2\nexit 3");
+
+        let within = Duration::from_secs(20);
+        let error = spawn(start(program, &World::default(), folder.path(), within)).await;
+
+        assert_eq!(
+            error.expect_err("died").to_string(),
+            "the local cloud ended before it was ready (exit status: 3): no room"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_is_never_ready_is_killed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = program(folder.path(), "echo waiting >&2\nexec sleep 1000");
+
+        let within = Duration::from_millis(300);
+        let error = spawn(start(program, &World::default(), folder.path(), within)).await;
+
+        let error = error.expect_err("late");
+        assert!(matches!(error, StartError::Late { .. }), "{error}");
+        assert_eq!(error.to_string(), "the local cloud was not ready within 300ms: waiting");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("nothing");
+
+        let within = Duration::from_secs(1);
+        let error = spawn(start(program.clone(), &World::default(), folder.path(), within)).await;
+
+        assert_eq!(
+            error.expect_err("nothing").to_string(),
+            format!("start `{}`", program.display())
+        );
+    }
+}

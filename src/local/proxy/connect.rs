@@ -1,0 +1,141 @@
+//! `CONNECT` (RFC 9110, section 9.3.6): TLS to a service, or bytes to a
+//! container.
+
+use super::answer::said;
+use super::door::{Proxy, serve};
+use super::hosts::{Absent, Service, registry_name, service};
+use super::services::Noted;
+use crate::local::shared::AsyncReadWrite;
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsAcceptor;
+
+/// The first byte of a TLS handshake (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 0x16;
+
+pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
+    let authority = request.uri().authority().cloned();
+    let Some((host, port)) =
+        authority.as_ref().and_then(|all| Some((all.host().to_owned(), all.port_u16()?)))
+    else {
+        return said(StatusCode::BAD_REQUEST, "`CONNECT` needs a host and a port");
+    };
+    let shared = &proxy.services.shared;
+    match service(&host, port, &shared.accounts, &shared.vaults) {
+        Err(absent @ Absent::Host { .. }) => {
+            proxy.refuse(&request, StatusCode::FORBIDDEN, &absent.to_string())
+        }
+        Err(absent @ Absent::Resource { .. }) => {
+            proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())
+        }
+        Ok(Service::Container) => match (proxy.dial)(host.clone(), port).await {
+            Err(error) => {
+                let text = format!("nothing answers at `{host}:{port}`: {error}");
+                proxy.refuse(&request, StatusCode::BAD_GATEWAY, &text)
+            }
+            Ok(container) => {
+                Noted::of(&request, &format!("{host}:{port}")).write_status(shared, StatusCode::OK);
+                tokio::spawn(join(hyper::upgrade::on(&mut request), container));
+                Response::new(Body::empty())
+            }
+        },
+        Ok(service) => {
+            let name = match service {
+                Service::Registry => registry_name(&host, port, &shared.accounts),
+                _ => host.to_ascii_lowercase(),
+            };
+            let upgrade = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                if let Err(error) = converse(proxy, service, name, upgrade).await {
+                    tracing::debug!(%error, "a tunnel of the local cloud ended early");
+                }
+            });
+            Response::new(Body::empty())
+        }
+    }
+}
+
+/// Carries bytes both ways until one side has no more.
+pub(super) async fn join(upgrade: OnUpgrade, mut container: Box<dyn AsyncReadWrite>) {
+    let Ok(client) = upgrade.await else { return };
+    let mut client = TokioIo::new(client);
+    if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut container).await {
+        tracing::debug!(%error, "a connection to a container ended early");
+    }
+}
+
+/// Serves requests inside a tunnel. Within it a client speaks TLS, or plain
+/// HTTP where it takes a registry for one that does.
+async fn converse(
+    proxy: Arc<Proxy>,
+    service: Service,
+    name: String,
+    upgrade: OnUpgrade,
+) -> io::Result<()> {
+    let upgraded = upgrade.await.map_err(io::Error::other)?;
+    let mut stream = Sniffed { first: None, rest: TokioIo::new(upgraded) };
+    let first = stream.rest.read_u8().await?;
+    stream.first = Some(first);
+    let host = name.clone();
+    let authority = Arc::clone(&proxy.authority);
+    let requests = move |request| {
+        let (proxy, name) = (Arc::clone(&proxy), name.clone());
+        async move { Ok(proxy.services.answer(service, &name, request).await) }
+    };
+    if first != HANDSHAKE {
+        serve(stream, requests).await;
+        return Ok(());
+    }
+    let bare = host.split(':').next().unwrap_or(&host);
+    let config = authority.server(bare).map_err(io::Error::other)?;
+    serve(TlsAcceptor::from(config).accept(stream).await?, requests).await;
+    Ok(())
+}
+
+/// A stream whose first byte was looked at.
+struct Sniffed {
+    first: Option<u8>,
+    rest: TokioIo<Upgraded>,
+}
+
+impl AsyncRead for Sniffed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.rest).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Sniffed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.rest).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.rest).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.rest).poll_shutdown(context)
+    }
+}

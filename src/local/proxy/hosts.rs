@@ -1,0 +1,155 @@
+//! Which service answers for a name. Nothing here is guessed from a request:
+//! only the name counts.
+
+use crate::local::registry::Accounts;
+use crate::local::vault::Vaults;
+
+/// The domains of which names are simulated, in each cloud. The authority is
+/// constrained to these and to the names that the world adds.
+pub const DOMAINS: [&str; 17] = [
+    "azurecr.io",
+    "azurecr.us",
+    "azurecr.cn",
+    "management.azure.com",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
+    "vault.azure.net",
+    "vault.usgovcloudapi.net",
+    "vault.azure.cn",
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.chinacloudapi.cn",
+    "login.partner.microsoftonline.cn",
+    "api.github.com",
+    "azurecontainer.io",
+    "azurecontainer.us",
+    "azurecontainer.cn",
+];
+
+const REGISTRIES: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
+const VAULTS: [&str; 3] = [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
+const CONTAINERS: [&str; 3] = [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Service {
+    /// A registry, Azure's or another of the plan.
+    Registry,
+    /// Resource Manager.
+    Arm,
+    /// Key Vault.
+    Vault,
+    /// Entra.
+    Entra,
+    /// GitHub's REST API.
+    GitHub,
+    /// A container that runs, or one that may.
+    Container,
+}
+
+/// A name for which nobody answers.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Absent {
+    /// A name of a simulated service, but of a thing that is not there.
+    #[error("there is no {what} `{host}` in the local cloud")]
+    Resource {
+        /// `registry`, `vault`.
+        what: &'static str,
+        /// Its name.
+        host: String,
+    },
+    /// Any other name.
+    #[error("`{host}` is not part of the local cloud")]
+    Host {
+        /// The name.
+        host: String,
+    },
+}
+
+/// Who answers for a host and port.
+pub(super) fn service(
+    host: &str,
+    port: u16,
+    accounts: &Accounts,
+    vaults: &Vaults,
+) -> Result<Service, Absent> {
+    let host = host.to_ascii_lowercase();
+    let below = |suffixes: &[&str]| suffixes.iter().any(|suffix| host.ends_with(suffix));
+    if accounts.is_other(&registry_name(&host, port, accounts)) {
+        return Ok(Service::Registry);
+    }
+    if below(&CONTAINERS) {
+        return Ok(Service::Container);
+    }
+    let found = match host.as_str() {
+        _ if port != 443 => None,
+        "management.azure.com" | "management.usgovcloudapi.net" | "management.chinacloudapi.cn" => {
+            Some(Service::Arm)
+        }
+        "login.microsoftonline.com"
+        | "login.microsoftonline.us"
+        | "login.chinacloudapi.cn"
+        | "login.partner.microsoftonline.cn" => Some(Service::Entra),
+        "api.github.com" => Some(Service::GitHub),
+        _ if accounts.is_azure(&host) => Some(Service::Registry),
+        _ if vaults.exists(&host) => Some(Service::Vault),
+        _ if below(&REGISTRIES) => return Err(Absent::Resource { what: "registry", host }),
+        _ if below(&VAULTS) => return Err(Absent::Resource { what: "vault", host }),
+        _ => None,
+    };
+    found.ok_or(Absent::Host { host })
+}
+
+/// What a registry is called: with its port, unless that is left out in the
+/// plan.
+pub(super) fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
+    let with_port = format!("{host}:{port}");
+    let usual = matches!(port, 80 | 443) && !accounts.is_other(&with_port);
+    if usual { host.to_owned() } else { with_port }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Service, service};
+    use crate::local::registry::Accounts;
+    use crate::local::vault::Vaults;
+
+    #[test]
+    fn names_and_who_answers_for_them() {
+        let state = tempfile::tempdir().expect("a folder");
+        let world = serde_json::from_str(
+            r#"{
+                "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
+                "other-registries": [{"host": "127.0.0.1:5000"}, {"host": "ghcr.io"}],
+                "vaults": [{"host": "demo.vault.azure.net"}]
+            }"#,
+        )
+        .expect("a world");
+        let accounts = Accounts::open(state.path(), &world).expect("made");
+        let vaults = Vaults::open(state.path(), &world).expect("made");
+        let case = |host: &str, port| {
+            service(host, port, &accounts, &vaults).map_err(|absent| absent.to_string())
+        };
+
+        assert_eq!(case("Demo.azurecr.io", 443), Ok(Service::Registry));
+        assert_eq!(case("127.0.0.1", 5000), Ok(Service::Registry));
+        assert_eq!(case("ghcr.io", 443), Ok(Service::Registry));
+        assert_eq!(case("management.azure.com", 443), Ok(Service::Arm));
+        assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
+        assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
+        assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
+        assert_eq!(case("x.westeurope.azurecontainer.io", 5432), Ok(Service::Container));
+        let no = |host: &str, port| case(host, port).expect_err("nobody");
+        assert_eq!(
+            no("other.azurecr.io", 443),
+            "there is no registry `other.azurecr.io` in the local cloud"
+        );
+        assert_eq!(
+            no("x.vault.azure.net", 443),
+            "there is no vault `x.vault.azure.net` in the local cloud"
+        );
+        assert_eq!(no("example.com", 443), "`example.com` is not part of the local cloud");
+        assert_eq!(no("127.0.0.1", 5001), "`127.0.0.1` is not part of the local cloud");
+        assert_eq!(no("demo.azurecr.io", 22), "`demo.azurecr.io` is not part of the local cloud");
+    }
+}

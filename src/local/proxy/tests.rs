@@ -1,0 +1,245 @@
+//! The proxy as its clients see it: real sockets on loopback, with a client
+//! that is not ours.
+
+use super::{Dial, Proxy, Setup, proxy_url};
+use crate::local::authority::Authority;
+use crate::local::{RequestLog, Shared};
+use axum::Router;
+use serde_json::json;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const WEB: &str = "web.westeurope.azurecontainer.io";
+
+struct Cloud {
+    url: reqwest::Url,
+    pem: String,
+    log: PathBuf,
+    _state: TempDir,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let state = tempfile::tempdir().expect("a folder");
+        let world = serde_json::from_value(json!({
+            "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
+            "other-registries": [{"host": "127.0.0.1:5000"}],
+        }))
+        .expect("a world");
+        let shared =
+            Arc::new(Shared::open(state.path().to_owned(), world).expect("a state folder"));
+        let domains = super::DOMAINS.map(str::to_owned);
+        let authority = Arc::new(Authority::new(&domains).expect("an authority"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let url = proxy_url(&shared, port).expose().parse().expect("a URL");
+        let (pem, log) = (authority.pem(), shared.log.path().to_owned());
+        let arm = Router::new().fallback(|| async { "arm" });
+        let proxy = Proxy::new(Setup { shared, authority, arm, dial: containers().await });
+        tokio::spawn(proxy.run(listener));
+        Self { url, pem, log, _state: state }
+    }
+
+    fn client(&self) -> reqwest::Client {
+        self.through(self.url.clone())
+    }
+
+    fn through(&self, proxy: reqwest::Url) -> reqwest::Client {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let root = reqwest::Certificate::from_pem(self.pem.as_bytes()).expect("a certificate");
+        let proxy = reqwest::Proxy::all(proxy).expect("a proxy");
+        let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
+        builder.build().expect("a client")
+    }
+
+    /// What was answered, without its times.
+    fn requests(&self) -> Vec<String> {
+        let entries = RequestLog::read(&self.log).expect("a log");
+        let line = |entry: &crate::local::Entry| {
+            format!("{} {}{} -> {}", entry.method, entry.host, entry.path, entry.status)
+        };
+        entries.iter().map(line).collect()
+    }
+}
+
+/// A container on port 80 that answers with what it was asked, and nothing on
+/// any other port.
+async fn containers() -> Dial {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                let answer = if head.to_lowercase().contains("upgrade: echo") {
+                    let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+                                  upgrade: echo\r\n\r\n";
+                    stream.write_all(switch.as_bytes()).await?;
+                    let (mut reader, mut writer) = stream.split();
+                    tokio::io::copy(&mut reader, &mut writer).await?;
+                    return Ok(());
+                } else {
+                    format!("HTTP/1.0 200 OK\r\n\r\n{head}")
+                };
+                stream.write_all(answer.as_bytes()).await
+            });
+        }
+    });
+    Arc::new(move |host, port| {
+        Box::pin(async move {
+            if host != WEB || port != 80 {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            let stream: Box<dyn crate::local::AsyncReadWrite> =
+                Box::new(TcpStream::connect(address).await?);
+            Ok(stream)
+        })
+    })
+}
+
+#[tokio::test]
+async fn services_answer_under_their_real_names() {
+    let cloud = Cloud::start().await;
+
+    let arm = cloud.client().get("https://management.azure.com/x?api-version=1&sig=secret");
+    assert_eq!(arm.send().await.expect("sent").text().await.expect("text"), "arm");
+    let ping = cloud.client().get("https://demo.azurecr.io/v2/").send().await.expect("sent");
+    assert_eq!(
+        ping.headers()["www-authenticate"],
+        "Bearer realm=\"https://demo.azurecr.io/oauth2/token\",service=\"demo.azurecr.io\""
+    );
+    let plain = cloud.client().get("http://127.0.0.1:5000/v2/").send().await.expect("sent");
+    assert_eq!(plain.status(), 200);
+
+    assert_eq!(
+        cloud.requests(),
+        [
+            "GET management.azure.com/x?api-version=1 -> 200",
+            "GET demo.azurecr.io/v2/ -> 401",
+            "GET 127.0.0.1:5000/v2/ -> 200",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn without_the_password_nothing_is_answered() {
+    let cloud = Cloud::start().await;
+    let mut url = cloud.url.clone();
+    url.set_password(Some("wrong")).expect("a URL that can have one");
+
+    let client = cloud.through(url);
+    let refused = client.get(format!("http://{WEB}/")).send().await.expect("sent");
+
+    assert_eq!(refused.status(), 407);
+    assert_eq!(refused.headers()["proxy-authenticate"], "Basic realm=\"shipway local\"");
+    assert_eq!(
+        refused.text().await.expect("text"),
+        "shipway local: this proxy has a password, which is in the address that it printed\n"
+    );
+    assert!(client.get("https://management.azure.com/").send().await.is_err());
+    assert_eq!(cloud.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_container_sees_the_request_as_if_it_had_come_directly() {
+    let cloud = Cloud::start().await;
+
+    let request = cloud.client().get(format!("http://{WEB}/a?b=c")).header("x-own", "kept");
+    let answer = request.send().await.expect("sent");
+    let seen = answer.text().await.expect("text");
+
+    assert!(seen.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("host: {WEB}\r\n")), "{seen}");
+    assert!(seen.contains("x-own: kept"), "{seen}");
+    assert!(!seen.to_lowercase().contains("proxy"), "{seen}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_by_name() {
+    let cloud = Cloud::start().await;
+    let ask = async |url: &str| {
+        let answer = cloud.client().get(url).send().await.expect("sent");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+
+    assert_eq!(
+        ask("http://example.com/").await,
+        (403, "shipway local: `example.com` is not part of the local cloud\n".into())
+    );
+    assert_eq!(
+        ask(&format!("http://{WEB}:8080/")).await,
+        (502, format!("shipway local: nothing answers at `{WEB}:8080`: connection refused\n"))
+    );
+    assert_eq!(
+        ask("http://demo.azurecr.io/").await,
+        (403, "shipway local: `demo.azurecr.io` is not part of the local cloud\n".into())
+    );
+}
+
+/// Sends `CONNECT` and returns the connection with the first line of the answer.
+async fn tunnel(cloud: &Cloud, to: &str) -> (TcpStream, String) {
+    use base64::Engine as _;
+    let login = format!("shipway:{}", cloud.url.password().expect("a password"));
+    let login = base64::engine::general_purpose::STANDARD.encode(login);
+    let at = format!("127.0.0.1:{}", cloud.url.port().expect("a port"));
+    let mut stream = TcpStream::connect(at).await.expect("connected");
+    let request = format!(
+        "CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nProxy-Authorization: Basic {login}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a head"));
+    }
+    let head = String::from_utf8(head).expect("text");
+    (stream, head.lines().next().expect("a line").to_owned())
+}
+
+#[tokio::test]
+async fn a_tunnel_to_a_container_carries_bytes() {
+    let cloud = Cloud::start().await;
+    let (mut stream, line) = tunnel(&cloud, &format!("{WEB}:80")).await;
+    assert_eq!(line, "HTTP/1.1 200 OK");
+
+    let upgrade = "GET / HTTP/1.1\r\nhost: x\r\nupgrade: echo\r\n\r\nping";
+    stream.write_all(upgrade.as_bytes()).await.expect("sent");
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"ping") {
+        seen.push(stream.read_u8().await.expect("an echo"));
+    }
+
+    let (_, line) = tunnel(&cloud, &format!("{WEB}:5432")).await;
+    assert_eq!(
+        line,
+        format!("HTTP/1.1 502 shipway local: nothing answers at `{WEB}:5432`: connection refused")
+    );
+    let (_, line) = tunnel(&cloud, "example.com:443").await;
+    assert_eq!(line, "HTTP/1.1 403 shipway local: `example.com` is not part of the local cloud");
+}
+
+#[tokio::test]
+async fn an_upgrade_passes_through() {
+    let cloud = Cloud::start().await;
+
+    let request = cloud
+        .client()
+        .get(format!("http://{WEB}/"))
+        .header("connection", "upgrade")
+        .header("upgrade", "echo");
+    let answer = request.send().await.expect("sent");
+    assert_eq!(answer.status(), 101);
+    let mut upgraded = answer.upgrade().await.expect("upgraded");
+    upgraded.write_all(b"hello").await.expect("sent");
+    let mut echo = [0; 5];
+    upgraded.read_exact(&mut echo).await.expect("an echo");
+
+    assert_eq!(&echo, b"hello");
+}

@@ -1,0 +1,149 @@
+//! Blobs: getting them, in whole or in part, and deleting them.
+
+use super::refused::Refused;
+use super::server::Call;
+use super::storage::Storage;
+use crate::registry::Digest;
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+use std::io::SeekFrom;
+use std::path::Path;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+pub(super) async fn answer(
+    storage: &Storage,
+    call: Call,
+    repository: &str,
+    digest: &str,
+) -> Result<Response<Body>, Refused> {
+    let digest: Digest =
+        digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
+    let unknown = || Refused::unknown_blob(digest.as_str());
+    match *call.request.method() {
+        Method::GET | Method::HEAD => {
+            let path = storage.blob_path(&call.host, repository, &digest).ok_or_else(unknown)?;
+            let range = call.request.headers().get(header::RANGE);
+            let range = range.and_then(|value| value.to_str().ok());
+            send(&path, &digest, range).await
+        }
+        Method::DELETE => {
+            if !storage.unlink_blob(&call.host, repository, &digest)? {
+                return Err(unknown());
+            }
+            let mut answer = Response::new(Body::empty());
+            *answer.status_mut() = StatusCode::ACCEPTED;
+            Ok(answer)
+        }
+        _ => Err(Refused::method()),
+    }
+}
+
+async fn send(
+    path: &Path,
+    digest: &Digest,
+    range: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("read a blob: {error}");
+        Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message)
+    };
+    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let size = file.metadata().await.map_err(unreadable)?.len();
+    let (status, first, length) = match range.map(|text| part(text, size)) {
+        None | Some(Part::Whole) => (StatusCode::OK, 0, size),
+        Some(Part::Bytes { first, last }) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
+        Some(Part::Beyond) => {
+            return Err(Refused::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "RANGE_INVALID",
+                "the range is outside of the blob",
+            )
+            .about(json!({"size": size}))
+            .with(header::CONTENT_RANGE, format!("bytes */{size}")));
+        }
+    };
+    if first > 0 {
+        file.seek(SeekFrom::Start(first)).await.map_err(unreadable)?;
+    }
+    let body = ReaderStream::with_capacity(file.take(length), CHUNK);
+    let mut answer = Response::new(Body::from_stream(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    put(headers, header::CONTENT_LENGTH, &length.to_string());
+    put(headers, header::CONTENT_TYPE, "application/octet-stream");
+    put(headers, header::ACCEPT_RANGES, "bytes");
+    put(headers, header::ETAG, &format!("\"{digest}\""));
+    put(headers, "docker-content-digest", digest.as_str());
+    if status == StatusCode::PARTIAL_CONTENT {
+        let last = first + length - 1;
+        put(headers, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+    }
+    Ok(answer)
+}
+
+/// Sets a header whose value is known to be one.
+pub(super) fn put(headers: &mut HeaderMap, name: impl http::header::IntoHeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// What a `Range` asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    /// Everything: also where the header is not understood, or asks for several
+    /// parts, as RFC 9110, section 14.2, allows.
+    Whole,
+    Bytes {
+        first: u64,
+        last: u64,
+    },
+    Beyond,
+}
+
+fn part(text: &str, size: u64) -> Part {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-'))
+    else {
+        return Part::Whole;
+    };
+    match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if first > last => Part::Beyond,
+        (Ok(first), Ok(last)) if first < size => Part::Bytes { first, last: last.min(size - 1) },
+        (Ok(first), Err(_)) if first < size && last.trim().is_empty() => {
+            Part::Bytes { first, last: size - 1 }
+        }
+        (Ok(_), Ok(_)) => Part::Beyond,
+        (Ok(_), Err(_)) if last.trim().is_empty() => Part::Beyond,
+        (Err(_), Ok(count)) if first.trim().is_empty() => match (count, size) {
+            (0, _) | (_, 0) => Part::Beyond,
+            _ => Part::Bytes { first: size.saturating_sub(count), last: size - 1 },
+        },
+        _ => Part::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, part};
+
+    #[test]
+    fn ranges_of_the_conformance_checks() {
+        let bytes = |first, last| Part::Bytes { first, last };
+
+        assert_eq!(part("bytes=500-1499", 4_000), bytes(500, 1_499));
+        assert_eq!(part("bytes=500-", 4_000), bytes(500, 3_999));
+        assert_eq!(part("bytes=-500", 4_000), bytes(3_500, 3_999));
+        assert_eq!(part("bytes=2000-5000", 4_000), bytes(2_000, 3_999));
+        assert_eq!(part("bytes=-5000", 4_000), bytes(0, 3_999));
+        assert_eq!(part("bytes=500-0", 4_000), Part::Beyond);
+        assert_eq!(part("bytes=5000-10000", 4_000), Part::Beyond);
+        assert_eq!(part("bytes=0-", 0), Part::Beyond);
+        assert_eq!(part("bytes=0-1,5-6", 4_000), Part::Whole);
+        assert_eq!(part("lines=1-2", 4_000), Part::Whole);
+    }
+}

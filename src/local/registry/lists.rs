@@ -1,0 +1,254 @@
+//! What a registry holds: tags, repositories, referrers, and the same with
+//! more detail as Azure has it (Container Registry data plane, 2021-07-01).
+
+use super::blobs::put;
+use super::refused::Refused;
+use super::server::Call;
+use super::storage::Storage;
+use crate::registry::{Descriptor, Digest, media_type};
+use axum::body::Body;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+/// How many are listed where nobody says how many.
+const PAGE: usize = 1_000;
+
+pub(super) fn ping() -> Response<Body> {
+    json_answer(StatusCode::OK, "application/json; charset=utf-8", &json!({}))
+}
+
+/// `/v2/_catalog`
+pub(super) fn catalog(storage: &Storage, call: &Call) -> Result<Response<Body>, Refused> {
+    let page = Page::of(call, storage.repositories(&call.host))?;
+    Ok(page.answer(&json!({"repositories": page.names})))
+}
+
+/// `/v2/NAME/tags/list`
+pub(super) fn tags(
+    storage: &Storage,
+    call: &Call,
+    repository: &str,
+) -> Result<Response<Body>, Refused> {
+    reads(call)?;
+    if !storage.has_repository(&call.host, repository) {
+        return Err(Refused::unknown_name(repository));
+    }
+    let page = Page::of(call, storage.tags(&call.host, repository))?;
+    Ok(page.answer(&json!({"name": repository, "tags": page.names})))
+}
+
+/// `/v2/NAME/referrers/DIGEST`: an index, empty where nothing refers to it.
+pub(super) fn referrers(
+    storage: &Storage,
+    call: &Call,
+    repository: &str,
+    digest: &str,
+) -> Result<Response<Body>, Refused> {
+    reads(call)?;
+    let digest: Digest =
+        digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
+    let mut manifests = storage.referrers(&call.host, repository, &digest);
+    let wanted = call.query("artifactType");
+    if let Some(wanted) = &wanted {
+        manifests
+            .retain(|found: &Descriptor| found.other.get("artifactType") == Some(&json!(wanted)));
+    }
+    let index = json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": manifests});
+    let mut answer = json_answer(StatusCode::OK, media_type::INDEX, &index);
+    if wanted.is_some() {
+        put(answer.headers_mut(), "oci-filters-applied", "artifactType");
+    }
+    Ok(answer)
+}
+
+/// `/acr/v1/NAME`: what a repository is, or its deletion.
+pub(super) fn repository(
+    storage: &Storage,
+    call: &Call,
+    repository: &str,
+) -> Result<Response<Body>, Refused> {
+    let (tags, manifests) =
+        (storage.tags(&call.host, repository), storage.manifests(&call.host, repository));
+    match *call.request.method() {
+        Method::GET => {
+            if !storage.has_repository(&call.host, repository) {
+                return Err(Refused::unknown_name(repository));
+            }
+            Ok(json_answer(
+                StatusCode::OK,
+                JSON,
+                &json!({
+                    "registry": call.host, "imageName": repository,
+                    "createdTime": EPOCH, "lastUpdateTime": EPOCH,
+                    "manifestCount": manifests.len(), "tagCount": tags.len(),
+                    "changeableAttributes": changeable(),
+                }),
+            ))
+        }
+        Method::DELETE => {
+            if !storage.remove(&call.host, Some(repository))? {
+                return Err(Refused::unknown_name(repository));
+            }
+            let deleted = json!({"manifestsDeleted": manifests, "tagsDeleted": tags});
+            Ok(json_answer(StatusCode::ACCEPTED, JSON, &deleted))
+        }
+        _ => Err(Refused::method()),
+    }
+}
+
+/// `/acr/v1/NAME/_tags[/TAG]`
+pub(super) fn acr_tags(
+    storage: &Storage,
+    call: &Call,
+    repository: &str,
+    tag: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    let describe = |tag: &str| {
+        let digest = storage.tag(&call.host, repository, tag);
+        json!({
+            "name": tag, "digest": digest, "createdTime": EPOCH, "lastUpdateTime": EPOCH,
+            "signed": false, "changeableAttributes": changeable(),
+        })
+    };
+    if let Some(tag) = tag {
+        if *call.request.method() == Method::DELETE {
+            if storage.delete_tag(&call.host, repository, tag)? {
+                return Ok(json_answer(StatusCode::ACCEPTED, JSON, &json!({})));
+            }
+            return Err(unknown_tag(tag));
+        }
+        reads(call)?;
+        if storage.tag(&call.host, repository, tag).is_none() {
+            return Err(unknown_tag(tag));
+        }
+        let one = json!({"registry": call.host, "imageName": repository, "tag": describe(tag)});
+        return Ok(json_answer(StatusCode::OK, JSON, &one));
+    }
+    reads(call)?;
+    if !storage.has_repository(&call.host, repository) {
+        return Err(Refused::unknown_name(repository));
+    }
+    let page = Page::of(call, storage.tags(&call.host, repository))?;
+    let tags: Vec<Value> = page.names.iter().map(|tag| describe(tag)).collect();
+    Ok(page.answer(&json!({"registry": call.host, "imageName": repository, "tags": tags})))
+}
+
+/// `/acr/v1/NAME/_manifests[/DIGEST]`
+pub(super) fn acr_manifests(
+    storage: &Storage,
+    call: &Call,
+    repository: &str,
+    digest: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    reads(call)?;
+    if !storage.has_repository(&call.host, repository) {
+        return Err(Refused::unknown_name(repository));
+    }
+    let all: Vec<String> =
+        storage.manifests(&call.host, repository).iter().map(ToString::to_string).collect();
+    let describe = |name: &str| describe_manifest(storage, call, repository, name);
+    if let Some(digest) = digest {
+        if !all.iter().any(|name| name == digest) {
+            return Err(Refused::unknown_manifest(digest));
+        }
+        let (registry, manifest) = (&call.host, describe(digest));
+        let one = json!({"registry": registry, "imageName": repository, "manifest": manifest});
+        return Ok(json_answer(StatusCode::OK, JSON, &one));
+    }
+    let page = Page::of(call, all)?;
+    let manifests: Vec<Value> = page.names.iter().map(|name| describe(name)).collect();
+    let (registry, image) = (&call.host, repository);
+    Ok(page.answer(&json!({"registry": registry, "imageName": image, "manifests": manifests})))
+}
+
+fn describe_manifest(storage: &Storage, call: &Call, repository: &str, digest: &str) -> Value {
+    let tags = storage.tags(&call.host, repository).into_iter().filter(|tag| {
+        storage.tag(&call.host, repository, tag).is_some_and(|found| found.as_str() == digest)
+    });
+    let tags: Vec<String> = tags.collect();
+    let found = storage.manifest(&call.host, repository, digest);
+    let content: Value = found
+        .as_ref()
+        .and_then(|found| serde_json::from_slice(&found.bytes).ok())
+        .unwrap_or_default();
+    let layers = content["layers"].as_array().into_iter().flatten();
+    let parts = layers.chain(content.get("config"));
+    let size: u64 = parts.filter_map(|part| part["size"].as_u64()).sum();
+    json!({
+        "digest": digest, "imageSize": size, "createdTime": EPOCH, "lastUpdateTime": EPOCH,
+        "mediaType": found.map(|found| found.media_type),
+        "configMediaType": content["config"]["mediaType"],
+        "tags": tags, "changeableAttributes": changeable(),
+    })
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+/// When things were made is not kept.
+const EPOCH: &str = "1970-01-01T00:00:00.0000000Z";
+
+fn changeable() -> Value {
+    json!({"deleteEnabled": true, "writeEnabled": true, "readEnabled": true, "listEnabled": true})
+}
+
+fn unknown_tag(tag: &str) -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, "TAG_UNKNOWN", "the specified tag does not exist")
+        .about(json!({"name": tag}))
+}
+
+fn reads(call: &Call) -> Result<(), Refused> {
+    match *call.request.method() {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Refused::method()),
+    }
+}
+
+/// A part of a list, and where the next one begins.
+struct Page {
+    names: Vec<String>,
+    next: Option<String>,
+}
+
+impl Page {
+    /// What `n` and `last` ask for.
+    fn of(call: &Call, mut names: Vec<String>) -> Result<Self, Refused> {
+        let count = match call.query("n") {
+            None => PAGE,
+            Some(text) => text.parse().map_err(|_| {
+                let code = "PAGINATION_NUMBER_INVALID";
+                Refused::new(StatusCode::BAD_REQUEST, code, "invalid number of results requested")
+            })?,
+        };
+        if let Some(last) = call.query("last").filter(|last| !last.is_empty()) {
+            names.retain(|name| *name > last);
+        }
+        let more = names.len() > count;
+        names.truncate(count);
+        let path = call.request.uri().path();
+        let next = names.last().filter(|_| more).map(|last| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("last", last).append_pair("n", &count.to_string());
+            format!("<{path}?{}>; rel=\"next\"", query.finish())
+        });
+        Ok(Self { names, next })
+    }
+
+    fn answer(&self, body: &Value) -> Response<Body> {
+        let mut answer = json_answer(StatusCode::OK, JSON, body);
+        if let Some(next) = &self.next {
+            put(answer.headers_mut(), header::LINK, next);
+        }
+        answer
+    }
+}
+
+fn json_answer(status: StatusCode, media_type: &str, body: &Value) -> Response<Body> {
+    let text = body.to_string();
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    let headers: &mut HeaderMap = answer.headers_mut();
+    put(headers, header::CONTENT_TYPE, media_type);
+    put(headers, header::CONTENT_LENGTH, &text.len().to_string());
+    *answer.body_mut() = Body::from(text);
+    answer
+}

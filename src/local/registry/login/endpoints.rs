@@ -1,0 +1,150 @@
+//! `/oauth2/token` and `/oauth2/exchange`, as Azure's registries have them.
+
+use super::access::{basic, login};
+use super::scope::Grant;
+use crate::local::entra::{ARM_AUDIENCES, REGISTRY_AUDIENCES, now, sign, verify};
+use crate::local::identity::random_uuid;
+use crate::local::registry::accounts::Rights;
+use crate::local::registry::refused::Refused;
+use crate::local::shared::Shared;
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::{Value, json};
+
+/// How long tokens live, in seconds.
+const ACCESS_LIFE: i64 = 4_500;
+const REFRESH_LIFE: i64 = 3 * 3_600;
+
+/// More than any form of these endpoints has.
+const LIMIT: usize = 64 * 1024;
+
+/// The fields of a query or form, in order; a name may come again.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn parse(text: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value.clone()).collect()
+    }
+}
+
+/// `GET` with a user and password as docker sends it, or `POST` with a form.
+pub(in super::super) async fn token(
+    shared: &Shared,
+    host: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Refused> {
+    let (rights, fields) = match *request.method() {
+        Method::GET => {
+            let fields = Fields::parse(request.uri().query().unwrap_or_default().as_bytes());
+            (by_header(shared, host, request.headers()), fields)
+        }
+        Method::POST => {
+            let fields = form(request).await?;
+            (by_form(shared, host, &fields), fields)
+        }
+        _ => return Err(Refused::method()),
+    };
+    let grants = Grant::parse_all(&fields.scopes());
+    let grants: Vec<Grant> = match rights {
+        Rights::None => return Err(unauthorized()),
+        Rights::Pull => grants.into_iter().filter_map(Grant::only_pull).collect(),
+        Rights::All => grants,
+    };
+    let token = issue(shared, host, "access_token", ACCESS_LIFE, &json!(grants));
+    Ok(answer(&json!({"access_token": token})))
+}
+
+/// An access token of Entra becomes a refresh token of the registry.
+pub(in super::super) async fn exchange(
+    shared: &Shared,
+    host: &str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Refused> {
+    if request.method() != Method::POST {
+        return Err(Refused::method());
+    }
+    let fields = form(request).await?;
+    if !fields.get("grant_type").starts_with("access_token") {
+        let message = "grant_type must be access_token";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message));
+    }
+    let audiences: Vec<&str> = ARM_AUDIENCES.into_iter().chain(REGISTRY_AUDIENCES).collect();
+    if let Err(refused) = shared.tokens.check_token(fields.get("access_token"), &audiences) {
+        tracing::debug!(host, %refused, "a registry does not take a token of Entra");
+        return Err(unauthorized());
+    }
+    let token = issue(shared, host, "refresh_token", REFRESH_LIFE, &Value::Null);
+    Ok(answer(&json!({"refresh_token": token})))
+}
+
+fn by_header(shared: &Shared, host: &str, headers: &HeaderMap) -> Rights {
+    let Some(given) = headers.get(header::AUTHORIZATION) else {
+        return shared.accounts.anonymous(host);
+    };
+    let login_of = |value: &str| {
+        let (username, password) = basic(value)?;
+        Some(login(shared, host, &username, &password))
+    };
+    let value = given.to_str().ok().and_then(|given| given.split_once(' '));
+    value.and_then(|(_, value)| login_of(value)).unwrap_or(Rights::None)
+}
+
+fn by_form(shared: &Shared, host: &str, fields: &Fields) -> Rights {
+    match fields.get("grant_type") {
+        "password" => login(shared, host, fields.get("username"), fields.get("password")),
+        "refresh_token" => {
+            let key = shared.identity.token_key.expose();
+            let claims = verify(key, fields.get("refresh_token"), now());
+            let good = claims.is_some_and(|claims| {
+                claims["aud"] == host && claims["grant_type"] == "refresh_token"
+            });
+            if good { Rights::All } else { Rights::None }
+        }
+        _ => Rights::None,
+    }
+}
+
+fn issue(shared: &Shared, host: &str, kind: &str, life: i64, access: &Value) -> String {
+    let now = now();
+    let claims = json!({
+        "jti": random_uuid(), "sub": shared.identity.object_id,
+        "nbf": now, "iat": now, "exp": now + life,
+        "iss": "Azure Container Registry", "aud": host,
+        "grant_type": kind, "tenant": shared.identity.tenant_id, "access": access,
+    });
+    sign(shared.identity.token_key.expose(), &claims)
+}
+
+async fn form(request: Request<Body>) -> Result<Fields, Refused> {
+    let read = Limited::new(request.into_body(), LIMIT).collect().await;
+    let bytes = read
+        .map_err(|error| {
+            Refused::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", &format!("read the form: {error}"))
+        })?
+        .to_bytes();
+    Ok(Fields::parse(&bytes))
+}
+
+fn answer(body: &Value) -> Response<Body> {
+    let mut answer = Response::new(Body::from(body.to_string()));
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, json);
+    answer
+}
+
+fn unauthorized() -> Refused {
+    Refused::new(
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHORIZED",
+        "authentication required, visit https://aka.ms/acr/authorization for more information.",
+    )
+}

@@ -1,0 +1,8 @@
+//! Logging in to a registry: Azure's tokens, or a user and password.
+
+mod access;
+mod endpoints;
+mod scope;
+
+pub(super) use access::{Access, Need, check};
+pub(super) use endpoints::{exchange, token};

@@ -1,0 +1,68 @@
+//! Scopes: `repository:team/web:pull,push`. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// What a token allows for one thing, as its `access` claim has it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(in super::super) struct Grant {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) actions: Vec<String>,
+}
+
+impl Grant {
+    /// Reads the scopes of a request: several may stand in one, with spaces.
+    pub(super) fn parse_all(scopes: &[String]) -> Vec<Self> {
+        scopes.iter().flat_map(|scope| scope.split(' ')).filter_map(Self::parse).collect()
+    }
+
+    /// The name may hold `:` itself, as a host with a port does.
+    fn parse(scope: &str) -> Option<Self> {
+        let (kind, rest) = scope.split_once(':')?;
+        let (name, actions) = rest.rsplit_once(':')?;
+        let actions = actions.split(',').filter(|action| !action.is_empty());
+        Some(Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            actions: actions.map(str::to_owned).collect(),
+        })
+    }
+
+    /// Less what a user who may only pull must not do.
+    pub(super) fn only_pull(mut self) -> Option<Self> {
+        if self.kind != "repository" {
+            return None;
+        }
+        self.actions.retain(|action| matches!(action.as_str(), "pull" | "metadata_read"));
+        Some(self)
+    }
+
+    /// Whether it allows an action on a thing.
+    pub(super) fn allows(&self, kind: &str, name: &str, action: &str) -> bool {
+        self.kind == kind
+            && self.name == name
+            && self.actions.iter().any(|given| given == action || given == "*")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Grant;
+
+    #[test]
+    fn scopes_are_read_and_narrowed() {
+        let scopes = ["repository:team/web:pull,push registry:catalog:*".to_owned(), "x".into()];
+
+        let grants = Grant::parse_all(&scopes);
+
+        assert_eq!(grants.len(), 2);
+        assert!(grants[0].allows("repository", "team/web", "push"));
+        assert!(!grants[0].allows("repository", "team", "push"));
+        assert!(!grants[0].allows("repository", "team/web", "delete"));
+        assert!(grants[1].allows("registry", "catalog", "anything"));
+        let narrowed = grants[0].clone().only_pull().expect("a repository");
+        assert_eq!(narrowed.actions, ["pull"]);
+        assert_eq!(grants[1].clone().only_pull(), None);
+    }
+}

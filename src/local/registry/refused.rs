@@ -1,0 +1,99 @@
+//! The errors of the distribution specification ("Error Codes").
+
+use crate::local::files::FileError;
+use axum::body::Body;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+/// A request that is answered with an error.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    detail: Vec<Value>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Refused {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
+        let message = message.to_owned();
+        Self { status, code, message, detail: Vec::new(), headers: Vec::new() }
+    }
+
+    pub(super) fn unknown_name(repository: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "repository name not known to registry")
+            .about(json!({"name": repository}))
+    }
+
+    pub(super) fn invalid_name(repository: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "NAME_INVALID", "invalid repository name")
+            .about(json!({"name": repository}))
+    }
+
+    pub(super) fn unknown_blob(digest: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob unknown to registry")
+            .about(json!({"digest": digest}))
+    }
+
+    pub(super) fn unknown_manifest(reference: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "manifest unknown")
+            .about(json!({"name": reference}))
+    }
+
+    pub(super) fn unknown_upload() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+    }
+
+    pub(super) fn invalid_digest(why: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", why)
+    }
+
+    pub(super) fn method() -> Self {
+        let message = "the operation is unsupported";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
+    }
+
+    pub(super) fn nothing_here() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such endpoint")
+    }
+
+    /// With what it is about. One error is made for each.
+    pub(super) fn about(mut self, detail: Value) -> Self {
+        self.detail.push(detail);
+        self
+    }
+
+    /// With a header.
+    pub(super) fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn answer(self) -> Response<Body> {
+        let error =
+            |detail: Value| json!({"code": self.code, "message": self.message, "detail": detail});
+        let errors: Vec<Value> = match self.detail.len() {
+            0 => vec![error(Value::Null)],
+            _ => self.detail.iter().cloned().map(error).collect(),
+        };
+        let mut answer = Response::new(Body::from(json!({"errors": errors}).to_string()));
+        *answer.status_mut() = self.status;
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        answer
+    }
+}
+
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Self {
+        // A full disk must be told from a bug by whoever reads the answer.
+        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &format!("{error}: {why}"))
+    }
+}

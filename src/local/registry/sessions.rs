@@ -1,0 +1,279 @@
+//! Uploads under way: bytes go to a file as they come and are hashed on the
+//! way. At most two chunks of an upload are in memory.
+//!
+//! A session outlives the process: its file is there, and what was hashed is
+//! hashed again.
+
+use super::refused::Refused;
+use super::storage::Storage;
+use crate::local::files::{FileError, create_folder, read_json, write_json};
+use crate::local::identity::random_uuid;
+use crate::registry::Digest;
+use axum::body::Body;
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// How much is gathered before it is written.
+const CHUNK: usize = 1024 * 1024;
+
+/// Whose upload a session is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Owner {
+    pub(super) host: String,
+    pub(super) repository: String,
+}
+
+/// An upload: what has come so far.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) size: u64,
+    path: PathBuf,
+    file: File,
+    hash: Sha256,
+}
+
+/// A session in the hands of one request.
+pub(super) type Held = OwnedMutexGuard<Session>;
+
+/// All uploads under way.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    pub(super) storage: Storage,
+    open: Lock<HashMap<String, Arc<Mutex<Session>>>>,
+}
+
+impl Sessions {
+    pub(super) fn new(storage: Storage) -> Self {
+        Self { storage, open: Lock::default() }
+    }
+
+    /// Begins an upload.
+    pub(super) async fn begin(&self, owner: &Owner) -> Result<Held, Refused> {
+        let id = random_uuid();
+        write_json(&self.storage.uploads().join(format!("{id}.json")), owner)?;
+        self.hold(&id).await
+    }
+
+    /// Goes on with an upload of that repository.
+    pub(super) async fn resume(&self, owner: &Owner, id: &str) -> Result<Held, Refused> {
+        let plain = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let known = plain.then(|| read_json(&self.storage.uploads().join(format!("{id}.json"))));
+        match known.transpose()?.flatten() {
+            Some(recorded) if *owner == recorded => self.hold(id).await,
+            _ => Err(Refused::unknown_upload()),
+        }
+    }
+
+    async fn hold(&self, id: &str) -> Result<Held, Refused> {
+        let session = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(session) = open.get(id) {
+                Arc::clone(session)
+            } else {
+                let session = Session::open(&self.storage.uploads(), id)?;
+                let session = Arc::new(Mutex::new(session));
+                open.insert(id.to_owned(), Arc::clone(&session));
+                session
+            }
+        };
+        Ok(session.lock_owned().await)
+    }
+
+    /// Ends an upload without a result.
+    pub(super) fn cancel(&self, session: &Session) -> Result<(), Refused> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.id);
+        for path in
+            [session.path.clone(), self.storage.uploads().join(format!("{}.json", session.id))]
+        {
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::Io { verb: "remove", path, source }.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends an upload: it is a blob from now on, if its digest is right.
+    pub(super) async fn finish(
+        &self,
+        session: Held,
+        owner: &Owner,
+        digest: &Digest,
+    ) -> Result<(), Refused> {
+        let wanted = digest.algorithm().to_owned();
+        let (session, found) = blocking(move || {
+            let found = session.digest(&wanted)?;
+            Ok((session, found))
+        })
+        .await?;
+        if found != *digest {
+            self.cancel(&session)?;
+            return Err(Refused::invalid_digest("provided digest did not match uploaded content"));
+        }
+        let content = self.storage.content(digest);
+        if let Some(folder) = content.parent() {
+            create_folder(folder)?;
+        }
+        std::fs::rename(&session.path, &content).map_err(|source| FileError::Io {
+            verb: "keep",
+            path: content,
+            source,
+        })?;
+        self.storage.link_blob(&owner.host, &owner.repository, digest)?;
+        self.cancel(&session)
+    }
+}
+
+impl Session {
+    fn open(folder: &Path, id: &str) -> Result<Self, FileError> {
+        let path = folder.join(id);
+        let failed = |source| FileError::Io { verb: "open", path: path.clone(), source };
+        let file = OpenOptions::new().create(true).append(true).read(true).open(&path);
+        let mut session = Self {
+            id: id.to_owned(),
+            size: 0,
+            file: file.map_err(failed)?,
+            hash: Sha256::new(),
+            path: path.clone(),
+        };
+        let mut earlier = session.file.try_clone().map_err(failed)?;
+        session.size = io::copy(&mut earlier, &mut Hashing(&mut session.hash)).map_err(failed)?;
+        Ok(session)
+    }
+
+    fn write(&mut self, chunks: &[Bytes]) -> Result<(), FileError> {
+        for chunk in chunks {
+            self.file.write_all(chunk).map_err(|source| FileError::Io {
+                verb: "write",
+                path: self.path.clone(),
+                source,
+            })?;
+            self.hash.update(chunk);
+            self.size += chunk.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// SHA-256 is at hand; others are computed from the file.
+    fn digest(&self, algorithm: &str) -> Result<Digest, FileError> {
+        let failed = |source| FileError::Io { verb: "read", path: self.path.clone(), source };
+        let text = match algorithm {
+            "sha384" => {
+                format!("sha384:{}", hex(&hash_file::<Sha384>(&self.path).map_err(failed)?))
+            }
+            "sha512" => {
+                format!("sha512:{}", hex(&hash_file::<Sha512>(&self.path).map_err(failed)?))
+            }
+            _ => return Ok(Digest::from_sha256(&self.hash.clone().finalize())),
+        };
+        text.parse().map_err(|error| failed(io::Error::other(error)))
+    }
+}
+
+/// Adds a body to a session: the next chunk is read while one is written.
+pub(super) async fn append(mut session: Held, mut body: Body) -> Result<Held, Refused> {
+    let mut next = gather(&mut body).await;
+    loop {
+        let (chunks, end) = next;
+        let write = blocking(move || {
+            session.write(&chunks)?;
+            Ok(session)
+        });
+        match end {
+            End::More => {
+                let (written, gathered) = tokio::join!(write, gather(&mut body));
+                session = written?;
+                next = gathered;
+            }
+            End::Done => return write.await,
+            End::Broken(why) => {
+                write.await?;
+                let message = format!("the body broke off: {why}");
+                return Err(Refused::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", &message));
+            }
+        }
+    }
+}
+
+enum End {
+    More,
+    Done,
+    Broken(String),
+}
+
+async fn gather(body: &mut Body) -> (Vec<Bytes>, End) {
+    let (mut chunks, mut size) = (Vec::new(), 0);
+    while size < CHUNK {
+        match body.frame().await {
+            None => return (chunks, End::Done),
+            Some(Err(error)) => return (chunks, End::Broken(error.to_string())),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    size += data.len();
+                    chunks.push(data);
+                }
+            }
+        }
+    }
+    (chunks, End::More)
+}
+
+/// Runs what waits for the disk where waiting holds up nobody. It goes on when
+/// nobody waits for it any more, so that a session is never left half-written.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, Refused> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(error) => {
+            let message = format!("write an upload: {error}");
+            Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message))
+        }
+    }
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hash_file<H: sha2::Digest>(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut buffer) = (H::new(), vec![0; 256 * 1024]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().to_vec()),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").expect("a string takes text");
+        text
+    })
+}

@@ -1,0 +1,170 @@
+//! Pushing blobs: in one request, in two, in chunks, or from another
+//! repository (distribution specification, "Pushing blobs").
+
+use super::blobs::put;
+use super::login::Need;
+use super::refused::Refused;
+use super::server::Call;
+use super::sessions::{Held, Owner, Sessions, append};
+use crate::registry::Digest;
+use axum::body::Body;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+
+/// `POST …/blobs/uploads/`
+pub(super) async fn open(
+    sessions: &Sessions,
+    call: Call,
+    repository: &str,
+) -> Result<Response<Body>, Refused> {
+    if call.request.method() != Method::POST {
+        return Err(Refused::method());
+    }
+    let owner = Owner { host: call.host.clone(), repository: repository.to_owned() };
+    if let Some(digest) = call.query("mount").and_then(|digest| digest.parse().ok())
+        && mount(sessions, &call, &owner, &digest)?
+    {
+        return Ok(created(&call, repository, &digest));
+    }
+    if let Some(algorithm) = call.query("digest-algorithm")
+        && !matches!(algorithm.as_str(), "sha256" | "sha384" | "sha512")
+    {
+        return Err(Refused::invalid_digest("the digest algorithm is not supported"));
+    }
+    let digest = call.query("digest").map(|text| parse(&text)).transpose()?;
+    let session = sessions.begin(&owner).await?;
+    match digest {
+        None => Ok(accepted(&call, repository, &session)),
+        Some(digest) => {
+            let answer = created(&call, repository, &digest);
+            let session = append(session, call.request.into_body()).await?;
+            sessions.finish(session, &owner, &digest).await?;
+            Ok(answer)
+        }
+    }
+}
+
+/// Takes a blob that another repository of the registry has, or that any has
+/// where none is named.
+fn mount(
+    sessions: &Sessions,
+    call: &Call,
+    owner: &Owner,
+    digest: &Digest,
+) -> Result<bool, Refused> {
+    let storage = &sessions.storage;
+    let there = match call.query("from") {
+        Some(from) => {
+            call.access.allows(Need::Repository(&from, "pull"))
+                && storage.blob_path(&owner.host, &from, digest).is_some()
+        }
+        None => storage.somewhere(&owner.host, digest),
+    };
+    if there {
+        storage.link_blob(&owner.host, &owner.repository, digest)?;
+    }
+    Ok(there)
+}
+
+/// `GET`, `PATCH`, `PUT` and `DELETE` of a session.
+pub(super) async fn go_on(
+    sessions: &Sessions,
+    call: Call,
+    repository: &str,
+    id: &str,
+) -> Result<Response<Body>, Refused> {
+    let owner = Owner { host: call.host.clone(), repository: repository.to_owned() };
+    let session = sessions.resume(&owner, id).await?;
+    match *call.request.method() {
+        Method::GET => Ok(status(StatusCode::NO_CONTENT, &call, repository, &session)),
+        Method::PATCH => {
+            in_order(&call, repository, &session)?;
+            let path = location(&call, repository, &session);
+            let session = append(session, call.request.into_body()).await?;
+            Ok(progress(StatusCode::ACCEPTED, &path, &session))
+        }
+        Method::PUT => {
+            let Some(digest) = call.query("digest") else {
+                return Err(Refused::invalid_digest("the upload is closed without a digest"));
+            };
+            let digest = parse(&digest)?;
+            in_order(&call, repository, &session)?;
+            let answer = created(&call, repository, &digest);
+            let session = append(session, call.request.into_body()).await?;
+            sessions.finish(session, &owner, &digest).await?;
+            Ok(answer)
+        }
+        Method::DELETE => {
+            sessions.cancel(&session)?;
+            let mut answer = Response::new(Body::empty());
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+            Ok(answer)
+        }
+        _ => Err(Refused::method()),
+    }
+}
+
+fn parse(digest: &str) -> Result<Digest, Refused> {
+    digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))
+}
+
+/// Whether a chunk begins where the last one ended.
+fn in_order(call: &Call, repository: &str, session: &Held) -> Result<(), Refused> {
+    let Some((first, last)) = content_range(call.request.headers()) else { return Ok(()) };
+    let length = call.request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let fits = length.is_none_or(|length| last.checked_sub(first).map(|n| n + 1) == Some(length));
+    if first == session.size && fits {
+        return Ok(());
+    }
+    Err(Refused::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "RANGE_INVALID",
+        "the chunk does not begin where the last one ended",
+    )
+    .with(header::LOCATION, location(call, repository, session))
+    .with(header::RANGE, range(session.size)))
+}
+
+/// `a-b`, as the specification has it, or `bytes a-b/size`, as some send it.
+fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
+    let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let text = text.trim_start_matches("bytes").trim_start_matches(['=', ' ']);
+    let (first, last) = text.split('/').next()?.split_once('-')?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
+fn location(call: &Call, repository: &str, session: &Held) -> String {
+    call.path(repository, &format!("blobs/uploads/{}", session.id))
+}
+
+/// The bytes that are there, of which the first is 0. Nothing is `0-0` too.
+fn range(size: u64) -> String {
+    format!("0-{}", size.saturating_sub(1))
+}
+
+fn accepted(call: &Call, repository: &str, session: &Held) -> Response<Body> {
+    status(StatusCode::ACCEPTED, call, repository, session)
+}
+
+fn status(status: StatusCode, call: &Call, repository: &str, session: &Held) -> Response<Body> {
+    progress(status, &location(call, repository, session), session)
+}
+
+fn progress(status: StatusCode, location: &str, session: &Held) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    put(headers, header::LOCATION, location);
+    put(headers, header::RANGE, &range(session.size));
+    put(headers, "docker-upload-uuid", &session.id);
+    answer
+}
+
+fn created(call: &Call, repository: &str, digest: &Digest) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::CREATED;
+    let headers = answer.headers_mut();
+    put(headers, header::LOCATION, &call.path(repository, &format!("blobs/{digest}")));
+    put(headers, "docker-content-digest", digest.as_str());
+    answer
+}

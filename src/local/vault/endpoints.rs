@@ -1,0 +1,373 @@
+//! The secrets endpoints of Key Vault (data plane 7.4 and later, of which the
+//! shapes are one), with the challenge that says where to sign in.
+
+use super::secrets::Found;
+use crate::local::entra::{Refused, VAULT_AUDIENCES};
+use crate::local::files::FileError;
+use crate::local::hidden::Hidden;
+use crate::local::proxy::RequestHost;
+use crate::local::shared::Shared;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json, Router};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// More than any secret, which has at most 25 KB.
+const LIMIT: usize = 256 * 1024;
+
+/// How long a deleted secret is said to stay, in seconds.
+const RETENTION: i64 = 7 * 86_400;
+
+/// All endpoints of all vaults: the host says which.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(answer).with_state(shared)
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(RequestHost(host)): Extension<RequestHost>,
+    request: Request<Body>,
+) -> Response {
+    let audience = audience(&host);
+    if let Err(refused) = shared.tokens.check(request.headers(), &[audience]) {
+        return challenge(&shared, &host, audience, refused);
+    }
+    perform(&shared, &host, request).await.unwrap_or_else(Fault::answer)
+}
+
+async fn perform(shared: &Shared, host: &str, request: Request<Body>) -> Result<Response, Fault> {
+    let query = request.uri().query().unwrap_or_default();
+    if !query.split('&').any(|part| part.starts_with("api-version=")) {
+        return Err(Fault::new(400, "BadParameter", "api-version must be specified"));
+    }
+    let path = request.uri().path().to_owned();
+    // az sends a trailing slash where it names no version.
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let method = request.method().clone();
+    let vault = Vault { shared, host };
+    if let [_, name, ..] = parts.as_slice()
+        && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        let text = format!("The request URI contains an invalid name: {name}");
+        return Err(Fault::new(400, "BadParameter", &text));
+    }
+    match (method, parts.as_slice()) {
+        (Method::GET, ["secrets"]) => Ok(vault.list()),
+        (Method::GET, ["secrets", name, "versions"]) => Ok(vault.versions(name)),
+        (Method::GET, ["secrets", name]) => vault.get(name, None),
+        (Method::GET, ["secrets", name, version]) => vault.get(name, Some(version)),
+        (Method::PUT, ["secrets", name]) => vault.set(name, read(request).await?),
+        (Method::DELETE, ["secrets", name]) => vault.delete(name),
+        (_, ["secrets", ..]) => {
+            Err(Fault::new(405, "MethodNotAllowed", "The request method is not allowed."))
+        }
+        _ => Err(Fault::new(404, "NotFound", "The requested resource does not exist.")),
+    }
+}
+
+struct Vault<'a> {
+    shared: &'a Shared,
+    host: &'a str,
+}
+
+impl Vault<'_> {
+    fn get(&self, name: &str, version: Option<&str>) -> Result<Response, Fault> {
+        let found = self.shared.vaults.get(self.host, name, version);
+        let found = found.ok_or_else(|| missing(name, version))?;
+        if !found.enabled {
+            return Err(Fault {
+                inner: Some("SecretDisabled"),
+                ..Fault::new(403, "Forbidden", "Operation get is not allowed on a disabled secret.")
+            });
+        }
+        Ok(Json(self.bundle(name, &found, true)).into_response())
+    }
+
+    fn set(&self, name: &str, given: Given) -> Result<Response, Fault> {
+        let mut found = Found::new(given.value);
+        found.content_type = given.content_type;
+        found.tags = given.tags.unwrap_or_default();
+        found.enabled = given.attributes.and_then(|given| given.enabled).unwrap_or(true);
+        let answer = self.bundle(name, &found, true);
+        self.shared.vaults.set(self.host, name, found)?;
+        Ok(Json(answer).into_response())
+    }
+
+    fn delete(&self, name: &str) -> Result<Response, Fault> {
+        let deleted = self.shared.vaults.delete(self.host, name)?;
+        let found = deleted.ok_or_else(|| missing(name, None))?;
+        let now = jiff::Timestamp::now().as_second();
+        let mut answer = self.bundle(name, &found, false);
+        answer["recoveryId"] = json!(format!("https://{}/deletedsecrets/{name}", self.host));
+        answer["deletedDate"] = json!(now);
+        answer["scheduledPurgeDate"] = json!(now + RETENTION);
+        Ok(Json(answer).into_response())
+    }
+
+    fn list(&self) -> Response {
+        let names = self.shared.vaults.names(self.host);
+        let secrets: Vec<Value> = names
+            .iter()
+            .filter_map(|name| {
+                let found = self.shared.vaults.get(self.host, name, None)?;
+                let mut listed = self.bundle(name, &found, false);
+                listed["id"] = json!(format!("https://{}/secrets/{name}", self.host));
+                Some(listed)
+            })
+            .collect();
+        Json(json!({"value": secrets, "nextLink": null})).into_response()
+    }
+
+    fn versions(&self, name: &str) -> Response {
+        let versions = self.shared.vaults.versions(self.host, name);
+        let versions: Vec<Value> =
+            versions.iter().map(|found| self.bundle(name, found, false)).collect();
+        Json(json!({"value": versions, "nextLink": null})).into_response()
+    }
+
+    /// A `SecretBundle`, or with no value a `SecretItem`.
+    fn bundle(&self, name: &str, found: &Found, value: bool) -> Value {
+        let mut bundle = json!({
+            "id": format!("https://{}/secrets/{name}/{}", self.host, found.version),
+            "attributes": {
+                "enabled": found.enabled, "created": found.created, "updated": found.created,
+                "recoveryLevel": "CustomizedRecoverable+Purgeable", "recoverableDays": 7,
+            },
+        });
+        if value {
+            bundle["value"] = json!(found.value.expose());
+        }
+        if let Some(kind) = &found.content_type {
+            bundle["contentType"] = json!(kind);
+        }
+        if !found.tags.is_empty() {
+            bundle["tags"] = json!(found.tags);
+        }
+        bundle
+    }
+}
+
+/// The body of a PUT.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Given {
+    value: Hidden,
+    content_type: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+    attributes: Option<Attributes>,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    enabled: Option<bool>,
+}
+
+async fn read(request: Request<Body>) -> Result<Given, Fault> {
+    let body = Limited::new(request.into_body(), LIMIT).collect().await;
+    let bytes = body
+        .map_err(|error| Fault::new(400, "BadParameter", &format!("read the body: {error}")))?
+        .to_bytes();
+    serde_json::from_slice(&bytes)
+        .map_err(|_| Fault::new(400, "BadParameter", "Property  has invalid value\r\n"))
+}
+
+fn missing(name: &str, version: Option<&str>) -> Fault {
+    let id = version.map_or_else(|| name.to_owned(), |version| format!("{name}/{version}"));
+    let text = format!(
+        "A secret with (name/id) {id} was not found in this key vault. If you recently deleted \
+         this secret you may be able to recover it using the correct recovery command. For help \
+         resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
+    );
+    Fault::new(404, "SecretNotFound", &text)
+}
+
+/// What tokens for a vault must be for.
+fn audience(host: &str) -> &'static str {
+    let cloud = VAULT_AUDIENCES.into_iter().find(|audience| {
+        let domain = audience.trim_start_matches("https:/").replacen('/', ".", 1);
+        host.ends_with(&domain)
+    });
+    cloud.unwrap_or(VAULT_AUDIENCES[0])
+}
+
+fn challenge(shared: &Shared, host: &str, audience: &str, refused: Refused) -> Response {
+    let login = match audience {
+        "https://vault.usgovcloudapi.net" => "login.microsoftonline.us",
+        "https://vault.azure.cn" => "login.chinacloudapi.cn",
+        _ => "login.microsoftonline.com",
+    };
+    let tenant = &shared.identity.tenant_id;
+    let challenge =
+        format!("Bearer authorization=\"https://{login}/{tenant}\", resource=\"{audience}\"");
+    let message = match refused {
+        Refused::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        Refused::Invalid => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
+        Refused::Audience => format!("AKV10022: Invalid audience. Expected {audience}."),
+    };
+    tracing::debug!(host, %refused, "a vault asks to sign in");
+    let mut answer = Fault::new(401, "Unauthorized", &message).answer();
+    if let Ok(challenge) = challenge.parse() {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+/// An error as Key Vault puts it.
+struct Fault {
+    status: u16,
+    code: &'static str,
+    message: String,
+    inner: Option<&'static str>,
+}
+
+impl Fault {
+    fn new(status: u16, code: &'static str, message: &str) -> Self {
+        Self { status, code, message: message.to_owned(), inner: None }
+    }
+
+    fn answer(self) -> Response {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(inner) = self.inner {
+            error["innererror"] = json!({"code": inner});
+        }
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        (status, Json(json!({"error": error}))).into_response()
+    }
+}
+
+impl From<FileError> for Fault {
+    fn from(error: FileError) -> Self {
+        Self::new(500, "InternalServerError", &error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{audience, router};
+    use crate::local::proxy::RequestHost;
+    use crate::local::{Shared, World};
+    use axum::Extension;
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt as _;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+    use tower::ServiceExt as _;
+
+    struct Client {
+        shared: Arc<Shared>,
+        token: Option<String>,
+    }
+
+    impl Client {
+        async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, String, Value) {
+            let host = RequestHost("v.vault.azure.net".into());
+            let app = router(Arc::clone(&self.shared)).layer(Extension(host));
+            let mut request = Request::builder().method(method).uri(path);
+            if let Some(token) = &self.token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let request = request.body(Body::from(body.to_string())).expect("a request");
+            let answer = app.oneshot(request).await.expect("infallible");
+            let status = answer.status().as_u16();
+            let challenge = answer.headers().get("www-authenticate").cloned();
+            let challenge = challenge.map(|value| value.to_str().expect("text").to_owned());
+            let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
+            (status, challenge.unwrap_or_default(), serde_json::from_slice(&bytes).expect("JSON"))
+        }
+    }
+
+    fn client(state: &std::path::Path) -> Client {
+        let world: World = serde_json::from_value(json!({"vaults": [{
+            "host": "v.vault.azure.net",
+            "secrets": {"key": "one", "old": [{"value": "x", "enabled": false}]},
+        }]}))
+        .expect("a world");
+        let shared = Arc::new(Shared::open(state.to_owned(), world).expect("opened"));
+        let token = Some(shared.tokens.issue("https://vault.azure.net"));
+        Client { shared, token }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_told_where_to_sign_in() {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut client = client(state.path());
+        let tenant = client.shared.identity.tenant_id.clone();
+
+        for token in [None, Some(client.shared.tokens.issue("https://management.azure.com"))] {
+            client.token = token;
+            let (status, challenge, body) =
+                client.ask("GET", "/secrets/key?api-version=7.4", Value::Null).await;
+            assert_eq!((status, &body["error"]["code"]), (401, &json!("Unauthorized")));
+            assert_eq!(
+                challenge,
+                format!(
+                    "Bearer authorization=\"https://login.microsoftonline.com/{tenant}\", \
+                     resource=\"https://vault.azure.net\""
+                )
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_read_set_and_deleted() {
+        let state = tempfile::tempdir().expect("a folder");
+        let client = client(state.path());
+        let get = |path: &'static str| client.ask("GET", path, Value::Null);
+
+        let (status, _, body) = get("/secrets/key/?api-version=7.4").await;
+        assert_eq!((status, &body["value"]), (200, &json!("one")));
+        let first =
+            body["id"].as_str().expect("an id").rsplit('/').next().expect("a part").to_owned();
+        let given = json!({"value": "two", "contentType": "text", "tags": {"a": "b"}});
+        let (status, _, set) = client.ask("PUT", "/secrets/key?api-version=7.4", given).await;
+        assert_eq!(
+            (status, &set["contentType"], &set["tags"]["a"]),
+            (200, &json!("text"), &json!("b"))
+        );
+        let path = format!("/secrets/key/{first}?api-version=7.4");
+        assert_eq!(client.ask("GET", &path, Value::Null).await.2["value"], "one");
+        assert_eq!(get("/secrets/key?api-version=7.4").await.2["value"], "two");
+        let (_, _, versions) = get("/secrets/key/versions?api-version=7.4").await;
+        assert_eq!(versions["value"].as_array().map(Vec::len), Some(2));
+        assert_eq!(get("/secrets?api-version=7.4").await.2["value"][0].get("value"), None);
+        let (status, _, _) =
+            client.ask("DELETE", "/secrets/key?api-version=7.4", Value::Null).await;
+        assert_eq!(status, 200);
+        assert_eq!(get("/secrets/key?api-version=7.4").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_told_apart() {
+        let state = tempfile::tempdir().expect("a folder");
+        let client = client(state.path());
+        let cases = [
+            ("/secrets/none?api-version=7.4", 404, "SecretNotFound"),
+            (
+                "/secrets/key/00000000000000000000000000000000?api-version=7.4",
+                404,
+                "SecretNotFound",
+            ),
+            ("/secrets/old?api-version=7.4", 403, "Forbidden"),
+            ("/secrets/key", 400, "BadParameter"),
+            ("/secrets/no_underscores?api-version=7.4", 400, "BadParameter"),
+        ];
+        for (path, status, code) in cases {
+            let (answered, _, body) = client.ask("GET", path, Value::Null).await;
+            assert_eq!((answered, &body["error"]["code"]), (status, &json!(code)), "{path}");
+        }
+    }
+
+    #[test]
+    fn each_cloud_has_its_audience() {
+        assert_eq!(audience("x.vault.azure.net"), "https://vault.azure.net");
+        assert_eq!(audience("x.vault.usgovcloudapi.net"), "https://vault.usgovcloudapi.net");
+        assert_eq!(audience("x.vault.azure.cn"), "https://vault.azure.cn");
+    }
+}
