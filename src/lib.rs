@@ -13,6 +13,7 @@
 pub mod azure;
 pub mod cli;
 pub mod github;
+pub mod graph;
 pub mod http;
 pub mod image;
 pub mod journal;
