@@ -1,1 +1,14 @@
 //! Images: layers, OCI layouts and archives, Dockerfile builders.
+//!
+//! Everything ends up as blobs in a [`Store`], and an [`Image`] says which of
+//! them belong together. Nothing here talks to a registry or starts a program:
+//! `registry` sends what is here, and the run starts what is described here.
+
+mod hash;
+pub mod layers;
+mod manifest;
+mod store;
+mod stream;
+
+pub use manifest::{Image, ManifestError};
+pub use store::{BlobWriter, ImportError, Store, StoreError};

@@ -1,0 +1,205 @@
+//! What can go wrong when layers are built.
+
+use super::recipe::InvalidRecipe;
+use crate::http::{Fault, Retry};
+use crate::image::manifest::ManifestError;
+use crate::image::store::StoreError;
+use std::io;
+use std::path::PathBuf;
+
+/// Layers that could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// `from` names nothing.
+    #[error("there is no `{}` in `{}`", from.display(), folder.display())]
+    Missing {
+        /// As the recipe has it.
+        from: PathBuf,
+        /// The folder that it is relative to.
+        folder: PathBuf,
+    },
+    /// A file or folder could not be read.
+    #[error("read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that is neither file, folder nor link.
+    #[error("`{}` is a {kind}, which no layer can hold", path.display())]
+    Special {
+        /// Which.
+        path: PathBuf,
+        /// `socket`, `device` or `pipe`.
+        kind: &'static str,
+    },
+    /// A file had another length when it was read than when it was listed.
+    #[error("`{}` changed while it was read", path.display())]
+    Changed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// `include` names nothing.
+    #[error("nothing in `{}` is named by `include`", from.display())]
+    NothingIncluded {
+        /// As the recipe has it.
+        from: PathBuf,
+    },
+    /// A glob that is none.
+    #[error("understand the glob `{glob}`")]
+    Glob {
+        /// Which.
+        glob: String,
+        /// Why not.
+        source: globset::Error,
+    },
+    /// A glob that takes something back.
+    #[error("the glob `{glob}` begins with `!`")]
+    NegatedGlob {
+        /// Which.
+        glob: String,
+    },
+    /// `to` is not a path in an image.
+    #[error("`{to}` is not an absolute path in the image without `..`")]
+    Destination {
+        /// Which.
+        to: String,
+    },
+    /// A file where the base has a folder.
+    #[error("`{to}` is a folder in the image, and `{}` is a file", from.display())]
+    FileOntoFolder {
+        /// Where it was to go.
+        to: String,
+        /// As the recipe has it.
+        from: PathBuf,
+    },
+    /// A link of the base leads in a circle.
+    #[error("the symbolic links of the base lead from `{to}` in a circle")]
+    LinkCircle {
+        /// Where the circle was found.
+        to: String,
+    },
+    /// The base is for something else.
+    #[error("the base image is for {base}, and the image is to be for {wanted}")]
+    BasePlatform {
+        /// Of the base.
+        base: String,
+        /// Of the recipe.
+        wanted: String,
+    },
+    /// A layer of the base cannot be read.
+    #[error("read the base image's layer `{digest}`")]
+    BaseLayer {
+        /// Which.
+        digest: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The configuration of the base has a field of the wrong form.
+    #[error("the base image's configuration has a `{field}` of the wrong form")]
+    BaseConfig {
+        /// Which.
+        field: &'static str,
+    },
+    /// The time is too late for a file.
+    #[error("the time {created} is later than a layer can hold")]
+    Created {
+        /// In seconds since 1970.
+        created: u64,
+    },
+    /// Text of the recipe does not mean what it should.
+    #[error(transparent)]
+    Recipe(#[from] InvalidRecipe),
+    /// The run was cancelled.
+    #[error("building was stopped")]
+    Stopped,
+    /// The archive could not be made.
+    #[error("pack `{}`", from.display())]
+    Pack {
+        /// As the recipe has it.
+        from: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A manifest or configuration could not be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+impl Fault for LayerError {
+    fn retry(&self) -> Retry {
+        match self {
+            // Whatever wrote to it may have finished.
+            Self::Changed { .. } => Retry::Backoff,
+            _ => Retry::Never,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some(
+                "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder".into(),
+            ),
+            Self::Special { .. } => Some("name it under `exclude`".into()),
+            Self::Changed { .. } => {
+                Some("let whatever writes to it finish before this step".into())
+            }
+            Self::NothingIncluded { .. } => Some(
+                "globs are relative to `from`: `*` stays within one name, `**/` stands for any folders".into(),
+            ),
+            Self::NegatedGlob { .. } => Some(
+                "write what is wanted under `include`, and what is not under `exclude`".into(),
+            ),
+            Self::Destination { .. } => Some("write it as in the container, such as `/app/server`".into()),
+            Self::FileOntoFolder { .. } => {
+                Some("write `to` with a `/` at its end to put the file into that folder".into())
+            }
+            Self::BasePlatform { base, .. } => {
+                Some(format!("write `platform: {base}`, or name a base for the other"))
+            }
+            Self::Store(error) => error.help(),
+            Self::Manifest(error) => error.help(),
+            Self::Read { .. }
+            | Self::Glob { .. }
+            | Self::LinkCircle { .. }
+            | Self::BaseLayer { .. }
+            | Self::BaseConfig { .. }
+            | Self::Created { .. }
+            | Self::Recipe(_)
+            | Self::Stopped
+            | Self::Pack { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LayerError;
+    use crate::http::Fault as _;
+
+    #[test]
+    fn a_missing_file_is_named_with_its_folder_and_the_remedy() {
+        let error = LayerError::Missing { from: "dist/server".into(), folder: "/plan".into() };
+
+        assert_eq!(error.to_string(), "there is no `dist/server` in `/plan`");
+        assert_eq!(
+            error.help().expect("help"),
+            "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder"
+        );
+    }
+
+    #[test]
+    fn a_file_onto_a_folder_names_the_remedy() {
+        let error = LayerError::FileOntoFolder { to: "/app".into(), from: "server".into() };
+
+        assert_eq!(error.to_string(), "`/app` is a folder in the image, and `server` is a file");
+        assert_eq!(
+            error.help().expect("help"),
+            "write `to` with a `/` at its end to put the file into that folder"
+        );
+    }
+}

@@ -1,0 +1,346 @@
+//! Makes an image out of files, without a container engine.
+//!
+//! The way of a layer: `walk` lists what goes into it, `cache` knows whether
+//! that list became a layer before, `tape` writes it as an archive, `pack`
+//! compresses and hashes that on all cores. `config` says how the image is run.
+//! The same recipe over the same files gives the same bytes, whoever makes it,
+//! where and when.
+//!
+//! Blocking, and busy on every core: for a thread of its own.
+
+mod base;
+mod cache;
+mod config;
+mod error;
+mod globs;
+mod pack;
+mod recipe;
+mod tape;
+mod tree;
+mod walk;
+
+pub use error::LayerError;
+pub(super) use pack::{Packed, pack, threads};
+pub use recipe::{Compression, ExposedPort, InvalidRecipe, LayerSource, Mode, Owner, Recipe};
+
+use self::cache::Cache;
+use self::config::Made;
+use self::tape::{Head, Tape};
+use self::tree::Tree;
+use self::walk::{Entry, Kind, Stamp};
+use super::manifest::Image;
+use super::store::Store;
+use crate::registry::{Descriptor, media_type};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+use tar::EntryType;
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The image, in the store.
+    pub image: Image,
+    /// The layers over the base, in the recipe's order.
+    pub layers: Vec<BuiltLayer>,
+}
+
+/// One layer that was made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BuiltLayer {
+    /// As stored.
+    pub descriptor: Descriptor,
+    /// Entries in it: files, folders and links.
+    pub entries: usize,
+    /// Its length before it was compressed.
+    pub unpacked: u64,
+    /// Whether nothing had changed since it was made before.
+    pub reused: bool,
+}
+
+/// Makes the image of a recipe. `stop` is looked at for every file.
+pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built, LayerError> {
+    if recipe.created > recipe::LATEST {
+        return Err(LayerError::Created { created: recipe.created });
+    }
+    let base = base::read(store, recipe)?;
+    let mut tree = base.tree;
+    let mut layers = base.layers;
+    let (mut made, mut built) = (Vec::new(), Vec::new());
+    for source in &recipe.layers {
+        let layer = Layer { store, recipe, source, stop };
+        let (packed, report) = layer.build(&mut tree)?;
+        let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
+        made.push(Made { diff_id: packed.diff_id, created_by });
+        layers.push(packed.layer);
+        built.push(report);
+    }
+    let config = config::configuration(recipe, base.config, &made)?;
+    let config = store.put(media_type::CONFIG, &config)?;
+    let image = Image::write(store, &config, &layers)?;
+    Ok(Built { image, layers: built })
+}
+
+/// One layer under way.
+struct Layer<'a> {
+    store: &'a Store,
+    recipe: &'a Recipe,
+    source: &'a LayerSource,
+    stop: &'a AtomicBool,
+}
+
+impl Layer<'_> {
+    fn build(&self, tree: &mut Tree) -> Result<(Packed, BuiltLayer), LayerError> {
+        let now = SystemTime::now();
+        let entries = walk::walk(self.source, &self.recipe.folder, self.store, tree)?;
+        let Recipe { compression, created, .. } = *self.recipe;
+        let cache = Cache::new(self.store, &entries, compression, created);
+        let recalled = cache.recall();
+        let reused = recalled.is_some();
+        let packed = if let Some(packed) = recalled {
+            packed
+        } else {
+            let out = self.store.writer()?;
+            let packed = pack(compression, threads(), out, |blocks| self.write(&entries, blocks))?;
+            if cache::settled(&entries, now) {
+                cache.remember(&packed);
+            }
+            packed
+        };
+        let report = BuiltLayer {
+            descriptor: packed.layer.clone(),
+            entries: entries.len(),
+            unpacked: packed.unpacked,
+            reused,
+        };
+        Ok((packed, report))
+    }
+
+    fn write(&self, entries: &[Entry], out: impl Write) -> Result<(), LayerError> {
+        let mut tape = Tape::new(out, self.recipe.created);
+        for entry in entries {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(LayerError::Stopped);
+            }
+            self.entry(&mut tape, entry)?;
+        }
+        tape.finish().map_err(|source| self.pack_error(source)).map(drop)
+    }
+
+    fn entry(&self, tape: &mut Tape<impl Write>, entry: &Entry) -> Result<(), LayerError> {
+        let (kind, target): (EntryType, &[u8]) = match &entry.kind {
+            Kind::Folder => (EntryType::Directory, b""),
+            Kind::Symlink { target } => (EntryType::Symlink, target),
+            Kind::HardLink { target } => (EntryType::Link, target),
+            Kind::File { source, stamp } => return self.file(tape, entry, source, stamp),
+        };
+        let Entry { path, mode, owner, .. } = entry;
+        let head = Head { path, kind, mode: *mode, owner: *owner, size: 0, target };
+        tape.head(head).map_err(|source| self.pack_error(source))
+    }
+
+    /// A file that is not the one that was listed any more would be remembered
+    /// as the one that was.
+    fn file(
+        &self,
+        tape: &mut Tape<impl Write>,
+        entry: &Entry,
+        path: &Path,
+        stamp: &Stamp,
+    ) -> Result<(), LayerError> {
+        let read = |source| LayerError::Read { path: path.to_owned(), source };
+        let changed = || LayerError::Changed { path: path.to_owned() };
+        let mut file = File::open(path).map_err(read)?;
+        let opened = Stamp::of(&file.metadata().map_err(read)?);
+        if (opened.inode, opened.size) != (stamp.inode, stamp.size) {
+            return Err(changed());
+        }
+        let Entry { path: name, mode, owner, .. } = entry;
+        let (kind, size) = (EntryType::Regular, stamp.size);
+        let head = Head { path: name, kind, mode: *mode, owner: *owner, size, target: b"" };
+        tape.head(head).map_err(|source| self.pack_error(source))?;
+        match tape.data(&mut file, size) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
+            Err(error) => return Err(read(error)),
+        }
+        let after = Stamp::of(&file.metadata().map_err(read)?);
+        if (after.size, after.modified) != (opened.size, opened.modified) {
+            return Err(changed());
+        }
+        Ok(())
+    }
+
+    fn pack_error(&self, source: io::Error) -> LayerError {
+        LayerError::Pack { from: self.source.from.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Built, LayerError, LayerSource, Recipe, build};
+    use crate::image::store::Store;
+    use crate::image::stream::unpacked;
+    use crate::registry::{Digest, Platform};
+    use std::fs::{self, File};
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use std::time::{Duration, SystemTime};
+    use tempfile::TempDir;
+
+    struct Plan {
+        folder: TempDir,
+        store: Store,
+    }
+
+    impl Plan {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = Store::open(&folder.path().join(".shipway/images")).expect("a store");
+            let plan = Self { folder, store };
+            for (path, text) in files {
+                plan.write(path, text);
+            }
+            plan
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+
+        fn recipe(&self, layers: &[(&str, &str)]) -> Recipe {
+            let source = |(from, to): &(&str, &str)| LayerSource {
+                from: from.into(),
+                to: (*to).to_owned(),
+                ..LayerSource::default()
+            };
+            let layers = layers.iter().map(source).collect();
+            Recipe { folder: self.folder.path().to_owned(), layers, ..Recipe::default() }
+        }
+
+        fn build(&self, recipe: &Recipe) -> Result<Built, LayerError> {
+            build(&self.store, recipe, &AtomicBool::new(false))
+        }
+
+        /// Waits until the clock has moved on from the last change.
+        fn settle() {
+            let until = SystemTime::now() + Duration::from_millis(150);
+            while SystemTime::now() < until {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_image_wherever_they_are() {
+        let one = Plan::new(&[("a/x", "1"), ("a/y", "2"), ("b/z", "3")]);
+        let other = Plan::new(&[("b/z", "3"), ("a/y", "2"), ("a/x", "1")]);
+        let layers = [("a", "/srv"), ("b/z", "/z")];
+
+        let built = one.build(&one.recipe(&layers)).expect("built");
+
+        let again = other.build(&other.recipe(&layers)).expect("built");
+        assert_eq!(built.image, again.image);
+        assert_eq!(one.store.load(&built.image.manifest.digest).expect("stored"), built.image);
+        assert_eq!(built.layers.iter().map(|layer| layer.entries).collect::<Vec<_>>(), [3, 1]);
+        // Pinned, because a change to it makes every user's next push a full one.
+        assert_eq!(
+            built.layers[1].descriptor.digest.as_str(),
+            "sha256:fddd198f5420032512a8cbc8cb40182f6f7e9b3614be0b39851d7e41458d01d6",
+        );
+    }
+
+    #[test]
+    fn an_unchanged_folder_is_not_read_again_and_a_changed_one_is() {
+        let plan = Plan::new(&[("a/x", "1")]);
+        Plan::settle();
+        let recipe = plan.recipe(&[("a", "/")]);
+        let first = plan.build(&recipe).expect("built");
+        assert!(!first.layers[0].reused);
+
+        let second = plan.build(&recipe).expect("built");
+        assert!(second.layers[0].reused);
+        assert_eq!(second.image, first.image);
+
+        let blob = plan.store.path(&first.layers[0].descriptor.digest).expect("a path");
+        fs::remove_file(blob).expect("removed");
+        assert!(!plan.build(&recipe).expect("built").layers[0].reused, "the blob is gone");
+
+        plan.write("a/x", "2");
+        let changed = plan.build(&recipe).expect("built");
+        assert!(!changed.layers[0].reused);
+        assert_ne!(changed.image, first.image);
+    }
+
+    #[test]
+    fn a_base_stays_below_with_its_folders_modes() {
+        let plan = Plan::new(&[("base/tmp/x", "1"), ("app", "2")]);
+        let below = plan.build(&plan.recipe(&[("base", "/")])).expect("built").image;
+        let recipe = Recipe { base: Some(below.clone()), ..plan.recipe(&[("app", "/tmp/")]) };
+
+        let image = plan.build(&recipe).expect("built").image;
+
+        assert_eq!(image.layers[0], below.layers[0]);
+        let file =
+            File::open(plan.store.locate(&image.layers[1]).expect("there")).expect("readable");
+        let mut archive = tar::Archive::new(unpacked(file).expect("a stream"));
+        let paths: Vec<_> = archive
+            .entries()
+            .expect("an archive")
+            .map(|entry| entry.expect("an entry").path().expect("a path").into_owned())
+            .collect();
+        assert_eq!(paths, [Path::new("tmp/"), Path::new("tmp/app")]);
+        let config = plan.store.config(&image).expect("a configuration");
+        assert_eq!(config["rootfs"]["diff_ids"].as_array().expect("a list").len(), 2);
+        assert_eq!(config["history"].as_array().expect("a list").len(), 2);
+    }
+
+    #[test]
+    fn a_base_for_another_platform_is_refused() {
+        let plan = Plan::new(&[("app", "2")]);
+        let base = plan.build(&plan.recipe(&[("app", "/")])).expect("built").image;
+        let platform: Platform = "linux/arm64".parse().expect("a platform");
+        let recipe = Recipe { base: Some(base), platform, ..plan.recipe(&[("app", "/b")]) };
+
+        let error = plan.build(&recipe).expect_err("refused");
+
+        assert_eq!(
+            error.to_string(),
+            "the base image is for linux/amd64, and the image is to be for linux/arm64"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_folder() {
+        let plan = Plan::new(&[]);
+        let error = plan.build(&plan.recipe(&[("dist/server", "/server")])).expect_err("missing");
+        assert_eq!(
+            error.to_string(),
+            format!("there is no `dist/server` in `{}`", plan.folder.path().display())
+        );
+    }
+
+    #[test]
+    fn a_stopped_build_stores_no_image() {
+        let plan = Plan::new(&[("a", "1")]);
+        let error = build(&plan.store, &plan.recipe(&[("a", "/")]), &AtomicBool::new(true));
+        assert!(matches!(error, Err(LayerError::Stopped)));
+        let blobs = fs::read_dir(plan.store.root().join("blobs/sha256")).expect("a folder");
+        assert_eq!(blobs.count(), 0);
+    }
+
+    #[test]
+    fn scratch_alone_is_an_image_too() {
+        let plan = Plan::new(&[]);
+        let built = plan.build(&plan.recipe(&[])).expect("built");
+        assert!(built.image.layers.is_empty());
+        assert_eq!(
+            *built.image.image_id(),
+            Digest::of(&plan.store.read(built.image.image_id()).expect("stored"))
+        );
+    }
+}

@@ -1,0 +1,474 @@
+//! Blobs as files, named by their digest.
+//!
+//! A blob is written beside its place and renamed into it once it is whole and
+//! its digest is known, so a file under `blobs` is complete however many
+//! processes write and whenever one of them dies. Nothing here knows what a
+//! blob means; see `manifest` for that.
+
+use super::hash::{HashingWriter, of_reader};
+use crate::http::{Fault, Retry};
+use crate::registry::{Descriptor, Digest};
+use bytes::Bytes;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
+
+/// The largest blob that is read as a whole: manifests and configurations.
+/// Registries take manifests of up to 4 MiB.
+const LARGEST_DOCUMENT: u64 = 8 << 20;
+
+/// What a dead process left behind is removed after this long without a write.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// A folder of blobs: `blobs/sha256/<hex>`, as in an OCI layout.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What a store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A folder could not be made.
+    #[error("create the folder `{}`", path.display())]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("write `{}`", path.display())]
+    Write {
+        /// Where the bytes were to go.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A blob is not there.
+    #[error("the image store `{}` has no blob `{digest}`", root.display())]
+    Missing {
+        /// The store.
+        root: PathBuf,
+        /// The blob.
+        digest: Digest,
+    },
+    /// Content is not what its descriptor says.
+    #[error("`{expected}` of {expected_size} bytes is in truth `{found}` of {found_size} bytes")]
+    Mismatch {
+        /// The digest it was to have.
+        expected: Digest,
+        /// The size it was to have.
+        expected_size: u64,
+        /// The digest it has.
+        found: Digest,
+        /// The size it has, or more than it was to have where reading stopped.
+        found_size: u64,
+    },
+    /// Only SHA-256 names files here.
+    #[error("`{0}` is not a SHA-256 digest, and no other is kept here")]
+    Algorithm(Digest),
+    /// A blob that is to be read as a whole is too large for that.
+    #[error(
+        "`{digest}` has {size} bytes, and a manifest or configuration has at most {LARGEST_DOCUMENT}"
+    )]
+    TooLarge {
+        /// The blob.
+        digest: Digest,
+        /// Its size.
+        size: u64,
+    },
+}
+
+impl Fault for StoreError {
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Create { path, source } | Self::Write { path, source } => disk_help(path, source),
+            Self::Missing { .. } | Self::Mismatch { .. } => Some(
+                "run the plan again from its `build` step: what was stored is gone or damaged"
+                    .into(),
+            ),
+            Self::Read { .. } | Self::Algorithm(_) | Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+/// What to do about a file that could not be written.
+pub(super) fn disk_help(path: &Path, error: &io::Error) -> Option<String> {
+    let file_system = path.parent().unwrap_or(path).display();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
+            "there is no space left for `{file_system}`: free some, or choose another place with `--state-dir`"
+        )),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(format!(
+            "make `{file_system}` writable, or choose another place with `--state-dir`"
+        )),
+        _ => None,
+    }
+}
+
+impl Store {
+    /// Opens the store in a folder, which is made where it is not there.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let store = Self { root: root.to_owned() };
+        for folder in [store.blobs(), store.incoming(), store.notes()] {
+            fs::create_dir_all(&folder)
+                .map_err(|source| StoreError::Create { path: folder, source })?;
+        }
+        store.remove_abandoned();
+        Ok(store)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    /// Where files are before they have a name. On the same file system as the
+    /// blobs, so that a rename is all that is left to do.
+    fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+
+    /// Where what is known about folders and layers is remembered.
+    pub(super) fn notes(&self) -> PathBuf {
+        self.root.join("notes")
+    }
+
+    /// A dead process cannot remove its temporary files. Whatever cannot be
+    /// removed stays: it is in nobody's way.
+    fn remove_abandoned(&self) {
+        let Ok(entries) = fs::read_dir(self.incoming()) else { return };
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
+            if age.is_ok_and(|age| age > ABANDONED) {
+                fs::remove_file(entry.path()).ok();
+            }
+        }
+    }
+
+    /// Where a blob is, or would be.
+    pub fn path(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
+        if digest.algorithm() != "sha256" {
+            return Err(StoreError::Algorithm(digest.clone()));
+        }
+        Ok(self.blobs().join(digest.hex()))
+    }
+
+    /// Whether a blob is there in the size that its descriptor gives.
+    pub fn has(&self, descriptor: &Descriptor) -> bool {
+        self.path(&descriptor.digest)
+            .and_then(|path| {
+                fs::metadata(&path).map_err(|source| StoreError::Read { path, source })
+            })
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
+    }
+
+    /// The blob of a descriptor as a file, when it is there in that size.
+    pub fn locate(&self, descriptor: &Descriptor) -> Result<PathBuf, StoreError> {
+        let path = self.path(&descriptor.digest)?;
+        if self.has(descriptor) { Ok(path) } else { Err(self.missing(&descriptor.digest)) }
+    }
+
+    pub(super) fn missing(&self, digest: &Digest) -> StoreError {
+        StoreError::Missing { root: self.root.clone(), digest: digest.clone() }
+    }
+
+    /// A small blob as a whole, verified.
+    pub fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let path = self.path(digest)?;
+        let read_error = |source| StoreError::Read { path: path.clone(), source };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.missing(digest));
+            }
+            Err(error) => return Err(read_error(error)),
+        };
+        let size = file.metadata().map_err(read_error)?.len();
+        if size > LARGEST_DOCUMENT {
+            return Err(StoreError::TooLarge { digest: digest.clone(), size });
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(read_error)?;
+        let found = Digest::of(&bytes);
+        if found != *digest {
+            let (expected, found_size) = (digest.clone(), bytes.len() as u64);
+            return Err(StoreError::Mismatch { expected, expected_size: size, found, found_size });
+        }
+        Ok(bytes.into())
+    }
+
+    /// Reads a stored layer or other large blob.
+    pub(super) fn open_blob(&self, descriptor: &Descriptor) -> Result<File, StoreError> {
+        let path = self.locate(descriptor)?;
+        File::open(&path).map_err(|source| StoreError::Read { path, source })
+    }
+
+    /// Stores bytes.
+    pub fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, StoreError> {
+        let mut writer = self.writer()?;
+        writer.write_all(bytes).map_err(|source| writer.write_error(source))?;
+        writer.finish(media_type)
+    }
+
+    /// Stores what a reader holds, which must be what `expected` says. No more
+    /// is read than that.
+    pub fn import(&self, reader: &mut dyn Read, expected: &Descriptor) -> Result<(), ImportError> {
+        let mut writer = self.writer()?;
+        let mut buffer = vec![0; 1 << 18];
+        while writer.length() <= expected.size {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(ImportError::Source(error)),
+            };
+            writer.write_all(&buffer[..read]).map_err(|source| writer.write_error(source))?;
+        }
+        Ok(writer.finish_as(expected)?)
+    }
+
+    /// Takes in a file that was written beside the store's blobs by someone
+    /// else, such as a download into [`Store::temporary`], after verifying it.
+    pub fn adopt(&self, file: NamedTempFile, expected: &Descriptor) -> Result<(), StoreError> {
+        let path = file.path().to_owned();
+        let read = |source| StoreError::Read { path: path.clone(), source };
+        let mut reader = File::open(&path).map_err(read)?;
+        let (digest, size) = of_reader(&mut reader).map_err(read)?;
+        matches(expected, &digest, size)?;
+        self.place(file, &digest, size)
+    }
+
+    /// An empty file on the same file system as the blobs, removed when dropped.
+    pub fn temporary(&self) -> Result<NamedTempFile, StoreError> {
+        let path = self.incoming();
+        NamedTempFile::new_in(&path).map_err(|source| StoreError::Write { path, source })
+    }
+
+    /// A blob that is written bit by bit.
+    pub fn writer(&self) -> Result<BlobWriter, StoreError> {
+        let file = HashingWriter::new(self.temporary()?);
+        Ok(BlobWriter { store: self.clone(), file })
+    }
+
+    /// Gives a whole and verified file its name.
+    fn place(&self, file: NamedTempFile, digest: &Digest, size: u64) -> Result<(), StoreError> {
+        let path = self.path(digest)?;
+        if self.has(&Descriptor::new("", digest.clone(), size)) {
+            return Ok(());
+        }
+        file.persist(&path)
+            .map(drop)
+            .map_err(|error| StoreError::Write { path, source: error.error })
+    }
+}
+
+fn matches(expected: &Descriptor, digest: &Digest, size: u64) -> Result<(), StoreError> {
+    if expected.digest == *digest && expected.size == size {
+        return Ok(());
+    }
+    Err(StoreError::Mismatch {
+        expected: expected.digest.clone(),
+        expected_size: expected.size,
+        found: digest.clone(),
+        found_size: size,
+    })
+}
+
+/// Content that could not be taken into the store.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Where it comes from could not be read.
+    #[error("read what is to be stored")]
+    Source(#[source] io::Error),
+    /// The store could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A blob on its way into the store. Dropped before it is finished, it leaves
+/// nothing.
+pub struct BlobWriter {
+    store: Store,
+    file: HashingWriter<NamedTempFile>,
+}
+
+impl BlobWriter {
+    /// How many bytes there are so far.
+    pub fn length(&self) -> u64 {
+        self.file.length()
+    }
+
+    /// Wraps an error of [`Write`], naming the place.
+    pub fn write_error(&self, source: io::Error) -> StoreError {
+        StoreError::Write { path: self.store.incoming(), source }
+    }
+
+    /// Stores what was written.
+    pub fn finish(mut self, media_type: &str) -> Result<Descriptor, StoreError> {
+        self.file.flush().map_err(|source| self.write_error(source))?;
+        let (file, digest, size) = self.file.finish();
+        self.store.place(file, &digest, size)?;
+        Ok(Descriptor::new(media_type, digest, size))
+    }
+
+    /// Stores what was written when it is what `expected` says.
+    pub fn finish_as(mut self, expected: &Descriptor) -> Result<(), StoreError> {
+        self.file.flush().map_err(|source| self.write_error(source))?;
+        let (file, digest, size) = self.file.finish();
+        matches(expected, &digest, size)?;
+        self.store.place(file, &digest, size)
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ImportError, Store, StoreError};
+    use crate::http::Fault as _;
+    use crate::registry::{Descriptor, Digest};
+    use std::fs;
+    use std::io::{self, Write as _};
+    use std::path::Path;
+    use tempfile::TempDir;
+
+    fn store() -> (TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("images")).expect("a store");
+        (folder, store)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries
+            .map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
+            .collect()
+    }
+
+    #[test]
+    fn a_blob_is_a_file_named_by_its_digest() {
+        let (_folder, store) = store();
+
+        let blob = store.put("text/plain", b"hello").expect("stored");
+
+        assert_eq!(blob, Descriptor::new("text/plain", Digest::of(b"hello"), 5));
+        assert_eq!(fs::read(store.locate(&blob).expect("there")).expect("readable"), b"hello");
+        assert_eq!(store.read(&blob.digest).expect("there"), "hello");
+        assert!(names(&store.root().join("incoming")).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_as_promised_is_not_kept() {
+        let (_folder, store) = store();
+        let promised = Descriptor::new("text/plain", Digest::of(b"hello"), 5);
+
+        for wrong in [&b"hell"[..], b"hellO", b"hello and much more"] {
+            let error = store.import(&mut &*wrong, &promised).expect_err("a mismatch");
+            assert!(matches!(error, ImportError::Store(StoreError::Mismatch { .. })), "{error}");
+        }
+
+        assert!(!store.has(&promised));
+        assert!(names(&store.root().join("incoming")).is_empty());
+    }
+
+    #[test]
+    fn a_torn_blob_is_not_believed_and_is_replaced() {
+        let (_folder, store) = store();
+        let blob = store.put("text/plain", b"hello").expect("stored");
+        let path = store.path(&blob.digest).expect("a path");
+
+        fs::write(&path, b"hel").expect("torn");
+        assert!(!store.has(&blob));
+        let error = store.read(&blob.digest).expect_err("torn");
+        assert!(matches!(error, StoreError::Mismatch { .. }), "{error}");
+
+        store.put("text/plain", b"hello").expect("stored again");
+        assert!(store.has(&blob));
+    }
+
+    #[test]
+    fn a_missing_blob_is_named_with_its_store() {
+        let (_folder, store) = store();
+        let digest = Digest::of(b"nothing");
+
+        let error = store.read(&digest).expect_err("missing");
+
+        assert_eq!(
+            error.to_string(),
+            format!("the image store `{}` has no blob `{digest}`", store.root().display())
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_named_with_the_remedy() {
+        let error = StoreError::Write {
+            path: "/state/images/incoming".into(),
+            source: io::Error::from(io::ErrorKind::StorageFull),
+        };
+
+        assert_eq!(error.to_string(), "write `/state/images/incoming`");
+        assert_eq!(
+            error.help().expect("help"),
+            "there is no space left for `/state/images`: free some, or choose another place with `--state-dir`"
+        );
+    }
+
+    #[test]
+    fn many_may_write_the_same_blob_at_once() {
+        let (_folder, store) = store();
+
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for number in 0_u32..20 {
+                        store.put("text/plain", &number.to_le_bytes()).expect("stored");
+                    }
+                });
+            }
+        });
+
+        assert_eq!(names(&store.root().join("blobs/sha256")).len(), 20);
+        assert!(names(&store.root().join("incoming")).is_empty());
+    }
+
+    #[test]
+    fn an_unfinished_blob_leaves_nothing() {
+        let (_folder, store) = store();
+        let mut writer = store.writer().expect("a writer");
+        writer.write_all(b"half").expect("written");
+
+        drop(writer);
+
+        assert!(names(&store.root().join("incoming")).is_empty());
+        assert!(names(&store.root().join("blobs/sha256")).is_empty());
+    }
+}
