@@ -37,8 +37,8 @@ struct Note {
     check: Digest,
 }
 
-/// Where the layer of some entries is remembered.
-pub(super) struct Cache<'a> {
+/// Where one layer is remembered.
+pub(in crate::image) struct Cache<'a> {
     store: &'a Store,
     key: Digest,
 }
@@ -61,12 +61,25 @@ impl<'a> Cache<'a> {
         Self { store, key: key.0.finish().0 }
     }
 
+    /// Where the layer of a stream that is known by its digest is remembered.
+    pub(in crate::image) fn of_stream(
+        store: &'a Store,
+        diff_id: &Digest,
+        compression: Compression,
+    ) -> Self {
+        let mut key = Key(Hasher::new());
+        for text in ["stream", compression.name(), diff_id.as_str()] {
+            key.bytes(text.as_bytes());
+        }
+        Self { store, key: key.0.finish().0 }
+    }
+
     fn path(&self) -> PathBuf {
         self.store.notes().join(format!("layer-{}.json", self.key.hex()))
     }
 
     /// The layer that these entries became before.
-    pub(super) fn recall(&self) -> Option<Packed> {
+    pub(in crate::image) fn recall(&self) -> Option<Packed> {
         let note: Note = serde_json::from_slice(&fs::read(self.path()).ok()?).ok()?;
         let whole = note.check == check(&note.layer, &note.diff_id, note.unpacked);
         (whole && self.store.has(&note.layer)).then_some(Packed {
@@ -77,7 +90,7 @@ impl<'a> Cache<'a> {
     }
 
     /// Remembers. Not to succeed costs the next run some time and nothing else.
-    pub(super) fn remember(&self, packed: &Packed) {
+    pub(in crate::image) fn remember(&self, packed: &Packed) {
         let Packed { layer, diff_id, unpacked } = packed.clone();
         let check = check(&layer, &diff_id, unpacked);
         let note = Note { layer, diff_id, unpacked, check };

@@ -19,11 +19,11 @@ mod tape;
 mod tree;
 mod walk;
 
+pub(super) use cache::Cache;
 pub use error::LayerError;
 pub(super) use pack::{Packed, pack, threads};
 pub use recipe::{Compression, ExposedPort, InvalidRecipe, LayerSource, Mode, Owner, Recipe};
 
-use self::cache::Cache;
 use self::config::Made;
 use self::tape::{Head, Tape};
 use self::tree::Tree;

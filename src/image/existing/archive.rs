@@ -1,0 +1,278 @@
+//! Looks up files in a tar archive by name.
+//!
+//! Nothing is ever unpacked onto the disk: names of entries are keys of a map,
+//! so none of them can lead anywhere. Those that try are refused all the same,
+//! since nobody honest writes them.
+
+use super::error::ExistingError;
+use crate::image::store::Store;
+use crate::image::stream::{Packing, sniff, unpacked};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use tar::EntryType;
+
+/// As many links as are followed from one name.
+const MOST_LINKS: usize = 8;
+
+/// An archive and where in it each file is.
+pub(super) struct Archive {
+    path: PathBuf,
+    file: File,
+    entries: HashMap<String, Place>,
+}
+
+enum Place {
+    File {
+        offset: u64,
+        size: u64,
+    },
+    /// To the same bytes under another name.
+    Link(String),
+}
+
+/// A part of a file, read without moving any other reader of it.
+pub(super) struct Section<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl Section<'_> {
+    pub(super) fn length(&self) -> u64 {
+        self.end - self.at
+    }
+}
+
+impl Read for Section<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length()).unwrap_or(usize::MAX);
+        let want = left.min(buffer.len());
+        let read = self.file.read_at(&mut buffer[..want], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Archive {
+    /// Reads the names in an archive. One that is packed is unpacked into the
+    /// store's folder first, to be gone when this is dropped.
+    pub(super) fn open(path: &Path, store: &Store) -> Result<Self, ExistingError> {
+        let read = |source| ExistingError::Read { path: path.to_owned(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ExistingError::Missing { what: "file", path: path.to_owned() });
+            }
+            Err(error) => return Err(read(error)),
+        };
+        let (packing, _) = sniff(&file).map_err(read)?;
+        file.rewind().map_err(read)?;
+        if packing != Packing::Plain {
+            let mut plain = store.temporary()?.into_file();
+            let mut stream = unpacked(&file).map_err(read)?;
+            io::copy(&mut stream, &mut plain).map_err(read)?;
+            drop(stream);
+            plain.rewind().map_err(read)?;
+            file = plain;
+        }
+        let entries = index(path, &file)?;
+        Ok(Self { path: path.to_owned(), file, entries })
+    }
+
+    /// A file by its name, following links within the archive.
+    pub(super) fn find(&self, name: &str) -> Result<Option<Section<'_>>, ExistingError> {
+        let mut name = self.inside(name)?;
+        for _ in 0..=MOST_LINKS {
+            match self.entries.get(&name) {
+                None => return Ok(None),
+                Some(Place::File { offset, size }) => {
+                    let (at, end) = (*offset, offset + size);
+                    return Ok(Some(Section { file: &self.file, at, end }));
+                }
+                Some(Place::Link(target)) => name.clone_from(target),
+            }
+        }
+        Ok(None)
+    }
+
+    fn inside(&self, name: &str) -> Result<String, ExistingError> {
+        normal("", name).ok_or_else(|| ExistingError::Outside {
+            path: self.path.clone(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+fn index(path: &Path, file: &File) -> Result<HashMap<String, Place>, ExistingError> {
+    let read = |source| ExistingError::Read { path: path.to_owned(), source };
+    let length = file.metadata().map_err(read)?.len();
+    let mut archive = tar::Archive::new(file);
+    let mut entries = HashMap::new();
+    for entry in archive.entries_with_seek().map_err(read)? {
+        let entry = entry.map_err(read)?;
+        let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let outside =
+            |name: &str| ExistingError::Outside { path: path.to_owned(), name: name.to_owned() };
+        let name = normal("", &raw).ok_or_else(|| outside(&raw))?;
+        let target =
+            || String::from_utf8_lossy(&entry.link_name_bytes().unwrap_or_default()).into_owned();
+        let place = match entry.header().entry_type() {
+            EntryType::Regular | EntryType::Continuous => {
+                let (offset, size) = (entry.raw_file_position(), entry.size());
+                if offset.checked_add(size).is_none_or(|end| end > length) {
+                    return Err(ExistingError::Truncated { path: path.to_owned(), name });
+                }
+                Place::File { offset, size }
+            }
+            EntryType::Symlink => {
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let target = target();
+                Place::Link(normal(folder, &target).ok_or_else(|| outside(&target))?)
+            }
+            EntryType::Link => {
+                let target = target();
+                Place::Link(normal("", &target).ok_or_else(|| outside(&target))?)
+            }
+            _ => continue,
+        };
+        entries.insert(name, place);
+    }
+    Ok(entries)
+}
+
+/// A name without `.` and `..`; none where it is absolute or leads out.
+fn normal(folder: &str, name: &str) -> Option<String> {
+    if name.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(name.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Archive, normal};
+    use crate::image::store::Store;
+    use std::fs;
+    use std::io::Read as _;
+    use tar::{Builder, EntryType, Header};
+    use tempfile::TempDir;
+
+    struct Packed {
+        folder: TempDir,
+        bytes: Vec<u8>,
+    }
+
+    /// An archive as somebody careless or worse writes one.
+    fn packed(entries: &[(&str, EntryType, &str)]) -> Packed {
+        let mut builder = Builder::new(Vec::new());
+        for (name, kind, text) in entries {
+            let mut header = Header::new_gnu();
+            let field = &mut header.as_gnu_mut().expect("made as GNU").name;
+            field[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_entry_type(*kind);
+            let content = if *kind == EntryType::Regular { text.as_bytes() } else { b"" };
+            if content.is_empty() {
+                header.set_link_name_literal(text).expect("short");
+            }
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            builder.append(&header, content).expect("memory");
+        }
+        let bytes = builder.into_inner().expect("memory");
+        Packed { folder: tempfile::tempdir().expect("a folder"), bytes }
+    }
+
+    impl Packed {
+        fn open(&self) -> Result<Archive, String> {
+            let store = Store::open(&self.folder.path().join("store")).expect("a store");
+            let path = self.folder.path().join("a.tar");
+            fs::write(&path, &self.bytes).expect("written");
+            let shown = path.display().to_string();
+            Archive::open(&path, &store).map_err(|error| error.to_string().replace(&shown, "a.tar"))
+        }
+    }
+
+    fn text(archive: &Archive, name: &str) -> Option<String> {
+        let mut text = String::new();
+        archive.find(name).expect("inside")?.read_to_string(&mut text).expect("text");
+        Some(text)
+    }
+
+    const FILE: EntryType = EntryType::Regular;
+    const LINK: EntryType = EntryType::Symlink;
+
+    #[test]
+    fn files_are_found_by_name_and_through_links() {
+        let packed = packed(&[("./a/x", FILE, "one"), ("b/x", LINK, "../a/x"), ("c", LINK, "c")]);
+        let archive = packed.open().expect("an archive");
+
+        assert_eq!(text(&archive, "a/x").as_deref(), Some("one"));
+        assert_eq!(text(&archive, "b/x").as_deref(), Some("one"));
+        assert_eq!(text(&archive, "c"), None, "a link to itself");
+        assert_eq!(text(&archive, "d"), None);
+        assert!(archive.find("../a/x").is_err());
+    }
+
+    #[test]
+    fn a_packed_archive_is_unpacked_first() {
+        let mut packed = packed(&[("x", FILE, "one")]);
+        packed.bytes = zstd::bulk::compress(&packed.bytes, 1).expect("zstd");
+        assert_eq!(text(&packed.open().expect("an archive"), "x").as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn names_that_lead_out_are_refused() {
+        for (entry, name) in [
+            (("/etc/passwd", FILE, "x"), "/etc/passwd"),
+            (("../x", FILE, "x"), "../x"),
+            (("a/../../x", FILE, "x"), "a/../../x"),
+            (("l", LINK, "../x"), "../x"),
+            (("l", LINK, "/etc/passwd"), "/etc/passwd"),
+            (("l", EntryType::Link, "../x"), "../x"),
+        ] {
+            let error = packed(&[entry]).open().err().expect("refused");
+            assert_eq!(error, format!("`a.tar` holds `{name}`, a name that leads out of it"));
+        }
+    }
+
+    #[test]
+    fn a_size_beyond_the_end_is_refused() {
+        let mut packed = packed(&[("big", FILE, "x")]);
+        packed.bytes[124..136].copy_from_slice(b"77777777777\0");
+        let mut header = Header::from_byte_slice(&packed.bytes[..512]).clone();
+        header.set_cksum();
+        packed.bytes[..512].copy_from_slice(header.as_bytes());
+        assert_eq!(packed.open().err().expect("refused"), "`a.tar` ends within `big`");
+    }
+
+    #[test]
+    fn an_archive_may_be_cut_anywhere() {
+        let mut packed = packed(&[("a", FILE, "one"), ("b", FILE, &"two".repeat(300))]);
+        let whole = packed.bytes.clone();
+        for length in (0..whole.len()).step_by(100) {
+            packed.bytes = whole[..length].to_vec();
+            if let Ok(archive) = packed.open() {
+                assert!(text(&archive, "a").is_none_or(|text| text == "one"), "{length}");
+                assert!(text(&archive, "b").is_none_or(|text| text.len() == 900), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_made_normal() {
+        assert_eq!(normal("", "./a//b/../c/").as_deref(), Some("a/c"));
+        assert_eq!(normal("a/b", "../c").as_deref(), Some("a/c"));
+        assert_eq!(normal("a", "../../c"), None);
+    }
+}

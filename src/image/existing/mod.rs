@@ -1,0 +1,311 @@
+//! Images that are on this machine already: OCI layouts and docker archives.
+//!
+//! They end up in the store like any other, every blob verified. Blocking: for
+//! a thread of its own.
+
+mod archive;
+mod docker;
+mod error;
+mod layout;
+mod source;
+mod stoppable;
+
+pub use error::ExistingError;
+pub use source::Source;
+
+use self::archive::Archive;
+use self::docker::Docker;
+use self::layout::{Bag, Layout};
+use super::manifest::Image;
+use super::store::Store;
+use crate::registry::Platform;
+use std::sync::atomic::AtomicBool;
+
+/// Takes the image that a source names into the store. `stop` is looked at all
+/// along.
+pub fn import(
+    store: &Store,
+    source: &Source,
+    platform: &Platform,
+    stop: &AtomicBool,
+) -> Result<Image, ExistingError> {
+    let path = source.path();
+    match source {
+        Source::OciLayout { folder, tag } => {
+            if !folder.is_dir() {
+                return Err(ExistingError::Missing { what: "folder", path: folder.clone() });
+            }
+            let bag = Bag::Folder(folder.clone());
+            Layout { path, bag, store, stop }.import(tag.as_deref(), platform)
+        }
+        Source::OciArchive { file, tag } => {
+            let bag = Bag::Archive(Box::new(Archive::open(file, store)?));
+            Layout { path, bag, store, stop }.import(tag.as_deref(), platform)
+        }
+        Source::DockerArchive { file, reference } => {
+            let bag = Bag::Archive(Box::new(Archive::open(file, store)?));
+            Docker { path, bag, store, stop }.import(reference.as_deref(), platform)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Source, import};
+    use crate::http::Fault as _;
+    use crate::image::layers::{LayerSource, Recipe, build};
+    use crate::image::{Image, Store, export};
+    use crate::registry::{Descriptor, Digest, Platform, media_type};
+    use serde_json::{Value, json};
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+    use tempfile::TempDir;
+
+    /// A folder with an image in one store, to be taken into another.
+    struct Desk {
+        folder: TempDir,
+        from: Store,
+        to: Store,
+        image: Image,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let open = |name: &str| Store::open(&folder.path().join(name)).expect("a store");
+            let (from, to) = (open("from"), open("to"));
+            fs::write(folder.path().join("app"), "hello").expect("written");
+            let image = Self::build(&folder, &from, &Platform::default());
+            Self { folder, from, to, image }
+        }
+
+        fn build(folder: &TempDir, store: &Store, platform: &Platform) -> Image {
+            let layer = |to: &str| LayerSource {
+                from: "app".into(),
+                to: to.into(),
+                ..LayerSource::default()
+            };
+            let recipe = Recipe {
+                folder: folder.path().to_owned(),
+                layers: vec![layer("/a"), layer("/b"), layer("/a")],
+                platform: platform.clone(),
+                ..Recipe::default()
+            };
+            build(store, &recipe, &AtomicBool::new(false)).expect("built").image
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn layout(&self, tag: Option<&str>) {
+            export::oci_layout(&self.from, &self.image, tag, &self.path("oci")).expect("written");
+        }
+
+        /// Changes `index.json`.
+        fn edit(&self, change: impl FnOnce(&mut Value)) {
+            let path = self.path("oci/index.json");
+            let mut index = serde_json::from_slice(&fs::read(&path).expect("there")).expect("JSON");
+            change(&mut index);
+            fs::write(path, index.to_string()).expect("written");
+        }
+
+        /// Puts a blob into the layout.
+        fn blob(&self, media_type: &str, value: &Value) -> Value {
+            let bytes = value.to_string();
+            let digest = Digest::of(bytes.as_bytes());
+            fs::write(self.path("oci/blobs/sha256").join(digest.hex()), &bytes).expect("written");
+            json!(Descriptor::new(media_type, digest, bytes.len() as u64))
+        }
+
+        fn import_for(&self, source: &str, platform: &str) -> Result<Image, (String, String)> {
+            let source = Source::parse(source, self.folder.path()).expect("local");
+            let platform = platform.parse().expect("a platform");
+            let here = self.folder.path().display().to_string();
+            import(&self.to, &source, &platform, &AtomicBool::new(false)).map_err(|error| {
+                let help = error.help().unwrap_or_default();
+                (error.to_string().replace(&here, "."), help)
+            })
+        }
+
+        fn import(&self, source: &str) -> Result<Image, (String, String)> {
+            self.import_for(source, "linux/amd64")
+        }
+    }
+
+    #[test]
+    fn a_layout_keeps_its_digest() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+
+        for source in ["oci:oci", "oci:oci:v1"] {
+            let image = desk.import(source).expect("imported");
+            assert_eq!(image, desk.image);
+            assert_eq!(desk.to.load(&image.manifest.digest).expect("whole"), image);
+        }
+    }
+
+    #[test]
+    fn the_name_and_the_platform_choose() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+        let arm = Desk::build(&desk.folder, &desk.from, &"linux/arm64".parse().expect("valid"));
+        let amd = desk.image.clone();
+        export::oci_layout(&desk.from, &arm, Some("v1"), &desk.path("oci")).expect("written");
+        let attached = json!({"vnd.docker.reference.type": "attestation-manifest"});
+        let mut provenance = json!(arm.manifest);
+        provenance["annotations"] = attached;
+        let list =
+            json!({"schemaVersion": 2, "manifests": [amd.manifest, arm.manifest, provenance]});
+        let nested = desk.blob(media_type::INDEX, &list);
+        desk.edit(|index| index["manifests"] = json!([nested]));
+
+        assert_eq!(desk.import("oci:oci").expect("imported"), amd);
+        assert_eq!(desk.import_for("oci:oci", "linux/arm64").expect("imported"), arm);
+        assert_eq!(
+            desk.import_for("oci:oci", "linux/riscv64").expect_err("none"),
+            (
+                "`./oci` holds no image for linux/riscv64".into(),
+                "write `platform:` with what is there: `linux/amd64`, `linux/arm64`".into()
+            )
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_answered_with_those_that_are() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+
+        assert_eq!(
+            desk.import("oci:oci:v2").expect_err("none"),
+            ("`./oci` holds no image called `v2`".into(), "name one after the path: `v1`".into())
+        );
+    }
+
+    #[test]
+    fn several_images_must_be_told_apart() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+        fs::write(desk.path("app"), "other").expect("written");
+        let other = Desk::build(&desk.folder, &desk.from, &Platform::default());
+        export::oci_layout(&desk.from, &other, None, &desk.path("oci")).expect("written");
+        let mut first = json!(desk.image.manifest);
+        first["annotations"] = json!({"org.opencontainers.image.ref.name": "v1"});
+        let mut second = json!(other.manifest);
+        second["annotations"] = json!({"org.opencontainers.image.ref.name": "v2"});
+        desk.edit(|index| index["manifests"] = json!([first, second]));
+
+        assert_eq!(desk.import("oci:oci:v2").expect("imported"), other);
+        assert_eq!(
+            desk.import("oci:oci").expect_err("two"),
+            ("`./oci` holds several images".into(), "name one after the path: `v1`, `v2`".into())
+        );
+    }
+
+    #[test]
+    fn a_damaged_layout_stores_nothing_under_a_wrong_name() {
+        let desk = Desk::new();
+        desk.layout(None);
+        let layer = &desk.image.layers[0];
+        let path = desk.path("oci/blobs/sha256").join(layer.digest.hex());
+        let whole = fs::read(&path).expect("there");
+
+        let mut flipped = whole.clone();
+        flipped[20] ^= 1;
+        for wrong in [flipped, whole[..10].to_vec(), [whole.as_slice(), b"x"].concat()] {
+            fs::write(&path, wrong).expect("written");
+            let (error, _) = desk.import("oci:oci").expect_err("damaged");
+            let name = layer.digest.hex();
+            assert_eq!(error, format!("copy `blobs/sha256/{name}` from `./oci`"));
+            assert!(!desk.to.has(layer));
+        }
+        fs::remove_file(&path).expect("removed");
+        let (error, _) = desk.import("oci:oci").expect_err("incomplete");
+        assert!(error.starts_with("`./oci` does not hold `blobs/sha256/"), "{error}");
+        assert!(desk.to.load(&desk.image.manifest.digest).is_err());
+    }
+
+    #[test]
+    fn what_is_no_layout_is_said() {
+        let desk = Desk::new();
+        fs::create_dir(desk.path("empty")).expect("a folder");
+
+        let (error, help) = desk.import("oci:empty").expect_err("no layout");
+        assert_eq!(error, "`./empty` is no OCI layout: it holds no `index.json`");
+        assert!(help.contains("docker-archive:FILE"), "{help}");
+        let (error, help) = desk.import("oci:nowhere").expect_err("nothing");
+        assert_eq!(error, "there is no folder `./nowhere`");
+        assert!(help.contains("`run` step"), "{help}");
+        assert_eq!(
+            desk.import("docker-archive:nowhere").expect_err("nothing").0,
+            "there is no file `./nowhere`"
+        );
+        fs::create_dir_all(desk.path("loop/blobs/sha256")).expect("a folder");
+        fs::write(desk.path("loop/index.json"), "{").expect("written");
+        assert_eq!(
+            desk.import("oci:loop").expect_err("no JSON").0,
+            "read `index.json` in `./loop`"
+        );
+    }
+
+    #[test]
+    fn an_archive_of_a_layout_is_one_too() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_dir_all(".", desk.path("oci")).expect("packed");
+        fs::write(desk.path("oci.tar"), builder.into_inner().expect("memory")).expect("written");
+
+        assert_eq!(desk.import("oci-archive:oci.tar:v1").expect("imported"), desk.image);
+    }
+
+    #[test]
+    fn a_docker_archive_is_compressed_as_our_own_layers_are() {
+        let desk = Desk::new();
+        let names = ["demo.azurecr.io/web:v1".to_owned(), "web:v2".to_owned()];
+        let file = desk.path("saved.tar");
+        export::docker_archive(&desk.from, &desk.image, &names, &file).expect("written");
+
+        for source in
+            ["docker-archive:saved.tar", "docker-archive:saved.tar:docker.io/library/web:v2"]
+        {
+            assert_eq!(desk.import(source).expect("imported"), desk.image);
+        }
+        assert_eq!(
+            desk.import("docker-archive:saved.tar:web:v3").expect_err("none"),
+            (
+                "`./saved.tar` holds no image called `web:v3`".into(),
+                "name one after the path: `demo.azurecr.io/web:v1`, `web:v2`".into()
+            )
+        );
+        assert_eq!(
+            desk.import_for("docker-archive:saved.tar", "linux/arm64").expect_err("amd64").0,
+            "`./saved.tar` holds no image for linux/arm64"
+        );
+    }
+
+    #[test]
+    fn a_docker_archive_with_another_layer_is_refused() {
+        let desk = Desk::new();
+        let file = desk.path("saved.tar");
+        export::docker_archive(&desk.from, &desk.image, &[], &file).expect("written");
+        let mut bytes = fs::read(&file).expect("there");
+        let at = bytes.windows(5).position(|window| window == b"hello").expect("the file");
+        bytes[at] = b'j';
+        fs::write(&file, bytes).expect("written");
+
+        let (error, _) = desk.import("docker-archive:saved.tar").expect_err("another");
+        assert!(error.contains("is not the layer `sha256:"), "{error}");
+    }
+
+    #[test]
+    fn a_stopped_import_says_so() {
+        let desk = Desk::new();
+        desk.layout(None);
+        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+        let platform = Platform::default();
+        let error = import(&desk.to, &source, &platform, &AtomicBool::new(true));
+        assert_eq!(error.expect_err("stopped").to_string(), "reading the image was stopped");
+    }
+}

@@ -1,0 +1,29 @@
+//! A reader that ends with an error when the run is cancelled.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(super) struct Stoppable<'a, R> {
+    inner: R,
+    stop: &'a AtomicBool,
+}
+
+impl<'a, R> Stoppable<'a, R> {
+    pub(super) fn new(inner: R, stop: &'a AtomicBool) -> Self {
+        Self { inner, stop }
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Not `Interrupted`, which readers take for an invitation to go on.
+        if self.stopped() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.inner.read(buffer)
+    }
+}
