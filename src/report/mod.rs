@@ -4,7 +4,10 @@
 //! nothing about the run, and one that cannot write is dropped while the run
 //! goes on. Everything written passes the redactor.
 
+mod card;
+mod ndjson;
 mod plain;
+mod result;
 #[cfg(test)]
 mod sample;
 mod sink;
@@ -14,7 +17,10 @@ mod text;
 mod view;
 mod words;
 
+pub use card::Card;
+pub use ndjson::Ndjson;
 pub use plain::Plain;
+pub use result::{Urls, action_outputs, result};
 pub use sink::Sink;
 pub use text::Style;
 pub use view::{Rollback, StepState, StepView, Transfer, View, Warning};

@@ -1,6 +1,7 @@
 //! Where a reporter writes: whole lines, redacted, at once.
 
 use crate::secret::Redactor;
+use serde_json::Value;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -28,6 +29,25 @@ impl Sink {
         }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Writes one line of JSON. Its texts are redacted one by one, since a
+    /// secret may be spelled as a word of JSON.
+    pub(super) fn json(&mut self, mut value: Value) -> io::Result<()> {
+        self.redact_value(&mut value);
+        self.out.write_all(format!("{value}\n").as_bytes())?;
+        self.out.flush()
+    }
+
+    fn redact_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redactor.redact(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_value(value)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|value| self.redact_value(value));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 }
 

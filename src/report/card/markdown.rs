@@ -1,0 +1,411 @@
+//! The comment on the pull request and the job's summary.
+
+use super::Card;
+use super::escape::{block, code, link, link_as, prose, safe_lines};
+use crate::report::text::{one_line, span};
+use crate::report::words;
+use crate::run::event::{Failure, ServiceResult, Status, StepId};
+use crate::secret::Redactor;
+
+/// The most characters of a comment.
+const LONGEST: usize = 65_536;
+
+/// What the table may take of them.
+const LONGEST_TABLE: usize = 30_000;
+
+/// What the causes of one failure may take, in characters.
+const LONGEST_CAUSES: usize = 6_000;
+
+const HEAD: &str = "| Service | Status | URL | Image | Time |\n| --- | --- | --- | --- | --- |\n";
+
+impl Card {
+    /// The comment, of at most 65,536 characters. The marker is its first line;
+    /// of what is too long, the details of failures go first, the table never.
+    pub fn comment(&self, marker: &str, redactor: &Redactor) -> String {
+        let room = LONGEST.saturating_sub(marker.chars().count() + 1);
+        format!("{marker}\n{}", self.body(room, redactor, ""))
+    }
+
+    /// The summary of the job: the comment and a table of all steps.
+    pub fn summary(&self, redactor: &Redactor) -> String {
+        self.body(1_000_000, redactor, &self.step_table())
+    }
+
+    fn body(&self, room: usize, redactor: &Redactor, steps: &str) -> String {
+        let top = redactor.redact(&format!("{}{}", self.heading(), self.table()));
+        let foot = redactor.redact(&format!("{steps}{}", self.foot()));
+        let mut room = room.saturating_sub(top.chars().count() + foot.chars().count());
+        let mut middle = String::new();
+        for (step, failure) in self.failures() {
+            let Some(text) = fitted(step, failure, room, redactor) else {
+                middle += "\n_More failures are in the log of the run._\n";
+                break;
+            };
+            room -= text.chars().count();
+            middle += &text;
+        }
+        format!("{top}{middle}{foot}")
+    }
+
+    fn heading(&self) -> String {
+        let dry = if self.dry_run { " (dry run)" } else { "" };
+        format!("### {}: {}{dry}\n\n", prose(&self.plan), mark(self.status))
+    }
+
+    fn table(&self) -> String {
+        let mut table = HEAD.to_owned();
+        let mut length = 0;
+        for (at, service) in self.services.iter().enumerate() {
+            let row = row(service);
+            length += row.chars().count();
+            if length > LONGEST_TABLE {
+                let more = self.services.len() - at;
+                return format!("{table}\n_{more} more services are in the log of the run._\n");
+            }
+            table += &row;
+        }
+        if self.services.is_empty() { String::new() } else { table }
+    }
+
+    fn foot(&self) -> String {
+        let mut foot = String::new();
+        for rollback in &self.rollbacks {
+            let word = if rollback.worked { "rolled back" } else { "**not rolled back**" };
+            let step = code(&rollback.step.to_string());
+            foot += &item(&format!("{step} {word}: {}", short_prose(&rollback.message)));
+        }
+        foot += &self
+            .warnings
+            .iter()
+            .take(10)
+            .map(|text| item(&format!("warning: {}", short_prose(text))))
+            .collect::<String>();
+        foot +=
+            &self.notes.iter().take(20).map(|text| item(&short_prose(text))).collect::<String>();
+        if !foot.is_empty() {
+            foot.insert(0, '\n');
+        }
+        let mut facts = vec![];
+        facts.extend(self.environment.as_deref().map(|name| format!("environment {}", code(name))));
+        facts.extend(self.commit().map(|commit| {
+            let url = self.origin.commit_url.as_deref().unwrap_or_default();
+            format!("commit {}", link_as(&code(&commit), url))
+        }));
+        facts.extend(self.origin.run_url.as_deref().map(|url| link_as("log of the run", url)));
+        if self.dry_run {
+            facts.push("dry run: nothing outside of the local cloud was changed".into());
+        }
+        facts.push("shipway".into());
+        format!("{foot}\n<sub>{}</sub>\n", facts.join(" · "))
+    }
+
+    fn step_table(&self) -> String {
+        let rows = self.steps.iter().map(|(step, how, took)| {
+            let took = took.map(span).unwrap_or_default();
+            format!("| {} | {} | {took} |\n", code(&step.to_string()), prose(how))
+        });
+        let rows: String = rows.collect();
+        format!("\n| Step | Outcome | Time |\n| --- | --- | --- |\n{rows}")
+    }
+}
+
+fn item(text: &str) -> String {
+    format!("- {text}\n")
+}
+
+fn short_prose(text: &str) -> String {
+    prose(&one_line(text).chars().take(600).collect::<String>())
+}
+
+fn mark(status: Status) -> String {
+    let sign = match status {
+        Status::Succeeded => '✅',
+        Status::Failed => '❌',
+        Status::Cancelled => '⏹',
+    };
+    format!("{sign} {}", words::word_of(status).1)
+}
+
+fn row(service: &ServiceResult) -> String {
+    let get = |name: &str| service.outputs.get(name).map(String::as_str).unwrap_or_default();
+    let url = if get("url").is_empty() { String::new() } else { link(get("url")) };
+    let image = if get("image").is_empty() { get("digest") } else { get("image") };
+    format!(
+        "| {} | {} | {url} | {} | {} |\n",
+        code(&service.name),
+        mark(service.status),
+        code(image),
+        span(service.took)
+    )
+}
+
+/// A failure in so many characters, its details cut from the front; nothing
+/// when not even its causes fit.
+fn fitted(step: &StepId, failure: &Failure, room: usize, redactor: &Redactor) -> Option<String> {
+    let details: Vec<String> = failure.details.iter().flat_map(|text| safe_lines(text)).collect();
+    let mut kept = details.len();
+    loop {
+        let text = redactor.redact(&drawn(step, failure, &details, kept));
+        if text.chars().count() <= room {
+            return Some(text);
+        }
+        if kept == 0 {
+            return None;
+        }
+        kept /= 2;
+    }
+}
+
+/// The causes, the last `kept` lines of the details, folded, and the help.
+fn drawn(step: &StepId, failure: &Failure, details: &[String], kept: usize) -> String {
+    let top = format!("\n**{} failed**\n\n{}", code(&step.to_string()), causes(failure));
+    let details = if details.is_empty() {
+        String::new()
+    } else if kept == 0 {
+        "\n_The details are in the log of the run._\n".to_owned()
+    } else {
+        let left_out = details.len() - kept;
+        let mut lines = details[left_out..].to_vec();
+        if left_out > 0 {
+            lines.insert(0, format!("… {left_out} lines before, in the log of the run"));
+        }
+        format!("\n<details><summary>Details</summary>\n\n{}\n</details>\n", block(&lines))
+    };
+    let help = failure
+        .help
+        .as_ref()
+        .map_or_else(String::new, |help| format!("\n**What to do:** {}\n", prose(help)));
+    format!("{top}{details}{help}")
+}
+
+fn causes(failure: &Failure) -> String {
+    let mut length = 0;
+    let lines = words::causes(failure).into_iter().flat_map(|line| safe_lines(&line));
+    let lines: Vec<String> = lines
+        .take_while(|line| {
+            length += line.chars().count() + 1;
+            length <= LONGEST_CAUSES
+        })
+        .collect();
+    block(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Card;
+    use crate::report::View;
+    use crate::report::sample::{
+        at, bad_end, begun, broken, failed, finished, good_end, id, run_started, started, web,
+    };
+    use crate::run::event::{EventKind, Outcome, RunFinished, RunStarted, ServiceResult};
+    use crate::secret::Redactor;
+
+    const MARKER: &str = "<!-- shipway key=storefront/preview/default -->";
+
+    fn view() -> View {
+        let mut view = View::default();
+        view.apply(&started());
+        view
+    }
+
+    fn comment(view: &View, ended: &RunFinished) -> String {
+        Card::new(view, ended).comment(MARKER, &Redactor::default())
+    }
+
+    #[test]
+    fn a_run_that_worked() {
+        assert_eq!(
+            comment(&view(), &good_end()),
+            "<!-- shipway key=storefront/preview/default -->
+### storefront: ✅ succeeded
+
+| Service | Status | URL | Image | Time |
+| --- | --- | --- | --- | --- |
+| `web` | ✅ succeeded | <http://storefront.westeurope.azurecontainer.io/> | `storefront.azurecr.io/web@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945` | 12.3s |
+
+<sub>environment `preview` · commit [`4387e9f`](https://github.com/o/r/commit/4387e9f3d6e14c459867679a90fd0f7912345678) · [log of the run](https://github.com/o/r/actions/runs/77) · shipway</sub>
+"
+        );
+    }
+
+    #[test]
+    fn a_run_that_failed() {
+        let mut view = view();
+        view.apply(&at(
+            1,
+            EventKind::RolledBack {
+                step: id("web", "live"),
+                worked: false,
+                message: "busy".into(),
+            },
+        ));
+        view.apply(&at(1, EventKind::Warned { step: None, message: "no `bash`".into() }));
+        assert_eq!(
+            comment(&view, &bad_end()),
+            "<!-- shipway key=storefront/preview/default -->
+### storefront: ❌ failed
+
+| Service | Status | URL | Image | Time |
+| --- | --- | --- | --- | --- |
+| `web` | ✅ succeeded | <http://storefront.westeurope.azurecontainer.io/> | `storefront.azurecr.io/web@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945` | 12.3s |
+| `migrations` | ❌ failed |  |  | 1m 15s |
+
+**`migrations.run` failed**
+
+```text
+deploy `storefront`
+  the container ended with exit code 1
+    no such file `/server`
+    second line
+```
+
+<details><summary>Details</summary>
+
+```text
+events:
+  Pulled image
+::error::x ##[error]y
+```
+
+</details>
+
+**What to do:** build the image with `/server` in it
+
+- `web.live` **not rolled back**: busy
+- warning: no `bash`
+- the placeholder of `acr-password` was used
+
+<sub>environment `preview` · commit [`4387e9f`](https://github.com/o/r/commit/4387e9f3d6e14c459867679a90fd0f7912345678) · [log of the run](https://github.com/o/r/actions/runs/77) · shipway</sub>
+"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_says_so() {
+        let dry = RunStarted {
+            dry_run: true,
+            environment: None,
+            origin: crate::run::event::Origin::default(),
+            ..run_started()
+        };
+        let mut view = View::default();
+        view.apply(&at(0, EventKind::RunStarted(dry)));
+        let text = comment(&view, &RunFinished { services: vec![], ..good_end() });
+        assert_eq!(
+            text,
+            "<!-- shipway key=storefront/preview/default -->
+### storefront: ✅ succeeded (dry run)
+
+
+<sub>dry run: nothing outside of the local cloud was changed · shipway</sub>
+"
+        );
+    }
+
+    #[test]
+    fn a_long_log_is_cut_and_the_table_and_the_marker_stay() {
+        let mut service = broken();
+        if let Some((_, failure)) = &mut service.failure {
+            failure.details =
+                (0..20_000).map(|number| format!("line {number} of the log ü")).collect();
+        }
+        let ended = RunFinished { services: vec![web(), service.clone(), service], ..bad_end() };
+        let text = comment(&view(), &ended);
+        assert!(text.chars().count() <= 65_536, "{}", text.chars().count());
+        assert!(text.starts_with(MARKER));
+        assert!(text.contains("| `migrations` | ❌ failed |"));
+        assert!(text.contains("line 19999 of the log ü\n"));
+        assert!(text.contains("lines before, in the log of the run"));
+        assert!(text.ends_with("shipway</sub>\n"));
+        assert_eq!(text.matches("failed**").count(), 2);
+    }
+
+    #[test]
+    fn a_thousand_services_fit() {
+        let services: Vec<ServiceResult> = (0..1_000)
+            .map(|number| ServiceResult { name: format!("service-{number}"), ..web() })
+            .collect();
+        let text = comment(&view(), &RunFinished { services, ..good_end() });
+        assert!(text.chars().count() <= 65_536);
+        assert!(text.contains("more services are in the log of the run."));
+    }
+
+    #[test]
+    fn hostile_text_is_shown_and_does_nothing() {
+        let mut start = run_started();
+        start.plan = "x | @octocat <!-- y -->\n# z".into();
+        start.environment = Some("a`b|c\n@all".into());
+        let mut view = View::default();
+        view.apply(&at(0, EventKind::RunStarted(start)));
+        let mut service = broken();
+        service.name = "a|b`c".into();
+        service.outputs.insert("url".into(), "javascript:alert('|')".into());
+        if let Some((_, failure)) = &mut service.failure {
+            failure.chain = vec!["```\n</details> @octocat".into()];
+            failure.details = vec!["````\u{1b}[31m".into()];
+            failure.help = Some("see <img src=x> #1".into());
+        }
+        let text =
+            comment(&view, &RunFinished { services: vec![service], notes: vec![], ..bad_end() });
+        let (_, body) = text.split_once('\n').expect("the marker's line");
+        let (body, _) = body.split_once(" · commit").expect("the foot");
+        assert_eq!(
+            body,
+            "### x \\| @\u{200b}octocat &lt;!-- y --&gt; #\u{200b} z: ❌ failed
+
+| Service | Status | URL | Image | Time |
+| --- | --- | --- | --- | --- |
+| ``a\\|b`c`` | ❌ failed | `javascript:alert('\\|')` |  | 1m 15s |
+
+**`migrations.run` failed**
+
+````text
+```
+</details> @octocat
+````
+
+<details><summary>Details</summary>
+
+`````text
+````
+`````
+
+</details>
+
+**What to do:** see &lt;img src=x&gt; #\u{200b}1
+
+<sub>environment ``a`b\\|c @all``"
+        );
+    }
+
+    #[test]
+    fn the_summary_lists_the_steps() {
+        let mut view = view();
+        view.apply(&begun("web", "build"));
+        view.apply(&finished("web", "push", Outcome::Succeeded, &[]));
+        view.apply(&finished("web", "live", failed(false), &[]));
+        let summary = Card::new(&view, &good_end()).summary(&Redactor::default());
+        assert!(summary.starts_with("### storefront: ✅ succeeded\n"));
+        assert!(
+            summary.contains(
+                "\n| Step | Outcome | Time |
+| --- | --- | --- |
+| `web.build` | not finished |  |
+| `web.push` | ok | 0.8s |
+| `web.live` | failed | 0.8s |
+| `migrations.run` | not started |  |
+
+<sub>"
+            ),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_comment() {
+        let redactor = Redactor::default();
+        redactor.register("env:NAME", "westeurope".into()).expect("long enough");
+        let text = Card::new(&view(), &good_end()).comment(MARKER, &redactor);
+        assert!(text.contains("<http://storefront.***.azurecontainer.io/>"), "{text}");
+    }
+}

@@ -1,0 +1,117 @@
+//! The report of a whole run, as the comment, the job's summary and the log of
+//! a dry run show it: gathered once, drawn in Markdown and in plain text.
+
+mod escape;
+mod markdown;
+mod plain;
+
+use super::text::one_line;
+use super::view::{Rollback, StepState, View};
+use super::words;
+use crate::run::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
+use std::time::Duration;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Card {
+    plan: String,
+    environment: Option<String>,
+    dry_run: bool,
+    origin: Origin,
+    status: Status,
+    services: Vec<ServiceResult>,
+    rollbacks: Vec<Rollback>,
+    warnings: Vec<String>,
+    notes: Vec<String>,
+    steps: Vec<(StepId, String, Option<Duration>)>,
+}
+
+impl Card {
+    /// Gathers it, before or after the view has seen the end.
+    pub fn new(view: &View, finished: &RunFinished) -> Self {
+        let started = view.started.as_ref();
+        let services = finished
+            .services
+            .iter()
+            .cloned()
+            .map(|service| ServiceResult { name: words::name_of(view, &service), ..service });
+        Self {
+            plan: started.map_or_else(|| "run".to_owned(), |started| one_line(&started.plan)),
+            environment: started.and_then(|started| started.environment.clone()),
+            dry_run: started.is_some_and(|started| started.dry_run),
+            origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
+            status: finished.status,
+            services: services.collect(),
+            rollbacks: view.rollbacks.clone(),
+            warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
+            notes: finished.notes.clone(),
+            steps: steps(view),
+        }
+    }
+
+    /// The whole in a few words, for a deployment's or a status's description.
+    pub fn line(&self) -> String {
+        let (_, word) = words::word_of(self.status);
+        let failed = self.failures().next();
+        match failed {
+            Some((step, failure)) => {
+                let why = failure.chain.first().map(|why| one_line(why)).unwrap_or_default();
+                format!("{step} failed: {why}")
+            }
+            None => format!("{} {word}", self.plan),
+        }
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (&StepId, &Failure)> {
+        self.services
+            .iter()
+            .filter_map(|service| service.failure.as_ref().map(|(step, failure)| (step, failure)))
+    }
+
+    /// The first characters of the commit.
+    fn commit(&self) -> Option<String> {
+        self.origin.commit.as_deref().map(|commit| one_line(commit).chars().take(7).collect())
+    }
+}
+
+fn steps(view: &View) -> Vec<(StepId, String, Option<Duration>)> {
+    let known = view.steps.iter().map(|step| {
+        let (word, took) = match &step.state {
+            StepState::Waiting => ("not started".to_owned(), None),
+            StepState::Running | StepState::Pausing { .. } => ("not finished".to_owned(), None),
+            StepState::Finished { outcome, took } => (ended(outcome), Some(*took)),
+        };
+        (step.planned.id.clone(), word, took)
+    });
+    known.collect()
+}
+
+fn ended(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => "ok".into(),
+        Outcome::AlreadyDone => "done before".into(),
+        Outcome::Failed { tolerated: false, .. } => "failed".into(),
+        Outcome::Failed { tolerated: true, .. } => "failed, and the run went on".into(),
+        Outcome::TimedOut { .. } => "timed out".into(),
+        Outcome::Skipped { because } => format!("skipped: {}", one_line(because)),
+        Outcome::Cancelled => "cancelled".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Card;
+    use crate::report::View;
+    use crate::report::sample::{bad_end, good_end, started};
+
+    #[test]
+    fn the_whole_in_a_few_words() {
+        let mut view = View::default();
+        view.apply(&started());
+        assert_eq!(Card::new(&view, &good_end()).line(), "storefront succeeded");
+        assert_eq!(
+            Card::new(&view, &bad_end()).line(),
+            "migrations.run failed: deploy `storefront`"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! The same without Markdown: how the log of a dry run shows the comment.
+
+use super::Card;
+use crate::report::text::{one_line, short_digest, span};
+use crate::report::words;
+use crate::run::event::ServiceResult;
+
+impl Card {
+    /// What the comment says, as plain text.
+    pub fn text(&self) -> String {
+        let (_, word) = words::word_of(self.status);
+        let dry = if self.dry_run { " (dry run)" } else { "" };
+        let mut lines = vec![format!("{}: {word}{dry}", self.plan)];
+        let wide = self.services.iter().map(|service| service.name.chars().count()).max();
+        for service in &self.services {
+            lines.push(format!("  {}", row(service, wide.unwrap_or(0))));
+        }
+        for (step, failure) in self.failures() {
+            lines.push(format!("  {step} failed"));
+            lines.extend(words::failed(failure).into_iter().map(|line| format!("    {line}")));
+        }
+        for rollback in &self.rollbacks {
+            let word = if rollback.worked { "rolled back" } else { "not rolled back" };
+            lines.push(format!("  {} {word}: {}", rollback.step, one_line(&rollback.message)));
+        }
+        lines.extend(self.warnings.iter().map(|text| format!("  warning: {}", one_line(text))));
+        lines.extend(self.notes.iter().map(|text| format!("  note: {}", one_line(text))));
+        let mut facts = vec![];
+        facts.extend(
+            self.environment.as_deref().map(|name| format!("environment {}", one_line(name))),
+        );
+        facts.extend(self.commit().map(|commit| format!("commit {commit}")));
+        facts.extend(self.origin.run_url.as_deref().map(one_line));
+        if !facts.is_empty() {
+            lines.push(format!("  {}", facts.join(", ")));
+        }
+        lines.join("\n")
+    }
+}
+
+fn row(service: &ServiceResult, wide: usize) -> String {
+    let get = |name: &str| service.outputs.get(name).map(|value| one_line(value));
+    let mut parts =
+        vec![format!("{:wide$}", service.name), format!("{:9}", words::word_of(service.status).1)];
+    parts.extend(get("url"));
+    parts.extend(get("digest").map(|digest| short_digest(&digest)));
+    parts.push(span(service.took));
+    parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::sample::{bad_end, started};
+    use crate::report::{Card, View};
+
+    #[test]
+    fn the_comment_without_markdown() {
+        let mut view = View::default();
+        view.apply(&started());
+        assert_eq!(
+            Card::new(&view, &bad_end()).text(),
+            "storefront: failed
+  web         succeeded  http://storefront.westeurope.azurecontainer.io/  sha256:4f53cda18c2b…  12.3s
+  migrations  failed     1m 15s
+  migrations.run failed
+    deploy `storefront`
+      the container ended with exit code 1
+        no such file `/server`
+        second line
+    | events:
+    |   Pulled image
+    | ::error::x ##[error]y
+    help: build the image with `/server` in it
+  note: the placeholder of `acr-password` was used
+  environment preview, commit 4387e9f, https://github.com/o/r/actions/runs/77"
+        );
+    }
+}
