@@ -6,6 +6,7 @@
 
 mod arm;
 mod cloud;
+pub mod container_instances;
 mod credential;
 #[cfg(test)]
 mod fake;

@@ -1,0 +1,22 @@
+//! Azure Container Instances: a group is put, then watched until its containers
+//! really run or really fail, because Azure's "Succeeded" says neither.
+//!
+//! Nothing about a group is guessed: name, address and URLs are read back.
+
+mod client;
+mod deploy;
+mod desired;
+mod failure;
+mod group;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use client::{ContainerInstances, GroupId, Patience};
+pub use deploy::{DeployEvent, Deployed};
+pub use desired::{
+    Container, Desired, EnvValue, Port, Protocol, PullLogin, RegistryLogin, Replace, RestartPolicy,
+    changes_that_need_replacement,
+};
+pub use failure::{Crash, DeployError, Evidence};
+pub use group::{ContainerState, Group, GroupContainer, GroupEvent};
