@@ -1,1 +1,26 @@
 //! Reads what expressions see: git, the GitHub event, environment, variables.
+//!
+//! It reads and changes nothing, and knows of the process only what
+//! [`Surroundings`] tell it. [`Resolved::resolve`] finds everything out once;
+//! what it gives goes into the journal, and every [`Scope`](crate::plan::expr::Scope)
+//! of the run is made from it, so that a resumed run sees what the first one saw.
+
+pub mod credentials;
+
+mod context;
+mod environment;
+mod error;
+mod event;
+mod git;
+mod hash_files;
+mod resolved;
+mod surroundings;
+
+pub use context::{Grounds, secret_sources, with_outputs, with_secrets};
+pub use environment::{ChosenEnvironment, PROTECTED_EVENTS, Variable, slug};
+pub use error::ResolveError;
+pub use event::{EventError, EventSource, Lookup, PullRequest, Refusal, Trust};
+pub use git::{Git, Repository};
+pub use hash_files::hash_files;
+pub use resolved::Resolved;
+pub use surroundings::{Request, RunIdentity, Surroundings};

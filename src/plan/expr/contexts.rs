@@ -102,7 +102,6 @@ pub const CONTEXTS: [Context; 10] = [
             "repository_id",
             "repository_owner",
             "repository_owner_id",
-            "repositoryUrl",
             "retention_days",
             "run_id",
             "run_number",

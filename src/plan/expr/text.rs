@@ -4,7 +4,7 @@ use super::evaluate::{EvalError, evaluate};
 use super::functions::LARGEST;
 use super::scalar::Scalar;
 use super::scope::{Scope, Status};
-use super::syntax::{functions, references};
+use super::syntax::{ContextRef, functions, references};
 use super::value::{Taint, Value};
 use crate::plan::schema::{Condition, Field, Part, Text};
 use crate::plan::span::{Span, Spanned};
@@ -67,14 +67,35 @@ impl Text {
         self.value(scope, |_, _| Ok(())).map(|value| rendered(&value, scope))
     }
 
-    /// As [`Self::render`], for a name, label or tag of something: an expression
-    /// that gives nothing is an error, since what would be built without it is
-    /// another thing's name.
+    /// As [`Self::render`], for a name or label of something: an expression that
+    /// gives nothing is an error, since what would be built without it is another
+    /// thing's name. `git.dirty-suffix` alone may be empty: it is meant for names.
     pub fn render_name(&self, scope: &Scope) -> Result<Rendered, EvalError> {
         let value = self.value(scope, |expression, value| {
-            if value.to_text().is_empty() { Err(empty(expression, scope)) } else { Ok(()) }
+            let source = expression.value.trim();
+            let suffix = source.eq_ignore_ascii_case("git.dirty-suffix");
+            match value.hollow() {
+                Some(hole) => {
+                    let message = format!("`{source}` is made of `{hole}`, which is empty");
+                    Err(empty(expression, message, hole, scope))
+                }
+                None if value.to_text().is_empty() && !suffix => {
+                    let message = format!("`{source}` is empty, and a name would be made of it");
+                    Err(empty(expression, message, source, scope))
+                }
+                None => Ok(()),
+            }
         })?;
         Ok(rendered(&value, scope))
+    }
+
+    /// As [`Self::render_name`], for one of several that may be left out: nothing
+    /// where the whole text is empty.
+    pub fn render_optional_name(&self, scope: &Scope) -> Result<Option<Rendered>, EvalError> {
+        if self.render(scope)?.is_empty() {
+            return Ok(None);
+        }
+        self.render_name(scope).map(Some)
     }
 
     /// Evaluates it to a value: a text, whatever its expressions gave.
@@ -89,6 +110,7 @@ impl Text {
     ) -> Result<Value, EvalError> {
         let mut text = String::new();
         let mut taint = Taint::default();
+        let mut hollow = None;
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
@@ -100,6 +122,7 @@ impl Text {
                     accept(expression, &value)?;
                     text.push_str(&value.to_text());
                     taint = taint.union(&value.text_taint());
+                    hollow = hollow.or_else(|| hole(expression, &value));
                 }
             }
             if text.len() > LARGEST {
@@ -112,8 +135,20 @@ impl Text {
                 });
             }
         }
-        Ok(Value::from(text).tainted(&taint))
+        Ok(Value::from(text).tainted(&taint).hollowed(hollow.as_deref()))
     }
+}
+
+/// What is missing of the pull request in a value, where something is.
+fn hole(expression: &Spanned<String>, value: &Value) -> Option<String> {
+    if let Some(hole) = value.hollow() {
+        return Some(hole.to_owned());
+    }
+    let of_pull_request =
+        |found: &ContextRef| found.flows && found.context().eq_ignore_ascii_case("pr");
+    let found = references(&expression.value, 0).unwrap_or_default();
+    (value.to_text().is_empty() && found.iter().any(of_pull_request))
+        .then(|| expression.value.trim().to_owned())
 }
 
 /// Nothing that comes of a secret is no secret: there is nothing to hide.
@@ -139,15 +174,20 @@ fn no_text(expression: &Spanned<String>, value: &Value) -> EvalError {
     }
 }
 
-fn empty(expression: &Spanned<String>, scope: &Scope) -> EvalError {
-    let source = expression.value.trim();
-    let contexts = references(&expression.value, 0).unwrap_or_default();
+/// `source` is the expression that is empty, here or where a variable is made.
+fn empty(expression: &Spanned<String>, message: String, source: &str, scope: &Scope) -> EvalError {
+    let contexts = references(source, 0).unwrap_or_default();
     let reason = contexts.iter().find_map(|found| scope.reason(found.context()));
     EvalError {
         code: "empty-name",
-        message: format!("`{source}` is empty, and a name would be made of it"),
+        message,
         span: expression.span.clone(),
-        help: reason.map(str::to_owned),
+        help: Some(match reason {
+            Some(reason) => {
+                format!("{reason}; `${{{{ {source} || 'none' }}}}` has a name for that case")
+            }
+            None => format!("`${{{{ {source} || 'none' }}}}` has a name for that case"),
+        }),
     }
 }
 
@@ -277,11 +317,40 @@ mod tests {
     fn a_name_is_not_built_from_nothing() {
         let error = text("shop-${{ pr.slug }}").render_name(&scope()).expect_err("is empty");
         assert_eq!(error.to_string(), "`pr.slug` is empty, and a name would be made of it");
-        assert_eq!(error.help.as_deref(), Some("there is no pull request here"));
+        let help =
+            "there is no pull request here; `${{ pr.slug || 'none' }}` has a name for that case";
+        assert_eq!(error.help.as_deref(), Some(help));
         assert_eq!(error.span, 108..117);
         let rendered =
             text("shop-${{ pr.slug || 'main' }}").render_name(&scope()).expect("renders");
         assert_eq!(rendered.plain(), Some("shop-main"));
+    }
+
+    #[test]
+    fn a_name_is_not_built_from_a_variable_with_a_hole() {
+        let label = text("shop-${{ pr.slug }}").evaluate(&scope()).expect("has a value");
+        let scope = scope().with("vars", Object::default().with("label", label));
+        let error = text("${{ vars.label }}-web").render_name(&scope).expect_err("has a hole");
+        assert_eq!(error.to_string(), "`vars.label` is made of `pr.slug`, which is empty");
+        let rendered = text("${{ vars.label }}").render(&scope).expect("is a text like any");
+        assert_eq!(rendered.plain(), Some("shop-"));
+        let again = text("${{ vars.label || 'x' }}!").evaluate(&scope).expect("has a value");
+        assert_eq!(again.hollow(), Some("pr.slug"));
+    }
+
+    #[test]
+    fn a_tag_may_be_left_out_and_a_suffix_may_be_empty() {
+        let git = Object::default().with("sha", "12ab").with("dirty-suffix", "");
+        let scope = scope().with("git", git);
+        let tag = |source: &str| {
+            text(source)
+                .render_optional_name(&scope)
+                .map(|tag| tag.map(|tag| tag.expose().to_owned()))
+        };
+        assert_eq!(tag("${{ pr.slug }}"), Ok(None));
+        assert_eq!(tag("${{ git.sha }}${{ git.dirty-suffix }}"), Ok(Some("12ab".to_owned())));
+        let error = tag("pr-${{ pr.slug }}").expect_err("has a hole");
+        assert_eq!(error.to_string(), "`pr.slug` is empty, and a name would be made of it");
     }
 
     #[test]

@@ -53,6 +53,8 @@ impl Taint {
 pub struct Value {
     pub(super) kind: Kind,
     pub(super) taint: Taint,
+    /// The expression in it that was empty though a name may be made of it.
+    hollow: Option<Arc<str>>,
 }
 
 /// What a [`Value`] is, apart from where it came from.
@@ -124,7 +126,7 @@ impl Object {
 
 impl Value {
     /// `null`, which is also what a missing member is.
-    pub const NULL: Self = Self { kind: Kind::Null, taint: Taint(None) };
+    pub const NULL: Self = Self { kind: Kind::Null, taint: Taint(None), hollow: None };
 
     /// A secret's value; whatever is made from it stays secret.
     pub fn secret(secret: &Secret) -> Self {
@@ -158,6 +160,32 @@ impl Value {
         }
     }
 
+    /// The same value, known to be a text with a hole: the expression in it,
+    /// of the pull request, that was empty. A name must not be made of it.
+    #[must_use]
+    pub fn hollowed(mut self, by: Option<&str>) -> Self {
+        self.hollow = by.map(Arc::from).or(self.hollow);
+        self
+    }
+
+    /// The expression that left a hole in it.
+    pub fn hollow(&self) -> Option<&str> {
+        self.hollow.as_deref()
+    }
+
+    /// The text that it is, secret or not; nothing where it is no text.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            Kind::Null
+            | Kind::Boolean(_)
+            | Kind::Number(_)
+            | Kind::Array(_)
+            | Kind::Filtered(_)
+            | Kind::Object(_) => None,
+        }
+    }
+
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
@@ -170,8 +198,22 @@ impl Value {
         object.get(name).map_or(Self::NULL, |member| member.clone().tainted(&self.taint))
     }
 
+    /// The members it has, where it is an object, as they are in themselves.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &Self)> {
+        let object = match &self.kind {
+            Kind::Object(object) => Some(object),
+            Kind::Null
+            | Kind::Boolean(_)
+            | Kind::Number(_)
+            | Kind::String(_)
+            | Kind::Array(_)
+            | Kind::Filtered(_) => None,
+        };
+        object.into_iter().flat_map(|object| object.iter())
+    }
+
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, taint: Taint::default() }
+        Self { kind, taint: Taint::default(), hollow: None }
     }
 
     pub(super) fn is_array(&self) -> bool {

@@ -1,0 +1,151 @@
+//! Variables of the environment that hold credentials, as one table.
+//!
+//! Three things are made from it: expressions that read one are tainted, the
+//! values of those that are secrets are masked, and no child inherits any.
+
+use crate::secret::Redactor;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A variable, or with `*` at an end a family of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Credential {
+    /// Its name. Names ignore case.
+    pub name: &'static str,
+    /// Whether its value is to be masked. The others are withheld only, since
+    /// they are of use to whoever holds the secret beside them, or may hold
+    /// anything, `true` included.
+    pub masked: bool,
+}
+
+const fn masked(name: &'static str) -> Credential {
+    Credential { name, masked: true }
+}
+
+const fn withheld(name: &'static str) -> Credential {
+    Credential { name, masked: false }
+}
+
+/// All that are known.
+pub const CREDENTIALS: [Credential; 43] = [
+    // The runner of GitHub Actions.
+    masked("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+    withheld("ACTIONS_ID_TOKEN_REQUEST_URL"),
+    masked("ACTIONS_RUNTIME_TOKEN"),
+    withheld("ACTIONS_RUNTIME_URL"),
+    withheld("ACTIONS_CACHE_URL"),
+    withheld("ACTIONS_RESULTS_URL"),
+    masked("GITHUB_TOKEN"),
+    masked("GITHUB_PAT"),
+    masked("GH_TOKEN"),
+    masked("GH_ENTERPRISE_TOKEN"),
+    masked("GITHUB_ENTERPRISE_TOKEN"),
+    masked("INPUT_*TOKEN"),
+    masked("INPUT_*PASSWORD"),
+    withheld("INPUT_*"),
+    // Azure: its SDKs, its login action, Terraform's provider, Azure Pipelines.
+    masked("AZURE_CLIENT_SECRET"),
+    masked("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+    withheld("AZURE_CLIENT_CERTIFICATE_PATH"),
+    withheld("AZURE_FEDERATED_TOKEN_FILE"),
+    masked("AZURE_PASSWORD"),
+    masked("AZURE_CREDENTIALS"),
+    masked("AZURE_STORAGE_KEY"),
+    masked("AZURE_STORAGE_CONNECTION_STRING"),
+    masked("AZURE_STORAGE_SAS_TOKEN"),
+    masked("ARM_CLIENT_SECRET"),
+    masked("ARM_CLIENT_CERTIFICATE_PASSWORD"),
+    masked("ARM_ACCESS_KEY"),
+    masked("ARM_OIDC_TOKEN"),
+    masked("ARM_OIDC_REQUEST_TOKEN"),
+    masked("SYSTEM_ACCESSTOKEN"),
+    masked("IDENTITY_HEADER"),
+    masked("MSI_SECRET"),
+    // Registries of images and packages.
+    masked("DOCKER_AUTH_CONFIG"),
+    masked("DOCKER_PASSWORD"),
+    masked("ACR_PASSWORD"),
+    masked("REGISTRY_PASSWORD"),
+    masked("*_REGISTRY_PASSWORD"),
+    masked("NPM_TOKEN"),
+    masked("NODE_AUTH_TOKEN"),
+    masked("CARGO_REGISTRY_TOKEN"),
+    // Others that a build machine often has.
+    masked("AWS_SECRET_ACCESS_KEY"),
+    masked("AWS_SESSION_TOKEN"),
+    withheld("GOOGLE_APPLICATION_CREDENTIALS"),
+    masked("VAULT_TOKEN"),
+];
+
+/// What the table says of a variable: the first entry that fits.
+pub fn credential(name: &str) -> Option<&'static Credential> {
+    CREDENTIALS.iter().find(|known| fits(known.name, name))
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    match pattern.split_once('*') {
+        Some((start, end)) => {
+            name.len() > start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+        }
+        None => name == pattern,
+    }
+}
+
+/// The environment a child may have: without the credentials, and without the
+/// variables from which the plan's secrets are read.
+pub fn scrub(
+    env: &BTreeMap<String, String>,
+    sources: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
+    let kept =
+        env.iter().filter(|(name, _)| credential(name).is_none() && !sources.contains(*name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Has the values of those that are secrets masked, whether the plan names them
+/// or not: a library or a child may still show them.
+pub fn mask(env: &BTreeMap<String, String>, redactor: &Redactor) {
+    for (name, value) in env {
+        if !value.is_empty() && credential(name).is_some_and(|known| known.masked) {
+            redactor.adopt(&format!("env.{name}"), value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{credential, mask, scrub};
+    use crate::secret::Redactor;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn names_and_families_are_known() {
+        for name in ["GITHUB_TOKEN", "github_token", "INPUT_GITHUB-TOKEN", "SHOP_REGISTRY_PASSWORD"]
+        {
+            assert!(credential(name).is_some_and(|known| known.masked), "{name}");
+        }
+        for name in ["INPUT_PLAN", "ACTIONS_RUNTIME_URL"] {
+            assert!(credential(name).is_some_and(|known| !known.masked), "{name}");
+        }
+        for name in ["PATH", "GITHUB_SHA", "AZURE_CLIENT_ID", "INPUT_", "GITHUB_TOKENS"] {
+            assert!(credential(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn children_get_neither_credentials_nor_sources_of_secrets() {
+        let env = ["PATH", "GITHUB_TOKEN", "INPUT_PLAN", "NPM", "AZURE_CLIENT_ID"];
+        let env: BTreeMap<_, _> = env.map(|name| (name.to_owned(), "x".to_owned())).into();
+        let kept = scrub(&env, &BTreeSet::from(["NPM".to_owned()]));
+        assert_eq!(kept.into_keys().collect::<Vec<_>>(), ["AZURE_CLIENT_ID", "PATH"]);
+    }
+
+    #[test]
+    fn secrets_are_masked_and_the_rest_is_not() {
+        let env = [("GITHUB_TOKEN", "ghs_hunter22"), ("INPUT_DRY-RUN", "false")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let redactor = Redactor::default();
+        mask(&env, &redactor);
+        assert_eq!(redactor.redact("false ghs_hunter22"), "false ***");
+    }
+}

@@ -1,0 +1,185 @@
+//! Which environment a run is for, and what its variables are.
+
+use super::error::ResolveError;
+use super::git::Git;
+use super::surroundings::Request;
+use crate::plan::diagnostic::closest;
+use crate::plan::expr::{EvalError, Scope};
+use crate::plan::schema::{Environment, Plan, Text};
+use crate::plan::span::Spanned;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The events by which the `if` of a protected environment can choose it: those
+/// that nobody without write access can cause.
+pub const PROTECTED_EVENTS: [&str; 3] = ["push", "release", "workflow_dispatch"];
+
+/// The longest a slug gets: a DNS label.
+const LONGEST: usize = 63;
+
+/// The chosen environment.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChosenEnvironment {
+    /// Its name.
+    pub name: String,
+    /// Its name as a DNS label.
+    pub slug: String,
+    /// Whether it is protected.
+    pub protected: bool,
+    /// How many seconds what it deploys may live.
+    pub ttl: Option<u64>,
+}
+
+impl ChosenEnvironment {
+    /// How long what it deploys may live.
+    pub fn time_to_live(&self) -> Option<Duration> {
+        self.ttl.map(Duration::from_secs)
+    }
+}
+
+/// A variable of the plan.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value. Absent where a secret went into it, which is then read again.
+    pub value: Option<String>,
+    /// The expression in it that was empty though a name may be made of it.
+    pub hollow: Option<String>,
+}
+
+/// An environment of the plan and its name there.
+type Named<'p> = (&'p Spanned<String>, &'p Environment);
+
+/// Chooses one: `--env`, or the first whose `if` holds. What is worth a line
+/// goes to `notices`.
+pub(super) fn choose<'p>(
+    plan: &'p Plan,
+    request: &Request,
+    scope: &Scope,
+    notices: &mut Vec<String>,
+) -> Result<Option<Named<'p>>, ResolveError> {
+    if let Some(name) = &request.environment {
+        let named = plan.environments.iter().find(|(known, _)| known.value == *name);
+        return named.map(Some).ok_or_else(|| ResolveError::UnknownEnvironment {
+            name: name.clone(),
+            known: plan.environments.keys().map(str::to_owned).collect(),
+            near: closest(name, plan.environments.keys()).map(str::to_owned),
+        });
+    }
+    let event = scope.context("github").map(|github| github.get("event_name"));
+    let event = event.as_ref().and_then(|name| name.as_text()).unwrap_or_default();
+    for (name, environment) in plan.environments.iter() {
+        let Some(condition) = &environment.condition else { continue };
+        if !condition.holds(scope)? {
+            continue;
+        }
+        if environment.protected.resolve(scope)? && !PROTECTED_EVENTS.contains(&event) {
+            let cause =
+                if event.is_empty() { "where there is no event" } else { &format!("by `{event}`") };
+            notices.push(format!(
+                "`{}` is protected and not chosen {cause}; `--env {}` chooses it",
+                name.value, name.value
+            ));
+            continue;
+        }
+        return Ok(Some((name, environment)));
+    }
+    Ok(None)
+}
+
+/// A protected environment gets what is committed and nothing else. A dry run
+/// may rehearse with what is there.
+pub(super) fn admit(
+    chosen: &ChosenEnvironment,
+    git: &Git,
+    dry_run: bool,
+    notices: &mut Vec<String>,
+) -> Result<(), ResolveError> {
+    if !chosen.protected || git.is_dirty() == Some(false) {
+        return Ok(());
+    }
+    let environment = chosen.name.clone();
+    let error = if git.is_dirty() == Some(true) {
+        ResolveError::DirtyTree { environment, files: git.changed.clone(), count: git.changes }
+    } else {
+        let why = git.missing.clone().unwrap_or_default();
+        ResolveError::NoCommit { environment, why }
+    };
+    if dry_run {
+        notices.push(format!("a real run would stop here: {error}"));
+        return Ok(());
+    }
+    Err(error)
+}
+
+/// The variables: the environment's over the plan's, `--set` over both.
+pub(super) fn variables(
+    plan: &Plan,
+    chosen: Option<&Environment>,
+    request: &Request,
+    scope: &Scope,
+) -> Result<Vec<Variable>, ResolveError> {
+    let mut variables = Vec::new();
+    for (name, text) in definitions(plan, chosen) {
+        let set = request.set.iter().rev().find(|(given, _)| given == name);
+        variables.push(match set {
+            Some((_, value)) => {
+                Variable { name: name.to_owned(), value: Some(value.clone()), hollow: None }
+            }
+            None => variable(name, text, scope)?,
+        });
+    }
+    let known = || variables.iter().map(|variable| variable.name.as_str());
+    for (name, _) in &request.set {
+        if !known().any(|known| known == name) {
+            return Err(ResolveError::UnknownVariable {
+                name: name.clone(),
+                known: known().map(str::to_owned).collect(),
+                near: closest(name, known()).map(str::to_owned),
+            });
+        }
+    }
+    Ok(variables)
+}
+
+fn variable(name: &str, text: &Text, scope: &Scope) -> Result<Variable, EvalError> {
+    let value = text.evaluate(scope)?;
+    let visible = !value.taint().is_secret();
+    Ok(Variable {
+        name: name.to_owned(),
+        value: value.as_text().filter(|_| visible).map(str::to_owned),
+        hollow: value.hollow().map(str::to_owned),
+    })
+}
+
+/// Each variable with the text that counts, the plan's own first.
+pub(super) fn definitions<'p>(
+    plan: &'p Plan,
+    chosen: Option<&'p Environment>,
+) -> Vec<(&'p str, &'p Text)> {
+    let over = |name: &str| chosen.and_then(|environment| environment.vars.get(name));
+    let own = plan.vars.iter().map(|(name, text)| {
+        let name = name.value.as_str();
+        (name, over(name).unwrap_or(text))
+    });
+    let added = chosen.into_iter().flat_map(|environment| environment.vars.iter());
+    let added = added.map(|(name, text)| (name.value.as_str(), text));
+    own.chain(added.filter(|(name, _)| plan.vars.get(name).is_none())).collect()
+}
+
+/// A name as a DNS label: lower case letters, digits and single hyphens.
+pub fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for letter in name.chars() {
+        match letter.to_ascii_lowercase() {
+            letter @ ('a'..='z' | '0'..='9') => slug.push(letter),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(LONGEST);
+    slug.trim_end_matches('-').to_owned()
+}

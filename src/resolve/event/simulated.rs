@@ -1,0 +1,75 @@
+//! Events of what is checked out here, for dry runs outside of GitHub.
+
+use crate::resolve::git::Git;
+use crate::resolve::surroundings::Surroundings;
+use serde_json::{Value, json};
+
+/// A pull request from the branch that is checked out, to `main`.
+pub(super) fn pull_request(surroundings: &Surroundings, git: &Git, number: u64) -> Value {
+    let repository = repository(surroundings, git);
+    let full_name = &repository["full_name"];
+    let branch = git.branch.as_deref().unwrap_or("HEAD");
+    let user = json!({ "login": actor(surroundings), "type": "User" });
+    json!({
+        "action": "synchronize",
+        "number": number,
+        "pull_request": {
+            "number": number,
+            "state": "open",
+            "draft": false,
+            "merged": false,
+            "title": branch,
+            "body": null,
+            "user": user,
+            "labels": [],
+            "head": { "ref": branch, "sha": git.sha, "repo": { "full_name": full_name } },
+            "base": { "ref": "main", "sha": null, "repo": { "full_name": full_name } },
+        },
+        "repository": repository,
+        "sender": user,
+    })
+}
+
+/// A push of the branch or tag that is checked out.
+pub(super) fn push(surroundings: &Surroundings, git: &Git) -> Value {
+    let reference = match (&git.branch, &git.tag) {
+        (Some(branch), _) => format!("refs/heads/{branch}"),
+        (None, Some(tag)) => format!("refs/tags/{tag}"),
+        (None, None) => "refs/heads/main".to_owned(),
+    };
+    let actor = actor(surroundings);
+    json!({
+        "ref": reference,
+        "after": git.sha,
+        "created": false,
+        "deleted": false,
+        "forced": false,
+        "commits": [],
+        "head_commit": { "id": git.sha },
+        "repository": repository(surroundings, git),
+        "pusher": { "name": actor },
+        "sender": { "login": actor, "type": "User" },
+    })
+}
+
+/// The remote's, or one that is named after the folder.
+fn repository(surroundings: &Surroundings, git: &Git) -> Value {
+    let (owner, name) = git.repository().map_or_else(
+        || {
+            let folder =
+                surroundings.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+            ("local".to_owned(), folder.unwrap_or_else(|| "source".to_owned()))
+        },
+        |found| (found.owner, found.name),
+    );
+    json!({
+        "name": name,
+        "full_name": format!("{owner}/{name}"),
+        "owner": { "login": owner },
+        "default_branch": "main",
+    })
+}
+
+fn actor(surroundings: &Surroundings) -> &str {
+    surroundings.var("USER").or_else(|| surroundings.var("LOGNAME")).unwrap_or("local")
+}

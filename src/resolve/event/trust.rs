@@ -1,0 +1,128 @@
+//! Whether the code that an event brings may be deployed.
+//!
+//! A pull request from a fork can hold anything, and so can one whose origin the
+//! event does not tell. Its code is built and reported, and deployed only when
+//! somebody who may has named the very commit.
+
+use super::pull_request::{DEPENDABOT, is_foreign_run};
+use super::{Event, PullRequest};
+use crate::http::{Fault, Retry};
+use crate::resolve::git::Git;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Whose code this is.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Trust {
+    /// The repository's own, or that of whoever sits at this machine.
+    #[default]
+    Trusted,
+    /// Somebody else's, or nobody can tell.
+    Fork {
+        /// The commit at the pull request's head, where the event says it.
+        head: Option<String>,
+        /// Why it is taken for one. Fits after "because".
+        why: String,
+    },
+}
+
+/// A deployment that is not allowed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    message: String,
+    help: String,
+}
+
+impl Fault for Refusal {
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(self.help.clone())
+    }
+}
+
+impl Trust {
+    /// Judges an event.
+    pub fn of(
+        event: Option<&Event>,
+        pull_request: Option<&PullRequest>,
+        github: &Map<String, Value>,
+        git: &Git,
+    ) -> Self {
+        let Some(event) = event else { return Self::Trusted };
+        let told = |member: &str| github.get(member).and_then(Value::as_str);
+        let fork = |why: &str| Self::Fork {
+            head: pull_request.and_then(|found| found.head_sha.clone()),
+            why: why.to_owned(),
+        };
+        if told("actor") == Some(DEPENDABOT) {
+            return fork("dependabot started it, which GitHub gives no secrets");
+        }
+        if event.workflow_run().is_some_and(|run| is_foreign_run(run).unwrap_or(true)) {
+            return fork("a fork started the workflow that this one follows");
+        }
+        match pull_request.map(|found| (found.fork, found.author.as_deref())) {
+            None | Some((Some(false), _)) => Self::Trusted,
+            Some((Some(true), Some(DEPENDABOT))) => fork("the pull request is dependabot's"),
+            Some((Some(true), _)) => fork("the pull request comes from a fork"),
+            // GitHub checks out the default branch for a comment, unless told otherwise.
+            Some((None, _)) if event.name == "issue_comment" && is_at(git, told("sha")) => {
+                Self::Trusted
+            }
+            Some((None, _)) => {
+                fork("the event does not say whether the pull request comes from a fork")
+            }
+        }
+    }
+
+    /// Whether it is somebody else's.
+    pub fn is_fork(&self) -> bool {
+        matches!(self, Self::Fork { .. })
+    }
+
+    /// Whether what is checked out may be deployed. `allowed` is what
+    /// `--allow-fork-deploy` said: the whole hash of the event's head and of
+    /// what is checked out.
+    pub fn deploy(&self, allowed: Option<&str>, git: &Git) -> Result<(), Refusal> {
+        let Self::Fork { head, why } = self else { return Ok(()) };
+        let refuse = |message: String, help: String| Err(Refusal { message, help });
+        let commit = head.as_deref().or(git.head.as_deref()).unwrap_or("SHA");
+        let Some(allowed) = allowed else {
+            let message = format!("nothing is deployed, because {why}");
+            let help = format!(
+                "a maintainer who has read commit {commit} can check it out and run with `--allow-fork-deploy {commit}`"
+            );
+            return refuse(message, help);
+        };
+        let is = |commit: Option<&String>| {
+            commit.is_some_and(|commit| commit.eq_ignore_ascii_case(allowed))
+        };
+        if let Some(head) = head.as_ref().filter(|head| !is(Some(head))) {
+            let message = format!(
+                "`--allow-fork-deploy` names {allowed}, and the pull request's head is {head}"
+            );
+            return refuse(
+                message,
+                "read what has changed since, and name the whole hash of the head".to_owned(),
+            );
+        }
+        if !is(git.head.as_ref()) {
+            let here = git.head.as_deref().unwrap_or("no commit");
+            let message =
+                format!("`--allow-fork-deploy` names {allowed}, and {here} is checked out");
+            return refuse(
+                message,
+                format!("check out {allowed}, with `ref:` of actions/checkout"),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn is_at(git: &Git, commit: Option<&str>) -> bool {
+    commit.is_some() && git.head.as_deref() == commit
+}

@@ -1,0 +1,354 @@
+//! What git knows of the source: commit, branch, tag, changes, remote.
+//!
+//! Asked of the `git` program, which is told to write nothing, run no hook of
+//! the repository and ignore what `GIT_*` variables say. Without git, outside a
+//! repository or before its first commit everything is empty, and why is kept.
+
+use super::credentials;
+use super::surroundings::Surroundings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use url::Url;
+
+/// How many changed files are remembered by name.
+const MOST_NAMED: usize = 20;
+
+/// The state of the source.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Git {
+    /// Why there is nothing here.
+    pub missing: Option<String>,
+    /// The commit that is checked out.
+    pub head: Option<String>,
+    /// The commit that is meant: in a pull request its head, where GitHub
+    /// checks out a merge of it.
+    pub sha: Option<String>,
+    /// The branch, if one is checked out.
+    pub branch: Option<String>,
+    /// The tag at this commit; of several the one with the highest version.
+    pub tag: Option<String>,
+    /// When it was committed, in seconds since 1970: `SOURCE_DATE_EPOCH`.
+    pub committed: Option<i64>,
+    /// Files that differ from the commit or are not in it, the first few.
+    pub changed: Vec<String>,
+    /// How many they are.
+    pub changes: usize,
+    /// The URL of the remote, without credentials.
+    pub remote: Option<String>,
+}
+
+/// Where a repository lives, read from the URL of a remote.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Repository {
+    /// Such as `github.com`.
+    pub host: String,
+    /// The last two parts of its path.
+    pub owner: String,
+    /// Without `.git`.
+    pub name: String,
+}
+
+impl Git {
+    /// Asks git about the plan's folder.
+    pub fn read(surroundings: &Surroundings) -> Self {
+        let program = Program { surroundings };
+        match program.read() {
+            Ok(git) => git,
+            Err(missing) => Self { missing: Some(missing), ..Self::default() },
+        }
+    }
+
+    /// The first seven digits of the commit.
+    pub fn short_sha(&self) -> Option<&str> {
+        self.sha.as_deref().map(|sha| sha.get(..7).unwrap_or(sha))
+    }
+
+    /// Whether anything differs from the commit; unknown without a repository.
+    pub fn is_dirty(&self) -> Option<bool> {
+        self.head.as_ref().map(|_| self.changes > 0)
+    }
+
+    /// When it was committed, RFC 3339, in UTC.
+    pub fn commit_time(&self) -> Option<String> {
+        let seconds = self.committed?;
+        jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+    }
+
+    /// Where it lives.
+    pub fn repository(&self) -> Option<Repository> {
+        Repository::parse(self.remote.as_deref()?)
+    }
+}
+
+impl Repository {
+    /// Reads `https://host/owner/name.git`, `ssh://git@host/owner/name` and
+    /// `git@host:owner/name.git`.
+    pub fn parse(remote: &str) -> Option<Self> {
+        let (host, path) = if let Ok(url) = Url::parse(remote) {
+            (url.host_str()?.to_owned(), url.path().to_owned())
+        } else {
+            let (before, path) = remote.split_once(':')?;
+            let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
+            (host.to_owned(), path.to_owned())
+        };
+        let mut parts = path.trim_matches('/').rsplit('/');
+        let name = parts.next()?;
+        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
+        let owner = parts.next()?.to_owned();
+        (!host.is_empty() && !name.is_empty()).then_some(Self { host, owner, name })
+    }
+
+    /// `owner/name`
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+}
+
+struct Program<'a> {
+    surroundings: &'a Surroundings,
+}
+
+impl Program<'_> {
+    fn read(&self) -> Result<Git, String> {
+        self.ask(&["rev-parse", "--show-toplevel"])?;
+        let Ok(head) = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]) else {
+            return Err("the git repository has no commit yet".to_owned());
+        };
+        let head = head.trim().to_owned();
+        let committed = self.ask(&["log", "-1", "--no-show-signature", "--format=%ct", &head])?;
+        let branch = self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
+        let tags = self.ask(&["tag", "--points-at", &head, "--sort=-version:refname"])?;
+        let status = self.ask(&["status", "--porcelain=v1", "-z", "--untracked-files=normal"])?;
+        let changed = changed(&status);
+        Ok(Git {
+            missing: None,
+            sha: Some(head.clone()),
+            head: Some(head),
+            branch: branch.as_deref().and_then(first_line),
+            tag: first_line(&tags),
+            committed: committed.trim().parse().ok(),
+            changes: changed.len(),
+            changed: changed.into_iter().take(MOST_NAMED).collect(),
+            remote: self.remote(),
+        })
+    }
+
+    fn remote(&self) -> Option<String> {
+        let names = self.ask(&["remote"]).ok()?;
+        let name = names.lines().find(|name| *name == "origin").or_else(|| names.lines().next())?;
+        let url = self.ask(&["remote", "get-url", name]).ok()?;
+        Some(without_credentials(&first_line(&url)?))
+    }
+
+    /// What git says, or why it says nothing.
+    fn ask(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut env = credentials::scrub(&self.surroundings.env, &BTreeSet::new());
+        env.retain(|name, _| !name.starts_with("GIT_"));
+        let output = Command::new("git")
+            .args([
+                "--no-optional-locks",
+                "-c",
+                "core.fsmonitor=false",
+                "-c",
+                "core.hooksPath=/dev/null",
+            ])
+            .args(arguments)
+            .current_dir(&self.surroundings.dir)
+            .env_clear()
+            .envs(env)
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => "the program `git` is not there".to_owned(),
+                _ => format!("`git` cannot be started: {error}"),
+            })?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        if said.contains("not a git repository") {
+            return Err(format!("`{}` is in no git repository", self.surroundings.dir.display()));
+        }
+        let said = first_line(&said)
+            .unwrap_or_else(|| format!("`git {}`: {}", arguments.join(" "), output.status));
+        Err(format!("git refuses: {}", said.trim_start_matches("fatal: ")))
+    }
+}
+
+fn first_line(text: &str) -> Option<String> {
+    text.lines().next().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
+}
+
+/// The paths in `status -z`. Shipway's own state never counts.
+fn changed(status: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut entries = status.split('\0');
+    while let Some(entry) = entries.next() {
+        let (Some(kind), Some(path)) = (entry.get(..2), entry.get(3..)) else { continue };
+        if kind.contains(['R', 'C']) {
+            // Where it came from stands in an entry of its own.
+            entries.next();
+        }
+        if !path.split('/').any(|part| part == ".shipway") {
+            paths.push(path.to_owned());
+        }
+    }
+    paths
+}
+
+/// The URL without password and, where HTTP would send it, without user.
+fn without_credentials(remote: &str) -> String {
+    let Ok(mut url) = Url::parse(remote) else { return remote.to_owned() };
+    if url.has_host() {
+        let kept = url.set_password(None).and_then(|()| match url.scheme() {
+            "ssh" => Ok(()),
+            _ => url.set_username(""),
+        });
+        if kept.is_err() {
+            return String::new();
+        }
+        url.set_query(None);
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Git, Repository, changed, without_credentials};
+    use crate::resolve::Surroundings;
+    use std::path::Path;
+    use std::process::Command;
+
+    fn surroundings(dir: &Path) -> Surroundings {
+        let env = [
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("HOME", "/nonexistent"),
+            // Must be ignored.
+            ("GIT_DIR", "/nonexistent"),
+            ("GIT_AUTHOR_DATE", "never"),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Surroundings { env, dir: dir.to_owned() }
+    }
+
+    #[track_caller]
+    fn git(dir: &Path, arguments: &[&str]) {
+        let output = Command::new("git")
+            .args([
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@example.com",
+                "-c",
+                "commit.gpgsign=false",
+            ])
+            .args(arguments)
+            .current_dir(dir)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", "/nonexistent")
+            .env("GIT_COMMITTER_DATE", "2024-05-06T07:08:09+02:00")
+            .output()
+            .expect("git is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn repository() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("can be made");
+        git(folder.path(), &["init", "--quiet", "--initial-branch=topic/x"]);
+        std::fs::write(folder.path().join("a"), "a").expect("can be written");
+        git(folder.path(), &["add", "a"]);
+        git(folder.path(), &["commit", "--quiet", "--message=one"]);
+        folder
+    }
+
+    #[test]
+    fn a_clean_tree() {
+        let folder = repository();
+        git(folder.path(), &["tag", "v1.9.0"]);
+        git(folder.path(), &["tag", "v1.10.0"]);
+        git(
+            folder.path(),
+            &["remote", "add", "origin", "https://me:hunter22@github.com/acme/shop.git"],
+        );
+        std::fs::create_dir_all(folder.path().join("sub/.shipway/runs")).expect("can be made");
+        std::fs::write(folder.path().join("sub/.shipway/runs/x"), "x").expect("can be written");
+        std::fs::write(folder.path().join("sub/b"), "b").expect("can be written");
+        git(folder.path(), &["add", "sub/b"]);
+        git(folder.path(), &["commit", "--quiet", "--amend", "--no-edit"]);
+        git(folder.path(), &["tag", "--force", "v1.9.0"]);
+        git(folder.path(), &["tag", "--force", "v1.10.0"]);
+
+        let found = Git::read(&surroundings(&folder.path().join("sub")));
+
+        assert_eq!(found.missing, None);
+        assert_eq!(found.sha, found.head);
+        assert_eq!(found.short_sha().map(str::len), Some(7));
+        assert_eq!(found.branch.as_deref(), Some("topic/x"));
+        assert_eq!(found.tag.as_deref(), Some("v1.10.0"));
+        assert_eq!((found.is_dirty(), found.changed), (Some(false), vec![]));
+        assert_eq!(found.committed, Some(1_714_972_089));
+        assert_eq!(found.remote.as_deref(), Some("https://github.com/acme/shop.git"));
+    }
+
+    #[test]
+    fn a_dirty_tree_names_its_files() {
+        let folder = repository();
+        std::fs::write(folder.path().join("a"), "b").expect("can be written");
+        std::fs::write(folder.path().join("ö ß"), "b").expect("can be written");
+        git(folder.path(), &["checkout", "--quiet", "--detach"]);
+        let found = Git::read(&surroundings(folder.path()));
+        assert_eq!(found.is_dirty(), Some(true));
+        assert_eq!(found.changed, ["a", "ö ß"]);
+        assert_eq!(found.commit_time().as_deref(), Some("2024-05-06T05:08:09Z"));
+        assert_eq!((found.branch, found.tag, found.remote), (None, None, None));
+    }
+
+    #[test]
+    fn why_there_is_nothing() {
+        let folder = tempfile::tempdir().expect("can be made");
+        let outside = Git::read(&surroundings(folder.path()));
+        let expected = format!("`{}` is in no git repository", folder.path().display());
+        assert_eq!(outside, Git { missing: Some(expected), ..Git::default() });
+
+        git(folder.path(), &["init", "--quiet"]);
+        let empty = Git::read(&surroundings(folder.path()));
+        assert_eq!(empty.missing.as_deref(), Some("the git repository has no commit yet"));
+
+        let mut without = surroundings(folder.path());
+        without.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
+        assert_eq!(Git::read(&without).missing.as_deref(), Some("the program `git` is not there"));
+        assert_eq!(Git::read(&without).is_dirty(), None);
+    }
+
+    #[test]
+    fn changes_are_read_from_the_status() {
+        assert_eq!(
+            changed(" M a\0R  new\0old\0?? dir/\0?? .shipway/\0?? x/.shipway/y\0?? .shipway.yml\0"),
+            ["a", "new", "dir/", ".shipway.yml"]
+        );
+        assert_eq!(changed(""), [""; 0]);
+    }
+
+    #[test]
+    fn remotes_lose_their_credentials() {
+        #[track_caller]
+        fn case(remote: &str, expected: &str, full_name: &str) {
+            assert_eq!(without_credentials(remote), expected);
+            let found = Repository::parse(expected)
+                .map(|found| format!("{} {}", found.host, found.full_name()));
+            assert_eq!(found.unwrap_or_default(), full_name, "{remote}");
+        }
+        case("https://x:y@github.com/a/b.git", "https://github.com/a/b.git", "github.com a/b");
+        case("https://token@github.com/a/b", "https://github.com/a/b", "github.com a/b");
+        case("https://h/a/b?private_token=x", "https://h/a/b", "h a/b");
+        case("ssh://git:pw@h:22/a/b.git", "ssh://git@h:22/a/b.git", "h a/b");
+        case("git@github.com:a/b.git", "git@github.com:a/b.git", "github.com a/b");
+        case("/srv/git/b.git", "/srv/git/b.git", "");
+        case("file:///srv/git/b.git", "file:///srv/git/b.git", "");
+    }
+}
