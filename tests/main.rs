@@ -2,4 +2,7 @@
 //! sockets. One binary, so that it is linked once.
 
 mod registry;
+mod registry_login;
+mod registry_pull;
+mod registry_push;
 mod support;

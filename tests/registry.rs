@@ -1,82 +1,20 @@
 //! Shipway's registry client against Debian's docker-registry, with skopeo as
 //! the witness.
 
+use crate::support::images::{client, client_with, image, noise, reference, silent};
 use crate::support::peer_registry::PeerRegistry;
-use bytes::Bytes;
-use serde_json::json;
-use shipway::http::{self, Fault as _, Retry};
-use shipway::registry::{
-    Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Platform, Progress, Push,
-    PushManifest, Reference, Settings, Stored, media_type,
-};
+use shipway::http::{Fault as _, Retry};
+use shipway::registry::{Digest, Login, Platform, Progress, Stored};
 use shipway::secret::Redactor;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
-
-fn client(host: &str, login: Login) -> Client {
-    client_with(host, login, &Redactor::default())
-}
-
-fn client_with(host: &str, login: Login, redactor: &Redactor) -> Client {
-    let http = http::Client::new(http::Settings::default()).expect("a client");
-    let access = Access { login, insecure: false };
-    let settings =
-        Settings { hosts: BTreeMap::from([(host.to_owned(), access)]), ..Settings::default() };
-    Client::new(http, redactor.clone(), settings)
-}
-
-fn reference(text: &str) -> Reference {
-    text.parse().expect("a reference")
-}
-
-fn blob_of(bytes: &[u8], media_type: &str, folder: &Path) -> Blob {
-    let digest = Digest::of(bytes);
-    let path = folder.join(digest.hex());
-    std::fs::write(&path, bytes).expect("a file");
-    let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-    Blob { descriptor, source: BlobSource::File(path) }
-}
-
-/// An image whose layers are these bytes.
-fn image(layers: &[Vec<u8>], folder: &Path, targets: &[String]) -> Push {
-    let mut blobs: Vec<Blob> =
-        layers.iter().map(|layer| blob_of(layer, media_type::LAYER, folder)).collect();
-    let config = json!({
-        "architecture": "amd64", "os": "linux", "config": {},
-        "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|it| Digest::of(it)).collect::<Vec<_>>() },
-    });
-    let config = serde_json::to_vec(&config).expect("JSON");
-    let descriptor = Descriptor::new(media_type::CONFIG, Digest::of(&config), config.len() as u64);
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": descriptor,
-        "layers": blobs.iter().map(|blob| &blob.descriptor).collect::<Vec<_>>(),
-    });
-    blobs.push(Blob { descriptor, source: BlobSource::Bytes(config.into()) });
-    let bytes = Bytes::from(serde_json::to_vec(&manifest).expect("JSON"));
-    let digest = Digest::of(&bytes);
-    let manifest = PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest };
-    Push { blobs, manifest, targets: targets.iter().map(|it| reference(it)).collect() }
-}
-
-fn noise(length: usize, seed: u8) -> Vec<u8> {
-    let mut state = u64::from(seed) + 1;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
 
 fn skopeo(arguments: &[&str]) -> String {
     let output = Command::new("skopeo").args(arguments).output().expect("skopeo is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
-
-fn silent(_: Progress) {}
 
 #[tokio::test]
 async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {

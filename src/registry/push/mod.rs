@@ -182,7 +182,8 @@ impl Client {
                 memory: self.memory(),
             })
             .collect();
-        let found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
+        let mut found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
+        found.sort_by_key(|found| found.repository.name);
         let shares = blobs::share(&found, cargo);
         let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
         let names = found.iter().map(|found| async {

@@ -1,0 +1,336 @@
+//! How the client signs in, and what it says where that does not work.
+
+use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
+use crate::support::images::{chain, client, client_with, image, noise, silent};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
+use shipway::http::{Fault as _, Retry};
+use shipway::registry::{Client, EntraTokens, Failure, Login, Stored};
+use shipway::secret::{Redactor, Secret};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// `ci:right`.
+const RIGHT: &str = "Y2k6cmlnaHQ=";
+
+fn by_password(registry: &FakeRegistry, password: &str) -> Client {
+    let redactor = Redactor::default();
+    let password = redactor.adopt("secrets.acr-password", password.to_owned());
+    let login = Login::Basic { username: "ci".to_owned(), password };
+    client_with(&registry.host(), login, &redactor)
+}
+
+fn stored(registry: &FakeRegistry, folder: &std::path::Path, env: &[(&str, &str)]) -> Client {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let login = Login::Stored(Stored { home: Some(folder.to_owned()), env });
+    client(&registry.host(), login)
+}
+
+fn plain(registry: &FakeRegistry, error: &dyn std::error::Error) -> String {
+    chain(error).replace(&registry.host(), "HOST")
+}
+
+async fn refusal(client: &Client, registry: &FakeRegistry) -> Failure {
+    let checked = client.check_login(&registry.host(), "web", "push").await;
+    checked.expect_err("it is refused")
+}
+
+#[tokio::test]
+async fn a_password_is_shown_only_where_it_is_asked_for() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let client = by_password(&registry, "right");
+
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+
+    assert_eq!(registry.log(), "GET /v2/ -> 401\n+GET /v2/ -> 200\n+GET /v2/ -> 200");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_named_by_its_source() {
+    for asks in [Asks::Basic(RIGHT), Asks::Token(RIGHT)] {
+        let registry = FakeRegistry::start().await;
+        registry.asks(asks.clone());
+
+        let error = refusal(&by_password(&registry, "wrong"), &registry).await;
+
+        let path = if matches!(asks, Asks::Basic(_)) { "/v2/" } else { "/token" };
+        assert_eq!(
+            plain(&registry, &error),
+            format!(
+                "sign in to `HOST` as `ci` with the password from `secrets.acr-password`\n\
+                 GET http://HOST{path}: 401: UNAUTHORIZED: authentication required"
+            )
+        );
+        assert_eq!(error.retry(), Retry::Never);
+    }
+}
+
+#[tokio::test]
+async fn many_requests_ask_for_one_token() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = format!("{}/web:one", registry.host());
+    let push = image(&[noise(10, 1), noise(20, 2), noise(30, 3)], folder.path(), &[target]);
+
+    by_password(&registry, "right").push(push, &silent).await.expect("a push");
+
+    let log = registry.log();
+    assert_eq!(log.matches("/token").count(), 1, "{log}");
+    // One goes ahead to find out; the others wait for it.
+    assert_eq!(log.matches("401").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_sign_in() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+
+    let error = refusal(&client(&registry.host(), Login::Anonymous), &registry).await;
+
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST`: it asks for a login, and there is none"
+    );
+}
+
+#[tokio::test]
+async fn a_challenge_that_nobody_knows_is_shown() {
+    let registry = FakeRegistry::start().await;
+    let challenge = &[("www-authenticate", "Negotiate")];
+    registry.fault("GET /v2/", Fault::Answer(401, challenge, String::new()));
+
+    let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST`: it offers no way that is known: `Negotiate`"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_at_once_is_a_right_that_is_missing() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token(RIGHT));
+    let denied = "{\"token\":\"worthless\"}".to_owned();
+    registry.fault("GET /token", Fault::Answer(200, &[], denied));
+
+    let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+    assert_eq!(plain(&registry, &error), "sign in to `HOST`: `ci` may not pull `web`");
+}
+
+#[tokio::test]
+async fn a_token_says_what_it_is_not_good_for() {
+    let registry = FakeRegistry::start().await;
+    let claims = json!({ "iat": 0, "exp": 900, "access": [
+        { "type": "repository", "name": "web", "actions": ["pull"] }] });
+    let token = format!("x.{}.y", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let realm = format!("Bearer realm=\"http://{}/token\"", registry.host());
+    let headers: &'static [(&str, &str)] =
+        Box::leak(Box::new([("www-authenticate", &*realm.leak())]));
+    registry.fault("GET /v2/", Fault::Answer(401, headers, String::new()));
+    registry.fault("GET /token", Fault::Answer(200, &[], json!({ "token": token }).to_string()));
+
+    let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+    assert_eq!(plain(&registry, &error), "sign in to `HOST`: `ci` may not push `web`");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_token_is_not_quoted() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token(RIGHT));
+    registry.fault("GET /token", Fault::Answer(200, &[], "s3cr3t".to_owned()));
+
+    let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST`\n\
+         GET http://HOST/token: the answer cannot be read: it is not the JSON of a token"
+    );
+}
+
+struct Entra {
+    asked: AtomicU32,
+    redactor: Redactor,
+}
+
+#[async_trait]
+impl EntraTokens for Entra {
+    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn shipway::http::Fault>> {
+        assert_eq!(scope, "https://containerregistry.azure.net/.default");
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(self.redactor.adopt("entra", "of-entra".to_owned()))
+    }
+
+    fn tenant(&self) -> Option<String> {
+        Some("tenant-1".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_entra_is_exchanged_once() {
+    let registry = FakeRegistry::start().await;
+    // Both the exchange and what it becomes carry this.
+    registry.asks(Asks::Token("of-entra"));
+    let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
+    let client = client(&registry.host(), Login::Entra(entra.clone()));
+
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+    client.check_login(&registry.host(), "api", "push").await.expect("signed in");
+
+    assert_eq!(
+        registry.log(),
+        "\
+GET /v2/ -> 401
+POST /oauth2/exchange -> 200
+POST /token -> 200
++GET /v2/ -> 200
+POST /token -> 200
++GET /v2/ -> 200"
+    );
+    assert_eq!(entra.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_identity_token_is_traded_in() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token("refresh_token=of-docker"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(".docker/config.json");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+    let auths = json!({ "auths": { registry.host(): {
+        "auth": STANDARD.encode("00000000-0000-0000-0000-000000000000:"),
+        "identitytoken": "of-docker" } } });
+    std::fs::write(&file, auths.to_string()).expect("a file");
+
+    let client = stored(&registry, folder.path(), &[]);
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+
+    assert_eq!(registry.log(), "GET /v2/ -> 401\nPOST /token -> 200\n+GET /v2/ -> 200");
+}
+
+/// Writes a credential helper and the configuration that names it.
+fn helper(folder: &std::path::Path, host: &str, script: &str) -> String {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    let program = bin.join("docker-credential-fake");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let config = json!({ "credHelpers": { host: "fake" } });
+    std::fs::write(folder.join("config.json"), config.to_string()).expect("a file");
+    format!("{}:/usr/bin:/bin", bin.display())
+}
+
+#[tokio::test]
+async fn a_credential_helper_is_asked_by_name() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = r#"test "$1" = get || exit 7
+read -r host
+test -n "$host" || exit 8
+echo "{\"ServerURL\":\"$host\",\"Username\":\"ci\",\"Secret\":\"right\"}""#;
+    let path = helper(folder.path(), &registry.host(), script);
+    let config = folder.path().to_str().expect("text");
+
+    let client = stored(&registry, folder.path(), &[("DOCKER_CONFIG", config), ("PATH", &path)]);
+
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+}
+
+#[tokio::test]
+async fn a_credential_helper_may_have_nothing_or_be_broken() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().to_str().expect("text").to_owned();
+    let host = registry.host();
+
+    let path =
+        helper(folder.path(), &host, "echo credentials not found in native keychain; exit 1");
+    let client = stored(&registry, folder.path(), &[("DOCKER_CONFIG", &config), ("PATH", &path)]);
+    let error = refusal(&client, &registry).await;
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST`: it asks for a login, and there is none"
+    );
+
+    let path = helper(folder.path(), &host, "echo the keychain is locked >&2; exit 1");
+    let client = stored(&registry, folder.path(), &[("DOCKER_CONFIG", &config), ("PATH", &path)]);
+    let error = refusal(&client, &registry).await;
+    assert_eq!(
+        plain(&registry, &error),
+        "ask `docker-credential-fake` for the login to `HOST`\nthe keychain is locked"
+    );
+
+    let client =
+        stored(&registry, folder.path(), &[("DOCKER_CONFIG", &config), ("PATH", "/nowhere")]);
+    let Failure::Login(error) = refusal(&client, &registry).await else { panic!("a login") };
+    assert_eq!(
+        error.help().expect("help").replace(&config, "FOLDER").replace(&host, "HOST"),
+        "`FOLDER/config.json` names the helper `docker-credential-fake`, which is not installed; \
+         name a login for `HOST` under `registries`, or run `docker login HOST`"
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_logins_that_is_none_is_named() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("auth.json");
+    let name = file.to_str().expect("text");
+    for (text, reason) in [
+        ("{", "it is not the JSON of logins, line 1".to_owned()),
+        (
+            &json!({ "auths": { registry.host(): { "auth": "s3cr3t!" } } }).to_string(),
+            "an `auth` is not base64 of `user:password`".to_owned(),
+        ),
+    ] {
+        std::fs::write(&file, text).expect("a file");
+        let client = stored(&registry, folder.path(), &[("REGISTRY_AUTH_FILE", name)]);
+
+        let error = refusal(&client, &registry).await;
+
+        assert_eq!(
+            plain(&registry, &error).replace(name, "FILE"),
+            format!("read the stored logins in `FILE`\n{reason}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn podmans_login_of_a_repository_is_for_that_alone() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let podman = folder.path().join("containers/auth.json");
+    std::fs::create_dir_all(podman.parent().expect("a folder")).expect("a folder");
+    let auths = json!({ "auths": {
+        format!("{}/team", registry.host()): { "auth": RIGHT },
+        registry.host(): { "auth": STANDARD.encode("ci:wrong") },
+    } });
+    std::fs::write(&podman, auths.to_string()).expect("a file");
+    let runtime = folder.path().to_str().expect("text");
+
+    let client = stored(&registry, folder.path(), &[("XDG_RUNTIME_DIR", runtime)]);
+
+    client.check_login(&registry.host(), "team/web", "push").await.expect("signed in");
+    client.check_login(&registry.host(), "other", "push").await.expect_err("another login");
+}
+
+#[test]
+fn logins_are_shown_without_their_passwords() {
+    let redactor = Redactor::default();
+    let password = redactor.adopt("secrets.x", "hunter22".to_owned());
+    let login = Login::Basic { username: "ci".to_owned(), password };
+    assert_eq!(format!("{login:?}"), "Basic");
+}
