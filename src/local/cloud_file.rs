@@ -34,6 +34,9 @@ pub struct CloudFile {
     /// The registries in plain HTTP without the proxy, such as
     /// `127.0.0.1:40124`. Anybody may pull from there.
     pub direct_registry: String,
+    /// What containers run in: `docker`, `podman`, `namespaces`, or `processes`
+    /// with the reason why there are no namespaces.
+    pub runtime: String,
     /// What other programs need in their environment to live in this cloud.
     /// A variable that is empty here must be empty there.
     pub environment: BTreeMap<String, Hidden>,

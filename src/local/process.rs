@@ -204,7 +204,7 @@ mod tests {
 
     const CLOUD: &str = r#"{"version":1,"pid":1,"proxy":"http://p","ca":"","ca-file":"/ca",
         "tenant-id":"t","client-id":"c","client-secret":"s","subscription-id":"s","github":null,
-        "direct-registry":"127.0.0.1:1","environment":{},"request-log":"/l","state":"/s"}"#;
+        "direct-registry":"127.0.0.1:1","runtime":"namespaces","environment":{},"request-log":"/l","state":"/s"}"#;
 
     #[tokio::test]
     async fn it_is_ready_when_its_file_is_there_and_ends_with_its_input() {

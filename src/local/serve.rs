@@ -4,10 +4,11 @@ use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess};
 use super::files::{FileError, create_folder, write_private};
 use super::hidden::Hidden;
-use super::proxy::{DOMAINS, Dial, Proxy, Setup, answer_directly, proxy_url, unavailable};
+use super::proxy::{DOMAINS, Dial, Proxy, Setup, answer_directly, proxy_url};
 use super::registry::{SeedError, seed};
-use super::shared::{OpenError, Shared};
-use super::world::World;
+use super::runtime::{self, Choice, Kind, Runtime};
+use super::shared::{AsyncReadWrite, OpenError, Shared};
+use super::world::{RuntimeChoice, World};
 use axum::Router;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
@@ -57,6 +58,9 @@ pub enum ServeError {
     /// No certificates.
     #[error("make the authority of the local cloud")]
     Authority(#[from] AuthorityError),
+    /// Nothing to run containers in.
+    #[error("choose what containers run in")]
+    Runtime(#[from] runtime::OpenError),
     /// An image that should be there from the start.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -70,6 +74,7 @@ pub struct Cloud {
     file: CloudFile,
     path: PathBuf,
     proxy: Arc<Proxy>,
+    runtime: Runtime,
     listener: TcpListener,
     direct: TcpListener,
     /// Held as long as the state folder is in use.
@@ -87,12 +92,15 @@ impl Cloud {
         let authority = Arc::new(Authority::new(&domains(&shared))?);
         let listener = listen(options.port.unwrap_or(0)).await?;
         let direct = listen(0).await?;
-        let file = describe(&shared, &authority, port(&listener), port(&direct));
-        let setup = Setup { arm: Router::new(), dial: containers(), shared, authority };
+        let runtime = open_runtime(&shared).await?;
+        let mut file = describe(&shared, &authority, port(&listener), port(&direct));
+        file.runtime = kind(&runtime);
+        let arm = resource_manager(&shared, &runtime);
+        let proxy = Proxy::new(Setup { arm, dial: dial(&runtime), shared, authority })?;
         write_private(&file.ca_file, file.ca.as_bytes())?;
         file.write(&options.cloud_file)?;
-        let proxy = Proxy::new(setup);
-        Ok(Self { file, path: options.cloud_file, proxy, listener, direct, _lock: lock })
+        let path = options.cloud_file;
+        Ok(Self { file, path, proxy, runtime, listener, direct, _lock: lock })
     }
 
     /// How to reach it.
@@ -109,6 +117,7 @@ impl Cloud {
             () = proxy => {}
             () = direct => {}
         }
+        self.runtime.shutdown().await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "the cloud file is gone already");
         }
@@ -140,9 +149,41 @@ pub async fn stdin_ended() {
     }
 }
 
+async fn open_runtime(shared: &Shared) -> Result<Runtime, ServeError> {
+    let mut options = runtime::Options::new(shared.state.join("runtime"));
+    options.choice = match shared.world.runtime {
+        RuntimeChoice::Auto => Choice::Auto,
+        RuntimeChoice::Docker => Choice::Docker,
+        RuntimeChoice::Podman => Choice::Podman,
+        RuntimeChoice::BuiltIn => Choice::BuiltIn,
+        RuntimeChoice::Plain => Choice::Plain,
+    };
+    Ok(Runtime::open(options).await?)
+}
+
+fn kind(runtime: &Runtime) -> String {
+    match runtime.kind() {
+        Kind::Engine(name) => name.clone(),
+        Kind::Isolated => "namespaces".to_owned(),
+        Kind::Plain(why) => format!("processes: {why}"),
+    }
+}
+
+/// Resource Manager over the runtime.
+fn resource_manager(_shared: &Arc<Shared>, _runtime: &Runtime) -> Router {
+    Router::new()
+}
+
 /// How containers are reached.
-fn containers() -> Dial {
-    unavailable()
+fn dial(runtime: &Runtime) -> Dial {
+    let runtime = runtime.clone();
+    Arc::new(move |host, port| {
+        let runtime = runtime.clone();
+        Box::pin(async move {
+            let connection = runtime.connect(&host, port).await.map_err(io::Error::other)?;
+            Ok(Box::new(connection) as Box<dyn AsyncReadWrite>)
+        })
+    })
 }
 
 fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
@@ -194,6 +235,7 @@ fn describe(shared: &Shared, authority: &Authority, port: u16, direct: u16) -> C
         subscription_id: identity.subscription_id.clone(),
         github,
         direct_registry: format!("127.0.0.1:{direct}"),
+        runtime: String::new(),
         environment: BTreeMap::new(),
         request_log: shared.log.path().to_owned(),
         state: shared.state.clone(),

@@ -192,8 +192,11 @@ pub enum RuntimeChoice {
     Docker,
     /// Podman.
     Podman,
-    /// Namespaces of this kernel, without any engine.
+    /// Namespaces of this kernel, without any engine; plain processes where
+    /// they are refused.
     BuiltIn,
+    /// Plain processes.
+    Plain,
 }
 
 /// An image that is there from the start.

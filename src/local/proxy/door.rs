@@ -5,6 +5,7 @@ use super::answer::{password_required, said};
 use super::services::{Answered, Dial, Noted, Services};
 use super::{connect, forward};
 use crate::local::authority::Authority;
+use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
 use crate::local::registry::Server;
 use crate::local::shared::Shared;
@@ -50,22 +51,22 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy in front of all services.
-    pub fn new(setup: Setup) -> Arc<Self> {
+    pub fn new(setup: Setup) -> Result<Arc<Self>, FileError> {
         let shared = setup.shared;
         let login = format!("{USER}:{}", shared.identity.proxy_password.expose());
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             services: Services {
                 registry: Server::new(Arc::clone(&shared)),
                 arm: setup.arm,
                 entra: crate::local::entra::router(Arc::clone(&shared)),
                 vault: crate::local::vault::router(Arc::clone(&shared)),
-                github: crate::local::github::router(Arc::clone(&shared)),
+                github: crate::local::github::router(&shared)?,
                 shared,
             },
             authority: setup.authority,
             dial: setup.dial,
             password: format!("Basic {}", STANDARD.encode(login)),
-        })
+        }))
     }
 
     /// Takes connections for ever.

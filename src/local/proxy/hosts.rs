@@ -3,6 +3,7 @@
 
 use crate::local::registry::Accounts;
 use crate::local::vault::Vaults;
+use std::net::IpAddr;
 
 /// The domains of which names are simulated, in each cloud. The authority is
 /// constrained to these and to the names that the world adds.
@@ -97,6 +98,11 @@ pub(super) fn service(
         _ if below(&VAULTS) => return Err(Absent::Resource { what: "vault", host }),
         _ => None,
     };
+    // Container Instances has addresses as well as names; which, it says itself.
+    let elsewhere = |address: IpAddr| !address.is_loopback() && !address.is_unspecified();
+    if found.is_none() && host.parse().is_ok_and(elsewhere) {
+        return Ok(Service::Container);
+    }
     found.ok_or(Absent::Host { host })
 }
 
@@ -138,6 +144,7 @@ mod tests {
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
+        assert_eq!(case("20.61.3.4", 80), Ok(Service::Container));
         assert_eq!(case("x.westeurope.azurecontainer.io", 5432), Ok(Service::Container));
         let no = |host: &str, port| case(host, port).expect_err("nobody");
         assert_eq!(

@@ -14,7 +14,7 @@ mod services;
 
 pub use door::{Proxy, Setup, answer_directly, proxy_url};
 pub use hosts::{DOMAINS, Service};
-pub use services::{Dial, RequestHost, unavailable};
+pub use services::{Dial, RequestHost};
 
 #[cfg(test)]
 mod tests;

@@ -25,11 +25,6 @@ pub type Dial = Arc<
     dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn AsyncReadWrite>>> + Send + Sync,
 >;
 
-/// Where no container runs.
-pub fn unavailable() -> Dial {
-    Arc::new(|_, _| Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) }))
-}
-
 /// Everything that can answer.
 pub(super) struct Services {
     pub(super) shared: Arc<Shared>,

@@ -39,7 +39,8 @@ impl Cloud {
         let url = proxy_url(&shared, port).expose().parse().expect("a URL");
         let (pem, log) = (authority.pem(), shared.log.path().to_owned());
         let arm = Router::new().fallback(|| async { "arm" });
-        let proxy = Proxy::new(Setup { shared, authority, arm, dial: containers().await });
+        let setup = Setup { shared, authority, arm, dial: containers().await };
+        let proxy = Proxy::new(setup).expect("a proxy");
         tokio::spawn(proxy.run(listener));
         Self { url, pem, log, _state: state }
     }

@@ -1,0 +1,48 @@
+//! The pull request: by number, by branch, by commit.
+
+use super::fault::Fault;
+use super::page::page;
+use super::router::{Call, Context};
+use super::shapes;
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+use serde_json::Value;
+
+/// `/pulls/N`
+pub(super) fn one(context: &Context, call: &Call, number: &str) -> Result<Response, Fault> {
+    reads(call)?;
+    let pull = context.pull(number)?;
+    let record = context.record.read();
+    let comments = record.comments.iter().filter(|comment| comment.issue == pull.number).count();
+    Ok(Json(shapes::whole_pull_request(context, pull, comments)).into_response())
+}
+
+/// `/pulls?state=&head=&base=`
+pub(super) fn all(context: &Context, call: &Call) -> Result<Response, Fault> {
+    reads(call)?;
+    let owner = context.repository.split('/').next().unwrap_or_default();
+    let asked = |name: &str| call.query.get(name).map(String::as_str);
+    let found = context.pull_request.iter().filter(|pull| {
+        let head = format!("{owner}:{}", pull.head_ref);
+        let state = asked("state").unwrap_or("open");
+        (state == "all" || state == pull.state)
+            && asked("head").is_none_or(|asked| asked == head)
+            && asked("base").is_none_or(|asked| asked == pull.base_ref)
+    });
+    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
+    Ok(page(context, "pulls", &call.query, &all))
+}
+
+/// `/commits/SHA/pulls`
+pub(super) fn of_commit(context: &Context, call: &Call, sha: &str) -> Result<Response, Fault> {
+    reads(call)?;
+    let found = context.pull_request.iter();
+    let found = found.filter(|pull| pull.head_sha == sha || pull.head_ref == sha);
+    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
+    Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
+}
+
+fn reads(call: &Call) -> Result<(), Fault> {
+    if call.method == Method::GET { Ok(()) } else { Err(Fault::not_found()) }
+}

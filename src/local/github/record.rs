@@ -1,0 +1,115 @@
+//! What was said to GitHub, kept in `github.json`.
+
+use crate::local::files::{FileError, read_json, write_json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The first number that is given out: real ones are large.
+const FIRST: u64 = 2_400_000_001;
+
+/// A comment on the pull request.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Comment {
+    pub(super) id: u64,
+    pub(super) issue: u64,
+    pub(super) body: String,
+    pub(super) created_at: String,
+    pub(super) updated_at: String,
+}
+
+/// A deployment with its statuses, the oldest first.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Deployment {
+    pub(super) id: u64,
+    pub(super) sha: String,
+    #[serde(rename = "ref")]
+    pub(super) reference: String,
+    pub(super) task: String,
+    pub(super) environment: String,
+    pub(super) payload: Value,
+    pub(super) description: Option<String>,
+    pub(super) transient: bool,
+    pub(super) production: bool,
+    pub(super) created_at: String,
+    pub(super) updated_at: String,
+    pub(super) statuses: Vec<DeploymentStatus>,
+}
+
+/// One status of a deployment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct DeploymentStatus {
+    pub(super) id: u64,
+    pub(super) state: String,
+    pub(super) description: String,
+    pub(super) environment: String,
+    pub(super) log_url: String,
+    pub(super) environment_url: String,
+    pub(super) created_at: String,
+}
+
+/// The status of a commit in one context.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct CommitStatus {
+    pub(super) id: u64,
+    pub(super) sha: String,
+    pub(super) state: String,
+    pub(super) context: String,
+    pub(super) target_url: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) created_at: String,
+}
+
+/// Everything.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Content {
+    given: u64,
+    pub(super) comments: Vec<Comment>,
+    pub(super) deployments: Vec<Deployment>,
+    pub(super) statuses: Vec<CommitStatus>,
+}
+
+impl Content {
+    /// A number that nothing else has.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.given += 1;
+        FIRST + self.given
+    }
+}
+
+/// The file and what is in it.
+#[derive(Debug)]
+pub(super) struct Record {
+    path: PathBuf,
+    content: Mutex<Content>,
+}
+
+impl Record {
+    pub(super) fn open(state: &Path) -> Result<Self, FileError> {
+        let path = state.join("github.json");
+        let content = read_json(&path)?.unwrap_or_default();
+        Ok(Self { path, content: Mutex::new(content) })
+    }
+
+    /// Looks at it.
+    pub(super) fn read(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes it, and keeps it unless the change was refused.
+    pub(super) fn change<T, E: From<FileError>>(
+        &self,
+        change: impl FnOnce(&mut Content) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut content = self.read();
+        let result = change(&mut content)?;
+        write_json(&self.path, &*content)?;
+        Ok(result)
+    }
+}
+
+/// Now, as GitHub writes it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

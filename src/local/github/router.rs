@@ -1,0 +1,220 @@
+//! Lets requests in: the token, the repository, and what is common to all
+//! answers.
+
+use super::fault::Fault;
+use super::record::Record;
+use super::{comments, deployments, pulls, shapes, statuses};
+use crate::local::files::FileError;
+use crate::local::hidden::Hidden;
+use crate::local::shared::Shared;
+use crate::local::world::{GitHub, PullRequest};
+use crate::registry::Digest;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// More than any body that is taken.
+const LIMIT: usize = 4 * 1024 * 1024;
+
+/// The fields of a query, by name.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// What every endpoint needs.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// `owner/name`.
+    pub(super) repository: String,
+    /// Its number.
+    pub(super) repository_id: u64,
+    /// Who the token is.
+    pub(super) login: String,
+    /// The pull request that is there.
+    pub(super) pull_request: Option<PullRequest>,
+    /// What was said.
+    pub(super) record: Record,
+    token: Hidden,
+}
+
+impl Context {
+    /// The branch that pull requests go to.
+    pub(super) fn default_branch(&self) -> &str {
+        self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
+    }
+
+    /// The commit that a branch, tag or commit id means.
+    pub(super) fn resolve(&self, reference: &str) -> String {
+        let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
+        match &self.pull_request {
+            Some(pull) if pull.head_ref == short => pull.head_sha.clone(),
+            _ if is_commit(short) => short.to_owned(),
+            _ => Self::commit_of(short),
+        }
+    }
+
+    /// A made-up commit for a branch of which nobody said where it is.
+    pub(super) fn commit_of(branch: &str) -> String {
+        Digest::of(branch.as_bytes()).hex()[..40].to_owned()
+    }
+
+    /// The pull request of a number.
+    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, Fault> {
+        let found = self.pull_request.as_ref();
+        found.filter(|pull| pull.number.to_string() == number).ok_or_else(Fault::not_found)
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One request, let in.
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) query: Fields,
+    /// The body, or null where there is none.
+    pub(super) body: Value,
+}
+
+impl Call {
+    /// A text of the body.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.body[name].as_str()
+    }
+}
+
+/// All endpoints. Where the world has no repository, none is found.
+pub fn router(shared: &Shared) -> Result<Router, FileError> {
+    let Some(github) = &shared.world.github else {
+        return Ok(Router::new().fallback(async || Fault::not_found()));
+    };
+    let context = open(shared, github)?;
+    Ok(Router::new().fallback(answer).with_state(Arc::new(context)))
+}
+
+fn open(shared: &Shared, github: &GitHub) -> Result<Context, FileError> {
+    let token = shared.identity.github_token.clone();
+    // A token of Actions belongs to an app; any other to a person.
+    let person = || github.pull_request.as_ref().map_or("octocat", |pull| pull.author.as_str());
+    let app = token.expose().starts_with("ghs_");
+    let login = if app { "github-actions[bot]" } else { person() };
+    let digest = Digest::of(github.repository.as_bytes());
+    let repository_id = u64::from_str_radix(&digest.hex()[..7], 16).unwrap_or(1);
+    Ok(Context {
+        repository: github.repository.clone(),
+        repository_id,
+        login: login.to_owned(),
+        pull_request: github.pull_request.clone(),
+        record: Record::open(&shared.state)?,
+        token,
+    })
+}
+
+async fn answer(State(context): State<Arc<Context>>, request: Request<Body>) -> Response {
+    let answered = match admit(&context, request.headers()) {
+        Ok(()) => perform(&context, request).await,
+        Err(fault) => Err(fault),
+    };
+    let mut answer = answered.unwrap_or_else(axum::response::IntoResponse::into_response);
+    let headers = answer.headers_mut();
+    let common = [
+        ("x-github-media-type", "github.v3; format=json"),
+        ("x-github-api-version-selected", "2022-11-28"),
+        ("x-ratelimit-limit", "1000"),
+        ("x-ratelimit-remaining", "999"),
+        ("x-ratelimit-used", "1"),
+        ("x-ratelimit-resource", "core"),
+    ];
+    for (name, value) in common {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let reset = crate::local::entra::now() + 3_600;
+    headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
+    answer
+}
+
+fn admit(context: &Context, headers: &HeaderMap) -> Result<(), Fault> {
+    if !headers.contains_key(header::USER_AGENT) {
+        let text = "Request forbidden by administrative rules. Please make sure your request has a \
+                    User-Agent header";
+        return Err(Fault::new(403, text));
+    }
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.ok_or_else(|| Fault::new(401, "Requires authentication"))?;
+    let (scheme, token) = given.split_once(' ').unwrap_or_default();
+    let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
+    if known && token.trim() == context.token.expose() {
+        return Ok(());
+    }
+    Err(Fault::new(401, "Bad credentials"))
+}
+
+async fn perform(context: &Context, request: Request<Body>) -> Result<Response, Fault> {
+    let path = request.uri().path().trim_matches('/').to_owned();
+    let call = read(request).await?;
+    let numbered = format!("repositories/{}/", context.repository_id);
+    let named = format!("repos/{}/", context.repository).to_lowercase();
+    let lower = path.to_lowercase();
+    let below = path
+        .strip_prefix(&numbered)
+        .or_else(|| lower.starts_with(&named).then(|| &path[named.len()..]));
+    let Some(below) = below else {
+        return alone(context, &call, &path);
+    };
+    let parts: Vec<&str> = below.split('/').collect();
+    match parts.as_slice() {
+        ["issues", number, "comments"] => comments::all(context, &call, number),
+        ["issues", "comments", id] => comments::one(context, &call, id),
+        ["pulls"] => pulls::all(context, &call),
+        ["pulls", number] => pulls::one(context, &call, number),
+        ["commits", sha, "pulls"] => pulls::of_commit(context, &call, sha),
+        ["commits", of, "status"] => Ok(statuses::combined(context, of)),
+        ["commits", of, "statuses"] => Ok(statuses::of_commit(context, &call, of)),
+        ["statuses", sha] => statuses::create(context, &call, sha),
+        ["deployments"] => deployments::all(context, &call),
+        ["deployments", id] => deployments::one(context, &call, id),
+        ["deployments", id, "statuses"] => deployments::statuses(context, &call, id),
+        ["deployments", id, "statuses", status] => deployments::status(context, id, status),
+        // Removing an environment is for administrators.
+        ["environments", _] if call.method == Method::DELETE => Err(Fault::not_for_integrations()),
+        _ => Err(Fault::not_found()),
+    }
+}
+
+/// What is not below the repository.
+fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, Fault> {
+    let own = format!("repos/{}", context.repository);
+    match (call.method.as_str(), path) {
+        ("GET", "user") if context.login.ends_with("[bot]") => Err(Fault::not_for_integrations()),
+        ("GET", "user") => Ok(Json(shapes::user(&context.login)).into_response()),
+        ("GET", "rate_limit") => {
+            let reset = crate::local::entra::now() + 3_600;
+            let core = json!({"limit": 1_000, "used": 1, "remaining": 999, "reset": reset});
+            Ok(Json(json!({"resources": {"core": core}, "rate": core})).into_response())
+        }
+        ("GET", path) if path.eq_ignore_ascii_case(&own) => {
+            Ok(Json(shapes::repository(context)).into_response())
+        }
+        _ => Err(Fault::not_found()),
+    }
+}
+
+async fn read(request: Request<Body>) -> Result<Call, Fault> {
+    let query = request.uri().query().unwrap_or_default();
+    let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let method = request.method().clone();
+    let body = Limited::new(request.into_body(), LIMIT).collect().await;
+    let bytes = body.map_err(|error| Fault::new(400, &format!("read the body: {error}")))?;
+    let bytes = bytes.to_bytes();
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes).map_err(|_| Fault::new(400, "Problems parsing JSON"))?
+    };
+    Ok(Call { method, query, body })
+}
