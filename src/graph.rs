@@ -77,8 +77,8 @@ impl SelectionError {
 }
 
 fn listed(names: &[String]) -> String {
-    let named: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    named.join(", ")
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }
 
 impl Graph {

@@ -10,6 +10,8 @@ pub mod container_instances;
 mod credential;
 #[cfg(test)]
 mod fake;
+pub mod registries;
+pub mod resource_groups;
 
 pub use arm::{Answer, Arm, ArmError, Call, Pacing, Refusal, Verb};
 pub use cloud::{Cloud, Endpoints};

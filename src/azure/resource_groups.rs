@@ -1,0 +1,193 @@
+//! Subscriptions, resource groups and the identities in them.
+
+use super::{Arm, ArmError};
+use crate::http::{Fault, Retry};
+use serde::Deserialize;
+
+const GROUPS: &str = "2021-04-01";
+const SUBSCRIPTIONS: &str = "2022-12-01";
+const IDENTITIES: &str = "2023-01-31";
+
+/// A resource group.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct ResourceGroup {
+    /// Its name.
+    pub name: String,
+    /// Where its metadata lies.
+    pub location: String,
+}
+
+/// Something that was looked for and not found.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// Resource Manager said no.
+    #[error("{doing}")]
+    Arm {
+        /// What was being done.
+        doing: String,
+        /// Why not.
+        source: Box<ArmError>,
+    },
+    /// There is no such group.
+    #[error("there is no resource group `{name}` in subscription {subscription}")]
+    NoGroup {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        subscription: String,
+    },
+    /// There is no such identity.
+    #[error("there is no user-assigned identity `{name}` in the resource group `{group}`")]
+    NoIdentity {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        group: String,
+    },
+    /// None, or several.
+    #[error("{found} subscriptions can be seen, and none is named")]
+    Subscriptions {
+        /// How many.
+        found: usize,
+    },
+}
+
+impl Fault for LookupError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Arm { source, .. } => source.retry(),
+            Self::NoGroup { .. } | Self::NoIdentity { .. } | Self::Subscriptions { .. } => {
+                Retry::Never
+            }
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Arm { source, .. } => source.help(),
+            Self::NoGroup { name, .. } => Some(format!(
+                "make it with `az group create --name {name} --location REGION`, or check its spelling"
+            )),
+            Self::NoIdentity { name, group } => Some(format!(
+                "make it with `az identity create --name {name} --resource-group {group}` and give it the role AcrPull, or name one by its resource id"
+            )),
+            Self::Subscriptions { .. } => {
+                Some("set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`".to_owned())
+            }
+        }
+    }
+}
+
+/// Resource groups. A cheap handle.
+#[derive(Clone, Debug)]
+pub struct ResourceGroups(Arm);
+
+impl ResourceGroups {
+    /// Those that `arm` reaches.
+    pub fn new(arm: Arm) -> Self {
+        Self(arm)
+    }
+
+    /// One that must be there.
+    pub async fn get(&self, subscription: &str, name: &str) -> Result<ResourceGroup, LookupError> {
+        let path = format!("/subscriptions/{subscription}/resourcegroups/{name}");
+        let found = self.0.find(&path, GROUPS).await;
+        let found =
+            found.map_err(|source| failed(format!("read the resource group `{name}`"), source))?;
+        found.ok_or_else(|| LookupError::NoGroup {
+            name: name.to_owned(),
+            subscription: subscription.to_owned(),
+        })
+    }
+
+    /// The only subscription that can be seen.
+    pub async fn only_subscription(&self) -> Result<String, LookupError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Subscription {
+            subscription_id: String,
+        }
+        let doing = "list the subscriptions".to_owned();
+        let mut all: Vec<Subscription> = self
+            .0
+            .list("/subscriptions", SUBSCRIPTIONS)
+            .await
+            .map_err(|source| failed(doing, source))?;
+        match (all.pop(), all.len()) {
+            (Some(only), 0) => Ok(only.subscription_id),
+            (last, others) => {
+                Err(LookupError::Subscriptions { found: others + usize::from(last.is_some()) })
+            }
+        }
+    }
+
+    /// The resource id of a user-assigned identity.
+    pub async fn identity(
+        &self,
+        subscription: &str,
+        group: &str,
+        name: &str,
+    ) -> Result<String, LookupError> {
+        #[derive(Deserialize)]
+        struct Identity {
+            id: String,
+        }
+        let path = format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
+             Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        );
+        let found: Option<Identity> = self
+            .0
+            .find(&path, IDENTITIES)
+            .await
+            .map_err(|source| failed(format!("look for the identity `{name}`"), source))?;
+        found.map(|found| found.id).ok_or_else(|| LookupError::NoIdentity {
+            name: name.to_owned(),
+            group: group.to_owned(),
+        })
+    }
+}
+
+fn failed(doing: String, source: ArmError) -> LookupError {
+    LookupError::Arm { doing, source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResourceGroups;
+    use crate::azure::fake::{Fake, Reply};
+    use crate::http::Fault as _;
+
+    const GROUP: &str = "GET management.azure.com/subscriptions/s/resourcegroups/demo";
+    const ALL: &str = "GET management.azure.com/subscriptions";
+
+    #[tokio::test]
+    async fn a_group_that_is_not_there_is_said_with_the_remedy() {
+        let gone = r#"{"error":{"code":"ResourceGroupNotFound","message":"gone"}}"#;
+        let there = r#"{"name":"demo","location":"westeurope"}"#;
+        let replies = vec![Reply::new(404, gone), Reply::new(200, there)];
+        let fake = Fake::script(vec![(GROUP, replies)]).await;
+        let groups = ResourceGroups::new(fake.arm());
+
+        let refused = groups.get("s", "demo").await.expect_err("not there");
+        assert_eq!(refused.to_string(), "there is no resource group `demo` in subscription s");
+        assert_eq!(
+            refused.help().expect("a remedy"),
+            "make it with `az group create --name demo --location REGION`, or check its spelling"
+        );
+        assert_eq!(groups.get("s", "demo").await.expect("there").location, "westeurope");
+    }
+
+    #[tokio::test]
+    async fn one_subscription_need_not_be_named_and_two_must() {
+        let one = r#"{"value":[{"subscriptionId":"s"}]}"#;
+        let two = r#"{"value":[{"subscriptionId":"s"},{"subscriptionId":"t"}]}"#;
+        let replies = vec![Reply::new(200, one), Reply::new(200, two)];
+        let fake = Fake::script(vec![(ALL, replies)]).await;
+        let groups = ResourceGroups::new(fake.arm());
+
+        assert_eq!(groups.only_subscription().await.expect("one"), "s");
+        let refused = groups.only_subscription().await.expect_err("two");
+        assert_eq!(refused.to_string(), "2 subscriptions can be seen, and none is named");
+    }
+}
