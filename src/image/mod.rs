@@ -4,6 +4,7 @@
 //! them belong together. Nothing here talks to a registry or starts a program:
 //! `registry` sends what is here, and the run starts what is described here.
 
+pub mod dockerfile;
 pub mod existing;
 pub mod export;
 mod hash;

@@ -5,9 +5,9 @@
 
 use super::archive::Archive;
 use super::error::ExistingError;
+use super::intake::Intake;
 use super::stoppable::Stoppable;
 use crate::image::manifest::Image;
-use crate::image::store::Store;
 use crate::registry::{Descriptor, Digest, Platform, media_type};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Where a layout keeps the tag of an image.
@@ -36,7 +36,7 @@ pub(super) enum Bag {
 }
 
 /// A file's bytes, and how many there are.
-type Found<'a> = (Box<dyn Read + 'a>, u64);
+pub(super) type Found<'a> = (Box<dyn Read + 'a>, u64);
 
 /// What is read of an index.
 #[derive(Deserialize)]
@@ -50,14 +50,6 @@ struct Candidate {
     manifest: Descriptor,
     /// The tag of the entry of `index.json` that led here.
     tag: Option<String>,
-}
-
-/// A layout under way into the store.
-pub(super) struct Layout<'a> {
-    pub(super) path: &'a Path,
-    pub(super) bag: Bag,
-    pub(super) store: &'a Store,
-    pub(super) stop: &'a AtomicBool,
 }
 
 impl Bag {
@@ -111,9 +103,9 @@ pub(super) fn parse<T: DeserializeOwned>(
     })
 }
 
-impl Layout<'_> {
-    /// Takes the image of a tag and platform into the store.
-    pub(super) fn import(
+impl Intake<'_> {
+    /// Takes the image of a tag and platform into the store as it is.
+    pub(super) fn layout(
         &self,
         tag: Option<&str>,
         platform: &Platform,
@@ -132,10 +124,24 @@ impl Layout<'_> {
         Ok(image)
     }
 
+    /// Takes the one image of a layout into the store with every layer
+    /// compressed, for which its manifest is written anew.
+    pub(super) fn packed_layout(&self, platform: &Platform) -> Result<Image, ExistingError> {
+        let manifest = self.choose(None, platform)?;
+        let listed: Listed =
+            parse(self.path, manifest.digest.as_str(), &self.manifest_bytes(&manifest)?)?;
+        let Some(config) = listed.config else {
+            return Err(self.incomplete("any configuration"));
+        };
+        let bytes = self.manifest_bytes(&config)?;
+        let layers = listed.layers.iter().map(|layer| blob(&layer.digest)).collect();
+        self.packed(config.digest.as_str(), &bytes, (layers, platform))
+    }
+
     fn choose(&self, tag: Option<&str>, platform: &Platform) -> Result<Descriptor, ExistingError> {
         const INDEX: &str = "index.json";
         let path = self.path.to_owned();
-        let Some(bytes) = self.bag.document(self.path, INDEX)? else {
+        let Some(bytes) = self.document(INDEX)? else {
             return Err(ExistingError::Format { path, what: "OCI layout", lacks: INDEX });
         };
         let index: Index = parse(self.path, INDEX, &bytes)?;
@@ -235,8 +241,8 @@ impl Layout<'_> {
     /// A manifest, index or configuration, verified.
     fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ExistingError> {
         let name = blob(&descriptor.digest);
-        let Some(bytes) = self.bag.document(self.path, &name)? else {
-            return Err(self.incomplete(name));
+        let Some(bytes) = self.document(&name)? else {
+            return Err(self.incomplete(&name));
         };
         let found = Digest::of(&bytes);
         if found != descriptor.digest {
@@ -244,10 +250,6 @@ impl Layout<'_> {
             return Err(ExistingError::Layer { path: self.path.to_owned(), name, expected, found });
         }
         Ok(bytes)
-    }
-
-    fn incomplete(&self, name: String) -> ExistingError {
-        ExistingError::Incomplete { path: self.path.to_owned(), name }
     }
 
     /// Copies blobs on all cores: most of it is hashing.
@@ -272,9 +274,7 @@ impl Layout<'_> {
             return Ok(());
         }
         let name = blob(&descriptor.digest);
-        let Some((reader, _)) = self.bag.find(self.path, &name)? else {
-            return Err(self.incomplete(name));
-        };
+        let (reader, _) = self.find(&name)?;
         let mut reader = Stoppable::new(reader, self.stop);
         let imported = self.store.import(&mut reader, descriptor);
         if reader.stopped() {

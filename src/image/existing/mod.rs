@@ -6,6 +6,7 @@
 mod archive;
 mod docker;
 mod error;
+mod intake;
 mod layout;
 mod source;
 mod stoppable;
@@ -14,11 +15,12 @@ pub use error::ExistingError;
 pub use source::Source;
 
 use self::archive::Archive;
-use self::docker::Docker;
-use self::layout::{Bag, Layout};
+use self::intake::Intake;
+use self::layout::Bag;
 use super::manifest::Image;
 use super::store::Store;
 use crate::registry::Platform;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// Takes the image that a source names into the store. `stop` is looked at all
@@ -32,21 +34,57 @@ pub fn import(
     let path = source.path();
     match source {
         Source::OciLayout { folder, tag } => {
-            if !folder.is_dir() {
-                return Err(ExistingError::Missing { what: "folder", path: folder.clone() });
-            }
-            let bag = Bag::Folder(folder.clone());
-            Layout { path, bag, store, stop }.import(tag.as_deref(), platform)
+            let intake = Intake { path, bag: folder_bag(folder)?, store, stop };
+            intake.layout(tag.as_deref(), platform)
         }
         Source::OciArchive { file, tag } => {
-            let bag = Bag::Archive(Box::new(Archive::open(file, store)?));
-            Layout { path, bag, store, stop }.import(tag.as_deref(), platform)
+            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop };
+            intake.layout(tag.as_deref(), platform)
         }
         Source::DockerArchive { file, reference } => {
-            let bag = Bag::Archive(Box::new(Archive::open(file, store)?));
-            Docker { path, bag, store, stop }.import(reference.as_deref(), platform)
+            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop };
+            intake.docker(reference.as_deref(), platform)
         }
     }
+}
+
+/// What an engine wrote after a build.
+pub(super) enum Saved {
+    OciLayout(PathBuf),
+    OciArchive(PathBuf),
+    DockerArchive(PathBuf),
+}
+
+/// Takes the one image of what an engine wrote into the store, every layer
+/// compressed.
+pub(super) fn collect(
+    store: &Store,
+    saved: &Saved,
+    platform: &Platform,
+    stop: &AtomicBool,
+) -> Result<Image, ExistingError> {
+    match saved {
+        Saved::OciLayout(path) => {
+            Intake { path, bag: folder_bag(path)?, store, stop }.packed_layout(platform)
+        }
+        Saved::OciArchive(path) => {
+            Intake { path, bag: archive_bag(path, store)?, store, stop }.packed_layout(platform)
+        }
+        Saved::DockerArchive(path) => {
+            Intake { path, bag: archive_bag(path, store)?, store, stop }.docker(None, platform)
+        }
+    }
+}
+
+fn folder_bag(folder: &Path) -> Result<Bag, ExistingError> {
+    if !folder.is_dir() {
+        return Err(ExistingError::Missing { what: "folder", path: folder.to_owned() });
+    }
+    Ok(Bag::Folder(folder.to_owned()))
+}
+
+fn archive_bag(file: &Path, store: &Store) -> Result<Bag, ExistingError> {
+    Ok(Bag::Archive(Box::new(Archive::open(file, store)?)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,124 @@
+//! What can go wrong with a Dockerfile build, beside the build itself.
+
+use super::engine::Unfit;
+use crate::http::{Fault, Retry};
+use crate::image::existing::ExistingError;
+use std::io;
+use std::path::PathBuf;
+
+/// A Dockerfile that could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerfileError {
+    /// No program that could build it works.
+    #[error("no container engine builds a Dockerfile here: {}", reasons(.0))]
+    NoEngine(Vec<Unfit>),
+    /// The context is not there.
+    #[error("there is no folder `{}` to build in", path.display())]
+    NoContext {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The Dockerfile is not there.
+    #[error("there is no Dockerfile `{}`", path.display())]
+    NoDockerfile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Docker without `BuildKit` knows no secrets.
+    #[error("docker without BuildKit cannot give the build the secret `{id}`")]
+    NoSecrets {
+        /// The first of them.
+        id: String,
+    },
+    /// An id that the engines' syntax has no room for.
+    #[error("`{id}` cannot be the id of a build secret: letters, digits, `.`, `_` and `-` alone")]
+    SecretId {
+        /// Which.
+        id: String,
+    },
+    /// What the build needs could not be written.
+    #[error("prepare the build in `{}`", path.display())]
+    Prepare {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The engine left no image id.
+    #[error("read the image id that {engine} wrote")]
+    NoId {
+        /// Which engine.
+        engine: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What the engine wrote cannot be used.
+    #[error("take the image from {engine}")]
+    Collect {
+        /// Which engine.
+        engine: String,
+        /// Why not.
+        source: Box<ExistingError>,
+    },
+}
+
+fn reasons(unfit: &[Unfit]) -> String {
+    unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Fault for DockerfileError {
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::NoEngine(unfit) => Some(match unfit.as_slice() {
+                [only] => match only {
+                    Unfit::NotFound(program) => format!("install {program}, or write `using: auto`"),
+                    Unfit::TimedOut(program) | Unfit::Broken { program, .. } => {
+                        format!("see that `{program} info` works, or write `using: auto`")
+                    }
+                },
+                _ => "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine".into(),
+            }),
+            Self::NoContext { .. } => Some("`context` is relative to the plan's folder".into()),
+            Self::NoDockerfile { .. } => Some(
+                "`dockerfile` is relative to the plan's folder; without it, `Dockerfile` in the context is built".into(),
+            ),
+            Self::NoSecrets { .. } => {
+                Some("install docker's buildx, or write `using: podman` or `using: buildah`".into())
+            }
+            Self::Collect { source, .. } => source.help(),
+            Self::SecretId { .. } | Self::Prepare { .. } | Self::NoId { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DockerfileError;
+    use crate::http::Fault as _;
+    use crate::image::dockerfile::engine::{Program, Unfit};
+
+    #[test]
+    fn without_an_engine_each_is_named_with_its_reason() {
+        let message = "Cannot connect to the Docker daemon".to_owned();
+        let error = DockerfileError::NoEngine(vec![
+            Unfit::Broken { program: Program::Docker, message },
+            Unfit::NotFound(Program::Podman),
+            Unfit::NotFound(Program::Buildah),
+        ]);
+
+        assert_eq!(
+            error.to_string(),
+            "no container engine builds a Dockerfile here: `docker` says: Cannot connect to the Docker daemon; `podman` is not installed; `buildah` is not installed"
+        );
+        assert_eq!(
+            error.help().expect("help"),
+            "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine"
+        );
+        let error = DockerfileError::NoEngine(vec![Unfit::NotFound(Program::Podman)]);
+        assert_eq!(error.help().expect("help"), "install podman, or write `using: auto`");
+    }
+}

@@ -1,0 +1,23 @@
+//! Builds Dockerfiles by a container engine that is on this machine.
+//!
+//! Nothing here starts a program. An [`Invocation`] says what is to be run, and
+//! whoever ran it comes back with what it answered or left behind:
+//!
+//! 1. [`candidates`] and [`Program::questions`] ask which engine works, and
+//!    [`Program::judge`] reads the answers.
+//! 2. [`Work::new`] prepares a build; [`Work::build`] is to be run, then
+//!    [`Work::save`] where there is one.
+//! 3. [`Work::collect`] takes the image into the store. Its digest is of what is
+//!    stored: the id that an engine prints is of a configuration, not of what a
+//!    registry will hold.
+
+mod context;
+mod engine;
+mod error;
+mod invocation;
+mod work;
+
+pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
+pub use error::DockerfileError;
+pub use invocation::Invocation;
+pub use work::{Request, Work};

@@ -1,0 +1,87 @@
+//! Layers that others did not compress, compressed as our own are.
+
+use super::error::ExistingError;
+use super::layout::{Bag, Found};
+use super::stoppable::Stoppable;
+use crate::image::hash::of_reader;
+use crate::image::layers::{Cache, Compression, Packed, pack, threads};
+use crate::image::store::{ImportError, Store};
+use crate::image::stream::{Packing, sniff, unpacked};
+use crate::registry::{Descriptor, Digest, media_type};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// An archive or folder on its way into the store.
+pub(super) struct Intake<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bag: Bag,
+    pub(super) store: &'a Store,
+    pub(super) stop: &'a AtomicBool,
+}
+
+impl Intake<'_> {
+    /// A small file as a whole; none where it is not there.
+    pub(super) fn document(&self, name: &str) -> Result<Option<Vec<u8>>, ExistingError> {
+        self.bag.document(self.path, name)
+    }
+
+    /// A file that must be there.
+    pub(super) fn find(&self, name: &str) -> Result<Found<'_>, ExistingError> {
+        self.bag.find(self.path, name)?.ok_or_else(|| self.incomplete(name))
+    }
+
+    pub(super) fn incomplete(&self, name: &str) -> ExistingError {
+        ExistingError::Incomplete { path: self.path.to_owned(), name: name.to_owned() }
+    }
+
+    /// Takes in the layer with a name in the bag, whose stream must have the
+    /// digest that the configuration gives it. One that was taken in before is
+    /// not even read: what is in the store is that stream.
+    pub(super) fn layer(&self, name: &str, diff_id: &Digest) -> Result<Descriptor, ExistingError> {
+        let cache = Cache::of_stream(self.store, diff_id, Compression::Gzip);
+        if let Some(packed) = cache.recall().filter(|packed| packed.diff_id == *diff_id) {
+            return Ok(packed.layer);
+        }
+        let (reader, _) = self.find(name)?;
+        let mut stoppable = Stoppable::new(reader, self.stop);
+        let taken = self.take(name, &mut stoppable);
+        if stoppable.stopped() {
+            return Err(ExistingError::Stopped);
+        }
+        let packed = taken?;
+        if packed.diff_id != *diff_id {
+            let (expected, found) = (diff_id.to_string(), packed.diff_id.to_string());
+            let (path, name) = (self.path.to_owned(), name.to_owned());
+            return Err(ExistingError::Layer { path, name, expected, found });
+        }
+        cache.remember(&packed);
+        Ok(packed.layer)
+    }
+
+    /// Takes a layer in as it is when it is compressed, else compresses it.
+    fn take(&self, name: &str, reader: &mut dyn Read) -> Result<Packed, ExistingError> {
+        let blob = |source| {
+            let source = ImportError::Source(source);
+            ExistingError::Blob { path: self.path.to_owned(), name: name.to_owned(), source }
+        };
+        let (packing, mut reader) = sniff(reader).map_err(blob)?;
+        let media_type = match packing {
+            Packing::Plain => {
+                let out = self.store.writer()?;
+                return pack(Compression::Gzip, threads(), out, |blocks| {
+                    io::copy(&mut reader, blocks).map(drop).map_err(blob)
+                });
+            }
+            Packing::Gzip => media_type::LAYER_GZIP,
+            Packing::Zstd => media_type::LAYER_ZSTD,
+        };
+        let mut writer = self.store.writer()?;
+        io::copy(&mut reader, &mut writer).map_err(|source| writer.write_error(source))?;
+        let layer = writer.finish(media_type)?;
+        let file = self.store.open_blob(&layer)?;
+        let (diff_id, unpacked) =
+            unpacked(file).and_then(|mut stream| of_reader(&mut stream)).map_err(blob)?;
+        Ok(Packed { layer, diff_id, unpacked })
+    }
+}
