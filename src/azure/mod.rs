@@ -10,9 +10,11 @@ pub mod container_instances;
 mod credential;
 #[cfg(test)]
 mod fake;
+mod key_vault;
 pub mod registries;
 pub mod resource_groups;
 
 pub use arm::{Answer, Arm, ArmError, Call, Pacing, Refusal, Verb};
 pub use cloud::{Cloud, Endpoints};
 pub use credential::{Application, Credential, CredentialError, Detection, Method, SignInError};
+pub use key_vault::{KeyVault, SecretError, SecretReader, VaultError, Wanted};

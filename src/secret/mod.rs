@@ -3,10 +3,12 @@
 
 mod matcher;
 mod redactor;
+mod source;
 mod spellings;
 mod stream;
 mod value;
 
 pub use redactor::{Redactor, TooShort};
+pub use source::{InvalidSource, Source, VaultSecret};
 pub use stream::{RedactingStream, RedactingWriter};
 pub use value::Secret;

@@ -16,6 +16,7 @@ pub use detection::Detection;
 pub use error::{CredentialError, SignInError};
 pub use signer::Application;
 pub use tokens::{Credential, Method};
+pub(super) use transport::options;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,233 @@
+//! Why a secret could not be read, and what to do about it.
+
+use crate::azure::{Credential, CredentialError, Refusal};
+use crate::http::{Fault, Retry, parse_retry_after};
+use crate::secret::{TooShort, VaultSecret};
+use azure_core::error::ErrorKind;
+
+/// A secret of the plan that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// No source has it.
+    #[error("find the secret `{name}`: {}", looked.join("; "))]
+    Missing {
+        /// Its name in the plan.
+        name: String,
+        /// What was looked at.
+        looked: Vec<String>,
+    },
+    /// It is too short to be masked.
+    #[error(transparent)]
+    TooShort(#[from] TooShort),
+    /// A vault did not say whether it has it.
+    #[error("read the secret `{name}`")]
+    Vault {
+        /// Its name in the plan.
+        name: String,
+        /// Why not.
+        source: Box<VaultError>,
+    },
+}
+
+/// A vault that did not give a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The host is no vault.
+    #[error("refuse to ask `{host}`, which is no vault under `{suffix}`")]
+    Foreign {
+        /// The host.
+        host: String,
+        /// What a vault's host ends in.
+        suffix: String,
+    },
+    /// No token.
+    #[error(transparent)]
+    Token(Box<CredentialError>),
+    /// The vault said no.
+    #[error("vault `{}`, secret `{}`: {refusal}", secret.vault(), secret.name)]
+    Refused {
+        /// Which secret.
+        secret: VaultSecret,
+        /// What it said.
+        refusal: Box<Refusal>,
+        /// The tenant that it trusts, where it said so.
+        tenant: Option<String>,
+        /// Whom we signed in as, where that is known.
+        client_id: Option<String>,
+    },
+    /// The secret's time is over.
+    #[error("vault `{}`: the secret `{}` expired at {at}", secret.vault(), secret.name)]
+    Expired {
+        /// Which secret.
+        secret: VaultSecret,
+        /// When.
+        at: String,
+    },
+    /// The answer holds no value.
+    #[error("vault `{}`: the answer for the secret `{}` holds no value", secret.vault(), secret.name)]
+    Empty {
+        /// Which secret.
+        secret: VaultSecret,
+    },
+    /// No connection to the vault.
+    #[error("reach the vault `{host}`")]
+    Unreachable {
+        /// Its host.
+        host: String,
+        /// Why not.
+        source: azure_core::Error,
+    },
+    /// Anything else, such as a challenge of another host.
+    #[error("ask the vault `{host}`")]
+    Other {
+        /// Its host.
+        host: String,
+        /// Why not.
+        source: azure_core::Error,
+    },
+}
+
+/// Reads what Microsoft's client says about a failed read.
+pub(super) fn classify(
+    error: azure_core::Error,
+    secret: &VaultSecret,
+    credential: &Credential,
+) -> VaultError {
+    let host = secret.host.clone();
+    if let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() {
+        let body = raw_response.as_ref().map(|raw| raw.body().as_ref().to_vec());
+        let header = |name: &'static str| {
+            let raw = raw_response.as_ref()?;
+            raw.headers().get_optional_str(&name.into()).map(str::to_owned)
+        };
+        let refusal = Refusal {
+            retry_after: header("retry-after")
+                .and_then(|value| parse_retry_after(&value, jiff::Timestamp::now())),
+            ..Refusal::read((*status).into(), &body.unwrap_or_default(), None)
+        };
+        return VaultError::Refused {
+            secret: secret.clone(),
+            refusal: Box::new(refusal),
+            tenant: header("www-authenticate").as_deref().and_then(challenged_tenant),
+            client_id: credential.client_id().map(str::to_owned),
+        };
+    }
+    match *error.kind() {
+        ErrorKind::Connection | ErrorKind::Io => {
+            return VaultError::Unreachable { host, source: error };
+        }
+        _ => {}
+    }
+    let mut error = error;
+    loop {
+        error = match error.into_downcast::<CredentialError>() {
+            Ok(credential) => return VaultError::Token(Box::new(credential)),
+            Err(outer) => match outer.into_downcast::<azure_core::Error>() {
+                Ok(inner) => inner,
+                Err(source) => return VaultError::Other { host, source },
+            },
+        };
+    }
+}
+
+/// The tenant in `Bearer authorization="https://login.microsoftonline.com/TENANT", …`.
+fn challenged_tenant(challenge: &str) -> Option<String> {
+    let (_, rest) = challenge.split_once("authorization=\"")?;
+    let (url, _) = rest.split_once('"')?;
+    url.trim_end_matches('/').rsplit('/').next().map(str::to_owned)
+}
+
+fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -> String {
+    let vault = secret.vault();
+    let name = &secret.name;
+    let client = client_id.unwrap_or("CLIENT_ID");
+    if refusal.has("SecretDisabled") {
+        return format!(
+            "`az keyvault secret set-attributes --vault-name {vault} --name {name} --enabled true` \
+             enables it"
+        );
+    }
+    let firewall = refusal.message.contains("Client address is not authorized");
+    if refusal.has("ForbiddenByFirewall") || firewall {
+        return format!(
+            "the vault's firewall keeps this machine out; `az keyvault network-rule add --name \
+             {vault} --ip-address ADDRESS` lets it in"
+        );
+    }
+    if refusal.has("ForbiddenByPolicy") || refusal.has("AccessDenied") {
+        return format!(
+            "the vault's access policies do not let us read secrets; `az keyvault set-policy \
+             --name {vault} --spn {client} --secret-permissions get` does"
+        );
+    }
+    format!(
+        "whom we sign in as may not read the vault's secrets; `az role assignment create --role \
+         \"Key Vault Secrets User\" --assignee {client} --scope \"$(az keyvault show --name {vault} \
+         --query id --output tsv)\"` lets it, after some minutes"
+    )
+}
+
+impl Fault for SecretError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Missing { .. } | Self::TooShort(_) => Retry::Never,
+            Self::Vault { source, .. } => source.retry(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("set one of them".to_owned()),
+            Self::TooShort(_) => {
+                Some("masking so short a value would wreck every log; use a longer one".to_owned())
+            }
+            Self::Vault { source, .. } => source.help(),
+        }
+    }
+}
+
+impl Fault for VaultError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Token(source) => source.retry(),
+            Self::Refused { refusal, .. } => match refusal.status {
+                408 | 429 | 500..=599 => refusal.retry_after.map_or(Retry::Backoff, Retry::After),
+                _ => Retry::Never,
+            },
+            Self::Unreachable { .. } => Retry::Backoff,
+            Self::Foreign { .. }
+            | Self::Expired { .. }
+            | Self::Empty { .. }
+            | Self::Other { .. } => Retry::Never,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Token(source) => source.help(),
+            Self::Refused { secret, refusal, tenant, client_id } => match refusal.status {
+                401 => Some(match tenant {
+                    Some(tenant) => format!(
+                        "the vault trusts tenant `{tenant}`; set `AZURE_TENANT_ID` to it and sign in \
+                         there"
+                    ),
+                    None => "check the tenant we sign in to (`AZURE_TENANT_ID`)".to_owned(),
+                }),
+                403 => Some(forbidden(secret, refusal, client_id.as_deref())),
+                _ => None,
+            },
+            Self::Expired { secret, .. } => Some(format!(
+                "store a new version, or move its end: `az keyvault secret set-attributes \
+                 --vault-name {} --name {} --expires DATE`",
+                secret.vault(),
+                secret.name
+            )),
+            Self::Unreachable { host, .. } => Some(format!(
+                "check the vault's name (`{host}`); one that is deleted has no address, and one \
+                 with a private endpoint is reached from its own network alone"
+            )),
+            Self::Foreign { .. } => Some("check the URL and the plan's `azure.cloud`".to_owned()),
+            Self::Empty { .. } | Self::Other { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Conversations with a stand-in for Key Vault. The challenge, the value and the
+//! 404 are as recorded; the bodies of the 403s as its own test recordings and
+//! documentation have them.
+
+use super::{KeyVault, SecretError, SecretReader, Wanted};
+use crate::azure::Cloud;
+use crate::azure::fake::{Asked, Fake, Reply, shown, token};
+use crate::http::{Fault as _, Retry};
+use crate::secret::{Redactor, Secret, Source, VaultSecret};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HOST: &str = "storefront.vault.azure.net";
+
+fn challenge() -> Reply {
+    let body = r#"{"error":{"code":"Unauthorized","message":"AKV10000: Request is missing a Bearer or PoP token."}}"#;
+    Reply::new(401, body).with(
+        "WWW-Authenticate",
+        "Bearer authorization=\"https://login.microsoftonline.com/tenant-2\", \
+         resource=\"https://vault.azure.net\"",
+    )
+}
+
+fn found(value: &str, expires: Option<i64>) -> Reply {
+    let mut attributes = json!({ "enabled": true, "created": 1_690_270_834 });
+    if let Some(expires) = expires {
+        attributes["exp"] = expires.into();
+    }
+    let id = format!("https://{HOST}/secrets/acr-password/14efebbad7bf49c481a9a638bc56160b");
+    Reply::json(200, &json!({ "value": value, "id": id, "attributes": attributes, "tags": {} }))
+}
+
+/// A vault that gives this to whoever is signed in.
+async fn vault(reply: Reply) -> Fake {
+    Fake::start(move |asked: &Asked| {
+        if asked.to.ends_with("/oauth2/v2.0/token") {
+            return token();
+        }
+        if asked.headers.contains_key("authorization") { reply.clone() } else { challenge() }
+    })
+    .await
+}
+
+fn wanted(name: &str, sources: &[Source]) -> Wanted {
+    Wanted { name: name.to_owned(), sources: sources.to_vec() }
+}
+
+fn in_vault(name: &str) -> Source {
+    let url = format!("https://{HOST}/secrets/{name}");
+    Source::KeyVault(VaultSecret::from_url(&url).expect("a reference"))
+}
+
+async fn read(
+    fake: &Fake,
+    environment: &[(&str, &str)],
+    wanted: &[Wanted],
+) -> Result<BTreeMap<String, Secret>, Vec<SecretError>> {
+    let redactor = Redactor::default();
+    let endpoints = Cloud::Public.endpoints();
+    let vaults = KeyVault::new(fake.client.clone(), fake.credential(&redactor), endpoints);
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let reader = SecretReader { environment: &environment, vaults: &vaults, redactor: &redactor };
+    let read = reader.read(wanted).await;
+    for secret in read.iter().flat_map(BTreeMap::values) {
+        assert_eq!(redactor.redact(secret.expose()), "***");
+    }
+    read
+}
+
+async fn refused(reply: Reply) -> (String, Retry) {
+    let fake = vault(reply).await;
+    let errors = read(&fake, &[], &[wanted("acr", &[in_vault("acr-password")])]).await;
+    let error = errors.expect_err("refused").pop().expect("an error");
+    (shown(&error), error.retry())
+}
+
+fn forbidden(inner: &str, message: &str) -> Reply {
+    let error = json!({ "code": "Forbidden", "message": message, "innererror": { "code": inner } });
+    Reply::json(403, &json!({ "error": error }))
+}
+
+#[tokio::test]
+async fn the_challenge_is_answered_with_a_token_for_vaults() {
+    let fake = vault(found("pa55word", None)).await;
+
+    let secrets =
+        read(&fake, &[], &[wanted("acr", &[in_vault("acr-password")])]).await.expect("read");
+
+    assert_eq!(secrets["acr"].expose(), "pa55word");
+    assert_eq!(secrets["acr"].source(), "secrets.acr");
+    let asked = fake.asked();
+    let lines: Vec<String> =
+        asked.iter().map(|asked| format!("{} {}", asked.method, asked.to)).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET storefront.vault.azure.net/secrets/acr-password/",
+            "POST login.microsoftonline.com/tenant-1/oauth2/v2.0/token",
+            "GET storefront.vault.azure.net/secrets/acr-password/",
+        ]
+    );
+    assert!(asked[1].body.contains("scope=https%3A%2F%2Fvault.azure.net%2F.default"));
+}
+
+#[tokio::test]
+async fn the_first_source_that_has_it_wins() {
+    let fake = vault(found("from-vault", None)).await;
+    let sources = [Source::Env("ACR_PASSWORD".into()), in_vault("acr-password")];
+    let wanted = [wanted("acr", &sources)];
+
+    let secrets = read(&fake, &[("ACR_PASSWORD", "from-env")], &wanted).await.expect("read");
+    assert_eq!(secrets["acr"].expose(), "from-env");
+    assert_eq!(fake.asked().len(), 0);
+    let secrets = read(&fake, &[("ACR_PASSWORD", "")], &wanted).await.expect("read");
+    assert_eq!(secrets["acr"].expose(), "from-vault");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_nowhere_lists_where_it_was_looked_for() {
+    let body = r#"{"error":{"code":"SecretNotFound","message":"A secret with (name/id) x was not found in this key vault."}}"#;
+    let fake = vault(Reply::new(404, body)).await;
+    let sources = [Source::Env("ACR_PASSWORD".into()), in_vault("acr-password")];
+    let short = wanted("pin", &[Source::Env("PIN".into())]);
+
+    let errors =
+        read(&fake, &[("PIN", "123")], &[wanted("acr", &sources), short]).await.expect_err("both");
+
+    let texts: Vec<String> = errors.iter().map(|error| shown(error)).collect();
+    assert_eq!(
+        texts,
+        [
+            "find the secret `acr`: `ACR_PASSWORD` is not set; vault `storefront` has no secret \
+             `acr-password`\nhelp: set one of them",
+            "the value of `secrets.pin` has fewer than 4 characters\n\
+             help: masking so short a value would wreck every log; use a longer one",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn each_way_of_being_kept_out_has_its_remedy() {
+    let role = "whom we sign in as may not read the vault's secrets; `az role assignment create \
+                --role \"Key Vault Secrets User\" --assignee client-1 --scope \"$(az keyvault show \
+                --name storefront --query id --output tsv)\"` lets it, after some minutes";
+    let cases = [
+        (
+            "SecretDisabled",
+            "Operation get is not allowed on a disabled secret",
+            "`az keyvault secret set-attributes --vault-name storefront --name acr-password \
+             --enabled true` enables it",
+        ),
+        ("ForbiddenByRbac", "Caller is not authorized to perform action", role),
+        (
+            "ForbiddenByPolicy",
+            "The user does not have secrets get permission",
+            "the vault's access policies do not let us read secrets; `az keyvault set-policy --name \
+             storefront --spn client-1 --secret-permissions get` does",
+        ),
+        (
+            "ForbiddenByFirewall",
+            "Client address is not authorized and caller is not a trusted service",
+            "the vault's firewall keeps this machine out; `az keyvault network-rule add --name \
+             storefront --ip-address ADDRESS` lets it in",
+        ),
+    ];
+    for (inner, message, help) in cases {
+        let (text, retry) = refused(forbidden(inner, message)).await;
+        let expected = format!(
+            "read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure answered 403 \
+             `Forbidden`: {message}; `{inner}`\nhelp: {help}"
+        );
+        assert_eq!(text, expected);
+        assert_eq!(retry, Retry::Never);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_secret_is_refused_though_the_vault_serves_it() {
+    let (text, _) = refused(found("pa55word", Some(1_700_000_000))).await;
+    assert_eq!(
+        text,
+        "read the secret `acr`\n  vault `storefront`: the secret `acr-password` expired at \
+         2023-11-14T22:13:20Z\nhelp: store a new version, or move its end: `az keyvault secret \
+         set-attributes --vault-name storefront --name acr-password --expires DATE`"
+    );
+}
+
+#[tokio::test]
+async fn a_vault_of_another_tenant_names_it() {
+    let (text, _) = refused(challenge()).await;
+    assert!(
+        text.ends_with(
+            "help: the vault trusts tenant `tenant-2`; set `AZURE_TENANT_ID` to it and sign in there"
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_busy_vault_may_be_asked_again() {
+    let (_, retry) = refused(Reply::new(429, "{}").with("Retry-After", "4")).await;
+    assert_eq!(retry, Retry::After(Duration::from_secs(4)));
+    let (_, retry) = refused(Reply::text(503, "busy")).await;
+    assert_eq!(retry, Retry::Backoff);
+}
+
+#[tokio::test]
+async fn a_challenge_for_another_host_gets_no_token() {
+    let fake = Fake::start(|_| {
+        Reply::new(401, "{}").with(
+            "WWW-Authenticate",
+            "Bearer authorization=\"https://login.microsoftonline.com/t\", \
+             resource=\"https://management.azure.com\"",
+        )
+    })
+    .await;
+
+    let errors = read(&fake, &[], &[wanted("acr", &[in_vault("acr-password")])]).await;
+
+    let text = shown(&errors.expect_err("refused").pop().expect("an error"));
+    assert!(
+        text.starts_with("read the secret `acr`\n  ask the vault `storefront.vault.azure.net`")
+    );
+    assert_eq!(fake.asked().len(), 1, "nobody was asked for a token");
+}
+
+#[tokio::test]
+async fn a_host_that_is_no_vault_is_not_asked() {
+    let fake = vault(found("pa55word", None)).await;
+    let url = "https://storefront.vault.azure.net.evil.example/secrets/x";
+    let source = Source::KeyVault(VaultSecret::from_url(url).expect("a reference"));
+
+    let errors = read(&fake, &[], &[wanted("x", &[source])]).await.expect_err("refused");
+
+    assert_eq!(
+        shown(&errors[0]),
+        "read the secret `x`\n  refuse to ask `storefront.vault.azure.net.evil.example`, which is \
+         no vault under `.vault.azure.net`\nhelp: check the URL and the plan's `azure.cloud`"
+    );
+    assert_eq!(fake.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn a_login_that_fails_is_said_as_such() {
+    let fake = Fake::start(|asked: &Asked| {
+        if asked.to.ends_with("/oauth2/v2.0/token") {
+            let body: Value = json!({
+                "error": "invalid_client", "error_codes": [7_000_215],
+                "error_description": "AADSTS7000215: Invalid client secret provided.",
+            });
+            return Reply::json(401, &body);
+        }
+        challenge()
+    })
+    .await;
+
+    let errors = read(&fake, &[], &[wanted("acr", &[in_vault("acr-password")])]).await;
+
+    let text = shown(&errors.expect_err("no token").pop().expect("an error"));
+    assert!(
+        text.starts_with(
+            "read the secret `acr`\n  sign in to Azure with a client secret\n  \
+             AADSTS7000215: Invalid client secret provided.\nhelp: `AZURE_CLIENT_SECRET` must hold"
+        ),
+        "{text}"
+    );
+}
