@@ -1,6 +1,8 @@
 //! Tests with real peers: the programs that other people run, over real
 //! sockets. One binary, so that it is linked once.
 
+mod image_dockerfile;
+mod image_layers;
 mod registry;
 mod registry_login;
 mod registry_pull;

@@ -1,0 +1,193 @@
+//! Images made of layers, read by the programs that other people run.
+
+use crate::support::peers::{run, run_in};
+use serde_json::Value;
+use shipway::image::existing::{Source, import};
+use shipway::image::layers::{LayerSource, Recipe, build};
+use shipway::image::{Image, Store, export};
+use shipway::registry::Platform;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
+
+struct Plan {
+    folder: TempDir,
+    store: Store,
+}
+
+/// A name longer than a tar header has room for.
+fn long() -> String {
+    "long-".repeat(40)
+}
+
+impl Plan {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join(".shipway/images")).expect("a store");
+        Self { folder, store }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Everything that a layer can hold.
+    fn with_tree() -> Self {
+        let plan = Self::new();
+        let tree = plan.path("tree");
+        fs::create_dir_all(tree.join("sub/empty")).expect("a folder");
+        fs::write(tree.join("plain"), "plain").expect("a file");
+        fs::write(tree.join("sub/run"), "#!/bin/sh\n").expect("a file");
+        let executable = fs::Permissions::from_mode(0o750);
+        fs::set_permissions(tree.join("sub/run"), executable).expect("a mode");
+        fs::hard_link(tree.join("plain"), tree.join("same")).expect("a link");
+        symlink("sub/run", tree.join("link")).expect("a link");
+        fs::write(tree.join(long()), vec![7; 3 << 20]).expect("a file");
+        let raw = std::ffi::OsString::from_vec(b"latin-\xe9".to_vec());
+        fs::write(tree.join(raw), "raw").expect("a file");
+        plan
+    }
+
+    fn build(&self) -> Image {
+        let layer = |from: &str, to: &str, owner: &str| LayerSource {
+            from: from.into(),
+            to: to.into(),
+            owner: owner.parse().expect("an owner"),
+            ..LayerSource::default()
+        };
+        let recipe = Recipe {
+            folder: self.folder.path().to_owned(),
+            layers: vec![layer("tree", "/srv/tree", "12:34"), layer("tree/plain", "/etc/", "0")],
+            entrypoint: Some(vec!["/srv/tree/sub/run".into()]),
+            env: vec![("A".into(), "b".into())],
+            ..Recipe::default()
+        };
+        build(&self.store, &recipe, &AtomicBool::new(false)).expect("built").image
+    }
+
+    fn layout(&self, image: &Image) -> String {
+        let folder = self.path("oci");
+        export::oci_layout(&self.store, image, Some("v1"), &folder).expect("written");
+        format!("{}:v1", folder.display())
+    }
+}
+
+#[test]
+fn skopeo_reads_the_same_digest_and_copies_it_to_docker_and_back() {
+    let plan = Plan::with_tree();
+    let image = plan.build();
+    let layout = format!("oci:{}", plan.layout(&image));
+
+    let seen: Value = serde_json::from_str(&run("skopeo", &["inspect", &layout])).expect("JSON");
+    assert_eq!(seen["Digest"], image.manifest.digest.as_str());
+    assert_eq!(seen["Env"][0], "A=b");
+    assert_eq!(seen["Layers"].as_array().expect("a list").len(), 2);
+
+    let file = plan.path("copied.tar").display().to_string();
+    let policy = ["--insecure-policy", "copy", "--quiet", &layout];
+    run("skopeo", &[policy.as_slice(), &[&format!("docker-archive:{file}:web:v1")]].concat());
+    let source =
+        Source::parse(&format!("docker-archive:{file}:web:v1"), Path::new("/")).expect("local");
+    let stop = AtomicBool::new(false);
+    let back = import(&plan.store, &source, &Platform::default(), &stop).expect("imported");
+    assert_eq!(back.layers, image.layers, "compressed again to the same bytes");
+}
+
+#[test]
+fn skopeo_reads_the_archive_that_docker_would_load() {
+    let plan = Plan::with_tree();
+    let image = plan.build();
+    let file = plan.path("saved.tar");
+    let names = ["demo.azurecr.io/web:v1".to_owned()];
+    export::docker_archive(&plan.store, &image, &names, &file).expect("written");
+
+    let archive = format!("docker-archive:{}:demo.azurecr.io/web:v1", file.display());
+    let config = run("skopeo", &["inspect", "--config", &archive]);
+
+    let config: Value = serde_json::from_str(&config).expect("JSON");
+    let ours = Value::Object(plan.store.config(&image).expect("a configuration"));
+    assert_eq!(config["rootfs"], ours["rootfs"]);
+    assert_eq!(config["config"]["Entrypoint"], ours["config"]["Entrypoint"]);
+}
+
+#[test]
+fn gzip_and_tar_read_the_layers() {
+    let plan = Plan::with_tree();
+    let image = plan.build();
+    let blobs = image.blobs(&plan.store).expect("there");
+    let layer = blobs[0].1.display().to_string();
+    let named = plan.path("layer.tar.gz").display().to_string();
+    fs::copy(&layer, &named).expect("copied");
+
+    run("gzip", &["--test", &named]);
+    let listed = run("tar", &["--numeric-owner", "--full-time", "--utc", "-tvzf", &named]);
+
+    let mut lines = Vec::new();
+    for line in listed.lines() {
+        lines.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    let epoch = "1970-01-01 00:00:00";
+    assert_eq!(
+        lines,
+        [
+            format!("drwxr-xr-x 0/0 0 {epoch} srv/"),
+            format!("drwxr-xr-x 12/34 0 {epoch} srv/tree/"),
+            format!("-rw-r--r-- 12/34 3 {epoch} srv/tree/latin-\\351"),
+            format!("lrwxrwxrwx 12/34 0 {epoch} srv/tree/link -> sub/run"),
+            format!("-rw-r--r-- 12/34 3145728 {epoch} srv/tree/{}", long()),
+            format!("-rw-r--r-- 12/34 5 {epoch} srv/tree/plain"),
+            format!("hrw-r--r-- 12/34 0 {epoch} srv/tree/same link to srv/tree/plain"),
+            format!("drwxr-xr-x 12/34 0 {epoch} srv/tree/sub/"),
+            format!("drwxr-xr-x 12/34 0 {epoch} srv/tree/sub/empty/"),
+            format!("-rwxr-xr-x 12/34 10 {epoch} srv/tree/sub/run"),
+        ]
+    );
+}
+
+#[test]
+fn umoci_unpacks_what_was_packed() {
+    let plan = Plan::with_tree();
+    let layout = plan.layout(&plan.build());
+    let bundle = plan.path("bundle");
+    let is_root = nix::unistd::geteuid().is_root();
+    let mut args = vec!["unpack", "--image", &layout];
+    // Without root nobody can give files away; the list of tar shows the owners.
+    args.extend((!is_root).then_some("--rootless"));
+    let target = bundle.display().to_string();
+    args.push(&target);
+    run("umoci", &args);
+
+    let tree = bundle.join("rootfs/srv/tree");
+    let mode = |name: &str| fs::symlink_metadata(tree.join(name)).expect("there").mode() & 0o7777;
+    assert_eq!(
+        (mode("plain"), mode("sub/run"), mode("sub"), mode("sub/empty")),
+        (0o644, 0o755, 0o755, 0o755)
+    );
+    assert_eq!(fs::read_link(tree.join("link")).expect("a link"), Path::new("sub/run"));
+    let inode = |name: &str| fs::metadata(tree.join(name)).expect("there").ino();
+    assert_eq!(inode("plain"), inode("same"));
+    assert_eq!(fs::read(tree.join(long())).expect("there"), vec![7; 3 << 20]);
+    assert_eq!(fs::read(bundle.join("rootfs/etc/plain")).expect("there"), b"plain");
+    if is_root {
+        let owner = fs::metadata(tree.join("plain")).map(|file| (file.uid(), file.gid()));
+        assert_eq!(owner.expect("there"), (12, 34));
+    }
+}
+
+#[test]
+fn neither_umask_nor_the_order_of_creation_is_seen() {
+    let digests = [
+        "umask 022; mkdir -p tree/a tree/b; echo 1 >tree/a/x; echo 2 >tree/b/y; echo 3 >tree/plain; chmod u+x tree/plain",
+        "umask 077; mkdir tree; echo 3 >tree/plain; chmod 700 tree/plain; mkdir tree/b; echo 2 >tree/b/y; mkdir tree/a; echo 1 >tree/a/x; touch -d 2001-02-03 tree/a/x",
+    ]
+    .map(|script| {
+        let plan = Plan::new();
+        run_in(plan.folder.path(), "sh", &["-c", script]);
+        plan.build().manifest.digest
+    });
+
+    assert_eq!(digests[0], digests[1]);
+}

@@ -1,0 +1,19 @@
+//! Programs that are run for what they say.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What a program writes to its standard output, once it has ended well.
+pub(crate) fn run(program: &str, args: &[&str]) -> String {
+    run_in(Path::new("/"), program, args)
+}
+
+/// The same in a folder.
+pub(crate) fn run_in(folder: &Path, program: &str, args: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).env("TZ", "America/New_York").env("LC_ALL", "C");
+    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {args:?}\n{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
