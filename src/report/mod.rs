@@ -5,21 +5,20 @@
 //! goes on. Everything written passes the redactor.
 
 mod card;
+mod choose;
+mod log;
 mod ndjson;
-mod plain;
 mod result;
-#[cfg(test)]
-mod sample;
 mod sink;
 #[cfg(test)]
-mod test_sink;
+mod testing;
 mod text;
 mod view;
-mod words;
 
 pub use card::Card;
+pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
+pub use log::{ActionsLog, Live, Plain};
 pub use ndjson::Ndjson;
-pub use plain::Plain;
 pub use result::{Urls, action_outputs, result};
 pub use sink::Sink;
 pub use text::Style;
@@ -110,8 +109,8 @@ fn masked_names(redactor: &Redactor, finished: &RunFinished) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::sample::{at, begun, good_end, line};
-    use super::test_sink::{Captured, Closed};
+    use super::testing::sample::{at, begun, good_end, line};
+    use super::testing::{Captured, Closed};
     use super::{Plain, Reporters, Sink, Style};
     use crate::run::event::EventKind;
     use crate::secret::Redactor;

@@ -29,10 +29,10 @@ impl Reporter for Ndjson {
 #[cfg(test)]
 mod tests {
     use super::Ndjson;
-    use crate::report::sample::{
+    use crate::report::testing::Captured;
+    use crate::report::testing::sample::{
         at, bad_end, begun, failed, failure, finished, id, line, progressed, reported, started,
     };
-    use crate::report::test_sink::Captured;
     use crate::report::{Reporters, Sink};
     use crate::run::event::{CancelReason, Event, EventKind, Outcome};
     use crate::secret::Redactor;

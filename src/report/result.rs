@@ -108,10 +108,10 @@ pub fn result(view: &View, finished: &RunFinished) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{Urls, action_outputs, result};
-    use crate::report::sample::{
+    use crate::report::testing::Captured;
+    use crate::report::testing::sample::{
         DIGEST, at, bad_end, broken, good_end, outputs, reported, started, web,
     };
-    use crate::report::test_sink::Captured;
     use crate::report::{Reporters, View};
     use crate::run::event::{EventKind, RunFinished, ServiceResult, Status};
     use crate::secret::Redactor;

@@ -241,7 +241,7 @@ impl StepView {
 #[cfg(test)]
 mod tests {
     use super::{StepState, View};
-    use crate::report::sample::{at, failure, finished, id, progressed, started};
+    use crate::report::testing::sample::{at, failure, finished, id, progressed, started};
     use crate::run::event::{CancelReason, EventKind, Outcome, Stream};
     use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::Card;
 use super::escape::{block, code, link, link_as, prose, safe_lines};
+use crate::report::log::words;
 use crate::report::text::{one_line, span};
-use crate::report::words;
 use crate::run::event::{Failure, ServiceResult, Status, StepId};
 use crate::secret::Redactor;
 
@@ -194,7 +194,7 @@ fn causes(failure: &Failure) -> String {
 mod tests {
     use super::Card;
     use crate::report::View;
-    use crate::report::sample::{
+    use crate::report::testing::sample::{
         at, bad_end, begun, broken, failed, finished, good_end, id, run_started, started, web,
     };
     use crate::run::event::{EventKind, Outcome, RunFinished, RunStarted, ServiceResult};

@@ -5,9 +5,9 @@ mod escape;
 mod markdown;
 mod plain;
 
+use super::log::words;
 use super::text::one_line;
 use super::view::{Rollback, StepState, View};
-use super::words;
 use crate::run::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ fn ended(outcome: &Outcome) -> String {
 mod tests {
     use super::Card;
     use crate::report::View;
-    use crate::report::sample::{bad_end, good_end, started};
+    use crate::report::testing::sample::{bad_end, good_end, started};
 
     #[test]
     fn the_whole_in_a_few_words() {

@@ -1,8 +1,8 @@
 //! The same without Markdown: how the log of a dry run shows the comment.
 
 use super::Card;
+use crate::report::log::words;
 use crate::report::text::{one_line, short_digest, span};
-use crate::report::words;
 use crate::run::event::ServiceResult;
 
 impl Card {
@@ -50,7 +50,7 @@ fn row(service: &ServiceResult, wide: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::sample::{bad_end, started};
+    use crate::report::testing::sample::{bad_end, started};
     use crate::report::{Card, View};
 
     #[test]

@@ -6,22 +6,22 @@ use crate::run::event::{
 };
 use std::time::Duration;
 
-pub(super) const DIGEST: &str =
+pub(in crate::report) const DIGEST: &str =
     "sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
 
-pub(super) fn id(service: &str, step: &str) -> StepId {
+pub(in crate::report) fn id(service: &str, step: &str) -> StepId {
     StepId { service: service.into(), step: step.into() }
 }
 
-pub(super) fn at(millis: u64, kind: EventKind) -> Event {
+pub(in crate::report) fn at(millis: u64, kind: EventKind) -> Event {
     Event { at: Duration::from_millis(millis), kind }
 }
 
-pub(super) fn planned(service: &str, step: &str, action: &'static str) -> PlannedStep {
+pub(in crate::report) fn planned(service: &str, step: &str, action: &'static str) -> PlannedStep {
     PlannedStep { id: id(service, step), action, title: step.into() }
 }
 
-pub(super) fn run_started() -> RunStarted {
+pub(in crate::report) fn run_started() -> RunStarted {
     RunStarted {
         run: "01JD0000000000000000000000".into(),
         plan: "storefront".into(),
@@ -45,11 +45,11 @@ pub(super) fn run_started() -> RunStarted {
     }
 }
 
-pub(super) fn started() -> Event {
+pub(in crate::report) fn started() -> Event {
     at(0, EventKind::RunStarted(run_started()))
 }
 
-pub(super) fn failure() -> Failure {
+pub(in crate::report) fn failure() -> Failure {
     Failure {
         chain: vec![
             "push `storefront.azurecr.io/web`".into(),
@@ -61,7 +61,7 @@ pub(super) fn failure() -> Failure {
     }
 }
 
-pub(super) fn whole_failure() -> Failure {
+pub(in crate::report) fn whole_failure() -> Failure {
     Failure {
         chain: vec![
             "deploy `storefront`".into(),
@@ -74,11 +74,11 @@ pub(super) fn whole_failure() -> Failure {
     }
 }
 
-pub(super) fn outputs(pairs: &[(&str, &str)]) -> Outputs {
+pub(in crate::report) fn outputs(pairs: &[(&str, &str)]) -> Outputs {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-pub(super) fn finished(
+pub(in crate::report) fn finished(
     service: &str,
     step: &str,
     outcome: Outcome,
@@ -89,25 +89,25 @@ pub(super) fn finished(
     at(5_000, EventKind::StepFinished { step: id(service, step), outcome, took, outputs })
 }
 
-pub(super) fn progressed(millis: u64, done: u64) -> Event {
+pub(in crate::report) fn progressed(millis: u64, done: u64) -> Event {
     let progress = Progress { done, total: 10_000_000 };
     at(millis, EventKind::Progressed { step: id("web", "push"), progress })
 }
 
-pub(super) fn line(service: &str, step: &str, text: &str) -> Event {
+pub(in crate::report) fn line(service: &str, step: &str, text: &str) -> Event {
     let step = id(service, step);
     at(2_000, EventKind::OutputLine { step, stream: Stream::Stdout, line: text.into() })
 }
 
-pub(super) fn begun(service: &str, step: &str) -> Event {
+pub(in crate::report) fn begun(service: &str, step: &str) -> Event {
     at(1_000, EventKind::StepStarted { step: id(service, step) })
 }
 
-pub(super) fn failed(tolerated: bool) -> Outcome {
+pub(in crate::report) fn failed(tolerated: bool) -> Outcome {
     Outcome::Failed { failure: whole_failure(), tolerated }
 }
 
-pub(super) fn reported(dry: bool) -> Event {
+pub(in crate::report) fn reported(dry: bool) -> Event {
     at(
         9_000,
         EventKind::Reported(Reported {
@@ -119,7 +119,7 @@ pub(super) fn reported(dry: bool) -> Event {
     )
 }
 
-pub(super) fn web() -> ServiceResult {
+pub(in crate::report) fn web() -> ServiceResult {
     ServiceResult {
         name: "web".into(),
         status: Status::Succeeded,
@@ -136,7 +136,7 @@ pub(super) fn web() -> ServiceResult {
     }
 }
 
-pub(super) fn broken() -> ServiceResult {
+pub(in crate::report) fn broken() -> ServiceResult {
     ServiceResult {
         name: "migrations".into(),
         status: Status::Failed,
@@ -146,11 +146,11 @@ pub(super) fn broken() -> ServiceResult {
     }
 }
 
-pub(super) fn good_end() -> RunFinished {
+pub(in crate::report) fn good_end() -> RunFinished {
     RunFinished { status: Status::Succeeded, exit_code: 0, services: vec![web()], notes: vec![] }
 }
 
-pub(super) fn bad_end() -> RunFinished {
+pub(in crate::report) fn bad_end() -> RunFinished {
     RunFinished {
         status: Status::Failed,
         exit_code: 4,

@@ -1,19 +1,19 @@
 //! A stream for tests that keeps what is written to it.
 
-use super::sink::Sink;
+use crate::report::Sink;
 use crate::secret::Redactor;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(in crate::report) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
-    pub(super) fn sink(&self) -> Sink {
+    pub(in crate::report) fn sink(&self) -> Sink {
         Sink::new(self.clone(), Redactor::default())
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::report) fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(bytes).expect("what is written is UTF-8")
     }
@@ -32,7 +32,7 @@ impl Write for Captured {
 
 /// A stream whose reader has gone.
 #[derive(Debug)]
-pub(super) struct Closed;
+pub(in crate::report) struct Closed;
 
 impl Write for Closed {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -1,29 +1,23 @@
 //! One line an event, for logs and for people without a terminal.
 
-use super::sink::Sink;
-use super::text::{Style, Tone, clean};
-use super::view::View;
-use super::{Reporter, words};
-use crate::run::event::{Event, EventKind, StepId};
-use std::collections::HashMap;
+use super::{Throttle, width, words};
+use crate::report::text::{Style, Tone, clean};
+use crate::report::{Reporter, Sink, View};
+use crate::run::event::{Event, EventKind};
 use std::io;
-use std::time::Duration;
-
-/// How far apart two lines about one transfer are, in the run's time.
-const BETWEEN_PROGRESS: Duration = Duration::from_secs(10);
 
 /// Writes plain lines.
 #[derive(Debug)]
 pub struct Plain {
     sink: Sink,
     style: Style,
-    told: HashMap<StepId, Duration>,
+    throttle: Throttle,
 }
 
 impl Plain {
     /// Writes to the sink.
     pub fn new(sink: Sink, style: Style) -> Self {
-        Self { sink, style, told: HashMap::new() }
+        Self { sink, style, throttle: Throttle::default() }
     }
 
     fn lines(&mut self, view: &View, event: &Event) -> Vec<String> {
@@ -33,22 +27,15 @@ impl Plain {
                 let id = self.style.paint(Tone::Quiet, &format!("{:width$} │", step.to_string()));
                 vec![format!("{id} {}", clean(line, self.style.color)).trim_end().to_owned()]
             }
-            EventKind::Progressed { step, .. } => self.progress(view, step).into_iter().collect(),
+            EventKind::Progressed { step, .. } => {
+                let id = self.style.paint(Tone::Strong, &format!("{:width$}", step.to_string()));
+                let moving = self.throttle.progress(view, step);
+                moving.map(|moving| format!("{id}  {moving}")).into_iter().collect()
+            }
             kind => words::message(view, kind)
                 .map(|message| message.lines(width, self.style))
                 .unwrap_or_default(),
         }
-    }
-
-    fn progress(&mut self, view: &View, step: &StepId) -> Option<String> {
-        let known = view.step(step)?;
-        let told = self.told.get(step).copied().or(known.began)?;
-        if view.at.saturating_sub(told) < BETWEEN_PROGRESS {
-            return None;
-        }
-        self.told.insert(step.clone(), view.at);
-        let id = self.style.paint(Tone::Strong, &format!("{:1$}", step.to_string(), width(view)));
-        Some(format!("{id}  {}", words::moving(known.transfer.as_ref()?)))
     }
 }
 
@@ -59,21 +46,14 @@ impl Reporter for Plain {
     }
 }
 
-/// How wide the column of the steps' ids is. A very long id does not make it
-/// wider.
-pub(super) fn width(view: &View) -> usize {
-    let ids = view.steps.iter().map(|step| step.planned.id.to_string().chars().count());
-    ids.max().unwrap_or(0).min(24)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Plain;
-    use crate::report::sample::{
+    use crate::report::testing::Captured;
+    use crate::report::testing::sample::{
         DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
         reported, run_started, started,
     };
-    use crate::report::test_sink::Captured;
     use crate::report::{Reporters, Style};
     use crate::run::event::{CancelReason, Event, EventKind, Outcome, RunStarted};
     use std::time::Duration;

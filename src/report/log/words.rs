@@ -1,7 +1,7 @@
 //! What each event says to people, in words; where it is shown is for others.
 
-use super::text::{Style, Tone, bytes, clean, clean_lines, one_line, short_digest, span};
-use super::view::{Transfer, View};
+use crate::report::text::{Style, Tone, bytes, clean, clean_lines, one_line, short_digest, span};
+use crate::report::{Transfer, View};
 use crate::run::event::{
     CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
     ServiceResult, Status, StepId,
@@ -10,15 +10,15 @@ use std::time::Duration;
 
 /// A line, and what stands indented under it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Message {
+pub(in crate::report) struct Message {
     /// Whom it is about.
-    pub(super) step: Option<StepId>,
+    pub(in crate::report) step: Option<StepId>,
     /// The word that says how it went.
-    pub(super) label: Option<(Tone, String)>,
+    pub(in crate::report) label: Option<(Tone, String)>,
     /// The rest of the line.
-    pub(super) text: String,
+    pub(in crate::report) text: String,
     /// Further lines.
-    pub(super) more: Vec<String>,
+    pub(in crate::report) more: Vec<String>,
 }
 
 impl Message {
@@ -36,7 +36,7 @@ impl Message {
     }
 
     /// The first line, the step's id padded to `width` characters.
-    pub(super) fn first(&self, width: usize, style: Style) -> String {
+    pub(in crate::report) fn first(&self, width: usize, style: Style) -> String {
         let mut parts = vec![];
         if let Some(step) = &self.step {
             parts.push(style.paint(Tone::Strong, &format!("{:width$}", step.to_string())));
@@ -51,7 +51,7 @@ impl Message {
     }
 
     /// All its lines.
-    pub(super) fn lines(&self, width: usize, style: Style) -> Vec<String> {
+    pub(in crate::report) fn lines(&self, width: usize, style: Style) -> Vec<String> {
         let mut lines = vec![self.first(width, style)];
         lines.extend(self.more.iter().map(|line| format!("    {line}").trim_end().to_owned()));
         lines
@@ -60,7 +60,7 @@ impl Message {
 
 /// What an event says. Nothing for lines of children and for progress, which
 /// each reporter shows in its own way.
-pub(super) fn message(view: &View, kind: &EventKind) -> Option<Message> {
+pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Message> {
     Some(match kind {
         EventKind::OutputLine { .. } | EventKind::Progressed { .. } => return None,
         EventKind::RunStarted(started) => Message::plain(opening(started)),
@@ -157,7 +157,7 @@ fn ended(
 
 /// The cause, each reason further in than what it is the reason of; then the
 /// details behind a bar; then what to do.
-pub(super) fn failed(failure: &Failure) -> Vec<String> {
+pub(in crate::report) fn failed(failure: &Failure) -> Vec<String> {
     let mut lines = causes(failure);
     lines.extend(failure.details.iter().flat_map(|detail| {
         detail.lines().map(|line| format!("| {}", clean(line, false)).trim_end().to_owned())
@@ -173,7 +173,7 @@ pub(super) fn failed(failure: &Failure) -> Vec<String> {
 }
 
 /// The chain of a failure, each reason two further in than the one before.
-pub(super) fn causes(failure: &Failure) -> Vec<String> {
+pub(in crate::report) fn causes(failure: &Failure) -> Vec<String> {
     let mut lines = vec![];
     for (depth, reason) in failure.chain.iter().enumerate() {
         let indent = "  ".repeat(depth);
@@ -183,7 +183,7 @@ pub(super) fn causes(failure: &Failure) -> Vec<String> {
 }
 
 /// What a step gave, as far as a line of a log can say it.
-pub(super) fn gist(action: &str, outputs: &Outputs) -> String {
+pub(in crate::report) fn gist(action: &str, outputs: &Outputs) -> String {
     let get = |name: &str| {
         outputs.get(name).map(|value| one_line(value)).filter(|value| !value.is_empty())
     };
@@ -209,7 +209,7 @@ pub(super) fn gist(action: &str, outputs: &Outputs) -> String {
 }
 
 /// How far a transfer is: `3.4 MB of 10.0 MB, 34%, 1.2 MB/s`.
-pub(super) fn moving(transfer: &Transfer) -> String {
+pub(in crate::report) fn moving(transfer: &Transfer) -> String {
     let done = bytes(transfer.progress.done);
     let part = transfer.percent().map_or_else(String::new, |percent| {
         format!(" of {}, {percent}%", bytes(transfer.progress.total))
@@ -249,7 +249,7 @@ fn closing(view: &View, finished: &RunFinished) -> Message {
 }
 
 /// A status and how it looks.
-pub(super) fn word_of(status: Status) -> (Tone, &'static str) {
+pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
     match status {
         Status::Succeeded => (Tone::Good, "succeeded"),
         Status::Failed => (Tone::Bad, "failed"),
@@ -268,7 +268,7 @@ fn row(view: &View, service: &ServiceResult) -> [String; 3] {
 }
 
 /// What a service is called: where a plan has one without a name, as the plan.
-pub(super) fn name_of(view: &View, service: &ServiceResult) -> String {
+pub(in crate::report) fn name_of(view: &View, service: &ServiceResult) -> String {
     let plan = view.started.as_ref().map_or("service", |started| started.plan.as_str());
     one_line(if service.name.is_empty() { plan } else { &service.name })
 }

@@ -1,0 +1,433 @@
+//! The log of a job in GitHub Actions: a group a step, an annotation for each
+//! step that failed, and no line of anybody else read as a command.
+//!
+//! Groups do not nest and steps may run side by side, so one step's group is
+//! open at a time. The lines of others wait, and a step that ends is shown at
+//! once; a group that is opened again says that it goes on.
+
+use super::words::{self, Message};
+use super::{Throttle, width};
+use crate::github::actions::{Annotation, Level, child_lines, end_group, group, own_lines};
+use crate::report::text::{Style, clean, one_line, span};
+use crate::report::{Reporter, Sink, View};
+use crate::run::event::{Event, EventKind, Failure, Outcome, StepId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+/// How many lines of a step may wait before its group is opened all the same.
+const MOST_WAITING: usize = 1_000;
+
+/// Writes the log of a job.
+#[derive(Debug)]
+pub struct ActionsLog {
+    sink: Sink,
+    style: Style,
+    open: Option<StepId>,
+    waiting: BTreeMap<StepId, Vec<String>>,
+    /// Steps whose group was opened before.
+    seen: BTreeSet<StepId>,
+    throttle: Throttle,
+}
+
+impl ActionsLog {
+    /// Writes to the sink.
+    pub fn new(sink: Sink, style: Style) -> Self {
+        Self {
+            sink,
+            style,
+            open: None,
+            waiting: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            throttle: Throttle::default(),
+        }
+    }
+
+    fn lines(&mut self, view: &View, event: &Event) -> Vec<String> {
+        match &event.kind {
+            EventKind::StepStarted { step } => {
+                if self.open.is_none() {
+                    self.opened(view, step)
+                } else {
+                    vec![]
+                }
+            }
+            EventKind::OutputLine { step, line, .. } => {
+                self.inside(view, step, child_lines(&clean(line, true)))
+            }
+            EventKind::Progressed { step, .. } => match self.throttle.progress(view, step) {
+                Some(moving) => self.inside(view, step, own_lines(&moving)),
+                None => vec![],
+            },
+            EventKind::Noted { step, .. } | EventKind::AttemptFailed { step, .. } => {
+                let message = words::message(view, &event.kind).unwrap_or_default();
+                let bare = Message { step: None, ..message };
+                self.inside(view, step, self.shown(view, &bare))
+            }
+            EventKind::StepFinished { step, outcome, .. } => {
+                let message = words::message(view, &event.kind).unwrap_or_default();
+                let mut lines = self.ended(view, step);
+                lines.extend(self.shown(view, &message));
+                lines.extend(annotation(step, outcome));
+                lines.extend(self.next(view));
+                lines
+            }
+            EventKind::Warned { step, message } => {
+                let title = step.as_ref().map(ToString::to_string);
+                vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
+            }
+            EventKind::RolledBack { step, worked, message } => {
+                let mut lines = self.closed();
+                let said = words::message(view, &event.kind).unwrap_or_default();
+                lines.extend(self.shown(view, &said));
+                if !worked {
+                    let title = format!("{step} not rolled back");
+                    lines.push(plain_annotation(Level::Error, Some(&title), &one_line(message)));
+                }
+                lines
+            }
+            EventKind::RunStarted(_)
+            | EventKind::RunCancelled { .. }
+            | EventKind::Reported(_)
+            | EventKind::RunFinished(_) => {
+                let mut lines = self.closed();
+                let message = words::message(view, &event.kind).unwrap_or_default();
+                lines.extend(self.shown(view, &message));
+                lines
+            }
+        }
+    }
+
+    fn shown(&self, view: &View, message: &Message) -> Vec<String> {
+        message.lines(width(view), self.style).iter().flat_map(|line| own_lines(line)).collect()
+    }
+
+    /// Lines of a step, now or later.
+    fn inside(&mut self, view: &View, step: &StepId, lines: Vec<String>) -> Vec<String> {
+        if self.open.as_ref() == Some(step) {
+            return lines;
+        }
+        let waiting = self.waiting.entry(step.clone()).or_default();
+        waiting.extend(lines);
+        if self.open.is_none() || waiting.len() > MOST_WAITING {
+            return self.opened(view, step);
+        }
+        vec![]
+    }
+
+    /// Opens a step's group with what waits for it.
+    fn opened(&mut self, view: &View, step: &StepId) -> Vec<String> {
+        let mut lines = self.closed();
+        let title = view.step(step).map_or("", |known| known.planned.title.as_str());
+        let title = if title.is_empty() || title == step.step {
+            step.to_string()
+        } else {
+            format!("{step}: {}", one_line(title))
+        };
+        let again = if self.seen.insert(step.clone()) { "" } else { " (continued)" };
+        lines.push(group(&format!("{title}{again}")));
+        lines.extend(self.waiting.remove(step).unwrap_or_default());
+        self.open = Some(step.clone());
+        lines
+    }
+
+    fn closed(&mut self) -> Vec<String> {
+        self.open.take().map(|_| end_group()).into_iter().collect()
+    }
+
+    /// Closes what is open, having shown what waited for the step that ended.
+    fn ended(&mut self, view: &View, step: &StepId) -> Vec<String> {
+        let waits = self.waiting.get(step).is_some_and(|lines| !lines.is_empty());
+        let mut lines = if waits { self.opened(view, step) } else { vec![] };
+        self.waiting.remove(step);
+        lines.extend(self.closed());
+        lines
+    }
+
+    /// Opens the group of the step that has waited longest with lines to show.
+    fn next(&mut self, view: &View) -> Vec<String> {
+        let running = view.running();
+        let mut ids = running.iter().map(|step| &step.planned.id);
+        let next = ids.find(|id| self.waiting.contains_key(id)).cloned();
+        next.map(|step| self.opened(view, &step)).unwrap_or_default()
+    }
+}
+
+impl Reporter for ActionsLog {
+    fn on(&mut self, view: &View, event: &Event) -> io::Result<()> {
+        let lines = self.lines(view, event);
+        self.sink.lines(lines.iter().map(String::as_str))
+    }
+}
+
+/// The one annotation of a step that failed, at its place in the plan.
+fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Failed { failure, tolerated } => {
+            let level = if *tolerated { Level::Warning } else { Level::Error };
+            Some(of_failure(step, failure, level))
+        }
+        Outcome::TimedOut { limit } => {
+            let title = format!("{step} timed out");
+            let message = format!("it took longer than {}", span(*limit));
+            Some(plain_annotation(Level::Error, Some(&title), &message))
+        }
+        Outcome::Succeeded
+        | Outcome::AlreadyDone
+        | Outcome::Skipped { .. }
+        | Outcome::Cancelled => None,
+    }
+}
+
+fn of_failure(step: &StepId, failure: &Failure, level: Level) -> String {
+    let mut message = words::causes(failure);
+    message.extend(failure.help.as_ref().map(|help| format!("help: {}", one_line(help))));
+    let place = failure.place.as_ref();
+    Annotation {
+        level,
+        title: Some(&format!("{step} failed")),
+        file: place.map(|place| place.file.as_str()),
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+        message: &message.join("\n"),
+    }
+    .to_string()
+}
+
+fn plain_annotation(level: Level, title: Option<&str>, message: &str) -> String {
+    Annotation { level, title, file: None, line: None, column: None, message }.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActionsLog;
+    use crate::report::testing::Captured;
+    use crate::report::testing::sample::{
+        at, bad_end, begun, failed, failure, finished, id, line, progressed, reported, run_started,
+        started,
+    };
+    use crate::report::{Reporters, Style};
+    use crate::run::event::{CancelReason, Event, EventKind, Outcome};
+    use crate::secret::Redactor;
+    use std::time::Duration;
+
+    fn written(events: &[Event]) -> String {
+        let captured = Captured::default();
+        let mut reporters = Reporters::new(Redactor::default());
+        reporters.add(ActionsLog::new(captured.sink(), Style::default()));
+        reporters.on(&started());
+        for event in events {
+            reporters.on(event);
+        }
+        let text = captured.text();
+        text.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+    }
+
+    fn ok(service: &str, step: &str) -> Event {
+        finished(service, step, Outcome::Succeeded, &[])
+    }
+
+    #[test]
+    fn a_step_is_a_group() {
+        assert_eq!(
+            written(&[
+                begun("web", "build"),
+                line("web", "build", "Compiling x"),
+                at(1, EventKind::Noted { step: id("web", "build"), message: "::error::x".into() }),
+                ok("web", "build"),
+                begun("web", "push"),
+                ok("web", "push"),
+            ]),
+            "::group::web.build
+│ Compiling x
+│ ::error::x
+::endgroup::
+web.build       ok  (0.8s)
+::group::web.push
+::endgroup::
+web.push        ok  (0.8s)
+"
+        );
+    }
+
+    #[test]
+    fn a_title_is_in_the_groups_name() {
+        let captured = Captured::default();
+        let mut reporters = Reporters::new(Redactor::default());
+        reporters.add(ActionsLog::new(captured.sink(), Style::default()));
+        let mut start = run_started();
+        start.steps[0].title = "Build 100%\n::error::x".into();
+        reporters.on(&at(0, EventKind::RunStarted(start)));
+        reporters.on(&begun("web", "build"));
+        assert!(
+            captured.text().ends_with("\n::group::web.build: Build 100%25 ::error::x\n"),
+            "{}",
+            captured.text()
+        );
+    }
+
+    #[test]
+    fn what_children_write_is_no_command() {
+        assert_eq!(
+            written(&[
+                line("web", "build", "::add-mask::e"),
+                line("web", "build", "  ##[group]x \u{1b}[31mred"),
+                line("web", "build", "x\r::warning::y"),
+            ]),
+            "::group::web.build
+│ ::add-mask::e
+│   ## [group]x \u{1b}[31mred\u{1b}[0m
+│ ::warning::y
+"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_in_the_open_and_annotated_once() {
+        assert_eq!(
+            written(&[
+                begun("web", "live"),
+                at(
+                    1_500,
+                    EventKind::AttemptFailed {
+                        step: id("web", "live"),
+                        attempt: 1,
+                        of: 2,
+                        failure: failure(),
+                        retry_in: Duration::from_secs(1),
+                    }
+                ),
+                finished("web", "live", failed(false), &[]),
+            ]),
+            "::group::web.live
+retry  attempt 1 of 2 failed, next in 1.0s: push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy
+::endgroup::
+web.live        failed  (0.8s)
+    deploy `storefront`
+      the container ended with exit code 1
+        no such file `/server`
+        second line
+    | events:
+    |   Pulled image
+    | ::error::x ## [error]y
+    help: build the image with `/server` in it
+::error title=web.live failed,file=deploy/shipway.yml,line=12,col=9::deploy `storefront`%0A  the container ended with exit code 1%0A    no such file `/server`%0A    second line%0Ahelp: build the image with `/server` in it
+"
+        );
+    }
+
+    #[test]
+    fn a_tolerated_failure_is_a_warning_and_a_timeout_an_error() {
+        let text = written(&[finished("web", "live", failed(true), &[])]);
+        assert!(text.contains("::warning title=web.live failed,file=deploy/shipway.yml"), "{text}");
+        assert_eq!(
+            written(&[finished(
+                "web",
+                "live",
+                Outcome::TimedOut { limit: Duration::from_mins(10) },
+                &[]
+            )]),
+            "web.live        timed out  after 10m 00s  (0.8s)
+::error title=web.live timed out::it took longer than 10m 00s
+"
+        );
+    }
+
+    #[test]
+    fn of_steps_side_by_side_one_group_is_open_and_who_ends_is_shown() {
+        assert_eq!(
+            written(&[
+                begun("web", "build"),
+                begun("migrations", "run"),
+                line("web", "build", "one"),
+                line("migrations", "run", "up"),
+                ok("migrations", "run"),
+                line("web", "build", "two"),
+                ok("web", "build"),
+            ]),
+            "::group::web.build
+│ one
+::endgroup::
+::group::migrations.run
+│ up
+::endgroup::
+migrations.run  ok  (0.8s)
+::group::web.build (continued)
+│ two
+::endgroup::
+web.build       ok  (0.8s)
+"
+        );
+    }
+
+    #[test]
+    fn who_waited_comes_next() {
+        assert_eq!(
+            written(&[
+                begun("web", "build"),
+                begun("migrations", "run"),
+                line("migrations", "run", "up"),
+                ok("web", "build"),
+                line("migrations", "run", "done"),
+            ]),
+            "::group::web.build
+::endgroup::
+web.build       ok  (0.8s)
+::group::migrations.run
+│ up
+│ done
+"
+        );
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let mut events = vec![begun("web", "build")];
+        events.extend((0..1_001).map(|_| line("migrations", "run", "x")));
+        let text = written(&events);
+        assert!(
+            text.starts_with("::group::web.build\n::endgroup::\n::group::migrations.run\n│ x\n")
+        );
+        assert_eq!(text.matches("│ x\n").count(), 1_001);
+    }
+
+    #[test]
+    fn everything_else_stands_in_the_open() {
+        assert_eq!(
+            written(&[
+                begun("web", "push"),
+                progressed(5_000, 0),
+                progressed(11_000, 5_000_000),
+                at(
+                    1,
+                    EventKind::Warned { step: Some(id("web", "push")), message: "a: b, c%".into() }
+                ),
+                at(1, EventKind::Warned { step: None, message: "no `bash`".into() }),
+                at(1, EventKind::RunCancelled { reason: CancelReason::Terminated }),
+                at(
+                    1,
+                    EventKind::RolledBack {
+                        step: id("web", "live"),
+                        worked: false,
+                        message: "busy".into()
+                    }
+                ),
+                reported(false),
+                at(75_000, EventKind::RunFinished(bad_end())),
+            ]),
+            "::group::web.push
+5.0 MB of 10.0 MB, 50%, 833.3 kB/s
+::warning title=web.push::a: b, c%25
+::warning::no `bash`
+::endgroup::
+stopping: asked to by SIGTERM, cleaning up
+web.live        not rolled back  busy
+::error title=web.live not rolled back::busy
+comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41
+failed  (1m 15s)
+    web         succeeded                 http://storefront.westeurope.azurecontainer.io/  (12.3s)
+    migrations  failed at migrations.run  (1m 15s)
+    note: the placeholder of `acr-password` was used
+"
+        );
+    }
+}
