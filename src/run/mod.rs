@@ -7,6 +7,11 @@
 
 pub mod cancel;
 pub mod child;
+pub mod engine;
 pub mod event;
+pub mod outcome;
+pub mod perform;
 pub mod retry;
+pub mod signals;
 pub mod state;
+pub mod store;

@@ -36,6 +36,11 @@ impl Value {
         }
     }
 
+    /// As text, for whoever looks at a context from outside of an expression.
+    pub fn text(&self) -> String {
+        self.to_text().into_owned()
+    }
+
     /// As text. A collection is `Array` or `Object`, as at GitHub. The caller
     /// keeps the taint.
     pub(super) fn to_text(&self) -> Cow<'_, str> {

@@ -1,0 +1,159 @@
+//! A Dockerfile, built by a container engine of this machine.
+
+use super::{off_the_loop, platform};
+use crate::image::Image;
+use crate::image::dockerfile::{
+    Answer, DockerfileError, Engine, Invocation, Program, Request, Unfit, Work, candidates,
+};
+use crate::plan::expr::Rendered;
+use crate::plan::schema::{Dockerfile, Using};
+use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
+use crate::run::event::{EventKind, Stream};
+use crate::run::outcome::{Trouble, Undone};
+use crate::run::perform::names::{plain, plain_or};
+use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::scratch::Scratch;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long an engine may take to say whether it works.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn build(
+    performer: &Performer,
+    dockerfile: &Dockerfile,
+    job: &Job,
+) -> Result<Image, Undone> {
+    let request = request(performer, dockerfile, job)?;
+    let only = match dockerfile.using.resolve(&job.scope)? {
+        Using::Auto => None,
+        Using::Docker => Some(Program::Docker),
+        Using::Podman => Some(Program::Podman),
+        Using::Buildah => Some(Program::Buildah),
+        Using::Acr => return Err(Trouble::new("builds by ACR Tasks are not there yet").into()),
+    };
+    let engine = engine(performer, only, job).await?;
+    job.note(format!("built by {engine}"));
+    let desk = Scratch::new(performer, job)?;
+    let fault = |error: DockerfileError| Trouble::from_fault(&error);
+    let work = Work::new(engine, &request, desk.path()).map_err(fault)?;
+    run(performer, &work.build(), job).await?;
+    if let Some(save) = work.save().map_err(fault)? {
+        run(performer, &save, job).await?;
+    }
+    let store = performer.images.clone();
+    Ok(off_the_loop(move |stop| work.collect(&store, stop)).await?)
+}
+
+fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<Request, Trouble> {
+    let scope = &job.scope;
+    let path = |text: &str| performer.folder.join(text);
+    let mut args = BTreeMap::new();
+    for (name, text) in dockerfile.args.iter() {
+        args.insert(name.value.clone(), plain(text, "build argument", scope)?);
+    }
+    let mut secrets = BTreeMap::new();
+    for (id, text) in dockerfile.secrets.iter() {
+        let secret = match text.render(scope)? {
+            Rendered::Secret(secret) => secret,
+            Rendered::Plain(text) => performer.redactor.adopt("a build secret", text),
+        };
+        secrets.insert(id.value.clone(), secret);
+    }
+    let file = plain_or(&dockerfile.dockerfile, "path", scope)?;
+    Ok(Request {
+        context: path(&plain(&dockerfile.context, "path", scope)?),
+        dockerfile: file.map(|file| path(&file)),
+        args,
+        secrets,
+        target: plain_or(&dockerfile.target, "target", scope)?,
+        platform: platform(dockerfile.platform.as_ref(), job)?,
+        created: Some(performer.created()?),
+        state: performer.state.clone(),
+        ..Request::default()
+    })
+}
+
+/// The first engine that works.
+async fn engine(
+    performer: &Performer,
+    only: Option<Program>,
+    job: &Job,
+) -> Result<Engine, Trouble> {
+    let mut unfit: Vec<Unfit> = Vec::new();
+    for program in candidates(only) {
+        let mut answers = Vec::new();
+        for question in program.questions() {
+            answers.push(ask(performer, &question, &job.stop).await);
+        }
+        match program.judge(&answers) {
+            Ok(engine) => return Ok(engine),
+            Err(why) => unfit.push(why),
+        }
+    }
+    Err(Trouble::from_fault(&DockerfileError::NoEngine(unfit)))
+}
+
+async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Answer {
+    let said = Mutex::new((String::new(), String::new()));
+    let hear = |output: Output| {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match output.stream {
+            Stream::Stdout => &mut said.0,
+            Stream::Stderr => &mut said.1,
+        };
+        text.push_str(&output.line);
+        text.push('\n');
+    };
+    let own = Stop { ask: stop.ask.child_token(), kill: stop.kill.child_token() };
+    let command = command(performer, question);
+    let mut asked = std::pin::pin!(child::run(&command, &performer.redactor, &own, hear));
+    let ended = tokio::select! {
+        ended = &mut asked => ended,
+        () = tokio::time::sleep(PATIENCE) => {
+            own.kill.cancel();
+            drop(asked.await);
+            return Answer::TimedOut;
+        }
+    };
+    let (stdout, stderr) = said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match ended {
+        Err(ChildError::Own { .. } | ChildError::Start { .. }) => Answer::NotFound,
+        Ok(Ended::Stopped) => Answer::TimedOut,
+        Ok(Ended::Exited(code)) => Answer::Ended { success: code == 0, stdout, stderr },
+    }
+}
+
+/// Runs one program of the build, its output in the log.
+async fn run(performer: &Performer, invocation: &Invocation, job: &Job) -> Result<(), Undone> {
+    let hear = |output: Output| {
+        let Output { stream, line } = output;
+        (job.say)(EventKind::OutputLine { step: job.id.clone(), stream, line });
+    };
+    let command = command(performer, invocation);
+    let ended = child::run(&command, &performer.redactor, &job.stop, hear).await;
+    match ended.map_err(|error| Trouble::from_fault(&error))? {
+        Ended::Exited(0) => Ok(()),
+        Ended::Stopped => Err(Undone::Stopped),
+        Ended::Exited(code) => Err(Trouble::new(format!(
+            "`{}` ended with exit code {code}",
+            invocation.command_line()
+        ))
+        .into()),
+    }
+}
+
+fn command(performer: &Performer, invocation: &Invocation) -> Command {
+    let mut environment = performer.environment.clone();
+    environment.extend(invocation.env.clone());
+    let mut secrets = performer.environment_secrets.clone();
+    secrets.extend(invocation.secrets.clone());
+    Command {
+        program: (&invocation.program).into(),
+        arguments: invocation.args.iter().map(Into::into).collect(),
+        environment,
+        secrets,
+        directory: invocation.directory.clone().unwrap_or_else(|| performer.folder.clone()),
+    }
+}

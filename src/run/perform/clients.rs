@@ -1,0 +1,186 @@
+//! The clients that attempts use, made as the plan says.
+
+use super::names::plain;
+use crate::azure::container_instances::{ContainerInstances, Patience};
+use crate::azure::registries::{Admin, AzureRegistries};
+use crate::azure::resource_groups::ResourceGroups;
+use crate::azure::{Arm, Credential, Endpoints, Pacing};
+use crate::http::{self, Fault};
+use crate::plan::expr::{Rendered, Scope};
+use crate::plan::schema::{self, Plan};
+use crate::registry::{self, Access, EntraTokens, Login, Settings, Stored};
+use crate::run::outcome::Trouble;
+use crate::secret::{Redactor, Secret};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Those that reach out.
+#[derive(Clone)]
+pub struct Clients {
+    /// Registries.
+    pub registry: registry::Client,
+    /// Container groups.
+    pub instances: ContainerInstances,
+    /// Azure's registries, as Resource Manager sees them.
+    pub azure_registries: AzureRegistries,
+    /// Resource groups and what is in them.
+    pub resource_groups: ResourceGroups,
+}
+
+/// What clients are made from.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    /// How requests go out.
+    pub http: &'a http::Client,
+    /// Who we are in Azure.
+    pub credential: &'a Credential,
+    /// Where Azure's doors are.
+    pub endpoints: &'a Endpoints,
+    /// Knows all secrets.
+    pub redactor: &'a Redactor,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What its settings see.
+    pub scope: &'a Scope,
+    /// The process's environment, for stored logins.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Whether it is a local cloud, which answers at once.
+    pub local: bool,
+    /// The subscription that is meant where the plan names none.
+    pub subscription: Option<&'a str>,
+}
+
+impl Clients {
+    /// Makes them. Resource Manager is asked only where a registry is signed in
+    /// to as its admin user.
+    pub async fn make(making: Making<'_>) -> Result<Self, Trouble> {
+        let arm =
+            Arm::new(making.http.clone(), making.credential.clone(), making.endpoints.clone());
+        let arm = if making.local { arm.paced(quick()) } else { arm };
+        let instances = ContainerInstances::new(arm.clone());
+        let instances = if making.local { instances.patient(brief()) } else { instances };
+        let azure_registries = AzureRegistries::new(arm.clone(), making.redactor.clone());
+        let resource_groups = ResourceGroups::new(arm);
+        let settings = making.settings((&azure_registries, &resource_groups)).await?;
+        let registry =
+            registry::Client::new(making.http.clone(), making.redactor.clone(), settings);
+        Ok(Self { registry, instances, azure_registries, resource_groups })
+    }
+}
+
+/// A local cloud need not be asked as seldom as the real one.
+fn quick() -> Pacing {
+    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) }
+}
+
+fn brief() -> Patience {
+    Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) }
+}
+
+/// What is asked of Resource Manager to sign in to a registry.
+type AzureSide<'a> = (&'a AzureRegistries, &'a ResourceGroups);
+
+impl Making<'_> {
+    /// How each registry is signed in to.
+    async fn settings(&self, azure: AzureSide<'_>) -> Result<Settings, Trouble> {
+        let mut hosts = BTreeMap::new();
+        for (host, registry) in self.plan.registries.iter() {
+            let login = match &registry.login {
+                Some(login) => self.login(login, &host.value, azure).await?,
+                None => self.usual(&host.value),
+            };
+            let insecure = registry.insecure.resolve(self.scope)?;
+            hosts.insert(host.value.clone(), Access { login, insecure });
+        }
+        Ok(Settings {
+            hosts,
+            azure: Some(self.entra()),
+            otherwise: self.stored(),
+            ..Settings::default()
+        })
+    }
+
+    async fn login(
+        &self,
+        login: &schema::Login,
+        host: &str,
+        azure: AzureSide<'_>,
+    ) -> Result<Login, Trouble> {
+        Ok(match login {
+            schema::Login::Entra => Login::Entra(self.entra()),
+            schema::Login::Anonymous => Login::Anonymous,
+            schema::Login::DockerConfig => self.stored(),
+            schema::Login::User { username, password } => Login::Basic {
+                username: plain(username, "user's name", self.scope)?,
+                password: match password.render(self.scope)? {
+                    Rendered::Secret(secret) => secret,
+                    Rendered::Plain(text) => self.redactor.adopt("the registry's password", text),
+                },
+            },
+            schema::Login::Admin => {
+                let admin = self.admin(host, azure).await?;
+                Login::Basic { username: admin.username, password: admin.password }
+            }
+        })
+    }
+
+    async fn admin(
+        &self,
+        host: &str,
+        (registries, groups): AzureSide<'_>,
+    ) -> Result<Admin, Trouble> {
+        let subscription = self.subscription(groups).await?;
+        let found = registries.find(&subscription, host).await;
+        let found = found.map_err(|error| Trouble::from_fault(&error))?.ok_or_else(|| {
+            Trouble::new(format!("`{host}` is not a registry of subscription {subscription}"))
+        })?;
+        registries.admin(&found).await.map_err(|error| Trouble::from_fault(&error))
+    }
+
+    async fn subscription(&self, groups: &ResourceGroups) -> Result<String, Trouble> {
+        let given = self.plan.azure.as_ref().and_then(|azure| azure.subscription.as_ref());
+        let given = given.map(|text| plain(text, "subscription", self.scope)).transpose()?;
+        let given = given.filter(|id| !id.is_empty());
+        if let Some(id) = given.or_else(|| self.subscription.map(str::to_owned)) {
+            return Ok(id);
+        }
+        groups.only_subscription().await.map_err(|error| Trouble::from_fault(&error))
+    }
+
+    /// By Entra for an Azure registry, else as stored.
+    fn usual(&self, host: &str) -> Login {
+        if registry::is_azure_registry(host) { Login::Entra(self.entra()) } else { self.stored() }
+    }
+
+    /// A dry run knows no stored login: they are of the real world.
+    fn stored(&self) -> Login {
+        if self.local {
+            return Login::Anonymous;
+        }
+        Login::Stored(Stored {
+            home: self.environment.get("HOME").map(PathBuf::from),
+            env: self.environment.clone(),
+        })
+    }
+
+    fn entra(&self) -> Arc<dyn EntraTokens> {
+        Arc::new(Tokens(self.credential.clone()))
+    }
+}
+
+/// The Azure credential, as registries ask for it.
+struct Tokens(Credential);
+
+#[async_trait]
+impl EntraTokens for Tokens {
+    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn Fault>> {
+        self.0.token(scope).await.map_err(|error| Box::new(error) as Box<dyn Fault>)
+    }
+
+    fn tenant(&self) -> Option<String> {
+        self.0.tenant().map(str::to_owned)
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be found out before anything is changed: whether the registries let
+//! us in, whether Azure does, whether the service could pull.
+
+use super::deploy::Target;
+use super::deploy::pull::pull_login;
+use super::performer::Performer;
+use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
+use crate::registry::Reference;
+use crate::run::outcome::Trouble;
+use futures::future::try_join_all;
+use std::collections::BTreeMap;
+
+/// The steps that are going to be run.
+pub struct Preflight<'a> {
+    /// Who performs them.
+    pub performer: &'a Performer,
+    /// Places of service and step.
+    pub steps: &'a [(usize, usize)],
+}
+
+impl Preflight<'_> {
+    /// Tries every login that the steps need. What cannot be known before a
+    /// step has run is left to that step.
+    pub async fn check(&self) -> Result<(), Trouble> {
+        if self.has(|action| matches!(action, Action::Push(_))) {
+            let repositories = self.repositories();
+            try_join_all(repositories.iter().map(|(host, repository)| async move {
+                let checked =
+                    self.performer.clients.registry.check_login(host, repository, "push").await;
+                checked.map_err(|error| {
+                    Trouble::from_fault(&error).while_doing(format!("sign in to `{host}`"))
+                })
+            }))
+            .await?;
+        }
+        for (service, deploy) in self.deploys() {
+            self.deploy(service, deploy).await?;
+        }
+        Ok(())
+    }
+
+    fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
+        self.chosen().any(|(_, step)| is(&step.action))
+    }
+
+    fn chosen(&self) -> impl Iterator<Item = (usize, &Step)> {
+        let step =
+            |&(service, place): &(usize, usize)| (service, self.performer.step(service, place));
+        self.steps.iter().map(step)
+    }
+
+    fn deploys(&self) -> impl Iterator<Item = (usize, &Deploy)> {
+        self.chosen().filter_map(|(service, step)| match &step.action {
+            Action::Deploy(deploy) => Some((service, deploy)),
+            _ => None,
+        })
+    }
+
+    /// Of each registry that is pushed to, one repository: host → repository.
+    fn repositories(&self) -> BTreeMap<String, String> {
+        let mut repositories = BTreeMap::new();
+        for (_, step) in self.chosen() {
+            let Action::Tag(tag) = &step.action else { continue };
+            for reference in self.references(tag) {
+                repositories.entry(reference.host).or_insert(reference.repository);
+            }
+        }
+        repositories
+    }
+
+    fn references(&self, tag: &Tag) -> Vec<Reference> {
+        tag.targets.iter().filter_map(|target| self.reference(&target.image)).collect()
+    }
+
+    /// A reference that can be told already.
+    fn reference(&self, text: &Text) -> Option<Reference> {
+        let rendered = text.render_name(&self.performer.scope).ok()?;
+        rendered.plain()?.parse().ok()
+    }
+
+    /// Asks Azure for the resource group, which shows that we may be there, and
+    /// finds out how the group would pull.
+    async fn deploy(&self, service: usize, deploy: &Deploy) -> Result<(), Trouble> {
+        let DeployKind::Aci(aci) = &deploy.kind;
+        let target = Target { performer: self.performer, service, scope: &self.performer.scope };
+        let Ok(group) = target.resource_group(aci.resource_group.as_ref()) else {
+            return Ok(());
+        };
+        let subscription = target.subscription()?;
+        let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
+        found.map_err(|error| Trouble::from_fault(&error))?;
+        for host in self.hosts_of(service, deploy) {
+            pull_login(&target, &host).await?;
+        }
+        Ok(())
+    }
+
+    /// The registry that a deploy pulls from: of the image that it names, else
+    /// of the first reference of the service's last `tag`.
+    fn hosts_of(&self, service: usize, deploy: &Deploy) -> Vec<String> {
+        let own = deploy.image.as_ref().and_then(|text| self.reference(text));
+        let steps = &self.performer.plan.services.0[service].1.steps;
+        let last = steps.iter().rev().find_map(|step| match &step.action {
+            Action::Tag(tag) => Some(tag),
+            _ => None,
+        });
+        let tagged = last.and_then(|tag| self.references(tag).into_iter().next());
+        own.or(tagged).map(|reference| reference.host).into_iter().collect()
+    }
+}

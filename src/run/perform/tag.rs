@@ -1,0 +1,57 @@
+//! `tag`: names the service's image. Nothing is sent yet.
+
+use super::names::{name, plain};
+use super::performer::Job;
+use crate::journal::Handover;
+use crate::plan::expr::Rendered;
+use crate::plan::schema::{Tag, TagTarget};
+use crate::registry::Reference;
+use crate::run::outcome::{Done, Trouble, Undone};
+
+pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
+    let mut references = Vec::new();
+    for target in &tag.targets {
+        for reference in references_of(target, job)? {
+            let shown = reference.to_string();
+            if !references.contains(&shown) {
+                references.push(shown);
+            }
+        }
+    }
+    job.note(references.join(", "));
+    let outputs = vec![("references".into(), Rendered::Plain(references.join("\n")))];
+    let handover = Handover { references, pushed: None, ..job.handover.clone() };
+    Ok(Done { outputs, handover })
+}
+
+/// The references of one target, empty tags left out.
+fn references_of(target: &TagTarget, job: &Job) -> Result<Vec<Reference>, Trouble> {
+    let image = name(&target.image, "image's name", &job.scope)?;
+    let read = |text: &str| {
+        text.parse::<Reference>().map_err(|error| {
+            let mut trouble = Trouble::new(error.to_string());
+            trouble.span = Some(target.image.span.clone());
+            trouble
+        })
+    };
+    let whole = read(&image)?;
+    if target.tags.is_empty() {
+        if whole.tag.is_none() {
+            return Err(Trouble::new(format!("`{image}` has no tag"))
+                .help(format!("write `{image}:TAG`, or give `tags`; `latest` is never implied")));
+        }
+        return Ok(vec![whole]);
+    }
+    let mut references = Vec::new();
+    for tag in &target.tags {
+        let tag = plain(tag, "tag", &job.scope)?;
+        if !tag.is_empty() {
+            references.push(read(&format!("{}:{tag}", whole.name()))?);
+        }
+    }
+    if references.is_empty() {
+        return Err(Trouble::new(format!("every tag of `{image}` is empty"))
+            .help("add one that is always there, such as `${{ git.short-sha }}`"));
+    }
+    Ok(references)
+}

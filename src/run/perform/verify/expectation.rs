@@ -1,0 +1,197 @@
+//! What must hold of an answer, its expressions evaluated.
+
+use super::exchange::Answer;
+use crate::plan::expr::Scope;
+use crate::plan::schema::{Body, Expect};
+use crate::run::outcome::Trouble;
+use crate::run::perform::names::plain;
+use regex::Regex;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+/// What must hold.
+#[derive(Default)]
+pub(super) struct Expectation {
+    status: Vec<u16>,
+    headers: Vec<(String, String)>,
+    contains: Vec<String>,
+    matches: Vec<Regex>,
+    json: Vec<(String, JsonPath, String)>,
+}
+
+impl Expectation {
+    /// Evaluates what the plan expects.
+    pub(super) fn of(expect: &Expect, scope: &Scope) -> Result<Self, Trouble> {
+        let mut expectation = Self::default();
+        for status in &expect.status {
+            expectation.status.push(status.resolve(scope)?);
+        }
+        for (name, value) in expect.headers.iter() {
+            let value = plain(value, "expected header", scope)?;
+            expectation.headers.push((name.value.to_ascii_lowercase(), value));
+        }
+        for body in &expect.body {
+            match body {
+                Body::Contains(text) => {
+                    expectation.contains.push(plain(text, "expected text", scope)?);
+                }
+                Body::Matches(text) => {
+                    let pattern = plain(text, "expected pattern", scope)?;
+                    let pattern = Regex::new(&pattern).map_err(|error| {
+                        Trouble::new(format!("`{pattern}` is not a regular expression"))
+                            .because(error.to_string())
+                    })?;
+                    expectation.matches.push(pattern);
+                }
+            }
+        }
+        for (path, value) in expect.json.iter() {
+            let parsed = JsonPath::parse(&path.value).map_err(|error| {
+                Trouble::new(format!("`{}` is not a JSON path", path.value))
+                    .because(error.to_string())
+                    .help("a JSON path begins with `$`, as in `$.commit`")
+            })?;
+            let value = plain(value, "expected value", scope)?;
+            expectation.json.push((path.value.clone(), parsed, value));
+        }
+        Ok(expectation)
+    }
+
+    /// The first thing that does not hold, in words.
+    pub(super) fn missed(&self, answer: &Answer) -> Option<String> {
+        self.status_missed(answer)
+            .or_else(|| self.header_missed(answer))
+            .or_else(|| self.body_missed(answer))
+            .or_else(|| self.json_missed(answer))
+    }
+
+    fn status_missed(&self, answer: &Answer) -> Option<String> {
+        let status = answer.status;
+        if self.status.is_empty() {
+            return (status >= 400).then(|| format!("the status is {status}, not below 400"));
+        }
+        let wanted: Vec<String> = self.status.iter().map(u16::to_string).collect();
+        (!self.status.contains(&status))
+            .then(|| format!("the status is {status}, not {}", wanted.join(" or ")))
+    }
+
+    fn header_missed(&self, answer: &Answer) -> Option<String> {
+        self.headers.iter().find_map(|(name, wanted)| {
+            let mut found = answer.headers.iter().filter(|(known, _)| known == name).peekable();
+            if found.peek().is_none() {
+                return Some(format!("the header `{name}` is not there"));
+            }
+            let values: Vec<&str> = found.map(|(_, value)| value.as_str()).collect();
+            (!values.contains(&wanted.as_str())).then(|| {
+                format!("the header `{name}` is `{}`, not `{wanted}`", values.join("`, `"))
+            })
+        })
+    }
+
+    fn body_missed(&self, answer: &Answer) -> Option<String> {
+        let lacks = |text: &&String| !answer.body.contains(text.as_str());
+        if let Some(text) = self.contains.iter().find(lacks) {
+            return Some(format!("the body does not contain `{text}`"));
+        }
+        let misses = self.matches.iter().find(|pattern| !pattern.is_match(&answer.body));
+        misses.map(|pattern| format!("the body does not match `{pattern}`"))
+    }
+
+    fn json_missed(&self, answer: &Answer) -> Option<String> {
+        if self.json.is_empty() {
+            return None;
+        }
+        let body: Value = match serde_json::from_str(&answer.body) {
+            Ok(body) => body,
+            Err(error) => return Some(format!("the body is not JSON: {error}")),
+        };
+        self.json.iter().find_map(|(shown, path, wanted)| {
+            let found = path.query(&body).all();
+            let Some(first) = found.first() else {
+                return Some(format!("`{shown}` is not in the body"));
+            };
+            (!found.iter().any(|value| says(value, wanted)))
+                .then(|| format!("`{shown}` is `{}`, not `{wanted}`", spelled(first)))
+        })
+    }
+}
+
+/// Whether a value is what the plan spells: as text, or as the JSON it is.
+fn says(value: &Value, wanted: &str) -> bool {
+    spelled(value) == wanted
+        || serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *value)
+}
+
+fn spelled(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Expectation};
+    use regex::Regex;
+    use serde_json_path::JsonPath;
+
+    fn answer() -> Answer {
+        Answer {
+            status: 200,
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: r#"{"commit":"12e4567","ok":true,"n":1.0,"list":[1,2]}"#.into(),
+        }
+    }
+
+    fn json(path: &str, value: &str) -> Expectation {
+        let parsed = JsonPath::parse(path).expect("a path");
+        Expectation { json: vec![(path.into(), parsed, value.into())], ..Expectation::default() }
+    }
+
+    #[track_caller]
+    fn misses(expectation: &Expectation, expected: &str) {
+        assert_eq!(expectation.missed(&answer()).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn without_expectations_a_status_below_400_will_do() {
+        let expectation = Expectation::default();
+        assert_eq!(expectation.missed(&answer()), None);
+        let broken = Answer { status: 503, ..answer() };
+        let missed = expectation.missed(&broken);
+        assert_eq!(missed.as_deref(), Some("the status is 503, not below 400"));
+    }
+
+    #[test]
+    fn what_is_missed_is_said() {
+        let expectation = Expectation { status: vec![204, 404], ..Expectation::default() };
+        misses(&expectation, "the status is 200, not 204 or 404");
+        let header = |name: &str, value: &str| Expectation {
+            headers: vec![(name.into(), value.into())],
+            ..Expectation::default()
+        };
+        misses(&header("x-a", "b"), "the header `x-a` is not there");
+        misses(
+            &header("content-type", "text/html"),
+            "the header `content-type` is `text/plain`, not `text/html`",
+        );
+        let contains = Expectation { contains: vec!["hello".into()], ..Expectation::default() };
+        misses(&contains, "the body does not contain `hello`");
+        let pattern = Regex::new("^a+$").expect("a pattern");
+        let matches = Expectation { matches: vec![pattern], ..Expectation::default() };
+        misses(&matches, "the body does not match `^a+$`");
+        misses(&json("$.commit", "12e4568"), "`$.commit` is `12e4567`, not `12e4568`");
+        misses(&json("$.nothing", "1"), "`$.nothing` is not in the body");
+    }
+
+    #[test]
+    fn json_holds_as_text_or_as_the_json_it_spells() {
+        for (path, value) in
+            [("$.commit", "12e4567"), ("$.ok", "true"), ("$.n", "1.0"), ("$.list", "[1, 2]")]
+        {
+            assert_eq!(json(path, value).missed(&answer()), None, "{path}");
+        }
+        let text = Answer { body: "hello".into(), ..answer() };
+        assert_eq!(
+            json("$.a", "1").missed(&text).as_deref(),
+            Some("the body is not JSON: expected value at line 1 column 1")
+        );
+    }
+}
