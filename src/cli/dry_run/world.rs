@@ -1,0 +1,225 @@
+//! The world that a plan expects: what the local cloud is to start with.
+
+use super::{Stand, runtime_choice};
+use crate::cli::arguments::WorldArguments;
+use crate::cli::session::Session;
+use crate::local::{
+    GitHub, Hidden, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SeedImage, User,
+    Vault, VaultSecret, World,
+};
+use crate::plan::expr::{EvalError, Rendered, Scope, Value};
+use crate::plan::schema::{Action, BuildKind, DeployKind, Login, Plan, Text};
+use crate::registry::Reference;
+use crate::resolve::with_secrets;
+use crate::run::outcome::Trouble;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Where everything is that says nothing of it.
+const LOCATION: &str = "westeurope";
+
+/// What a world is made from.
+pub(super) struct Blueprint<'a> {
+    /// The plan.
+    plan: &'a Plan,
+    /// Contexts, secrets included.
+    scope: Scope,
+    /// The value of each secret that is read from a vault, by host and name.
+    vaults: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// Who runs the containers.
+    runtime: RuntimeChoice,
+    /// Images that are there from the start.
+    seeds: Vec<(String, PathBuf)>,
+    /// Whether base images may be fetched.
+    offline: bool,
+}
+
+impl<'a> Blueprint<'a> {
+    /// What the plan, the secrets' stand-ins and the command line come to.
+    pub(super) fn of(
+        session: &'a Session,
+        stand: &'a Stand,
+        given: &WorldArguments,
+    ) -> Result<Self, Trouble> {
+        let mut secrets = Vec::new();
+        for (name, value) in &stand.values {
+            let source = format!("secrets.{name}");
+            let secret = session.redactor.register(&source, value.clone());
+            secrets.push((name.clone(), secret.map_err(|error| Trouble::new(error.to_string()))?));
+        }
+        let seeds = given.seed_image.iter().map(|text| seed_image(text));
+        Ok(Self {
+            plan: &session.plan,
+            scope: with_secrets(session.scope.clone(), &session.plan, &secrets)?,
+            vaults: &stand.vaults,
+            runtime: runtime_choice(given.runtime),
+            seeds: seeds.collect::<Result<_, _>>()?,
+            offline: given.offline,
+        })
+    }
+}
+
+/// `REFERENCE=oci:FOLDER`
+fn seed_image(text: &str) -> Result<(String, PathBuf), Trouble> {
+    let (reference, layout) = text.split_once("=oci:").ok_or_else(|| {
+        Trouble::new(format!("`--seed-image {text}` seeds nothing"))
+            .help("write `--seed-image REFERENCE=oci:FOLDER`")
+    })?;
+    let layout = std::path::absolute(layout).unwrap_or_else(|_| PathBuf::from(layout));
+    Ok((reference.to_owned(), layout))
+}
+
+impl Blueprint<'_> {
+    /// Everything that the plan takes to be there: its subscription and groups,
+    /// registries that it does not create, vaults, the pull request.
+    pub(super) fn world(&self) -> Result<World, EvalError> {
+        let group = self.of_azure(|azure| azure.resource_group.as_ref())?;
+        let location = self.of_azure(|azure| azure.location.as_ref())?;
+        let location = location.unwrap_or_else(|| LOCATION.to_owned());
+        let group = group.unwrap_or_else(|| self.plan.name.value.clone());
+        let mut groups = vec![group.clone()];
+        groups.extend(self.further_groups()?);
+        groups.dedup();
+        let named = |name| ResourceGroup { name, location: location.clone() };
+        let (azure, other) = self.registries(&group)?;
+        Ok(World {
+            subscription_id: self
+                .of_azure(|azure| azure.subscription.as_ref())?
+                .unwrap_or_default(),
+            resource_groups: groups.into_iter().map(named).collect(),
+            registries: azure,
+            other_registries: other,
+            vaults: self.vaults.iter().map(vault).collect(),
+            github: Some(self.github()),
+            runtime: self.runtime,
+            offline: self.offline,
+            seed_images: self.seeds.iter().map(seed).collect(),
+            ..World::default()
+        })
+    }
+
+    fn of_azure<'p>(
+        &'p self,
+        field: impl Fn(&'p crate::plan::schema::Azure) -> Option<&'p Text>,
+    ) -> Result<Option<String>, EvalError> {
+        let Some(text) = self.plan.azure.as_ref().and_then(field) else { return Ok(None) };
+        let rendered = text.render(&self.scope)?.expose().to_owned();
+        Ok(Some(rendered).filter(|text| !text.is_empty()))
+    }
+
+    fn further_groups(&self) -> Result<Vec<String>, EvalError> {
+        let mut groups = Vec::new();
+        for action in self.actions() {
+            if let Action::Deploy(deploy) = action {
+                let DeployKind::Aci(aci) = &deploy.kind;
+                if let Some(text) = &aci.resource_group {
+                    groups.push(text.render(&self.scope)?.expose().to_owned());
+                }
+            }
+        }
+        Ok(groups)
+    }
+
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        let services = self.plan.services.iter();
+        services.flat_map(|(_, service)| service.steps.iter().map(|step| &step.action))
+    }
+
+    /// The registries that the plan names: Azure's and others. One that is to
+    /// be created is not there yet.
+    fn registries(&self, group: &str) -> Result<(Vec<Registry>, Vec<Loopback>), EvalError> {
+        let (mut azure, mut other) = (Vec::new(), Vec::new());
+        for host in self.hosts() {
+            let settings = self.plan.registries.get(&host);
+            if settings.is_some_and(|registry| registry.create.is_some()) {
+                continue;
+            }
+            let login = settings.and_then(|registry| registry.login.as_ref());
+            let users = self.users(login)?;
+            if let Some(name) = host.strip_suffix(".azurecr.io") {
+                azure.push(Registry {
+                    name: name.to_owned(),
+                    resource_group: group.to_owned(),
+                    location: String::new(),
+                    sku: "Standard".to_owned(),
+                    // Where the plan does not say how the service pulls, it
+                    // pulls as the admin user.
+                    admin_user: true,
+                    anonymous_pull: false,
+                    users,
+                    host,
+                });
+            } else {
+                other.push(Loopback { host, users });
+            }
+        }
+        Ok((azure, other))
+    }
+
+    fn users(&self, login: Option<&Login>) -> Result<Vec<User>, EvalError> {
+        let Some(Login::User { username, password }) = login else { return Ok(Vec::new()) };
+        let username = username.render(&self.scope)?.expose().to_owned();
+        let password = match password.render(&self.scope)? {
+            Rendered::Plain(text) => text,
+            Rendered::Secret(secret) => secret.expose().to_owned(),
+        };
+        Ok(vec![User { username, password: Hidden::new(password) }])
+    }
+
+    /// Hosts that the plan lists and those that its images are tagged for.
+    fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = self.plan.registries.keys().map(str::to_owned).collect();
+        for action in self.actions() {
+            if let Action::Tag(tag) = action {
+                hosts.extend(tag.targets.iter().filter_map(|target| self.host(&target.image)));
+            }
+            if let Action::Build(build) = action
+                && let BuildKind::Image(existing) = &build.kind
+                && !existing.image.source.contains(":/")
+            {
+                hosts.extend(self.host(&existing.image));
+            }
+        }
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    /// The host of a reference, where it can be told before the run.
+    fn host(&self, text: &Text) -> Option<String> {
+        let rendered = text.render(&self.scope).ok()?;
+        rendered.expose().parse::<Reference>().ok().map(|reference| reference.host)
+    }
+
+    fn github(&self) -> GitHub {
+        let text = |context: &str, member: &str| {
+            let value = self.scope.context(context).map(|object| object.get(member));
+            value.map(|value: Value| value.text()).unwrap_or_default()
+        };
+        let number = text("pr", "number").parse().ok();
+        let pull_request = number.map(|number| PullRequest {
+            number,
+            title: format!("{} in a dry run", self.plan.name.value),
+            head_sha: text("pr", "head-sha"),
+            head_ref: text("pr", "branch"),
+            base_ref: text("pr", "base"),
+            state: "open".to_owned(),
+            author: text("pr", "author"),
+        });
+        let repository = text("github", "repository");
+        let repository =
+            if repository.is_empty() { "local/dry-run".to_owned() } else { repository };
+        GitHub { repository, token: Hidden::default(), pull_request }
+    }
+}
+
+fn vault((host, secrets): (&String, &BTreeMap<String, String>)) -> Vault {
+    let value = |(name, value): (&String, &String)| {
+        (name.clone(), VaultSecret::Value(Hidden::new(value.clone())))
+    };
+    Vault { host: host.clone(), secrets: secrets.iter().map(value).collect() }
+}
+
+fn seed((reference, layout): &(String, PathBuf)) -> SeedImage {
+    SeedImage { reference: reference.clone(), layout: layout.clone() }
+}

@@ -1,0 +1,200 @@
+//! Runs a session: journal and reporters around the engine, then the report.
+
+use super::exit::Exit;
+use super::finish::Finish;
+use super::layout::Chosen;
+use super::reach::Reach;
+use super::reporters::Audience;
+use super::say;
+use super::session::Session;
+use crate::journal::{Entry, Journal, Replay, RunRecord, StartRecord};
+use crate::report::Reporters;
+use crate::run::engine::{self, Engine};
+use crate::run::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
+use crate::run::outcome::chain_of;
+use crate::run::perform::Performer;
+use crate::run::signals::Signals;
+use crate::run::store::Store;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Everything that a run needs, ready.
+pub(super) struct Execution<'a> {
+    /// The run.
+    pub(super) session: &'a Session,
+    /// Its steps.
+    pub(super) chosen: Chosen,
+    /// Who performs them.
+    pub(super) performer: Arc<Performer>,
+    /// How the outside is reached.
+    pub(super) reach: &'a Reach,
+    /// Its journal, begun or gone on with.
+    pub(super) journal: Journal,
+    /// What earlier processes of the run left.
+    pub(super) store: Store,
+    /// Who watches.
+    pub(super) audience: Audience,
+    /// What the end of the run is to say beside its results.
+    pub(super) notes: Vec<String>,
+}
+
+/// The journal of a new run, its first entry written.
+pub(super) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
+    let record = StartRecord {
+        version: 1,
+        run: session.run.run.to_string(),
+        at: jiff::Timestamp::now().to_string(),
+        plan: std::path::absolute(&session.arguments.plan)
+            .unwrap_or_else(|_| session.arguments.plan.clone())
+            .display()
+            .to_string(),
+        plan_digest: session.loaded.digest(),
+        dry_run: session.dry_run,
+        selection: serde_json::json!({
+            "from": session.arguments.from,
+            "until": session.arguments.until,
+            "only": session.arguments.only,
+        }),
+        resolved: serde_json::to_value(&session.resolved).unwrap_or_default(),
+        options: serde_json::json!({
+            "keep-going": session.arguments.keep_going,
+            "comment-key": session.arguments.comment_key,
+            "allow-fork-deploy": session.arguments.allow_fork_deploy,
+            "local": session.local,
+        }),
+    };
+    let begun = Journal::create(&session.run.journal()).and_then(|mut journal| {
+        journal.append(&Entry::RunStarted(Box::new(record)))?;
+        Ok(journal)
+    });
+    begun.map_err(|error| {
+        say::error(
+            &chain_of(&error),
+            Some("free some space, or name another folder with `--state-dir`"),
+        );
+        Exit::Missing
+    })
+}
+
+impl Execution<'_> {
+    /// Runs it to its end.
+    pub(super) async fn run(mut self) -> Exit {
+        let started = Instant::now();
+        let mut reporters = self.audience.reporters(&self.session.redactor);
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                say::error(&["listen for signals".to_owned(), error.to_string()], None);
+                return Exit::Bug;
+            }
+        };
+        reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
+        let summary = engine::run(Engine {
+            layout: self.chosen.layout.clone(),
+            places: self.chosen.places.clone(),
+            performer: Arc::clone(&self.performer),
+            journal: &mut self.journal,
+            publish: &mut |event| reporters.on(event),
+            signals: &mut signals,
+            store: self.store.clone(),
+            keep_going: self.session.arguments.keep_going,
+            started,
+        })
+        .await;
+        let exit = Exit::of_run(summary.status, summary.cancelled);
+        let mut notes = self.notes.clone();
+        if let Some(failed) = &summary.journal_failed {
+            notes.push(failed.chain.join(": "));
+        }
+        let finished = RunFinished {
+            status: summary.status,
+            exit_code: exit.code(),
+            services: summary.services,
+            notes,
+        };
+        self.finish(&mut reporters, finished, started, &mut signals).await;
+        exit
+    }
+
+    /// Tells the end where people read it, then ends the stream of events.
+    async fn finish(
+        &mut self,
+        reporters: &mut Reporters,
+        finished: RunFinished,
+        started: Instant,
+        signals: &mut Signals,
+    ) {
+        let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
+        let at = started.elapsed();
+        let finish = Finish { session: self.session, reach: self.reach };
+        let view = reporters.view().clone();
+        let told = tokio::select! {
+            told = finish.tell(&view, &finished, at) => told,
+            // Reporting must not hold up a second signal.
+            _ = signals.next() => Vec::new(),
+        };
+        for kind in told {
+            reporters.on(&Event { at: started.elapsed(), kind });
+        }
+        if let Err(error) = self.journal.append(&Entry::RunFinished(record)) {
+            let message = chain_of(&error).join(": ");
+            let kind = EventKind::Warned { step: None, message };
+            reporters.on(&Event { at: started.elapsed(), kind });
+        }
+        let kind = EventKind::RunFinished(finished);
+        reporters.on(&Event { at: started.elapsed(), kind });
+    }
+
+    fn started(&self) -> EventKind {
+        let session = self.session;
+        let step = |(service, place): &(usize, usize)| {
+            let step = self.performer.step(*service, *place);
+            let id = StepId {
+                service: self.performer.step_service(*service),
+                step: step.id.value.clone(),
+            };
+            let named = step.name.as_ref().and_then(|name| name.render(&session.scope).ok());
+            let named = named.and_then(|name| name.plain().map(str::to_owned));
+            PlannedStep {
+                title: named.unwrap_or_else(|| id.to_string()),
+                action: step.action.keyword(),
+                id,
+            }
+        };
+        EventKind::RunStarted(RunStarted {
+            run: session.run.run.to_string(),
+            plan: session.plan.name.value.clone(),
+            file: session.loaded.file.clone(),
+            environment: session.resolved.environment.as_ref().map(|chosen| chosen.name.clone()),
+            dry_run: session.dry_run,
+            started: jiff::Timestamp::now().to_string(),
+            origin: origin(session),
+            steps: self.chosen.places.iter().map(step).collect(),
+        })
+    }
+}
+
+/// Where the source comes from, and where the log of this run can be read.
+fn origin(session: &Session) -> Origin {
+    let resolved = &session.resolved;
+    let commit = resolved.git.sha.clone().or_else(|| resolved.told("sha").map(str::to_owned));
+    let at_github = resolved
+        .told("server_url")
+        .zip(resolved.told("repository"))
+        .map(|(server, repository)| format!("{server}/{repository}"));
+    let commit_url = at_github
+        .as_ref()
+        .zip(commit.as_ref())
+        .map(|(repository, commit)| format!("{repository}/commit/{commit}"));
+    let run_url = at_github
+        .zip(resolved.told("run_id").filter(|id| !id.is_empty()))
+        .map(|(repository, run)| format!("{repository}/actions/runs/{run}"));
+    Origin { commit, commit_url, run_url }
+}
+
+/// What an earlier process of the run left, as its journal says.
+pub(super) fn restore(replay: &Replay, secrets: &[(String, crate::secret::Secret)]) -> Store {
+    let mut store = Store::default();
+    store.restore(replay, secrets);
+    store
+}

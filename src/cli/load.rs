@@ -1,0 +1,76 @@
+//! Reads the plan's file.
+
+use super::exit::Exit;
+use super::say;
+use crate::plan::schema::Plan;
+use crate::plan::{Diagnostic, read_bytes, render};
+use crate::registry::Digest;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// A plan as it lies on the disk.
+pub(super) struct Loaded {
+    /// The file as it was given.
+    pub(super) file: String,
+    /// The folder it lies in, absolute.
+    pub(super) folder: PathBuf,
+    /// Its text.
+    pub(super) text: String,
+    /// The plan, where it has no mistakes.
+    pub(super) plan: Option<Plan>,
+    /// Its mistakes.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// More than any plan has; what is over is not read.
+const MOST: u64 = 2 << 20;
+
+/// Reads a plan with its mistakes; says so where there is no file.
+pub(super) fn load(file: &Path) -> Result<Loaded, Exit> {
+    let bytes = read(file).map_err(|error| {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => Some("name the plan's file, as in `shipway run PLAN`"),
+            _ => None,
+        };
+        say::error(&[format!("read the plan `{}`", file.display()), error.to_string()], help);
+        Exit::Wrong
+    })?;
+    let folder = std::path::absolute(file)
+        .ok()
+        .and_then(|file| file.parent().map(Path::to_owned))
+        .unwrap_or_default();
+    let (text, reading) = read_bytes(&bytes);
+    Ok(Loaded {
+        file: file.display().to_string(),
+        folder,
+        text,
+        plan: reading.plan,
+        diagnostics: reading.diagnostics,
+    })
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Loaded {
+    /// The plan, or its mistakes shown and the exit that they lead to. Warnings
+    /// are shown in any case.
+    pub(super) fn sound(mut self) -> Result<(Plan, Self), Exit> {
+        if !self.diagnostics.is_empty() {
+            say::tell(&render(&self.file, &self.text, &self.diagnostics, say::color()));
+        }
+        match self.plan.take() {
+            Some(plan) => Ok((plan, self)),
+            None => Err(Exit::Wrong),
+        }
+    }
+
+    /// SHA-256 of the text.
+    pub(super) fn digest(&self) -> String {
+        Digest::of(self.text.as_bytes()).to_string()
+    }
+}

@@ -1,0 +1,160 @@
+//! From a session to its end: secrets read, clients made, what could go wrong
+//! asked beforehand, and then the run. The same for a run, a dry run and what
+//! goes on with either.
+
+use super::execute::{Execution, begin_journal, restore};
+use super::exit::Exit;
+use super::layout::Chosen;
+use super::reach::Reach;
+use super::reporters::Audience;
+use super::secrets::{self, Sources};
+use super::session::{Session, all_missing, missing, refuse};
+use crate::image::Store as Images;
+use crate::journal::Journal;
+use crate::plan::schema::Action;
+use crate::resolve::credentials::scrub;
+use crate::resolve::{ResolveError, secret_sources, with_secrets};
+use crate::run::outcome::Trouble;
+use crate::run::perform::{Clients, Performer, Preflight};
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a run is made of beside its session.
+pub(super) struct Pipeline<'a> {
+    /// The run.
+    pub(super) session: &'a Session,
+    /// Its steps.
+    pub(super) chosen: Chosen,
+    /// How the outside is reached.
+    pub(super) reach: &'a Reach,
+    /// Where secrets that are variables come from.
+    pub(super) sources: Sources,
+    /// Who watches.
+    pub(super) audience: Audience,
+    /// Whether `run` steps are left out.
+    pub(super) skip_run: bool,
+    /// The journal to go on with, where the run has begun before.
+    pub(super) journal: Option<Journal>,
+    /// Outputs and handovers of another run, for `--from`.
+    pub(super) inherited: Option<crate::journal::Replay>,
+}
+
+impl Pipeline<'_> {
+    /// Runs it.
+    pub(super) async fn run(self) -> Exit {
+        match self.prepared().await {
+            Ok(execution) => execution.run().await,
+            Err(exit) => exit,
+        }
+    }
+}
+
+impl<'a> Pipeline<'a> {
+    async fn prepared(self) -> Result<Execution<'a>, Exit> {
+        let session = self.session;
+        let refused = |trouble: Trouble| missing(trouble, &session.redactor);
+        let mut names = secrets::needed(session, &self.chosen);
+        names.sort_unstable();
+        names.dedup();
+        let secrets = secrets::read(session, &names, self.reach, &self.sources).await;
+        let secrets = secrets.map_err(|troubles| all_missing(troubles, &session.redactor))?;
+        let performer = self.performer(&secrets).await?;
+        let preflight = Preflight { performer: &performer, steps: &self.chosen.places };
+        preflight.check().await.map_err(refused)?;
+        let mut notes = session.resolved.notices.clone();
+        notes.extend(self.chosen.notes.iter().cloned());
+        notes.extend(self.sources.notes.iter().cloned());
+        if session.dry_run && !self.skip_run {
+            notes.extend(uncontained(session, &self.chosen));
+        }
+        let (journal, store) = if let Some(journal) = self.journal {
+            let store = restore(journal.replay(), &secrets);
+            (journal, store)
+        } else {
+            let inherited = self.inherited.as_ref().map(|replay| restore(replay, &secrets));
+            (begin_journal(session)?, inherited.unwrap_or_default())
+        };
+        Ok(Execution {
+            session,
+            chosen: self.chosen,
+            performer,
+            reach: self.reach,
+            journal,
+            store,
+            audience: self.audience,
+            notes,
+        })
+    }
+
+    async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Exit> {
+        let session = self.session;
+        let refused = |trouble: Trouble| missing(trouble, &session.redactor);
+        let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
+            .map_err(|error| refuse(&session.loaded, &ResolveError::Expression(error)))?;
+        let images = Images::open(&session.run.state.join("images"))
+            .map_err(|error| refused(Trouble::from_fault(&error)))?;
+        let environment = self.environment(&scope);
+        let clients = Clients::make(crate::run::perform::Making {
+            http: &self.reach.http,
+            credential: &self.reach.credential,
+            endpoints: &self.reach.endpoints,
+            redactor: &session.redactor,
+            plan: &session.plan,
+            scope: &scope,
+            environment: &session.surroundings.env,
+            local: session.dry_run,
+            subscription: self.reach.subscription.as_deref(),
+        });
+        let clients = clients.await.map_err(refused)?;
+        let chosen = session.resolved.environment.as_ref();
+        Ok(Arc::new(Performer {
+            plan: Arc::clone(&session.plan),
+            source: crate::run::perform::PlanSource {
+                file: session.loaded.file.clone(),
+                text: session.loaded.text.clone(),
+            },
+            folder: session.loaded.folder.clone(),
+            scope,
+            redactor: session.redactor.clone(),
+            clients,
+            http: self.reach.http.clone(),
+            images,
+            environment,
+            environment_secrets: self.reach.secret_variables.clone(),
+            run: session.run.run.to_string(),
+            state: session.run.state.clone(),
+            workspace: session.run.path(),
+            subscription: self.reach.subscription.clone(),
+            environment_name: chosen.map(|chosen| chosen.name.clone()),
+            protected: chosen.is_some_and(|chosen| chosen.protected),
+            expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),
+            dry_run: session.dry_run,
+            skip_run: self.skip_run,
+        }))
+    }
+
+    /// What children inherit: everything less the credentials, and what they
+    /// need to live in the same world.
+    fn environment(&self, scope: &crate::plan::expr::Scope) -> BTreeMap<String, String> {
+        let sources = secret_sources(&self.session.plan, scope);
+        let mut environment = scrub(&self.session.surroundings.env, &sources);
+        for (name, value) in &self.reach.variables {
+            environment.insert(name.clone(), value.clone());
+        }
+        environment
+    }
+}
+
+/// What a dry run does not contain: the user's own programs.
+fn uncontained(session: &Session, chosen: &Chosen) -> Vec<String> {
+    let is_own = |step: &crate::plan::schema::Step| matches!(step.action, Action::Run(_));
+    let own = chosen.steps(session).filter(|(_, step)| is_own(step)).count();
+    if own == 0 {
+        return Vec::new();
+    }
+    let steps = if own == 1 { "step is a program" } else { "steps are programs" };
+    vec![format!(
+        "{own} `run` {steps} of yours and not contained: they ran on this machine as they are; `--skip-run` leaves them out"
+    )]
+}
