@@ -1,6 +1,9 @@
-//! Tests with real peers: the programs that other people run, over real
-//! sockets. One binary, so that it is linked once.
+//! What the program does, seen from outside, and with real peers: the programs
+//! that other people run, over real sockets. One binary, so that it is linked
+//! once; one module a subject.
 
+mod children;
+mod commands;
 mod image_dockerfile;
 mod image_layers;
 mod registry;

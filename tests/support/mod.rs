@@ -1,7 +1,13 @@
-//! What several tests need: peers to talk to, and images to give them.
+//! What the tests stand on: the program in a clean environment, waiting, peers
+//! to talk to, and images to give them.
 
 pub(crate) mod dockerd;
 pub(crate) mod fake_registry;
 pub(crate) mod images;
 pub(crate) mod peer_registry;
 pub(crate) mod peers;
+mod program;
+mod waiting;
+
+pub(crate) use program::Program;
+pub(crate) use waiting::{eventually, is_alive};

@@ -1,0 +1,82 @@
+//! No child is left behind, however the program ends.
+
+use crate::support::{Program, eventually, is_alive};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::process::Child;
+
+/// A plan whose one step starts a child that starts another, which leaves its
+/// process group, and then waits.
+const PLAN: &str = "\
+name: children
+steps:
+  - run: |
+      echo $$ > first
+      setsid sh -c 'echo $$ > second; exec sleep 600' &
+      (trap '' TERM; echo $BASHPID > third; exec sleep 600) &
+      sleep 600
+";
+
+/// Starts the plan and waits until all three are there.
+fn start(program: &Program) -> (Child, Vec<u32>) {
+    let child = program.start(&["run"]);
+    let pids = ["first", "second", "third"].map(|name| {
+        eventually("the children have started", || {
+            fs::read_to_string(program.path(name)).ok()?.trim().parse().ok()
+        })
+    });
+    (child, pids.to_vec())
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().cast_signed()), signal).expect("the program is there");
+}
+
+#[track_caller]
+fn all_gone(pids: &[u32]) {
+    eventually("every child has ended", || pids.iter().all(|&pid| !is_alive(pid)).then_some(()));
+}
+
+#[test]
+fn an_interrupted_run_ends_its_children_and_says_so() {
+    let program = Program::with_plan(PLAN);
+    let (child, pids) = start(&program);
+    send(&child, Signal::SIGINT);
+    let finished = program.finish(child).exits(130);
+
+    all_gone(&pids);
+    assert!(finished.stderr.contains("cancelled"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_terminated_run_ends_with_143() {
+    let program = Program::with_plan(PLAN);
+    let (child, pids) = start(&program);
+    send(&child, Signal::SIGTERM);
+    program.finish(child).exits(143);
+
+    all_gone(&pids);
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
+    let program = Program::with_plan(&plan);
+    let (child, pids) = start(&program);
+    send(&child, Signal::SIGINT);
+    send(&child, Signal::SIGINT);
+    program.finish(child).exits(130);
+
+    all_gone(&pids);
+}
+
+#[test]
+fn a_killed_run_leaves_no_child() {
+    let program = Program::with_plan(PLAN);
+    let (child, pids) = start(&program);
+    send(&child, Signal::SIGKILL);
+    program.finish(child).exits(128 + 9);
+
+    all_gone(&pids);
+}

@@ -1,0 +1,116 @@
+//! Runs that need nothing but this machine: what they print, how they end, and
+//! that no secret is found anywhere.
+
+use crate::support::Program;
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn outputs_pass_from_step_to_step() {
+    let program = Program::with_plan(
+        "name: outputs
+steps:
+  - id: first
+    run: printf 'greeting=hello\\n' >> \"$SHIPWAY_OUTPUT\"
+  - run: [sh, -c, 'echo \"$GREETING\" > said']
+    env: { GREETING: '${{ steps.first.outputs.greeting }} you' }
+",
+    );
+    let finished = program.run(&["run"]).exits(0);
+
+    assert_eq!(finished.stdout, "");
+    assert_eq!(fs::read_to_string(program.path("said")).expect("it ran"), "hello you\n");
+}
+
+#[test]
+fn a_failed_step_ends_the_run_with_4_and_later_steps_are_skipped() {
+    let program = Program::with_plan(
+        "name: failing
+steps:
+  - run: exit 7
+  - run: touch never
+  - run: touch always
+    if: always()
+",
+    );
+    let finished = program.run(&["run"]).exits(4);
+
+    assert!(finished.stderr.contains("the script ended with exit code 7"), "{}", finished.stderr);
+    assert!(!program.path("never").exists());
+    assert!(program.path("always").exists());
+}
+
+#[test]
+fn a_missing_secret_is_found_before_anything_is_changed() {
+    let program = Program::with_plan(
+        "name: secretive
+secrets: { token: { env: NO_SUCH_TOKEN } }
+steps:
+  - run: touch changed
+  - run: 'true'
+    env: { TOKEN: '${{ secrets.token }}' }
+",
+    );
+    let finished = program.run(&["run"]).exits(3);
+
+    assert!(finished.stderr.contains("`NO_SUCH_TOKEN` is not set"), "{}", finished.stderr);
+    assert!(!program.path("changed").exists());
+}
+
+#[test]
+fn a_secret_is_found_in_no_output_and_in_no_file() {
+    let secret = "hunter2-and-\"more\"-than-that";
+    let program = Program::with_plan(
+        "name: leaky
+secrets: { token: { env: THE_TOKEN } }
+steps:
+  - run: |
+      echo \"plain: $TOKEN\"
+      printf %s \"$TOKEN\" | base64
+      printf %s \"x$TOKEN\" | base64
+      printf '%s' \"${TOKEN%????????}\"; sleep 0.2; printf '%s\\n' \"${TOKEN#\"${TOKEN%????????}\"}\"
+      python3 -c 'import json, os; print(json.dumps(os.environ[\"TOKEN\"]))' >&2
+      echo \"value=$TOKEN\" >> \"$SHIPWAY_OUTPUT\"
+      exit 3
+    env: { TOKEN: '${{ secrets.token }}' }
+",
+    )
+    .env("THE_TOKEN", secret);
+    let finished = program.run(&["run", "--output", "json"]).exits(4);
+
+    let mut spellings = vec![secret.to_owned(), secret.replace('"', "\\\"")];
+    spellings
+        .extend(["aHVudGVyMi1hbmQt", "h1bnRlcjItYW5kLS", "odW50ZXIyLWFuZC"].map(str::to_owned));
+    let mut texts = vec![finished.stdout.clone(), finished.stderr.clone()];
+    gather(&program.path(".shipway"), &mut texts);
+    for text in &texts {
+        for spelling in &spellings {
+            assert!(!text.contains(spelling.as_str()), "{spelling} in:\n{text}");
+        }
+    }
+    assert!(finished.stderr.contains("plain: ***"), "{}", finished.stderr);
+}
+
+/// The text of every file under a folder.
+fn gather(folder: &Path, texts: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            gather(&entry.path(), texts);
+        } else {
+            let bytes = fs::read(entry.path()).expect("a file");
+            texts.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_not_there_is_said() {
+    let finished = Program::new().run(&["check"]).exits(2);
+    assert_eq!(
+        finished.stderr,
+        "error: read the plan `shipway.yml`
+  because: No such file or directory (os error 2)
+  help: name the plan's file, as in `shipway run PLAN`
+"
+    );
+}

@@ -1,0 +1,112 @@
+//! The program, in a folder of its own and an environment with nothing in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A folder with a plan, and the program to run in it.
+pub(crate) struct Program {
+    folder: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The exit code; 128 and the signal where one ended it.
+    pub(crate) code: i32,
+    /// What it wrote to standard output.
+    pub(crate) stdout: String,
+    /// What it wrote to standard error.
+    pub(crate) stderr: String,
+}
+
+impl Program {
+    /// With an empty folder. Of the environment only what finds programs stays.
+    pub(crate) fn new() -> Self {
+        let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
+        let kept =
+            kept.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        Self {
+            folder: tempfile::tempdir().expect("a folder can be made"),
+            environment: kept.collect(),
+        }
+    }
+
+    /// With this plan as `shipway.yml`.
+    pub(crate) fn with_plan(plan: &str) -> Self {
+        Self::new().file("shipway.yml", plan)
+    }
+
+    /// Puts a file into the folder.
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+        fs::write(path, text).expect("a file can be written");
+        self
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The command, ready to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        finish(self.start(arguments), self.folder.path())
+    }
+
+    /// Starts it in a process group of its own, as a terminal would.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).process_group(0).spawn().expect("the program starts")
+    }
+
+    /// Waits for one that was started.
+    pub(crate) fn finish(&self, child: Child) -> Finished {
+        finish(child, self.folder.path())
+    }
+}
+
+fn finish(child: Child, folder: &Path) -> Finished {
+    let output = child.wait_with_output().expect("the program ends");
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder.display().to_string(), "DIR");
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+    Finished {
+        code: output.status.code().unwrap_or_else(|| 128 + signal.unwrap_or(0)),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+impl Finished {
+    /// Fails the test unless the exit code is this one, showing what was said.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
