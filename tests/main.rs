@@ -6,6 +6,8 @@ mod children;
 mod commands;
 mod image_dockerfile;
 mod image_layers;
+mod local_clients;
+mod local_conformance;
 mod registry;
 mod registry_login;
 mod registry_pull;
