@@ -1,13 +1,14 @@
 //! How the client signs in, and what it says where that does not work.
 
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
-use crate::support::images::{chain, client, client_with, image, noise, silent};
+use crate::support::images::{chain, client, client_with, image, noise, reference, silent};
+use crate::support::tls_proxy::TlsProxy;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use shipway::http::{Fault as _, Retry};
-use shipway::registry::{Client, EntraTokens, Failure, Login, Stored};
+use shipway::registry::{Client, EntraTokens, Failure, Login, Settings, Stored, Timing};
 use shipway::secret::{Redactor, Secret};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -197,6 +198,83 @@ POST /token -> 200
 +GET /v2/ -> 200"
     );
     assert_eq!(entra.asked.load(Ordering::Relaxed), 1);
+}
+
+/// A client of `demo.azurecr.io`, which is the fake behind a proxy.
+async fn azure(registry: &FakeRegistry, trusting: bool) -> (Client, TlsProxy) {
+    let proxy = TlsProxy::start("demo.azurecr.io", registry.host()).await;
+    let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
+    let timing = Timing { pauses: Vec::new(), ..Timing::default() };
+    let settings = Settings { azure: Some(entra), timing, ..Settings::default() };
+    let client = Client::new(proxy.client(trusting), Redactor::default(), settings);
+    (client, proxy)
+}
+
+#[tokio::test]
+async fn an_azure_registry_is_not_asked_what_is_known() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token("of-entra"));
+    let (client, _proxy) = azure(&registry, true).await;
+
+    client.check_login("demo.azurecr.io", "web", "push").await.expect("signed in");
+
+    assert_eq!(
+        registry.log(),
+        "POST /oauth2/exchange -> 200\nPOST /oauth2/token -> 200\n+GET /v2/ -> 200"
+    );
+}
+
+#[tokio::test]
+async fn an_azure_registry_that_is_none_is_asked_all_the_same() {
+    let registry = FakeRegistry::start().await;
+    registry.fault("POST /oauth2/exchange", Fault::Answer(404, &[], String::new()));
+    let (client, _proxy) = azure(&registry, true).await;
+
+    client.check_login("demo.azurecr.io", "web", "push").await.expect("open to all");
+
+    assert_eq!(registry.log(), "POST /oauth2/exchange -> 404\nGET /v2/ -> 200");
+}
+
+#[tokio::test]
+async fn an_identity_that_the_registry_does_not_know_is_told_so() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token("of-nobody"));
+    let (client, _proxy) = azure(&registry, true).await;
+
+    let error = client.check_login("demo.azurecr.io", "web", "push").await.expect_err("unknown");
+
+    assert_eq!(
+        chain(&error),
+        "sign in to `demo.azurecr.io` by entra\n\
+         POST https://demo.azurecr.io/oauth2/exchange: 401: UNAUTHORIZED: authentication required"
+    );
+    let Failure::Login(error) = error else { panic!("a login") };
+    assert_eq!(
+        error.help().as_deref(),
+        Some(
+            "the identity is not known to the tenant of `demo.azurecr.io`; check the tenant you are signed in to"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_is_not_trusted() {
+    let registry = FakeRegistry::start().await;
+    let (client, _proxy) = azure(&registry, false).await;
+
+    let wanted = reference("demo.azurecr.io/web:one");
+    let folder = tempfile::tempdir().expect("a folder");
+    let push = image(&[], folder.path(), &[wanted.to_string()]);
+    let error = client.push(push, &silent).await.expect_err("not trusted");
+
+    assert_eq!(error.to_string(), "ask what `demo.azurecr.io/web` holds");
+    assert_eq!(
+        error.help().as_deref(),
+        Some(
+            "this machine does not trust who signed the certificate of `demo.azurecr.io`: name the authority's file in `SSL_CERT_FILE`"
+        )
+    );
+    assert_eq!(registry.log(), "");
 }
 
 #[tokio::test]

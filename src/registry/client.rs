@@ -106,7 +106,11 @@ impl Client {
             404 => return Ok(None),
             // There are registries that know no HEAD.
             403 | 405 => {
-                return Ok(self.resolve(reference, None).await.ok().map(|it| it.descriptor));
+                return match self.resolve(reference, None).await {
+                    Ok(resolved) => Ok(Some(resolved.descriptor)),
+                    Err(PullError::NotFound { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                };
             }
             _ => return Err(failed(wire::refused("HEAD", response).await.into())),
         }

@@ -8,6 +8,7 @@ pub(crate) mod images;
 pub(crate) mod peer_registry;
 pub(crate) mod peers;
 mod program;
+pub(crate) mod tls_proxy;
 mod waiting;
 
 pub(crate) use program::Program;

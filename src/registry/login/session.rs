@@ -134,7 +134,7 @@ impl Session {
             }
             Asks::Token(realm) => match self.token(&realm, repository, scopes).await {
                 // What was known beforehand is not so: ask as one asks anybody.
-                Err(LoginError::Token { source, .. })
+                Err(LoginError::Token { source, .. } | LoginError::Exchange { source, .. })
                     if realm.presumed && source.status() == Some(404) =>
                 {
                     self.set(Asks::Unknown);
@@ -306,7 +306,7 @@ impl Session {
         } else if offers.iter().any(|offer| offer.scheme == "basic") {
             self.set(Asks::Basic);
         } else {
-            let header = refusal.challenges.join(", ");
+            let header = refusal.challenges.join(", ").chars().take(200).collect();
             return Err(LoginError::Challenge { host: self.address.name.clone(), header });
         }
         Ok(())

@@ -8,7 +8,7 @@ use reqwest::{Method, Response};
 use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 /// One blob on its way into a file.
 pub(super) struct Fetch<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Fetched {
 
 /// A file that is being filled, and the hash of what is in it.
 struct Part {
-    path: PathBuf,
+    path: tempfile::TempPath,
     file: tokio::fs::File,
     hash: Sha256,
     length: u64,
@@ -64,13 +64,13 @@ impl Fetch<'_> {
             let again = matches!(&failure, Failure::Http(error) if wire::broke(error));
             match pauses.next() {
                 Some(pause) if again => tokio::time::sleep(pause).await,
-                Some(_) | None => return part.discard(failure).await,
+                Some(_) | None => return Err(failure),
             }
         }
         let found = Digest::from_sha256(&part.hash.clone().finalize());
         if found != *digest {
             let expected = digest.clone();
-            return part.discard(Failure::Digest { expected, found }).await;
+            return Err(Failure::Digest { expected, found });
         }
         part.finish(&place).await?;
         Ok(Fetched { size: *size, came: true })
@@ -129,17 +129,21 @@ fn begins_at(response: &Response, at: u64) -> bool {
 }
 
 impl Part {
+    /// A file beside its later place, which goes away if it never gets there.
     async fn create(folder: &Path, digest: &Digest) -> Result<Self, Failure> {
         let folder = folder.join("blobs").join(digest.algorithm());
-        let path = folder.join(format!(".{}.{}", digest.short(), ulid::Ulid::generate()));
-        let failed = |source| Failure::Write { path: path.clone(), source };
+        let failed = |source| Failure::Write { path: folder.clone(), source };
         tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
-        let file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
-        Ok(Self { path, file, hash: Sha256::new(), length: 0 })
+        let (file, path) = tempfile::Builder::new()
+            .prefix(".pull-")
+            .tempfile_in(&folder)
+            .map_err(failed)?
+            .into_parts();
+        Ok(Self { path, file: file.into(), hash: Sha256::new(), length: 0 })
     }
 
     fn failed(&self, source: io::Error) -> Failure {
-        Failure::Write { path: self.path.clone(), source }
+        Failure::Write { path: self.path.to_path_buf(), source }
     }
 
     async fn append(&mut self, piece: &[u8]) -> Result<(), Failure> {
@@ -154,23 +158,24 @@ impl Part {
         if self.length == 0 {
             return Ok(());
         }
-        // A new file, since the old one may have writes on their way.
-        self.file =
-            tokio::fs::File::create(&self.path).await.map_err(|source| self.failed(source))?;
+        self.empty().await.map_err(|source| self.failed(source))?;
         self.hash = Sha256::new();
         self.length = 0;
         Ok(())
     }
 
-    async fn finish(mut self, place: &Path) -> Result<(), Failure> {
-        self.file.flush().await.map_err(|source| self.failed(source))?;
-        tokio::fs::rename(&self.path, place).await.map_err(|source| self.failed(source))
+    async fn empty(&mut self) -> io::Result<()> {
+        self.file.flush().await?;
+        self.file.set_len(0).await?;
+        self.file.rewind().await.map(drop)
     }
 
-    /// Removes the file and returns the reason.
-    async fn discard<T>(self, failure: Failure) -> Result<T, Failure> {
-        // What cannot be removed is swept with the folder.
-        drop(tokio::fs::remove_file(&self.path).await);
-        Err(failure)
+    async fn finish(mut self, place: &Path) -> Result<(), Failure> {
+        self.file.flush().await.map_err(|source| self.failed(source))?;
+        let written = |error: tempfile::PathPersistError| Failure::Write {
+            path: place.to_owned(),
+            source: error.error,
+        };
+        self.path.persist(place).map_err(written)
     }
 }
