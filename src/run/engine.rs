@@ -106,7 +106,13 @@ pub async fn run(engine: Engine<'_>) -> Summary {
                     work.hear(message);
                 }
             }
-            Some((step, result)) = work.attempts.next() => work.hear_end(step, result),
+            Some((step, result)) = work.attempts.next() => {
+                // What the attempt said stands before its end.
+                while let Ok(message) = outbox.try_recv() {
+                    work.hear(message);
+                }
+                work.hear_end(step, result);
+            }
             reason = work.engine.signals.next() => work.inputs.push_back(Input::Stop(reason)),
         }
         work.settle();
