@@ -177,7 +177,8 @@ impl Reader<'_> {
     ) -> Option<Step> {
         let name = keys.get("name").and_then(|node| self.string("name", node));
         let condition = keys.get("if").and_then(|node| self.condition(node));
-        let retry = keys.get("retry").map(|node| self.retry(node)).unwrap_or_default();
+        let retry = keys.get("retry").map(|node| self.retry(node));
+        let retry = retry.unwrap_or_else(|| RetryPolicy::unasked(keyword));
         let timeout = self.field_or(keys, "timeout", if keyword == "run" { "60m" } else { "10m" });
         let env = keys.get("env").map(|node| self.strings_by_name("env", node, literal::variable));
         let continue_on_error = self.field_or(keys, "continue-on-error", "false");

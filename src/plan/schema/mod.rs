@@ -88,12 +88,23 @@ pub struct Step {
 /// How often a step is tried, and how long the waits are between.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
-    /// At least 1. The default is 4.
+    /// At least 1. The default is 4, for `run` and `verify` 1.
     pub attempts: u32,
     /// The first wait; each further one doubles. The default is one second.
     pub base: Duration,
     /// No wait is longer. The default is 30 seconds.
     pub cap: Duration,
+}
+
+impl RetryPolicy {
+    /// What holds where a step says nothing: a program of the user's is not run
+    /// twice unasked, and a `verify` asks again by itself as long as it may.
+    pub fn unasked(action: &str) -> Self {
+        match action {
+            "run" | "verify" => Self { attempts: 1, ..Self::default() },
+            _ => Self::default(),
+        }
+    }
 }
 
 impl Default for RetryPolicy {
