@@ -13,3 +13,5 @@ mod registry_login;
 mod registry_pull;
 mod registry_push;
 mod support;
+
+mod runtime;

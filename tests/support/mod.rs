@@ -1,6 +1,8 @@
 //! What the tests stand on: the program in a clean environment, waiting, peers
 //! to talk to, and images to give them.
 
+pub(crate) mod busybox;
+
 pub(crate) mod cloud;
 pub(crate) mod dockerd;
 pub(crate) mod fake_registry;
