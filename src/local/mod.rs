@@ -11,9 +11,11 @@
 //! never the same code. The plain types of `registry` (digest, descriptor,
 //! reference) are not a client.
 
+pub mod arm;
 pub mod authority;
 mod cloud_file;
 pub mod entra;
+mod faults;
 pub mod files;
 pub mod github;
 mod hidden;
@@ -29,6 +31,7 @@ pub mod vault;
 mod world;
 
 pub use cloud_file::{CloudFile, GitHubAccess};
+pub use faults::{Fault, Faults};
 pub use hidden::Hidden;
 pub use identity::{Identity, random_hex, random_uuid};
 pub use request_log::{Entry, RequestLog};

@@ -1,5 +1,6 @@
 //! One local cloud from its first socket to its last request.
 
+use super::arm::Arm;
 use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess};
 use super::files::{FileError, create_folder, write_private};
@@ -9,7 +10,6 @@ use super::registry::{SeedError, seed};
 use super::runtime::{self, Choice, Kind, Runtime};
 use super::shared::{AsyncReadWrite, OpenError, Shared};
 use super::world::{RuntimeChoice, World};
-use axum::Router;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -95,7 +95,7 @@ impl Cloud {
         let runtime = open_runtime(&shared).await?;
         let mut file = describe(&shared, &authority, port(&listener), port(&direct));
         file.runtime = kind(&runtime);
-        let arm = resource_manager(&shared, &runtime);
+        let arm = Arm::open(Arc::clone(&shared), runtime.clone()).await?.router();
         let proxy = Proxy::new(Setup { arm, dial: dial(&runtime), shared, authority })?;
         write_private(&file.ca_file, file.ca.as_bytes())?;
         file.write(&options.cloud_file)?;
@@ -167,11 +167,6 @@ fn kind(runtime: &Runtime) -> String {
         Kind::Isolated => "namespaces".to_owned(),
         Kind::Plain(why) => format!("processes: {why}"),
     }
-}
-
-/// Resource Manager over the runtime.
-fn resource_manager(_shared: &Arc<Shared>, _runtime: &Runtime) -> Router {
-    Router::new()
 }
 
 /// How containers are reached.

@@ -1,6 +1,7 @@
 //! What all services of one local cloud share.
 
 use super::entra::Tokens;
+use super::faults::Faults;
 use super::files::{FileError, create_folder};
 use super::identity::Identity;
 use super::registry::{Accounts, Storage};
@@ -44,6 +45,8 @@ pub struct Shared {
     pub storage: Storage,
     /// The vaults and their secrets.
     pub vaults: Vaults,
+    /// What requests get instead of their answers.
+    pub faults: Faults,
     /// The list of all requests. The proxy writes it; services do not.
     pub log: RequestLog,
 }
@@ -61,6 +64,7 @@ impl Shared {
             accounts: Accounts::open(&state, &world).map_err(failed)?,
             storage: Storage::open(&state).map_err(failed)?,
             vaults: Vaults::open(&state, &world).map_err(failed)?,
+            faults: Faults::new(&world.faults),
             log: RequestLog::open(&state).map_err(failed)?,
             world,
             identity,

@@ -2,6 +2,7 @@
 //!
 //! What the state folder already holds wins over it: a world only adds.
 
+use super::faults::Fault;
 use super::hidden::Hidden;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct World {
     pub seed_images: Vec<SeedImage>,
     /// Registries outside that images may be pulled from.
     pub allow_hosts: Vec<String>,
+    /// Answers that requests get instead of the real ones, for tests.
+    pub faults: Vec<Fault>,
 }
 
 /// A resource group.

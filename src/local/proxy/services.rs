@@ -45,6 +45,10 @@ impl Services {
     ) -> Response<Body> {
         let mut noted = Noted::of(&request, host);
         let (mut request, received) = counted(request);
+        if let Some(fault) = self.shared.faults.take(request.method(), host, request.uri().path()) {
+            noted.write(&self.shared, &fault);
+            return fault;
+        }
         request.extensions_mut().insert(RequestHost(host.to_owned()));
         let answer = match service {
             Service::Registry => self.registry.answer(host, request).await,

@@ -121,7 +121,7 @@ impl GroupView {
         self.stopped
             || self.refused.is_some()
             || self.containers.iter().all(|container| container.tried)
-            || self.init.iter().any(|container| container.restarts > 0)
+            || self.init.iter().any(|container| container.restarts > 0 || container.failed())
     }
 
     /// What the group does.
@@ -134,6 +134,10 @@ impl GroupView {
         }
         if !self.settled() {
             return GroupState::Pending;
+        }
+        // What has to come first failed, and is not tried again.
+        if restart == Restart::Never && self.init.iter().any(ContainerView::failed) {
+            return GroupState::Failed;
         }
         let ended = |container: &ContainerView| match container.current {
             State::Terminated { exit_code, .. } if !restart.again(exit_code) => Some(exit_code),
@@ -157,6 +161,10 @@ impl GroupView {
 }
 
 impl ContainerView {
+    fn failed(&self) -> bool {
+        matches!(self.current, State::Terminated { exit_code, .. } if exit_code != 0)
+    }
+
     /// Its image is being made ready.
     pub(crate) fn pulling(&mut self, at: Timestamp) {
         let message = format!("pulling image \"{}\"", self.image);

@@ -1,0 +1,107 @@
+//! What Resource Manager answers, and how it refuses.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+/// The header that says where an operation is followed.
+pub(super) const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
+
+/// An answer before it has a body of bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Value>,
+}
+
+impl Answer {
+    /// A status and a document.
+    pub(super) fn new(status: StatusCode, body: Value) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Some(body) }
+    }
+
+    /// 200 and a document.
+    pub(super) fn ok(body: Value) -> Self {
+        Self::new(StatusCode::OK, body)
+    }
+
+    /// A status alone.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: None }
+    }
+
+    /// `{"value": [...]}`.
+    pub(super) fn list(values: impl IntoIterator<Item = Value>) -> Self {
+        let values: Vec<Value> = values.into_iter().collect();
+        Self::ok(json!({ "value": values }))
+    }
+
+    /// With a header; a value that is none is left out.
+    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        let body = self.body.map(|body| body.to_string());
+        let mut response = Response::new(body.clone().map_or_else(Body::empty, Body::from));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        if body.is_some() {
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        response
+    }
+}
+
+/// A request that is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into() }
+    }
+
+    /// 400.
+    pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 404.
+    pub(super) fn missing(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// 409.
+    pub(super) fn conflict(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 500: the state folder cannot be written, for example.
+    pub(super) fn broken(error: &dyn std::error::Error) -> Self {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let message = format!("the local cloud could not {error}{cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        let error = json!({ "code": refusal.code, "message": refusal.message });
+        let answer = Self::new(refusal.status, json!({ "error": error }));
+        // What Resource Manager itself does not find, it marks so.
+        if refusal.status == StatusCode::NOT_FOUND && refusal.code.starts_with("Resource") {
+            return answer.with(HeaderName::from_static("x-ms-failure-cause"), "gateway");
+        }
+        answer
+    }
+}

@@ -1,0 +1,117 @@
+//! Finds the image of a container in the local registries, as the service does
+//! when a group is put: before anything is changed.
+
+use super::super::answer::Refusal;
+use super::super::service::Arm;
+use super::secrets;
+use super::validate::array;
+use crate::local::registry::StoredManifest;
+use crate::local::runtime::Image;
+use crate::registry::{Descriptor, Digest, Reference};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A manifest, or an index of some.
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+/// The image that a container asks for, if its group may pull it.
+pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, Refusal> {
+    let text = container["properties"]["image"].as_str().unwrap_or_default();
+    let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
+    let accounts = &arm.shared().accounts;
+    if accounts.exists(&reference.host) && !may_pull(arm, body, &reference.host)? {
+        return Ok(None);
+    }
+    Ok(locate(arm, text, &reference))
+}
+
+/// Every image of a group, or all that cannot be had, as the service names them.
+pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), Refusal> {
+    let properties = &body["properties"];
+    let mut missing = Vec::new();
+    for container in
+        array(&properties["initContainers"]).iter().chain(array(&properties["containers"]))
+    {
+        if find(arm, body, container)?.is_none() {
+            let image = container["properties"]["image"].as_str().unwrap_or_default();
+            missing.push(format!(
+                "The image '{image}' in container group '{group}' is not accessible. Please check \
+                 the image and registry credential."
+            ));
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Refusal::bad("InaccessibleImage", one)),
+        many => {
+            let parts: Vec<String> = many
+                .iter()
+                .map(|one| format!("'BadRequest':'InaccessibleImage':'{one}'"))
+                .collect();
+            let message = format!("Multiple error occurred: {}", parts.join(";"));
+            Err(Refusal::bad("MultipleErrorsOccurred", message))
+        }
+    }
+}
+
+fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, Refusal> {
+    let accounts = &arm.shared().accounts;
+    let all = array(&body["properties"]["imageRegistryCredentials"]);
+    let meant = |entry: &&Value| {
+        let server = entry["server"].as_str().unwrap_or_default();
+        server.trim_end_matches('/').eq_ignore_ascii_case(host)
+    };
+    let Some(entry) = all.iter().find(meant) else { return Ok(accounts.may_pull(host, "", "")) };
+    if entry["identity"].is_string() {
+        // That it is the group's own was checked; what it may do is not simulated.
+        return Ok(true);
+    }
+    let username = entry["username"].as_str().unwrap_or_default();
+    let password = secrets::value(arm, body, entry, (&["password"], "passwordReference"))?;
+    Ok(accounts.may_pull(host, username, &password))
+}
+
+fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
+    let storage = &arm.shared().storage;
+    let named = |name: &str| storage.manifest(&reference.host, &reference.repository, name);
+    let mut stored: StoredManifest = named(reference.manifest_name())?;
+    let mut manifest: Manifest = serde_json::from_slice(&stored.bytes).ok()?;
+    if !manifest.manifests.is_empty() {
+        let digest = choose(&manifest.manifests)?;
+        stored = named(digest.as_str())?;
+        manifest = serde_json::from_slice(&stored.bytes).ok()?;
+    }
+    let blob = |descriptor: &Descriptor| {
+        let path = storage.content(&descriptor.digest);
+        path.exists().then_some(path)
+    };
+    Some(Image {
+        reference: text.to_owned(),
+        digest: stored.digest,
+        config: blob(&manifest.config?)?,
+        layers: manifest.layers.iter().map(blob).collect::<Option<_>>()?,
+    })
+}
+
+/// What an index has for this machine, as it runs here and not in Azure.
+fn choose(manifests: &[Descriptor]) -> Option<&Digest> {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let fits = |descriptor: &&Descriptor| {
+        let platform = descriptor.platform.as_ref();
+        platform
+            .is_some_and(|platform| platform.os == "linux" && platform.architecture == architecture)
+    };
+    manifests.iter().find(fits).map(|descriptor| &descriptor.digest)
+}

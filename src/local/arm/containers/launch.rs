@@ -1,0 +1,142 @@
+//! From a body to containers that run.
+
+use super::super::answer::Refusal;
+use super::super::service::Arm;
+use super::super::store::ContainerGroup;
+use super::validate::array;
+use super::{images, key, secrets};
+use crate::local::files::{create_folder, write_private};
+use crate::local::runtime::{Container, Group, Restart, Volume};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+
+/// Starts a group, in place of the one of that name.
+pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
+    let group = group(arm, found)?;
+    arm.runtime().launch(group).await.map_err(|error| Refusal::broken(&error))
+}
+
+/// Starts what ran when an earlier process of this cloud ended.
+pub(in super::super) async fn start_again(arm: &Arm) {
+    let all: Vec<ContainerGroup> = arm.store().read().container_groups.values().cloned().collect();
+    for found in all.iter().filter(|found| !found.stopped) {
+        if let Err(refusal) = launch(arm, found).await {
+            // It is shown as pending; a person can put it again.
+            tracing::warn!(group = found.name, reason = refusal.message, "cannot be started again");
+        }
+    }
+}
+
+/// The ports of all groups on this machine, for people.
+pub(in super::super) fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
+    let content = arm.store().read();
+    let mut published = Vec::new();
+    for found in content.container_groups.values() {
+        let id = key(&found.resource_group, &found.name);
+        let name = found.fqdn.as_ref().unwrap_or(&found.ip);
+        for port in public_ports(&found.body) {
+            if let Some(address) = arm.runtime().published(&id, port) {
+                published.push((name.clone(), port, address));
+            }
+        }
+    }
+    published
+}
+
+/// What happens when a program ends.
+pub(super) fn restart(body: &Value) -> Restart {
+    match body["properties"]["restartPolicy"].as_str() {
+        Some("OnFailure") => Restart::OnFailure,
+        Some("Never") => Restart::Never,
+        _ => Restart::Always,
+    }
+}
+
+fn public_ports(body: &Value) -> Vec<u16> {
+    let ports = array(&body["properties"]["ipAddress"]["ports"]).iter();
+    let tcp = ports
+        .filter(|port| !port["protocol"].as_str().unwrap_or("TCP").eq_ignore_ascii_case("UDP"));
+    tcp.filter_map(|port| u16::try_from(port["port"].as_u64()?).ok()).collect()
+}
+
+fn group(arm: &Arm, found: &ContainerGroup) -> Result<Group, Refusal> {
+    let id = key(&found.resource_group, &found.name);
+    let properties = &found.body["properties"];
+    let volumes = volumes(arm, &id, &properties["volumes"])?;
+    let all = |list: &Value| -> Result<Vec<Container>, Refusal> {
+        array(list).iter().map(|entry| container(arm, found, entry, &volumes)).collect()
+    };
+    Ok(Group {
+        hosts: found.fqdn.iter().chain([&found.ip]).cloned().collect(),
+        ports: public_ports(&found.body),
+        restart: restart(&found.body),
+        init: all(&properties["initContainers"])?,
+        containers: all(&properties["containers"])?,
+        id,
+    })
+}
+
+fn container(
+    arm: &Arm,
+    found: &ContainerGroup,
+    entry: &Value,
+    volumes: &Path,
+) -> Result<Container, Refusal> {
+    let properties = &entry["properties"];
+    let image = images::find(arm, &found.body, entry)?.ok_or_else(|| {
+        let message = format!("The image '{}' is not there any more.", properties["image"]);
+        Refusal::bad("InaccessibleImage", message)
+    })?;
+    let mut env = Vec::new();
+    for variable in array(&properties["environmentVariables"]) {
+        let names = (["secureValue", "value"].as_slice(), "secureValueReference");
+        let value = secrets::value(arm, &found.body, variable, names)?;
+        env.push((variable["name"].as_str().unwrap_or_default().to_owned(), value));
+    }
+    let command = array(&properties["command"]).iter().filter_map(Value::as_str);
+    let mounts = array(&properties["volumeMounts"]).iter().map(|mount| Volume {
+        source: volumes.join(plain(mount["name"].as_str().unwrap_or_default())),
+        target: mount["mountPath"].as_str().unwrap_or_default().to_owned(),
+        read_only: mount["readOnly"].as_bool().unwrap_or(false),
+    });
+    Ok(Container {
+        name: entry["name"].as_str().unwrap_or_default().to_owned(),
+        image,
+        command: command.map(str::to_owned).collect(),
+        env,
+        mounts: mounts.collect(),
+    })
+}
+
+/// A folder for each volume: secrets with their files, all others empty, as
+/// there are no file shares and no repositories here.
+fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, Refusal> {
+    let folder = arm.runtime().volumes(id);
+    for volume in array(list) {
+        let place = folder.join(plain(volume["name"].as_str().unwrap_or_default()));
+        create_folder(&place).map_err(|error| Refusal::broken(&error))?;
+        for (name, value) in volume["secret"].as_object().into_iter().flatten() {
+            let bytes = STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|_| {
+                let message =
+                    format!("The secret '{name}' of volume {} is not base64.", volume["name"]);
+                Refusal::bad("InvalidSecretVolume", message)
+            })?;
+            let path = place.join(plain(name));
+            write_private(&path, &bytes).map_err(|error| Refusal::broken(&error))?;
+        }
+    }
+    Ok(folder)
+}
+
+/// A name as one part of a path, whatever is in it.
+fn plain(name: &str) -> PathBuf {
+    let parts = Path::new(name).components();
+    let normal: Vec<_> = parts.filter(|part| matches!(part, Component::Normal(_))).collect();
+    match normal.as_slice() {
+        [Component::Normal(part)] => PathBuf::from(part),
+        _ => PathBuf::from(crate::registry::Digest::of(name.as_bytes()).short()),
+    }
+}

@@ -1,0 +1,190 @@
+//! What changes a group: put, restart, start, stop, delete.
+
+use super::super::answer::{ASYNC_OPERATION, Answer, Refusal};
+use super::super::path::ResourceId;
+use super::super::request::Request;
+use super::super::resource_groups;
+use super::super::service::Arm;
+use super::super::store::ContainerGroup;
+use super::names::{Scope, address, fqdn};
+use super::{KIND, find, images, keep, key, launch, operations, show, validate};
+use crate::local::runtime::GroupState;
+use http::StatusCode;
+use serde_json::Value;
+
+pub(super) async fn put(
+    arm: &Arm,
+    request: &Request,
+    group: &str,
+    name: &str,
+) -> Result<Answer, Refusal> {
+    let group = resource_groups::find(arm, group)?.name;
+    let body = request.json()?;
+    check_name(name)?;
+    validate::body(&body, name)?;
+    let before = arm.store().read().container_groups.get(&key(&group, name)).cloned();
+    if let Some(before) = &before {
+        not_in_work(arm, before)?;
+        if runs(arm, before) {
+            validate::update(&before.body, &body, name)?;
+        }
+    }
+    let found = resource(arm, request, (&group, name), (body, before.as_ref()));
+    free_label(arm, &found)?;
+    images::check(arm, &found.body, name)?;
+
+    keep(arm, &found)?;
+    launch::launch(arm, &found).await?;
+    let operation = operations::begin(arm, &request.host, &found)?;
+    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(Answer::new(status, show::pending(arm, &found)).with(ASYNC_OPERATION, &operation))
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edges = name.starts_with('-') || name.ends_with('-');
+    if (1..=63).contains(&name.len()) && name.bytes().all(good) && !edges {
+        return Ok(());
+    }
+    let message = format!(
+        "The container group name '{name}' is invalid. The container group name must contain no \
+         more than 63 characters and must match the regex '[a-z0-9]([-a-z0-9]*[a-z0-9])?' (e.g. \
+         'my-name')."
+    );
+    Err(Refusal::bad("InvalidContainerGroupName", message))
+}
+
+/// What will be remembered: address and name stay when the group is put again.
+fn resource(
+    arm: &Arm,
+    request: &Request,
+    (group, name): (&str, &str),
+    (body, before): (Value, Option<&ContainerGroup>),
+) -> ContainerGroup {
+    let identity = &arm.shared().identity;
+    let (subscription, resource_group) = (identity.subscription_id.as_str(), group);
+    let scope =
+        Scope { tenant: &identity.tenant_id, subscription, resource_group, host: &request.host };
+    let label = |body: &Value| body["properties"]["ipAddress"]["dnsNameLabel"].clone();
+    let same = before.filter(|before| label(&before.body) == label(&body));
+    let fqdn = match same {
+        Some(before) => before.fqdn.clone(),
+        None => fqdn(&body, &scope),
+    };
+    let ip = before.map_or_else(
+        || {
+            let content = arm.store().read();
+            let taken: Vec<String> =
+                content.container_groups.values().map(|other| other.ip.clone()).collect();
+            address(&taken)
+        },
+        |before| before.ip.clone(),
+    );
+    let id = ResourceId { subscription, resource_group, kind: KIND, name }.to_string();
+    let (name, resource_group) = (name.to_owned(), resource_group.to_owned());
+    ContainerGroup { id, name, resource_group, body, ip, fqdn, stopped: false }
+}
+
+/// A label is one group's alone in its region.
+fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
+    let Some(fqdn) = &found.fqdn else { return Ok(()) };
+    let content = arm.store().read();
+    let taken = content.container_groups.values().any(|other| {
+        other.fqdn.as_ref() == Some(fqdn) && !other.id.eq_ignore_ascii_case(&found.id)
+    });
+    if !taken {
+        return Ok(());
+    }
+    let label = found.body["properties"]["ipAddress"]["dnsNameLabel"].as_str().unwrap_or_default();
+    let message = format!(
+        "The DNS name label '{label}' in container group '{}' is not available. Try using a \
+         different label.",
+        found.name
+    );
+    Err(Refusal::bad("DnsNameLabelAlreadyTaken", message))
+}
+
+fn not_in_work(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
+    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
+    if view.is_none_or(|view| view.settled()) {
+        return Ok(());
+    }
+    let message =
+        format!("The container group '{}' is still transitioning, please retry later.", found.name);
+    Err(Refusal::conflict("ContainerGroupTransitioning", message))
+}
+
+/// Whether it is more than what is left of it: an ended group is put as a new one.
+fn runs(arm: &Arm, found: &ContainerGroup) -> bool {
+    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
+    view.is_some_and(|view| {
+        matches!(
+            view.state(launch::restart(&found.body)),
+            GroupState::Running | GroupState::Pending
+        )
+    })
+}
+
+pub(super) async fn restart(
+    arm: &Arm,
+    request: &Request,
+    found: &ContainerGroup,
+) -> Result<Answer, Refusal> {
+    not_in_work(arm, found)?;
+    set_stopped(arm, found, false)?;
+    launch::launch(arm, found).await?;
+    let operation = operations::begin(arm, &request.host, found)?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT).with(ASYNC_OPERATION, &operation))
+}
+
+pub(super) async fn start(arm: &Arm, found: &ContainerGroup) -> Result<Answer, Refusal> {
+    not_in_work(arm, found)?;
+    if !runs(arm, found) {
+        set_stopped(arm, found, false)?;
+        launch::launch(arm, found).await?;
+    }
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn stop(arm: &Arm, found: &ContainerGroup) -> Result<Answer, Refusal> {
+    set_stopped(arm, found, true)?;
+    arm.runtime().stop(&key(&found.resource_group, &found.name)).await;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), Refusal> {
+    keep(arm, &ContainerGroup { stopped, ..found.clone() })
+}
+
+/// Answers with the group as it was, still running, and then ends it.
+pub(super) fn delete(arm: &Arm, group: &str, name: &str) -> Result<Answer, Refusal> {
+    let found = match find(arm, group, name) {
+        Ok(found) => found,
+        Err(refusal) if refusal.code == "ContainerGroupNotFound" => {
+            return Ok(Answer::empty(StatusCode::NO_CONTENT));
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let shown = show::whole(arm, &found);
+    let id = forget(arm, &found)?;
+    let runtime = arm.runtime().clone();
+    tokio::spawn(async move { runtime.remove(&id).await });
+    Ok(Answer::ok(shown))
+}
+
+fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, Refusal> {
+    let id = key(&found.resource_group, &found.name);
+    let removed = arm.store().change(|content| drop(content.container_groups.remove(&id)));
+    removed.map_err(|error| Refusal::broken(&error))?;
+    Ok(id)
+}
+
+/// Takes all groups of a resource group away.
+pub(in super::super) async fn delete_all(arm: &Arm, group: &str) -> Result<(), Refusal> {
+    let all: Vec<ContainerGroup> = arm.store().read().container_groups.values().cloned().collect();
+    for found in all.iter().filter(|found| found.resource_group.eq_ignore_ascii_case(group)) {
+        let id = forget(arm, found)?;
+        arm.runtime().remove(&id).await;
+    }
+    Ok(())
+}

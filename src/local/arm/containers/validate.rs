@@ -1,0 +1,307 @@
+//! Whether a body is one that the service takes.
+//!
+//! Codes and messages are those of recordings, support articles and reported
+//! errors. `DuplicateContainerName`, `PortNotExposed`, `InvalidDnsNameLabel`,
+//! `InvalidResourceRequest` and `OsTypeNotSupported` are made up: that the
+//! service refuses such bodies is known, not how.
+
+use super::super::answer::Refusal;
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// The elements of a list; none where there is no list.
+pub(super) fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Checks a body as far as that needs nothing but the body.
+pub(super) fn body(body: &Value, group: &str) -> Result<(), Refusal> {
+    if body["location"].as_str().is_none_or(str::is_empty) {
+        let message = "The location property is required for this definition.";
+        return Err(Refusal::bad("LocationRequired", message));
+    }
+    required(body, "properties", "")?;
+    let properties = &body["properties"];
+    required(properties, "containers", "properties")?;
+    system(properties, group)?;
+    if array(&properties["containers"]).is_empty() {
+        let message = format!("The container group '{group}' must have at least one container.");
+        return Err(Refusal::bad("MissingContainers", message));
+    }
+    containers(properties, group)?;
+    policy(properties)?;
+    address(properties, group)?;
+    credentials(body, group)
+}
+
+fn required(value: &Value, name: &str, path: &str) -> Result<(), Refusal> {
+    if !value[name].is_null() {
+        return Ok(());
+    }
+    Err(Refusal::bad(
+        "InvalidRequestContent",
+        format!(
+            "The request content was invalid and could not be deserialized: 'Required property \
+             '{name}' not found in JSON. Path '{path}''."
+        ),
+    ))
+}
+
+fn system(properties: &Value, group: &str) -> Result<(), Refusal> {
+    match properties["osType"].as_str() {
+        Some("Linux") => Ok(()),
+        Some("Windows") => {
+            let message = format!(
+                "The container group '{group}' needs Windows, which the local cloud does not have."
+            );
+            Err(Refusal::bad("OsTypeNotSupported", message))
+        }
+        other => {
+            let shown = other.unwrap_or("<null>");
+            let message = format!(
+                "The 'osType' for container group '{shown}' is invalid. The value must be one of \
+                 'Windows,Linux'."
+            );
+            Err(Refusal::bad("InvalidOsType", message))
+        }
+    }
+}
+
+fn containers(properties: &Value, group: &str) -> Result<(), Refusal> {
+    let mut names = HashSet::new();
+    let (mut cpu, mut memory) = (0.0, 0.0);
+    let all = array(&properties["containers"]);
+    for (at, container) in all.iter().enumerate() {
+        let path = format!("properties.containers[{at}]");
+        named(container, &path, group, &mut names)?;
+        required(&container["properties"], "resources", &format!("{path}.properties"))?;
+        required(
+            &container["properties"]["resources"],
+            "requests",
+            &format!("{path}.properties.resources"),
+        )?;
+        let requests = &container["properties"]["resources"]["requests"];
+        for name in ["cpu", "memoryInGB"] {
+            required(requests, name, &format!("{path}.properties.resources.requests"))?;
+            if requests[name].as_f64().is_none_or(|value| value <= 0.0) {
+                let message = format!(
+                    "The resource request '{name}' of container '{}' in container group '{group}' is invalid.",
+                    container["name"].as_str().unwrap_or_default()
+                );
+                return Err(Refusal::bad("InvalidResourceRequest", message));
+            }
+        }
+        cpu += requests["cpu"].as_f64().unwrap_or_default();
+        memory += requests["memoryInGB"].as_f64().unwrap_or_default();
+    }
+    for (at, container) in array(&properties["initContainers"]).iter().enumerate() {
+        named(container, &format!("properties.initContainers[{at}]"), group, &mut names)?;
+    }
+    if cpu > 4.0 || memory > 16.0 {
+        let message = format!(
+            "The requested resource is not available in the location at this moment. Please retry \
+             with a different resource request or in another location. Resource requested: '{cpu}' \
+             CPU '{memory}' GB memory 'Linux' OS"
+        );
+        return Err(Refusal::conflict("ServiceUnavailable", message));
+    }
+    Ok(())
+}
+
+fn named<'a>(
+    container: &'a Value,
+    path: &str,
+    group: &str,
+    names: &mut HashSet<&'a str>,
+) -> Result<(), Refusal> {
+    required(container, "name", path)?;
+    required(container, "properties", path)?;
+    required(&container["properties"], "image", &format!("{path}.properties"))?;
+    let name = container["name"].as_str().unwrap_or_default();
+    if !is_container_name(name) {
+        let message = format!(
+            "The container name '{name}' in container group '{group}' is invalid. The container \
+             name must contain no more than 63 characters and must match the regex \
+             '[a-z0-9]([-a-z0-9]*[a-z0-9])?' (e.g. 'my-name')."
+        );
+        return Err(Refusal::bad("InvalidContainerName", message));
+    }
+    if !names.insert(name) {
+        let message =
+            format!("The container name '{name}' in container group '{group}' is used twice.");
+        return Err(Refusal::bad("DuplicateContainerName", message));
+    }
+    Ok(())
+}
+
+/// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, at most 63 characters.
+fn is_container_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| good(byte) || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+fn policy(properties: &Value) -> Result<(), Refusal> {
+    match &properties["restartPolicy"] {
+        Value::Null => Ok(()),
+        Value::String(policy) if ["Always", "OnFailure", "Never"].contains(&policy.as_str()) => {
+            Ok(())
+        }
+        other => {
+            let message = format!(
+                "The request content was invalid and could not be deserialized: 'Error converting \
+                 value {other} to type 'RestartPolicy'. Path 'properties.restartPolicy''."
+            );
+            Err(Refusal::bad("InvalidRequestContent", message))
+        }
+    }
+}
+
+/// The port and protocol of an entry of `ports`.
+fn port(entry: &Value) -> (u64, String) {
+    let protocol = entry["protocol"].as_str().unwrap_or("TCP").to_ascii_uppercase();
+    (entry["port"].as_u64().unwrap_or_default(), protocol)
+}
+
+fn address(properties: &Value, group: &str) -> Result<(), Refusal> {
+    let address = &properties["ipAddress"];
+    if address.is_null() {
+        return Ok(());
+    }
+    required(address, "type", "properties.ipAddress")?;
+    let ports = array(&address["ports"]);
+    if ports.is_empty() {
+        let message =
+            format!("The ports in the 'ipAddress' of container group '{group}' cannot be empty.");
+        return Err(Refusal::bad("MissingIpAddressPorts", message));
+    }
+    if address["type"] == "Private" && array(&properties["subnetIds"]).is_empty() {
+        let message = format!(
+            "IP Address type in container group '{group}' is invalid. Private IP address is only \
+             supported when network profile is defined."
+        );
+        return Err(Refusal::bad("PrivateIPAddressNotSupported", message));
+    }
+    let exposed: HashSet<_> = array(&properties["containers"])
+        .iter()
+        .flat_map(|container| array(&container["properties"]["ports"]))
+        .map(port)
+        .collect();
+    let mut seen = HashSet::new();
+    for public in ports.iter().map(port) {
+        let (number, protocol) = &public;
+        let reason = if !(1..=65_535).contains(number) {
+            "is not a port"
+        } else if !exposed.contains(&public) {
+            "is not exposed by any of its containers"
+        } else if !seen.insert(public.clone()) {
+            "is given twice"
+        } else {
+            continue;
+        };
+        let message =
+            format!("The port '{number}/{protocol}' of container group '{group}' {reason}.");
+        return Err(Refusal::bad("PortNotExposed", message));
+    }
+    label(address, group)
+}
+
+fn label(address: &Value, group: &str) -> Result<(), Refusal> {
+    let Some(label) = address["dnsNameLabel"].as_str() else { return Ok(()) };
+    let bytes = label.as_bytes();
+    let good = (5..=63).contains(&label.len())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last() != Some(&b'-');
+    if good {
+        return Ok(());
+    }
+    let message = format!(
+        "The DNS name label '{label}' in container group '{group}' is invalid. It can contain only \
+         lowercase letters, numbers and hyphens. The first character must be a letter. The last \
+         character must be a letter or number. The value must be between 5 and 63 characters long."
+    );
+    Err(Refusal::bad("InvalidDnsNameLabel", message))
+}
+
+fn credentials(body: &Value, group: &str) -> Result<(), Refusal> {
+    for (at, entry) in array(&body["properties"]["imageRegistryCredentials"]).iter().enumerate() {
+        required(entry, "server", &format!("properties.imageRegistryCredentials[{at}]"))?;
+        let server = entry["server"].as_str().unwrap_or_default();
+        let has = |name: &str| entry[name].as_str().is_some_and(|text| !text.is_empty());
+        match (has("username"), has("identity")) {
+            (true, true) => {
+                let message = format!(
+                    "The image registry credential '{server}' in container group '{group}' has both \
+                     a username and an identity."
+                );
+                return Err(Refusal::bad("AmbiguousImageResitryCredentialType", message));
+            }
+            (false, false) => {
+                let message = format!(
+                    "The image registry credential '{server}' in container group '{group}' has \
+                     neither a username nor an identity."
+                );
+                return Err(Refusal::bad("InvalidImageRegistryCredentialType", message));
+            }
+            (false, true) => identity(body, entry["identity"].as_str().unwrap_or_default(), group)?,
+            (true, false) if !has("password") && !has("passwordReference") => {
+                let message = format!(
+                    "The image registry credential '{server}' in container group '{group}' has no password."
+                );
+                return Err(Refusal::bad("InvalidImageRegistryCredentialType", message));
+            }
+            (true, false) => {}
+        }
+    }
+    Ok(())
+}
+
+/// An identity that pulls must be one of the group's own.
+fn identity(body: &Value, identity: &str, group: &str) -> Result<(), Refusal> {
+    let own = body["identity"]["userAssignedIdentities"].as_object();
+    if own.is_some_and(|own| own.keys().any(|key| key.eq_ignore_ascii_case(identity))) {
+        return Ok(());
+    }
+    let message = format!(
+        "The identity '{identity}' of an image registry credential is not assigned to container group '{group}'."
+    );
+    Err(Refusal::bad("InvalidImageRegistryIdentity", message))
+}
+
+/// Whether a group that runs may become what is asked for.
+pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), Refusal> {
+    let fixed = |body: &Value| {
+        let properties = &body["properties"];
+        let containers = array(&properties["containers"]).iter().map(|container| {
+            let requests = &container["properties"]["resources"]["requests"];
+            let number = |name: &str| requests[name].as_f64().unwrap_or_default().to_bits();
+            (container["name"].to_string(), number("cpu"), number("memoryInGB"))
+        });
+        let mut ports: Vec<_> = array(&properties["ipAddress"]["ports"]).iter().map(port).collect();
+        ports.sort();
+        (
+            properties["osType"].to_string(),
+            properties["restartPolicy"].as_str().unwrap_or("Always").to_owned(),
+            containers.collect::<HashSet<_>>(),
+            ports,
+        )
+    };
+    if fixed(before) == fixed(after) {
+        return Ok(());
+    }
+    let message = format!(
+        "The updates on container group '{group}' are invalid. If you are going to update the os \
+         type, restart policy, network profile, CPU, memory or GPU resources for a container \
+         group, you must delete it first and then create a new one."
+    );
+    Err(Refusal::bad("InvalidContainerGroupUpdate", message))
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

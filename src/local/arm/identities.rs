@@ -1,0 +1,96 @@
+//! User-assigned identities and vaults, as far as a deployment asks for them:
+//! every identity is there, as the local cloud has no use for their absence.
+
+use super::answer::{Answer, Refusal};
+use super::path::ResourceId;
+use super::request::Request;
+use super::resource_groups;
+use super::service::{Arm, no_such_route};
+use http::Method;
+use serde_json::{Value, json};
+
+const VAULTS: &str = ".vault.azure.net";
+
+pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
+    let path = &request.path;
+    let words = path.words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if request.method != Method::GET {
+        return Err(no_such_route(&request.method, request.parameter("").unwrap_or_default()));
+    }
+    let subscription = path.subscription.as_deref().unwrap_or_default();
+    match (path.resource_group.as_deref(), words.as_slice()) {
+        (Some(group), ["userassignedidentities", _]) => {
+            let resource_group = &resource_groups::find(arm, group)?.name;
+            let kind = "Microsoft.ManagedIdentity/userAssignedIdentities";
+            let id = ResourceId { subscription, resource_group, kind, name: &path.rest[1] };
+            Ok(Answer::ok(identity(arm, &id)))
+        }
+        (Some(group), ["vaults", _]) => {
+            let resource_group = &resource_groups::find(arm, group)?.name;
+            let name = path.rest[1].as_str();
+            if !arm.shared().vaults.exists(&format!("{name}{VAULTS}")) {
+                let message = format!(
+                    "The Resource 'Microsoft.KeyVault/vaults/{name}' under resource group '{resource_group}' was not found."
+                );
+                return Err(Refusal::missing("ResourceNotFound", message));
+            }
+            Ok(Answer::ok(vault(arm, subscription, resource_group, name)))
+        }
+        (_, ["vaults"]) => Ok(Answer::list(vaults(arm, subscription))),
+        _ => Err(no_such_route(&request.method, request.parameter("").unwrap_or_default())),
+    }
+}
+
+/// Ids that are always the same for the same name.
+pub(super) fn ids_of(name: &str) -> (String, String) {
+    let uuid = |seed: &str| {
+        let digest =
+            crate::registry::Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());
+        let hex = digest.hex();
+        format!(
+            "{}-{}-4{}-8{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[13..16],
+            &hex[17..20],
+            &hex[20..32]
+        )
+    };
+    (uuid("principal"), uuid("client"))
+}
+
+fn identity(arm: &Arm, id: &ResourceId<'_>) -> Value {
+    let (principal, client) = ids_of(&id.to_string());
+    json!({
+        "id": id.to_string(), "name": id.name, "type": id.kind, "location": "westeurope", "tags": {},
+        "properties": {
+            "tenantId": arm.shared().identity.tenant_id,
+            "principalId": principal,
+            "clientId": client,
+        },
+    })
+}
+
+fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Value {
+    let kind = "Microsoft.KeyVault/vaults";
+    json!({
+        "id": ResourceId { subscription, resource_group, kind, name }.to_string(),
+        "name": name, "type": kind, "location": "westeurope", "tags": {},
+        "properties": {
+            "sku": { "family": "A", "name": "standard" },
+            "tenantId": arm.shared().identity.tenant_id,
+            "enableRbacAuthorization": true,
+            "vaultUri": format!("https://{name}{VAULTS}/"),
+            "provisioningState": "Succeeded",
+        },
+    })
+}
+
+/// Those of the world, in its first resource group.
+fn vaults(arm: &Arm, subscription: &str) -> Vec<Value> {
+    let group = arm.store().read().resource_groups.values().next().map(|group| group.name.clone());
+    let Some(group) = group else { return Vec::new() };
+    let names = arm.shared().world.vaults.iter().filter_map(|vault| vault.host.split('.').next());
+    names.map(|name| vault(arm, subscription, &group, name)).collect()
+}

@@ -1,0 +1,101 @@
+//! The path of a request, whose fixed words count in any letter case.
+
+use percent_encoding::percent_decode_str;
+use std::fmt;
+
+/// A path in parts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Path {
+    /// The subscription, as it was spelled.
+    pub(super) subscription: Option<String>,
+    /// The resource group, as it was spelled.
+    pub(super) resource_group: Option<String>,
+    /// What follows `/providers/`, in lower case.
+    pub(super) provider: Option<String>,
+    /// All that follows, as it was spelled.
+    pub(super) rest: Vec<String>,
+    /// Whether the path stops at `/subscriptions` or `/resourceGroups`.
+    pub(super) is_list: bool,
+}
+
+impl Path {
+    /// Reads it. `None` for a path that cannot be one of Resource Manager's.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut words = Vec::new();
+        for word in text.split('/').filter(|word| !word.is_empty()) {
+            words.push(percent_decode_str(word).decode_utf8().ok()?.into_owned());
+        }
+        let mut words = words.into_iter().peekable();
+        if !words.next()?.eq_ignore_ascii_case("subscriptions") {
+            return None;
+        }
+        let mut path = Self { subscription: words.next(), ..Self::default() };
+        if path.subscription.is_none() {
+            path.is_list = true;
+            return Some(path);
+        }
+        if words.next_if(|word| word.eq_ignore_ascii_case("resourcegroups")).is_some() {
+            path.resource_group = words.next();
+            path.is_list = path.resource_group.is_none();
+        }
+        if words.next_if(|word| word.eq_ignore_ascii_case("providers")).is_some() {
+            path.provider = words.next().map(|provider| provider.to_ascii_lowercase());
+            path.is_list = path.provider.is_none();
+        }
+        path.rest = words.collect();
+        Some(path)
+    }
+
+    /// The words after the provider, in lower case, to match on.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.rest.iter().map(|word| word.to_ascii_lowercase()).collect()
+    }
+}
+
+/// The name of a resource: compared without regard to letter case, shown as it
+/// was spelled when it was made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct ResourceId<'a> {
+    pub(super) subscription: &'a str,
+    pub(super) resource_group: &'a str,
+    /// Such as `Microsoft.ContainerInstance/containerGroups`.
+    pub(super) kind: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl fmt::Display for ResourceId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subscription, resource_group, kind, name } = self;
+        write!(
+            f,
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/{kind}/{name}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Path;
+
+    #[test]
+    fn fixed_words_count_in_any_case() {
+        let path = Path::parse(
+            "/SUBSCRIPTIONS/Sub/resourcegroups/My%20Group/Providers/Microsoft.ContainerInstance/containergroups/Web",
+        )
+        .expect("a path");
+        assert_eq!(path.subscription.as_deref(), Some("Sub"));
+        assert_eq!(path.resource_group.as_deref(), Some("My Group"));
+        assert_eq!(path.provider.as_deref(), Some("microsoft.containerinstance"));
+        assert_eq!(path.words(), ["containergroups", "web"]);
+        assert_eq!(path.rest[1], "Web");
+    }
+
+    #[test]
+    fn lists_are_told_from_their_members() {
+        assert!(Path::parse("/subscriptions").expect("a path").is_list);
+        assert!(!Path::parse("/subscriptions/s").expect("a path").is_list);
+        assert!(Path::parse("/subscriptions/s/resourceGroups").expect("a path").is_list);
+        assert_eq!(Path::parse("/tenants"), None);
+        assert_eq!(Path::parse("/"), None);
+    }
+}

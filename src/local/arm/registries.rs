@@ -1,0 +1,286 @@
+//! Container registries as resources. Who may use them and what they hold is
+//! the registries' own business.
+
+use super::answer::{ASYNC_OPERATION, Answer, Refusal};
+use super::path::ResourceId;
+use super::request::Request;
+use super::resource_groups;
+use super::service::{Arm, no_such_route};
+use crate::local::registry::Admin;
+use crate::local::world::Registry;
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+/// The type of resource.
+pub(super) const KIND: &str = "Microsoft.ContainerRegistry/registries";
+
+pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
+    let path = &request.path;
+    let words = path.words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let post = request.method == Method::POST;
+    match (path.resource_group.as_deref(), words.as_slice()) {
+        (None, ["checknameavailability"]) if post => Ok(check_name(arm, &request.json()?)),
+        (group, ["registries"]) if request.method == Method::GET => list(arm, group),
+        (Some(group), ["registries", _]) => one(arm, request, group, &path.rest[1]),
+        (Some(group), ["registries", _, "listcredentials"]) if post => {
+            let registry = find(arm, group, &path.rest[1])?;
+            credentials(arm.shared().accounts.admin(&registry.host), &registry)
+        }
+        (Some(group), ["registries", _, "regeneratecredential"]) if post => {
+            let registry = find(arm, group, &path.rest[1])?;
+            let which = usize::from(request.json()?["name"] == "password2");
+            let admin = arm.shared().accounts.renew(&registry.host, which);
+            credentials(admin.map_err(|error| Refusal::broken(&error))?, &registry)
+        }
+        (Some(group), ["registries", _, "listusages"]) => {
+            find(arm, group, &path.rest[1])?;
+            Ok(Answer::list(Vec::new()))
+        }
+        (Some(group), ["registries", _, "operationstatuses", _]) => {
+            find(arm, group, &path.rest[1])?;
+            Ok(Answer::ok(json!({ "status": "Succeeded" })))
+        }
+        _ => Err(no_such_route(&request.method, request.parameter("").unwrap_or_default())),
+    }
+}
+
+/// Where a registry is.
+pub(super) fn location(arm: &Arm, registry: &Registry) -> String {
+    if !registry.location.is_empty() {
+        return registry.location.clone();
+    }
+    let group = resource_groups::find(arm, &registry.resource_group);
+    group.map_or_else(|_| "westeurope".to_owned(), |group| group.location)
+}
+
+/// Takes all registries of a resource group away.
+pub(super) fn delete_all(arm: &Arm, group: &str) -> Result<(), Refusal> {
+    let all = arm.shared().accounts.list();
+    let mut within =
+        all.into_iter().filter(|registry| registry.resource_group.eq_ignore_ascii_case(group));
+    within.try_for_each(|registry| delete(arm, &registry))
+}
+
+fn delete(arm: &Arm, registry: &Registry) -> Result<(), Refusal> {
+    let shared = arm.shared();
+    let accounts = shared.accounts.remove(&registry.host);
+    accounts.map_err(|error| Refusal::broken(&error))?;
+    let storage = shared.storage.remove(&registry.host, None);
+    storage.map_err(|error| Refusal::broken(&error))?;
+    let key = registry.name.to_ascii_lowercase();
+    let notes = arm.store().change(|content| drop(content.registries.remove(&key)));
+    notes.map_err(|error| Refusal::broken(&error))
+}
+
+fn by_name(arm: &Arm, name: &str) -> Option<Registry> {
+    arm.shared()
+        .accounts
+        .list()
+        .into_iter()
+        .find(|registry| registry.name.eq_ignore_ascii_case(name))
+}
+
+fn find(arm: &Arm, group: &str, name: &str) -> Result<Registry, Refusal> {
+    let group = resource_groups::find(arm, group)?.name;
+    let found =
+        by_name(arm, name).filter(|found| found.resource_group.eq_ignore_ascii_case(&group));
+    found.ok_or_else(|| {
+        let message =
+            format!("The Resource '{KIND}/{name}' under resource group '{group}' was not found.");
+        Refusal::missing("ResourceNotFound", message)
+    })
+}
+
+fn check_name(arm: &Arm, body: &Value) -> Answer {
+    let name = body["name"].as_str().unwrap_or_default();
+    if !is_name(name) {
+        let message = "The specified resource name is invalid. It may contain alpha numeric characters only and must be between 5 and 50 characters.";
+        return Answer::ok(
+            json!({ "nameAvailable": false, "reason": "Invalid", "message": message }),
+        );
+    }
+    Answer::ok(match by_name(arm, name) {
+        None => json!({ "nameAvailable": true }),
+        Some(_) => json!({
+            "nameAvailable": false,
+            "reason": "AlreadyExists",
+            "message": format!("The registry {name} is already in use."),
+        }),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    (5..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn list(arm: &Arm, group: Option<&str>) -> Result<Answer, Refusal> {
+    let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
+    let all = arm.shared().accounts.list().into_iter().filter(|registry| {
+        group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(&registry.resource_group))
+    });
+    Ok(Answer::list(all.map(|registry| shown(arm, &registry))))
+}
+
+fn one(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, Refusal> {
+    match request.method {
+        Method::GET => Ok(Answer::ok(shown(arm, &find(arm, group, name)?))),
+        Method::PUT => put(arm, request, group, name),
+        Method::PATCH => {
+            let mut registry = find(arm, group, name)?;
+            let body = request.json()?;
+            change(&mut registry, &body);
+            keep(arm, &registry, resource_groups::tags(&body))?;
+            Ok(Answer::ok(shown(arm, &registry)))
+        }
+        Method::DELETE => match find(arm, group, name) {
+            Ok(registry) => delete(arm, &registry).map(|()| Answer::empty(StatusCode::OK)),
+            Err(refusal) if refusal.code == "ResourceNotFound" => {
+                Ok(Answer::empty(StatusCode::NO_CONTENT))
+            }
+            Err(refusal) => Err(refusal),
+        },
+        _ => Err(no_such_route(&request.method, name)),
+    }
+}
+
+/// What a body may change.
+fn change(registry: &mut Registry, body: &Value) {
+    let properties = &body["properties"];
+    if let Some(sku) = body["sku"]["name"].as_str() {
+        sku.clone_into(&mut registry.sku);
+    }
+    if let Some(enabled) = properties["adminUserEnabled"].as_bool() {
+        registry.admin_user = enabled;
+    }
+    if let Some(enabled) = properties["anonymousPullEnabled"].as_bool() {
+        registry.anonymous_pull = enabled;
+    }
+}
+
+fn put(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, Refusal> {
+    let group = resource_groups::find(arm, group)?;
+    let body = request.json()?;
+    check(&body, name)?;
+    let before = by_name(arm, name);
+    if let Some(before) =
+        before.as_ref().filter(|before| !before.resource_group.eq_ignore_ascii_case(&group.name))
+    {
+        let message = format!("The registry DNS name {} is already in use.", before.host);
+        return Err(Refusal::conflict("AlreadyInUse", message));
+    }
+    let is_new = before.is_none();
+    let mut registry = before.unwrap_or_else(|| Registry {
+        host: format!("{}.azurecr.io", name.to_ascii_lowercase()),
+        name: name.to_owned(),
+        resource_group: group.name.clone(),
+        location: resource_groups::normal_location(body["location"].as_str().unwrap_or_default()),
+        sku: String::new(),
+        admin_user: false,
+        anonymous_pull: false,
+        users: Vec::new(),
+    });
+    change(&mut registry, &body);
+    keep(arm, &registry, Some(resource_groups::tags(&body).unwrap_or_default()))?;
+    let mut shown = shown(arm, &registry);
+    if !is_new {
+        return Ok(Answer::ok(shown));
+    }
+    // As recorded: made at once, told as if it took a while.
+    shown["properties"]["provisioningState"] = json!("Creating");
+    let id = shown["id"].as_str().unwrap_or_default().to_owned();
+    let uuid = crate::local::random_uuid();
+    let version = request.api_version()?;
+    let operation = format!(
+        "https://{}{id}/operationStatuses/registries-{uuid}?api-version={version}",
+        request.host
+    );
+    Ok(Answer::new(StatusCode::CREATED, shown).with(ASYNC_OPERATION, &operation))
+}
+
+fn check(body: &Value, name: &str) -> Result<(), Refusal> {
+    if !is_name(name) {
+        let message = format!(
+            "The registry name '{name}' is invalid. Registry names may contain alpha numeric characters only and must be between 5 and 50 characters."
+        );
+        return Err(Refusal::bad("InvalidRegistryName", message));
+    }
+    if body["location"].as_str().is_none_or(str::is_empty) {
+        let message = "The location property is required for this definition.";
+        return Err(Refusal::bad("LocationRequired", message));
+    }
+    match body["sku"]["name"].as_str() {
+        Some("Basic" | "Standard" | "Premium") => Ok(()),
+        Some("Classic") => {
+            Err(Refusal::bad("ClassicSkuDeprecated", "The Classic SKU is deprecated."))
+        }
+        Some(sku) => Err(Refusal::bad("InvalidSku", format!("The SKU '{sku}' is invalid."))),
+        None => Err(Refusal::bad("MissingSku", "The property 'sku' is required.")),
+    }
+}
+
+fn keep(arm: &Arm, registry: &Registry, tags: Option<Map<String, Value>>) -> Result<(), Refusal> {
+    arm.shared().accounts.put(registry.clone()).map_err(|error| Refusal::broken(&error))?;
+    let kept = arm.store().change(|content| {
+        let notes = content.registries.entry(registry.name.to_ascii_lowercase()).or_default();
+        if notes.created.is_empty() {
+            notes.created = jiff::Timestamp::now().to_string();
+        }
+        if let Some(tags) = tags {
+            notes.tags = tags;
+        }
+    });
+    kept.map_err(|error| Refusal::broken(&error))
+}
+
+fn credentials(admin: Option<Admin>, registry: &Registry) -> Result<Answer, Refusal> {
+    let Some(admin) = admin else {
+        let message = format!(
+            "Cannot perform credential operations for registry '{}' as admin user is disabled. Kindly enable the admin user and try again.",
+            registry.name
+        );
+        return Err(Refusal::bad("UnAuthorizedForCredentialOperations", message));
+    };
+    let [first, second] = &admin.passwords;
+    Ok(Answer::ok(json!({
+        "username": admin.username,
+        "passwords": [
+            { "name": "password", "value": first.expose() },
+            { "name": "password2", "value": second.expose() },
+        ],
+    })))
+}
+
+fn shown(arm: &Arm, registry: &Registry) -> Value {
+    let notes = arm.store().read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
+    let notes = notes.unwrap_or_default();
+    let subscription = arm.shared().identity.subscription_id.as_str();
+    let (resource_group, name) = (registry.resource_group.as_str(), registry.name.as_str());
+    let id = ResourceId { subscription, resource_group, kind: KIND, name };
+    json!({
+        "sku": { "name": registry.sku, "tier": registry.sku },
+        "type": KIND,
+        "id": id.to_string(),
+        "name": name,
+        "location": location(arm, registry),
+        "tags": notes.tags,
+        "properties": {
+            "loginServer": registry.host,
+            "creationDate": if notes.created.is_empty() { "2024-01-01T00:00:00Z" } else { &notes.created },
+            "provisioningState": "Succeeded",
+            "adminUserEnabled": registry.admin_user,
+            "policies": {
+                "quarantinePolicy": { "status": "disabled" },
+                "azureADAuthenticationAsArmPolicy": { "status": "enabled" },
+            },
+            "encryption": { "status": "disabled" },
+            "dataEndpointEnabled": false,
+            "dataEndpointHostNames": [],
+            "privateEndpointConnections": [],
+            "publicNetworkAccess": "Enabled",
+            "networkRuleBypassOptions": "AzureServices",
+            "zoneRedundancy": "Disabled",
+            "anonymousPullEnabled": registry.anonymous_pull,
+        },
+    })
+}
