@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 /// What containers are to run in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Choice {
-    /// Docker or podman when one answers, otherwise the built-in one.
+    /// Docker or podman when one answers and runs, otherwise the built-in one.
     #[default]
     Auto,
     /// Docker.
@@ -120,7 +120,9 @@ impl Backend {
         };
         for name in wanted {
             let engine = Engine::new(name, place.state_id, place.folder.to_owned());
-            if engine.answers().await {
+            // One that was asked for by name is taken at its word: what it says
+            // when it fails is what its user needs to hear.
+            if engine.answers().await && (choice != Choice::Auto || engine.runs().await) {
                 engine.sweep().await.map_err(OpenError::Engine)?;
                 return Ok((Self::Engine(engine), Kind::Engine((*name).to_owned())));
             }

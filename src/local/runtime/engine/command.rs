@@ -76,6 +76,11 @@ impl Engine {
         &self.program
     }
 
+    /// What it calls this state folder.
+    pub(super) fn state_id(&self) -> &str {
+        &self.state_id
+    }
+
     /// Whether it answers in time.
     pub(crate) async fn answers(&self) -> bool {
         let mut command = self.command(["ps", "--quiet"]);

@@ -7,6 +7,7 @@
 mod archive;
 mod command;
 mod sandbox;
+mod trial;
 
 pub(crate) use command::Engine;
 pub use command::EngineError;
