@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// Names another program than the one of this build, for a user who may not
 /// read the folder of the build.
 const PROGRAM: &str = "SHIPWAY_TEST_PROGRAM";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> PathBuf {
     std::env::var_os(PROGRAM).map_or_else(|| env!("CARGO_BIN_EXE_shipway").into(), PathBuf::from)
@@ -44,10 +44,10 @@ impl Machine {
         machine
     }
 
-    fn container(&self, name: &str, script: &str, config: Value) -> Container {
+    fn container(&self, name: &str, script: &str, config: &Value) -> Container {
         Container {
             name: name.to_owned(),
-            image: busybox::image(self.folder.path(), &config),
+            image: busybox::image(self.folder.path(), config),
             command: ["sh", "-c", script].map(str::to_owned).to_vec(),
             env: vec![],
             mounts: vec![],
@@ -77,7 +77,7 @@ impl Machine {
 
     /// Runs a script to its end and gives what it wrote.
     async fn output(&self, script: &str, config: Value) -> String {
-        let container = self.container("web", script, config);
+        let container = self.container("web", script, &config);
         self.launch("once", Restart::Never, vec![container]).await;
         self.until("once", |view| {
             matches!(view.state(Restart::Never), GroupState::Succeeded | GroupState::Failed)
@@ -127,7 +127,7 @@ fn terminated(view: &GroupView) -> Option<i32> {
 async fn two_groups_have_port_80_side_by_side() {
     let machine = Machine::isolated().await;
     for name in ["one", "two"] {
-        let web = machine.container("web", &server(name), json!({}));
+        let web = machine.container("web", &server(name), &json!({}));
         machine.launch(name, Restart::Always, vec![web]).await;
     }
 
@@ -148,7 +148,7 @@ async fn two_groups_have_port_80_side_by_side() {
 #[tokio::test]
 async fn a_crash_loop_backs_off_and_keeps_its_words() {
     let machine = Machine::isolated().await;
-    let web = machine.container("web", "echo no database >&2; exit 3", json!({}));
+    let web = machine.container("web", "echo no database >&2; exit 3", &json!({}));
     machine.launch("crash", Restart::Always, vec![web]).await;
 
     let view = machine.until("crash", |view| {
@@ -171,7 +171,7 @@ async fn an_end_is_told_with_its_code() {
         ("exit 2", 2, GroupState::Failed),
         ("kill -9 $$; sleep 9", 0, GroupState::Failed),
     ] {
-        let web = machine.container("web", script, json!({}));
+        let web = machine.container("web", script, &json!({}));
         machine.launch("end", Restart::Never, vec![web]).await;
         let view = machine.until("end", |view| terminated(view).is_some()).await;
         // Process 1 of a container ignores its own signals, as everywhere.
@@ -186,7 +186,7 @@ async fn an_end_is_told_with_its_code() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     let machine = Machine::isolated().await;
-    let mut web = machine.container("web", "", json!({}));
+    let mut web = machine.container("web", "", &json!({}));
     web.command = vec!["serve".to_owned()];
     machine.launch("lost", Restart::Never, vec![web]).await;
 
@@ -203,10 +203,10 @@ async fn a_program_that_is_not_there_is_named() {
 async fn who_listens_on_localhost_alone_is_not_reached() {
     let machine = Machine::isolated().await;
     let script = "echo ready; exec httpd -f -p 127.0.0.1:80 -h /";
-    let web = machine.container("web", script, json!({}));
+    let web = machine.container("web", script, &json!({}));
     // Another container of the group shares its localhost.
     let side = "until wget -q -O - http://127.0.0.1:80/etc/passwd; do sleep 0.1; done; sleep 1000";
-    let side = machine.container("side", side, json!({}));
+    let side = machine.container("side", side, &json!({}));
     machine.launch("hidden", Restart::Always, vec![web, side]).await;
     machine.until("hidden", GroupView::settled).await;
     let seen = async {
@@ -256,7 +256,7 @@ async fn the_user_of_the_image_is_who_it_runs_as() {
         assert_eq!(output, format!("{expected}\n"), "{user}");
     }
     let config = json!({ "User": "app" });
-    let web = machine.container("web", "exec httpd -f -p 80 -h /etc", config);
+    let web = machine.container("web", "exec httpd -f -p 80 -h /etc", &config);
     machine.launch("low", Restart::Always, vec![web]).await;
     assert!(machine.get("low").await.contains("not found"), "port 80 needs no root");
     machine.runtime.shutdown().await;
@@ -265,7 +265,7 @@ async fn the_user_of_the_image_is_who_it_runs_as() {
 #[tokio::test]
 async fn stopping_ends_it_and_starting_begins_anew() {
     let machine = Machine::isolated().await;
-    let web = machine.container("web", &server("up"), json!({}));
+    let web = machine.container("web", &server("up"), &json!({}));
     machine.launch("cycle", Restart::Always, vec![web]).await;
     assert_eq!(machine.get("cycle").await, "up");
     let address = machine.runtime.published("cycle", 80);
@@ -333,7 +333,7 @@ async fn parent_to_be_killed() {
     let marker = std::env::var("SHIPWAY_TEST_MARKER").expect("a marker");
     let plain = std::env::var("SHIPWAY_TEST_CHOICE").is_ok_and(|choice| choice == "plain");
     let machine = Machine::new(if plain { Choice::Plain } else { Choice::BuiltIn }).await;
-    let mut web = machine.container("web", "", json!({}));
+    let mut web = machine.container("web", "", &json!({}));
     web.command = ["/bin/busybox", "sleep", &marker].map(str::to_owned).to_vec();
     let mut group = Group {
         id: "doomed".to_owned(),
@@ -355,7 +355,7 @@ async fn without_namespaces_a_static_program_runs_from_its_tree() {
     let machine = Machine::new(Choice::Plain).await;
     assert_eq!(*machine.runtime.kind(), Kind::Plain("namespaces are switched off".to_owned()));
     let port = free_port();
-    let mut web = machine.container("web", "", json!({}));
+    let mut web = machine.container("web", "", &json!({}));
     web.command = ["/bin/busybox", "httpd", "-f", "-p", &port.to_string(), "-h", "etc"]
         .map(str::to_owned)
         .to_vec();

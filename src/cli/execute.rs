@@ -1,5 +1,6 @@
 //! Runs a session: journal and reporters around the engine, then the report.
 
+use super::debug_log;
 use super::exit::Exit;
 use super::finish::Finish;
 use super::layout::Chosen;
@@ -80,6 +81,8 @@ impl Execution<'_> {
     /// Runs it to its end.
     pub(super) async fn run(mut self) -> Exit {
         let started = Instant::now();
+        let (folder, verbose) = (self.session.run.path(), self.session.arguments.verbose);
+        debug_log::begin(&folder, verbose, &self.session.redactor);
         let mut reporters = self.audience.reporters(&self.session.redactor);
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,

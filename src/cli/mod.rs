@@ -3,6 +3,7 @@
 mod action;
 mod arguments;
 mod check;
+mod debug_log;
 mod dry_run;
 mod execute;
 mod exit;

@@ -1,0 +1,83 @@
+//! What the libraries have to say: to the run's `debug.log`, and with `-v` to
+//! standard error. Redacted, and without the queries of URLs, which carry
+//! signatures.
+
+use crate::secret::Redactor;
+use regex::Regex;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What is written where nothing else is asked for by `SHIPWAY_LOG`.
+const FILTER: &str = "info,shipway=debug,azure_core=debug,azure_identity=debug,reqwest=debug";
+
+static QUERY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(https?://[^\s?"]+)\?[^\s"]*"#).expect("a valid pattern"));
+
+/// Begins the log. A file that cannot be written leaves the run without one.
+pub(super) fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
+    let file = OpenOptions::new().create(true).append(true).open(folder.join("debug.log")).ok();
+    let filter = EnvFilter::try_from_env("SHIPWAY_LOG").unwrap_or_else(|_| FILTER.into());
+    let log = Log { file: Arc::new(Mutex::new(file)), verbose, redactor: redactor.clone() };
+    // A second run in this process would go on with the first one's log.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(log)
+        .try_init()
+        .ok();
+}
+
+#[derive(Clone)]
+struct Log {
+    file: Arc<Mutex<Option<File>>>,
+    verbose: bool,
+    redactor: Redactor,
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Log {
+    /// Each call is one whole line of the log.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = shown(&String::from_utf8_lossy(bytes), &self.redactor);
+        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            file.write_all(line.as_bytes())?;
+        }
+        if self.verbose {
+            io::stderr().lock().write_all(line.as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn shown(line: &str, redactor: &Redactor) -> String {
+    redactor.redact(&QUERY.replace_all(line, "$1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+    use crate::secret::Redactor;
+
+    #[test]
+    fn neither_secrets_nor_queries_are_logged() {
+        let redactor = Redactor::default();
+        redactor.register("secrets.key", "hunter22".into()).expect("long enough");
+        let line = "GET https://example.com/a?sig=abc&x=1 \"http://b/?y\" key=hunter22\n";
+        assert_eq!(shown(line, &redactor), "GET https://example.com/a \"http://b/\" key=***\n");
+    }
+}
