@@ -64,8 +64,9 @@ fn a_second_signal_does_not_wait() {
     let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
     let program = Program::with_plan(&plan);
     let (child, pids) = start(&program);
+    // Two of one kind at once would be one to the kernel.
     send(&child, Signal::SIGINT);
-    send(&child, Signal::SIGINT);
+    send(&child, Signal::SIGTERM);
     program.finish(child).exits(130);
 
     all_gone(&pids);

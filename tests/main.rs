@@ -4,6 +4,7 @@
 
 mod children;
 mod commands;
+mod create_registry;
 mod image_dockerfile;
 mod image_layers;
 mod local_clients;

@@ -38,6 +38,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if wrong { Exit::Wrong } else { Exit::Done }.code());
         }
     };
+    // So that a child cannot read our memory or our environment. The local
+    // cloud holds no secret of the world, and its containers need to see it.
+    if !matches!(arguments.command, Command::Local(_)) {
+        nix::sys::prctl::set_dumpable(false).ok();
+    }
     ExitCode::from(perform(arguments).code())
 }
 

@@ -6,6 +6,7 @@
 mod again;
 mod build;
 mod clients;
+mod create;
 mod deploy;
 mod names;
 mod performer;

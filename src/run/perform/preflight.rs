@@ -23,7 +23,9 @@ impl Preflight<'_> {
     /// step has run is left to that step.
     pub async fn check(&self) -> Result<(), Trouble> {
         if self.has(|action| matches!(action, Action::Push(_))) {
-            let repositories = self.repositories();
+            let mut repositories = self.repositories();
+            // One that is to be created may not be there yet.
+            repositories.retain(|host, _| !self.is_created(host));
             try_join_all(repositories.iter().map(|(host, repository)| async move {
                 let checked =
                     self.performer.clients.registry.check_login(host, repository, "push").await;
@@ -37,6 +39,11 @@ impl Preflight<'_> {
             self.deploy(service, deploy).await?;
         }
         Ok(())
+    }
+
+    fn is_created(&self, host: &str) -> bool {
+        let settings = self.performer.plan.registries.get(host);
+        settings.is_some_and(|registry| registry.create.is_some())
     }
 
     fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
@@ -89,8 +96,8 @@ impl Preflight<'_> {
         let subscription = target.subscription()?;
         let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
         found.map_err(|error| Trouble::from_fault(&error))?;
-        for host in self.hosts_of(service, deploy) {
-            pull_login(&target, &host).await?;
+        for host in self.hosts_of(service, deploy).iter().filter(|host| !self.is_created(host)) {
+            pull_login(&target, host).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `push`: sends the service's image to the registries of its references.
 
 use super::build::existing;
+use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
 use crate::image::Image;
@@ -23,6 +24,7 @@ pub(super) async fn perform(
 ) -> Result<Done, Undone> {
     let image = image(performer, push, job).await?;
     let targets = targets(job)?;
+    create::registries(performer, &targets, job).await?;
     let blobs = image.blobs(&performer.images).map_err(|error| Trouble::from_fault(&error))?;
     let what = crate::registry::Push {
         blobs: blobs

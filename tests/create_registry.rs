@@ -1,0 +1,25 @@
+//! A registry that the plan creates where it is not there.
+
+use crate::support::Program;
+
+const PLAN: &str = "\
+name: created
+azure: { resource-group: demo, location: westeurope }
+registries:
+  shipwaycreated.azurecr.io:
+    create: { sku: Basic, admin-user: true }
+steps:
+  - build:
+      layers: [{ from: data, to: /data }]
+  - tag: shipwaycreated.azurecr.io/data:v1
+  - push:
+";
+
+#[test]
+fn a_registry_that_is_not_there_is_created_before_the_push() {
+    let program = Program::with_plan(PLAN).file("data/one", "1");
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
+
+    let made = "creating the registry `shipwaycreated` in westeurope";
+    assert!(finished.stderr.contains(made), "{}", finished.stderr);
+}
