@@ -2,6 +2,7 @@
 //! that other people run, over real sockets. One binary, so that it is linked
 //! once; one module a subject.
 
+mod acceptance;
 mod children;
 mod commands;
 mod create_registry;

@@ -10,8 +10,10 @@ pub(crate) mod images;
 pub(crate) mod peer_registry;
 pub(crate) mod peers;
 mod program;
+pub(crate) mod state;
+pub(crate) mod talking;
 pub(crate) mod tls_proxy;
 mod waiting;
 
-pub(crate) use program::Program;
+pub(crate) use program::{Finished, Program, workflows};
 pub(crate) use waiting::{eventually, is_alive};

@@ -41,6 +41,13 @@ impl Program {
         Self::new().file("shipway.yml", plan)
     }
 
+    /// With a copy of a folder of `workflows/`.
+    pub(crate) fn with_workflow(name: &str) -> Self {
+        let program = Self::new();
+        copy(&workflows().join(name), program.folder.path());
+        program
+    }
+
     /// Puts a file into the folder.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         let path = self.path(name);
@@ -58,6 +65,17 @@ impl Program {
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts a static busybox into the folder.
+    pub(crate) fn busybox(self) -> Self {
+        fs::copy("/bin/busybox", self.path("busybox")).expect("busybox-static is installed");
+        self
     }
 
     /// The command, ready to be started.
@@ -87,6 +105,27 @@ impl Program {
     /// Waits for one that was started.
     pub(crate) fn finish(&self, child: Child) -> Finished {
         finish(child, self.folder.path())
+    }
+}
+
+/// The plans to learn from.
+pub(crate) fn workflows() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows")
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        // What somebody's own dry run left there is no part of it.
+        if entry.file_name() == ".shipway" {
+            continue;
+        }
+        if from.is_dir() {
+            fs::create_dir(&to).expect("a folder can be made");
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).expect("a file can be copied");
+        }
     }
 }
 

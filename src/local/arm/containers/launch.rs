@@ -5,18 +5,37 @@ use super::super::service::Arm;
 use super::super::store::ContainerGroup;
 use super::validate::array;
 use super::{images, key, secrets};
-use crate::local::files::{create_folder, write_private};
+use crate::local::files::{create_folder, write_json, write_private};
 use crate::local::runtime::{Container, Group, Restart, Volume};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 /// Starts a group, in place of the one of that name.
 pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
     let group = group(arm, found)?;
-    arm.runtime().launch(group).await.map_err(|error| Refusal::broken(&error))
+    arm.runtime().launch(group).await.map_err(|error| Refusal::broken(&error))?;
+    tell_published(arm);
+    Ok(())
+}
+
+/// Writes where the groups are on this machine, for those who print it: name,
+/// with the port where it is not 80, to address.
+pub(super) fn tell_published(arm: &Arm) {
+    let all = published(arm).into_iter();
+    let told: BTreeMap<String, String> = all
+        .map(|(name, port, address)| {
+            let name = if port == 80 { name } else { format!("{name}:{port}") };
+            (name, address.to_string())
+        })
+        .collect();
+    if let Err(error) = write_json(&arm.shared().state.join("published.json"), &told) {
+        // The groups run all the same, and are reached through the proxy.
+        tracing::warn!(%error, "cannot tell where the groups are");
+    }
 }
 
 /// Starts what ran when an earlier process of this cloud ended.
@@ -28,6 +47,7 @@ pub(in super::super) async fn start_again(arm: &Arm) {
             tracing::warn!(group = found.name, reason = refusal.message, "cannot be started again");
         }
     }
+    tell_published(arm);
 }
 
 /// The ports of all groups on this machine, for people.

@@ -176,6 +176,7 @@ fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, Refusal> {
     let id = key(&found.resource_group, &found.name);
     let removed = arm.store().change(|content| drop(content.container_groups.remove(&id)));
     removed.map_err(|error| Refusal::broken(&error))?;
+    launch::tell_published(arm);
     Ok(id)
 }
 

@@ -1,0 +1,5 @@
+//! The promises of the README, kept before witnesses: whole plans from source to
+//! a URL that answers, with the programs that other people use.
+
+mod hello;
+mod keep;
