@@ -3,3 +3,6 @@
 
 mod hello;
 mod keep;
+mod push;
+mod resume;
+mod unprivileged;

@@ -1,0 +1,116 @@
+//! A run that was killed is gone on with, and nothing is done twice.
+
+use crate::support::state::{journal, journaled, output, requests};
+use crate::support::{Program, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::io::Read as _;
+
+/// A web server beside a file of random bytes, which takes a while to push.
+const PLAN: &str = "\
+name: large
+azure: { resource-group: large, location: westeurope }
+steps:
+  - run: echo ran >> ran
+  - build:
+      layers:
+        - { from: busybox, to: /bin/busybox, mode: '0755' }
+        - { from: page.html, to: /www/index.html }
+        - { from: random, to: /random }
+      entrypoint: [/bin/busybox, httpd, -f, -p, '80', -h, /www]
+  - tag: { image: large.azurecr.io/large, tags: [v1, v2] }
+  - push:
+  - deploy: { aci: { dns-label: large, ports: [80] } }
+  - verify: { http: /, expect: { body: { contains: hello } } }
+";
+
+fn program(random: u64) -> Program {
+    let program = Program::with_plan(PLAN).file("page.html", "<h1>hello</h1>\n").busybox();
+    let mut source = fs::File::open("/dev/urandom").expect("random bytes").take(random);
+    let mut file = fs::File::create(program.path("random")).expect("a file");
+    std::io::copy(&mut source, &mut file).expect("written");
+    program
+}
+
+/// Starts it, and kills it once its cloud was asked this.
+#[track_caller]
+fn kill_at(program: &Program, request: &str) {
+    let child = program.start(&["dry-run", "--runtime", "built-in"]);
+    eventually(request, || {
+        requests(program).iter().any(|line| line.contains(request)).then_some(())
+    });
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("it is there");
+    program.finish(child).exits(128 + 9);
+}
+
+/// How often the cloud did this: requests that it answered well.
+fn done(program: &Program, request: &str) -> usize {
+    let well = |line: &&String| {
+        let (asked, status) = line.rsplit_once(" -> ").expect("a status");
+        asked.contains(request) && status.starts_with('2')
+    };
+    requests(program).iter().filter(well).count()
+}
+
+/// Goes on with it, and looks at what must have happened once only.
+#[track_caller]
+fn resume(program: &Program) {
+    let finished = program.run(&["resume", "--dry-run", "--runtime", "built-in"]).exits(0);
+    assert_eq!(finished.stdout, "http://large.westeurope.azurecontainer.io\n");
+
+    assert_eq!(fs::read_to_string(program.path("ran")).expect("it ran"), "ran\n");
+    for step in ["run", "build", "tag", "push", "deploy", "verify"] {
+        assert_eq!(journaled(program, "step-succeeded", step), 1, "{step}");
+    }
+    for step in ["run", "build", "tag"] {
+        assert_eq!(journaled(program, "step-started", step), 1, "{step}");
+    }
+    let asked = requests(program).join("\n");
+    for tag in ["v1", "v2"] {
+        let put = format!("PUT large.azurecr.io /v2/large/manifests/{tag}");
+        assert_eq!(done(program, &put), 1, "{put}\n{asked}");
+    }
+    let mut blobs: Vec<String> = requests(program)
+        .iter()
+        .filter(|line| line.starts_with("PUT large.azurecr.io /v2/large/blobs/uploads/"))
+        .filter(|line| line.ends_with("-> 201"))
+        .map(|line| line.rsplit_once("digest=").expect("a digest").1.to_owned())
+        .collect();
+    blobs.sort_unstable();
+    let all = blobs.len();
+    blobs.dedup();
+    assert_eq!(all, blobs.len(), "no blob is sent twice\n{asked}");
+    assert_eq!(blobs.len(), 4, "three layers and the configuration\n{asked}");
+
+    let built = journal(program)
+        .iter()
+        .find_map(|line| line["handover"]["built"].as_str().map(str::to_owned))
+        .expect("built");
+    assert_eq!(output(program, 0, "digest"), built);
+}
+
+#[test]
+fn a_run_killed_during_push_is_gone_on_with() {
+    let program = program(128 << 20);
+    kill_at(&program, "POST large.azurecr.io /v2/large/blobs/uploads/");
+    assert_eq!(journaled(&program, "step-started", "push"), 1);
+    assert_eq!(journaled(&program, "step-succeeded", "push"), 0, "it was not in time");
+
+    resume(&program);
+    assert_eq!(journaled(&program, "step-started", "push"), 2);
+    assert_eq!(done(&program, "PUT management.azure.com"), 1);
+}
+
+#[test]
+fn a_run_killed_during_deploy_is_gone_on_with() {
+    let program = program(1024);
+    kill_at(&program, "PUT management.azure.com");
+    assert_eq!(journaled(&program, "step-started", "deploy"), 1);
+    assert_eq!(journaled(&program, "step-succeeded", "deploy"), 0, "it was not in time");
+
+    resume(&program);
+    assert_eq!(journaled(&program, "step-started", "push"), 1);
+    let puts = done(&program, "PUT management.azure.com");
+    assert!(puts <= 2, "{puts}: at most one beyond the one in doubt");
+}

@@ -1,0 +1,102 @@
+//! Dry runs of somebody who is not root, with ports that are root's.
+
+use crate::support::{Finished, Program};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::Command;
+
+const NOBODY: u32 = 65534;
+
+/// Two services that both listen on port 80, and wait for each other.
+const SIDE_BY_SIDE: &str = "\
+name: side-by-side
+azure: { resource-group: demo, location: westeurope }
+services:
+  one:
+    steps:
+      - build:
+          layers:
+            - { from: busybox, to: /bin/busybox, mode: '0755' }
+            - { from: page.html, to: /www/index.html }
+          entrypoint: [/bin/busybox, httpd, -f, -p, '80', -h, /www]
+      - tag: demo.azurecr.io/one:v1
+      - push:
+      - deploy: { aci: { dns-label: one-on-80, ports: [80] } }
+      - verify: { http: /, expect: { body: { contains: hello } } }
+  two:
+    steps:
+      - build:
+          layers:
+            - { from: busybox, to: /bin/busybox, mode: '0755' }
+            - { from: page.html, to: /www/index.html }
+          entrypoint: [/bin/busybox, httpd, -f, -p, '80', -h, /www]
+      - tag: demo.azurecr.io/two:v1
+      - push:
+      - deploy: { aci: { dns-label: two-on-80, ports: [80] } }
+      - verify: { http: /, expect: { body: { contains: hello } } }
+";
+
+/// Runs a copy of the program, in its folder, as nobody.
+fn run(program: &Program, arguments: &[&str]) -> Finished {
+    let home = program.folder().display().to_string();
+    let copy = program.path("shipway");
+    fs::copy(env!("CARGO_BIN_EXE_shipway"), &copy).expect("copied");
+    let usual = program.command(arguments);
+    let mut command = if nix::unistd::geteuid().is_root() {
+        give(program.folder());
+        let id = NOBODY.to_string();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).arg(&copy);
+        command
+    } else {
+        Command::new(&copy)
+    };
+    command.args(arguments).current_dir(program.folder()).env_clear();
+    command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("HOME", &home).env("TMPDIR", &home);
+    let output = command.output().expect("setpriv of util-linux is installed");
+    Finished {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Makes a folder, and all in it, nobody's.
+fn give(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder").flatten() {
+            give(&entry.path());
+        }
+    }
+}
+
+#[test]
+fn hello_listens_on_port_80_without_root() {
+    let program = Program::with_workflow("hello");
+    // The toolchain may lie where only root gets, so this step is done before.
+    fs::create_dir(program.path("dist")).expect("a folder");
+    let compiled = Command::new("rustc")
+        .args(["-O", "-C", "target-feature=+crt-static", "-o", "dist/server", "server.rs"])
+        .current_dir(program.folder())
+        .status();
+    assert!(compiled.expect("rustc").success());
+
+    let finished = run(&program, &["dry-run", "--skip-run", "--runtime", "built-in"]).exits(0);
+    assert_eq!(finished.stdout, "http://shipway-hello-pr-1.westeurope.azurecontainer.io\n");
+}
+
+#[test]
+fn two_services_listen_on_port_80_side_by_side_without_root() {
+    let program = Program::with_plan(SIDE_BY_SIDE).file("page.html", "<h1>hello</h1>\n").busybox();
+    let finished = run(&program, &["dry-run", "--runtime", "built-in"]).exits(0);
+
+    assert_eq!(
+        finished.stdout,
+        "http://one-on-80.westeurope.azurecontainer.io
+http://two-on-80.westeurope.azurecontainer.io
+"
+    );
+}
