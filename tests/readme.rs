@@ -1,0 +1,247 @@
+//! The README and the pages beside it say what is so: paths exist, commands and
+//! options are those of the program, plans pass `check`, tables are the code's.
+
+use crate::support::Program;
+use regex::Regex;
+use shipway::plan::expr::FUNCTIONS;
+use shipway::plan::expr::contexts::{CONTEXTS, Members, OUTPUTS};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Every page, by its path.
+fn pages() -> Vec<(String, String)> {
+    let docs = fs::read_dir(root().join("docs")).expect("docs");
+    let names = docs.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| format!("docs/{}", name.to_string_lossy()));
+    let mut pages: Vec<String> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md")).collect();
+    pages.extend(["README.md".to_owned(), "CHANGELOG.md".to_owned()]);
+    pages.sort();
+    pages.into_iter().map(|name| (name.clone(), read(&name))).collect()
+}
+
+/// A fenced block: the words after the fence, and the text.
+struct Block {
+    kind: String,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let fenced = Regex::new(r"(?ms)^```([^\n]*)\n(.*?)^```$").expect("a pattern");
+    let block = |found: regex::Captures<'_>| Block {
+        kind: found[1].trim().to_owned(),
+        text: found[2].to_owned(),
+    };
+    fenced.captures_iter(page).map(block).collect()
+}
+
+/// What stands between backticks, outside of blocks.
+fn spans(page: &str) -> Vec<String> {
+    let fenced = Regex::new(r"(?ms)^```.*?^```$").expect("a pattern");
+    let text = fenced.replace_all(page, "");
+    let span = Regex::new(r"`([^`\n]+)`").expect("a pattern");
+    span.captures_iter(&text).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn every_path_exists() {
+    let link = Regex::new(r"\]\(([^)]+)\)").expect("a pattern");
+    let path =
+        Regex::new(r"^(src|docs|tests|benches|workflows|\.ci)/[\w./-]+$").expect("a pattern");
+    let mut missing = Vec::new();
+    for (name, page) in pages() {
+        let folder = root().join(&name).parent().expect("a folder").to_owned();
+        let links = link.captures_iter(&page).map(|found| found[1].to_owned());
+        let links = links.filter(|to| !to.contains("://") && !to.starts_with('#'));
+        let links = links.map(|to| folder.join(to.split('#').next().unwrap_or_default()));
+        let named = spans(&page).into_iter().filter(|span| path.is_match(span));
+        let named = named.map(|span| root().join(span));
+        for path in links.chain(named).filter(|path| !path.exists()) {
+            missing.push(format!("{name}: {}", path.display()));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_map_of_the_library_is_that_of_the_folder() {
+    let library = read("src/lib.rs");
+    let header: Vec<&str> = library.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    for name in spans(&header.join("\n")) {
+        let path = name.replace("::", "/");
+        let exists = ["", ".rs"].iter().any(|end| root().join(format!("src/{path}{end}")).exists());
+        assert!(exists, "src/lib.rs names `{name}`, which is not there");
+    }
+}
+
+/// The command lines of a page, without what a shell does with their output.
+fn commands(page: &str) -> BTreeSet<Vec<String>> {
+    let in_blocks = blocks(page).into_iter().filter(|block| block.kind == "console");
+    let lines: Vec<String> = in_blocks
+        .flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let command = Regex::new(r"(?:^|[ (])(?:shipway|-- (?P<cargo>dry-run)) ?(?P<rest>[^|)>;]*)")
+        .expect("a pattern");
+    let prompted = lines.iter().filter_map(|line| line.strip_prefix("$ ").map(str::to_owned));
+    let spans = spans(page).into_iter().filter(|span| span.contains("shipway "));
+    let mut found = BTreeSet::new();
+    for line in prompted.chain(spans) {
+        for capture in command.captures_iter(&line) {
+            let cargo = capture.name("cargo").map(|word| word.as_str());
+            let words = cargo.into_iter().chain(capture["rest"].split_whitespace());
+            let words: Vec<String> = words.map(str::to_owned).collect();
+            if words
+                .first()
+                .is_some_and(|word| word.starts_with(|letter: char| letter.is_ascii_lowercase()))
+                && !line.starts_with("az ")
+            {
+                found.insert(words);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_line_is_one_of_the_programs() {
+    let program = Program::new();
+    let mut shown = 0;
+    for (_, page) in pages() {
+        for words in commands(&page) {
+            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+            words.push("--help");
+            program.run(&words).exits(0);
+            shown += 1;
+        }
+    }
+    assert!(shown > 12, "only {shown} command lines were found");
+}
+
+/// What `--help` says of the program and of every command.
+fn helps() -> (Vec<String>, String) {
+    let program = Program::new();
+    let all = program.run(&["--help"]).exits(0).stdout;
+    let listed = all.split("Commands:").nth(1).and_then(|text| text.split("\n\n").next());
+    let command = Regex::new(r"(?m)^  ([a-z-]+) ").expect("a pattern");
+    let commands: Vec<String> = command
+        .captures_iter(listed.expect("a list of commands"))
+        .map(|found| found[1].to_owned())
+        .collect();
+    let helps = commands.iter().map(|name| program.run(&[name, "--help"]).exits(0).stdout);
+    let text = helps.collect::<Vec<_>>().join("\n");
+    (commands, text)
+}
+
+#[test]
+fn the_commands_and_options_are_those_there_are() {
+    let (commands, text) = helps();
+    let row = Regex::new(r"(?m)^\| `shipway ([a-z-]+)` \|").expect("a pattern");
+    let readme = read("README.md");
+    let listed: Vec<&str> =
+        row.captures_iter(&readme).map(|found| found.get(1).expect("a name").as_str()).collect();
+    assert_eq!(listed, commands);
+
+    let option = Regex::new(r"^--[a-z-]+").expect("a pattern");
+    for (name, page) in pages() {
+        for span in spans(&page) {
+            if let Some(option) = option.find(&span) {
+                assert!(text.contains(option.as_str()), "{name}: no command has `{span}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_plan_passes_the_check() {
+    let mut checked = 0;
+    for (name, page) in pages() {
+        for block in blocks(&page) {
+            let plan = match block.kind.as_str() {
+                "yaml" => block.text,
+                "yaml steps" => {
+                    let steps: Vec<String> =
+                        block.text.lines().map(|line| format!("  {line}\n")).collect();
+                    format!("name: page\nsteps:\n{}", steps.concat())
+                }
+                other => {
+                    let known = ["yaml workflow", "console", "text", "json"].contains(&other);
+                    assert!(known, "{name}: a block of `{other}` that nobody checks");
+                    continue;
+                }
+            };
+            Program::with_plan(&plan).run(&["check"]).exits(0);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 3, "only {checked} plans were found");
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_code() {
+    let numbers = |text: &str, pattern: &str| -> Vec<String> {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+    };
+    let code = read("src/cli/exit.rs");
+    let body = code.split("fn code").nth(1).and_then(|text| text.split("\n    }\n").next());
+    let readme = read("README.md");
+    let table = readme.split("| exit code |").nth(1).and_then(|text| text.split("\n\n").next());
+    assert_eq!(
+        numbers(table.expect("a table"), r"(?m)^\| (\d+) \|"),
+        numbers(body.expect("a function"), r"=> (\d+),"),
+    );
+}
+
+#[test]
+fn the_contexts_functions_and_outputs_are_those_of_the_code() {
+    let (readme, reference) = (read("README.md"), read("docs/reference.md"));
+    for context in &CONTEXTS {
+        assert!(readme.contains(&format!("\n| `{}` | ", context.name)), "{}", context.name);
+        // `github` is as GitHub documents it.
+        let (Members::Closed(members), true) = (context.members, context.name != "github") else {
+            continue;
+        };
+        let members: Vec<String> = members.iter().map(|member| format!("`{member}`")).collect();
+        let row = format!("| `{}` | {} |", context.name, members.join(" "));
+        assert!(reference.contains(&row), "docs/reference.md lacks: {row}");
+    }
+    for outputs in &OUTPUTS {
+        if let Members::Closed(names) = outputs.names {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let row = format!("| `{}` | {} |", outputs.action, names.join(", "));
+            assert!(readme.contains(&row), "README.md lacks: {row}");
+        }
+    }
+    let functions = readme.split("Functions: ").nth(1).and_then(|text| text.lines().next());
+    let functions: BTreeSet<String> =
+        spans(functions.expect("a line")).into_iter().filter(|name| name != "if").collect();
+    assert_eq!(functions, FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+#[test]
+fn the_workflow_uses_what_the_action_has() {
+    let action = read("action.yml");
+    let (inputs, outputs) = action.split_once("\noutputs:").expect("outputs");
+    let has = |text: &str, name: &str| text.contains(&format!("\n  {name}:\n"));
+    let workflow = blocks(&read("README.md"));
+    let workflow = workflow.iter().find(|block| block.kind == "yaml workflow").expect("a workflow");
+    let step = workflow.text.split("OWNER/shipway@COMMIT").nth(1).expect("a step with the action");
+    let with = step.split("with:\n").nth(1).expect("inputs");
+    for line in with.lines().take_while(|line| line.starts_with("          ")) {
+        let name = line.trim().split(':').next().unwrap_or_default();
+        assert!(has(inputs, name), "the action has no input `{name}`");
+    }
+    let output = Regex::new(r"steps\.ship\.outputs\.([a-z-]+)").expect("a pattern");
+    for found in output.captures_iter(step) {
+        assert!(has(outputs, &found[1]), "the action has no output `{}`", &found[1]);
+    }
+}
