@@ -1,6 +1,6 @@
 //! What is resolved, as the contexts of a scope.
 
-use super::credentials::credential;
+use super::credentials::{credential, scrub};
 use super::environment::definitions;
 use super::event::PullRequest;
 use super::git::Git;
@@ -8,10 +8,10 @@ use super::hash_files::hash_files;
 use super::resolved::Resolved;
 use super::surroundings::{RunIdentity, Surroundings};
 use crate::plan::expr::contexts::{Phase, context};
-use crate::plan::expr::{EvalError, Object, Scope, Taint, Value, references};
-use crate::plan::schema::{Plan, SecretSource, Text};
+use crate::plan::expr::{EvalError, Object, Rendered, Scope, Taint, Value, references};
+use crate::plan::schema::{Map, Plan, SecretSource, Text};
 use crate::secret::{Redactor, Secret};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What every scope of a run is made from.
@@ -71,20 +71,17 @@ impl Resolved {
     /// The variables of the process; those that were recorded as they were then.
     fn process_env(&self, grounds: &Grounds<'_>, scope: &Scope) -> Object {
         let sources = secret_sources(grounds.plan, scope);
-        let mut variables = Object::case_sensitive();
-        for (name, value) in &grounds.surroundings.env {
+        let own = grounds.surroundings.env.iter().map(|(name, value)| {
             let secret = credential(name).is_some() || sources.contains(name);
             let taint =
                 if secret { Taint::from_secret(&format!("env.{name}")) } else { Taint::default() };
             let recorded = self.env.get(name).filter(|_| !secret);
-            variables.set(name, Value::from(recorded.unwrap_or(value).as_str()).tainted(&taint));
-        }
-        for (name, value) in
-            self.env.iter().filter(|(name, _)| !grounds.surroundings.env.contains_key(*name))
-        {
-            variables.set(name, value.as_str());
-        }
-        variables
+            (name.clone(), Value::from(recorded.unwrap_or(value).as_str()).tainted(&taint))
+        });
+        let gone =
+            self.env.iter().filter(|(name, _)| !grounds.surroundings.env.contains_key(*name));
+        let gone = gone.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        Object::case_sensitive().holding(own.chain(gone))
     }
 
     fn github_value(&self) -> Value {
@@ -122,10 +119,10 @@ pub fn with_outputs<'a>(
 }
 
 fn by_name<'a>(outputs: impl IntoIterator<Item = (&'a str, Object)>) -> Object {
-    let outputs = outputs
-        .into_iter()
-        .map(|(name, outputs)| (name, Object::default().with("outputs", outputs)));
-    outputs.fold(Object::default(), |all, (name, members)| all.with(name, members))
+    let with_outputs = |outputs: Object| Value::from(Object::default().with("outputs", outputs));
+    let members =
+        outputs.into_iter().map(|(name, outputs)| (name.to_owned(), with_outputs(outputs)));
+    Object::default().holding(members)
 }
 
 /// Puts those of the plan's own variables over the process's that name nothing
@@ -136,12 +133,9 @@ fn overlay(plan: &Plan, scope: Scope, phases: &[Phase]) -> Result<Scope, EvalErr
     if due.is_empty() {
         return Ok(scope);
     }
-    let mut variables = Object::case_sensitive();
-    if let Some(known) = scope.context("env") {
-        for (name, value) in known.members() {
-            variables.set(name, value.clone());
-        }
-    }
+    let known = scope.context("env").cloned().unwrap_or(Value::NULL);
+    let known = known.members().map(|(name, value)| (name.to_owned(), value.clone()));
+    let mut variables = Object::case_sensitive().holding(known);
     for (name, text) in due {
         variables.set(&name.value, text.evaluate(&scope)?);
     }
@@ -171,6 +165,48 @@ pub fn secret_sources(plan: &Plan, scope: &Scope) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// The variables of a child process.
+#[derive(Clone, Debug, Default)]
+pub struct ChildEnvironment {
+    /// Those that anybody may see.
+    pub plain: BTreeMap<String, String>,
+    /// Those that a secret went into.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+impl ChildEnvironment {
+    /// Sets one, in place of any of that name.
+    pub fn set(&mut self, name: &str, value: Rendered) {
+        self.plain.remove(name);
+        self.secrets.remove(name);
+        match value {
+            Rendered::Plain(text) => {
+                self.plain.insert(name.to_owned(), text);
+            }
+            Rendered::Secret(secret) => {
+                self.secrets.insert(name.to_owned(), secret);
+            }
+        }
+    }
+}
+
+/// What a `run` step's program gets: the process's variables less every
+/// credential and every source of a secret, under the plan's `env`, under the
+/// step's own. What a plan's `env` gives by name it gets, secret or not.
+pub fn child_environment(
+    grounds: &Grounds<'_>,
+    scope: &Scope,
+    own: &Map<Text>,
+) -> Result<ChildEnvironment, EvalError> {
+    let sources = secret_sources(grounds.plan, scope);
+    let plain = scrub(&grounds.surroundings.env, &sources);
+    let mut child = ChildEnvironment { plain, secrets: BTreeMap::new() };
+    for (name, text) in grounds.plan.env.iter().chain(own.iter()) {
+        child.set(&name.value, text.render(scope)?);
+    }
+    Ok(child)
 }
 
 fn git(git: &Git) -> Object {

@@ -16,7 +16,9 @@ mod hash_files;
 mod resolved;
 mod surroundings;
 
-pub use context::{Grounds, secret_sources, with_outputs, with_secrets};
+pub use context::{
+    ChildEnvironment, Grounds, child_environment, secret_sources, with_outputs, with_secrets,
+};
 pub use environment::{ChosenEnvironment, PROTECTED_EVENTS, Variable, slug};
 pub use error::ResolveError;
 pub use event::{EventError, EventSource, Lookup, PullRequest, Refusal, Trust};

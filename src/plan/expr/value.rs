@@ -94,6 +94,13 @@ impl Object {
         }
     }
 
+    /// One of these members, whose names are all different.
+    #[must_use]
+    pub fn holding(mut self, members: impl IntoIterator<Item = (String, Value)>) -> Self {
+        self.members.extend(members);
+        self
+    }
+
     /// [`Self::set`], to build one in a row.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -184,6 +191,11 @@ impl Value {
             | Kind::Filtered(_)
             | Kind::Object(_) => None,
         }
+    }
+
+    /// As JSON for people to read, with `***` for what a secret went into.
+    pub fn shown(&self) -> String {
+        super::json::to_shown_json(self)
     }
 
     /// Whether it is `null`.

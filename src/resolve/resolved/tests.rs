@@ -9,7 +9,8 @@ use crate::plan::schema::{
 };
 use crate::plan::span::Spanned;
 use crate::resolve::{
-    EventSource, Grounds, Request, RunIdentity, Surroundings, Trust, with_outputs, with_secrets,
+    EventSource, Grounds, Request, RunIdentity, Surroundings, Trust, child_environment,
+    with_outputs, with_secrets,
 };
 use crate::secret::Redactor;
 use std::marker::PhantomData;
@@ -388,6 +389,37 @@ fn secrets_and_outputs_come_later() {
     let scope = with_outputs(scope, [("push", push)], [("web", web)]);
     assert_eq!(rendered("${{ steps.push.outputs.digest }}", &scope), "sha256:12");
     assert_eq!(rendered("${{ services.WEB.outputs.url }}", &scope), "http://x");
+}
+
+#[test]
+fn a_child_gets_no_credential_unless_the_plan_gives_it() {
+    let machine = Machine::new(&[
+        ("GITHUB_TOKEN", "ghs_hunter22"),
+        ("INPUT_PLAN", "shipway.yml"),
+        ("LOG", "debug"),
+    ]);
+    let resolved = machine.resolve(&Request::default()).expect("resolves");
+    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let secret = machine.redactor.adopt("secrets.npm", "npm_hunter22".to_owned());
+    let scope =
+        with_secrets(scope, &machine.plan, &[("npm".to_owned(), secret)]).expect("resolves");
+    let own = texts(&[("COMMIT", "none"), ("GITHUB_TOKEN", "${{ env.GITHUB_TOKEN }}")]);
+    let child = child_environment(&machine.grounds(), &scope, &own).expect("renders");
+    let plain: Vec<_> = child.plain.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        plain,
+        [
+            "COMMIT=none",
+            "HOME=/nonexistent",
+            "LOG=info",
+            "PATH=/usr/local/bin:/usr/bin:/bin",
+            "WHERE="
+        ]
+    );
+    assert_eq!(
+        format!("{:?}", child.secrets),
+        r#"{"GITHUB_TOKEN": Secret(env.GITHUB_TOKEN), "PASSWORD": Secret(secrets.npm)}"#
+    );
 }
 
 #[test]
