@@ -1,8 +1,10 @@
 //! The promises of the README, kept before witnesses: whole plans from source to
 //! a URL that answers, with the programs that other people use.
 
+mod faults;
 mod hello;
 mod keep;
 mod push;
+mod refusals;
 mod resume;
 mod unprivileged;
