@@ -1,6 +1,7 @@
 //! The promises of the README, kept before witnesses: whole plans from source to
 //! a URL that answers, with the programs that other people use.
 
+mod action;
 mod faults;
 mod hello;
 mod keep;
