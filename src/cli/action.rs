@@ -3,7 +3,7 @@
 
 use super::arguments::{CheckArguments, DryRunArguments, Format, RunArguments};
 use super::exit::Exit;
-use super::reporters::Audience;
+use super::pipeline::reporters::Audience;
 use super::{check, dry_run, run, say};
 use std::path::PathBuf;
 

@@ -2,10 +2,10 @@
 
 use super::arguments::{ImagesArguments, Output, RunArguments};
 use super::exit::Exit;
-use super::reporters::Audience;
+use super::pipeline::reporters::Audience;
 use super::run::reach;
 use super::session::{Session, missing};
-use super::{say, secrets};
+use super::{say, session::secrets};
 use crate::registry::Client;
 use crate::resolve::with_secrets;
 use crate::run::outcome::Trouble;
@@ -113,7 +113,7 @@ async fn registry(session: &Session) -> Result<Client, Trouble> {
         .plan
         .registries
         .iter()
-        .flat_map(|(_, registry)| super::layout::secrets_of(registry.templates()))
+        .flat_map(|(_, registry)| super::session::layout::secrets_of(registry.templates()))
         .collect();
     let sources = secrets::Sources {
         environment: session.surroundings.env.clone(),

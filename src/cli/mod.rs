@@ -3,28 +3,21 @@
 mod action;
 mod arguments;
 mod check;
-mod debug_log;
 mod dry_run;
-mod execute;
 mod exit;
-mod finish;
 mod images;
-mod layout;
 mod load;
 mod local;
 mod pipeline;
-mod reach;
-mod reporters;
 mod resume;
 mod run;
 mod say;
-mod secrets;
 mod session;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;
 use exit::Exit;
-use reporters::Audience;
+use pipeline::reporters::Audience;
 use std::process::ExitCode;
 
 /// Runs the program and says how it ended.

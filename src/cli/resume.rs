@@ -3,13 +3,13 @@
 use super::arguments::{ResumeArguments, RunArguments};
 use super::dry_run::DryRun;
 use super::exit::Exit;
-use super::layout::{Chosen, choose};
 use super::load::load;
 use super::pipeline::Pipeline;
-use super::reporters::Audience;
+use super::pipeline::reporters::Audience;
 use super::run::reach;
 use super::say;
-use super::secrets::Sources;
+use super::session::layout::{Chosen, choose};
+use super::session::secrets::Sources;
 use super::session::{Session, missing, state_folder};
 use crate::journal::{
     Entry, Journal, Replay, RunFolder, RunId, StartRecord, StepState, newest_unfinished, read,

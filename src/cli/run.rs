@@ -2,11 +2,11 @@
 
 use super::arguments::RunArguments;
 use super::exit::Exit;
-use super::layout::choose;
 use super::pipeline::Pipeline;
-use super::reach::Reach;
-use super::reporters::Audience;
-use super::secrets::Sources;
+use super::pipeline::reporters::Audience;
+use super::session::layout::choose;
+use super::session::reach::Reach;
+use super::session::secrets::Sources;
 use super::session::{Session, missing};
 use crate::azure::Cloud;
 use crate::local::CloudFile;

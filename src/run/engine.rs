@@ -7,10 +7,11 @@ use super::child::Stop;
 use super::event::{
     CancelReason, Event, EventKind, Failure, Outcome, Outputs, ServiceResult, Status, StepId,
 };
+use super::layout::{Layout, StepIndex};
 use super::outcome::{Done, Given, Trouble, Undone};
 use super::perform::{Job, Performer};
 use super::signals::Signals;
-use super::state::{Answer, Decision, Effect, Ending, Input, Layout, Standing, State, StepIndex};
+use super::state::{Answer, Decision, Effect, Ending, Input, Standing, State};
 use super::store::Store;
 use crate::journal::{Entry, Journal};
 use crate::plan::schema::Step;

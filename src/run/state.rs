@@ -7,49 +7,10 @@
 
 use super::cancel::Cancellation;
 use super::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
+use super::layout::{Layout, StepIndex};
 use super::retry::wait_after;
 use crate::http::Retry;
-use crate::plan::schema::RetryPolicy;
 use std::time::Duration;
-
-/// The place of a step in [`Layout::steps`].
-pub type StepIndex = usize;
-
-/// What is to be run: the shape alone.
-#[derive(Clone, Debug, Default)]
-pub struct Layout {
-    /// In the plan's order.
-    pub services: Vec<ServiceLayout>,
-    /// All steps of all services.
-    pub steps: Vec<StepLayout>,
-}
-
-/// One service.
-#[derive(Clone, Debug)]
-pub struct ServiceLayout {
-    /// Its name.
-    pub name: String,
-    /// Places of the services it needs.
-    pub needs: Vec<usize>,
-    /// Its steps, in order.
-    pub steps: Vec<StepIndex>,
-}
-
-/// One step.
-#[derive(Clone, Debug)]
-pub struct StepLayout {
-    /// Its id.
-    pub id: StepId,
-    /// The place of its service in [`Layout::services`].
-    pub service: usize,
-    /// How often it is tried.
-    pub policy: RetryPolicy,
-    /// Its `if` calls `always()` or `failure()`, so that a failure does not
-    /// settle it.
-    pub hears_failure: bool,
-    /// An earlier process of this run did it.
-    pub done_before: bool,
-}
 
 /// Something that happened outside.
 #[derive(Debug)]
@@ -407,12 +368,11 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Answer, Decision, Effect, Ending, Input, Layout, ServiceLayout, Standing, State, StepLayout,
-    };
+    use super::{Answer, Decision, Effect, Ending, Input, Standing, State};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
     use crate::run::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
+    use crate::run::layout::{Layout, ServiceLayout, StepLayout};
     use std::fmt::Write as _;
     use std::time::Duration;
 

@@ -6,10 +6,10 @@ mod world;
 
 use super::arguments::{DryRunArguments, WorldArguments};
 use super::exit::Exit;
-use super::layout::{Chosen, choose};
 use super::pipeline::Pipeline;
-use super::reach::Reach;
-use super::reporters::Audience;
+use super::pipeline::reporters::Audience;
+use super::session::layout::{Chosen, choose};
+use super::session::reach::Reach;
 use super::session::{Session, missing};
 use crate::journal::Journal;
 use crate::local::World;

@@ -3,8 +3,8 @@
 
 use crate::azure::Cloud;
 use crate::cli::arguments::WorldArguments;
-use crate::cli::secrets::{Sources, vault_secret, vault_sources};
 use crate::cli::session::Session;
+use crate::cli::session::secrets::{Sources, vault_secret, vault_sources};
 use crate::run::outcome::Trouble;
 use std::collections::BTreeMap;
 use std::path::Path;

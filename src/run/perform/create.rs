@@ -42,13 +42,12 @@ async fn registry(
     }
     let resource_group = target.resource_group(None)?;
     let azure = performer.plan.azure.as_ref();
-    let location = match azure.and_then(|azure| azure.location.as_ref()) {
-        Some(text) => name(text, "location", &job.scope)?,
-        None => {
-            let groups = &performer.clients.resource_groups;
-            let group = groups.get(&subscription, &resource_group).await;
-            group.map_err(|error| Trouble::from_fault(&error))?.location
-        }
+    let location = if let Some(text) = azure.and_then(|azure| azure.location.as_ref()) {
+        name(text, "location", &job.scope)?
+    } else {
+        let groups = &performer.clients.resource_groups;
+        let group = groups.get(&subscription, &resource_group).await;
+        group.map_err(|error| Trouble::from_fault(&error))?.location
     };
     let new = NewRegistry {
         name: host.split('.').next().unwrap_or(host).to_owned(),

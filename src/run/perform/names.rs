@@ -9,6 +9,17 @@ pub(super) fn name(text: &Text, what: &str, scope: &Scope) -> Result<String, Tro
     public(text, text.render_name(scope), what)
 }
 
+/// A name that is left out where it comes to nothing; one that is half built is
+/// an error.
+pub(super) fn optional_name(
+    text: &Text,
+    what: &str,
+    scope: &Scope,
+) -> Result<Option<String>, Trouble> {
+    let rendered = text.render_optional_name(scope)?;
+    rendered.map(|rendered| public(text, Ok(rendered), what)).transpose()
+}
+
 /// A text that everybody may see.
 pub(super) fn plain(text: &Text, what: &str, scope: &Scope) -> Result<String, Trouble> {
     public(text, text.render(scope), what)

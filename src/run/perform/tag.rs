@@ -1,6 +1,6 @@
 //! `tag`: names the service's image. Nothing is sent yet.
 
-use super::names::{name, plain};
+use super::names::{name, optional_name};
 use super::performer::Job;
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
@@ -44,8 +44,7 @@ fn references_of(target: &TagTarget, job: &Job) -> Result<Vec<Reference>, Troubl
     }
     let mut references = Vec::new();
     for tag in &target.tags {
-        let tag = plain(tag, "tag", &job.scope)?;
-        if !tag.is_empty() {
+        if let Some(tag) = optional_name(tag, "tag", &job.scope)? {
             references.push(read(&format!("{}:{tag}", whole.name()))?);
         }
     }

@@ -1,13 +1,13 @@
 //! Runs a session: journal and reporters around the engine, then the report.
 
-use super::debug_log;
-use super::exit::Exit;
-use super::finish::Finish;
-use super::layout::Chosen;
-use super::reach::Reach;
-use super::reporters::Audience;
-use super::say;
-use super::session::Session;
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::debug_log;
+use crate::cli::pipeline::finish::Finish;
+use crate::cli::pipeline::reporters::Audience;
+use crate::cli::say;
+use crate::cli::session::Session;
+use crate::cli::session::layout::Chosen;
+use crate::cli::session::reach::Reach;
 use crate::journal::{Entry, Journal, Replay, RunRecord, StartRecord};
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
@@ -20,27 +20,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Everything that a run needs, ready.
-pub(super) struct Execution<'a> {
+pub(in crate::cli) struct Execution<'a> {
     /// The run.
-    pub(super) session: &'a Session,
+    pub(in crate::cli) session: &'a Session,
     /// Its steps.
-    pub(super) chosen: Chosen,
+    pub(in crate::cli) chosen: Chosen,
     /// Who performs them.
-    pub(super) performer: Arc<Performer>,
+    pub(in crate::cli) performer: Arc<Performer>,
     /// How the outside is reached.
-    pub(super) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Reach,
     /// Its journal, begun or gone on with.
-    pub(super) journal: Journal,
+    pub(in crate::cli) journal: Journal,
     /// What earlier processes of the run left.
-    pub(super) store: Store,
+    pub(in crate::cli) store: Store,
     /// Who watches.
-    pub(super) audience: Audience,
+    pub(in crate::cli) audience: Audience,
     /// What the end of the run is to say beside its results.
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// The journal of a new run, its first entry written.
-pub(super) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
+pub(in crate::cli) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
     let record = StartRecord {
         version: 1,
         run: session.run.run.to_string(),
@@ -56,7 +56,7 @@ pub(super) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
             "until": session.arguments.until,
             "only": session.arguments.only,
         }),
-        resolved: serde_json::to_value(&session.resolved).unwrap_or_default(),
+        resolved: redacted(session),
         options: serde_json::json!({
             "keep-going": session.arguments.keep_going,
             "comment-key": session.arguments.comment_key,
@@ -77,9 +77,15 @@ pub(super) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
     })
 }
 
+/// What was resolved, for the journal. An event may quote anything.
+fn redacted(session: &Session) -> serde_json::Value {
+    let text = serde_json::to_string(&session.resolved).unwrap_or_default();
+    serde_json::from_str(&session.redactor.redact(&text)).unwrap_or_default()
+}
+
 impl Execution<'_> {
     /// Runs it to its end.
-    pub(super) async fn run(mut self) -> Exit {
+    pub(in crate::cli) async fn run(mut self) -> Exit {
         let started = Instant::now();
         let (folder, verbose) = (self.session.run.path(), self.session.arguments.verbose);
         debug_log::begin(&folder, verbose, &self.session.redactor);
@@ -196,7 +202,10 @@ fn origin(session: &Session) -> Origin {
 }
 
 /// What an earlier process of the run left, as its journal says.
-pub(super) fn restore(replay: &Replay, secrets: &[(String, crate::secret::Secret)]) -> Store {
+pub(in crate::cli) fn restore(
+    replay: &Replay,
+    secrets: &[(String, crate::secret::Secret)],
+) -> Store {
     let mut store = Store::default();
     store.restore(replay, secrets);
     store

@@ -18,7 +18,7 @@ static QUERY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(https?://[^\s?"]+)\?[^\s"]*"#).expect("a valid pattern"));
 
 /// Begins the log. A file that cannot be written leaves the run without one.
-pub(super) fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
+pub(in crate::cli) fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
     let file = OpenOptions::new().create(true).append(true).open(folder.join("debug.log")).ok();
     let filter = EnvFilter::try_from_env("SHIPWAY_LOG").unwrap_or_else(|_| FILTER.into());
     let log = Log { file: Arc::new(Mutex::new(file)), verbose, redactor: redactor.clone() };

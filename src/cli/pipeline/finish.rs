@@ -3,8 +3,8 @@
 //!
 //! None of this can make a run fail: what cannot be told is a warning.
 
-use super::reach::{GitHubReach, Reach};
-use super::session::Session;
+use crate::cli::session::Session;
+use crate::cli::session::reach::{GitHubReach, Reach};
 use crate::github::actions::{append, append_summary};
 use crate::github::client::{
     Client, CommitState, CommitStatus, DeploymentState, DeploymentStatus, Marker, NewDeployment,
@@ -21,16 +21,16 @@ use std::time::Duration;
 use url::Url;
 
 /// What is needed to tell it.
-pub(super) struct Finish<'a> {
+pub(in crate::cli) struct Finish<'a> {
     /// The run.
-    pub(super) session: &'a Session,
+    pub(in crate::cli) session: &'a Session,
     /// How GitHub is reached.
-    pub(super) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Reach,
 }
 
 impl Finish<'_> {
     /// Tells it everywhere. Returns what was told where, and what could not be.
-    pub(super) async fn tell(
+    pub(in crate::cli) async fn tell(
         &self,
         view: &View,
         finished: &RunFinished,

@@ -1,12 +1,12 @@
 //! Who watches a run.
 
-use super::arguments::Output;
+use crate::cli::arguments::Output;
 use crate::report::{self, Choice, Reporters, Terminal, choose, mask_in_actions};
 use crate::secret::Redactor;
 
 /// Who watches.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Audience {
+pub(in crate::cli) enum Audience {
     /// Somebody at a terminal, or a log; and whoever reads standard output.
     Command(Output),
     /// The runner of GitHub Actions, which reads commands on standard output.
@@ -16,14 +16,14 @@ pub(super) enum Audience {
 impl Audience {
     /// A redactor that, in a workflow, tells the runner of every secret before
     /// anything else can print it.
-    pub(super) fn redactor(self) -> Redactor {
+    pub(in crate::cli) fn redactor(self) -> Redactor {
         let redactor = Redactor::default();
         mask_in_actions(&self.choice(), &redactor);
         redactor
     }
 
     /// Their reporters.
-    pub(super) fn reporters(self, redactor: &Redactor) -> Reporters {
+    pub(in crate::cli) fn reporters(self, redactor: &Redactor) -> Reporters {
         choose(&self.choice(), redactor)
     }
 

@@ -1,10 +1,14 @@
 //! One run before it begins: the plan read, the contexts resolved, the steps
 //! chosen. Nothing has been changed and nobody has been asked yet.
 
-use super::arguments::RunArguments;
-use super::exit::Exit;
-use super::load::{Loaded, load};
-use super::say;
+pub(in crate::cli) mod layout;
+pub(in crate::cli) mod reach;
+pub(in crate::cli) mod secrets;
+
+use crate::cli::arguments::RunArguments;
+use crate::cli::exit::Exit;
+use crate::cli::load::{Loaded, load};
+use crate::cli::say;
 use crate::http::Fault;
 use crate::journal::{RunFolder, RunId, StartRecord};
 use crate::plan::expr::Scope;
@@ -20,35 +24,35 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Stands for the subscription in a dry run that is told none.
-pub(super) const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
+pub(in crate::cli) const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// One run before it begins.
-pub(super) struct Session {
+pub(in crate::cli) struct Session {
     /// The plan.
-    pub(super) plan: Arc<Plan>,
+    pub(in crate::cli) plan: Arc<Plan>,
     /// Its file and text.
-    pub(super) loaded: Loaded,
+    pub(in crate::cli) loaded: Loaded,
     /// The command line.
-    pub(super) arguments: RunArguments,
+    pub(in crate::cli) arguments: RunArguments,
     /// Where Shipway was started.
-    pub(super) surroundings: Surroundings,
+    pub(in crate::cli) surroundings: Surroundings,
     /// Knows all secrets.
-    pub(super) redactor: Redactor,
+    pub(in crate::cli) redactor: Redactor,
     /// The contexts, as the journal keeps them.
-    pub(super) resolved: Resolved,
+    pub(in crate::cli) resolved: Resolved,
     /// The same, as expressions see them.
-    pub(super) scope: Scope,
+    pub(in crate::cli) scope: Scope,
     /// Whether it runs against the local cloud.
-    pub(super) dry_run: bool,
+    pub(in crate::cli) dry_run: bool,
     /// Where it keeps its state.
-    pub(super) run: RunFolder,
+    pub(in crate::cli) run: RunFolder,
     /// Where the local cloud of a dry run keeps its state.
-    pub(super) local: PathBuf,
+    pub(in crate::cli) local: PathBuf,
 }
 
 impl Session {
     /// Reads and resolves; says what is wrong and how to exit where that fails.
-    pub(super) fn prepare(
+    pub(in crate::cli) fn prepare(
         arguments: &RunArguments,
         dry_run: bool,
         redactor: Redactor,
@@ -82,7 +86,7 @@ impl Session {
 
     /// The session of a run that has begun before: its contexts are those of
     /// its journal, and nothing is resolved anew but secrets.
-    pub(super) fn again(
+    pub(in crate::cli) fn again(
         arguments: &RunArguments,
         start: &StartRecord,
         run: RunFolder,
@@ -117,7 +121,7 @@ impl Session {
 }
 
 /// Shows why the contexts cannot be resolved, in the plan where it is there.
-pub(super) fn refuse(loaded: &Loaded, error: &ResolveError) -> Exit {
+pub(in crate::cli) fn refuse(loaded: &Loaded, error: &ResolveError) -> Exit {
     match error {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
@@ -130,7 +134,7 @@ pub(super) fn refuse(loaded: &Loaded, error: &ResolveError) -> Exit {
 }
 
 /// Shows everything that stops a run before it has begun.
-pub(super) fn all_missing(troubles: Vec<Trouble>, redactor: &Redactor) -> Exit {
+pub(in crate::cli) fn all_missing(troubles: Vec<Trouble>, redactor: &Redactor) -> Exit {
     for trouble in troubles {
         missing(trouble, redactor);
     }
@@ -138,20 +142,20 @@ pub(super) fn all_missing(troubles: Vec<Trouble>, redactor: &Redactor) -> Exit {
 }
 
 /// Shows what stops a run before it has begun.
-pub(super) fn missing(trouble: Trouble, redactor: &Redactor) -> Exit {
+pub(in crate::cli) fn missing(trouble: Trouble, redactor: &Redactor) -> Exit {
     let failure = trouble.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
     Exit::Missing
 }
 
 /// `.shipway` beside the plan, unless the command line says otherwise.
-pub(super) fn state_folder(given: Option<&PathBuf>, loaded: &Loaded) -> PathBuf {
+pub(in crate::cli) fn state_folder(given: Option<&PathBuf>, loaded: &Loaded) -> PathBuf {
     let given = given.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
     given.unwrap_or_else(|| loaded.folder.join(".shipway"))
 }
 
 /// Makes the run's folder.
-pub(super) fn create(state: &Path, run: RunId) -> Result<RunFolder, Exit> {
+pub(in crate::cli) fn create(state: &Path, run: RunId) -> Result<RunFolder, Exit> {
     RunFolder::create(state, run).map_err(|error| {
         say::error(
             &[format!("make the state folder `{}`", state.display()), error.to_string()],
@@ -163,7 +167,7 @@ pub(super) fn create(state: &Path, run: RunId) -> Result<RunFolder, Exit> {
 
 /// The process's environment. A dry run knows no real credential, and a
 /// subscription of its own where none is named.
-pub(super) fn surroundings(loaded: &Loaded, dry_run: bool) -> Surroundings {
+pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> Surroundings {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -2,13 +2,18 @@
 //! asked beforehand, and then the run. The same for a run, a dry run and what
 //! goes on with either.
 
-use super::execute::{Execution, begin_journal, restore};
-use super::exit::Exit;
-use super::layout::Chosen;
-use super::reach::Reach;
-use super::reporters::Audience;
-use super::secrets::{self, Sources};
-use super::session::{Session, all_missing, missing, refuse};
+mod debug_log;
+mod execute;
+mod finish;
+pub(in crate::cli) mod reporters;
+
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::execute::{Execution, begin_journal, restore};
+use crate::cli::pipeline::reporters::Audience;
+use crate::cli::session::layout::Chosen;
+use crate::cli::session::reach::Reach;
+use crate::cli::session::secrets::{self, Sources};
+use crate::cli::session::{Session, all_missing, missing, refuse};
 use crate::image::Store as Images;
 use crate::journal::Journal;
 use crate::plan::schema::Action;
@@ -21,28 +26,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a run is made of beside its session.
-pub(super) struct Pipeline<'a> {
+pub(in crate::cli) struct Pipeline<'a> {
     /// The run.
-    pub(super) session: &'a Session,
+    pub(in crate::cli) session: &'a Session,
     /// Its steps.
-    pub(super) chosen: Chosen,
+    pub(in crate::cli) chosen: Chosen,
     /// How the outside is reached.
-    pub(super) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Reach,
     /// Where secrets that are variables come from.
-    pub(super) sources: Sources,
+    pub(in crate::cli) sources: Sources,
     /// Who watches.
-    pub(super) audience: Audience,
+    pub(in crate::cli) audience: Audience,
     /// Whether `run` steps are left out.
-    pub(super) skip_run: bool,
+    pub(in crate::cli) skip_run: bool,
     /// The journal to go on with, where the run has begun before.
-    pub(super) journal: Option<Journal>,
+    pub(in crate::cli) journal: Option<Journal>,
     /// Outputs and handovers of another run, for `--from`.
-    pub(super) inherited: Option<crate::journal::Replay>,
+    pub(in crate::cli) inherited: Option<crate::journal::Replay>,
 }
 
 impl Pipeline<'_> {
     /// Runs it.
-    pub(super) async fn run(self) -> Exit {
+    pub(in crate::cli) async fn run(self) -> Exit {
         match self.prepared().await {
             Ok(execution) => execution.run().await,
             Err(exit) => exit,

@@ -10,36 +10,36 @@ use std::collections::BTreeMap;
 use url::Url;
 
 /// How the outside is reached.
-pub(super) struct Reach {
+pub(in crate::cli) struct Reach {
     /// The client of every request.
-    pub(super) http: Client,
+    pub(in crate::cli) http: Client,
     /// Who we are in Azure.
-    pub(super) credential: Credential,
+    pub(in crate::cli) credential: Credential,
     /// Where Azure's doors are.
-    pub(super) endpoints: Endpoints,
+    pub(in crate::cli) endpoints: Endpoints,
     /// GitHub's API, its token and the repository, where there is one.
-    pub(super) github: Option<GitHubReach>,
+    pub(in crate::cli) github: Option<GitHubReach>,
     /// The subscription that is meant where the plan names none.
-    pub(super) subscription: Option<String>,
+    pub(in crate::cli) subscription: Option<String>,
     /// What children are given so that they live in the same world.
-    pub(super) variables: BTreeMap<String, String>,
+    pub(in crate::cli) variables: BTreeMap<String, String>,
     /// The same, for what is secret.
-    pub(super) secret_variables: BTreeMap<String, Secret>,
+    pub(in crate::cli) secret_variables: BTreeMap<String, Secret>,
 }
 
 /// How GitHub is reached.
-pub(super) struct GitHubReach {
+pub(in crate::cli) struct GitHubReach {
     /// The API's base URL.
-    pub(super) api: String,
+    pub(in crate::cli) api: String,
     /// The token.
-    pub(super) token: Secret,
+    pub(in crate::cli) token: Secret,
     /// `owner/name`.
-    pub(super) repository: String,
+    pub(in crate::cli) repository: String,
 }
 
 impl Reach {
     /// The real world, as the environment describes it.
-    pub(super) fn real(
+    pub(in crate::cli) fn real(
         environment: &BTreeMap<String, String>,
         cloud: Cloud,
         repository: Option<String>,
@@ -73,7 +73,7 @@ impl Reach {
     }
 
     /// A local cloud.
-    pub(super) fn local(file: &CloudFile, redactor: &Redactor) -> Result<Self, Trouble> {
+    pub(in crate::cli) fn local(file: &CloudFile, redactor: &Redactor) -> Result<Self, Trouble> {
         let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
             Trouble::new("read the address of the local cloud").because(error.to_string())
         })?;

@@ -1,9 +1,9 @@
 //! The secrets of the chosen steps: which they are, and their values, read in
 //! parallel and once, before anything is changed.
 
-use super::layout::{Chosen, secrets_of};
-use super::reach::Reach;
-use super::session::Session;
+use crate::cli::session::Session;
+use crate::cli::session::layout::{Chosen, secrets_of};
+use crate::cli::session::reach::Reach;
 
 use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, Wanted};
 use crate::plan::expr::Scope;
@@ -14,18 +14,18 @@ use std::collections::BTreeMap;
 
 /// Where secrets that are variables come from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
+pub(in crate::cli) struct Sources {
     /// The variables: the process's own, in a dry run those it was given.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(in crate::cli) environment: BTreeMap<String, String>,
     /// Values that stand for secrets by name, before any source is asked.
-    pub(super) given: BTreeMap<String, String>,
+    pub(in crate::cli) given: BTreeMap<String, String>,
     /// What the end of the run is to say of them.
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// The names of the secrets that the chosen steps use, with the settings that
 /// these need. In no order, some more than once.
-pub(super) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> {
+pub(in crate::cli) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> {
     let plan = &session.plan;
     let mut names = Vec::new();
     let (mut outward, mut runs) = (false, false);
@@ -52,7 +52,7 @@ pub(super) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> {
 }
 
 /// Reads them all at once, and says what is wrong with each that cannot be had.
-pub(super) async fn read(
+pub(in crate::cli) async fn read(
     session: &Session,
     names: &[String],
     reach: &Reach,
@@ -103,7 +103,7 @@ fn places(session: &Session, name: &str, reach: &Reach) -> Result<Vec<Source>, T
 }
 
 /// A reference to a vault, its expressions evaluated.
-pub(super) fn vault_secret(
+pub(in crate::cli) fn vault_secret(
     reference: &KeyVaultReference,
     scope: &Scope,
     endpoints: &Endpoints,
@@ -128,7 +128,7 @@ fn rendered(text: &Text, scope: &Scope) -> Result<String, Trouble> {
 }
 
 /// Those of its sources that are vaults.
-pub(super) fn vault_sources(
+pub(in crate::cli) fn vault_sources(
     declaration: &SecretDeclaration,
 ) -> impl Iterator<Item = &KeyVaultReference> {
     declaration.sources.iter().filter_map(|source| match &source.value {

@@ -1,28 +1,28 @@
 //! The chosen steps, as the engine takes them.
 
-use super::exit::Exit;
-use super::say;
-use super::session::Session;
+use crate::cli::exit::Exit;
+use crate::cli::say;
+use crate::cli::session::Session;
 use crate::graph::{Graph, Selection};
 use crate::http::Fault as _;
 use crate::journal::{Replay, StepState};
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Step, Template};
 use crate::run::event::StepId;
-use crate::run::state::{Layout, ServiceLayout, StepLayout};
+use crate::run::layout::{Layout, ServiceLayout, StepLayout};
 
 /// The chosen steps.
-pub(super) struct Chosen {
+pub(in crate::cli) struct Chosen {
     /// Their shape.
-    pub(super) layout: Layout,
+    pub(in crate::cli) layout: Layout,
     /// By the layout's places: of the service in the plan, of the step in it.
-    pub(super) places: Vec<(usize, usize)>,
+    pub(in crate::cli) places: Vec<(usize, usize)>,
     /// What was left out, and why.
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// Chooses the steps that the command line names, less what a fork may not do.
-pub(super) fn choose(session: &Session) -> Result<Chosen, Exit> {
+pub(in crate::cli) fn choose(session: &Session) -> Result<Chosen, Exit> {
     let selection = Selection {
         from: session.arguments.from.clone(),
         until: session.arguments.until.clone(),
@@ -86,14 +86,14 @@ impl Chosen {
     }
 
     /// Marks what an earlier process of the run has done.
-    pub(super) fn mark_done(&mut self, replay: &Replay) {
+    pub(in crate::cli) fn mark_done(&mut self, replay: &Replay) {
         for step in &mut self.layout.steps {
             step.done_before = matches!(replay.state(&step.id), StepState::Succeeded { .. });
         }
     }
 
     /// The steps themselves, with the place of their service.
-    pub(super) fn steps<'p>(
+    pub(in crate::cli) fn steps<'p>(
         &'p self,
         session: &'p Session,
     ) -> impl Iterator<Item = (usize, &'p Step)> {
@@ -119,7 +119,9 @@ fn hears_failure(step: &Step) -> bool {
 }
 
 /// The names of the secrets that templates use; `*` stands for all.
-pub(super) fn secrets_of<'p>(templates: impl IntoIterator<Item = Template<'p>>) -> Vec<String> {
+pub(in crate::cli) fn secrets_of<'p>(
+    templates: impl IntoIterator<Item = Template<'p>>,
+) -> Vec<String> {
     let mut names = Vec::new();
     for template in templates {
         for expression in template.expressions() {
