@@ -2,15 +2,18 @@
 //!
 //! Services run beside each other except where they need one another; the steps
 //! of one service run in order. `--from`, `--until` and `--only` cut the plan
-//! down before anything starts.
+//! down before anything starts: what the service of `--from` needs is taken as
+//! done too, and what needs the service of `--until` is left out too.
 
-use crate::plan::schema::Plan;
+use crate::plan::diagnostic::closest;
+use crate::plan::schema::{Plan, Service};
 use std::collections::{HashMap, HashSet};
 
 /// What the command line says is to be run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Selection {
-    /// `--from STEP`: what stands before it is taken to be done.
+    /// `--from STEP`: what stands before it is taken to be done. `push` is that
+    /// step in every service that has it, `web.push` the one of a service.
     pub from: Option<String>,
     /// `--until STEP`: what stands after it is left out.
     pub until: Option<String>,
@@ -66,18 +69,25 @@ pub enum SelectionError {
 impl SelectionError {
     /// What there is instead.
     pub fn help(&self) -> Option<String> {
-        match self {
-            Self::UnknownStep { known, .. } => Some(format!("its steps are {}", listed(known))),
-            Self::UnknownService { known, .. } => {
-                Some(format!("its services are {}", listed(known)))
-            }
-            Self::Nothing => None,
-        }
+        let (name, known, what) = match self {
+            Self::UnknownStep { name, known, .. } => (name, known, "steps"),
+            Self::UnknownService { name, known } => (name, known, "services"),
+            Self::Nothing => return None,
+        };
+        let near = closest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let near = near.or_else(|| {
+            let bare = known.iter().filter_map(|id| id.rsplit('.').next());
+            closest(name, bare).map(str::to_owned)
+        });
+        Some(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its {what} are {}", listed(known)),
+        })
     }
 }
 
-fn listed(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+fn listed(known: &[String]) -> String {
+    let quoted: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
 
@@ -92,6 +102,12 @@ impl Graph {
         let graph = cut.graph();
         if graph.services.is_empty() { Err(vec![SelectionError::Nothing]) } else { Ok(graph) }
     }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Needs,
+    NeededBy,
 }
 
 struct Cut<'a> {
@@ -120,17 +136,20 @@ impl Cut<'_> {
     }
 
     fn graph(&self) -> Graph {
+        let from = self.ends(self.selection.from.as_deref());
+        let until = self.ends(self.selection.until.as_deref());
+        let done = self.beyond(&from, Direction::Needs);
+        let left_out = self.beyond(&until, Direction::NeededBy);
         let only: HashSet<&str> = self.selection.only.iter().map(String::as_str).collect();
         let mut services = Vec::new();
         let mut places = HashMap::new();
         for (service, (name, definition)) in self.plan.services.iter().enumerate() {
-            if !only.is_empty() && !only.contains(name.value.as_str()) {
+            let named = only.is_empty() || only.contains(name.value.as_str());
+            if !named || done.contains(&service) || left_out.contains(&service) {
                 continue;
             }
-            let end =
-                |name: &Option<String>| name.as_deref().and_then(|name| self.find(service, name));
-            let first = end(&self.selection.from).unwrap_or(0);
-            let last = end(&self.selection.until).map_or(definition.steps.len(), |last| last + 1);
+            let first = from.get(&service).copied().unwrap_or(0);
+            let last = until.get(&service).map_or(definition.steps.len(), |last| last + 1);
             if first < last {
                 places.insert(name.value.as_str(), services.len());
                 let steps = (first..last).collect();
@@ -144,6 +163,47 @@ impl Cut<'_> {
                 needs.filter_map(|need| places.get(need.value.as_str()).copied()).collect();
         }
         Graph { services }
+    }
+
+    /// The steps that an option means, by the places of their services.
+    fn ends(&self, name: Option<&str>) -> HashMap<usize, usize> {
+        let Some(name) = name else { return HashMap::new() };
+        let services = 0..self.plan.services.len();
+        services.filter_map(|service| Some((service, self.find(service, name)?))).collect()
+    }
+
+    /// All services on one side of those that are cut, themselves not among them.
+    fn beyond(&self, cut: &HashMap<usize, usize>, direction: Direction) -> HashSet<usize> {
+        if cut.is_empty() {
+            return HashSet::new();
+        }
+        let next = self.neighbours(direction);
+        let mut found = HashSet::new();
+        let mut waiting: Vec<usize> = cut.keys().copied().collect();
+        while let Some(service) = waiting.pop() {
+            waiting.extend(next[service].iter().filter(|other| found.insert(**other)));
+        }
+        found.retain(|service| !cut.contains_key(service));
+        found
+    }
+
+    fn neighbours(&self, direction: Direction) -> Vec<Vec<usize>> {
+        let places: HashMap<&str, usize> =
+            self.plan.services.keys().enumerate().map(|(at, name)| (name, at)).collect();
+        let mut next = vec![Vec::new(); self.plan.services.len()];
+        let needs = |service: &'_ Service| -> Vec<usize> {
+            let names = service.needs.iter();
+            names.filter_map(|need| places.get(need.value.as_str()).copied()).collect()
+        };
+        for (at, (_, service)) in self.plan.services.iter().enumerate() {
+            for need in needs(service) {
+                match direction {
+                    Direction::Needs => next[at].push(need),
+                    Direction::NeededBy => next[need].push(at),
+                }
+            }
+        }
+        next
     }
 
     /// The place of a step in a service: by its bare id, or by `service.step`.
@@ -169,5 +229,104 @@ impl Cut<'_> {
             }
         }
         known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Graph, Selection};
+    use crate::plan::read;
+
+    const PLAN: &str = "
+name: shop
+services:
+  web:
+    needs: [db]
+    steps: [{ build: . }, { tag: 'a.io/web:v1' }, { push: }, { id: tell, run: x }]
+  docs:
+    steps: [{ build: . }, { tag: 'a.io/docs:v1' }, { push: }]
+  db:
+    steps: [{ run: ./migrate }]
+";
+
+    /// Services with what they wait for and their steps.
+    fn shown(selection: &Selection) -> Result<String, String> {
+        let plan = read(PLAN).plan.expect("a plan without a mistake");
+        let graph = Graph::of(&plan, selection).map_err(|errors| {
+            let told = errors.iter().map(|error| match error.help() {
+                Some(help) => format!("{error}; {help}"),
+                None => error.to_string(),
+            });
+            told.collect::<Vec<_>>().join("\n")
+        })?;
+        let service = |node: &super::Node| &plan.services.0[node.service];
+        let lines = graph.services.iter().map(|node| {
+            let needs =
+                node.needs.iter().map(|need| service(&graph.services[*need]).0.value.as_str());
+            let steps = node.steps.iter().map(|at| service(node).1.steps[*at].id.value.as_str());
+            let list = |names: Vec<&str>| names.join(" ");
+            format!(
+                "{} [{}] {}",
+                service(node).0.value,
+                list(needs.collect()),
+                list(steps.collect())
+            )
+        });
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn chosen(from: &str, until: &str, only: &[&str]) -> Result<String, String> {
+        let some = |id: &str| (!id.is_empty()).then(|| id.to_owned());
+        let only = only.iter().map(|name| (*name).to_owned()).collect();
+        shown(&Selection { from: some(from), until: some(until), only })
+    }
+
+    #[test]
+    fn all_of_it_in_the_order_of_the_plan() {
+        let all = "web [db] build tag push tell\ndocs [] build tag push\ndb [] run";
+        assert_eq!(chosen("", "", &[]).as_deref(), Ok(all));
+    }
+
+    #[test]
+    fn some_services_with_what_they_need_taken_as_done() {
+        let web = "web [] build tag push tell";
+        assert_eq!(chosen("", "", &["web"]).as_deref(), Ok(web));
+        assert_eq!(
+            chosen("", "", &["db", "web"]).as_deref(),
+            Ok("web [db] build tag push tell\ndb [] run")
+        );
+    }
+
+    #[test]
+    fn from_and_until_a_step() {
+        let until = "web [db] build tag push\ndocs [] build tag push\ndb [] run";
+        assert_eq!(chosen("", "push", &[]).as_deref(), Ok(until));
+        let until = "web [db] build\ndocs [] build tag push\ndb [] run";
+        assert_eq!(chosen("", "web.build", &[]).as_deref(), Ok(until));
+        assert_eq!(chosen("", "run", &[]).as_deref(), Ok("docs [] build tag push\ndb [] run"));
+        let from = "web [] push tell\ndocs [] push";
+        assert_eq!(chosen("push", "", &[]).as_deref(), Ok(from));
+        assert_eq!(chosen("web.tag", "web.push", &["web"]).as_deref(), Ok("web [] tag push"));
+        assert_eq!(chosen("push", "push", &["docs"]).as_deref(), Ok("docs [] push"));
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let told = |result: Result<String, String>| result.expect_err("nothing of the plan");
+        assert_eq!(
+            told(chosen("psuh", "zzz", &["wbe"])),
+            "`--from psuh`: no step is called so; did you mean `push`?\n\
+             `--until zzz`: no step is called so; its steps are `web.build`, `web.tag`, `web.push`, \
+             `web.tell`, `docs.build`, `docs.tag`, `docs.push`, `db.run`\n\
+             `--only wbe`: no service is called so; did you mean `web`?"
+        );
+        assert_eq!(
+            told(chosen("", "web.pusj", &[])),
+            "`--until web.pusj`: no step is called so; did you mean `web.push`?"
+        );
+        assert_eq!(
+            told(chosen("web.push", "web.build", &["web"])),
+            "nothing is left to run: `--from` stands after `--until`"
+        );
     }
 }

@@ -9,9 +9,13 @@ pub mod expr;
 pub mod schema;
 pub mod span;
 
+mod check;
 mod parse;
 mod read;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Label, Severity, render, render_github, render_json};
 pub use read::{LARGEST, Reading, read, read_bytes};
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Text in, plan and mistakes out.
 
+use super::check::check;
 use super::diagnostic::{self, Diagnostic};
 use super::parse::parse;
 use super::schema::Plan;
@@ -60,6 +61,7 @@ fn typed(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {
         return None;
     }
     let parsed = parse(text, root.as_ref(), diagnostics)?;
+    check(text, &parsed, diagnostics);
     Some(parsed.plan)
 }
 

@@ -1,7 +1,11 @@
 //! Diagnostics as people read them: rustc's look.
 
 use super::{Diagnostic, Label, Lines, SHOWN, Severity, and_more};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// Where more bytes than this would have to be looked at to draw a few lines,
+/// their place alone is shown.
+const WIDEST: usize = 64 << 10;
 
 /// Draws diagnostics, one after the other, with an empty line between. `file` is
 /// what the plan is called, `text` what is in it. Ends without a line end.
@@ -28,43 +32,47 @@ impl<'t> Page<'t> {
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
-        let group = title.element(self.snippet(diagnostic));
+        let (from, window) = self.window(diagnostic);
+        let group = if window.len() > WIDEST {
+            let at = self.lines.position(diagnostic.primary.span.start);
+            title.element(Origin::path(self.file).line(at.line).char_column(at.column))
+        } else {
+            title.element(self.snippet(diagnostic, from, window))
+        };
         match &diagnostic.help {
             Some(help) => group.element(Level::HELP.message(help.as_str())),
             None => group,
         }
     }
 
-    /// Only the lines that are shown are given away: the library looks at all
-    /// it gets, and a plan may have a megabyte.
+    /// The lines that the labels are on and all between, and where they begin.
+    /// Nothing else is given away: the library looks at all it gets.
+    fn window(&self, diagnostic: &Diagnostic) -> (usize, &'t str) {
+        let labels = std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
+        let places = labels.map(|label| self.lines.first_line(&label.span));
+        let lines =
+            places.map(|span| (self.lines.line_of(span.start), self.lines.line_of(span.end)));
+        let (first, last) =
+            lines.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))).unwrap_or_default();
+        let from = self.lines.start_of(first);
+        (from, &self.text[from..self.lines.start_of(last + 1)])
+    }
+
     fn snippet(
         &self,
         diagnostic: &'t Diagnostic,
-    ) -> Snippet<'t, annotate_snippets::Annotation<'t>> {
-        let labels = || std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
-        let places = || labels().map(|label| self.lines.first_line(&label.span));
-        let first = places().map(|span| self.lines.line_of(span.start)).min().unwrap_or_default();
-        let last = places().map(|span| self.lines.line_of(span.end)).max().unwrap_or_default();
-        let from = self.lines.start_of(first);
-        let window = &self.text[from..self.lines.start_of(last + 1)];
+        from: usize,
+        window: &'t str,
+    ) -> Snippet<'t, Annotation<'t>> {
+        let related = diagnostic.related.iter();
         Snippet::source(window)
-            .line_start(first + 1)
+            .line_start(self.lines.line_of(from) + 1)
             .path(self.file)
             .annotation(self.annotation(AnnotationKind::Primary, &diagnostic.primary, from))
-            .annotations(
-                diagnostic
-                    .related
-                    .iter()
-                    .map(|label| self.annotation(AnnotationKind::Context, label, from)),
-            )
+            .annotations(related.map(|label| self.annotation(AnnotationKind::Context, label, from)))
     }
 
-    fn annotation(
-        &self,
-        kind: AnnotationKind,
-        label: &'t Label,
-        from: usize,
-    ) -> annotate_snippets::Annotation<'t> {
+    fn annotation(&self, kind: AnnotationKind, label: &'t Label, from: usize) -> Annotation<'t> {
         let span = self.lines.first_line(&label.span);
         let annotation = kind.span(span.start - from..span.end - from);
         if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
@@ -132,6 +140,18 @@ warning[twice]: `a` stands twice
         let diagnostic = Diagnostic::error("x", "wrong", &(0..0));
         let drawn = render("ship.yml", "", &[diagnostic], false);
         assert_eq!(drawn, "error[x]: wrong\n --> ship.yml:1:1\n  |\n1 |\n  | ^");
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_drawn() {
+        let text = format!("a: {}\n", "x".repeat(100_000));
+        let drawn = render(
+            "ship.yml",
+            &text,
+            &[Diagnostic::error("x", "wrong", &(7..8)).help("cut it")],
+            false,
+        );
+        assert_eq!(drawn, "error[x]: wrong\n--> ship.yml:1:8\n = help: cut it");
     }
 
     #[test]

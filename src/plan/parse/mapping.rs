@@ -90,6 +90,11 @@ impl<'n> Mapping<'n> {
         self.entries.iter().map(|entry| &entry.key).find(|key| keys.contains(&key.value.as_str()))
     }
 
+    /// How many of several keys are there.
+    pub(super) fn count_of(&self, keys: &[&str]) -> usize {
+        self.entries.iter().filter(|entry| keys.contains(&entry.key.value.as_str())).count()
+    }
+
     fn entry(&self, key: &str) -> Option<&'n Entry> {
         self.entries.iter().find(|entry| entry.key.value == key)
     }

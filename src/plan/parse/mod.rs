@@ -19,4 +19,4 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub(super) use plan::parse;
+pub(super) use plan::{Parsed, parse};

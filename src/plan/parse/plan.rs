@@ -12,9 +12,17 @@ use std::collections::{HashMap, HashSet};
 /// A plan as far as it could be read.
 pub(in crate::plan) struct Parsed {
     pub(in crate::plan) plan: Plan,
-    /// Ids of steps, by service, that are there but could not be read.
-    #[expect(dead_code, reason = "the checks that read it land next")]
-    pub(in crate::plan) broken: HashMap<String, HashSet<String>>,
+    /// What could not be read, by service.
+    pub(in crate::plan) broken: HashMap<String, Broken>,
+}
+
+/// Steps of a service that are there but could not be read.
+#[derive(Debug, Default)]
+pub(in crate::plan) struct Broken {
+    /// The ids of those that have one.
+    pub(in crate::plan) ids: HashSet<String>,
+    /// Whether there are others, of which nobody knows what they are called.
+    pub(in crate::plan) nameless: bool,
 }
 
 const KEYS: [&str; 11] = [
@@ -107,9 +115,7 @@ impl Reader<'_> {
         let Some(name) = self.word("name", node) else {
             return Spanned::new(String::new(), node.span.clone());
         };
-        if !name.value.contains("${{")
-            && let Err(expected) = literal::plan_name(&name.value)
-        {
+        if let Err(expected) = literal::plan_name(&name.value) {
             self.bad_value(
                 "name",
                 &Spanned::new(name.value.as_str(), name.span.clone()),

@@ -1,12 +1,13 @@
 //! Reads single values of the tree, and keeps what is wrong with them.
 
+use super::plan::Broken;
 use super::text::cut;
 use crate::plan::diagnostic::{Diagnostic, closest};
 use crate::plan::expr::Scalar;
 use crate::plan::schema::{Field, Map, Text};
 use crate::plan::span::Spanned;
 use crate::plan::tree::{Kind, Node};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 /// What is found while a plan is read.
@@ -14,8 +15,8 @@ pub(super) struct Reader<'t> {
     /// The plan's text.
     pub(super) text: &'t str,
     pub(super) found: Vec<Diagnostic>,
-    /// Ids of steps, by service, that are there but could not be read.
-    pub(super) broken: HashMap<String, HashSet<String>>,
+    /// What could not be read, by service.
+    pub(super) broken: HashMap<String, Broken>,
 }
 
 /// A check of a literal: what was expected, where it is not that.
@@ -42,15 +43,19 @@ impl<'t> Reader<'t> {
 
     /// The value of `key` is not what it can be; `expected` says what is.
     pub(super) fn bad_value(&mut self, key: &str, value: &Spanned<&str>, expected: &str) {
+        // One that is not closed is reported as that.
+        if value.value.contains("${{") {
+            return;
+        }
         let shown: String = value.value.chars().take(60).collect();
-        let more = if shown.len() < value.value.len() { "…" } else { "" };
+        let what = match shown.as_str() {
+            "" => "empty".to_owned(),
+            shown if shown.len() < value.value.len() => format!("`{shown}…`"),
+            shown => format!("`{shown}`"),
+        };
         self.report(
-            Diagnostic::error(
-                "bad-value",
-                format!("`{key}` cannot be `{shown}{more}`"),
-                &value.span,
-            )
-            .label(expected),
+            Diagnostic::error("bad-value", format!("`{key}` cannot be {what}"), &value.span)
+                .label(expected),
         );
     }
 
@@ -103,8 +108,6 @@ impl<'t> Reader<'t> {
         let word = self.word(key, node)?;
         match T::read(&word.value) {
             Ok(value) => Some(value),
-            // What holds an expression is reported already.
-            Err(_) if word.value.contains("${{") => None,
             Err(expected) => {
                 self.bad_value(key, &Spanned::new(&word.value, word.span.clone()), &expected);
                 None
@@ -165,8 +168,10 @@ impl<'t> Reader<'t> {
         let mut map = Map::default();
         for entry in entries {
             if let Err(expected) = check(&entry.key.value) {
-                let name = Spanned::new(entry.key.value.as_str(), entry.key.span.clone());
-                self.bad_value(&format!("{key}: a name"), &name, &expected);
+                let message = format!("`{}` cannot be a name under `{key}`", entry.key.value);
+                self.report(
+                    Diagnostic::error("bad-value", message, &entry.key.span).label(expected),
+                );
             }
             if let Some(value) = read(self, &entry.key, &entry.value) {
                 map.0.push((entry.key.clone(), value));

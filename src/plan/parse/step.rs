@@ -22,8 +22,10 @@ const BESIDE_RUN: [&str; 3] = ["env", "idempotent", "working-directory"];
 /// A step before it has an id.
 struct Draft {
     id: Option<Spanned<String>>,
-    /// The key of its only action, where it has one.
+    /// The key of its first action, where it has one.
     action: Option<Spanned<String>>,
+    /// Whether it has more, which are not read.
+    has_more: bool,
     step: Option<Step>,
 }
 
@@ -62,14 +64,15 @@ impl Reader<'_> {
             let made =
                 || draft.action.as_ref().map(|action| next_id(action, &mut counts, &mut ids));
             let id = draft.id.clone().or_else(made);
+            if draft.has_more {
+                self.broken.entry(service.to_owned()).or_default().nameless = true;
+            }
             match (draft.step, id) {
                 (Some(step), Some(id)) => steps.push(Step { id, ..step }),
-                (_, Some(id)) => {
-                    self.broken.entry(service.to_owned()).or_default().insert(id.value);
-                }
-                // Whoever refers to it means something that nobody knows.
-                (_, None) => {
-                    self.broken.entry(service.to_owned()).or_default();
+                (_, id) => {
+                    let broken = self.broken.entry(service.to_owned()).or_default();
+                    broken.nameless |= id.is_none();
+                    broken.ids.extend(id.map(|id| id.value));
                 }
             }
         }
@@ -77,7 +80,7 @@ impl Reader<'_> {
     }
 
     fn step(&mut self, node: &Node) -> Draft {
-        let nothing = Draft { id: None, action: None, step: None };
+        let nothing = Draft { id: None, action: None, has_more: false, step: None };
         if !matches!(node.kind, Kind::Mapping(_)) {
             let message = format!("a step is a mapping, not {}", node.kind.name());
             let diagnostic = Diagnostic::error("wrong-type", message, &node.span);
@@ -97,14 +100,13 @@ impl Reader<'_> {
         let value = keys.get(&action.value);
         let read = value.and_then(|value| self.action(&action.value, value, &keys));
         let step = self.around(&keys, &action.value, node, read);
-        Draft { id, action: Some(action.clone()), step }
+        let has_more = keys.count_of(&ACTIONS) > 1;
+        Draft { id, action: Some(action.clone()), has_more, step }
     }
 
     fn step_id(&mut self, node: &Node) -> Option<Spanned<String>> {
         let id = self.word("id", node)?;
-        if !id.value.contains("${{")
-            && let Err(expected) = literal::name(&id.value)
-        {
+        if let Err(expected) = literal::name(&id.value) {
             self.bad_value("id", &Spanned::new(id.value.as_str(), id.span.clone()), &expected);
         }
         Some(id)
@@ -228,7 +230,7 @@ impl Reader<'_> {
             (base, base.map(|base| base.max(RetryPolicy::default().cap)))
         };
         let waits = base.zip(cap).filter(|(base, cap)| base <= cap);
-        if waits.is_none() && !word.value.contains("${{") {
+        if waits.is_none() {
             let value = Spanned::new(word.value.as_str(), word.span.clone());
             self.bad_value(
                 "backoff",

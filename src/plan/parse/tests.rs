@@ -107,7 +107,7 @@ fn scalars_stay_as_they_are_spelled() {
 
 #[test]
 fn json_anchors_and_merges() {
-    let json = r#"{"name": "json", "version": 1, "steps": [{"run": ["true"]}, {"push": null, "if": "1 == 2"}]}"#;
+    let json = r#"{"name": "json", "version": 1, "steps": [{"run": ["true"]}, {"build": "b\/c", "if": "1 == 2"}]}"#;
     assert_eq!(good(json).services.get("json").map(|service| service.steps.len()), Some(2));
     let plan = good(
         "name: anchors\nx-common: &common\n  timeout: 5m\n  retry: { attempts: 2 }\n\

@@ -1,0 +1,15 @@
+//! Whether expressions are such, and what they name is known where they stand.
+
+mod context;
+mod phase;
+pub(super) mod syntax;
+
+use super::uses::Uses;
+use crate::plan::diagnostic::Diagnostic;
+
+pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
+    for one in &uses.all {
+        context::check(one, found);
+        phase::check(one, found);
+    }
+}

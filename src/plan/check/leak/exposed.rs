@@ -1,0 +1,47 @@
+//! `secret-exposed`: a secret where it can be seen.
+
+use crate::plan::check::uses::{Role, Use, Uses};
+use crate::plan::diagnostic::Diagnostic;
+
+pub(super) fn check(uses: &Uses<'_>, one: &Use<'_>, found: &mut Vec<Diagnostic>) {
+    let Role::Public(what, instead) = one.place.role else { return };
+    let secret = one.contexts.iter().find(|named| named.flows && uses.is_secret(named));
+    let Some(secret) = secret else { return };
+    let span = one.span(&secret.span);
+    let name = uses.text.get(span.clone()).unwrap_or("a secret");
+    found.push(
+        Diagnostic::error(
+            "secret-exposed",
+            format!("`{name}` is a secret, and {what} is not"),
+            &span,
+        )
+        .help(instead),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::check::{drawn, fine};
+
+    #[test]
+    fn wherever_anybody_can_look() {
+        insta::assert_snapshot!(drawn(
+            "name: a\nsecrets: { s: { env: MY_TOKEN } }\nvars: { v: \"x-${{ env.MY_TOKEN }}\" }\n\
+             azure: { resource-group: \"${{ secrets.s }}\" }\nsteps:\n\
+             - build: { context: ., args: { A: \"${{ secrets.s }}\" } }\n\
+             - build: { layers: [], env: { A: \"${{ format('{0}', secrets.s) }}\" }, labels: { b: \"${{ vars.v }}\" } }\n\
+             - tag: a.io/b:${{ secrets.s }}\n- push:\n\
+             - deploy: { aci: { dns-label: \"${{ secrets.s }}\", command: [x, \"${{ secrets.s }}\"] } }\n\
+             - run: [login, \"${{ secrets.s }}\"]\n"
+        ));
+    }
+
+    #[test]
+    fn where_it_belongs_and_where_it_does_not_come_out() {
+        fine(
+            "name: a\nsecrets: { s: { env: MY_TOKEN } }\nazure: { resource-group: g }\nsteps:\n\
+             - build: { context: ., secrets: { A: \"${{ secrets.s }}\" }, args: { B: \"${{ secrets.s != '' }}\" } }\n\
+             - tag: a.io/b:v1\n- push:\n- deploy: { aci: { env: { A: \"${{ secrets.s }}\" } } }\n",
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! What a plan says, beyond its single parts: whether what is named is there,
+//! known by then, and may be seen where it is put.
+//!
+//! One rule is one file, one code, and a test that shows its text. `uses` finds
+//! every expression and what it names, once, and the rules look at that.
+
+mod expression;
+mod leak;
+mod order;
+mod reference;
+mod unused;
+mod uses;
+mod walk;
+
+use super::diagnostic::Diagnostic;
+use super::parse::Parsed;
+use uses::Uses;
+
+/// Everything that is wrong with what a plan says. What could not be read of it
+/// is not reported again for being missing.
+pub(super) fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let uses = Uses::of(text, parsed, found);
+    expression::check(&uses, found);
+    reference::check(&uses, found);
+    leak::check(&uses, found);
+    order::check(&uses, found);
+    unused::check(&uses, found);
+}
+
+/// What is wrong with a plan, drawn, for the tests of the rules.
+#[cfg(test)]
+#[track_caller]
+fn drawn(text: &str) -> String {
+    let reading = super::read(text);
+    super::render("shipway.yml", text, &reading.diagnostics, false)
+}
+
+/// Asserts that a plan has no mistake.
+#[cfg(test)]
+#[track_caller]
+fn fine(text: &str) {
+    assert_eq!(drawn(text), "", "{text}");
+}

@@ -1,0 +1,21 @@
+//! Whether what is needed comes before.
+
+mod cycle;
+mod group;
+mod image;
+mod needs;
+
+use super::uses::Uses;
+use crate::plan::diagnostic::Diagnostic;
+
+pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
+    needs::check(uses, found);
+    cycle::check(uses, found);
+    for (name, service) in uses.plan.services.iter() {
+        // What a step that could not be read would have done is not missed.
+        if uses.is_whole(&name.value) {
+            image::check(service, found);
+        }
+        group::check(uses.plan, service, found);
+    }
+}

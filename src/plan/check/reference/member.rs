@@ -1,0 +1,43 @@
+//! `unknown-member`: a context whose members are listed has not this one.
+
+use crate::plan::check::uses::Use;
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::contexts::{Members, context, is_open_member};
+use crate::plan::expr::{ContextRef, Segment};
+
+pub(super) fn check(one: &Use<'_>, reference: &ContextRef, found: &mut Vec<Diagnostic>) {
+    let Some(context) = context(reference.context()) else { return };
+    let Members::Closed(members) = context.members else { return };
+    let Some(Segment::Name(name)) = reference.path.get(1) else { return };
+    let span = one.span(&reference.span);
+    if !members.iter().any(|member| member.eq_ignore_ascii_case(name)) {
+        let message = format!("`{}` has no member `{name}`", context.name);
+        let diagnostic = Diagnostic::error("unknown-member", message, &span)
+            .suggest(name, members.iter().copied());
+        let list = format!("it has `{}`", members.join("`, `"));
+        found.push(if diagnostic.help.is_none() { diagnostic.help(list) } else { diagnostic });
+    } else if reference.path.len() > 2 && !is_open_member(context.name, name) {
+        let message = format!("`{}.{name}` is a single value, without members", context.name);
+        found.push(Diagnostic::error("unknown-member", message, &span));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::check::{drawn, fine};
+
+    #[test]
+    fn misspelt_and_unheard_of() {
+        insta::assert_snapshot!(drawn(
+            "name: a\nvars: { a: \"${{ git.shaa }}\", b: \"${{ pr.title }}\", c: \"${{ git.sha.x }}\" }\n\
+             steps: [{ run: x }]\n"
+        ));
+    }
+
+    #[test]
+    fn what_is_open_and_what_ignores_case() {
+        fine(
+            "name: a\nvars: { a: \"${{ GitHub.Event.x.y[0] }}${{ env.ANY }}${{ git['SHA'] }}\" }\nsteps: [{ run: x }]\n",
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! `unknown-output`: a step or service gives no output of this name.
+
+use crate::plan::check::uses::Use;
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::{ContextRef, Segment};
+
+/// Checks `….outputs.NAME` against the names there are; `whose` is `step` or
+/// `service`. No names at all: any.
+pub(super) fn check(
+    one: &Use<'_>,
+    reference: &ContextRef,
+    (whose, name): (&str, &str),
+    outputs: Option<&[&'static str]>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let span = one.span(&reference.span);
+    match reference.path.get(2) {
+        Some(Segment::Name(word)) if word.eq_ignore_ascii_case("outputs") => {}
+        Some(Segment::Name(word)) => {
+            let message = format!("a {whose} has `outputs`, not `{word}`");
+            let context = reference.context();
+            found.push(
+                Diagnostic::error("unknown-output", message, &span)
+                    .help(format!("write `{context}.{name}.outputs.NAME`")),
+            );
+            return;
+        }
+        _ => return,
+    }
+    let (Some(Segment::Name(output)), Some(known)) = (reference.path.get(3), outputs) else {
+        return;
+    };
+    if known.iter().any(|known| known.eq_ignore_ascii_case(output)) {
+        return;
+    }
+    let message = format!("the {whose} `{name}` has no output `{output}`");
+    let diagnostic =
+        Diagnostic::error("unknown-output", message, &span).suggest(output, known.iter().copied());
+    let list = match known {
+        [] => "no step of it pushes, deploys or verifies".to_owned(),
+        known => format!("it has `{}`", known.join("`, `")),
+    };
+    found.push(if diagnostic.help.is_none() { diagnostic.help(list) } else { diagnostic });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::check::{drawn, fine};
+
+    #[test]
+    fn what_steps_and_services_do_not_give() {
+        insta::assert_snapshot!(drawn(
+            "name: a\nservices:\n  db:\n    steps: [{ run: x }]\n  web:\n    needs: [db]\n    steps:\n      \
+             - build: .\n      - tag: a.io/b:v1\n      - push:\n      - run: x\n        env:\n          \
+             A: ${{ steps.push.outputs.digst }}\n          B: ${{ steps.build.outputs.url }}\n          \
+             C: ${{ steps.push.outcome }}\n          D: ${{ services.db.outputs.url }}\n"
+        ));
+    }
+
+    #[test]
+    fn a_program_names_its_own() {
+        fine(
+            "name: a\nsteps:\n  - run: x\n  - run: y\n    env: { A: \"${{ steps.run.outputs.anything }}\" }\n",
+        );
+    }
+}

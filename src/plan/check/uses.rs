@@ -1,0 +1,192 @@
+//! Every expression of a plan, where it stands and what it names.
+
+use super::expression::syntax;
+use super::walk::walk;
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::contexts::{Site, is_untrusted};
+use crate::plan::expr::{ContextRef, FunctionRef, Segment, functions, references};
+use crate::plan::parse::Parsed;
+use crate::plan::schema::{Plan, SecretSource, Service, Text};
+use crate::plan::span::{Span, Spanned};
+use std::collections::{HashMap, HashSet};
+
+/// Where an expression stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) site: Site,
+    pub(super) role: Role,
+    /// The numbers of the service and of its step.
+    pub(super) step: Option<(usize, usize)>,
+}
+
+/// What becomes of what an expression gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// Nothing that could hurt.
+    Plain,
+    /// A part of a script.
+    Script,
+    /// Something that anybody may see: what it is, and what to do instead.
+    Public(&'static str, &'static str),
+}
+
+/// An expression and what it names.
+pub(super) struct Use<'p> {
+    pub(super) place: Place,
+    pub(super) expression: Spanned<&'p str>,
+    pub(super) contexts: Vec<ContextRef>,
+    pub(super) functions: Vec<FunctionRef>,
+    /// Whether the text has it letter by letter, so that a part has a place.
+    exact: bool,
+}
+
+/// A plan, with all its expressions and what its names stand for.
+pub(super) struct Uses<'p> {
+    pub(super) text: &'p str,
+    pub(super) plan: &'p Plan,
+    parsed: &'p Parsed,
+    pub(super) all: Vec<Use<'p>>,
+    services: HashMap<&'p str, usize>,
+    /// Variables of the environment that a secret comes from.
+    sources: HashSet<&'p str>,
+    /// Variables of the plan that hold a secret, and those with others' text, in
+    /// lower case.
+    secret_vars: HashSet<String>,
+    untrusted_vars: HashSet<String>,
+}
+
+impl<'p> Uses<'p> {
+    /// Finds all expressions; those that are none are mistakes.
+    pub(super) fn of(text: &'p str, parsed: &'p Parsed, found: &mut Vec<Diagnostic>) -> Self {
+        let plan = &parsed.plan;
+        let mut all = Vec::new();
+        walk(plan, |place, expression| match Use::of(text, place, expression.clone()) {
+            Ok(one) => all.push(one),
+            Err(error) => found.push(syntax::explain(text, &expression, &error)),
+        });
+        let services = plan.services.keys().enumerate().map(|(at, name)| (name, at)).collect();
+        let sources = plan.secrets.iter().flat_map(|(_, secret)| &secret.sources);
+        let sources = sources.filter_map(|source| match &source.value {
+            SecretSource::Env(name) => name.as_literal(),
+            SecretSource::KeyVault(_) => None,
+        });
+        let mut uses = Self {
+            text,
+            plan,
+            parsed,
+            all,
+            services,
+            sources: sources.collect(),
+            secret_vars: HashSet::new(),
+            untrusted_vars: HashSet::new(),
+        };
+        uses.taint_variables();
+        uses
+    }
+
+    /// Variables see no others, so that once through them is enough.
+    fn taint_variables(&mut self) {
+        let of_plan = self.plan.vars.iter();
+        let of_environments = self.plan.environments.iter().flat_map(|(_, one)| one.vars.iter());
+        let (mut secret, mut untrusted) = (HashSet::new(), HashSet::new());
+        for (name, text) in of_plan.chain(of_environments) {
+            for found in named_in(text).filter(|found| found.flows) {
+                if self.is_secret(&found) {
+                    secret.insert(name.value.to_ascii_lowercase());
+                }
+                if is_untrusted(&found.path) {
+                    untrusted.insert(name.value.to_ascii_lowercase());
+                }
+            }
+        }
+        (self.secret_vars, self.untrusted_vars) = (secret, untrusted);
+    }
+
+    /// The service of a place.
+    pub(super) fn service_at(&self, place: Place) -> Option<(&'p str, &'p Service)> {
+        let (name, service) = self.plan.services.0.get(place.step?.0)?;
+        Some((name.value.as_str(), service))
+    }
+
+    /// A service by its name.
+    pub(super) fn service(&self, name: &str) -> Option<&'p Service> {
+        let at = self.services.get(name)?;
+        self.plan.services.0.get(*at).map(|(_, service)| service)
+    }
+
+    /// The number of a service in the plan.
+    pub(super) fn number_of(&self, service: &str) -> Option<usize> {
+        self.services.get(service).copied()
+    }
+
+    /// Whether all steps of all services could be read.
+    pub(super) fn are_whole(&self) -> bool {
+        self.parsed.broken.is_empty()
+    }
+
+    /// Whether all steps of a service could be read.
+    pub(super) fn is_whole(&self, service: &str) -> bool {
+        !self.parsed.broken.contains_key(service)
+    }
+
+    /// Whether a step of this id may be there though it could not be read.
+    pub(super) fn may_have(&self, service: &str, step: &str) -> bool {
+        let broken = self.parsed.broken.get(service);
+        broken.is_some_and(|broken| broken.nameless || broken.ids.contains(step))
+    }
+
+    /// Whether a reference is to something secret.
+    pub(super) fn is_secret(&self, found: &ContextRef) -> bool {
+        let is = |name: &str| found.context().eq_ignore_ascii_case(name);
+        match found.path.get(1) {
+            Some(Segment::Name(name)) if is("env") => self.sources.contains(name.as_str()),
+            Some(Segment::Name(name)) if is("vars") => {
+                self.secret_vars.contains(&name.to_ascii_lowercase())
+            }
+            _ => is("secrets"),
+        }
+    }
+
+    /// Whether a reference can bring text that others wrote.
+    pub(super) fn is_untrusted(&self, found: &ContextRef) -> bool {
+        is_untrusted(&found.path)
+            || found.context().eq_ignore_ascii_case("vars")
+                && matches!(found.path.get(1), Some(Segment::Name(name))
+                    if self.untrusted_vars.contains(&name.to_ascii_lowercase()))
+    }
+}
+
+impl<'p> Use<'p> {
+    fn of(
+        text: &str,
+        place: Place,
+        expression: Spanned<&'p str>,
+    ) -> Result<Self, crate::plan::expr::SyntaxError> {
+        let contexts = references(expression.value, expression.span.start)?;
+        // Without a parenthesis there is no call: most expressions are a path.
+        let functions = if expression.value.contains('(') {
+            functions(expression.value, expression.span.start)?
+        } else {
+            Vec::new()
+        };
+        let exact = text.get(expression.span.clone()) == Some(expression.value);
+        Ok(Self { place, expression, contexts, functions, exact })
+    }
+
+    /// Where a part of it stands in the text; the whole, where that is not known.
+    pub(super) fn span(&self, part: &Span) -> Span {
+        if self.exact { part.clone() } else { self.expression.span.clone() }
+    }
+}
+
+fn named_in(text: &Text) -> impl Iterator<Item = ContextRef> {
+    text.expressions().flat_map(|one| references(&one.value, 0).unwrap_or_default())
+}
+
+/// A member of a context by its name, where it is one: `secrets.NAME`.
+pub(super) fn member<'r>(found: &'r ContextRef, context: &str) -> Option<&'r str> {
+    match found.path.get(1) {
+        Some(Segment::Name(name)) if found.context().eq_ignore_ascii_case(context) => Some(name),
+        _ => None,
+    }
+}
