@@ -125,8 +125,8 @@ fn chosen(event: &str, payload: &str) -> (Finished, String) {
     let program = Program::with_plan(
         "name: guarded
 environments:
-  production: { if: always(), protected: true }
-  preview: { if: always() }
+  production: { if: 'true', protected: true }
+  preview: { if: 'true' }
 steps:
   - run: printf %s \"$CHOSEN\" > chosen
     env: { CHOSEN: '${{ environment.name }}' }
@@ -169,4 +169,40 @@ fn others_events_never_choose_a_protected_environment() {
     }
     let (_, pushed) = self::chosen("push", r#"{"ref":"refs/heads/main","commits":[]}"#);
     assert_eq!(pushed, "production", "what only writers can cause");
+}
+
+#[test]
+fn what_others_wrote_never_gets_into_a_script() {
+    assert_eq!(
+        refused("name: a\nsteps:\n- run: echo ${{ pr.branch }}\n"),
+        r#"error[script-injection]: `pr.branch` is put into a script
+ --> shipway.yml:3:17
+  |
+3 | - run: echo ${{ pr.branch }}
+  |                 ^^^^^^^^^ may hold anything, which the shell would run
+  |
+  = help: give it to the script in a variable:
+          run: echo "${PR_BRANCH}"
+          env: { PR_BRANCH: "${{ pr.branch }}" }
+"#
+    );
+}
+
+#[test]
+fn a_secret_never_gets_into_a_script() {
+    assert_eq!(
+        refused(
+            "name: a\nsecrets: { db-url: { env: DB_URL } }\nsteps:\n- run: psql '${{ secrets.db-url }}'\n"
+        ),
+        r#"error[script-injection]: `secrets.db-url` is put into a script
+ --> shipway.yml:4:18
+  |
+4 | - run: psql '${{ secrets.db-url }}'
+  |                  ^^^^^^^^^^^^^^ is a secret, which a script would show to whoever looks at the machine
+  |
+  = help: give it to the script in a variable:
+          run: psql "${DB_URL}"
+          env: { DB_URL: "${{ secrets.db-url }}" }
+"#
+    );
 }
