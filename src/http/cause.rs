@@ -81,19 +81,23 @@ fn tls(error: &rustls::Error) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::Cause;
-    use crate::http::{Client, Proxy, Settings};
+    use crate::http::{Client, Error, Fault as _, Proxy, Retry, Settings};
     use std::io::Read as _;
     use std::net::TcpListener;
     use std::time::Duration;
 
     async fn cause_at(url: &str) -> Option<Cause> {
+        error_at(url).await.cause()
+    }
+
+    async fn error_at(url: &str) -> Error {
         let settings = Settings {
             proxy: Proxy::Direct,
             read_timeout: Duration::from_secs(5),
             ..Settings::default()
         };
         let client = Client::new(settings).expect("a client");
-        client.fetch(client.direct().get(url)).await.expect_err("no answer").cause()
+        client.fetch(client.direct().get(url)).await.expect_err("no answer")
     }
 
     #[tokio::test]
@@ -146,10 +150,12 @@ mod tests {
             acceptor.accept(stream).await.is_err()
         });
 
-        assert_eq!(
-            cause_at(&format!("https://localhost:{port}/")).await,
-            Some(Cause::Tls { untrusted: true })
-        );
+        let error = error_at(&format!("https://localhost:{port}/")).await;
+        assert_eq!(error.cause(), Some(Cause::Tls { untrusted: true }));
+        assert_eq!(error.retry(), Retry::Never);
+        let help = "the server's certificate is signed by somebody this machine does not know, as \
+                    where a proxy reads the traffic; name its certificate in `SSL_CERT_FILE`";
+        assert_eq!(error.help().as_deref(), Some(help));
         assert!(server.await.expect("the server ends"));
     }
 }

@@ -2,6 +2,7 @@
 //! the proxy and the trusted root differ, and they are set here alone.
 
 use super::error::{BuildError, Error};
+use super::proxies::{environment, proxies};
 use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
 use bytes::{Bytes, BytesMut};
@@ -202,7 +203,7 @@ fn build(
     }
     match &settings.proxy {
         Proxy::Environment => {
-            for proxy in environment_proxies()? {
+            for proxy in proxies(&environment)? {
                 builder = builder.proxy(proxy);
             }
         }
@@ -219,31 +220,4 @@ fn build(
         builder = builder.tls_certs_only(certificates);
     }
     builder.build().map_err(BuildError::Client)
-}
-
-/// The proxies that the environment names, never for this machine itself.
-fn environment_proxies() -> Result<Vec<reqwest::Proxy>, BuildError> {
-    let read = |name: &str| {
-        [name.to_lowercase(), name.to_owned()]
-            .iter()
-            .find_map(|name| std::env::var(name).ok())
-            .filter(|value| !value.is_empty())
-    };
-    let excluded = read("NO_PROXY").unwrap_or_default();
-    let excluded = format!("{excluded},localhost,127.0.0.0/8,::1,169.254.169.254");
-    let excluded = reqwest::NoProxy::from_string(&excluded);
-    let mut proxies = Vec::new();
-    for (name, scheme) in [("HTTPS_PROXY", "https"), ("HTTP_PROXY", "http"), ("ALL_PROXY", "all")] {
-        let Some(value) = read(name) else { continue };
-        let Ok(url) = Url::parse(&value) else { continue };
-        let made = match scheme {
-            "https" => reqwest::Proxy::https(url.clone()),
-            "http" => reqwest::Proxy::http(url.clone()),
-            _ => reqwest::Proxy::all(url.clone()),
-        };
-        let proxy =
-            made.map_err(|source| BuildError::Proxy { proxy: SafeUrl::new(url), source })?;
-        proxies.push(proxy.no_proxy(excluded.clone()));
-    }
-    Ok(proxies)
 }

@@ -1,5 +1,6 @@
 //! What can go wrong between here and a server, and which of it passes.
 
+use super::cause::Cause;
 use super::retry::{Fault, Retry};
 use super::safe_url::SafeUrl;
 use std::time::Duration;
@@ -69,12 +70,33 @@ impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Transport { source, .. } if source.is_builder() => Retry::Never,
+            // Whom we do not believe now we shall not believe in a second.
+            Self::Transport { .. } if matches!(self.cause(), Some(Cause::Tls { .. })) => {
+                Retry::Never
+            }
             Self::Transport { .. } | Self::TimedOut { .. } => Retry::Backoff,
             Self::Status { status: 408 | 429 | 500 | 502..=504, retry_after, .. } => {
                 retry_after.map_or(Retry::Backoff, Retry::After)
             }
             Self::Status { .. } | Self::Unreadable { .. } => Retry::Never,
         }
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self.cause()? {
+            Cause::Name => "check the host's name, this machine's DNS, and `HTTPS_PROXY`",
+            Cause::Refused => "nobody listens there; check host and port, and `HTTPS_PROXY`",
+            Cause::Tls { untrusted: true } => {
+                "the server's certificate is signed by somebody this machine does not know, as \
+                 where a proxy reads the traffic; name its certificate in `SSL_CERT_FILE`"
+            }
+            Cause::Tls { untrusted: false } => {
+                "the server's certificate is not valid for it; check the host's name and this \
+                 machine's clock"
+            }
+            Cause::Broken | Cause::Other => return None,
+        };
+        Some(help.to_owned())
     }
 }
 
@@ -91,6 +113,12 @@ pub enum BuildError {
         proxy: SafeUrl,
         /// Why not.
         source: reqwest::Error,
+    },
+    /// The proxy that a variable names is none.
+    #[error("read the proxy's address in `{variable}`")]
+    ProxyVariable {
+        /// The variable.
+        variable: &'static str,
     },
     /// Anything else, such as a machine without certificates.
     #[error("set up the HTTP client")]

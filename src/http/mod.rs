@@ -7,6 +7,7 @@
 mod cause;
 mod client;
 mod error;
+mod proxies;
 mod retry;
 mod safe_url;
 mod tunnel;

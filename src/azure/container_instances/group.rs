@@ -41,6 +41,26 @@ pub struct GroupProperties {
     pub ip_address: Option<IpAddress>,
     /// What it does just now.
     pub instance_view: Option<GroupView>,
+    /// How it pulls; no password is given back.
+    #[serde(deserialize_with = "or_default")]
+    pub image_registry_credentials: Vec<PullServer>,
+    /// Its volumes, which Shipway makes none of.
+    #[serde(deserialize_with = "or_default")]
+    pub volumes: Vec<serde_json::Value>,
+    /// Its init containers, which Shipway makes none of.
+    #[serde(deserialize_with = "or_default")]
+    pub init_containers: Vec<serde_json::Value>,
+    /// Its subnets, which Shipway puts it in none of.
+    #[serde(deserialize_with = "or_default")]
+    pub subnet_ids: Vec<serde_json::Value>,
+}
+
+/// A registry that a group pulls from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PullServer {
+    /// Its host.
+    pub server: String,
 }
 
 /// Where a group is reached.

@@ -8,6 +8,7 @@ mod deploy;
 mod desired;
 mod failure;
 mod group;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -20,3 +21,4 @@ pub use desired::{
 };
 pub use failure::{Crash, DeployError, Evidence};
 pub use group::{ContainerState, Group, GroupContainer, GroupEvent};
+pub use restore::{Unrestorable, Withheld, restore};
