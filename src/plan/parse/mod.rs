@@ -3,18 +3,14 @@
 //! Every mistake is collected: reading goes on after each, with what is left.
 //! What a plan means beyond its single parts is the business of `check`.
 
-mod build;
 mod condition;
-mod deploy;
 mod literal;
 mod mapping;
 mod plan;
 mod reader;
 mod settings;
 mod step;
-mod tag;
 mod text;
-mod verify;
 
 #[cfg(test)]
 mod tests;

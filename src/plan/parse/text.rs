@@ -13,6 +13,9 @@ pub(in crate::plan) fn cut(
     found: &mut Vec<Diagnostic>,
 ) -> Text {
     let value = scalar.value.as_str();
+    if !value.contains("${{") {
+        return Text { span: span.clone(), ..Text::default_of(value) };
+    }
     let (pieces, unclosed) = pieces(value);
     let offsets: Vec<usize> = pieces
         .iter()

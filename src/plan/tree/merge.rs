@@ -6,6 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 /// Keeps the first of several entries of one name and reports each other.
 pub(super) fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
+    if are_few_and_differ(entries) {
+        return;
+    }
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
     let mut again = HashSet::new();
     for (at, entry) in entries.iter().enumerate() {
@@ -31,6 +34,12 @@ pub(super) fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnost
             !again.contains(&(at - 1))
         });
     }
+}
+
+/// Most mappings are small, and for those comparing all takes less than a table.
+fn are_few_and_differ(entries: &[Entry]) -> bool {
+    let is_new = |at: usize| entries[..at].iter().all(|e| e.key.value != entries[at].key.value);
+    entries.len() <= 12 && (1..entries.len()).all(is_new)
 }
 
 /// Adds what `<<` brings (YAML 1.1, "Merge Key Language-Independent Type"): what

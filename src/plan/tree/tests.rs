@@ -135,3 +135,42 @@ fn what_is_wrong_and_does_not_stop_reading() {
         "! wrong-type: `<<` takes a mapping or a list of them, not a single value"
     );
 }
+
+/// Whether serde-saphyr, which types its scalars, has read the same.
+fn same(node: &Node, other: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (&node.kind, other) {
+        (Kind::Null, Value::Null) => true,
+        (Kind::Scalar(scalar), Value::String(text)) => scalar.value == *text,
+        (Kind::Scalar(scalar), Value::Bool(_) | Value::Number(_)) => !scalar.value.contains(' '),
+        (Kind::Sequence(items), Value::Array(others)) => {
+            items.len() == others.len() && items.iter().zip(others).all(|(a, b)| same(a, b))
+        }
+        (Kind::Mapping(entries), Value::Object(others)) => {
+            let found = |entry: &super::Entry| others.get(&entry.key.value);
+            entries.len() == others.len()
+                && entries
+                    .iter()
+                    .all(|entry| found(entry).is_some_and(|other| same(&entry.value, other)))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn serde_saphyr_reads_the_same() {
+    let plans = [
+        include_str!("../../../tests/fixtures/plans/smallest.yml"),
+        include_str!("../../../tests/fixtures/plans/full.yml"),
+        include_str!("../../../tests/fixtures/plans/builds.yml"),
+        include_str!("../../../tests/fixtures/plans/bad-values.yml"),
+        "a: &a { b: 1, c: [x, 'it''s', \"\\u00e9\\n\"] }\nd: *a\ne: { <<: *a, b: 2 }\nf:\n  <<: [*a, { g: h }]\n",
+        "a: |\n  one\n   two\n\nb: >-\n  one\n  two\n\n  three\nc: one\n  two\nd: \"one\n\n  two \\\n  three\"\n",
+        "{\"a\": [1, null, true, {\"b\": \"c\\/d\"}],\n\t\"e\": \"\\ud83d\\ude00\"}",
+    ];
+    for yaml in plans {
+        let other: serde_json::Value = serde_yaml::from_str(yaml).expect("it is YAML");
+        let node = load(yaml, &mut Vec::new()).expect("it is YAML");
+        assert!(same(&node, &other), "{yaml}\n{node:#?}\n{other:#?}");
+    }
+}

@@ -1,10 +1,10 @@
 //! Reads `deploy`.
 
 use super::build::not_yet;
-use super::literal;
-use super::mapping::Mapping;
-use super::reader::Reader;
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::literal;
+use crate::plan::parse::mapping::Mapping;
+use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{Aci, Container, Deploy, DeployKind, Map, Text};
 use crate::plan::tree::{Kind, Node};
 

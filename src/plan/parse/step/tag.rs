@@ -1,8 +1,8 @@
 //! Reads `tag` and `push`.
 
-use super::literal;
-use super::reader::Reader;
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::literal;
+use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{Push, Tag, TagTarget};
 use crate::plan::tree::{Kind, Node};
 

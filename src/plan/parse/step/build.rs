@@ -1,9 +1,9 @@
 //! Reads `build`.
 
-use super::literal;
-use super::mapping::Mapping;
-use super::reader::Reader;
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::literal;
+use crate::plan::parse::mapping::Mapping;
+use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{
     Build, BuildKind, Dockerfile, ExistingImage, Field, Layer, Layers, Map, Text, Using,
 };

@@ -1,9 +1,9 @@
 //! Reads `verify`.
 
-use super::literal;
-use super::mapping::Mapping;
-use super::reader::Reader;
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::literal;
+use crate::plan::parse::mapping::Mapping;
+use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{Body, Expect, Field, Map, Probe, Text, Verify};
 use crate::plan::tree::{Kind, Node};
 use std::marker::PhantomData;

@@ -1,10 +1,16 @@
-//! Reads steps: what stands beside the action, and which action it is.
+//! Reads steps: what stands beside the action, and which action it is. Each
+//! action has a file, but for `run`.
 
-use super::literal;
-use super::mapping::Mapping;
-use super::reader::Reader;
+mod build;
+mod deploy;
+mod tag;
+mod verify;
+
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::Scalar;
+use crate::plan::parse::literal;
+use crate::plan::parse::mapping::Mapping;
+use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{Action, RetryPolicy, Run, Script, Step};
 use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Kind, Node};
