@@ -23,8 +23,9 @@ pub(super) struct Loaded {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// More than any plan has; what is over is not read.
-const MOST: u64 = 2 << 20;
+/// Far more than any plan has, so that one that is too large is told its size;
+/// what is over is not read.
+const MOST: u64 = 256 << 20;
 
 /// Reads a plan with its mistakes; says so where there is no file.
 pub(super) fn load(file: &Path) -> Result<Loaded, Exit> {

@@ -57,9 +57,9 @@ fn a_wrong_password_is_found_before_anything_is_changed() {
 
     assert_eq!(
         finished.stderr.replace(&registry.host(), "REGISTRY"),
-        "error: sign in to `REGISTRY`
-  because: sign in to `REGISTRY` as `ci` with the password from `secrets.password`
+        "error: sign in to `REGISTRY` as `ci` with the password from `secrets.password`
   because: GET http://REGISTRY/v2/: 401: UNAUTHORIZED: authentication required
+  help: check that `secrets.password` holds the present password of `ci`
 ",
     );
     assert!(!program.path("changed").exists());

@@ -176,7 +176,7 @@ fn remedy(crash: &Crash, evidence: &Evidence) -> Option<String> {
             }
             Some(126) => "the command is there but must not be run; check its mode, such as 0755",
             Some(143) => "it was asked to end; look at the events for who asked",
-            Some(_) => "its last lines say why; `shipway logs` shows more",
+            Some(_) => "its last lines say why; `az container logs` shows more",
             None => return None,
         }
     };

@@ -259,7 +259,7 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
         "start container group `clicontainer000002`: container `clicontainer000002` does not run: \
          it ended with exit code 2\n  \
          now: Terminated, exit code 2, Error\nits last lines:\n  hello\n  /bin/sh: syntax error\n\
-         help: its last lines say why; `shipway logs` shows more"
+         help: its last lines say why; `az container logs` shows more"
     );
     assert_eq!(error.retry(), Retry::Never);
 }
@@ -324,7 +324,7 @@ async fn each_way_of_not_running_has_its_remedy() {
              `restart-policy: Never`",
         ),
         (143, "it was asked to end; look at the events for who asked"),
-        (1, "its last lines say why; `shipway logs` shows more"),
+        (1, "its last lines say why; `az container logs` shows more"),
     ];
     for (code, help) in cases {
         let expected = head.replace("CODE", &code.to_string()) + help;

@@ -4,8 +4,9 @@
 use super::deploy::Target;
 use super::deploy::pull::pull_login;
 use super::performer::Performer;
+use crate::http::Fault as _;
 use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
-use crate::registry::Reference;
+use crate::registry::{Failure, Reference};
 use crate::run::outcome::Trouble;
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
@@ -30,7 +31,13 @@ impl Preflight<'_> {
                 let checked =
                     self.performer.clients.registry.check_login(host, repository, "push").await;
                 checked.map_err(|error| {
-                    Trouble::from_fault(&error).while_doing(format!("sign in to `{host}`"))
+                    let trouble = Trouble::from_fault(&error);
+                    match &error {
+                        Failure::Login(login) => {
+                            login.help().into_iter().fold(trouble, Trouble::help)
+                        }
+                        _ => trouble.while_doing(format!("sign in to `{host}`")),
+                    }
                 })
             }))
             .await?;

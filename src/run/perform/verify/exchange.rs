@@ -5,6 +5,9 @@ use crate::run::outcome::chain_of;
 use std::time::Duration;
 use url::Url;
 
+/// What is said of a server that does not answer.
+pub(super) const SILENCE: &str = "no answer in time";
+
 /// No more of a body is read.
 const LONGEST_BODY: usize = 1024 * 1024;
 
@@ -31,7 +34,7 @@ pub(super) struct Answer {
 /// Asks once. A redirect is an answer like any other.
 pub(super) async fn ask(client: &Client, url: &Url, limit: Duration) -> Exchange {
     let asked = tokio::time::timeout(limit, get(client, url)).await;
-    let answer = asked.unwrap_or_else(|_| Err("no answer in time".into()));
+    let answer = asked.unwrap_or_else(|_| Err(SILENCE.into()));
     Exchange { url: url.clone(), answer }
 }
 

@@ -10,7 +10,7 @@ use crate::http::connect;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{Done, Given, Trouble, Undone};
-use exchange::{Exchange, ask};
+use exchange::{Exchange, SILENCE, ask};
 use expectation::Expectation;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,6 +32,7 @@ pub(super) async fn perform(
     let deadline = Instant::now() + within;
     let mut passed = 0;
     let mut tries = 0_u32;
+    let mut last = None;
     loop {
         tries += 1;
         let begun = Instant::now();
@@ -48,9 +49,13 @@ pub(super) async fn perform(
             Err(missed) => missed,
         };
         if Instant::now() + every >= deadline {
-            let trouble = missed.trouble(&target, tries, within);
+            // A try that the end cut short says less than the one before it.
+            let cut_short = left < LONGEST_TRY && missed.is_silent();
+            let told = last.filter(|_| cut_short).unwrap_or(missed);
+            let trouble = told.trouble(&target, tries, within);
             return Err(deploy::with_signs_of_life(performer, job, trouble).await.into());
         }
+        last = Some(missed).filter(|missed| !missed.is_silent()).or(last);
         tokio::time::sleep(every).await;
     }
 }
@@ -112,7 +117,7 @@ impl Target {
                         reason: crate::run::outcome::chain_of(&error).join(": "),
                         exchange: Vec::new(),
                     }),
-                    Err(_) => Err(Miss { reason: "no answer in time".into(), ..Miss::default() }),
+                    Err(_) => Err(Miss { reason: SILENCE.into(), ..Miss::default() }),
                 }
             }
         }
@@ -131,6 +136,11 @@ fn check(exchange: &Exchange, expectation: &Expectation) -> Result<Option<u16>, 
 }
 
 impl Miss {
+    /// Whether nobody answered.
+    fn is_silent(&self) -> bool {
+        self.reason == SILENCE
+    }
+
     fn trouble(self, target: &Target, tries: u32, within: Duration) -> Trouble {
         let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
         let seconds = within.as_secs_f64();
@@ -145,6 +155,10 @@ impl Miss {
         ))
         .because(reason)
         .details(self.exchange)
+        .help(format!(
+            "ask by hand what it answers: `curl -v {}`; give it longer with `within`",
+            target.shown()
+        ))
     }
 }
 
