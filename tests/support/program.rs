@@ -45,7 +45,22 @@ impl Program {
     pub(crate) fn with_workflow(name: &str) -> Self {
         let program = Self::new();
         copy(&workflows().join(name), program.folder.path());
+        program.forget_what_was_made();
         program
+    }
+
+    /// Takes away what an earlier run in the checkout left: a test begins as a
+    /// fresh clone does.
+    fn forget_what_was_made(&self) {
+        let ignored = fs::read_to_string(self.path(".gitignore")).unwrap_or_default();
+        for made in ignored.lines().map(|line| line.trim_end_matches('/')) {
+            let path = self.path(made);
+            if path.is_dir() {
+                fs::remove_dir_all(path).expect("a folder can be removed");
+            } else if path.is_file() {
+                fs::remove_file(path).expect("a file can be removed");
+            }
+        }
     }
 
     /// Puts a file into the folder.
