@@ -4,7 +4,7 @@
 use crate::support::images::{client, client_with, image, noise, reference, silent};
 use crate::support::peer_registry::PeerRegistry;
 use shipway::http::{Fault as _, Retry};
-use shipway::registry::{Digest, Login, Platform, Progress, Stored};
+use shipway::registry::{Digest, Login, Platform, Stored};
 use shipway::secret::Redactor;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -33,10 +33,10 @@ async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {
     assert_eq!(pushed.digest, push.manifest.digest);
     // The second repository takes everything over from the first.
     assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (each, each));
-    assert_eq!(
-        seen.lock().expect("no panic").last(),
-        Some(&Progress { done: 2 * each, total: 2 * each })
-    );
+    let seen = seen.into_inner().expect("no panic");
+    let last = seen.last().expect("told");
+    assert_eq!((last.done, last.total, last.blobs.len()), (2 * each, 2 * each, 4));
+    assert!(last.blobs.iter().all(|blob| blob.done == blob.total), "{last:?}");
     for target in &targets {
         let image = format!("docker://{target}");
         let digest = skopeo(&["inspect", "--tls-verify=false", "--format={{.Digest}}", &image]);

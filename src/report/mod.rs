@@ -13,6 +13,7 @@ mod sink;
 #[cfg(test)]
 mod testing;
 mod text;
+mod transfer;
 mod view;
 
 pub use card::Card;
@@ -22,7 +23,8 @@ pub use ndjson::Ndjson;
 pub use result::{Urls, action_outputs, result};
 pub use sink::Sink;
 pub use text::Style;
-pub use view::{Rollback, StepState, StepView, Transfer, View, Warning};
+pub use transfer::{Flow, Transfer};
+pub use view::{Rollback, StepState, StepView, View, Warning};
 
 use crate::run::event::{Event, EventKind, RunFinished};
 use crate::secret::Redactor;

@@ -31,7 +31,8 @@ mod tests {
     use super::Ndjson;
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
-        at, bad_end, begun, failed, failure, finished, id, line, progressed, reported, started,
+        at, bad_end, begun, failed, failure, finished, id, line, moved, progressed, reported,
+        started,
     };
     use crate::report::{Reporters, Sink};
     use crate::run::event::{CancelReason, Event, EventKind, Outcome};
@@ -71,7 +72,11 @@ mod tests {
         );
         is(
             &progressed(1_500, 10),
-            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"done":10,"total":10000000}}"#,
+            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"done":10,"total":10000000,"layers":[]}}"#,
+        );
+        is(
+            &moved(1_500, 10, &[("sha256:1", 10)]),
+            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"done":10,"total":10000000,"layers":[{"name":"sha256:1","done":10,"total":4000000}]}}"#,
         );
         is(
             &at(1, EventKind::RunCancelled { reason: CancelReason::StepFailed }),

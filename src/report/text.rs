@@ -47,6 +47,14 @@ pub(super) fn span(span: Duration) -> String {
     }
 }
 
+/// What is left, which nobody knows to the tenth: `9s`, `1m 02s`, `2h 05m`.
+pub(super) fn left(left: Duration) -> String {
+    match left.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        _ => span(left),
+    }
+}
+
 /// `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
 pub(super) fn bytes(bytes: u64) -> String {
     let mut unit = "B";
@@ -155,7 +163,7 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, Tone, bytes, clean, one_line, short_digest, span};
+    use super::{Style, Tone, bytes, clean, left, one_line, short_digest, span};
     use std::time::Duration;
 
     #[test]
@@ -165,6 +173,12 @@ mod tests {
             [0, 49, 800, 12_340, 59_940, 59_960, 62_000, 3_599_000, 7_500_000].map(shown),
             ["0.0s", "0.0s", "0.8s", "12.3s", "59.9s", "1m 00s", "1m 02s", "59m 59s", "2h 05m"]
         );
+    }
+
+    #[test]
+    fn what_is_left_has_no_tenths() {
+        let shown = |seconds| left(Duration::from_secs(seconds));
+        assert_eq!([1, 59, 60, 3_600].map(shown), ["1s", "59s", "1m 00s", "1h 00m"]);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Pure: no clock, no environment. Reporters draw it and nothing else.
 
+use super::transfer::Transfer;
 use crate::run::event::{
-    CancelReason, Event, EventKind, Outcome, Outputs, PlannedStep, Progress, Reported, RunFinished,
+    CancelReason, Event, EventKind, Outcome, Outputs, PlannedStep, Reported, RunFinished,
     RunStarted, StepId,
 };
 use std::collections::VecDeque;
@@ -75,36 +76,6 @@ pub enum StepState {
         /// From its first attempt on.
         took: Duration,
     },
-}
-
-/// Bytes on their way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transfer {
-    /// How far it is.
-    pub progress: Progress,
-    first: (Duration, u64),
-    last: Duration,
-}
-
-impl Transfer {
-    /// Bytes a second since the transfer was first seen; nothing while that is
-    /// too short a time to tell.
-    pub fn rate(&self) -> Option<u64> {
-        let (since, before) = self.first;
-        let millis = self.last.saturating_sub(since).as_millis();
-        let bytes = self.progress.done.saturating_sub(before);
-        if millis < 500 || bytes == 0 {
-            return None;
-        }
-        u64::try_from(u128::from(bytes) * 1000 / millis).ok()
-    }
-
-    /// The part that is done, in percent, where the whole is known.
-    pub fn percent(&self) -> Option<u64> {
-        let Progress { done, total } = self.progress;
-        let part = u128::from(done.min(total)) * 100;
-        part.checked_div(u128::from(total)).and_then(|percent| u64::try_from(percent).ok())
-    }
 }
 
 /// Something worth a warning.
@@ -214,8 +185,7 @@ impl StepView {
             }
             EventKind::Noted { message, .. } => self.note = Some(message.clone()),
             EventKind::Progressed { progress, .. } => {
-                let first = self.transfer.map_or((at, progress.done), |transfer| transfer.first);
-                self.transfer = Some(Transfer { progress: *progress, first, last: at });
+                self.transfer.get_or_insert_default().apply(at, progress);
             }
             EventKind::AttemptFailed { attempt, of, retry_in, .. } => {
                 self.transfer = None;
@@ -284,14 +254,6 @@ mod tests {
 
         view.apply(&progressed(3_100, 0));
         assert_eq!(view.step(&id("web", "push")).expect("the step").state, StepState::Running);
-    }
-
-    #[test]
-    fn the_rate_is_that_of_the_transfer_seen() {
-        let view = view(&[started(), progressed(1_000, 1_000_000), progressed(3_000, 5_000_000)]);
-        let transfer = view.step(&id("web", "push")).and_then(|step| step.transfer).expect("one");
-        assert_eq!(transfer.rate(), Some(2_000_000));
-        assert_eq!(transfer.percent(), Some(50));
     }
 
     #[test]

@@ -173,11 +173,24 @@ pub enum Stream {
 }
 
 /// How far a transfer is, in bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Progress {
-    /// Sent or received so far.
+    /// Sent, received or packed so far.
     pub done: u64,
     /// In all, as far as is known.
+    pub total: u64,
+    /// The parts that moved since the event before; of the first event, all.
+    pub layers: Vec<LayerProgress>,
+}
+
+/// How far one part of a transfer is: a layer, or an image's configuration.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct LayerProgress {
+    /// Its digest; what it is made from where it has none yet.
+    pub name: String,
+    /// Sent, received or packed so far.
+    pub done: u64,
+    /// In all.
     pub total: u64,
 }
 

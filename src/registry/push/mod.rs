@@ -19,6 +19,7 @@ use super::client::Client;
 use super::descriptor::Descriptor;
 use super::digest::Digest;
 use super::error::PushError;
+use super::progress::{Progress, Tally};
 use super::reference::Reference;
 use super::wire::Payload;
 use bytes::Bytes;
@@ -26,8 +27,6 @@ use repository::Repository;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use upload::Upload;
 
 /// What to push, and where to.
@@ -71,16 +70,6 @@ pub enum BlobSource {
     Bytes(Bytes),
 }
 
-/// How far a push is, in bytes over all registries. `done` goes back where
-/// something has to be sent again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Progress {
-    /// What is there.
-    pub done: u64,
-    /// What is to be there.
-    pub total: u64,
-}
-
 /// What a push did.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Pushed {
@@ -113,7 +102,7 @@ pub(super) struct Cargo {
     pub(super) blobs: Vec<Blob>,
     pub(super) manifest: PushManifest,
     /// Bytes that are there, over all registries.
-    pub(super) tally: Arc<AtomicU64>,
+    pub(super) tally: Tally,
 }
 
 /// Bytes sent and bytes that were there.
@@ -139,20 +128,17 @@ impl Client {
             let repositories = hosts.entry(&target.host).or_default();
             repositories.entry(&target.repository).or_default().push(target);
         }
+        let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
         let cargo = Cargo {
             blobs: unique(&push.blobs),
             manifest: push.manifest.clone(),
-            tally: Arc::default(),
+            tally: Tally::new(push.blobs.iter().map(|blob| &blob.descriptor), places),
         };
-        let each: u64 = cargo.blobs.iter().map(|blob| blob.descriptor.size).sum();
-        let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
-        let total = each * places;
         let pushing = settle(
             hosts.into_iter().map(|(host, repositories)| self.push_to(host, repositories, &cargo)),
             usize::MAX,
         );
-        let report = || progress(Progress { done: cargo.tally.load(Ordering::Relaxed), total });
-        let moved = reporting(pushing, report).await?;
+        let moved = cargo.tally.while_doing(pushing, progress).await?;
         Ok(Pushed {
             digest: push.manifest.digest,
             references: push.targets,
@@ -208,19 +194,4 @@ fn unique(blobs: &[Blob]) -> Vec<Blob> {
         blobs.iter().filter(|blob| seen.insert(&blob.descriptor.digest)).cloned().collect();
     unique.sort_by_key(|blob| std::cmp::Reverse(blob.descriptor.size));
     unique
-}
-
-/// Does the work and reports ten times a second, and at its end.
-async fn reporting<T>(work: impl Future<Output = T>, report: impl Fn()) -> T {
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => {
-                report();
-                return done;
-            }
-            _ = ticks.tick() => report(),
-        }
-    }
 }

@@ -7,7 +7,7 @@ use super::upload::Upload;
 use super::{Blob, Cargo};
 use crate::registry::error::{Failure, PushError};
 use crate::registry::wire::{self, Host, Payload, Request, Scope};
-use crate::registry::{Digest, Reference};
+use crate::registry::{Descriptor, Digest, Reference};
 use reqwest::Method;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -78,9 +78,10 @@ impl Repository<'_> {
         let mut reused = 0;
         for blob in self.cargo.blobs.iter().filter(|it| !missing.contains(&it.descriptor.digest)) {
             self.memory.seen(&full, &blob.descriptor.digest);
-            reused += blob.descriptor.size;
+            let Descriptor { digest, size, .. } = &blob.descriptor;
+            self.cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
+            reused += size;
         }
-        self.cargo.tally.fetch_add(reused, Ordering::Relaxed);
         let pending = self.targets.iter().copied().filter(|it| pending.contains(it)).collect();
         Ok(Found { repository: self, pending, missing, reused })
     }
@@ -163,7 +164,8 @@ impl Repository<'_> {
             .into_iter()
             .map(|blob| {
                 // It was counted as there.
-                self.cargo.tally.fetch_sub(blob.descriptor.size, Ordering::Relaxed);
+                let Descriptor { digest, size, .. } = &blob.descriptor;
+                self.cargo.tally.of(digest).fetch_sub(*size, Ordering::Relaxed);
                 Upload { repository: self, blob, from: None }
             })
             .collect();

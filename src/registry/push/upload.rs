@@ -45,7 +45,7 @@ impl Upload<'_> {
     /// Tries, and tries again where the connection broke, from where it broke.
     async fn tried(&self) -> Result<Moved, Failure> {
         let size = self.blob.descriptor.size;
-        let meter = Meter::adding_to(self.repository.cargo.tally.clone());
+        let meter = Meter::adding_to(self.repository.cargo.tally.of(&self.blob.descriptor.digest));
         let mut pauses = self.repository.host.pauses.iter();
         let mut kept = None;
         loop {

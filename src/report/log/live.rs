@@ -1,19 +1,17 @@
 //! The live view of a terminal: a line with a spinner for each step at work,
-//! and above them, for good, what the plain log says.
+//! under it one for each layer on its way, and above them all, for good, what
+//! the plain log says.
 
+use super::bars::Bars;
 use super::{width, words};
-use crate::report::text::{Style, Tone, clean, one_line};
+use crate::report::text::{Style, Tone, clean, one_line, short_digest};
 use crate::report::{Reporter, View};
 use crate::run::event::{Event, EventKind, StepId};
 use crate::secret::Redactor;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::time::Duration;
-
-/// How often a spinner turns.
-const TICK: Duration = Duration::from_millis(120);
 
 /// How many characters of an id stand beside a spinner.
 const LONGEST_ID: usize = 24;
@@ -21,7 +19,7 @@ const LONGEST_ID: usize = 24;
 /// Draws on a terminal.
 pub struct Live {
     screen: MultiProgress,
-    bars: HashMap<StepId, ProgressBar>,
+    bars: HashMap<StepId, Bars>,
     style: Style,
     redactor: Redactor,
     ticking: bool,
@@ -55,34 +53,45 @@ impl Live {
 
     fn begin(&mut self, view: &View, step: &StepId) {
         let (id, wide) = (shortened(&step.to_string(), LONGEST_ID), width(view));
-        let bar = self.screen.add(ProgressBar::new_spinner());
-        // The template is a constant, so it has no mistake to fall back for.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.set_prefix(self.redactor.redact(&format!("{id:wide$}")));
+        let bars = Bars::begin(&self.screen, &self.redactor.redact(&format!("{id:wide$}")));
+        self.bars.insert(step.clone(), bars);
         let title = view.step(step).map_or("", |known| known.planned.title.as_str());
-        self.bars.insert(step.clone(), bar);
         self.say(step, if title == step.step { "" } else { title });
         if self.ticking
-            && let Some(bar) = self.bars.get(step)
+            && let Some(bars) = self.bars.get(step)
         {
-            bar.enable_steady_tick(TICK);
+            bars.turn();
         }
     }
 
     /// What stands beside the spinner.
     fn say(&self, step: &StepId, text: &str) {
-        if let Some(bar) = self.bars.get(step) {
-            bar.set_message(self.redactor.redact(&one_line(text)));
-            bar.tick();
+        if let Some(bars) = self.bars.get(step) {
+            bars.say(self.redactor.redact(&one_line(text)));
+        }
+    }
+
+    /// How far the step's transfer is, and each layer of it.
+    fn moved(&mut self, view: &View, step: &StepId) {
+        let Some(transfer) = view.step(step).and_then(|known| known.transfer.as_ref()) else {
+            return;
+        };
+        self.say(step, &words::moving(&transfer.whole, view.at));
+        let layers: Vec<(String, String)> = transfer
+            .under_way()
+            .map(|(name, flow)| {
+                let name = self.redactor.redact(&short_digest(&one_line(name)));
+                (name, words::moving(flow, view.at))
+            })
+            .collect();
+        if let Some(bars) = self.bars.get_mut(step) {
+            bars.layers(&self.screen, &layers);
         }
     }
 
     fn end(&mut self, step: &StepId) {
-        if let Some(bar) = self.bars.remove(step) {
-            bar.finish_and_clear();
-            self.screen.remove(&bar);
+        if let Some(bars) = self.bars.remove(step) {
+            bars.end(&self.screen);
         }
     }
 
@@ -98,12 +107,14 @@ impl Live {
                 return self.print(&[format!("{} {line}", self.style.paint(Tone::Quiet, &id))]);
             }
             EventKind::Progressed { step, .. } => {
-                let transfer = view.step(step).and_then(|known| known.transfer);
-                self.say(step, &transfer.map(|it| words::moving(&it)).unwrap_or_default());
+                self.moved(view, step);
                 return Ok(());
             }
             EventKind::Noted { step, message } => self.say(step, message),
             EventKind::AttemptFailed { step, attempt, of, .. } => {
+                if let Some(bars) = self.bars.get_mut(step) {
+                    bars.layers(&self.screen, &[]);
+                }
                 self.say(step, &format!("waiting for attempt {} of {of}", attempt + 1));
             }
             EventKind::StepFinished { step, .. } => self.end(step),
@@ -134,8 +145,8 @@ impl Reporter for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        for bar in self.bars.values() {
-            bar.finish_and_clear();
+        for (_, bars) in self.bars.drain() {
+            bars.end(&self.screen);
         }
     }
 }
@@ -159,7 +170,8 @@ mod tests {
     use super::Live;
     use crate::report::testing::Screen;
     use crate::report::testing::sample::{
-        DIGEST, at, begun, failed, failure, finished, good_end, id, line, progressed, started,
+        DIGEST, at, begun, failed, failure, finished, good_end, id, line, moved, progressed,
+        started,
     };
     use crate::report::{Reporters, Style};
     use crate::run::event::{Event, EventKind, Outcome};
@@ -224,7 +236,83 @@ web.build      │ Compiling x
             [
                 "web.build       ok  sha256:4f53cda18c2b…  (0.8s)",
                 "* migrations.run 0s",
-                "* web.push       5.0 MB of 10.0 MB, 50%, 2.5 MB/s 0s",
+                "* web.push       5.0 MB of 10.0 MB, 50%, 2.5 MB/s, 2s left 0s",
+            ]
+        );
+    }
+
+    #[test]
+    fn layers_on_their_way_stand_below_their_step() {
+        const OTHER: &str =
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let (screen, mut reporters) = shown(
+            80,
+            &[
+                started(),
+                begun("web", "push"),
+                begun("migrations", "run"),
+                moved(2_000, 0, &[(DIGEST, 0), (OTHER, 0)]),
+                moved(3_000, 2_000_000, &[(DIGEST, 1_500_000), (OTHER, 500_000)]),
+            ],
+        );
+        let below = |screen: &Screen| -> Vec<String> {
+            steady(screen).lines().skip(1).map(str::to_owned).collect()
+        };
+        assert_eq!(
+            below(&screen),
+            [
+                "* web.push       2.0 MB of 10.0 MB, 20%, 2.0 MB/s, 4s left 0s",
+                "  sha256:4f53cda18c2b…  1.5 MB of 6.0 MB, 25%, 1.5 MB/s, 3s left",
+                "  sha256:e3b0c44298fc…  500.0 kB of 4.0 MB, 12%, 500.0 kB/s, 7s left",
+                "* migrations.run 0s",
+            ]
+        );
+
+        reporters.on(&moved(6_000, 9_000_000, &[(DIGEST, 6_000_000), (OTHER, 3_000_000)]));
+        assert_eq!(
+            below(&screen),
+            [
+                "* web.push       9.0 MB of 10.0 MB, 90%, 2.3 MB/s, 1s left 0s",
+                "  sha256:e3b0c44298fc…  3.0 MB of 4.0 MB, 75%, 750.0 kB/s, 2s left",
+                "* migrations.run 0s",
+            ]
+        );
+
+        reporters.on(&at(
+            7_000,
+            EventKind::AttemptFailed {
+                step: id("web", "push"),
+                attempt: 1,
+                of: 4,
+                failure: failure(),
+                retry_in: Duration::from_secs(2),
+            },
+        ));
+        let text = below(&screen);
+        assert_eq!(
+            text[text.len() - 2..],
+            ["* web.push       waiting for attempt 2 of 4 0s", "* migrations.run 0s"]
+        );
+    }
+
+    #[test]
+    fn no_more_layers_are_shown_than_fit() {
+        let names: Vec<String> = (0..9).map(|number| format!("layer {number}")).collect();
+        let layers: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1_000)).collect();
+        let (screen, _reporters) =
+            shown(80, &[started(), begun("web", "push"), moved(2_000, 9_000, &layers)]);
+        let text = steady(&screen);
+        let shown: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            shown,
+            [
+                "  layer 0  1.0 kB of 4.0 MB, 0%",
+                "  layer 1  1.0 kB of 4.0 MB, 0%",
+                "  layer 2  1.0 kB of 4.0 MB, 0%",
+                "  layer 3  1.0 kB of 4.0 MB, 0%",
+                "  layer 4  1.0 kB of 4.0 MB, 0%",
+                "  layer 5  1.0 kB of 4.0 MB, 0%",
+                "  and 3 more",
             ]
         );
     }

@@ -2,6 +2,7 @@
 //! All say the same words.
 
 mod actions;
+mod bars;
 mod live;
 mod plain;
 pub(super) mod words;
@@ -15,25 +16,27 @@ use crate::run::event::StepId;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How far apart two lines about one transfer are, in the run's time.
-const BETWEEN_PROGRESS: Duration = Duration::from_secs(10);
+/// A step has a line about its transfer in each of these spans of time since it
+/// began, and no second one: a log of an hour has 360.
+const SPAN: Duration = Duration::from_secs(10);
 
 /// Lets a line about a transfer through from time to time.
 #[derive(Debug, Default)]
 struct Throttle {
-    told: HashMap<StepId, Duration>,
+    /// The span in which a line was shown last.
+    told: HashMap<StepId, u128>,
 }
 
 impl Throttle {
     /// How far the step's transfer is, when it is time to say so again.
     fn progress(&mut self, view: &View, step: &StepId) -> Option<String> {
         let known = view.step(step)?;
-        let told = self.told.get(step).copied().or(known.began)?;
-        if view.at.saturating_sub(told) < BETWEEN_PROGRESS {
+        let span = view.at.saturating_sub(known.began?).as_millis() / SPAN.as_millis();
+        if span <= self.told.get(step).copied().unwrap_or(0) {
             return None;
         }
-        self.told.insert(step.clone(), view.at);
-        Some(words::moving(known.transfer.as_ref()?))
+        self.told.insert(step.clone(), span);
+        Some(words::moving(&known.transfer.as_ref()?.whole, view.at))
     }
 }
 

@@ -138,8 +138,29 @@ mod tests {
         assert_eq!(
             said,
             [
-                "web.push        4.8 MB of 10.0 MB, 47%, 500.0 kB/s",
-                "web.push        9.0 MB of 10.0 MB, 90%, 459.2 kB/s",
+                "web.push        4.8 MB of 10.0 MB, 47%, 500.0 kB/s, 11s left",
+                "web.push        9.0 MB of 10.0 MB, 90%, 512.8 kB/s, 2s left",
+            ]
+        );
+    }
+
+    /// The step began at 1 s; events come ten times a second.
+    #[test]
+    fn progress_is_neither_more_nor_less_than_that() {
+        let mut events = vec![started(), begun("web", "push")];
+        // 200 kB a second for 35 seconds, and then nothing more for 20.
+        events.extend((0..350).map(|tenth| progressed(1_000 + tenth * 100, tenth * 20_000)));
+        events.extend((0..200).map(|tenth| progressed(36_000 + tenth * 100, 7_000_000)));
+        let text = written(&events);
+        let said: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            said,
+            [
+                "web.push        2.0 MB of 10.0 MB, 20%, 200.0 kB/s, 40s left",
+                "web.push        4.0 MB of 10.0 MB, 40%, 200.0 kB/s, 30s left",
+                "web.push        6.0 MB of 10.0 MB, 60%, 200.0 kB/s, 20s left",
+                "web.push        7.0 MB of 10.0 MB, 70%, 133.3 kB/s, 23s left",
+                "web.push        7.0 MB of 10.0 MB, 70%",
             ]
         );
     }

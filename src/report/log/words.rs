@@ -1,7 +1,9 @@
 //! What each event says to people, in words; where it is shown is for others.
 
-use crate::report::text::{Style, Tone, bytes, clean, clean_lines, one_line, short_digest, span};
-use crate::report::{Transfer, View};
+use crate::report::text::{
+    Style, Tone, bytes, clean, clean_lines, left, one_line, short_digest, span,
+};
+use crate::report::{Flow, View};
 use crate::run::event::{
     CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
     ServiceResult, Status, StepId,
@@ -208,14 +210,15 @@ pub(in crate::report) fn gist(action: &str, outputs: &Outputs) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// How far a transfer is: `3.4 MB of 10.0 MB, 34%, 1.2 MB/s`.
-pub(in crate::report) fn moving(transfer: &Transfer) -> String {
-    let done = bytes(transfer.progress.done);
-    let part = transfer.percent().map_or_else(String::new, |percent| {
-        format!(" of {}, {percent}%", bytes(transfer.progress.total))
-    });
-    let rate = transfer.rate().map_or_else(String::new, |rate| format!(", {}/s", bytes(rate)));
-    format!("{done}{part}{rate}")
+/// How far something is: `3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
+pub(in crate::report) fn moving(flow: &Flow, now: Duration) -> String {
+    let done = bytes(flow.done);
+    let part = flow
+        .percent()
+        .map_or_else(String::new, |percent| format!(" of {}, {percent}%", bytes(flow.total)));
+    let rate = flow.rate(now).map_or_else(String::new, |rate| format!(", {}/s", bytes(rate)));
+    let left = flow.left(now).map_or_else(String::new, |rest| format!(", {} left", left(rest)));
+    format!("{done}{part}{rate}{left}")
 }
 
 fn shown(reported: &Reported) -> Message {

@@ -1,8 +1,9 @@
 //! Events for the tests of reporters.
 
 use crate::run::event::{
-    Channel, Event, EventKind, Failure, Origin, Outcome, Outputs, Place, PlannedStep, Progress,
-    Reported, RunFinished, RunStarted, ServiceResult, Status, StepId, Stream,
+    Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, Place,
+    PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId,
+    Stream,
 };
 use std::time::Duration;
 
@@ -90,7 +91,17 @@ pub(in crate::report) fn finished(
 }
 
 pub(in crate::report) fn progressed(millis: u64, done: u64) -> Event {
-    let progress = Progress { done, total: 10_000_000 };
+    moved(millis, done, &[])
+}
+
+/// With layers of six and four million bytes.
+pub(in crate::report) fn moved(millis: u64, done: u64, layers: &[(&str, u64)]) -> Event {
+    let layers = layers.iter().map(|(name, done)| LayerProgress {
+        name: (*name).to_owned(),
+        done: *done,
+        total: if *name == DIGEST { 6_000_000 } else { 4_000_000 },
+    });
+    let progress = Progress { done, total: 10_000_000, layers: layers.collect() };
     at(millis, EventKind::Progressed { step: id("web", "push"), progress })
 }
 

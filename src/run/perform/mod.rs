@@ -11,6 +11,7 @@ mod deploy;
 mod names;
 mod performer;
 mod preflight;
+mod progress;
 mod push;
 mod run;
 mod scratch;

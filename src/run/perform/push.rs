@@ -4,18 +4,13 @@ use super::build::existing;
 use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
+use super::progress::Told;
 use crate::image::Image;
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::registry::{Blob, BlobSource, Digest, Progress, PushManifest, Pushed, Reference};
-use crate::run::event::{self, EventKind};
 use crate::run::outcome::{Done, Trouble, Undone};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-/// Progress is told no more often.
-const BETWEEN: Duration = Duration::from_millis(100);
 
 pub(super) async fn perform(
     performer: &Performer,
@@ -38,21 +33,11 @@ pub(super) async fn perform(
         },
         targets: targets.clone(),
     };
-    let told = Mutex::new(Instant::now());
-    let progress = |progress: Progress| tell(job, &told, progress);
+    let told = Told::new(job);
+    let progress = |progress: Progress| told.blobs(&progress);
     let pushed = performer.clients.registry.push(what, &progress).await;
     let pushed = pushed.map_err(|error| Trouble::from_fault(&error))?;
     Ok(done(&pushed, &targets, job))
-}
-
-fn tell(job: &Job, told: &Mutex<Instant>, progress: Progress) {
-    let Ok(mut last) = told.lock() else { return };
-    if last.elapsed() < BETWEEN && progress.done < progress.total {
-        return;
-    }
-    *last = Instant::now();
-    let progress = event::Progress { done: progress.done, total: progress.total };
-    (job.say)(EventKind::Progressed { step: job.id.clone(), progress });
 }
 
 /// What the service built, or what the step names instead.
