@@ -8,6 +8,7 @@ mod commands;
 mod create_registry;
 mod image_dockerfile;
 mod image_layers;
+mod images;
 mod layers;
 mod local_clients;
 mod local_conformance;

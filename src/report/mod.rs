@@ -23,6 +23,7 @@ pub use ndjson::Ndjson;
 pub use result::{Urls, action_outputs, result};
 pub use sink::Sink;
 pub use text::Style;
+pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::{Rollback, StepState, StepView, View, Warning};
 

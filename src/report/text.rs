@@ -56,7 +56,7 @@ pub(super) fn left(left: Duration) -> String {
 }
 
 /// `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let mut unit = "B";
     let mut scale = 1_u64;
     for (next, name) in
@@ -76,7 +76,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `sha256:4f53cda18c2b…`: enough to tell two apart.
-pub(super) fn short_digest(digest: &str) -> String {
+pub(crate) fn short_digest(digest: &str) -> String {
     match digest.split_once(':') {
         Some((algorithm, hex)) if hex.len() > 12 && hex.is_ascii() => {
             format!("{algorithm}:{}…", &hex[..12])
@@ -88,7 +88,7 @@ pub(super) fn short_digest(digest: &str) -> String {
 /// A line that others wrote, made safe for a terminal and a log: of a line that
 /// redraws itself what it ended as, without control characters, without marks
 /// that turn the direction of writing. Colours stay where `colors` says so.
-pub(super) fn clean(line: &str, colors: bool) -> String {
+pub(crate) fn clean(line: &str, colors: bool) -> String {
     let line = line.trim_end_matches(['\r', '\n']);
     let line = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
     let mut kept = String::with_capacity(line.len());

@@ -107,6 +107,14 @@ impl ContainerInstances {
         self.arm.list(&path, API).await
     }
 
+    /// All groups of a subscription. Azure leaves out what they do just now.
+    pub async fn list_all(&self, subscription: &str) -> Result<Vec<Group>, ArmError> {
+        let path = format!(
+            "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance/containerGroups"
+        );
+        self.arm.list(&path, API).await
+    }
+
     /// The last lines that a container wrote; empty where it wrote none yet.
     pub async fn logs(
         &self,

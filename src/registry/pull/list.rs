@@ -6,6 +6,7 @@ use crate::registry::error::{Failure, PullError};
 use crate::registry::wire::{self, Host, Request, Scope};
 use reqwest::{Method, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use url::Url;
 
@@ -29,10 +30,10 @@ impl Client {
         let name = format!("{host}/{repository}");
         let failed = |source| PullError::List { what: "the tags", name: name.clone(), source };
         let host = self.host(host).map_err(failed)?;
-        let path = format!("{repository}/tags/list");
-        let pages = pages(&host, &path, &Scope::pull(repository)).await;
+        let url = host.address.url(&format!("{repository}/tags/list"));
+        let pages = pages(&host, url, &Scope::pull(repository)).await;
         match pages {
-            Ok(pages) => Ok(sorted(pages.into_iter().filter_map(|page| page.tags))),
+            Ok(pages) => Ok(sorted(pages.into_iter().filter_map(|page: Page| page.tags))),
             Err(failure) if failure.status() == Some(404) => Ok(Vec::new()),
             Err(failure) => Err(failed(failure)),
         }
@@ -44,8 +45,9 @@ impl Client {
         let failed =
             |source| PullError::List { what: "the repositories", name: name.clone(), source };
         let host = self.host(host).map_err(failed)?;
-        let pages = pages(&host, "_catalog", &Scope::catalog()).await.map_err(failed)?;
-        Ok(sorted(pages.into_iter().filter_map(|page| page.repositories)))
+        let url = host.address.url("_catalog");
+        let pages = pages(&host, url, &Scope::catalog()).await.map_err(failed)?;
+        Ok(sorted(pages.into_iter().filter_map(|page: Page| page.repositories)))
     }
 }
 
@@ -53,8 +55,12 @@ fn sorted(names: impl Iterator<Item = Vec<String>>) -> Vec<String> {
     names.flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-async fn pages(host: &Host, path: &str, scope: &Scope) -> Result<Vec<Page>, Failure> {
-    let mut url = host.address.url(path);
+/// A list from its beginning to its end.
+pub(in crate::registry) async fn pages<T: DeserializeOwned>(
+    host: &Host,
+    mut url: Url,
+    scope: &Scope,
+) -> Result<Vec<T>, Failure> {
     url.query_pairs_mut().append_pair("n", PAGE);
     let mut seen = BTreeSet::from([url.clone()]);
     let mut pages = Vec::new();

@@ -4,6 +4,8 @@
 mod blob;
 mod list;
 
+pub(super) use list::pages;
+
 use super::client::Client;
 use super::descriptor::{Descriptor, Platform};
 use super::digest::Digest;

@@ -1,0 +1,116 @@
+//! `shipway images`: what registries hold and what of it is deployed; what is
+//! attached to an image; and the removal of what nobody needs any longer.
+//!
+//! `survey` asks, `table` and `json` show, `prune` chooses and removes.
+
+mod deployed;
+mod json;
+mod survey;
+mod table;
+
+use super::arguments::{ImagesArguments, Output, RunArguments};
+use super::exit::Exit;
+use super::pipeline::reporters::Audience;
+use super::run::reach;
+use super::session::reach::Reach;
+use super::session::{Session, missing};
+use super::{say, session::secrets};
+use crate::resolve::with_secrets;
+use crate::run::outcome::Trouble;
+use crate::run::perform::{Clients, Making};
+use deployed::Deployed;
+use jiff::Timestamp;
+
+/// Lists repositories, or the tags of one with their digests.
+pub(super) fn images(arguments: &ImagesArguments) -> Exit {
+    let run = RunArguments {
+        plan: arguments.plan.clone(),
+        cloud: arguments.cloud.clone(),
+        ..RunArguments::default()
+    };
+    let redactor = Audience::Command(arguments.output).redactor();
+    let session = match Session::prepare(&run, false, redactor) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    // Nothing is run, so there is no run to keep.
+    std::fs::remove_dir_all(session.run.path()).ok();
+    super::in_runtime(async {
+        match perform(arguments, &session).await {
+            Ok(exit) => exit,
+            Err(trouble) => missing(trouble, &session.redactor),
+        }
+    })
+}
+
+async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, Trouble> {
+    let reach = reach(session)?;
+    let clients = clients(session, &reach).await?;
+    let places = asked(arguments, session)?;
+    let deployed = Deployed { session, reach: &reach, clients: &clients };
+    let survey = survey::survey(&clients.registry, places, deployed.find()).await?;
+    say::result(&match arguments.output {
+        Output::Json => json::list(&survey),
+        Output::Human => table::list(&survey, Timestamp::now()),
+    });
+    if let Some(why) = survey.running.unknown() {
+        say::tell(&format!("note: what is deployed is not known: {why}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// A registry, or one repository of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Place {
+    host: String,
+    repository: Option<String>,
+}
+
+/// The registries asked for: that of the command line, else the plan's.
+fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, Trouble> {
+    if let Some(name) = &arguments.name {
+        let (host, repository) =
+            name.split_once('/').map_or((name.as_str(), None), |(host, rest)| {
+                (host, Some(rest.to_owned()).filter(|rest| !rest.is_empty()))
+            });
+        return Ok(vec![Place { host: host.to_owned(), repository }]);
+    }
+    let all = session.plan.registries.keys();
+    let hosts: Vec<_> = all.map(|host| Place { host: host.to_owned(), repository: None }).collect();
+    if hosts.is_empty() {
+        return Err(Trouble::new("the plan lists no registries")
+            .help("name one, as in `shipway images REGISTRY`"));
+    }
+    Ok(hosts)
+}
+
+/// The clients, with the logins of the plan.
+async fn clients(session: &Session, reach: &Reach) -> Result<Clients, Trouble> {
+    let mut names: Vec<String> = session
+        .plan
+        .registries
+        .iter()
+        .flat_map(|(_, registry)| super::session::layout::secrets_of(registry.templates()))
+        .collect();
+    names.sort();
+    names.dedup();
+    let sources = secrets::Sources {
+        environment: session.surroundings.env.clone(),
+        ..secrets::Sources::default()
+    };
+    let read = secrets::read(session, &names, reach, &sources).await;
+    let read = read.map_err(|mut troubles| troubles.swap_remove(0))?;
+    let scope = with_secrets(session.scope.clone(), &session.plan, &read)?;
+    let clients = Clients::make(Making {
+        http: &reach.http,
+        credential: &reach.credential,
+        endpoints: &reach.endpoints,
+        redactor: &session.redactor,
+        plan: &session.plan,
+        scope: &scope,
+        environment: &session.surroundings.env,
+        local: session.arguments.cloud.is_some(),
+        subscription: reach.subscription.as_deref(),
+    });
+    clients.await
+}

@@ -1,0 +1,167 @@
+//! The lists for people: columns under headings, plain text everywhere.
+
+use super::survey::{Row, Survey};
+use crate::registry::HeldKind;
+use crate::report::{bytes, clean, short_digest};
+use jiff::Timestamp;
+
+/// Stands where nothing is known.
+const UNKNOWN: &str = "-";
+
+/// What registries hold.
+pub(super) fn list(survey: &Survey, now: Timestamp) -> String {
+    let mut rows = Vec::new();
+    for shelf in &survey.shelves {
+        for row in &shelf.rows {
+            let held = &row.held;
+            rows.push(vec![
+                name(&shelf.host, &shelf.repository, row),
+                short_digest(held.digest.as_str()),
+                held.size.map_or_else(|| UNKNOWN.to_owned(), bytes),
+                what(row),
+                age(held.created.or(held.updated), now),
+                deployed(row, survey.running.unknown().is_none()),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return "no images".to_owned();
+    }
+    columns(&["IMAGE", "DIGEST", "SIZE", "PLATFORMS", "AGE", "DEPLOYED"], &rows)
+}
+
+/// The name without the digest, which has a column of its own.
+fn name(host: &str, repository: &str, row: &Row) -> String {
+    match &row.held.tag {
+        Some(tag) => format!("{host}/{repository}:{tag}"),
+        None => format!("{host}/{repository} (no tag)"),
+    }
+}
+
+fn what(row: &Row) -> String {
+    match &row.held.kind {
+        HeldKind::Artifact(kind) => kind.clone(),
+        HeldKind::Unreadable => "unreadable".to_owned(),
+        HeldKind::Gone => "gone from the registry".to_owned(),
+        HeldKind::Image | HeldKind::Index => {
+            let names: Vec<&str> =
+                row.held.platforms.iter().map(|one| one.platform.as_str()).collect();
+            if names.is_empty() { UNKNOWN.to_owned() } else { names.join(", ") }
+        }
+    }
+}
+
+fn deployed(row: &Row, known: bool) -> String {
+    match (known, row.groups.is_empty()) {
+        (false, _) => "?".to_owned(),
+        (true, true) => UNKNOWN.to_owned(),
+        (true, false) => row.groups.join(", "),
+    }
+}
+
+/// `42s`, `12m`, `5h`, `3d`: how long ago something was.
+pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(time) = time else { return UNKNOWN.to_owned() };
+    let seconds = now.as_second().saturating_sub(time.as_second()).max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Rows under headings, each column as wide as its widest. What came from
+/// elsewhere cannot steer the terminal.
+pub(super) fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let safe = |row: &Vec<String>| row.iter().map(|cell| clean(cell, false)).collect();
+    let all: Vec<Vec<String>> = std::iter::once(headings).chain(rows.iter().map(safe)).collect();
+    let width = |column: usize| {
+        let cells = all.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..all[0].len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    all.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{age, list};
+    use crate::cli::images::deployed::Running;
+    use crate::cli::images::survey::{Row, Shelf, Survey};
+    use crate::registry::{Digest, Held, HeldKind, HeldPlatform};
+    use jiff::Timestamp;
+
+    fn now() -> Timestamp {
+        "2026-11-21T10:00:00Z".parse().expect("a time")
+    }
+
+    fn held(tag: Option<&str>, kind: HeldKind) -> Held {
+        let digest = Digest::of(tag.unwrap_or("none").as_bytes());
+        let platform =
+            HeldPlatform { platform: "linux/amd64".into(), digest: digest.clone(), size: Some(1) };
+        Held {
+            tag: tag.map(str::to_owned),
+            digest,
+            media_type: String::new(),
+            platforms: if kind == HeldKind::Image { vec![platform] } else { Vec::new() },
+            kind,
+            size: Some(12_345_678),
+            created: "2026-11-18T10:00:00Z".parse().ok(),
+            updated: None,
+        }
+    }
+
+    fn survey(running: Running) -> Survey {
+        let row = |held: Held, groups: &[&str]| Row {
+            held,
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        };
+        let gone = Held { size: None, created: None, ..held(None, HeldKind::Gone) };
+        let rows = vec![
+            row(held(Some("v1"), HeldKind::Image), &["live", "old"]),
+            row(held(Some("chart"), HeldKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
+            row(gone, &["lost"]),
+        ];
+        let shelf = Shelf { host: "demo.azurecr.io".into(), repository: "web".into(), rows };
+        Survey { shelves: vec![shelf], running }
+    }
+
+    #[test]
+    fn what_people_see() {
+        assert_eq!(
+            list(&survey(Running::Known(Vec::new())), now()),
+            "\
+IMAGE                         DIGEST                SIZE     PLATFORMS               AGE  DEPLOYED
+demo.azurecr.io/web:v1        sha256:3bfc269594ef…  12.3 MB  linux/amd64             3d   live, old
+demo.azurecr.io/web:chart     sha256:cc57fc1903e4…  12.3 MB  x/helm                  3d   -
+demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the registry  -    lost"
+        );
+        let empty = Survey { shelves: Vec::new(), running: Running::Known(Vec::new()) };
+        assert_eq!(list(&empty, now()), "no images");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_said_to_be_none() {
+        let unknown = list(&survey(Running::Unknown("no login".into())), now());
+        assert!(unknown.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unknown}");
+    }
+
+    #[test]
+    fn ages_in_their_largest_unit() {
+        let case = |time: &str, expected: &str| {
+            assert_eq!(age(time.parse().ok(), now()), expected, "{time}");
+        };
+        case("2026-11-21T10:00:30Z", "0s");
+        case("2026-11-21T09:59:18Z", "42s");
+        case("2026-11-21T09:01:00Z", "59m");
+        case("2026-11-20T10:00:01Z", "23h");
+        case("2025-11-21T10:00:00Z", "365d");
+        assert_eq!(age(None, now()), "-");
+    }
+}

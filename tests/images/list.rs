@@ -1,0 +1,140 @@
+//! What is listed.
+
+use super::{AZURE, Cloud, column, pages, push, rows};
+use crate::support::fake_registry::{FakeRegistry, Fault};
+use crate::support::images::client;
+use crate::support::peer_registry::PeerRegistry;
+use crate::support::peers;
+use serde_json::{Value, json};
+use shipway::registry::{HeldKind, Login, media_type};
+
+#[test]
+fn a_registry_of_others_is_listed_without_azure() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let program = pages(&host, "").env("SOURCE_DATE_EPOCH", "1700000000");
+    push(&program, "v1", "one");
+    push(&program, "v2", "two");
+    push(&program, "stable", "two");
+
+    let listed = rows(&program.run(&["images", "--output", "json"]).exits(0));
+
+    assert_eq!(
+        column(&listed, "reference"),
+        ["stable", "v1", "v2"].map(|tag| format!("{host}/web:{tag}"))
+    );
+    for field in ["created", "kind", "deployed", "updated", "artifact-type"] {
+        let expected = match field {
+            "created" => "2023-11-14T22:13:20Z",
+            "kind" => "image",
+            _ => "null",
+        };
+        assert_eq!(column(&listed, field), [expected; 3], "{field}");
+    }
+    assert_eq!(listed[0]["digest"], listed[2]["digest"]);
+    assert_eq!(listed[0]["platforms"][0]["platform"], "linux/amd64");
+    let inspect = ["inspect", "--raw", "--tls-verify=false", &format!("docker://{host}/web:v1")];
+    let manifest: Value = serde_json::from_str(&peers::run("skopeo", &inspect)).expect("JSON");
+    let size = |part: &Value| part["size"].as_u64().expect("a size");
+    assert_eq!(size(&listed[1]), size(&manifest["config"]) + size(&manifest["layers"][0]));
+
+    let shown = program.run(&["images", &format!("{host}/web")]).exits(0);
+    let said = shown.stdout.replace(&host, "HOST");
+    let headings: Vec<&str> = said.lines().next().expect("a line").split_whitespace().collect();
+    assert_eq!(headings, ["IMAGE", "DIGEST", "SIZE", "PLATFORMS", "AGE", "DEPLOYED"]);
+    assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("HOST/web:stable")), "{said}");
+    assert_eq!(shown.stderr, "note: what is deployed is not known: the plan has no `azure`\n");
+}
+
+#[test]
+fn what_runs_is_named_beside_what_it_runs() {
+    let cloud = Cloud::start("");
+    cloud.push("v2", "two");
+
+    let finished = cloud.images(&["--output", "json"]).exits(0);
+    let listed = rows(&finished);
+
+    assert_eq!(finished.stderr, "");
+    assert_eq!(column(&listed, "tag"), ["v1", "v2"]);
+    assert_eq!(listed[0]["deployed"], json!(["live"]));
+    assert_eq!(listed[1]["deployed"], json!([]));
+    assert_eq!(listed[0]["registry"], AZURE);
+
+    // The tag goes on to another image, and what runs is seen all the same.
+    cloud.push("v1", "three");
+    let listed = cloud.listed();
+    assert_eq!(column(&listed, "tag"), ["v1", "v2", "null"]);
+    assert_eq!(listed[0]["deployed"], json!([]));
+    assert_eq!(listed[2]["deployed"], json!(["live"]));
+    let shown = cloud.images(&[]).exits(0).stdout;
+    assert!(shown.contains("demo.azurecr.io/web (no tag)"), "{shown}");
+}
+
+/// Two platforms that share a layer, a chart, and a manifest of the first kind.
+#[tokio::test]
+async fn indexes_artifacts_and_what_is_neither() {
+    let registry = FakeRegistry::start().await;
+    let shared = registry.put_blob("web", &[7; 100]);
+    let image = |os: &str, created: &str, own: usize| {
+        let config =
+            json!({ "os": os, "architecture": "arm64", "variant": "v8", "created": created });
+        let config = config.to_string();
+        let layer = registry.put_blob("web", &vec![9; own]);
+        let text = json!({
+            "schemaVersion": 2, "mediaType": media_type::MANIFEST,
+            "config": { "mediaType": media_type::CONFIG, "size": 10,
+                "digest": registry.put_blob("web", config.as_bytes()) },
+            "layers": [
+                { "mediaType": media_type::LAYER, "digest": shared, "size": 100 },
+                { "mediaType": media_type::LAYER, "digest": layer, "size": own },
+            ],
+        });
+        let text = text.to_string();
+        let digest = registry.put_manifest("web", os, (media_type::MANIFEST, text.as_bytes()));
+        json!({ "mediaType": media_type::MANIFEST, "digest": digest, "size": text.len() })
+    };
+    let old = image("linux", "1970-01-01T00:00:00Z", 1_000);
+    let mut new = image("windows", "2026-01-02T03:04:05Z", 2_000);
+    new["platform"] = json!({ "os": "windows", "architecture": "arm64" });
+    let mut attached = old.clone();
+    attached["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
+    let index = json!({ "schemaVersion": 2, "manifests": [old, new, attached] }).to_string();
+    registry.put_manifest("web", "both", (media_type::INDEX, index.as_bytes()));
+    let chart = json!({
+        "schemaVersion": 2, "layers": [],
+        "config": { "mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 2,
+            "digest": registry.put_blob("web", b"{}") },
+        "annotations": { "org.opencontainers.image.created": "2025-01-01T00:00:00Z" },
+    });
+    registry.put_manifest("web", "chart", (media_type::MANIFEST, chart.to_string().as_bytes()));
+    registry.put_manifest("web", "first", ("text/plain", br#"{"schemaVersion":1}"#));
+
+    // Two pages.
+    let next = &[("link", "</v2/web/tags/list?n=1000&last=chart>; rel=\"next\"")];
+    let pages = [
+        Fault::Answer(200, next, json!({ "tags": ["both", "chart"] }).to_string()),
+        Fault::Answer(200, &[], json!({ "tags": ["first", "linux"] }).to_string()),
+    ];
+    for page in pages {
+        registry.fault("GET /v2/web/tags/list", page);
+    }
+
+    let held = client(&registry.host(), Login::Anonymous).look(&registry.host(), "web", &[]).await;
+    let held = held.expect("a list");
+
+    let of = |tag: &str| {
+        held.iter().find(|one| one.tag.as_deref() == Some(tag)).expect("the tag").clone()
+    };
+    let both = of("both");
+    assert_eq!(both.kind, HeldKind::Index);
+    assert_eq!(both.size, Some(10 + 10 + 100 + 1_000 + 2_000));
+    let platforms: Vec<_> =
+        both.platforms.iter().map(|one| (one.platform.as_str(), one.size)).collect();
+    assert_eq!(platforms, [("linux/arm64/v8", Some(1_110)), ("windows/arm64", Some(2_110))]);
+    assert_eq!(both.created, "2026-01-02T03:04:05Z".parse().ok());
+    assert_eq!(of("linux").created, None);
+    assert_eq!(of("chart").created, "2025-01-01T00:00:00Z".parse().ok());
+    let helm = "application/vnd.cncf.helm.config.v1+json".to_owned();
+    assert_eq!(of("chart").kind, HeldKind::Artifact(helm));
+    assert_eq!((of("first").kind, of("first").size), (HeldKind::Unreadable, None));
+}
