@@ -14,6 +14,7 @@ mod local_clients;
 mod local_conformance;
 mod readme;
 mod registry;
+mod registry_copy;
 mod registry_login;
 mod registry_pull;
 mod registry_push;

@@ -162,6 +162,7 @@ async fn a_registry_that_does_not_mount_is_sent_the_blob() {
             let bytes = match &blob.source {
                 BlobSource::Bytes(bytes) => bytes.to_vec(),
                 BlobSource::File(path) => std::fs::read(path).expect("a file"),
+                BlobSource::Remote(_) => unreachable!("all blobs are here"),
             };
             scene.registry.put_blob("web", &bytes);
         }
@@ -366,6 +367,7 @@ fn config_of(scene: &Scene) -> Vec<u8> {
     match &scene.push.blobs.last().expect("a configuration").source {
         BlobSource::Bytes(bytes) => bytes.to_vec(),
         BlobSource::File(path) => std::fs::read(path).expect("a file"),
+        BlobSource::Remote(_) => unreachable!("all blobs are here"),
     }
 }
 

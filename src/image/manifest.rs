@@ -49,6 +49,12 @@ pub enum ManifestError {
         /// What it says it is.
         found: String,
     },
+    /// Indexes refer to each other without end, or as good as.
+    #[error("`{digest}` is an index within four others")]
+    TooDeep {
+        /// Which.
+        digest: Digest,
+    },
     /// A blob is not in the store, or not as it should be.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -65,7 +71,7 @@ impl Fault for ManifestError {
             Self::NoImage { .. } => {
                 Some("name an image, not an artifact such as a chart or a signature".into())
             }
-            Self::Syntax { .. } => None,
+            Self::Syntax { .. } | Self::TooDeep { .. } => None,
         }
     }
 }

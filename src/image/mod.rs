@@ -10,8 +10,10 @@ pub mod export;
 mod hash;
 pub mod layers;
 mod manifest;
+mod product;
 mod store;
 mod stream;
 
 pub use manifest::{Image, ManifestError};
+pub use product::{Child, Index, Product};
 pub use store::{BlobWriter, ImportError, Store, StoreError};

@@ -25,6 +25,14 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// What was to be sent on cannot be had from where it is.
+    #[error("fetch it from `{name}`")]
+    Source {
+        /// `host/repository`.
+        name: String,
+        /// Why not.
+        source: Box<Failure>,
+    },
     /// What was received cannot be kept.
     #[error("write `{}`", path.display())]
     Write {
@@ -102,6 +110,9 @@ impl Failure {
             Self::Login(error) => error.help(),
             Self::Host(_) => Some("a host is written `demo.azurecr.io` or `127.0.0.1:5000`".into()),
             Self::Read { .. } => Some("build the image again".to_owned()),
+            Self::Source { name, source } => {
+                source.help_for(name.split('/').next().unwrap_or(name), "pull")
+            }
             Self::Write { .. } => Some("is the disk full, or not writable?".to_owned()),
             Self::Stalled { .. } => Some(format!("the connection to `{host}` hangs; try again")),
             Self::Elsewhere { .. } | Self::Loop { .. } | Self::Nonsense(_) => {
@@ -119,6 +130,7 @@ impl Fault for Failure {
         match self {
             Self::Http(error) => error.retry(),
             Self::Login(error) => error.retry(),
+            Self::Source { source, .. } => source.retry(),
             // Bytes are changed on the way by chance at most once.
             Self::Stalled { .. } | Self::Digest { .. } => Retry::Backoff,
             Self::Host(_)

@@ -31,3 +31,4 @@ pub use pull::{Pulled, Resolved};
 pub use push::{Blob, BlobSource, Push, PushManifest, Pushed};
 pub use reference::{InvalidReference, Reference};
 pub use settings::{Access, Settings, Timing};
+pub use wire::RemoteBlob;

@@ -453,10 +453,11 @@ fn manifest(store: &mut Store, asked: &Asked, repository: &str, name: &str) -> A
     let key = (repository.to_owned(), name.to_owned());
     if asked.method == "PUT" {
         let text = String::from_utf8_lossy(&asked.body);
-        let unknown = text
-            .match_indices("sha256:")
-            .filter_map(|(at, _)| text.get(at..at + 71))
-            .find(|it| !store.blobs.contains_key(&(repository.to_owned(), (*it).to_owned())));
+        let unknown =
+            text.match_indices("sha256:").filter_map(|(at, _)| text.get(at..at + 71)).find(|it| {
+                let key = (repository.to_owned(), (*it).to_owned());
+                !store.blobs.contains_key(&key) && !store.manifests.contains_key(&key)
+            });
         if let Some(unknown) = unknown {
             let body = format!(
                 r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":{{"digest":"{unknown}"}}}}]}}"#
@@ -465,7 +466,8 @@ fn manifest(store: &mut Store, asked: &Asked, repository: &str, name: &str) -> A
         }
         let kind = asked.headers.get("content-type").cloned().unwrap_or_default();
         let digest = Digest::of(&asked.body).to_string();
-        store.manifests.insert(key, (kind, asked.body.clone()));
+        store.manifests.insert(key, (kind.clone(), asked.body.clone()));
+        store.manifests.insert((repository.to_owned(), digest.clone()), (kind, asked.body.clone()));
         return answer(201, &[("docker-content-digest", &digest), ("location", "/")], "");
     }
     if asked.method == "DELETE" {

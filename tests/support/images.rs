@@ -66,7 +66,12 @@ pub(crate) fn image(layers: &[Vec<u8>], folder: &Path, targets: &[String]) -> Pu
     blobs.push(Blob { descriptor, source: BlobSource::Bytes(config.into()) });
     let digest = Digest::of(&bytes);
     let manifest = PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest };
-    Push { blobs, manifest, targets: targets.iter().map(|it| reference(it)).collect() }
+    Push {
+        blobs,
+        manifest,
+        children: Vec::new(),
+        targets: targets.iter().map(|it| reference(it)).collect(),
+    }
 }
 
 /// Bytes that look like chance and are always the same.

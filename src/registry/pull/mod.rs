@@ -3,6 +3,7 @@
 
 mod blob;
 mod list;
+mod manifests;
 
 pub(super) use list::pages;
 

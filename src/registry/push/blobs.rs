@@ -27,7 +27,8 @@ pub(super) fn share<'a>(found: &[Found<'a>], cargo: &'a Cargo) -> Shares<'a> {
 fn share_one<'a>(found: &[Found<'a>], blob: &'a Blob, shares: &mut Shares<'a>) {
     let lacks = |found: &&Found<'a>| found.missing.contains(&blob.descriptor.digest);
     let has = found.iter().find(|found| !lacks(found) && !found.repository.targets.is_empty());
-    let mut from = has.map(|found| found.repository.name);
+    let elsewhere = || found.first().and_then(|found| blob.mountable(found.repository.host));
+    let mut from = has.map(|found| found.repository.name).or_else(elsewhere);
     let present = from.is_some();
     for found in found.iter().filter(lacks) {
         let upload = Upload { repository: found.repository, blob, from };

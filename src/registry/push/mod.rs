@@ -3,7 +3,7 @@
 //! In round trips, where nothing is in the way: ask for the manifest and for
 //! all blobs in one flight; open uploads for what is missing; send the bodies;
 //! put the manifest under all tags. Where the manifest is there, the first
-//! flight is the last.
+//! flight is the last. What an index lists goes up in a flight before it.
 
 mod blobs;
 mod memory;
@@ -21,7 +21,7 @@ use super::digest::Digest;
 use super::error::PushError;
 use super::progress::{Progress, Tally};
 use super::reference::Reference;
-use super::wire::Payload;
+use super::wire::{Host, Payload, RemoteBlob};
 use bytes::Bytes;
 use repository::Repository;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,9 @@ pub struct Push {
     pub blobs: Vec<Blob>,
     /// What refers to them.
     pub manifest: PushManifest,
+    /// Where that is an index: what it lists, put by digest before it. Flight by
+    /// flight, each of which needs only those before.
+    pub children: Vec<Vec<PushManifest>>,
     /// Under which names: several tags, repositories, registries.
     pub targets: Vec<Reference>,
 }
@@ -68,6 +71,9 @@ pub enum BlobSource {
     File(PathBuf),
     /// Here.
     Bytes(Bytes),
+    /// In a repository, from which it is mounted where that is of the same
+    /// registry, else sent on as it comes.
+    Remote(RemoteBlob),
 }
 
 /// What a push did.
@@ -92,6 +98,15 @@ impl Blob {
                 length: self.descriptor.size,
             },
             BlobSource::Bytes(bytes) => Payload::Bytes(bytes.clone()),
+            BlobSource::Remote(remote) => Payload::remote(remote),
+        }
+    }
+
+    /// The repository of this registry from which it can be mounted.
+    pub(super) fn mountable(&self, host: &Host) -> Option<&str> {
+        match &self.source {
+            BlobSource::Remote(remote) => remote.repository_at(host),
+            BlobSource::File(_) | BlobSource::Bytes(_) => None,
         }
     }
 }
@@ -101,6 +116,7 @@ pub(super) struct Cargo {
     /// Each digest once, the largest first.
     pub(super) blobs: Vec<Blob>,
     pub(super) manifest: PushManifest,
+    pub(super) children: Vec<Vec<PushManifest>>,
     /// Bytes that are there, over all registries.
     pub(super) tally: Tally,
 }
@@ -132,6 +148,7 @@ impl Client {
         let cargo = Cargo {
             blobs: unique(&push.blobs),
             manifest: push.manifest.clone(),
+            children: push.children,
             tally: Tally::new(push.blobs.iter().map(|blob| &blob.descriptor), places),
         };
         let pushing = settle(

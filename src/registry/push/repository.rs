@@ -4,7 +4,7 @@ use super::blobs::by_digest;
 use super::memory::Memory;
 use super::settle::settle;
 use super::upload::Upload;
-use super::{Blob, Cargo};
+use super::{Blob, Cargo, PushManifest};
 use crate::registry::error::{Failure, PushError};
 use crate::registry::wire::{self, Host, Payload, Request, Scope};
 use crate::registry::{Descriptor, Digest, Reference};
@@ -107,28 +107,36 @@ impl Repository<'_> {
         to.tag.as_deref().unwrap_or(self.cargo.manifest.digest.as_str())
     }
 
-    /// Puts the manifest under all names at once.
+    /// Puts what the manifest lists by digest, then itself under all names at
+    /// once.
     pub(super) async fn put_manifests(&self, targets: &[&Reference]) -> Result<(), PushError> {
-        let put = |target| self.put_manifest(target);
-        settle(targets.iter().map(|target| put(target)), usize::MAX).await.map(drop)
+        let Some(first) = targets.first() else { return Ok(()) };
+        for flight in &self.cargo.children {
+            let put = flight.iter().map(|child| async {
+                self.put_manifest(child, &first.with_digest(child.digest.clone())).await
+            });
+            settle(put, usize::MAX).await?;
+        }
+        let put = targets.iter().map(|target| self.put_manifest(&self.cargo.manifest, target));
+        settle(put, usize::MAX).await.map(drop)
     }
 
-    async fn put_manifest(&self, to: &Reference) -> Result<(), PushError> {
+    async fn put_manifest(&self, manifest: &PushManifest, to: &Reference) -> Result<(), PushError> {
         let failed = |source| PushError::Manifest { reference: to.clone(), source };
-        let lacking = match self.try_manifest(to).await.map_err(failed)? {
+        let lacking = match self.try_manifest(manifest, to).await.map_err(failed)? {
             Put::Taken => return Ok(()),
             Put::Lacking(lacking) => lacking,
         };
         self.supply(&lacking).await?;
-        match self.try_manifest(to).await.map_err(failed)? {
+        match self.try_manifest(manifest, to).await.map_err(failed)? {
             Put::Taken => Ok(()),
             Put::Lacking(lacking) => Err(failed(lacking.error.into())),
         }
     }
 
-    async fn try_manifest(&self, to: &Reference) -> Result<Put, Failure> {
-        let manifest = &self.cargo.manifest;
-        let path = format!("{}/manifests/{}", self.name, self.manifest_name(to));
+    async fn try_manifest(&self, manifest: &PushManifest, to: &Reference) -> Result<Put, Failure> {
+        let name = to.tag.as_deref().unwrap_or(manifest.digest.as_str());
+        let path = format!("{}/manifests/{name}", self.name);
         let request = Request::new(Method::PUT, self.host.address.url(&path), self.scope())
             .header("content-type", &manifest.media_type)
             .payload(Payload::Bytes(manifest.bytes.clone()));
@@ -166,7 +174,7 @@ impl Repository<'_> {
                 // It was counted as there.
                 let Descriptor { digest, size, .. } = &blob.descriptor;
                 self.cargo.tally.of(digest).fetch_sub(*size, Ordering::Relaxed);
-                Upload { repository: self, blob, from: None }
+                Upload { repository: self, blob, from: blob.mountable(self.host) }
             })
             .collect();
         settle(uploads.iter().map(Upload::run), usize::MAX).await.map(drop)

@@ -210,6 +210,7 @@ impl Upload<'_> {
 /// Whether the next try may do better, in a moment.
 fn passes(failure: &Failure) -> bool {
     match failure {
+        Failure::Source { source, .. } => passes(source),
         Failure::Http(error) => match error.status() {
             // The upload was forgotten: a new one is opened.
             Some(404) => error.to_string().contains("BLOB_UPLOAD_UNKNOWN"),

@@ -10,6 +10,7 @@ use crate::registry::error::Failure;
 use crate::registry::login::{Authorization, Refusal, Session};
 use crate::registry::settings::Timing;
 use reqwest::{Method, Response, StatusCode, header};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
@@ -147,7 +148,10 @@ impl Host {
         authorization: Option<&Authorization>,
         meter: &Meter,
     ) -> Result<Response, Failure> {
-        let unreadable = |source| Failure::Read { source };
+        let unreadable = |source: io::Error| match source.downcast() {
+            Ok(failure) => failure,
+            Err(source) => Failure::Read { source },
+        };
         let body = request.payload.open(meter).await.map_err(unreadable)?;
         let built = build(self.http.uploading(), request, authorization).body(body);
         let sending = self.http.send(built);

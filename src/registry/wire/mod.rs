@@ -8,6 +8,7 @@ mod answer;
 mod host;
 mod pauses;
 mod payload;
+mod remote;
 mod request;
 
 pub(super) use address::Address;
@@ -15,4 +16,5 @@ pub(super) use answer::{digest_of, header, length_of, refused, refused_with};
 pub(super) use host::Host;
 pub(super) use pauses::{Pauses, broke};
 pub(super) use payload::{Meter, Payload};
+pub use remote::RemoteBlob;
 pub(super) use request::{Request, Scope};

@@ -1,6 +1,7 @@
-//! What a request carries: nothing, bytes, or a part of a file that is never
-//! whole in memory.
+//! What a request carries: nothing, bytes, or a part of a file or of a blob
+//! elsewhere that is never whole in memory.
 
+use super::remote::{Passage, RemoteBlob, Stream};
 use bytes::Bytes;
 use futures::Stream as _;
 use hyper::body::{Body, Frame, SizeHint};
@@ -33,15 +34,29 @@ pub(in crate::registry) enum Payload {
         /// How long it is.
         length: u64,
     },
+    /// A part of a blob of a repository, as it comes from there.
+    Remote {
+        /// The whole of it.
+        passage: Passage,
+        /// Where the part begins.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+    },
 }
 
 impl Payload {
+    /// A blob of a repository.
+    pub(in crate::registry) fn remote(blob: &RemoteBlob) -> Self {
+        Self::Remote { passage: Passage::new(blob.clone()), offset: 0, length: blob.size() }
+    }
+
     /// In bytes.
     pub(in crate::registry) fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File { length, .. } => *length,
+            Self::File { length, .. } | Self::Remote { length, .. } => *length,
         }
     }
 
@@ -61,6 +76,9 @@ impl Payload {
             Self::File { path, offset, .. } => {
                 Self::File { path: path.clone(), offset: offset + from, length: most }
             }
+            Self::Remote { passage, offset, .. } => {
+                Self::Remote { passage: passage.clone(), offset: offset + from, length: most }
+            }
         }
     }
 
@@ -74,6 +92,9 @@ impl Payload {
                 file.set_max_buf_size(PIECE);
                 file.seek(io::SeekFrom::Start(*offset)).await?;
                 Reader::File(ReaderStream::with_capacity(file.take(*length), PIECE))
+            }
+            Self::Remote { passage, offset, length } => {
+                Reader::Remote(Mutex::new(passage.open(*offset, *length).await?))
             }
         };
         Ok(reqwest::Body::wrap(Metered { reader, left: self.length(), meter: meter.clone() }))
@@ -129,6 +150,8 @@ impl Meter {
 enum Reader {
     Bytes(Bytes),
     File(ReaderStream<Take<tokio::fs::File>>),
+    /// Locked by nobody: it makes the body one that threads may share.
+    Remote(Mutex<Stream>),
 }
 
 /// A body of known length, so that the request has a `Content-Length`: Azure
@@ -153,6 +176,10 @@ impl Body for Metered {
         let piece = match &mut self.reader {
             Reader::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
             Reader::File(stream) => ready!(Pin::new(stream).poll_next(context)),
+            Reader::Remote(stream) => {
+                let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+                ready!(stream.as_mut().poll_next(context))
+            }
         };
         let error = match piece {
             Some(Ok(piece)) if !piece.is_empty() => {

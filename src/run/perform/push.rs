@@ -31,6 +31,7 @@ pub(super) async fn perform(
             bytes: image.manifest_bytes.clone(),
             digest: image.manifest.digest.clone(),
         },
+        children: Vec::new(),
         targets: targets.clone(),
     };
     let told = Told::new(job);
