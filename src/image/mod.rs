@@ -8,6 +8,7 @@ pub mod dockerfile;
 pub mod existing;
 pub mod export;
 mod hash;
+pub mod ignore;
 pub mod layers;
 mod manifest;
 mod product;

@@ -1,0 +1,224 @@
+//! What a `.dockerignore` leaves out of a build context.
+//!
+//! The rules are Docker's: patterns in order, the last that matches decides, `!`
+//! takes back; a pattern is of the whole path below the context, and what is in
+//! a folder that matches matches too.
+
+use regex::bytes::Regex;
+use std::fmt::Write as _;
+
+/// A list of patterns.
+#[derive(Clone, Debug, Default)]
+pub struct Ignore {
+    rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    pattern: Regex,
+    /// Whether it takes back what an earlier one left out.
+    exception: bool,
+}
+
+/// A pattern that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("understand the pattern `{pattern}` in line {line} of what is to be ignored")]
+pub struct InvalidPattern {
+    /// As written.
+    pub pattern: String,
+    /// From 1.
+    pub line: usize,
+    /// Why not.
+    source: regex::Error,
+}
+
+impl Ignore {
+    /// Reads the text of a `.dockerignore`.
+    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut rules = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let line = line.trim();
+            let (exception, pattern) = match line.strip_prefix('!') {
+                Some(rest) => (true, rest.trim()),
+                None => (false, line),
+            };
+            let pattern = clean(pattern);
+            if pattern.is_empty() {
+                continue;
+            }
+            let invalid =
+                |source| InvalidPattern { pattern: line.to_owned(), line: number + 1, source };
+            let pattern = Regex::new(&expression(&pattern)).map_err(invalid)?;
+            rules.push(Rule { pattern, exception });
+        }
+        Ok(Self { rules })
+    }
+
+    /// Whether a path, relative to the context and without `/` at either end, is
+    /// left out. What is in a folder that is left out may not be: see
+    /// [`Ignore::leaves_out_all_in`].
+    pub fn leaves_out(&self, path: &[u8]) -> bool {
+        let mut left_out = false;
+        for Rule { pattern, exception } in &self.rules {
+            // Only what would change the answer is asked.
+            if *exception == left_out && prefixes(path).any(|prefix| pattern.is_match(prefix)) {
+                left_out = !exception;
+            }
+        }
+        left_out
+    }
+
+    /// Whether a folder and all in it is left out, so that nobody need look.
+    pub fn leaves_out_all_in(&self, path: &[u8]) -> bool {
+        self.rules.iter().all(|rule| !rule.exception) && self.leaves_out(path)
+    }
+}
+
+/// A path, and every folder above it.
+fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    [path].into_iter().chain(folders.map(|(at, _)| &path[..at]))
+}
+
+/// A pattern without `.`, `..` and `/` where they say nothing.
+fn clean(pattern: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in pattern.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Go's `filepath.Match`, with `**` for any folders.
+fn expression(pattern: &str) -> String {
+    let mut expression = String::from("(?s-u)^");
+    let mut characters = pattern.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '*' if characters.next_if_eq(&'*').is_some() => {
+                let folders = characters.next_if_eq(&'/').is_some() && characters.peek().is_some();
+                expression.push_str(if folders { "(.*/)?" } else { ".*" });
+            }
+            '*' => expression.push_str("[^/]*"),
+            '?' => expression.push_str("[^/]"),
+            '[' => set(&mut expression, &mut characters),
+            '\\' => literal(&mut expression, characters.next().unwrap_or('\\')),
+            other => literal(&mut expression, other),
+        }
+    }
+    expression.push('$');
+    expression
+}
+
+/// `[a-z]`, `[^a-z]`. One that is not closed is no expression either.
+fn set(expression: &mut String, characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    expression.push('[');
+    if characters.next_if_eq(&'^').is_some() {
+        expression.push('^');
+    }
+    while let Some(character) = characters.next() {
+        match character {
+            ']' => {
+                expression.push(']');
+                return;
+            }
+            '-' => expression.push('-'),
+            '\\' => literal(expression, characters.next().unwrap_or('\\')),
+            other => literal(expression, other),
+        }
+    }
+}
+
+/// Byte by byte, because names need not be text.
+fn literal(expression: &mut String, character: char) {
+    let mut buffer = [0; 4];
+    for byte in character.encode_utf8(&mut buffer).bytes() {
+        if byte.is_ascii_alphanumeric() {
+            expression.push(char::from(byte));
+        } else {
+            write!(expression, "\\x{byte:02x}").expect("memory");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ignore;
+    use std::error::Error as _;
+
+    #[track_caller]
+    fn case(list: &str, left_out: &[&str], kept: &[&str]) {
+        let ignore = Ignore::parse(list).expect("a list");
+        for path in left_out {
+            assert!(ignore.leaves_out(path.as_bytes()), "{list:?} leaves out {path}");
+        }
+        for path in kept {
+            assert!(!ignore.leaves_out(path.as_bytes()), "{list:?} keeps {path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_of_the_whole_path() {
+        case("target", &["target", "target/debug/x"], &["a/target", "targets"]);
+        case("/target/", &["target/x"], &["a/target"]);
+        case("./a/../b", &["b"], &["a"]);
+        case("a/b", &["a/b", "a/b/c"], &["a", "b", "x/a/b"]);
+        case("", &[], &["a"]);
+        case(".", &[], &["a"]);
+    }
+
+    #[test]
+    fn stars_and_sets() {
+        case("*.md", &["a.md"], &["b/a.md", "a.mdx"]);
+        case("**/*.md", &["a.md", "b/a.md", "b/c/a.md"], &["a.txt"]);
+        case("*/temp*", &["a/temp", "a/temporary.txt"], &["temp", "a/b/temp"]);
+        case("temp?", &["tempa"], &["temp", "tempab", "temp/"]);
+        case("a/**", &["a/b", "a/b/c"], &["a", "ab"]);
+        case("**", &["a", "a/b"], &[]);
+        case("[a-c]x", &["ax", "cx"], &["dx"]);
+        case("[^a-c]x", &["dx"], &["ax"]);
+        case("a+b(1).t$", &["a+b(1).t$"], &["aab1ct"]);
+        case("\\*", &["*"], &["a"]);
+        case("gr\u{fc}n", &["gr\u{fc}n"], &["grun"]);
+    }
+
+    #[test]
+    fn the_last_that_matches_decides() {
+        case("*\n!keep\n", &["a", "a/keep"], &["keep", "keep/x"]);
+        case("*.md\n!README*.md\nREADME-secret.md", &["a.md", "README-secret.md"], &["README.md"]);
+        case("# a\n  b  \n! b/c", &["b", "b/d"], &["a", "b/c"]);
+        case("\u{feff}a\r\nb\r\n", &["a", "b"], &["c"]);
+    }
+
+    #[test]
+    fn a_folder_need_not_be_looked_into_where_nothing_is_taken_back() {
+        let of = |list: &str| Ignore::parse(list).expect("a list");
+        assert!(of("a").leaves_out_all_in(b"a"));
+        assert!(!of("a\n!a/b").leaves_out_all_in(b"a"));
+        assert!(!of("a").leaves_out_all_in(b"b"));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_named_with_its_line() {
+        let error = Ignore::parse("a\n[b").expect_err("no pattern");
+        assert_eq!(
+            error.to_string(),
+            "understand the pattern `[b` in line 2 of what is to be ignored"
+        );
+        assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn names_need_not_be_text() {
+        assert!(Ignore::parse("*").expect("a list").leaves_out(b"\xff\xfe"));
+        assert!(Ignore::parse("?x").expect("a list").leaves_out(b"\xffx"));
+    }
+}
