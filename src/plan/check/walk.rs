@@ -168,6 +168,7 @@ impl<'p, F: FnMut(Place, Spanned<&'p str>)> Walk<F> {
                 self.texts(IMAGE_COMMAND, commands);
                 let optional = [&layers.user, &layers.workdir, &layers.platform];
                 self.texts(IMAGE_LABEL, optional.into_iter().flatten().chain(&layers.expose));
+                self.texts(Role::Plain, [&layers.compression.text]);
                 for layer in &layers.layers {
                     let files = [&layer.from, &layer.to].into_iter();
                     let files = files.chain(&layer.include).chain(&layer.exclude);

@@ -3,7 +3,7 @@
 //! The message of each says what is expected and never what was given, which
 //! may be a secret.
 
-use crate::plan::schema::{Cloud, OnFailure, Replace, RestartPolicy, Size, Using};
+use crate::plan::schema::{Cloud, Compression, OnFailure, Replace, RestartPolicy, Size, Using};
 use std::time::Duration;
 
 /// A type that a scalar of the plan can be read as.
@@ -151,6 +151,14 @@ impl Scalar for Using {
     }
 }
 
+impl Scalar for Compression {
+    const WORDS: &'static [&'static str] = &["gzip", "zstd"];
+
+    fn read(text: &str) -> Result<Self, String> {
+        word(text, Self::WORDS, &[Self::Gzip, Self::Zstd])
+    }
+}
+
 impl Scalar for RestartPolicy {
     const WORDS: &'static [&'static str] = &["always", "on-failure", "never"];
 
@@ -190,7 +198,7 @@ fn word<T: Copy>(text: &str, words: &[&str], values: &[T]) -> Result<T, String> 
 #[cfg(test)]
 mod tests {
     use super::Scalar;
-    use crate::plan::schema::{Cloud, OnFailure, Replace, RestartPolicy, Size, Using};
+    use crate::plan::schema::{Cloud, Compression, OnFailure, Replace, RestartPolicy, Size, Using};
     use std::time::Duration;
 
     #[test]
@@ -271,6 +279,8 @@ mod tests {
         assert_eq!(bool::read("no"), Err("expected `true` or `false`".to_owned()));
         assert_eq!(Cloud::read("usgov"), Ok(Cloud::UsGovernment));
         assert_eq!(Using::read("buildah"), Ok(Using::Buildah));
+        assert_eq!(Compression::read("zstd"), Ok(Compression::Zstd));
+        assert_eq!(Compression::read("xz"), Err("expected `gzip` or `zstd`".to_owned()));
         assert_eq!(RestartPolicy::read("OnFailure"), Ok(RestartPolicy::OnFailure));
         assert_eq!(RestartPolicy::read("on-failure"), Ok(RestartPolicy::OnFailure));
         assert_eq!(

@@ -90,6 +90,7 @@ fn images_without_an_engine_and_the_other_kinds() {
     assert_eq!(layers.base.source, "scratch");
     assert_eq!(layers.layers[0].mode.as_ref().map(|mode| mode.source.as_str()), Some("0755"));
     assert_eq!(layers.layers[1].exclude[0].source, "**/*.map");
+    assert_eq!(layers.compression.text.source, "zstd");
     assert_eq!(layers.env.get("PORT").map(|port| port.source.as_str()), Some("80"));
     let Action::Run(run) = &steps[3].action else { panic!("{steps:?}") };
     assert!(matches!(&run.script, Script::Exec(program) if program.len() == 2));

@@ -113,6 +113,17 @@ pub struct Layers {
     pub labels: Map<Text>,
     /// `linux/amd64` where absent.
     pub platform: Option<Text>,
+    /// How layers are packed; `gzip` where absent.
+    pub compression: Field<Compression>,
+}
+
+/// How the layers of an image are packed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compression {
+    /// Taken by every registry and runtime, Container Instances among them.
+    Gzip,
+    /// Smaller and several times faster, for registries and runtimes that take it.
+    Zstd,
 }
 
 /// A file or folder that becomes one layer.

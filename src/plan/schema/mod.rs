@@ -10,9 +10,9 @@ mod text;
 mod texts;
 
 pub use action::{
-    Aci, Action, Body, Build, BuildKind, Container, Deploy, DeployKind, Dockerfile, ExistingImage,
-    Expect, Layer, Layers, OnFailure, Probe, Push, Replace, RestartPolicy, Run, Script, Tag,
-    TagTarget, Using, Verify,
+    Aci, Action, Body, Build, BuildKind, Compression, Container, Deploy, DeployKind, Dockerfile,
+    ExistingImage, Expect, Layer, Layers, OnFailure, Probe, Push, Replace, RestartPolicy, Run,
+    Script, Tag, TagTarget, Using, Verify,
 };
 pub use settings::{
     Azure, Cloud, Create, Environment, KeyVaultReference, Login, Pull, Registry, Report,

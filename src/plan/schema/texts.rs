@@ -155,6 +155,7 @@ impl<'p> Texts<'p> {
                 self.all(&layers.workdir);
                 self.map(&layers.labels);
                 self.all(&layers.platform);
+                self.field(&layers.compression);
             }
             BuildKind::Image(existing) => {
                 self.all([&existing.image]);

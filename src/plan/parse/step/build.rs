@@ -5,14 +5,25 @@ use crate::plan::parse::literal;
 use crate::plan::parse::mapping::Mapping;
 use crate::plan::parse::reader::Reader;
 use crate::plan::schema::{
-    Build, BuildKind, Dockerfile, ExistingImage, Field, Layer, Layers, Map, Text, Using,
+    Build, BuildKind, Compression, Dockerfile, ExistingImage, Field, Layer, Layers, Map, Text,
+    Using,
 };
 use crate::plan::tree::{Kind, Node};
 
 const DOCKERFILE: [&str; 6] = ["context", "dockerfile", "args", "secrets", "target", "using"];
 
-const LAYERS: [&str; 9] =
-    ["base", "layers", "entrypoint", "cmd", "env", "expose", "user", "workdir", "labels"];
+const LAYERS: [&str; 10] = [
+    "base",
+    "layers",
+    "entrypoint",
+    "cmd",
+    "env",
+    "expose",
+    "user",
+    "workdir",
+    "labels",
+    "compression",
+];
 
 const IMAGE: [&str; 1] = ["image"];
 
@@ -99,6 +110,8 @@ impl Reader<'_> {
     fn layers(&mut self, keys: &Mapping<'_>) -> Layers {
         let base = keys.get("base").and_then(|node| self.checked("base", node, literal::base));
         let layers = keys.get("layers").map(|node| self.layer_list(node)).unwrap_or_default();
+        let compression =
+            keys.get("compression").and_then(|node| self.field::<Compression>("compression", node));
         let mut list = |key| keys.get(key).and_then(|node| self.list(key, node));
         let (entrypoint, cmd) = (list("entrypoint"), list("cmd"));
         let expose = keys.get("expose").map(|node| self.strings("expose", node, literal::port));
@@ -119,6 +132,7 @@ impl Reader<'_> {
             workdir,
             labels: strings("labels", literal::not_empty),
             platform: None,
+            compression: compression.unwrap_or_else(|| Field::default_of("gzip")),
         }
     }
 

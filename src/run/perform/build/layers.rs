@@ -2,8 +2,8 @@
 
 use super::{off_the_loop, platform};
 use crate::image::Image;
-use crate::image::layers::{LayerSource, Recipe, build as make};
-use crate::plan::schema::{Layer, Layers, Map, Text};
+use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
+use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
@@ -62,7 +62,10 @@ async fn recipe(performer: &Performer, layers: &Layers, job: &Job) -> Result<Rec
         labels: pairs(&layers.labels, "label")?.into_iter().collect(),
         platform,
         created: performer.created()?,
-        ..Recipe::default()
+        compression: match layers.compression.resolve(scope)? {
+            Compression::Gzip => Packing::Gzip,
+            Compression::Zstd => Packing::Zstd,
+        },
     })
 }
 
