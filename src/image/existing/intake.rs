@@ -4,7 +4,7 @@ use super::error::ExistingError;
 use super::layout::{Bag, Found};
 use super::stoppable::Stoppable;
 use crate::image::hash::of_reader;
-use crate::image::layers::{Cache, Compression, Packed, pack, threads};
+use crate::image::layers::{Cache, Compression, Packed, Reading, pack, threads};
 use crate::image::store::{ImportError, Store};
 use crate::image::stream::{Packing, sniff, unpacked};
 use crate::registry::{Descriptor, Digest, media_type};
@@ -60,7 +60,7 @@ impl Intake<'_> {
     }
 
     /// Takes a layer in as it is when it is compressed, else compresses it.
-    fn take(&self, name: &str, reader: &mut dyn Read) -> Result<Packed, ExistingError> {
+    fn take(&self, name: &str, reader: &mut (dyn Read + Send)) -> Result<Packed, ExistingError> {
         let blob = |source| {
             let source = ImportError::Source(source);
             ExistingError::Blob { path: self.path.to_owned(), name: name.to_owned(), source }
@@ -69,9 +69,9 @@ impl Intake<'_> {
         let media_type = match packing {
             Packing::Plain => {
                 let out = self.store.writer()?;
-                return pack(Compression::Gzip, threads(), out, |blocks| {
-                    io::copy(&mut reader, blocks).map(drop).map_err(blob)
-                });
+                let streams = vec![(Reading::new(reader, blob), out)];
+                let packed = pack(Compression::Gzip, threads(), streams)?;
+                return Ok(packed.into_iter().next().expect("one for one stream"));
             }
             Packing::Gzip => media_type::LAYER_GZIP,
             Packing::Zstd => media_type::LAYER_ZSTD,

@@ -36,7 +36,7 @@ pub(super) enum Bag {
 }
 
 /// A file's bytes, and how many there are.
-pub(super) type Found<'a> = (Box<dyn Read + 'a>, u64);
+pub(super) type Found<'a> = (Box<dyn Read + Send + 'a>, u64);
 
 /// What is read of an index.
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ impl Bag {
         match self {
             Self::Archive(archive) => Ok(archive.find(name)?.map(|section| {
                 let length = section.length();
-                (Box::new(section) as Box<dyn Read>, length)
+                (Box::new(section) as Box<dyn Read + Send>, length)
             })),
             Self::Folder(folder) => match File::open(folder.join(name)) {
                 Ok(file) => {

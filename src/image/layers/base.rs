@@ -190,7 +190,7 @@ fn remember(store: &Store, note: &PathBuf, tree: &Tree) {
 mod tests {
     use super::{apply, note, recall, tree};
     use crate::image::layers::recipe::Owner;
-    use crate::image::layers::tape::{Head, Tape};
+    use crate::image::layers::tape::{Head, write_head};
     use crate::image::layers::tree::{Attributes, Node, Tree};
     use crate::image::manifest::Image;
     use crate::image::store::Store;
@@ -198,14 +198,15 @@ mod tests {
     use tar::EntryType;
 
     fn layer(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
-        let mut tape = Tape::new(Vec::new(), 0);
+        let mut archive = Vec::new();
         for (path, kind, target) in entries {
             let (path, target) = (path.as_bytes(), target.as_bytes());
             let owner = Owner { uid: 1, gid: 2 };
             let head = Head { path, kind: *kind, mode: 0o1777, owner, size: 0, target };
-            tape.head(head).expect("memory");
+            write_head(&mut archive, &head, 0);
         }
-        tape.finish().expect("memory")
+        archive.resize(archive.len() + 1024, 0);
+        archive
     }
 
     const FOLDER: EntryType = EntryType::Directory;

@@ -1,13 +1,14 @@
 //! Makes an image out of files, without a container engine.
 //!
 //! The way of a layer: `walk` lists what goes into it, `cache` knows whether
-//! that list became a layer before, `tape` writes it as an archive, `pack`
-//! compresses and hashes that on all cores. `config` says how the image is run.
+//! that list became a layer before, `archive` is that list as an archive, of
+//! which `pack` reads, hashes and compresses the blocks on all cores. `config` says how the image is run.
 //! The same recipe over the same files gives the same bytes, whoever makes it,
 //! where and when.
 //!
 //! Blocking, and busy on every core: for a thread of its own.
 
+mod archive;
 mod base;
 mod cache;
 mod config;
@@ -21,22 +22,17 @@ mod walk;
 
 pub(super) use cache::Cache;
 pub use error::LayerError;
-pub(super) use pack::{Packed, pack, threads};
+pub(super) use pack::{Packed, Reading, pack, threads};
 pub use recipe::{Compression, ExposedPort, InvalidRecipe, LayerSource, Mode, Owner, Recipe};
 
+use self::archive::Archive;
 use self::config::Made;
-use self::tape::{Head, Tape};
 use self::tree::Tree;
-use self::walk::{Entry, Kind, Stamp};
 use super::manifest::Image;
 use super::store::Store;
 use crate::registry::{Descriptor, media_type};
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
-use tar::EntryType;
 
 /// What was made.
 #[derive(Clone, Debug)]
@@ -69,9 +65,9 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     let mut tree = base.tree;
     let mut layers = base.layers;
     let (mut made, mut built) = (Vec::new(), Vec::new());
-    for source in &recipe.layers {
-        let layer = Layer { store, recipe, source, stop };
-        let (packed, report) = layer.build(&mut tree)?;
+    for (source, (packed, report)) in
+        recipe.layers.iter().zip(make(store, recipe, &mut tree, stop)?)
+    {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
         made.push(Made { diff_id: packed.diff_id, created_by });
         layers.push(packed.layer);
@@ -83,99 +79,69 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     Ok(Built { image, layers: built })
 }
 
-/// One layer under way.
+/// One layer, of which it is known what goes into it.
 struct Layer<'a> {
-    store: &'a Store,
-    recipe: &'a Recipe,
-    source: &'a LayerSource,
-    stop: &'a AtomicBool,
+    cache: Cache<'a>,
+    entries: usize,
+    /// Whether what was listed can be told from what it may yet become.
+    settled: bool,
+    found: Option<Packed>,
 }
 
 impl Layer<'_> {
-    fn build(&self, tree: &mut Tree) -> Result<(Packed, BuiltLayer), LayerError> {
-        let now = SystemTime::now();
-        let entries = walk::walk(self.source, &self.recipe.folder, self.store, tree)?;
-        let Recipe { compression, created, .. } = *self.recipe;
-        let cache = Cache::new(self.store, &entries, compression, created);
-        let recalled = cache.recall();
-        let reused = recalled.is_some();
-        let packed = if let Some(packed) = recalled {
-            packed
-        } else {
-            let out = self.store.writer()?;
-            let packed = pack(compression, threads(), out, |blocks| self.write(&entries, blocks))?;
-            if cache::settled(&entries, now) {
-                cache.remember(&packed);
-            }
-            packed
-        };
-        let report = BuiltLayer {
+    fn remember(&self, packed: &Packed) {
+        if self.settled {
+            self.cache.remember(packed);
+        }
+    }
+
+    fn report(&self, packed: &Packed) -> BuiltLayer {
+        BuiltLayer {
             descriptor: packed.layer.clone(),
-            entries: entries.len(),
+            entries: self.entries,
             unpacked: packed.unpacked,
-            reused,
+            reused: self.found.is_some(),
+        }
+    }
+}
+
+/// The layers of a recipe, in order. What is not remembered is packed, all of it
+/// at once.
+fn make<'a>(
+    store: &'a Store,
+    recipe: &Recipe,
+    tree: &mut Tree,
+    stop: &AtomicBool,
+) -> Result<Vec<(Packed, BuiltLayer)>, LayerError> {
+    let Recipe { compression, created, .. } = *recipe;
+    let (mut layers, mut streams): (Vec<Layer<'a>>, _) = (Vec::new(), Vec::new());
+    for source in &recipe.layers {
+        let now = SystemTime::now();
+        let entries = walk::walk(source, &recipe.folder, store, tree)?;
+        let cache = Cache::new(store, &entries, compression, created);
+        let found = cache.recall();
+        let settled = cache::settled(&entries, now);
+        layers.push(Layer { cache, entries: entries.len(), settled, found });
+        if layers.last().is_some_and(|layer| layer.found.is_none()) {
+            streams.push((Archive::new(entries, created, stop), store.writer()?));
+        }
+    }
+    let mut packed = match streams.len() {
+        0 => Vec::new(),
+        _ => pack(compression, threads(), streams)?,
+    }
+    .into_iter();
+    let mut made = Vec::new();
+    for layer in layers {
+        let packed = match &layer.found {
+            Some(found) => found.clone(),
+            None => packed.next().expect("one for each that was not found"),
         };
-        Ok((packed, report))
+        layer.remember(&packed);
+        let report = layer.report(&packed);
+        made.push((packed, report));
     }
-
-    fn write(&self, entries: &[Entry], out: impl Write) -> Result<(), LayerError> {
-        let mut tape = Tape::new(out, self.recipe.created);
-        for entry in entries {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(LayerError::Stopped);
-            }
-            self.entry(&mut tape, entry)?;
-        }
-        tape.finish().map_err(|source| self.pack_error(source)).map(drop)
-    }
-
-    fn entry(&self, tape: &mut Tape<impl Write>, entry: &Entry) -> Result<(), LayerError> {
-        let (kind, target): (EntryType, &[u8]) = match &entry.kind {
-            Kind::Folder => (EntryType::Directory, b""),
-            Kind::Symlink { target } => (EntryType::Symlink, target),
-            Kind::HardLink { target } => (EntryType::Link, target),
-            Kind::File { source, stamp } => return self.file(tape, entry, source, stamp),
-        };
-        let Entry { path, mode, owner, .. } = entry;
-        let head = Head { path, kind, mode: *mode, owner: *owner, size: 0, target };
-        tape.head(head).map_err(|source| self.pack_error(source))
-    }
-
-    /// A file that is not the one that was listed any more would be remembered
-    /// as the one that was.
-    fn file(
-        &self,
-        tape: &mut Tape<impl Write>,
-        entry: &Entry,
-        path: &Path,
-        stamp: &Stamp,
-    ) -> Result<(), LayerError> {
-        let read = |source| LayerError::Read { path: path.to_owned(), source };
-        let changed = || LayerError::Changed { path: path.to_owned() };
-        let mut file = File::open(path).map_err(read)?;
-        let opened = Stamp::of(&file.metadata().map_err(read)?);
-        if (opened.inode, opened.size) != (stamp.inode, stamp.size) {
-            return Err(changed());
-        }
-        let Entry { path: name, mode, owner, .. } = entry;
-        let (kind, size) = (EntryType::Regular, stamp.size);
-        let head = Head { path: name, kind, mode: *mode, owner: *owner, size, target: b"" };
-        tape.head(head).map_err(|source| self.pack_error(source))?;
-        match tape.data(&mut file, size) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
-            Err(error) => return Err(read(error)),
-        }
-        let after = Stamp::of(&file.metadata().map_err(read)?);
-        if (after.size, after.modified) != (opened.size, opened.modified) {
-            return Err(changed());
-        }
-        Ok(())
-    }
-
-    fn pack_error(&self, source: io::Error) -> LayerError {
-        LayerError::Pack { from: self.source.from.clone(), source }
-    }
+    Ok(made)
 }
 
 #[cfg(test)]
