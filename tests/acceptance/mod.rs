@@ -2,6 +2,7 @@
 //! a URL that answers, with the programs that other people use.
 
 mod action;
+mod bases;
 mod faults;
 mod hello;
 mod keep;

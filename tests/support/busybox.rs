@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use shipway::local::runtime::Image;
-use shipway::registry::Digest;
+use shipway::registry::{Digest, media_type};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,4 +60,31 @@ pub(crate) fn image(folder: &Path, config: &Value) -> Image {
         config: blob(&document),
         layers: vec![blob(&layer)],
     }
+}
+
+/// Writes the image as an OCI layout and says what its manifest is called.
+pub(crate) fn layout(folder: &Path, config: &Value) -> Digest {
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("a folder");
+    let image = image(&blobs, config);
+    let described = |kind: &str, path: &Path| {
+        let hex = path.file_name().expect("a name").to_string_lossy();
+        let size = fs::metadata(path).expect("written").len();
+        json!({ "mediaType": kind, "digest": format!("sha256:{hex}"), "size": size })
+    };
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::MANIFEST,
+        "config": described(media_type::CONFIG, &image.config),
+        "layers": [described(media_type::LAYER_GZIP, &image.layers[0])],
+    });
+    let bytes = manifest.to_string();
+    let digest = Digest::of(bytes.as_bytes());
+    let manifest = blobs.join(digest.hex());
+    fs::write(&manifest, &bytes).expect("written");
+    let index = json!({
+        "schemaVersion": 2, "manifests": [described(media_type::MANIFEST, &manifest)],
+    });
+    fs::write(folder.join("index.json"), index.to_string()).expect("written");
+    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("written");
+    digest
 }

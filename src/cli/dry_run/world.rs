@@ -180,6 +180,8 @@ impl Blueprint<'_> {
                 hosts.extend(self.host(&existing.image));
             }
         }
+        let seeds = self.seeds.iter().filter_map(|(name, _)| name.parse::<Reference>().ok());
+        hosts.extend(seeds.map(|reference| reference.host));
         hosts.sort_unstable();
         hosts.dedup();
         hosts

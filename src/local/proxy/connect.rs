@@ -52,9 +52,10 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
                 Service::Registry => registry_name(&host, port, &shared.accounts),
                 _ => host.to_ascii_lowercase(),
             };
+            let asked = Asked { service, name, host: host.to_ascii_lowercase() };
             let upgrade = hyper::upgrade::on(&mut request);
             tokio::spawn(async move {
-                if let Err(error) = converse(proxy, service, name, upgrade).await {
+                if let Err(error) = converse(proxy, asked, upgrade).await {
                     tracing::debug!(%error, "a tunnel of the local cloud ended early");
                 }
             });
@@ -72,19 +73,24 @@ pub(super) async fn join(upgrade: OnUpgrade, mut container: Box<dyn AsyncReadWri
     }
 }
 
+/// Whom a tunnel was asked for.
+struct Asked {
+    service: Service,
+    /// What the service calls it.
+    name: String,
+    /// What the client calls it, and wants to see in the certificate: Docker
+    /// Hub has one name in references and another on the wire.
+    host: String,
+}
+
 /// Serves requests inside a tunnel. Within it a client speaks TLS, or plain
 /// HTTP where it takes a registry for one that does.
-async fn converse(
-    proxy: Arc<Proxy>,
-    service: Service,
-    name: String,
-    upgrade: OnUpgrade,
-) -> io::Result<()> {
+async fn converse(proxy: Arc<Proxy>, asked: Asked, upgrade: OnUpgrade) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let mut stream = Sniffed { first: None, rest: TokioIo::new(upgraded) };
     let first = stream.rest.read_u8().await?;
     stream.first = Some(first);
-    let host = name.clone();
+    let Asked { service, name, host } = asked;
     let authority = Arc::clone(&proxy.authority);
     let requests = move |request| {
         let (proxy, name) = (Arc::clone(&proxy), name.clone());
@@ -94,8 +100,7 @@ async fn converse(
         serve(stream, requests).await;
         return Ok(());
     }
-    let bare = host.split(':').next().unwrap_or(&host);
-    let config = authority.server(bare).map_err(io::Error::other)?;
+    let config = authority.server(&host).map_err(io::Error::other)?;
     serve(TlsAcceptor::from(config).accept(stream).await?, requests).await;
     Ok(())
 }

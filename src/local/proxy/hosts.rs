@@ -1,7 +1,7 @@
 //! Which service answers for a name. Nothing here is guessed from a request:
 //! only the name counts.
 
-use crate::local::registry::Accounts;
+use crate::local::registry::{Accounts, is_azure_name};
 use crate::local::vault::Vaults;
 use std::net::IpAddr;
 
@@ -27,7 +27,6 @@ pub const DOMAINS: [&str; 17] = [
     "azurecontainer.cn",
 ];
 
-const REGISTRIES: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
 const VAULTS: [&str; 3] = [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
 const CONTAINERS: [&str; 3] = [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
 
@@ -94,7 +93,7 @@ pub(super) fn service(
         "api.github.com" => Some(Service::GitHub),
         _ if accounts.is_azure(&host) => Some(Service::Registry),
         _ if vaults.exists(&host) => Some(Service::Vault),
-        _ if below(&REGISTRIES) => return Err(Absent::Resource { what: "registry", host }),
+        _ if is_azure_name(&host) => return Err(Absent::Resource { what: "registry", host }),
         _ if below(&VAULTS) => return Err(Absent::Resource { what: "vault", host }),
         _ => None,
     };
@@ -107,16 +106,20 @@ pub(super) fn service(
 }
 
 /// What a registry is called: with its port, unless that is left out in the
-/// plan.
+/// plan. Docker Hub is asked under other names than references have.
 pub(super) fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
     let with_port = format!("{host}:{port}");
     let usual = matches!(port, 80 | 443) && !accounts.is_other(&with_port);
-    if usual { host.to_owned() } else { with_port }
+    match host.to_ascii_lowercase().as_str() {
+        "registry-1.docker.io" | "index.docker.io" if usual => "docker.io".to_owned(),
+        _ if usual => host.to_owned(),
+        _ => with_port,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Service, service};
+    use super::{Service, registry_name, service};
     use crate::local::registry::Accounts;
     use crate::local::vault::Vaults;
 
@@ -127,6 +130,7 @@ mod tests {
             r#"{
                 "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
                 "other-registries": [{"host": "127.0.0.1:5000"}, {"host": "ghcr.io"}],
+                "seed-images": [{"reference": "busybox:1", "layout": "base"}],
                 "vaults": [{"host": "demo.vault.azure.net"}]
             }"#,
         )
@@ -140,6 +144,10 @@ mod tests {
         assert_eq!(case("Demo.azurecr.io", 443), Ok(Service::Registry));
         assert_eq!(case("127.0.0.1", 5000), Ok(Service::Registry));
         assert_eq!(case("ghcr.io", 443), Ok(Service::Registry));
+        for name in ["docker.io", "registry-1.docker.io", "index.docker.io"] {
+            assert_eq!(case(name, 443), Ok(Service::Registry), "{name}");
+            assert_eq!(registry_name(name, 443, &accounts), "docker.io");
+        }
         assert_eq!(case("management.azure.com", 443), Ok(Service::Arm));
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));

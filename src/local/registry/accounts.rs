@@ -4,10 +4,19 @@ use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
 use crate::local::world::{Loopback, Registry, User, World};
+use crate::registry::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What the names of Azure registries end in, in each cloud.
+const AZURE: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
+
+/// Whether a name is one that only an Azure registry can have.
+pub fn is_azure_name(host: &str) -> bool {
+    AZURE.iter().any(|suffix| host.ends_with(suffix))
+}
 
 /// The admin user of a registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -65,6 +74,12 @@ impl Accounts {
         for other in &world.other_registries {
             let host = other.host.to_ascii_lowercase();
             content.other.entry(host).or_insert_with(|| other.clone());
+        }
+        for host in guests(world) {
+            if !content.azure.contains_key(&host) {
+                let guest = Loopback { host: host.clone(), users: Vec::new() };
+                content.other.entry(host).or_insert(guest);
+            }
         }
         write_json(&path, &content)?;
         Ok(Self { path, content: Mutex::new(content) })
@@ -183,6 +198,17 @@ impl Accounts {
     fn lock(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Hosts that are there only for the images that they hold: anybody may pull
+/// these. Azure's own are described by whoever describes the world, because
+/// they belong to a resource group.
+fn guests(world: &World) -> Vec<String> {
+    let seeds = world.seed_images.iter().filter_map(|seed| {
+        let reference: Reference = seed.reference.parse().ok()?;
+        Some(reference.host)
+    });
+    seeds.filter(|host| !is_azure_name(host)).collect()
 }
 
 impl Account {

@@ -18,7 +18,7 @@ mod sessions;
 mod storage;
 mod uploads;
 
-pub use accounts::{Accounts, Admin, Rights};
+pub use accounts::{Accounts, Admin, Rights, is_azure_name};
 pub use seed::{SeedError, seed};
 pub use server::Server;
 pub use storage::{Storage, StoredManifest};
