@@ -12,6 +12,7 @@ mod images;
 mod layers;
 mod local_clients;
 mod local_conformance;
+mod local_upstream;
 mod readme;
 mod registry;
 mod registry_copy;

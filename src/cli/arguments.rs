@@ -126,6 +126,9 @@ pub(super) struct WorldArguments {
     /// Puts an image into the local registries: `REFERENCE=oci:FOLDER`.
     #[arg(long = "seed-image", value_name = "REFERENCE=oci:FOLDER")]
     pub(super) seed_image: Vec<String>,
+    /// Lets images come from this registry outside, or this repository of it.
+    #[arg(long = "allow-host", value_name = "HOST[/REPOSITORY]")]
+    pub(super) allow_host: Vec<String>,
     /// Refuses to fetch base images.
     #[arg(long)]
     pub(super) offline: bool,

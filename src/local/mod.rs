@@ -34,6 +34,7 @@ pub use cloud_file::{CloudFile, GitHubAccess};
 pub use faults::{Fault, Faults};
 pub use hidden::Hidden;
 pub use identity::{Identity, random_hex, random_uuid};
+pub use registry::{Fetched, fetched};
 pub use request_log::{Entry, RequestLog};
 pub use serve::{Cloud, Options, ServeError, serve, stdin_ended};
 pub use shared::{AsyncReadWrite, OpenError, Shared};

@@ -4,7 +4,7 @@ use super::entra::Tokens;
 use super::faults::Faults;
 use super::files::{FileError, create_folder};
 use super::identity::Identity;
-use super::registry::{Accounts, Storage};
+use super::registry::{Accounts, Storage, Upstream};
 use super::request_log::RequestLog;
 use super::vault::Vaults;
 use super::world::World;
@@ -43,6 +43,8 @@ pub struct Shared {
     pub accounts: Accounts,
     /// What the registries hold.
     pub storage: Storage,
+    /// What comes from registries outside.
+    pub upstream: Upstream,
     /// The vaults and their secrets.
     pub vaults: Vaults,
     /// What requests get instead of their answers.
@@ -59,10 +61,12 @@ impl Shared {
         let identity = Identity::open(&state, &world).map_err(failed)?;
         world.tenant_id.clone_from(&identity.tenant_id);
         world.subscription_id.clone_from(&identity.subscription_id);
+        let storage = Storage::open(&state).map_err(failed)?;
         Ok(Self {
+            upstream: Upstream::open(&state, &storage, &world),
             tokens: Tokens::new(&identity),
             accounts: Accounts::open(&state, &world).map_err(failed)?,
-            storage: Storage::open(&state).map_err(failed)?,
+            storage,
             vaults: Vaults::open(&state, &world).map_err(failed)?,
             faults: Faults::new(&world.faults),
             log: RequestLog::open(&state).map_err(failed)?,

@@ -32,7 +32,8 @@ pub struct World {
     pub offline: bool,
     /// Images that the registries hold from the start.
     pub seed_images: Vec<SeedImage>,
-    /// Registries outside that images may be pulled from.
+    /// Registries outside that images may be pulled from: `HOST`, or
+    /// `HOST/REPOSITORY` for one repository alone.
     pub allow_hosts: Vec<String>,
     /// Answers that requests get instead of the real ones, for tests.
     pub faults: Vec<Fault>,

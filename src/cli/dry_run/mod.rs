@@ -1,6 +1,7 @@
 //! `shipway dry-run`: the same plan, against a cloud on this machine.
 
 mod cloud;
+mod outside;
 mod secrets;
 mod world;
 

@@ -8,12 +8,12 @@ use crate::local::{
     Vault, VaultSecret, World,
 };
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
-use crate::plan::schema::{Action, BuildKind, DeployKind, Login, Plan, Text};
+use crate::plan::schema::{Action, DeployKind, Login, Plan, Text};
 use crate::registry::Reference;
 use crate::resolve::with_secrets;
 use crate::run::outcome::Trouble;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where everything is that says nothing of it.
 const LOCATION: &str = "westeurope";
@@ -21,17 +21,21 @@ const LOCATION: &str = "westeurope";
 /// What a world is made from.
 pub(super) struct Blueprint<'a> {
     /// The plan.
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// Contexts, secrets included.
-    scope: Scope,
+    pub(super) scope: Scope,
     /// The value of each secret that is read from a vault, by host and name.
     vaults: &'a BTreeMap<String, BTreeMap<String, String>>,
     /// Who runs the containers.
     runtime: RuntimeChoice,
     /// Images that are there from the start.
-    seeds: Vec<(String, PathBuf)>,
+    pub(super) seeds: Vec<(String, PathBuf)>,
     /// Whether base images may be fetched.
     offline: bool,
+    /// From where else images may be fetched.
+    pub(super) allowed: Vec<String>,
+    /// The plan's folder.
+    pub(super) folder: &'a Path,
 }
 
 impl<'a> Blueprint<'a> {
@@ -55,6 +59,8 @@ impl<'a> Blueprint<'a> {
             runtime: runtime_choice(given.runtime),
             seeds: seeds.collect::<Result<_, _>>()?,
             offline: given.offline,
+            allowed: given.allow_host.clone(),
+            folder: &session.loaded.folder,
         })
     }
 }
@@ -94,6 +100,7 @@ impl Blueprint<'_> {
             runtime: self.runtime,
             offline: self.offline,
             seed_images: self.seeds.iter().map(seed).collect(),
+            allow_hosts: self.outside(),
             ..World::default()
         })
     }
@@ -120,7 +127,7 @@ impl Blueprint<'_> {
         Ok(groups)
     }
 
-    fn actions(&self) -> impl Iterator<Item = &Action> {
+    pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
         let services = self.plan.services.iter();
         services.flat_map(|(_, service)| service.steps.iter().map(|step| &step.action))
     }
@@ -173,15 +180,10 @@ impl Blueprint<'_> {
             if let Action::Tag(tag) = action {
                 hosts.extend(tag.targets.iter().filter_map(|target| self.host(&target.image)));
             }
-            if let Action::Build(build) = action
-                && let BuildKind::Image(existing) = &build.kind
-                && !existing.image.source.contains(":/")
-            {
-                hosts.extend(self.host(&existing.image));
-            }
         }
-        let seeds = self.seeds.iter().filter_map(|(name, _)| name.parse::<Reference>().ok());
-        hosts.extend(seeds.map(|reference| reference.host));
+        let seeds = self.seeds.iter().map(|(name, _)| name.clone());
+        let images = seeds.chain(self.bases()).chain(self.copied());
+        hosts.extend(images.filter_map(|name| Some(name.parse::<Reference>().ok()?.host)));
         hosts.sort_unstable();
         hosts.dedup();
         hosts

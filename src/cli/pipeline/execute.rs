@@ -9,6 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::reach::Reach;
 use crate::journal::{Entry, Journal, Replay, RunRecord, StartRecord};
+use crate::local::Fetched;
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
 use crate::run::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
@@ -16,6 +17,7 @@ use crate::run::outcome::chain_of;
 use crate::run::perform::Performer;
 use crate::run::signals::Signals;
 use crate::run::store::Store;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -115,6 +117,9 @@ impl Execution<'_> {
         if let Some(failed) = &summary.journal_failed {
             notes.push(failed.chain.join(": "));
         }
+        if self.session.dry_run {
+            notes.extend(from_outside(&crate::local::fetched(&self.session.local)));
+        }
         let finished = RunFinished {
             status: summary.status,
             exit_code: exit.code(),
@@ -181,6 +186,32 @@ impl Execution<'_> {
             steps: self.chosen.places.iter().map(step).collect(),
         })
     }
+}
+
+/// What the local cloud let in: each image, and the blobs of each repository.
+fn from_outside(fetched: &[Fetched]) -> Vec<String> {
+    let (blobs, manifests): (Vec<&Fetched>, Vec<&Fetched>) =
+        fetched.iter().partition(|fetched| fetched.blob);
+    let mut notes = Vec::new();
+    for manifest in manifests {
+        let (reference, digest) = (manifest.reference(), &manifest.digest);
+        let named = if reference.ends_with(digest.as_str()) {
+            String::new()
+        } else {
+            format!(": {digest}")
+        };
+        notes.push(format!("`{reference}` was fetched from outside{named}"));
+    }
+    let mut sums: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
+    for blob in blobs {
+        let sum = sums.entry((&blob.host, &blob.repository)).or_default();
+        *sum = (sum.0 + 1, sum.1 + blob.bytes);
+    }
+    notes.extend(sums.iter().map(|((host, repository), (count, bytes))| {
+        let blobs = if *count == 1 { "blob" } else { "blobs" };
+        format!("{count} {blobs} of `{host}/{repository}` came with it, {bytes} bytes")
+    }));
+    notes
 }
 
 /// Where the source comes from, and where the log of this run can be read.

@@ -1,5 +1,6 @@
 //! Which registries there are and who may use them, kept in `registries.json`.
 
+use super::upstream;
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
@@ -208,7 +209,7 @@ fn guests(world: &World) -> Vec<String> {
         let reference: Reference = seed.reference.parse().ok()?;
         Some(reference.host)
     });
-    seeds.filter(|host| !is_azure_name(host)).collect()
+    seeds.chain(upstream::hosts(world)).filter(|host| !is_azure_name(host)).collect()
 }
 
 impl Account {

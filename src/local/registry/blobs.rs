@@ -2,38 +2,53 @@
 
 use super::refused::Refused;
 use super::server::Call;
-use super::storage::Storage;
+use crate::local::shared::Shared;
 use crate::registry::Digest;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 use std::io::SeekFrom;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
 
+/// A blob, and how it is asked for.
+struct Wanted {
+    host: String,
+    repository: String,
+    digest: Digest,
+    /// Whether only to look at it.
+    look: bool,
+    range: Option<String>,
+}
+
 pub(super) async fn answer(
-    storage: &Storage,
+    shared: &Shared,
     call: Call,
     repository: &str,
     digest: &str,
 ) -> Result<Response<Body>, Refused> {
     let digest: Digest =
         digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
-    let unknown = || Refused::unknown_blob(digest.as_str());
     match *call.request.method() {
         Method::GET | Method::HEAD => {
-            let path = storage.blob_path(&call.host, repository, &digest).ok_or_else(unknown)?;
             let range = call.request.headers().get(header::RANGE);
-            let range = range.and_then(|value| value.to_str().ok());
-            send(&path, &digest, range).await
+            let wanted = Wanted {
+                repository: repository.to_owned(),
+                digest,
+                look: call.request.method() == Method::HEAD,
+                range: range.and_then(|value| value.to_str().ok()).map(str::to_owned),
+                host: call.host,
+            };
+            get(shared, &wanted).await
         }
         Method::DELETE => {
-            if !storage.unlink_blob(&call.host, repository, &digest)? {
-                return Err(unknown());
+            if !shared.storage.unlink_blob(&call.host, repository, &digest)? {
+                return Err(Refused::unknown_blob(digest.as_str()));
             }
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = StatusCode::ACCEPTED;
@@ -41,6 +56,54 @@ pub(super) async fn answer(
         }
         _ => Err(Refused::method()),
     }
+}
+
+async fn get(shared: &Shared, wanted: &Wanted) -> Result<Response<Body>, Refused> {
+    if let Some(answer) = from_outside(shared, wanted).await? {
+        return Ok(answer);
+    }
+    let Wanted { host, repository, digest, .. } = wanted;
+    let path = shared
+        .storage
+        .blob_path(host, repository, digest)
+        .ok_or_else(|| Refused::unknown_blob(digest.as_str()))?;
+    send(&path, digest, wanted.range.as_deref()).await
+}
+
+/// The answer with a blob that is still outside, or on its way here. A look at
+/// it fetches nothing.
+async fn from_outside(shared: &Shared, wanted: &Wanted) -> Result<Option<Response<Body>>, Refused> {
+    let Wanted { host, repository, digest, .. } = wanted;
+    let upstream = &shared.upstream;
+    let mut answer = Response::new(Body::empty());
+    if wanted.look {
+        let size = upstream.expected(host, repository, digest);
+        return Ok(size.map(|size| {
+            describe(answer.headers_mut(), digest, size);
+            answer
+        }));
+    }
+    let Some(flight) = upstream.blob(host, repository, digest)? else { return Ok(None) };
+    // A part of it is cut from the whole.
+    if wanted.range.is_none()
+        && !flight.begun().await?
+        && let Ok(stream) = Arc::clone(&flight).follow().await
+    {
+        describe(answer.headers_mut(), digest, flight.size);
+        *answer.body_mut() = Body::from_stream(stream);
+        return Ok(Some(answer));
+    }
+    upstream.whole(host, repository, digest).await?;
+    Ok(None)
+}
+
+/// What every answer with a blob says of it.
+fn describe(headers: &mut HeaderMap, digest: &Digest, length: u64) {
+    put(headers, header::CONTENT_LENGTH, &length.to_string());
+    put(headers, header::CONTENT_TYPE, "application/octet-stream");
+    put(headers, header::ACCEPT_RANGES, "bytes");
+    put(headers, header::ETAG, &format!("\"{digest}\""));
+    put(headers, "docker-content-digest", digest.as_str());
 }
 
 async fn send(
@@ -74,11 +137,7 @@ async fn send(
     let mut answer = Response::new(Body::from_stream(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    put(headers, header::CONTENT_LENGTH, &length.to_string());
-    put(headers, header::CONTENT_TYPE, "application/octet-stream");
-    put(headers, header::ACCEPT_RANGES, "bytes");
-    put(headers, header::ETAG, &format!("\"{digest}\""));
-    put(headers, "docker-content-digest", digest.as_str());
+    describe(headers, digest, length);
     if status == StatusCode::PARTIAL_CONTENT {
         let last = first + length - 1;
         put(headers, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));

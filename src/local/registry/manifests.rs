@@ -5,6 +5,7 @@ use super::refused::Refused;
 use super::server::Call;
 use super::sessions::hex;
 use super::storage::{Storage, StoredManifest};
+use crate::local::shared::Shared;
 use crate::registry::{Descriptor, Digest, Reference, media_type};
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
@@ -16,19 +17,21 @@ use sha2::{Digest as _, Sha384, Sha512};
 const LIMIT: usize = 4 * 1024 * 1024;
 
 pub(super) async fn answer(
-    storage: &Storage,
+    shared: &Shared,
     call: Call,
     repository: &str,
     reference: &str,
 ) -> Result<Response<Body>, Refused> {
+    let storage = &shared.storage;
     match *call.request.method() {
         Method::GET | Method::HEAD => {
+            shared.upstream.manifest(&call.host, repository, reference).await?;
             let manifest = storage
                 .manifest(&call.host, repository, reference)
                 .ok_or_else(|| Refused::unknown_manifest(reference))?;
             Ok(send(manifest))
         }
-        Method::PUT => keep(storage, call, repository, reference).await,
+        Method::PUT => keep(shared, call, repository, reference).await,
         Method::DELETE => {
             let deleted = match reference.parse::<Digest>() {
                 Ok(digest) => storage.delete_manifest(&call.host, repository, &digest)?,
@@ -60,7 +63,7 @@ fn send(manifest: StoredManifest) -> Response<Body> {
 }
 
 async fn keep(
-    storage: &Storage,
+    shared: &Shared,
     mut call: Call,
     repository: &str,
     reference: &str,
@@ -84,6 +87,10 @@ async fn keep(
     let given = call.request.headers().get(header::CONTENT_TYPE);
     let given = given.and_then(|value| value.to_str().ok());
     let media_type = media_type_of(given, &content)?;
+    let storage = &shared.storage;
+    for digest in blobs(&content).filter_map(|part| part["digest"].as_str()?.parse().ok()) {
+        shared.upstream.whole(&call.host, repository, &digest).await?;
+    }
     complete(storage, &call.host, repository, &content)?;
     let manifest = StoredManifest { media_type, digest, bytes };
     let subject = referrer(&manifest, &content)?;
@@ -109,6 +116,17 @@ async fn keep(
     Ok(answer)
 }
 
+/// The digest of some bytes by the algorithm of that name.
+pub(super) fn digest_as(algorithm: &str, bytes: &[u8]) -> Digest {
+    let own = || Digest::of(bytes);
+    let text = match algorithm {
+        "sha384" => format!("sha384:{}", hex(&Sha384::digest(bytes))),
+        "sha512" => format!("sha512:{}", hex(&Sha512::digest(bytes))),
+        _ => return own(),
+    };
+    text.parse().unwrap_or_else(|_| own())
+}
+
 /// What a manifest is called: the digest in the path, which must be right, or
 /// its own, and then the tag in the path.
 fn name(reference: &str, bytes: &[u8]) -> Result<(Digest, Vec<String>), Refused> {
@@ -117,12 +135,7 @@ fn name(reference: &str, bytes: &[u8]) -> Result<(Digest, Vec<String>), Refused>
     }
     let given: Digest =
         reference.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
-    let right = match given.algorithm() {
-        "sha384" => hex(&Sha384::digest(bytes)) == given.hex(),
-        "sha512" => hex(&Sha512::digest(bytes)) == given.hex(),
-        _ => Digest::of(bytes) == given,
-    };
-    if right {
+    if digest_as(given.algorithm(), bytes) == given {
         return Ok((given, Vec::new()));
     }
     Err(Refused::invalid_digest("provided digest did not match uploaded content"))
@@ -142,6 +155,11 @@ fn media_type_of(given: Option<&str>, content: &Value) -> Result<String, Refused
     }
 }
 
+/// The blobs that a manifest names.
+fn blobs(content: &Value) -> impl Iterator<Item = &Value> {
+    content["layers"].as_array().into_iter().flatten().chain(content.get("config"))
+}
+
 /// Whether all that a manifest names is there. Each that is not is named.
 fn complete(
     storage: &Storage,
@@ -149,11 +167,8 @@ fn complete(
     repository: &str,
     content: &Value,
 ) -> Result<(), Refused> {
-    let listed = |name: &str| content[name].as_array().cloned().unwrap_or_default();
-    let mut parts = listed("layers");
-    parts.extend(content.get("config").cloned());
     let mut missing = Vec::new();
-    for part in &parts {
+    for part in blobs(content) {
         let digest = part["digest"].as_str().unwrap_or_default();
         // What is distributed elsewhere need not be here.
         let elsewhere = part["urls"].as_array().is_some_and(|urls| !urls.is_empty())
@@ -167,7 +182,7 @@ fn complete(
             missing.push(digest.to_owned());
         }
     }
-    for part in &listed("manifests") {
+    for part in content["manifests"].as_array().into_iter().flatten() {
         let digest = part["digest"].as_str().unwrap_or_default();
         let there = digest.contains(':') && storage.manifest(host, repository, digest).is_some();
         if !there {

@@ -3,7 +3,8 @@
 //!
 //! `server` is where a request comes in; `route` says what it is about, `login`
 //! whether its sender may do that; `blobs`, `uploads`, `manifests` and `lists`
-//! do it. All state is in `accounts`, `storage` and `sessions`.
+//! do it. All state is in `accounts`, `storage` and `sessions`; what comes from
+//! registries outside comes through `upstream`.
 
 mod accounts;
 mod blobs;
@@ -17,8 +18,10 @@ mod server;
 mod sessions;
 mod storage;
 mod uploads;
+mod upstream;
 
 pub use accounts::{Accounts, Admin, Rights, is_azure_name};
 pub use seed::{SeedError, seed};
 pub use server::Server;
 pub use storage::{Storage, StoredManifest};
+pub use upstream::{Fetched, Upstream, UpstreamError, fetched};

@@ -1,9 +1,11 @@
 //! The errors of the distribution specification ("Error Codes").
 
+use super::upstream::UpstreamError;
 use crate::local::files::FileError;
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A request that is answered with an error.
 #[derive(Debug)]
@@ -87,6 +89,18 @@ impl Refused {
             }
         }
         answer
+    }
+}
+
+impl From<UpstreamError> for Refused {
+    fn from(error: UpstreamError) -> Self {
+        error.refused()
+    }
+}
+
+impl From<Arc<UpstreamError>> for Refused {
+    fn from(error: Arc<UpstreamError>) -> Self {
+        error.refused()
     }
 }
 

@@ -148,14 +148,22 @@ impl Server {
                 lists::acr_manifests(storage, &call, &repository, digest.as_deref())
             }
             Route::Blob { repository, digest } => {
-                blobs::answer(storage, call, &repository, &digest).await
+                blobs::answer(&self.shared, call, &repository, &digest).await
             }
-            Route::Uploads { repository } => uploads::open(&self.sessions, call, &repository).await,
+            Route::Uploads { repository } => {
+                if let (Some(from), Some(digest)) = (call.query("from"), call.query("mount"))
+                    && let Ok(digest) = digest.parse()
+                    && call.access.allows(Need::Repository(&from, "pull"))
+                {
+                    self.shared.upstream.whole(&call.host, &from, &digest).await?;
+                }
+                uploads::open(&self.sessions, call, &repository).await
+            }
             Route::Upload { repository, id } => {
                 uploads::go_on(&self.sessions, call, &repository, &id).await
             }
             Route::Manifest { repository, reference } => {
-                manifests::answer(storage, call, &repository, &reference).await
+                manifests::answer(&self.shared, call, &repository, &reference).await
             }
             Route::Token | Route::Exchange => Err(Refused::nothing_here()),
         }

@@ -168,17 +168,11 @@ impl Session {
 
     /// SHA-256 is at hand; others are computed from the file.
     fn digest(&self, algorithm: &str) -> Result<Digest, FileError> {
+        if algorithm == "sha256" {
+            return Ok(Digest::from_sha256(&self.hash.clone().finalize()));
+        }
         let failed = |source| FileError::Io { verb: "read", path: self.path.clone(), source };
-        let text = match algorithm {
-            "sha384" => {
-                format!("sha384:{}", hex(&hash_file::<Sha384>(&self.path).map_err(failed)?))
-            }
-            "sha512" => {
-                format!("sha512:{}", hex(&hash_file::<Sha512>(&self.path).map_err(failed)?))
-            }
-            _ => return Ok(Digest::from_sha256(&self.hash.clone().finalize())),
-        };
-        text.parse().map_err(|error| failed(io::Error::other(error)))
+        digest_of(&self.path, algorithm).map_err(failed)
     }
 }
 
@@ -255,6 +249,16 @@ impl io::Write for Hashing<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The digest of a file by the algorithm of that name.
+pub(super) fn digest_of(path: &Path, algorithm: &str) -> io::Result<Digest> {
+    let hash = match algorithm {
+        "sha384" => hash_file::<Sha384>(path)?,
+        "sha512" => hash_file::<Sha512>(path)?,
+        _ => return Ok(Digest::from_sha256(&hash_file::<Sha256>(path)?)),
+    };
+    format!("{algorithm}:{}", hex(&hash)).parse().map_err(io::Error::other)
 }
 
 fn hash_file<H: sha2::Digest>(path: &Path) -> io::Result<Vec<u8>> {

@@ -5,6 +5,7 @@
 //! registry/content/sha256/HEX             bytes, whoever has them
 //! registry/hosts/HOST/REPOSITORY/
 //!     _blobs/sha256/HEX                   empty: this repository has that blob
+//!     _expected/sha256/HEX                the size of a blob that is still outside
 //!     _manifests/sha256/HEX               its media type
 //!     _tags/TAG                           a digest
 //!     _referrers/sha256-HEX/sha256-HEX    descriptors of what refers to it
@@ -110,7 +111,29 @@ impl Storage {
         repository: &str,
         digest: &Digest,
     ) -> Result<bool, FileError> {
-        remove(&self.entry((host, repository), "_blobs", digest))
+        let expected = remove(&self.entry((host, repository), "_expected", digest))?;
+        Ok(remove(&self.entry((host, repository), "_blobs", digest))? || expected)
+    }
+
+    /// Notes that a repository has a blob, which is still outside unless its
+    /// content is here for another reason.
+    pub fn expect_blob(
+        &self,
+        host: &str,
+        repository: &str,
+        blob: &Descriptor,
+    ) -> Result<(), FileError> {
+        if self.content(&blob.digest).exists() {
+            return self.link_blob(host, repository, &blob.digest);
+        }
+        let entry = self.entry((host, repository), "_expected", &blob.digest);
+        write_private(&entry, blob.size.to_string().as_bytes())
+    }
+
+    /// The size of a blob that was noted to be outside.
+    pub fn expected(&self, host: &str, repository: &str, digest: &Digest) -> Option<u64> {
+        let entry = self.entry((host, repository), "_expected", digest);
+        fs::read_to_string(entry).ok()?.parse().ok()
     }
 
     /// A manifest by tag or digest.

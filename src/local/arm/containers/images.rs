@@ -5,11 +5,12 @@ use super::super::answer::Refusal;
 use super::super::service::Arm;
 use super::secrets;
 use super::validate::array;
-use crate::local::registry::StoredManifest;
+use crate::local::registry::{StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
 use crate::registry::{Descriptor, Digest, Reference};
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A manifest, or an index of some.
 #[derive(Deserialize)]
@@ -60,6 +61,41 @@ pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), Refusal>
             Err(Refusal::bad("MultipleErrorsOccurred", message))
         }
     }
+}
+
+/// Brings the images of a group here that may come from outside, as the
+/// service pulls what is in no registry of Azure's.
+pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), Refusal> {
+    let properties = &body["properties"];
+    for container in
+        array(&properties["initContainers"]).iter().chain(array(&properties["containers"]))
+    {
+        let text = container["properties"]["image"].as_str().unwrap_or_default();
+        let Ok(reference) = text.parse::<Reference>() else { continue };
+        if let Err(error) = fetch(arm, &reference).await {
+            let message = format!("The image '{text}' is not accessible: {}", error.words());
+            return Err(Refusal::bad("InaccessibleImage", message));
+        }
+    }
+    Ok(())
+}
+
+async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError>> {
+    let upstream = &arm.shared().upstream;
+    let Reference { host, repository, .. } = reference;
+    let mut name = reference.manifest_name().to_owned();
+    // An index, and what it has for this machine.
+    for _ in 0..2 {
+        upstream.manifest(host, repository, &name).await?;
+        let Some(stored) = arm.shared().storage.manifest(host, repository, &name) else { break };
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.bytes) else { break };
+        for blob in manifest.config.iter().chain(&manifest.layers) {
+            upstream.whole(host, repository, &blob.digest).await?;
+        }
+        let Some(digest) = choose(&manifest.manifests) else { break };
+        name = digest.to_string();
+    }
+    Ok(())
 }
 
 fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, Refusal> {

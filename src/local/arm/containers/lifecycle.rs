@@ -31,6 +31,7 @@ pub(super) async fn put(
     }
     let found = resource(arm, request, (&group, name), (body, before.as_ref()));
     free_label(arm, &found)?;
+    images::bring(arm, &found.body).await?;
     images::check(arm, &found.body, name)?;
 
     keep(arm, &found)?;
