@@ -222,6 +222,42 @@ pub(super) struct ImagesArguments {
     /// For people, or as JSON.
     #[arg(long, value_enum, default_value_t)]
     pub(super) output: Output,
+    /// Lists what is attached to an image: SBOM, provenance, signatures.
+    #[arg(long, requires = "name", conflicts_with = "prune")]
+    pub(super) referrers: bool,
+    /// Of `--referrers`: those of one type, such as `application/spdx+json`.
+    #[arg(long, value_name = "TYPE", requires = "referrers")]
+    pub(super) artifact_type: Option<String>,
+    /// What is to be removed.
+    #[command(flatten)]
+    pub(super) removal: PruneArguments,
+}
+
+/// What `images` is to remove.
+#[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are just that")]
+pub(super) struct PruneArguments {
+    /// Shows what would be removed: tags for which all of the following holds.
+    #[arg(long)]
+    pub(super) prune: bool,
+    /// It was made or moved longer ago than this, such as `30d`.
+    #[arg(long, value_name = "AGE", requires = "prune")]
+    pub(super) older_than: Option<String>,
+    /// It is not among the newest N of its repository.
+    #[arg(long, value_name = "N", requires = "prune")]
+    pub(super) keep: Option<usize>,
+    /// It belongs to this pull request: `pr-N`, or `pr-N-` and more.
+    #[arg(long, visible_alias = "pull-request", value_name = "N", requires = "prune")]
+    pub(super) pr: Vec<u64>,
+    /// It belongs to a pull request that is closed.
+    #[arg(long, requires = "prune")]
+    pub(super) closed: bool,
+    /// Removes it.
+    #[arg(long, requires = "prune")]
+    pub(super) yes: bool,
+    /// Goes by the registry alone, though it is not known what runs.
+    #[arg(long, requires = "prune")]
+    pub(super) registry_only: bool,
 }
 
 /// What `local` is given.

@@ -62,6 +62,11 @@ impl Descriptor {
             other: serde_json::Map::new(),
         }
     }
+
+    /// In a list of referrers: what it is.
+    pub fn artifact_type(&self) -> Option<&str> {
+        self.other.get("artifactType").and_then(serde_json::Value::as_str)
+    }
 }
 
 /// What an image runs on.

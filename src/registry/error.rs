@@ -220,6 +220,16 @@ pub enum PushError {
         /// Why not.
         source: Failure,
     },
+    /// Nothing could be attached to a manifest.
+    #[error("attach `{artifact_type}` to `{to}`")]
+    Attach {
+        /// What.
+        artifact_type: String,
+        /// To which manifest.
+        to: Reference,
+        /// Why not.
+        source: Failure,
+    },
 }
 
 impl Fault for PushError {
@@ -228,7 +238,8 @@ impl Fault for PushError {
             Self::NoTarget => Retry::Never,
             Self::Discover { source, .. }
             | Self::Blob { source, .. }
-            | Self::Manifest { source, .. } => source.retry(),
+            | Self::Manifest { source, .. }
+            | Self::Attach { source, .. } => source.retry(),
         }
     }
 
@@ -238,9 +249,26 @@ impl Fault for PushError {
             Self::Discover { name, source } | Self::Blob { name, source, .. } => {
                 source.help_for(host_of(name), "push")
             }
-            Self::Manifest { reference, source } => source.help_for(&reference.host, "push"),
+            Self::Manifest { reference, source } | Self::Attach { to: reference, source, .. } => {
+                source.help_for(&reference.host, "push")
+            }
         }
     }
+}
+
+fn undeletable(reference: &Reference) -> String {
+    if is_azure_registry(&reference.host) {
+        return format!(
+            "it is locked; `az acr repository update --image {} --delete-enabled true` unlocks it",
+            reference.to_string().split_once('/').map_or("", |(_, name)| name)
+        );
+    }
+    format!(
+        "`{}` does not let manifests be deleted; docker-registry does with \
+         `REGISTRY_STORAGE_DELETE_ENABLED=true`, or `storage: {{ delete: {{ enabled: true }} }}` in its \
+         configuration",
+        reference.host
+    )
 }
 
 fn host_of(name: &str) -> &str {
@@ -331,6 +359,10 @@ impl Fault for PullError {
                 source.help_for(&reference.host, "pull")
             }
             Self::List { name, source, .. } => source.help_for(host_of(name), "pull"),
+            // A registry that deletes nothing, or a manifest that is locked.
+            Self::Delete { reference, source } if source.status() == Some(405) => {
+                Some(undeletable(reference))
+            }
             Self::Delete { reference, source } => source.help_for(&reference.host, "delete from"),
         }
     }

@@ -17,6 +17,7 @@ mod progress;
 mod pull;
 mod push;
 mod reference;
+mod referrers;
 mod settings;
 mod wire;
 
@@ -30,5 +31,6 @@ pub use progress::{BlobProgress, Progress};
 pub use pull::{Pulled, Resolved};
 pub use push::{Blob, BlobSource, Push, PushManifest, Pushed};
 pub use reference::{InvalidReference, Reference};
+pub use referrers::{Artifact, Attached, Referrers};
 pub use settings::{Access, Settings, Timing};
 pub use wire::RemoteBlob;

@@ -2,6 +2,8 @@
 //! cloud, where something runs.
 
 mod list;
+mod prune;
+mod referrers;
 
 use crate::support::state::newest;
 use crate::support::{Finished, Program};

@@ -15,7 +15,12 @@ pub(crate) struct PeerRegistry {
 impl PeerRegistry {
     /// One that is open to all.
     pub(crate) fn open() -> Self {
-        Self::start(None)
+        Self::start(None, true)
+    }
+
+    /// One that lets nobody delete anything.
+    pub(crate) fn without_delete() -> Self {
+        Self::start(None, false)
     }
 
     /// One that knows a single user.
@@ -25,10 +30,10 @@ impl PeerRegistry {
             .output()
             .expect("htpasswd of apache2-utils is installed");
         assert!(made.status.success(), "htpasswd: {made:?}");
-        Self::start(Some(&made.stdout))
+        Self::start(Some(&made.stdout), true)
     }
 
-    fn start(users: Option<&[u8]>) -> Self {
+    fn start(users: Option<&[u8]>, delete: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let address = free();
         let mut more = String::new();
@@ -39,7 +44,7 @@ impl PeerRegistry {
         }
         let config = folder.path().join("config.yml");
         let text = format!(
-            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: true }}\nhttp: {{ addr: {address} }}\n{more}",
+            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp: {{ addr: {address} }}\n{more}",
             folder.path().join("storage").display()
         );
         std::fs::write(&config, text).expect("a file");

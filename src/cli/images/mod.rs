@@ -5,6 +5,8 @@
 
 mod deployed;
 mod json;
+mod prune;
+mod referrers;
 mod survey;
 mod table;
 
@@ -20,6 +22,7 @@ use crate::run::outcome::Trouble;
 use crate::run::perform::{Clients, Making};
 use deployed::Deployed;
 use jiff::Timestamp;
+use prune::Prune;
 
 /// Lists repositories, or the tags of one with their digests.
 pub(super) fn images(arguments: &ImagesArguments) -> Exit {
@@ -29,6 +32,10 @@ pub(super) fn images(arguments: &ImagesArguments) -> Exit {
         ..RunArguments::default()
     };
     let redactor = Audience::Command(arguments.output).redactor();
+    if let Some(mistake) = prune::mistake(&arguments.removal) {
+        missing(mistake, &redactor);
+        return Exit::Wrong;
+    }
     let session = match Session::prepare(&run, false, redactor) {
         Ok(session) => session,
         Err(exit) => return exit,
@@ -46,9 +53,19 @@ pub(super) fn images(arguments: &ImagesArguments) -> Exit {
 async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, Trouble> {
     let reach = reach(session)?;
     let clients = clients(session, &reach).await?;
+    if arguments.referrers {
+        say::result(&referrers::list(arguments, &clients.registry).await?);
+        return Ok(Exit::Done);
+    }
     let places = asked(arguments, session)?;
     let deployed = Deployed { session, reach: &reach, clients: &clients };
     let survey = survey::survey(&clients.registry, places, deployed.find()).await?;
+    if arguments.removal.prune {
+        let (output, registry) = (arguments.output, &clients.registry);
+        let removal = &arguments.removal;
+        let prune = Prune { arguments: removal, output, session, reach: &reach, registry };
+        return prune.run(&survey).await;
+    }
     say::result(&match arguments.output {
         Output::Json => json::list(&survey),
         Output::Human => table::list(&survey, Timestamp::now()),

@@ -119,28 +119,36 @@ impl Client {
         };
         let (tags, updates) =
             futures::join!(self.tags(host, repository), azure::updates(self, host, repository));
-        let tags: Vec<Reference> = tags?
-            .into_iter()
-            .filter(|tag| !is_attached(tag))
-            .map(|tag| place.with_tag(&tag))
-            .collect();
-        let by_digest = also.iter().map(|digest| place.with_digest(digest.clone()));
-        let names: Vec<Reference> = tags.into_iter().chain(by_digest).collect();
+        let tags = tags?.into_iter().filter(|tag| !is_attached(tag));
+        let mut names: Vec<Reference> = tags.map(|tag| place.with_tag(&tag)).collect();
+        names.extend(also.iter().map(|digest| place.with_digest(digest.clone())));
+        let mut held = self.look_at(&place, &names).await?;
+        for one in &mut held {
+            one.updated = one.tag.as_ref().and_then(|tag| updates.get(tag).copied());
+        }
+        Ok(held)
+    }
+
+    /// What names of one repository stand for, in their order. A tag that is
+    /// not there is left out, a digest is [`HeldKind::Gone`].
+    pub async fn look_at(
+        &self,
+        place: &Reference,
+        names: &[Reference],
+    ) -> Result<Vec<Held>, PullError> {
         let found = settle(names.iter().map(|name| self.document(name)), AT_ONCE).await?;
         let mut shelf = Shelf::default();
         let mut digests = BTreeMap::new();
         for (name, fetched) in found {
             let Some(fetched) = fetched else { continue };
-            digests.insert(name.clone(), fetched.digest.clone());
+            digests.insert(name, fetched.digest.clone());
             shelf.documents.insert(fetched.digest.clone(), fetched);
         }
-        self.fill(&place, &mut shelf).await?;
+        self.fill(place, &mut shelf).await?;
         let held = |name: &Reference| {
             let digest = digests.get(name).or(name.digest.as_ref())?;
-            // A tag that went between two questions is none.
             let mut held = shelf.held(digest);
-            held.tag.clone_from(&name.tag);
-            held.updated = name.tag.as_ref().and_then(|tag| updates.get(tag).copied());
+            held.tag = name.tag.clone().filter(|_| name.digest.is_none());
             Some(held)
         };
         Ok(names.iter().filter_map(held).collect())

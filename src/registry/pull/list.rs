@@ -30,7 +30,8 @@ impl Client {
         let name = format!("{host}/{repository}");
         let failed = |source| PullError::List { what: "the tags", name: name.clone(), source };
         let host = self.host(host).map_err(failed)?;
-        let url = host.address.url(&format!("{repository}/tags/list"));
+        let mut url = host.address.url(&format!("{repository}/tags/list"));
+        url.query_pairs_mut().append_pair("n", PAGE);
         let pages = pages(&host, url, &Scope::pull(repository)).await;
         match pages {
             Ok(pages) => Ok(sorted(pages.into_iter().filter_map(|page: Page| page.tags))),
@@ -45,7 +46,8 @@ impl Client {
         let failed =
             |source| PullError::List { what: "the repositories", name: name.clone(), source };
         let host = self.host(host).map_err(failed)?;
-        let url = host.address.url("_catalog");
+        let mut url = host.address.url("_catalog");
+        url.query_pairs_mut().append_pair("n", PAGE);
         let pages = pages(&host, url, &Scope::catalog()).await.map_err(failed)?;
         Ok(sorted(pages.into_iter().filter_map(|page: Page| page.repositories)))
     }
@@ -61,7 +63,6 @@ pub(in crate::registry) async fn pages<T: DeserializeOwned>(
     mut url: Url,
     scope: &Scope,
 ) -> Result<Vec<T>, Failure> {
-    url.query_pairs_mut().append_pair("n", PAGE);
     let mut seen = BTreeSet::from([url.clone()]);
     let mut pages = Vec::new();
     loop {

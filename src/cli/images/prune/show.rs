@@ -1,0 +1,130 @@
+//! What goes and what stays, in words and as JSON.
+
+use super::choose::{Choice, Deletion, Reason};
+use crate::cli::images::json;
+use crate::cli::images::survey::{Shelf, Survey};
+use crate::cli::images::table::age;
+use crate::registry::Reference;
+use crate::report::{bytes, clean};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// What was chosen, and what of it is gone.
+pub(super) struct Shown<'a> {
+    pub(super) survey: &'a Survey,
+    pub(super) choices: &'a [Choice],
+    /// `None` where nothing was to be removed yet.
+    pub(super) removed: Option<&'a Vec<Reference>>,
+    pub(super) now: Timestamp,
+}
+
+impl Shown<'_> {
+    fn shelves(&self) -> impl Iterator<Item = (&Shelf, &Choice)> {
+        self.survey.shelves.iter().zip(self.choices)
+    }
+
+    /// A line for each tag that goes or stays.
+    pub(super) fn lines(&self) -> String {
+        let mut lines = Vec::new();
+        for (shelf, choice) in self.shelves() {
+            let place = format!("{}/{}", shelf.host, shelf.repository);
+            for one in &choice.delete {
+                let size = one.size.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
+                let old = one.newest.map(|_| format!(", {} old", age(one.newest, self.now)));
+                let (tags, digest) = (one.tags.join(", "), one.digest.short());
+                let what =
+                    format!("{place}: {tags} (sha256:{digest}…{size}{})", old.unwrap_or_default());
+                lines.push(format!("{} {what}", self.verb(self.is_gone(shelf, one))));
+            }
+            for (tag, digest) in &choice.untag {
+                let verb = if self.removed.is_some() { "untagged" } else { "would untag" };
+                lines.push(format!("{verb} {place}: {tag} (sha256:{}… stays)", digest.short()));
+            }
+            for (tag, reason) in &choice.kept {
+                lines.push(format!("kept {place}: {tag}, {}", words(reason)));
+            }
+        }
+        if lines.is_empty() {
+            lines.push("nothing to delete".to_owned());
+        }
+        lines.iter().map(|line| clean(line, false)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn verb(&self, gone: bool) -> &'static str {
+        match (self.removed, gone) {
+            (None, _) => "would delete",
+            (Some(_), true) => "deleted",
+            (Some(_), false) => "not deleted",
+        }
+    }
+
+    fn is_gone(&self, shelf: &Shelf, deletion: &Deletion) -> bool {
+        let is_it = |name: &Reference| {
+            name.host == shelf.host
+                && name.repository == shelf.repository
+                && name.digest.as_ref() == Some(&deletion.digest)
+        };
+        self.removed.is_some_and(|removed| removed.iter().any(is_it))
+    }
+
+    /// One line about it all.
+    pub(super) fn summary(&self) -> String {
+        let all = || {
+            self.shelves()
+                .flat_map(|(shelf, choice)| choice.delete.iter().map(move |one| (shelf, one)))
+        };
+        let size = |gone: bool| -> u64 {
+            all()
+                .filter(|(shelf, one)| !gone || self.is_gone(shelf, one))
+                .filter_map(|(_, one)| one.size)
+                .sum()
+        };
+        if self.removed.is_none() {
+            let (count, size) = (images(all().count()), bytes(size(false)));
+            return format!(
+                "nothing was deleted: {count} of up to {size} would be; say `--yes` to delete"
+            );
+        }
+        let gone = all().filter(|(shelf, one)| self.is_gone(shelf, one)).count();
+        format!("deleted {} of up to {}", images(gone), bytes(size(true)))
+    }
+
+    /// The same for programs.
+    pub(super) fn json(&self) -> String {
+        let (mut delete, mut untag, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        for (shelf, choice) in self.shelves() {
+            let place = format!("{}/{}", shelf.host, shelf.repository);
+            delete.extend(choice.delete.iter().map(|one| {
+                json!({
+                    "reference": format!("{place}@{}", one.digest),
+                    "digest": one.digest,
+                    "tags": one.tags,
+                    "size": one.size,
+                    "deleted": self.is_gone(shelf, one),
+                })
+            }));
+            untag.extend(choice.untag.iter().map(
+                |(tag, digest)| json!({ "reference": format!("{place}:{tag}"), "digest": digest }),
+            ));
+            kept.extend(choice.kept.iter().map(|(tag, reason)| {
+                json!({ "reference": format!("{place}:{tag}"), "reason": words(reason) })
+            }));
+        }
+        let removed = self
+            .removed
+            .map(|all| all.iter().map(|name| Value::String(name.to_string())).collect::<Vec<_>>());
+        json::text(&json!({ "delete": delete, "untag": untag, "kept": kept, "removed": removed }))
+    }
+}
+
+fn images(count: usize) -> String {
+    if count == 1 { "1 image".to_owned() } else { format!("{count} images") }
+}
+
+fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::Deployed(groups) => format!("which `{}` runs", groups.join("`, `")),
+        Reason::Shared(with) => format!("which is part of `{with}`"),
+        Reason::NoAge => "whose age is not known".to_owned(),
+    }
+}

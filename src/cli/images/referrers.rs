@@ -1,0 +1,71 @@
+//! `shipway images REFERENCE --referrers`: what is attached to an image.
+
+use super::{json, table};
+use crate::cli::arguments::{ImagesArguments, Output};
+use crate::registry::{Client, Descriptor, Held, InvalidReference, Reference};
+use crate::report::{bytes, short_digest};
+use crate::run::outcome::Trouble;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The list, for people or for programs.
+pub(super) async fn list(
+    arguments: &ImagesArguments,
+    registry: &Client,
+) -> Result<String, Trouble> {
+    let name = arguments.name.as_deref().unwrap_or_default();
+    let reference: Reference =
+        name.parse().map_err(|error: InvalidReference| Trouble::new(error.to_string()))?;
+    let subject = subject(registry, &reference).await?;
+    let found = registry.referrers(&subject, arguments.artifact_type.as_deref()).await;
+    let entries = found.map_err(|error| Trouble::from_fault(&error))?.entries;
+    let names: Vec<Reference> =
+        entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
+    let held = registry.look_at(&subject, &names).await;
+    let held = held.map_err(|error| Trouble::from_fault(&error))?;
+    let rows: Vec<(&Descriptor, &Held)> = entries.iter().zip(&held).collect();
+    Ok(match arguments.output {
+        Output::Json => {
+            json::text(&Value::Array(rows.iter().map(|row| object(&subject, row)).collect()))
+        }
+        Output::Human => human(&rows, Timestamp::now()),
+    })
+}
+
+/// The image by digest.
+async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, Trouble> {
+    if reference.digest.is_some() {
+        return Ok(reference.clone());
+    }
+    let resolved = registry.resolve(reference, None).await;
+    let digest = resolved.map_err(|error| Trouble::from_fault(&error))?.descriptor.digest;
+    Ok(reference.with_digest(digest))
+}
+
+fn human(rows: &[(&Descriptor, &Held)], now: Timestamp) -> String {
+    if rows.is_empty() {
+        return "nothing is attached".to_owned();
+    }
+    let cells = |(entry, held): &(&Descriptor, &Held)| {
+        vec![
+            entry.artifact_type().unwrap_or("-").to_owned(),
+            short_digest(entry.digest.as_str()),
+            held.size.map_or_else(|| "-".to_owned(), bytes),
+            table::age(held.created, now),
+        ]
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    table::columns(&["TYPE", "DIGEST", "SIZE", "AGE"], &rows)
+}
+
+fn object(subject: &Reference, (entry, held): &(&Descriptor, &Held)) -> Value {
+    json!({
+        "reference": subject.with_digest(entry.digest.clone()).to_string(),
+        "digest": entry.digest,
+        "media-type": entry.media_type,
+        "artifact-type": entry.artifact_type(),
+        "size": held.size,
+        "created": held.created.map(|time| time.to_string()),
+        "annotations": entry.annotations,
+    })
+}

@@ -1,0 +1,137 @@
+//! Attaches content to a manifest, once.
+
+use crate::registry::client::Client;
+use crate::registry::error::PushError;
+use crate::registry::{
+    Blob, BlobSource, Descriptor, Digest, Push, PushManifest, Reference, media_type,
+};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The configuration of what has none (image specification 1.1, "Guidance for
+/// an Empty Descriptor").
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+const NOTHING: &[u8] = b"{}";
+
+/// What is to be attached to a manifest.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// What it is, such as `application/spdx+json`.
+    pub artifact_type: String,
+    /// Its only layer.
+    pub content: Blob,
+    /// Free text by key, which the list of referrers shows.
+    pub annotations: BTreeMap<String, String>,
+    /// What is attached already stands for it when it is of the same type and
+    /// agrees on the annotations of these keys. Without keys only the very
+    /// same bytes do.
+    pub same_by: Vec<&'static str>,
+}
+
+/// What is attached now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attached {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// Whether it was there before.
+    pub already: bool,
+}
+
+/// The manifest, in this order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    schema_version: u8,
+    media_type: &'a str,
+    artifact_type: &'a str,
+    config: Descriptor,
+    layers: [&'a Descriptor; 1],
+    subject: Descriptor,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+impl Artifact {
+    fn manifest(&self, subject: &Descriptor) -> PushManifest {
+        let Descriptor { media_type, digest, size, .. } = subject;
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: media_type::MANIFEST,
+            artifact_type: &self.artifact_type,
+            config: nothing(),
+            layers: [&self.content.descriptor],
+            subject: Descriptor::new(media_type, digest.clone(), *size),
+            annotations: &self.annotations,
+        };
+        let bytes = Bytes::from(serde_json::to_vec(&manifest).expect("a manifest is text by text"));
+        let digest = Digest::of(&bytes);
+        PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest }
+    }
+
+    /// How a list of referrers shows it.
+    fn entry(&self, manifest: &PushManifest) -> Descriptor {
+        let size = manifest.bytes.len() as u64;
+        let mut entry = Descriptor::new(&manifest.media_type, manifest.digest.clone(), size);
+        entry.other.insert("artifactType".to_owned(), json!(self.artifact_type));
+        entry.annotations.clone_from(&self.annotations);
+        entry
+    }
+
+    fn is_the_same(&self, entry: &Descriptor, digest: &Digest) -> bool {
+        let agrees = |key: &&str| entry.annotations.get(*key) == self.annotations.get(*key);
+        let stands_for = !self.same_by.is_empty()
+            && entry.artifact_type() == Some(&self.artifact_type)
+            && self.same_by.iter().all(agrees);
+        entry.digest == *digest || stands_for
+    }
+}
+
+fn nothing() -> Descriptor {
+    Descriptor::new(EMPTY, Digest::of(NOTHING), NOTHING.len() as u64)
+}
+
+impl Client {
+    /// Attaches an artifact to a manifest, which is named by digest and is
+    /// there. What is attached already is not attached again.
+    pub async fn attach(
+        &self,
+        to: &Reference,
+        subject: &Descriptor,
+        artifact: &Artifact,
+    ) -> Result<Attached, PushError> {
+        let to = to.with_digest(subject.digest.clone());
+        let failed = |source| PushError::Attach {
+            artifact_type: artifact.artifact_type.clone(),
+            to: to.clone(),
+            source,
+        };
+        let manifest = artifact.manifest(subject);
+        let listed = self.listed(&to, None).await.map_err(failed)?;
+        let known = match &listed {
+            Some(entries) => entries.clone(),
+            None => self
+                .tagged(&to)
+                .await
+                .map_err(failed)?
+                .map(|tagged| tagged.entries())
+                .unwrap_or_default(),
+        };
+        let same = known.iter().find(|entry| artifact.is_the_same(entry, &manifest.digest));
+        if let Some(same) = same {
+            return Ok(Attached { digest: same.digest.clone(), already: true });
+        }
+        let (entry, digest) = (artifact.entry(&manifest), manifest.digest.clone());
+        let config =
+            Blob { descriptor: nothing(), source: BlobSource::Bytes(Bytes::from_static(NOTHING)) };
+        let target = to.with_digest(digest.clone());
+        let blobs = vec![config, artifact.content.clone()];
+        let push = Push { blobs, manifest, children: Vec::new(), targets: vec![target] };
+        self.push(push, &|_| {}).await?;
+        if listed.is_none() {
+            self.list_under_tag(&to, &entry).await.map_err(failed)?;
+        }
+        Ok(Attached { digest, already: false })
+    }
+}

@@ -1,0 +1,162 @@
+//! The list of referrers as an index under a tag, where the registry keeps
+//! none: read, and written so that the entries of others stay.
+
+use super::Referrers;
+use crate::registry::client::Client;
+use crate::registry::error::Failure;
+use crate::registry::wire::{self, Payload, Request, Scope};
+use crate::registry::{Descriptor, Digest, Reference, media_type};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// How often the list is written anew because another overwrote it meanwhile.
+const TRIES: usize = 5;
+
+/// The index under the tag.
+pub(super) struct Tagged {
+    /// Its digest; none for one that is not there yet.
+    digest: Option<Digest>,
+    /// All of it, fields included that are not known here.
+    index: Value,
+}
+
+/// The tag that lists what refers to a manifest: algorithm and digits, cut to
+/// the lengths of the specification.
+fn tag_of(subject: &Reference) -> Reference {
+    let name = subject.digest.as_ref().map_or("", Digest::as_str);
+    let (algorithm, hex) = name.split_once(':').unwrap_or((name, ""));
+    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    subject.with_tag(&format!("{}-{}", cut(algorithm, 32), cut(hex, 64)))
+}
+
+impl From<Tagged> for Referrers {
+    fn from(tagged: Tagged) -> Self {
+        Self { entries: tagged.entries(), index: tagged.digest }
+    }
+}
+
+impl Tagged {
+    fn new() -> Self {
+        let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [] });
+        Self { digest: None, index }
+    }
+
+    /// The entries that can be understood.
+    pub(super) fn entries(&self) -> Vec<Descriptor> {
+        let entries = self.index["manifests"].as_array().into_iter().flatten();
+        entries.filter_map(|entry| serde_json::from_value(entry.clone()).ok()).collect()
+    }
+
+    fn add(&mut self, entry: &Descriptor) {
+        let entry = serde_json::to_value(entry).unwrap_or_default();
+        if let Some(entries) = self.index["manifests"].as_array_mut() {
+            entries.push(entry);
+        }
+    }
+
+    fn lists(&self, digest: &Digest) -> bool {
+        let entries = self.index["manifests"].as_array().into_iter().flatten();
+        entries.into_iter().any(|entry| entry["digest"] == digest.as_str())
+    }
+}
+
+impl Client {
+    /// The index under the tag of a subject, where there is one.
+    pub(super) async fn tagged(&self, subject: &Reference) -> Result<Option<Tagged>, Failure> {
+        let bytes = match self.manifest_bytes(&tag_of(subject)).await {
+            Ok((_, bytes)) => bytes,
+            Err(failure) if failure.status() == Some(404) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let index: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if !index["manifests"].is_array() {
+            let tag = tag_of(subject).tag.unwrap_or_default();
+            return Err(Failure::Nonsense(format!("`{tag}` is there, and is no index")));
+        }
+        Ok(Some(Tagged { digest: Some(Digest::of(&bytes)), index }))
+    }
+
+    /// Adds a manifest to the index under the tag. There is no way to write
+    /// only if nobody else did, so it is read again until it is in there.
+    pub(super) async fn list_under_tag(
+        &self,
+        subject: &Reference,
+        entry: &Descriptor,
+    ) -> Result<(), Failure> {
+        for _ in 0..TRIES {
+            let mut tagged = self.tagged(subject).await?.unwrap_or_else(Tagged::new);
+            if tagged.lists(&entry.digest) {
+                return Ok(());
+            }
+            tagged.add(entry);
+            let name = tag_of(subject);
+            match self.put_index(&name, &tagged.index).await {
+                Err(failure) if names_what_is_gone(&failure) => {
+                    self.forget_what_is_gone(subject, &mut tagged).await?;
+                    self.put_index(&name, &tagged.index).await?;
+                }
+                done => done?,
+            }
+        }
+        let reason = "others write the list of referrers at the same time".to_owned();
+        Err(Failure::Nonsense(reason))
+    }
+
+    /// Takes out of an index what is not there any longer: registries refuse an
+    /// index that lists it.
+    async fn forget_what_is_gone(
+        &self,
+        subject: &Reference,
+        tagged: &mut Tagged,
+    ) -> Result<(), Failure> {
+        let mut gone = Vec::new();
+        for entry in tagged.entries() {
+            match self.manifest_bytes(&subject.with_digest(entry.digest.clone())).await {
+                Err(failure) if failure.status() == Some(404) => gone.push(entry.digest),
+                there => drop(there?),
+            }
+        }
+        if let Some(entries) = tagged.index["manifests"].as_array_mut() {
+            entries.retain(|entry| !gone.iter().any(|gone| entry["digest"] == gone.as_str()));
+        }
+        Ok(())
+    }
+
+    async fn put_index(&self, tag: &Reference, index: &Value) -> Result<(), Failure> {
+        let host = self.host(&tag.host)?;
+        let path = format!("{}/manifests/{}", tag.repository, tag.manifest_name());
+        let kind = index["mediaType"].as_str().unwrap_or(media_type::INDEX).to_owned();
+        let request =
+            Request::new(Method::PUT, host.address.url(&path), Scope::push(&tag.repository))
+                .header("content-type", &kind)
+                .payload(Payload::Bytes(index.to_string().into()));
+        let response = host.send(&request).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(wire::refused("PUT", response).await.into())
+    }
+}
+
+fn names_what_is_gone(failure: &Failure) -> bool {
+    matches!(failure.status(), Some(400 | 404)) && failure.to_string().contains("UNKNOWN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag_of;
+    use crate::registry::{Digest, Reference};
+
+    #[test]
+    fn the_tag_of_a_digest() {
+        let subject: Reference = "demo.azurecr.io/web".parse().expect("a reference");
+        let subject = subject.with_digest(Digest::of(b""));
+        assert_eq!(
+            tag_of(&subject).to_string(),
+            "demo.azurecr.io/web:sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        let long: Digest = format!("sha512:{}", "a".repeat(128)).parse().expect("a digest");
+        let tag = tag_of(&subject.with_digest(long)).tag.expect("a tag");
+        assert_eq!(tag, format!("sha512-{}", "a".repeat(64)));
+    }
+}

@@ -1,0 +1,184 @@
+//! What is attached to images: by the registry's own list, and by a tag where
+//! it has none.
+
+use crate::support::fake_registry::{FakeRegistry, Fault};
+use crate::support::images::{client, image, reference, silent};
+use crate::support::peer_registry::PeerRegistry;
+use crate::support::{Program, peers};
+use serde_json::{Value, json};
+use shipway::registry::{
+    Artifact, Blob, BlobSource, Client, Descriptor, Digest, Login, Reference, media_type,
+};
+
+const SBOM: &str = "application/spdx+json";
+
+fn artifact(text: &str, revision: Option<&str>) -> Artifact {
+    let bytes = text.to_owned().into_bytes();
+    let descriptor = Descriptor::new(SBOM, Digest::of(&bytes), bytes.len() as u64);
+    let key = "org.opencontainers.image.revision";
+    Artifact {
+        artifact_type: SBOM.to_owned(),
+        content: Blob { descriptor, source: BlobSource::Bytes(bytes.into()) },
+        annotations: revision.map(|it| (key.to_owned(), it.to_owned())).into_iter().collect(),
+        same_by: revision.map(|_| key).into_iter().collect(),
+    }
+}
+
+/// An image in a registry, by tag and as a descriptor.
+async fn pushed(client: &Client, host: &str) -> (Reference, Descriptor) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = format!("{host}/web:v1");
+    let push = image(&[vec![1; 10]], folder.path(), std::slice::from_ref(&name));
+    client.push(push, &silent).await.expect("pushed");
+    let reference = reference(&name);
+    let subject = client.head_manifest(&reference).await.expect("an answer").expect("there");
+    (reference, subject)
+}
+
+async fn entries(client: &Client, of: &Reference, subject: &Descriptor) -> Vec<Descriptor> {
+    let of = of.with_digest(subject.digest.clone());
+    client.referrers(&of, None).await.expect("a list").entries
+}
+
+#[tokio::test]
+async fn docker_registry_lists_them_under_a_tag() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+
+    let one = client.attach(&image, &subject, &artifact("{\"one\":1}", None)).await;
+    let one = one.expect("attached");
+    assert!(!one.already);
+    let again = client.attach(&image, &subject, &artifact("{\"one\":1}", None)).await;
+    assert_eq!(
+        again.expect("attached"),
+        shipway::registry::Attached { already: true, ..one.clone() }
+    );
+    let two = client.attach(&image, &subject, &artifact("two", None)).await.expect("attached");
+
+    let listed = entries(&client, &image, &subject).await;
+    let digests: Vec<&Digest> = listed.iter().map(|entry| &entry.digest).collect();
+    assert_eq!(digests, [&one.digest, &two.digest]);
+
+    // Other programs see the same.
+    let raw = |name: &str| -> Value {
+        let name = format!("docker://{host}/web{name}");
+        let arguments = ["inspect", "--raw", "--tls-verify=false", &name];
+        serde_json::from_str(&peers::run("skopeo", &arguments)).expect("JSON")
+    };
+    let index = raw(&format!(":sha256-{}", subject.digest.hex()));
+    assert_eq!(index["manifests"][0]["artifactType"], SBOM);
+    let manifest = raw(&format!("@{}", one.digest));
+    assert_eq!(
+        manifest,
+        json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::MANIFEST,
+            "artifactType": SBOM,
+            "config": {
+                "mediaType": "application/vnd.oci.empty.v1+json",
+                "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+                "size": 2,
+            },
+            "layers": [{ "mediaType": SBOM, "digest": Digest::of(b"{\"one\":1}"), "size": 9 }],
+            "subject": { "mediaType": media_type::MANIFEST, "digest": subject.digest, "size": subject.size },
+        })
+    );
+
+    let plan = format!(
+        "name: none\nregistries: {{ '{host}': {{ login: anonymous }} }}\nsteps: [{{ run: 'true' }}]\n"
+    );
+    let program = Program::with_plan(&plan);
+    let shown = program.run(&["images", &format!("{host}/web:v1"), "--referrers"]).exits(0).stdout;
+    let lines: Vec<Vec<&str>> =
+        shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["TYPE", "DIGEST", "SIZE", "AGE"]);
+    assert_eq!(lines[1][0], SBOM);
+    assert_eq!(lines[1][2..], ["11", "B", "-"]);
+    let name = format!("{host}/web@{}", subject.digest);
+    let json = ["images", &name, "--referrers", "--output", "json", "--artifact-type", "x/none"];
+    assert_eq!(program.run(&json).exits(0).stdout, "[]\n");
+}
+
+#[tokio::test]
+async fn entries_of_others_stay_in_the_index() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+    let other = registry.put_manifest("web", "other", ("x/y", b"{}"));
+    let entry =
+        |digest: &Digest| json!({ "mediaType": "x/y", "digest": digest, "size": 2, "x": [1] });
+    // The second is gone, and a registry would not take a list that names it.
+    let foreign = json!({
+        "schemaVersion": 2, "mediaType": media_type::INDEX, "x-note": "mine",
+        "manifests": [entry(&other), entry(&Digest::of(b"gone"))],
+    });
+    let tag = format!("sha256-{}", subject.digest.hex());
+    registry.put_manifest("web", &tag, (media_type::INDEX, foreign.to_string().as_bytes()));
+
+    client.attach(&image, &subject, &artifact("sbom", None)).await.expect("attached");
+
+    let listed = entries(&client, &image, &subject).await;
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0].other["x"], json!([1]));
+    assert_eq!(listed[1].artifact_type(), Some(SBOM));
+}
+
+#[tokio::test]
+async fn a_list_that_another_overwrites_is_written_again() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+    // What was written is not there when it is read again.
+    let tag = format!("sha256-{}", subject.digest.hex());
+    registry.fault(&format!("PUT /v2/web/manifests/{tag}"), Fault::Answer(201, &[], String::new()));
+
+    client.attach(&image, &subject, &artifact("sbom", None)).await.expect("attached");
+
+    assert_eq!(entries(&client, &image, &subject).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_of_the_registry_is_read_page_by_page_and_filtered_here() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let subject = reference(&format!("{host}/web")).with_digest(Digest::of(b"subject"));
+    let page = |text: &str, kind: &str| {
+        let entry = json!({
+            "mediaType": media_type::MANIFEST, "digest": Digest::of(text.as_bytes()), "size": 1,
+            "artifactType": kind,
+        });
+        json!({ "schemaVersion": 2, "manifests": [entry] }).to_string()
+    };
+    let path = "GET /v2/web/referrers/";
+    let next = &[("link", "</v2/web/referrers/next>; rel=\"next\"")];
+    registry.fault(path, Fault::Answer(200, next, page("one", SBOM)));
+    registry.fault(path, Fault::Answer(200, &[], page("two", "x/other")));
+
+    let found = client.referrers(&subject, Some(SBOM)).await.expect("a list");
+
+    let digests: Vec<&Digest> = found.entries.iter().map(|entry| &entry.digest).collect();
+    assert_eq!(digests, [&Digest::of(b"one")]);
+    assert_eq!(found.index, None);
+}
+
+#[tokio::test]
+async fn what_says_the_same_is_not_attached_again() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+    let attach = async |text: &str, revision: &str| {
+        let artifact = artifact(text, Some(revision));
+        client.attach(&image, &subject, &artifact).await.expect("attached").already
+    };
+
+    assert!(!attach("built at ten", "abc").await);
+    assert!(attach("built at eleven", "abc").await);
+    assert!(!attach("built at twelve", "def").await);
+    assert_eq!(entries(&client, &image, &subject).await.len(), 2);
+}
