@@ -6,7 +6,7 @@ use super::login::Session;
 use super::manifest::{ACCEPTED, MANIFEST_LIMIT};
 use super::push::Memory;
 use super::reference::Reference;
-use super::settings::Settings;
+use super::settings::{Parts, Settings};
 use super::wire::{self, Address, Host, Pauses, Request, Scope};
 use crate::http;
 use crate::secret::Redactor;
@@ -34,7 +34,7 @@ impl Client {
     /// A client, without any request.
     pub fn new(http: http::Client, redactor: Redactor, settings: Settings) -> Self {
         let pauses = Pauses::new(&settings.timing.pauses);
-        let (hosts, memory) = (Mutex::default(), Memory::default());
+        let (hosts, memory) = (Mutex::default(), Memory::new(settings.memory.clone()));
         Self { inner: Arc::new(Inner { http, redactor, settings, pauses, hosts, memory }) }
     }
 
@@ -56,9 +56,14 @@ impl Client {
         Ok(host)
     }
 
-    /// What is known to be where.
+    /// What was learned of registries.
     pub(super) fn memory(&self) -> &Memory {
         &self.inner.memory
+    }
+
+    /// How large blobs are cut.
+    pub(super) fn parts(&self) -> Parts {
+        self.inner.settings.parts
     }
 
     /// Signs in and finds out, as far as the registry says it beforehand,

@@ -32,5 +32,5 @@ pub use pull::{Pulled, Resolved};
 pub use push::{Blob, BlobSource, Push, PushManifest, Pushed};
 pub use reference::{InvalidReference, Reference};
 pub use referrers::{Artifact, Attached, Referrers};
-pub use settings::{Access, Settings, Timing};
+pub use settings::{Access, Parts, Settings, Timing};
 pub use wire::RemoteBlob;

@@ -2,6 +2,7 @@
 
 use super::login::{EntraTokens, Login, is_azure_registry};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ pub struct Settings {
     pub otherwise: Login,
     /// How patient to be.
     pub timing: Timing,
+    /// How large blobs are cut.
+    pub parts: Parts,
+    /// A folder for what is learned of registries, so that the next process
+    /// knows it too. It saves questions and is never believed in place of an
+    /// answer.
+    pub memory: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -25,7 +32,26 @@ impl Default for Settings {
             azure: None,
             otherwise: Login::Anonymous,
             timing: Timing::default(),
+            parts: Parts::default(),
+            memory: None,
         }
+    }
+}
+
+/// How large blobs are cut: in parts, so that most of what has arrived is kept
+/// when this process or the connection ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// From which size on, in bytes.
+    pub from: u64,
+    /// How large a part is, in bytes.
+    pub size: u64,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        // One more round trip for this many bytes is not to be measured.
+        Self { from: 128 << 20, size: 64 << 20 }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Header(&'static str, String),
     /// The connection ends after so many bytes of the request's body.
     ResetAfter(usize),
+    /// The same, and those bytes are kept, as far as they are an upload.
+    BreakAfter(usize),
     /// Nothing more is read after so many bytes of the request's body.
     Hang(usize),
     /// The answer's body ends after so many bytes.
@@ -47,6 +49,8 @@ struct Store {
     uploads: BTreeMap<u32, Vec<u8>>,
     next: u32,
     tokens: u32,
+    /// Whether a blob may come with the request that opens its upload.
+    single: bool,
     good: BTreeSet<String>,
 }
 
@@ -122,6 +126,24 @@ impl FakeRegistry {
     /// Bodies of such requests that have more bytes are answered with a status.
     pub(crate) fn limit(&self, method: &'static str, bytes: usize, status: u16) {
         locked(&self.state.limits).push((method, bytes, status));
+    }
+
+    /// A blob may come with the request that opens its upload.
+    pub(crate) fn takes_single_posts(&self) {
+        locked(&self.state.store).single = true;
+    }
+
+    /// Changes what has arrived of each upload.
+    pub(crate) fn spoil_uploads(&self) {
+        for bytes in locked(&self.state.store).uploads.values_mut() {
+            bytes.fill(0);
+        }
+    }
+
+    /// Loses everything.
+    pub(crate) fn wipe(&self) {
+        let mut store = locked(&self.state.store);
+        *store = Store { next: store.next, single: store.single, ..Store::default() };
     }
 
     /// No token that was given out is good any longer.
@@ -203,13 +225,20 @@ impl State {
         let length =
             asked.headers.get("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
         let stop = match &fault {
-            Some(Fault::ResetAfter(bytes) | Fault::Hang(bytes)) => Some(*bytes),
+            Some(Fault::ResetAfter(bytes) | Fault::BreakAfter(bytes) | Fault::Hang(bytes)) => {
+                Some(*bytes)
+            }
             _ => None,
         };
         asked.body = vec![0; stop.unwrap_or(length)];
         stream.read_exact(&mut asked.body).await?;
         match &fault {
             Some(Fault::ResetAfter(_)) => {
+                self.note(&asked, "reset");
+                return Ok(None);
+            }
+            Some(Fault::BreakAfter(_)) => {
+                drop(self.usual(&asked));
                 self.note(&asked, "reset");
                 return Ok(None);
             }
@@ -412,6 +441,14 @@ fn upload(store: &mut Store, asked: &Asked, repository: &str, id: &str) -> Answe
             store.blobs.insert((repository.to_owned(), digest.clone()), bytes);
             return answer(201, &[], "");
         }
+        if let Some(digest) = asked.query.get("digest")
+            && store.single
+        {
+            let key = (repository.to_owned(), digest.clone());
+            assert_eq!(*digest, Digest::of(&asked.body).to_string(), "what it says it is");
+            store.blobs.insert(key, asked.body.clone());
+            return answer(201, &[("docker-content-digest", digest)], "");
+        }
         store.next += 1;
         store.uploads.insert(store.next, Vec::new());
         // As distribution has it: a state that is lost when the query is.
@@ -453,16 +490,18 @@ fn manifest(store: &mut Store, asked: &Asked, repository: &str, name: &str) -> A
     let key = (repository.to_owned(), name.to_owned());
     if asked.method == "PUT" {
         let text = String::from_utf8_lossy(&asked.body);
-        let unknown =
-            text.match_indices("sha256:").filter_map(|(at, _)| text.get(at..at + 71)).find(|it| {
+        // As distribution has it: an error for each.
+        let unknown: Vec<String> = text
+            .match_indices("sha256:")
+            .filter_map(|(at, _)| text.get(at..at + 71))
+            .filter(|it| {
                 let key = (repository.to_owned(), (*it).to_owned());
                 !store.blobs.contains_key(&key) && !store.manifests.contains_key(&key)
-            });
-        if let Some(unknown) = unknown {
-            let body = format!(
-                r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":{{"digest":"{unknown}"}}}}]}}"#
-            );
-            return answer(404, &[], &body);
+            })
+            .map(|it| format!(r#"{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":{{"digest":"{it}"}}}}"#))
+            .collect();
+        if !unknown.is_empty() {
+            return answer(404, &[], &format!(r#"{{"errors":[{}]}}"#, unknown.join(",")));
         }
         let kind = asked.headers.get("content-type").cloned().unwrap_or_default();
         let digest = Digest::of(&asked.body).to_string();

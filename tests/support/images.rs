@@ -26,10 +26,19 @@ pub(crate) fn client_with(host: &str, login: Login, redactor: &Redactor) -> Clie
 /// The same, as patient as it is told.
 pub(crate) fn client_timed(host: &str, login: Login, with: (&Redactor, Timing)) -> Client {
     let (redactor, timing) = with;
+    client_of((host, login), redactor, Settings { timing, ..Settings::default() })
+}
+
+/// A client as these settings say, with one login.
+pub(crate) fn client_of(
+    (host, login): (&str, Login),
+    redactor: &Redactor,
+    settings: Settings,
+) -> Client {
     let access = Access { login, insecure: false };
     let hosts = BTreeMap::from([(host.to_owned(), access)]);
     let http = http::Client::new(http::Settings::default()).expect("a client");
-    Client::new(http, redactor.clone(), Settings { hosts, timing, ..Settings::default() })
+    Client::new(http, redactor.clone(), Settings { hosts, ..settings })
 }
 
 /// A reference that is one.

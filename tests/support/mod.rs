@@ -10,6 +10,7 @@ pub(crate) mod images;
 pub(crate) mod peer_registry;
 pub(crate) mod peers;
 mod program;
+pub(crate) mod scene;
 pub(crate) mod state;
 pub(crate) mod talking;
 pub(crate) mod tls_proxy;

@@ -128,6 +128,7 @@ async fn clients(session: &Session, reach: &Reach) -> Result<Clients, Trouble> {
         environment: &session.surroundings.env,
         local: session.arguments.cloud.is_some(),
         subscription: reach.subscription.as_deref(),
+        memory: None,
     });
     clients.await
 }

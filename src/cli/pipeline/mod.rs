@@ -110,6 +110,8 @@ impl<'a> Pipeline<'a> {
             environment: &session.surroundings.env,
             local: session.dry_run,
             subscription: self.reach.subscription.as_deref(),
+            // Registries of a dry run are of this run alone.
+            memory: (!session.dry_run).then(|| session.run.state.join("registries")),
         });
         let clients = clients.await.map_err(refused)?;
         let chosen = session.resolved.environment.as_ref();

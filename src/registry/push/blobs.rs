@@ -1,8 +1,8 @@
-//! Who uploads what: a blob that several repositories of a registry lack goes
-//! up once, the others take it over from there.
+//! Who uploads what: a large blob that several repositories of a registry lack
+//! goes up once, the others take it over from there.
 
 use super::repository::Found;
-use super::upload::Upload;
+use super::upload::{SINGLE, Upload};
 use super::{Blob, Cargo};
 use crate::registry::Digest;
 use std::collections::BTreeMap;
@@ -28,16 +28,20 @@ fn share_one<'a>(found: &[Found<'a>], blob: &'a Blob, shares: &mut Shares<'a>) {
     let lacks = |found: &&Found<'a>| found.missing.contains(&blob.descriptor.digest);
     let has = found.iter().find(|found| !lacks(found) && !found.repository.targets.is_empty());
     let elsewhere = || found.first().and_then(|found| blob.mountable(found.repository.host));
-    let mut from = has.map(|found| found.repository.name).or_else(elsewhere);
-    let present = from.is_some();
+    let has = has.map(|found| found.repository.name).or_else(elsewhere);
+    let mut first = None;
     for found in found.iter().filter(lacks) {
-        let upload = Upload { repository: found.repository, blob, from };
-        if present || from.is_none() {
-            shares.now.push(upload);
-        } else {
-            shares.later.push(upload);
+        let repository = found.repository;
+        // Asking whether it is there and opening an upload are one request.
+        let itself = found.unasked.contains(&blob.descriptor.digest).then_some(repository.name);
+        match (has, first) {
+            (None, Some(first)) if blob.descriptor.size > SINGLE => {
+                shares.later.push(Upload { repository, blob, from: Some(first) });
+            }
+            // To wait for it elsewhere would take longer than to send it.
+            (has, _) => shares.now.push(Upload { repository, blob, from: has.or(itself) }),
         }
-        from = from.or(Some(found.repository.name));
+        first = first.or(Some(repository.name));
     }
 }
 

@@ -3,10 +3,14 @@
 //! In round trips, where nothing is in the way: ask for the manifest and for
 //! all blobs in one flight; open uploads for what is missing; send the bodies;
 //! put the manifest under all tags. Where the manifest is there, the first
-//! flight is the last. What an index lists goes up in a flight before it.
+//! flight is the last. What an index lists goes up in a flight before it. What
+//! earlier pushes have seen makes flights smaller, and saves the first where it
+//! is known what is missing. A large blob that several repositories lack takes
+//! one more, in which the others take it over.
 
 mod blobs;
 mod memory;
+mod open;
 mod ranges;
 mod repository;
 mod settle;
@@ -175,6 +179,7 @@ impl Client {
             let name = host.to_owned();
             PushError::Discover { name, source }
         })?;
+        let known = self.memory().of(host);
         let repositories: Vec<Repository<'_>> = repositories
             .into_iter()
             .map(|(name, targets)| Repository {
@@ -182,27 +187,34 @@ impl Client {
                 name,
                 targets,
                 cargo,
-                memory: self.memory(),
+                known: &known,
+                parts: self.parts(),
             })
             .collect();
-        let mut found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
-        found.sort_by_key(|found| found.repository.name);
-        let shares = blobs::share(&found, cargo);
-        let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
-        let names = found.iter().map(|found| async {
-            let later =
-                shares.later.iter().filter(|it| it.repository.name == found.repository.name);
-            let moved = settle(later.map(Upload::run), usize::MAX).await?;
-            found.repository.put_manifests(&found.pending).await?;
-            Ok(moved)
-        });
-        moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
-        moved.extend(found.iter().map(|found| Moved { sent: 0, reused: found.reused }));
-        Ok(Moved {
-            sent: moved.iter().map(|moved| moved.sent).sum(),
-            reused: moved.iter().map(|moved| moved.reused).sum(),
-        })
+        let moved = push_all(&repositories, cargo).await;
+        known.save();
+        moved
     }
+}
+
+/// Pushes to the repositories of one registry.
+async fn push_all(repositories: &[Repository<'_>], cargo: &Cargo) -> Result<Moved, PushError> {
+    let mut found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
+    found.sort_by_key(|found| found.repository.name);
+    let shares = blobs::share(&found, cargo);
+    let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
+    let names = found.iter().map(|found| async {
+        let later = shares.later.iter().filter(|it| it.repository.name == found.repository.name);
+        let moved = settle(later.map(Upload::run), usize::MAX).await?;
+        found.repository.put_manifests(&found.pending).await?;
+        Ok(moved)
+    });
+    moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
+    moved.extend(found.iter().map(|found| Moved { sent: 0, reused: found.reused }));
+    Ok(Moved {
+        sent: moved.iter().map(|moved| moved.sent).sum(),
+        reused: moved.iter().map(|moved| moved.reused).sum(),
+    })
 }
 
 fn unique(blobs: &[Blob]) -> Vec<Blob> {

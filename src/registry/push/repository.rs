@@ -1,13 +1,13 @@
 //! One repository of a push: what it has, and the manifest under its names.
 
 use super::blobs::by_digest;
-use super::memory::Memory;
+use super::memory::Known;
 use super::settle::settle;
-use super::upload::Upload;
+use super::upload::{SINGLE, SMALL, Upload};
 use super::{Blob, Cargo, PushManifest};
 use crate::registry::error::{Failure, PushError};
 use crate::registry::wire::{self, Host, Payload, Request, Scope};
-use crate::registry::{Descriptor, Digest, Reference};
+use crate::registry::{Descriptor, Digest, Parts, Reference};
 use reqwest::Method;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,8 @@ pub(super) struct Repository<'a> {
     pub(super) name: &'a str,
     pub(super) targets: Vec<&'a Reference>,
     pub(super) cargo: &'a Cargo,
-    pub(super) memory: &'a Memory,
+    pub(super) known: &'a Known,
+    pub(super) parts: Parts,
 }
 
 /// What the registry has of it.
@@ -28,8 +29,28 @@ pub(super) struct Found<'a> {
     pub(super) pending: Vec<&'a Reference>,
     /// The blobs that are not there.
     pub(super) missing: BTreeSet<Digest>,
+    /// Those of them that are only expected not to be there.
+    pub(super) unasked: BTreeSet<Digest>,
     /// The size of those that are.
     pub(super) reused: u64,
+}
+
+/// Blobs that are not there, and those of them that nobody asked for.
+#[derive(Default)]
+struct Missing {
+    all: BTreeSet<Digest>,
+    unasked: BTreeSet<Digest>,
+}
+
+/// What stands under a name.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Answer {
+    /// The manifest.
+    Same,
+    /// Something else.
+    Other,
+    /// Nothing.
+    Absent,
 }
 
 impl Repository<'_> {
@@ -42,57 +63,143 @@ impl Repository<'_> {
         Scope::push(self.name)
     }
 
-    /// Asks for the manifest under each name and for each blob, all at once.
-    /// Where one name has the manifest, the blobs are there.
+    /// Finds out what is to be done, in one flight, or in none where that is
+    /// known; in two where what was known is not so.
     pub(super) async fn discover(&self) -> Result<Found<'_>, PushError> {
-        let failed = |source| PushError::Discover { name: self.full_name(), source };
-        let manifests = settle(self.targets.iter().map(|to| self.has_manifest(to)), usize::MAX);
-        let full = self.full_name();
-        let unknown = self
-            .cargo
-            .blobs
-            .iter()
-            .filter(|blob| !self.memory.knows(&full, &blob.descriptor.digest));
-        let blobs = settle(unknown.map(|blob| self.has_blob(blob)), usize::MAX);
-        tokio::pin!(manifests, blobs);
-        let (manifests, missing) = tokio::select! {
-            biased;
-            manifests = &mut manifests => {
-                let manifests = manifests.map_err(failed)?;
-                let known = manifests.iter().any(|(_, there)| *there);
-                (manifests, if known { Vec::new() } else { blobs.await.map_err(failed)? })
+        let digest = &self.cargo.manifest.digest;
+        let (seen, new): (Vec<&Reference>, Vec<&Reference>) =
+            self.targets.iter().partition(|to| self.known.has_manifest_at(to, digest));
+        if seen.is_empty() && self.known.has_manifest(self.name, digest) {
+            return Ok(self.found(self.targets.clone(), Missing::default()));
+        }
+        let expected = self.known.has_repository(self.name);
+        if seen.is_empty() {
+            return self.ask(new, expected).await;
+        }
+        // Most likely they are still there, and this is the only question.
+        let names = self.has_manifests(&seen).await?;
+        let mut pending = self.note(&names);
+        if pending.len() == seen.len() {
+            if names.iter().any(|(_, answer)| *answer == Answer::Absent) {
+                self.known.forget(self.name);
             }
-            missing = &mut blobs => {
-                let missing = missing.map_err(failed)?;
-                (manifests.await.map_err(failed)?, missing)
+            let found = self.ask(Vec::new(), expected).await?;
+            return Ok(Found { pending: self.targets.clone(), ..found });
+        }
+        pending.extend(new);
+        Ok(self.found(pending, Missing::default()))
+    }
+
+    /// Asks for the manifest under each of these names and for each blob, all
+    /// at once. Where one name has the manifest, the blobs are there.
+    ///
+    /// A blob that is expected to be missing need not be asked for: opening its
+    /// upload asks as well, or sending it again costs as little.
+    async fn ask<'b>(
+        &'b self,
+        names: Vec<&'b Reference>,
+        expected: bool,
+    ) -> Result<Found<'b>, PushError> {
+        let failed = |source| PushError::Discover { name: self.full_name(), source };
+        let ways = self.known.ways();
+        let unasked = |blob: &&Blob| {
+            let size = blob.descriptor.size;
+            let mounts = expected && (ways.mounts || size <= SMALL);
+            mounts || (ways.single == Some(true) && size <= SINGLE)
+        };
+        let unknown = || {
+            self.cargo
+                .blobs
+                .iter()
+                .filter(|it| !self.known.has_blob(self.name, &it.descriptor.digest))
+        };
+        let unsaid: BTreeSet<Digest> =
+            unknown().filter(unasked).map(|it| it.descriptor.digest.clone()).collect();
+        let mut missing = Missing { all: unsaid.clone(), unasked: unsaid };
+        let asked: Vec<&Blob> = unknown().filter(|blob| !unasked(blob)).collect();
+        if asked.is_empty() && expected {
+            return Ok(self.found(names, missing));
+        }
+        let manifests = self.has_manifests(&names);
+        let blobs = settle(asked.into_iter().map(|blob| self.has_blob(blob)), usize::MAX);
+        tokio::pin!(manifests, blobs);
+        let some = |names: &[(&Reference, Answer)]| {
+            names.iter().any(|(_, answer)| *answer == Answer::Same)
+        };
+        let (names, blobs) = tokio::select! {
+            biased;
+            names = &mut manifests => {
+                let names = names?;
+                let known = some(&names);
+                (names, if known { Vec::new() } else { blobs.await.map_err(failed)? })
+            }
+            blobs = &mut blobs => {
+                let blobs = blobs.map_err(failed)?;
+                (manifests.await?, blobs)
             }
         };
-        let known = manifests.iter().any(|(_, there)| *there);
-        let missing: BTreeSet<Digest> = missing
-            .into_iter()
-            .filter(|(_, there)| !known && !there)
-            .map(|(blob, _)| blob.descriptor.digest.clone())
-            .collect();
-        let pending: BTreeSet<&Reference> =
-            manifests.into_iter().filter(|(_, there)| !there).map(|(target, _)| target).collect();
+        let pending = self.note(&names);
+        if some(&names) {
+            return Ok(self.found(pending, Missing::default()));
+        }
+        let lacking = blobs.into_iter().filter(|(_, there)| !there);
+        missing.all.extend(lacking.map(|(blob, _)| blob.descriptor.digest.clone()));
+        Ok(self.found(pending, missing))
+    }
+
+    /// Keeps in mind which names have the manifest and returns the others.
+    fn note<'b>(&self, names: &[(&'b Reference, Answer)]) -> Vec<&'b Reference> {
+        let mut pending = Vec::new();
+        for (to, answer) in names {
+            match answer {
+                Answer::Same => self.known.saw_manifest(to, &self.cargo.manifest.digest),
+                Answer::Other | Answer::Absent => pending.push(*to),
+            }
+        }
+        pending
+    }
+
+    fn found<'b>(&'b self, pending: Vec<&'b Reference>, missing: Missing) -> Found<'b> {
+        let Missing { all: missing, unasked } = missing;
         let mut reused = 0;
         for blob in self.cargo.blobs.iter().filter(|it| !missing.contains(&it.descriptor.digest)) {
-            self.memory.seen(&full, &blob.descriptor.digest);
             let Descriptor { digest, size, .. } = &blob.descriptor;
+            self.known.saw_blob(self.name, digest);
             self.cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
             reused += size;
         }
-        let pending = self.targets.iter().copied().filter(|it| pending.contains(it)).collect();
-        Ok(Found { repository: self, pending, missing, reused })
+        Found { repository: self, pending, missing, unasked, reused }
     }
 
-    async fn has_manifest<'b>(&self, to: &'b Reference) -> Result<(&'b Reference, bool), Failure> {
+    async fn has_manifests<'b>(
+        &self,
+        names: &[&'b Reference],
+    ) -> Result<Vec<(&'b Reference, Answer)>, PushError> {
+        let failed = |source| PushError::Discover { name: self.full_name(), source };
+        let asked = settle(names.iter().map(|to| self.has_manifest(to)), usize::MAX);
+        let mut names = asked.await.map_err(failed)?;
+        // In the order of the targets, whoever answered first.
+        names.sort_by_key(|(to, _)| self.targets.iter().position(|it| it == to));
+        Ok(names)
+    }
+
+    async fn has_manifest<'b>(
+        &self,
+        to: &'b Reference,
+    ) -> Result<(&'b Reference, Answer), Failure> {
         let path = format!("{}/manifests/{}", self.name, self.manifest_name(to));
         let request = Request::new(Method::HEAD, self.host.address.url(&path), self.scope())
             .header("accept", &self.cargo.manifest.media_type);
         let response = self.host.send(&request).await?;
         let same = wire::digest_of(&response).is_some_and(|it| it == self.cargo.manifest.digest);
-        Ok((to, there(response).await? && same))
+        Ok((
+            to,
+            match there(response).await? {
+                true if same => Answer::Same,
+                true => Answer::Other,
+                false => Answer::Absent,
+            },
+        ))
     }
 
     async fn has_blob<'b>(&self, blob: &'b Blob) -> Result<(&'b Blob, bool), Failure> {
@@ -127,7 +234,12 @@ impl Repository<'_> {
             Put::Taken => return Ok(()),
             Put::Lacking(lacking) => lacking,
         };
-        self.supply(&lacking).await?;
+        self.supply(&lacking.named).await?;
+        if let Put::Taken = self.try_manifest(manifest, to).await.map_err(failed)? {
+            return Ok(());
+        }
+        // It does not name all that it lacks.
+        self.supply(&[]).await?;
         match self.try_manifest(manifest, to).await.map_err(failed)? {
             Put::Taken => Ok(()),
             Put::Lacking(lacking) => Err(failed(lacking.error.into())),
@@ -142,12 +254,9 @@ impl Repository<'_> {
             .payload(Payload::Bytes(manifest.bytes.clone()));
         let response = self.host.send(&request).await?;
         if response.status().is_success() {
-            return match wire::digest_of(&response) {
-                Some(found) if found != manifest.digest => {
-                    Err(Failure::Digest { expected: manifest.digest.clone(), found })
-                }
-                Some(_) | None => Ok(Put::Taken),
-            };
+            wire::expect_digest(&response, &manifest.digest)?;
+            self.known.saw_manifest(to, &manifest.digest);
+            return Ok(Put::Taken);
         }
         let (error, named) = wire::refused_with("PUT", response).await;
         if matches!(error.status(), Some(400 | 404)) && error.to_string().contains("BLOB_UNKNOWN") {
@@ -156,12 +265,13 @@ impl Repository<'_> {
         Err(error.into())
     }
 
-    /// Uploads what the registry lacks although it was believed to have it.
-    async fn supply(&self, lacking: &Lacking) -> Result<(), PushError> {
-        self.memory.forget(&self.full_name());
+    /// Uploads what the registry lacks although it was believed to have it: what
+    /// it names, else what it does not find when asked.
+    async fn supply(&self, named: &[Digest]) -> Result<(), PushError> {
+        self.known.forget(self.name);
         let ours = by_digest(&self.cargo.blobs);
         let mut named: Vec<&Blob> =
-            lacking.named.iter().filter_map(|digest| ours.get(digest).copied()).collect();
+            named.iter().filter_map(|digest| ours.get(digest).copied()).collect();
         if named.is_empty() {
             let failed = |source| PushError::Discover { name: self.full_name(), source };
             let asked = self.cargo.blobs.iter().map(|blob| self.has_blob(blob));

@@ -2,6 +2,7 @@
 
 use crate::http::{self, SafeUrl, parse_retry_after};
 use crate::registry::Digest;
+use crate::registry::error::Failure;
 use serde::Deserialize;
 
 /// The longest text of an error that is shown.
@@ -83,6 +84,19 @@ pub(in crate::registry) fn header<'a>(
 /// `Docker-Content-Digest`, where it is there and a digest.
 pub(in crate::registry) fn digest_of(response: &reqwest::Response) -> Option<Digest> {
     header(response, "docker-content-digest").and_then(|value| value.parse().ok())
+}
+
+/// Refuses an answer that names another digest than the one that is meant.
+pub(in crate::registry) fn expect_digest(
+    response: &reqwest::Response,
+    expected: &Digest,
+) -> Result<(), Failure> {
+    match digest_of(response) {
+        Some(found) if found != *expected => {
+            Err(Failure::Digest { expected: expected.clone(), found })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// `Content-Length`, of a HEAD too.

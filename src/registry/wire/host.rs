@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::answer::refused;
+use super::bodies::Bodies;
 use super::pauses::Pauses;
 use super::payload::Meter;
 use super::request::Request;
@@ -11,12 +12,9 @@ use crate::registry::login::{Authorization, Refusal, Session};
 use crate::registry::settings::Timing;
 use reqwest::{Method, Response, StatusCode, header};
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use url::Url;
 
-/// How many bodies go to one registry at a time.
-const BODIES: usize = 8;
 /// How many requests without a body go to one registry at a time: one flight
 /// for any usual image.
 const FLIGHT: usize = 64;
@@ -28,10 +26,8 @@ pub(in crate::registry) struct Host {
     pub(in crate::registry) address: Address,
     pub(in crate::registry) session: Session,
     pub(in crate::registry) pauses: Pauses,
-    bodies: Semaphore,
-    /// The size of the ranges that bodies are cut into, once whole ones were
-    /// refused.
-    ranges: Mutex<Option<u64>>,
+    /// The large bodies that travel.
+    pub(in crate::registry) bodies: Bodies,
     flight: Semaphore,
     http: http::Client,
     timing: Timing,
@@ -47,27 +43,11 @@ impl Host {
             address: session.address.clone(),
             session,
             pauses,
-            bodies: Semaphore::new(BODIES),
-            ranges: Mutex::default(),
+            bodies: Bodies::default(),
             flight: Semaphore::new(FLIGHT),
             http,
             timing,
         }
-    }
-
-    /// The right to send a large body, of which few travel at a time.
-    pub(in crate::registry) async fn body(&self) -> SemaphorePermit<'_> {
-        self.bodies.acquire().await.expect("the semaphore is never closed")
-    }
-
-    /// The size of the ranges to send, where this registry takes no whole body.
-    pub(in crate::registry) fn ranges(&self) -> Option<u64> {
-        *self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers that this registry takes no larger body than this.
-    pub(in crate::registry) fn set_ranges(&self, size: u64) {
-        *self.ranges.lock().unwrap_or_else(PoisonError::into_inner) = Some(size);
     }
 
     /// Sends a request, signed in as the host asks for, and returns any answer
@@ -136,9 +116,24 @@ impl Host {
             let meter = Meter::default();
             // Without a meter a payload is bytes, which open always.
             let body = request.payload.open(&meter).await.unwrap_or_default();
-            self.http.send(build(self.http.direct(), request, authorization).body(body)).await
+            self.http.send(self.brief(request, authorization).body(body)).await
         };
         Ok(self.pauses.quickly(send).await?)
+    }
+
+    /// A request without a long body. What belongs to a push goes over the
+    /// connections that bodies go over, which are warm then.
+    fn brief(
+        &self,
+        request: &Request,
+        authorization: Option<&Authorization>,
+    ) -> reqwest::RequestBuilder {
+        if request.scope.pushes() {
+            let patience = self.http.settings().read_timeout;
+            build(self.http.uploading(), request, authorization).timeout(patience)
+        } else {
+            build(self.http.direct(), request, authorization)
+        }
     }
 
     /// Sends a long body. It may take as long as it moves.

@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod bodies;
 mod host;
 mod pauses;
 mod payload;
@@ -12,7 +13,7 @@ mod remote;
 mod request;
 
 pub(super) use address::Address;
-pub(super) use answer::{digest_of, header, length_of, refused, refused_with};
+pub(super) use answer::{digest_of, expect_digest, header, length_of, refused, refused_with};
 pub(super) use host::Host;
 pub(super) use pauses::{Pauses, broke};
 pub(super) use payload::{Meter, Payload};

@@ -31,6 +31,11 @@ impl Scope {
         Self { repository: repository.to_owned(), words }
     }
 
+    /// Whether it is the right to write.
+    pub(in crate::registry) fn pushes(&self) -> bool {
+        self.words.iter().any(|words| words.ends_with(":pull,push"))
+    }
+
     /// The right to list repositories.
     pub(in crate::registry) fn catalog() -> Self {
         Self { repository: String::new(), words: vec!["registry:catalog:*".to_owned()] }

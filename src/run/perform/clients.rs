@@ -31,7 +31,7 @@ pub struct Clients {
 }
 
 /// What clients are made from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Making<'a> {
     /// How requests go out.
     pub http: &'a http::Client,
@@ -51,6 +51,8 @@ pub struct Making<'a> {
     pub local: bool,
     /// The subscription that is meant where the plan names none.
     pub subscription: Option<&'a str>,
+    /// Where what is learned of registries outlives the process, if anywhere.
+    pub memory: Option<PathBuf>,
 }
 
 impl Clients {
@@ -99,6 +101,7 @@ impl Making<'_> {
             hosts,
             azure: Some(self.entra()),
             otherwise: self.stored(),
+            memory: self.memory.clone(),
             ..Settings::default()
         })
     }
