@@ -118,7 +118,7 @@ impl Piece {
         let (from, to) = (from.min(block.len()), to.min(block.len()));
         if from < to {
             let at = self.begin.saturating_sub(data);
-            read(source, stamp, at, &mut block[from..to])?;
+            read(&source.path(&entry.path), stamp, at, &mut block[from..to])?;
         }
         let end = offset(self.end, self.begin).min(block.len());
         block[to..end].fill(0);

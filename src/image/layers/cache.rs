@@ -8,17 +8,20 @@
 use super::pack::Packed;
 use super::recipe::Compression;
 use super::walk::{Entry, Kind, Stamp};
-use crate::image::hash::Hasher;
 use crate::image::store::Store;
 use crate::registry::{Descriptor, Digest};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// Changes when the bytes of an archive would for the same entries.
 const FORMAT: &str = "tar-1";
+
+/// Entries that are hashed by one thread.
+const PART: usize = 8192;
 
 /// A file that changed this shortly before it was read may change again within
 /// the same tick of the file system's clock. Linux ticks every 1 to 10 ms.
@@ -50,15 +53,15 @@ impl<'a> Cache<'a> {
         compression: Compression,
         mtime: u64,
     ) -> Self {
-        let mut key = Key(Hasher::new());
+        let mut key = Key::default();
         for text in [FORMAT, compression.name()] {
             key.bytes(text.as_bytes());
         }
-        key.numbers(&[mtime]);
-        for entry in entries {
-            key.entry(entry);
+        key.number(mtime);
+        for part in parts(entries) {
+            key.bytes(part.as_str().as_bytes());
         }
-        Self { store, key: key.0.finish().0 }
+        Self { store, key: key.finish() }
     }
 
     /// Where the layer of a stream that is known by its digest is remembered.
@@ -67,11 +70,11 @@ impl<'a> Cache<'a> {
         diff_id: &Digest,
         compression: Compression,
     ) -> Self {
-        let mut key = Key(Hasher::new());
+        let mut key = Key::default();
         for text in ["stream", compression.name(), diff_id.as_str()] {
             key.bytes(text.as_bytes());
         }
-        Self { store, key: key.0.finish().0 }
+        Self { store, key: key.finish() }
     }
 
     fn path(&self) -> PathBuf {
@@ -122,37 +125,72 @@ pub(super) fn settled(entries: &[Entry], now: SystemTime) -> bool {
     })
 }
 
-/// A hash of fields, each with its length, so that none can pass for another.
-struct Key(Hasher);
+/// The digests of the list, so many entries at a time, on all cores.
+fn parts(entries: &[Entry]) -> Vec<Digest> {
+    let digest = |part: &[Entry]| {
+        let mut key = Key::default();
+        let mut before: &[u8] = b"";
+        for entry in part {
+            key.entry(entry, before);
+            before = &entry.path;
+        }
+        key.finish()
+    };
+    let mut parts = entries.chunks(PART);
+    let Some(first) = parts.next() else { return Vec::new() };
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || digest(part))).collect();
+        let mut digests = vec![digest(first)];
+        digests.extend(others.into_iter().map(|other| other.join().expect("no panic")));
+        digests
+    })
+}
+
+/// A hash of fields, each of which says where it ends, so that none can pass for
+/// another. Numbers are short where they are small, as a hash takes its time.
+#[derive(Default)]
+struct Key(Vec<u8>);
 
 impl Key {
+    fn finish(self) -> Digest {
+        Digest::of(&self.0)
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
-        self.numbers(&[bytes.len() as u64]);
-        self.0.update(bytes);
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
     }
 
-    fn numbers(&mut self, numbers: &[u64]) {
-        for number in numbers {
-            self.0.update(&number.to_le_bytes());
+    /// Seven bits to a byte, the lowest first; the last has none set above.
+    fn number(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.0.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
         }
+        self.0.push(number.to_le_bytes()[0]);
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    /// What a path shares with the one before is said by its length.
+    fn entry(&mut self, entry: &Entry, before: &[u8]) {
         let Entry { path, mode, owner, kind } = entry;
-        self.bytes(path);
-        self.numbers(&[(*mode).into(), owner.uid.into(), owner.gid.into()]);
+        let shared = path.iter().zip(before).take_while(|(one, other)| one == other).count();
+        self.number(shared as u64);
+        self.bytes(&path[shared..]);
+        for number in [*mode, owner.uid, owner.gid] {
+            self.number(number.into());
+        }
         match kind {
-            Kind::Folder => self.numbers(&[0]),
+            Kind::Folder => self.number(0),
             Kind::File { stamp, .. } => {
-                self.numbers(&[1]);
+                self.number(1);
                 self.stamp(stamp);
             }
             Kind::Symlink { target } => {
-                self.numbers(&[2]);
+                self.number(2);
                 self.bytes(target);
             }
             Kind::HardLink { target } => {
-                self.numbers(&[3]);
+                self.number(3);
                 self.bytes(target);
             }
         }
@@ -162,9 +200,10 @@ impl Key {
     /// without the links, which another folder's build may add.
     fn stamp(&mut self, stamp: &Stamp) {
         let Stamp { inode, size, modified, changed, .. } = *stamp;
-        self.numbers(&[inode, size]);
+        self.number(inode);
+        self.number(size);
         for time in [modified.0, modified.1, changed.0, changed.1] {
-            self.0.update(&time.to_le_bytes());
+            self.number(time.cast_unsigned());
         }
     }
 }
@@ -174,17 +213,18 @@ mod tests {
     use super::{Cache, settled};
     use crate::image::layers::pack::Packed;
     use crate::image::layers::recipe::{Compression, Owner};
-    use crate::image::layers::walk::{Entry, Kind, Stamp};
+    use crate::image::layers::walk::{Entry, Kind, Source, Stamp};
     use crate::image::store::Store;
     use crate::registry::Digest;
     use std::fs;
+    use std::path::Path;
     use std::time::{Duration, SystemTime};
     use tempfile::TempDir;
 
     fn entry(path: &str, changed: (i64, i64)) -> Entry {
         let stamp = Stamp { device: 1, inode: 2, links: 1, size: 3, modified: (4, 5), changed };
-        let kind = Kind::File { source: "/x".into(), stamp };
-        Entry { path: path.into(), mode: 0o644, owner: Owner::default(), kind }
+        let kind = Kind::File { source: Source::At(Path::new("/x").into()), stamp };
+        Entry { path: path.as_bytes().into(), mode: 0o644, owner: Owner::default(), kind }
     }
 
     fn remembered() -> (TempDir, Store, Packed) {
@@ -227,6 +267,54 @@ mod tests {
         assert_eq!(cache.recall(), Some(packed.clone()));
         fs::write(store.path(&packed.layer.digest).expect("a path"), b"pack").expect("torn");
         assert_eq!(cache.recall(), None, "the layer is torn");
+    }
+
+    #[test]
+    fn every_field_of_every_entry_counts() {
+        let key = |entries: &[Entry]| {
+            let (_folder, store, _) = remembered();
+            Cache::new(&store, entries, Compression::Gzip, 0).key
+        };
+        let many = |count| -> Vec<Entry> {
+            (0..count).map(|number| entry(&format!("folder/{number:06}"), (6, 7))).collect()
+        };
+        let whole = many(20_000);
+        let change = |at: usize, change: &dyn Fn(&mut Entry)| {
+            let mut entries = whole.clone();
+            change(&mut entries[at]);
+            key(&entries)
+        };
+        let stamped = |change: &dyn Fn(&mut Stamp)| {
+            let Kind::File { source, mut stamp } = whole[7].kind.clone() else { panic!("a file") };
+            change(&mut stamp);
+            Kind::File { source, stamp }
+        };
+        let link = |target: &[u8]| Kind::Symlink { target: target.into() };
+        let mut keys = vec![
+            key(&[]),
+            key(&whole),
+            key(&whole[1..]),
+            key(&whole[..19_999]),
+            change(7, &|entry| entry.mode = 0o755),
+            change(7, &|entry| entry.owner.gid = 1),
+            change(7, &|entry| entry.path = b"folder/000007x".as_slice().into()),
+            change(19_999, &|entry| entry.owner.uid = 1),
+            change(8191, &|entry| entry.kind = Kind::Folder),
+            change(8192, &|entry| entry.kind = Kind::Folder),
+            change(7, &|entry| entry.kind = link(b"a")),
+            change(7, &|entry| entry.kind = Kind::HardLink { target: b"a".as_slice().into() }),
+            change(7, &|entry| entry.kind = stamped(&|stamp| stamp.inode = 9)),
+            change(7, &|entry| entry.kind = stamped(&|stamp| stamp.size = 200)),
+            change(7, &|entry| entry.kind = stamped(&|stamp| stamp.modified = (5, 4))),
+            change(7, &|entry| entry.kind = stamped(&|stamp| stamp.modified = (-1, 5))),
+            change(7, &|entry| entry.kind = stamped(&|stamp| stamp.changed = (7, 6))),
+        ];
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+        let moved = change(7, &|entry| entry.kind = stamped(&|stamp| stamp.device = 9));
+        assert_eq!(moved, key(&whole), "a device has another number after a restart");
     }
 
     #[test]

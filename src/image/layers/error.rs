@@ -2,6 +2,7 @@
 
 use super::recipe::InvalidRecipe;
 use crate::http::{Fault, Retry};
+use crate::image::ignore::InvalidPattern;
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
 use std::io;
@@ -53,6 +54,14 @@ pub enum LayerError {
         glob: String,
         /// Why not.
         source: globset::Error,
+    },
+    /// A `.dockerignore` that is none.
+    #[error("read `{}`", path.display())]
+    Ignore {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: InvalidPattern,
     },
     /// A glob that takes something back.
     #[error("the glob `{glob}` begins with `!`")]
@@ -165,6 +174,7 @@ impl Fault for LayerError {
             Self::Manifest(error) => error.help(),
             Self::Read { .. }
             | Self::Glob { .. }
+            | Self::Ignore { .. }
             | Self::LinkCircle { .. }
             | Self::BaseLayer { .. }
             | Self::BaseConfig { .. }

@@ -1,34 +1,61 @@
 //! Which files of a folder go into a layer.
 
 use super::error::LayerError;
-use super::recipe::LayerSource;
+use super::recipe::{Ignoring, LayerSource};
+use super::tree::parts;
+use crate::image::ignore::Ignore;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// The `include` and `exclude` of one layer.
+/// Docker's name for the list of what is to be ignored.
+const OWN: &str = ".dockerignore";
+
+/// The `include`, the `exclude` and the `.dockerignore` of one layer.
 pub(super) struct Globs {
     /// Absent where everything is included.
     include: Option<GlobSet>,
     exclude: GlobSet,
+    ignore: Ignore,
+    /// Where the layer's folder is in the folder that `ignore` is of, with a `/`
+    /// at its end where it is below.
+    within: Vec<u8>,
 }
 
-/// What the globs say of one path.
+/// What the globs say of a path that is not left out with all that is in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
-    Included,
-    /// Neither it nor, where it is a folder, anything in it.
-    Excluded,
-    /// Nothing names it, though something may name what is in it.
-    Unnamed,
+pub(super) struct Verdict {
+    /// Whether `include` names it or a folder above it.
+    pub(super) included: bool,
+    /// Whether it is ignored, though something in it may not be.
+    pub(super) ignored: bool,
+}
+
+impl Verdict {
+    /// Whether it goes into the layer.
+    pub(super) fn holds(self) -> bool {
+        self.included && !self.ignored
+    }
 }
 
 impl Globs {
-    pub(super) fn new(source: &LayerSource) -> Result<Self, LayerError> {
+    /// Of a layer whose folder, or file, is at `from`.
+    pub(super) fn new(source: &LayerSource, from: &Path) -> Result<Self, LayerError> {
         let include = match source.include.as_slice() {
             [] => None,
             globs => Some(set(globs)?),
         };
-        Ok(Self { include, exclude: set(&source.exclude)? })
+        let (ignore, within) = match &source.ignore {
+            Ignoring::Own => (own(from)?, Vec::new()),
+            Ignoring::Listed { list, within } => {
+                let parts = parts(within.as_os_str().as_bytes());
+                (list.clone(), parts.flat_map(|part| [part, b"/"]).flatten().copied().collect())
+            }
+        };
+        Ok(Self { include, exclude: set(&source.exclude)?, ignore, within })
     }
 
     pub(super) fn selects(&self) -> bool {
@@ -36,19 +63,40 @@ impl Globs {
     }
 
     /// Judges a path relative to the layer's folder, whose folder was included
-    /// already or not.
-    pub(super) fn judge(&self, path: &Path, folder_included: bool) -> Verdict {
-        let candidate = Candidate::new(path);
+    /// already or not. None where neither it nor anything in it is wanted.
+    pub(super) fn judge(
+        &self,
+        path: &[u8],
+        folder_included: bool,
+        is_folder: bool,
+    ) -> Option<Verdict> {
+        let candidate = Candidate::new(OsStr::from_bytes(path));
         if self.exclude.is_match_candidate(&candidate) {
-            return Verdict::Excluded;
+            return None;
         }
         let named = |include: &GlobSet| include.is_match_candidate(&candidate);
-        if folder_included || self.include.as_ref().is_none_or(named) {
-            Verdict::Included
-        } else {
-            Verdict::Unnamed
+        let included = folder_included || self.include.as_ref().is_none_or(named);
+        let path = [&self.within, path].concat();
+        let ignored = self.ignore.leaves_out(&path);
+        if ignored && (!is_folder || self.ignore.leaves_out_all_in(&path)) {
+            return None;
         }
+        Some(Verdict { included, ignored })
     }
+}
+
+/// What the folder itself says.
+fn own(from: &Path) -> Result<Ignore, LayerError> {
+    let path = from.join(OWN);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Ignore::default());
+        }
+        Err(source) => return Err(LayerError::Read { path, source }),
+    };
+    Ignore::parse(&String::from_utf8_lossy(&text))
+        .map_err(|source| LayerError::Ignore { path, source })
 }
 
 fn set(globs: &[String]) -> Result<GlobSet, LayerError> {
@@ -67,34 +115,58 @@ fn set(globs: &[String]) -> Result<GlobSet, LayerError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Globs, Verdict};
-    use crate::image::layers::recipe::LayerSource;
+    use super::Globs;
+    use crate::image::ignore::Ignore;
+    use crate::image::layers::recipe::{Ignoring, LayerSource};
     use std::path::Path;
 
-    fn judge(include: &[&str], exclude: &[&str], path: &str) -> Verdict {
+    fn globs(source: &LayerSource) -> Globs {
+        Globs::new(source, Path::new("/dev/null")).expect("valid")
+    }
+
+    /// What is said of a file: in, out, or not named.
+    fn judge(include: &[&str], exclude: &[&str], path: &str) -> &'static str {
         let owned = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
         let source = LayerSource {
             include: owned(include),
             exclude: owned(exclude),
             ..LayerSource::default()
         };
-        Globs::new(&source).expect("valid").judge(Path::new(path), false)
+        match globs(&source).judge(path.as_bytes(), false, false) {
+            None => "out",
+            Some(verdict) if verdict.holds() => "in",
+            Some(_) => "not named",
+        }
     }
 
     #[test]
     fn a_star_stays_within_a_name_and_two_do_not() {
-        assert_eq!(judge(&[], &["*.map"], "a.map"), Verdict::Excluded);
-        assert_eq!(judge(&[], &["*.map"], "js/a.map"), Verdict::Included);
-        assert_eq!(judge(&[], &["**/*.map"], "a.map"), Verdict::Excluded);
-        assert_eq!(judge(&[], &["**/*.map"], "js/deep/a.map"), Verdict::Excluded);
-        assert_eq!(judge(&["js/**"], &[], "js/a"), Verdict::Included);
-        assert_eq!(judge(&["js/**"], &[], "css/a"), Verdict::Unnamed);
+        assert_eq!(judge(&[], &["*.map"], "a.map"), "out");
+        assert_eq!(judge(&[], &["*.map"], "js/a.map"), "in");
+        assert_eq!(judge(&[], &["**/*.map"], "a.map"), "out");
+        assert_eq!(judge(&[], &["**/*.map"], "js/deep/a.map"), "out");
+        assert_eq!(judge(&["js/**"], &[], "js/a"), "in");
+        assert_eq!(judge(&["js/**"], &[], "css/a"), "not named");
     }
 
     #[test]
     fn slashes_at_the_ends_mean_nothing() {
-        assert_eq!(judge(&[], &["./target/"], "target"), Verdict::Excluded);
-        assert_eq!(judge(&[], &["/target"], "target"), Verdict::Excluded);
+        assert_eq!(judge(&[], &["./target/"], "target"), "out");
+        assert_eq!(judge(&[], &["/target"], "target"), "out");
+    }
+
+    #[test]
+    fn a_list_of_a_folder_above_is_of_paths_in_that_folder() {
+        let list = Ignore::parse("app/node_modules\napp/dist\n!app/dist/keep\n").expect("valid");
+        let ignore = Ignoring::Listed { list, within: "./app".into() };
+        let globs = globs(&LayerSource { ignore, ..LayerSource::default() });
+        let judge = |path: &str, is_folder| globs.judge(path.as_bytes(), true, is_folder);
+
+        assert_eq!(judge("node_modules", false), None);
+        assert_eq!(judge("dist/other", false), None);
+        assert!(!judge("dist", true).expect("something in it is wanted").holds());
+        assert!(judge("dist/keep", false).expect("wanted").holds());
+        assert!(judge("app/dist/other", false).expect("another one").holds());
     }
 
     #[test]
@@ -102,7 +174,7 @@ mod tests {
         let globs = |glob: &str| {
             let exclude = vec![glob.to_owned()];
             let source = LayerSource { exclude, ..LayerSource::default() };
-            Globs::new(&source).err().expect("invalid").to_string()
+            Globs::new(&source, Path::new("/")).err().expect("invalid").to_string()
         };
 
         assert_eq!(globs("a[").as_str(), "understand the glob `a[`");

@@ -2,9 +2,9 @@
 //!
 //! The way of a layer: `walk` lists what goes into it, `cache` knows whether
 //! that list became a layer before, `archive` is that list as an archive, of
-//! which `pack` reads, hashes and compresses the blocks on all cores. `config` says how the image is run.
-//! The same recipe over the same files gives the same bytes, whoever makes it,
-//! where and when.
+//! which `pack` reads, hashes and compresses the blocks on all cores. `config`
+//! says how the image is run. The same recipe over the same files gives the same
+//! bytes, whoever makes it, where and when.
 //!
 //! Blocking, and busy on every core: for a thread of its own.
 
@@ -16,6 +16,7 @@ mod error;
 mod globs;
 mod pack;
 mod recipe;
+mod scan;
 mod tape;
 mod tree;
 mod walk;
@@ -23,7 +24,9 @@ mod walk;
 pub(super) use cache::Cache;
 pub use error::LayerError;
 pub(super) use pack::{Packed, Reading, pack, threads};
-pub use recipe::{Compression, ExposedPort, InvalidRecipe, LayerSource, Mode, Owner, Recipe};
+pub use recipe::{
+    Compression, ExposedPort, Ignoring, InvalidRecipe, LayerSource, Mode, Owner, Recipe,
+};
 
 use self::archive::Archive;
 use self::config::Made;

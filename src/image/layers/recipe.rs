@@ -1,6 +1,7 @@
 //! What an image made of layers is made from.
 
 use crate::image::Image;
+use crate::image::ignore::Ignore;
 use crate::registry::Platform;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,11 +59,28 @@ pub struct LayerSource {
     pub include: Vec<String>,
     /// Nothing that matches one of these.
     pub exclude: Vec<String>,
+    /// What of it is as if it were not there.
+    pub ignore: Ignoring,
     /// The mode of files; 0755 for what its owner may run, else 0644, where
     /// absent.
     pub mode: Option<Mode>,
     /// Who owns what is in it.
     pub owner: Owner,
+}
+
+/// Which files are as if they were not there, by the rules of a `.dockerignore`.
+#[derive(Clone, Debug, Default)]
+pub enum Ignoring {
+    /// Those that the `.dockerignore` in the folder says, where there is one.
+    #[default]
+    Own,
+    /// Those that a list says.
+    Listed {
+        /// The list.
+        list: Ignore,
+        /// Where `from` is in the folder that the list is of.
+        within: PathBuf,
+    },
 }
 
 /// How layers are packed.

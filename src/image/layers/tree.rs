@@ -52,6 +52,10 @@ impl Tree {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// Puts a folder or link at a path. A link takes away what was below it.
     pub(super) fn insert(&mut self, path: &[u8], node: Node) {
         if let Node::Link(_) = node {
@@ -79,6 +83,14 @@ impl Tree {
             self.nodes.range(first..end).map(|(path, _)| path.clone()).collect();
         for path in below {
             self.nodes.remove(&path);
+        }
+    }
+
+    /// Where the path of a folder leads whose own folder was followed already.
+    pub(super) fn lead(&self, path: Vec<u8>) -> Result<Vec<u8>, LayerError> {
+        match self.nodes.get(&path) {
+            Some(Node::Link(_)) => self.resolve(&path),
+            Some(Node::Folder(_)) | None => Ok(path),
         }
     }
 

@@ -1,25 +1,27 @@
 //! Lists what goes into a layer, in one order and with nothing of this machine
 //! but what files hold and whether their owner may run them.
+//!
+//! `scan` says what is there; where in the image it goes is decided here.
 
 use super::error::LayerError;
-use super::globs::{Globs, Verdict};
-use super::recipe::{LayerSource, Owner};
+use super::globs::Globs;
+use super::recipe::{LayerSource, Mode, Owner};
+use super::scan::{Child, Folder, Found, scan};
 use super::tree::{Attributes, Node, Tree, join, parent, parts};
 use crate::image::store::Store;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, DirEntry, FileType, Metadata};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-
-/// Never part of a layer, wherever they are: our own state, and git's.
-const NEVER: [&str; 2] = [".shipway", ".git"];
+use std::sync::Arc;
 
 /// One entry of a layer. `path` is in the image, without `/` at either end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Entry {
-    pub(super) path: Vec<u8>,
+    pub(super) path: Box<[u8]>,
     pub(super) mode: u32,
     pub(super) owner: Owner,
     pub(super) kind: Kind,
@@ -29,16 +31,40 @@ pub(super) struct Entry {
 pub(super) enum Kind {
     Folder,
     File {
-        source: PathBuf,
+        source: Source,
         stamp: Stamp,
     },
     Symlink {
-        target: Vec<u8>,
+        target: Box<[u8]>,
     },
     /// The same file as an earlier entry.
     HardLink {
-        target: Vec<u8>,
+        target: Box<[u8]>,
     },
+}
+
+/// Where a file is on this machine. Of a layer with hundreds of thousands of
+/// files not every path is kept twice.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    /// In this folder, under the name that it has in the image.
+    In(Arc<Path>),
+    /// Here.
+    At(Arc<Path>),
+}
+
+impl Source {
+    /// The file, which is at `path` in the image.
+    pub(super) fn path(&self, path: &[u8]) -> PathBuf {
+        match self {
+            Self::In(folder) => folder.join(OsStr::from_bytes(name(path))),
+            Self::At(path) => path.to_path_buf(),
+        }
+    }
+}
+
+fn name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 /// What tells that a file is still the one that was seen.
@@ -83,12 +109,12 @@ pub(super) fn walk(
         }
         Err(error) => return Err(LayerError::Read { path: from, source: error }),
     };
-    let state = fs::metadata(store.root()).map(|state| (state.dev(), state.ino())).ok();
-    let globs = Globs::new(source)?;
-    let mut walk = Walk { source, globs, state, tree, entries: BTreeMap::new(), top: Vec::new() };
+    let globs = Globs::new(source, &from)?;
     let to = destination(&source.to)?;
+    let mut walk = Walk { source, globs, tree, entries: Vec::new(), top: Vec::new() };
     if metadata.is_dir() {
-        walk.root(&from, &to)?;
+        let state = fs::metadata(store.root()).map(|state| (state.dev(), state.ino())).ok();
+        walk.root(&from, &to, state)?;
     } else {
         walk.single(&from, &metadata, &to)?;
     }
@@ -111,40 +137,34 @@ fn destination(to: &str) -> Result<Vec<u8>, LayerError> {
 struct Walk<'a> {
     source: &'a LayerSource,
     globs: Globs,
-    /// Device and inode of the store's folder.
-    state: Option<(u64, u64)>,
     tree: &'a mut Tree,
-    entries: BTreeMap<Vec<u8>, Entry>,
+    entries: Vec<Entry>,
     /// Where in the image the layer's folder is; the folders above it belong to
     /// root.
     top: Vec<u8>,
 }
 
-/// A folder on this machine, and what of it is known.
-struct Place<'a> {
-    /// Relative to the layer's folder.
-    relative: &'a Path,
-    /// In the image.
-    path: &'a [u8],
-    included: bool,
-}
-
 impl Walk<'_> {
-    fn root(&mut self, from: &Path, to: &[u8]) -> Result<(), LayerError> {
+    fn root(
+        &mut self,
+        from: &Path,
+        to: &[u8],
+        state: Option<(u64, u64)>,
+    ) -> Result<(), LayerError> {
         let path = self.tree.resolve(to)?;
         self.top.clone_from(&path);
-        let included = !self.globs.selects();
-        if included && !path.is_empty() {
+        if !self.globs.selects() && !path.is_empty() {
             self.folder(&path);
         }
-        self.descend(from, &Place { relative: Path::new(""), path: &path, included })
+        let mut folders = scan(from, &self.globs, state)?;
+        self.descend(&mut folders, 0, &path)
     }
 
     fn single(&mut self, from: &Path, metadata: &Metadata, to: &[u8]) -> Result<(), LayerError> {
-        let name = from.file_name().unwrap_or_default();
+        let name = from.file_name().unwrap_or_default().as_bytes();
         let into_folder = to.is_empty() || self.source.to.ends_with('/');
         let path = if into_folder {
-            join(&self.tree.resolve(to)?, name.as_bytes())
+            join(&self.tree.resolve(to)?, name)
         } else {
             let last = parts(to).next_back().unwrap_or_default();
             join(&self.tree.resolve(parent(to))?, last)
@@ -153,51 +173,37 @@ impl Walk<'_> {
             return Err(onto_folder(&path, from));
         }
         self.top.clone_from(&path);
-        match self.globs.judge(Path::new(name), false) {
-            Verdict::Included => self.other(from, metadata.file_type(), &path, metadata),
-            Verdict::Excluded | Verdict::Unnamed => Ok(()),
+        if self.globs.judge(name, false, false).is_none_or(|verdict| !verdict.holds()) {
+            return Ok(());
         }
+        let found = Found::of(from, metadata)?;
+        let child = Child { name: name.into(), holds: true, found };
+        self.other(child, &path, Source::At(from.into()))
     }
 
-    fn descend(&mut self, from: &Path, place: &Place<'_>) -> Result<(), LayerError> {
-        let read = |source| LayerError::Read { path: from.to_owned(), source };
-        for entry in fs::read_dir(from).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            if !NEVER.iter().any(|name| entry.file_name() == *name) {
-                self.child(&entry, place)?;
+    /// Takes in a folder's children, whose path in the image is `path`.
+    fn descend(
+        &mut self,
+        folders: &mut [Folder],
+        number: usize,
+        path: &[u8],
+    ) -> Result<(), LayerError> {
+        // Taken out, so that what was taken in is not there twice.
+        let Folder { from, children } = &mut folders[number];
+        let (from, children) = (Arc::clone(from), std::mem::take(children));
+        for child in children {
+            let path = join(path, &child.name);
+            let Found::Folder(number) = child.found else {
+                self.other(child, &path, Source::In(Arc::clone(&from)))?;
+                continue;
+            };
+            let path = self.tree.lead(path)?;
+            if child.holds {
+                self.folder(&path);
             }
+            self.descend(folders, number, &path)?;
         }
         Ok(())
-    }
-
-    fn child(&mut self, entry: &DirEntry, place: &Place<'_>) -> Result<(), LayerError> {
-        let name = entry.file_name();
-        let relative = place.relative.join(&name);
-        let included = match self.globs.judge(&relative, place.included) {
-            Verdict::Excluded => return Ok(()),
-            Verdict::Included => true,
-            Verdict::Unnamed => false,
-        };
-        let from = entry.path();
-        let metadata = match entry.metadata() {
-            Ok(metadata) => metadata,
-            Err(source) => return Err(LayerError::Read { path: from, source }),
-        };
-        let path = join(place.path, name.as_bytes());
-        if !metadata.is_dir() {
-            if included {
-                self.other(&from, metadata.file_type(), &path, &metadata)?;
-            }
-            return Ok(());
-        }
-        if self.state == Some((metadata.dev(), metadata.ino())) {
-            return Ok(());
-        }
-        let path = self.tree.resolve(&path)?;
-        if included {
-            self.folder(&path);
-        }
-        self.descend(&from, &Place { relative: &relative, path: &path, included })
     }
 
     /// A folder that is there already keeps what it has.
@@ -208,94 +214,103 @@ impl Walk<'_> {
         let owner = if inside { self.source.owner } else { Owner::default() };
         let new = Attributes { mode: 0o755, owner };
         let Attributes { mode, owner } = self.tree.folder(path).unwrap_or(new);
-        self.insert(Entry { path: path.to_vec(), mode, owner, kind: Kind::Folder });
+        self.entries.push(Entry { path: path.into(), mode, owner, kind: Kind::Folder });
     }
 
-    fn other(
-        &mut self,
-        from: &Path,
-        file_type: FileType,
-        path: &[u8],
-        metadata: &Metadata,
-    ) -> Result<(), LayerError> {
+    fn other(&mut self, child: Child, path: &[u8], source: Source) -> Result<(), LayerError> {
         if self.tree.folder(path).is_some() {
-            return Err(onto_folder(path, from));
+            return Err(onto_folder(path, &source.path(path)));
         }
         let owner = self.source.owner;
-        let (mode, kind) = if file_type.is_symlink() {
-            let read = |source| LayerError::Read { path: from.to_owned(), source };
-            let target = fs::read_link(from).map_err(read)?;
-            (0o777, Kind::Symlink { target: target.as_os_str().as_bytes().to_vec() })
-        } else if file_type.is_file() {
-            let own = if metadata.mode() & 0o100 == 0 { 0o644 } else { 0o755 };
-            let mode = self.source.mode.map_or(own, super::recipe::Mode::bits);
-            (mode, Kind::File { source: from.to_owned(), stamp: Stamp::of(metadata) })
-        } else {
-            return Err(LayerError::Special { path: from.to_owned(), kind: special(file_type) });
+        let (mode, kind) = match child.found {
+            Found::Symlink(target) => (0o777, Kind::Symlink { target }),
+            Found::File { stamp, executable } => {
+                let own = if executable { 0o755 } else { 0o644 };
+                (self.source.mode.map_or(own, Mode::bits), Kind::File { source, stamp })
+            }
+            Found::Special(kind) => {
+                return Err(LayerError::Special { path: source.path(path), kind });
+            }
+            Found::Folder(_) => return Ok(()),
         };
-        self.insert(Entry { path: path.to_vec(), mode, owner, kind });
+        self.entries.push(Entry { path: path.into(), mode, owner, kind });
         Ok(())
-    }
-
-    fn insert(&mut self, entry: Entry) {
-        self.entries.insert(entry.path.clone(), entry);
     }
 
     /// Names the folders above everything.
     fn add_folders(&mut self) {
-        let paths: Vec<Vec<u8>> = self.entries.keys().cloned().collect();
-        for path in paths {
-            let mut folder = parent(&path);
-            while !folder.is_empty() && !self.entries.contains_key(folder) {
-                self.folder(folder);
+        let is_folder = |entry: &&Entry| entry.kind == Kind::Folder;
+        let mut named: HashSet<Box<[u8]>> =
+            self.entries.iter().filter(is_folder).map(|entry| entry.path.clone()).collect();
+        let mut missing: Vec<Box<[u8]>> = Vec::new();
+        let mut last: &[u8] = b"";
+        for entry in &self.entries {
+            let mut folder = parent(&entry.path);
+            if folder == last {
+                continue;
+            }
+            last = folder;
+            while !folder.is_empty() && named.insert(folder.into()) {
+                missing.push(folder.into());
                 folder = parent(folder);
             }
+        }
+        for folder in missing {
+            self.folder(&folder);
         }
     }
 
     /// In the order of paths, every folder before what is in it, and what is one
     /// file on this machine one file in the image.
     fn finish(self) -> Vec<Entry> {
-        let mut seen: HashMap<Stamp, Vec<u8>> = HashMap::new();
-        let mut entries: Vec<Entry> = self.entries.into_values().collect();
+        let mut entries = self.entries;
+        // Nearly in order already. Where links lead two files to one path, the
+        // second takes the place of the first.
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        entries.dedup_by(|later, earlier| {
+            let same = later.path == earlier.path;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        let mut seen: HashMap<Stamp, Box<[u8]>> = HashMap::new();
         for entry in &mut entries {
-            match &entry.kind {
-                Kind::Folder => {
-                    let attributes = Attributes { mode: entry.mode, owner: entry.owner };
-                    self.tree.insert(&entry.path, Node::Folder(attributes));
+            if let Kind::File { stamp, .. } = &entry.kind
+                && stamp.links > 1
+            {
+                match seen.get(stamp) {
+                    Some(target) => entry.kind = Kind::HardLink { target: target.clone() },
+                    None => drop(seen.insert(*stamp, entry.path.clone())),
                 }
-                Kind::Symlink { target } => {
-                    self.tree.insert(&entry.path, Node::Link(target.clone()));
-                }
-                Kind::File { stamp, .. } => {
-                    self.tree.remove(&entry.path);
-                    if stamp.links > 1 {
-                        match seen.get(stamp) {
-                            Some(target) => entry.kind = Kind::HardLink { target: target.clone() },
-                            None => drop(seen.insert(*stamp, entry.path.clone())),
-                        }
-                    }
-                }
-                Kind::HardLink { .. } => {}
             }
         }
+        note(self.tree, &entries);
         entries
+    }
+}
+
+/// What the image has with these entries.
+fn note(tree: &mut Tree, entries: &[Entry]) {
+    if !tree.is_empty() {
+        let files = entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. }));
+        files.for_each(|entry| tree.remove(&entry.path));
+    }
+    for entry in entries {
+        match &entry.kind {
+            Kind::Folder => {
+                let attributes = Attributes { mode: entry.mode, owner: entry.owner };
+                tree.insert(&entry.path, Node::Folder(attributes));
+            }
+            Kind::Symlink { target } => tree.insert(&entry.path, Node::Link(target.to_vec())),
+            Kind::File { .. } | Kind::HardLink { .. } => {}
+        }
     }
 }
 
 fn onto_folder(path: &[u8], from: &Path) -> LayerError {
     let to = format!("/{}", String::from_utf8_lossy(path));
     LayerError::FileOntoFolder { to, from: from.to_owned() }
-}
-
-fn special(file_type: FileType) -> &'static str {
-    if file_type.is_socket() {
-        "socket"
-    } else if file_type.is_fifo() {
-        "pipe"
-    } else {
-        "device"
-    }
 }
 
 #[cfg(test)]
@@ -480,5 +495,74 @@ mod tests {
                 format!("`{to}` is not an absolute path in the image without `..`")
             );
         }
+    }
+
+    #[test]
+    fn a_dockerignore_is_obeyed_and_what_it_takes_back_stays() {
+        let mut plan = Plan::new(&[
+            "w/a.js",
+            "w/node_modules/x/y.js",
+            "w/dist/keep/b.js",
+            "w/dist/c.js",
+            "w/deep/er/a.log",
+            "w/deep/er/b.txt",
+        ]);
+        let list = "# what is made\n/dist/\n!dist/keep\n**/*.log\nnode_modules\n.dockerignore\n";
+        fs::write(plan.path().join("w/.dockerignore"), list).expect("a list");
+
+        assert_eq!(
+            plan.list(&layer("w", "/")),
+            [
+                "0644 0:0 a.js",
+                "0755 0:0 deep/",
+                "0755 0:0 deep/er/",
+                "0644 0:0 deep/er/b.txt",
+                "0755 0:0 dist/",
+                "0755 0:0 dist/keep/",
+                "0644 0:0 dist/keep/b.js",
+            ]
+        );
+        let include = vec!["dist".into(), "node_modules".into()];
+        let named = LayerSource { include, ..layer("w", "/") };
+        let kept = ["0755 0:0 dist/", "0755 0:0 dist/keep/", "0644 0:0 dist/keep/b.js"];
+        assert_eq!(plan.list(&named), kept);
+    }
+
+    #[test]
+    fn a_dockerignore_that_is_none_is_named() {
+        let mut plan = Plan::new(&["w/a"]);
+        let path = plan.path().join("w/.dockerignore");
+        fs::write(&path, "[a\n").expect("a list");
+
+        let error = plan.walk(&layer("w", "/")).expect_err("no pattern");
+        assert_eq!(error.to_string(), format!("read `{}`", path.display()));
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert_eq!(cause, "understand the pattern `[a` in line 1 of what is to be ignored");
+    }
+
+    #[test]
+    fn of_two_files_that_a_link_leads_to_one_path_the_later_is_taken() {
+        let mut plan = Plan::new(&["w/bin/tool", "w/usr/bin/tool"]);
+        plan.tree.insert(b"bin", Node::Link(b"usr/bin".to_vec()));
+
+        let entries = plan.walk(&layer("w", "/")).expect("walked");
+        let tool = entries.iter().find(|entry| &*entry.path == b"usr/bin/tool").expect("there");
+        let Kind::File { source, .. } = &tool.kind else { panic!("{tool:?}") };
+        assert_eq!(source.path(&tool.path), plan.path().join("w/usr/bin/tool"));
+        assert_eq!(entries.len(), 3);
+    }
+
+    #[test]
+    fn folders_by_the_hundred_are_listed_once_each_in_order() {
+        let files: Vec<String> =
+            (0..400).map(|number| format!("w/{}/{}/f{number}", number % 7, number % 31)).collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let mut plan = Plan::new(&files);
+
+        let entries = plan.walk(&layer("w", "/")).expect("walked");
+
+        assert!(entries.is_sorted_by(|one, other| one.path < other.path));
+        let count = entries.iter().filter(|entry| entry.kind != Kind::Folder).count();
+        assert_eq!((count, entries.len()), (400, 400 + 7 + 7 * 31));
     }
 }

@@ -14,7 +14,9 @@ use libdeflater::{CompressionLvl, Compressor};
 /// the time. Sizes at level 6 are 7 percent smaller, at two to three times the
 /// work.
 const GZIP_LEVEL: i32 = 1;
-const ZSTD_LEVEL: i32 = 3;
+/// Packs tighter than gzip's at a half more speed. Sizes at level 3, zstd's own
+/// choice, are 8 percent smaller, at half a time more of the work.
+const ZSTD_LEVEL: i32 = 1;
 
 /// What is judged at once.
 const PIECE: usize = 16 << 10;
@@ -31,7 +33,7 @@ impl Compression {
     pub(in crate::image::layers) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip libdeflate-1.26 level-1 block-1MiB piece-16KiB",
-            Self::Zstd => "zstd zstd-0.13 level-3 block-1MiB",
+            Self::Zstd => "zstd zstd-0.13 level-1 block-1MiB",
         }
     }
 

@@ -84,6 +84,7 @@ fn source(layer: &Layer, job: &Job) -> Result<LayerSource, Trouble> {
             .transpose()
             .map_err(as_trouble)?
             .unwrap_or_default(),
+        ..LayerSource::default()
     })
 }
 
