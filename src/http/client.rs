@@ -5,6 +5,7 @@ use super::error::{BuildError, Error};
 use super::proxies::{environment, proxies};
 use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
+use super::trust;
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use std::sync::Arc;
@@ -71,10 +72,12 @@ impl Client {
     /// Makes the client, without any request.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let read_timeout = Some(settings.read_timeout);
+        let tls = trust::of_the_system().map_err(BuildError::Tls)?;
+        let build = |redirects, read_timeout| build(&settings, &tls, redirects, read_timeout);
         Ok(Self {
-            following: build(&settings, Policy::limited(10), read_timeout)?,
-            direct: build(&settings, Policy::none(), read_timeout)?,
-            uploading: build(&settings, Policy::none(), None)?,
+            following: build(Policy::limited(10), read_timeout)?,
+            direct: build(Policy::none(), read_timeout)?,
+            uploading: build(Policy::none(), None)?,
             settings: Arc::new(settings),
         })
     }
@@ -187,6 +190,7 @@ fn nowhere() -> Url {
 
 fn build(
     settings: &Settings,
+    tls: &rustls::ClientConfig,
     redirects: Policy,
     read_timeout: Option<Duration>,
 ) -> Result<reqwest::Client, BuildError> {
@@ -214,10 +218,13 @@ fn build(
         }
         Proxy::Direct => {}
     }
-    if let Trust::Only(pem) = &settings.trust {
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(BuildError::Trust)?;
-        builder = builder.tls_certs_only(certificates);
-    }
+    builder = match &settings.trust {
+        Trust::System => builder.tls_backend_preconfigured(tls.clone()),
+        Trust::Only(pem) => {
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(BuildError::Trust)?;
+            builder.tls_certs_only(certificates)
+        }
+    };
     builder.build().map_err(BuildError::Client)
 }

@@ -106,6 +106,9 @@ pub enum BuildError {
     /// The certificates given are none.
     #[error("read the certificate authority that the requests are to trust")]
     Trust(#[source] reqwest::Error),
+    /// TLS cannot be used at all.
+    #[error("set up TLS")]
+    Tls(#[source] rustls::Error),
     /// The proxy given is none.
     #[error("use the proxy {proxy}")]
     Proxy {

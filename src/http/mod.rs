@@ -10,6 +10,7 @@ mod error;
 mod proxies;
 mod retry;
 mod safe_url;
+mod trust;
 mod tunnel;
 
 pub use cause::Cause;
