@@ -7,6 +7,7 @@ use super::git::Git;
 use super::hash_files::hash_files;
 use super::resolved::Resolved;
 use super::surroundings::{RunIdentity, Surroundings};
+use super::version::Version;
 use crate::plan::expr::contexts::{Phase, context};
 use crate::plan::expr::{EvalError, Object, Rendered, Scope, Taint, Value, references};
 use crate::plan::schema::{Map, Plan, SecretSource, Text};
@@ -211,11 +212,16 @@ pub fn child_environment(
 
 fn git(git: &Git) -> Object {
     let dirty = git.is_dirty();
+    let version = git.tag.as_deref().and_then(Version::of_tag);
+    let version = version.as_ref();
     Object::default()
         .with("sha", git.sha.as_deref())
         .with("short-sha", git.short_sha())
         .with("branch", git.branch.as_deref())
         .with("tag", git.tag.as_deref())
+        .with("version", version.map(|version| version.whole.as_str()))
+        .with("version-minor", version.and_then(|version| version.minor.as_deref()))
+        .with("version-major", version.and_then(|version| version.major.as_deref()))
         .with("dirty", dirty)
         .with("dirty-suffix", dirty.map(|dirty| if dirty { "-dirty" } else { "" }))
         .with("commit-time", git.commit_time())

@@ -15,6 +15,7 @@ mod git;
 mod hash_files;
 mod resolved;
 mod surroundings;
+mod version;
 
 pub use context::{
     ChildEnvironment, Grounds, child_environment, secret_sources, with_outputs, with_secrets,
