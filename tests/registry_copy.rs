@@ -97,7 +97,8 @@ impl Scene {
         let found = self.client.pull_manifests(&source, platform, self.store.root()).await;
         let product = self.store.product(&found.expect("found").digest).expect("whole");
         let blobs = product.blobs();
-        let blobs = blobs.iter().map(|blob| self.client.blob_in(&source, blob).expect("a blob"));
+        let blobs =
+            blobs.iter().map(|blob| self.client.blob_in(&source, blob, None).expect("a blob"));
         let push = Push {
             blobs: blobs.collect(),
             manifest: PushManifest {

@@ -233,7 +233,7 @@ fn children(
 
 /// Whether registries take a manifest without this layer: the bases of Windows
 /// images are fetched from where their licence wants them fetched from.
-fn is_foreign(blob: &Descriptor) -> bool {
+pub(super) fn is_foreign(blob: &Descriptor) -> bool {
     blob.media_type.contains(".foreign.") || blob.media_type.contains(".nondistributable.")
 }
 

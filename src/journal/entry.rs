@@ -107,12 +107,19 @@ pub enum RecordedOutput {
 pub struct Handover {
     /// The digest of the manifest of the image that was built, in the store.
     pub built: Option<String>,
-    /// What it runs on.
+    /// What it runs on; of an index, all that it runs on, with a comma between.
     pub platform: Option<String>,
+    /// The repository that holds a blob of it, by digest: not all that is
+    /// promoted, or built upon, is fetched.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<String, String>,
     /// The references of the last `tag`, in order.
     pub references: Vec<String>,
     /// `repository@digest` of the last `push`.
     pub pushed: Option<String>,
+    /// Where that was an index: the digest of the image for each platform.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
     /// The last `deploy`.
     pub deployed: Option<Deployed>,
 }

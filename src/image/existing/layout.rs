@@ -27,7 +27,9 @@ const ATTACHED: &str = "vnd.docker.reference.type";
 /// The largest document: as registries have it for manifests, and some.
 const LARGEST_DOCUMENT: u64 = 8 << 20;
 /// Indexes within indexes.
-const DEEPEST: usize = 4;
+pub(super) const DEEPEST: usize = 4;
+/// What a layout begins with.
+pub(super) const INDEX: &str = "index.json";
 
 /// Where files are looked up by name.
 pub(super) enum Bag {
@@ -40,9 +42,9 @@ pub(super) type Found<'a> = (Box<dyn Read + Send + 'a>, u64);
 
 /// What is read of an index.
 #[derive(Deserialize)]
-struct Index {
+pub(super) struct Index {
     #[serde(default)]
-    manifests: Vec<Descriptor>,
+    pub(super) manifests: Vec<Descriptor>,
 }
 
 /// An image that may be the one.
@@ -139,7 +141,6 @@ impl Intake<'_> {
     }
 
     fn choose(&self, tag: Option<&str>, platform: &Platform) -> Result<Descriptor, ExistingError> {
-        const INDEX: &str = "index.json";
         let path = self.path.to_owned();
         let Some(bytes) = self.document(INDEX)? else {
             return Err(ExistingError::Format { path, what: "OCI layout", lacks: INDEX });
@@ -211,7 +212,7 @@ impl Intake<'_> {
         if manifest.annotations.contains_key(ATTACHED) {
             return Ok(());
         }
-        if ![media_type::INDEX, media_type::DOCKER_LIST].contains(&manifest.media_type.as_str()) {
+        if !is_index(&manifest) {
             found.push(Candidate { manifest, tag });
             return Ok(());
         }
@@ -239,7 +240,7 @@ impl Intake<'_> {
     }
 
     /// A manifest, index or configuration, verified.
-    fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ExistingError> {
+    pub(super) fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ExistingError> {
         let name = blob(&descriptor.digest);
         let Some(bytes) = self.document(&name)? else {
             return Err(self.incomplete(&name));
@@ -253,7 +254,7 @@ impl Intake<'_> {
     }
 
     /// Copies blobs on all cores: most of it is hashing.
-    fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
+    pub(super) fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
         let next = AtomicUsize::new(0);
         let copy_some = || {
             while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -297,12 +298,17 @@ fn blob(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
+/// Whether what is described is an index.
+pub(super) fn is_index(manifest: &Descriptor) -> bool {
+    [media_type::INDEX, media_type::DOCKER_LIST].contains(&manifest.media_type.as_str())
+}
+
 fn called(manifest: &Descriptor) -> Option<String> {
     manifest.annotations.get(TAG).or_else(|| manifest.annotations.get(NAME)).cloned()
 }
 
 /// By its tag, or by its whole name.
-fn is_called(manifest: &Descriptor, tag: &str) -> bool {
+pub(super) fn is_called(manifest: &Descriptor, tag: &str) -> bool {
     let named = |key| manifest.annotations.get(key).map(String::as_str);
     named(TAG) == Some(tag) || named(NAME) == Some(tag)
 }

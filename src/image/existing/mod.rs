@@ -10,6 +10,7 @@ mod intake;
 mod layout;
 mod source;
 mod stoppable;
+mod whole;
 
 pub use error::ExistingError;
 pub use source::Source;
@@ -18,34 +19,41 @@ use self::archive::Archive;
 use self::intake::Intake;
 use self::layout::Bag;
 use super::manifest::Image;
+use super::product::Product;
 use super::store::Store;
 use crate::registry::Platform;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// Takes the image that a source names into the store. `stop` is looked at all
-/// along.
+/// Takes the image that a source names into the store; without a platform, the
+/// whole of an index that is all there is. `stop` is looked at all along.
 pub fn import(
     store: &Store,
     source: &Source,
-    platform: &Platform,
+    platform: Option<&Platform>,
     stop: &AtomicBool,
-) -> Result<Image, ExistingError> {
+) -> Result<Product, ExistingError> {
     let path = source.path();
-    match source {
+    let default = Platform::default();
+    let chosen = platform.unwrap_or(&default);
+    let (intake, tag) = match source {
         Source::OciLayout { folder, tag } => {
-            let intake = Intake { path, bag: folder_bag(folder)?, store, stop };
-            intake.layout(tag.as_deref(), platform)
+            (Intake { path, bag: folder_bag(folder)?, store, stop }, tag)
         }
         Source::OciArchive { file, tag } => {
-            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop };
-            intake.layout(tag.as_deref(), platform)
+            (Intake { path, bag: archive_bag(file, store)?, store, stop }, tag)
         }
         Source::DockerArchive { file, reference } => {
             let intake = Intake { path, bag: archive_bag(file, store)?, store, stop };
-            intake.docker(reference.as_deref(), platform)
+            return Ok(intake.docker(reference.as_deref(), chosen)?.into());
         }
+    };
+    if platform.is_none()
+        && let Some(index) = intake.only_index(tag.as_deref())?
+    {
+        return intake.whole(&index);
     }
+    Ok(intake.layout(tag.as_deref(), chosen)?.into())
 }
 
 /// What an engine wrote after a build.
@@ -92,7 +100,7 @@ mod tests {
     use super::{Source, import};
     use crate::http::Fault as _;
     use crate::image::layers::{LayerSource, Recipe, build};
-    use crate::image::{Image, Store, export};
+    use crate::image::{Image, Product, Store, export};
     use crate::registry::{Descriptor, Digest, Platform, media_type};
     use serde_json::{Value, json};
     use std::fs;
@@ -161,10 +169,15 @@ mod tests {
             let source = Source::parse(source, self.folder.path()).expect("local");
             let platform = platform.parse().expect("a platform");
             let here = self.folder.path().display().to_string();
-            import(&self.to, &source, &platform, &AtomicBool::new(false)).map_err(|error| {
+            let made = import(&self.to, &source, Some(&platform), &AtomicBool::new(false));
+            let made = made.map_err(|error| {
                 let help = error.help().unwrap_or_default();
                 (error.to_string().replace(&here, "."), help)
-            })
+            })?;
+            match made {
+                Product::Image(image) => Ok(*image),
+                Product::Index(_) => unreachable!("a platform was given"),
+            }
         }
 
         fn import(&self, source: &str) -> Result<Image, (String, String)> {
@@ -208,6 +221,32 @@ mod tests {
                 "write `platform:` with what is there: `linux/amd64`, `linux/arm64`".into()
             )
         );
+    }
+
+    #[test]
+    fn without_a_platform_an_index_stays_whole() {
+        let desk = Desk::new();
+        desk.layout(Some("v1"));
+        let arm = Desk::build(&desk.folder, &desk.from, &"linux/arm64".parse().expect("valid"));
+        let amd = desk.image.clone();
+        export::oci_layout(&desk.from, &arm, Some("v1"), &desk.path("oci")).expect("written");
+        let entry = |image: &Image, architecture: &str| {
+            let mut entry = json!(image.manifest);
+            entry["platform"] = json!({"os": "linux", "architecture": architecture});
+            entry
+        };
+        let entries = [entry(&amd, "amd64"), entry(&arm, "arm64")];
+        let list = json!({"schemaVersion": 2, "manifests": entries, "x-own": 1});
+        let nested = desk.blob(media_type::INDEX, &list);
+        desk.edit(|index| index["manifests"] = json!([nested]));
+        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+
+        let made = import(&desk.to, &source, None, &AtomicBool::new(false)).expect("imported");
+
+        assert_eq!(json!(made.manifest().digest), nested["digest"], "byte for byte");
+        assert_eq!(desk.to.product(&made.manifest().digest).expect("whole"), made);
+        assert_eq!(made.platforms(), [amd.platform, arm.platform]);
+        assert!(made.blobs().iter().all(|blob| desk.to.has(blob)));
     }
 
     #[test]
@@ -343,7 +382,7 @@ mod tests {
         desk.layout(None);
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
         let platform = Platform::default();
-        let error = import(&desk.to, &source, &platform, &AtomicBool::new(true));
+        let error = import(&desk.to, &source, Some(&platform), &AtomicBool::new(true));
         assert_eq!(error.expect_err("stopped").to_string(), "reading the image was stopped");
     }
 }

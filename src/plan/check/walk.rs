@@ -167,12 +167,14 @@ impl<'p, F: FnMut(Place, Spanned<&'p str>)> Walk<F> {
                 let commands = [&layers.entrypoint, &layers.cmd].into_iter().flatten().flatten();
                 self.texts(IMAGE_COMMAND, commands);
                 let optional = [&layers.user, &layers.workdir, &layers.platform];
-                self.texts(IMAGE_LABEL, optional.into_iter().flatten().chain(&layers.expose));
+                let optional = optional.into_iter().flatten();
+                self.texts(IMAGE_LABEL, optional.chain(&layers.expose).chain(&layers.platforms));
                 self.texts(Role::Plain, [&layers.compression.text]);
                 for layer in &layers.layers {
                     let files = [&layer.from, &layer.to].into_iter();
                     let files = files.chain(&layer.include).chain(&layer.exclude);
-                    self.texts(Role::Plain, files.chain(&layer.mode).chain(&layer.owner));
+                    let files = files.chain(&layer.mode).chain(&layer.owner);
+                    self.texts(Role::Plain, files.chain(&layer.platform));
                 }
             }
             BuildKind::Image(image) => {

@@ -84,7 +84,7 @@ fn images_without_an_engine_and_the_other_kinds() {
     let plan = good(include_str!("../../../tests/fixtures/plans/builds.yml"));
     let steps = &plan.services.get("builds").expect("named as the plan").steps;
     let ids: Vec<_> = steps.iter().map(|step| step.id.value.as_str()).collect();
-    assert_eq!(ids, ["build", "build-2", "build-3", "run"]);
+    assert_eq!(ids, ["build", "build-2", "build-3", "build-4", "run"]);
     let Action::Build(build) = &steps[0].action else { panic!("{steps:?}") };
     let BuildKind::Layers(layers) = &build.kind else { panic!("{build:?}") };
     assert_eq!(layers.base.source, "scratch");
@@ -92,7 +92,13 @@ fn images_without_an_engine_and_the_other_kinds() {
     assert_eq!(layers.layers[1].exclude[0].source, "**/*.map");
     assert_eq!(layers.compression.text.source, "zstd");
     assert_eq!(layers.env.get("PORT").map(|port| port.source.as_str()), Some("80"));
-    let Action::Run(run) = &steps[3].action else { panic!("{steps:?}") };
+    let Action::Build(build) = &steps[1].action else { panic!("{steps:?}") };
+    let BuildKind::Layers(layers) = &build.kind else { panic!("{build:?}") };
+    let platforms: Vec<_> = layers.platforms.iter().map(|text| text.source.as_str()).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+    let only = layers.layers[1].platform.as_ref().map(|text| text.source.as_str());
+    assert_eq!(only, Some("linux/arm64"));
+    let Action::Run(run) = &steps[4].action else { panic!("{steps:?}") };
     assert!(matches!(&run.script, Script::Exec(program) if program.len() == 2));
 }
 

@@ -113,6 +113,8 @@ pub struct Layers {
     pub labels: Map<Text>,
     /// `linux/amd64` where absent.
     pub platform: Option<Text>,
+    /// An image for each, in an index. Empty ones are left out.
+    pub platforms: Vec<Text>,
     /// How layers are packed; `gzip` where absent.
     pub compression: Field<Compression>,
 }
@@ -141,6 +143,8 @@ pub struct Layer {
     pub mode: Option<Text>,
     /// `uid[:gid]`; `0:0` where absent.
     pub owner: Option<Text>,
+    /// The one platform that it is for; for all where absent.
+    pub platform: Option<Text>,
 }
 
 /// An image that is there already: `registry/repository[:tag][@digest]`,
@@ -149,7 +153,7 @@ pub struct Layer {
 pub struct ExistingImage {
     /// Where.
     pub image: Text,
-    /// Which of several; `linux/amd64` where absent.
+    /// Which of several; all of them where absent.
     pub platform: Option<Text>,
 }
 

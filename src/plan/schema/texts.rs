@@ -156,6 +156,7 @@ impl<'p> Texts<'p> {
                 self.map(&layers.labels);
                 self.all(&layers.platform);
                 self.field(&layers.compression);
+                self.all(&layers.platforms);
             }
             BuildKind::Image(existing) => {
                 self.all([&existing.image]);
@@ -170,6 +171,7 @@ impl<'p> Texts<'p> {
         self.all(&layer.exclude);
         self.all(&layer.mode);
         self.all(&layer.owner);
+        self.all(&layer.platform);
     }
 
     fn tag(&mut self, target: &'p TagTarget) {

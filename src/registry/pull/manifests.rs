@@ -11,7 +11,7 @@ use crate::registry::reference::Reference;
 use crate::registry::wire::RemoteBlob;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Larger configurations are not fetched before they are needed: what is no
 /// image may have anything there.
@@ -114,10 +114,16 @@ impl Client {
     }
 
     /// A blob of a repository, to be pushed elsewhere without being kept here.
-    /// Asks nothing.
-    pub fn blob_in(&self, from: &Reference, blob: &Descriptor) -> Result<Blob, Failure> {
+    /// Where it must be sent, a copy that is here already is read instead of
+    /// fetching it. Asks nothing.
+    pub fn blob_in(
+        &self,
+        from: &Reference,
+        blob: &Descriptor,
+        copy: Option<PathBuf>,
+    ) -> Result<Blob, Failure> {
         let host = self.host(&from.host)?;
-        let remote = RemoteBlob::new(host, &from.repository, blob.clone());
+        let remote = RemoteBlob::new((host, &from.repository), blob.clone(), copy);
         Ok(Blob { descriptor: blob.clone(), source: BlobSource::Remote(remote) })
     }
 }

@@ -48,7 +48,11 @@ pub(in crate::registry) enum Payload {
 impl Payload {
     /// A blob of a repository.
     pub(in crate::registry) fn remote(blob: &RemoteBlob) -> Self {
-        Self::Remote { passage: Passage::new(blob.clone()), offset: 0, length: blob.size() }
+        let (offset, length) = (0, blob.size());
+        match blob.copy() {
+            Some(path) => Self::File { path, offset, length },
+            None => Self::Remote { passage: Passage::new(blob.clone()), offset, length },
+        }
     }
 
     /// In bytes.

@@ -17,6 +17,7 @@ use reqwest::{Method, Response};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pieces of a body.
@@ -31,6 +32,8 @@ struct Inner {
     host: Arc<Host>,
     repository: String,
     blob: Descriptor,
+    /// A copy of it that is here, which is read instead.
+    copy: Option<Arc<Path>>,
 }
 
 impl fmt::Debug for RemoteBlob {
@@ -40,13 +43,23 @@ impl fmt::Debug for RemoteBlob {
 }
 
 impl RemoteBlob {
-    pub(in crate::registry) fn new(host: Arc<Host>, repository: &str, blob: Descriptor) -> Self {
-        Self(Arc::new(Inner { host, repository: repository.to_owned(), blob }))
+    pub(in crate::registry) fn new(
+        (host, repository): (Arc<Host>, &str),
+        blob: Descriptor,
+        copy: Option<PathBuf>,
+    ) -> Self {
+        let (repository, copy) = (repository.to_owned(), copy.map(Arc::from));
+        Self(Arc::new(Inner { host, repository, blob, copy }))
     }
 
     /// In bytes.
     pub(super) fn size(&self) -> u64 {
         self.0.blob.size
+    }
+
+    /// A copy of it that is here.
+    pub(super) fn copy(&self) -> Option<Arc<Path>> {
+        self.0.copy.clone()
     }
 
     /// Its repository, where that is of this registry.
@@ -65,7 +78,7 @@ impl RemoteBlob {
 
     /// Asks for the blob from `offset` on.
     async fn ask(&self, offset: u64) -> Result<Response, Failure> {
-        let Inner { host, repository, blob } = &*self.0;
+        let Inner { host, repository, blob, .. } = &*self.0;
         let url = host.address.url(&format!("{repository}/blobs/{}", blob.digest));
         let mut request = Request::new(Method::GET, url, Scope::pull(repository));
         if offset > 0 {

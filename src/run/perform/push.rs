@@ -1,57 +1,53 @@
 //! `push`: sends the service's image to the registries of its references.
 
-use super::build::existing;
+use super::build::{Made, existing};
 use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
 use super::progress::Told;
-use crate::image::Image;
+use crate::http::Fault;
+use crate::image::Product;
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
-use crate::registry::{Blob, BlobSource, Digest, Progress, PushManifest, Pushed, Reference};
+use crate::registry::{
+    Blob, BlobSource, Descriptor, Digest, Progress, PushManifest, Pushed, Reference,
+};
 use crate::run::outcome::{Done, Trouble, Undone};
+use std::collections::BTreeMap;
 
 pub(super) async fn perform(
     performer: &Performer,
     push: &schema::Push,
     job: &Job,
 ) -> Result<Done, Undone> {
-    let image = image(performer, push, job).await?;
+    let made = image(performer, push, job).await?;
+    let product = &made.product;
     let targets = targets(job)?;
     create::registries(performer, &targets, job).await?;
-    let blobs = image.blobs(&performer.images).map_err(|error| Trouble::from_fault(&error))?;
     let what = crate::registry::Push {
-        blobs: blobs
-            .into_iter()
-            .map(|(descriptor, path)| Blob { descriptor, source: BlobSource::File(path) })
-            .collect(),
+        blobs: blobs(performer, &made)?,
         manifest: PushManifest {
-            media_type: image.manifest.media_type.clone(),
-            bytes: image.manifest_bytes.clone(),
-            digest: image.manifest.digest.clone(),
+            media_type: product.manifest().media_type.clone(),
+            bytes: product.manifest_bytes().clone(),
+            digest: product.manifest().digest.clone(),
         },
-        children: Vec::new(),
+        children: product.flights(),
         targets: targets.clone(),
     };
     let told = Told::new(job);
     let progress = |progress: Progress| told.blobs(&progress);
     let pushed = performer.clients.registry.push(what, &progress).await;
     let pushed = pushed.map_err(|error| Trouble::from_fault(&error))?;
-    Ok(done(&pushed, &targets, job))
+    let handover = Handover { images: images(product), ..job.handover.clone() };
+    Ok(done(&pushed, &targets, handover))
 }
 
 /// What the service built, or what the step names instead.
-async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Image, Trouble> {
+async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Made, Trouble> {
     if let Some(text) = &push.image {
         let reference = plain(text, "image", &job.scope)?;
-        return existing::fetch_named(
-            performer,
-            &reference,
-            &super::build::default_platform(),
-            job,
-        )
-        .await;
+        return existing::find(performer, &reference, None, job).await;
     }
     let built = job.handover.built.as_deref().ok_or_else(|| {
         Trouble::new("there is no image to push")
@@ -60,9 +56,39 @@ async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<
     let digest: Digest = built.parse().map_err(|error| {
         Trouble::new("find the image that was built").because(format!("{error}"))
     })?;
-    performer.images.load(&digest).map_err(|error| {
-        Trouble::from_fault(&error).help("run the `build` step again: `--from` it, or a new run")
-    })
+    let product = performer.images.product(&digest).map_err(|error| gone(&error))?;
+    let origin = |(blob, from): (&String, &String)| Some((blob.parse().ok()?, from.parse().ok()?));
+    Ok(Made { product, origins: job.handover.origins.iter().filter_map(origin).collect() })
+}
+
+fn gone(error: &impl Fault) -> Trouble {
+    Trouble::from_fault(error).help("run the `build` step again: `--from` it, or a new run")
+}
+
+/// Each blob from the store; one that is in a registry from there, where it may
+/// be mounted.
+fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, Trouble> {
+    let one = |descriptor: Descriptor| {
+        let here = performer.images.locate(&descriptor);
+        let Some(from) = made.origins.get(&descriptor.digest) else {
+            let path = here.map_err(|error| gone(&error))?;
+            return Ok(Blob { descriptor, source: BlobSource::File(path) });
+        };
+        let blob = performer.clients.registry.blob_in(from, &descriptor, here.ok());
+        blob.map_err(|error| Trouble::from_fault(&error))
+    };
+    made.product.blobs().into_iter().map(one).collect()
+}
+
+/// The images of an index, by platform; the first for each.
+fn images(product: &Product) -> BTreeMap<String, String> {
+    let mut images = BTreeMap::new();
+    if let Product::Index(index) = product {
+        for (platform, image) in index.images() {
+            images.entry(platform.to_string()).or_insert_with(|| image.manifest.digest.to_string());
+        }
+    }
+    images
 }
 
 fn targets(job: &Job) -> Result<Vec<Reference>, Trouble> {
@@ -77,7 +103,7 @@ fn targets(job: &Job) -> Result<Vec<Reference>, Trouble> {
     job.handover.references.iter().map(read).collect()
 }
 
-fn done(pushed: &Pushed, targets: &[Reference], job: &Job) -> Done {
+fn done(pushed: &Pushed, targets: &[Reference], handover: Handover) -> Done {
     let by_digest = targets.first().map(|first| first.with_digest(pushed.digest.clone()));
     let image = by_digest.map(|image| image.to_string()).unwrap_or_default();
     let references: Vec<String> = pushed.references.iter().map(ToString::to_string).collect();
@@ -89,6 +115,6 @@ fn done(pushed: &Pushed, targets: &[Reference], job: &Job) -> Done {
         plain("bytes-sent", pushed.bytes_sent.to_string()),
         plain("bytes-reused", pushed.bytes_reused.to_string()),
     ];
-    let handover = Handover { pushed: Some(image), ..job.handover.clone() };
+    let handover = Handover { pushed: Some(image), ..handover };
     Done { outputs, handover }
 }

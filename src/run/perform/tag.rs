@@ -7,6 +7,7 @@ use crate::plan::expr::Rendered;
 use crate::plan::schema::{Tag, TagTarget};
 use crate::registry::Reference;
 use crate::run::outcome::{Done, Trouble, Undone};
+use std::collections::BTreeMap;
 
 pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
     let mut references = Vec::new();
@@ -20,7 +21,8 @@ pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
     }
     job.note(references.join(", "));
     let outputs = vec![("references".into(), Rendered::Plain(references.join("\n")))];
-    let handover = Handover { references, pushed: None, ..job.handover.clone() };
+    let (pushed, images) = (None, BTreeMap::new());
+    let handover = Handover { references, pushed, images, ..job.handover.clone() };
     Ok(Done { outputs, handover })
 }
 

@@ -12,7 +12,7 @@ use crate::plan::tree::{Kind, Node};
 
 const DOCKERFILE: [&str; 6] = ["context", "dockerfile", "args", "secrets", "target", "using"];
 
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "base",
     "layers",
     "entrypoint",
@@ -23,6 +23,7 @@ const LAYERS: [&str; 10] = [
     "workdir",
     "labels",
     "compression",
+    "platforms",
 ];
 
 const IMAGE: [&str; 1] = ["image"];
@@ -71,6 +72,9 @@ impl Reader<'_> {
                 Some(BuildKind::Image(ExistingImage { image, platform }))
             }
             Some("layers" | "base") => {
+                if let (Some(one), Some(several)) = (keys.key("platform"), keys.key("platforms")) {
+                    self.conflict(one, several, "`platforms` gives one image for each of several");
+                }
                 Some(BuildKind::Layers(Box::new(Layers { platform, ..self.layers(&keys) })))
             }
             _ => {
@@ -115,6 +119,8 @@ impl Reader<'_> {
         let mut list = |key| keys.get(key).and_then(|node| self.list(key, node));
         let (entrypoint, cmd) = (list("entrypoint"), list("cmd"));
         let expose = keys.get("expose").map(|node| self.strings("expose", node, literal::port));
+        let platforms =
+            keys.get("platforms").map(|node| self.strings("platforms", node, literal::platform));
         let mut string = |key, check| keys.get(key).and_then(|node| self.checked(key, node, check));
         let (user, workdir) =
             (string("user", literal::not_empty), string("workdir", literal::absolute_path));
@@ -133,6 +139,7 @@ impl Reader<'_> {
             labels: strings("labels", literal::not_empty),
             platform: None,
             compression: compression.unwrap_or_else(|| Field::default_of("gzip")),
+            platforms: platforms.unwrap_or_default(),
         }
     }
 
@@ -145,7 +152,7 @@ impl Reader<'_> {
     }
 
     fn layer(&mut self, node: &Node) -> Option<Layer> {
-        let keys = ["from", "to", "include", "exclude", "mode", "owner"];
+        let keys = ["from", "to", "include", "exclude", "mode", "owner", "platform"];
         let keys = self.mapping("a layer", node, &keys)?;
         let from = self.required(&keys, "from", literal::not_empty);
         let to = self.required(&keys, "to", literal::absolute_path);
@@ -157,8 +164,10 @@ impl Reader<'_> {
         let (include, exclude) = (globs("include"), globs("exclude"));
         let mode = keys.get("mode").and_then(|node| self.checked("mode", node, literal::mode));
         let owner = keys.get("owner").and_then(|node| self.checked("owner", node, literal::owner));
+        let platform =
+            keys.get("platform").and_then(|node| self.checked("platform", node, literal::platform));
         let (from, to) = from.zip(to)?;
-        Some(Layer { from, to, include, exclude, mode, owner })
+        Some(Layer { from, to, include, exclude, mode, owner, platform })
     }
 }
 

@@ -1,55 +1,91 @@
 //! An image that is there already: in a registry, an OCI layout, an archive.
+//!
+//! Without a platform an index stays whole. Of what is in a registry no layer is
+//! fetched: it is promoted from there, or fetched by who needs it here.
 
-use super::{off_the_loop, platform};
-use crate::image::Image;
+use super::{Made, off_the_loop};
 use crate::image::existing::{Source, import};
+use crate::image::{Image, Product};
 use crate::plan::schema::ExistingImage;
-use crate::registry::{Platform, Reference};
+use crate::registry::{InvalidReference, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
-use crate::run::perform::names::plain;
+use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
+use std::collections::BTreeMap;
 
 pub(super) async fn fetch(
     performer: &Performer,
     existing: &ExistingImage,
     job: &Job,
-) -> Result<Image, Undone> {
+) -> Result<Made, Undone> {
     let name = plain(&existing.image, "image", &job.scope)?;
-    let platform = platform(existing.platform.as_ref(), job)?;
-    Ok(fetch_named(performer, &name, &platform, job).await?)
+    let platform = plain_or(existing.platform.as_ref(), "platform", &job.scope)?;
+    let platform = platform.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
+    Ok(find(performer, &name, platform.as_ref(), job).await?)
 }
 
-/// Brings an image into the store, wherever it is.
-pub(in crate::run::perform) async fn fetch_named(
+/// Finds an image wherever it is. One that is on this machine is brought into
+/// the store.
+pub(in crate::run::perform) async fn find(
     performer: &Performer,
     name: &str,
-    platform: &Platform,
+    platform: Option<&Platform>,
     job: &Job,
-) -> Result<Image, Trouble> {
+) -> Result<Made, Trouble> {
     let Some(source) = Source::parse(name, &performer.folder) else {
-        return pull(performer, name, platform, job).await;
+        return in_registry(performer, name, platform, job).await;
     };
     let store = performer.images.clone();
-    let platform = platform.clone();
+    let platform = platform.cloned();
     let shown = source.to_string();
-    off_the_loop(move |stop| import(&store, &source, &platform, stop))
+    let product = off_the_loop(move |stop| import(&store, &source, platform.as_ref(), stop))
         .await
-        .map_err(|error| error.while_doing(format!("take in `{shown}`")))
+        .map_err(|error| error.while_doing(format!("take in `{shown}`")))?;
+    Ok(Made { product, origins: BTreeMap::new() })
 }
 
-/// Fetches an image from its registry, the manifest by digest from here on.
+/// Fetches the manifests alone.
+async fn in_registry(
+    performer: &Performer,
+    name: &str,
+    platform: Option<&Platform>,
+    job: &Job,
+) -> Result<Made, Trouble> {
+    let reference = reference(name)?;
+    let store = performer.images.root();
+    let found = performer.clients.registry.pull_manifests(&reference, platform, store).await;
+    let found = found.map_err(|error| Trouble::from_fault(&error))?;
+    job.note(format!("`{name}` is {}", found.digest));
+    let product = performer.images.product(&found.digest);
+    let product = product.map_err(|error| Trouble::from_fault(&error))?;
+    if let (Product::Image(image), Some(wanted)) = (&product, platform)
+        && !wanted.takes(&image.platform)
+    {
+        let has = &image.platform;
+        return Err(Trouble::new(format!("`{name}` is not there for {wanted}, only for {has}"))
+            .help("name that as `platform`, or another image"));
+    }
+    let origins = product.blobs().into_iter().map(|blob| (blob.digest, reference.clone()));
+    Ok(Made { origins: origins.collect(), product })
+}
+
+/// Fetches an image with all its layers, for a build upon it, the manifest by
+/// digest from here on.
 pub(super) async fn pull(
     performer: &Performer,
     name: &str,
     platform: &Platform,
     job: &Job,
-) -> Result<Image, Trouble> {
-    let reference: Reference = name
-        .parse()
-        .map_err(|error: crate::registry::InvalidReference| Trouble::new(error.to_string()))?;
+) -> Result<(Image, Reference), Trouble> {
+    let reference = reference(name)?;
     let store = performer.images.root().to_owned();
     let pulled = performer.clients.registry.pull(&reference, platform, &store).await;
     let pulled = pulled.map_err(|error| Trouble::from_fault(&error))?;
     job.note(format!("`{name}` is {}", pulled.manifest.digest));
-    performer.images.load(&pulled.manifest.digest).map_err(|error| Trouble::from_fault(&error))
+    let image = performer.images.load(&pulled.manifest.digest);
+    Ok((image.map_err(|error| Trouble::from_fault(&error))?, reference))
+}
+
+fn reference(name: &str) -> Result<Reference, Trouble> {
+    name.parse().map_err(|error: InvalidReference| Trouble::new(error.to_string()))
 }

@@ -1,19 +1,58 @@
 //! Files and folders onto a base, without any container engine.
 
-use super::{off_the_loop, platform};
-use crate::image::Image;
+use super::{Made, off_the_loop, platform};
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
+use crate::image::{Image, Index};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
+use crate::registry::{Digest, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
-use crate::run::perform::names::{plain, plain_list, plain_or};
+use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
+use std::collections::BTreeMap;
 
+/// The repository that holds a blob, by digest.
+type Origins = BTreeMap<Digest, Reference>;
+
+/// One image, or where `platforms` are given an index of one for each.
 pub(super) async fn build(
     performer: &Performer,
     layers: &Layers,
     job: &Job,
-) -> Result<Image, Undone> {
-    let recipe = recipe(performer, layers, job).await?;
+) -> Result<Made, Undone> {
+    let mut origins = Origins::new();
+    if layers.platforms.is_empty() {
+        let platform = platform(layers.platform.as_ref(), job)?;
+        let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
+        return Ok(Made { product: one(performer, recipe, job).await?.into(), origins });
+    }
+    let mut images = Vec::new();
+    for platform in several(&layers.platforms, job)? {
+        let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
+        images.push(one(performer, recipe, job).await?);
+    }
+    let index = Index::write(&performer.images, &images);
+    let index = index.map_err(|error| Trouble::from_fault(&error))?;
+    Ok(Made { product: index.into(), origins })
+}
+
+/// Each platform once; an empty one is left out, as an empty tag is.
+pub(super) fn several(texts: &[Text], job: &Job) -> Result<Vec<Platform>, Trouble> {
+    let mut platforms: Vec<Platform> = Vec::new();
+    for text in texts {
+        let Some(name) = optional_name(text, "platform", &job.scope)? else { continue };
+        let platform = name.parse().map_err(Trouble::new)?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    if platforms.is_empty() {
+        return Err(Trouble::new("every one of `platforms` is empty")
+            .help("name one that is always there, such as `linux/amd64`"));
+    }
+    Ok(platforms)
+}
+
+async fn one(performer: &Performer, recipe: Recipe, job: &Job) -> Result<Image, Undone> {
     let store = performer.images.clone();
     let built = off_the_loop(move |stop| make(&store, &recipe, stop)).await?;
     for layer in &built.layers {
@@ -29,13 +68,23 @@ pub(super) async fn build(
     Ok(built.image)
 }
 
-async fn recipe(performer: &Performer, layers: &Layers, job: &Job) -> Result<Recipe, Trouble> {
+/// What is to be made for a platform. Adds where the layers of the base are.
+async fn recipe(
+    performer: &Performer,
+    layers: &Layers,
+    (platform, origins): (&Platform, &mut Origins),
+    job: &Job,
+) -> Result<Recipe, Trouble> {
     let scope = &job.scope;
-    let platform = platform(layers.platform.as_ref(), job)?;
     let base = plain(&layers.base, "base", scope)?;
     let base = match base.as_str() {
         "scratch" | "" => None,
-        reference => Some(super::existing::pull(performer, reference, &platform, job).await?),
+        reference => {
+            let (base, from) = super::existing::pull(performer, reference, platform, job).await?;
+            let there = base.layers.iter().map(|layer| (layer.digest.clone(), from.clone()));
+            origins.extend(there);
+            Some(base)
+        }
     };
     let list = |texts: &Option<Vec<Text>>, what| {
         texts.as_ref().map(|texts| plain_list(texts, what, scope)).transpose()
@@ -45,11 +94,16 @@ async fn recipe(performer: &Performer, layers: &Layers, job: &Job) -> Result<Rec
             .map(|(key, text)| Ok((key.value.clone(), plain(text, what, scope)?)))
             .collect::<Result<Vec<_>, Trouble>>()
     };
-    let read = |layer| source(layer, job);
+    let mut sources = Vec::new();
+    for layer in &layers.layers {
+        if is_for(layer, platform, job)? {
+            sources.push(source(layer, job)?);
+        }
+    }
     Ok(Recipe {
         folder: performer.folder.clone(),
         base,
-        layers: layers.layers.iter().map(read).collect::<Result<_, _>>()?,
+        layers: sources,
         entrypoint: list(&layers.entrypoint, "entrypoint")?,
         cmd: list(&layers.cmd, "command")?,
         env: pairs(&layers.env, "variable of an image")?,
@@ -60,13 +114,20 @@ async fn recipe(performer: &Performer, layers: &Layers, job: &Job) -> Result<Rec
         user: plain_or(&layers.user, "user", scope)?,
         workdir: plain_or(&layers.workdir, "working directory", scope)?,
         labels: pairs(&layers.labels, "label")?.into_iter().collect(),
-        platform,
+        platform: platform.clone(),
         created: performer.created()?,
         compression: match layers.compression.resolve(scope)? {
             Compression::Gzip => Packing::Gzip,
             Compression::Zstd => Packing::Zstd,
         },
     })
+}
+
+/// Whether a layer is part of the image for a platform.
+fn is_for(layer: &Layer, platform: &Platform, job: &Job) -> Result<bool, Trouble> {
+    let only = plain_or(layer.platform.as_ref(), "platform", &job.scope)?;
+    let only: Option<Platform> = only.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
+    Ok(only.is_none_or(|only| only.takes(platform)))
 }
 
 fn source(layer: &Layer, job: &Job) -> Result<LayerSource, Trouble> {

@@ -7,11 +7,13 @@ mod layers;
 use super::names::plain_or;
 use super::performer::{Job, Performer};
 use crate::http::Fault;
+use crate::image::{Image, Index, Product};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind, Text};
-use crate::registry::Platform;
+use crate::registry::{Digest, Platform, Reference};
 use crate::run::outcome::{Done, Trouble, Undone};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,43 +22,68 @@ pub(super) async fn perform(
     build: &Build,
     job: &Job,
 ) -> Result<Done, Undone> {
-    let image = match &build.kind {
+    let made = match &build.kind {
         BuildKind::Layers(layers) => layers::build(performer, layers, job).await?,
-        BuildKind::Dockerfile(dockerfile) => dockerfile::build(performer, dockerfile, job).await?,
+        BuildKind::Dockerfile(dockerfile) => {
+            dockerfile::build(performer, dockerfile, job).await?.into()
+        }
         BuildKind::Image(existing) => existing::fetch(performer, existing, job).await?,
     };
-    let size: u64 = image.layers.iter().map(|layer| layer.size).sum();
-    job.note(format!(
-        "{} with {} bytes in {} layers",
-        image.manifest.digest,
-        size,
-        image.layers.len()
-    ));
+    job.note(summary(&made.product));
+    let platforms: Vec<String> = made.product.platforms().iter().map(ToString::to_string).collect();
+    let platform = platforms.join(",");
     let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
     let outputs = vec![
-        plain("image-id", image.image_id().to_string()),
-        plain("platform", image.platform.to_string()),
+        plain("image-id", made.product.image_id().to_string()),
+        plain("platform", platform.clone()),
     ];
+    let origins = made.origins.iter();
     // A new image has not been tagged or pushed.
     let handover = Handover {
-        built: Some(image.manifest.digest.to_string()),
-        platform: Some(image.platform.to_string()),
-        references: Vec::new(),
-        pushed: None,
+        built: Some(made.product.manifest().digest.to_string()),
+        platform: Some(platform),
+        origins: origins.map(|(blob, from)| (blob.to_string(), from.name())).collect(),
         deployed: job.handover.deployed.clone(),
+        ..Handover::default()
     };
     Ok(Done { outputs, handover })
+}
+
+/// What a build made, and where that which is not in the store can be had.
+pub(super) struct Made {
+    pub(super) product: Product,
+    /// The repository that holds a blob, by digest.
+    pub(super) origins: BTreeMap<Digest, Reference>,
+}
+
+impl From<Image> for Made {
+    fn from(image: Image) -> Self {
+        Self { product: image.into(), origins: BTreeMap::new() }
+    }
+}
+
+/// What was made, in a line.
+fn summary(product: &Product) -> String {
+    let digest = &product.manifest().digest;
+    match product {
+        Product::Image(image) => {
+            let size: u64 = image.layers.iter().map(|layer| layer.size).sum();
+            format!("{digest} with {size} bytes in {} layers", image.layers.len())
+        }
+        Product::Index(index) => format!("{digest} for {}", platforms(index)),
+    }
+}
+
+/// What an index holds images for.
+fn platforms(index: &Index) -> String {
+    let all: Vec<String> = index.images().map(|(platform, _)| platform.to_string()).collect();
+    if all.is_empty() { "platforms that it does not name".to_owned() } else { all.join(", ") }
 }
 
 /// The platform asked for.
 fn platform(text: Option<&Text>, job: &Job) -> Result<Platform, Trouble> {
     let asked = plain_or(text, "platform", &job.scope)?;
     asked.map_or_else(|| Ok(Platform::default()), |text| text.parse().map_err(Trouble::new))
-}
-
-/// Where nothing else is asked for.
-pub(super) fn default_platform() -> Platform {
-    Platform::default()
 }
 
 /// Does what blocks on a thread of its own, and tells it to stop when nobody

@@ -7,7 +7,7 @@ use crate::azure::container_instances::{
 };
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Aci, Deploy, Map, Size, Text};
-use crate::registry::Reference;
+use crate::registry::{Platform, PullError, Reference};
 use crate::run::outcome::Trouble;
 use crate::run::perform::names::{name, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
@@ -31,7 +31,13 @@ pub(super) async fn desired(
 ) -> Result<Desired, Trouble> {
     let target = Target { performer, service: job.service, scope: &job.scope };
     let id = target.id(aci)?;
-    let containers = containers(deploy, aci, &id.name, job)?;
+    let mut containers = containers(deploy, aci, &id.name, job)?;
+    let pushed = image_of(None, job).ok();
+    for container in &mut containers {
+        if pushed.as_ref() != Some(&container.image) {
+            container.image = single(performer, &container.image).await?;
+        }
+    }
     let scope = &job.scope;
     Ok(Desired {
         location: target.location(aci, &id).await?,
@@ -136,9 +142,46 @@ fn image_of(named: Option<&Text>, job: &Job) -> Result<String, Trouble> {
     if let Some(text) = named {
         return name(text, "image", &job.scope);
     }
-    job.handover.pushed.clone().ok_or_else(|| {
+    let pushed = job.handover.pushed.as_deref().ok_or_else(|| {
         Trouble::new("there is no image to deploy")
             .help("push one in an earlier step, or name one with `image:`")
+    })?;
+    of_index(pushed, &job.handover.images, &Platform::default())
+}
+
+/// What is named by digest may be an index too: then the image for the platform
+/// is meant. Where it cannot be asked for, Azure will say what it makes of it.
+async fn single(performer: &Performer, image: &str) -> Result<String, Trouble> {
+    let reference = match image.parse::<Reference>() {
+        Ok(reference) if reference.digest.is_some() => reference,
+        Ok(_) | Err(_) => return Ok(image.to_owned()),
+    };
+    let platform = Platform::default();
+    match performer.clients.registry.resolve(&reference, Some(&platform)).await {
+        Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
+        Err(error @ PullError::Platform { .. }) => Err(Trouble::from_fault(&error)),
+        Err(_) => Ok(image.to_owned()),
+    }
+}
+
+/// Of an index that was pushed, the image for a platform: Container Instances
+/// are given single images, never an index.
+fn of_index(
+    pushed: &str,
+    images: &BTreeMap<String, String>,
+    platform: &Platform,
+) -> Result<String, Trouble> {
+    if images.is_empty() {
+        return Ok(pushed.to_owned());
+    }
+    let takes = |name: &str| name.parse().is_ok_and(|other| platform.takes(&other));
+    let image = images.iter().find(|(name, _)| takes(name)).map(|(_, digest)| digest);
+    let name = pushed.split_once('@').map_or(pushed, |(name, _)| name);
+    image.map(|digest| format!("{name}@{digest}")).ok_or_else(|| {
+        let there: Vec<&str> = images.keys().map(String::as_str).collect();
+        let there = there.join(", ");
+        Trouble::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
+            .help(format!("build it for {platform} too"))
     })
 }
 
@@ -183,8 +226,9 @@ async fn registries(
 
 #[cfg(test)]
 mod tests {
-    use super::{in_gigabytes, port};
+    use super::{in_gigabytes, of_index, port};
     use crate::azure::container_instances::Protocol;
+    use crate::registry::Platform;
 
     #[test]
     fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {
@@ -192,6 +236,28 @@ mod tests {
             .map(|bytes| in_gigabytes(bytes).to_string())
             .to_vec();
         assert_eq!(read, ["0.5", "1.5", "0.6", "0.1"]);
+    }
+
+    #[test]
+    fn of_an_index_the_image_for_the_platform_is_deployed() {
+        let pushed = "demo.azurecr.io/web@sha256:a";
+        let pick = |images: &[(&str, &str)]| {
+            let images = images.iter().map(|(name, digest)| ((*name).into(), (*digest).into()));
+            of_index(pushed, &images.collect(), &Platform::default())
+                .map_err(|trouble| trouble.failure.chain.join("; "))
+        };
+
+        assert_eq!(pick(&[]).as_deref(), Ok(pushed));
+        assert_eq!(
+            pick(&[("linux/arm64/v8", "sha256:b"), ("linux/amd64", "sha256:c")]).as_deref(),
+            Ok("demo.azurecr.io/web@sha256:c")
+        );
+        assert_eq!(
+            pick(&[("linux/arm64/v8", "sha256:b"), ("windows/amd64", "sha256:c")]),
+            Err("`demo.azurecr.io/web@sha256:a` is for linux/arm64/v8, windows/amd64, \
+                 and Container Instances run linux/amd64"
+                .to_owned())
+        );
     }
 
     #[test]
