@@ -6,6 +6,7 @@ mod bases;
 mod faults;
 mod hello;
 mod keep;
+mod promote;
 mod push;
 mod refusals;
 mod resume;
