@@ -5,13 +5,13 @@
 mod acceptance;
 mod children;
 mod commands;
+mod conformance;
 mod create_registry;
 mod image_dockerfile;
 mod image_layers;
 mod images;
 mod layers;
 mod local_clients;
-mod local_conformance;
 mod local_upstream;
 mod readme;
 mod registry;

@@ -48,13 +48,17 @@ pub(super) fn referrers(
     let digest: Digest =
         digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
     let mut manifests = storage.referrers(&call.host, repository, &digest);
-    let wanted = call.query("artifactType");
+    let wanted = call.query("artifactType").filter(|wanted| !wanted.is_empty());
     if let Some(wanted) = &wanted {
         manifests
             .retain(|found: &Descriptor| found.other.get("artifactType") == Some(&json!(wanted)));
     }
+    // In the order of their digests, as they are stored.
+    let names = manifests.iter().map(|found| found.digest.to_string()).collect();
+    let page = Page::of(call, names)?;
+    manifests.retain(|found| page.names.iter().any(|name| name == found.digest.as_str()));
     let index = json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": manifests});
-    let mut answer = json_answer(StatusCode::OK, media_type::INDEX, &index);
+    let mut answer = page.answer_as(media_type::INDEX, &index);
     if wanted.is_some() {
         put(answer.headers_mut(), "oci-filters-applied", "artifactType");
     }
@@ -228,13 +232,20 @@ impl Page {
         let next = names.last().filter(|_| more).map(|last| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             query.append_pair("last", last).append_pair("n", &count.to_string());
+            if let Some(kind) = call.query("artifactType") {
+                query.append_pair("artifactType", &kind);
+            }
             format!("<{path}?{}>; rel=\"next\"", query.finish())
         });
         Ok(Self { names, next })
     }
 
     fn answer(&self, body: &Value) -> Response<Body> {
-        let mut answer = json_answer(StatusCode::OK, JSON, body);
+        self.answer_as(JSON, body)
+    }
+
+    fn answer_as(&self, media_type: &str, body: &Value) -> Response<Body> {
+        let mut answer = json_answer(StatusCode::OK, media_type, body);
         if let Some(next) = &self.next {
             put(answer.headers_mut(), header::LINK, next);
         }

@@ -19,11 +19,11 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How much is gathered before it is written.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// Whose upload a session is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -75,23 +75,28 @@ impl Sessions {
     }
 
     async fn hold(&self, id: &str) -> Result<Held, Refused> {
-        let session = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(session) = open.get(id) {
-                Arc::clone(session)
-            } else {
-                let session = Session::open(&self.storage.uploads(), id)?;
-                let session = Arc::new(Mutex::new(session));
-                open.insert(id.to_owned(), Arc::clone(&session));
-                session
-            }
+        let known = self.opened().get(id).cloned();
+        let session = if let Some(session) = known {
+            session
+        } else {
+            // One of an earlier process is hashed again, which takes a while.
+            let (folder, name) = (self.storage.uploads(), id.to_owned());
+            let session = blocking(move || Session::open(&folder, &name)).await?;
+            // Whoever was quicker may have gone on with it already.
+            let mut open = self.opened();
+            let session = open.entry(id.to_owned()).or_insert(Arc::new(Mutex::new(session)));
+            Arc::clone(session)
         };
         Ok(session.lock_owned().await)
     }
 
+    fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<Mutex<Session>>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends an upload without a result.
     pub(super) fn cancel(&self, session: &Session) -> Result<(), Refused> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.id);
+        self.opened().remove(&session.id);
         for path in
             [session.path.clone(), self.storage.uploads().join(format!("{}.json", session.id))]
         {

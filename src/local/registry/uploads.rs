@@ -8,7 +8,7 @@ use super::server::Call;
 use super::sessions::{Held, Owner, Sessions, append};
 use crate::registry::Digest;
 use axum::body::Body;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode, header};
 
 /// `POST …/blobs/uploads/`
 pub(super) async fn open(
@@ -109,7 +109,11 @@ fn parse(digest: &str) -> Result<Digest, Refused> {
 
 /// Whether a chunk begins where the last one ended.
 fn in_order(call: &Call, repository: &str, session: &Held) -> Result<(), Refused> {
-    let Some((first, last)) = content_range(call.request.headers()) else { return Ok(()) };
+    let Some(value) = call.request.headers().get(header::CONTENT_RANGE) else { return Ok(()) };
+    let Some((first, last)) = value.to_str().ok().and_then(content_range) else {
+        let message = "`Content-Range` is no range";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", message));
+    };
     let length = call.request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let fits = length.is_none_or(|length| last.checked_sub(first).map(|n| n + 1) == Some(length));
@@ -126,8 +130,7 @@ fn in_order(call: &Call, repository: &str, session: &Held) -> Result<(), Refused
 }
 
 /// `a-b`, as the specification has it, or `bytes a-b/size`, as some send it.
-fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
-    let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+fn content_range(text: &str) -> Option<(u64, u64)> {
     let text = text.trim_start_matches("bytes").trim_start_matches(['=', ' ']);
     let (first, last) = text.split('/').next()?.split_once('-')?;
     Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
