@@ -13,6 +13,7 @@ mod images;
 mod layers;
 mod local_clients;
 mod local_upstream;
+mod peers;
 mod readme;
 mod registry;
 mod registry_copy;
