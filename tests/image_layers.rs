@@ -3,7 +3,7 @@
 use crate::support::peers::{run, run_in};
 use serde_json::Value;
 use shipway::image::existing::{Source, import};
-use shipway::image::layers::{LayerSource, Recipe, build};
+use shipway::image::layers::{Compression, LayerSource, Recipe, build};
 use shipway::image::{Image, Product, Store, export};
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
@@ -189,4 +189,80 @@ fn neither_umask_nor_the_order_of_creation_is_seen() {
     });
 
     assert_eq!(digests[0], digests[1]);
+}
+
+/// The names of all blobs that the program stores for a plan with one layer,
+/// made by a shell that sets the machine up.
+fn blobs(machine: &str, tree: &str) -> Vec<String> {
+    let plan = Plan::new();
+    let folder = plan.folder.path();
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(folder, open).expect("anyone may write");
+    let text = "name: same\nsteps:\n  - build:\n      base: scratch\n      \
+                layers: [{ from: tree, to: /srv }, { from: tree/a, to: /a }]\n      \
+                compression: zstd\n";
+    fs::write(folder.join("shipway.yml"), text).expect("a plan");
+    // Where nobody may go.
+    let (built, program) = (env!("CARGO_BIN_EXE_shipway"), folder.join("shipway"));
+    fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("there");
+    let program = program.display();
+    let script = format!(
+        "{machine}\n{tree}\nexec {program} run shipway.yml --state-dir \"$PWD/state\" >log 2>&1 || {{ cat log; exit 1; }}"
+    );
+    // Nobody, where there is somebody who may become nobody.
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", &script];
+    if machine.contains("HOME=/nonexistent") && nix::unistd::geteuid().is_root() {
+        run_in(folder, "setpriv", &nobody);
+    } else {
+        run_in(folder, "sh", &["-c", &script]);
+    }
+    let blobs = fs::read_dir(folder.join("state/images/blobs/sha256")).expect("a store");
+    let mut names: Vec<String> = blobs
+        .map(|blob| blob.expect("readable").file_name().into_string().expect("hexadecimal"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn two_machines_that_are_set_up_differently_make_the_same_bytes() {
+    let one = blobs(
+        "umask 022; export TZ=UTC LANG=C",
+        "mkdir -p tree/a/empty tree/b; for n in $(seq 300); do echo $n >tree/a/$n; done
+         seq 400000 >tree/large; echo run >tree/run; chmod 755 tree/run
+         ln tree/large tree/same; ln -s run tree/link",
+    );
+    let other = blobs(
+        "umask 077; export TZ=Pacific/Kiritimati LANG=de_DE.UTF-8 HOME=/nonexistent",
+        "mkdir tree; ln -s run tree/link; echo run >tree/run; chmod 700 tree/run
+         seq 400000 >tree/same; ln tree/same tree/large; mkdir -p tree/b tree/a
+         for n in $(seq 300 -1 1); do echo $n >tree/a/$n; done; mkdir tree/a/empty
+         touch -d 2001-02-03T04:05:06 tree/a/* tree/run",
+    );
+
+    // Two layers, a configuration and a manifest.
+    assert_eq!(one.len(), 4, "{one:?}");
+    assert_eq!(one, other);
+}
+
+#[test]
+fn layers_of_zstd_hold_what_those_of_gzip_do() {
+    let plan = Plan::with_tree();
+    let [gzip, zstd] = [Compression::Gzip, Compression::Zstd].map(|compression| {
+        let layer = LayerSource { from: "tree".into(), to: "/".into(), ..LayerSource::default() };
+        let folder = plan.folder.path().to_owned();
+        let recipe = Recipe { folder, layers: vec![layer], compression, ..Recipe::default() };
+        build(&plan.store, &recipe, &AtomicBool::new(false)).expect("built").image
+    });
+    assert_ne!(gzip.layers, zstd.layers);
+    let rootfs = |image| plan.store.config(image).expect("a configuration")["rootfs"].clone();
+    assert_eq!(rootfs(&gzip), rootfs(&zstd));
+
+    let layout = format!("oci:{}", plan.layout(&zstd));
+    let folder = plan.path("unpacked");
+    let copy = ["copy", "--insecure-policy", "--quiet", "--dest-decompress", &layout];
+    run("skopeo", &[copy.as_slice(), &[&format!("dir:{}", folder.display())]].concat());
+    let manifest = fs::read(folder.join("manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["layers"][0]["digest"], rootfs(&zstd)["diff_ids"][0]);
 }

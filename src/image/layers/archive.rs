@@ -146,3 +146,111 @@ fn read(path: &Path, stamp: &Stamp, at: u64, into: &mut [u8]) -> Result<(), Laye
     }
     if as_listed(&file).map_err(read)? { Ok(()) } else { Err(changed()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Archive;
+    use crate::image::layers::error::LayerError;
+    use crate::image::layers::pack::{BLOCK, Source as _};
+    use crate::image::layers::recipe::LayerSource;
+    use crate::image::layers::tree::Tree;
+    use crate::image::layers::walk::{Entry, walk};
+    use crate::image::store::Store;
+    use std::fs;
+    use std::io::Read as _;
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use tempfile::TempDir;
+
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    fn listed(files: &[(&str, usize)]) -> (TempDir, Vec<Entry>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join(".shipway")).expect("a store");
+        for (name, size) in files {
+            let path = folder.path().join("w").join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, bytes(name, *size)).expect("a file");
+        }
+        let source = LayerSource { from: "w".into(), to: "/".into(), ..LayerSource::default() };
+        let entries = walk(&source, folder.path(), &store, &mut Tree::default()).expect("walked");
+        (folder, entries)
+    }
+
+    /// Bytes that tell where in which file they stand.
+    fn bytes(name: &str, size: usize) -> Vec<u8> {
+        let text = |line: usize| format!("{line} of {name}\n").into_bytes();
+        (0..).flat_map(text).take(size).collect()
+    }
+
+    fn blocks(archive: &Archive<'_>) -> Result<Vec<u8>, LayerError> {
+        let (mut whole, mut block) = (Vec::new(), vec![0xff; BLOCK]);
+        while let Some((number, length)) = archive.next(&mut block)? {
+            assert_eq!(whole.len() as u64, number * BLOCK as u64);
+            whole.extend_from_slice(&block[..length]);
+        }
+        Ok(whole)
+    }
+
+    #[test]
+    fn files_lie_across_blocks_as_they_do_within() {
+        let long = format!("{}/{}", "folder".repeat(30), "name".repeat(40));
+        // So that headers, records, bytes and zeros are cut by the end of a block.
+        let files = [
+            ("a-block-but-two-headers", BLOCK - 1024),
+            ("b-several-blocks", 3 * BLOCK + 5),
+            ("c-to-the-end", BLOCK - 512 - 512),
+            ("d-empty", 0),
+            (&long, BLOCK),
+            ("z/last", 1),
+        ];
+        let (_folder, entries) = listed(&files);
+
+        let whole = blocks(&Archive::new(entries, 7, &GO_ON)).expect("read");
+
+        assert_eq!(whole.len() % 512, 0);
+        let mut found = Vec::new();
+        for entry in tar::Archive::new(&whole[..]).entries().expect("an archive") {
+            let mut entry = entry.expect("an entry");
+            let path = entry.path().expect("a path").display().to_string();
+            let mut read = Vec::new();
+            entry.read_to_end(&mut read).expect("readable");
+            assert_eq!(entry.header().mtime().expect("a time"), 7);
+            if entry.header().entry_type().is_file() {
+                assert!(read == bytes(&path, read.len()), "{path}");
+                found.push((path, read.len()));
+            }
+        }
+        found.sort();
+        let mut expected = files.map(|(name, size)| (name.to_owned(), size));
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_file_that_is_another_by_now_is_an_error() {
+        let change = |change: &dyn Fn(&Path)| {
+            let (folder, entries) = listed(&[("a", 10)]);
+            let path = folder.path().join("w/a");
+            change(&path);
+            let error = blocks(&Archive::new(entries, 0, &GO_ON)).expect_err("changed").to_string();
+            error.replace(&path.display().to_string(), "PATH")
+        };
+        let changed = "`PATH` changed while it was read";
+
+        assert_eq!(
+            change(&|path| fs::write(path, "longer than before").expect("written")),
+            changed
+        );
+        assert_eq!(change(&|path| fs::write(path, "short").expect("written")), changed);
+        assert_eq!(
+            change(&|path| {
+                let other = path.with_file_name("b");
+                fs::write(&other, "0123456789").expect("written");
+                fs::rename(other, path).expect("renamed");
+            }),
+            changed
+        );
+        assert_eq!(change(&|path| fs::remove_file(path).expect("removed")), "read `PATH`");
+    }
+}

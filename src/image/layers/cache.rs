@@ -2,18 +2,21 @@
 //! looked at but not read.
 //!
 //! A note is believed only when it is whole and the layer it names is in the
-//! store. What it stands under is a hash of everything that the layer depends
+//! store, as it was when the note was written or with the bytes that it should
+//! have. What it stands under is a hash of everything that the layer depends
 //! on, and of what the kernel says of each file in place of its bytes.
 
 use super::pack::Packed;
 use super::recipe::Compression;
 use super::walk::{Entry, Kind, Stamp};
+use crate::image::hash::of_reader;
 use crate::image::store::Store;
 use crate::registry::{Descriptor, Digest};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -36,8 +39,30 @@ struct Note {
     layer: Descriptor,
     diff_id: Digest,
     unpacked: u64,
-    /// The digest of the three above: disks lie.
+    seen: Seen,
+    /// The digest of all the others: disks lie.
     check: Digest,
+}
+
+impl Note {
+    fn digest(&self) -> Digest {
+        let Self { layer, diff_id, unpacked, seen: Seen(inode, seconds, nanos), check: _ } = self;
+        let Descriptor { media_type, digest, size, .. } = layer;
+        let fields =
+            format!("{media_type} {digest} {size} {diff_id} {unpacked} {inode} {seconds} {nanos}");
+        Digest::of(fields.as_bytes())
+    }
+}
+
+/// The inode of a layer, and when it was last written to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Seen(u64, i64, i64);
+
+impl Seen {
+    fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self(metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+    }
 }
 
 /// Where one layer is remembered.
@@ -84,19 +109,34 @@ impl<'a> Cache<'a> {
     /// The layer that these entries became before.
     pub(in crate::image) fn recall(&self) -> Option<Packed> {
         let note: Note = serde_json::from_slice(&fs::read(self.path()).ok()?).ok()?;
-        let whole = note.check == check(&note.layer, &note.diff_id, note.unpacked);
-        (whole && self.store.has(&note.layer)).then_some(Packed {
-            layer: note.layer,
-            diff_id: note.diff_id,
-            unpacked: note.unpacked,
-        })
+        if note.check != note.digest() || !self.store.has(&note.layer) {
+            return None;
+        }
+        let path = self.store.path(&note.layer.digest).ok()?;
+        let seen = Seen::at(&path)?;
+        let Note { layer, diff_id, unpacked, .. } = note;
+        let packed = Packed { layer, diff_id, unpacked };
+        // Copied, put back or written to since: then its bytes must tell.
+        if seen != note.seen {
+            let (digest, _) = of_reader(&mut File::open(&path).ok()?).ok()?;
+            if digest != packed.layer.digest {
+                // Or it would stand in the way of the whole one.
+                fs::remove_file(path).ok();
+                return None;
+            }
+            self.remember(&packed);
+        }
+        Some(packed)
     }
 
     /// Remembers. Not to succeed costs the next run some time and nothing else.
     pub(in crate::image) fn remember(&self, packed: &Packed) {
         let Packed { layer, diff_id, unpacked } = packed.clone();
-        let check = check(&layer, &diff_id, unpacked);
-        let note = Note { layer, diff_id, unpacked, check };
+        let seen = self.store.path(&layer.digest).ok().and_then(|path| Seen::at(&path));
+        let Some(seen) = seen else { return };
+        let check = Digest::of(b"");
+        let mut note = Note { layer, diff_id, unpacked, seen, check };
+        note.check = note.digest();
         let text = serde_json::to_vec(&note).expect("a note is text by text");
         if let Ok(mut file) = self.store.temporary()
             && file.write_all(&text).is_ok()
@@ -104,11 +144,6 @@ impl<'a> Cache<'a> {
             file.persist(self.path()).ok();
         }
     }
-}
-
-fn check(layer: &Descriptor, diff_id: &Digest, unpacked: u64) -> Digest {
-    let text = format!("{} {} {} {diff_id} {unpacked}", layer.media_type, layer.digest, layer.size);
-    Digest::of(text.as_bytes())
 }
 
 /// Whether every file rested long enough before `now` for what is said of it to
@@ -267,6 +302,26 @@ mod tests {
         assert_eq!(cache.recall(), Some(packed.clone()));
         fs::write(store.path(&packed.layer.digest).expect("a path"), b"pack").expect("torn");
         assert_eq!(cache.recall(), None, "the layer is torn");
+    }
+
+    #[test]
+    fn a_layer_that_was_written_to_is_read_before_it_is_believed() {
+        let (_folder, store, packed) = remembered();
+        let entries = [entry("a", (6, 7))];
+        let cache = Cache::new(&store, &entries, Compression::Gzip, 0);
+        let path = store.path(&packed.layer.digest).expect("a path");
+        let note = fs::read(cache.path()).expect("a note");
+
+        let copy = path.with_extension("copy");
+        fs::copy(&path, &copy).expect("copied");
+        fs::rename(&copy, &path).expect("put back");
+        assert_eq!(cache.recall(), Some(packed.clone()));
+        assert_ne!(fs::read(cache.path()).expect("a note"), note, "seen anew");
+
+        fs::write(&copy, b"pocked").expect("as long");
+        fs::rename(&copy, &path).expect("put back");
+        assert_eq!(cache.recall(), None);
+        assert!(!path.exists(), "it would be taken for the whole one");
     }
 
     #[test]
