@@ -11,7 +11,9 @@ mod hash;
 pub mod ignore;
 pub mod layers;
 mod manifest;
+mod origin;
 mod product;
+pub mod sbom;
 mod store;
 mod stream;
 

@@ -1,6 +1,7 @@
 //! `shipway images` with registries that are none of ours, and with the local
 //! cloud, where something runs.
 
+mod attest;
 mod list;
 mod prune;
 mod referrers;

@@ -1,11 +1,18 @@
 //! Programs that are run for what they say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a program writes to its standard output, once it has ended well.
 pub(crate) fn run(program: &str, args: &[&str]) -> String {
     run_in(Path::new("/"), program, args)
+}
+
+/// A program of the Python packages that `tests/run` installs.
+pub(crate) fn python(name: &str) -> PathBuf {
+    let given = std::env::var_os("SHIPWAY_TEST_PEERS").map(PathBuf::from);
+    let here = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin");
+    given.unwrap_or_else(here).join(name)
 }
 
 /// The same in a folder.

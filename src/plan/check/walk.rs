@@ -144,7 +144,10 @@ impl<'p, F: FnMut(Place, Spanned<&'p str>)> Walk<F> {
                     self.texts(IMAGE_NAME, [&target.image].into_iter().chain(&target.tags));
                 }
             }
-            Action::Push(push) => self.texts(IMAGE_NAME, &push.image),
+            Action::Push(push) => {
+                self.texts(IMAGE_NAME, &push.image);
+                self.texts(Role::Plain, [&push.sbom.text, &push.provenance.text]);
+            }
             Action::Deploy(deploy) => self.deploy(deploy),
             Action::Verify(verify) => self.verify(verify),
             Action::Run(run) => self.run(run),

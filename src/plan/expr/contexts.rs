@@ -250,7 +250,15 @@ pub const OUTPUTS: [Outputs; 6] = [
     Outputs { action: "tag", names: Members::Closed(&["references"]) },
     Outputs {
         action: "push",
-        names: Members::Closed(&["digest", "image", "tags", "bytes-sent", "bytes-reused"]),
+        names: Members::Closed(&[
+            "digest",
+            "image",
+            "tags",
+            "bytes-sent",
+            "bytes-reused",
+            "sbom",
+            "provenance",
+        ]),
     },
     Outputs {
         action: "deploy",

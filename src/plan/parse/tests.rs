@@ -125,3 +125,26 @@ fn json_anchors_and_merges() {
     assert_eq!(timeouts, ["5m", "1m"]);
     assert_eq!(steps[1].retry.attempts, 2);
 }
+
+#[test]
+fn what_a_push_attaches() {
+    let push = |value: &str| {
+        let plan =
+            format!("name: a\nsteps:\n  - build: .\n  - tag: h.io/a:v1\n  - push: {value}\n");
+        let plan = good(&plan);
+        let service = plan.services.get("a").expect("named as the plan");
+        let Action::Push(push) = &service.steps[2].action else { panic!("{service:?}") };
+        (push.sbom.text.source.clone(), push.provenance.text.source.clone())
+    };
+    let pair = |sbom: &str, provenance: &str| (sbom.to_owned(), provenance.to_owned());
+
+    assert_eq!(push(""), pair("false", "false"));
+    assert_eq!(push("{ sbom: true }"), pair("true", "false"));
+    let by_event = "${{ github.event_name == 'push' }}";
+    let value = format!("{{ sbom: true, provenance: \"{by_event}\" }}");
+    assert_eq!(push(&value), pair("true", by_event));
+
+    let wrong = "name: a\nsteps:\n  - build: .\n  - tag: h.io/a:v1\n  - push: { sbom: maybe }\n";
+    let reading = read(wrong);
+    assert_eq!(render("shipway.yml", wrong, &reading.diagnostics, false), "WRONG");
+}

@@ -180,6 +180,10 @@ pub struct TagTarget {
 pub struct Push {
     /// Another image than what the service built.
     pub image: Option<Text>,
+    /// Whether an SBOM of each image is attached to it.
+    pub sbom: Field<bool>,
+    /// Whether it is attached where the image came from.
+    pub provenance: Field<bool>,
     /// The value of the key.
     pub span: Span,
 }

@@ -122,7 +122,11 @@ impl<'p> Texts<'p> {
         match action {
             Action::Build(build) => self.build(build),
             Action::Tag(tag) => tag.targets.iter().for_each(|target| self.tag(target)),
-            Action::Push(push) => self.all(&push.image),
+            Action::Push(push) => {
+                self.all(&push.image);
+                self.field(&push.sbom);
+                self.field(&push.provenance);
+            }
             Action::Deploy(deploy) => {
                 self.all(&deploy.image);
                 let DeployKind::Aci(aci) = &deploy.kind;

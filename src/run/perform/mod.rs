@@ -4,6 +4,7 @@
 //! journal: it does what the step says once, and tells how that went.
 
 mod again;
+mod attest;
 mod build;
 mod clients;
 mod create;

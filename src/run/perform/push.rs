@@ -1,5 +1,6 @@
 //! `push`: sends the service's image to the registries of its references.
 
+use super::attest;
 use super::build::{Made, existing};
 use super::create;
 use super::names::plain;
@@ -14,7 +15,7 @@ use crate::registry::{
     Blob, BlobSource, Descriptor, Digest, Progress, PushManifest, Pushed, Reference,
 };
 use crate::run::outcome::{Done, Trouble, Undone};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn perform(
     performer: &Performer,
@@ -40,7 +41,20 @@ pub(super) async fn perform(
     let pushed = performer.clients.registry.push(what, &progress).await;
     let pushed = pushed.map_err(|error| Trouble::from_fault(&error))?;
     let handover = Handover { images: images(product), ..job.handover.clone() };
-    Ok(done(&pushed, &targets, handover))
+    let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
+    let mut done = done(&pushed, &targets, handover);
+    done.outputs.extend(attached);
+    Ok(done)
+}
+
+fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subject<'a> {
+    let mut images: Vec<Descriptor> = match product {
+        Product::Image(image) => vec![image.manifest.clone()],
+        Product::Index(index) => index.images().map(|(_, child)| child.manifest.clone()).collect(),
+    };
+    let mut seen = BTreeSet::new();
+    images.retain(|image| seen.insert(image.digest.clone()));
+    attest::Subject { manifest: product.manifest(), images, targets }
 }
 
 /// What the service built, or what the step names instead.

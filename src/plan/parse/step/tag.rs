@@ -3,7 +3,7 @@
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::parse::literal;
 use crate::plan::parse::reader::Reader;
-use crate::plan::schema::{Push, Tag, TagTarget};
+use crate::plan::schema::{Field, Push, Tag, TagTarget};
 use crate::plan::tree::{Kind, Node};
 
 impl Reader<'_> {
@@ -39,21 +39,25 @@ impl Reader<'_> {
         Some(TagTarget { image: image?, tags })
     }
 
-    /// Nothing, a reference, or a mapping with an `image`.
+    /// Nothing, a reference, or a mapping.
     pub(super) fn push(&mut self, node: &Node) -> Option<Push> {
-        let span = node.span.clone();
-        let image = match &node.kind {
-            Kind::Null => None,
-            Kind::Scalar(_) => Some(self.checked("push", node, literal::tagged)?),
+        let no = || Field::default_of("false");
+        let mut push = Push { image: None, sbom: no(), provenance: no(), span: node.span.clone() };
+        match &node.kind {
+            Kind::Null => {}
+            Kind::Scalar(_) => push.image = Some(self.checked("push", node, literal::tagged)?),
             Kind::Mapping(_) => {
-                let keys = self.mapping("`push`", node, &["image"])?;
-                keys.get("image").and_then(|node| self.checked("image", node, literal::tagged))
+                let keys = self.mapping("`push`", node, &["image", "sbom", "provenance"])?;
+                push.image =
+                    keys.get("image").and_then(|node| self.checked("image", node, literal::tagged));
+                push.sbom = self.field_or(&keys, "sbom", "false");
+                push.provenance = self.field_or(&keys, "provenance", "false");
             }
             Kind::Sequence(_) => {
                 self.wrong_type("push", node, "nothing, or one image");
                 return None;
             }
-        };
-        Some(Push { image, span })
+        }
+        Some(push)
     }
 }

@@ -56,6 +56,8 @@ async fn in_registry(
     let found = performer.clients.registry.pull_manifests(&reference, platform, store).await;
     let found = found.map_err(|error| Trouble::from_fault(&error))?;
     job.note(format!("`{name}` is {}", found.digest));
+    let origin = reference.with_digest(found.digest.clone()).to_string();
+    performer.images.note_origin(&found.digest, &origin);
     let product = performer.images.product(&found.digest);
     let product = product.map_err(|error| Trouble::from_fault(&error))?;
     if let (Product::Image(image), Some(wanted)) = (&product, platform)

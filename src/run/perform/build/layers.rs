@@ -23,12 +23,12 @@ pub(super) async fn build(
     if layers.platforms.is_empty() {
         let platform = platform(layers.platform.as_ref(), job)?;
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        return Ok(Made { product: one(performer, recipe, job).await?.into(), origins });
+        return Ok(Made { product: one(performer, recipe, &origins, job).await?.into(), origins });
     }
     let mut images = Vec::new();
     for platform in several(&layers.platforms, job)? {
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        images.push(one(performer, recipe, job).await?);
+        images.push(one(performer, recipe, &origins, job).await?);
     }
     let index = Index::write(&performer.images, &images);
     let index = index.map_err(|error| Trouble::from_fault(&error))?;
@@ -52,9 +52,21 @@ pub(super) fn several(texts: &[Text], job: &Job) -> Result<Vec<Platform>, Troubl
     Ok(platforms)
 }
 
-async fn one(performer: &Performer, recipe: Recipe, job: &Job) -> Result<Image, Undone> {
+async fn one(
+    performer: &Performer,
+    recipe: Recipe,
+    origins: &Origins,
+    job: &Job,
+) -> Result<Image, Undone> {
+    let base = recipe.base.as_ref().and_then(|base| {
+        let from = origins.get(&base.layers.first()?.digest)?;
+        Some(from.with_digest(base.manifest.digest.clone()))
+    });
     let store = performer.images.clone();
     let built = off_the_loop(move |stop| make(&store, &recipe, stop)).await?;
+    if let Some(base) = base {
+        performer.images.note_origin(&built.image.manifest.digest, &base.to_string());
+    }
     for layer in &built.layers {
         let how = if layer.reused { "unchanged" } else { "packed" };
         job.note(format!(

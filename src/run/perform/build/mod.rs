@@ -88,7 +88,7 @@ fn platform(text: Option<&Text>, job: &Job) -> Result<Platform, Trouble> {
 
 /// Does what blocks on a thread of its own, and tells it to stop when nobody
 /// waits for it any more.
-async fn off_the_loop<T, E>(
+pub(super) async fn off_the_loop<T, E>(
     work: impl FnOnce(&AtomicBool) -> Result<T, E> + Send + 'static,
 ) -> Result<T, Trouble>
 where

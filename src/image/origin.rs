@@ -1,0 +1,43 @@
+//! What an image was made from, noted beside it.
+//!
+//! A note is a help for those who ask later. One that is lost costs nothing but
+//! its knowledge.
+
+use super::store::Store;
+use crate::registry::Digest;
+use std::fs;
+use std::path::PathBuf;
+
+impl Store {
+    /// Notes that an image was built upon another, or is a copy of it:
+    /// `host/repository@digest`.
+    pub fn note_origin(&self, manifest: &Digest, origin: &str) {
+        fs::write(self.origin_note(manifest), origin).ok();
+    }
+
+    /// What an image was made from, where that is known.
+    pub fn origin(&self, manifest: &Digest) -> Option<String> {
+        fs::read_to_string(self.origin_note(manifest)).ok()
+    }
+
+    fn origin_note(&self, manifest: &Digest) -> PathBuf {
+        self.notes().join(format!("origin-{}", manifest.hex()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::image::Store;
+    use crate::registry::Digest;
+
+    #[test]
+    fn an_origin_is_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let image = Digest::of(b"image");
+
+        assert_eq!(store.origin(&image), None);
+        store.note_origin(&image, "docker.io/library/alpine@sha256:00");
+        assert_eq!(store.origin(&image).as_deref(), Some("docker.io/library/alpine@sha256:00"));
+    }
+}

@@ -1,0 +1,241 @@
+//! The files of an image: layer upon layer, what a higher one takes away or
+//! replaces left out (image specification, "Applying Changesets").
+
+use super::error::SbomError;
+use crate::image::manifest::Image;
+use crate::image::store::Store;
+use crate::image::stream::unpacked;
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tar::EntryType;
+
+/// Image specification, "Whiteouts".
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// The largest package database that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// A file that is left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct File {
+    pub(super) sha256: [u8; 32],
+    pub(super) sha1: [u8; 20],
+    /// The layer that brought it, from the bottom up.
+    pub(super) layer: usize,
+}
+
+/// What is in an image.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// By path, without a slash in front.
+    pub(super) files: BTreeMap<Vec<u8>, File>,
+    /// The text of those that describe packages.
+    pub(super) kept: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What a layer has at a path.
+enum Brought {
+    File(File, Option<Vec<u8>>),
+    Folder,
+    /// A link, a device: no content of its own.
+    Other,
+}
+
+/// What a layer takes away.
+enum Taken {
+    /// A path and all below it.
+    Path(Vec<u8>),
+    /// All below a folder.
+    Below(Vec<u8>),
+}
+
+/// Reads all layers.
+pub(super) fn scan(store: &Store, image: &Image, stop: &AtomicBool) -> Result<Contents, SbomError> {
+    let mut contents = Contents::default();
+    for (index, layer) in image.layers.iter().enumerate() {
+        let blob = store.open_blob(layer)?;
+        let read = unpacked(blob).and_then(|stream| contents.apply(stream, index, stop));
+        if stop.load(Ordering::Relaxed) {
+            return Err(SbomError::Stopped);
+        }
+        read.map_err(|source| SbomError::Layer { digest: layer.digest.to_string(), source })?;
+    }
+    Ok(contents)
+}
+
+impl Contents {
+    /// Applies one layer: first what it takes away from those below, wherever
+    /// that stands in it, then what it brings.
+    pub(super) fn apply(
+        &mut self,
+        stream: impl Read,
+        layer: usize,
+        stop: &AtomicBool,
+    ) -> io::Result<()> {
+        let (mut brought, mut taken) = (BTreeMap::new(), Vec::new());
+        for entry in tar::Archive::new(stream).entries()? {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let mut entry = entry?;
+            let path = plain(&entry.path_bytes());
+            let (folder, name) = split(&path);
+            if name == OPAQUE {
+                taken.push(Taken::Below(folder.to_vec()));
+            } else if let Some(name) = name.strip_prefix(WHITEOUT) {
+                taken.push(Taken::Path(join(folder, name)));
+            } else if let Some(found) = self.brought(&mut entry, &path, layer, &brought)? {
+                brought.insert(path, found);
+            }
+        }
+        for one in taken {
+            match one {
+                Taken::Path(path) => self.remove(&path),
+                Taken::Below(folder) => self.clear(&folder),
+            }
+        }
+        for (path, found) in brought {
+            self.place(path, found);
+        }
+        Ok(())
+    }
+
+    fn brought(
+        &self,
+        entry: &mut tar::Entry<'_, impl Read>,
+        path: &[u8],
+        layer: usize,
+        before: &BTreeMap<Vec<u8>, Brought>,
+    ) -> io::Result<Option<Brought>> {
+        Ok(match entry.header().entry_type() {
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                Some(read(entry, path, layer)?)
+            }
+            EntryType::Directory => Some(Brought::Folder),
+            EntryType::Link => {
+                let target = plain(&entry.link_name_bytes().unwrap_or_default());
+                match (before.get(&target), self.files.get(&target)) {
+                    (Some(Brought::File(file, _)), _) | (None, Some(file)) => {
+                        Some(Brought::File(File { layer, ..*file }, None))
+                    }
+                    (_, _) => Some(Brought::Other),
+                }
+            }
+            EntryType::XGlobalHeader => None,
+            _ => Some(Brought::Other),
+        })
+    }
+
+    fn place(&mut self, path: Vec<u8>, found: Brought) {
+        match found {
+            // A folder leaves what is in it, and takes the place of a file.
+            Brought::Folder => {
+                self.files.remove(&path);
+                self.kept.remove(&path);
+            }
+            Brought::Other => self.remove(&path),
+            Brought::File(file, text) => {
+                self.remove(&path);
+                if let Some(text) = text {
+                    self.kept.insert(path.clone(), text);
+                }
+                self.files.insert(path, file);
+            }
+        }
+    }
+
+    fn remove(&mut self, path: &[u8]) {
+        self.files.remove(path);
+        self.kept.remove(path);
+        self.clear(path);
+    }
+
+    fn clear(&mut self, folder: &[u8]) {
+        clear(&mut self.files, folder);
+        clear(&mut self.kept, folder);
+    }
+}
+
+fn clear<T>(map: &mut BTreeMap<Vec<u8>, T>, folder: &[u8]) {
+    let doomed: Vec<Vec<u8>> = map.range(below(folder)).map(|(path, _)| path.clone()).collect();
+    for path in doomed {
+        map.remove(&path);
+    }
+}
+
+/// The paths below a folder; the root has no name.
+fn below(folder: &[u8]) -> std::ops::Range<Vec<u8>> {
+    if folder.is_empty() {
+        return Vec::new()..vec![0xff; 8];
+    }
+    // The byte after `/` is `0`.
+    [folder, b"/"].concat()..[folder, b"0"].concat()
+}
+
+fn read(entry: &mut impl Read, path: &[u8], layer: usize) -> io::Result<Brought> {
+    let (mut sha256, mut sha1) = (Context::new(&SHA256), Context::new(&SHA1_FOR_LEGACY_USE_ONLY));
+    let mut text = describes_packages(path).then(Vec::new);
+    let mut buffer = vec![0; 1 << 16];
+    let mut length = 0;
+    loop {
+        let count = match entry.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        sha256.update(&buffer[..count]);
+        sha1.update(&buffer[..count]);
+        length += count as u64;
+        if length > LARGEST {
+            text = None;
+        }
+        if let Some(text) = &mut text {
+            text.extend_from_slice(&buffer[..count]);
+        }
+    }
+    let mut file = File { sha256: [0; 32], sha1: [0; 20], layer };
+    file.sha256.copy_from_slice(sha256.finish().as_ref());
+    file.sha1.copy_from_slice(sha1.finish().as_ref());
+    Ok(Brought::File(file, text))
+}
+
+/// Whether the text of a file is needed to know the packages.
+fn describes_packages(path: &[u8]) -> bool {
+    matches!(
+        path,
+        b"etc/os-release"
+            | b"usr/lib/os-release"
+            | b"var/lib/dpkg/status"
+            | b"lib/apk/db/installed"
+            | b"usr/lib/apk/db/installed"
+    ) || path.starts_with(b"var/lib/dpkg/status.d/") && !path.ends_with(b".md5sums")
+}
+
+/// A path without what says nothing: `./`, a slash in front or behind, `..`.
+fn plain(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join(&b'/')
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (&[], path),
+    }
+}
+
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+}

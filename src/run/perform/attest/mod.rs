@@ -1,0 +1,179 @@
+//! What a push attaches to what it has pushed: an SBOM of each image, and a
+//! statement of where it came from. As referrers, so that the image itself and
+//! its digest stay what they are.
+
+mod provenance;
+
+use super::build::off_the_loop;
+use super::performer::{Job, Performer};
+use crate::image::{Image, sbom};
+use crate::plan::expr::Rendered;
+use crate::plan::schema;
+use crate::registry::{Artifact, Attached, Blob, BlobSource, Descriptor, Digest, Reference};
+use crate::run::outcome::{Given, Trouble, Undone};
+use provenance::Facts;
+use std::collections::BTreeMap;
+
+/// In-toto's statements as JSON.
+const IN_TOTO: &str = "application/vnd.in-toto+json";
+/// Image specification, "Pre-Defined Annotation Keys".
+const CREATED: &str = "org.opencontainers.image.created";
+const REVISION: &str = "org.opencontainers.image.revision";
+/// What others that attach statements call the kind of one.
+const PREDICATE: &str = "in-toto.io/predicate-type";
+
+/// What was pushed.
+pub(super) struct Subject<'a> {
+    /// What the tags stand for.
+    pub(super) manifest: &'a Descriptor,
+    /// Its images: itself, or those that it lists.
+    pub(super) images: Vec<Descriptor>,
+    /// Where it is now.
+    pub(super) targets: &'a [Reference],
+}
+
+/// Attaches what the step asks for, in every repository. Gives the outputs.
+pub(super) async fn perform(
+    performer: &Performer,
+    push: &schema::Push,
+    job: &Job,
+    subject: &Subject<'_>,
+) -> Result<Given, Undone> {
+    let attester = Attester { performer, job, subject };
+    let mut given = Vec::new();
+    if push.sbom.resolve(&job.scope)? {
+        let attached = attester.sboms().await?;
+        given.push(("sbom".to_owned(), Rendered::Plain(attached.join("\n"))));
+    }
+    if push.provenance.resolve(&job.scope)? {
+        let attached = attester.provenance().await?;
+        given.push(("provenance".to_owned(), Rendered::Plain(attached)));
+    }
+    Ok(given)
+}
+
+struct Attester<'a> {
+    performer: &'a Performer,
+    job: &'a Job,
+    subject: &'a Subject<'a>,
+}
+
+impl Attester<'_> {
+    /// One reference for each repository.
+    fn places(&self) -> Vec<&Reference> {
+        let mut places: BTreeMap<String, &Reference> = BTreeMap::new();
+        for target in self.subject.targets {
+            places.entry(target.name()).or_insert(target);
+        }
+        places.into_values().collect()
+    }
+
+    /// The digests of what was made.
+    fn made(&self) -> Vec<&Digest> {
+        let images = self.subject.images.iter().map(|image| &image.digest);
+        std::iter::once(&self.subject.manifest.digest).chain(images).collect()
+    }
+
+    /// The first of the targets, by digest.
+    fn first(&self, digest: &Digest) -> Option<Reference> {
+        self.subject.targets.first().map(|target| target.with_digest(digest.clone()))
+    }
+
+    async fn sboms(&self) -> Result<Vec<String>, Trouble> {
+        let mut attached = Vec::new();
+        for manifest in &self.subject.images {
+            let image = self.image(manifest).await?;
+            let found = self.describe(image).await?;
+            let artifact = Artifact {
+                artifact_type: sbom::MEDIA_TYPE.to_owned(),
+                content: Blob {
+                    source: BlobSource::File(self.path(&found.document)?),
+                    descriptor: found.document.clone(),
+                },
+                annotations: BTreeMap::from([(CREATED.to_owned(), found.created)]),
+                same_by: Vec::new(),
+            };
+            let what = format!("sbom of {} files and {} packages", found.files, found.packages);
+            attached.push(self.attach(manifest, &artifact, &what).await?);
+        }
+        Ok(attached)
+    }
+
+    /// The image with all its layers here. What was copied from registry to
+    /// registry never was, and comes from where it is now.
+    async fn image(&self, manifest: &Descriptor) -> Result<Image, Trouble> {
+        let store = &self.performer.images;
+        if let Ok(image) = store.load(&manifest.digest) {
+            return Ok(image);
+        }
+        let platform = manifest.platform.clone().unwrap_or_default();
+        if let Some(reference) = self.first(&manifest.digest) {
+            let registry = &self.performer.clients.registry;
+            let pulled = registry.pull(&reference, &platform, store.root()).await;
+            pulled.map_err(|error| Trouble::from_fault(&error))?;
+        }
+        store.load(&manifest.digest).map_err(|error| Trouble::from_fault(&error))
+    }
+
+    async fn describe(&self, image: Image) -> Result<sbom::Sbom, Trouble> {
+        let store = self.performer.images.clone();
+        let repository = self.subject.targets.first().map(|target| target.repository.as_str());
+        let name = repository.and_then(|name| name.rsplit('/').next()).unwrap_or("image");
+        let name = name.to_owned();
+        let found = off_the_loop(move |stop| sbom::describe(&store, &image, &name, stop)).await?;
+        for database in &found.unread {
+            self.job.warn(format!("the packages in `/{database}` are not in the sbom"));
+        }
+        Ok(found)
+    }
+
+    fn path(&self, document: &Descriptor) -> Result<std::path::PathBuf, Trouble> {
+        let found = self.performer.images.locate(document);
+        found.map_err(|error| Trouble::from_fault(&error))
+    }
+
+    async fn provenance(&self) -> Result<String, Trouble> {
+        let facts = Facts::of(self.performer, self.job, &self.made());
+        let names: Vec<String> = self.places().iter().map(|place| place.name()).collect();
+        let targets: Vec<String> = self.subject.targets.iter().map(ToString::to_string).collect();
+        let statement = facts.statement(&names, &targets, &self.subject.manifest.digest);
+        // It is made of names alone. Should one of them hold a secret, it is
+        // masked here as it is everywhere else.
+        let text = self.performer.redactor.redact(&statement.to_string());
+        let digest = Digest::of(text.as_bytes());
+        let mut annotations =
+            BTreeMap::from([(PREDICATE.to_owned(), provenance::PREDICATE.to_owned())]);
+        annotations.extend(facts.commit().map(|commit| (REVISION.to_owned(), commit)));
+        annotations.extend(facts.started().map(|time| (CREATED.to_owned(), time)));
+        let artifact = Artifact {
+            artifact_type: IN_TOTO.to_owned(),
+            content: Blob {
+                descriptor: Descriptor::new(IN_TOTO, digest, text.len() as u64),
+                source: BlobSource::Bytes(text.into_bytes().into()),
+            },
+            annotations,
+            same_by: vec![PREDICATE, REVISION],
+        };
+        self.attach(self.subject.manifest, &artifact, "provenance").await
+    }
+
+    /// Attaches in every repository; gives the first by digest.
+    async fn attach(
+        &self,
+        to: &Descriptor,
+        artifact: &Artifact,
+        what: &str,
+    ) -> Result<String, Trouble> {
+        let mut first = None;
+        for place in self.places() {
+            let registry = &self.performer.clients.registry;
+            let attached = registry.attach(place, to, artifact).await;
+            let Attached { digest, already } =
+                attached.map_err(|error| Trouble::from_fault(&error))?;
+            let how = if already { "was attached" } else { "attached" };
+            self.job.note(format!("{what} {how} to `{}`: {digest}", place.name()));
+            first.get_or_insert(place.with_digest(digest));
+        }
+        Ok(first.map(|first| first.to_string()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,306 @@
+//! The statement of where an image came from: in-toto's statement v1 with the
+//! provenance of SLSA v1 in it. Made of names, never of values: no variable, no
+//! argument, no secret.
+//!
+//! Outside of GitHub Actions nothing in it depends on when it was made, so that
+//! the same source makes the same statement.
+
+use crate::plan::expr::{Scope, Value as Expression};
+use crate::registry::Digest;
+use crate::run::perform::performer::{Job, Performer};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What kind of predicate it is.
+pub(super) const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// How the parameters are to be read: as the reference of Shipway has it.
+const BUILD_TYPE: &str = "urn:shipway:build:1";
+/// Who builds where nobody vouches for it.
+const LOCAL: &str = "urn:shipway:local";
+
+/// What is known of how an image was made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    plan: String,
+    service: String,
+    step: String,
+    environment: Option<String>,
+    git: Git,
+    /// The images that were built upon, or taken as they were: `name@digest`.
+    bases: BTreeSet<String>,
+    actions: Option<Actions>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Git {
+    sha: String,
+    remote: String,
+    /// `refs/heads/main`, where that is known.
+    reference: String,
+    dirty: bool,
+}
+
+/// A run of GitHub Actions.
+#[derive(Clone, Debug)]
+struct Actions {
+    server: String,
+    repository: String,
+    workflow: String,
+    run: String,
+    attempt: String,
+    started: Option<String>,
+}
+
+impl Facts {
+    /// Gathers them for a step that pushed an image.
+    pub(super) fn of(performer: &Performer, job: &Job, made: &[&Digest]) -> Self {
+        let file = Path::new(&performer.source.file);
+        // A path of this machine says nothing to others.
+        let plan = if file.is_absolute() { file.file_name().map(Path::new) } else { Some(file) };
+        let member = |context: &str, name: &str| member(&job.scope, context, name);
+        let actions = Actions {
+            server: member("github", "server_url"),
+            repository: member("github", "repository"),
+            workflow: member("github", "workflow_ref"),
+            run: member("github", "run_id"),
+            attempt: member("github", "run_attempt"),
+            started: started(&performer.run),
+        };
+        let is_real = !actions.run.is_empty() && !actions.workflow.is_empty();
+        Self {
+            plan: plan.unwrap_or(file).display().to_string(),
+            service: performer.service_name(job.service),
+            step: job.id.step.clone(),
+            environment: performer.environment_name.clone(),
+            git: Git {
+                sha: member("git", "sha"),
+                remote: member("git", "remote"),
+                reference: member("github", "ref"),
+                dirty: member("git", "dirty") == "true",
+            },
+            bases: made.iter().filter_map(|digest| performer.images.origin(digest)).collect(),
+            actions: is_real.then_some(actions),
+        }
+    }
+
+    /// The commit that was built.
+    pub(super) fn commit(&self) -> Option<String> {
+        Some(self.git.sha.clone()).filter(|sha| !sha.is_empty())
+    }
+
+    /// When the run began, where that is part of it.
+    pub(super) fn started(&self) -> Option<String> {
+        self.actions.as_ref()?.started.clone()
+    }
+
+    /// The statement about an image that is in these repositories.
+    pub(super) fn statement(&self, names: &[String], targets: &[String], digest: &Digest) -> Value {
+        let hash = json!({ digest.algorithm(): digest.hex() });
+        let subjects: Vec<Value> =
+            names.iter().map(|name| json!({ "name": name, "digest": hash })).collect();
+        let mut parameters = json!({
+            "plan": self.plan, "service": self.service, "step": self.step, "targets": targets,
+        });
+        if let Some(environment) = &self.environment {
+            parameters["environment"] = json!(environment);
+        }
+        let dependencies: Vec<Value> = self.source().into_iter().chain(self.bases()).collect();
+        json!({
+            "_type": STATEMENT,
+            "subject": subjects,
+            "predicateType": PREDICATE,
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": BUILD_TYPE,
+                    "externalParameters": parameters,
+                    "resolvedDependencies": dependencies,
+                },
+                "runDetails": self.run(),
+            },
+        })
+    }
+
+    /// The commit; with changes that are in none, it says so.
+    fn source(&self) -> Option<Value> {
+        let Git { sha, remote, reference, dirty } = &self.git;
+        if sha.is_empty() {
+            return None;
+        }
+        let place = match (remote.as_str(), remote.split_once(':')) {
+            ("", _) => "git+file:.".to_owned(),
+            (remote, _) if remote.contains("://") => format!("git+{remote}"),
+            // As ssh has it: `git@host:owner/name`.
+            (_, Some((host, path))) => format!("git+ssh://{host}/{path}"),
+            (remote, None) => format!("git+file:{remote}"),
+        };
+        let at = if reference.is_empty() { String::new() } else { format!("@{reference}") };
+        let mut source = json!({ "uri": format!("{place}{at}"), "digest": { "gitCommit": sha } });
+        if *dirty {
+            source["annotations"] = json!({ "dirty": true });
+        }
+        Some(source)
+    }
+
+    fn bases(&self) -> impl Iterator<Item = Value> {
+        self.bases.iter().filter_map(|base| {
+            let (name, digest) = base.split_once('@')?;
+            let digest: Digest = digest.parse().ok()?;
+            Some(json!({
+                "name": "base image",
+                "uri": format!("oci://{name}"),
+                "digest": { digest.algorithm(): digest.hex() },
+            }))
+        })
+    }
+
+    fn run(&self) -> Value {
+        let version = json!({ "shipway": env!("CARGO_PKG_VERSION") });
+        let Some(actions) = &self.actions else {
+            return json!({ "builder": { "id": LOCAL, "version": version } });
+        };
+        let Actions { server, repository, workflow, run, attempt, started } = actions;
+        let mut metadata = json!({
+            "invocationId": format!("{server}/{repository}/actions/runs/{run}/attempts/{attempt}"),
+        });
+        if let Some(started) = started {
+            metadata["startedOn"] = json!(started);
+        }
+        json!({
+            "builder": { "id": format!("{server}/{workflow}"), "version": version },
+            "metadata": metadata,
+        })
+    }
+}
+
+/// A member of a context as text; empty where there is none.
+fn member(scope: &Scope, context: &str, name: &str) -> String {
+    let value: Option<Expression> = scope.context(context).map(|context| context.get(name));
+    value.map(|value| value.text()).unwrap_or_default()
+}
+
+/// When a run began, which its id tells.
+fn started(run: &str) -> Option<String> {
+    let id: ulid::Ulid = run.to_uppercase().parse().ok()?;
+    let seconds = i64::try_from(id.timestamp_ms() / 1_000).ok()?;
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Actions, Facts, Git, started};
+    use crate::registry::Digest;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn facts() -> Facts {
+        Facts {
+            plan: "shipway.yml".into(),
+            service: "web".into(),
+            step: "push".into(),
+            environment: None,
+            git: Git {
+                sha: "4f53cda".into(),
+                remote: "https://github.com/octo/demo".into(),
+                reference: "refs/heads/main".into(),
+                dirty: false,
+            },
+            bases: BTreeSet::from([format!("docker.io/library/alpine@{}", Digest::of(b"base"))]),
+            actions: None,
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_build_on_some_machine() {
+        let digest = Digest::of(b"image");
+        let names = ["demo.azurecr.io/web".to_owned()];
+        let targets = ["demo.azurecr.io/web:v1".to_owned()];
+
+        let statement = facts().statement(&names, &targets, &digest);
+
+        assert_eq!(
+            statement,
+            json!({
+                "_type": "https://in-toto.io/Statement/v1",
+                "subject": [{ "name": "demo.azurecr.io/web", "digest": { "sha256": digest.hex() } }],
+                "predicateType": "https://slsa.dev/provenance/v1",
+                "predicate": {
+                    "buildDefinition": {
+                        "buildType": "urn:shipway:build:1",
+                        "externalParameters": {
+                            "plan": "shipway.yml", "service": "web", "step": "push",
+                            "targets": ["demo.azurecr.io/web:v1"],
+                        },
+                        "resolvedDependencies": [
+                            {
+                                "uri": "git+https://github.com/octo/demo@refs/heads/main",
+                                "digest": { "gitCommit": "4f53cda" },
+                            },
+                            {
+                                "name": "base image",
+                                "uri": "oci://docker.io/library/alpine",
+                                "digest": { "sha256": Digest::of(b"base").hex() },
+                            },
+                        ],
+                    },
+                    "runDetails": { "builder": {
+                        "id": "urn:shipway:local",
+                        "version": { "shipway": env!("CARGO_PKG_VERSION") },
+                    }},
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn in_actions_the_workflow_vouches_for_it() {
+        let actions = Actions {
+            server: "https://github.com".into(),
+            repository: "octo/demo".into(),
+            workflow: "octo/demo/.github/workflows/ship.yml@refs/heads/main".into(),
+            run: "7".into(),
+            attempt: "2".into(),
+            started: Some("2026-11-21T10:00:00Z".into()),
+        };
+        let facts = Facts { actions: Some(actions), ..facts() };
+
+        let run = &facts.statement(&[], &[], &Digest::of(b""))["predicate"]["runDetails"];
+
+        assert_eq!(
+            run["builder"]["id"],
+            "https://github.com/octo/demo/.github/workflows/ship.yml@refs/heads/main"
+        );
+        assert_eq!(
+            run["metadata"],
+            json!({
+                "invocationId": "https://github.com/octo/demo/actions/runs/7/attempts/2",
+                "startedOn": "2026-11-21T10:00:00Z",
+            })
+        );
+    }
+
+    #[test]
+    fn where_the_source_is() {
+        let uri = |remote: &str| {
+            let git = Git { remote: remote.into(), reference: String::new(), ..facts().git };
+            let source = Facts { git, ..facts() }.source().expect("a commit");
+            source["uri"].as_str().map(str::to_owned).expect("text")
+        };
+        assert_eq!(uri("https://github.com/a/b.git"), "git+https://github.com/a/b.git");
+        assert_eq!(uri("git@github.com:a/b.git"), "git+ssh://git@github.com/a/b.git");
+        assert_eq!(uri(""), "git+file:.");
+        let git = Git { sha: String::new(), ..facts().git };
+        assert_eq!(Facts { git, ..facts() }.source(), None);
+        let git = Git { dirty: true, ..facts().git };
+        let dirty = Facts { git, ..facts() }.source().expect("a commit");
+        assert_eq!(dirty["annotations"], json!({ "dirty": true }));
+    }
+
+    #[test]
+    fn an_id_tells_when_its_run_began() {
+        assert_eq!(started("01m809j6hva2p4rqap4yzdns59").as_deref(), Some("2026-11-22T00:12:43Z"));
+        assert_eq!(started("no id"), None);
+    }
+}
