@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import io
 import json
 import random
 import tarfile
@@ -131,31 +130,74 @@ def large(path, size):
                 size -= length
 
 
+class Noise:
+    """So many bytes that do not compress, as a file."""
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def read(self, length):
+        return self.chance.randbytes(length)
+
+
+class Blob:
+    """A file that is named by its digest once it is whole."""
+
+    def __init__(self, blobs):
+        self.path, self.hash, self.size = blobs / "incoming", hashlib.sha256(), 0
+        self.file = self.path.open("wb")
+
+    def write(self, data):
+        self.hash.update(data)
+        self.size += len(data)
+        return self.file.write(data)
+
+    def flush(self):
+        self.file.flush()
+
+    def finish(self):
+        self.file.close()
+        self.path.rename(self.path.with_name(self.hash.hexdigest()))
+        return {"digest": f"sha256:{self.hash.hexdigest()}", "size": self.size}
+
+
+class Both:
+    """Hashes what is written through it."""
+
+    def __init__(self, out):
+        self.out, self.hash = out, hashlib.sha256()
+
+    def write(self, data):
+        self.hash.update(data)
+        return self.out.write(data)
+
+
 def layout(folder, count, size, compressed):
     """An OCI layout whose layers are files of noise."""
     blobs = folder / "blobs/sha256"
     blobs.mkdir(parents=True)
-    noise = random.Random(1)
+    noise = Noise(random.Random(1))
 
     def blob(data):
-        digest = hashlib.sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return {"digest": f"sha256:{digest}", "size": len(data)}
+        whole = Blob(blobs)
+        whole.write(data)
+        return whole.finish()
 
     kind = "application/vnd.oci.image."
     layers, plain = [], []
     for number in range(count):
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as archive:
+        out = Blob(blobs)
+        packer = gzip.GzipFile("", "wb", 1, out, mtime=0) if compressed else out
+        both = Both(packer)
+        with tarfile.open(fileobj=both, mode="w|") as archive:
             entry = tarfile.TarInfo(f"noise-{number}")
             entry.size = size
-            chunks = [noise.randbytes(min(size, 64 * MIB)) for _ in range(max(1, size // (64 * MIB)))]
-            archive.addfile(entry, io.BytesIO(b"".join(chunks)))
-        data = tar.getvalue()
-        plain.append(f"sha256:{hashlib.sha256(data).hexdigest()}")
-        packed = gzip.compress(data, 1, mtime=0) if compressed else data
+            archive.addfile(entry, noise)
+        if compressed:
+            packer.close()
+        plain.append(f"sha256:{both.hash.hexdigest()}")
         suffix = "+gzip" if compressed else ""
-        layers.append({"mediaType": f"{kind}layer.v1.tar{suffix}", **blob(packed)})
+        layers.append({"mediaType": f"{kind}layer.v1.tar{suffix}", **out.finish()})
     config = {"architecture": "amd64", "os": "linux", "config": {},
               "rootfs": {"type": "layers", "diff_ids": plain}}
     manifest = {
