@@ -4,7 +4,7 @@ use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{chain, noise, reference, silent};
 use serde_json::{Value, json};
 use shipway::http::{self, Fault as _, Retry};
-use shipway::image::Store;
+use shipway::image::{Child, Store};
 use shipway::registry::{
     Access, Client, Digest, Login, Platform, Push, PushError, PushManifest, Pushed, Reference,
     Settings, Timing, media_type,
@@ -40,6 +40,14 @@ fn client(logins: &[(&FakeRegistry, Login)], redactor: &Redactor) -> Client {
     let http = http::Client::new(http::Settings::default()).expect("a client");
     let settings = Settings { hosts: hosts.collect(), timing, ..Settings::default() };
     Client::new(http, redactor.clone(), settings)
+}
+
+fn child(child: &Child) -> PushManifest {
+    PushManifest {
+        media_type: child.manifest.media_type.clone(),
+        bytes: child.bytes.clone(),
+        digest: child.manifest.digest.clone(),
+    }
 }
 
 impl Scene {
@@ -106,7 +114,11 @@ impl Scene {
                 bytes: product.manifest_bytes().clone(),
                 digest: product.manifest().digest.clone(),
             },
-            children: product.flights(),
+            children: product
+                .flights()
+                .into_iter()
+                .map(|flight| flight.into_iter().map(child).collect())
+                .collect(),
             targets: vec![reference(to)],
         };
         self.client.push(push, &silent).await

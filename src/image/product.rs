@@ -5,7 +5,7 @@
 
 use super::manifest::{Image, ManifestError, read_json};
 use super::store::Store;
-use crate::registry::{Descriptor, Digest, Platform, PushManifest, media_type};
+use crate::registry::{Descriptor, Digest, Platform, media_type};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,9 +134,9 @@ impl Product {
 
     /// The manifests below, each once, flight by flight: what a flight lists is
     /// in those before.
-    pub fn flights(&self) -> Vec<Vec<PushManifest>> {
+    pub fn flights(&self) -> Vec<Vec<&Child>> {
         let Self::Index(index) = self else { return Vec::new() };
-        let mut flights: Vec<Vec<PushManifest>> = Vec::new();
+        let mut flights: Vec<Vec<&Child>> = Vec::new();
         let mut seen = BTreeSet::new();
         for child in index.below() {
             let height = child.height();
@@ -144,11 +144,7 @@ impl Product {
                 flights.resize_with(height + 1, Vec::new);
             }
             if seen.insert(&child.manifest.digest) {
-                flights[height].push(PushManifest {
-                    media_type: child.manifest.media_type.clone(),
-                    bytes: child.bytes.clone(),
-                    digest: child.manifest.digest.clone(),
-                });
+                flights[height].push(child);
             }
         }
         flights
@@ -299,8 +295,8 @@ mod tests {
         );
         assert_eq!(product.blobs().len(), 3, "the layer of both, and two configurations");
         let digests: Vec<_> =
-            product.flights().concat().into_iter().map(|child| child.digest).collect();
-        assert_eq!(digests, [amd.manifest.digest, arm.manifest.digest]);
+            product.flights().concat().into_iter().map(|child| &child.manifest.digest).collect();
+        assert_eq!(digests, [&amd.manifest.digest, &arm.manifest.digest]);
     }
 
     #[test]
@@ -337,11 +333,10 @@ mod tests {
         let product = desk.store.product(&outer.digest).expect("there");
 
         assert_eq!(Digest::of(product.manifest_bytes()), outer.digest);
-        let digest = |digest: &Digest| digest.clone();
         let flights: Vec<Vec<_>> = product
             .flights()
             .iter()
-            .map(|flight| flight.iter().map(|child| digest(&child.digest)).collect())
+            .map(|flight| flight.iter().map(|child| child.manifest.digest.clone()).collect())
             .collect();
         assert_eq!(
             flights,

@@ -7,7 +7,7 @@ use super::names::plain;
 use super::performer::{Job, Performer};
 use super::progress::Told;
 use crate::http::Fault;
-use crate::image::Product;
+use crate::image::{Child, Product};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
@@ -33,7 +33,7 @@ pub(super) async fn perform(
             bytes: product.manifest_bytes().clone(),
             digest: product.manifest().digest.clone(),
         },
-        children: product.flights(),
+        children: product.flights().iter().map(|flight| children(flight)).collect(),
         targets: targets.clone(),
     };
     let told = Told::new(job);
@@ -92,6 +92,16 @@ fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, Trouble> {
         blob.map_err(|error| Trouble::from_fault(&error))
     };
     made.product.blobs().into_iter().map(one).collect()
+}
+
+/// What an index lists, as it is sent.
+fn children(flight: &[&Child]) -> Vec<PushManifest> {
+    let one = |child: &&Child| PushManifest {
+        media_type: child.manifest.media_type.clone(),
+        bytes: child.bytes.clone(),
+        digest: child.manifest.digest.clone(),
+    };
+    flight.iter().map(one).collect()
 }
 
 /// The images of an index, by platform; the first for each.
