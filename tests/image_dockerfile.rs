@@ -19,15 +19,15 @@ const RUN: &str = r#"RUN --mount=type=secret,id=token ["/busybox", "sh", "-c", "
 
 /// A plan's folder with a Dockerfile on nothing but busybox, and our state in
 /// the very context.
-struct Plan {
+pub(crate) struct Plan {
     folder: TempDir,
-    store: Store,
+    pub(crate) store: Store,
     /// What a run would give the engines beside their own environment.
     environment: BTreeMap<String, String>,
 }
 
 impl Plan {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let store = Store::open(&path("context/.shipway/images")).expect("a store");
@@ -46,7 +46,7 @@ impl Plan {
         Self { folder, store, environment }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -83,7 +83,7 @@ impl Plan {
         }
     }
 
-    fn run(&self, invocation: &Invocation) {
+    pub(crate) fn run(&self, invocation: &Invocation) {
         let output = self.command(invocation).output().expect("installed");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}\n{said}", invocation.command_line());

@@ -9,6 +9,7 @@ mod conformance;
 mod create_registry;
 mod image_dockerfile;
 mod image_layers;
+mod image_native;
 mod images;
 mod layers;
 mod local_clients;

@@ -63,6 +63,39 @@ fn hello_needs_no_container_engine() {
     assert_eq!(finished.stdout, URL);
 }
 
+#[test]
+fn a_dockerfile_in_which_nothing_runs_needs_no_container_engine() {
+    let bin = tempfile::tempdir().expect("a folder");
+    without_engines(bin.path());
+    let path = bin.path().display().to_string();
+    let program = Program::with_workflow("dockerfile").env("PATH", &path);
+    let (finished, _) = digest(&program, &[]);
+
+    let said = finished.stderr;
+    assert!(finished.stdout.ends_with(".azurecontainer.io\n"), "{}", finished.stdout);
+    let how = "built without an engine, since none works here: nothing in it has to run";
+    assert!(said.contains(how), "{said}");
+}
+
+#[test]
+fn what_has_to_run_says_which_engines_are_missing() {
+    let bin = tempfile::tempdir().expect("a folder");
+    without_engines(bin.path());
+    let path = bin.path().display().to_string();
+    let program = Program::with_workflow("dockerfile").env("PATH", &path);
+    let dockerfile = program.folder().join("Dockerfile");
+    let text = fs::read_to_string(&dockerfile).expect("a Dockerfile");
+    fs::write(&dockerfile, text.replace("ARG", "RUN make\nARG")).expect("written");
+
+    let said = program.run(&["dry-run"]).exits(4).stderr;
+    for part in [
+        "`Dockerfile:5` has `RUN`, which needs a container engine, and none works here: `docker` is not installed; `podman` is not installed; `buildah` is not installed",
+        "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet",
+    ] {
+        assert!(said.contains(part), "no `{part}` in\n{said}");
+    }
+}
+
 /// Links to every program that is on the PATH, except the engines.
 fn without_engines(bin: &Path) {
     let path = std::env::var_os("PATH").expect("a PATH");

@@ -47,6 +47,11 @@ impl Context<'_> {
     }
 
     fn write_list(&self, path: &Path) -> Result<(), DockerfileError> {
+        fs::write(path, self.patterns()?).map_err(self.error())
+    }
+
+    /// What is to be ignored.
+    pub(super) fn patterns(&self) -> Result<Vec<u8>, DockerfileError> {
         let mut list = self.list().map_err(self.error())?;
         if !list.is_empty() && !list.ends_with(b"\n") {
             list.push(b'\n');
@@ -56,7 +61,7 @@ impl Context<'_> {
             list.extend_from_slice(state.as_os_str().as_encoded_bytes());
             list.push(b'\n');
         }
-        fs::write(path, list).map_err(self.error())
+        Ok(list)
     }
 
     /// The list that is there: the Dockerfile's own, else the context's.

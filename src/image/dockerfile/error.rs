@@ -62,7 +62,7 @@ pub enum DockerfileError {
     },
 }
 
-fn reasons(unfit: &[Unfit]) -> String {
+pub(super) fn reasons(unfit: &[Unfit]) -> String {
     unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

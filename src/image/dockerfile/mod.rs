@@ -1,4 +1,5 @@
-//! Builds Dockerfiles by a container engine that is on this machine.
+//! Builds Dockerfiles by a container engine that is on this machine, or, as long
+//! as nothing has to run, without any ([`Native`]).
 //!
 //! Nothing here starts a program. An [`Invocation`] says what is to be run, and
 //! whoever ran it comes back with what it answered or left behind:
@@ -15,9 +16,11 @@ mod context;
 mod engine;
 mod error;
 mod invocation;
+mod native;
 mod work;
 
 pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
 pub use error::DockerfileError;
 pub use invocation::Invocation;
+pub use native::{BadWord, Bench, Native, NativeError, Needed, Place};
 pub use work::{Request, Work};

@@ -38,6 +38,22 @@ pub struct Request {
     pub state: PathBuf,
 }
 
+impl Request {
+    /// The Dockerfile, where it and its context are there.
+    pub(super) fn dockerfile(&self) -> Result<PathBuf, DockerfileError> {
+        let context = &self.context;
+        if !context.is_dir() {
+            return Err(DockerfileError::NoContext { path: context.clone() });
+        }
+        let dockerfile = self.dockerfile.clone().unwrap_or_else(|| context.join("Dockerfile"));
+        if dockerfile.is_file() {
+            Ok(dockerfile)
+        } else {
+            Err(DockerfileError::NoDockerfile { path: dockerfile })
+        }
+    }
+}
+
 /// One build by one engine.
 pub struct Work {
     engine: Engine,
@@ -51,20 +67,16 @@ impl Work {
     /// Prepares a build. `desk` is an empty folder, kept until the image is
     /// collected, and the caller's to remove.
     pub fn new(engine: Engine, request: &Request, desk: &Path) -> Result<Self, DockerfileError> {
-        let context = &request.context;
-        if !context.is_dir() {
-            return Err(DockerfileError::NoContext { path: context.clone() });
-        }
-        let given = request.dockerfile.clone();
-        let dockerfile = given.unwrap_or_else(|| context.join("Dockerfile"));
-        if !dockerfile.is_file() {
-            return Err(DockerfileError::NoDockerfile { path: dockerfile });
-        }
+        let dockerfile = request.dockerfile()?;
         if let Some(id) = request.secrets.keys().find(|id| !is_secret_id(id)) {
             return Err(DockerfileError::SecretId { id: id.clone() });
         }
-        let context =
-            Context { folder: context, dockerfile: &dockerfile, state: &request.state, desk };
+        let context = Context {
+            folder: &request.context,
+            dockerfile: &dockerfile,
+            state: &request.state,
+            desk,
+        };
         let maker = Maker { request, context, desk };
         let build = maker.build(&engine)?;
         Ok(Self { engine, build, platform: request.platform.clone(), desk: desk.to_owned() })

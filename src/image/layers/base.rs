@@ -47,7 +47,7 @@ pub(super) fn read(store: &Store, recipe: &Recipe) -> Result<Base, LayerError> {
 }
 
 /// A manifest of OCI's names its layers by OCI's types. The bytes are the same.
-fn as_oci(layer: &Descriptor) -> Descriptor {
+pub(in crate::image) fn as_oci(layer: &Descriptor) -> Descriptor {
     const NAMES: [(&str, &str); 3] = [
         ("application/vnd.docker.image.rootfs.diff.tar", media_type::LAYER),
         (media_type::DOCKER_LAYER_GZIP, media_type::LAYER_GZIP),
@@ -60,7 +60,8 @@ fn as_oci(layer: &Descriptor) -> Descriptor {
     layer
 }
 
-fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
+/// The folders and links of an image.
+pub(in crate::image) fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
     let note = note(store, image);
     if let Some(tree) = recall(&note) {
         return Ok(tree);

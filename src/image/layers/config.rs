@@ -23,7 +23,8 @@ const ORDER: [&str; 10] = [
     "history",
 ];
 /// What docker notes of the container that it built in.
-const DROPPED: [&str; 5] = ["id", "parent", "container", "container_config", "docker_version"];
+pub(in crate::image) const DROPPED: [&str; 5] =
+    ["id", "parent", "container", "container_config", "docker_version"];
 
 /// What one layer of the recipe became.
 pub(super) struct Made {
@@ -68,7 +69,8 @@ pub(super) fn configuration(
     Ok(serde_json::to_vec(&ordered(fields)).expect("a configuration is text by text"))
 }
 
-fn timestamp(created: u64) -> Result<String, LayerError> {
+/// The time of an image as its configuration has it.
+pub(in crate::image) fn timestamp(created: u64) -> Result<String, LayerError> {
     let seconds = i64::try_from(created).unwrap_or(i64::MAX);
     let timestamp = jiff::Timestamp::from_second(seconds);
     timestamp.map(|at| at.to_string()).map_err(|_| LayerError::Created { created })
@@ -164,7 +166,7 @@ fn sorted(map: Map<String, Value>) -> Map<String, Value> {
 }
 
 /// The fields that are known in their order, then the others in theirs.
-fn ordered(mut fields: Map<String, Value>) -> Map<String, Value> {
+pub(in crate::image) fn ordered(mut fields: Map<String, Value>) -> Map<String, Value> {
     let mut ordered = Map::new();
     for field in ORDER {
         if let Some(value) = fields.remove(field) {

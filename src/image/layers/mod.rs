@@ -21,19 +21,24 @@ mod tape;
 mod tree;
 mod walk;
 
+pub(super) use base::{as_oci, tree};
 pub(super) use cache::Cache;
+pub(super) use config::{DROPPED, ordered, timestamp};
 pub use error::LayerError;
 pub(super) use pack::{Packed, Reading, pack, threads};
 pub use recipe::{
     Compression, ExposedPort, Ignoring, InvalidRecipe, LayerSource, Mode, Owner, Recipe,
 };
+pub(super) use scan::special;
+pub(super) use tree::{Attributes, Node, Tree, join, parent, parts};
+pub(super) use walk::{Entry, Kind, Source, Stamp};
 
 use self::archive::Archive;
 use self::config::Made;
-use self::tree::Tree;
 use super::manifest::Image;
 use super::store::Store;
 use crate::registry::{Descriptor, media_type};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
@@ -68,9 +73,9 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     let mut tree = base.tree;
     let mut layers = base.layers;
     let (mut made, mut built) = (Vec::new(), Vec::new());
-    for (source, (packed, report)) in
-        recipe.layers.iter().zip(make(store, recipe, &mut tree, stop)?)
-    {
+    let lists = list(store, recipe, &mut tree)?;
+    let packed = make(store, (recipe.compression, recipe.created), lists, stop)?;
+    for (source, (packed, report)) in recipe.layers.iter().zip(packed) {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
         made.push(Made { diff_id: packed.diff_id, created_by });
         layers.push(packed.layer);
@@ -80,6 +85,30 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     let config = store.put(media_type::CONFIG, &config)?;
     let image = Image::write(store, &config, &layers)?;
     Ok(Built { image, layers: built })
+}
+
+/// Entries that were listed elsewhere.
+#[derive(Clone)]
+pub(super) struct Listed {
+    pub(super) entries: Vec<Entry>,
+    /// A time before they were listed.
+    pub(super) begun: SystemTime,
+}
+
+/// Packs each list into a layer.
+pub(super) fn assemble(
+    store: &Store,
+    lists: &[Arc<Listed>],
+    created: u64,
+    stop: &AtomicBool,
+) -> Result<Vec<Packed>, LayerError> {
+    if created > recipe::LATEST {
+        return Err(LayerError::Created { created });
+    }
+    let lists = lists.iter().map(|list| Listed::clone(list)).collect();
+    let settings = (Compression::default(), created);
+    let made = make(store, settings, lists, stop)?;
+    Ok(made.into_iter().map(|(packed, _)| packed).collect())
 }
 
 /// One layer, of which it is known what goes into it.
@@ -108,22 +137,29 @@ impl Layer<'_> {
     }
 }
 
-/// The layers of a recipe, in order. What is not remembered is packed, all of it
-/// at once.
+/// The layers of a recipe, listed in order.
+fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Listed>, LayerError> {
+    let list = |source| {
+        let begun = SystemTime::now();
+        let entries = walk::walk(source, &recipe.folder, store, tree)?;
+        Ok(Listed { entries, begun })
+    };
+    recipe.layers.iter().map(list).collect()
+}
+
+/// The layers of lists, in order. What is not remembered is packed, all of it at
+/// once.
 fn make<'a>(
     store: &'a Store,
-    recipe: &Recipe,
-    tree: &mut Tree,
+    (compression, created): (Compression, u64),
+    lists: Vec<Listed>,
     stop: &AtomicBool,
 ) -> Result<Vec<(Packed, BuiltLayer)>, LayerError> {
-    let Recipe { compression, created, .. } = *recipe;
     let (mut layers, mut streams): (Vec<Layer<'a>>, _) = (Vec::new(), Vec::new());
-    for source in &recipe.layers {
-        let now = SystemTime::now();
-        let entries = walk::walk(source, &recipe.folder, store, tree)?;
+    for Listed { entries, begun } in lists {
         let cache = Cache::new(store, &entries, compression, created);
         let found = cache.recall();
-        let settled = cache::settled(&entries, now);
+        let settled = cache::settled(&entries, begun);
         layers.push(Layer { cache, entries: entries.len(), settled, found });
         if layers.last().is_some_and(|layer| layer.found.is_none()) {
             streams.push((Archive::new(entries, created, stop), store.writer()?));

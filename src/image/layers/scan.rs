@@ -66,7 +66,8 @@ impl Found {
     }
 }
 
-fn special(file_type: FileType) -> &'static str {
+/// What no layer can hold, in a word.
+pub(in crate::image) fn special(file_type: FileType) -> &'static str {
     if file_type.is_socket() {
         "socket"
     } else if file_type.is_fifo() {

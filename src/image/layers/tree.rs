@@ -14,9 +14,9 @@ const MOST_LINKS: usize = 40;
 
 /// A folder's mode and owner.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Attributes {
-    pub(super) mode: u32,
-    pub(super) owner: Owner,
+pub(in crate::image) struct Attributes {
+    pub(in crate::image) mode: u32,
+    pub(in crate::image) owner: Owner,
 }
 
 impl Default for Attributes {
@@ -26,7 +26,7 @@ impl Default for Attributes {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Node {
+pub(in crate::image) enum Node {
     Folder(Attributes),
     /// A symbolic link and where it points.
     Link(Vec<u8>),
@@ -34,18 +34,18 @@ pub(super) enum Node {
 
 /// Paths without `/` at either end.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Tree {
+pub(in crate::image) struct Tree {
     nodes: BTreeMap<Vec<u8>, Node>,
 }
 
 impl Tree {
     /// Everything, every folder before what is in it.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
+    pub(in crate::image) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_slice(), node))
     }
 
     /// What a folder has, when it is there.
-    pub(super) fn folder(&self, path: &[u8]) -> Option<Attributes> {
+    pub(in crate::image) fn folder(&self, path: &[u8]) -> Option<Attributes> {
         match self.nodes.get(path) {
             Some(Node::Folder(attributes)) => Some(*attributes),
             Some(Node::Link(_)) | None => None,
@@ -57,7 +57,7 @@ impl Tree {
     }
 
     /// Puts a folder or link at a path. A link takes away what was below it.
-    pub(super) fn insert(&mut self, path: &[u8], node: Node) {
+    pub(in crate::image) fn insert(&mut self, path: &[u8], node: Node) {
         if let Node::Link(_) = node {
             self.clear(path);
         }
@@ -65,13 +65,13 @@ impl Tree {
     }
 
     /// Takes away what is at a path and below.
-    pub(super) fn remove(&mut self, path: &[u8]) {
+    pub(in crate::image) fn remove(&mut self, path: &[u8]) {
         self.nodes.remove(path);
         self.clear(path);
     }
 
     /// Takes away what is below a path; everything for the empty one.
-    pub(super) fn clear(&mut self, path: &[u8]) {
+    pub(in crate::image) fn clear(&mut self, path: &[u8]) {
         if path.is_empty() {
             self.nodes.clear();
             return;
@@ -95,7 +95,7 @@ impl Tree {
     }
 
     /// Where a folder's path leads when every link on it is followed.
-    pub(super) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, LayerError> {
+    pub(in crate::image) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, LayerError> {
         let mut links = 0;
         let mut left: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
         let mut resolved: Vec<u8> = Vec::new();
@@ -126,12 +126,12 @@ impl Tree {
 }
 
 /// The names of a path. `.` is none.
-pub(super) fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+pub(in crate::image) fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }
 
 /// A path under a folder, which may be the root.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+pub(in crate::image) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     match folder {
         [] => name.to_vec(),
         _ => [folder, b"/", name].concat(),
@@ -139,7 +139,7 @@ pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// The folder of a path; the root has none.
-pub(super) fn parent(path: &[u8]) -> &[u8] {
+pub(in crate::image) fn parent(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     &path[..end]
 }

@@ -20,15 +20,15 @@ use std::sync::Arc;
 
 /// One entry of a layer. `path` is in the image, without `/` at either end.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Entry {
-    pub(super) path: Box<[u8]>,
-    pub(super) mode: u32,
-    pub(super) owner: Owner,
-    pub(super) kind: Kind,
+pub(in crate::image) struct Entry {
+    pub(in crate::image) path: Box<[u8]>,
+    pub(in crate::image) mode: u32,
+    pub(in crate::image) owner: Owner,
+    pub(in crate::image) kind: Kind,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(in crate::image) enum Kind {
     Folder,
     File {
         source: Source,
@@ -46,7 +46,7 @@ pub(super) enum Kind {
 /// Where a file is on this machine. Of a layer with hundreds of thousands of
 /// files not every path is kept twice.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Source {
+pub(in crate::image) enum Source {
     /// In this folder, under the name that it has in the image.
     In(Arc<Path>),
     /// Here.
@@ -55,7 +55,7 @@ pub(super) enum Source {
 
 impl Source {
     /// The file, which is at `path` in the image.
-    pub(super) fn path(&self, path: &[u8]) -> PathBuf {
+    pub(in crate::image) fn path(&self, path: &[u8]) -> PathBuf {
         match self {
             Self::In(folder) => folder.join(OsStr::from_bytes(name(path))),
             Self::At(path) => path.to_path_buf(),
@@ -69,10 +69,10 @@ fn name(path: &[u8]) -> &[u8] {
 
 /// What tells that a file is still the one that was seen.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Stamp {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) links: u64,
+pub(in crate::image) struct Stamp {
+    pub(in crate::image) device: u64,
+    pub(in crate::image) inode: u64,
+    pub(in crate::image) links: u64,
     pub(super) size: u64,
     pub(super) modified: (i64, i64),
     /// Not to be set by anyone, so it shows a file whose times were put back.
@@ -80,7 +80,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(in crate::image) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),

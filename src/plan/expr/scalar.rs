@@ -143,10 +143,12 @@ impl Scalar for Cloud {
 }
 
 impl Scalar for Using {
-    const WORDS: &'static [&'static str] = &["auto", "docker", "podman", "buildah", "acr"];
+    const WORDS: &'static [&'static str] =
+        &["auto", "docker", "podman", "buildah", "native", "acr"];
 
     fn read(text: &str) -> Result<Self, String> {
-        let values = [Self::Auto, Self::Docker, Self::Podman, Self::Buildah, Self::Acr];
+        let values =
+            [Self::Auto, Self::Docker, Self::Podman, Self::Buildah, Self::Native, Self::Acr];
         word(text, Self::WORDS, &values)
     }
 }

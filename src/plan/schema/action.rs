@@ -56,7 +56,7 @@ pub enum BuildKind {
     Image(ExistingImage),
 }
 
-/// A Dockerfile build by a container engine.
+/// A Dockerfile build, by a container engine where one is needed.
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
     /// The context folder, relative to the plan's folder. `.` where absent.
@@ -78,7 +78,8 @@ pub struct Dockerfile {
 /// Who builds a Dockerfile.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Using {
-    /// The first of docker, podman, buildah that works.
+    /// The first of docker, podman, buildah that works; where none does, and
+    /// nothing has to run, as for `Native`.
     Auto,
     /// `docker build`, by `buildx` where that is there.
     Docker,
@@ -86,6 +87,8 @@ pub enum Using {
     Podman,
     /// `buildah build`
     Buildah,
+    /// No engine: what nothing has to run for is made as layers are.
+    Native,
     /// ACR Tasks; reserved.
     Acr,
 }

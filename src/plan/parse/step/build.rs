@@ -94,7 +94,7 @@ impl Reader<'_> {
         if let Some(word) = using.as_ref().filter(|using| using.text.as_literal() == Some("acr")) {
             self.report(
                 not_yet("using: acr", &word.text.span)
-                    .help("leave `using` out, or name docker, podman or buildah"),
+                    .help("leave `using` out, or name docker, podman, buildah or native"),
             );
         }
         let mut strings = |key, check| {

@@ -1,9 +1,11 @@
-//! A Dockerfile, built by a container engine of this machine.
+//! A Dockerfile, built by a container engine of this machine, or by none where
+//! nothing has to run.
 
 use super::{off_the_loop, platform};
 use crate::image::Image;
 use crate::image::dockerfile::{
-    Answer, DockerfileError, Engine, Invocation, Program, Request, Unfit, Work, candidates,
+    Answer, Bench, DockerfileError, Engine, Invocation, Native, NativeError, Needed, Program,
+    Request, Unfit, Work, candidates,
 };
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Using};
@@ -14,6 +16,7 @@ use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,9 +34,16 @@ pub(super) async fn build(
         Using::Docker => Some(Program::Docker),
         Using::Podman => Some(Program::Podman),
         Using::Buildah => Some(Program::Buildah),
+        Using::Native => return without_engine(performer, &request, Vec::new(), job).await,
         Using::Acr => return Err(Trouble::new("builds by ACR Tasks are not there yet").into()),
     };
-    let engine = engine(performer, only, job).await?;
+    let engine = match engine(performer, only, job).await {
+        Ok(engine) => engine,
+        Err(unfit) if only.is_none() => {
+            return without_engine(performer, &request, unfit, job).await;
+        }
+        Err(unfit) => return Err(Trouble::from_fault(&DockerfileError::NoEngine(unfit)).into()),
+    };
     job.note(format!("built by {engine}"));
     let desk = Scratch::new(performer, job)?;
     let fault = |error: DockerfileError| Trouble::from_fault(&error);
@@ -44,6 +54,31 @@ pub(super) async fn build(
     }
     let store = performer.images.clone();
     Ok(off_the_loop(move |stop| work.collect(&store, stop)).await?)
+}
+
+/// Builds it here, as long as nothing has to run.
+async fn without_engine(
+    performer: &Performer,
+    request: &Request,
+    unfit: Vec<Unfit>,
+    job: &Job,
+) -> Result<Image, Undone> {
+    let asked = unfit.is_empty();
+    let fault = |error: NativeError| Trouble::from_fault(&error);
+    let native = Native::read(request).map_err(|error| fault(error.without(unfit)))?;
+    let how = if asked { "without an engine" } else { "without an engine, since none works here" };
+    job.note(format!("built {how}: nothing in it has to run"));
+    let mut pulled = Vec::new();
+    for Needed { reference, platform } in native.images() {
+        let (image, _) = super::existing::pull(performer, reference, platform, job).await?;
+        pulled.push(image);
+    }
+    let desk = Scratch::new(performer, job)?;
+    let (store, folder) = (performer.images.clone(), desk.path().to_owned());
+    let build = move |stop: &AtomicBool| {
+        native.build(&Bench { store: &store, desk: &folder, stop }, &pulled)
+    };
+    Ok(off_the_loop(build).await?)
 }
 
 fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<Request, Trouble> {
@@ -80,7 +115,7 @@ async fn engine(
     performer: &Performer,
     only: Option<Program>,
     job: &Job,
-) -> Result<Engine, Trouble> {
+) -> Result<Engine, Vec<Unfit>> {
     let mut unfit: Vec<Unfit> = Vec::new();
     for program in candidates(only) {
         let mut answers = Vec::new();
@@ -92,7 +127,7 @@ async fn engine(
             Err(why) => unfit.push(why),
         }
     }
-    Err(Trouble::from_fault(&DockerfileError::NoEngine(unfit)))
+    Err(unfit)
 }
 
 async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Answer {

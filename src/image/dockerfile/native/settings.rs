@@ -1,0 +1,306 @@
+//! How an image is run, as the instructions of a Dockerfile set it.
+//!
+//! The fields are those of the OCI image specification, "Image Configuration",
+//! and docker's beside them: `Healthcheck`, `OnBuild`, `Shell`.
+
+use super::error::{NativeError, Place};
+use super::script::{Command, Switch};
+use crate::image::layers::ExposedPort;
+use serde_json::{Map, Value, json};
+
+/// What an engine sets where a stage begins with nothing.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The field `config` of an image's configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    fields: Map<String, Value>,
+    /// Whether the stage itself has a `CMD`, which an `ENTRYPOINT` leaves alone.
+    has_cmd: bool,
+}
+
+impl Settings {
+    pub(super) fn of_scratch() -> Self {
+        let fields = [("Env", json!([PATH])), ("WorkingDir", json!("/"))];
+        Self {
+            fields: fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            has_cmd: false,
+        }
+    }
+
+    /// Those of a base.
+    pub(super) fn of(config: Option<&Value>) -> Self {
+        let mut fields = config.and_then(Value::as_object).cloned().unwrap_or_default();
+        // Docker repeats the base's id here.
+        fields.remove("Image");
+        fields.retain(|_, value| !value.is_null());
+        Self { fields, has_cmd: false }
+    }
+
+    /// The same, for a stage that goes on from this one.
+    pub(super) fn go_on(&self) -> Self {
+        Self { has_cmd: false, ..self.clone() }
+    }
+
+    pub(super) fn fields(self) -> Map<String, Value> {
+        self.fields
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn texts(&self, field: &str) -> Vec<String> {
+        let list = self.fields.get(field).and_then(Value::as_array);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        list.map(|list| list.iter().map(text).collect()).unwrap_or_default()
+    }
+
+    fn entry(&mut self, field: &str, key: &str, value: Value) {
+        let map = self.fields.entry(field).or_insert_with(|| json!({}));
+        if !map.is_object() {
+            *map = json!({});
+        }
+        let map = map.as_object_mut().expect("made so");
+        map.insert(key.to_owned(), value);
+        map.sort_keys();
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.text("User")
+    }
+
+    /// Absolute.
+    pub(super) fn working_directory(&self) -> String {
+        format!("/{}", self.text("WorkingDir").trim_start_matches('/'))
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let pairs = self.texts("Env");
+        pairs.iter().find_map(|pair| {
+            pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+        })
+    }
+
+    pub(super) fn set_variable(&mut self, name: &str, value: &str) {
+        let mut pairs = self.texts("Env");
+        let pair = format!("{name}={value}");
+        let named = |known: &String| known.split('=').next() == Some(name);
+        match pairs.iter().position(named) {
+            Some(at) => pairs[at] = pair,
+            None => pairs.push(pair),
+        }
+        self.fields.insert("Env".into(), json!(pairs));
+    }
+
+    pub(super) fn set(&mut self, field: &str, value: &str) {
+        self.fields.insert(field.to_owned(), json!(value));
+    }
+
+    pub(super) fn label(&mut self, key: &str, value: &str) {
+        self.entry("Labels", key, json!(value));
+    }
+
+    pub(super) fn volume(&mut self, path: &str) {
+        self.entry("Volumes", path, json!({}));
+    }
+
+    pub(super) fn shell(&mut self, words: &[String]) {
+        self.fields.insert("Shell".into(), json!(words));
+    }
+
+    pub(super) fn trigger(&mut self, text: &str) {
+        let mut triggers = self.texts("OnBuild");
+        triggers.push(text.to_owned());
+        self.fields.insert("OnBuild".into(), json!(triggers));
+    }
+
+    /// What a base wants done first, which is done once.
+    pub(super) fn take_triggers(&mut self) -> Vec<String> {
+        let triggers = self.texts("OnBuild");
+        self.fields.remove("OnBuild");
+        triggers
+    }
+
+    fn words(&self, command: &Command) -> Vec<String> {
+        match command {
+            Command::Exec(words) => words.clone(),
+            Command::Shell(text) => {
+                let mut words = self.texts("Shell");
+                if words.is_empty() {
+                    words = vec!["/bin/sh".into(), "-c".into()];
+                }
+                words.push(text.clone());
+                words
+            }
+        }
+    }
+
+    pub(super) fn cmd(&mut self, command: &Command) {
+        self.has_cmd = true;
+        self.fields.insert("Cmd".into(), json!(self.words(command)));
+    }
+
+    /// A base's `CMD` is of its own entrypoint.
+    pub(super) fn entrypoint(&mut self, command: &Command) {
+        if !self.has_cmd {
+            self.fields.remove("Cmd");
+        }
+        self.fields.insert("Entrypoint".into(), json!(self.words(command)));
+    }
+
+    /// `80`, `53/udp`, `8000-8002`.
+    pub(super) fn expose(&mut self, text: &str, place: &Place) -> Result<(), NativeError> {
+        let wrong = || NativeError::Value {
+            place: place.clone(),
+            text: text.to_owned(),
+            wanted: "a port, such as `80` or `53/udp`",
+        };
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
+        for port in number(first)?..=number(last)? {
+            let port: ExposedPort = format!("{port}/{protocol}").parse().map_err(|_| wrong())?;
+            self.entry("ExposedPorts", &port.to_string(), json!({}));
+        }
+        Ok(())
+    }
+
+    pub(super) fn healthcheck(
+        &mut self,
+        options: &[Switch],
+        command: Option<&Command>,
+        place: &Place,
+    ) -> Result<(), NativeError> {
+        let test = match command {
+            None => vec!["NONE".to_owned()],
+            Some(Command::Shell(text)) => vec!["CMD-SHELL".to_owned(), text.clone()],
+            Some(Command::Exec(words)) => [&["CMD".to_owned()], words.as_slice()].concat(),
+        };
+        let mut check = Map::new();
+        check.insert("Test".into(), json!(test));
+        for Switch { name, value } in options {
+            let text = value.clone().unwrap_or_default();
+            let wrong =
+                |wanted| NativeError::Value { place: place.clone(), text: text.clone(), wanted };
+            let field = match name.as_str() {
+                "interval" => "Interval",
+                "timeout" => "Timeout",
+                "start-period" => "StartPeriod",
+                "start-interval" => "StartInterval",
+                "retries" => {
+                    let retries: u32 = text.parse().map_err(|_| wrong("a number of retries"))?;
+                    check.insert("Retries".into(), json!(retries));
+                    continue;
+                }
+                _ => return Err(wrong("an option of `HEALTHCHECK`")),
+            };
+            let nanoseconds =
+                nanoseconds(&text).ok_or_else(|| wrong("a duration, such as `30s`"))?;
+            check.insert(field.into(), json!(nanoseconds));
+        }
+        self.fields.insert("Healthcheck".into(), check.into());
+        Ok(())
+    }
+}
+
+/// Go's durations: `1m30s`, `1.5h`, `500ms`.
+fn nanoseconds(text: &str) -> Option<u64> {
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+        let (number, after) = rest.split_at(end);
+        let units = [
+            ("ns", 1),
+            ("us", 1_000),
+            ("ms", 1_000_000),
+            ("s", 1_000_000_000),
+            ("m", 60_000_000_000),
+            ("h", 3_600_000_000_000),
+        ];
+        let (unit, size) = units.into_iter().find(|(unit, _)| after.starts_with(unit))?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        total = total.checked_add(whole.parse::<u64>().ok()?.checked_mul(size)?)?;
+        let mut part = size;
+        for digit in fraction.bytes() {
+            part /= 10;
+            total = total.checked_add(u64::from(digit - b'0') * part)?;
+        }
+        rest = &after[unit.len()..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, nanoseconds};
+    use crate::image::dockerfile::native::error::Place;
+    use crate::image::dockerfile::native::script::{Command, Switch};
+    use serde_json::{Value, json};
+
+    fn place() -> Place {
+        Place { file: "Dockerfile".into(), line: 1 }
+    }
+
+    fn exec(words: &[&str]) -> Command {
+        Command::Exec(words.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    #[test]
+    fn durations_are_those_of_go() {
+        let cases = [("1m30s", 90_000_000_000), ("1.5h", 5_400_000_000_000), ("10ms", 10_000_000)];
+        for (text, expected) in cases {
+            assert_eq!(nanoseconds(text), Some(expected), "{text}");
+        }
+        for wrong in ["", "5", "s", "1x", "1s2"] {
+            assert_eq!(nanoseconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_entrypoint_drops_the_cmd_of_the_base_alone() {
+        let base = json!({"Cmd": ["sh"], "Image": "sha256:1", "Volumes": null});
+        let mut settings = Settings::of(Some(&base));
+        settings.entrypoint(&exec(&["/a"]));
+        assert_eq!(Value::from(settings.fields()), json!({"Entrypoint": ["/a"]}));
+
+        let mut settings = Settings::of(Some(&base));
+        settings.cmd(&Command::Shell("echo $A".into()));
+        settings.entrypoint(&exec(&["/a"]));
+        let expected = json!({"Cmd": ["/bin/sh", "-c", "echo $A"], "Entrypoint": ["/a"]});
+        assert_eq!(Value::from(settings.fields()), expected);
+    }
+
+    #[test]
+    fn ports_may_be_ranges() {
+        let mut settings = Settings::of(None);
+        for text in ["80", "53/UDP", "8000-8001/tcp"] {
+            settings.expose(text, &place()).expect("ports");
+        }
+        let expected = json!({"53/udp": {}, "80/tcp": {}, "8000/tcp": {}, "8001/tcp": {}});
+        assert_eq!(settings.fields()["ExposedPorts"], expected);
+        let error = Settings::of(None).expose("http", &place()).expect_err("no port");
+        assert_eq!(
+            error.to_string(),
+            "`Dockerfile:1` has `http`, which is not a port, such as `80` or `53/udp`"
+        );
+    }
+
+    #[test]
+    fn a_healthcheck_has_docker_s_form() {
+        let option =
+            |name: &str, value: &str| Switch { name: name.into(), value: Some(value.into()) };
+        let mut settings = Settings::of(None);
+        let options = [option("interval", "30s"), option("retries", "3")];
+        let command = Command::Shell("curl -f http://localhost/".into());
+        settings.healthcheck(&options, Some(&command), &place()).expect("a check");
+        assert_eq!(
+            settings.fields()["Healthcheck"],
+            json!({"Test": ["CMD-SHELL", "curl -f http://localhost/"], "Interval": 30_000_000_000_u64, "Retries": 3})
+        );
+        let mut settings = Settings::of(None);
+        settings.healthcheck(&[], None, &place()).expect("a check");
+        assert_eq!(settings.fields()["Healthcheck"], json!({"Test": ["NONE"]}));
+    }
+}

@@ -1,0 +1,312 @@
+//! The words of a Dockerfile: quotes, escapes, variables, and `key=value`.
+//!
+//! The same rules as `BuildKit`'s, which are almost a shell's.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Text that has no meaning.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BadWord {
+    /// A quote that does not end.
+    #[error("a {0} is opened and not closed")]
+    Quote(char),
+    /// `${` without an end, or without a name.
+    #[error("`${{` is not followed by a name and a `}}`")]
+    Substitution,
+    /// `${X#…}` and the like.
+    #[error("`${{{name}{modifier}…}}` is known to engines alone")]
+    Modifier {
+        /// Of the variable.
+        name: String,
+        /// What follows it.
+        modifier: char,
+    },
+    /// `${X:?message}`
+    #[error("`{name}` {message}")]
+    Missing {
+        /// Of the variable.
+        name: String,
+        /// As written, or why.
+        message: String,
+    },
+    /// A word without `=`.
+    #[error("`{0}` is not written `key=value`")]
+    NoValue(String),
+}
+
+/// How words are read: what escapes, and what variables are.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    /// `\`, or what the directive `escape` says.
+    pub(super) escape: char,
+    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Words<'_> {
+    /// Takes quotes and escapes away and puts variables in.
+    pub(super) fn expand(self, text: &str) -> Result<String, BadWord> {
+        self.read(text, true)
+    }
+
+    /// The same for a here-document, where quotes are quotes.
+    pub(super) fn expand_text(self, text: &str) -> Result<String, BadWord> {
+        Words { escape: '\\', ..self }.read(text, false)
+    }
+
+    fn read(self, text: &str, quotes: bool) -> Result<String, BadWord> {
+        let mut reading = Reading { words: self, quotes, rest: text.chars().peekable() };
+        reading.until(None)
+    }
+}
+
+struct Reading<'a> {
+    words: Words<'a>,
+    quotes: bool,
+    rest: Peekable<Chars<'a>>,
+}
+
+impl Reading<'_> {
+    fn until(&mut self, end: Option<char>) -> Result<String, BadWord> {
+        let mut text = String::new();
+        while let Some(character) = self.rest.next() {
+            match character {
+                _ if Some(character) == end => return Ok(text),
+                '$' => text.push_str(&self.dollar()?),
+                '\'' if self.quotes => self.single(&mut text)?,
+                '"' if self.quotes => self.double(&mut text)?,
+                _ if character == self.words.escape => text.extend(self.rest.next()),
+                _ => text.push(character),
+            }
+        }
+        if end.is_some() { Err(BadWord::Substitution) } else { Ok(text) }
+    }
+
+    fn single(&mut self, text: &mut String) -> Result<(), BadWord> {
+        for character in self.rest.by_ref() {
+            if character == '\'' {
+                return Ok(());
+            }
+            text.push(character);
+        }
+        Err(BadWord::Quote('\''))
+    }
+
+    fn double(&mut self, text: &mut String) -> Result<(), BadWord> {
+        let escape = self.words.escape;
+        while let Some(character) = self.rest.next() {
+            match character {
+                '"' => return Ok(()),
+                '$' => text.push_str(&self.dollar()?),
+                _ if character == escape => {
+                    let escaped =
+                        self.rest.next_if(|next| matches!(next, '"' | '$') || *next == escape);
+                    text.push(escaped.unwrap_or(escape));
+                }
+                _ => text.push(character),
+            }
+        }
+        Err(BadWord::Quote('"'))
+    }
+
+    fn dollar(&mut self) -> Result<String, BadWord> {
+        if self.rest.next_if_eq(&'{').is_none() {
+            let name = self.name();
+            return Ok(if name.is_empty() { "$".into() } else { self.value(&name) });
+        }
+        let name = self.name();
+        if name.is_empty() {
+            return Err(BadWord::Substitution);
+        }
+        let mut modifier = self.rest.next().ok_or(BadWord::Substitution)?;
+        if modifier == '}' {
+            return Ok(self.value(&name));
+        }
+        let empty_is_none = modifier == ':';
+        if empty_is_none {
+            modifier = self.rest.next().ok_or(BadWord::Substitution)?;
+        }
+        if !matches!(modifier, '-' | '+' | '?') {
+            return Err(BadWord::Modifier { name, modifier });
+        }
+        let word = self.until(Some('}'))?;
+        let value = (self.words.variable)(&name);
+        let value = value.filter(|value| !(empty_is_none && value.is_empty()));
+        match modifier {
+            '-' => Ok(value.unwrap_or(word)),
+            '+' => Ok(value.map(|_| word).unwrap_or_default()),
+            _ => value.ok_or_else(|| {
+                let message = if word.is_empty() { "is not set".into() } else { word };
+                BadWord::Missing { name, message }
+            }),
+        }
+    }
+
+    fn value(&self, name: &str) -> String {
+        (self.words.variable)(name).unwrap_or_default()
+    }
+
+    fn name(&mut self) -> String {
+        let mut name = String::new();
+        let special = |next: &char| "@*#?-$!".contains(*next);
+        if let Some(special) = self.rest.next_if(special) {
+            return special.into();
+        }
+        let number = self.rest.peek().is_some_and(char::is_ascii_digit);
+        let of_name = |next: &char| {
+            if number { next.is_ascii_digit() } else { next.is_alphanumeric() || *next == '_' }
+        };
+        while let Some(next) = self.rest.next_if(of_name) {
+            name.push(next);
+        }
+        name
+    }
+}
+
+/// Cuts at spaces that are neither quoted nor escaped; what is cut stays as it
+/// is written.
+pub(super) fn split(text: &str, escape: char) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if quote.is_none() && character.is_whitespace() {
+            if !word.is_empty() {
+                words.push(std::mem::take(&mut word));
+            }
+            continue;
+        }
+        word.push(character);
+        if character == escape && quote != Some('\'') {
+            word.extend(characters.next());
+        } else if quote == Some(character) {
+            quote = None;
+        } else if quote.is_none() && matches!(character, '\'' | '"') {
+            quote = Some(character);
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// `a=b c=d`, or, as it was first, `a b c` for `a` and `b c`. As written.
+pub(super) fn pairs(text: &str, escape: char) -> Result<Vec<(String, String)>, BadWord> {
+    let words = split(text, escape);
+    if words.first().is_some_and(|first| !first.contains('=')) {
+        let (key, value) = text
+            .trim()
+            .split_once(char::is_whitespace)
+            .ok_or_else(|| BadWord::NoValue(text.trim().to_owned()))?;
+        return Ok(vec![(key.to_owned(), value.trim_start().to_owned())]);
+    }
+    words
+        .into_iter()
+        .map(|word| match word.split_once('=') {
+            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+            None => Err(BadWord::NoValue(word)),
+        })
+        .collect()
+}
+
+/// One logical line: continued lines joined, comments between them dropped.
+pub(super) fn logical_line(text: &str, escape: char) -> String {
+    let mut joined = String::new();
+    for (number, line) in text.lines().enumerate() {
+        let start = line.trim_start();
+        if number > 0 && (start.is_empty() || start.starts_with('#')) {
+            continue;
+        }
+        let Some(part) = line.trim_end().strip_suffix(escape) else {
+            joined.push_str(line);
+            break;
+        };
+        joined.push_str(part);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadWord, Words, logical_line, pairs, split};
+
+    fn variable(name: &str) -> Option<String> {
+        match name {
+            "A" => Some("one".into()),
+            "E" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    const WORDS: Words<'static> = Words { escape: '\\', variable: &variable };
+
+    #[test]
+    fn variables_are_put_in() {
+        for (text, expected) in [
+            ("$A", "one"),
+            ("${A}s", "ones"),
+            ("$A-$NO-", "one--"),
+            ("${A:-x}${NO:-x}${E:-x}", "onexx"),
+            ("${E-x}${NO-x}", "x"),
+            ("${A:+x}${NO:+x}${E:+x}", "x"),
+            ("${E+x}", "x"),
+            ("${NO:-${A}/$A}", "one/one"),
+            ("${A:?needed}", "one"),
+            ("\\$A \\\\ \\n", "$A \\ n"),
+            ("'$A' \"$A\"", "$A one"),
+            (r#""a\"\$\n""#, r#"a"$\n"#),
+            ("'it''s'", "its"),
+            ("$1st $", "st $"),
+            ("$_A", ""),
+        ] {
+            assert_eq!(WORDS.expand(text).as_deref(), Ok(expected), "{text}");
+        }
+        let windows = Words { escape: '`', variable: &variable };
+        assert_eq!(windows.expand("C:\\x`$A$A").as_deref(), Ok("C:\\x$Aone"));
+    }
+
+    #[test]
+    fn text_keeps_its_quotes() {
+        assert_eq!(WORDS.expand_text("\"$A\" it's \\$A").as_deref(), Ok("\"one\" it's $A"));
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_told() {
+        let error = |text: &str| WORDS.expand(text).expect_err("no meaning").to_string();
+        assert_eq!(error("'a"), "a ' is opened and not closed");
+        assert_eq!(error("\"a"), "a \" is opened and not closed");
+        assert_eq!(error("${A"), "`${` is not followed by a name and a `}`");
+        assert_eq!(error("${}"), "`${` is not followed by a name and a `}`");
+        assert_eq!(error("${A#x}"), "`${A#…}` is known to engines alone");
+        assert_eq!(error("${NO:?is needed}"), "`NO` is needed");
+        assert_eq!(error("${NO?}"), "`NO` is not set");
+    }
+
+    #[test]
+    fn pairs_are_of_either_form() {
+        let read = |text: &str| {
+            let pairs = pairs(text, '\\').expect("pairs");
+            pairs.into_iter().map(|(key, value)| format!("{key}|{value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read("A=1 B='x y' C=\"p q\"  D=a\\ b"),
+            ["A|1", "B|'x y'", "C|\"p q\"", "D|a\\ b"]
+        );
+        assert_eq!(read("A  b c = d"), ["A|b c = d"]);
+        assert_eq!(read("A= B=x=y"), ["A|", "B|x=y"]);
+        assert_eq!(pairs("A=1 B", '\\'), Err(BadWord::NoValue("B".into())));
+        assert_eq!(
+            pairs("A", '\\').expect_err("alone").to_string(),
+            "`A` is not written `key=value`"
+        );
+        assert_eq!(split("a 'b  c' d", '\\'), ["a", "'b  c'", "d"]);
+    }
+
+    #[test]
+    fn continued_lines_are_one() {
+        assert_eq!(logical_line("a \\\n# no\n\n  b \\  \nc\nd", '\\'), "a   b c");
+        assert_eq!(logical_line("a `\nb", '`'), "a b");
+    }
+}
