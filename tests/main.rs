@@ -21,6 +21,7 @@ mod registry_copy;
 mod registry_login;
 mod registry_pull;
 mod registry_push;
+mod registry_quirks;
 mod registry_resume;
 mod registry_round_trips;
 mod support;

@@ -405,6 +405,86 @@ async fn podmans_login_of_a_repository_is_for_that_alone() {
     client.check_login(&registry.host(), "other", "push").await.expect_err("another login");
 }
 
+#[tokio::test]
+async fn each_way_of_storing_a_login_is_read() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let host = registry.host();
+    let ways = [
+        json!({ "auths": { host.clone(): { "auth": RIGHT } } }),
+        json!({ "auths": { format!("https://{host}/v2/"): { "auth": RIGHT } } }),
+        json!({ "auths": { host.clone(): { "username": "ci", "password": "right" } } }),
+        json!({ "auths": { host.clone(): {} }, "credsStore": "fake" }),
+        json!({ "credHelpers": { host.clone(): "fake" }, "credsStore": "another" }),
+    ];
+    for config in ways {
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = r#"read -r host; echo '{"Username":"ci","Secret":"right"}'"#;
+        let path = helper(folder.path(), &host, script);
+        let file = folder.path().join("config.json");
+        std::fs::write(&file, config.to_string()).expect("a file");
+        let text = |path: &std::path::Path| path.to_str().expect("text").to_owned();
+        let (file, folder_name) = (text(&file), text(folder.path()));
+
+        // Docker's place and podman's.
+        for env in [
+            [("DOCKER_CONFIG", folder_name.as_str()), ("PATH", &path)],
+            [("REGISTRY_AUTH_FILE", file.as_str()), ("PATH", &path)],
+        ] {
+            let client = stored(&registry, std::path::Path::new("/nowhere"), &env);
+            client.check_login(&host, "web", "push").await.expect("signed in");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identity_of_a_helper_is_traded_in() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token("refresh_token=of-a-helper"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = r#"read -r host; echo '{"Username":"<token>","Secret":"of-a-helper"}'"#;
+    let path = helper(folder.path(), &registry.host(), script);
+    let config = folder.path().to_str().expect("text");
+
+    let client = stored(&registry, folder.path(), &[("DOCKER_CONFIG", config), ("PATH", &path)]);
+
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_once_a_scope_and_again_when_it_ends() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token(RIGHT));
+    let client = by_password(&registry, "right");
+    for token in ["short", "long"] {
+        registry.takes_token(token);
+    }
+    registry.fault(
+        "GET /token",
+        Fault::Answer(200, &[], r#"{"token":"short","expires_in":0}"#.to_owned()),
+    );
+    registry.fault(
+        "GET /token",
+        Fault::Answer(200, &[], r#"{"token":"long","expires_in":300}"#.to_owned()),
+    );
+
+    for _ in 0..3 {
+        client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+    }
+    client.check_login(&registry.host(), "web", "pull").await.expect("signed in");
+
+    let log = registry.log();
+    let scopes: Vec<&str> = log.lines().filter(|line| line.contains("/token")).collect();
+    assert_eq!(
+        scopes,
+        [
+            "+GET /token scope=repository:web:pull,push -> 200",
+            "+GET /token scope=repository:web:pull,push -> 200",
+            "+GET /token scope=repository:web:pull -> 200",
+        ]
+    );
+}
+
 #[test]
 fn logins_are_shown_without_their_passwords() {
     let redactor = Redactor::default();

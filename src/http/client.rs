@@ -200,7 +200,9 @@ fn build(
         .user_agent(concat!("shipway/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
         .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(Duration::from_mins(1))
+        // Long enough for a build between signing in and pushing; balancers
+        // forget a silent connection after four minutes.
+        .pool_idle_timeout(Duration::from_mins(3))
         .no_proxy();
     if let Some(read_timeout) = read_timeout {
         builder = builder.read_timeout(read_timeout);

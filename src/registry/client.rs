@@ -83,6 +83,9 @@ impl Client {
         if !response.status().is_success() {
             return Err(wire::refused("GET", response).await.into());
         }
+        // An answer that was not read to its end costs the connection, which is
+        // to be warm for what comes next.
+        drop(http::body("GET", response, 64 << 10).await);
         let session = &host.session;
         if let Some(granted) = session.granted(repository, &scope.words).await? {
             let allowed = granted.iter().any(|access| {

@@ -6,6 +6,7 @@ mod bases;
 mod faults;
 mod hello;
 mod keep;
+mod killed;
 mod promote;
 mod push;
 mod refusals;

@@ -73,7 +73,8 @@ fn resume(program: &Program) {
     }
     let mut blobs: Vec<String> = requests(program)
         .iter()
-        .filter(|line| line.starts_with("PUT large.azurecr.io /v2/large/blobs/uploads/"))
+        // At the end of an upload, or with the request that opens one.
+        .filter(|line| line.contains("/v2/large/blobs/uploads/") && line.contains("digest="))
         .filter(|line| line.ends_with("-> 201"))
         .map(|line| line.rsplit_once("digest=").expect("a digest").1.to_owned())
         .collect();

@@ -6,6 +6,7 @@
 use shipway::registry::Digest;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +65,7 @@ struct State {
     limits: Mutex<Vec<(&'static str, usize, u16)>>,
     flights: Mutex<Flights>,
     turn: watch::Sender<u32>,
+    connections: AtomicU32,
 }
 
 #[derive(Default)]
@@ -103,6 +105,7 @@ impl FakeRegistry {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 let state = shared.clone();
+                state.connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move { state.serve(stream).await });
             }
         });
@@ -144,6 +147,16 @@ impl FakeRegistry {
     pub(crate) fn wipe(&self) {
         let mut store = locked(&self.state.store);
         *store = Store { next: store.next, single: store.single, ..Store::default() };
+    }
+
+    /// A token that was not given out is good as well.
+    pub(crate) fn takes_token(&self, token: &str) {
+        locked(&self.state.store).good.insert(token.to_owned());
+    }
+
+    /// How many connections were made so far.
+    pub(crate) fn connections(&self) -> u32 {
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// No token that was given out is good any longer.
@@ -249,7 +262,13 @@ impl State {
             _ => {}
         }
         self.gate().await;
-        let (answer, cut) = self.with_fault(&asked, fault);
+        let sends = ["POST", "PUT", "PATCH"].contains(&asked.method.as_str());
+        let (answer, cut) = if sends && !asked.headers.contains_key("content-length") {
+            // As Azure's registries have it.
+            (error(400, "CONTENT_LENGTH_INVALID", "there is no content length"), None)
+        } else {
+            self.with_fault(&asked, fault)
+        };
         self.note(&asked, &answer.status.to_string());
         let mut headers = answer.headers.clone();
         if !headers.iter().any(|(name, _)| name == "content-length") {

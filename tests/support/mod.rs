@@ -7,6 +7,7 @@ pub(crate) mod cloud;
 pub(crate) mod dockerd;
 pub(crate) mod fake_registry;
 pub(crate) mod images;
+pub(crate) mod keeping_registry;
 pub(crate) mod peer_registry;
 pub(crate) mod peers;
 mod program;

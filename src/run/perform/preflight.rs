@@ -9,7 +9,7 @@ use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
 use crate::registry::{Failure, Reference};
 use crate::run::outcome::Trouble;
 use futures::future::try_join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps that are going to be run.
 pub struct Preflight<'a> {
@@ -27,7 +27,11 @@ impl Preflight<'_> {
             let mut repositories = self.repositories();
             // One that is to be created may not be there yet.
             repositories.retain(|host, _| !self.is_created(host));
-            try_join_all(repositories.iter().map(|(host, repository)| async move {
+            // Each of them, so that no push waits for a token any more.
+            let each = repositories.iter().flat_map(|(host, repositories)| {
+                repositories.iter().map(move |repository| (host, repository))
+            });
+            try_join_all(each.map(|(host, repository)| async move {
                 let checked =
                     self.performer.clients.registry.check_login(host, repository, "push").await;
                 checked.map_err(|error| {
@@ -70,13 +74,13 @@ impl Preflight<'_> {
         })
     }
 
-    /// Of each registry that is pushed to, one repository: host → repository.
-    fn repositories(&self) -> BTreeMap<String, String> {
-        let mut repositories = BTreeMap::new();
+    /// What is pushed to: host → repositories.
+    fn repositories(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut repositories: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (_, step) in self.chosen() {
             let Action::Tag(tag) = &step.action else { continue };
             for reference in self.references(tag) {
-                repositories.entry(reference.host).or_insert(reference.repository);
+                repositories.entry(reference.host).or_default().insert(reference.repository);
             }
         }
         repositories
