@@ -82,7 +82,11 @@ fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
     let mut brought: Vec<(Vec<u8>, Option<Node>)> = Vec::new();
     for entry in tar::Archive::new(stream).entries()? {
         let entry = entry?;
-        let path = parts(&entry.path_bytes()).fold(Vec::new(), |path, part| join(&path, part));
+        let path = parts(&entry.path_bytes()).fold(Vec::new(), |path, part| match part {
+            // As runtimes read it: nothing is above the root.
+            b".." => parent(&path).to_vec(),
+            part => join(&path, part),
+        });
         let folder = parent(&path);
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if name == OPAQUE {
@@ -241,6 +245,16 @@ mod tests {
         assert!(tree.folder(b"a/b").is_none() && tree.folder(b"o/x").is_none());
         assert!(tree.folder(b"a/c").is_some() && tree.folder(b"o/y").is_some());
         assert_eq!(tree.resolve(b"bin/x").expect("no circle"), b"bin/x");
+    }
+
+    #[test]
+    fn names_that_lead_upwards_stay_below_the_root() {
+        let mut tree = Tree::default();
+        let layer = layer(&[("../../out", FOLDER, ""), ("a/../b", FOLDER, "")]);
+        apply(layer.as_slice(), &mut tree).expect("applied");
+
+        let paths: Vec<&[u8]> = tree.nodes().map(|(path, _)| path).collect();
+        assert_eq!(paths, [b"b".as_slice(), b"out".as_slice()]);
     }
 
     #[test]

@@ -40,12 +40,19 @@ pub(crate) fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> 
     }
     // Last, as a folder that may not be written to could not be filled.
     for (folder, mode) in folders.iter().rev() {
-        // A later layer may have taken it away.
-        if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        // A later entry may have taken it away.
+        if stands(root, folder) {
             io_error("write", folder, fs::set_permissions(folder, Permissions::from_mode(*mode)))?;
         }
     }
     Ok(())
+}
+
+/// Whether a folder is still there itself: a link in its place, or above it,
+/// leads to one that is none of the image's.
+fn stands(root: &Path, folder: &Path) -> bool {
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
+    folder.ancestors().take_while(|above| *above != root).all(is_folder)
 }
 
 /// Opens a layer, whatever it is compressed by: its first bytes say so, more

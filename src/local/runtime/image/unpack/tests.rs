@@ -222,3 +222,19 @@ fn a_hostile_whiteout_takes_nothing_away() {
 
     assert_eq!(case.text("d/a").as_deref(), Some("1"));
 }
+
+#[test]
+fn a_link_in_place_of_a_folder_gives_no_mode_to_what_it_leads_to() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let inner = outside.path().join("b");
+    fs::create_dir(&inner).expect("a folder");
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&inner, private).expect("a mode");
+    let target = outside.path().display().to_string();
+
+    let case = Case::new(&[layer(&[Item::Folder("a/b", 0o777), Item::Link("a", &target)])]);
+    let case = case.unpacked();
+
+    assert_eq!(mode(&inner), 0o700);
+    assert_eq!(fs::read_link(case.root().join("a")).expect("a link"), outside.path());
+}
