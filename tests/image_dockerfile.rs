@@ -1,8 +1,9 @@
 //! Dockerfiles built by the engines that other people have.
 
 use crate::support::dockerd::Dockerd;
+use crate::support::peer_registry::PeerRegistry;
 use shipway::image::dockerfile::{
-    Answer, DockerBuilder, Engine, Invocation, Program, Request, Work,
+    Answer, Cache, DockerBuilder, Engine, Invocation, Program, Request, Work,
 };
 use shipway::image::{Image, Store};
 use shipway::secret::Redactor;
@@ -179,6 +180,40 @@ fn buildah_builds() {
 #[test]
 fn podman_builds() {
     with_podman_or_buildah(Program::Podman);
+}
+
+/// The second build is one of a machine that has nothing but the registry.
+#[test]
+fn buildah_takes_its_layers_from_a_registry() {
+    let registry = PeerRegistry::open();
+    let repository = format!("{}/cache", registry.host());
+    let caches = vec![Cache::from(repository.as_str())];
+    let build = |from: &[Cache], to: &[Cache]| {
+        let mut plan = Plan::new();
+        let insecure =
+            format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", registry.host());
+        let conf = plan.path("registries.conf");
+        fs::write(&conf, insecure).expect("written");
+        plan.environment.insert("CONTAINERS_REGISTRIES_CONF".into(), conf.display().to_string());
+        let mut request = plan.request(&[
+            "FROM scratch AS wanted",
+            "COPY busybox /busybox",
+            r#"RUN ["/busybox", "sh", "-c", "/busybox echo ran >/ran"]"#,
+        ]);
+        (request.cache_from, request.cache_to) = (from.to_vec(), to.to_vec());
+        let desk = plan.path("context/.shipway");
+        let work = Work::new(Engine::Buildah, &request, &desk).expect("prepared");
+        let output = plan.command(&work.build()).output().expect("installed");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).expect("text");
+        assert!(output.status.success(), "{said}");
+        said
+    };
+
+    let first = build(&[], &caches);
+    assert!(first.contains(&format!("Pushing cache {repository}:")), "{first}");
+    let second = build(&caches, &[]);
+    assert!(second.contains(&format!("Cache pulled from remote {repository}:")), "{second}");
 }
 
 #[test]

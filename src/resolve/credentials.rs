@@ -134,10 +134,13 @@ mod tests {
 
     #[test]
     fn children_get_neither_credentials_nor_sources_of_secrets() {
-        let env = ["PATH", "GITHUB_TOKEN", "INPUT_PLAN", "NPM", "AZURE_CLIENT_ID"];
+        let env = ["PATH", "GITHUB_TOKEN", "INPUT_PLAN", "NPM", "AZURE_CLIENT_ID", "SSH_AUTH_SOCK"];
         let env: BTreeMap<_, _> = env.map(|name| (name.to_owned(), "x".to_owned())).into();
         let kept = scrub(&env, &BTreeSet::from(["NPM".to_owned()]));
-        assert_eq!(kept.into_keys().collect::<Vec<_>>(), ["AZURE_CLIENT_ID", "PATH"]);
+        assert_eq!(
+            kept.into_keys().collect::<Vec<_>>(),
+            ["AZURE_CLIENT_ID", "PATH", "SSH_AUTH_SOCK"]
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::cli::session::reach::Reach;
 use crate::cli::session::secrets::{self, Sources};
 use crate::cli::session::{Session, all_missing, missing, refuse};
 use crate::image::Store as Images;
+use crate::image::dockerfile::GitHubCache;
 use crate::journal::Journal;
 use crate::plan::schema::Action;
 use crate::resolve::credentials::scrub;
@@ -129,6 +130,7 @@ impl<'a> Pipeline<'a> {
             images,
             environment,
             environment_secrets: self.reach.secret_variables.clone(),
+            github_cache: GitHubCache::found(&session.surroundings.env, &session.redactor),
             run: session.run.run.to_string(),
             state: session.run.state.clone(),
             workspace: session.run.path(),

@@ -36,6 +36,54 @@ pub enum DockerfileError {
         /// Which.
         id: String,
     },
+    /// Docker without `BuildKit` hands on no ssh agent.
+    #[error("docker without BuildKit cannot give the build the ssh agent `{id}`")]
+    NoSsh {
+        /// The first of them.
+        id: String,
+    },
+    /// An id that the engines' syntax has no room for.
+    #[error("`{id}` cannot be the id of an ssh agent: letters, digits, `.`, `_` and `-` alone")]
+    SshId {
+        /// Which.
+        id: String,
+    },
+    /// An agent is wanted, and none runs.
+    #[error("there is no ssh agent for the build's `{id}`: `SSH_AUTH_SOCK` is not set")]
+    NoAgent {
+        /// As which the build knows it.
+        id: String,
+    },
+    /// The engine keeps no caches of that kind.
+    #[error("{engine} knows no cache `{cache}`")]
+    CacheKind {
+        /// Which engine.
+        engine: String,
+        /// The cache.
+        cache: String,
+    },
+    /// The engine wants a repository to itself.
+    #[error("{engine} keeps a cache in a whole repository, and `{cache}` is one image")]
+    CacheTag {
+        /// Which engine.
+        engine: String,
+        /// The cache.
+        cache: String,
+    },
+    /// The engine leaves no cache anywhere.
+    #[error("{engine} cannot leave a cache in `{cache}`")]
+    NoCacheTo {
+        /// Which engine.
+        engine: String,
+        /// The cache.
+        cache: String,
+    },
+    /// Nor does the builder that is part of docker.
+    #[error("the builder inside docker cannot leave a cache in `{cache}`")]
+    InsideDocker {
+        /// The cache.
+        cache: String,
+    },
     /// What the build needs could not be written.
     #[error("prepare the build in `{}`", path.display())]
     Prepare {
@@ -86,11 +134,21 @@ impl Fault for DockerfileError {
             Self::NoDockerfile { .. } => Some(
                 "`dockerfile` is relative to the plan's folder; without it, `Dockerfile` in the context is built".into(),
             ),
-            Self::NoSecrets { .. } => {
+            Self::NoSecrets { .. } | Self::NoSsh { .. } | Self::NoCacheTo { .. } => {
                 Some("install docker's buildx, or write `using: podman` or `using: buildah`".into())
             }
             Self::Collect { source, .. } => source.help(),
-            Self::SecretId { .. } | Self::Prepare { .. } | Self::NoId { .. } => None,
+            Self::NoAgent { id } => Some(format!(
+                "start one by `ssh-agent` and `ssh-add`, or name a key: `{id}=PATH`"
+            )),
+            Self::CacheKind { .. } => {
+                Some("install docker's buildx, which knows it, or name a repository".into())
+            }
+            Self::CacheTag { .. } => Some("leave out its tag and digest".into()),
+            Self::InsideDocker { .. } => Some(
+                "make a builder of its own by `docker buildx create --use`, on GitHub by `docker/setup-buildx-action`".into(),
+            ),
+            Self::SecretId { .. } | Self::SshId { .. } | Self::Prepare { .. } | Self::NoId { .. } => None,
         }
     }
 }

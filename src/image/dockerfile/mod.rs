@@ -12,6 +12,7 @@
 //!    stored: the id that an engine prints is of a configuration, not of what a
 //!    registry will hold.
 
+mod cache;
 mod context;
 mod engine;
 mod error;
@@ -19,6 +20,7 @@ mod invocation;
 mod native;
 mod work;
 
+pub use cache::{Cache, GitHubCache};
 pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
 pub use error::DockerfileError;
 pub use invocation::Invocation;

@@ -1,5 +1,6 @@
 //! One build: what is to be run for it, and what is taken from it.
 
+use super::cache::{self, Cache, GitHubCache};
 use super::context::Context;
 use super::engine::{DockerBuilder, Engine};
 use super::error::DockerfileError;
@@ -25,6 +26,16 @@ pub struct Request {
     pub args: BTreeMap<String, String>,
     /// Build secrets by id, for `RUN --mount=type=secret`.
     pub secrets: BTreeMap<String, Secret>,
+    /// Agents and keys for `RUN --mount=type=ssh`: `id` or `id=path`.
+    pub ssh: Vec<String>,
+    /// Whether an agent answers at `SSH_AUTH_SOCK`, which the engine inherits.
+    pub ssh_agent: bool,
+    /// Where layers of earlier builds are looked for.
+    pub cache_from: Vec<Cache>,
+    /// Where layers are left for later builds.
+    pub cache_to: Vec<Cache>,
+    /// How GitHub's cache is reached, where we run there.
+    pub github: Option<GitHubCache>,
     /// The stage to build; the last where absent.
     pub target: Option<String>,
     /// What it is to run on.
@@ -71,6 +82,7 @@ impl Work {
         if let Some(id) = request.secrets.keys().find(|id| !is_secret_id(id)) {
             return Err(DockerfileError::SecretId { id: id.clone() });
         }
+        check_ssh(request)?;
         let context = Context {
             folder: &request.context,
             dockerfile: &dockerfile,
@@ -142,6 +154,19 @@ impl Work {
     }
 }
 
+fn check_ssh(request: &Request) -> Result<(), DockerfileError> {
+    for text in &request.ssh {
+        let (id, path) = text.split_once('=').unwrap_or((text, ""));
+        if !is_secret_id(id) {
+            return Err(DockerfileError::SshId { id: id.to_owned() });
+        }
+        if path.is_empty() && !request.ssh_agent {
+            return Err(DockerfileError::NoAgent { id: id.to_owned() });
+        }
+    }
+    Ok(())
+}
+
 /// A comma or an equals sign would end it in `--secret id=…,src=…`.
 fn is_secret_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -163,8 +188,10 @@ impl Maker<'_> {
     fn build(&self, engine: &Engine) -> Result<Invocation, DockerfileError> {
         match engine {
             Engine::Docker(builder) => self.docker(*builder),
-            Engine::Podman { program } => self.podman(Invocation::new(program, &["build"])),
-            Engine::Buildah => self.podman(Invocation::new("buildah", &["build", "--layers"])),
+            Engine::Podman { program } => self.podman(engine, Invocation::new(program, &["build"])),
+            Engine::Buildah => {
+                self.podman(engine, Invocation::new("buildah", &["build", "--layers"]))
+            }
         }
     }
 
@@ -201,6 +228,7 @@ impl Maker<'_> {
             build.option("--build-arg", format!("SOURCE_DATE_EPOCH={created}"));
         }
         self.common(&mut build);
+        cache::ask(&mut build, &Engine::Docker(builder), self.request)?;
         let dockerfile = self.context.dockerfile_with_ignore()?;
         build.option("--file", text(&dockerfile)).arg(text(self.context.folder));
         Ok(build)
@@ -210,22 +238,32 @@ impl Maker<'_> {
         if let Some(id) = self.request.secrets.keys().next() {
             return Err(DockerfileError::NoSecrets { id: id.clone() });
         }
+        if let Some(agent) = self.request.ssh.first() {
+            let id = agent.split('=').next().unwrap_or(agent);
+            return Err(DockerfileError::NoSsh { id: id.to_owned() });
+        }
         build.env.insert("DOCKER_BUILDKIT".into(), "0".into());
         build.option("--iidfile", self.id());
         self.common(&mut build);
+        cache::ask(&mut build, &Engine::Docker(DockerBuilder::Classic), self.request)?;
         let folder = self.context.without_state()?;
         build.option("--file", text(self.context.dockerfile)).arg(text(&folder));
         Ok(build)
     }
 
     /// Podman builds by buildah, and both are asked in the same words.
-    fn podman(&self, mut build: Invocation) -> Result<Invocation, DockerfileError> {
+    fn podman(
+        &self,
+        engine: &Engine,
+        mut build: Invocation,
+    ) -> Result<Invocation, DockerfileError> {
         if let Some(created) = self.request.created {
             build.option("--timestamp", created.to_string());
         }
         build.option("--iidfile", self.id());
         build.option("--ignorefile", text(&self.context.ignore_file()?));
         self.common(&mut build);
+        cache::ask(&mut build, engine, self.request)?;
         build.option("--file", text(self.context.dockerfile)).arg(text(self.context.folder));
         Ok(build)
     }
@@ -236,7 +274,7 @@ impl Maker<'_> {
 
     /// What every engine takes in the same words.
     fn common(&self, build: &mut Invocation) {
-        let Request { args, secrets, target, platform, labels, .. } = self.request;
+        let Request { args, secrets, ssh, target, platform, labels, .. } = self.request;
         build.option("--platform", platform.to_string());
         for (name, value) in args {
             build.option("--build-arg", format!("{name}={value}"));
@@ -253,6 +291,9 @@ impl Maker<'_> {
             let variable = format!("SHIPWAY_BUILD_SECRET_{number}");
             build.option("--secret", format!("id={id},type=env,src={variable}"));
             build.secrets.insert(variable, secret.clone());
+        }
+        for agent in ssh {
+            build.option("--ssh", agent);
         }
     }
 }
@@ -388,6 +429,58 @@ mod tests {
         assert_eq!(
             error.help().expect("help"),
             "install docker's buildx, or write `using: podman` or `using: buildah`"
+        );
+    }
+
+    #[test]
+    fn ssh_is_handed_on_as_every_builder_knows_it() {
+        let (folder, mut request) = plan();
+        request.ssh = vec!["default".into(), "deploy=keys/id_ed25519".into()];
+        request.ssh_agent = true;
+        let buildx = DockerBuilder::Buildx { writes_oci: true, attests: true };
+        for engine in [
+            Engine::Docker(buildx),
+            Engine::Docker(DockerBuilder::BuildKit),
+            Engine::Podman { program: "podman".into() },
+            Engine::Buildah,
+        ] {
+            let [build, _] = lines(&folder, engine, &request);
+            let asked = " --build-arg 'A=b c' --ssh default --ssh deploy=keys/id_ed25519 --file ";
+            assert!(build.contains(asked), "{build}");
+        }
+    }
+
+    #[test]
+    fn ssh_that_cannot_be_is_told_with_the_way_out() {
+        let (folder, request) = plan();
+        let refused = |builder: Engine, ssh: &str, ssh_agent| {
+            let request = Request { ssh: vec![ssh.into()], ssh_agent, ..request.clone() };
+            let error = Work::new(builder, &request, &folder.path().join("desk"));
+            let error = error.err().expect("refused");
+            (error.to_string(), error.help())
+        };
+        assert_eq!(
+            refused(Engine::Docker(DockerBuilder::Classic), "deploy=key", false),
+            (
+                "docker without BuildKit cannot give the build the ssh agent `deploy`".to_owned(),
+                Some(
+                    "install docker's buildx, or write `using: podman` or `using: buildah`".into()
+                )
+            )
+        );
+        assert_eq!(
+            refused(Engine::Buildah, "default", false),
+            (
+                "there is no ssh agent for the build's `default`: `SSH_AUTH_SOCK` is not set"
+                    .to_owned(),
+                Some(
+                    "start one by `ssh-agent` and `ssh-add`, or name a key: `default=PATH`".into()
+                )
+            )
+        );
+        assert_eq!(
+            refused(Engine::Buildah, "a,b", true).0,
+            "`a,b` cannot be the id of an ssh agent: letters, digits, `.`, `_` and `-` alone"
         );
     }
 

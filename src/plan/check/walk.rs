@@ -159,6 +159,8 @@ impl<'p, F: FnMut(Place, Spanned<&'p str>)> Walk<F> {
             BuildKind::Dockerfile(file) => {
                 self.map(ARGUMENT, &file.args);
                 self.map(Role::Plain, &file.secrets);
+                self.texts(ARGUMENT, &file.ssh);
+                self.texts(IMAGE_NAME, file.cache_from.iter().chain(&file.cache_to));
                 let optional = [&file.dockerfile, &file.target, &file.platform];
                 self.texts(ARGUMENT, optional.into_iter().flatten());
                 self.texts(ARGUMENT, [&file.context, &file.using.text]);

@@ -36,6 +36,23 @@ fn the_smallest_plan() {
 }
 
 #[test]
+fn a_dockerfile_takes_ssh_and_caches() {
+    let plan = good(
+        "version: 1\nname: hello\nsteps:\n  - build: { ssh: default, cache-from: [gha, r.io/cache], cache-to: 'type=gha,scope=web' }\n",
+    );
+    let service = plan.services.get("hello").expect("named as the plan");
+    let Action::Build(build) = &service.steps[0].action else { panic!("{service:?}") };
+    let BuildKind::Dockerfile(dockerfile) = &build.kind else { panic!("{build:?}") };
+    let sources = |texts: &[crate::plan::schema::Text]| {
+        texts.iter().map(|text| text.source.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(dockerfile.context.source, ".");
+    assert_eq!(sources(&dockerfile.ssh), ["default"]);
+    assert_eq!(sources(&dockerfile.cache_from), ["gha", "r.io/cache"]);
+    assert_eq!(sources(&dockerfile.cache_to), ["type=gha,scope=web"]);
+}
+
+#[test]
 fn the_full_plan() {
     let plan = good(include_str!("../../../tests/fixtures/plans/full.yml"));
     assert!(!plan.single);

@@ -67,6 +67,12 @@ pub struct Dockerfile {
     pub args: Map<Text>,
     /// Build secrets, by id.
     pub secrets: Map<Text>,
+    /// Ssh agents and keys: `id` or `id=path`. Empty ones are left out.
+    pub ssh: Vec<Text>,
+    /// Where layers of earlier builds are looked for. Empty ones are left out.
+    pub cache_from: Vec<Text>,
+    /// Where layers are left for later builds. Empty ones are left out.
+    pub cache_to: Vec<Text>,
     /// The stage to build.
     pub target: Option<Text>,
     /// `linux/amd64` where absent.

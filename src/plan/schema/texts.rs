@@ -144,6 +144,7 @@ impl<'p> Texts<'p> {
                 self.all(&dockerfile.dockerfile);
                 self.map(&dockerfile.args);
                 self.map(&dockerfile.secrets);
+                self.lists([&dockerfile.ssh, &dockerfile.cache_from, &dockerfile.cache_to]);
                 self.all(&dockerfile.target);
                 self.all(&dockerfile.platform);
                 self.field(&dockerfile.using);

@@ -5,7 +5,7 @@ use super::source::PlanSource;
 use super::{build, deploy, push, run, tag, verify};
 use crate::http;
 use crate::image;
-
+use crate::image::dockerfile::GitHubCache;
 use crate::journal::Handover;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, BuildKind, Plan, Service, Step};
@@ -44,6 +44,8 @@ pub struct Performer {
     /// What children are given that is secret, such as the local cloud's
     /// credentials in a dry run.
     pub environment_secrets: BTreeMap<String, Secret>,
+    /// How GitHub's cache is reached, which builders alone are told.
+    pub github_cache: Option<GitHubCache>,
     /// The run's id.
     pub run: String,
     /// Where all runs of the plan keep their state.

@@ -10,7 +10,17 @@ use crate::plan::schema::{
 };
 use crate::plan::tree::{Kind, Node};
 
-const DOCKERFILE: [&str; 6] = ["context", "dockerfile", "args", "secrets", "target", "using"];
+const DOCKERFILE: [&str; 9] = [
+    "context",
+    "dockerfile",
+    "args",
+    "secrets",
+    "ssh",
+    "cache-from",
+    "cache-to",
+    "target",
+    "using",
+];
 
 const LAYERS: [&str; 11] = [
     "base",
@@ -97,6 +107,11 @@ impl Reader<'_> {
                     .help("leave `using` out, or name docker, podman, buildah or native"),
             );
         }
+        let mut list = |key| {
+            let node = keys.get(key);
+            node.map(|node| self.strings(key, node, literal::not_empty)).unwrap_or_default()
+        };
+        let (ssh, cache_from, cache_to) = (list("ssh"), list("cache-from"), list("cache-to"));
         let mut strings = |key, check| {
             keys.get(key).map(|node| self.strings_by_name(key, node, check)).unwrap_or_default()
         };
@@ -105,6 +120,9 @@ impl Reader<'_> {
             dockerfile,
             args: strings("args", literal::variable),
             secrets: strings("secrets", literal::not_empty),
+            ssh,
+            cache_from,
+            cache_to,
             target,
             platform: None,
             using: using.unwrap_or(default.using),
@@ -182,6 +200,9 @@ fn default_dockerfile() -> Dockerfile {
         dockerfile: None,
         args: Map::default(),
         secrets: Map::default(),
+        ssh: Vec::new(),
+        cache_from: Vec::new(),
+        cache_to: Vec::new(),
         target: None,
         platform: None,
         using: Field::default_of("auto"),

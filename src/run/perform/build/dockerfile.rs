@@ -4,15 +4,15 @@
 use super::{off_the_loop, platform};
 use crate::image::Image;
 use crate::image::dockerfile::{
-    Answer, Bench, DockerfileError, Engine, Invocation, Native, NativeError, Needed, Program,
-    Request, Unfit, Work, candidates,
+    Answer, Bench, Cache, DockerfileError, Engine, Invocation, Native, NativeError, Needed,
+    Program, Request, Unfit, Work, candidates,
 };
 use crate::plan::expr::Rendered;
-use crate::plan::schema::{Dockerfile, Using};
+use crate::plan::schema::{Dockerfile, Text, Using};
 use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
 use crate::run::event::{EventKind, Stream};
 use crate::run::outcome::{Trouble, Undone};
-use crate::run::perform::names::{plain, plain_or};
+use crate::run::perform::names::{plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
@@ -28,7 +28,10 @@ pub(super) async fn build(
     dockerfile: &Dockerfile,
     job: &Job,
 ) -> Result<Image, Undone> {
-    let request = request(performer, dockerfile, job)?;
+    let mut request = request(performer, dockerfile, job)?;
+    if let Some(left_out) = request.without_caches_out_of_reach(performer.dry_run) {
+        job.note(left_out);
+    }
     let only = match dockerfile.using.resolve(&job.scope)? {
         Using::Auto => None,
         Using::Docker => Some(Program::Docker),
@@ -68,6 +71,9 @@ async fn without_engine(
     let native = Native::read(request).map_err(|error| fault(error.without(unfit)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
+    if let Some(unused) = request.unused_without_engine() {
+        job.note(unused);
+    }
     let mut pulled = Vec::new();
     for Needed { reference, platform } in native.images() {
         let (image, _) = super::existing::pull(performer, reference, platform, job).await?;
@@ -96,12 +102,26 @@ fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<
         };
         secrets.insert(id.value.clone(), secret);
     }
+    let list = |texts: &[Text], what: &str| {
+        let mut list = plain_list(texts, what, scope)?;
+        list.retain(|text| !text.is_empty());
+        Ok::<_, Trouble>(list)
+    };
+    let caches = |texts: &[Text]| {
+        let list = list(texts, "cache")?;
+        Ok::<_, Trouble>(list.iter().map(|text| Cache::from(text.as_str())).collect())
+    };
     let file = plain_or(&dockerfile.dockerfile, "path", scope)?;
     Ok(Request {
         context: path(&plain(&dockerfile.context, "path", scope)?),
         dockerfile: file.map(|file| path(&file)),
         args,
         secrets,
+        ssh: list(&dockerfile.ssh, "ssh agent")?,
+        ssh_agent: performer.environment.contains_key("SSH_AUTH_SOCK"),
+        cache_from: caches(&dockerfile.cache_from)?,
+        cache_to: caches(&dockerfile.cache_to)?,
+        github: performer.github_cache.clone(),
         target: plain_or(&dockerfile.target, "target", scope)?,
         platform: platform(dockerfile.platform.as_ref(), job)?,
         created: Some(performer.created()?),
