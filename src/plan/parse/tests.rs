@@ -163,5 +163,12 @@ fn what_a_push_attaches() {
 
     let wrong = "name: a\nsteps:\n  - build: .\n  - tag: h.io/a:v1\n  - push: { sbom: maybe }\n";
     let reading = read(wrong);
-    assert_eq!(render("shipway.yml", wrong, &reading.diagnostics, false), "WRONG");
+    assert_eq!(
+        render("shipway.yml", wrong, &reading.diagnostics, false),
+        "error[bad-value]: `sbom` cannot be `maybe`\n \
+         --> shipway.yml:5:19\n  \
+         |\n\
+         5 |   - push: { sbom: maybe }\n  \
+         |                   ^^^^^ expected `true` or `false`"
+    );
 }
