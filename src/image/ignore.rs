@@ -4,7 +4,7 @@
 //! takes back; a pattern is of the whole path below the context, and what is in
 //! a folder that matches matches too.
 
-use regex::bytes::Regex;
+use regex::Regex;
 use std::fmt::Write as _;
 
 /// A list of patterns.
@@ -62,6 +62,8 @@ impl Ignore {
     /// left out. What is in a folder that is left out may not be: see
     /// [`Ignore::leaves_out_all_in`].
     pub fn leaves_out(&self, path: &[u8]) -> bool {
+        // Characters are matched, as Go does, to which a stray byte is one too.
+        let path = &*String::from_utf8_lossy(path);
         let mut left_out = false;
         for Rule { pattern, exception } in &self.rules {
             // Only what would change the answer is asked.
@@ -79,18 +81,19 @@ impl Ignore {
 }
 
 /// A path, and every folder above it.
-fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-    [path].into_iter().chain(folders.map(|(at, _)| &path[..at]))
+fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    [path].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[..at]))
 }
 
-/// A pattern without `.`, `..` and `/` where they say nothing.
+/// A pattern without `.`, `..` and `/` where they say nothing. One that leads
+/// out of the context stays, and matches nothing in it.
 fn clean(pattern: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in pattern.split('/') {
         match part {
             "" | "." => {}
-            ".." => drop(parts.pop()),
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            ".." if pattern.starts_with('/') => {}
             part => parts.push(part),
         }
     }
@@ -99,13 +102,15 @@ fn clean(pattern: &str) -> String {
 
 /// Go's `filepath.Match`, with `**` for any folders.
 fn expression(pattern: &str) -> String {
-    let mut expression = String::from("(?s-u)^");
+    let mut expression = String::from("(?s)^");
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
             '*' if characters.next_if_eq(&'*').is_some() => {
-                let folders = characters.next_if_eq(&'/').is_some() && characters.peek().is_some();
-                expression.push_str(if folders { "(.*/)?" } else { ".*" });
+                // Docker's `a**b` is `ab` and `ax/b`, not `axb`.
+                characters.next_if_eq(&'/');
+                let last = characters.peek().is_none();
+                expression.push_str(if last { ".*" } else { "(.*/)?" });
             }
             '*' => expression.push_str("[^/]*"),
             '?' => expression.push_str("[^/]"),
@@ -137,16 +142,8 @@ fn set(expression: &mut String, characters: &mut std::iter::Peekable<std::str::C
     }
 }
 
-/// Byte by byte, because names need not be text.
 fn literal(expression: &mut String, character: char) {
-    let mut buffer = [0; 4];
-    for byte in character.encode_utf8(&mut buffer).bytes() {
-        if byte.is_ascii_alphanumeric() {
-            expression.push(char::from(byte));
-        } else {
-            write!(expression, "\\x{byte:02x}").expect("memory");
-        }
-    }
+    write!(expression, "\\x{{{:x}}}", u32::from(character)).expect("memory");
 }
 
 #[cfg(test)]
@@ -171,6 +168,9 @@ mod tests {
         case("/target/", &["target/x"], &["a/target"]);
         case("./a/../b", &["b"], &["a"]);
         case("a/b", &["a/b", "a/b/c"], &["a", "b", "x/a/b"]);
+        case("../a", &[], &["a"]);
+        case("a/../../b", &[], &["a", "b"]);
+        case("/../b", &["b"], &["a"]);
         case("", &[], &["a"]);
         case(".", &[], &["a"]);
     }
@@ -187,6 +187,10 @@ mod tests {
         case("[^a-c]x", &["dx"], &["ax"]);
         case("a+b(1).t$", &["a+b(1).t$"], &["aab1ct"]);
         case("\\*", &["*"], &["a"]);
+        case("a**b", &["ab", "ax/b", "a/x/b"], &["axb", "a/xb"]);
+        case("**foo", &["foo", "a/foo"], &["xfoo", "a/xfoo"]);
+        case("gr?n", &["gr\u{fc}n"], &["grn"]);
+        case("[\u{e0}-\u{ff}]", &["\u{e4}"], &["a"]);
         case("gr\u{fc}n", &["gr\u{fc}n"], &["grun"]);
     }
 
