@@ -103,6 +103,49 @@ fn old_images_go_with_what_is_attached_to_them_once_the_user_says_yes() {
     assert_eq!(new.run(&prune).exits(0).stdout.lines().count(), 2);
 }
 
+/// Puts a manifest under a name as it is, and says which digest it has.
+fn put(host: &str, name: &str, kind: &str, manifest: &str) -> Digest {
+    let url = format!("http://{host}/v2/web/manifests/{name}");
+    let kind = format!("content-type: {kind}");
+    peers::run("curl", &["-sSf", "-X", "PUT", "-H", &kind, "--data-binary", manifest, &url]);
+    Digest::of(manifest.as_bytes())
+}
+
+/// Puts an index that lists one manifest.
+fn index(host: &str, name: Option<&str>, kind: &str, listed: &Digest) -> Digest {
+    let entry = json!({ "mediaType": kind, "digest": listed.as_str(), "size": 1 });
+    let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [entry] });
+    let text = index.to_string();
+    let digest = Digest::of(text.as_bytes());
+    put(host, name.unwrap_or(digest.as_str()), media_type::INDEX, &text)
+}
+
+#[test]
+fn what_an_index_in_an_index_lists_stays_and_so_does_an_attachment_with_a_tag() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let program = aged(&host, 60);
+    push(&program, "pr-7", "seven");
+    push(&program, "pr-8", "eight");
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let client = client(&host, Login::Anonymous);
+        let name = |tag| -> Reference { format!("{host}/web:{tag}").parse().expect("a reference") };
+        let seven = client.head_manifest(&name("pr-7")).await.expect("an answer").expect("there");
+        let inner = index(&host, None, media_type::MANIFEST, &seven.digest);
+        index(&host, Some("stable"), media_type::INDEX, &inner);
+        let text = attach(&client, &name("pr-8"), "a text").await.digest.expect("a digest");
+        let accept = format!("accept: {}", media_type::MANIFEST);
+        let url = format!("http://{host}/v2/web/manifests/{text}");
+        let manifest = peers::run("curl", &["-sSf", "-H", &accept, &url]);
+        assert_eq!(put(&host, "kept", media_type::MANIFEST, &manifest), text);
+    });
+
+    let prune = ["images", "--prune", "--pr", "7", "--pr", "8", "--registry-only", "--yes"];
+    let done = program.run(&prune).exits(0);
+
+    assert_eq!(tags(&host), json!(["kept", "pr-7", "stable"]), "{}", done.stdout);
+}
+
 #[test]
 fn a_registry_that_deletes_nothing_says_how_it_would() {
     let registry = PeerRegistry::without_delete();

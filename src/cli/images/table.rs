@@ -110,6 +110,7 @@ mod tests {
             digest,
             media_type: String::new(),
             platforms: if kind == HeldKind::Image { vec![platform] } else { Vec::new() },
+            within: Vec::new(),
             kind,
             size: Some(12_345_678),
             created: "2026-11-18T10:00:00Z".parse().ok(),

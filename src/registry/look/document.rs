@@ -81,6 +81,11 @@ impl Document {
         self.config.iter().chain(&self.layers)
     }
 
+    /// All that an index lists.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Descriptor> {
+        self.manifests.iter().flatten()
+    }
+
     /// The images of an index, without what build tools attach to them.
     pub(super) fn platforms(&self) -> impl Iterator<Item = &Descriptor> {
         let attached = |entry: &&Descriptor| {

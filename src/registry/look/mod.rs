@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many documents of one repository are asked for at a time.
 const AT_ONCE: usize = 16;
+/// How far indexes in indexes are followed.
+const DEPTH: u32 = 4;
 
 /// What a tag, or a digest that was asked for, stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +40,9 @@ pub struct Held {
     pub size: Option<u64>,
     /// What it runs on.
     pub platforms: Vec<HeldPlatform>,
+    /// What an index lists beside them, at any depth: attestations, and what
+    /// indexes in it list.
+    pub within: Vec<Digest>,
     /// When it was made, as it says itself. A time from before there were
     /// images stands for a reproducible build, and is none.
     pub created: Option<Timestamp>,
@@ -81,7 +86,8 @@ impl Held {
     /// The digests that go and stay with it: its own and those of its
     /// platforms.
     pub fn digests(&self) -> impl Iterator<Item = &Digest> {
-        std::iter::once(&self.digest).chain(self.platforms.iter().map(|one| &one.digest))
+        let platforms = self.platforms.iter().map(|one| &one.digest);
+        std::iter::once(&self.digest).chain(platforms).chain(&self.within)
     }
 }
 
@@ -156,16 +162,23 @@ impl Client {
 
     /// Fetches what the documents refer to: platforms, then configurations.
     async fn fill(&self, place: &Reference, shelf: &mut Shelf) -> Result<(), PullError> {
-        let children: BTreeSet<Digest> = shelf
-            .entries()
-            .map(|entry| entry.digest.clone())
-            .filter(|digest| !shelf.documents.contains_key(digest))
-            .collect();
-        let names: Vec<Reference> =
-            children.into_iter().map(|digest| place.with_digest(digest)).collect();
-        let found = settle(names.iter().map(|name| self.document(name)), AT_ONCE).await?;
-        for fetched in found.into_iter().filter_map(|(_, fetched)| fetched) {
-            shelf.documents.insert(fetched.digest.clone(), fetched);
+        let mut asked = BTreeSet::new();
+        for _ in 0..DEPTH {
+            let children: BTreeSet<Digest> = shelf
+                .entries()
+                .map(|entry| entry.digest.clone())
+                .filter(|digest| !shelf.documents.contains_key(digest) && !asked.contains(digest))
+                .collect();
+            if children.is_empty() {
+                break;
+            }
+            let names: Vec<Reference> =
+                children.iter().map(|digest| place.with_digest(digest.clone())).collect();
+            let found = settle(names.iter().map(|name| self.document(name)), AT_ONCE).await?;
+            for fetched in found.into_iter().filter_map(|(_, fetched)| fetched) {
+                shelf.documents.insert(fetched.digest.clone(), fetched);
+            }
+            asked.extend(children);
         }
         let configs: BTreeMap<Digest, Descriptor> = shelf
             .documents
@@ -196,6 +209,7 @@ impl Shelf {
             kind: HeldKind::Gone,
             size: None,
             platforms: Vec::new(),
+            within: Vec::new(),
             created: None,
             updated: None,
         };
@@ -206,6 +220,7 @@ impl Shelf {
         held.kind = document.kind();
         held.size = Some(self.size(document));
         held.platforms = self.platforms(digest, document);
+        held.within = self.within(document);
         held.created = self.created(document);
         held
     }
@@ -247,6 +262,25 @@ impl Shelf {
         let own = self.config(document).and_then(|config| config.created);
         let newest = children.filter_map(|child| self.config(child)?.created).max();
         own.or(newest).or_else(|| document.created())
+    }
+
+    /// All that a manifest lists but its own platforms, each before what it lists.
+    fn within(&self, document: &Document) -> Vec<Digest> {
+        let platforms: BTreeSet<&Digest> = document.platforms().map(|one| &one.digest).collect();
+        let mut seen: BTreeSet<&Digest> = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut level = vec![document];
+        for _ in 0..=DEPTH {
+            let new: Vec<&Digest> = level
+                .iter()
+                .flat_map(|document| document.listed())
+                .map(|entry| &entry.digest)
+                .filter(|digest| seen.insert(digest))
+                .collect();
+            level = new.iter().filter_map(|digest| self.document(digest)).collect();
+            found.extend(new.into_iter().filter(|digest| !platforms.contains(digest)).cloned());
+        }
+        found
     }
 
     fn document(&self, digest: &Digest) -> Option<&Document> {

@@ -28,6 +28,8 @@ pub(super) struct Choice {
     pub(super) untag: Vec<(String, Digest)>,
     /// What was meant, and stays.
     pub(super) kept: Vec<(String, Reason)>,
+    /// Every digest that stays, and so does not go with what it is attached to.
+    pub(super) stays: BTreeSet<Digest>,
 }
 
 impl Choice {
@@ -44,7 +46,7 @@ pub(super) struct Deletion {
     pub(super) tags: Vec<String>,
     pub(super) size: Option<u64>,
     pub(super) newest: Option<Timestamp>,
-    /// Manifests of its platforms that nothing else refers to.
+    /// Manifests that it lists, such as its platforms, and nothing else refers to.
     pub(super) platforms: Vec<Digest>,
 }
 
@@ -96,6 +98,7 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
         }
     }
     choice.delete = deletions(&meant, &held_by);
+    choice.stays = held_by.into_keys().collect();
     choice.untag.sort();
     choice.kept.sort_by(|one, other| one.0.cmp(&other.0));
     choice
@@ -195,6 +198,7 @@ mod tests {
             kind: HeldKind::Image,
             size: Some(1),
             platforms: Vec::new(),
+            within: Vec::new(),
             created,
             updated: None,
         };
@@ -304,6 +308,26 @@ mod tests {
 
         assert_eq!(tags(&choice), "v1");
         assert_eq!(choice.delete[0].platforms, [Digest::of(b"arm-1")]);
+    }
+
+    #[test]
+    fn what_is_deep_in_an_index_stays_and_goes_with_it() {
+        let deep = |mut row: Row, content: &str| {
+            row.held.within.push(Digest::of(content.as_bytes()));
+            row
+        };
+        let rows = vec![
+            deep(of(row("v1", "outer-1", Some(50)), &["inner-1"]), "attestation"),
+            deep(of(row("stable", "outer-2", Some(1)), &["inner-2"]), "amd"),
+            row("amd", "amd", Some(50)),
+        ];
+        let choice = chosen("127.0.0.1:5000", rows, &Wish { keep: Some(1), ..wish() });
+
+        assert_eq!(tags(&choice), "v1");
+        let gone = [Digest::of(b"inner-1"), Digest::of(b"attestation")];
+        assert_eq!(choice.delete[0].platforms, gone);
+        assert_eq!(choice.kept, [("amd".to_owned(), Reason::Shared("stable".to_owned()))]);
+        assert!(choice.stays.contains(&Digest::of(b"inner-2")));
     }
 
     #[test]

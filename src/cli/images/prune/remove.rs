@@ -45,7 +45,7 @@ async fn repository(
         digest: None,
     };
     let tags = registry.tags(&shelf.host, &shelf.repository).await?;
-    let remover = Remover { registry, place: &place, tags: &tags, gone };
+    let remover = Remover { registry, place: &place, tags: &tags, stays: &choice.stays, gone };
     // One alone at first: a registry that refuses it refuses them all.
     let (first, others) = choice.delete.split_at(choice.delete.len().min(1));
     for deletion in first {
@@ -67,6 +67,8 @@ struct Remover<'a> {
     place: &'a Reference,
     /// All tags of the repository.
     tags: &'a [String],
+    /// What has a name of its own that stays.
+    stays: &'a BTreeSet<Digest>,
     gone: &'a Mutex<Vec<Reference>>,
 }
 
@@ -94,7 +96,7 @@ impl Remover<'_> {
                 next.extend(found.entries.into_iter().map(|entry| entry.digest));
                 next.extend(self.tagged(&subject).await?);
             }
-            next.retain(|digest| seen.insert(digest.clone()));
+            next.retain(|digest| !self.stays.contains(digest) && seen.insert(digest.clone()));
             order.extend(next.iter().cloned());
             level = next;
             if level.is_empty() {
