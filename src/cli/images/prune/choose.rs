@@ -2,7 +2,7 @@
 //! Pure.
 
 use crate::cli::images::survey::{Row, Shelf};
-use crate::registry::{Digest, is_azure_registry};
+use crate::registry::{Digest, HeldKind, is_azure_registry};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub(super) enum Reason {
     Shared(String),
     /// How old it is cannot be found out.
     NoAge,
+    /// This stays and cannot be read, so it may list it.
+    Unreadable(String),
 }
 
 /// Chooses.
@@ -79,6 +81,12 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
                 choice.kept.push((tag.clone(), Reason::Deployed(row.groups.clone())));
             }
             _ => meant.push(row),
+        }
+    }
+    if let Some(name) = unreadable(shelf, &meant) {
+        for row in meant.drain(..) {
+            let tag = row.held.tag.clone().unwrap_or_default();
+            choice.kept.push((tag, Reason::Unreadable(name.clone())));
         }
     }
     let untags = is_azure_registry(&shelf.host);
@@ -102,6 +110,15 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
     choice.untag.sort();
     choice.kept.sort_by(|one, other| one.0.cmp(&other.0));
     choice
+}
+
+/// What stays and cannot be read. An index of which nobody knows what it lists
+/// may list anything.
+fn unreadable(shelf: &Shelf, meant: &[&Row]) -> Option<String> {
+    let unread = shelf.rows.iter().filter(|row| row.held.kind == HeldKind::Unreadable);
+    let stays = |row: &&Row| !meant.iter().any(|other| other.held.digest == row.held.digest);
+    let name = |row: &Row| row.held.tag.clone().unwrap_or_else(|| row.held.digest.to_string());
+    unread.filter(stays).map(name).next()
 }
 
 /// Every digest that stays, and the name by which it does.
@@ -328,6 +345,25 @@ mod tests {
         assert_eq!(choice.delete[0].platforms, gone);
         assert_eq!(choice.kept, [("amd".to_owned(), Reason::Shared("stable".to_owned()))]);
         assert!(choice.stays.contains(&Digest::of(b"inner-2")));
+    }
+
+    #[test]
+    fn nothing_goes_beside_what_stays_and_cannot_be_read() {
+        let mut bad = row("stable", "bad", Some(1));
+        bad.held.kind = HeldKind::Unreadable;
+        let rows = vec![bad.clone(), row("pr-5", "5", Some(50))];
+        let wish = |numbers: &[u64]| Wish {
+            pull_requests: Some(numbers.iter().copied().collect()),
+            ..wish()
+        };
+
+        let choice = chosen("127.0.0.1:5000", rows, &wish(&[5]));
+        assert_eq!(tags(&choice), "");
+        assert_eq!(choice.kept, [("pr-5".to_owned(), Reason::Unreadable("stable".to_owned()))]);
+
+        bad.held.tag = Some("pr-4".to_owned());
+        let both = chosen("h:1", vec![bad, row("pr-5", "5", Some(50))], &wish(&[4, 5]));
+        assert_eq!(tags(&both), "pr-4 pr-5");
     }
 
     #[test]

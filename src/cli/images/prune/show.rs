@@ -126,5 +126,24 @@ fn words(reason: &Reason) -> String {
         Reason::Deployed(groups) => format!("which `{}` runs", groups.join("`, `")),
         Reason::Shared(with) => format!("which is part of `{with}`"),
         Reason::NoAge => "whose age is not known".to_owned(),
+        Reason::Unreadable(name) => format!("which `{name}`, which cannot be read, may list"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reason, words};
+
+    #[test]
+    fn why_something_stays() {
+        let all = [
+            (Reason::Deployed(vec!["a".into(), "b".into()]), "which `a`, `b` runs"),
+            (Reason::Shared("v1".into()), "which is part of `v1`"),
+            (Reason::NoAge, "whose age is not known"),
+            (Reason::Unreadable("v2".into()), "which `v2`, which cannot be read, may list"),
+        ];
+        for (reason, said) in all {
+            assert_eq!(words(&reason), said);
+        }
     }
 }

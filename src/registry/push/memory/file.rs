@@ -36,8 +36,13 @@ fn path(folder: &Path, host: &str) -> PathBuf {
 
 /// What the file says; `None` where it says nothing that can be believed.
 pub(super) fn read(folder: &Path, host: &str) -> Option<Facts> {
+    let path = path(folder, host);
+    // Opening a pipe that lies there would wait for ever.
+    if !fs::metadata(&path).is_ok_and(|found| found.is_file()) {
+        return None;
+    }
     let mut text = Vec::new();
-    File::open(path(folder, host)).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
+    File::open(path).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
     let read: Read = serde_json::from_slice(&text).ok()?;
     // Two hosts may share the name of a file.
     (read.version == VERSION && read.host == host).then_some(read.facts)
@@ -58,5 +63,24 @@ pub(super) fn create(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
         Err(_) if fs::metadata(folder).is_ok_and(|found| found.is_dir()) => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{path, read, write};
+    use crate::registry::push::memory::facts::Facts;
+    use nix::sys::stat::Mode;
+
+    #[test]
+    fn what_is_no_file_says_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = path(folder.path(), "127.0.0.1:5000");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+
+        assert!(read(folder.path(), "127.0.0.1:5000").is_none());
+
+        write(folder.path(), "127.0.0.1:5000", &Facts::default()).expect("written in its place");
+        assert!(read(folder.path(), "127.0.0.1:5000").is_some());
     }
 }
