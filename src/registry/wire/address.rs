@@ -84,11 +84,17 @@ fn is_loopback(url: &Url) -> bool {
 
 fn is_private(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => is_localhost(name),
         Some(Host::Ipv4(ip)) => is_private_v4(ip),
         Some(Host::Ipv6(ip)) => is_private_v6(ip),
         None => true,
     }
+}
+
+/// RFC 6761, section 6.3: every name below it is this machine too.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_private_v4(ip: Ipv4Addr) -> bool {
@@ -138,6 +144,8 @@ mod tests {
             "https://10.0.0.1/",
             "https://127.0.0.1/",
             "https://localhost/",
+            "https://localhost./",
+            "https://vault.localhost/",
             "https://[::1]/",
             "https://[::ffff:192.168.0.1]/",
             "https://[fd00::1]/",
