@@ -10,6 +10,7 @@ use super::registry::{SeedError, seed};
 use super::runtime::{self, Choice, Kind, Runtime};
 use super::shared::{AsyncReadWrite, OpenError, Shared};
 use super::world::{RuntimeChoice, World};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,8 +18,10 @@ use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
 /// What to serve, and where to say so.
 #[derive(Clone, Debug)]
@@ -32,6 +35,9 @@ pub struct Options {
     /// The port of the proxy; any that is free where none is given.
     pub port: Option<u16>,
 }
+
+/// How long another cloud may take to leave its state folder.
+const LEAVING: Duration = Duration::from_secs(10);
 
 /// A local cloud that cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +90,7 @@ pub struct Cloud {
 impl Cloud {
     /// Opens the state, listens, and writes the cloud file.
     pub async fn start(options: Options) -> Result<Self, ServeError> {
-        let lock = lock(&options.state)?;
+        let lock = lock(&options.state).await?;
         let shared = Arc::new(Shared::open(options.state, options.world)?);
         for image in &shared.world.seed_images {
             seed(&shared.storage, image)?;
@@ -181,11 +187,21 @@ fn dial(runtime: &Runtime) -> Dial {
     })
 }
 
-fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
+/// A cloud whose run was killed holds its folder until it has ended its
+/// containers.
+async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
     let in_use = |source| ServeError::InUse { state: state.to_owned(), source };
     create_folder(state)?;
-    let file = File::create(state.join("lock")).map_err(in_use)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| in_use(errno.into()))
+    let mut file = File::create(state.join("lock")).map_err(in_use)?;
+    let until = Instant::now() + LEAVING;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((back, Errno::EAGAIN)) if Instant::now() < until => file = back,
+            Err((_, errno)) => return Err(in_use(errno.into())),
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn listen(port: u16) -> Result<TcpListener, ServeError> {
@@ -261,4 +277,24 @@ fn environment(file: &CloudFile) -> BTreeMap<String, Hidden> {
         all.push(("GITHUB_API_URL", Hidden::new(&github.api_url)));
     }
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test(start_paused = true)]
+    async fn a_folder_is_waited_for_and_not_for_ever() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = super::lock(folder.path()).await.expect("nobody has it");
+
+        let error = super::lock(folder.path()).await.expect_err("it is in use");
+        let said = format!("another local cloud uses `{}`", folder.path().display());
+        assert_eq!(error.to_string(), said);
+
+        let leaving = async {
+            tokio::time::sleep(super::LEAVING / 2).await;
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(super::lock(folder.path()), leaving);
+        second.expect("it is free");
+    }
 }
