@@ -16,6 +16,8 @@ mod product;
 pub mod sbom;
 mod store;
 mod stream;
+#[doc(hidden)]
+pub mod untrusted;
 
 pub use manifest::{Image, ManifestError};
 pub use product::{Child, Index, Product};

@@ -19,6 +19,8 @@ mod push;
 mod reference;
 mod referrers;
 mod settings;
+#[doc(hidden)]
+pub mod untrusted;
 mod wire;
 
 pub use client::Client;

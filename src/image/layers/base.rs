@@ -76,6 +76,13 @@ pub(in crate::image) fn tree(store: &Store, image: &Image) -> Result<Tree, Layer
     Ok(tree)
 }
 
+/// The folders and links that a layer brings.
+pub(in crate::image) fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    let mut tree = Tree::default();
+    apply(unpacked(layer)?, &mut tree)?;
+    Ok(tree.nodes().map(|(path, _)| path.to_vec()).collect())
+}
+
 /// Applies one layer: first what it takes away from those below, wherever that
 /// stands in it, then what it brings.
 fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {

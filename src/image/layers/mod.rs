@@ -21,7 +21,7 @@ mod tape;
 mod tree;
 mod walk;
 
-pub(super) use base::{as_oci, tree};
+pub(super) use base::{as_oci, paths, tree};
 pub(super) use cache::Cache;
 pub(super) use config::{DROPPED, ordered, timestamp};
 pub use error::LayerError;

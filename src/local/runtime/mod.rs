@@ -20,6 +20,8 @@ pub use backend::{Choice, Kind, OpenError};
 pub use builtin::SandboxError;
 pub use engine::EngineError;
 pub use groups::{ConnectError, Connection, Options, Runtime};
+#[doc(hidden)]
+pub use image::unpack;
 pub use image::{Image, ImageError};
 pub use spec::{Container, Group, Restart, Volume};
 pub use stage::log::LogQuery;

@@ -36,6 +36,11 @@ pub(super) fn parse(header: &str) -> Vec<Challenge> {
     found
 }
 
+/// Every parameter of every challenge of a header.
+pub(in crate::registry) fn parameters(header: &str) -> Vec<(String, String)> {
+    parse(header).into_iter().flat_map(|challenge| challenge.parameters).collect()
+}
+
 struct Scanner<'a> {
     text: &'a str,
 }

@@ -11,10 +11,12 @@ mod session;
 mod stored;
 mod token;
 
+pub(in crate::registry) use challenge::parameters as challenge_parameters;
 pub use error::LoginError;
 pub(super) use error::may;
 pub(in crate::registry) use session::{Authorization, Refusal, Session};
 pub use stored::Stored;
+pub(in crate::registry) use token::length as token_length;
 
 use crate::http::Fault;
 use crate::secret::Secret;

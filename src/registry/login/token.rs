@@ -302,6 +302,16 @@ pub(super) fn access(token: &str) -> Option<Vec<Access>> {
     claims(token)?.access
 }
 
+/// How long the token is that a server answered with, once it was looked at in
+/// every way.
+pub(in crate::registry) fn length(bytes: &[u8]) -> Option<usize> {
+    let answer: Answer = serde_json::from_slice(bytes).ok()?;
+    let token = answer.token.text().or_else(|| answer.access_token.text())?;
+    access(token);
+    until(token, answer.expires_in);
+    Some(token.len())
+}
+
 /// When to stop using a token: a while before its end. Its life is counted from
 /// now, because clocks differ.
 fn until(token: &str, expires_in: Option<u64>) -> Instant {

@@ -86,16 +86,17 @@ pub(in crate::registry) async fn pages<T: DeserializeOwned>(
     }
 }
 
+/// The place of the next page in a `Link`.
+pub(in crate::registry) fn next_target(link: &str) -> Option<&str> {
+    let (target, parameters) = link.split_once('<')?.1.split_once('>')?;
+    parameters.contains("next").then_some(target)
+}
+
 /// `Link: </v2/web/tags/list?last=x&n=1000>; rel="next"` (RFC 8288), which stays
 /// with this registry.
 fn next(host: &Host, response: &Response) -> Result<Option<Url>, Failure> {
     let Some(link) = wire::header(response, "link") else { return Ok(None) };
-    let target = link
-        .split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'))
-        .filter(|(_, parameters)| parameters.contains("next"))
-        .map(|(target, _)| target);
-    let Some(target) = target else { return Ok(None) };
+    let Some(target) = next_target(link) else { return Ok(None) };
     let url = host.address.locate(response.url(), target);
     match url.filter(|url| host.address.is_here(url)) {
         Some(url) => Ok(Some(url)),

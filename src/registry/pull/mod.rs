@@ -5,7 +5,7 @@ mod blob;
 mod list;
 mod manifests;
 
-pub(super) use list::pages;
+pub(super) use list::{next_target, pages};
 
 use super::client::Client;
 use super::descriptor::{Descriptor, Platform};

@@ -52,7 +52,7 @@ struct One {
     detail: serde_json::Value,
 }
 
-fn words(body: &[u8]) -> String {
+pub(in crate::registry) fn words(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Errors>(body) {
         Ok(read) => read.errors.iter().map(One::words).collect::<Vec<_>>().join("; "),
         Err(_) => String::from_utf8_lossy(body).into_owned(),

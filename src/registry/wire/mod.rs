@@ -13,6 +13,7 @@ mod remote;
 mod request;
 
 pub(super) use address::Address;
+pub(super) use answer::words as error_words;
 pub(super) use answer::{digest_of, expect_digest, header, length_of, refused, refused_with};
 pub(super) use host::Host;
 pub(super) use pauses::{Pauses, broke};

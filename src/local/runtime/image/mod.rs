@@ -8,7 +8,8 @@ mod unpack;
 
 pub(crate) use config::Config;
 pub(crate) use tree::{Trees, remove_tree};
-pub(crate) use unpack::{open_layer, unpack};
+pub(crate) use unpack::open_layer;
+pub use unpack::unpack;
 
 use crate::registry::Digest;
 use std::path::PathBuf;

@@ -26,7 +26,7 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const MODE: u32 = 0o1777;
 
 /// Unpacks layers, the lowest first, into a folder that is empty.
-pub(crate) fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
+pub fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
     let owners = nix::unistd::geteuid().is_root();
     let mut folders = BTreeMap::new();
     for layer in layers {

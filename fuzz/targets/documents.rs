@@ -1,0 +1,21 @@
+//! What a registry answers in JSON: manifests, indexes, descriptors, tokens,
+//! errors.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use shipway::registry::{media_type, untrusted};
+
+const KINDS: [&str; 4] = ["", media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST];
+
+fuzz_target!(|bytes: &[u8]| {
+    for kind in KINDS {
+        // However it is named, content is found by a digest that is one.
+        for digest in untrusted::manifest(kind, bytes).unwrap_or_default() {
+            assert!(digest.hex().len() >= 64 && !digest.as_str().contains('/'));
+        }
+    }
+    untrusted::token(bytes);
+    let said = untrusted::error(bytes);
+    assert!(said.chars().count() <= 500 && !said.contains(char::is_control), "{said:?}");
+});
