@@ -25,6 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 /// How long to wait when there are too many connections.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What is read of a connection at once, and the most that the head of a request
+/// may have: many bodies at the same time need little memory.
+const BUFFER: usize = 64 * 1024;
+
 /// The name in the proxy's URL.
 const USER: &str = "shipway";
 
@@ -151,6 +155,7 @@ where
     R: Future<Output = Answered> + Send,
 {
     let connection = http1::Builder::new()
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service_fn(answer))
         .with_upgrades();
     // A client that goes away in the middle is its own affair.

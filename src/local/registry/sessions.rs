@@ -22,8 +22,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// How much is gathered before it is written.
-const CHUNK: usize = 256 * 1024;
+/// How much is gathered before it is written. Of each upload two such pieces are
+/// in memory, so it bounds what many uploads at once need.
+const CHUNK: usize = 128 * 1024;
 
 /// Whose upload a session is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
