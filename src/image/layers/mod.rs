@@ -1,9 +1,9 @@
 //! Makes an image out of files, without a container engine.
 //!
-//! The way of a layer: `walk` lists what goes into it, `cache` knows whether
-//! that list became a layer before, `archive` is that list as an archive, of
-//! which `pack` reads, hashes and compresses the blocks on all cores. `config`
-//! says how the image is run. The same recipe over the same files gives the same
+//! The way of a layer: `walk` lists what goes into it, `split` makes several of a
+//! very large one, `cache` knows whether that list became a layer before,
+//! `archive` is that list as an archive, of which `pack` reads, hashes and
+//! compresses the blocks on all cores. `config` says how the image is run. The same recipe over the same files gives the same
 //! bytes, whoever makes it, where and when.
 //!
 //! Blocking, and busy on every core: for a thread of its own.
@@ -17,6 +17,7 @@ mod globs;
 mod pack;
 mod recipe;
 mod scan;
+mod split;
 mod tape;
 mod tree;
 mod walk;
@@ -74,8 +75,11 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     let mut layers = base.layers;
     let (mut made, mut built) = (Vec::new(), Vec::new());
     let lists = list(store, recipe, &mut tree)?;
+    let sources = recipe.layers.iter().zip(&lists);
+    let sources: Vec<_> = sources.flat_map(|(it, lists)| lists.iter().map(move |_| it)).collect();
+    let lists = lists.into_iter().flatten().collect();
     let packed = make(store, (recipe.compression, recipe.created), lists, stop)?;
-    for (source, (packed, report)) in recipe.layers.iter().zip(packed) {
+    for (source, (packed, report)) in sources.into_iter().zip(packed) {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
         made.push(Made { diff_id: packed.diff_id, created_by });
         layers.push(packed.layer);
@@ -137,12 +141,14 @@ impl Layer<'_> {
     }
 }
 
-/// The layers of a recipe, listed in order.
-fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Listed>, LayerError> {
+/// What each source of a recipe puts into the image, in order: one layer, or
+/// several where it is large.
+fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Vec<Listed>>, LayerError> {
     let list = |source| {
         let begun = SystemTime::now();
         let entries = walk::walk(source, &recipe.folder, store, tree)?;
-        Ok(Listed { entries, begun })
+        let lists = split::split(entries).into_iter();
+        Ok(lists.map(|entries| Listed { entries, begun }).collect())
     };
     recipe.layers.iter().map(list).collect()
 }
