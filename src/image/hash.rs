@@ -1,34 +1,8 @@
 //! SHA-256 of what streams by.
-//!
-//! By `ring`, which is here for TLS anyway: on machines without SHA
-//! instructions its assembly is half as fast again as portable code, and
-//! hashing is a third of the work of building a layer.
 
 use crate::registry::Digest;
-use ring::digest::{Context, SHA256};
+pub(super) use crate::registry::Hasher;
 use std::io::{self, Read, Write};
-
-/// A SHA-256 under way.
-pub(super) struct Hasher {
-    context: Context,
-    length: u64,
-}
-
-impl Hasher {
-    pub(super) fn new() -> Self {
-        Self { context: Context::new(&SHA256), length: 0 }
-    }
-
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.context.update(bytes);
-        self.length += bytes.len() as u64;
-    }
-
-    /// The digest, and how many bytes it is of.
-    pub(super) fn finish(self) -> (Digest, u64) {
-        (Digest::from_sha256(self.context.finish().as_ref()), self.length)
-    }
-}
 
 /// Hashes what is written through it.
 pub(super) struct HashingWriter<W> {
@@ -42,7 +16,7 @@ impl<W: Write> HashingWriter<W> {
     }
 
     pub(super) fn length(&self) -> u64 {
-        self.hasher.length
+        self.hasher.length()
     }
 
     /// What was written to, the digest, and how many bytes it is of.
@@ -74,15 +48,17 @@ pub(super) fn of_reader(reader: &mut impl Read) -> io::Result<(Digest, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hasher, of_reader};
+    use super::{HashingWriter, of_reader};
     use crate::registry::Digest;
+    use std::io::Write as _;
 
     #[test]
     fn agrees_with_the_digest_of_bytes() {
-        let mut hasher = Hasher::new();
-        hasher.update(b"ab");
-        hasher.update(b"c");
-        assert_eq!(hasher.finish(), (Digest::of(b"abc"), 3));
+        let mut writer = HashingWriter::new(Vec::new());
+        writer.write_all(b"ab").expect("memory");
+        writer.write_all(b"c").expect("memory");
+        assert_eq!(writer.length(), 3);
+        assert_eq!(writer.finish(), (b"abc".to_vec(), Digest::of(b"abc"), 3));
         assert_eq!(of_reader(&mut &b"abc"[..]).expect("readable"), (Digest::of(b"abc"), 3));
     }
 }

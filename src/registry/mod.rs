@@ -25,6 +25,7 @@ mod wire;
 
 pub use client::Client;
 pub use descriptor::{Descriptor, Platform, media_type};
+pub(crate) use digest::Hasher;
 pub use digest::{Digest, InvalidDigest};
 pub use error::{Failure, PullError, PushError};
 pub use login::{EntraTokens, Login, LoginError, Stored, is_azure_registry};

@@ -4,9 +4,8 @@ use crate::http;
 use crate::registry::error::Failure;
 use crate::registry::manifest::MANIFEST_LIMIT;
 use crate::registry::wire::{self, Host, Request, Scope};
-use crate::registry::{Descriptor, Digest};
+use crate::registry::{Descriptor, Digest, Hasher};
 use reqwest::{Method, Response};
-use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
@@ -30,8 +29,7 @@ pub(super) struct Fetched {
 struct Part {
     path: tempfile::TempPath,
     file: tokio::fs::File,
-    hash: Sha256,
-    length: u64,
+    hash: Hasher,
 }
 
 /// Where a blob is as a file.
@@ -79,7 +77,7 @@ impl Fetch<'_> {
                 Some(_) | None => return Err(failure),
             }
         }
-        let found = Digest::from_sha256(&part.hash.clone().finalize());
+        let found = part.hash.clone().finish().0;
         if found != *digest {
             let expected = digest.clone();
             return Err(Failure::Digest { expected, found });
@@ -90,18 +88,18 @@ impl Fetch<'_> {
 
     /// Fetches what is not in the file yet.
     async fn fill(&self, part: &mut Part) -> Result<(), Failure> {
-        if part.length == self.blob.size && part.length > 0 {
+        if part.hash.length() == self.blob.size && part.hash.length() > 0 {
             return Ok(());
         }
         let path = format!("{}/blobs/{}", self.repository, self.blob.digest);
         let url = self.host.address.url(&path);
         let mut request = Request::new(Method::GET, url, Scope::pull(self.repository));
-        if part.length > 0 {
-            request = request.header("range", &format!("bytes={}-", part.length));
+        if part.hash.length() > 0 {
+            request = request.header("range", &format!("bytes={}-", part.hash.length()));
         }
         let response = self.host.send(&request).await?;
         match response.status().as_u16() {
-            206 if begins_at(&response, part.length) => {}
+            206 if begins_at(&response, part.hash.length()) => {}
             200 => part.restart().await?,
             _ => return Err(wire::refused("GET", response).await.into()),
         }
@@ -120,14 +118,14 @@ impl Fetch<'_> {
                 }
             })?;
             let Some(piece) = piece else { break };
-            if part.length + piece.len() as u64 > self.blob.size {
+            if part.hash.length() + piece.len() as u64 > self.blob.size {
                 let reason = format!("a blob of {} bytes has more than that", self.blob.size);
                 return Err(Failure::Nonsense(reason));
             }
             part.append(&piece).await?;
         }
-        if part.length < self.blob.size {
-            let (has, size) = (part.length, self.blob.size);
+        if part.hash.length() < self.blob.size {
+            let (has, size) = (part.hash.length(), self.blob.size);
             let reason = format!("a blob of {size} bytes ends after {has}");
             return Err(Failure::Nonsense(reason));
         }
@@ -151,7 +149,7 @@ impl Part {
             .tempfile_in(&folder)
             .map_err(failed)?
             .into_parts();
-        Ok(Self { path, file: file.into(), hash: Sha256::new(), length: 0 })
+        Ok(Self { path, file: file.into(), hash: Hasher::new() })
     }
 
     fn failed(&self, source: io::Error) -> Failure {
@@ -161,18 +159,16 @@ impl Part {
     async fn append(&mut self, piece: &[u8]) -> Result<(), Failure> {
         self.file.write_all(piece).await.map_err(|source| self.failed(source))?;
         self.hash.update(piece);
-        self.length += piece.len() as u64;
         Ok(())
     }
 
     /// Begins anew: the registry sends the whole once more.
     async fn restart(&mut self) -> Result<(), Failure> {
-        if self.length == 0 {
+        if self.hash.length() == 0 {
             return Ok(());
         }
         self.empty().await.map_err(|source| self.failed(source))?;
-        self.hash = Sha256::new();
-        self.length = 0;
+        self.hash = Hasher::new();
         Ok(())
     }
 

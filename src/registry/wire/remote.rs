@@ -9,12 +9,11 @@ use super::request::{Request, Scope};
 use super::{header, refused};
 use crate::http;
 use crate::registry::error::Failure;
-use crate::registry::{Descriptor, Digest};
+use crate::registry::{Descriptor, Hasher};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use reqwest::{Method, Response};
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,14 +95,8 @@ impl RemoteBlob {
 #[derive(Clone, Debug)]
 pub(in crate::registry) struct Passage {
     blob: RemoteBlob,
-    hashed: Arc<Mutex<Hashed>>,
-}
-
-/// The hash of what has come in order, from the first byte on.
-#[derive(Clone, Debug, Default)]
-struct Hashed {
-    hash: Sha256,
-    until: u64,
+    /// Of what has come in order, from the first byte on.
+    hashed: Arc<Mutex<Hasher>>,
 }
 
 /// One answer that is being passed on.
@@ -143,19 +136,18 @@ impl Passage {
     fn hash(&self, at: u64, piece: &[u8]) -> Result<(), Failure> {
         let mut hashed = self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
         if at == 0 {
-            *hashed = Hashed::default();
+            *hashed = Hasher::new();
         }
-        if at != hashed.until {
+        if at != hashed.length() {
             // A range that is sent again. The registry it goes to compares too.
             return Ok(());
         }
-        hashed.hash.update(piece);
-        hashed.until += piece.len() as u64;
+        hashed.update(piece);
         let Descriptor { digest, size, .. } = &self.blob.0.blob;
-        if hashed.until < *size {
+        if hashed.length() < *size {
             return Ok(());
         }
-        let found = Digest::from_sha256(&hashed.hash.clone().finalize());
+        let (found, _) = hashed.clone().finish();
         if found == *digest {
             return Ok(());
         }
