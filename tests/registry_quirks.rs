@@ -157,13 +157,9 @@ async fn a_blob_that_came_to_be_another_is_not_believed() {
 
 /// Signed in as `ci:right`, for a token.
 async fn with_token(sizes: &[usize]) -> Scene {
-    let mut scene = Scene::new(sizes).await;
+    let scene = Scene::new(sizes).await;
     scene.registry.asks(Asks::Token("Y2k6cmlnaHQ="));
-    let redactor = Redactor::default();
-    let password = redactor.adopt("secrets.acr-password", "right".to_owned());
-    let login = Login::Basic { username: "ci".to_owned(), password };
-    scene.client = client_with(&scene.registry.host(), login, &redactor);
-    scene
+    with_the_same_registry(scene)
 }
 
 #[tokio::test]
