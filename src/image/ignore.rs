@@ -29,7 +29,31 @@ pub struct InvalidPattern {
     /// From 1.
     pub line: usize,
     /// Why not.
-    source: regex::Error,
+    source: Reason,
+}
+
+/// Why a pattern is none.
+#[derive(Clone, Debug, thiserror::Error)]
+enum Reason {
+    /// No expression comes of it.
+    #[error(transparent)]
+    Expression(#[from] regex::Error),
+    /// `!`, and nothing after it. Docker and buildah refuse the list too.
+    #[error("a `!` takes back what is named after it, and nothing is")]
+    TakesNothingBack,
+}
+
+impl InvalidPattern {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self.source {
+            Reason::TakesNothingBack => Some(format!(
+                "write in line {} what is to stay, as in `!keep/`, or remove the line",
+                self.line
+            )),
+            Reason::Expression(_) => None,
+        }
+    }
 }
 
 impl Ignore {
@@ -46,13 +70,17 @@ impl Ignore {
                 Some(rest) => (true, rest.trim()),
                 None => (false, line),
             };
+            let invalid =
+                |source| InvalidPattern { pattern: line.to_owned(), line: number + 1, source };
+            if exception && pattern.trim_matches('/').is_empty() {
+                return Err(invalid(Reason::TakesNothingBack));
+            }
             let pattern = clean(pattern);
             if pattern.is_empty() {
                 continue;
             }
-            let invalid =
-                |source| InvalidPattern { pattern: line.to_owned(), line: number + 1, source };
-            let pattern = Regex::new(&expression(&pattern)).map_err(invalid)?;
+            let pattern =
+                Regex::new(&expression(&pattern)).map_err(|error| invalid(error.into()))?;
             rules.push(Rule { pattern, exception });
         }
         Ok(Self { rules })
@@ -218,6 +246,26 @@ mod tests {
             "understand the pattern `[b` in line 2 of what is to be ignored"
         );
         assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn a_lone_exclamation_mark_is_refused_as_docker_does() {
+        for line in ["!", "  ! ", "!/"] {
+            let error = Ignore::parse(&format!("a\n{line}\n")).expect_err("no pattern");
+            let line = line.trim();
+            let message =
+                format!("understand the pattern `{line}` in line 2 of what is to be ignored");
+            assert_eq!(error.to_string(), message);
+            assert_eq!(
+                error.source().expect("a cause").to_string(),
+                "a `!` takes back what is named after it, and nothing is"
+            );
+            assert_eq!(
+                error.help().expect("help"),
+                "write in line 2 what is to stay, as in `!keep/`, or remove the line"
+            );
+        }
+        case("*\n!.", &["a"], &[]);
     }
 
     #[test]

@@ -66,23 +66,34 @@ impl Context<'_> {
 
     /// The list that is there: the Dockerfile's own, else the context's.
     fn list(&self) -> io::Result<Vec<u8>> {
-        let own = |ending: &str| {
-            let mut name = self.dockerfile.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        for path in [
-            own(".dockerignore"),
-            own(".containerignore"),
-            self.folder.join(".containerignore"),
-            self.folder.join(".dockerignore"),
-        ] {
+        for path in self.list_files() {
             match fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 read => return read,
             }
         }
         Ok(Vec::new())
+    }
+
+    /// The file of the list that is there.
+    pub(super) fn list_file(&self) -> PathBuf {
+        let [.., usual] = self.list_files();
+        self.list_files().into_iter().find(|path| path.exists()).unwrap_or(usual)
+    }
+
+    /// Where a list may be; the first that is there is taken.
+    fn list_files(&self) -> [PathBuf; 4] {
+        let own = |ending: &str| {
+            let mut name = self.dockerfile.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        [
+            own(".dockerignore"),
+            own(".containerignore"),
+            self.folder.join(".containerignore"),
+            self.folder.join(".dockerignore"),
+        ]
     }
 
     /// Where in the context our state is.

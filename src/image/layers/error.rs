@@ -170,11 +170,11 @@ impl Fault for LayerError {
             Self::BasePlatform { base, .. } => {
                 Some(format!("write `platform: {base}`, or name a base for the other"))
             }
+            Self::Ignore { source, .. } => source.help(),
             Self::Store(error) => error.help(),
             Self::Manifest(error) => error.help(),
             Self::Read { .. }
             | Self::Glob { .. }
-            | Self::Ignore { .. }
             | Self::LinkCircle { .. }
             | Self::BaseLayer { .. }
             | Self::BaseConfig { .. }

@@ -538,6 +538,13 @@ mod tests {
         assert_eq!(error.to_string(), format!("read `{}`", path.display()));
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
         assert_eq!(cause, "understand the pattern `[a` in line 1 of what is to be ignored");
+
+        fs::write(path, "a\n!\n").expect("a list");
+        let error = plan.walk(&layer("w", "/")).expect_err("no pattern");
+        assert_eq!(
+            crate::http::Fault::help(&error).expect("help"),
+            "write in line 2 what is to stay, as in `!keep/`, or remove the line"
+        );
     }
 
     #[test]

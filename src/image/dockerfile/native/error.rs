@@ -149,8 +149,13 @@ pub enum NativeError {
         source: io::Error,
     },
     /// The list of what is ignored.
-    #[error(transparent)]
-    Ignore(#[from] InvalidPattern),
+    #[error("read `{}`", path.display())]
+    Ignore {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: InvalidPattern,
+    },
     /// What any build needs.
     #[error(transparent)]
     Request(#[from] DockerfileError),
@@ -211,6 +216,7 @@ impl Fault for NativeError {
             }
             Self::ManyOntoOne { .. } => Some("write a `/` at its end".into()),
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
+            Self::Ignore { source, .. } => source.help(),
             Self::Request(error) => error.help(),
             Self::Layer(LayerError::Special { .. }) => {
                 Some("name it in `.dockerignore`".into())
@@ -226,8 +232,7 @@ impl Fault for NativeError {
             | Self::FileOntoFolder { .. }
             | Self::Value { .. }
             | Self::Read { .. }
-            | Self::Write { .. }
-            | Self::Ignore(_) => None,
+            | Self::Write { .. } => None,
         }
     }
 }

@@ -387,6 +387,10 @@ mod tests {
             refused("COPY --chmod=u+x a /"),
             "`Dockerfile:2` has `u+x`, which is not a mode in octal, such as `0755`"
         );
+        let list = plan.folder.path().join("context/.dockerignore");
+        fs::write(&list, "b\n!\n").expect("written");
+        assert_eq!(refused("COPY a /"), format!("read `{}`", list.display()));
+        fs::write(&list, "b\n").expect("written");
         assert_eq!(refused("ENV \"A"), "understand `\"A` in `Dockerfile:2`");
         assert_eq!(
             refused("COPY <<EOF /\nx"),

@@ -44,7 +44,8 @@ impl<'a> Workshop<'a> {
             return Ok(listed.clone());
         }
         let list = self.context.patterns()?;
-        let ignore = Ignore::parse(&String::from_utf8_lossy(&list))?;
+        let ignore = Ignore::parse(&String::from_utf8_lossy(&list))
+            .map_err(|source| NativeError::Ignore { path: self.context.list_file(), source })?;
         let files = Files::of_context(self.context.folder, &ignore)?;
         let listed = (Arc::new(files), Arc::new(ignore));
         self.listed = Some(listed.clone());
