@@ -117,6 +117,12 @@ pub(super) fn disk_help(path: &Path, error: &io::Error) -> Option<String> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(format!(
             "make `{file_system}` writable, or choose another place with `--state-dir`"
         )),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            let file = path.ancestors().find(|path| path.exists() && !path.is_dir())?.display();
+            Some(format!(
+                "`{file}` is to be a folder and is none: remove it, or name another folder with `--state-dir`"
+            ))
+        }
         _ => None,
     }
 }
@@ -440,6 +446,30 @@ mod tests {
             error.help().expect("help"),
             "there is no space left for `/state/images`: free some, or choose another place with `--state-dir`"
         );
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_folder_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let images = folder.path().join("images");
+        for file in ["images", "images/blobs/sha256"] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            fs::write(&file, "").expect("a file");
+
+            let error = Store::open(&images).expect_err("no folder");
+
+            let blobs = images.join("blobs/sha256");
+            assert_eq!(error.to_string(), format!("create the folder `{}`", blobs.display()));
+            assert_eq!(
+                error.help().expect("help"),
+                format!(
+                    "`{}` is to be a folder and is none: remove it, or name another folder with `--state-dir`",
+                    file.display()
+                )
+            );
+            fs::remove_file(&file).expect("removed");
+        }
     }
 
     #[test]
