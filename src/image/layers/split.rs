@@ -43,7 +43,9 @@ pub(super) fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
         layer.push(entry);
     }
     layers.push(layer);
-    layers.iter_mut().for_each(|layer| name_folders(layer, &folders));
+    for layer in &mut layers {
+        name_folders(layer, &folders);
+    }
     layers
 }
 
@@ -206,7 +208,8 @@ mod tests {
     #[test]
     fn hard_links_keep_everything_in_one_layer() {
         let mut entries = list(50, 40, MIB / 2);
-        entries.push(entry("srv/link", Kind::HardLink { target: b"srv/000/000".as_slice().into() }));
+        entries
+            .push(entry("srv/link", Kind::HardLink { target: b"srv/000/000".as_slice().into() }));
         assert_eq!(split(entries).len(), 1);
     }
 }
