@@ -1,5 +1,7 @@
 //! Dockerfiles built by the engines that other people have.
 
+mod platforms;
+
 use crate::support::dockerd::Dockerd;
 use crate::support::peer_registry::PeerRegistry;
 use shipway::image::dockerfile::{
@@ -98,7 +100,8 @@ impl Plan {
         if let Some(save) = work.save().expect("an id") {
             self.run(&save);
         }
-        work.collect(&self.store, &AtomicBool::new(false)).expect("collected")
+        let images = work.collect(&self.store, &AtomicBool::new(false)).expect("collected");
+        images.into_iter().next().expect("one for one platform")
     }
 
     /// Every path in the image's layers.

@@ -211,7 +211,8 @@ fn by_buildah(plan: &Plan, request: &Request) -> Image {
     build.args.retain(|arg| arg != "--layers");
     plan.run(&build);
     plan.run(&work.save().expect("an id").expect("buildah saves"));
-    work.collect(&plan.store, &AtomicBool::new(false)).expect("collected")
+    let images = work.collect(&plan.store, &AtomicBool::new(false)).expect("collected");
+    images.into_iter().next().expect("one for one platform")
 }
 
 /// A plan with a base image, which buildah knows too.

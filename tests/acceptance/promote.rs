@@ -167,6 +167,14 @@ steps:
     );
 }
 
+/// What the layers of the next plan are, for all platforms alike.
+const DOCKERFILE: &str = r#"FROM scratch
+COPY busybox /bin/busybox
+COPY page.html /www/index.html
+EXPOSE 80
+ENTRYPOINT ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
+"#;
+
 #[test]
 fn a_container_group_is_given_an_image_and_never_the_index() {
     let plan = "name: grouped
@@ -189,8 +197,13 @@ steps:
         "- deploy: { aci: { dns-label: shipway-grouped, ports: [80], image: IMAGE } }",
         "- deploy:\n      image: ${{ steps.push.outputs.image }}\n      aci: { dns-label: shipway-grouped, ports: [80] }",
     );
-    for plan in [by_default, by_name] {
+    let build = plan.find("      layers:").expect("a build")..plan.find("  - tag:").expect("a tag");
+    let mut by_dockerfile = by_default.clone();
+    by_dockerfile
+        .replace_range(build, "      platforms: [linux/arm64, linux/amd64]\n      using: native\n");
+    for plan in [by_default, by_name, by_dockerfile] {
         let program = Program::with_plan(&plan).busybox().file("page.html", "hello\n");
+        let program = program.file("Dockerfile", DOCKERFILE);
         program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
 
         let digest = output(&program, 0, "digest");

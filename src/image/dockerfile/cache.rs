@@ -207,9 +207,9 @@ mod tests {
     use crate::secret::Redactor;
 
     const BUILDX: Engine =
-        Engine::Docker(DockerBuilder::Buildx { writes_oci: true, attests: true });
+        Engine::Docker(DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false });
     const INSIDE: Engine =
-        Engine::Docker(DockerBuilder::Buildx { writes_oci: false, attests: true });
+        Engine::Docker(DockerBuilder::Buildx { writes_oci: false, attests: true, spread: false });
     const BUILDKIT: Engine = Engine::Docker(DockerBuilder::BuildKit);
     const CLASSIC: Engine = Engine::Docker(DockerBuilder::Classic);
 

@@ -1,6 +1,7 @@
 //! Which engine builds: what each program is asked, and what its answers mean.
 
 use super::invocation::Invocation;
+use crate::registry::Platform;
 use std::fmt;
 
 /// A program that builds Dockerfiles.
@@ -38,6 +39,8 @@ pub enum DockerBuilder {
         writes_oci: bool,
         /// Whether it must be told to attach no provenance (buildx 0.10).
         attests: bool,
+        /// Whether it has several nodes, which together write no OCI archive.
+        spread: bool,
     },
     /// `docker build` with `DOCKER_BUILDKIT=1`, until version 22.
     BuildKit,
@@ -97,6 +100,21 @@ impl fmt::Display for Engine {
             Self::Podman { .. } => "podman",
             Self::Buildah => "buildah",
         })
+    }
+}
+
+impl Engine {
+    /// The platforms, by the calls that build for them. Several in one call share
+    /// what they have in common, and leave one cache with the layers of all.
+    pub fn calls(&self, platforms: &[Platform]) -> Vec<Vec<Platform>> {
+        match self {
+            Self::Docker(DockerBuilder::Buildx { writes_oci: true, spread: false, .. }) => {
+                vec![platforms.to_vec()]
+            }
+            Self::Docker(_) | Self::Podman { .. } | Self::Buildah => {
+                platforms.iter().map(|platform| vec![platform.clone()]).collect()
+            }
+        }
     }
 }
 
@@ -174,13 +192,14 @@ fn docker(answers: &[Answer]) -> Result<Engine, Unfit> {
         let builder = if old { DockerBuilder::BuildKit } else { DockerBuilder::Classic };
         return Ok(Engine::Docker(builder));
     };
-    let inside = said(3).map_or(true, |inspected| {
-        let driver = inspected.lines().find_map(|line| line.strip_prefix("Driver:"));
-        driver.is_none_or(|driver| driver.trim() == "docker")
-    });
+    let inspected = said(3).unwrap_or_default();
+    let driver = inspected.lines().find_map(|line| line.strip_prefix("Driver:"));
+    let inside = driver.is_none_or(|driver| driver.trim() == "docker");
+    let nodes = inspected.lines().filter(|line| line.starts_with("Endpoint:"));
+    let spread = nodes.count() > 1;
     let containerd = said(4).is_ok_and(|status| status.contains("io.containerd.snapshotter"));
     let writes_oci = !inside || containerd;
-    Ok(Engine::Docker(DockerBuilder::Buildx { writes_oci, attests: attests(buildx) }))
+    Ok(Engine::Docker(DockerBuilder::Buildx { writes_oci, attests: attests(buildx), spread }))
 }
 
 /// `28.2.2 20.10.24`
@@ -202,6 +221,7 @@ fn attests(buildx: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Answer, DockerBuilder, Engine, Program, candidates};
+    use crate::registry::Platform;
 
     fn ok(stdout: &str) -> Answer {
         Answer::Ended { success: true, stdout: stdout.into(), stderr: String::new() }
@@ -235,8 +255,9 @@ mod tests {
 
         let buildx = |version: &str| ok(&format!("github.com/docker/buildx {version} 30feaa1"));
         let driver = |driver: &str| ok(&format!("Name:   default\nDriver: {driver}\n"));
-        let by =
-            |writes_oci, attests| Engine::Docker(DockerBuilder::Buildx { writes_oci, attests });
+        let by = |writes_oci, attests| {
+            Engine::Docker(DockerBuilder::Buildx { writes_oci, attests, spread: false })
+        };
         let containerd = r#"[["driver-type","io.containerd.snapshotter.v1"]]"#;
         assert_eq!(docker("28.0.1", buildx("v0.21.1"), driver("docker"), "[]"), by(false, true));
         assert_eq!(
@@ -248,6 +269,26 @@ mod tests {
             by(true, true)
         );
         assert_eq!(docker("29.0.0", buildx("v0.9.0"), failed("no"), "[]"), by(false, false));
+    }
+
+    #[test]
+    fn a_builder_of_one_node_builds_for_all_platforms_in_one_call() {
+        let platforms: Vec<Platform> =
+            ["linux/amd64", "linux/arm64"].map(|name| name.parse().expect("a platform")).into();
+        let calls = |engine: &Engine| {
+            let calls = engine.calls(&platforms);
+            calls.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        let nodes = |count: usize| {
+            let node = "Name:     web0\nEndpoint: unix:///var/run/docker.sock\nStatus:   running\n";
+            let inspected = format!("Driver: docker-container\n\nNodes:\n{}", node.repeat(count));
+            docker("28.0.1", ok("github.com/docker/buildx v0.21.1"), ok(&inspected), "[]")
+        };
+
+        assert_eq!(calls(&nodes(1)), [2]);
+        assert_eq!(calls(&nodes(2)), [1, 1]);
+        assert_eq!(calls(&Engine::Docker(DockerBuilder::Classic)), [1, 1]);
+        assert_eq!(calls(&Engine::Buildah), [1, 1]);
     }
 
     #[test]

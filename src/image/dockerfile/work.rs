@@ -5,7 +5,7 @@ use super::context::Context;
 use super::engine::{DockerBuilder, Engine};
 use super::error::DockerfileError;
 use super::invocation::Invocation;
-use crate::image::existing::{Saved, collect};
+use crate::image::existing::{ExistingError, Saved, collect};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::registry::Platform;
@@ -40,6 +40,9 @@ pub struct Request {
     pub target: Option<String>,
     /// What it is to run on.
     pub platform: Platform,
+    /// What further images of the same call are to run on, where
+    /// [`Engine::calls`] has several in one. Of no use without an engine.
+    pub further: Vec<Platform>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The time of the image and what is in it, in seconds since 1970, where the
@@ -50,6 +53,21 @@ pub struct Request {
 }
 
 impl Request {
+    /// The same for these platforms.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none.
+    #[must_use]
+    pub fn on(&self, platforms: &[Platform]) -> Self {
+        let (first, further) = platforms.split_first().expect("at least one platform");
+        Self { platform: first.clone(), further: further.to_vec(), ..self.clone() }
+    }
+
+    fn platforms(&self) -> impl Iterator<Item = &Platform> {
+        std::iter::once(&self.platform).chain(&self.further)
+    }
+
     /// The Dockerfile, where it and its context are there.
     pub(super) fn dockerfile(&self) -> Result<PathBuf, DockerfileError> {
         let context = &self.context;
@@ -69,7 +87,7 @@ impl Request {
 pub struct Work {
     engine: Engine,
     build: Invocation,
-    platform: Platform,
+    platforms: Vec<Platform>,
     /// For what is written for this build, and by it.
     desk: PathBuf,
 }
@@ -91,7 +109,8 @@ impl Work {
         };
         let maker = Maker { request, context, desk };
         let build = maker.build(&engine)?;
-        Ok(Self { engine, build, platform: request.platform.clone(), desk: desk.to_owned() })
+        let platforms = request.platforms().cloned().collect();
+        Ok(Self { engine, build, platforms, desk: desk.to_owned() })
     }
 
     /// What builds the image.
@@ -123,17 +142,19 @@ impl Work {
         Ok(Some(save))
     }
 
-    /// Takes the image into the store, once it is built and saved. Layers that
-    /// the engine did not compress are compressed here, on all cores, those that
-    /// were so before not at all. Blocking.
-    pub fn collect(&self, store: &Store, stop: &AtomicBool) -> Result<Image, DockerfileError> {
+    /// Takes the image of each platform into the store, once they are built and
+    /// saved. Layers that the engine did not compress are compressed here, on all
+    /// cores, those that were so before not at all. Blocking.
+    pub fn collect(&self, store: &Store, stop: &AtomicBool) -> Result<Vec<Image>, DockerfileError> {
         let saved = match &self.engine {
             Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. })
             | Engine::Podman { .. } => Saved::OciArchive(self.archive()),
             Engine::Docker(_) => Saved::DockerArchive(self.archive()),
             Engine::Buildah => Saved::OciLayout(self.layout()),
         };
-        collect(store, &saved, &self.platform, stop).map_err(|source| DockerfileError::Collect {
+        let one = |platform| collect(store, &saved, platform, stop);
+        let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();
+        images.map_err(|source| DockerfileError::Collect {
             engine: self.engine.to_string(),
             source: Box::new(source),
         })
@@ -203,7 +224,7 @@ impl Maker<'_> {
         };
         let mut build = Invocation::new("docker", args);
         match builder {
-            DockerBuilder::Buildx { writes_oci, attests } => {
+            DockerBuilder::Buildx { writes_oci, attests, .. } => {
                 if attests {
                     build.arg("--provenance=false").arg("--sbom=false");
                 }
@@ -274,8 +295,9 @@ impl Maker<'_> {
 
     /// What every engine takes in the same words.
     fn common(&self, build: &mut Invocation) {
-        let Request { args, secrets, ssh, target, platform, labels, .. } = self.request;
-        build.option("--platform", platform.to_string());
+        let Request { args, secrets, ssh, target, labels, .. } = self.request;
+        let platforms: Vec<_> = self.request.platforms().map(Platform::to_string).collect();
+        build.option("--platform", platforms.join(","));
         for (name, value) in args {
             build.option("--build-arg", format!("{name}={value}"));
         }
@@ -300,9 +322,10 @@ impl Maker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, Work};
+    use super::{Cache, Request, Work};
     use crate::http::Fault as _;
     use crate::image::dockerfile::engine::{DockerBuilder, Engine};
+    use crate::registry::Platform;
     use crate::secret::Redactor;
     use std::fs;
     use tempfile::TempDir;
@@ -336,8 +359,9 @@ mod tests {
     fn each_engine_is_asked_in_its_words() {
         let (folder, request) = plan();
         let lines = |engine| lines(&folder, engine, &request);
-        let buildx =
-            |writes_oci, attests| Engine::Docker(DockerBuilder::Buildx { writes_oci, attests });
+        let buildx = |writes_oci, attests| {
+            Engine::Docker(DockerBuilder::Buildx { writes_oci, attests, spread: false })
+        };
 
         assert_eq!(
             lines(buildx(true, true)),
@@ -377,6 +401,36 @@ mod tests {
                 "buildah build --layers --timestamp 7 --iidfile /desk/id --ignorefile /desk/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
                 "buildah push --quiet --disable-compression sha256:1 oci:/desk/layout",
             ]
+        );
+    }
+
+    #[test]
+    fn several_platforms_are_asked_for_in_one_call_or_in_many() {
+        let (folder, request) = plan();
+        let request = Request { cache_to: vec![Cache::from("r.io/cache")], ..request };
+        let both: Vec<Platform> =
+            ["linux/amd64", "linux/arm64"].map(|name| name.parse().expect("a platform")).into();
+        let asked = |engine: Engine| {
+            let lines = engine.calls(&both).into_iter().map(|call| {
+                let [build, _] = lines(&folder, engine.clone(), &request.on(&call));
+                let from = build.find("--platform").expect("asked for");
+                build[from..].replace(" --build-arg 'A=b c'", "")
+            });
+            lines.collect::<Vec<_>>()
+        };
+        let builder = DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false };
+
+        assert_eq!(
+            asked(Engine::Docker(builder)),
+            [
+                "--platform linux/amd64,linux/arm64 --cache-to type=registry,ref=r.io/cache,mode=max --file /desk/Dockerfile /web"
+            ]
+        );
+        assert_eq!(
+            asked(Engine::Buildah),
+            ["linux/amd64", "linux/arm64"].map(|platform| format!(
+                "--platform {platform} --cache-to r.io/cache --file /web/Dockerfile /web"
+            ))
         );
     }
 
@@ -437,7 +491,7 @@ mod tests {
         let (folder, mut request) = plan();
         request.ssh = vec!["default".into(), "deploy=keys/id_ed25519".into()];
         request.ssh_agent = true;
-        let buildx = DockerBuilder::Buildx { writes_oci: true, attests: true };
+        let buildx = DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false };
         for engine in [
             Engine::Docker(buildx),
             Engine::Docker(DockerBuilder::BuildKit),

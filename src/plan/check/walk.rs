@@ -162,7 +162,7 @@ impl<'p, F: FnMut(Place, Spanned<&'p str>)> Walk<F> {
                 self.texts(ARGUMENT, &file.ssh);
                 self.texts(IMAGE_NAME, file.cache_from.iter().chain(&file.cache_to));
                 let optional = [&file.dockerfile, &file.target, &file.platform];
-                self.texts(ARGUMENT, optional.into_iter().flatten());
+                self.texts(ARGUMENT, optional.into_iter().flatten().chain(&file.platforms));
                 self.texts(ARGUMENT, [&file.context, &file.using.text]);
             }
             BuildKind::Layers(layers) => {

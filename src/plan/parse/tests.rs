@@ -115,6 +115,10 @@ fn images_without_an_engine_and_the_other_kinds() {
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
     let only = layers.layers[1].platform.as_ref().map(|text| text.source.as_str());
     assert_eq!(only, Some("linux/arm64"));
+    let Action::Build(build) = &steps[2].action else { panic!("{steps:?}") };
+    let BuildKind::Dockerfile(dockerfile) = &build.kind else { panic!("{build:?}") };
+    let platforms: Vec<_> = dockerfile.platforms.iter().map(|text| text.source.as_str()).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
     let Action::Run(run) = &steps[4].action else { panic!("{steps:?}") };
     assert!(matches!(&run.script, Script::Exec(program) if program.len() == 2));
 }

@@ -77,6 +77,8 @@ pub struct Dockerfile {
     pub target: Option<Text>,
     /// `linux/amd64` where absent.
     pub platform: Option<Text>,
+    /// An image for each, in an index. Empty ones are left out.
+    pub platforms: Vec<Text>,
     /// By whom.
     pub using: Field<Using>,
 }

@@ -147,6 +147,7 @@ impl<'p> Texts<'p> {
                 self.lists([&dockerfile.ssh, &dockerfile.cache_from, &dockerfile.cache_to]);
                 self.all(&dockerfile.target);
                 self.all(&dockerfile.platform);
+                self.all(&dockerfile.platforms);
                 self.field(&dockerfile.using);
             }
             BuildKind::Layers(layers) => {

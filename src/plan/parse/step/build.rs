@@ -22,7 +22,7 @@ const DOCKERFILE: [&str; 9] = [
     "using",
 ];
 
-const LAYERS: [&str; 11] = [
+const LAYERS: [&str; 10] = [
     "base",
     "layers",
     "entrypoint",
@@ -33,10 +33,12 @@ const LAYERS: [&str; 11] = [
     "workdir",
     "labels",
     "compression",
-    "platforms",
 ];
 
 const IMAGE: [&str; 1] = ["image"];
+
+/// What is built here may be built for several platforms.
+const PLATFORMS: [&str; 1] = ["platforms"];
 
 impl Reader<'_> {
     pub(super) fn build(&mut self, node: &Node) -> Option<Build> {
@@ -58,14 +60,14 @@ impl Reader<'_> {
     }
 
     fn build_kind(&mut self, node: &Node) -> Option<BuildKind> {
-        let all = [IMAGE.as_slice(), &LAYERS, &DOCKERFILE, &["platform"]].concat();
+        let all = [IMAGE.as_slice(), &LAYERS, &DOCKERFILE, &["platform"], &PLATFORMS].concat();
         let keys = self.mapping("`build`", node, &all)?;
-        let (mine, others): (_, [&[&str]; 2]) = if keys.get("image").is_some() {
-            (keys.key("image"), [&LAYERS, &DOCKERFILE])
+        let (mine, others): (_, &[&[&str]]) = if keys.get("image").is_some() {
+            (keys.key("image"), &[&LAYERS, &DOCKERFILE, &PLATFORMS])
         } else if let Some(first) = keys.first_of(&["layers", "base"]) {
-            (Some(first), [&IMAGE, &DOCKERFILE])
+            (Some(first), &[&IMAGE, &DOCKERFILE])
         } else if let Some(first) = keys.first_of(&DOCKERFILE) {
-            (Some(first), [&IMAGE, &LAYERS])
+            (Some(first), &[&IMAGE, &LAYERS])
         } else {
             self.missing(&keys, "context", "or `layers`, or `image`");
             return None;
@@ -82,16 +84,24 @@ impl Reader<'_> {
                 Some(BuildKind::Image(ExistingImage { image, platform }))
             }
             Some("layers" | "base") => {
-                if let (Some(one), Some(several)) = (keys.key("platform"), keys.key("platforms")) {
-                    self.conflict(one, several, "`platforms` gives one image for each of several");
-                }
-                Some(BuildKind::Layers(Box::new(Layers { platform, ..self.layers(&keys) })))
+                let platforms = self.platforms(&keys);
+                let layers = self.layers(&keys);
+                Some(BuildKind::Layers(Box::new(Layers { platform, platforms, ..layers })))
             }
             _ => {
-                let dockerfile = self.dockerfile(&keys);
-                Some(BuildKind::Dockerfile(Box::new(Dockerfile { platform, ..dockerfile })))
+                let platforms = self.platforms(&keys);
+                let file = self.dockerfile(&keys);
+                Some(BuildKind::Dockerfile(Box::new(Dockerfile { platform, platforms, ..file })))
             }
         }
+    }
+
+    fn platforms(&mut self, keys: &Mapping<'_>) -> Vec<Text> {
+        if let (Some(one), Some(several)) = (keys.key("platform"), keys.key("platforms")) {
+            self.conflict(one, several, "`platforms` gives one image for each of several");
+        }
+        let platforms = keys.get("platforms");
+        platforms.map(|node| self.strings("platforms", node, literal::platform)).unwrap_or_default()
     }
 
     fn dockerfile(&mut self, keys: &Mapping<'_>) -> Dockerfile {
@@ -125,6 +135,7 @@ impl Reader<'_> {
             cache_to,
             target,
             platform: None,
+            platforms: Vec::new(),
             using: using.unwrap_or(default.using),
         }
     }
@@ -137,8 +148,6 @@ impl Reader<'_> {
         let mut list = |key| keys.get(key).and_then(|node| self.list(key, node));
         let (entrypoint, cmd) = (list("entrypoint"), list("cmd"));
         let expose = keys.get("expose").map(|node| self.strings("expose", node, literal::port));
-        let platforms =
-            keys.get("platforms").map(|node| self.strings("platforms", node, literal::platform));
         let mut string = |key, check| keys.get(key).and_then(|node| self.checked(key, node, check));
         let (user, workdir) =
             (string("user", literal::not_empty), string("workdir", literal::absolute_path));
@@ -157,7 +166,7 @@ impl Reader<'_> {
             labels: strings("labels", literal::not_empty),
             platform: None,
             compression: compression.unwrap_or_else(|| Field::default_of("gzip")),
-            platforms: platforms.unwrap_or_default(),
+            platforms: Vec::new(),
         }
     }
 
@@ -205,6 +214,7 @@ fn default_dockerfile() -> Dockerfile {
         cache_to: Vec::new(),
         target: None,
         platform: None,
+        platforms: Vec::new(),
         using: Field::default_of("auto"),
     }
 }

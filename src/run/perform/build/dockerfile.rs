@@ -1,14 +1,16 @@
 //! A Dockerfile, built by a container engine of this machine, or by none where
 //! nothing has to run.
 
-use super::{off_the_loop, platform};
-use crate::image::Image;
+use super::layers::several;
+use super::{Made, off_the_loop, platform};
 use crate::image::dockerfile::{
-    Answer, Bench, Cache, DockerfileError, Engine, Invocation, Native, NativeError, Needed,
-    Program, Request, Unfit, Work, candidates,
+    Answer, Bench, Cache, DockerfileError, Engine, Invocation, Native, Needed, Program, Request,
+    Unfit, Work, candidates,
 };
+use crate::image::{Image, Index};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Text, Using};
+use crate::registry::Platform;
 use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
 use crate::run::event::{EventKind, Stream};
 use crate::run::outcome::{Trouble, Undone};
@@ -16,6 +18,7 @@ use crate::run::perform::names::{plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,34 +26,82 @@ use std::time::Duration;
 /// How long an engine may take to say whether it works.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// One image, or where `platforms` are given an index of one for each.
 pub(super) async fn build(
     performer: &Performer,
     dockerfile: &Dockerfile,
     job: &Job,
-) -> Result<Image, Undone> {
+) -> Result<Made, Undone> {
+    if dockerfile.platforms.is_empty() {
+        let platform = platform(dockerfile.platform.as_ref(), job)?;
+        let images = images(performer, dockerfile, &[platform], job).await?;
+        return Ok(images.into_iter().next().expect("one for one platform").into());
+    }
+    let platforms = several(&dockerfile.platforms, job)?;
+    let images = images(performer, dockerfile, &platforms, job).await?;
+    for (wanted, image) in platforms.iter().zip(&images) {
+        check(wanted, &image.platform)?;
+    }
+    let index = Index::write(&performer.images, &images);
+    let index = index.map_err(|error| Trouble::from_fault(&error))?;
+    Ok(Made { product: index.into(), origins: BTreeMap::new() })
+}
+
+/// An index has each platform once: what the Dockerfile pins has no place in it.
+fn check(wanted: &Platform, made: &Platform) -> Result<(), Trouble> {
+    if wanted.takes(made) {
+        return Ok(());
+    }
+    let what = format!("the Dockerfile gives an image for `{made}` where `{wanted}` is asked for");
+    Err(Trouble::new(what).help("leave `--platform` out of the `FROM` of the stage that is built"))
+}
+
+/// An image for each platform, in their order.
+async fn images(
+    performer: &Performer,
+    dockerfile: &Dockerfile,
+    platforms: &[Platform],
+    job: &Job,
+) -> Result<Vec<Image>, Undone> {
     let mut request = request(performer, dockerfile, job)?;
     if let Some(left_out) = request.without_caches_out_of_reach(performer.dry_run) {
         job.note(left_out);
     }
+    let each: Vec<Request> =
+        platforms.iter().map(|platform| request.on(slice::from_ref(platform))).collect();
     let only = match dockerfile.using.resolve(&job.scope)? {
         Using::Auto => None,
         Using::Docker => Some(Program::Docker),
         Using::Podman => Some(Program::Podman),
         Using::Buildah => Some(Program::Buildah),
-        Using::Native => return without_engine(performer, &request, Vec::new(), job).await,
+        Using::Native => return without_engine(performer, &each, Vec::new(), job).await,
         Using::Acr => return Err(Trouble::new("builds by ACR Tasks are not there yet").into()),
     };
     let engine = match engine(performer, only, job).await {
         Ok(engine) => engine,
         Err(unfit) if only.is_none() => {
-            return without_engine(performer, &request, unfit, job).await;
+            return without_engine(performer, &each, unfit, job).await;
         }
         Err(unfit) => return Err(Trouble::from_fault(&DockerfileError::NoEngine(unfit)).into()),
     };
     job.note(format!("built by {engine}"));
+    let mut images = Vec::new();
+    for call in engine.calls(platforms) {
+        images.extend(by_engine(performer, &engine, &request.on(&call), job).await?);
+    }
+    Ok(images)
+}
+
+/// One call of an engine, for one platform or several.
+async fn by_engine(
+    performer: &Performer,
+    engine: &Engine,
+    request: &Request,
+    job: &Job,
+) -> Result<Vec<Image>, Undone> {
     let desk = Scratch::new(performer, job)?;
     let fault = |error: DockerfileError| Trouble::from_fault(&error);
-    let work = Work::new(engine, &request, desk.path()).map_err(fault)?;
+    let work = Work::new(engine.clone(), request, desk.path()).map_err(fault)?;
     run(performer, &work.build(), job).await?;
     if let Some(save) = work.save().map_err(fault)? {
         run(performer, &save, job).await?;
@@ -59,21 +110,30 @@ pub(super) async fn build(
     Ok(off_the_loop(move |stop| work.collect(&store, stop)).await?)
 }
 
-/// Builds it here, as long as nothing has to run.
+/// Builds it here, as long as nothing has to run, for the platform of each
+/// request.
 async fn without_engine(
     performer: &Performer,
-    request: &Request,
+    requests: &[Request],
     unfit: Vec<Unfit>,
     job: &Job,
-) -> Result<Image, Undone> {
+) -> Result<Vec<Image>, Undone> {
     let asked = unfit.is_empty();
-    let fault = |error: NativeError| Trouble::from_fault(&error);
-    let native = Native::read(request).map_err(|error| fault(error.without(unfit)))?;
+    let read: Result<Vec<_>, _> = requests.iter().map(Native::read).collect();
+    let read = read.map_err(|error| Trouble::from_fault(&error.without(unfit)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
-    if let Some(unused) = request.unused_without_engine() {
+    if let Some(unused) = requests.first().and_then(Request::unused_without_engine) {
         job.note(unused);
     }
+    let mut images = Vec::new();
+    for native in read {
+        images.push(natively(performer, native, job).await?);
+    }
+    Ok(images)
+}
+
+async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Image, Undone> {
     let mut pulled = Vec::new();
     for Needed { reference, platform } in native.images() {
         let (image, _) = super::existing::pull(performer, reference, platform, job).await?;
@@ -123,7 +183,6 @@ fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<
         cache_to: caches(&dockerfile.cache_to)?,
         github: performer.github_cache.clone(),
         target: plain_or(&dockerfile.target, "target", scope)?,
-        platform: platform(dockerfile.platform.as_ref(), job)?,
         created: Some(performer.created()?),
         state: performer.state.clone(),
         ..Request::default()

@@ -24,9 +24,7 @@ pub(super) async fn perform(
 ) -> Result<Done, Undone> {
     let made = match &build.kind {
         BuildKind::Layers(layers) => layers::build(performer, layers, job).await?,
-        BuildKind::Dockerfile(dockerfile) => {
-            dockerfile::build(performer, dockerfile, job).await?.into()
-        }
+        BuildKind::Dockerfile(dockerfile) => dockerfile::build(performer, dockerfile, job).await?,
         BuildKind::Image(existing) => existing::fetch(performer, existing, job).await?,
     };
     job.note(summary(&made.product));

@@ -1,0 +1,95 @@
+//! Dockerfiles built for several platforms: one index, whoever builds.
+
+use crate::support::Program;
+use crate::support::peer_registry::PeerRegistry;
+use crate::support::peers;
+use crate::support::state::output;
+use serde_json::{Value, json};
+use shipway::registry::Digest;
+
+/// What is in the image depends on the platform; nothing has to run.
+const DOCKERFILE: &str = "FROM scratch AS files
+ARG TARGETARCH
+COPY $TARGETARCH.txt /arch
+FROM files
+COPY both.txt /
+";
+
+fn program(image: &str, using: &str) -> Program {
+    let program = Program::with_plan(&format!(
+        "name: platforms
+azure: {{ resource-group: demo, location: westeurope }}
+steps:
+  - build: {{ using: {using}, platforms: [linux/amd64, '${{{{ git.tag }}}}', linux/arm64] }}
+  - tag: {image}
+  - push:
+"
+    ));
+    let program = program.file("Dockerfile", DOCKERFILE).file("both.txt", "both\n");
+    let program = program.file("amd64.txt", "amd\n").file("arm64.txt", "arm\n");
+    // Storage of its own, of the kind that works everywhere.
+    let [root, run] = ["root", "run"]
+        .map(|name| program.path(".shipway/storage").join(name).display().to_string());
+    let storage =
+        format!("[storage]\ndriver = \"vfs\"\ngraphroot = \"{root}\"\nrunroot = \"{run}\"\n");
+    let conf = program.path("storage.conf").display().to_string();
+    program
+        .file("storage.conf", &storage)
+        .file(".dockerignore", "storage.conf\n")
+        .env("CONTAINERS_STORAGE_CONF", &conf)
+        .env("BUILDAH_ISOLATION", "chroot")
+}
+
+#[track_caller]
+fn pushed_as_an_index_by(using: &str) {
+    let registry = PeerRegistry::open();
+    let name = format!("{}/web:1", registry.host());
+    let program = program(&name, using);
+    program.run(&["run"]).exits(0);
+
+    let image = format!("docker://{name}");
+    let raw = peers::run("skopeo", &["inspect", "--raw", "--tls-verify=false", &image]);
+    assert_eq!(Digest::of(raw.as_bytes()).to_string(), output(&program, 0, "digest"));
+    let index: Value = serde_json::from_str(&raw).expect("JSON");
+    assert_eq!(index["mediaType"], "application/vnd.oci.image.index.v1+json");
+    let listed = index["manifests"].as_array().expect("a list");
+    let platforms: Vec<_> = listed.iter().map(|one| &one["platform"]["architecture"]).collect();
+    assert_eq!(platforms, [&json!("amd64"), &json!("arm64")]);
+    let mut layers = Vec::new();
+    for architecture in ["amd64", "arm64"] {
+        let of = ["--override-arch", architecture, "inspect", "--tls-verify=false", &image];
+        let seen: Value = serde_json::from_str(&peers::run("skopeo", &of)).expect("JSON");
+        assert_eq!(seen["Architecture"], architecture);
+        layers.push(seen["Layers"].as_array().expect("a list").clone());
+    }
+    assert_ne!(layers[0].first(), layers[1].first(), "{layers:?}");
+}
+
+#[test]
+fn without_an_engine() {
+    pushed_as_an_index_by("native");
+}
+
+#[test]
+fn by_buildah() {
+    pushed_as_an_index_by("buildah");
+}
+
+#[test]
+fn by_podman() {
+    pushed_as_an_index_by("podman");
+}
+
+#[test]
+fn a_platform_that_the_dockerfile_pins_is_refused() {
+    let program = program("shipwaydemo.azurecr.io/web:1", "native");
+    let program =
+        program.file("Dockerfile", "FROM --platform=linux/amd64 scratch\nCOPY both.txt /\n");
+
+    let said = program.run(&["dry-run"]).exits(4).stderr;
+
+    let message =
+        "the Dockerfile gives an image for `linux/amd64` where `linux/arm64` is asked for";
+    let help = "leave `--platform` out of the `FROM` of the stage that is built";
+    assert!(said.contains(message) && said.contains(help), "{said}");
+}
