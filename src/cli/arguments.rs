@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::registry::Reference;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -127,11 +128,17 @@ pub(super) struct WorldArguments {
     #[arg(long = "seed-image", value_name = "REFERENCE=oci:FOLDER")]
     pub(super) seed_image: Vec<String>,
     /// Lets images come from this registry outside, or this repository of it.
-    #[arg(long = "allow-host", value_name = "HOST[/REPOSITORY]")]
+    #[arg(long = "allow-host", value_name = "HOST[/REPOSITORY]", value_parser = place)]
     pub(super) allow_host: Vec<String>,
     /// Refuses to fetch base images.
     #[arg(long)]
     pub(super) offline: bool,
+}
+
+/// A registry, or a repository of it.
+fn place(text: &str) -> Result<String, &'static str> {
+    let remedy = "write HOST or HOST/REPOSITORY, such as `ghcr.io/org/app`";
+    if Reference::is_place(text) { Ok(text.to_owned()) } else { Err(remedy) }
 }
 
 /// Who runs the containers of a local cloud.
@@ -295,4 +302,27 @@ pub(super) enum LocalAction {
         #[arg(value_name = "FILE")]
         cloud: Option<PathBuf>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::Parser as _;
+
+    #[test]
+    fn a_host_that_is_none_is_told_how_one_is_written() {
+        let read =
+            |value: &str| Arguments::try_parse_from(["shipway", "dry-run", "--allow-host", value]);
+        for wrong in ["", "http://x", "a b", "ghcr.io/"] {
+            assert_eq!(
+                read(wrong).expect_err("no host").to_string(),
+                format!(
+                    "error: invalid value '{wrong}' for '--allow-host <HOST[/REPOSITORY]>': \
+                     write HOST or HOST/REPOSITORY, such as `ghcr.io/org/app`\n\n\
+                     For more information, try '--help'.\n"
+                )
+            );
+        }
+        assert!(read("ghcr.io").is_ok() && read("ghcr.io/org/app").is_ok());
+    }
 }

@@ -3,6 +3,7 @@
 use super::digest::{Digest, InvalidDigest};
 use std::fmt;
 use std::str::FromStr;
+use url::Url;
 
 /// `host[:port]/repository[:tag][@digest]`.
 ///
@@ -77,6 +78,16 @@ impl Reference {
             && word(bytes[0])
             && bytes.iter().all(|&byte| word(byte) || byte == b'.' || byte == b'-')
     }
+
+    /// Whether text names a registry, `host[:port]`, or one repository of it,
+    /// without tag and digest.
+    pub fn is_place(text: &str) -> bool {
+        let (host, repository) = match text.split_once('/') {
+            Some((host, repository)) => (host, Some(repository)),
+            None => (text, None),
+        };
+        is_host(host) && is_authority(host) && repository.is_none_or(is_repository)
+    }
 }
 
 impl FromStr for Reference {
@@ -113,6 +124,15 @@ impl FromStr for Reference {
 /// `localhost`.
 fn is_host(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':'])
+}
+
+/// Whether text is `host[:port]` in a URL, and no more than that.
+fn is_authority(host: &str) -> bool {
+    // A scheme's own port is not shown again: with the other it is.
+    ["http", "https"].iter().any(|scheme| {
+        let url = Url::parse(&format!("{scheme}://{host}/"));
+        url.is_ok_and(|url| url.username().is_empty() && url.authority().eq_ignore_ascii_case(host))
+    })
 }
 
 fn is_repository(text: &str) -> bool {
@@ -168,6 +188,41 @@ mod tests {
         assert_eq!(read("alpine").expect("valid"), "docker.io/library/alpine");
         assert_eq!(read("team/web:1.0").expect("valid"), "docker.io/team/web:1.0");
         assert_eq!(read("localhost/web__x-y.z").expect("valid"), "localhost/web__x-y.z");
+    }
+
+    #[test]
+    fn places_are_registries_and_repositories() {
+        for place in [
+            "ghcr.io",
+            "GHCR.io/org/app",
+            "localhost/web",
+            "127.0.0.1:5000",
+            "127.0.0.1:80/a/b",
+            "example.com:443",
+            "[::1]:5000/web",
+        ] {
+            assert!(Reference::is_place(place), "{place}");
+        }
+        for other in [
+            "",
+            "/",
+            "a b",
+            "web",
+            "org/app",
+            "ghcr.io/",
+            "ghcr.io/App",
+            "ghcr.io/a/",
+            "ghcr.io/org/app:v1",
+            "http://x",
+            "https://ghcr.io/org/app",
+            "ghcr.io:",
+            "ghcr.io:port",
+            "me@ghcr.io",
+            "ghcr.io?x",
+            " ghcr.io",
+        ] {
+            assert!(!Reference::is_place(other), "{other}");
+        }
     }
 
     #[test]
