@@ -3,6 +3,7 @@
 mod cloud;
 mod outside;
 mod secrets;
+mod seeds;
 mod world;
 
 use super::arguments::{DryRunArguments, WorldArguments};

@@ -1,5 +1,6 @@
 //! The world that a plan expects: what the local cloud is to start with.
 
+use super::seeds::seed_image;
 use super::{Stand, runtime_choice};
 use crate::cli::arguments::WorldArguments;
 use crate::cli::session::Session;
@@ -63,16 +64,6 @@ impl<'a> Blueprint<'a> {
             folder: &session.loaded.folder,
         })
     }
-}
-
-/// `REFERENCE=oci:FOLDER`
-fn seed_image(text: &str) -> Result<(String, PathBuf), Trouble> {
-    let (reference, layout) = text.split_once("=oci:").ok_or_else(|| {
-        Trouble::new(format!("`--seed-image {text}` seeds nothing"))
-            .help("write `--seed-image REFERENCE=oci:FOLDER`")
-    })?;
-    let layout = std::path::absolute(layout).unwrap_or_else(|_| PathBuf::from(layout));
-    Ok((reference.to_owned(), layout))
 }
 
 impl Blueprint<'_> {
