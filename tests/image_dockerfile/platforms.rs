@@ -93,3 +93,29 @@ fn a_platform_that_the_dockerfile_pins_is_refused() {
     let help = "leave `--platform` out of the `FROM` of the stage that is built";
     assert!(said.contains(message) && said.contains(help), "{said}");
 }
+
+/// What is no program at all is refused by the kernel as one for another
+/// platform is, with an emulator and without.
+#[test]
+fn a_platform_that_does_not_run_here_is_named_with_the_remedy() {
+    let program = program("shipwaydemo.azurecr.io/web:1", "buildah");
+    let program = program.file(
+        "shipway.yml",
+        "name: a
+steps:
+  - build: { using: buildah, platforms: [linux/s390x, linux/amd64] }
+",
+    );
+    let program = program
+        .file("Dockerfile", "FROM scratch\nCOPY --chmod=755 both.txt /make\nRUN [\"/make\"]\n");
+
+    let said = program.run(&["run"]).exits(4).stderr;
+
+    for part in [
+        "buildah cannot run programs for `linux/s390x` here",
+        "ended with exit code 1",
+        "give this machine an emulator, by its package `qemu-user-static`",
+    ] {
+        assert!(said.contains(part), "no `{part}` in\n{said}");
+    }
+}

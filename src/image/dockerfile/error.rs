@@ -100,6 +100,32 @@ pub enum DockerfileError {
         /// Why not.
         source: io::Error,
     },
+    /// Programs of a platform do not run where the engine is.
+    #[error("{engine} cannot run programs for {platforms} here")]
+    Foreign {
+        /// Which engine.
+        engine: String,
+        /// In backticks, with `or` between them.
+        platforms: String,
+    },
+    /// What the engine wrote cannot be read.
+    #[error("read `{}`", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What the engine wrote is not what it built.
+    #[error("{engine} says that it built `{said}`, and wrote `{wrote}`")]
+    OtherDigest {
+        /// Which engine.
+        engine: String,
+        /// The digest that it gave.
+        said: String,
+        /// The digest of what it wrote.
+        wrote: String,
+    },
     /// What the engine wrote cannot be used.
     #[error("take the image from {engine}")]
     Collect {
@@ -148,7 +174,17 @@ impl Fault for DockerfileError {
             Self::InsideDocker { .. } => Some(
                 "make a builder of its own by `docker buildx create --use`, on GitHub by `docker/setup-buildx-action`".into(),
             ),
-            Self::SecretId { .. } | Self::SshId { .. } | Self::Prepare { .. } | Self::NoId { .. } => None,
+            Self::Foreign { .. } => Some(
+                "give this machine an emulator, by its package `qemu-user-static`, by `docker run --privileged --rm tonistiigi/binfmt --install all`, or on GitHub by `docker/setup-qemu-action`; or use a builder with a machine of that platform".into(),
+            ),
+            Self::OtherDigest { .. } => {
+                Some("build it again; where it stays so, the builder is broken".into())
+            }
+            Self::SecretId { .. }
+            | Self::SshId { .. }
+            | Self::Prepare { .. }
+            | Self::Read { .. }
+            | Self::NoId { .. } => None,
         }
     }
 }

@@ -16,13 +16,16 @@ mod cache;
 mod context;
 mod engine;
 mod error;
+mod foreign;
 mod invocation;
+mod metadata;
 mod native;
 mod work;
 
 pub use cache::{Cache, GitHubCache};
 pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
 pub use error::DockerfileError;
+pub use foreign::Hearing;
 pub use invocation::Invocation;
 pub use native::{BadWord, Bench, Native, NativeError, Needed, Place};
 pub use work::{Request, Work};

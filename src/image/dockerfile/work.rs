@@ -4,7 +4,9 @@ use super::cache::{self, Cache, GitHubCache};
 use super::context::Context;
 use super::engine::{DockerBuilder, Engine};
 use super::error::DockerfileError;
+use super::foreign::Hearing;
 use super::invocation::Invocation;
+use super::metadata;
 use crate::image::existing::{ExistingError, Saved, collect};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
@@ -14,6 +16,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+
+/// What buildx says of what it built.
+const METADATA: &str = "metadata.json";
 
 /// What is to be built. All paths are absolute.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +123,11 @@ impl Work {
         self.build.clone()
     }
 
+    /// What is to hear all that [`Work::build`] says.
+    pub fn hearing(&self) -> Hearing {
+        Hearing::new(self.engine.to_string(), self.platforms.clone())
+    }
+
     /// What writes the image into a file, once it is built; none where the
     /// build did so itself.
     pub fn save(&self) -> Result<Option<Invocation>, DockerfileError> {
@@ -146,6 +156,8 @@ impl Work {
     /// saved. Layers that the engine did not compress are compressed here, on all
     /// cores, those that were so before not at all. Blocking.
     pub fn collect(&self, store: &Store, stop: &AtomicBool) -> Result<Vec<Image>, DockerfileError> {
+        let engine = self.engine.to_string();
+        metadata::check(&engine, &self.archive(), &self.desk.join(METADATA))?;
         let saved = match &self.engine {
             Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. })
             | Engine::Podman { .. } => Saved::OciArchive(self.archive()),
@@ -154,10 +166,7 @@ impl Work {
         };
         let one = |platform| collect(store, &saved, platform, stop);
         let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();
-        images.map_err(|source| DockerfileError::Collect {
-            engine: self.engine.to_string(),
-            source: Box::new(source),
-        })
+        images.map_err(|source| DockerfileError::Collect { engine, source: Box::new(source) })
     }
 
     fn archive(&self) -> PathBuf {
@@ -227,6 +236,10 @@ impl Maker<'_> {
             DockerBuilder::Buildx { writes_oci, attests, .. } => {
                 if attests {
                     build.arg("--provenance=false").arg("--sbom=false");
+                }
+                if writes_oci && attests {
+                    // Those before do not know it.
+                    build.option("--metadata-file", text(&self.desk.join(METADATA)));
                 }
                 if writes_oci {
                     let archive = text(&self.desk.join("image.tar"));
@@ -366,7 +379,7 @@ mod tests {
         assert_eq!(
             lines(buildx(true, true)),
             [
-                "docker buildx build --progress=plain --provenance=false --sbom=false --output type=oci,dest=/desk/image.tar,compression=uncompressed,rewrite-timestamp=true --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /desk/Dockerfile /web",
+                "docker buildx build --progress=plain --provenance=false --sbom=false --metadata-file /desk/metadata.json --output type=oci,dest=/desk/image.tar,compression=uncompressed,rewrite-timestamp=true --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /desk/Dockerfile /web",
                 "",
             ]
         );

@@ -6,6 +6,7 @@
 use super::error::{NativeError, Place};
 use super::script::{CopyText, Script, SourceText, StageText, Step, What};
 use super::words::{Words, pairs};
+use crate::image::dockerfile::foreign::architecture;
 use crate::image::dockerfile::work::Request;
 use crate::registry::Platform;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,13 +96,8 @@ fn find(stages: &[StageText], name: &str) -> Option<usize> {
 
 /// `TARGETPLATFORM` and its like.
 fn predefined(target: &Platform) -> BTreeMap<String, String> {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
     let build: Platform =
-        format!("linux/{architecture}").parse().expect("a system and an architecture");
+        format!("linux/{}", architecture()).parse().expect("a system and an architecture");
     let mut words = BTreeMap::new();
     for (prefix, platform) in [("TARGET", target), ("BUILD", &build)] {
         for (name, value) in [

@@ -102,9 +102,9 @@ async fn by_engine(
     let desk = Scratch::new(performer, job)?;
     let fault = |error: DockerfileError| Trouble::from_fault(&error);
     let work = Work::new(engine.clone(), request, desk.path()).map_err(fault)?;
-    run(performer, &work.build(), job).await?;
+    run(performer, &work, &work.build(), job).await?;
     if let Some(save) = work.save().map_err(fault)? {
-        run(performer, &save, job).await?;
+        run(performer, &work, &save, job).await?;
     }
     let store = performer.images.clone();
     Ok(off_the_loop(move |stop| work.collect(&store, stop)).await?)
@@ -240,9 +240,16 @@ async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Answe
 }
 
 /// Runs one program of the build, its output in the log.
-async fn run(performer: &Performer, invocation: &Invocation, job: &Job) -> Result<(), Undone> {
+async fn run(
+    performer: &Performer,
+    work: &Work,
+    invocation: &Invocation,
+    job: &Job,
+) -> Result<(), Undone> {
+    let hearing = Mutex::new(work.hearing());
     let hear = |output: Output| {
         let Output { stream, line } = output;
+        hearing.lock().unwrap_or_else(PoisonError::into_inner).line(&line);
         (job.say)(EventKind::OutputLine { step: job.id.clone(), stream, line });
     };
     let command = command(performer, invocation);
@@ -250,11 +257,15 @@ async fn run(performer: &Performer, invocation: &Invocation, job: &Job) -> Resul
     match ended.map_err(|error| Trouble::from_fault(&error))? {
         Ended::Exited(0) => Ok(()),
         Ended::Stopped => Err(Undone::Stopped),
-        Ended::Exited(code) => Err(Trouble::new(format!(
-            "`{}` ended with exit code {code}",
-            invocation.command_line()
-        ))
-        .into()),
+        Ended::Exited(code) => {
+            let ended = format!("`{}` ended with exit code {code}", invocation.command_line());
+            let reason = hearing.into_inner().unwrap_or_else(PoisonError::into_inner).reason();
+            Err(match reason {
+                Some(reason) => Trouble::from_fault(&reason).because(ended),
+                None => Trouble::new(ended),
+            }
+            .into())
+        }
     }
 }
 
