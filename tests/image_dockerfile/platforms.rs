@@ -5,7 +5,12 @@ use crate::support::peer_registry::PeerRegistry;
 use crate::support::peers;
 use crate::support::state::output;
 use serde_json::{Value, json};
-use shipway::registry::Digest;
+use shipway::http::Fault as _;
+use shipway::image::Store;
+use shipway::image::dockerfile::{DockerBuilder, Engine, Request, Work};
+use shipway::registry::{Digest, Platform};
+use std::fs;
+use std::sync::atomic::AtomicBool;
 
 /// What is in the image depends on the platform; nothing has to run.
 const DOCKERFILE: &str = "FROM scratch AS files
@@ -92,6 +97,48 @@ fn a_platform_that_the_dockerfile_pins_is_refused() {
         "the Dockerfile gives an image for `linux/amd64` where `linux/arm64` is asked for";
     let help = "leave `--platform` out of the `FROM` of the stage that is built";
     assert!(said.contains(message) && said.contains(help), "{said}");
+}
+
+/// What buildx writes in one call: an archive with an index of several images.
+#[test]
+fn every_image_of_one_archive_is_taken() {
+    let registry = PeerRegistry::open();
+    let name = format!("{}/web:1", registry.host());
+    let program = program(&name, "native");
+    program.run(&["run"]).exits(0);
+    let desk = program.path(".shipway/desk");
+    fs::create_dir(&desk).expect("a folder");
+    let (from, to) = (format!("docker://{name}"), desk.join("image.tar").display().to_string());
+    let to = format!("oci-archive:{to}");
+    peers::run("skopeo", &["copy", "--all", "--src-tls-verify=false", &from, &to]);
+    let platforms: Vec<Platform> =
+        ["linux/arm64", "linux/amd64"].map(|name| name.parse().expect("a platform")).into();
+    let request = Request {
+        context: program.folder().to_owned(),
+        state: program.path(".shipway"),
+        ..Request::default()
+    };
+    let builder = DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false };
+    let work = Work::new(Engine::Docker(builder), &request.on(&platforms), &desk);
+    let work = work.expect("prepared");
+    let store = Store::open(&program.path(".shipway/others")).expect("a store");
+    let say = |digest: &str| {
+        let said = json!({"containerimage.digest": digest}).to_string();
+        fs::write(desk.join("metadata.json"), said).expect("written");
+    };
+
+    say(&output(&program, 0, "digest"));
+    let images = work.collect(&store, &AtomicBool::new(false)).expect("collected");
+
+    let taken: Vec<_> = images.iter().map(|image| image.platform.clone()).collect();
+    assert_eq!(taken, platforms);
+    assert_ne!(images[0].layers, images[1].layers);
+    let other = Digest::of(b"other").to_string();
+    say(&other);
+    let error = work.collect(&store, &AtomicBool::new(false)).expect_err("something else");
+    let said = format!("docker (buildx) says that it built `{other}`, and wrote `sha256:");
+    assert!(error.to_string().starts_with(&said), "{error}");
+    assert!(error.help().is_some());
 }
 
 /// What is no program at all is refused by the kernel as one for another
