@@ -220,9 +220,9 @@ pub(super) struct ImagesArguments {
     /// `REGISTRY` or `REGISTRY/REPOSITORY`; the plan's registries if absent.
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]
     pub(super) name: Option<String>,
-    /// The plan, for its registries and logins.
-    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
-    pub(super) plan: PathBuf,
+    /// The plan, for its registries and logins: `shipway.yml` if there is one.
+    #[arg(long, value_name = "PLAN")]
+    pub(super) plan: Option<PathBuf>,
     /// How a local cloud is reached, as `shipway local` wrote it.
     #[arg(long, value_name = "FILE")]
     pub(super) cloud: Option<PathBuf>,

@@ -2,13 +2,13 @@
 
 use super::arguments::{CheckArguments, Format};
 use super::exit::Exit;
-use super::load::load;
+use super::load::{BY_POSITION, load};
 use super::say;
 use crate::plan::{Diagnostic, render, render_github, render_json};
 
 /// Finds every mistake. No mistake, no word.
 pub(super) fn check(arguments: &CheckArguments) -> Exit {
-    let loaded = match load(&arguments.plan) {
+    let loaded = match load(&arguments.plan, BY_POSITION) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

@@ -27,13 +27,16 @@ pub(super) struct Loaded {
 /// what is over is not read.
 const MOST: u64 = 256 << 20;
 
-/// Reads a plan with its mistakes; says so where there is no file.
-pub(super) fn load(file: &Path) -> Result<Loaded, Exit> {
+/// What to do where there is no plan, of commands that take it by position.
+pub(super) const BY_POSITION: &str = "name the plan's file, as in `shipway run PLAN`";
+/// The same of commands that take it by an option.
+pub(super) const BY_OPTION: &str = "name the plan's file with `--plan PLAN`";
+
+/// Reads a plan with its mistakes; says so where there is no file, and what to
+/// do about that.
+pub(super) fn load(file: &Path, remedy: &str) -> Result<Loaded, Exit> {
     let bytes = read(file).map_err(|error| {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => Some("name the plan's file, as in `shipway run PLAN`"),
-            _ => None,
-        };
+        let help = (error.kind() == io::ErrorKind::NotFound).then_some(remedy);
         say::error(&[format!("read the plan `{}`", file.display()), error.to_string()], help);
         Exit::Wrong
     })?;
@@ -58,6 +61,18 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl Loaded {
+    /// No plan, for a command that can do without.
+    pub(super) fn nothing() -> Self {
+        let folder = std::env::current_dir().unwrap_or_default();
+        let (file, text, diagnostics) = (String::new(), String::new(), Vec::new());
+        Self { file, folder, text, plan: Some(Plan::empty()), diagnostics }
+    }
+
+    /// Whether there is no plan.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.file.is_empty()
+    }
+
     /// The plan, or its mistakes shown and the exit that they lead to. Warnings
     /// are shown in any case.
     pub(super) fn sound(mut self) -> Result<(Plan, Self), Exit> {

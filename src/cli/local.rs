@@ -3,6 +3,7 @@
 use super::arguments::{LocalAction, LocalArguments, RunArguments};
 use super::dry_run::{how_to_reach, newest, stop, world_of};
 use super::exit::Exit;
+use super::load::{BY_OPTION, load};
 use super::say;
 use super::session::{Session, missing, state_folder};
 use crate::local::{Options, World};
@@ -78,7 +79,8 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<Options, E
         return Ok(of(arguments, world, state));
     }
     let run = RunArguments { plan: arguments.plan.clone(), ..RunArguments::default() };
-    let session = Session::prepare(&run, true, redactor.clone())?;
+    let loaded = load(&run.plan, BY_OPTION)?;
+    let session = Session::of(loaded, &run, true, redactor.clone())?;
     let world =
         world_of(&session, &arguments.world).map_err(|trouble| missing(trouble, redactor))?;
     let state = arguments.state.clone().unwrap_or_else(|| session.run.local());
@@ -102,7 +104,7 @@ fn read_world(file: &Path) -> Result<World, Trouble> {
 
 fn end(arguments: &LocalArguments, cloud: Option<&Path>) -> Exit {
     let redactor = Redactor::default();
-    let state = super::load::load(&arguments.plan)
+    let state = load(&arguments.plan, BY_OPTION)
         .map(|loaded| state_folder(None, &loaded))
         .ok()
         .filter(|_| cloud.is_none());

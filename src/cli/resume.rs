@@ -3,7 +3,7 @@
 use super::arguments::{ResumeArguments, RunArguments};
 use super::dry_run::DryRun;
 use super::exit::Exit;
-use super::load::load;
+use super::load::{BY_OPTION, load};
 use super::pipeline::Pipeline;
 use super::pipeline::reporters::Audience;
 use super::run::reach;
@@ -29,7 +29,7 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Exit {
 }
 
 fn prepare(arguments: &ResumeArguments) -> Result<(Session, Chosen, Journal), Exit> {
-    let loaded = load(&arguments.plan)?;
+    let loaded = load(&arguments.plan, BY_OPTION)?;
     let state = state_folder(arguments.state_dir.as_ref(), &loaded);
     let folder = find(arguments, &state)?;
     let mut journal = Journal::open(&folder.journal()).map_err(|error| {

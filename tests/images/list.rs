@@ -4,7 +4,7 @@ use super::{AZURE, Cloud, column, pages, push, rows};
 use crate::support::fake_registry::{FakeRegistry, Fault};
 use crate::support::images::client;
 use crate::support::peer_registry::PeerRegistry;
-use crate::support::peers;
+use crate::support::{Program, peers};
 use serde_json::{Value, json};
 use shipway::registry::{HeldKind, Login, media_type};
 
@@ -44,6 +44,58 @@ fn a_registry_of_others_is_listed_without_azure() {
     assert_eq!(headings, ["IMAGE", "DIGEST", "SIZE", "PLATFORMS", "AGE", "DEPLOYED"]);
     assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("HOST/web:stable")), "{said}");
     assert_eq!(shown.stderr, "note: what is deployed is not known: the plan has no `azure`\n");
+}
+
+#[test]
+fn a_registry_that_is_named_needs_no_plan() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    push(&pages(&host, ""), "v1", "one");
+    let elsewhere = Program::new();
+
+    for name in [host.clone(), format!("{host}/web")] {
+        let finished = elsewhere.run(&["images", &name, "--output", "json"]).exits(0);
+        let listed = rows(&finished);
+        assert_eq!(column(&listed, "reference"), [format!("{host}/web:v1")]);
+        assert_eq!(column(&listed, "deployed"), ["null"]);
+        assert_eq!(
+            finished.stderr,
+            "note: what is deployed is not known: there is no plan, and `AZURE_SUBSCRIPTION_ID` is not set\n"
+        );
+    }
+    let image = format!("{host}/web:v1");
+    let attached = elsewhere.run(&["images", &image, "--referrers"]).exits(0);
+    assert_eq!(attached.stdout, "nothing is attached\n");
+    let left = std::fs::read_dir(elsewhere.folder()).expect("a folder").count();
+    assert_eq!(left, 0, "no state is kept");
+
+    let named = elsewhere.run(&["images", &host, "--plan", "other.yml"]).exits(2);
+    let none = elsewhere.run(&["images"]).exits(2);
+    let said = |plan: &str| {
+        format!(
+            "error: read the plan `{plan}`
+  because: No such file or directory (os error 2)
+  help: name the plan's file with `--plan PLAN`, or a registry, as in `shipway images REGISTRY`
+"
+        )
+    };
+    assert_eq!((named.stderr, none.stderr), (said("other.yml"), said("shipway.yml")));
+}
+
+#[test]
+fn a_registry_without_a_plan_is_signed_in_to_as_docker_is() {
+    let registry = PeerRegistry::with_login("ci", "hunter2-and-more");
+    let host = registry.host();
+    let auth = "Y2k6aHVudGVyMi1hbmQtbW9yZQ==";
+    let config = json!({ "auths": { (&host): { "auth": auth } } }).to_string();
+    let program = Program::new().file("docker/config.json", &config);
+    let folder = program.path("docker").display().to_string();
+
+    let without = program.run(&["images", &host]).exits(3);
+    let finished = program.env("DOCKER_CONFIG", &folder).run(&["images", &host]).exits(0);
+
+    assert!(without.stderr.starts_with("error: "), "{}", without.stderr);
+    assert_eq!(finished.stdout, "no images\n");
 }
 
 #[test]

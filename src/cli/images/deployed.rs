@@ -60,7 +60,12 @@ impl Deployed<'_> {
     /// alone where that is all we may see.
     pub(super) async fn find(&self) -> Running {
         if self.session.plan.azure.is_none() && self.reach.subscription.is_none() {
-            return Running::Unknown("the plan has no `azure`".to_owned());
+            let why = if self.session.loaded.is_nothing() {
+                "there is no plan, and `AZURE_SUBSCRIPTION_ID` is not set"
+            } else {
+                "the plan has no `azure`"
+            };
+            return Running::Unknown(why.to_owned());
         }
         match self.groups().await {
             Ok(groups) => Running::Known(uses(&groups)),

@@ -12,6 +12,7 @@ mod table;
 
 use super::arguments::{ImagesArguments, Output, RunArguments};
 use super::exit::Exit;
+use super::load::{Loaded, load};
 use super::pipeline::reporters::Audience;
 use super::run::reach;
 use super::session::reach::Reach;
@@ -20,34 +21,50 @@ use super::{say, session::secrets};
 use crate::resolve::with_secrets;
 use crate::run::outcome::Trouble;
 use crate::run::perform::{Clients, Making};
+use crate::secret::Redactor;
 use deployed::Deployed;
 use jiff::Timestamp;
 use prune::Prune;
+use std::path::PathBuf;
+
+/// What to do where there is no plan.
+const REMEDY: &str =
+    "name the plan's file with `--plan PLAN`, or a registry, as in `shipway images REGISTRY`";
 
 /// Lists repositories, or the tags of one with their digests.
 pub(super) fn images(arguments: &ImagesArguments) -> Exit {
-    let run = RunArguments {
-        plan: arguments.plan.clone(),
-        cloud: arguments.cloud.clone(),
-        ..RunArguments::default()
-    };
     let redactor = Audience::Command(arguments.output).redactor();
     if let Some(mistake) = prune::mistake(&arguments.removal) {
         missing(mistake, &redactor);
         return Exit::Wrong;
     }
-    let session = match Session::prepare(&run, false, redactor) {
+    let session = match session(arguments, redactor) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    // Nothing is run, so there is no run to keep.
-    std::fs::remove_dir_all(session.run.path()).ok();
     super::in_runtime(async {
         match perform(arguments, &session).await {
             Ok(exit) => exit,
             Err(trouble) => missing(trouble, &session.redactor),
         }
     })
+}
+
+/// With the plan that is named or there; a registry that is named needs none.
+fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<Session, Exit> {
+    let usual = || PathBuf::from("shipway.yml");
+    let none = arguments.plan.is_none() && arguments.name.is_some() && !usual().exists();
+    let plan = arguments.plan.clone().unwrap_or_else(usual);
+    // Nothing is run, so there is no run to keep, and without a plan no place
+    // for one either.
+    let scratch = if none { tempfile::tempdir().ok() } else { None };
+    let state_dir = scratch.as_ref().map(|folder| folder.path().to_owned());
+    let cloud = arguments.cloud.clone();
+    let run = RunArguments { plan, state_dir, cloud, ..RunArguments::default() };
+    let loaded = if none { Loaded::nothing() } else { load(&run.plan, REMEDY)? };
+    let session = Session::of(loaded, &run, false, redactor)?;
+    std::fs::remove_dir_all(session.run.path()).ok();
+    Ok(session)
 }
 
 async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, Trouble> {

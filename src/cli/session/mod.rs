@@ -7,7 +7,7 @@ pub(in crate::cli) mod secrets;
 
 use crate::cli::arguments::RunArguments;
 use crate::cli::exit::Exit;
-use crate::cli::load::{Loaded, load};
+use crate::cli::load::{BY_OPTION, BY_POSITION, Loaded, load};
 use crate::cli::say;
 use crate::http::Fault;
 use crate::journal::{RunFolder, RunId, StartRecord};
@@ -57,7 +57,16 @@ impl Session {
         dry_run: bool,
         redactor: Redactor,
     ) -> Result<Self, Exit> {
-        let loaded = load(&arguments.plan)?;
+        Self::of(load(&arguments.plan, BY_POSITION)?, arguments, dry_run, redactor)
+    }
+
+    /// The same with a plan that is read.
+    pub(in crate::cli) fn of(
+        loaded: Loaded,
+        arguments: &RunArguments,
+        dry_run: bool,
+        redactor: Redactor,
+    ) -> Result<Self, Exit> {
         let (plan, loaded) = loaded.sound()?;
         let surroundings = surroundings(&loaded, dry_run);
         let run = RunId::new();
@@ -92,7 +101,7 @@ impl Session {
         run: RunFolder,
         redactor: Redactor,
     ) -> Result<Self, Exit> {
-        let (plan, loaded) = load(&arguments.plan)?.sound()?;
+        let (plan, loaded) = load(&arguments.plan, BY_OPTION)?.sound()?;
         let surroundings = surroundings(&loaded, start.dry_run);
         let resolved: Resolved =
             serde_json::from_value(start.resolved.clone()).map_err(|error| {

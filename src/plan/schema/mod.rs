@@ -49,6 +49,24 @@ pub struct Plan {
     pub report: Vec<Spanned<Report>>,
 }
 
+impl Plan {
+    /// One that says nothing, and which no file can hold.
+    pub fn empty() -> Self {
+        Self {
+            name: Spanned::new(String::new(), 0..0),
+            env: Map::default(),
+            vars: Map::default(),
+            secrets: Map::default(),
+            azure: None,
+            registries: Map::default(),
+            environments: Map::default(),
+            services: Map::default(),
+            single: false,
+            report: Vec::new(),
+        }
+    }
+}
+
 /// One service: its steps run in order, beside those of other services.
 #[derive(Clone, Debug)]
 pub struct Service {
