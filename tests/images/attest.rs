@@ -28,6 +28,15 @@ fn content(host: &str, attached: &Value, kind: &str) -> String {
     peers::run("curl", &["-sSf", &format!("http://{host}/v2/web/blobs/{digest}")])
 }
 
+/// An SBOM that the tools of SPDX find nothing wrong with.
+fn validated(program: &Program, document: &str) -> Value {
+    let path = program.path("sbom.spdx.json");
+    std::fs::write(&path, document).expect("a file");
+    let validator = peers::python("pyspdxtools").display().to_string();
+    peers::run(&validator, &["-i", &path.display().to_string()]);
+    serde_json::from_str(document).expect("JSON")
+}
+
 /// A commit of all that is in the folder.
 fn commit(program: &Program) -> String {
     for arguments in [
@@ -63,11 +72,7 @@ fn an_image_is_pushed_with_its_sbom_and_its_provenance_once() {
     assert_eq!(attached[0]["reference"], sbom);
 
     let document = content(&host, &attached, SBOM);
-    std::fs::write(program.path("sbom.spdx.json"), &document).expect("a file");
-    let file = program.path("sbom.spdx.json").display().to_string();
-    let validator = peers::python("pyspdxtools").display().to_string();
-    peers::run(&validator, &["-i", &file]);
-    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let document = validated(&program, &document);
     assert_eq!(document["files"][0]["fileName"], "./www/index.html");
     assert_eq!(document["packages"][0]["versionInfo"], digest);
 
@@ -86,6 +91,62 @@ fn an_image_is_pushed_with_its_sbom_and_its_provenance_once() {
             "digest": { "gitCommit": sha },
         }])
     );
+}
+
+#[test]
+fn packages_of_dpkg_and_apk_are_in_an_sbom_that_others_read() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let program = pages(&host, "{ sbom: true }");
+    let plan = std::fs::read_to_string(program.path("shipway.yml")).expect("a plan");
+    let layers = "layers:
+        - { from: status, to: /var/lib/dpkg/status }
+        - { from: installed, to: /lib/apk/db/installed }
+        - { from: os-release, to: /etc/os-release }";
+    let plan = plan.replace("layers: [{ from: page.html, to: /www/index.html }]", layers);
+    let program = program
+        .file("shipway.yml", &plan)
+        .file(
+            "status",
+            "Package: libstdc++6
+Status: install ok installed
+Maintainer: Debian GCC Maintainers <debian-gcc@lists.debian.org>
+Architecture: amd64
+Version: 1:12.2.0-14+deb12u1~x
+Description: GNU Standard C++ Library v3
+ more of it
+
+Package: gone
+Status: deinstall ok config-files
+Version: 1
+",
+        )
+        .file("installed", "C:Q1abc=\nP:musl\nV:1.2.5_git20240101-r0\nA:x86_64\nL:MIT\n\n")
+        .file("os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+
+    let finished = program.run(&["run"]).exits(0);
+
+    let said = "sbom of 3 files and 2 packages attached to `";
+    assert!(finished.stderr.contains(said), "{finished:?}");
+    let attached = attached(&program, &host);
+    let document = validated(&program, &content(&host, &attached, SBOM));
+    let packages = document["packages"].as_array().expect("packages");
+    let named = |name: &str| {
+        let one = packages.iter().find(|one| one["name"] == name).expect("the package");
+        (one["versionInfo"].clone(), one["externalRefs"][0]["referenceLocator"].clone())
+    };
+    assert_eq!(
+        named("libstdc++6"),
+        (
+            json!("1:12.2.0-14+deb12u1~x"),
+            json!(
+                "pkg:deb/debian/libstdc%2B%2B6@1:12.2.0-14%2Bdeb12u1~x?arch=amd64&distro=debian-12"
+            )
+        )
+    );
+    let (version, _) = named("musl");
+    assert_eq!(version, "1.2.5_git20240101-r0");
+    assert!(packages.iter().all(|one| one["name"] != "gone"));
 }
 
 #[test]
