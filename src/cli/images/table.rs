@@ -111,6 +111,7 @@ mod tests {
             media_type: String::new(),
             platforms: if kind == HeldKind::Image { vec![platform] } else { Vec::new() },
             within: Vec::new(),
+            subject: None,
             kind,
             size: Some(12_345_678),
             created: "2026-11-18T10:00:00Z".parse().ok(),

@@ -21,6 +21,7 @@ pub(super) struct Document {
     artifact_type: Option<String>,
     config: Option<Descriptor>,
     layers: Vec<Descriptor>,
+    subject: Option<Descriptor>,
     manifests: Option<Vec<Descriptor>>,
     annotations: BTreeMap<String, String>,
 }
@@ -74,6 +75,11 @@ impl Document {
     pub(super) fn image_config(&self) -> Option<&Descriptor> {
         let known = [media_type::CONFIG, DOCKER_CONFIG];
         self.config.as_ref().filter(|config| known.contains(&config.media_type.as_str()))
+    }
+
+    /// What it is attached to.
+    pub(super) fn subject(&self) -> Option<&Descriptor> {
+        self.subject.as_ref()
     }
 
     /// Configuration and layers.

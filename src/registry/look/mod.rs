@@ -43,6 +43,8 @@ pub struct Held {
     /// What an index lists beside them, at any depth: attestations, and what
     /// indexes in it list.
     pub within: Vec<Digest>,
+    /// What it is attached to.
+    pub subject: Option<Digest>,
     /// When it was made, as it says itself. A time from before there were
     /// images stands for a reproducible build, and is none.
     pub created: Option<Timestamp>,
@@ -210,6 +212,7 @@ impl Shelf {
             size: None,
             platforms: Vec::new(),
             within: Vec::new(),
+            subject: None,
             created: None,
             updated: None,
         };
@@ -221,6 +224,7 @@ impl Shelf {
         held.size = Some(self.size(document));
         held.platforms = self.platforms(digest, document);
         held.within = self.within(document);
+        held.subject = document.subject().map(|subject| subject.digest.clone());
         held.created = self.created(document);
         held
     }

@@ -95,15 +95,15 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
     while let Some(at) = meant.iter().position(|row| held_by.contains_key(&row.held.digest)) {
         let row = meant.swap_remove(at);
         let tag = row.held.tag.clone().unwrap_or_default();
+        for digest in row.held.digests() {
+            held_by.entry(digest.clone()).or_insert_with(|| tag.clone());
+        }
         if untags {
             choice.untag.push((tag, row.held.digest.clone()));
             continue;
         }
         let reason = Reason::Shared(held_by[&row.held.digest].clone());
-        choice.kept.push((tag.clone(), reason));
-        for digest in row.held.digests() {
-            held_by.entry(digest.clone()).or_insert_with(|| tag.clone());
-        }
+        choice.kept.push((tag, reason));
     }
     choice.delete = deletions(&meant, &held_by);
     choice.stays = held_by.into_keys().collect();
@@ -121,13 +121,15 @@ fn unreadable(shelf: &Shelf, meant: &[&Row]) -> Option<String> {
     unread.filter(stays).map(name).next()
 }
 
-/// Every digest that stays, and the name by which it does.
+/// Every digest that stays, and the name by which it does. Azure's registries
+/// delete what is attached with what it is attached to, so there that stays too.
 fn stays(shelf: &Shelf, meant: &[&Row]) -> BTreeMap<Digest, String> {
     let goes = |row: &&Row| meant.iter().any(|other| std::ptr::eq(*other, *row));
     let mut held_by = BTreeMap::new();
     for row in shelf.rows.iter().filter(|row| !goes(row)) {
         let name = row.held.tag.clone().unwrap_or_else(|| row.groups.join(", "));
-        for digest in row.held.digests() {
+        let subject = row.held.subject.iter().filter(|_| is_azure_registry(&shelf.host));
+        for digest in row.held.digests().chain(subject) {
             held_by.entry(digest.clone()).or_insert_with(|| name.clone());
         }
     }
@@ -216,6 +218,7 @@ mod tests {
             size: Some(1),
             platforms: Vec::new(),
             within: Vec::new(),
+            subject: None,
             created,
             updated: None,
         };
@@ -313,6 +316,29 @@ mod tests {
         let azure = chosen("demo.azurecr.io", rows(), &wish);
         assert_eq!(azure.untag, [("old".to_owned(), Digest::of(b"1"))]);
         assert!(azure.delete.is_empty() && azure.kept.is_empty());
+    }
+
+    #[test]
+    fn what_would_take_an_attachment_along_that_stays_stays() {
+        let rows = || {
+            let mut sbom = row("sbom", "sbom", Some(1));
+            sbom.held.subject = Some(Digest::of(b"index"));
+            vec![
+                of(row("v1", "index", Some(50)), &["arm"]),
+                row("v1-arm", "arm", Some(50)),
+                row("v2", "2", Some(50)),
+                sbom,
+            ]
+        };
+        let wish = Wish { older_than: Some(30 * DAY), ..wish() };
+
+        let azure = chosen("demo.azurecr.io", rows(), &wish);
+        assert_eq!(tags(&azure), "v2");
+        let untag = [("v1", "index"), ("v1-arm", "arm")];
+        let untag = untag.map(|(tag, content)| (tag.to_owned(), Digest::of(content.as_bytes())));
+        assert_eq!(azure.untag, untag);
+
+        assert_eq!(tags(&chosen("127.0.0.1:5000", rows(), &wish)), "v1 v1-arm v2");
     }
 
     #[test]
