@@ -64,7 +64,7 @@ impl Plan {
             env: vec![("A".into(), "b".into())],
             ..Recipe::default()
         };
-        build(&self.store, &recipe, &AtomicBool::new(false)).expect("built").image
+        build(&self.store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
     }
 
     fn layout(&self, image: &Image) -> String {
@@ -252,7 +252,7 @@ fn layers_of_zstd_hold_what_those_of_gzip_do() {
         let layer = LayerSource { from: "tree".into(), to: "/".into(), ..LayerSource::default() };
         let folder = plan.folder.path().to_owned();
         let recipe = Recipe { folder, layers: vec![layer], compression, ..Recipe::default() };
-        build(&plan.store, &recipe, &AtomicBool::new(false)).expect("built").image
+        build(&plan.store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
     });
     assert_ne!(gzip.layers, zstd.layers);
     let rootfs = |image| plan.store.config(image).expect("a configuration")["rootfs"].clone();

@@ -17,6 +17,7 @@ mod local_upstream;
 mod peers;
 mod readme;
 mod registry;
+mod registry_ahead;
 mod registry_copy;
 mod registry_login;
 mod registry_pull;

@@ -32,7 +32,7 @@ pub use login::{EntraTokens, Login, LoginError, Stored, is_azure_registry};
 pub use look::{Held, HeldKind, HeldPlatform, is_attached};
 pub use progress::{BlobProgress, Progress};
 pub use pull::{Pulled, Resolved};
-pub use push::{Blob, BlobSource, Push, PushManifest, Pushed};
+pub use push::{Ahead, Blob, BlobSource, Push, PushManifest, Pushed};
 pub use reference::{InvalidReference, Reference};
 pub use referrers::{Artifact, Attached, Referrers};
 pub use settings::{Access, Parts, Settings, Timing};

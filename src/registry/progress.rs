@@ -5,6 +5,7 @@
 
 use super::descriptor::Descriptor;
 use super::digest::Digest;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -57,6 +58,16 @@ impl Tally {
             }
         }
         Self { blobs: counted }
+    }
+
+    /// Counts on where others have begun to count.
+    pub(super) fn counting_on(mut self, begun: &BTreeMap<Digest, Arc<AtomicU64>>) -> Self {
+        for blob in &mut self.blobs {
+            if let Some(done) = begun.get(&blob.digest) {
+                blob.done = Arc::clone(done);
+            }
+        }
+        self
     }
 
     /// The counter of a blob; one that nobody reads where it is not known.

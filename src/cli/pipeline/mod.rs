@@ -21,7 +21,7 @@ use crate::plan::schema::Action;
 use crate::resolve::credentials::scrub;
 use crate::resolve::{ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::Trouble;
-use crate::run::perform::{Clients, Performer, Preflight};
+use crate::run::perform::{Clients, Performer, Preflight, Underway};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl<'a> Pipeline<'a> {
         let secrets = secrets::read(session, &names, self.reach, &self.sources).await;
         let secrets = secrets.map_err(|troubles| all_missing(troubles, &session.redactor))?;
         let performer = self.performer(&secrets).await?;
-        let preflight = Preflight { performer: &performer, steps: &self.chosen.places };
+        let preflight = Preflight { performer: &performer };
         preflight.check().await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
@@ -140,6 +140,8 @@ impl<'a> Pipeline<'a> {
             expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),
             dry_run: session.dry_run,
             skip_run: self.skip_run,
+            chosen: self.chosen.places.iter().copied().collect(),
+            underway: Underway::default(),
         }))
     }
 

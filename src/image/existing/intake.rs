@@ -4,7 +4,7 @@ use super::error::ExistingError;
 use super::layout::{Bag, Found};
 use super::stoppable::Stoppable;
 use crate::image::hash::of_reader;
-use crate::image::layers::{Cache, Compression, Packed, Reading, pack, threads};
+use crate::image::layers::{Cache, Compression, PackOptions, Packed, Reading, pack};
 use crate::image::store::{ImportError, Store};
 use crate::image::stream::{Packing, sniff, unpacked};
 use crate::registry::{Descriptor, Digest, media_type};
@@ -70,7 +70,7 @@ impl Intake<'_> {
             Packing::Plain => {
                 let out = self.store.writer()?;
                 let streams = vec![(Reading::new(reader, blob), out)];
-                let packed = pack(Compression::Gzip, threads(), streams)?;
+                let packed = pack(PackOptions::new(Compression::Gzip), streams)?;
                 return Ok(packed.into_iter().next().expect("one for one stream"));
             }
             Packing::Gzip => media_type::LAYER_GZIP,

@@ -138,7 +138,7 @@ mod tests {
                 platform: platform.clone(),
                 ..Recipe::default()
             };
-            build(store, &recipe, &AtomicBool::new(false)).expect("built").image
+            build(store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
         }
 
         fn path(&self, name: &str) -> PathBuf {

@@ -65,7 +65,8 @@ impl Source for Archive<'_> {
     type Error = LayerError;
 
     fn next(&self, block: &mut [u8]) -> Result<Option<(u64, usize)>, LayerError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // Who finds the end is to know what others did before they took theirs.
+        let number = self.next.fetch_add(1, Ordering::AcqRel);
         let begin = number.saturating_mul(BLOCK as u64);
         if begin >= self.length() {
             return Ok(None);

@@ -26,7 +26,7 @@ pub(super) use base::{as_oci, paths, tree};
 pub(super) use cache::Cache;
 pub(super) use config::{DROPPED, ordered, timestamp};
 pub use error::LayerError;
-pub(super) use pack::{Packed, Reading, pack, threads};
+pub(super) use pack::{PackOptions, Packed, Reading, pack, threads};
 pub use recipe::{
     Compression, ExposedPort, Ignoring, InvalidRecipe, LayerSource, Mode, Owner, Recipe,
 };
@@ -65,8 +65,15 @@ pub struct BuiltLayer {
     pub reused: bool,
 }
 
-/// Makes the image of a recipe. `stop` is looked at for every file.
-pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built, LayerError> {
+/// Makes the image of a recipe. `stop` is looked at for every file. `early` is
+/// told of each layer that is in the store while others are not yet, on whatever
+/// thread packed it.
+pub fn build(
+    store: &Store,
+    recipe: &Recipe,
+    stop: &AtomicBool,
+    early: &(dyn Fn(&Descriptor) + Sync),
+) -> Result<Built, LayerError> {
     if recipe.created > recipe::LATEST {
         return Err(LayerError::Created { created: recipe.created });
     }
@@ -78,7 +85,8 @@ pub fn build(store: &Store, recipe: &Recipe, stop: &AtomicBool) -> Result<Built,
     let sources = recipe.layers.iter().zip(&lists);
     let sources: Vec<_> = sources.flat_map(|(it, lists)| lists.iter().map(move |_| it)).collect();
     let lists = lists.into_iter().flatten().collect();
-    let packed = make(store, (recipe.compression, recipe.created), lists, stop)?;
+    let options = PackOptions { early, ..PackOptions::new(recipe.compression) };
+    let packed = make(store, (options, recipe.created), lists, stop)?;
     for (source, (packed, report)) in sources.into_iter().zip(packed) {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
         made.push(Made { diff_id: packed.diff_id, created_by });
@@ -110,8 +118,8 @@ pub(super) fn assemble(
         return Err(LayerError::Created { created });
     }
     let lists = lists.iter().map(|list| Listed::clone(list)).collect();
-    let settings = (Compression::default(), created);
-    let made = make(store, settings, lists, stop)?;
+    let options = PackOptions::new(Compression::default());
+    let made = make(store, (options, created), lists, stop)?;
     Ok(made.into_iter().map(|(packed, _)| packed).collect())
 }
 
@@ -157,13 +165,13 @@ fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Vec<Liste
 /// once.
 fn make<'a>(
     store: &'a Store,
-    (compression, created): (Compression, u64),
+    (options, created): (PackOptions<'_>, u64),
     lists: Vec<Listed>,
     stop: &AtomicBool,
 ) -> Result<Vec<(Packed, BuiltLayer)>, LayerError> {
     let (mut layers, mut streams): (Vec<Layer<'a>>, _) = (Vec::new(), Vec::new());
     for Listed { entries, begun } in lists {
-        let cache = Cache::new(store, &entries, compression, created);
+        let cache = Cache::new(store, &entries, options.compression, created);
         let found = cache.recall();
         let settled = cache::settled(&entries, begun);
         layers.push(Layer { cache, entries: entries.len(), settled, found });
@@ -173,7 +181,7 @@ fn make<'a>(
     }
     let mut packed = match streams.len() {
         0 => Vec::new(),
-        _ => pack(compression, threads(), streams)?,
+        _ => pack(options, streams)?,
     }
     .into_iter();
     let mut made = Vec::new();
@@ -234,7 +242,7 @@ mod tests {
         }
 
         fn build(&self, recipe: &Recipe) -> Result<Built, LayerError> {
-            build(&self.store, recipe, &AtomicBool::new(false))
+            build(&self.store, recipe, &AtomicBool::new(false), &|_| ())
         }
 
         /// Waits until the clock has moved on from the last change.
@@ -338,7 +346,8 @@ mod tests {
     #[test]
     fn a_stopped_build_stores_no_image() {
         let plan = Plan::new(&[("a", "1")]);
-        let error = build(&plan.store, &plan.recipe(&[("a", "/")]), &AtomicBool::new(true));
+        let error =
+            build(&plan.store, &plan.recipe(&[("a", "/")]), &AtomicBool::new(true), &|_| ());
         assert!(matches!(error, Err(LayerError::Stopped)));
         let blobs = fs::read_dir(plan.store.root().join("blobs/sha256")).expect("a folder");
         assert_eq!(blobs.count(), 0);

@@ -1,9 +1,10 @@
 //! Who uploads what: a large blob that several repositories of a registry lack
 //! goes up once, the others take it over from there.
 
-use super::repository::Found;
+use super::Blob;
+use super::destination::Found;
+use super::repository::Cargo;
 use super::upload::{SINGLE, Upload};
-use super::{Blob, Cargo};
 use crate::registry::Digest;
 use std::collections::BTreeMap;
 
@@ -26,12 +27,13 @@ pub(super) fn share<'a>(found: &[Found<'a>], cargo: &'a Cargo) -> Shares<'a> {
 
 fn share_one<'a>(found: &[Found<'a>], blob: &'a Blob, shares: &mut Shares<'a>) {
     let lacks = |found: &&Found<'a>| found.missing.contains(&blob.descriptor.digest);
-    let has = found.iter().find(|found| !lacks(found) && !found.repository.targets.is_empty());
-    let elsewhere = || found.first().and_then(|found| blob.mountable(found.repository.host));
-    let has = has.map(|found| found.repository.name).or_else(elsewhere);
+    let has = found.iter().find(|found| !lacks(found) && !found.destination.targets.is_empty());
+    let elsewhere =
+        || found.first().and_then(|found| blob.mountable(found.destination.repository.host));
+    let has = has.map(|found| found.destination.repository.name).or_else(elsewhere);
     let mut first = None;
     for found in found.iter().filter(lacks) {
-        let repository = found.repository;
+        let repository = &found.destination.repository;
         // Asking whether it is there and opening an upload are one request.
         let itself = found.unasked.contains(&blob.descriptor.digest).then_some(repository.name);
         match (has, first) {

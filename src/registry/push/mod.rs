@@ -8,7 +8,9 @@
 //! is known what is missing. A large blob that several repositories lack takes
 //! one more, in which the others take it over.
 
+mod ahead;
 mod blobs;
+mod destination;
 mod memory;
 mod open;
 mod ranges;
@@ -16,6 +18,7 @@ mod repository;
 mod settle;
 mod upload;
 
+pub use ahead::Ahead;
 pub(super) use memory::Memory;
 pub(super) use settle::settle;
 
@@ -27,7 +30,8 @@ use super::progress::{Progress, Tally};
 use super::reference::Reference;
 use super::wire::{Host, Payload, RemoteBlob};
 use bytes::Bytes;
-use repository::Repository;
+use destination::Destination;
+use repository::{Cargo, Repository};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,14 +119,10 @@ impl Blob {
     }
 }
 
-/// What is to be pushed, shared by all that push it.
-pub(super) struct Cargo {
-    /// Each digest once, the largest first.
-    pub(super) blobs: Vec<Blob>,
+/// What refers to the blobs.
+pub(super) struct Manifests {
     pub(super) manifest: PushManifest,
     pub(super) children: Vec<Vec<PushManifest>>,
-    /// Bytes that are there, over all registries.
-    pub(super) tally: Tally,
 }
 
 /// Bytes sent and bytes that were there.
@@ -148,20 +148,18 @@ impl Client {
             let repositories = hosts.entry(&target.host).or_default();
             repositories.entry(&target.repository).or_default().push(target);
         }
-        let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
-        let cargo = Cargo {
-            blobs: unique(&push.blobs),
-            manifest: push.manifest.clone(),
-            children: push.children,
-            tally: Tally::new(push.blobs.iter().map(|blob| &blob.descriptor), places),
-        };
+        let descriptors = push.blobs.iter().map(|blob| &blob.descriptor);
+        let tally = Tally::new(descriptors, places(&push.targets));
+        let cargo = Cargo { blobs: unique(&push.blobs), tally };
+        let manifests = Manifests { manifest: push.manifest, children: push.children };
+        let freight = (&cargo, &manifests);
         let pushing = settle(
-            hosts.into_iter().map(|(host, repositories)| self.push_to(host, repositories, &cargo)),
+            hosts.into_iter().map(|(host, repositories)| self.push_to(host, repositories, freight)),
             usize::MAX,
         );
         let moved = cargo.tally.while_doing(pushing, progress).await?;
         Ok(Pushed {
-            digest: push.manifest.digest,
+            digest: manifests.manifest.digest.clone(),
             references: push.targets,
             bytes_sent: moved.iter().map(|moved| moved.sent).sum(),
             bytes_reused: moved.iter().map(|moved| moved.reused).sum(),
@@ -173,40 +171,38 @@ impl Client {
         &self,
         host: &str,
         repositories: BTreeMap<&str, Vec<&Reference>>,
-        cargo: &Cargo,
+        (cargo, manifests): (&Cargo, &Manifests),
     ) -> Result<Moved, PushError> {
         let connected = self.host(host).map_err(|source| {
             let name = host.to_owned();
             PushError::Discover { name, source }
         })?;
         let known = self.memory().of(host);
-        let repositories: Vec<Repository<'_>> = repositories
+        let destinations: Vec<Destination<'_>> = repositories
             .into_iter()
-            .map(|(name, targets)| Repository {
-                host: &connected,
-                name,
-                targets,
-                cargo,
-                known: &known,
-                parts: self.parts(),
+            .map(|(name, targets)| {
+                let (host, parts) = (&*connected, self.parts());
+                let repository = Repository { host, name, cargo, known: &known, parts };
+                Destination { repository, targets, manifests }
             })
             .collect();
-        let moved = push_all(&repositories, cargo).await;
+        let moved = push_all(&destinations, cargo).await;
         known.save();
         moved
     }
 }
 
 /// Pushes to the repositories of one registry.
-async fn push_all(repositories: &[Repository<'_>], cargo: &Cargo) -> Result<Moved, PushError> {
-    let mut found = settle(repositories.iter().map(Repository::discover), usize::MAX).await?;
-    found.sort_by_key(|found| found.repository.name);
+async fn push_all(destinations: &[Destination<'_>], cargo: &Cargo) -> Result<Moved, PushError> {
+    let mut found = settle(destinations.iter().map(Destination::discover), usize::MAX).await?;
+    found.sort_by_key(|found| found.destination.repository.name);
     let shares = blobs::share(&found, cargo);
     let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
     let names = found.iter().map(|found| async {
-        let later = shares.later.iter().filter(|it| it.repository.name == found.repository.name);
+        let name = found.destination.repository.name;
+        let later = shares.later.iter().filter(|it| it.repository.name == name);
         let moved = settle(later.map(Upload::run), usize::MAX).await?;
-        found.repository.put_manifests(&found.pending).await?;
+        found.destination.put_manifests(&found.pending).await?;
         Ok(moved)
     });
     moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
@@ -215,6 +211,12 @@ async fn push_all(repositories: &[Repository<'_>], cargo: &Cargo) -> Result<Move
         sent: moved.iter().map(|moved| moved.sent).sum(),
         reused: moved.iter().map(|moved| moved.reused).sum(),
     })
+}
+
+/// How many repositories these names are in.
+fn places(targets: &[Reference]) -> u64 {
+    let places = targets.iter().map(|target| (&target.host, &target.repository));
+    places.collect::<BTreeSet<_>>().len() as u64
 }
 
 fn unique(blobs: &[Blob]) -> Vec<Blob> {

@@ -1,6 +1,7 @@
 //! What every attempt may use, and the choice of who makes it.
 
 use super::clients::Clients;
+use super::push::ahead::Underway;
 use super::source::PlanSource;
 use super::{build, deploy, push, run, tag, verify};
 use crate::http;
@@ -13,7 +14,7 @@ use crate::run::child::Stop;
 use crate::run::event::{EventKind, StepId};
 use crate::run::outcome::{Done, Trouble, Undone};
 use crate::secret::{Redactor, Secret};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,10 @@ pub struct Performer {
     pub dry_run: bool,
     /// Whether `run` steps are left out.
     pub skip_run: bool,
+    /// The steps that are going to be run, by places of service and step.
+    pub chosen: BTreeSet<(usize, usize)>,
+    /// Layers on their way into registries.
+    pub underway: Underway,
 }
 
 /// One attempt to be made.
@@ -171,6 +176,22 @@ impl Performer {
     /// A step by its places.
     pub fn step(&self, service: usize, place: usize) -> &Step {
         &self.service(service).steps[place]
+    }
+
+    /// The steps of a service after one of them, and whether each is going to be
+    /// run.
+    pub(super) fn later_steps(
+        &self,
+        service: usize,
+        place: usize,
+    ) -> impl Iterator<Item = (bool, &Step)> {
+        let steps = self.service(service).steps.iter().enumerate().skip(place + 1);
+        steps.map(move |(place, step)| (self.chosen.contains(&(service, place)), step))
+    }
+
+    /// Whether a registry is to be created where it is not there.
+    pub(super) fn is_created(&self, host: &str) -> bool {
+        self.plan.registries.get(host).is_some_and(|registry| registry.create.is_some())
     }
 
     fn service(&self, service: usize) -> &Service {

@@ -11,12 +11,10 @@ use crate::run::outcome::Trouble;
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The steps that are going to be run.
+/// Of the steps that are going to be run.
 pub struct Preflight<'a> {
     /// Who performs them.
     pub performer: &'a Performer,
-    /// Places of service and step.
-    pub steps: &'a [(usize, usize)],
 }
 
 impl Preflight<'_> {
@@ -26,7 +24,7 @@ impl Preflight<'_> {
         if self.has(|action| matches!(action, Action::Push(_))) {
             let mut repositories = self.repositories();
             // One that is to be created may not be there yet.
-            repositories.retain(|host, _| !self.is_created(host));
+            repositories.retain(|host, _| !self.performer.is_created(host));
             // Each of them, so that no push waits for a token any more.
             let each = repositories.iter().flat_map(|(host, repositories)| {
                 repositories.iter().map(move |repository| (host, repository))
@@ -52,11 +50,6 @@ impl Preflight<'_> {
         Ok(())
     }
 
-    fn is_created(&self, host: &str) -> bool {
-        let settings = self.performer.plan.registries.get(host);
-        settings.is_some_and(|registry| registry.create.is_some())
-    }
-
     fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
         self.chosen().any(|(_, step)| is(&step.action))
     }
@@ -64,7 +57,7 @@ impl Preflight<'_> {
     fn chosen(&self) -> impl Iterator<Item = (usize, &Step)> {
         let step =
             |&(service, place): &(usize, usize)| (service, self.performer.step(service, place));
-        self.steps.iter().map(step)
+        self.performer.chosen.iter().map(step)
     }
 
     fn deploys(&self) -> impl Iterator<Item = (usize, &Deploy)> {
@@ -107,7 +100,9 @@ impl Preflight<'_> {
         let subscription = target.subscription()?;
         let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
         found.map_err(|error| Trouble::from_fault(&error))?;
-        for host in self.hosts_of(service, deploy).iter().filter(|host| !self.is_created(host)) {
+        for host in
+            self.hosts_of(service, deploy).iter().filter(|host| !self.performer.is_created(host))
+        {
             pull_login(&target, host).await?;
         }
         Ok(())

@@ -3,22 +3,15 @@
 use super::names::{name, optional_name};
 use super::performer::Job;
 use crate::journal::Handover;
-use crate::plan::expr::Rendered;
+use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{Tag, TagTarget};
 use crate::registry::Reference;
 use crate::run::outcome::{Done, Trouble, Undone};
 use std::collections::BTreeMap;
 
 pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
-    let mut references = Vec::new();
-    for target in &tag.targets {
-        for reference in references_of(target, job)? {
-            let shown = reference.to_string();
-            if !references.contains(&shown) {
-                references.push(shown);
-            }
-        }
-    }
+    let references: Vec<String> =
+        references(tag, &job.scope)?.iter().map(ToString::to_string).collect();
     job.note(references.join(", "));
     let outputs = vec![("references".into(), Rendered::Plain(references.join("\n")))];
     let (pushed, images) = (None, BTreeMap::new());
@@ -26,9 +19,22 @@ pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
     Ok(Done { outputs, handover })
 }
 
+/// The names that it gives, each once.
+pub(super) fn references(tag: &Tag, scope: &Scope) -> Result<Vec<Reference>, Trouble> {
+    let mut references = Vec::new();
+    for target in &tag.targets {
+        for reference in references_of(target, scope)? {
+            if !references.contains(&reference) {
+                references.push(reference);
+            }
+        }
+    }
+    Ok(references)
+}
+
 /// The references of one target, empty tags left out.
-fn references_of(target: &TagTarget, job: &Job) -> Result<Vec<Reference>, Trouble> {
-    let image = name(&target.image, "image's name", &job.scope)?;
+fn references_of(target: &TagTarget, scope: &Scope) -> Result<Vec<Reference>, Trouble> {
+    let image = name(&target.image, "image's name", scope)?;
     let read = |text: &str| {
         text.parse::<Reference>().map_err(|error| {
             let mut trouble = Trouble::new(error.to_string());
@@ -46,7 +52,7 @@ fn references_of(target: &TagTarget, job: &Job) -> Result<Vec<Reference>, Troubl
     }
     let mut references = Vec::new();
     for tag in &target.tags {
-        if let Some(tag) = optional_name(tag, "tag", &job.scope)? {
+        if let Some(tag) = optional_name(tag, "tag", scope)? {
             references.push(read(&format!("{}:{tag}", whole.name()))?);
         }
     }

@@ -44,9 +44,10 @@ impl<T, D> Line<T, D> {
         }
     }
 
-    /// The desk, when all were served.
-    pub(super) fn into_desk(self) -> D {
-        self.desk.into_inner().unwrap_or_else(PoisonError::into_inner).1
+    /// The desk, when all were served; another takes its place.
+    pub(super) fn replace_desk(&self, other: D) -> D {
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut desk.1, other)
     }
 }
 
@@ -62,7 +63,7 @@ mod tests {
         for number in [2, 0, 3, 1, 4] {
             line.add(number, number * 10, Vec::push);
         }
-        assert_eq!(line.into_desk(), [0, 10, 20, 30, 40]);
+        assert_eq!(line.replace_desk(Vec::new()), [0, 10, 20, 30, 40]);
     }
 
     #[test]
@@ -78,6 +79,6 @@ mod tests {
                 });
             }
         });
-        assert!(line.into_desk().into_iter().eq(0..10_000));
+        assert!(line.replace_desk(Vec::new()).into_iter().eq(0..10_000));
     }
 }

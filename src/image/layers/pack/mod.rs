@@ -26,8 +26,8 @@ use crate::image::hash::Hasher;
 use crate::image::store::{BlobWriter, StoreError};
 use crate::registry::{Descriptor, Digest};
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// Large enough that cutting costs nothing in size, small enough that many are
@@ -55,19 +55,37 @@ pub(in crate::image) fn threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
+/// How streams are packed.
+#[derive(Clone, Copy)]
+pub(in crate::image) struct PackOptions<'a> {
+    pub(in crate::image) compression: Compression,
+    pub(in crate::image) threads: usize,
+    /// Is told of each stream that is in the store while others are not yet.
+    pub(in crate::image) early: &'a (dyn Fn(&Descriptor) + Sync),
+}
+
+impl PackOptions<'_> {
+    /// On all cores, without a word before the end.
+    pub(in crate::image) fn new(compression: Compression) -> Self {
+        Self { compression, threads: threads(), early: &|_| () }
+    }
+}
+
 /// Packs each stream into its blob. Of several errors, one that came first.
 pub(in crate::image) fn pack<S>(
-    compression: Compression,
-    threads: usize,
+    options: PackOptions<'_>,
     streams: Vec<(S, BlobWriter)>,
 ) -> Result<Vec<Packed>, S::Error>
 where
     S: Source + Sync,
     S::Error: From<StoreError> + Send,
 {
+    let PackOptions { compression, threads, early } = options;
     let waiting = threads.min(MOST_WAITING);
     let hall = Hall {
         compression,
+        early,
+        left: AtomicUsize::new(streams.len()),
         jobs: streams.into_iter().map(|(source, out)| Job::new(source, out)).collect(),
         open: threads,
         plain: Pool::new(threads + waiting, BLOCK),
@@ -84,8 +102,11 @@ where
 }
 
 /// Where threads pack.
-struct Hall<S: Source> {
+struct Hall<'a, S: Source> {
     compression: Compression,
+    early: &'a (dyn Fn(&Descriptor) + Sync),
+    /// How many streams are not in the store yet.
+    left: AtomicUsize,
     jobs: Vec<Job<S>>,
     /// How many streams are under way at once, at most.
     open: usize,
@@ -97,11 +118,15 @@ struct Hall<S: Source> {
 /// One stream.
 struct Job<S> {
     source: S,
+    /// Blocks that were taken, or may be about to be.
     taken: AtomicU64,
+    hashed: AtomicU64,
     written: AtomicU64,
     ended: AtomicBool,
     hashing: Line<Block, Hasher>,
-    writing: Line<Block, BlobWriter>,
+    /// Nothing from when the stream is in the store.
+    writing: Line<Block, Option<BlobWriter>>,
+    packed: OnceLock<Packed>,
 }
 
 /// A buffer, filled so far.
@@ -121,20 +146,31 @@ impl<S> Job<S> {
         Self {
             source,
             taken: AtomicU64::new(0),
+            hashed: AtomicU64::new(0),
             written: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             hashing: Line::new(Hasher::new()),
-            writing: Line::new(out),
+            writing: Line::new(Some(out)),
+            packed: OnceLock::new(),
         }
     }
 
     fn under_way(&self) -> u64 {
-        let written = self.written.load(Ordering::Relaxed);
-        self.taken.load(Ordering::Relaxed).saturating_sub(written)
+        self.taken.load(Ordering::SeqCst).saturating_sub(self.written.load(Ordering::SeqCst))
+    }
+
+    /// Whether nothing of it is left to be done.
+    fn is_over(&self) -> bool {
+        // In this order: who is about to take a block has said so before the
+        // end is known.
+        self.ended.load(Ordering::SeqCst) && {
+            let taken = self.taken.load(Ordering::SeqCst);
+            [&self.hashed, &self.written].iter().all(|done| done.load(Ordering::SeqCst) == taken)
+        }
     }
 }
 
-impl<S: Source> Hall<S>
+impl<S: Source> Hall<'_, S>
 where
     S::Error: From<StoreError>,
 {
@@ -145,14 +181,17 @@ where
         // so the block whose turn it is never waits for one.
         while let Some((mut plain, packed)) = self.plain.take().zip(self.packed.take()) {
             let Some(job) = self.next_job() else { break };
+            job.taken.fetch_add(1, Ordering::SeqCst);
             match job.source.next(&mut plain) {
                 Ok(Some((number, length))) => {
-                    job.taken.fetch_add(1, Ordering::Relaxed);
                     let block = Block { buffer: Arc::new(plain), length };
                     self.block(job, number, block, (&mut packer, packed));
+                    self.store_if_over(job);
                 }
                 Ok(None) => {
-                    job.ended.store(true, Ordering::Relaxed);
+                    job.ended.store(true, Ordering::SeqCst);
+                    job.taken.fetch_sub(1, Ordering::SeqCst);
+                    self.store_if_over(job);
                     self.plain.give(plain);
                     self.packed.give(packed);
                 }
@@ -165,7 +204,7 @@ where
 
     /// The stream of which the least is under way, of the first few.
     fn next_job(&self) -> Option<&Job<S>> {
-        let left = self.jobs.iter().filter(|job| !job.ended.load(Ordering::Relaxed));
+        let left = self.jobs.iter().filter(|job| !job.ended.load(Ordering::SeqCst));
         left.take(self.open).min_by_key(|job| job.under_way())
     }
 
@@ -179,18 +218,43 @@ where
         let waiting = Block { buffer: Arc::clone(&plain.buffer), ..plain };
         job.hashing.add(number, waiting, |hasher, block| {
             hasher.update(block.bytes());
+            job.hashed.fetch_add(1, Ordering::SeqCst);
             give_back(&self.plain, block);
         });
         let length = packer.pack(plain.bytes(), &mut packed);
         give_back(&self.plain, plain);
         let packed = Block { buffer: Arc::new(packed), length };
         job.writing.add(number, packed, |out, block| {
-            if let Err(source) = out.write_all(block.bytes()) {
+            if let Some(out) = out
+                && let Err(source) = out.write_all(block.bytes())
+            {
                 self.fail(out.write_error(source).into());
             }
-            job.written.fetch_add(1, Ordering::Relaxed);
+            job.written.fetch_add(1, Ordering::SeqCst);
             give_back(&self.packed, block);
         });
+    }
+
+    /// Puts the stream into the store, when that is all that is left of it.
+    fn store_if_over(&self, job: &Job<S>) {
+        if !job.is_over() || self.has_failed() {
+            return;
+        }
+        let Some(out) = job.writing.replace_desk(None) else { return };
+        let (diff_id, unpacked) = job.hashing.replace_desk(Hasher::new()).finish();
+        match out.finish(self.compression.media_type()) {
+            Ok(layer) => {
+                let packed = job.packed.get_or_init(|| Packed { layer, diff_id, unpacked });
+                if self.left.fetch_sub(1, Ordering::SeqCst) > 1 {
+                    (self.early)(&packed.layer);
+                }
+            }
+            Err(error) => self.fail(error.into()),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The first failure is the one that is told.
@@ -209,13 +273,8 @@ where
         if let Some(error) = self.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
-        let media_type = self.compression.media_type();
-        let finish = |job: Job<S>| {
-            let (diff_id, unpacked) = job.hashing.into_desk().finish();
-            let layer = job.writing.into_desk().finish(media_type)?;
-            Ok(Packed { layer, diff_id, unpacked })
-        };
-        self.jobs.into_iter().map(finish).collect()
+        let packed = self.jobs.into_iter().map(|job| job.packed.into_inner());
+        Ok(packed.map(|packed| packed.expect("all are over where none failed")).collect())
     }
 }
 

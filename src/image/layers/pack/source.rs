@@ -11,7 +11,7 @@ pub(in crate::image) trait Source {
 
     /// Fills the next block, from its start: as a whole unless the stream ends
     /// in it. Which one it was, from 0 on, and its length; none when there is no
-    /// other.
+    /// other. What a caller did before a call, callers after it see.
     fn next(&self, block: &mut [u8]) -> Result<Option<(u64, usize)>, Self::Error>;
 }
 

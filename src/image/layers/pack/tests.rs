@@ -1,11 +1,12 @@
 //! Whole streams, packed by one thread and by many.
 
-use super::{BLOCK, Packed, Reading, Source, pack};
+use super::{BLOCK, PackOptions, Packed, Reading, Source, pack};
 use crate::image::layers::recipe::Compression;
 use crate::image::store::{Store, StoreError};
 use crate::image::stream::unpacked;
-use crate::registry::Digest;
+use crate::registry::{Descriptor, Digest};
 use std::io::{self, Read as _};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
@@ -33,7 +34,7 @@ fn packed(
     let error = |source| StoreError::Write { path: "a stream".into(), source };
     let stream = |bytes| (Reading::new(bytes, error), store.writer().expect("a writer"));
     let streams = streams.iter().copied().map(stream).collect();
-    pack(compression, threads, streams).expect("packed")
+    pack(PackOptions { threads, ..PackOptions::new(compression) }, streams).expect("packed")
 }
 
 #[test]
@@ -73,6 +74,31 @@ fn streams_side_by_side_are_packed_as_they_are_alone() {
     }
 }
 
+#[test]
+fn each_stream_but_the_last_is_told_of_when_it_is_stored() {
+    let streams: Vec<Vec<u8>> = (1..9).map(|number| sample(number * BLOCK / 3)).collect();
+    for threads in [1, 3] {
+        let (_folder, store) = store();
+        let error = |source| StoreError::Write { path: "a stream".into(), source };
+        let stream =
+            |bytes: &Vec<u8>| (Reading::new(io::Cursor::new(bytes.clone()), error), store.writer());
+        let streams = streams.iter().map(stream);
+        let streams = streams.map(|(reading, out)| (reading, out.expect("a writer"))).collect();
+        let told = Mutex::new(Vec::new());
+        let early = |layer: &Descriptor| {
+            store.locate(layer).expect("it is in the store");
+            told.lock().expect("no panic").push(layer.clone());
+        };
+
+        let options = PackOptions { compression: Compression::Gzip, threads, early: &early };
+        let mut packed = pack(options, streams).expect("packed");
+
+        let told = told.into_inner().expect("no panic");
+        packed.retain(|packed| !told.contains(&packed.layer));
+        assert_eq!((told.len(), packed.len()), (7, 1));
+    }
+}
+
 /// Fails at its third block.
 struct Failing(AtomicU64);
 
@@ -93,7 +119,8 @@ fn an_error_of_a_stream_stores_nothing_and_lets_no_thread_wait() {
         let (folder, store) = store();
         let stream = || (Failing(AtomicU64::new(0)), store.writer().expect("a writer"));
 
-        let error = pack(Compression::Gzip, threads, vec![stream(), stream(), stream()]);
+        let options = PackOptions { threads, ..PackOptions::new(Compression::Gzip) };
+        let error = pack(options, vec![stream(), stream(), stream()]);
 
         let error = error.expect_err("an error").to_string();
         assert_eq!(error, "write `x`");

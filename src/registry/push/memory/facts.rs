@@ -70,8 +70,9 @@ impl Facts {
         self.learned = now();
     }
 
+    /// Whether anything was pushed to it: a manifest, not blobs alone.
     pub(super) fn has_repository(&self, name: &str) -> bool {
-        self.repositories.contains_key(name)
+        self.repositories.get(name).is_some_and(|it| !it.manifests.is_empty())
     }
 
     pub(super) fn has_blob(&self, repository: &str, digest: &Digest) -> bool {

@@ -36,6 +36,8 @@ pub(in crate::registry) struct Known {
 #[derive(Default)]
 struct State {
     facts: Facts,
+    /// Repositories that were looked through.
+    looked: BTreeSet<String>,
     /// Repositories of which the file says what is not so.
     forgotten: BTreeSet<String>,
     /// Whether the file lacks something.
@@ -70,9 +72,16 @@ impl Known {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether anything was seen in a repository.
+    /// Whether an image was seen in a repository, or this process has looked for
+    /// one: what was not seen is then not expected.
     pub(super) fn has_repository(&self, repository: &str) -> bool {
-        self.state().facts.has_repository(repository)
+        let state = self.state();
+        state.looked.contains(repository) || state.facts.has_repository(repository)
+    }
+
+    /// This process has looked for an image in a repository.
+    pub(super) fn looked(&self, repository: &str) {
+        self.state().looked.insert(repository.to_owned());
     }
 
     /// Whether a blob was seen in a repository.
@@ -113,6 +122,7 @@ impl Known {
         let mut state = self.state();
         state.changed = true;
         state.facts.forget(repository);
+        state.looked.remove(repository);
         state.forgotten.insert(repository.to_owned());
     }
 

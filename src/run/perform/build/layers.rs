@@ -4,10 +4,11 @@ use super::{Made, off_the_loop, platform};
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
 use crate::image::{Image, Index};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
-use crate::registry::{Digest, Platform, Reference};
+use crate::registry::{self, Descriptor, Digest, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::push::ahead;
 use std::collections::BTreeMap;
 
 /// The repository that holds a blob, by digest.
@@ -19,16 +20,35 @@ pub(super) async fn build(
     layers: &Layers,
     job: &Job,
 ) -> Result<Made, Undone> {
+    let ahead = ahead::begin(performer, job);
+    let made = make_all(performer, layers, (job, ahead.clone())).await?;
+    if let Some(ahead) = ahead {
+        performer.underway.keep(job.service, ahead);
+    }
+    Ok(made)
+}
+
+/// What a build is for, and where its layers may go ahead to.
+type For<'a> = (&'a Job, Option<registry::Ahead>);
+
+async fn make_all(
+    performer: &Performer,
+    layers: &Layers,
+    (job, ahead): For<'_>,
+) -> Result<Made, Undone> {
     let mut origins = Origins::new();
     if layers.platforms.is_empty() {
         let platform = platform(layers.platform.as_ref(), job)?;
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        return Ok(Made { product: one(performer, recipe, &origins, job).await?.into(), origins });
+        return Ok(Made {
+            product: one(performer, recipe, &origins, (job, ahead.clone())).await?.into(),
+            origins,
+        });
     }
     let mut images = Vec::new();
     for platform in several(&layers.platforms, job)? {
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        images.push(one(performer, recipe, &origins, job).await?);
+        images.push(one(performer, recipe, &origins, (job, ahead.clone())).await?);
     }
     let index = Index::write(&performer.images, &images);
     let index = index.map_err(|error| Trouble::from_fault(&error))?;
@@ -56,14 +76,22 @@ async fn one(
     performer: &Performer,
     recipe: Recipe,
     origins: &Origins,
-    job: &Job,
+    (job, ahead): For<'_>,
 ) -> Result<Image, Undone> {
     let base = recipe.base.as_ref().and_then(|base| {
         let from = origins.get(&base.layers.first()?.digest)?;
         Some(from.with_digest(base.manifest.digest.clone()))
     });
     let store = performer.images.clone();
-    let built = off_the_loop(move |stop| make(&store, &recipe, stop)).await?;
+    let built = off_the_loop(move |stop| {
+        let early = |layer: &Descriptor| {
+            if let Some(ahead) = &ahead {
+                ahead::send(ahead, &store, layer);
+            }
+        };
+        make(&store, &recipe, stop, &early)
+    });
+    let built = built.await?;
     if let Some(base) = base {
         performer.images.note_origin(&built.image.manifest.digest, &base.to_string());
     }

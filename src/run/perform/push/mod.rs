@@ -1,11 +1,14 @@
 //! `push`: sends the service's image to the registries of its references.
 
+pub(super) mod ahead;
+mod progress;
+
+use self::progress::Told;
 use super::attest;
 use super::build::{Made, existing};
 use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
-use super::progress::Told;
 use crate::http::Fault;
 use crate::image::{Child, Product};
 use crate::journal::Handover;
@@ -38,7 +41,11 @@ pub(super) async fn perform(
     };
     let told = Told::new(job);
     let progress = |progress: Progress| told.blobs(&progress);
-    let pushed = performer.clients.registry.push(what, &progress).await;
+    let registry = &performer.clients.registry;
+    let pushed = match performer.underway.take(job.service).filter(|_| push.image.is_none()) {
+        Some(ahead) => registry.push_after(ahead, what, &progress).await,
+        None => registry.push(what, &progress).await,
+    };
     let pushed = pushed.map_err(|error| Trouble::from_fault(&error))?;
     let handover = Handover { images: images(product), ..job.handover.clone() };
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;

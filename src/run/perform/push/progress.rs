@@ -1,8 +1,8 @@
 //! Tells the run how far a transfer is: what moved, and not what did not.
 
-use super::performer::{Job, Say};
 use crate::registry;
 use crate::run::event::{EventKind, LayerProgress, Progress, StepId};
+use crate::run::perform::performer::{Job, Say};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

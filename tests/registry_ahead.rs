@@ -1,0 +1,121 @@
+//! Blobs that go up before their manifest is known.
+
+use crate::support::eventually;
+use crate::support::fake_registry::Fault;
+use crate::support::images::silent;
+use crate::support::scene::Scene;
+use shipway::registry::{Ahead, Pushed};
+use std::sync::Mutex;
+
+const MIB: usize = 1 << 20;
+
+/// Sends these layers ahead.
+fn ahead(scene: &Scene, layers: &[usize]) -> Ahead {
+    let ahead = scene.client.ahead(&scene.push.targets);
+    for layer in layers {
+        ahead.send(scene.push.blobs[*layer].clone());
+        // Once is enough.
+        ahead.send(scene.push.blobs[*layer].clone());
+    }
+    ahead
+}
+
+async fn push_after(scene: &Scene, ahead: Ahead) -> Pushed {
+    let push = scene.push.clone();
+    scene.client.push_after(ahead, push, &silent).await.expect("a push")
+}
+
+fn size(scene: &Scene) -> u64 {
+    scene.push.blobs.iter().map(|blob| blob.descriptor.size).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_ahead_is_not_sent_again_and_counts_as_sent() {
+    let scene = Scene::new(&[MIB, 2 * MIB, 10]).await;
+    let ahead = ahead(&scene, &[0, 1]);
+    let mut asked = Vec::new();
+    eventually("both layers are there", || {
+        asked.extend(scene.asked(""));
+        (asked.len() == 6).then_some(())
+    });
+    asked.sort();
+    assert_eq!(
+        asked.join("\n"),
+        "\
+HEAD /v2/web/blobs/layer0 -> 404
+HEAD /v2/web/blobs/layer1 -> 404
+POST /v2/web/blobs/uploads/ -> 202
+POST /v2/web/blobs/uploads/ -> 202
+PUT /v2/web/blobs/uploads/* digest=layer0 -> 201
+PUT /v2/web/blobs/uploads/* digest=layer1 -> 201"
+    );
+
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
+    assert!(scene.asked("layer0").is_empty());
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_is_not_sent_ahead() {
+    let mut scene = Scene::new(&[MIB, 10]).await;
+    scene.push().await.expect("a push");
+    scene.registry.log();
+    scene.next_process();
+
+    let pushed = push_after(&scene, ahead(&scene, &[0])).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (0, size(&scene)));
+    // What is asked for beside the manifest may be given up.
+    let asked = scene.asked("");
+    assert!(asked.contains(&"HEAD /v2/web/manifests/one -> 200".to_owned()), "{asked:?}");
+    assert!(asked.iter().all(|line| line.starts_with("HEAD")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_get_there_the_push_sends() {
+    let scene = Scene::new(&[MIB, 10]).await;
+    scene.registry.fault("POST /v2/web/blobs/uploads/", Fault::Status(403));
+
+    let ahead = ahead(&scene, &[0]);
+    eventually("it is refused", || (scene.asked("403").len() == 1).then_some(()));
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() {
+    let scene = Scene::to(&[MIB, 10], &["api:one", "web:one"]).await;
+
+    let pushed = push_after(&scene, ahead(&scene, &[0])).await;
+
+    let blobs: Vec<u64> = scene.push.blobs.iter().map(|blob| blob.descriptor.size).collect();
+    // The small ones are rather sent than waited for.
+    assert_eq!(pushed.bytes_sent, blobs[0] + 2 * (blobs[1] + blobs[2]));
+    assert_eq!(pushed.bytes_reused, blobs[0]);
+    assert_eq!(scene.asked("digest=layer0").len(), 1);
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_waited_for_is_told() {
+    let scene = Scene::new(&[MIB, 10]).await;
+    let told = Mutex::new(Vec::new());
+    let tell = |progress: shipway::registry::Progress| {
+        let sizes = progress.blobs.iter().map(|blob| blob.total).collect::<Vec<_>>();
+        told.lock().expect("no panic").push((progress.done, sizes));
+    };
+
+    let pushed = scene.client.push_after(ahead(&scene, &[0]), scene.push.clone(), &tell).await;
+
+    pushed.expect("a push");
+    let told = told.into_inner().expect("no panic");
+    let sizes: Vec<u64> = scene.push.blobs.iter().map(|blob| blob.descriptor.size).collect();
+    assert!(told.iter().all(|(_, blobs)| *blobs == sizes), "{told:?}");
+    // When all that went ahead was there, and at the end.
+    assert!(told.contains(&(sizes[0], sizes.clone())), "{told:?}");
+    assert_eq!(told.last(), Some(&(size(&scene), sizes)));
+}
