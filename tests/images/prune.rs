@@ -55,8 +55,10 @@ fn old_images_go_with_what_is_attached_to_them_once_the_user_says_yes() {
     let host = registry.host();
     let new = aged(&host, 1);
     push(&aged(&host, 60), "old", "old");
-    push(&aged(&host, 50), "older-twin", "twin");
-    push(&aged(&host, 50), "stable", "twin");
+    // Of one moment, or they are no twins.
+    let twin = aged(&host, 50);
+    push(&twin, "older-twin", "twin");
+    push(&twin, "stable", "twin");
     push(&new, "new", "new");
     push(&pages(&host, ""), "ageless", "ageless");
     let (old, attached) = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
