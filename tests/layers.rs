@@ -38,7 +38,11 @@ const ONLY: [(&str, &str, &[&str]); 6] = [
         "registry",
         &["Digest", "Descriptor", "Platform", "Reference", "InvalidReference", "media_type"],
     ),
-    ("image", "registry", &["Digest", "Descriptor", "Platform", "Reference", "media_type"]),
+    (
+        "image",
+        "registry",
+        &["Digest", "Descriptor", "Hasher", "Platform", "Reference", "media_type"],
+    ),
     ("image", "http", &["Fault", "Retry"]),
     ("report", "github", &["actions"]),
     ("journal", "run", &["event"]),
