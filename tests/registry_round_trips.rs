@@ -246,3 +246,47 @@ async fn a_memory_that_is_torn_is_none() {
     scene.next_process();
     flies(&scene, &[3]).await;
 }
+
+#[tokio::test]
+async fn what_was_asked_just_before_is_not_asked_again() {
+    let scene = pushed(&[10], &["web:one", "web:two"]).await;
+    let check =
+        async || scene.client.check_push(&scene.registry.host(), "web", &scene.push.targets).await;
+    check().await.expect("signed in");
+    assert_eq!(
+        scene.registry.sorted_log(),
+        "HEAD /v2/web/manifests/one -> 200\nHEAD /v2/web/manifests/two -> 200"
+    );
+
+    let again = scene.push().await.expect("a push");
+    assert_eq!(scene.registry.log(), "");
+    assert_eq!(again.bytes_sent, 0);
+
+    // Another has pushed something else there, which is seen and asked again.
+    scene.registry.put_manifest("web", "two", ("application/json", b"{}"));
+    check().await.expect("signed in");
+    scene.registry.log();
+    scene.push().await.expect("a push");
+    assert_eq!(
+        scene.registry.sorted_log(),
+        "\
+HEAD /v2/web/manifests/one -> 200
+HEAD /v2/web/manifests/two -> 200
+PUT /v2/web/manifests/two -> 201"
+    );
+}
+
+#[tokio::test]
+async fn names_that_were_never_pushed_are_not_asked_for_beforehand() {
+    let scene = pushed(&[10], &["web:one"]).await;
+    let host = scene.registry.host();
+    let names = [format!("{host}/web:one"), format!("{host}/web:new")];
+    let names = names.map(|name| name.parse().expect("a reference"));
+    scene.client.check_push(&host, "web", &names).await.expect("signed in");
+    assert_eq!(scene.registry.log(), "GET /v2/ -> 200");
+
+    let names = &names[..1];
+    scene.registry.fault("HEAD /v2/web/manifests/one", Fault::Status(405));
+    scene.client.check_push(&host, "web", names).await.expect("signed in");
+    assert_eq!(scene.registry.log(), "HEAD /v2/web/manifests/one -> 405\nGET /v2/ -> 200");
+}

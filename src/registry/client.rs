@@ -86,18 +86,23 @@ impl Client {
         // An answer that was not read to its end costs the connection, which is
         // to be warm for what comes next.
         drop(http::body("GET", response, 64 << 10).await);
-        let session = &host.session;
-        if let Some(granted) = session.granted(repository, &scope.words).await? {
-            let allowed = granted.iter().any(|access| {
-                access.kind == "repository"
-                    && access.name == repository
-                    && access.actions.iter().any(|granted| granted == action || granted == "*")
-            });
-            if !allowed {
-                return Err(session.lacks(repository, action).await?.into());
-            }
+        allowed(&host, &scope, (repository, action)).await
+    }
+
+    /// The same for a push under these names of one repository. Where all of
+    /// them were pushed before, it asks what they stand for now, which signs in
+    /// as well: a push of just that, right after, need not ask again.
+    pub async fn check_push(
+        &self,
+        host: &str,
+        repository: &str,
+        names: &[Reference],
+    ) -> Result<(), Failure> {
+        if self.knows(names).await? {
+            let scope = Scope::push(repository);
+            return allowed(&*self.host(host)?, &scope, (repository, "push")).await;
         }
-        Ok(())
+        self.check_login(host, repository, "push").await
     }
 
     /// What a manifest is, without fetching it; `None` when it is not there.
@@ -160,6 +165,27 @@ impl Client {
         let bytes = http::body("GET", response, MANIFEST_LIMIT).await?;
         Ok((media_type, bytes))
     }
+}
+
+/// Whether the token that was got for a scope is for this action, where the
+/// registry says so.
+async fn allowed(
+    host: &Host,
+    scope: &Scope,
+    (repository, action): (&str, &str),
+) -> Result<(), Failure> {
+    let session = &host.session;
+    if let Some(granted) = session.granted(repository, &scope.words).await? {
+        let allowed = granted.iter().any(|access| {
+            access.kind == "repository"
+                && access.name == repository
+                && access.actions.iter().any(|granted| granted == action || granted == "*")
+        });
+        if !allowed {
+            return Err(session.lacks(repository, action).await?.into());
+        }
+    }
+    Ok(())
 }
 
 fn manifest_request(method: Method, host: &Host, reference: &Reference) -> Request {

@@ -11,6 +11,7 @@
 mod ahead;
 mod blobs;
 mod destination;
+mod glance;
 mod memory;
 mod open;
 mod ranges;

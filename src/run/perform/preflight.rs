@@ -4,12 +4,13 @@
 use super::deploy::Target;
 use super::deploy::pull::pull_login;
 use super::performer::Performer;
+use super::tag;
 use crate::http::Fault as _;
 use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
 use crate::registry::{Failure, Reference};
 use crate::run::outcome::Trouble;
 use futures::future::try_join_all;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Of the steps that are going to be run.
 pub struct Preflight<'a> {
@@ -27,11 +28,11 @@ impl Preflight<'_> {
             repositories.retain(|host, _| !self.performer.is_created(host));
             // Each of them, so that no push waits for a token any more.
             let each = repositories.iter().flat_map(|(host, repositories)| {
-                repositories.iter().map(move |repository| (host, repository))
+                repositories.iter().map(move |(repository, names)| (host, repository, names))
             });
-            try_join_all(each.map(|(host, repository)| async move {
-                let checked =
-                    self.performer.clients.registry.check_login(host, repository, "push").await;
+            try_join_all(each.map(|(host, repository, names)| async move {
+                let registry = &self.performer.clients.registry;
+                let checked = registry.check_push(host, repository, names).await;
                 checked.map_err(|error| {
                     let trouble = Trouble::from_fault(&error);
                     match &error {
@@ -67,13 +68,18 @@ impl Preflight<'_> {
         })
     }
 
-    /// What is pushed to: host → repositories.
-    fn repositories(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut repositories: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    /// What is pushed to: host → repositories → names, as far as they can be told.
+    fn repositories(&self) -> BTreeMap<String, BTreeMap<String, Vec<Reference>>> {
+        let mut repositories: BTreeMap<String, BTreeMap<String, Vec<Reference>>> = BTreeMap::new();
         for (_, step) in self.chosen() {
             let Action::Tag(tag) = &step.action else { continue };
-            for reference in self.references(tag) {
-                repositories.entry(reference.host).or_default().insert(reference.repository);
+            let names = tag::references(tag, &self.performer.scope).unwrap_or_default();
+            for reference in self.references(tag).into_iter().chain(names) {
+                let of_host = repositories.entry(reference.host.clone()).or_default();
+                let names = of_host.entry(reference.repository.clone()).or_default();
+                if reference.tag.is_some() && !names.contains(&reference) {
+                    names.push(reference);
+                }
             }
         }
         repositories

@@ -88,6 +88,11 @@ impl Facts {
         tag.is_some_and(|tag| tag.digest == *digest)
     }
 
+    /// Whether a tag was seen at all.
+    pub(super) fn has_name(&self, repository: &str, tag: &str) -> bool {
+        self.repositories.get(repository).is_some_and(|it| it.tags.contains_key(tag))
+    }
+
     fn repository(&mut self, name: &str) -> &mut Repository {
         self.repositories.entry(name.to_owned()).or_default()
     }

@@ -18,6 +18,10 @@ use facts::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an answer is one: no longer than a request may be on its way.
+const JUST: Duration = Duration::from_secs(1);
 
 /// What was learned of all registries.
 pub(in crate::registry) struct Memory {
@@ -36,6 +40,8 @@ pub(in crate::registry) struct Known {
 #[derive(Default)]
 struct State {
     facts: Facts,
+    /// What names were seen to stand for, and when.
+    glances: BTreeMap<Reference, (Digest, Instant)>,
     /// Repositories that were looked through.
     looked: BTreeSet<String>,
     /// Repositories of which the file says what is not so.
@@ -108,6 +114,24 @@ impl Known {
             Some(tag) => state.facts.has_tag(&to.repository, tag, digest),
             None => state.facts.has_manifest(&to.repository, digest),
         }
+    }
+
+    /// Whether a manifest was seen under this tag.
+    pub(super) fn has_name(&self, name: &Reference) -> bool {
+        let tag = name.tag.as_deref();
+        tag.is_some_and(|tag| self.state().facts.has_name(&name.repository, tag))
+    }
+
+    /// This is what a name stands for now.
+    pub(super) fn glanced(&self, name: &Reference, digest: Digest) {
+        self.state().glances.insert(name.clone(), (digest, Instant::now()));
+    }
+
+    /// Whether a name stood for this just now.
+    pub(super) fn stands_for(&self, name: &Reference, digest: &Digest) -> bool {
+        let state = self.state();
+        let glance = state.glances.get(name);
+        glance.is_some_and(|(seen, at)| seen == digest && at.elapsed() < JUST)
     }
 
     /// A manifest is there under this name.
