@@ -91,7 +91,7 @@ fn skopeo_reads_the_same_digest_and_copies_it_to_docker_and_back() {
     let source =
         Source::parse(&format!("docker-archive:{file}:web:v1"), Path::new("/")).expect("local");
     let stop = AtomicBool::new(false);
-    let back = import(&plan.store, &source, None, &stop).expect("imported");
+    let back = import(&plan.store, (&source, None), &stop, &|_| ()).expect("imported");
     assert_eq!(back.blobs(), Product::from(image).blobs(), "compressed again to the same bytes");
 }
 

@@ -430,7 +430,8 @@ fn what_was_built_is_taken_in_by_others() {
     export::oci_layout(&plan.store, &image, None, &layout).expect("written");
     let source = Source::parse(&format!("oci:{}", layout.display()), Path::new("/"));
     let source = source.expect("a source");
-    let again = import(&plan.store, &source, None, &AtomicBool::new(false)).expect("taken in");
+    let again =
+        import(&plan.store, (&source, None), &AtomicBool::new(false), &|_| ()).expect("taken in");
     assert_eq!(again, Product::from(image));
     crate::support::peers::run("skopeo", &["inspect", &format!("oci:{}", layout.display())]);
 }

@@ -18,6 +18,8 @@ pub(super) struct Intake<'a> {
     pub(super) bag: Bag,
     pub(super) store: &'a Store,
     pub(super) stop: &'a AtomicBool,
+    /// Is told of each blob that is in the store while much is not yet.
+    pub(super) early: &'a (dyn Fn(&Descriptor) + Sync),
 }
 
 impl Intake<'_> {

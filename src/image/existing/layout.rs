@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 /// Where a layout keeps the tag of an image.
@@ -26,6 +26,8 @@ const NAME: &str = "io.containerd.image.name";
 const ATTACHED: &str = "vnd.docker.reference.type";
 /// The largest document: as registries have it for manifests, and some.
 const LARGEST_DOCUMENT: u64 = 8 << 20;
+/// So many bytes take a while to copy.
+const MUCH: u64 = 1 << 20;
 /// Indexes within indexes.
 pub(super) const DEEPEST: usize = 4;
 /// What a layout begins with.
@@ -256,9 +258,16 @@ impl Intake<'_> {
     /// Copies blobs on all cores: most of it is hashing.
     pub(super) fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
         let next = AtomicUsize::new(0);
+        // Sizes that nobody has verified yet.
+        let all = blobs.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
+        let left = AtomicU64::new(all);
         let copy_some = || {
             while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.copy_one(blob)?;
+                let is_new = self.copy_one(blob)?;
+                let left = left.fetch_sub(blob.size, Ordering::Relaxed).saturating_sub(blob.size);
+                if is_new && left >= MUCH {
+                    (self.early)(blob);
+                }
             }
             Ok(())
         };
@@ -270,9 +279,10 @@ impl Intake<'_> {
         })
     }
 
-    fn copy_one(&self, descriptor: &Descriptor) -> Result<(), ExistingError> {
+    /// Whether it was not there before.
+    fn copy_one(&self, descriptor: &Descriptor) -> Result<bool, ExistingError> {
         if self.store.has(descriptor) {
-            return Ok(());
+            return Ok(false);
         }
         let name = blob(&descriptor.digest);
         let (reader, _) = self.find(&name)?;
@@ -282,7 +292,8 @@ impl Intake<'_> {
             return Err(ExistingError::Stopped);
         }
         let path = self.path.to_owned();
-        imported.map_err(|source| ExistingError::Blob { path, name, source })
+        imported.map_err(|source| ExistingError::Blob { path, name, source })?;
+        Ok(true)
     }
 }
 

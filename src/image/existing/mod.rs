@@ -21,30 +21,32 @@ use self::layout::Bag;
 use super::manifest::Image;
 use super::product::Product;
 use super::store::Store;
-use crate::registry::Platform;
+use crate::registry::{Descriptor, Platform};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// Takes the image that a source names into the store; without a platform, the
-/// whole of an index that is all there is. `stop` is looked at all along.
+/// whole of an index that is all there is. `stop` is looked at all along. `early`
+/// is told of each blob that came into the store while much has yet to, on
+/// whatever thread brought it.
 pub fn import(
     store: &Store,
-    source: &Source,
-    platform: Option<&Platform>,
+    (source, platform): (&Source, Option<&Platform>),
     stop: &AtomicBool,
+    early: &(dyn Fn(&Descriptor) + Sync),
 ) -> Result<Product, ExistingError> {
     let path = source.path();
     let default = Platform::default();
     let chosen = platform.unwrap_or(&default);
     let (intake, tag) = match source {
         Source::OciLayout { folder, tag } => {
-            (Intake { path, bag: folder_bag(folder)?, store, stop }, tag)
+            (Intake { path, bag: folder_bag(folder)?, store, stop, early }, tag)
         }
         Source::OciArchive { file, tag } => {
-            (Intake { path, bag: archive_bag(file, store)?, store, stop }, tag)
+            (Intake { path, bag: archive_bag(file, store)?, store, stop, early }, tag)
         }
         Source::DockerArchive { file, reference } => {
-            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop };
+            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop, early };
             return Ok(intake.docker(reference.as_deref(), chosen)?.into());
         }
     };
@@ -71,15 +73,18 @@ pub(super) fn collect(
     platform: &Platform,
     stop: &AtomicBool,
 ) -> Result<Image, ExistingError> {
+    let early = &|_: &Descriptor| ();
     match saved {
         Saved::OciLayout(path) => {
-            Intake { path, bag: folder_bag(path)?, store, stop }.packed_layout(platform)
+            Intake { path, bag: folder_bag(path)?, store, stop, early }.packed_layout(platform)
         }
         Saved::OciArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, stop }.packed_layout(platform)
+            Intake { path, bag: archive_bag(path, store)?, store, stop, early }
+                .packed_layout(platform)
         }
         Saved::DockerArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, stop }.docker(None, platform)
+            Intake { path, bag: archive_bag(path, store)?, store, stop, early }
+                .docker(None, platform)
         }
     }
 }
@@ -105,6 +110,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::fs;
     use std::path::PathBuf;
+    use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
     use tempfile::TempDir;
 
@@ -169,7 +175,8 @@ mod tests {
             let source = Source::parse(source, self.folder.path()).expect("local");
             let platform = platform.parse().expect("a platform");
             let here = self.folder.path().display().to_string();
-            let made = import(&self.to, &source, Some(&platform), &AtomicBool::new(false));
+            let made =
+                import(&self.to, (&source, Some(&platform)), &AtomicBool::new(false), &|_| ());
             let made = made.map_err(|error| {
                 let help = error.help().unwrap_or_default();
                 (error.to_string().replace(&here, "."), help)
@@ -241,12 +248,56 @@ mod tests {
         desk.edit(|index| index["manifests"] = json!([nested]));
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
 
-        let made = import(&desk.to, &source, None, &AtomicBool::new(false)).expect("imported");
+        let made =
+            import(&desk.to, (&source, None), &AtomicBool::new(false), &|_| ()).expect("imported");
 
         assert_eq!(json!(made.manifest().digest), nested["digest"], "byte for byte");
         assert_eq!(desk.to.product(&made.manifest().digest).expect("whole"), made);
         assert_eq!(made.platforms(), [amd.platform, arm.platform]);
         assert!(made.blobs().iter().all(|blob| desk.to.has(blob)));
+    }
+
+    #[test]
+    fn blobs_are_told_of_while_much_is_to_come() {
+        let desk = Desk::new();
+        // Random bytes, which do not become fewer.
+        let noise = |seed: u64| {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56).to_le_bytes()[0]
+            };
+            (0..3 << 20).map(|_| next()).collect::<Vec<u8>>()
+        };
+        let layers = ["x", "y", "z"].map(|name| LayerSource {
+            from: name.into(),
+            to: "/".into(),
+            ..LayerSource::default()
+        });
+        for (seed, name) in (1..).zip(["x", "y", "z"]) {
+            fs::write(desk.path(name), noise(seed)).expect("written");
+        }
+        let (folder, layers) = (desk.folder.path().to_owned(), layers.into());
+        let recipe = Recipe { folder, layers, ..Recipe::default() };
+        let go_on = AtomicBool::new(false);
+        let image = build(&desk.from, &recipe, &go_on, &|_| ()).expect("built").image;
+        export::oci_layout(&desk.from, &image, None, &desk.path("oci")).expect("written");
+        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+        let told = Mutex::new(Vec::new());
+        let early = |blob: &Descriptor| {
+            assert!(desk.to.has(blob));
+            told.lock().expect("no panic").push(blob.digest.clone());
+        };
+
+        import(&desk.to, (&source, None), &go_on, &early).expect("imported");
+        let told = std::mem::take(&mut *told.lock().expect("no panic"));
+        // Not the last of them, and the configuration only if it came before.
+        let layers: Vec<_> = image.layers.iter().filter(|it| told.contains(&it.digest)).collect();
+        assert_eq!(layers.len(), 2, "{told:?}");
+
+        // What is there already is no news.
+        let silent = |blob: &Descriptor| panic!("{} was there", blob.digest);
+        import(&desk.to, (&source, None), &go_on, &silent).expect("imported");
     }
 
     #[test]
@@ -382,7 +433,7 @@ mod tests {
         desk.layout(None);
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
         let platform = Platform::default();
-        let error = import(&desk.to, &source, Some(&platform), &AtomicBool::new(true));
+        let error = import(&desk.to, (&source, Some(&platform)), &AtomicBool::new(true), &|_| ());
         assert_eq!(error.expect_err("stopped").to_string(), "reading the image was stopped");
     }
 }

@@ -7,11 +7,13 @@ use super::{Made, off_the_loop};
 use crate::image::existing::{Source, import};
 use crate::image::{Image, Product};
 use crate::plan::schema::ExistingImage;
-use crate::registry::{InvalidReference, Platform, Reference};
+use crate::registry::{Descriptor, InvalidReference, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::push::ahead;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 pub(super) async fn fetch(
     performer: &Performer,
@@ -21,7 +23,12 @@ pub(super) async fn fetch(
     let name = plain(&existing.image, "image", &job.scope)?;
     let platform = plain_or(existing.platform.as_ref(), "platform", &job.scope)?;
     let platform = platform.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
-    Ok(find(performer, &name, platform.as_ref(), job).await?)
+    let ahead = ahead::begin(performer, job);
+    let made = found(performer, (&name, platform.as_ref()), (job, ahead.clone())).await?;
+    if let Some(ahead) = ahead {
+        performer.underway.keep(job.service, ahead);
+    }
+    Ok(made)
 }
 
 /// Finds an image wherever it is. One that is on this machine is brought into
@@ -32,13 +39,26 @@ pub(in crate::run::perform) async fn find(
     platform: Option<&Platform>,
     job: &Job,
 ) -> Result<Made, Trouble> {
+    found(performer, (name, platform), (job, None)).await
+}
+
+/// The same; what comes into the store goes ahead to where it is pushed.
+async fn found(
+    performer: &Performer,
+    (name, platform): (&str, Option<&Platform>),
+    (job, ahead): ahead::For<'_>,
+) -> Result<Made, Trouble> {
     let Some(source) = Source::parse(name, &performer.folder) else {
         return in_registry(performer, name, platform, job).await;
     };
     let store = performer.images.clone();
     let platform = platform.cloned();
     let shown = source.to_string();
-    let product = off_the_loop(move |stop| import(&store, &source, platform.as_ref(), stop))
+    let work = move |stop: &AtomicBool| {
+        let early = |blob: &Descriptor| ahead::send(ahead.as_ref(), &store, blob);
+        import(&store, (&source, platform.as_ref()), stop, &early)
+    };
+    let product = off_the_loop(work)
         .await
         .map_err(|error| error.while_doing(format!("take in `{shown}`")))?;
     Ok(Made { product, origins: BTreeMap::new() })

@@ -4,7 +4,7 @@ use super::{Made, off_the_loop, platform};
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
 use crate::image::{Image, Index};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
-use crate::registry::{self, Descriptor, Digest, Platform, Reference};
+use crate::registry::{Descriptor, Digest, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
@@ -28,13 +28,10 @@ pub(super) async fn build(
     Ok(made)
 }
 
-/// What a build is for, and where its layers may go ahead to.
-type For<'a> = (&'a Job, Option<registry::Ahead>);
-
 async fn make_all(
     performer: &Performer,
     layers: &Layers,
-    (job, ahead): For<'_>,
+    (job, ahead): ahead::For<'_>,
 ) -> Result<Made, Undone> {
     let mut origins = Origins::new();
     if layers.platforms.is_empty() {
@@ -76,7 +73,7 @@ async fn one(
     performer: &Performer,
     recipe: Recipe,
     origins: &Origins,
-    (job, ahead): For<'_>,
+    (job, ahead): ahead::For<'_>,
 ) -> Result<Image, Undone> {
     let base = recipe.base.as_ref().and_then(|base| {
         let from = origins.get(&base.layers.first()?.digest)?;
@@ -84,11 +81,7 @@ async fn one(
     });
     let store = performer.images.clone();
     let built = off_the_loop(move |stop| {
-        let early = |layer: &Descriptor| {
-            if let Some(ahead) = &ahead {
-                ahead::send(ahead, &store, layer);
-            }
-        };
+        let early = |layer: &Descriptor| ahead::send(ahead.as_ref(), &store, layer);
         make(&store, &recipe, stop, &early)
     });
     let built = built.await?;

@@ -1,5 +1,5 @@
-//! Layers go up while others are still being packed, where nothing stands
-//! between the build and the push.
+//! Layers go up while others are still being packed, or taken in, where nothing
+//! stands between the build and the push.
 
 use crate::image::Store;
 use crate::plan::expr::Scope;
@@ -10,8 +10,11 @@ use crate::run::perform::tag;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A smaller layer is sent as fast by the push itself.
+/// A smaller blob is sent as fast by the push itself.
 const WORTH: u64 = 1 << 20;
+
+/// The attempt of a build, and where what it makes may go ahead to.
+pub(in crate::run::perform) type For<'a> = (&'a Job, Option<registry::Ahead>);
 
 /// What is on its way, by the place of the service.
 #[derive(Default)]
@@ -57,12 +60,16 @@ fn targets<'a>(
     None
 }
 
-/// Sends a layer that is in the store on its way.
-pub(in crate::run::perform) fn send(ahead: &registry::Ahead, store: &Store, layer: &Descriptor) {
-    if layer.size >= WORTH
-        && let Ok(path) = store.locate(layer)
+/// Sends a blob that is in the store on its way, where there is one.
+pub(in crate::run::perform) fn send(
+    ahead: Option<&registry::Ahead>,
+    store: &Store,
+    blob: &Descriptor,
+) {
+    if let Some(ahead) = ahead.filter(|_| blob.size >= WORTH)
+        && let Ok(path) = store.locate(blob)
     {
-        ahead.send(Blob { descriptor: layer.clone(), source: BlobSource::File(path) });
+        ahead.send(Blob { descriptor: blob.clone(), source: BlobSource::File(path) });
     }
 }
 
