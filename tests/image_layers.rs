@@ -177,6 +177,53 @@ fn umoci_unpacks_what_was_packed() {
 }
 
 #[test]
+fn a_large_folder_is_several_layers_and_one_tree_again() {
+    let plan = Plan::new();
+    let tree = plan.path("tree");
+    // In the order of paths `b.c` stands between `b` and what is in it.
+    let folders = ["a", "a/deep/er", "b", "b.c", "c", "d", "e"];
+    for folder in folders {
+        fs::create_dir_all(tree.join(folder)).expect("a folder");
+        let large = fs::File::create(tree.join(folder).join("large")).expect("a file");
+        large.set_len(45 << 20).expect("a length");
+        fs::write(tree.join(folder).join("run"), folder).expect("a file");
+        let executable = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(tree.join(folder).join("run"), executable).expect("a mode");
+    }
+    fs::write(tree.join("plain"), "plain").expect("a file");
+    let image = plan.build();
+    // One of them is `plain` alone.
+    assert!((3..=8).contains(&image.layers.len()), "{}", image.layers.len());
+
+    let layout = plan.layout(&image);
+    let bundle = plan.path("bundle");
+    let is_root = nix::unistd::geteuid().is_root();
+    let mut args = vec!["unpack", "--image", &layout];
+    args.extend((!is_root).then_some("--rootless"));
+    let target = bundle.display().to_string();
+    args.push(&target);
+    run("umoci", &args);
+
+    let unpacked = bundle.join("rootfs/srv/tree");
+    for folder in folders {
+        let stat = |name: &str| fs::metadata(unpacked.join(folder).join(name)).expect("there");
+        assert_eq!((stat("").mode() & 0o7777, stat("large").mode() & 0o7777), (0o755, 0o644));
+        assert_eq!((stat("large").len(), stat("run").mode() & 0o7777), (45 << 20, 0o755));
+        let text = fs::read_to_string(unpacked.join(folder).join("run")).expect("there");
+        assert_eq!(text, folder);
+        if is_root {
+            assert_eq!((stat("").uid(), stat("").gid()), (12, 34));
+        }
+    }
+
+    // What changes sends the layer that it is in.
+    fs::write(tree.join("c/run"), "something else").expect("a file");
+    let changed = plan.build();
+    let same = changed.layers.iter().filter(|layer| image.layers.contains(layer)).count();
+    assert_eq!(same, image.layers.len() - 1);
+}
+
+#[test]
 fn neither_umask_nor_the_order_of_creation_is_seen() {
     let digests = [
         "umask 022; mkdir -p tree/a tree/b; echo 1 >tree/a/x; echo 2 >tree/b/y; echo 3 >tree/plain; chmod u+x tree/plain",
