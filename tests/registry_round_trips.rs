@@ -252,15 +252,22 @@ async fn what_was_asked_just_before_is_not_asked_again() {
     let scene = pushed(&[10], &["web:one", "web:two"]).await;
     let check =
         async || scene.client.check_push(&scene.registry.host(), "web", &scene.push.targets).await;
-    check().await.expect("signed in");
-    assert_eq!(
-        scene.registry.sorted_log(),
-        "HEAD /v2/web/manifests/one -> 200\nHEAD /v2/web/manifests/two -> 200"
-    );
-
-    let again = scene.push().await.expect("a push");
-    assert_eq!(scene.registry.log(), "");
-    assert_eq!(again.bytes_sent, 0);
+    // An answer is one for a second, which a busy machine may let pass.
+    let mut asked = String::from("not yet");
+    for _ in 0..5 {
+        check().await.expect("signed in");
+        assert_eq!(
+            scene.registry.sorted_log(),
+            "HEAD /v2/web/manifests/one -> 200\nHEAD /v2/web/manifests/two -> 200"
+        );
+        let again = scene.push().await.expect("a push");
+        assert_eq!(again.bytes_sent, 0);
+        asked = scene.registry.log();
+        if asked.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(asked, "");
 
     // Another has pushed something else there, which is seen and asked again.
     scene.registry.put_manifest("web", "two", ("application/json", b"{}"));

@@ -1,20 +1,20 @@
 //! Blobs that go up before it is known what will refer to them: layers, while
 //! others are still being packed.
 //!
-//! Nothing depends on it. What has arrived the push finds there; what has not,
-//! for whatever reason, it sends.
+//! Nothing depends on it. The push waits for what is on its way before it puts
+//! the manifest, and sends what did not get there, for whatever reason.
 
 use super::repository::{Cargo, Repository};
-use super::upload::Upload;
-use super::{Blob, Moved, Push, Pushed, places};
+use super::{Blob, Moved};
 use crate::registry::client::Client;
 use crate::registry::error::PushError;
-use crate::registry::progress::{Progress, Tally};
+use crate::registry::progress::Tally;
 use crate::registry::{Digest, Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 /// Blobs on their way. Cheap to clone; they stop where they are when the last
@@ -27,16 +27,39 @@ pub struct Ahead {
 struct Inner {
     client: Client,
     /// Host and repository: one of each host, from which others take it over.
-    to: Vec<(String, String)>,
+    to: BTreeMap<String, String>,
     runtime: Handle,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Each gives the bytes that it sent.
-    sending: JoinSet<u64>,
+    sending: JoinSet<Sent>,
     begun: BTreeMap<Digest, Arc<AtomicU64>>,
+}
+
+/// What came of one blob.
+struct Sent {
+    digest: Digest,
+    moved: Moved,
+    /// Whether it is not everywhere that it was sent to.
+    lacking: bool,
+}
+
+/// What is on its way when a push begins.
+#[derive(Default)]
+pub(super) struct Arriving {
+    to: BTreeMap<String, String>,
+    begun: BTreeMap<Digest, Arc<AtomicU64>>,
+    sending: Mutex<JoinSet<Sent>>,
+    arrived: OnceCell<Arrived>,
+}
+
+/// What came of all of it.
+#[derive(Default)]
+pub(super) struct Arrived {
+    pub(super) moved: Moved,
+    pub(super) lacking: BTreeSet<Digest>,
 }
 
 impl Ahead {
@@ -58,81 +81,82 @@ impl Ahead {
         let sending = async move {
             let cargo = Cargo { blobs: vec![blob], tally };
             let each = to.iter().map(|(host, name)| client.bring(host, name, &cargo));
-            let brought = futures::future::join_all(each).await;
-            brought.into_iter().map(|moved| sent(moved, &digest)).sum()
+            let mut sent = Sent { digest, moved: Moved::default(), lacking: false };
+            for brought in futures::future::join_all(each).await {
+                match brought {
+                    Ok(moved) => sent.moved.add(moved),
+                    // The push tries again, and says what is wrong.
+                    Err(error) => {
+                        tracing::debug!(%error, "a blob did not go up ahead of its manifest");
+                        sent.lacking = true;
+                    }
+                }
+            }
+            sent
         };
         state.sending.spawn_on(sending, runtime);
     }
 
-    /// Waits for what is on its way and returns how many bytes went up.
-    async fn arrive(self, push: &Push, progress: &(dyn Fn(Progress) + Send + Sync)) -> u64 {
-        let State { mut sending, begun } = std::mem::take(&mut *self.state());
-        let descriptors = push.blobs.iter().map(|blob| &blob.descriptor);
-        let tally = Tally::new(descriptors, places(&push.targets)).counting_on(&begun);
-        let arrived = async {
-            let mut bytes = 0;
-            while let Some(sent) = sending.join_next().await {
-                bytes += sent.unwrap_or_default();
-            }
-            bytes
-        };
-        tally.while_doing(arrived, progress).await
+    /// What a push finds on its way.
+    pub(super) fn arriving(self) -> Arriving {
+        let State { sending, begun } = std::mem::take(&mut *self.state());
+        let (to, sending) = (self.inner.to.clone(), Mutex::new(sending));
+        Arriving { to, begun, sending, arrived: OnceCell::new() }
     }
 }
 
-/// What did not get there is sent by the push, which says what is wrong.
-fn sent(moved: Result<Moved, PushError>, digest: &Digest) -> u64 {
-    moved.map_or_else(
-        |error| {
-            tracing::debug!(%error, %digest, "a blob did not go up ahead of its manifest");
-            0
-        },
-        |moved| moved.sent,
-    )
+impl Arriving {
+    /// Counters of what is on its way.
+    pub(super) fn begun(&self) -> &BTreeMap<Digest, Arc<AtomicU64>> {
+        &self.begun
+    }
+
+    /// Whether a blob is on its way to a repository.
+    pub(super) fn expects(&self, host: &str, name: &str, digest: &Digest) -> bool {
+        self.to.get(host).is_some_and(|to| to == name) && self.begun.contains_key(digest)
+    }
+
+    fn sending(&self) -> JoinSet<Sent> {
+        std::mem::take(&mut *self.sending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for it.
+    pub(super) async fn arrived(&self) -> &Arrived {
+        let all = async {
+            let mut sending = self.sending();
+            let mut arrived = Arrived::default();
+            while let Some(sent) = sending.join_next().await {
+                let Ok(sent) = sent else { continue };
+                arrived.moved.add(sent.moved);
+                if sent.lacking {
+                    arrived.lacking.insert(sent.digest);
+                }
+            }
+            arrived
+        };
+        self.arrived.get_or_init(|| all).await
+    }
 }
 
 impl Client {
     /// Makes ready to send blobs to where these names are. Within a runtime.
     pub fn ahead(&self, targets: &[Reference]) -> Ahead {
-        let to: BTreeMap<&String, &String> =
-            targets.iter().rev().map(|target| (&target.host, &target.repository)).collect();
-        let to = to.into_iter().map(|(host, name)| (host.clone(), name.clone())).collect();
+        let to = targets.iter().rev();
+        let to = to.map(|target| (target.host.clone(), target.repository.clone())).collect();
         let (runtime, state) = (Handle::current(), Mutex::default());
         Ahead { inner: Arc::new(Inner { client: self.clone(), to, runtime, state }) }
     }
 
-    /// Pushes when what went ahead has arrived, which counts as sent.
-    pub async fn push_after(
-        &self,
-        ahead: Ahead,
-        push: Push,
-        progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<Pushed, PushError> {
-        let sent = ahead.arrive(&push, progress).await;
-        let pushed = self.push(push, progress).await?;
-        Ok(Pushed {
-            bytes_sent: pushed.bytes_sent + sent,
-            bytes_reused: pushed.bytes_reused.saturating_sub(sent),
-            ..pushed
-        })
-    }
-
-    /// Brings the one blob of a cargo into a repository.
+    /// Brings the blobs of a cargo into a repository.
     async fn bring(&self, host: &str, name: &str, cargo: &Cargo) -> Result<Moved, PushError> {
         let failed = |source| PushError::Discover { name: format!("{host}/{name}"), source };
         let connected = self.host(host).map_err(failed)?;
         let known = self.memory().of(host);
-        let (host, parts) = (&*connected, self.parts());
-        let repository = Repository { host, name, cargo, known: &known, parts };
+        let (host, parts, arriving) = (&*connected, self.parts(), &Arriving::default());
+        let repository = Repository { host, name, cargo, known: &known, parts, arriving };
         let mut moved = Moved::default();
         for blob in &cargo.blobs {
-            let digest = &blob.descriptor.digest;
-            if !known.has_blob(name, digest) && !repository.has_blob(blob).await.map_err(failed)?.1
-            {
-                let from = blob.mountable(host);
-                moved = Upload { repository: &repository, blob, from }.run().await?;
-            }
-            known.saw_blob(name, digest);
+            moved.add(repository.bring(blob).await?);
         }
         Ok(moved)
     }

@@ -27,11 +27,15 @@ pub(super) fn share<'a>(found: &[Found<'a>], cargo: &'a Cargo) -> Shares<'a> {
 
 fn share_one<'a>(found: &[Found<'a>], blob: &'a Blob, shares: &mut Shares<'a>) {
     let lacks = |found: &&Found<'a>| found.missing.contains(&blob.descriptor.digest);
-    let has = found.iter().find(|found| !lacks(found) && !found.destination.targets.is_empty());
+    let digest = &blob.descriptor.digest;
+    let on_its_way = |found: &&Found<'a>| found.destination.repository.expects(digest);
+    let has = found
+        .iter()
+        .find(|found| !lacks(found) && !on_its_way(found) && !found.destination.targets.is_empty());
     let elsewhere =
         || found.first().and_then(|found| blob.mountable(found.destination.repository.host));
     let has = has.map(|found| found.destination.repository.name).or_else(elsewhere);
-    let mut first = None;
+    let mut first = found.iter().find(on_its_way).map(|found| found.destination.repository.name);
     for found in found.iter().filter(lacks) {
         let repository = &found.destination.repository;
         // Asking whether it is there and opening an upload are one request.

@@ -100,8 +100,10 @@ impl Destination<'_> {
             mounts || (ways.single == Some(true) && size <= SINGLE)
         };
         let unknown = || {
-            self.repository.cargo.blobs.iter().filter(|it| {
-                !self.repository.known.has_blob(self.repository.name, &it.descriptor.digest)
+            let repository = &self.repository;
+            repository.cargo.blobs.iter().filter(|it| {
+                let digest = &it.descriptor.digest;
+                !repository.known.has_blob(repository.name, digest) && !repository.expects(digest)
             })
         };
         let unsaid: BTreeSet<Digest> =
@@ -156,13 +158,17 @@ impl Destination<'_> {
 
     fn found<'b>(&'b self, pending: Vec<&'b Reference>, missing: Missing) -> Found<'b> {
         let Missing { all: missing, unasked } = missing;
+        let Repository { name, cargo, known, .. } = &self.repository;
+        // What is on its way is counted when it arrives.
+        let there = |blob: &&Blob| {
+            let digest = &blob.descriptor.digest;
+            !missing.contains(digest) && !self.repository.expects(digest)
+        };
         let mut reused = 0;
-        for blob in
-            self.repository.cargo.blobs.iter().filter(|it| !missing.contains(&it.descriptor.digest))
-        {
+        for blob in cargo.blobs.iter().filter(there) {
             let Descriptor { digest, size, .. } = &blob.descriptor;
-            self.repository.known.saw_blob(self.repository.name, digest);
-            self.repository.cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
+            known.saw_blob(name, digest);
+            cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
             reused += size;
         }
         Found { destination: self, pending, missing, unasked, reused }

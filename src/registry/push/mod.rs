@@ -20,6 +20,7 @@ mod settle;
 mod upload;
 
 pub use ahead::Ahead;
+use ahead::Arriving;
 pub(super) use memory::Memory;
 pub(super) use settle::settle;
 
@@ -34,6 +35,7 @@ use bytes::Bytes;
 use destination::Destination;
 use repository::{Cargo, Repository};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Sum;
 use std::path::PathBuf;
 use std::sync::Arc;
 use upload::Upload;
@@ -133,11 +135,46 @@ pub(super) struct Moved {
     pub(super) reused: u64,
 }
 
+impl Moved {
+    pub(super) fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.reused += other.reused;
+    }
+}
+
+impl Sum for Moved {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    }
+}
+
 impl Client {
     /// Pushes. What a registry has is not sent again, so that the next attempt
     /// after a failure goes on where this one stopped.
     pub async fn push(
         &self,
+        push: Push,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pushed, PushError> {
+        self.push_beside(Arriving::default(), push, progress).await
+    }
+
+    /// Pushes what is left when blobs are on their way; they are part of it.
+    pub async fn push_after(
+        &self,
+        ahead: Ahead,
+        push: Push,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pushed, PushError> {
+        self.push_beside(ahead.arriving(), push, progress).await
+    }
+
+    async fn push_beside(
+        &self,
+        arriving: Arriving,
         push: Push,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Pushed, PushError> {
@@ -149,21 +186,24 @@ impl Client {
             let repositories = hosts.entry(&target.host).or_default();
             repositories.entry(&target.repository).or_default().push(target);
         }
+        let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
         let descriptors = push.blobs.iter().map(|blob| &blob.descriptor);
-        let tally = Tally::new(descriptors, places(&push.targets));
+        let tally = Tally::new(descriptors, places).counting_on(arriving.begun());
         let cargo = Cargo { blobs: unique(&push.blobs), tally };
         let manifests = Manifests { manifest: push.manifest, children: push.children };
-        let freight = (&cargo, &manifests);
+        let freight = (&cargo, &manifests, &arriving);
         let pushing = settle(
             hosts.into_iter().map(|(host, repositories)| self.push_to(host, repositories, freight)),
             usize::MAX,
         );
-        let moved = cargo.tally.while_doing(pushing, progress).await?;
+        let each = cargo.tally.while_doing(pushing, progress).await?;
+        let mut moved: Moved = each.into_iter().sum();
+        moved.add(arriving.arrived().await.moved);
         Ok(Pushed {
-            digest: manifests.manifest.digest.clone(),
+            digest: manifests.manifest.digest,
             references: push.targets,
-            bytes_sent: moved.iter().map(|moved| moved.sent).sum(),
-            bytes_reused: moved.iter().map(|moved| moved.reused).sum(),
+            bytes_sent: moved.sent,
+            bytes_reused: moved.reused,
         })
     }
 
@@ -172,7 +212,7 @@ impl Client {
         &self,
         host: &str,
         repositories: BTreeMap<&str, Vec<&Reference>>,
-        (cargo, manifests): (&Cargo, &Manifests),
+        (cargo, manifests, arriving): (&Cargo, &Manifests, &Arriving),
     ) -> Result<Moved, PushError> {
         let connected = self.host(host).map_err(|source| {
             let name = host.to_owned();
@@ -183,7 +223,7 @@ impl Client {
             .into_iter()
             .map(|(name, targets)| {
                 let (host, parts) = (&*connected, self.parts());
-                let repository = Repository { host, name, cargo, known: &known, parts };
+                let repository = Repository { host, name, cargo, known: &known, parts, arriving };
                 Destination { repository, targets, manifests }
             })
             .collect();
@@ -201,23 +241,16 @@ async fn push_all(destinations: &[Destination<'_>], cargo: &Cargo) -> Result<Mov
     let mut moved = settle(shares.now.iter().map(Upload::run), usize::MAX).await?;
     let names = found.iter().map(|found| async {
         let name = found.destination.repository.name;
+        let rest = found.destination.repository.rest().await?;
         let later = shares.later.iter().filter(|it| it.repository.name == name);
-        let moved = settle(later.map(Upload::run), usize::MAX).await?;
+        let mut moved = settle(later.map(Upload::run), usize::MAX).await?;
+        moved.push(rest);
         found.destination.put_manifests(&found.pending).await?;
         Ok(moved)
     });
     moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
     moved.extend(found.iter().map(|found| Moved { sent: 0, reused: found.reused }));
-    Ok(Moved {
-        sent: moved.iter().map(|moved| moved.sent).sum(),
-        reused: moved.iter().map(|moved| moved.reused).sum(),
-    })
-}
-
-/// How many repositories these names are in.
-fn places(targets: &[Reference]) -> u64 {
-    let places = targets.iter().map(|target| (&target.host, &target.repository));
-    places.collect::<BTreeSet<_>>().len() as u64
+    Ok(moved.into_iter().sum())
 }
 
 fn unique(blobs: &[Blob]) -> Vec<Blob> {

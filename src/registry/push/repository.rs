@@ -1,12 +1,16 @@
 //! One repository that blobs go to.
 
-use super::Blob;
+use super::ahead::Arriving;
 use super::memory::Known;
-use crate::registry::Parts;
-use crate::registry::error::Failure;
+use super::settle::settle;
+use super::upload::Upload;
+use super::{Blob, Moved};
+use crate::registry::error::{Failure, PushError};
 use crate::registry::progress::Tally;
 use crate::registry::wire::{self, Host, Request, Scope};
+use crate::registry::{Descriptor, Digest, Parts};
 use reqwest::Method;
+use std::sync::atomic::Ordering;
 
 /// What is to be brought, shared by all who bring it.
 pub(super) struct Cargo {
@@ -23,6 +27,7 @@ pub(super) struct Repository<'a> {
     pub(super) cargo: &'a Cargo,
     pub(super) known: &'a Known,
     pub(super) parts: Parts,
+    pub(super) arriving: &'a Arriving,
 }
 
 impl Repository<'_> {
@@ -33,6 +38,36 @@ impl Repository<'_> {
 
     pub(super) fn scope(&self) -> Scope {
         Scope::push(self.name)
+    }
+
+    /// Whether a blob is on its way already.
+    pub(super) fn expects(&self, digest: &Digest) -> bool {
+        self.arriving.expects(&self.host.address.name, self.name, digest)
+    }
+
+    /// Brings a blob there, where it is not.
+    pub(super) async fn bring(&self, blob: &Blob) -> Result<Moved, PushError> {
+        let Descriptor { digest, size, .. } = &blob.descriptor;
+        let failed = |source| PushError::Discover { name: self.full_name(), source };
+        let known = self.known.has_blob(self.name, digest);
+        if known || self.has_blob(blob).await.map_err(failed)?.1 {
+            self.known.saw_blob(self.name, digest);
+            self.cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
+            return Ok(Moved { sent: 0, reused: *size });
+        }
+        Upload { repository: self, blob, from: blob.mountable(self.host) }.run().await
+    }
+
+    /// Waits for what is on its way, and brings what of it did not get there.
+    pub(super) async fn rest(&self) -> Result<Moved, PushError> {
+        let lacking = &self.arriving.arrived().await.lacking;
+        let ours = |blob: &&Blob| {
+            let digest = &blob.descriptor.digest;
+            lacking.contains(digest) && self.expects(digest)
+        };
+        let lacking = self.cargo.blobs.iter().filter(ours);
+        let brought = settle(lacking.map(|blob| self.bring(blob)), usize::MAX).await?;
+        Ok(brought.into_iter().sum())
     }
 
     /// Whether the registry has a blob.
