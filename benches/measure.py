@@ -81,7 +81,8 @@ class Table:
         """One row; the ratio is of the medians."""
         ours_, theirs_ = getattr(ours, of), getattr(theirs, of)
         ratio = statistics.median(theirs_) / statistics.median(ours_)
-        self.row(what, shown(ours_), f"{theirs.name}: {shown(theirs_)}", f"{ratio:.1f}", len(ours_))
+        self.row(what, shown(ours_), f"{theirs.name}: {shown(theirs_)}", f"{ratio:.1f}",
+                 min(len(ours_), len(theirs_)))
 
     def row(self, what, ours, theirs, ratio, count):
         self.rows.append(f"| {what} | {ours} | {theirs} | {ratio} | {count} |")
