@@ -229,7 +229,7 @@ fn children(
 
 /// Whether registries take a manifest without this layer: the bases of Windows
 /// images are fetched from where their licence wants them fetched from.
-pub(super) fn is_foreign(blob: &Descriptor) -> bool {
+pub(in crate::image) fn is_foreign(blob: &Descriptor) -> bool {
     blob.media_type.contains(".foreign.") || blob.media_type.contains(".nondistributable.")
 }
 

@@ -8,6 +8,7 @@ use super::error::ExistingError;
 use super::intake::Intake;
 use super::stoppable::Stoppable;
 use crate::image::manifest::Image;
+use crate::image::product::is_foreign;
 use crate::registry::{Descriptor, Digest, Platform, media_type};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -265,7 +266,7 @@ impl Intake<'_> {
             while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let is_new = self.copy_one(blob)?;
                 let left = left.fetch_sub(blob.size, Ordering::Relaxed).saturating_sub(blob.size);
-                if is_new && left >= MUCH {
+                if is_new && left >= MUCH && !is_foreign(blob) {
                     (self.early)(blob);
                 }
             }

@@ -27,8 +27,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Takes the image that a source names into the store; without a platform, the
 /// whole of an index that is all there is. `stop` is looked at all along. `early`
-/// is told of each blob that came into the store while much has yet to, on
-/// whatever thread brought it.
+/// is told of each blob of an OCI layout that came into the store while much has
+/// yet to, on whatever thread brought it.
 pub fn import(
     store: &Store,
     (source, platform): (&Source, Option<&Platform>),

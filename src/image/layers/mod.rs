@@ -3,8 +3,9 @@
 //! The way of a layer: `walk` lists what goes into it, `split` makes several of a
 //! very large one, `cache` knows whether that list became a layer before,
 //! `archive` is that list as an archive, of which `pack` reads, hashes and
-//! compresses the blocks on all cores. `config` says how the image is run. The same recipe over the same files gives the same
-//! bytes, whoever makes it, where and when.
+//! compresses the blocks on all cores. `config` says how the image is run. The
+//! same recipe over the same files gives the same bytes, whoever makes it, where
+//! and when.
 //!
 //! Blocking, and busy on every core: for a thread of its own.
 
@@ -36,6 +37,7 @@ pub(super) use walk::{Entry, Kind, Source, Stamp};
 
 use self::archive::Archive;
 use self::config::Made;
+use self::split::Cutting;
 use super::manifest::Image;
 use super::store::Store;
 use crate::registry::{Descriptor, media_type};
@@ -152,13 +154,18 @@ impl Layer<'_> {
 /// What each source of a recipe puts into the image, in order: one layer, or
 /// several where it is large.
 fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Vec<Listed>>, LayerError> {
-    let list = |source| {
+    let mut walked = Vec::new();
+    for source in &recipe.layers {
         let begun = SystemTime::now();
-        let entries = walk::walk(source, &recipe.folder, store, tree)?;
-        let lists = split::split(entries).into_iter();
-        Ok(lists.map(|entries| Listed { entries, begun }).collect())
+        walked.push((walk::walk(source, &recipe.folder, store, tree)?, begun));
+    }
+    let below = recipe.base.as_ref().map_or(0, |base| base.layers.len());
+    let mut cutting = Cutting::new(walked.iter().map(|(entries, _)| entries), below);
+    let cut = |(entries, begun)| {
+        let lists = cutting.split(entries).into_iter();
+        lists.map(|entries| Listed { entries, begun }).collect()
     };
-    recipe.layers.iter().map(list).collect()
+    Ok(walked.into_iter().map(cut).collect())
 }
 
 /// The layers of lists, in order. What is not remembered is packed, all of it at

@@ -19,7 +19,7 @@ pub struct Recipe {
     /// What is below. Nothing (`scratch`) where absent. Its configuration must
     /// be in the store, and its layers too.
     pub base: Option<Image>,
-    /// In order; each becomes one layer.
+    /// In order; each becomes one layer, or several where it is large.
     pub layers: Vec<LayerSource>,
     /// The program and its fixed arguments. Where given, the base's default
     /// arguments are dropped with the base's entrypoint, as in a Dockerfile.
@@ -45,7 +45,7 @@ pub struct Recipe {
     pub compression: Compression,
 }
 
-/// A file or folder that becomes one layer.
+/// A file or folder that becomes one layer, or several where it is large.
 #[derive(Clone, Debug, Default)]
 pub struct LayerSource {
     /// Relative to the recipe's folder. When it is a folder, what is in it goes

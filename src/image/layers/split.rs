@@ -3,9 +3,9 @@
 //! Layers are hashed, stored and fetched one beside the other, but none by more
 //! than one core at a time; and of a layer in which one file has changed all
 //! goes up again. So a large folder becomes several layers. Where they are cut
-//! depends on the paths and sizes of the files around the cut alone: a file that
-//! comes, goes or grows changes the layer that it is in, and leaves the others
-//! as they are.
+//! depends on the paths and sizes of files, mostly of those around the cut: a
+//! file that comes, goes or grows changes the layer that it is in, at times the
+//! next, and leaves the others as they are.
 
 use super::tree::parent;
 use super::walk::{Entry, Kind};
@@ -15,38 +15,73 @@ use std::collections::{HashMap, HashSet};
 const LARGE: u64 = 256 << 20;
 /// About how much goes into a layer of a larger one, at least.
 const USUAL: u64 = 64 << 20;
-/// About how many layers there are at most, for overlay file systems stack no
-/// more than some 120.
-const MOST: u64 = 16;
+/// About how many layers are made of all that an image is made from.
+const WANTED: u64 = 16;
+/// No image becomes one of more layers than this by cutting: engines refuse more
+/// than 125.
+const MOST: usize = 100;
 
-/// The layers of a list that is in the order of its paths: itself, unless it is
-/// large. Each names the folders that its entries are in, so that it does not
-/// depend on the others.
-pub(super) fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-    let total = entries.iter().map(size).sum();
-    // The two ends of a hard link have to be in one layer.
-    let linked = entries.iter().any(|entry| matches!(entry.kind, Kind::HardLink { .. }));
-    if total <= LARGE || linked {
-        return vec![entries];
-    }
-    let folders = folders(&entries);
-    let usual = usual(total);
-    let (mut layers, mut layer, mut filled) = (Vec::new(), Vec::new(), 0);
-    for entry in entries {
-        let size = size(&entry);
-        let full = filled + size > 2 * usual;
-        if filled >= usual / 4 && (full || is_cut(&entry.path, size, usual)) {
-            layers.push(std::mem::take(&mut layer));
-            filled = 0;
+/// How the folders of one image are cut.
+pub(super) struct Cutting {
+    /// About how much goes into a layer.
+    usual: u64,
+    /// How often may still be cut.
+    left: usize,
+}
+
+impl Cutting {
+    /// For these lists over a base of so many layers.
+    pub(super) fn new<'a>(lists: impl Iterator<Item = &'a Vec<Entry>>, below: usize) -> Self {
+        let (mut total, mut layers) = (0, below);
+        for entries in lists {
+            total += length(entries);
+            layers += 1;
         }
-        filled += size;
-        layer.push(entry);
+        // A power of two, so that it stays the same while the whole grows.
+        let usual = (total / WANTED).next_power_of_two().max(USUAL);
+        Self { usual, left: MOST.saturating_sub(layers) }
     }
-    layers.push(layer);
-    for layer in &mut layers {
-        name_folders(layer, &folders);
+
+    /// The layers of a list that is in the order of its paths: itself, unless it
+    /// is large. Each names the folders that its entries are in, so that it does
+    /// not depend on the others.
+    pub(super) fn split(&mut self, entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+        // The two ends of a hard link have to be in one layer.
+        let linked = entries.iter().any(|entry| matches!(entry.kind, Kind::HardLink { .. }));
+        if length(&entries) <= LARGE || linked {
+            return vec![entries];
+        }
+        let folders = folders(&entries);
+        let (mut layers, mut layer, mut filled) = (Vec::new(), Vec::new(), 0);
+        for entry in entries {
+            let size = size(&entry);
+            if self.left > 0 && self.is_cut(filled, &entry.path, size) {
+                self.left -= 1;
+                layers.push(std::mem::take(&mut layer));
+                filled = 0;
+            }
+            filled += size;
+            layer.push(entry);
+        }
+        layers.push(layer);
+        for layer in &mut layers {
+            name_folders(layer, &folders);
+        }
+        layers
     }
-    layers
+
+    /// Whether a layer that is filled so far ends before this file: as likely as
+    /// the file is large, and for the same path always alike.
+    fn is_cut(&self, filled: u64, path: &[u8], size: u64) -> bool {
+        let full = filled + size > 2 * self.usual;
+        let falls =
+            || u128::from(hash(path)) * u128::from(self.usual) < u128::from(size) << u64::BITS;
+        filled >= self.usual / 4 && (full || falls())
+    }
+}
+
+fn length(entries: &[Entry]) -> u64 {
+    entries.iter().map(size).sum()
 }
 
 fn size(entry: &Entry) -> u64 {
@@ -54,18 +89,6 @@ fn size(entry: &Entry) -> u64 {
         Kind::File { stamp, .. } => stamp.size,
         Kind::Folder | Kind::Symlink { .. } | Kind::HardLink { .. } => 0,
     }
-}
-
-/// About how much goes into each layer: a power of two, so that it stays the
-/// same while the whole grows.
-fn usual(total: u64) -> u64 {
-    (total / MOST).next_power_of_two().max(USUAL)
-}
-
-/// Whether a layer may end before this file: as likely as it is large, and for
-/// the same path always alike.
-fn is_cut(path: &[u8], size: u64, usual: u64) -> bool {
-    u128::from(hash(path)) * u128::from(usual) < u128::from(size) << u64::BITS
 }
 
 /// FNV-1a with the last step of Murmur3, which spreads it over all bits.
@@ -105,7 +128,7 @@ fn name_folders(layer: &mut Vec<Entry>, folders: &HashMap<Box<[u8]>, Entry>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LARGE, USUAL, split};
+    use super::{Cutting, LARGE, MOST, USUAL};
     use crate::image::layers::recipe::Owner;
     use crate::image::layers::walk::{Entry, Kind, Source, Stamp};
     use std::collections::BTreeSet;
@@ -136,8 +159,12 @@ mod tests {
         entries
     }
 
+    fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+        Cutting::new([&entries].into_iter(), 0).split(entries)
+    }
+
     fn bytes(layer: &[Entry]) -> u64 {
-        layer.iter().map(super::size).sum()
+        super::length(layer)
     }
 
     fn paths(layer: &[Entry]) -> Vec<&str> {
@@ -203,6 +230,26 @@ mod tests {
         // No file is ever cut.
         assert_eq!(split(vec![file("a", 9 * USUAL), file("b", 9 * USUAL)]).len(), 2);
         assert_eq!(split(vec![file("a", 99 * USUAL)]).len(), 1);
+    }
+
+    #[test]
+    fn an_image_does_not_become_one_of_too_many_layers() {
+        let lists = vec![list(50, 40, MIB); 30];
+        let cut = |below| {
+            let mut cutting = Cutting::new(lists.iter(), below);
+            lists.iter().map(|list| cutting.split(list.clone()).len()).collect::<Vec<_>>()
+        };
+
+        // All of them together are very large, so each is cut less than alone.
+        assert!(split(lists[0].clone()).len() > 8);
+        assert!(cut(0).iter().all(|layers| *layers <= 3), "{:?}", cut(0));
+        assert_eq!(cut(MOST - 30), [1; 30]);
+        assert_eq!(cut(2 * MOST), [1; 30]);
+        let of_one = [1, 2, 3].map(|left| {
+            let mut cutting = Cutting::new(lists[..1].iter(), MOST - left);
+            cutting.split(lists[0].clone()).len()
+        });
+        assert_eq!(of_one, [1, 2, 3]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub enum Using {
 pub struct Layers {
     /// A reference, or `scratch`.
     pub base: Text,
-    /// In order; each becomes one layer.
+    /// In order; each becomes one layer, or several where it is large.
     pub layers: Vec<Layer>,
     /// The program and its fixed arguments.
     pub entrypoint: Option<Vec<Text>>,
@@ -139,7 +139,7 @@ pub enum Compression {
     Zstd,
 }
 
-/// A file or folder that becomes one layer.
+/// A file or folder that becomes one layer, or several where it is large.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// Relative to the plan's folder.
