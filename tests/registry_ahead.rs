@@ -1,7 +1,7 @@
 //! Blobs that go up before their manifest is known.
 
 use crate::support::eventually;
-use crate::support::fake_registry::Fault;
+use crate::support::fake_registry::{FakeRegistry, Fault};
 use crate::support::images::silent;
 use crate::support::scene::Scene;
 use shipway::registry::{Ahead, Pushed};
@@ -84,6 +84,22 @@ async fn what_did_not_get_there_the_push_sends() {
 
     assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
     assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_of_two_registries_refused_is_sent_again_to_that_one_alone() {
+    let other = FakeRegistry::start().await;
+    let mut scene = Scene::new(&[MIB, 10]).await;
+    let there = format!("{}/web:one", other.host()).parse().expect("a reference");
+    scene.push.targets.push(there);
+    other.fault("POST /v2/web/blobs/uploads/", Fault::Status(403));
+
+    let ahead = ahead(&scene, &[0]);
+    eventually("it is refused", || other.log().contains("403").then_some(()));
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (2 * size(&scene), 0));
+    assert!(scene.registry.has_manifest("web", "one") && other.has_manifest("web", "one"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

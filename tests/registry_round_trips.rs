@@ -3,8 +3,10 @@
 //! flights than are named here would leave requests behind in its log.
 
 use crate::support::fake_registry::Fault;
-use crate::support::images::noise;
+use crate::support::images::{client_of, noise};
 use crate::support::scene::Scene;
+use shipway::registry::{Login, Settings};
+use shipway::secret::Redactor;
 
 /// Sizes of layers whose bodies go whole, and which are asked for before they
 /// are sent.
@@ -296,4 +298,13 @@ async fn names_that_were_never_pushed_are_not_asked_for_beforehand() {
     scene.registry.fault("HEAD /v2/web/manifests/one", Fault::Status(405));
     scene.client.check_push(&host, "web", names).await.expect("signed in");
     assert_eq!(scene.registry.log(), "HEAD /v2/web/manifests/one -> 405\nGET /v2/ -> 200");
+
+    // Who may look without a login has not shown that the login is good.
+    let redactor = Redactor::default();
+    let password = redactor.adopt("a password", "open sesame".to_owned());
+    let login = Login::Basic { username: "me".to_owned(), password };
+    let memory = Some(scene.folder.path().join("memory"));
+    let client = client_of((&host, login), &redactor, Settings { memory, ..Settings::default() });
+    client.check_push(&host, "web", names).await.expect("signed in");
+    assert_eq!(scene.registry.log(), "HEAD /v2/web/manifests/one -> 200\nGET /v2/ -> 200");
 }

@@ -112,6 +112,13 @@ impl Session {
         }
     }
 
+    /// Whether an answer shows that our login is good: the host asked for it, or
+    /// we have none.
+    pub(in crate::registry) async fn is_shown(&self, repository: &str) -> Result<bool, LoginError> {
+        let asked = matches!(self.asks(), Asks::Basic | Asks::Token(_));
+        Ok(asked || self.credentials(repository).await?.is_nothing())
+    }
+
     /// What to send with a request for `scopes`, of which `repository` is the
     /// one that credentials are looked up for.
     pub(in crate::registry) async fn authorize(

@@ -42,8 +42,8 @@ struct State {
 struct Sent {
     digest: Digest,
     moved: Moved,
-    /// Whether it is not everywhere that it was sent to.
-    lacking: bool,
+    /// The hosts that have it.
+    at: Vec<String>,
 }
 
 /// What is on its way when a push begins.
@@ -59,7 +59,15 @@ pub(super) struct Arriving {
 #[derive(Default)]
 pub(super) struct Arrived {
     pub(super) moved: Moved,
-    pub(super) lacking: BTreeSet<Digest>,
+    /// Hosts, and what got there.
+    at: BTreeSet<(String, Digest)>,
+}
+
+impl Arrived {
+    /// Whether a blob that was on its way to a host is there.
+    pub(super) fn is_at(&self, host: &str, digest: &Digest) -> bool {
+        self.at.contains(&(host.to_owned(), digest.clone()))
+    }
 }
 
 impl Ahead {
@@ -80,15 +88,20 @@ impl Ahead {
         let (client, to) = (client.clone(), to.clone());
         let sending = async move {
             let cargo = Cargo { blobs: vec![blob], tally };
-            let each = to.iter().map(|(host, name)| client.bring(host, name, &cargo));
-            let mut sent = Sent { digest, moved: Moved::default(), lacking: false };
-            for brought in futures::future::join_all(each).await {
+            let (client, cargo) = (&client, &cargo);
+            let each = to.iter().map(|(host, name)| async move {
+                (host.clone(), client.bring(host, name, cargo).await)
+            });
+            let mut sent = Sent { digest, moved: Moved::default(), at: Vec::new() };
+            for (host, brought) in futures::future::join_all(each).await {
                 match brought {
-                    Ok(moved) => sent.moved.add(moved),
+                    Ok(moved) => {
+                        sent.moved.add(moved);
+                        sent.at.push(host);
+                    }
                     // The push tries again, and says what is wrong.
                     Err(error) => {
                         tracing::debug!(%error, "a blob did not go up ahead of its manifest");
-                        sent.lacking = true;
                     }
                 }
             }
@@ -126,11 +139,9 @@ impl Arriving {
             let mut sending = self.sending();
             let mut arrived = Arrived::default();
             while let Some(sent) = sending.join_next().await {
-                let Ok(sent) = sent else { continue };
-                arrived.moved.add(sent.moved);
-                if sent.lacking {
-                    arrived.lacking.insert(sent.digest);
-                }
+                let Ok(Sent { digest, moved, at }) = sent else { continue };
+                arrived.moved.add(moved);
+                arrived.at.extend(at.into_iter().map(|host| (host, digest.clone())));
             }
             arrived
         };

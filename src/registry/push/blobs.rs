@@ -29,9 +29,7 @@ fn share_one<'a>(found: &[Found<'a>], blob: &'a Blob, shares: &mut Shares<'a>) {
     let lacks = |found: &&Found<'a>| found.missing.contains(&blob.descriptor.digest);
     let digest = &blob.descriptor.digest;
     let on_its_way = |found: &&Found<'a>| found.destination.repository.expects(digest);
-    let has = found
-        .iter()
-        .find(|found| !lacks(found) && !on_its_way(found) && !found.destination.targets.is_empty());
+    let has = found.iter().find(|found| !lacks(found) && !on_its_way(found));
     let elsewhere =
         || found.first().and_then(|found| blob.mountable(found.destination.repository.host));
     let has = has.map(|found| found.destination.repository.name).or_else(elsewhere);

@@ -10,14 +10,23 @@ use reqwest::Method;
 
 impl Client {
     /// Asks what these names stand for, all at once, where all of them were
-    /// pushed before. Whether each of them was answered.
+    /// pushed before. Whether each of them was there, and our login was needed to
+    /// see it, if we have one.
     pub(in crate::registry) async fn knows(&self, names: &[Reference]) -> Result<bool, Failure> {
         let pushed = |name: &Reference| self.memory().of(&name.host).has_name(name);
         if names.is_empty() || !names.iter().all(pushed) {
             return Ok(false);
         }
-        let asked = settle(names.iter().map(|name| self.glance(name)), usize::MAX).await?;
-        Ok(asked.into_iter().all(|answered| answered))
+        let there = settle(names.iter().map(|name| self.glance(name)), usize::MAX).await?;
+        if there.contains(&false) {
+            return Ok(false);
+        }
+        for name in names {
+            if !self.host(&name.host)?.session.is_shown(&name.repository).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn glance(&self, name: &Reference) -> Result<bool, Failure> {
@@ -26,9 +35,10 @@ impl Client {
         let scope = Scope::push(&name.repository);
         let request = Request::new(Method::HEAD, host.address.url(&path), scope);
         let response = host.send(&request.header("accept", ACCEPTED)).await?;
-        if let Some(digest) = wire::digest_of(&response).filter(|_| response.status() == 200) {
+        let there = response.status() == 200;
+        if let Some(digest) = wire::digest_of(&response).filter(|_| there) {
             self.memory().of(&name.host).glanced(name, digest);
         }
-        Ok(matches!(response.status().as_u16(), 200 | 404))
+        Ok(there)
     }
 }

@@ -60,12 +60,11 @@ impl Repository<'_> {
 
     /// Waits for what is on its way, and brings what of it did not get there.
     pub(super) async fn rest(&self) -> Result<Moved, PushError> {
-        let lacking = &self.arriving.arrived().await.lacking;
-        let ours = |blob: &&Blob| {
+        let arrived = self.arriving.arrived().await;
+        let lacking = self.cargo.blobs.iter().filter(|blob| {
             let digest = &blob.descriptor.digest;
-            lacking.contains(digest) && self.expects(digest)
-        };
-        let lacking = self.cargo.blobs.iter().filter(ours);
+            self.expects(digest) && !arrived.is_at(&self.host.address.name, digest)
+        });
         let brought = settle(lacking.map(|blob| self.bring(blob)), usize::MAX).await?;
         Ok(brought.into_iter().sum())
     }

@@ -24,6 +24,8 @@ impl Preflight<'_> {
     pub async fn check(&self) -> Result<(), Trouble> {
         if self.has(|action| matches!(action, Action::Push(_))) {
             let mut repositories = self.repositories();
+            // What is seen now a program of the plan may have changed by then.
+            let programs = self.has(|action| matches!(action, Action::Run(_)));
             // One that is to be created may not be there yet.
             repositories.retain(|host, _| !self.performer.is_created(host));
             // Each of them, so that no push waits for a token any more.
@@ -32,6 +34,7 @@ impl Preflight<'_> {
             });
             try_join_all(each.map(|(host, repository, names)| async move {
                 let registry = &self.performer.clients.registry;
+                let names = if programs { &[][..] } else { names.as_slice() };
                 let checked = registry.check_push(host, repository, names).await;
                 checked.map_err(|error| {
                     let trouble = Trouble::from_fault(&error);

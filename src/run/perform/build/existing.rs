@@ -11,47 +11,34 @@ use crate::registry::{Descriptor, InvalidReference, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
-use crate::run::perform::push::ahead;
+use crate::run::perform::push::ahead::{self, Outbound};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 pub(super) async fn fetch(
     performer: &Performer,
     existing: &ExistingImage,
-    job: &Job,
+    outbound: &Outbound<'_>,
 ) -> Result<Made, Undone> {
+    let job = outbound.job;
     let name = plain(&existing.image, "image", &job.scope)?;
     let platform = plain_or(existing.platform.as_ref(), "platform", &job.scope)?;
     let platform = platform.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
-    let ahead = ahead::begin(performer, job);
-    let made = found(performer, (&name, platform.as_ref()), (job, ahead.clone())).await?;
-    if let Some(ahead) = ahead {
-        performer.underway.keep(job.service, ahead);
-    }
-    Ok(made)
+    Ok(find(performer, &name, platform.as_ref(), outbound).await?)
 }
 
 /// Finds an image wherever it is. One that is on this machine is brought into
-/// the store.
+/// the store, and goes ahead to where it is pushed.
 pub(in crate::run::perform) async fn find(
     performer: &Performer,
     name: &str,
     platform: Option<&Platform>,
-    job: &Job,
-) -> Result<Made, Trouble> {
-    found(performer, (name, platform), (job, None)).await
-}
-
-/// The same; what comes into the store goes ahead to where it is pushed.
-async fn found(
-    performer: &Performer,
-    (name, platform): (&str, Option<&Platform>),
-    (job, ahead): ahead::For<'_>,
+    Outbound { job, ahead }: &Outbound<'_>,
 ) -> Result<Made, Trouble> {
     let Some(source) = Source::parse(name, &performer.folder) else {
         return in_registry(performer, name, platform, job).await;
     };
-    let store = performer.images.clone();
+    let (store, ahead) = (performer.images.clone(), ahead.clone());
     let platform = platform.cloned();
     let shown = source.to_string();
     let work = move |stop: &AtomicBool| {

@@ -8,7 +8,7 @@ use crate::registry::{Descriptor, Digest, Platform, Reference};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
-use crate::run::perform::push::ahead;
+use crate::run::perform::push::ahead::{self, Outbound};
 use std::collections::BTreeMap;
 
 /// The repository that holds a blob, by digest.
@@ -18,34 +18,20 @@ type Origins = BTreeMap<Digest, Reference>;
 pub(super) async fn build(
     performer: &Performer,
     layers: &Layers,
-    job: &Job,
+    outbound: &Outbound<'_>,
 ) -> Result<Made, Undone> {
-    let ahead = ahead::begin(performer, job);
-    let made = make_all(performer, layers, (job, ahead.clone())).await?;
-    if let Some(ahead) = ahead {
-        performer.underway.keep(job.service, ahead);
-    }
-    Ok(made)
-}
-
-async fn make_all(
-    performer: &Performer,
-    layers: &Layers,
-    (job, ahead): ahead::For<'_>,
-) -> Result<Made, Undone> {
+    let job = outbound.job;
     let mut origins = Origins::new();
     if layers.platforms.is_empty() {
         let platform = platform(layers.platform.as_ref(), job)?;
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        return Ok(Made {
-            product: one(performer, recipe, &origins, (job, ahead.clone())).await?.into(),
-            origins,
-        });
+        let image = one(performer, recipe, &origins, outbound).await?;
+        return Ok(Made { product: image.into(), origins });
     }
     let mut images = Vec::new();
     for platform in several(&layers.platforms, job)? {
         let recipe = recipe(performer, layers, (&platform, &mut origins), job).await?;
-        images.push(one(performer, recipe, &origins, (job, ahead.clone())).await?);
+        images.push(one(performer, recipe, &origins, outbound).await?);
     }
     let index = Index::write(&performer.images, &images);
     let index = index.map_err(|error| Trouble::from_fault(&error))?;
@@ -73,13 +59,13 @@ async fn one(
     performer: &Performer,
     recipe: Recipe,
     origins: &Origins,
-    (job, ahead): ahead::For<'_>,
+    Outbound { job, ahead }: &Outbound<'_>,
 ) -> Result<Image, Undone> {
     let base = recipe.base.as_ref().and_then(|base| {
         let from = origins.get(&base.layers.first()?.digest)?;
         Some(from.with_digest(base.manifest.digest.clone()))
     });
-    let store = performer.images.clone();
+    let (store, ahead) = (performer.images.clone(), ahead.clone());
     let built = off_the_loop(move |stop| {
         let early = |layer: &Descriptor| ahead::send(ahead.as_ref(), &store, layer);
         make(&store, &recipe, stop, &early)

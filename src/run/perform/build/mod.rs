@@ -6,6 +6,7 @@ mod layers;
 
 use super::names::plain_or;
 use super::performer::{Job, Performer};
+use super::push::ahead::{self, Outbound};
 use crate::http::Fault;
 use crate::image::{Image, Index, Product};
 use crate::journal::Handover;
@@ -22,11 +23,16 @@ pub(super) async fn perform(
     build: &Build,
     job: &Job,
 ) -> Result<Done, Undone> {
+    let ahead = ahead::begin(performer, job);
+    let outbound = Outbound { job, ahead: ahead.clone() };
     let made = match &build.kind {
-        BuildKind::Layers(layers) => layers::build(performer, layers, job).await?,
+        BuildKind::Layers(layers) => layers::build(performer, layers, &outbound).await?,
         BuildKind::Dockerfile(dockerfile) => dockerfile::build(performer, dockerfile, job).await?,
-        BuildKind::Image(existing) => existing::fetch(performer, existing, job).await?,
+        BuildKind::Image(existing) => existing::fetch(performer, existing, &outbound).await?,
     };
+    if let Some(ahead) = ahead {
+        performer.underway.keep(job.service, ahead);
+    }
     job.note(summary(&made.product));
     let platforms: Vec<String> = made.product.platforms().iter().map(ToString::to_string).collect();
     let platform = platforms.join(",");

@@ -14,7 +14,10 @@ use std::sync::{Mutex, PoisonError};
 const WORTH: u64 = 1 << 20;
 
 /// The attempt of a build, and where what it makes may go ahead to.
-pub(in crate::run::perform) type For<'a> = (&'a Job, Option<registry::Ahead>);
+pub(in crate::run::perform) struct Outbound<'a> {
+    pub(in crate::run::perform) job: &'a Job,
+    pub(in crate::run::perform) ahead: Option<registry::Ahead>,
+}
 
 /// What is on its way, by the place of the service.
 #[derive(Default)]
@@ -33,21 +36,28 @@ impl Underway {
 }
 
 /// Makes ready to send what a build makes to where it is going to be pushed.
-/// Nothing goes ahead of a step that may yet decide that it is not pushed, or
-/// to a registry that is to be created.
+/// Nothing goes ahead of a step that may yet decide that it is not pushed, of a
+/// build that is made whatever happened before, or to a registry that is to be
+/// created.
 pub(in crate::run::perform) fn begin(performer: &Performer, job: &Job) -> Option<registry::Ahead> {
-    let targets = targets(performer.later_steps(job.service, job.place), &job.scope)?;
+    let build = performer.step(job.service, job.place);
+    let later = performer.later_steps(job.service, job.place);
+    let targets = targets(build, later, &job.scope)?;
     let created = |target: &Reference| performer.is_created(&target.host);
     (!targets.iter().any(created)).then(|| performer.clients.registry.ahead(&targets))
 }
 
 /// What the push is going to name the image, where it is certain to come next.
 fn targets<'a>(
-    steps: impl Iterator<Item = (bool, &'a Step)>,
+    build: &Step,
+    later: impl Iterator<Item = (bool, &'a Step)>,
     scope: &Scope,
 ) -> Option<Vec<Reference>> {
+    if build.condition.is_some() {
+        return None;
+    }
     let mut references = None;
-    for (chosen, step) in steps {
+    for (chosen, step) in later {
         if !chosen || step.condition.is_some() {
             return None;
         }
@@ -85,9 +95,10 @@ mod tests {
             format!("name: web\nsteps:\n  - build: {{ layers: [{{ from: a, to: /a }}] }}\n{steps}");
         let reading = crate::plan::read(&text);
         let plan = reading.plan.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
-        let later = plan.services.0[0].1.steps.iter().enumerate().skip(1);
+        let (build, later) = plan.services.0[0].1.steps.split_first().expect("steps");
+        let later = (1..).zip(later);
         let scope = Scope::new(Redactor::default());
-        let targets = targets(later.map(|(place, step)| (place < chosen, step)), &scope)?;
+        let targets = targets(build, later.map(|(place, step)| (place < chosen, step)), &scope)?;
         let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
         Some(names.join(" "))
     }
@@ -107,6 +118,7 @@ mod tests {
         assert_eq!(named(&both, 2), None, "the push is not to be run");
         assert_eq!(named(tag, 9), None, "there is no push");
         for between in [
+            format!("    if: always()\n{both}"),
             format!("{tag}  - run: ./test\n{push}"),
             format!("{tag}  - push:\n    if: success()\n"),
             format!("  - tag: localhost:5000/web:one\n    if: success()\n{push}"),

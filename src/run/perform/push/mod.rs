@@ -3,6 +3,7 @@
 pub(super) mod ahead;
 mod progress;
 
+use self::ahead::Outbound;
 use self::progress::Told;
 use super::attest;
 use super::build::{Made, existing};
@@ -68,7 +69,8 @@ fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subjec
 async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Made, Trouble> {
     if let Some(text) = &push.image {
         let reference = plain(text, "image", &job.scope)?;
-        return existing::find(performer, &reference, None, job).await;
+        let outbound = Outbound { job, ahead: None };
+        return existing::find(performer, &reference, None, &outbound).await;
     }
     let built = job.handover.built.as_deref().ok_or_else(|| {
         Trouble::new("there is no image to push")
