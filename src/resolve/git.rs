@@ -8,7 +8,9 @@ use super::credentials;
 use super::surroundings::Surroundings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use url::Url;
 
 /// How many changed files are remembered by name.
@@ -112,15 +114,27 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn read(&self) -> Result<Git, String> {
+        if !may_be_in_a_repository(&self.surroundings.dir) {
+            return Err(self.outside());
+        }
         self.ask(&["rev-parse", "--show-toplevel"])?;
         let Ok(head) = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]) else {
             return Err("the git repository has no commit yet".to_owned());
         };
         let head = head.trim().to_owned();
-        let committed = self.ask(&["log", "-1", "--no-show-signature", "--format=%ct", &head])?;
-        let branch = self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
-        let tags = self.ask(&["tag", "--points-at", &head, "--sort=-version:refname"])?;
-        let status = self.ask(&["status", "--porcelain=v1", "-z", "--untracked-files=normal"])?;
+        // Each is a program of its own to wait for.
+        let (committed, branch, tags, status, remote) = thread::scope(|scope| {
+            let log = ["log", "-1", "--no-show-signature", "--format=%ct", &head];
+            let committed = scope.spawn(move || self.ask(&log));
+            let branch =
+                scope.spawn(|| self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok());
+            let tag = ["tag", "--points-at", &head, "--sort=-version:refname"];
+            let tags = scope.spawn(move || self.ask(&tag));
+            let remote = scope.spawn(|| self.remote());
+            let status = self.ask(&["status", "--porcelain=v1", "-z", "--untracked-files=normal"]);
+            (joined(committed), joined(branch), joined(tags), status, joined(remote))
+        });
+        let (committed, tags, status) = (committed?, tags?, status?);
         let changed = changed(&status);
         Ok(Git {
             missing: None,
@@ -131,7 +145,7 @@ impl Program<'_> {
             committed: committed.trim().parse().ok(),
             changes: changed.len(),
             changed: changed.into_iter().take(MOST_NAMED).collect(),
-            remote: self.remote(),
+            remote,
         })
     }
 
@@ -140,6 +154,10 @@ impl Program<'_> {
         let name = names.lines().find(|name| *name == "origin").or_else(|| names.lines().next())?;
         let url = self.ask(&["remote", "get-url", name]).ok()?;
         Some(without_credentials(&first_line(&url)?))
+    }
+
+    fn outside(&self) -> String {
+        format!("`{}` is in no git repository", self.surroundings.dir.display())
     }
 
     /// What git says, or why it says nothing.
@@ -171,12 +189,25 @@ impl Program<'_> {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         if said.contains("not a git repository") {
-            return Err(format!("`{}` is in no git repository", self.surroundings.dir.display()));
+            return Err(self.outside());
         }
         let said = first_line(&said)
             .unwrap_or_else(|| format!("`git {}`: {}", arguments.join(" "), output.status));
         Err(format!("git refuses: {}", said.trim_start_matches("fatal: ")))
     }
+}
+
+/// Whether git, looking from a folder upwards, can find anything: a work tree, or
+/// a bare repository. Looking here first saves starting a program where it cannot.
+fn may_be_in_a_repository(folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return true };
+    folder.ancestors().any(|folder| {
+        folder.join(".git").symlink_metadata().is_ok() || folder.join("HEAD").exists()
+    })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("asking git does not panic")
 }
 
 fn first_line(text: &str) -> Option<String> {
