@@ -13,6 +13,8 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     replay: Replay,
+    /// Whether all that was written is on the disk.
+    synced: bool,
 }
 
 /// A journal that cannot be written or read.
@@ -74,7 +76,7 @@ impl Journal {
         // The name itself is to survive a crash too.
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(Self { file, path: path.to_owned(), replay: Replay::default() })
+        Ok(Self { file, path: path.to_owned(), replay: Replay::default(), synced: true })
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
@@ -85,18 +87,36 @@ impl Journal {
         let (entries, whole) = parse(path)?;
         file.set_len(whole).map_err(failed)?;
         let replay = believe(path, &entries)?;
-        Ok(Self { file, path: path.to_owned(), replay })
+        Ok(Self { file, path: path.to_owned(), replay, synced: true })
     }
 
-    /// Writes an entry and waits until it is on the disk.
+    /// Writes an entry and waits until it is on the disk, with all before it.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.write(entry)?;
+        self.sync()
+    }
+
+    /// Writes an entry. Before anything is done that it announces, it has to be
+    /// on the disk: see [`Journal::sync`].
+    pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let failed = |source| JournalError::Write { path: self.path.clone(), source };
         self.replay.apply(entry).map_err(|what| failed(io::Error::other(what)))?;
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         // One write, so that only the last line can ever be torn.
         self.file.write_all(&line).map_err(failed)?;
-        self.file.sync_data().map_err(failed)
+        self.synced = false;
+        Ok(())
+    }
+
+    /// Waits until all that was written is on the disk.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        if !self.synced {
+            let failed = |source| JournalError::Write { path: self.path.clone(), source };
+            self.file.sync_data().map_err(failed)?;
+            self.synced = true;
+        }
+        Ok(())
     }
 
     /// What the journal says so far.
