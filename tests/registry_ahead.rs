@@ -5,13 +5,14 @@ use crate::support::fake_registry::{FakeRegistry, Fault};
 use crate::support::images::silent;
 use crate::support::scene::Scene;
 use shipway::registry::{Ahead, Pushed};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use tokio::sync::SetOnce;
 
 const MIB: usize = 1 << 20;
 
 /// Sends these layers ahead.
 fn ahead(scene: &Scene, layers: &[usize]) -> Ahead {
-    let ahead = scene.client.ahead(&scene.push.targets);
+    let ahead = scene.client.ahead(&scene.push.targets, Arc::new(SetOnce::new_with(Some(()))));
     for layer in layers {
         ahead.send(scene.push.blobs[*layer].clone());
         // Once is enough.
@@ -55,6 +56,23 @@ PUT /v2/web/blobs/uploads/* digest=layer1 -> 201"
     assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
     assert!(scene.asked("layer0").is_empty());
     assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_before_the_logins_are_known_to_be_good() {
+    let scene = Scene::new(&[MIB]).await;
+    let cleared = Arc::new(SetOnce::new());
+    let ahead = scene.client.ahead(&scene.push.targets, Arc::clone(&cleared));
+    ahead.send(scene.push.blobs[0].clone());
+    let wanted = scene.client.check_login(&scene.push.targets[0].host, "web", "push").await;
+    wanted.expect("a login");
+    assert_eq!(scene.asked(""), ["GET /v2/ -> 200"]);
+
+    cleared.set(()).expect("set once");
+
+    eventually("the layer is there", || {
+        scene.asked("PUT").iter().any(|line| line.ends_with("digest=layer0 -> 201")).then_some(())
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,11 +9,11 @@ use super::event::{
 };
 use super::layout::{Layout, StepIndex};
 use super::outcome::{Done, Given, Trouble, Undone};
-use super::perform::{Job, Performer};
+use super::perform::{Early, Job, Performer, Say};
 use super::signals::Signals;
 use super::state::{Answer, Decision, Effect, Ending, Input, Standing, State};
 use super::store::Store;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, JournalError};
 use crate::plan::schema::Step;
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -31,6 +31,8 @@ pub struct Engine<'a> {
     pub places: Vec<(usize, usize)>,
     /// Who performs the steps.
     pub performer: Arc<Performer>,
+    /// Builds that have begun.
+    pub early: Vec<Early>,
     /// Where intents are written.
     pub journal: &'a mut Journal,
     /// Who is told.
@@ -123,13 +125,19 @@ pub async fn run(engine: Engine<'_>) -> Summary {
 }
 
 impl Loop<'_> {
-    /// Feeds the state until it has nothing more to say.
+    /// Feeds the state until it has nothing more to say. What was written of it
+    /// is on the disk when this is over, before any attempt goes on.
     fn settle(&mut self) {
-        while let Some(input) = self.inputs.pop_front() {
-            self.state.jitter = chance();
-            let now = self.engine.started.elapsed();
-            let answer = self.state.on(input, now);
-            self.follow(answer);
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                self.state.jitter = chance();
+                let now = self.engine.started.elapsed();
+                let answer = self.state.on(input, now);
+                self.follow(answer);
+            }
+            if self.sync().is_ok() {
+                break;
+            }
         }
     }
 
@@ -245,10 +253,18 @@ impl Loop<'_> {
             self.inputs.push_back(Input::Ended { step, ending, at: now });
             return;
         }
+        let inbox = self.inbox.clone();
+        let say: Say = Arc::new(move |event| drop(inbox.send(Message::Said(Box::new(event)))));
+        let (service, place) = self.engine.places[step];
+        let early = &mut self.engine.early;
+        if let Some(at) = early.iter().position(|early| early.place == (service, place)) {
+            let (stop, ended) = early.swap_remove(at).take_up(&say);
+            self.stops.insert(step, stop);
+            self.attempts.push(async move { (step, ended.await) }.boxed_local());
+            return;
+        }
         let stop = Stop::default();
         self.stops.insert(step, stop.clone());
-        let inbox = self.inbox.clone();
-        let (service, place) = self.engine.places[step];
         let job = Job {
             service,
             place,
@@ -256,7 +272,7 @@ impl Loop<'_> {
             id,
             scope: self.scope(step, None),
             stop,
-            say: Arc::new(move |event| drop(inbox.send(Message::Said(Box::new(event))))),
+            say,
         };
         let performer = Arc::clone(&self.engine.performer);
         self.attempts.push(async move { (step, performer.attempt(job).await) }.boxed_local());
@@ -283,12 +299,27 @@ impl Loop<'_> {
         self.write(&entry).ok();
     }
 
-    /// A journal that cannot be written stops the run.
     fn write(&mut self, entry: &Entry) -> Result<(), Failure> {
+        self.keep(|journal| journal.write(entry))
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        match self.journal_failed {
+            // It is known, and the run stops.
+            Some(_) => Ok(()),
+            None => self.keep(Journal::sync),
+        }
+    }
+
+    /// A journal that cannot be written stops the run.
+    fn keep(
+        &mut self,
+        keep: impl FnOnce(&mut Journal) -> Result<(), JournalError>,
+    ) -> Result<(), Failure> {
         if let Some(failed) = &self.journal_failed {
             return Err(failed.clone());
         }
-        self.engine.journal.append(entry).map_err(|error| {
+        keep(self.engine.journal).map_err(|error| {
             let failure = Failure {
                 chain: super::outcome::chain_of(&error),
                 help: Some("free some space or name another folder with `--state-dir`, then `shipway resume`".into()),
@@ -306,8 +337,19 @@ impl Loop<'_> {
             let entry = self.spans.entry(step.clone()).or_insert((at, at));
             entry.1 = at;
             self.note(step, outcome, outputs);
+            if matches!(outcome, Outcome::Skipped { .. } | Outcome::Cancelled) {
+                self.send_no_more(step);
+            }
         }
         (self.engine.publish)(&Event { at, kind });
+    }
+
+    /// What a build of the service has sent ahead is of no use any more.
+    fn send_no_more(&self, id: &StepId) {
+        let step = self.state.layout().steps.iter().position(|step| step.id == *id);
+        if let Some(step) = step {
+            self.engine.performer.underway.drop_of(self.engine.places[step].0);
+        }
     }
 
     fn note(&mut self, step: &StepId, outcome: &Outcome, _outputs: &Outputs) {

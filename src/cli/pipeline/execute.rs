@@ -14,7 +14,7 @@ use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
 use crate::run::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
 use crate::run::outcome::chain_of;
-use crate::run::perform::Performer;
+use crate::run::perform::{Early, Performer};
 use crate::run::signals::Signals;
 use crate::run::store::Store;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub(in crate::cli) struct Execution<'a> {
     pub(in crate::cli) chosen: Chosen,
     /// Who performs them.
     pub(in crate::cli) performer: Arc<Performer>,
+    /// Builds that have begun.
+    pub(in crate::cli) early: Vec<Early>,
     /// How the outside is reached.
     pub(in crate::cli) reach: &'a Reach,
     /// Its journal, begun or gone on with.
@@ -67,7 +69,8 @@ pub(in crate::cli) fn begin_journal(session: &Session) -> Result<Journal, Exit> 
         }),
     };
     let begun = Journal::create(&session.run.journal()).and_then(|mut journal| {
-        journal.append(&Entry::RunStarted(Box::new(record)))?;
+        // On the disk before anything is done, with the first step that starts.
+        journal.write(&Entry::RunStarted(Box::new(record)))?;
         Ok(journal)
     });
     begun.map_err(|error| {
@@ -104,6 +107,7 @@ impl Execution<'_> {
             layout: self.chosen.layout.clone(),
             places: self.chosen.places.clone(),
             performer: Arc::clone(&self.performer),
+            early: std::mem::take(&mut self.early),
             journal: &mut self.journal,
             publish: &mut |event| reporters.on(event),
             signals: &mut signals,

@@ -21,7 +21,7 @@ use crate::plan::schema::Action;
 use crate::resolve::credentials::scrub;
 use crate::resolve::{ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::Trouble;
-use crate::run::perform::{Clients, Performer, Preflight, Underway};
+use crate::run::perform::{Clients, Early, Performer, Preflight, Underway};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,8 @@ impl<'a> Pipeline<'a> {
         let secrets = secrets.map_err(|troubles| all_missing(troubles, &session.redactor))?;
         let performer = self.performer(&secrets).await?;
         let preflight = Preflight { performer: &performer };
-        preflight.check().await.map_err(refused)?;
+        let mut early = Early::begin(&performer, &self.chosen.layout, &self.chosen.places);
+        Early::until(&mut early, preflight.check()).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
         notes.extend(self.sources.notes.iter().cloned());
@@ -85,6 +86,7 @@ impl<'a> Pipeline<'a> {
             session,
             chosen: self.chosen,
             performer,
+            early,
             reach: self.reach,
             journal,
             store,
@@ -142,6 +144,7 @@ impl<'a> Pipeline<'a> {
             skip_run: self.skip_run,
             chosen: self.chosen.places.iter().copied().collect(),
             underway: Underway::default(),
+            cleared: Arc::default(),
         }))
     }
 

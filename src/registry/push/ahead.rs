@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SetOnce};
 use tokio::task::JoinSet;
 
 /// Blobs on their way. Cheap to clone; they stop where they are when the last
@@ -29,6 +29,8 @@ struct Inner {
     /// Host and repository: one of each host, from which others take it over.
     to: BTreeMap<String, String>,
     runtime: Handle,
+    /// Set when they may go.
+    cleared: Arc<SetOnce<()>>,
     state: Mutex<State>,
 }
 
@@ -77,7 +79,7 @@ impl Ahead {
 
     /// Sends a blob on its way, from whatever thread.
     pub fn send(&self, blob: Blob) {
-        let Inner { client, to, runtime, .. } = &*self.inner;
+        let Inner { client, to, runtime, cleared, .. } = &*self.inner;
         let mut state = self.state();
         let digest = blob.descriptor.digest.clone();
         if state.begun.contains_key(&digest) {
@@ -85,8 +87,9 @@ impl Ahead {
         }
         let tally = Tally::new([&blob.descriptor], to.len() as u64);
         state.begun.insert(digest.clone(), tally.of(&digest));
-        let (client, to) = (client.clone(), to.clone());
+        let (client, to, cleared) = (client.clone(), to.clone(), Arc::clone(cleared));
         let sending = async move {
+            cleared.wait().await;
             let cargo = Cargo { blobs: vec![blob], tally };
             let (client, cargo) = (&client, &cargo);
             let each = to.iter().map(|(host, name)| async move {
@@ -150,12 +153,13 @@ impl Arriving {
 }
 
 impl Client {
-    /// Makes ready to send blobs to where these names are. Within a runtime.
-    pub fn ahead(&self, targets: &[Reference]) -> Ahead {
+    /// Makes ready to send blobs to where these names are, once they may go.
+    /// Within a runtime.
+    pub fn ahead(&self, targets: &[Reference], cleared: Arc<SetOnce<()>>) -> Ahead {
         let to = targets.iter().rev();
         let to = to.map(|target| (target.host.clone(), target.repository.clone())).collect();
         let (runtime, state) = (Handle::current(), Mutex::default());
-        Ahead { inner: Arc::new(Inner { client: self.clone(), to, runtime, state }) }
+        Ahead { inner: Arc::new(Inner { client: self.clone(), to, runtime, cleared, state }) }
     }
 
     /// Brings the blobs of a cargo into a repository.

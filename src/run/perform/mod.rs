@@ -9,6 +9,7 @@ mod build;
 mod clients;
 mod create;
 mod deploy;
+mod early;
 mod names;
 mod performer;
 mod preflight;
@@ -21,6 +22,7 @@ mod verify;
 
 pub use again::again;
 pub use clients::{Clients, Making};
+pub use early::Early;
 pub use performer::{Job, Performer, Say};
 pub use preflight::Preflight;
 pub use push::ahead::Underway;

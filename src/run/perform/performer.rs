@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::SetOnce;
 
 /// Tells the run something that happened meanwhile.
 pub type Say = Arc<dyn Fn(EventKind) + Send + Sync>;
@@ -69,6 +70,8 @@ pub struct Performer {
     pub chosen: BTreeSet<(usize, usize)>,
     /// Layers on their way into registries.
     pub underway: Underway,
+    /// Set when the logins are known to be good. Until then nothing is sent.
+    pub cleared: Arc<SetOnce<()>>,
 }
 
 /// One attempt to be made.
@@ -105,6 +108,9 @@ impl Job {
 impl Performer {
     /// Makes one attempt, within the step's time.
     pub async fn attempt(&self, job: Job) -> Result<Done, Undone> {
+        if job.stop.ask.is_cancelled() {
+            return Err(Undone::Stopped);
+        }
         let step = self.step(job.service, job.place);
         let limit = step.timeout.resolve(&job.scope)?;
         let stop = job.stop.clone();

@@ -8,7 +8,7 @@ use crate::registry::{self, Blob, BlobSource, Descriptor, Reference};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::tag;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A smaller blob is sent as fast by the push itself.
 const WORTH: u64 = 1 << 20;
@@ -29,6 +29,11 @@ impl Underway {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service, ahead);
     }
 
+    /// Ends it where it is: nothing is going to be pushed.
+    pub fn drop_of(&self, service: usize) {
+        drop(self.take(service));
+    }
+
     /// It, for the push.
     pub(in crate::run::perform) fn take(&self, service: usize) -> Option<registry::Ahead> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&service)
@@ -44,7 +49,8 @@ pub(in crate::run::perform) fn begin(performer: &Performer, job: &Job) -> Option
     let later = performer.later_steps(job.service, job.place);
     let targets = targets(build, later, &job.scope)?;
     let created = |target: &Reference| performer.is_created(&target.host);
-    (!targets.iter().any(created)).then(|| performer.clients.registry.ahead(&targets))
+    let cleared = Arc::clone(&performer.cleared);
+    (!targets.iter().any(created)).then(|| performer.clients.registry.ahead(&targets, cleared))
 }
 
 /// What the push is going to name the image, where it is certain to come next.
