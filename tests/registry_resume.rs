@@ -135,6 +135,27 @@ async fn a_part_that_breaks_is_gone_on_with_in_one_process() {
 }
 
 #[tokio::test]
+async fn an_upload_is_not_given_up_while_the_registry_is_away() {
+    let mut scene = Scene::new(&[100_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    scene.next_process_in_parts(2);
+    scene.registry.fault("PATCH", Fault::BreakAfter(7_000));
+    for _ in 0..3 {
+        scene.registry.fault("GET /v2/web/blobs/uploads/", Fault::Status(503));
+    }
+
+    scene.push().await.expect("a push");
+
+    let asked = scene.asked(UPLOADS);
+    let opened = asked.iter().filter(|line| line.starts_with("POST")).count();
+    assert_eq!(opened, 1, "{asked:?}");
+    assert!(
+        asked.contains(&"PATCH /v2/web/blobs/uploads/* 7000-46999 -> 202".to_owned()),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_place_of_an_upload_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let scene = broken_off().await;

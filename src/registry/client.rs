@@ -13,6 +13,10 @@ use crate::secret::Redactor;
 use reqwest::Method;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What is waited for connections that are about to be open.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// A client of any number of registries. Cheap to clone: what one clone learns
 /// (tokens, quirks, blobs that are there) the others know.
@@ -102,7 +106,23 @@ impl Client {
             let scope = Scope::push(repository);
             return allowed(&*self.host(host)?, &scope, (repository, "push")).await;
         }
-        self.check_login(host, repository, "push").await
+        let warmed = self.warm(host, repository)?;
+        self.check_login(host, repository, "push").await?;
+        // They come with the login, and each saves a round trip.
+        tokio::time::timeout(MOMENT, warmed).await.ok();
+        Ok(())
+    }
+
+    /// Opens the connections that blobs are going to go over, beside what goes on.
+    fn warm(&self, host: &str, repository: &str) -> Result<impl Future + use<>, Failure> {
+        let host = self.host(host)?;
+        let scope = Scope::push(repository);
+        let first = !host.is_warm();
+        Ok(tokio::spawn(async move {
+            if first {
+                host.warm(&scope).await;
+            }
+        }))
     }
 
     /// What a manifest is, without fetching it; `None` when it is not there.

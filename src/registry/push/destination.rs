@@ -5,7 +5,7 @@ use super::blobs::by_digest;
 use super::repository::{Repository, there};
 use super::settle::settle;
 use super::upload::{SINGLE, SMALL, Upload};
-use super::{Blob, Manifests, PushManifest};
+use super::{Blob, Manifests, Moved, PushManifest};
 use crate::registry::error::{Failure, PushError};
 use crate::registry::wire::{self, Payload, Request};
 use crate::registry::{Descriptor, Digest, Reference};
@@ -216,33 +216,39 @@ impl Destination<'_> {
     }
 
     /// Puts what the manifest lists by digest, then itself under all names at
-    /// once.
-    pub(super) async fn put_manifests(&self, targets: &[&Reference]) -> Result<(), PushError> {
-        let Some(first) = targets.first() else { return Ok(()) };
+    /// once. Returns what had to be sent for it although it was counted as there.
+    pub(super) async fn put_manifests(&self, targets: &[&Reference]) -> Result<Moved, PushError> {
+        let Some(first) = targets.first() else { return Ok(Moved::default()) };
+        let mut sent = Moved::default();
         for flight in &self.manifests.children {
             let put = flight.iter().map(|child| async {
                 self.put_manifest(child, &first.with_digest(child.digest.clone())).await
             });
-            settle(put, usize::MAX).await?;
+            sent.add(settle(put, usize::MAX).await?.into_iter().sum());
         }
         let put = targets.iter().map(|target| self.put_manifest(&self.manifests.manifest, target));
-        settle(put, usize::MAX).await.map(drop)
+        sent.add(settle(put, usize::MAX).await?.into_iter().sum());
+        Ok(sent)
     }
 
-    async fn put_manifest(&self, manifest: &PushManifest, to: &Reference) -> Result<(), PushError> {
+    async fn put_manifest(
+        &self,
+        manifest: &PushManifest,
+        to: &Reference,
+    ) -> Result<Moved, PushError> {
         let failed = |source| PushError::Manifest { reference: to.clone(), source };
         let lacking = match self.try_manifest(manifest, to).await.map_err(failed)? {
-            Put::Taken => return Ok(()),
+            Put::Taken => return Ok(Moved::default()),
             Put::Lacking(lacking) => lacking,
         };
-        self.supply(&lacking.named).await?;
+        let mut sent = self.supply(&lacking.named).await?;
         if let Put::Taken = self.try_manifest(manifest, to).await.map_err(failed)? {
-            return Ok(());
+            return Ok(sent);
         }
         // It does not name all that it lacks.
-        self.supply(&[]).await?;
+        sent.add(self.supply(&[]).await?);
         match self.try_manifest(manifest, to).await.map_err(failed)? {
-            Put::Taken => Ok(()),
+            Put::Taken => Ok(sent),
             Put::Lacking(lacking) => Err(failed(lacking.error.into())),
         }
     }
@@ -272,7 +278,7 @@ impl Destination<'_> {
 
     /// Uploads what the registry lacks although it was believed to have it: what
     /// it names, else what it does not find when asked.
-    async fn supply(&self, named: &[Digest]) -> Result<(), PushError> {
+    async fn supply(&self, named: &[Digest]) -> Result<Moved, PushError> {
         let repository = &self.repository;
         repository.known.forget(repository.name);
         let ours = by_digest(&repository.cargo.blobs);
@@ -293,7 +299,7 @@ impl Destination<'_> {
                 Upload { repository, blob, from: blob.mountable(repository.host) }
             })
             .collect();
-        settle(uploads.iter().map(Upload::run), usize::MAX).await.map(drop)
+        Ok(settle(uploads.iter().map(Upload::run), usize::MAX).await?.into_iter().sum())
     }
 }
 

@@ -245,11 +245,13 @@ async fn push_all(destinations: &[Destination<'_>], cargo: &Cargo) -> Result<Mov
         let later = shares.later.iter().filter(|it| it.repository.name == name);
         let mut moved = settle(later.map(Upload::run), usize::MAX).await?;
         moved.push(rest);
-        found.destination.put_manifests(&found.pending).await?;
+        let supplied = found.destination.put_manifests(&found.pending).await?;
+        // It was counted as there.
+        let reused = found.reused.saturating_sub(supplied.sent);
+        moved.extend([supplied, Moved { sent: 0, reused }]);
         Ok(moved)
     });
     moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());
-    moved.extend(found.iter().map(|found| Moved { sent: 0, reused: found.reused }));
     Ok(moved.into_iter().sum())
 }
 

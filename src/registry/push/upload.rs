@@ -118,7 +118,13 @@ impl Trip<'_> {
 
     async fn once(&self, kept: &mut Option<Session>) -> Result<Moved, Failure> {
         let size = self.size();
-        let mut session = match self.begin(kept.take()).await? {
+        let interrupted = kept.take();
+        let begun = self.begin(interrupted.clone()).await;
+        if begun.as_ref().is_err_and(passes) {
+            // It may still be there when the registry is.
+            *kept = interrupted;
+        }
+        let mut session = match begun? {
             Begun::There => return Ok(Moved { sent: 0, reused: size }),
             Begun::Sent => return Ok(Moved { sent: size, reused: 0 }),
             Begun::Open(session) => session,

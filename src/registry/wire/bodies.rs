@@ -7,8 +7,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many to begin with, and the most there may be. Each is a connection and
 /// some memory.
-const FIRST: usize = 8;
-const MOST: usize = 16;
+const FIRST: usize = 12;
+const MOST: usize = 20;
 /// How many more are tried at a time.
 const STEP: usize = 4;
 /// By how much more bytes a second must move for more bodies to be worth it.
@@ -153,7 +153,7 @@ mod tests {
         let (mut pace, mut at) = (Pace::new(FIRST), Instant::now());
 
         round(&mut pace, &mut at, 1_000);
-        assert_eq!(pace.limit, 12);
+        assert_eq!(pace.limit, 16);
         round(&mut pace, &mut at, 1_000);
         assert_eq!(pace.limit, MOST);
         round(&mut pace, &mut at, 1_000);
@@ -163,18 +163,18 @@ mod tests {
         round(&mut pace, &mut at, 1_000);
         // The line is full: more bodies, each of them slower.
         round(&mut pace, &mut at, 670);
-        assert_eq!(pace.limit, 12);
+        assert_eq!(pace.limit, 16);
     }
 
     #[test]
     fn fewer_travel_where_the_registry_has_too_much() {
         let mut pace = Pace::new(FIRST);
         pace.trouble();
-        assert_eq!((pace.limit, pace.surplus), (4, 4));
+        assert_eq!((pace.limit, pace.surplus), (6, 6));
         for _ in 0..5 {
             pace.trouble();
         }
-        assert_eq!((pace.limit, pace.surplus), (1, 7));
+        assert_eq!((pace.limit, pace.surplus), (1, 11));
     }
 
     #[tokio::test]
@@ -183,6 +183,6 @@ mod tests {
         let places = futures::future::join_all((0..FIRST).map(|_| bodies.enter())).await;
         bodies.trouble();
         drop(places);
-        assert_eq!(bodies.places.available_permits(), 4);
+        assert_eq!(bodies.places.available_permits(), 6);
     }
 }

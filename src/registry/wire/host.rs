@@ -5,19 +5,22 @@ use super::answer::refused;
 use super::bodies::Bodies;
 use super::pauses::Pauses;
 use super::payload::Meter;
-use super::request::Request;
+use super::request::{Request, Scope};
 use crate::http;
 use crate::registry::error::Failure;
 use crate::registry::login::{Authorization, Refusal, Session};
 use crate::registry::settings::Timing;
 use reqwest::{Method, Response, StatusCode, header};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use url::Url;
 
 /// How many requests without a body go to one registry at a time: one flight
 /// for any usual image.
 const FLIGHT: usize = 64;
+/// How many connections are opened before a push, one of them by its login.
+const WARM: usize = 8;
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
@@ -29,6 +32,7 @@ pub(in crate::registry) struct Host {
     /// The large bodies that travel.
     pub(in crate::registry) bodies: Bodies,
     flight: Semaphore,
+    warm: AtomicBool,
     http: http::Client,
     timing: Timing,
 }
@@ -45,9 +49,28 @@ impl Host {
             pauses,
             bodies: Bodies::default(),
             flight: Semaphore::new(FLIGHT),
+            warm: AtomicBool::new(false),
             http,
             timing,
         }
+    }
+
+    /// Whether connections were opened beforehand; from now on they were.
+    pub(in crate::registry) fn is_warm(&self) -> bool {
+        self.warm.swap(true, Ordering::Relaxed)
+    }
+
+    /// Opens connections by asking what anybody may ask, all at once. What comes
+    /// of it does not matter.
+    pub(in crate::registry) async fn warm(&self, scope: &Scope) {
+        let asked = (1..WARM).map(|_| async {
+            let request = Request::new(Method::GET, self.address.url(""), scope.clone());
+            if let Ok(response) = self.http.send(self.brief(&request, None)).await {
+                // A connection is good for the next when the answer was read.
+                drop(http::body("GET", response, 64 << 10).await);
+            }
+        });
+        futures::future::join_all(asked).await;
     }
 
     /// Sends a request, signed in as the host asks for, and returns any answer
