@@ -199,7 +199,15 @@ impl Store {
         StoreError::Missing { root: self.root.clone(), digest: digest.clone() }
     }
 
-    /// A small blob as a whole, verified.
+    /// Reads a blob that seems not to be what its name says. Whether it was not,
+    /// and is removed, so that it is made or fetched anew.
+    pub fn drop_damaged(&self, digest: &Digest) -> bool {
+        let Ok(path) = self.path(digest) else { return false };
+        let found = File::open(&path).and_then(|mut file| of_reader(&mut file));
+        found.is_ok_and(|(found, _)| found != *digest) && fs::remove_file(&path).is_ok()
+    }
+
+    /// A small blob as a whole, verified. One that is damaged is removed.
     pub fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let path = self.path(digest)?;
         let read_error = |source| StoreError::Read { path: path.clone(), source };
@@ -218,6 +226,7 @@ impl Store {
         file.read_to_end(&mut bytes).map_err(read_error)?;
         let found = Digest::of(&bytes);
         if found != *digest {
+            fs::remove_file(&path).ok();
             let (expected, found_size) = (digest.clone(), bytes.len() as u64);
             return Err(StoreError::Mismatch { expected, expected_size: size, found, found_size });
         }
@@ -262,7 +271,7 @@ impl Store {
         let mut reader = File::open(&path).map_err(read)?;
         let (digest, size) = of_reader(&mut reader).map_err(read)?;
         matches(expected, &digest, size)?;
-        self.place(file, &digest, size)
+        self.place(file, &digest)
     }
 
     /// An empty file on the same file system as the blobs, removed when dropped.
@@ -278,11 +287,9 @@ impl Store {
     }
 
     /// Gives a whole and verified file its name.
-    fn place(&self, file: NamedTempFile, digest: &Digest, size: u64) -> Result<(), StoreError> {
+    fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
         let path = self.path(digest)?;
-        if self.has(&Descriptor::new("", digest.clone(), size)) {
-            return Ok(());
-        }
+        // In place of one that is there: that may be damaged, and this is not.
         file.persist(&path)
             .map(drop)
             .map_err(|error| StoreError::Write { path, source: error.error })
@@ -334,7 +341,7 @@ impl BlobWriter {
     pub fn finish(mut self, media_type: &str) -> Result<Descriptor, StoreError> {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
-        self.store.place(file, &digest, size)?;
+        self.store.place(file, &digest)?;
         Ok(Descriptor::new(media_type, digest, size))
     }
 
@@ -343,7 +350,7 @@ impl BlobWriter {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
         matches(expected, &digest, size)?;
-        self.store.place(file, &digest, size)
+        self.store.place(file, &digest)
     }
 }
 
@@ -419,6 +426,26 @@ mod tests {
 
         store.put("text/plain", b"hello").expect("stored again");
         assert!(store.has(&blob));
+    }
+
+    #[test]
+    fn a_blob_of_the_right_size_that_is_damaged_is_removed_or_replaced() {
+        let (_folder, store) = store();
+        let blob = store.put("text/plain", b"hello").expect("stored");
+        let path = store.path(&blob.digest).expect("a path");
+        assert!(!store.drop_damaged(&blob.digest), "it is sound");
+
+        fs::write(&path, b"hellO").expect("damaged");
+        store.put("text/plain", b"hello").expect("stored again");
+        assert_eq!(fs::read(&path).expect("there"), b"hello");
+
+        fs::write(&path, b"hellO").expect("damaged");
+        store.read(&blob.digest).expect_err("damaged");
+        assert!(!store.has(&blob));
+
+        fs::write(&path, b"hellO").expect("damaged");
+        assert!(store.drop_damaged(&blob.digest));
+        assert!(!store.has(&blob));
     }
 
     #[test]

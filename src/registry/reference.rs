@@ -27,6 +27,14 @@ pub enum InvalidReference {
     /// There is nothing.
     #[error("an image reference is empty")]
     Empty,
+    /// The name of something on a machine, which other tools understand.
+    #[error(
+        "`{0}:` names an image on a machine, as skopeo spells it, where one in a registry is meant"
+    )]
+    Transport(String),
+    /// What stands for the registry is no host.
+    #[error("`{0}` is not a registry: a host name, with its port where it has one")]
+    Host(String),
     /// The repository has characters that none may have.
     #[error(
         "`{0}` is not a repository: lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
@@ -41,6 +49,18 @@ pub enum InvalidReference {
     #[error(transparent)]
     Digest(#[from] InvalidDigest),
 }
+
+/// containers-transports(5): what no registry's name begins with.
+const TRANSPORTS: [&str; 8] = [
+    "oci",
+    "oci-archive",
+    "docker-archive",
+    "docker-daemon",
+    "docker",
+    "dir",
+    "containers-storage",
+    "ostree",
+];
 
 impl Reference {
     /// `host/repository`, without tag and digest.
@@ -97,11 +117,17 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(InvalidReference::Empty);
         }
+        if let Some((transport, _)) = text.split_once(':').filter(|it| TRANSPORTS.contains(&it.0)) {
+            return Err(InvalidReference::Transport(transport.to_owned()));
+        }
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest.parse()?)),
             None => (text, None),
         };
         let (host, rest) = match name.split_once('/') {
+            Some((first, _)) if is_host(first) && !is_authority(first) => {
+                return Err(InvalidReference::Host(first.to_owned()));
+            }
             Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
             Some(_) => ("docker.io", name.to_owned()),
             None => ("docker.io", format!("library/{name}")),
@@ -188,6 +214,22 @@ mod tests {
         assert_eq!(read("alpine").expect("valid"), "docker.io/library/alpine");
         assert_eq!(read("team/web:1.0").expect("valid"), "docker.io/team/web:1.0");
         assert_eq!(read("localhost/web__x-y.z").expect("valid"), "localhost/web__x-y.z");
+    }
+
+    #[test]
+    fn what_is_on_a_machine_is_in_no_registry() {
+        let refused = |text: &str| text.parse::<Reference>().expect_err("refused").to_string();
+
+        assert_eq!(
+            refused("oci:out/web"),
+            "`oci:` names an image on a machine, as skopeo spells it, where one in a registry is meant"
+        );
+        assert_eq!(refused("docker://ghcr.io/a/b:v1").split(' ').next(), Some("`docker:`"));
+        assert_eq!(
+            refused("127.0.0.1:99999/web:v1"),
+            "`127.0.0.1:99999` is not a registry: a host name, with its port where it has one"
+        );
+        assert_eq!("docker.io/oci:v1".parse::<Reference>().expect("valid").repository, "oci");
     }
 
     #[test]

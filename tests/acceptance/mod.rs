@@ -11,4 +11,5 @@ mod promote;
 mod push;
 mod refusals;
 mod resume;
+mod store;
 mod unprivileged;

@@ -172,8 +172,13 @@ impl Fault for ExistingError {
             Self::Format { .. } => Some(
                 "an OCI layout in one file is named `oci-archive:FILE`, one in a folder `oci:DIRECTORY`".into(),
             ),
-            Self::Outside { .. } | Self::Truncated { .. } | Self::Incomplete { .. } | Self::Layer { .. } | Self::LayerCount { .. } => {
-                Some("write the archive anew: it is damaged, or not from who you think".into())
+            Self::Outside { .. }
+            | Self::Truncated { .. }
+            | Self::Incomplete { .. }
+            | Self::Layer { .. }
+            | Self::LayerCount { .. }
+            | Self::Blob { source: ImportError::Store(StoreError::Mismatch { .. }), .. } => {
+                Some("write it anew: it is damaged, or not from who you think".into())
             }
             Self::NoSuchName { there, .. } | Self::Ambiguous { there, .. } => {
                 Some(format!("name one after the path: {}", list(there)))

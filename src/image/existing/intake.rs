@@ -30,7 +30,7 @@ impl Intake<'_> {
 
     /// A file that must be there.
     pub(super) fn find(&self, name: &str) -> Result<Found<'_>, ExistingError> {
-        self.bag.find(self.path, name)?.ok_or_else(|| self.incomplete(name))
+        self.bag.find(name)?.ok_or_else(|| self.incomplete(name))
     }
 
     pub(super) fn incomplete(&self, name: &str) -> ExistingError {

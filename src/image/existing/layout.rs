@@ -13,7 +13,7 @@ use crate::registry::{Descriptor, Digest, Platform, media_type};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -59,18 +59,14 @@ struct Candidate {
 
 impl Bag {
     /// A file, and its length.
-    pub(super) fn find(&self, path: &Path, name: &str) -> Result<Option<Found<'_>>, ExistingError> {
+    pub(super) fn find(&self, name: &str) -> Result<Option<Found<'_>>, ExistingError> {
         match self {
             Self::Archive(archive) => Ok(archive.find(name)?.map(|section| {
                 let length = section.length();
                 (Box::new(section) as Box<dyn Read + Send>, length)
             })),
-            Self::Folder(folder) => match File::open(folder.join(name)) {
-                Ok(file) => {
-                    let length = file.metadata().map(|metadata| metadata.len());
-                    let read = |source| ExistingError::Read { path: path.to_owned(), source };
-                    Ok(Some((Box::new(file), length.map_err(read)?)))
-                }
+            Self::Folder(folder) => match open_file(&folder.join(name)) {
+                Ok((file, length)) => Ok(Some((Box::new(file), length))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(source) => Err(ExistingError::Read { path: folder.join(name), source }),
             },
@@ -83,7 +79,7 @@ impl Bag {
         path: &Path,
         name: &str,
     ) -> Result<Option<Vec<u8>>, ExistingError> {
-        let Some((reader, size)) = self.find(path, name)? else { return Ok(None) };
+        let Some((reader, size)) = self.find(name)? else { return Ok(None) };
         if size > LARGEST_DOCUMENT {
             let (path, name) = (path.to_owned(), name.to_owned());
             return Err(ExistingError::TooLarge { path, name, size });
@@ -93,6 +89,15 @@ impl Bag {
         read.map_err(|source| ExistingError::Read { path: path.to_owned(), source })?;
         Ok(Some(bytes))
     }
+}
+
+/// A regular file, and its length. To open a pipe could take for ever.
+fn open_file(path: &Path) -> io::Result<(File, u64)> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok((File::open(path)?, metadata.len()))
 }
 
 /// Reads a document, naming it where it cannot be read.

@@ -130,7 +130,7 @@ impl Piece {
 /// Reads a part of a file. One that is not what was listed any more would be
 /// remembered as what was listed, and its blocks would not be of one file.
 fn read(path: &Path, stamp: &Stamp, at: u64, into: &mut [u8]) -> Result<(), LayerError> {
-    let read = |source| LayerError::Read { path: path.to_owned(), source };
+    let read = |source| LayerError::read(path.to_owned(), source);
     let changed = || LayerError::Changed { path: path.to_owned() };
     let file = File::open(path).map_err(read)?;
     let as_listed = |file: &File| {
@@ -252,6 +252,6 @@ mod tests {
             }),
             changed
         );
-        assert_eq!(change(&|path| fs::remove_file(path).expect("removed")), "read `PATH`");
+        assert_eq!(change(&|path| fs::remove_file(path).expect("removed")), changed);
     }
 }

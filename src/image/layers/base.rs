@@ -6,6 +6,7 @@
 
 use super::error::LayerError;
 use super::recipe::{Owner, Recipe};
+use super::scan::WHITEOUT;
 use super::tree::{Attributes, Node, Tree, join, parent, parts};
 use crate::image::hash::Hasher;
 use crate::image::manifest::Image;
@@ -22,8 +23,6 @@ use tar::EntryType;
 
 /// Names of files need not be text, and JSON must be.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
-/// OCI image specification, "Whiteouts".
-const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What lies below.
@@ -41,9 +40,15 @@ pub(super) fn read(store: &Store, recipe: &Recipe) -> Result<Base, LayerError> {
         let (base, wanted) = (image.platform.to_string(), recipe.platform.to_string());
         return Err(LayerError::BasePlatform { base, wanted });
     }
+    let config = store.config(image)?;
+    let diff_ids = config.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids"));
+    let diff_ids = diff_ids.and_then(Value::as_array).map_or(0, Vec::len);
+    if diff_ids != image.layers.len() {
+        return Err(LayerError::BaseLayers { layers: image.layers.len(), diff_ids });
+    }
     let tree = if recipe.layers.is_empty() { Tree::default() } else { tree(store, image)? };
     let layers = image.layers.iter().map(as_oci).collect();
-    Ok(Base { tree, layers, config: store.config(image)? })
+    Ok(Base { tree, layers, config })
 }
 
 /// A manifest of OCI's names its layers by OCI's types. The bytes are the same.
@@ -69,8 +74,10 @@ pub(in crate::image) fn tree(store: &Store, image: &Image) -> Result<Tree, Layer
     let mut tree = Tree::default();
     for layer in &image.layers {
         let blob = store.open_blob(layer)?;
-        let read = |source| LayerError::BaseLayer { digest: layer.digest.to_string(), source };
-        unpacked(blob).and_then(|stream| apply(stream, &mut tree)).map_err(read)?;
+        unpacked(blob).and_then(|stream| apply(stream, &mut tree)).map_err(|source| {
+            let damaged = store.drop_damaged(&layer.digest);
+            LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
+        })?;
     }
     remember(store, &note, &tree);
     Ok(tree)

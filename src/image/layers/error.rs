@@ -27,6 +27,12 @@ pub enum LayerError {
         /// Why not.
         source: io::Error,
     },
+    /// A file that a runtime would not see as one.
+    #[error("`{}` has a name that means in a layer that another file is removed", path.display())]
+    Whiteout {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file that is neither file, folder nor link.
     #[error("`{}` is a {kind}, which no layer can hold", path.display())]
     Special {
@@ -104,6 +110,16 @@ pub enum LayerError {
         digest: String,
         /// Why not.
         source: io::Error,
+        /// Whether the copy of it here was damaged, and is removed.
+        damaged: bool,
+    },
+    /// The base names more or fewer layers than it has.
+    #[error("the base image has {layers} layers where its configuration names {diff_ids}")]
+    BaseLayers {
+        /// How many there are.
+        layers: usize,
+        /// How many there should be.
+        diff_ids: usize,
     },
     /// The configuration of the base has a field of the wrong form.
     #[error("the base image's configuration has a `{field}` of the wrong form")]
@@ -139,11 +155,22 @@ pub enum LayerError {
     Manifest(#[from] ManifestError),
 }
 
+impl LayerError {
+    /// Something in a folder that could not be read. What was there just before
+    /// and is not any more was changed by somebody.
+    pub(super) fn read(path: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Changed { path },
+            _ => Self::Read { path, source },
+        }
+    }
+}
+
 impl Fault for LayerError {
     fn retry(&self) -> Retry {
         match self {
-            // Whatever wrote to it may have finished.
-            Self::Changed { .. } => Retry::Backoff,
+            // Whatever wrote to it may have finished; the base is fetched anew.
+            Self::Changed { .. } | Self::BaseLayer { damaged: true, .. } => Retry::Backoff,
             _ => Retry::Never,
         }
     }
@@ -153,7 +180,7 @@ impl Fault for LayerError {
             Self::Missing { .. } => Some(
                 "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder".into(),
             ),
-            Self::Special { .. } => Some("name it under `exclude`".into()),
+            Self::Special { .. } | Self::Whiteout { .. } => Some("name it under `exclude`".into()),
             Self::Changed { .. } => {
                 Some("let whatever writes to it finish before this step".into())
             }
@@ -170,6 +197,10 @@ impl Fault for LayerError {
             Self::BasePlatform { base, .. } => {
                 Some(format!("write `platform: {base}`, or name a base for the other"))
             }
+            Self::BaseLayer { damaged: true, .. } => {
+                Some("the copy of it here was damaged and is removed: run the step again, which fetches it anew".into())
+            }
+            Self::BaseLayers { .. } => Some("name another base: no runtime can run this one".into()),
             Self::Ignore { source, .. } => source.help(),
             Self::Store(error) => error.help(),
             Self::Manifest(error) => error.help(),
@@ -190,6 +221,7 @@ impl Fault for LayerError {
 mod tests {
     use super::LayerError;
     use crate::http::Fault as _;
+    use std::io;
 
     #[test]
     fn a_missing_file_is_named_with_its_folder_and_the_remedy() {
@@ -200,6 +232,20 @@ mod tests {
             error.help().expect("help"),
             "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder"
         );
+    }
+
+    #[test]
+    fn what_goes_while_it_is_read_was_changed_by_somebody() {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let error = LayerError::read("/plan/dist/a".into(), gone());
+
+        assert_eq!(error.to_string(), "`/plan/dist/a` changed while it was read");
+        assert_eq!(
+            error.help().expect("help"),
+            "let whatever writes to it finish before this step"
+        );
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(LayerError::read("/a".into(), denied).to_string(), "read `/a`");
     }
 
     #[test]

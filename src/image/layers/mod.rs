@@ -207,6 +207,7 @@ fn make<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Built, LayerError, LayerSource, Recipe, build};
+    use crate::http::{Fault as _, Retry};
     use crate::image::store::Store;
     use crate::image::stream::unpacked;
     use crate::registry::{Digest, Platform};
@@ -338,6 +339,46 @@ mod tests {
             error.to_string(),
             "the base image is for linux/amd64, and the image is to be for linux/arm64"
         );
+    }
+
+    #[test]
+    fn a_base_that_names_fewer_layers_than_it_has_is_refused() {
+        let plan = Plan::new(&[("app", "2")]);
+        let mut base = plan.build(&plan.recipe(&[("app", "/")])).expect("built").image;
+        base.layers.push(base.layers[0].clone());
+        let recipe = Recipe { base: Some(base), ..plan.recipe(&[("app", "/b")]) };
+
+        let error = plan.build(&recipe).expect_err("refused");
+
+        assert_eq!(
+            error.to_string(),
+            "the base image has 2 layers where its configuration names 1"
+        );
+        assert_eq!(error.help().as_deref(), Some("name another base: no runtime can run this one"));
+    }
+
+    #[test]
+    fn a_damaged_copy_of_a_base_is_removed_and_the_step_may_be_tried_again() {
+        let plan = Plan::new(&[("base/x", "1"), ("app", "2")]);
+        let base = plan.build(&plan.recipe(&[("base", "/")])).expect("built").image;
+        let blob = plan.store.path(&base.layers[0].digest).expect("a path");
+        let mut bytes = fs::read(&blob).expect("stored");
+        bytes[20] ^= 1;
+        fs::write(&blob, bytes).expect("damaged");
+        let recipe = Recipe { base: Some(base.clone()), ..plan.recipe(&[("app", "/b")]) };
+
+        let error = plan.build(&recipe).expect_err("damaged");
+
+        let digest = &base.layers[0].digest;
+        assert_eq!(error.to_string(), format!("read the base image's layer `{digest}`"));
+        assert_eq!(
+            error.help().as_deref(),
+            Some(
+                "the copy of it here was damaged and is removed: run the step again, which fetches it anew"
+            )
+        );
+        assert_eq!(error.retry(), Retry::Backoff);
+        assert!(!blob.exists());
     }
 
     #[test]

@@ -16,6 +16,8 @@ use std::thread;
 
 /// Never part of a layer, wherever they are: our own state, and git's.
 const NEVER: [&str; 2] = [".shipway", ".git"];
+/// OCI image specification, "Whiteouts": a layer cannot hold such a file.
+pub(super) const WHITEOUT: &[u8] = b".wh.";
 /// More threads than this only wait for each other.
 const MOST_THREADS: usize = 8;
 
@@ -54,7 +56,7 @@ impl Found {
     pub(super) fn of(from: &Path, metadata: &Metadata) -> Result<Self, LayerError> {
         let file_type = metadata.file_type();
         if file_type.is_symlink() {
-            let read = |source| LayerError::Read { path: from.to_owned(), source };
+            let read = |source| LayerError::read(from.to_owned(), source);
             let target = fs::read_link(from).map_err(read)?;
             return Ok(Self::Symlink(target.into_os_string().into_vec().into()));
         }
@@ -183,7 +185,7 @@ impl Hall<'_> {
     }
 
     fn list(&self, task: &Task) -> Result<(Folder, Vec<Task>), LayerError> {
-        let read = |source| LayerError::Read { path: task.from.to_path_buf(), source };
+        let read = |source| LayerError::read(task.from.to_path_buf(), source);
         let (mut children, mut folders) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&task.from).map_err(read)? {
             children.extend(self.child(&entry.map_err(read)?, task, &mut folders)?);
@@ -202,7 +204,7 @@ impl Hall<'_> {
         if NEVER.iter().any(|never| name == *never) {
             return Ok(None);
         }
-        let read = |source| LayerError::Read { path: entry.path(), source };
+        let read = |source| LayerError::read(entry.path(), source);
         let is_folder = entry.file_type().map_err(read)?.is_dir();
         let mut relative = task.relative.clone();
         relative.extend_from_slice(name.as_bytes());
@@ -210,6 +212,9 @@ impl Hall<'_> {
             return Ok(None);
         };
         let holds = verdict.holds();
+        if holds && name.as_bytes().starts_with(WHITEOUT) {
+            return Err(LayerError::Whiteout { path: entry.path() });
+        }
         if !is_folder && !holds {
             return Ok(None);
         }

@@ -486,6 +486,25 @@ mod tests {
     }
 
     #[test]
+    fn what_would_be_read_as_a_removal_is_refused() {
+        use crate::http::Fault as _;
+        let mut plan = Plan::new(&["w/a", "w/.wh.b"]);
+
+        let error = plan.walk(&layer("w", "/")).expect_err("a whiteout");
+        let path = plan.path().join("w/.wh.b");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{}` has a name that means in a layer that another file is removed",
+                path.display()
+            )
+        );
+        assert_eq!(error.help().as_deref(), Some("name it under `exclude`"));
+        let exclude = vec![".wh.*".into()];
+        assert_eq!(plan.list(&LayerSource { exclude, ..layer("w", "/") }), ["0644 0:0 a"]);
+    }
+
+    #[test]
     fn destinations_are_absolute() {
         let mut plan = Plan::new(&["a"]);
         for to in ["app", "", "/a/../b", "../x"] {

@@ -86,7 +86,7 @@ pub(super) fn platform(text: &str) -> Result<(), String> {
 pub(super) fn absolute_path(text: &str) -> Result<(), String> {
     let climbs = text.split('/').any(|part| part == "..");
     demand(
-        text.starts_with('/') && !climbs,
+        text.starts_with('/') && !climbs && !text.contains('\0'),
         "expected an absolute path without `..`, such as `/srv/app`",
     )
 }
@@ -158,6 +158,12 @@ pub(super) fn tag(text: &str) -> Result<(), String> {
     )
 }
 
+/// A glob, as `include` and `exclude` take them.
+pub(super) fn glob(text: &str) -> Result<(), String> {
+    not_empty(text)?;
+    globset::Glob::new(text).map(drop).map_err(|error| format!("expected a glob: {}", error.kind()))
+}
+
 /// A reference of any kind.
 pub(super) fn reference(text: &str) -> Result<(), String> {
     text.parse::<Reference>().map(drop).map_err(|error| error.to_string())
@@ -168,9 +174,10 @@ pub(super) fn base(text: &str) -> Result<(), String> {
     if text == "scratch" { Ok(()) } else { image(text) }
 }
 
-/// A reference, `oci:DIRECTORY[:tag]` or `docker-archive:FILE`.
+/// A reference, or `oci:DIRECTORY[:tag]` and its like.
 pub(super) fn image(text: &str) -> Result<(), String> {
-    match text.strip_prefix("oci:").or_else(|| text.strip_prefix("docker-archive:")) {
+    let kinds = ["oci:", "oci-archive:", "docker-archive:"];
+    match kinds.iter().find_map(|kind| text.strip_prefix(kind)) {
         Some(path) => demand(!path.is_empty(), "expected a path after the `:`"),
         None => reference(text),
     }

@@ -124,8 +124,10 @@ impl Files {
         let mut files = Self::default();
         for layer in &image.layers {
             let blob: Arc<Path> = store.locate(layer)?.into();
-            let read = |source| LayerError::BaseLayer { digest: layer.digest.to_string(), source };
-            files.apply(&blob).map_err(read)?;
+            files.apply(&blob).map_err(|source| {
+                let damaged = store.drop_damaged(&layer.digest);
+                LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
+            })?;
         }
         Ok(files)
     }

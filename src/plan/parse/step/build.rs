@@ -184,9 +184,7 @@ impl Reader<'_> {
         let from = self.required(&keys, "from", literal::not_empty);
         let to = self.required(&keys, "to", literal::absolute_path);
         let mut globs = |key| {
-            keys.get(key)
-                .map(|node| self.strings(key, node, literal::not_empty))
-                .unwrap_or_default()
+            keys.get(key).map(|node| self.strings(key, node, literal::glob)).unwrap_or_default()
         };
         let (include, exclude) = (globs("include"), globs("exclude"));
         let mode = keys.get("mode").and_then(|node| self.checked("mode", node, literal::mode));

@@ -78,6 +78,26 @@ async fn in_registry(
     Ok(Made { origins: origins.collect(), product })
 }
 
+/// Brings an image with all its layers here, for a build upon it, and says in
+/// which repository they are where they are in one.
+pub(super) async fn base(
+    performer: &Performer,
+    name: &str,
+    platform: &Platform,
+    job: &Job,
+) -> Result<(Image, Option<Reference>), Trouble> {
+    if Source::parse(name, &performer.folder).is_none() {
+        let (image, from) = pull(performer, name, platform, job).await?;
+        return Ok((image, Some(from)));
+    }
+    let made = find(performer, name, Some(platform), &Outbound { job, ahead: None }).await?;
+    match made.product {
+        Product::Image(image) => Ok((*image, None)),
+        Product::Index(_) => Err(Trouble::new(format!("`{name}` is an index of images"))
+            .help(format!("name the image for {platform}"))),
+    }
+}
+
 /// Fetches an image with all its layers, for a build upon it, the manifest by
 /// digest from here on.
 pub(super) async fn pull(

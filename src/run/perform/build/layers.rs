@@ -99,9 +99,11 @@ async fn recipe(
     let base = match base.as_str() {
         "scratch" | "" => None,
         reference => {
-            let (base, from) = super::existing::pull(performer, reference, platform, job).await?;
-            let there = base.layers.iter().map(|layer| (layer.digest.clone(), from.clone()));
-            origins.extend(there);
+            let (base, from) = super::existing::base(performer, reference, platform, job).await?;
+            if let Some(from) = from {
+                let layers = base.layers.iter();
+                origins.extend(layers.map(|layer| (layer.digest.clone(), from.clone())));
+            }
             Some(base)
         }
     };

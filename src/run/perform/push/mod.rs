@@ -16,7 +16,7 @@ use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::registry::{
-    Blob, BlobSource, Descriptor, Digest, Progress, PushManifest, Pushed, Reference,
+    Blob, BlobSource, Descriptor, Digest, Progress, PushError, PushManifest, Pushed, Reference,
 };
 use crate::run::outcome::{Done, Trouble, Undone};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,12 +47,27 @@ pub(super) async fn perform(
         Some(ahead) => registry.push_after(ahead, what, &progress).await,
         None => registry.push(what, &progress).await,
     };
-    let pushed = pushed.map_err(|error| Trouble::from_fault(&error))?;
+    let pushed = pushed.map_err(|error| refused(performer, &error))?;
     let handover = Handover { images: images(product), ..job.handover.clone() };
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
     let mut done = done(&pushed, &targets, handover);
     done.outputs.extend(attached);
     Ok(done)
+}
+
+/// Why it did not work. A registry that does not take a blob may have seen what
+/// we did not look at again: that the copy here is damaged.
+fn refused(performer: &Performer, error: &PushError) -> Trouble {
+    match error {
+        PushError::Blob { digest, source, .. }
+            if source.status() == Some(400) && performer.images.drop_damaged(digest) =>
+        {
+            Trouble::from_fault(error)
+                .because(format!("the copy of {digest} in the image store was damaged"))
+                .help("it is removed: run the `build` step again, which makes it anew")
+        }
+        _ => Trouble::from_fault(error),
+    }
 }
 
 fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subject<'a> {
