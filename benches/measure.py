@@ -140,15 +140,17 @@ def until(answer, what, seconds=20):
         time.sleep(0.02)
 
 
-def answers(port):
+def answers(address):
+    host, port = address.split(":")
+
     def connects():
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((host, int(port)), 1).close()
             return True
         except OSError:
             return False
 
-    until(connects, f"port {port}")
+    until(connects, address)
 
 
 @contextmanager
@@ -163,17 +165,17 @@ def child(command, **options):
 
 
 @contextmanager
-def registry(folder, port):
-    """An empty registry."""
+def registry(folder, address):
+    """An empty registry at an address with a port."""
     shutil.rmtree(folder / "registry", ignore_errors=True)
     settings = folder / "registry.yml"
     settings.write_text(
         f"version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n"
         f"storage: {{ filesystem: {{ rootdirectory: {folder / 'registry'} }} }}\n"
-        f"http: {{ addr: '127.0.0.1:{port}' }}\n"
+        f"http: {{ addr: '{address}' }}\n"
     )
     with child(["docker-registry", "serve", settings]):
-        answers(port)
+        answers(address)
         yield
     shutil.rmtree(folder / "registry", ignore_errors=True)
 
@@ -186,7 +188,7 @@ def far(port, round_trip):
         return
     listen = free_port()
     with child([sys.executable, HERE / "delay.py", listen, port, round_trip]):
-        answers(listen)
+        answers(f"127.0.0.1:{listen}")
         yield listen
 
 
