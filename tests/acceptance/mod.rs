@@ -3,6 +3,7 @@
 
 mod action;
 mod bases;
+mod early;
 mod faults;
 mod hello;
 mod keep;
