@@ -49,10 +49,27 @@ pub struct GroupProperties {
     pub volumes: Vec<serde_json::Value>,
     /// Its init containers, which Shipway makes none of.
     #[serde(deserialize_with = "or_default")]
-    pub init_containers: Vec<serde_json::Value>,
+    pub init_containers: Vec<InitContainer>,
     /// Its subnets, which Shipway puts it in none of.
     #[serde(deserialize_with = "or_default")]
     pub subnet_ids: Vec<serde_json::Value>,
+}
+
+/// An init container of a group: what it runs, and no more.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InitContainer {
+    /// The rest.
+    pub properties: InitProperties,
+}
+
+/// What an init container consists of.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InitProperties {
+    /// Its image; the specification lets it have none.
+    #[serde(deserialize_with = "or_default")]
+    pub image: String,
 }
 
 /// A registry that a group pulls from.
@@ -118,6 +135,7 @@ pub struct GroupContainer {
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerProperties {
     /// Its image.
+    #[serde(deserialize_with = "or_default")]
     pub image: String,
     /// Instead of the image's entrypoint.
     #[serde(deserialize_with = "or_default")]
@@ -222,6 +240,14 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 }
 
 impl Group {
+    /// The images that it runs, those of init containers included, as it names
+    /// them.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        let first = self.properties.init_containers.iter().map(|one| &one.properties.image);
+        let then = self.properties.containers.iter().map(|one| &one.properties.image);
+        first.chain(then).map(String::as_str).filter(|image| !image.is_empty())
+    }
+
     /// The numbers of its public ports.
     pub fn ports(&self) -> impl Iterator<Item = u16> {
         let ports = self.properties.ip_address.iter().flat_map(|address| &address.ports);

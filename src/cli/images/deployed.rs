@@ -18,6 +18,14 @@ pub(super) enum Running {
     Known(Vec<Use>),
     /// Nobody could be asked.
     Unknown(String),
+    /// These images, and what a group runs that cannot be understood, and so may
+    /// be any image.
+    Unclear {
+        /// What is understood.
+        uses: Vec<Use>,
+        /// What is not.
+        why: String,
+    },
 }
 
 /// An image that a container group runs.
@@ -34,15 +42,30 @@ impl Running {
     pub(super) fn unknown(&self) -> Option<&str> {
         match self {
             Self::Known(_) => None,
-            Self::Unknown(why) => Some(why),
+            Self::Unknown(why) | Self::Unclear { why, .. } => Some(why),
+        }
+    }
+
+    /// What to do about it where something is to be removed.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Known(_) => None,
+            Self::Unknown(_) => Some(
+                "sign in to Azure with a plan that has `azure`, or say `--registry-only` to go by the registry alone",
+            ),
+            Self::Unclear { .. } => Some(
+                "deploy the group again with an image by its full name, or delete it; `--registry-only` keeps what is known to run, and that alone",
+            ),
         }
     }
 
     /// The images of a repository that run.
     pub(super) fn of<'a>(&'a self, host: &'a str, repository: &'a str) -> Vec<&'a Use> {
-        let Self::Known(uses) = self else { return Vec::new() };
+        let (Self::Known(uses) | Self::Unclear { uses, .. }) = self else { return Vec::new() };
+        let host = registry(host);
         let here = |one: &&Use| {
-            one.image.host.eq_ignore_ascii_case(host) && one.image.repository == repository
+            registry(&one.image.host).eq_ignore_ascii_case(host)
+                && one.image.repository == repository
         };
         uses.iter().filter(here).collect()
     }
@@ -68,7 +91,7 @@ impl Deployed<'_> {
             return Running::Unknown(why.to_owned());
         }
         match self.groups().await {
-            Ok(groups) => Running::Known(uses(&groups)),
+            Ok(groups) => running(&groups),
             Err(trouble) => {
                 let chain = trouble.shown(&self.session.redactor, None).chain;
                 Running::Unknown(chain.join(": "))
@@ -138,44 +161,112 @@ fn failed(error: &ArmError) -> Trouble {
     chain.fold(first, Trouble::because).while_doing("list the container groups")
 }
 
+/// Docker's registry goes by several names.
+fn registry(host: &str) -> &str {
+    match host {
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
+        other => other,
+    }
+}
+
 /// Every image of every group, once each.
-fn uses(groups: &[Group]) -> Vec<Use> {
+fn running(groups: &[Group]) -> Running {
     let mut uses = Vec::new();
+    let mut unclear = None;
     for group in groups {
-        for container in &group.properties.containers {
-            let Ok(image) = container.properties.image.parse() else { continue };
-            let one = Use { group: group.name.clone(), image };
-            if !uses.contains(&one) {
-                uses.push(one);
+        for image in group.images() {
+            match image.parse() {
+                Ok(image) => {
+                    let one = Use { group: group.name.clone(), image };
+                    if !uses.contains(&one) {
+                        uses.push(one);
+                    }
+                }
+                Err(error) => {
+                    let name = &group.name;
+                    unclear = Some(format!("the group `{name}` runs `{image}`: {error}"));
+                }
             }
         }
     }
-    uses
+    match unclear {
+        None => Running::Known(uses),
+        Some(why) => Running::Unclear { uses, why },
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Running, uses};
+    use super::{Running, running};
     use crate::azure::container_instances::Group;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn container(image: &str) -> Value {
+        json!({ "name": "c", "properties": { "image": image } })
+    }
+
+    /// What runs, by the containers of the groups `a`, `b`, ….
+    fn of(groups: &[Value]) -> Running {
+        let named = ["a", "b", "c"].iter().zip(groups);
+        let groups =
+            named.map(|(name, properties)| json!({ "name": name, "properties": properties }));
+        let groups: Vec<Group> = serde_json::from_value(groups.collect()).expect("groups");
+        running(&groups)
+    }
+
+    fn groups_of(running: &Running, host: &str, repository: &str) -> Vec<String> {
+        running.of(host, repository).iter().map(|one| one.group.clone()).collect()
+    }
 
     #[test]
     fn images_are_read_from_groups_whatever_their_spelling() {
-        let container = |image: &str| json!({ "name": "c", "properties": { "image": image } });
-        let groups: Vec<Group> = serde_json::from_value(json!([
-            { "name": "a", "properties": { "containers": [container("Demo.azurecr.io/web:v1"), container("nginx")] } },
-            { "name": "b", "properties": { "containers": [container("demo.azurecr.io/web:v1")] } },
-            { "name": "c", "properties": { "containers": [container(""), container("a b")] } },
-        ]))
-        .expect("groups");
+        let running = of(&[
+            json!({ "containers": [container("Demo.azurecr.io/web:v1"), container("nginx")] }),
+            json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
+            json!({ "containers": [container(""), container("index.docker.io/library/nginx")] }),
+        ]);
 
-        let running = Running::Known(uses(&groups));
+        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a", "b"]);
+        assert!(groups_of(&running, "demo.azurecr.io", "nginx").is_empty());
+        assert_eq!(groups_of(&running, "docker.io", "library/nginx"), ["a", "c"]);
+        assert_eq!(groups_of(&running, "registry-1.docker.io", "library/nginx"), ["a", "c"]);
+    }
 
-        let groups_of = |repository: &str| -> Vec<String> {
-            running.of("demo.azurecr.io", repository).iter().map(|one| one.group.clone()).collect()
-        };
-        assert_eq!(groups_of("web"), ["a", "b"]);
-        assert!(groups_of("nginx").is_empty());
-        assert_eq!(running.of("docker.io", "library/nginx").len(), 1);
+    #[test]
+    fn init_containers_run_images_too() {
+        let running = of(&[json!({
+            "initContainers": [
+                container("demo.azurecr.io/migrate:v1"),
+                { "name": "none", "properties": { "image": null } },
+            ],
+            "containers": [container("demo.azurecr.io/web:v1")],
+        })]);
+
+        assert_eq!(groups_of(&running, "demo.azurecr.io", "migrate"), ["a"]);
+        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a"]);
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_understood_may_be_any() {
+        let running = of(&[
+            json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
+            json!({ "containers": [container("demo.azurecr.io/Web:v1")] }),
+        ]);
+
+        assert_eq!(
+            running.unknown(),
+            Some(
+                "the group `b` runs `demo.azurecr.io/Web:v1`: `Web` is not a repository: \
+                 lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
+            )
+        );
+        assert_eq!(
+            running.remedy(),
+            Some(
+                "deploy the group again with an image by its full name, or delete it; \
+                 `--registry-only` keeps what is known to run, and that alone"
+            )
+        );
+        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a"]);
     }
 }

@@ -53,9 +53,9 @@ fn what(row: &Row) -> String {
 
 fn deployed(row: &Row, known: bool) -> String {
     match (known, row.groups.is_empty()) {
-        (false, _) => "?".to_owned(),
+        (_, false) => row.groups.join(", "),
+        (false, true) => "?".to_owned(),
         (true, true) => UNKNOWN.to_owned(),
-        (true, false) => row.groups.join(", "),
     }
 }
 
@@ -152,6 +152,10 @@ demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the reg
     fn what_is_not_known_is_not_said_to_be_none() {
         let unknown = list(&survey(Running::Unknown("no login".into())), now());
         assert!(unknown.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unknown}");
+        let running = Running::Unclear { uses: Vec::new(), why: "a group runs `?`".into() };
+        let unclear = list(&survey(running), now());
+        assert!(unclear.lines().nth(1).is_some_and(|line| line.ends_with("  live, old")));
+        assert!(unclear.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unclear}");
     }
 
     #[test]

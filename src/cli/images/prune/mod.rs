@@ -61,12 +61,12 @@ pub(super) struct Prune<'a> {
 impl Prune<'_> {
     /// Chooses and, where the user has said so, removes.
     pub(super) async fn run(&self, survey: &Survey) -> Result<Exit, Trouble> {
-        if let Some(why) = survey.running.unknown()
-            && !self.arguments.registry_only
+        let running = &survey.running;
+        if let (Some(why), Some(remedy), false) =
+            (running.unknown(), running.remedy(), self.arguments.registry_only)
         {
-            return Err(Trouble::new("what is deployed is not known, and nothing is removed that may run")
-                .because(why)
-                .help("sign in to Azure with a plan that has `azure`, or say `--registry-only` to go by the registry alone"));
+            let what = "what is deployed is not known, and nothing is removed that may run";
+            return Err(Trouble::new(what).because(why).help(remedy));
         }
         let wish = self.wish(survey).await?;
         let choices: Vec<Choice> =
