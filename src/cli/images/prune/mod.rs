@@ -89,6 +89,9 @@ impl Prune<'_> {
             Output::Human => shown.lines(),
         });
         say::tell(&shown.summary());
+        if let Some(advice) = shown.advice() {
+            say::tell(&advice);
+        }
         Ok(match outcome {
             Ok(()) => Exit::Done,
             Err(trouble) => {

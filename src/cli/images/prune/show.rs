@@ -89,6 +89,20 @@ impl Shown<'_> {
         format!("deleted {} of up to {}", images(gone), bytes(size(true)))
     }
 
+    /// What to do where tags stay because nobody knows how old they are.
+    pub(super) fn advice(&self) -> Option<String> {
+        let kept = self.choices.iter().flat_map(|choice| &choice.kept);
+        let tags = match kept.filter(|(_, reason)| *reason == Reason::NoAge).count() {
+            0 => return None,
+            1 => "1 tag stays because its".to_owned(),
+            count => format!("{count} tags stay because their"),
+        };
+        Some(format!(
+            "note: {tags} age is not known, as of every reproducible build: build with \
+             `SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)`, or prune by `--pr`"
+        ))
+    }
+
     /// The same for programs.
     pub(super) fn json(&self) -> String {
         let (mut delete, mut untag, mut kept) = (Vec::new(), Vec::new(), Vec::new());
@@ -132,7 +146,29 @@ fn words(reason: &Reason) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reason, words};
+    use super::{Choice, Reason, Shown, words};
+    use crate::cli::images::deployed::Running;
+    use crate::cli::images::survey::Survey;
+    use jiff::Timestamp;
+
+    #[test]
+    fn tags_without_an_age_come_with_advice() {
+        let survey = Survey { shelves: Vec::new(), running: Running::Known(Vec::new()) };
+        let advice = |reasons: &[Reason]| {
+            let kept = reasons.iter().map(|reason| ("v1".to_owned(), reason.clone())).collect();
+            let choices = [Choice { kept, ..Choice::default() }];
+            let now = Timestamp::UNIX_EPOCH;
+            Shown { survey: &survey, choices: &choices, removed: None, now }.advice()
+        };
+        let end = "age is not known, as of every reproducible build: build with \
+                   `SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)`, or prune by `--pr`";
+
+        assert_eq!(advice(&[Reason::Shared("v2".into())]), None);
+        let one = format!("note: 1 tag stays because its {end}");
+        assert_eq!(advice(&[Reason::NoAge, Reason::Shared("v2".into())]), Some(one));
+        let two = format!("note: 2 tags stay because their {end}");
+        assert_eq!(advice(&[Reason::NoAge, Reason::NoAge]), Some(two));
+    }
 
     #[test]
     fn why_something_stays() {
