@@ -133,7 +133,7 @@ async fn the_login_that_skopeo_stores_is_found() {
     ]);
     let env = BTreeMap::from([("REGISTRY_AUTH_FILE".to_owned(), file.to_owned())]);
 
-    let client = client(&host, Login::Stored(Stored { home: None, env }));
+    let client = client(&host, Login::Stored(Stored { home: None, env, user: None }));
 
     client.check_login(&host, "web", "push").await.expect("signed in");
 }

@@ -26,7 +26,7 @@ fn by_password(registry: &FakeRegistry, password: &str) -> Client {
 
 fn stored(registry: &FakeRegistry, folder: &std::path::Path, env: &[(&str, &str)]) -> Client {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let login = Login::Stored(Stored { home: Some(folder.to_owned()), env });
+    let login = Login::Stored(Stored { home: Some(folder.to_owned()), env, user: None });
     client(&registry.host(), login)
 }
 

@@ -23,6 +23,9 @@ pub struct Stored {
     /// The environment: it says where the files are, and credential helpers run
     /// in it.
     pub env: BTreeMap<String, String>,
+    /// The number of the user, whose logins podman keeps under `/run` where
+    /// there is no `XDG_RUNTIME_DIR`.
+    pub user: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,7 +57,10 @@ impl Stored {
             set("DOCKER_CONFIG")
                 .map(|folder| folder.join("config.json"))
                 .or_else(|| home(".docker/config.json")),
-            set("XDG_RUNTIME_DIR").map(|folder| folder.join(podman)),
+            // As containers/image does, which podman, buildah and skopeo are made from.
+            set("XDG_RUNTIME_DIR").map(|folder| folder.join(podman)).or_else(|| {
+                self.user.map(|user| PathBuf::from(format!("/run/containers/{user}/auth.json")))
+            }),
             set("XDG_CONFIG_HOME")
                 .map(|folder| folder.join(podman))
                 .or_else(|| home(".config/containers/auth.json")),
@@ -200,5 +206,42 @@ fn from_helper(answer: helper::Answer, from: &str, redactor: &Redactor) -> Crede
         Credentials::Identity(secret)
     } else {
         Credentials::Password { user: answer.username, password: secret }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stored;
+
+    fn files(user: Option<u32>, env: &[(&str, &str)]) -> Vec<String> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let stored = Stored { home: Some("/home/me".into()), env: env.collect(), user };
+        stored.files().iter().map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn where_logins_are_kept() {
+        let docker = "/home/me/.docker/config.json";
+        let config = "/home/me/.config/containers/auth.json";
+
+        assert_eq!(files(None, &[]), [docker, config]);
+        assert_eq!(files(Some(0), &[]), [docker, "/run/containers/0/auth.json", config]);
+        let unset = [("XDG_RUNTIME_DIR", "")];
+        assert_eq!(files(Some(1000), &unset), [docker, "/run/containers/1000/auth.json", config]);
+        let all = [
+            ("REGISTRY_AUTH_FILE", "/mine.json"),
+            ("DOCKER_CONFIG", "/docker"),
+            ("XDG_RUNTIME_DIR", "/run/user/0"),
+            ("XDG_CONFIG_HOME", "/etc/me"),
+        ];
+        assert_eq!(
+            files(Some(0), &all),
+            [
+                "/mine.json",
+                "/docker/config.json",
+                "/run/user/0/containers/auth.json",
+                "/etc/me/containers/auth.json",
+            ]
+        );
     }
 }

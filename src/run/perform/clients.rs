@@ -166,6 +166,7 @@ impl Making<'_> {
         Login::Stored(Stored {
             home: self.environment.get("HOME").map(PathBuf::from),
             env: self.environment.clone(),
+            user: Some(nix::unistd::getuid().as_raw()),
         })
     }
 
