@@ -386,6 +386,48 @@ async fn a_file_of_logins_that_is_none_is_named() {
 }
 
 #[tokio::test]
+async fn a_login_is_found_beside_what_others_have_wrong() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("auth.json");
+    let name = file.to_str().expect("text");
+    let config = json!({
+        "auths": { "other.example": "?", registry.host(): { "auth": RIGHT, "username": null } },
+        "credHelpers": null,
+    });
+    std::fs::write(&file, config.to_string()).expect("a file");
+
+    let client = stored(&registry, folder.path(), &[("REGISTRY_AUTH_FILE", name)]);
+
+    client.check_login(&registry.host(), "web", "push").await.expect("signed in");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_waited_for() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let fifo = folder.path().join("auth.json");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    let name = fifo.to_str().expect("text");
+
+    let client = stored(&registry, folder.path(), &[("REGISTRY_AUTH_FILE", name)]);
+    let error = refusal(&client, &registry).await;
+    assert_eq!(
+        plain(&registry, &error).replace(name, "FILE"),
+        "read the stored logins in `FILE`\nit is no regular file"
+    );
+
+    let client = stored(&registry, folder.path(), &[("REGISTRY_AUTH_FILE", "/dev/null")]);
+    let error = refusal(&client, &registry).await;
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST`: it asks for a login, and there is none"
+    );
+}
+
+#[tokio::test]
 async fn podmans_login_of_a_repository_is_for_that_alone() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));

@@ -5,6 +5,7 @@
 //! token goes only to the host it is for.
 
 mod challenge;
+mod document;
 mod error;
 mod helper;
 mod session;

@@ -1,15 +1,13 @@
 //! The logins that docker and podman keep in files.
 //!
-//! The format is docker's `config.json`; podman's `auth.json` is the same with
-//! keys for single repositories (containers-auth.json(5)).
+//! Which files these are, and in which order they count. What is in one is the
+//! matter of `document`.
 
+use super::Credentials;
+use super::document::Document;
 use super::error::LoginError;
 use super::helper::{self, Asked};
-use super::{Credentials, Hidden};
 use crate::secret::Redactor;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,24 +24,6 @@ pub struct Stored {
     /// The number of the user, whose logins podman keeps under `/run` where
     /// there is no `XDG_RUNTIME_DIR`.
     pub user: Option<u32>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct File {
-    auths: BTreeMap<String, Entry>,
-    cred_helpers: BTreeMap<String, String>,
-    creds_store: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Entry {
-    auth: Hidden,
-    username: String,
-    password: Hidden,
-    identitytoken: Hidden,
-    registrytoken: Hidden,
 }
 
 impl Stored {
@@ -79,10 +59,12 @@ impl Stored {
     ) -> Result<Credentials, LoginError> {
         let mut note = None;
         for path in self.files() {
-            let Some(file) = read(&path)? else { continue };
+            let failed = |source| LoginError::File { path: path.clone(), source };
+            let Some(text) = read(&path).map_err(failed)? else { continue };
+            let Some(document) = Document::parse(&text).map_err(failed)? else { continue };
             let from = path.display().to_string();
-            if let Some(name) = file.helper(host) {
-                match helper::ask(name, &server(host), &self.env).await? {
+            if let Some(name) = document.helper(host).map_err(failed)? {
+                match helper::ask(&name, &server(host), &self.env).await? {
                     Asked::Found(answer) => {
                         let from = format!("docker-credential-{name}");
                         return Ok(from_helper(answer, &from, redactor));
@@ -95,109 +77,35 @@ impl Stored {
                     }
                 }
             }
-            if let Some(found) = file.entry(host, repository) {
-                let found = found.credentials(&from, redactor);
-                return found.map_err(|source| LoginError::File { path, source });
+            if let Some(found) = document.entry(host, repository).map_err(failed)? {
+                return found.credentials(&from, redactor).map_err(failed);
             }
         }
         Ok(Credentials::Nothing { note })
     }
 }
 
-fn read(path: &Path) -> Result<Option<File>, LoginError> {
-    let failed = |source| LoginError::File { path: path.to_owned(), source };
-    let text = match std::fs::read(path) {
-        Ok(text) => Zeroizing::new(text),
-        // Nobody has signed in, or not this user.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
+/// The text of a file, where it is there and has one.
+fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let text = match std::fs::metadata(path) {
+        Ok(kind) if kind.is_file() => std::fs::read(path),
+        // How one says that there are no logins.
+        Ok(_) if path == Path::new("/dev/null") => return Ok(None),
+        // To open a FIFO would be to wait for whoever writes to it.
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+        Err(error) => Err(error),
     };
-    if text.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
+    match text {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        // Nobody has signed in, or not this user.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    // The text of the error names a position only, never a value.
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
-        let place = format!("it is not the JSON of logins, line {}", error.line());
-        failed(io::Error::new(io::ErrorKind::InvalidData, place))
-    })
 }
 
 /// How docker spells a registry when it asks a helper.
 fn server(host: &str) -> String {
     if host == "docker.io" { "https://index.docker.io/v1/".to_owned() } else { host.to_owned() }
-}
-
-/// A key of a file as a host, with a repository where it names one.
-fn normal(key: &str) -> &str {
-    let key = key.trim_start_matches("https://").trim_start_matches("http://");
-    let key = key.trim_end_matches('/');
-    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
-    match key {
-        "index.docker.io" | "registry-1.docker.io" => "docker.io",
-        other => other,
-    }
-}
-
-impl File {
-    fn helper(&self, host: &str) -> Option<&str> {
-        self.cred_helpers
-            .iter()
-            .find(|(key, _)| normal(key) == host)
-            .map(|(_, name)| name.as_str())
-            .or(self.creds_store.as_deref())
-            .filter(|name| !name.is_empty())
-    }
-
-    /// The most specific entry: `host/team/web`, then `host/team`, then `host`.
-    fn entry(&self, host: &str, repository: &str) -> Option<&Entry> {
-        let full = format!("{host}/{repository}");
-        let mut name = full.as_str();
-        loop {
-            let found =
-                self.auths.iter().find(|(key, entry)| normal(key) == name && !entry.is_empty());
-            if let Some((_, entry)) = found {
-                return Some(entry);
-            }
-            name = &name[..name.rfind('/')?];
-        }
-    }
-}
-
-impl Entry {
-    fn is_empty(&self) -> bool {
-        [&self.auth, &self.password, &self.identitytoken, &self.registrytoken]
-            .iter()
-            .all(|hidden| hidden.text().is_none())
-    }
-
-    fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
-        let adopt = |text: &str| redactor.adopt(from, text.to_owned());
-        if let Some(token) = self.registrytoken.text() {
-            return Ok(Credentials::Bearer(adopt(token)));
-        }
-        if let Some(token) = self.identitytoken.text() {
-            return Ok(Credentials::Identity(adopt(token)));
-        }
-        if let Some(auth) = self.auth.text() {
-            let (user, password) = decode(auth)?;
-            return Ok(Credentials::Password { user, password: adopt(&password) });
-        }
-        let (user, password) = (self.username.clone(), self.password.text().unwrap_or_default());
-        Ok(Credentials::Password { user, password: adopt(password) })
-    }
-}
-
-fn decode(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
-    // The causes are dropped on purpose: they quote what they do not understand.
-    let broken = || {
-        let reason = "an `auth` is not base64 of `user:password`";
-        io::Error::new(io::ErrorKind::InvalidData, reason)
-    };
-    let bytes = Zeroizing::new(STANDARD.decode(auth.trim()).ok().ok_or_else(broken)?);
-    let text = std::str::from_utf8(&bytes).ok().ok_or_else(broken)?;
-    let (user, password) = text.split_once(':').ok_or_else(broken)?;
-    // Old versions of docker padded with NUL.
-    Ok((user.to_owned(), Zeroizing::new(password.trim_end_matches('\0').to_owned())))
 }
 
 fn from_helper(answer: helper::Answer, from: &str, redactor: &Redactor) -> Credentials {

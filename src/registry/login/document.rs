@@ -1,0 +1,205 @@
+//! A file of logins, as docker and podman write them.
+//!
+//! The format is docker's `config.json`; podman's `auth.json` is the same with
+//! keys for single repositories (containers-auth.json(5)). As in the decoder of
+//! Go, `null` is nothing wherever it stands. What is said of a host is read when
+//! that host is asked for, so that the mistakes in others do not matter.
+
+use super::{Credentials, Hidden};
+use crate::secret::Redactor;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io;
+use zeroize::Zeroizing;
+
+/// What is said of each host, as text of the file: it may hold passwords, and
+/// is not copied.
+type ByHost<'a> = Option<BTreeMap<String, &'a RawValue>>;
+
+/// The file.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Document<'a> {
+    #[serde(borrow)]
+    auths: ByHost<'a>,
+    #[serde(borrow)]
+    cred_helpers: ByHost<'a>,
+    creds_store: Option<String>,
+}
+
+/// What it says of one host.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Entry {
+    auth: Hidden,
+    username: Option<String>,
+    password: Hidden,
+    identitytoken: Hidden,
+    registrytoken: Hidden,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a text; nothing where it is empty.
+    pub(super) fn parse(text: &'a [u8]) -> io::Result<Option<Self>> {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        // The text of the error could quote a value: the position has to do.
+        serde_json::from_slice(text)
+            .map_err(|error| wrong(format!("it is not the JSON of logins, line {}", error.line())))
+    }
+
+    /// The helper to ask for the login to a host.
+    pub(super) fn helper(&self, host: &str) -> io::Result<Option<String>> {
+        let mut own = None;
+        for (key, text) in self.cred_helpers.iter().flatten().filter(|(key, _)| normal(key) == host)
+        {
+            let broken = || wrong(format!("the entry `{key}` of `credHelpers` is no name"));
+            let read: Option<String> = serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
+            own = own.or(read.filter(|name| !name.is_empty()));
+        }
+        Ok(own.or_else(|| self.creds_store.clone()).filter(|name| !name.is_empty()))
+    }
+
+    /// The most specific entry: `host/team/web`, then `host/team`, then `host`.
+    pub(super) fn entry(&self, host: &str, repository: &str) -> io::Result<Option<Entry>> {
+        let full = format!("{host}/{repository}");
+        let mut name = full.as_str();
+        loop {
+            for (key, text) in self.auths.iter().flatten().filter(|(key, _)| normal(key) == name) {
+                // What is wrong is not quoted: it may be a password.
+                let broken = || wrong(format!("the entry `{key}` of `auths` is no login"));
+                let read: Option<Entry> =
+                    serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
+                if let Some(entry) = read.filter(|entry| !entry.is_empty()) {
+                    return Ok(Some(entry));
+                }
+            }
+            match name.rfind('/') {
+                Some(end) => name = &name[..end],
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+fn wrong(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+/// A key of a file as a host, with a repository where it names one.
+fn normal(key: &str) -> &str {
+    let key = key.trim_start_matches("https://").trim_start_matches("http://");
+    let key = key.trim_end_matches('/');
+    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
+    match key {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        other => other,
+    }
+}
+
+impl Entry {
+    fn is_empty(&self) -> bool {
+        [&self.auth, &self.password, &self.identitytoken, &self.registrytoken]
+            .iter()
+            .all(|hidden| hidden.text().is_none())
+    }
+
+    /// The login, whose secrets come from the place of that name.
+    pub(super) fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
+        let adopt = |text: &str| redactor.adopt(from, text.to_owned());
+        if let Some(token) = self.registrytoken.text() {
+            return Ok(Credentials::Bearer(adopt(token)));
+        }
+        if let Some(token) = self.identitytoken.text() {
+            return Ok(Credentials::Identity(adopt(token)));
+        }
+        if let Some(auth) = self.auth.text() {
+            let (user, password) = decode(auth)?;
+            return Ok(Credentials::Password { user, password: adopt(&password) });
+        }
+        let user = self.username.clone().unwrap_or_default();
+        let password = adopt(self.password.text().unwrap_or_default());
+        Ok(Credentials::Password { user, password })
+    }
+}
+
+fn decode(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
+    // The causes are dropped on purpose: they quote what they do not understand.
+    let broken = || wrong("an `auth` is not base64 of `user:password`");
+    let bytes = Zeroizing::new(STANDARD.decode(auth.trim()).ok().ok_or_else(broken)?);
+    let text = std::str::from_utf8(&bytes).ok().ok_or_else(broken)?;
+    let (user, password) = text.split_once(':').ok_or_else(broken)?;
+    // Old versions of docker padded with NUL.
+    Ok((user.to_owned(), Zeroizing::new(password.trim_end_matches('\0').to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Document;
+    use crate::registry::login::Credentials;
+    use crate::secret::Redactor;
+
+    /// `ci:right`.
+    const AUTH: &str = r#""auth": "Y2k6cmlnaHQ=""#;
+
+    /// What a document has for `a.io/web`: the helper, and the user.
+    fn found(text: &str) -> Result<(Option<String>, Option<String>), String> {
+        let words = |error: std::io::Error| error.to_string();
+        let Some(document) = Document::parse(text.as_bytes()).map_err(words)? else {
+            return Ok((None, None));
+        };
+        let helper = document.helper("a.io").map_err(words)?;
+        let entry = document.entry("a.io", "web").map_err(words)?;
+        let login = entry.map(|entry| entry.credentials("x", &Redactor::default()));
+        let user = match login.transpose().map_err(words)? {
+            Some(Credentials::Password { user, .. }) => Some(user),
+            Some(_) => panic!("a password"),
+            None => None,
+        };
+        Ok((helper, user))
+    }
+
+    #[test]
+    fn null_is_nothing_wherever_it_stands() {
+        let nothing = Ok((None, None));
+        for text in [
+            "",
+            "null",
+            r#"{ "auths": null, "credHelpers": null, "credsStore": null }"#,
+            r#"{ "auths": { "a.io": null }, "credHelpers": { "a.io": null } }"#,
+            r#"{ "auths": { "a.io": { "auth": null, "password": null } } }"#,
+        ] {
+            assert_eq!(found(text), nothing, "{text}");
+        }
+        let user = Ok((None, Some("ci".to_owned())));
+        let text = format!(r#"{{ "auths": {{ "a.io": {{ {AUTH}, "username": null }} }} }}"#);
+        assert_eq!(found(&text), user);
+        let text = r#"{ "credHelpers": { "a.io": null }, "credsStore": "keychain" }"#;
+        assert_eq!(found(text), Ok((Some("keychain".to_owned()), None)));
+    }
+
+    #[test]
+    fn mistakes_count_for_the_host_that_they_are_about() {
+        let text = format!(
+            r#"{{ "auths": {{ "b.io": [1], "b.io/web": "x", "a.io/other": 5, "a.io": {{ {AUTH} }} }},
+                 "credHelpers": {{ "b.io": {{}} }} }}"#
+        );
+        assert_eq!(found(&text), Ok((None, Some("ci".to_owned()))));
+
+        for (text, said) in [
+            (r#"{ "auths": { "a.io": "x" } }"#, "the entry `a.io` of `auths` is no login"),
+            (
+                r#"{ "auths": { "https://a.io/v2/": { "auth": 5 } } }"#,
+                "the entry `https://a.io/v2/` of `auths` is no login",
+            ),
+            (r#"{ "credHelpers": { "a.io": 5 } }"#, "the entry `a.io` of `credHelpers` is no name"),
+            ("{ \"auths\":\n [] }", "it is not the JSON of logins, line 2"),
+        ] {
+            assert_eq!(found(text), Err(said.to_owned()), "{text}");
+        }
+    }
+}
