@@ -404,6 +404,47 @@ async fn a_login_is_found_beside_what_others_have_wrong() {
 }
 
 #[tokio::test]
+async fn the_login_of_the_environment_comes_first() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Basic(RIGHT));
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = registry.host();
+    let auth = |auth: &str| json!({ "auths": { (&host): { "auth": auth } } }).to_string();
+    std::fs::write(folder.path().join("config.json"), auth(&STANDARD.encode("ci:old")))
+        .expect("a file");
+    let docker = ("DOCKER_CONFIG", folder.path().to_str().expect("text"));
+    let with =
+        |value: &str| stored(&registry, folder.path(), &[("DOCKER_AUTH_CONFIG", value), docker]);
+
+    with(&auth(RIGHT)).check_login(&host, "web", "push").await.expect("signed in");
+
+    let error = refusal(&with(&auth(&STANDARD.encode("ci:wrong"))), &registry).await;
+    assert_eq!(
+        plain(&registry, &error),
+        "sign in to `HOST` as `ci` with the password from `env.DOCKER_AUTH_CONFIG`\n\
+         GET http://HOST/v2/: 401: UNAUTHORIZED: authentication required"
+    );
+    // What is elsewhere alone is found there.
+    let error = refusal(&with(r#"{ "auths": {} }"#), &registry).await;
+    assert!(plain(&registry, &error).contains("/config.json`"), "{error}");
+
+    let Failure::Login(error) = refusal(&with("s3cr3t"), &registry).await else {
+        panic!("a login")
+    };
+    assert_eq!(
+        plain(&registry, &error),
+        "read the stored logins in the variable `DOCKER_AUTH_CONFIG`\n\
+         it is not the JSON of logins, line 1"
+    );
+    assert_eq!(
+        error.help().as_deref(),
+        Some(
+            "repair or unset `DOCKER_AUTH_CONFIG`, or name a login for the host under `registries`"
+        )
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_file_is_not_waited_for() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));

@@ -17,6 +17,14 @@ pub enum LoginError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A variable of the environment does not hold logins.
+    #[error("read the stored logins in the variable `{name}`")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A credential helper does not answer as one.
     #[error("ask `{program}` for the login to `{host}`")]
     Helper {
@@ -138,6 +146,7 @@ impl Fault for LoginError {
             Self::Entra { source, .. } => source.0.retry(),
             Self::Token { source, .. } | Self::Exchange { source, .. } => source.retry(),
             Self::File { .. }
+            | Self::Variable { .. }
             | Self::Helper { .. }
             | Self::Needed { .. }
             | Self::Refused { .. }
@@ -153,6 +162,9 @@ impl Fault for LoginError {
             Self::File { path, .. } => Some(format!(
                 "repair or remove `{}`, or name a login for the host under `registries`",
                 path.display()
+            )),
+            Self::Variable { name, .. } => Some(format!(
+                "repair or unset `{name}`, or name a login for the host under `registries`"
             )),
             Self::Helper { program, host, .. } => Some(format!(
                 "run `echo {host} | {program} get` to see what it says, or name a login for \

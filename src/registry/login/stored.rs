@@ -1,4 +1,4 @@
-//! The logins that docker and podman keep in files.
+//! The logins that docker and podman keep in files, or one in its environment.
 //!
 //! Which files these are, and in which order they count. What is in one is the
 //! matter of `document`.
@@ -26,8 +26,53 @@ pub struct Stored {
     pub user: Option<u32>,
 }
 
+/// A `config.json` of docker's as text: its command line and others read it.
+const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
+
+/// A place of logins.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Place {
+    /// [`VARIABLE`].
+    Variable,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Place {
+    /// How it is called where a secret came from it.
+    fn name(&self) -> String {
+        match self {
+            Self::Variable => format!("env.{VARIABLE}"),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> LoginError {
+        match self {
+            Self::Variable => LoginError::Variable { name: VARIABLE, source },
+            Self::File(path) => LoginError::File { path: path.clone(), source },
+        }
+    }
+}
+
 impl Stored {
-    /// The files, the first that has a login wins.
+    /// The places, the first that has a login wins.
+    fn places(&self) -> Vec<Place> {
+        let variable = self.env.contains_key(VARIABLE).then_some(Place::Variable);
+        variable.into_iter().chain(self.files().into_iter().map(Place::File)).collect()
+    }
+
+    /// The text of a place, where there is one.
+    fn text(&self, place: &Place) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        match place {
+            Place::Variable => {
+                Ok(self.env.get(VARIABLE).map(|text| Zeroizing::new(text.clone().into_bytes())))
+            }
+            Place::File(path) => read(path),
+        }
+    }
+
+    /// The files.
     fn files(&self) -> Vec<PathBuf> {
         let set = |name: &str| self.env.get(name).filter(|value| !value.is_empty()).map(Path::new);
         let home = |below: &str| self.home.as_ref().map(|home| home.join(below));
@@ -58,11 +103,11 @@ impl Stored {
         redactor: &Redactor,
     ) -> Result<Credentials, LoginError> {
         let mut note = None;
-        for path in self.files() {
-            let failed = |source| LoginError::File { path: path.clone(), source };
-            let Some(text) = read(&path).map_err(failed)? else { continue };
+        for place in self.places() {
+            let failed = |source| place.failed(source);
+            let Some(text) = self.text(&place).map_err(failed)? else { continue };
             let Some(document) = Document::parse(&text).map_err(failed)? else { continue };
-            let from = path.display().to_string();
+            let from = place.name();
             if let Some(name) = document.helper(host).map_err(failed)? {
                 match helper::ask(&name, &server(host), &self.env).await? {
                     Asked::Found(answer) => {
@@ -121,10 +166,10 @@ fn from_helper(answer: helper::Answer, from: &str, redactor: &Redactor) -> Crede
 mod tests {
     use super::Stored;
 
-    fn files(user: Option<u32>, env: &[(&str, &str)]) -> Vec<String> {
+    fn places(user: Option<u32>, env: &[(&str, &str)]) -> Vec<String> {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let stored = Stored { home: Some("/home/me".into()), env: env.collect(), user };
-        stored.files().iter().map(|path| path.display().to_string()).collect()
+        stored.places().iter().map(super::Place::name).collect()
     }
 
     #[test]
@@ -132,19 +177,21 @@ mod tests {
         let docker = "/home/me/.docker/config.json";
         let config = "/home/me/.config/containers/auth.json";
 
-        assert_eq!(files(None, &[]), [docker, config]);
-        assert_eq!(files(Some(0), &[]), [docker, "/run/containers/0/auth.json", config]);
+        assert_eq!(places(None, &[]), [docker, config]);
+        assert_eq!(places(Some(0), &[]), [docker, "/run/containers/0/auth.json", config]);
         let unset = [("XDG_RUNTIME_DIR", "")];
-        assert_eq!(files(Some(1000), &unset), [docker, "/run/containers/1000/auth.json", config]);
+        assert_eq!(places(Some(1000), &unset), [docker, "/run/containers/1000/auth.json", config]);
         let all = [
             ("REGISTRY_AUTH_FILE", "/mine.json"),
+            ("DOCKER_AUTH_CONFIG", "{}"),
             ("DOCKER_CONFIG", "/docker"),
             ("XDG_RUNTIME_DIR", "/run/user/0"),
             ("XDG_CONFIG_HOME", "/etc/me"),
         ];
         assert_eq!(
-            files(Some(0), &all),
+            places(Some(0), &all),
             [
+                "env.DOCKER_AUTH_CONFIG",
                 "/mine.json",
                 "/docker/config.json",
                 "/run/user/0/containers/auth.json",
