@@ -6,6 +6,7 @@ use super::login::Session;
 use super::manifest::{ACCEPTED, MANIFEST_LIMIT};
 use super::push::Memory;
 use super::reference::Reference;
+use super::referrers::Turns;
 use super::settings::{Parts, Settings};
 use super::wire::{self, Address, Host, Pauses, Request, Scope};
 use crate::http;
@@ -32,6 +33,7 @@ struct Inner {
     pauses: Pauses,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
     memory: Memory,
+    turns: Turns,
 }
 
 impl Client {
@@ -39,7 +41,8 @@ impl Client {
     pub fn new(http: http::Client, redactor: Redactor, settings: Settings) -> Self {
         let pauses = Pauses::new(&settings.timing.pauses);
         let (hosts, memory) = (Mutex::default(), Memory::new(settings.memory.clone()));
-        Self { inner: Arc::new(Inner { http, redactor, settings, pauses, hosts, memory }) }
+        let turns = Turns::default();
+        Self { inner: Arc::new(Inner { http, redactor, settings, pauses, hosts, memory, turns }) }
     }
 
     /// A registry, with all that is known of it.
@@ -63,6 +66,11 @@ impl Client {
     /// What was learned of registries.
     pub(super) fn memory(&self) -> &Memory {
         &self.inner.memory
+    }
+
+    /// Whose turn it is to write a list of referrers.
+    pub(super) fn turns(&self) -> &Turns {
+        &self.inner.turns
     }
 
     /// How large blobs are cut.

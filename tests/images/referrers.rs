@@ -142,6 +142,26 @@ async fn a_list_that_another_overwrites_is_written_again() {
 }
 
 #[tokio::test]
+async fn what_is_attached_at_once_is_all_listed() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+    let artifacts: Vec<Artifact> =
+        (0..12).map(|number| artifact(&format!("text {number}"), None)).collect();
+
+    let all = artifacts.iter().map(|artifact| client.attach(&image, &subject, artifact));
+    let all = futures::future::try_join_all(all).await.expect("attached");
+
+    let listed = entries(&client, &image, &subject).await;
+    let mut listed: Vec<&Digest> = listed.iter().map(|entry| &entry.digest).collect();
+    let mut all: Vec<&Digest> = all.iter().map(|attached| &attached.digest).collect();
+    listed.sort();
+    all.sort();
+    assert_eq!(listed, all);
+}
+
+#[tokio::test]
 async fn a_list_of_the_registry_is_read_page_by_page_and_filtered_here() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();

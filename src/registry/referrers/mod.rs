@@ -6,8 +6,10 @@
 
 mod attach;
 mod tagged;
+mod turns;
 
 pub use attach::{Artifact, Attached};
+pub(super) use turns::Turns;
 
 use super::client::Client;
 use super::descriptor::Descriptor;
