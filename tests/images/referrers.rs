@@ -162,6 +162,37 @@ async fn what_is_attached_at_once_is_all_listed() {
 }
 
 #[tokio::test]
+async fn several_are_attached_in_the_time_of_one() {
+    let registry = FakeRegistry::start().await;
+    let host = registry.host();
+    let client = client(&host, Login::Anonymous);
+    let (image, subject) = pushed(&client, &host).await;
+    let (sbom, text) = (artifact("{\"sbom\":1}", None), artifact("text", None));
+    registry.call(&subject.digest, "SUBJECT");
+    registry.log();
+
+    let first = client.attach_all(&image, &subject, &[&sbom, &text]).await.expect("attached");
+    let log = registry.log();
+    let again = client.attach_all(&image, &subject, &[&sbom, &text]).await.expect("attached");
+
+    assert!(first.iter().all(|attached| !attached.already));
+    let asked = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    let tag = format!("/v2/web/manifests/sha256-{}", subject.digest.hex());
+    assert_eq!(asked("GET /v2/web/referrers/"), 1, "{log}");
+    assert_eq!(asked(&format!("PUT {tag}")), 1, "{log}");
+    assert_eq!(asked(&format!("GET {tag}")), 3, "{log}");
+    let digests = |all: &[shipway::registry::Attached]| -> Vec<Digest> {
+        all.iter().map(|attached| attached.digest.clone()).collect()
+    };
+    assert_eq!(digests(&again), digests(&first));
+    assert!(again.iter().all(|attached| attached.already));
+    assert_eq!(
+        registry.log().replace(&tag, "TAG"),
+        "GET /v2/web/referrers/SUBJECT -> 404\nGET TAG -> 200"
+    );
+}
+
+#[tokio::test]
 async fn a_list_of_the_registry_is_read_page_by_page_and_filtered_here() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();

@@ -1,11 +1,12 @@
 //! Attaches content to a manifest, once.
 
 use crate::registry::client::Client;
-use crate::registry::error::PushError;
+use crate::registry::error::{Failure, PushError};
 use crate::registry::{
     Blob, BlobSource, Descriptor, Digest, Push, PushManifest, Reference, media_type,
 };
 use bytes::Bytes;
+use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -101,26 +102,57 @@ impl Client {
         subject: &Descriptor,
         artifact: &Artifact,
     ) -> Result<Attached, PushError> {
+        let mut attached = self.attach_all(to, subject, &[artifact]).await?;
+        Ok(attached.remove(0))
+    }
+
+    /// The same for several at once: what is attached is asked for once, and
+    /// where all of them are, nothing else is. Gives one for each, in order.
+    pub async fn attach_all(
+        &self,
+        to: &Reference,
+        subject: &Descriptor,
+        artifacts: &[&Artifact],
+    ) -> Result<Vec<Attached>, PushError> {
         let to = to.with_digest(subject.digest.clone());
-        let failed = |source| PushError::Attach {
-            artifact_type: artifact.artifact_type.clone(),
-            to: to.clone(),
-            source,
+        let types = artifacts.iter().map(|artifact| artifact.artifact_type.as_str());
+        let artifact_type = types.collect::<Vec<_>>().join("`, `");
+        let failed = |source| PushError::Attach { artifact_type, to: to.clone(), source };
+        let (known, tagged) = match self.known(&to).await {
+            Ok(known) => known,
+            Err(source) => return Err(failed(source)),
         };
+        let attached = artifacts.iter().map(|artifact| self.put(&to, subject, artifact, &known));
+        let attached = try_join_all(attached).await?;
+        let new: Vec<Descriptor> = attached.iter().filter_map(|(_, new)| new.clone()).collect();
+        if tagged && !new.is_empty() {
+            self.list_under_tag(&to, &new).await.map_err(failed)?;
+        }
+        Ok(attached.into_iter().map(|(attached, _)| attached).collect())
+    }
+
+    /// What is attached, and whether clients have to keep the list of it.
+    async fn known(&self, subject: &Reference) -> Result<(Vec<Descriptor>, bool), Failure> {
+        if let Some(entries) = self.listed(subject, None).await? {
+            return Ok((entries, false));
+        }
+        let tagged = self.tagged(subject).await?;
+        Ok((tagged.map(|tagged| tagged.entries()).unwrap_or_default(), true))
+    }
+
+    /// Pushes what is to be attached, where it is not among what is known; with
+    /// its entry then.
+    async fn put(
+        &self,
+        to: &Reference,
+        subject: &Descriptor,
+        artifact: &Artifact,
+        known: &[Descriptor],
+    ) -> Result<(Attached, Option<Descriptor>), PushError> {
         let manifest = artifact.manifest(subject);
-        let listed = self.listed(&to, None).await.map_err(failed)?;
-        let known = match &listed {
-            Some(entries) => entries.clone(),
-            None => self
-                .tagged(&to)
-                .await
-                .map_err(failed)?
-                .map(|tagged| tagged.entries())
-                .unwrap_or_default(),
-        };
         let same = known.iter().find(|entry| artifact.is_the_same(entry, &manifest.digest));
         if let Some(same) = same {
-            return Ok(Attached { digest: same.digest.clone(), already: true });
+            return Ok((Attached { digest: same.digest.clone(), already: true }, None));
         }
         let (entry, digest) = (artifact.entry(&manifest), manifest.digest.clone());
         let config =
@@ -129,9 +161,6 @@ impl Client {
         let blobs = vec![config, artifact.content.clone()];
         let push = Push { blobs, manifest, children: Vec::new(), targets: vec![target] };
         self.push(push, &|_| {}).await?;
-        if listed.is_none() {
-            self.list_under_tag(&to, &entry).await.map_err(failed)?;
-        }
-        Ok(Attached { digest, already: false })
+        Ok((Attached { digest, already: false }, Some(entry)))
     }
 }

@@ -76,23 +76,27 @@ impl Client {
         Ok(Some(Tagged { digest: Some(Digest::of(&bytes)), index }))
     }
 
-    /// Adds a manifest to the index under the tag. There is no way to write
-    /// only if nobody else did, so it is read again until it is in there. That
+    /// Adds manifests to the index under the tag. There is no way to write
+    /// only if nobody else did, so it is read again until they are in there. That
     /// is for other processes: those of this one take turns, or one that has
     /// seen its own entry would lose it to another that read before.
     pub(super) async fn list_under_tag(
         &self,
         subject: &Reference,
-        entry: &Descriptor,
+        entries: &[Descriptor],
     ) -> Result<(), Failure> {
         let name = tag_of(subject);
         let _turn = self.turns().take(&name).await;
         for _ in 0..TRIES {
             let mut tagged = self.tagged(subject).await?.unwrap_or_else(Tagged::new);
-            if tagged.lists(&entry.digest) {
+            let missing: Vec<&Descriptor> =
+                entries.iter().filter(|entry| !tagged.lists(&entry.digest)).collect();
+            if missing.is_empty() {
                 return Ok(());
             }
-            tagged.add(entry);
+            for entry in missing {
+                tagged.add(entry);
+            }
             match self.put_index(&name, &tagged.index).await {
                 Err(failure) if names_what_is_gone(&failure) => {
                     self.forget_what_is_gone(subject, &mut tagged).await?;

@@ -9,8 +9,11 @@ use super::performer::{Job, Performer};
 use crate::image::{Image, sbom};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
-use crate::registry::{Artifact, Attached, Blob, BlobSource, Descriptor, Digest, Reference};
+use crate::registry::{
+    Artifact, Attached, Blob, BlobSource, Descriptor, Digest, PushError, Reference,
+};
 use crate::run::outcome::{Given, Trouble, Undone};
+use futures::future::try_join_all;
 use provenance::Facts;
 use std::collections::BTreeMap;
 
@@ -40,16 +43,34 @@ pub(super) async fn perform(
     subject: &Subject<'_>,
 ) -> Result<Given, Undone> {
     let attester = Attester { performer, job, subject };
-    let mut given = Vec::new();
+    let mut wanted = Vec::new();
     if push.sbom.resolve(&job.scope)? {
-        let attached = attester.sboms().await?;
-        given.push(("sbom".to_owned(), Rendered::Plain(attached.join("\n"))));
+        wanted.extend(attester.sboms().await?);
     }
     if push.provenance.resolve(&job.scope)? {
-        let attached = attester.provenance().await?;
-        given.push(("provenance".to_owned(), Rendered::Plain(attached)));
+        wanted.push(attester.provenance());
     }
-    Ok(given)
+    let mut given: Vec<(&str, Vec<String>)> = Vec::new();
+    for (wanted, name) in wanted.iter().zip(attester.attach(&wanted).await?) {
+        match given.last_mut() {
+            Some((output, names)) if *output == wanted.output => names.push(name),
+            _ => given.push((wanted.output, vec![name])),
+        }
+    }
+    let output = |(output, names): (&str, Vec<String>)| {
+        (output.to_owned(), Rendered::Plain(names.join("\n")))
+    };
+    Ok(given.into_iter().map(output).collect())
+}
+
+/// What is to be attached to one of the manifests.
+struct Wanted<'a> {
+    /// The output that names it.
+    output: &'static str,
+    to: &'a Descriptor,
+    artifact: Artifact,
+    /// What it is, in words.
+    what: String,
 }
 
 struct Attester<'a> {
@@ -58,7 +79,7 @@ struct Attester<'a> {
     subject: &'a Subject<'a>,
 }
 
-impl Attester<'_> {
+impl<'a> Attester<'a> {
     /// One reference for each repository.
     fn places(&self) -> Vec<&Reference> {
         let mut places: BTreeMap<String, &Reference> = BTreeMap::new();
@@ -79,8 +100,8 @@ impl Attester<'_> {
         self.subject.targets.first().map(|target| target.with_digest(digest.clone()))
     }
 
-    async fn sboms(&self) -> Result<Vec<String>, Trouble> {
-        let mut attached = Vec::new();
+    async fn sboms(&self) -> Result<Vec<Wanted<'a>>, Trouble> {
+        let mut wanted = Vec::new();
         for manifest in &self.subject.images {
             let image = self.image(manifest).await?;
             let found = self.describe(image).await?;
@@ -94,9 +115,9 @@ impl Attester<'_> {
                 same_by: Vec::new(),
             };
             let what = format!("sbom of {} files and {} packages", found.files, found.packages);
-            attached.push(self.attach(manifest, &artifact, &what).await?);
+            wanted.push(Wanted { output: "sbom", to: manifest, artifact, what });
         }
-        Ok(attached)
+        Ok(wanted)
     }
 
     /// The image with all its layers here. What was copied from registry to
@@ -132,7 +153,7 @@ impl Attester<'_> {
         found.map_err(|error| Trouble::from_fault(&error))
     }
 
-    async fn provenance(&self) -> Result<String, Trouble> {
+    fn provenance(&self) -> Wanted<'a> {
         let facts = Facts::of(self.performer, self.job, &self.made());
         let names: Vec<String> = self.places().iter().map(|place| place.name()).collect();
         let targets: Vec<String> = self.subject.targets.iter().map(ToString::to_string).collect();
@@ -154,26 +175,48 @@ impl Attester<'_> {
             annotations,
             same_by: vec![PREDICATE, REVISION],
         };
-        self.attach(self.subject.manifest, &artifact, "provenance").await
+        let (to, what) = (self.subject.manifest, "provenance".to_owned());
+        Wanted { output: "provenance", to, artifact, what }
     }
 
-    /// Attaches in every repository; gives the first by digest.
-    async fn attach(
-        &self,
-        to: &Descriptor,
-        artifact: &Artifact,
-        what: &str,
-    ) -> Result<String, Trouble> {
-        let mut first = None;
-        for place in self.places() {
-            let registry = &self.performer.clients.registry;
-            let attached = registry.attach(place, to, artifact).await;
-            let Attached { digest, already } =
-                attached.map_err(|error| Trouble::from_fault(&error))?;
-            let how = if already { "was attached" } else { "attached" };
-            self.job.note(format!("{what} {how} to `{}`: {digest}", place.name()));
-            first.get_or_insert(place.with_digest(digest));
+    /// Attaches all of it in every repository, at once; gives the names in the
+    /// first one, by digest.
+    async fn attach(&self, wanted: &[Wanted<'a>]) -> Result<Vec<String>, Trouble> {
+        let places = self.places();
+        let attached = places.iter().map(|place| self.attach_in(place, wanted));
+        let attached = try_join_all(attached).await?;
+        let mut names = Vec::new();
+        for (at, Wanted { what, .. }) in wanted.iter().enumerate() {
+            for (place, attached) in places.iter().zip(&attached) {
+                let Attached { digest, already } = &attached[at];
+                let how = if *already { "was attached" } else { "attached" };
+                self.job.note(format!("{what} {how} to `{}`: {digest}", place.name()));
+            }
+            let first = places.iter().zip(&attached).next();
+            let first = first.map(|(place, all)| place.with_digest(all[at].digest.clone()));
+            names.push(first.map(|first| first.to_string()).unwrap_or_default());
         }
-        Ok(first.map(|first| first.to_string()).unwrap_or_default())
+        Ok(names)
+    }
+
+    /// Attaches all of it in one repository: what is of one manifest together.
+    async fn attach_in(
+        &self,
+        place: &Reference,
+        wanted: &[Wanted<'a>],
+    ) -> Result<Vec<Attached>, Trouble> {
+        let mut manifests: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
+        for (at, one) in wanted.iter().enumerate() {
+            manifests.entry(&one.to.digest).or_default().push(at);
+        }
+        let registry = &self.performer.clients.registry;
+        let asked = manifests.values().map(async |all| {
+            let artifacts: Vec<&Artifact> = all.iter().map(|at| &wanted[*at].artifact).collect();
+            let attached = registry.attach_all(place, wanted[all[0]].to, &artifacts).await?;
+            Ok::<_, PushError>(all.iter().copied().zip(attached).collect::<Vec<_>>())
+        });
+        let attached = try_join_all(asked).await.map_err(|error| Trouble::from_fault(&error))?;
+        let attached: BTreeMap<usize, Attached> = attached.into_iter().flatten().collect();
+        Ok(attached.into_values().collect())
     }
 }
