@@ -6,7 +6,7 @@ use crate::support::images::client;
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
-use shipway::registry::{HeldKind, Login, media_type};
+use shipway::registry::{Digest, HeldKind, Login, media_type};
 
 #[test]
 fn a_registry_of_others_is_listed_without_azure() {
@@ -80,6 +80,39 @@ fn a_registry_that_is_named_needs_no_plan() {
         )
     };
     assert_eq!((named.stderr, none.stderr), (said("other.yml"), said("shipway.yml")));
+}
+
+#[test]
+fn what_is_no_registry_is_told_what_to_type() {
+    let program = Program::new();
+    let digest = Digest::of(b"");
+    let told = |arguments: &[&str], message: &str, help: &str| {
+        let finished = program.run(&[&["images"], arguments].concat()).exits(2);
+        assert_eq!(finished.stderr, format!("error: {message}\n  help: {help}\n"));
+        assert_eq!(finished.stdout, "");
+    };
+    for image in ["ghcr.io/org/app:v1".to_owned(), format!("ghcr.io/org/app@{digest}")] {
+        told(
+            &[&image],
+            &format!("`{image}` is an image, and a registry or a repository is asked for"),
+            &format!(
+                "`shipway images ghcr.io/org/app` lists its tags, \
+                 `shipway images {image} --referrers` what is attached to it"
+            ),
+        );
+    }
+    for scheme in ["http", "https"] {
+        told(
+            &[&format!("{scheme}://ghcr.io/"), "--prune", "--keep", "1"],
+            &format!("`{scheme}://ghcr.io/` is a URL, and registries are named without one"),
+            &format!("leave out `{scheme}://`, as in `shipway images ghcr.io`"),
+        );
+    }
+    told(
+        &["demo.azurecr.io", "--referrers"],
+        "`demo.azurecr.io` is a registry, and `--referrers` asks for an image",
+        "name one, as in `shipway images demo.azurecr.io/REPOSITORY:TAG --referrers`",
+    );
 }
 
 #[test]

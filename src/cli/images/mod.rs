@@ -5,6 +5,7 @@
 
 mod deployed;
 mod json;
+mod place;
 mod prune;
 mod referrers;
 mod survey;
@@ -24,6 +25,7 @@ use crate::run::perform::{Clients, Making};
 use crate::secret::Redactor;
 use deployed::Deployed;
 use jiff::Timestamp;
+use place::Place;
 use prune::Prune;
 use std::path::PathBuf;
 
@@ -34,7 +36,8 @@ const REMEDY: &str =
 /// Lists repositories, or the tags of one with their digests.
 pub(super) fn images(arguments: &ImagesArguments) -> Exit {
     let redactor = Audience::Command(arguments.output).redactor();
-    if let Some(mistake) = prune::mistake(&arguments.removal) {
+    let mistake = place::mistake(arguments).or_else(|| prune::mistake(&arguments.removal));
+    if let Some(mistake) = mistake {
         missing(mistake, &redactor);
         return Exit::Wrong;
     }
@@ -93,21 +96,10 @@ async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// A registry, or one repository of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Place {
-    host: String,
-    repository: Option<String>,
-}
-
 /// The registries asked for: that of the command line, else the plan's.
 fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, Trouble> {
     if let Some(name) = &arguments.name {
-        let (host, repository) =
-            name.split_once('/').map_or((name.as_str(), None), |(host, rest)| {
-                (host, Some(rest.to_owned()).filter(|rest| !rest.is_empty()))
-            });
-        return Ok(vec![Place { host: host.to_owned(), repository }]);
+        return Ok(vec![Place::named(name)]);
     }
     let all = session.plan.registries.keys();
     let hosts: Vec<_> = all.map(|host| Place { host: host.to_owned(), repository: None }).collect();

@@ -1,7 +1,7 @@
 //! What registries hold beside what runs.
 
-use super::Place;
 use super::deployed::Running;
+use super::place::Place;
 use crate::registry::{Client, Digest, Held, PullError};
 use crate::run::outcome::Trouble;
 use futures::{StreamExt as _, TryStreamExt as _};

@@ -1,0 +1,160 @@
+//! What the command line asks about: a registry, a repository of it, or with
+//! `--referrers` an image.
+
+use crate::cli::arguments::ImagesArguments;
+use crate::registry::Reference;
+use crate::run::outcome::Trouble;
+
+/// A registry, or one repository of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) repository: Option<String>,
+}
+
+impl Place {
+    /// What the command line names.
+    pub(super) fn named(name: &str) -> Self {
+        let (host, repository) = name.split_once('/').unwrap_or((name, ""));
+        let repository = Some(repository.trim_end_matches('/')).filter(|rest| !rest.is_empty());
+        Self { host: host.to_owned(), repository: repository.map(str::to_owned) }
+    }
+}
+
+/// What is wrong with the name, before anybody is asked.
+pub(super) fn mistake(arguments: &ImagesArguments) -> Option<Trouble> {
+    let given = arguments.name.as_deref()?;
+    let name = given.trim_end_matches('/');
+    if let Some((scheme, rest)) = name.split_once("://") {
+        let more = if arguments.referrers { " --referrers" } else { "" };
+        return Some(
+            Trouble::new(format!("`{given}` is a URL, and registries are named without one"))
+                .help(format!("leave out `{scheme}://`, as in `shipway images {rest}{more}`")),
+        );
+    }
+    if arguments.referrers { no_image(name) } else { no_place(name) }
+}
+
+/// Why a name is that of no image.
+fn no_image(name: &str) -> Option<Trouble> {
+    // Without a dot it is one of Docker's, such as `alpine:3`.
+    let host = name.split(':').next().unwrap_or_default();
+    let is_registry = !name.contains('/')
+        && Reference::is_place(name)
+        && (host.contains('.') || host == "localhost");
+    if is_registry {
+        return Some(
+            Trouble::new(format!("`{name}` is a registry, and `--referrers` asks for an image"))
+                .help(format!(
+                    "name one, as in `shipway images {name}/REPOSITORY:TAG --referrers`"
+                )),
+        );
+    }
+    let error = name.parse::<Reference>().err()?;
+    Some(Trouble::new(format!("`{name}` is no image")).because(error.to_string()).help(
+        "write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@DIGEST, such as `ghcr.io/org/app:v1`",
+    ))
+}
+
+/// Why a name is that of no registry and no repository.
+fn no_place(name: &str) -> Option<Trouble> {
+    if Reference::is_place(name) {
+        return None;
+    }
+    let help = "write REGISTRY or REGISTRY/REPOSITORY, such as `ghcr.io/org/app`";
+    let reference = match name.parse::<Reference>() {
+        Ok(reference) => reference,
+        Err(error) => {
+            let what = format!("`{name}` is no registry and no repository");
+            return Some(Trouble::new(what).because(error.to_string()).help(help));
+        }
+    };
+    let place = reference.name();
+    if reference.tag.is_some() || reference.digest.is_some() {
+        return Some(
+            Trouble::new(format!(
+                "`{name}` is an image, and a registry or a repository is asked for"
+            ))
+            .help(format!(
+                "`shipway images {place}` lists its tags, `shipway images {reference} --referrers` \
+                     what is attached to it"
+            )),
+        );
+    }
+    Some(
+        Trouble::new(format!("`{name}` does not say of which registry"))
+            .help(format!("{help}; Docker's own is `{place}`")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, no_image, no_place};
+    use crate::secret::Redactor;
+
+    fn said(trouble: Option<crate::run::outcome::Trouble>) -> String {
+        let shown = trouble.expect("a mistake").shown(&Redactor::default(), None);
+        format!("{}\n{}", shown.chain.join("\n"), shown.help.unwrap_or_default())
+    }
+
+    #[test]
+    fn registries_and_repositories_are_places() {
+        let place = |host: &str, repository: Option<&str>| Place {
+            host: host.to_owned(),
+            repository: repository.map(str::to_owned),
+        };
+        for (name, expected) in [
+            ("ghcr.io", place("ghcr.io", None)),
+            ("127.0.0.1:5000/", place("127.0.0.1:5000", None)),
+            ("ghcr.io/org/app", place("ghcr.io", Some("org/app"))),
+        ] {
+            assert!(no_place(name.trim_end_matches('/')).is_none(), "{name}");
+            assert_eq!(Place::named(name), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_told_what_to_type() {
+        assert_eq!(
+            said(no_place("team/web")),
+            "`team/web` does not say of which registry\n\
+             write REGISTRY or REGISTRY/REPOSITORY, such as `ghcr.io/org/app`; \
+             Docker's own is `docker.io/team/web`"
+        );
+        assert_eq!(
+            said(no_place("web:v1")),
+            "`web:v1` is an image, and a registry or a repository is asked for\n\
+             `shipway images docker.io/library/web` lists its tags, \
+             `shipway images docker.io/library/web:v1 --referrers` what is attached to it"
+        );
+        assert_eq!(
+            said(no_place("ghcr.io/Org")),
+            "`ghcr.io/Org` is no registry and no repository\n\
+             `Org` is not a repository: lower-case letters, digits and single `.`, `_`, `-` \
+             between them, parts joined by `/`\n\
+             write REGISTRY or REGISTRY/REPOSITORY, such as `ghcr.io/org/app`"
+        );
+    }
+
+    #[test]
+    fn what_is_no_image_is_told_what_to_type() {
+        for name in ["alpine", "alpine:3", "ghcr.io/org/app", "localhost:5000/web:v1"] {
+            assert!(no_image(name).is_none(), "{name}");
+        }
+        for name in ["ghcr.io", "localhost:5000"] {
+            assert_eq!(
+                said(no_image(name)),
+                format!(
+                    "`{name}` is a registry, and `--referrers` asks for an image\n\
+                     name one, as in `shipway images {name}/REPOSITORY:TAG --referrers`"
+                )
+            );
+        }
+        assert_eq!(
+            said(no_image("ghcr.io/web:.1")),
+            "`ghcr.io/web:.1` is no image\n\
+             `.1` is not a tag: at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`\n\
+             write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@DIGEST, such as `ghcr.io/org/app:v1`"
+        );
+    }
+}
