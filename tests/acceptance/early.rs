@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A way to a registry that hands on nothing before a file is in a folder.
 fn closed_until_there_is_something_in(folder: PathBuf, registry: String) -> String {
