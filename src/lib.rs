@@ -7,7 +7,8 @@
 //!
 //! Layers: `plan`, `graph`, the state of `run` and the replay of `journal` are
 //! pure. `registry`, `azure`, `github` and `image` know `http` and `secret`,
-//! never `plan` or `run`. Only `report` and `cli` print. `local` uses none of
+//! never `plan` or `run`; what of theirs moves bytes counts them by `progress`,
+//! which knows nobody. Only `report` and `cli` print. `local` uses none of
 //! the clients that it answers.
 
 pub mod azure;
@@ -19,6 +20,7 @@ pub mod image;
 pub mod journal;
 pub mod local;
 pub mod plan;
+pub mod progress;
 pub mod registry;
 pub mod report;
 pub mod resolve;

@@ -8,19 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Every module of the crate, by the folder or file that holds it.
-const MODULES: [&str; 14] = [
-    "azure", "cli", "github", "graph", "http", "image", "journal", "local", "plan", "registry",
-    "report", "resolve", "run", "secret",
+const MODULES: [&str; 15] = [
+    "azure", "cli", "github", "graph", "http", "image", "journal", "local", "plan", "progress",
+    "registry", "report", "resolve", "run", "secret",
 ];
 
 /// Who may know whom beside itself. `run` and `cli` may know what they like.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("secret", &[]),
     ("http", &[]),
-    ("registry", &["http", "secret"]),
+    ("progress", &[]),
+    ("registry", &["http", "secret", "progress"]),
     ("azure", &["http", "secret"]),
     ("github", &["http", "secret"]),
-    ("image", &["http", "secret", "registry"]),
+    ("image", &["http", "secret", "registry", "progress"]),
     ("plan", &["secret", "registry"]),
     ("graph", &["plan"]),
     ("resolve", &["plan", "secret", "http"]),

@@ -36,8 +36,8 @@ async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {
     assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (each + tiny, each - tiny));
     let seen = seen.into_inner().expect("no panic");
     let last = seen.last().expect("told");
-    assert_eq!((last.done, last.total, last.blobs.len()), (2 * each, 2 * each, 4));
-    assert!(last.blobs.iter().all(|blob| blob.done == blob.total), "{last:?}");
+    assert_eq!((last.done, last.total, last.parts.len()), (2 * each, 2 * each, 4));
+    assert!(last.parts.iter().all(|part| part.done == part.total), "{last:?}");
     for target in &targets {
         let image = format!("docker://{target}");
         let digest = skopeo(&["inspect", "--tls-verify=false", "--format={{.Digest}}", &image]);

@@ -138,8 +138,8 @@ async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() 
 async fn all_of_it_is_told_of() {
     let scene = Scene::new(&[MIB, 10]).await;
     let told = Mutex::new(Vec::new());
-    let tell = |progress: shipway::registry::Progress| {
-        let sizes = progress.blobs.iter().map(|blob| blob.total).collect::<Vec<_>>();
+    let tell = |progress: shipway::progress::Progress| {
+        let sizes = progress.parts.iter().map(|part| part.total).collect::<Vec<_>>();
         told.lock().expect("no panic").push((progress.done, sizes));
     };
 

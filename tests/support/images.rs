@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use serde_json::json;
 use shipway::http;
+use shipway::progress::Progress;
 use shipway::registry::{
-    Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Progress, Push, PushManifest,
-    Reference, Settings, Timing, media_type,
+    Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Push, PushManifest, Reference,
+    Settings, Timing, media_type,
 };
 use shipway::secret::Redactor;
 use std::collections::BTreeMap;

@@ -4,14 +4,14 @@
 //! Nothing depends on it. The push waits for what is on its way before it puts
 //! the manifest, and sends what did not get there, for whatever reason.
 
-use super::repository::{Cargo, Repository};
+use super::repository::{Cargo, Repository, tally};
 use super::{Blob, Moved};
+use crate::progress::Counter;
 use crate::registry::client::Client;
 use crate::registry::error::PushError;
-use crate::registry::progress::Tally;
 use crate::registry::{Digest, Reference};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicU64;
+use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, SetOnce};
@@ -37,7 +37,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     sending: JoinSet<Sent>,
-    begun: BTreeMap<Digest, Arc<AtomicU64>>,
+    begun: BTreeMap<Digest, Counter>,
 }
 
 /// What came of one blob.
@@ -52,7 +52,7 @@ struct Sent {
 #[derive(Default)]
 pub(super) struct Arriving {
     to: BTreeMap<String, String>,
-    begun: BTreeMap<Digest, Arc<AtomicU64>>,
+    begun: BTreeMap<Digest, Counter>,
     sending: Mutex<JoinSet<Sent>>,
     arrived: OnceCell<Arrived>,
 }
@@ -85,8 +85,8 @@ impl Ahead {
         if state.begun.contains_key(&digest) {
             return;
         }
-        let tally = Tally::new([&blob.descriptor], to.len() as u64);
-        state.begun.insert(digest.clone(), tally.of(&digest));
+        let tally = tally(slice::from_ref(&blob), to.len() as u64, &BTreeMap::new());
+        state.begun.insert(digest.clone(), tally.of(digest.as_str()));
         let (client, to, cleared) = (client.clone(), to.clone(), Arc::clone(cleared));
         let sending = async move {
             cleared.wait().await;
@@ -123,7 +123,7 @@ impl Ahead {
 
 impl Arriving {
     /// Counters of what is on its way.
-    pub(super) fn begun(&self) -> &BTreeMap<Digest, Arc<AtomicU64>> {
+    pub(super) fn begun(&self) -> &BTreeMap<Digest, Counter> {
         &self.begun
     }
 

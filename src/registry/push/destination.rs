@@ -168,7 +168,7 @@ impl Destination<'_> {
         for blob in cargo.blobs.iter().filter(there) {
             let Descriptor { digest, size, .. } = &blob.descriptor;
             known.saw_blob(name, digest);
-            cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
+            cargo.tally.of(digest.as_str()).fetch_add(*size, Ordering::Relaxed);
             reused += size;
         }
         Found { destination: self, pending, missing, unasked, reused }
@@ -295,7 +295,7 @@ impl Destination<'_> {
             .map(|blob| {
                 // It was counted as there.
                 let Descriptor { digest, size, .. } = &blob.descriptor;
-                repository.cargo.tally.of(digest).fetch_sub(*size, Ordering::Relaxed);
+                repository.cargo.tally.of(digest.as_str()).fetch_sub(*size, Ordering::Relaxed);
                 Upload { repository, blob, from: blob.mountable(repository.host) }
             })
             .collect();

@@ -28,12 +28,12 @@ use super::client::Client;
 use super::descriptor::Descriptor;
 use super::digest::Digest;
 use super::error::PushError;
-use super::progress::{Progress, Tally};
 use super::reference::Reference;
 use super::wire::{Host, Payload, RemoteBlob};
+use crate::progress::Progress;
 use bytes::Bytes;
 use destination::Destination;
-use repository::{Cargo, Repository};
+use repository::{Cargo, Repository, tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Sum;
 use std::path::PathBuf;
@@ -187,8 +187,7 @@ impl Client {
             repositories.entry(&target.repository).or_default().push(target);
         }
         let places = hosts.values().map(BTreeMap::len).sum::<usize>() as u64;
-        let descriptors = push.blobs.iter().map(|blob| &blob.descriptor);
-        let tally = Tally::new(descriptors, places).counting_on(arriving.begun());
+        let tally = tally(&push.blobs, places, arriving.begun());
         let cargo = Cargo { blobs: unique(&push.blobs), tally };
         let manifests = Manifests { manifest: push.manifest, children: push.children };
         let freight = (&cargo, &manifests, &arriving);

@@ -5,11 +5,12 @@ use super::memory::Known;
 use super::settle::settle;
 use super::upload::Upload;
 use super::{Blob, Moved};
+use crate::progress::{Counter, Tally};
 use crate::registry::error::{Failure, PushError};
-use crate::registry::progress::Tally;
 use crate::registry::wire::{self, Host, Request, Scope};
 use crate::registry::{Descriptor, Digest, Parts};
 use reqwest::Method;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// What is to be brought, shared by all who bring it.
@@ -18,6 +19,17 @@ pub(super) struct Cargo {
     pub(super) blobs: Vec<Blob>,
     /// Bytes that are there, over all registries.
     pub(super) tally: Tally,
+}
+
+/// Counts blobs that go to so many places; those that are on their way already
+/// where that was begun.
+pub(super) fn tally(blobs: &[Blob], places: u64, begun: &BTreeMap<Digest, Counter>) -> Tally {
+    let tally = Tally::default();
+    for Blob { descriptor: Descriptor { digest, size, .. }, .. } in blobs {
+        let done = begun.get(digest).cloned().unwrap_or_default();
+        tally.add_begun(digest.as_str(), size.saturating_mul(places), done);
+    }
+    tally
 }
 
 /// One repository that blobs go to.
@@ -52,7 +64,7 @@ impl Repository<'_> {
         let known = self.known.has_blob(self.name, digest);
         if known || self.has_blob(blob).await.map_err(failed)?.1 {
             self.known.saw_blob(self.name, digest);
-            self.cargo.tally.of(digest).fetch_add(*size, Ordering::Relaxed);
+            self.cargo.tally.of(digest.as_str()).fetch_add(*size, Ordering::Relaxed);
             return Ok(Moved { sent: 0, reused: *size });
         }
         Upload { repository: self, blob, from: blob.mountable(self.host) }.run().await

@@ -56,7 +56,7 @@ impl Upload<'_> {
         };
         let trip = Trip {
             upload: self,
-            meter: Meter::adding_to(repository.cargo.tally.of(&descriptor.digest)),
+            meter: Meter::adding_to(repository.cargo.tally.of(descriptor.digest.as_str())),
             record: Record::open(folder.as_deref(), place),
         };
         let moved = trip.make().await.map_err(|source| PushError::Blob {

@@ -2,6 +2,7 @@
 //! elsewhere that is never whole in memory.
 
 use super::remote::{Passage, RemoteBlob, Stream};
+use crate::progress::Counter;
 use bytes::Bytes;
 use futures::Stream as _;
 use hyper::body::{Body, Frame, SizeHint};
@@ -115,12 +116,12 @@ pub(in crate::registry) struct Meter {
 struct Counted {
     taken: AtomicU64,
     fault: Mutex<Option<io::Error>>,
-    tally: Option<Arc<AtomicU64>>,
+    tally: Option<Counter>,
 }
 
 impl Meter {
     /// A meter that also adds to a sum of many.
-    pub(in crate::registry) fn adding_to(tally: Arc<AtomicU64>) -> Self {
+    pub(in crate::registry) fn adding_to(tally: Counter) -> Self {
         Self { inner: Arc::new(Counted { tally: Some(tally), ..Counted::default() }) }
     }
 

@@ -13,6 +13,7 @@ mod early;
 mod names;
 mod performer;
 mod preflight;
+mod progress;
 mod push;
 mod run;
 mod scratch;

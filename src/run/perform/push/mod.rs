@@ -1,22 +1,22 @@
 //! `push`: sends the service's image to the registries of its references.
 
 pub(super) mod ahead;
-mod progress;
 
 use self::ahead::Outbound;
-use self::progress::Told;
 use super::attest;
 use super::build::{Made, existing};
 use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
+use super::progress::Told;
 use crate::http::Fault;
 use crate::image::{Child, Product};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
+use crate::progress::Progress;
 use crate::registry::{
-    Blob, BlobSource, Descriptor, Digest, Progress, PushError, PushManifest, Pushed, Reference,
+    Blob, BlobSource, Descriptor, Digest, PushError, PushManifest, Pushed, Reference,
 };
 use crate::run::outcome::{Done, Trouble, Undone};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub(super) async fn perform(
         targets: targets.clone(),
     };
     let told = Told::new(job);
-    let progress = |progress: Progress| told.blobs(&progress);
+    let progress = |progress: Progress| told.tell(progress);
     let registry = &performer.clients.registry;
     let pushed = match performer.underway.take(job.service).filter(|_| push.image.is_none()) {
         Some(ahead) => registry.push_after(ahead, what, &progress).await,

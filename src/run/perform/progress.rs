@@ -1,8 +1,8 @@
 //! Tells the run how far a transfer is: what moved, and not what did not.
 
-use crate::registry;
+use super::performer::{Job, Say};
+use crate::progress::{self, Part};
 use crate::run::event::{EventKind, LayerProgress, Progress, StepId};
-use crate::run::perform::performer::{Job, Say};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,19 +25,12 @@ impl Told {
         Self { step: job.id.clone(), say: job.say.clone(), last: Mutex::new(None) }
     }
 
-    /// Tells how far blobs are.
-    pub(super) fn blobs(&self, progress: &registry::Progress) {
-        let layers = progress.blobs.iter().map(|blob| LayerProgress {
-            name: blob.digest.to_string(),
-            done: blob.done,
-            total: blob.total,
-        });
-        let (done, total) = (progress.done, progress.total);
-        self.tell(Progress { done, total, layers: layers.collect() });
-    }
-
     /// Tells how far all of it is.
-    pub(super) fn tell(&self, progress: Progress) {
+    pub(super) fn tell(&self, progress: progress::Progress) {
+        let progress::Progress { done, total, parts } = progress;
+        let layers =
+            parts.into_iter().map(|Part { name, done, total }| LayerProgress { name, done, total });
+        let progress = Progress { done, total, layers: layers.collect() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = news(&mut last, progress) {
             (self.say)(EventKind::Progressed { step: self.step.clone(), progress });
@@ -46,8 +39,11 @@ impl Told {
 }
 
 /// What is new. That a transfer stands still is news, since a log has to say so;
-/// that one which is complete does so is none.
+/// that one which is complete does so is none, nor that nothing of it is known.
 fn news(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
+    if last.is_none() && progress.layers.is_empty() {
+        return None;
+    }
     let Some(last) = last else {
         let layers = progress.layers.iter().map(|layer| (layer.name.clone(), layer.done));
         *last = Some(Last { done: progress.done, layers: layers.collect() });
@@ -92,11 +88,13 @@ mod tests {
             Some(layers.iter().map(|(name, done)| ((*name).to_owned(), *done)).collect())
         };
 
+        assert_eq!(told(&[]), None, "nothing of it is known");
         assert_eq!(told(&[0, 10]), named(&[("0", 0), ("1", 10)]));
         assert_eq!(told(&[4, 10]), named(&[("0", 4)]));
         assert_eq!(told(&[4, 10]), named(&[]), "it stands still");
         assert_eq!(told(&[0, 10]), named(&[("0", 0)]), "it begins again");
         assert_eq!(told(&[10, 10]), named(&[("0", 10)]));
         assert_eq!(told(&[10, 10]), None, "it is complete");
+        assert_eq!(told(&[10, 10, 2]), named(&[("2", 2)]), "there is more of it");
     }
 }
