@@ -72,11 +72,11 @@ mod tests {
         );
         is(
             &progressed(1_500, 10),
-            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"done":10,"total":10000000,"layers":[]}}"#,
+            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"verb":"pushed","done":10,"total":10000000,"layers":[]}}"#,
         );
         is(
             &moved(1_500, 10, &[("sha256:1", 10)]),
-            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"done":10,"total":10000000,"layers":[{"name":"sha256:1","done":10,"total":4000000}]}}"#,
+            r#"{"at":1.5,"event":"progressed","step":{"service":"web","step":"push"},"progress":{"verb":"pushed","done":10,"total":10000000,"layers":[{"name":"sha256:1","done":10,"total":4000000}]}}"#,
         );
         is(
             &at(1, EventKind::RunCancelled { reason: CancelReason::StepFailed }),

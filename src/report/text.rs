@@ -78,7 +78,9 @@ pub(crate) fn bytes(bytes: u64) -> String {
 /// `sha256:4f53cda18c2b…`: enough to tell two apart.
 pub(crate) fn short_digest(digest: &str) -> String {
     match digest.split_once(':') {
-        Some((algorithm, hex)) if hex.len() > 12 && hex.is_ascii() => {
+        Some((algorithm, hex))
+            if hex.len() > 12 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
             format!("{algorithm}:{}…", &hex[..12])
         }
         _ => digest.to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Pure: time is that of the events.
 
-use crate::run::event::{LayerProgress, Progress};
+use crate::run::event::{LayerProgress, Progress, Verb};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -12,8 +12,10 @@ const WINDOW: Duration = Duration::from_secs(15);
 const LEAST: Duration = Duration::from_millis(500);
 
 /// A transfer and its parts.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {
+    /// What is done to its bytes.
+    pub verb: Verb,
     /// All of it.
     pub whole: Flow,
     /// Its layers, in the order in which they were first named.
@@ -33,6 +35,11 @@ pub struct Flow {
 }
 
 impl Transfer {
+    /// One of which nothing is known yet.
+    pub(super) fn new(verb: Verb) -> Self {
+        Self { verb, whole: Flow::default(), layers: Vec::new() }
+    }
+
     /// Takes in what an event says.
     pub(super) fn apply(&mut self, at: Duration, progress: &Progress) {
         self.whole.apply(at, progress.done, progress.total);
@@ -98,7 +105,7 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::{Flow, Transfer};
-    use crate::run::event::{LayerProgress, Progress};
+    use crate::run::event::{LayerProgress, Progress, Verb};
     use std::time::Duration;
 
     fn at(seconds: u64) -> Duration {
@@ -154,10 +161,11 @@ mod tests {
     #[test]
     fn layers_keep_their_order_and_are_under_way_in_between() {
         let layer = |name: &str, done| LayerProgress { name: name.to_owned(), done, total: 10 };
-        let mut transfer = Transfer::default();
+        let mut transfer = Transfer::new(Verb::Pulled);
+        let progress = |done, layers| Progress { verb: Verb::Pulled, done, total: 30, layers };
         let layers = vec![layer("b", 0), layer("a", 10), layer("c", 3)];
-        transfer.apply(at(0), &Progress { done: 13, total: 30, layers });
-        transfer.apply(at(1), &Progress { done: 17, total: 30, layers: vec![layer("b", 4)] });
+        transfer.apply(at(0), &progress(13, layers));
+        transfer.apply(at(1), &progress(17, vec![layer("b", 4)]));
 
         let names = |flows: Vec<&(String, Flow)>| -> Vec<String> {
             flows.into_iter().map(|(name, _)| name.clone()).collect()

@@ -43,7 +43,7 @@ pub struct StepView {
     pub state: StepState,
     /// When its first attempt began.
     pub began: Option<Duration>,
-    /// The transfer of this attempt.
+    /// The last transfer of this attempt.
     pub transfer: Option<Transfer>,
     /// The last lines its children wrote.
     pub tail: VecDeque<String>,
@@ -185,7 +185,10 @@ impl StepView {
             }
             EventKind::Noted { message, .. } => self.note = Some(message.clone()),
             EventKind::Progressed { progress, .. } => {
-                self.transfer.get_or_insert_default().apply(at, progress);
+                // A step that pulls and then packs does one after the other.
+                self.transfer.take_if(|before| before.verb != progress.verb);
+                let new = || Transfer::new(progress.verb);
+                self.transfer.get_or_insert_with(new).apply(at, progress);
             }
             EventKind::AttemptFailed { attempt, of, retry_in, .. } => {
                 self.transfer = None;
@@ -211,8 +214,10 @@ impl StepView {
 #[cfg(test)]
 mod tests {
     use super::{StepState, View};
-    use crate::report::testing::sample::{at, failure, finished, id, progressed, started};
-    use crate::run::event::{CancelReason, EventKind, Outcome, Stream};
+    use crate::report::testing::sample::{
+        at, failure, finished, id, progressed, started, transfer,
+    };
+    use crate::run::event::{CancelReason, EventKind, Outcome, Stream, Verb};
     use std::time::Duration;
 
     fn view(events: &[crate::run::event::Event]) -> View {
@@ -254,6 +259,20 @@ mod tests {
 
         view.apply(&progressed(3_100, 0));
         assert_eq!(view.step(&id("web", "push")).expect("the step").state, StepState::Running);
+    }
+
+    #[test]
+    fn of_two_transfers_the_second_begins_anew() {
+        let view = view(&[
+            started(),
+            transfer(500, Verb::Pulled, (10, 10), &[("base", 10)]),
+            transfer(2_000, Verb::Packed, (5, 20), &[("files", 5)]),
+        ]);
+        let transfer = view.step(&id("web", "build")).and_then(|step| step.transfer.as_ref());
+        let transfer = transfer.expect("a transfer");
+        let whole = &transfer.whole;
+        assert_eq!((transfer.verb, whole.done, whole.total), (Verb::Packed, 5, 20));
+        assert_eq!(transfer.layers.len(), 1, "{:?}", transfer.layers);
     }
 
     #[test]

@@ -175,7 +175,9 @@ pub enum Stream {
 /// How far a transfer is, in bytes.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Progress {
-    /// Sent, received or packed so far.
+    /// What is done to the bytes.
+    pub verb: Verb,
+    /// There so far.
     pub done: u64,
     /// In all, as far as is known.
     pub total: u64,
@@ -183,12 +185,26 @@ pub struct Progress {
     pub layers: Vec<LayerProgress>,
 }
 
+/// What is done to the bytes of a transfer, as what was done to those there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Brought into registries, or found there.
+    Pushed,
+    /// Fetched from a registry.
+    Pulled,
+    /// Read, to become layers.
+    Packed,
+    /// Taken from a layout or an archive.
+    Copied,
+}
+
 /// How far one part of a transfer is: a layer, or an image's configuration.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct LayerProgress {
     /// Its digest; what it is made from where it has none yet.
     pub name: String,
-    /// Sent, received or packed so far.
+    /// There so far.
     pub done: u64,
     /// In all.
     pub total: u64,

@@ -415,7 +415,7 @@ web.build       ok  (0.8s)
                 at(75_000, EventKind::RunFinished(bad_end())),
             ]),
             "::group::web.push
-5.0 MB of 10.0 MB, 50%, 833.3 kB/s, 7s left
+pushed 5.0 MB of 10.0 MB, 50%, 833.3 kB/s, 7s left
 ::warning title=web.push::a: b, c%25
 ::warning::no `bash`
 ::endgroup::

@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 
-/// How many characters of an id stand beside a spinner.
+/// How many characters of an id stand beside a spinner, or of a layer's name
+/// below one.
 const LONGEST_ID: usize = 24;
 
 /// Draws on a terminal.
@@ -76,12 +77,12 @@ impl Live {
         let Some(transfer) = view.step(step).and_then(|known| known.transfer.as_ref()) else {
             return;
         };
-        self.say(step, &words::moving(&transfer.whole, view.at));
+        self.say(step, &words::moved(transfer, view.at));
         let layers: Vec<(String, String)> = transfer
             .under_way()
             .map(|(name, flow)| {
                 let name = self.redactor.redact(&short_digest(&one_line(name)));
-                (name, words::moving(flow, view.at))
+                (without_middle(&name, LONGEST_ID), words::moving(flow, view.at))
             })
             .collect();
         if let Some(bars) = self.bars.get_mut(step) {
@@ -165,16 +166,28 @@ fn shortened(id: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
+/// A name that is told from others by its end: `dist/server (2 of 3)`.
+fn without_middle(name: &str, most: usize) -> String {
+    let length = name.chars().count();
+    if length <= most {
+        return name.to_owned();
+    }
+    let (begin, end) = (most / 2 + 1, most - most / 2 - 2);
+    let begin: String = name.chars().take(begin).collect();
+    let end: String = name.chars().skip(length - end).collect();
+    format!("{begin}…{end}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Live;
     use crate::report::testing::Screen;
     use crate::report::testing::sample::{
         DIGEST, at, begun, failed, failure, finished, good_end, id, line, moved, progressed,
-        started,
+        started, transfer,
     };
     use crate::report::{Reporters, Style};
-    use crate::run::event::{Event, EventKind, Outcome};
+    use crate::run::event::{Event, EventKind, Outcome, Verb};
     use crate::secret::Redactor;
     use indicatif::ProgressDrawTarget;
     use std::time::Duration;
@@ -236,7 +249,7 @@ web.build      │ Compiling x
             [
                 "web.build       ok  sha256:4f53cda18c2b…  (0.8s)",
                 "* migrations.run 0s",
-                "* web.push       5.0 MB of 10.0 MB, 50%, 2.5 MB/s, 2s left 0s",
+                "* web.push       pushed 5.0 MB of 10.0 MB, 50%, 2.5 MB/s, 2s left 0s",
             ]
         );
     }
@@ -261,7 +274,7 @@ web.build      │ Compiling x
         assert_eq!(
             below(&screen),
             [
-                "* web.push       2.0 MB of 10.0 MB, 20%, 2.0 MB/s, 4s left 0s",
+                "* web.push       pushed 2.0 MB of 10.0 MB, 20%, 2.0 MB/s, 4s left 0s",
                 "  sha256:4f53cda18c2b…  1.5 MB of 6.0 MB, 25%, 1.5 MB/s, 3s left",
                 "  sha256:e3b0c44298fc…  500.0 kB of 4.0 MB, 12%, 500.0 kB/s, 7s left",
                 "* migrations.run 0s",
@@ -272,7 +285,7 @@ web.build      │ Compiling x
         assert_eq!(
             below(&screen),
             [
-                "* web.push       9.0 MB of 10.0 MB, 90%, 2.3 MB/s, 1s left 0s",
+                "* web.push       pushed 9.0 MB of 10.0 MB, 90%, 2.3 MB/s, 1s left 0s",
                 "  sha256:e3b0c44298fc…  3.0 MB of 4.0 MB, 75%, 750.0 kB/s, 2s left",
                 "* migrations.run 0s",
             ]
@@ -292,6 +305,41 @@ web.build      │ Compiling x
         assert_eq!(
             text[text.len() - 2..],
             ["* web.push       waiting for attempt 2 of 4 0s", "* migrations.run 0s"]
+        );
+    }
+
+    #[test]
+    fn a_build_pulls_and_then_packs() {
+        let (screen, mut reporters) = shown(
+            80,
+            &[
+                started(),
+                begun("web", "build"),
+                transfer(2_000, Verb::Pulled, (0, 10_000_000), &[(DIGEST, 0)]),
+                transfer(3_000, Verb::Pulled, (2_000_000, 10_000_000), &[(DIGEST, 2_000_000)]),
+            ],
+        );
+        let below = |screen: &Screen| -> Vec<String> {
+            steady(screen).lines().skip(1).map(str::to_owned).collect()
+        };
+        assert_eq!(
+            below(&screen),
+            [
+                "* web.build      pulled 2.0 MB of 10.0 MB, 20%, 2.0 MB/s, 4s left 0s",
+                "  sha256:4f53cda18c2b…  2.0 MB of 6.0 MB, 33%, 2.0 MB/s, 2s left",
+            ]
+        );
+
+        let copy = "COPY --chown=app:averylonggroup dist /srv";
+        let layers = [("dist/server", 1_000_000), (copy, 500_000)];
+        reporters.on(&transfer(4_000, Verb::Packed, (1_500_000, 8_000_000), &layers));
+        assert_eq!(
+            below(&screen),
+            [
+                "* web.build      packed 1.5 MB of 8.0 MB, 18% 0s",
+                "  dist/server  1.0 MB of 4.0 MB, 25%",
+                "  COPY --chown=… dist /srv  500.0 kB of 4.0 MB, 12%",
+            ]
         );
     }
 
@@ -378,6 +426,6 @@ succeeded  (1m 15s)
         );
         let text = steady(&screen);
         let last = text.lines().last().expect("the spinner");
-        assert_eq!(last, "* web.push       5.0 MB o 0s");
+        assert_eq!(last, "* web.push       pushed 5 0s");
     }
 }

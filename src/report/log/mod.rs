@@ -36,7 +36,7 @@ impl Throttle {
             return None;
         }
         self.told.insert(step.clone(), span);
-        Some(words::moving(&known.transfer.as_ref()?.whole, view.at))
+        Some(words::moved(known.transfer.as_ref()?, view.at))
     }
 }
 

@@ -52,10 +52,10 @@ mod tests {
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
-        reported, run_started, started,
+        reported, run_started, started, transfer,
     };
     use crate::report::{Reporters, Style};
-    use crate::run::event::{CancelReason, Event, EventKind, Outcome, RunStarted};
+    use crate::run::event::{CancelReason, Event, EventKind, Outcome, RunStarted, Verb};
     use std::time::Duration;
 
     fn written(events: &[Event]) -> String {
@@ -138,8 +138,33 @@ mod tests {
         assert_eq!(
             said,
             [
-                "web.push        4.8 MB of 10.0 MB, 47%, 500.0 kB/s, 11s left",
-                "web.push        9.0 MB of 10.0 MB, 90%, 512.8 kB/s, 2s left",
+                "web.push        pushed 4.8 MB of 10.0 MB, 47%, 500.0 kB/s, 11s left",
+                "web.push        pushed 9.0 MB of 10.0 MB, 90%, 512.8 kB/s, 2s left",
+            ]
+        );
+    }
+
+    #[test]
+    fn progress_says_what_is_done_to_the_bytes() {
+        let whole = |done| (done, 10_000_000);
+        let text = written(&[
+            started(),
+            begun("web", "build"),
+            transfer(2_000, Verb::Pulled, whole(0), &[(DIGEST, 0)]),
+            transfer(11_500, Verb::Pulled, whole(4_750_000), &[(DIGEST, 4_750_000)]),
+            transfer(13_000, Verb::Pulled, whole(10_000_000), &[(DIGEST, 6_000_000)]),
+            transfer(14_000, Verb::Packed, whole(0), &[("dist", 0)]),
+            transfer(22_000, Verb::Packed, whole(2_000_000), &[("dist", 2_000_000)]),
+            transfer(23_000, Verb::Packed, whole(10_000_000), &[("dist", 4_000_000)]),
+            transfer(32_000, Verb::Copied, whole(1_000_000), &[(DIGEST, 1_000_000)]),
+        ]);
+        let said: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            said,
+            [
+                "web.build       pulled 4.8 MB of 10.0 MB, 47%, 500.0 kB/s, 11s left",
+                "web.build       packed 2.0 MB of 10.0 MB, 20%, 250.0 kB/s, 32s left",
+                "web.build       copied 1.0 MB of 10.0 MB, 10%",
             ]
         );
     }
@@ -156,11 +181,11 @@ mod tests {
         assert_eq!(
             said,
             [
-                "web.push        2.0 MB of 10.0 MB, 20%, 200.0 kB/s, 40s left",
-                "web.push        4.0 MB of 10.0 MB, 40%, 200.0 kB/s, 30s left",
-                "web.push        6.0 MB of 10.0 MB, 60%, 200.0 kB/s, 20s left",
-                "web.push        7.0 MB of 10.0 MB, 70%, 133.3 kB/s, 23s left",
-                "web.push        7.0 MB of 10.0 MB, 70%",
+                "web.push        pushed 2.0 MB of 10.0 MB, 20%, 200.0 kB/s, 40s left",
+                "web.push        pushed 4.0 MB of 10.0 MB, 40%, 200.0 kB/s, 30s left",
+                "web.push        pushed 6.0 MB of 10.0 MB, 60%, 200.0 kB/s, 20s left",
+                "web.push        pushed 7.0 MB of 10.0 MB, 70%, 133.3 kB/s, 23s left",
+                "web.push        pushed 7.0 MB of 10.0 MB, 70%",
             ]
         );
     }

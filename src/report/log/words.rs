@@ -3,10 +3,10 @@
 use crate::report::text::{
     Style, Tone, bytes, clean, clean_lines, left, one_line, short_digest, span,
 };
-use crate::report::{Flow, View};
+use crate::report::{Flow, Transfer, View};
 use crate::run::event::{
     CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
-    ServiceResult, Status, StepId,
+    ServiceResult, Status, StepId, Verb,
 };
 use std::time::Duration;
 
@@ -208,6 +208,17 @@ pub(in crate::report) fn gist(action: &str, outputs: &Outputs) -> String {
         _ => vec![],
     };
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// How far a transfer is: `pushed 3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
+pub(in crate::report) fn moved(transfer: &Transfer, now: Duration) -> String {
+    let verb = match transfer.verb {
+        Verb::Pushed => "pushed",
+        Verb::Pulled => "pulled",
+        Verb::Packed => "packed",
+        Verb::Copied => "copied",
+    };
+    format!("{verb} {}", moving(&transfer.whole, now))
 }
 
 /// How far something is: `3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.

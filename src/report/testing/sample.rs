@@ -3,7 +3,7 @@
 use crate::run::event::{
     Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, Place,
     PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId,
-    Stream,
+    Stream, Verb,
 };
 use std::time::Duration;
 
@@ -96,13 +96,27 @@ pub(in crate::report) fn progressed(millis: u64, done: u64) -> Event {
 
 /// With layers of six and four million bytes.
 pub(in crate::report) fn moved(millis: u64, done: u64, layers: &[(&str, u64)]) -> Event {
+    transfer(millis, Verb::Pushed, (done, 10_000_000), layers)
+}
+
+/// Of a push or of a build, with layers as [`moved`] has them.
+pub(in crate::report) fn transfer(
+    millis: u64,
+    verb: Verb,
+    (done, total): (u64, u64),
+    layers: &[(&str, u64)],
+) -> Event {
     let layers = layers.iter().map(|(name, done)| LayerProgress {
         name: (*name).to_owned(),
         done: *done,
         total: if *name == DIGEST { 6_000_000 } else { 4_000_000 },
     });
-    let progress = Progress { done, total: 10_000_000, layers: layers.collect() };
-    at(millis, EventKind::Progressed { step: id("web", "push"), progress })
+    let progress = Progress { verb, done, total, layers: layers.collect() };
+    let step = match verb {
+        Verb::Pushed => id("web", "push"),
+        Verb::Pulled | Verb::Packed | Verb::Copied => id("web", "build"),
+    };
+    at(millis, EventKind::Progressed { step, progress })
 }
 
 pub(in crate::report) fn line(service: &str, step: &str, text: &str) -> Event {

@@ -2,13 +2,14 @@
 
 use super::performer::{Job, Say};
 use crate::progress::{self, Part};
-use crate::run::event::{EventKind, LayerProgress, Progress, StepId};
+use crate::run::event::{EventKind, LayerProgress, Progress, StepId, Verb};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What was told of one transfer so far.
 pub(super) struct Told {
     step: StepId,
+    verb: Verb,
     say: Say,
     last: Mutex<Option<Last>>,
 }
@@ -21,8 +22,8 @@ struct Last {
 
 impl Told {
     /// Nothing yet.
-    pub(super) fn new(job: &Job) -> Self {
-        Self { step: job.id.clone(), say: job.say.clone(), last: Mutex::new(None) }
+    pub(super) fn new(job: &Job, verb: Verb) -> Self {
+        Self { step: job.id.clone(), verb, say: job.say.clone(), last: Mutex::new(None) }
     }
 
     /// Tells how far all of it is.
@@ -30,7 +31,7 @@ impl Told {
         let progress::Progress { done, total, parts } = progress;
         let layers =
             parts.into_iter().map(|Part { name, done, total }| LayerProgress { name, done, total });
-        let progress = Progress { done, total, layers: layers.collect() };
+        let progress = Progress { verb: self.verb, done, total, layers: layers.collect() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = news(&mut last, progress) {
             (self.say)(EventKind::Progressed { step: self.step.clone(), progress });
@@ -62,7 +63,7 @@ fn news(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
 #[cfg(test)]
 mod tests {
     use super::news;
-    use crate::run::event::{LayerProgress, Progress};
+    use crate::run::event::{LayerProgress, Progress, Verb};
 
     fn progress(layers: &[u64]) -> Progress {
         let layer = |(number, done): (usize, &u64)| LayerProgress {
@@ -71,6 +72,7 @@ mod tests {
             total: 10,
         };
         Progress {
+            verb: Verb::Pushed,
             done: layers.iter().sum(),
             total: 10 * layers.len() as u64,
             layers: layers.iter().enumerate().map(layer).collect(),

@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::registry::{
     Blob, BlobSource, Descriptor, Digest, PushError, PushManifest, Pushed, Reference,
 };
+use crate::run::event::Verb;
 use crate::run::outcome::{Done, Trouble, Undone};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +41,7 @@ pub(super) async fn perform(
         children: product.flights().iter().map(|flight| children(flight)).collect(),
         targets: targets.clone(),
     };
-    let told = Told::new(job);
+    let told = Told::new(job, Verb::Pushed);
     let progress = |progress: Progress| told.tell(progress);
     let registry = &performer.clients.registry;
     let pushed = match performer.underway.take(job.service).filter(|_| push.image.is_none()) {
