@@ -59,8 +59,10 @@ async fn what_is_pulled_is_what_was_pushed() {
     let wanted = reference(&format!("{host}/web:one"));
     let store = tempfile::tempdir().expect("a folder");
 
-    let pulled = client.pull(&wanted, &Platform::default(), store.path()).await.expect("a pull");
-    let again = client.pull(&wanted, &Platform::default(), store.path()).await.expect("a pull");
+    let pulled =
+        client.pull(&wanted, &Platform::default(), store.path(), &silent).await.expect("a pull");
+    let again =
+        client.pull(&wanted, &Platform::default(), store.path(), &silent).await.expect("a pull");
 
     let size: u64 = push.blobs.iter().map(|blob| blob.descriptor.size).sum();
     assert_eq!(pulled.manifest.digest, push.manifest.digest);

@@ -1,7 +1,7 @@
 //! What a pull makes of a registry's answers, right and wrong.
 
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
-use crate::support::images::{chain, client, client_with, noise, reference};
+use crate::support::images::{chain, client, client_with, noise, reference, silent};
 use serde_json::json;
 use shipway::http::{Fault as _, Retry};
 use shipway::registry::{Client, Digest, Login, Platform, PullError, Reference, media_type};
@@ -53,7 +53,7 @@ impl Scene {
 
     async fn error(&self) -> (String, Retry) {
         let platform = Platform::default();
-        let pulled = self.client.pull(&self.wanted, &platform, self.folder.path()).await;
+        let pulled = self.client.pull(&self.wanted, &platform, self.folder.path(), &silent).await;
         let error = pulled.expect_err("it goes wrong");
         (self.plain(&error), error.retry())
     }
@@ -205,7 +205,7 @@ async fn a_blob_that_breaks_is_gone_on_with() {
     scene.registry.fault("GET /v2/web/blobs/sha256", Fault::CutAfter(100_000));
 
     let platform = Platform::default();
-    let pulled = scene.client.pull(&scene.wanted, &platform, scene.folder.path()).await;
+    let pulled = scene.client.pull(&scene.wanted, &platform, scene.folder.path(), &silent).await;
 
     assert_eq!(pulled.expect("a pull").bytes_received, (1 << 20) + 2);
     let log = scene.registry.log();
@@ -263,7 +263,7 @@ async fn a_redirect_to_a_storage_carries_no_login() {
     let client = client_with(&scene.registry.host(), login, &redactor);
 
     let platform = Platform::default();
-    client.pull(&scene.wanted, &platform, scene.folder.path()).await.expect("a pull");
+    client.pull(&scene.wanted, &platform, scene.folder.path(), &silent).await.expect("a pull");
 
     assert_eq!(storage.log(), "GET /blob -> 200");
 }

@@ -8,6 +8,7 @@ mod faults;
 mod hello;
 mod keep;
 mod killed;
+mod progress;
 mod promote;
 mod push;
 mod refusals;

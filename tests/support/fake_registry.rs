@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How one request goes wrong.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Hang(usize),
     /// The answer's body ends after so many bytes.
     CutAfter(usize),
+    /// The answer's body stands still after so many bytes, until it is let go on.
+    Hold(usize, Arc<Notify>),
 }
 
 /// What it asks for.
@@ -262,6 +264,10 @@ impl State {
             _ => {}
         }
         self.gate().await;
+        let hold = match &fault {
+            Some(Fault::Hold(bytes, let_go)) => Some((*bytes, Arc::clone(let_go))),
+            _ => None,
+        };
         let sends = ["POST", "PUT", "PATCH"].contains(&asked.method.as_str());
         let (answer, cut) = if sends && !asked.headers.contains_key("content-length") {
             // As Azure's registries have it.
@@ -280,7 +286,14 @@ impl State {
         stream.write_all(format!("{head}\r\n").as_bytes()).await?;
         let body: &[u8] = if asked.method == "HEAD" { &[] } else { &answer.body };
         let sent = cut.unwrap_or(body.len()).min(body.len());
-        stream.write_all(&body[..sent]).await?;
+        let (first, let_go) = hold.unzip();
+        let first = first.unwrap_or_default().min(sent);
+        stream.write_all(&body[..first]).await?;
+        if let Some(let_go) = let_go {
+            stream.flush().await?;
+            let_go.notified().await;
+        }
+        stream.write_all(&body[first..sent]).await?;
         stream.flush().await?;
         Ok((sent == body.len()).then_some(()))
     }

@@ -1,6 +1,7 @@
 //! One blob on its way into a file.
 
 use crate::http;
+use crate::progress::Counter;
 use crate::registry::error::Failure;
 use crate::registry::manifest::MANIFEST_LIMIT;
 use crate::registry::wire::{self, Host, Request, Scope};
@@ -8,6 +9,7 @@ use crate::registry::{Descriptor, Digest, Hasher};
 use reqwest::{Method, Response};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 /// One blob on its way into a file.
@@ -16,6 +18,8 @@ pub(super) struct Fetch<'a> {
     pub(super) repository: &'a str,
     pub(super) folder: &'a Path,
     pub(super) blob: &'a Descriptor,
+    /// Counts what of it is in the file.
+    pub(super) done: Counter,
 }
 
 /// A blob that is a file now.
@@ -35,6 +39,13 @@ struct Part {
 /// Where a blob is as a file.
 fn place(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join("blobs").join(digest.algorithm()).join(digest.hex())
+}
+
+/// Whether a blob is a file already. The name is given to a file only after its
+/// content was checked.
+pub(super) async fn is_there(folder: &Path, blob: &Descriptor) -> bool {
+    let found = tokio::fs::metadata(place(folder, &blob.digest)).await;
+    found.is_ok_and(|found| found.len() == blob.size)
 }
 
 /// Writes bytes as a blob.
@@ -63,9 +74,8 @@ impl Fetch<'_> {
             let reason = format!("{digest} is of a kind that is not checked here");
             return Err(Failure::Nonsense(reason));
         }
-        let place = place(self.folder, digest);
-        // The name is given to a file only after its content was checked.
-        if tokio::fs::metadata(&place).await.is_ok_and(|found| found.len() == *size) {
+        if is_there(self.folder, self.blob).await {
+            self.done.store(*size, Ordering::Relaxed);
             return Ok(Fetched { size: *size, came: false });
         }
         let mut part = Part::create(self.folder, digest).await?;
@@ -82,7 +92,7 @@ impl Fetch<'_> {
             let expected = digest.clone();
             return Err(Failure::Digest { expected, found });
         }
-        part.finish(&place).await?;
+        part.finish(&place(self.folder, digest)).await?;
         Ok(Fetched { size: *size, came: true })
     }
 
@@ -100,7 +110,10 @@ impl Fetch<'_> {
         let response = self.host.send(&request).await?;
         match response.status().as_u16() {
             206 if begins_at(&response, part.hash.length()) => {}
-            200 => part.restart().await?,
+            200 => {
+                part.restart().await?;
+                self.done.store(0, Ordering::Relaxed);
+            }
             _ => return Err(wire::refused("GET", response).await.into()),
         }
         self.receive(response, part).await
@@ -123,6 +136,7 @@ impl Fetch<'_> {
                 return Err(Failure::Nonsense(reason));
             }
             part.append(&piece).await?;
+            self.done.store(part.hash.length(), Ordering::Relaxed);
         }
         if part.hash.length() < self.blob.size {
             let (has, size) = (part.hash.length(), self.blob.size);

@@ -1,6 +1,7 @@
 //! Manifests alone: what an image or an index is made of, without its layers.
 
 use super::{AT_ONCE, DEPTH, blob, check};
+use crate::progress::Counter;
 use crate::registry::client::Client;
 use crate::registry::descriptor::{Descriptor, Platform};
 use crate::registry::digest::Digest;
@@ -54,7 +55,8 @@ impl Client {
         };
         let host = self.host(&reference.host).map_err(failed)?;
         let repository = &reference.repository;
-        let fetch = blob::Fetch { host: &host, repository, folder, blob: config };
+        let fetch =
+            blob::Fetch { host: &host, repository, folder, blob: config, done: Counter::default() };
         fetch.run().await.map(drop).map_err(failed)
     }
 

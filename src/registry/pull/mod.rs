@@ -14,6 +14,8 @@ use super::error::{Failure, PullError};
 use super::manifest::Manifest;
 use super::push::settle;
 use super::reference::Reference;
+use crate::progress::{Counter, Progress, Tally};
+use blob::{Fetch, Fetched};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -111,32 +113,23 @@ impl Client {
     }
 
     /// Pulls the image for a platform into a folder of blobs as an OCI layout
-    /// has one: `blobs/sha256/…` in `folder`. What is there is not fetched.
+    /// has one: `blobs/sha256/…` in `folder`. What is there is not fetched, and
+    /// `progress` is told of nothing but what is.
     pub async fn pull(
         &self,
         reference: &Reference,
         platform: &Platform,
         folder: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Pulled, PullError> {
         let (resolved, manifest) = self.find(reference, Some(platform)).await?;
         let failed = |source| PullError::Manifest { reference: reference.clone(), source };
         let Manifest::Image { config, layers } = manifest else {
             return Err(failed(Failure::Nonsense("an index where an image was".to_owned())));
         };
-        let host = self.host(&reference.host).map_err(failed)?;
         let mut seen = BTreeSet::new();
         let blobs = layers.iter().chain([&*config]).filter(|it| seen.insert(&it.digest));
-        let fetched = blobs.map(|blob| {
-            let fetch =
-                blob::Fetch { host: &host, repository: &reference.repository, folder, blob };
-            async move {
-                fetch.run().await.map_err(|source| {
-                    let (reference, digest) = (reference.clone(), blob.digest.clone());
-                    PullError::Blob { reference, digest, source }
-                })
-            }
-        });
-        let fetched = settle(fetched, AT_ONCE).await?;
+        let fetched = self.fetch_blobs(reference, blobs.collect(), folder, progress).await?;
         blob::keep(folder, &resolved.descriptor.digest, &resolved.bytes).await.map_err(failed)?;
         let sum =
             |came: bool| fetched.iter().filter(|it| it.came == came).map(|it| it.size).sum::<u64>();
@@ -149,6 +142,41 @@ impl Client {
             bytes_received,
             bytes_reused,
         })
+    }
+
+    async fn fetch_blobs(
+        &self,
+        reference: &Reference,
+        blobs: Vec<&Descriptor>,
+        folder: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Vec<Fetched>, PullError> {
+        let host = self.host(&reference.host).map_err(|source| {
+            let reference = reference.clone();
+            PullError::Manifest { reference, source }
+        })?;
+        let (tally, mut fetches) = (Tally::default(), Vec::new());
+        for blob in blobs {
+            let done = if blob::is_there(folder, blob).await {
+                Counter::default()
+            } else {
+                tally.add(blob.digest.as_str(), blob.size)
+            };
+            fetches.push(Fetch {
+                host: &host,
+                repository: &reference.repository,
+                folder,
+                blob,
+                done,
+            });
+        }
+        let fetching = fetches.iter().map(|fetch| async {
+            fetch.run().await.map_err(|source| {
+                let (reference, digest) = (reference.clone(), fetch.blob.digest.clone());
+                PullError::Blob { reference, digest, source }
+            })
+        });
+        tally.while_doing(settle(fetching, AT_ONCE), progress).await
     }
 }
 

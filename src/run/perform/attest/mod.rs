@@ -6,12 +6,15 @@ mod provenance;
 
 use super::build::off_the_loop;
 use super::performer::{Job, Performer};
+use super::progress::Told;
 use crate::image::{Image, sbom};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
+use crate::progress::Progress;
 use crate::registry::{
     Artifact, Attached, Blob, BlobSource, Descriptor, Digest, PushError, Reference,
 };
+use crate::run::event::Verb;
 use crate::run::outcome::{Given, Trouble, Undone};
 use futures::future::try_join_all;
 use provenance::Facts;
@@ -130,7 +133,9 @@ impl<'a> Attester<'a> {
         let platform = manifest.platform.clone().unwrap_or_default();
         if let Some(reference) = self.first(&manifest.digest) {
             let registry = &self.performer.clients.registry;
-            let pulled = registry.pull(&reference, &platform, store.root()).await;
+            let told = Told::new(self.job, Verb::Pulled);
+            let progress = |progress: Progress| told.tell(progress);
+            let pulled = registry.pull(&reference, &platform, store.root(), &progress).await;
             pulled.map_err(|error| Trouble::from_fault(&error))?;
         }
         store.load(&manifest.digest).map_err(|error| Trouble::from_fault(&error))

@@ -7,10 +7,13 @@ use super::{Made, off_the_loop};
 use crate::image::existing::{Source, import};
 use crate::image::{Image, Product};
 use crate::plan::schema::ExistingImage;
+use crate::progress::Progress;
 use crate::registry::{Descriptor, InvalidReference, Platform, Reference};
+use crate::run::event::Verb;
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::progress::Told;
 use crate::run::perform::push::ahead::{self, Outbound};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -108,7 +111,9 @@ pub(super) async fn pull(
 ) -> Result<(Image, Reference), Trouble> {
     let reference = reference(name)?;
     let store = performer.images.root().to_owned();
-    let pulled = performer.clients.registry.pull(&reference, platform, &store).await;
+    let told = Told::new(job, Verb::Pulled);
+    let progress = |progress: Progress| told.tell(progress);
+    let pulled = performer.clients.registry.pull(&reference, platform, &store, &progress).await;
     let pulled = pulled.map_err(|error| Trouble::from_fault(&error))?;
     job.note(format!("`{name}` is {}", pulled.manifest.digest));
     let image = performer.images.load(&pulled.manifest.digest);
