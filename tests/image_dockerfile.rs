@@ -7,7 +7,7 @@ use crate::support::peer_registry::PeerRegistry;
 use shipway::image::dockerfile::{
     Answer, Cache, DockerBuilder, Engine, Invocation, Program, Request, Work,
 };
-use shipway::image::{Image, Store};
+use shipway::image::{Image, Store, Watch};
 use shipway::secret::Redactor;
 use std::collections::BTreeMap;
 use std::fs;
@@ -100,7 +100,8 @@ impl Plan {
         if let Some(save) = work.save().expect("an id") {
             self.run(&save);
         }
-        let images = work.collect(&self.store, &AtomicBool::new(false)).expect("collected");
+        let images =
+            work.collect(&self.store, &Watch::new(&AtomicBool::new(false))).expect("collected");
         images.into_iter().next().expect("one for one platform")
     }
 

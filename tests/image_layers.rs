@@ -4,7 +4,7 @@ use crate::support::peers::{run, run_in};
 use serde_json::Value;
 use shipway::image::existing::{Source, import};
 use shipway::image::layers::{Compression, LayerSource, Recipe, build};
-use shipway::image::{Image, Product, Store, export};
+use shipway::image::{Image, Product, Store, Watch, export};
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -64,7 +64,7 @@ impl Plan {
             env: vec![("A".into(), "b".into())],
             ..Recipe::default()
         };
-        build(&self.store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
+        build(&self.store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
     }
 
     fn layout(&self, image: &Image) -> String {
@@ -91,7 +91,7 @@ fn skopeo_reads_the_same_digest_and_copies_it_to_docker_and_back() {
     let source =
         Source::parse(&format!("docker-archive:{file}:web:v1"), Path::new("/")).expect("local");
     let stop = AtomicBool::new(false);
-    let back = import(&plan.store, (&source, None), &stop, &|_| ()).expect("imported");
+    let back = import(&plan.store, (&source, None), &Watch::new(&stop)).expect("imported");
     assert_eq!(back.blobs(), Product::from(image).blobs(), "compressed again to the same bytes");
 }
 
@@ -299,7 +299,7 @@ fn layers_of_zstd_hold_what_those_of_gzip_do() {
         let layer = LayerSource { from: "tree".into(), to: "/".into(), ..LayerSource::default() };
         let folder = plan.folder.path().to_owned();
         let recipe = Recipe { folder, layers: vec![layer], compression, ..Recipe::default() };
-        build(&plan.store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
+        build(&plan.store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
     });
     assert_ne!(gzip.layers, zstd.layers);
     let rootfs = |image| plan.store.config(image).expect("a configuration")["rootfs"].clone();

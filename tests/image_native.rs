@@ -9,7 +9,7 @@ use crate::image_dockerfile::Plan;
 use serde_json::{Map, Value};
 use shipway::image::dockerfile::{Bench, Engine, Native, Request, Work};
 use shipway::image::existing::{Source, import};
-use shipway::image::{Image, Product, export};
+use shipway::image::{Image, Product, Watch, export};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -183,7 +183,7 @@ fn natively(plan: &Plan, request: &Request, base: Option<&Image>) -> Result<Imag
         .collect();
     let desk = tempfile::tempdir().expect("a folder");
     let stop = AtomicBool::new(false);
-    let bench = Bench { store: &plan.store, desk: desk.path(), stop: &stop };
+    let bench = Bench { store: &plan.store, desk: desk.path(), watch: Watch::new(&stop) };
     native.build(&bench, &pulled).map_err(|error| error.to_string())
 }
 
@@ -211,7 +211,8 @@ fn by_buildah(plan: &Plan, request: &Request) -> Image {
     build.args.retain(|arg| arg != "--layers");
     plan.run(&build);
     plan.run(&work.save().expect("an id").expect("buildah saves"));
-    let images = work.collect(&plan.store, &AtomicBool::new(false)).expect("collected");
+    let images =
+        work.collect(&plan.store, &Watch::new(&AtomicBool::new(false))).expect("collected");
     images.into_iter().next().expect("one for one platform")
 }
 
@@ -430,8 +431,8 @@ fn what_was_built_is_taken_in_by_others() {
     export::oci_layout(&plan.store, &image, None, &layout).expect("written");
     let source = Source::parse(&format!("oci:{}", layout.display()), Path::new("/"));
     let source = source.expect("a source");
-    let again =
-        import(&plan.store, (&source, None), &AtomicBool::new(false), &|_| ()).expect("taken in");
+    let again = import(&plan.store, (&source, None), &Watch::new(&AtomicBool::new(false)))
+        .expect("taken in");
     assert_eq!(again, Product::from(image));
     crate::support::peers::run("skopeo", &["inspect", &format!("oci:{}", layout.display())]);
 }

@@ -5,7 +5,7 @@
 mod entries;
 
 use libfuzzer_sys::fuzz_target;
-use shipway::image::Store;
+use shipway::image::{Store, Watch};
 use shipway::image::existing::{Source, import};
 use shipway::registry::Platform;
 use std::cell::OnceCell;
@@ -29,9 +29,9 @@ fuzz_target!(|input: &[u8]| {
         let platform: Platform = "linux/amd64".parse().expect("a platform");
         let stop = AtomicBool::new(false);
         let docker = Source::DockerArchive { file: file.clone(), reference: None };
-        drop(import(store, &docker, Some(&platform), &stop));
+        drop(import(store, (&docker, Some(&platform)), &Watch::new(&stop)));
         let oci = Source::OciArchive { file, tag: None };
-        drop(import(store, &oci, None, &stop));
+        drop(import(store, (&oci, None), &Watch::new(&stop)));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     });
 });

@@ -18,7 +18,9 @@ mod store;
 mod stream;
 #[doc(hidden)]
 pub mod untrusted;
+mod watch;
 
 pub use manifest::{Image, ManifestError};
 pub use product::{Child, Index, Product};
 pub use store::{BlobWriter, ImportError, Store, StoreError};
+pub use watch::Watch;

@@ -72,7 +72,7 @@ fn progress(stdout: ChildStdout, mut seen: impl FnMut(&Value)) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pull_from_a_slow_registry_tells_how_far_it_is() {
+async fn a_base_from_a_slow_registry_and_the_layers_over_it_are_told_of() {
     let registry = FakeRegistry::start().await;
     let [layer, config] = base(&registry);
     let (let_go, whole) = (Arc::new(Notify::new()), layer.1 + config.1);
@@ -100,4 +100,10 @@ async fn a_pull_from_a_slow_registry_tells_how_far_it_is() {
     assert_eq!(names(pulled[0]), [layer, config]);
     assert!(pulled.iter().any(|it| it["done"] == held), "{pulled:#?}");
     assert_eq!(pulled.last().expect("told")["done"], whole);
+    let packed: Vec<&Value> = all.iter().filter(|it| it["verb"] == "packed").collect();
+    let last = packed.last().expect("told");
+    assert_eq!(last["done"], last["total"], "{packed:#?}");
+    let size = last["total"].as_u64().expect("a size");
+    assert_eq!(names(packed[0]), [("page.html".to_owned(), size)]);
+    assert_eq!(all.len(), pulled.len() + packed.len(), "{all:#?}");
 }

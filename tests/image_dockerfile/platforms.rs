@@ -6,8 +6,8 @@ use crate::support::peers;
 use crate::support::state::output;
 use serde_json::{Value, json};
 use shipway::http::Fault as _;
-use shipway::image::Store;
 use shipway::image::dockerfile::{DockerBuilder, Engine, Request, Work};
+use shipway::image::{Store, Watch};
 use shipway::registry::{Digest, Platform};
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -128,14 +128,15 @@ fn every_image_of_one_archive_is_taken() {
     };
 
     say(&output(&program, 0, "digest"));
-    let images = work.collect(&store, &AtomicBool::new(false)).expect("collected");
+    let images = work.collect(&store, &Watch::new(&AtomicBool::new(false))).expect("collected");
 
     let taken: Vec<_> = images.iter().map(|image| image.platform.clone()).collect();
     assert_eq!(taken, platforms);
     assert_ne!(images[0].layers, images[1].layers);
     let other = Digest::of(b"other").to_string();
     say(&other);
-    let error = work.collect(&store, &AtomicBool::new(false)).expect_err("something else");
+    let error =
+        work.collect(&store, &Watch::new(&AtomicBool::new(false))).expect_err("something else");
     let said = format!("docker (buildx) says that it built `{other}`, and wrote `sha256:");
     assert!(error.to_string().starts_with(&said), "{error}");
     assert!(error.help().is_some());

@@ -7,6 +7,7 @@ use super::error::DockerfileError;
 use super::foreign::Hearing;
 use super::invocation::Invocation;
 use super::metadata;
+use crate::image::Watch;
 use crate::image::existing::{ExistingError, Saved, collect};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
@@ -15,7 +16,6 @@ use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// What buildx says of what it built.
 const METADATA: &str = "metadata.json";
@@ -155,7 +155,7 @@ impl Work {
     /// Takes the image of each platform into the store, once they are built and
     /// saved. Layers that the engine did not compress are compressed here, on all
     /// cores, those that were so before not at all. Blocking.
-    pub fn collect(&self, store: &Store, stop: &AtomicBool) -> Result<Vec<Image>, DockerfileError> {
+    pub fn collect(&self, store: &Store, watch: &Watch<'_>) -> Result<Vec<Image>, DockerfileError> {
         let engine = self.engine.to_string();
         metadata::check(&engine, &self.archive(), &self.desk.join(METADATA))?;
         let saved = match &self.engine {
@@ -164,7 +164,7 @@ impl Work {
             Engine::Docker(_) => Saved::DockerArchive(self.archive()),
             Engine::Buildah => Saved::OciLayout(self.layout()),
         };
-        let one = |platform| collect(store, &saved, platform, stop);
+        let one = |platform| collect(store, &saved, platform, watch);
         let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();
         images.map_err(|source| DockerfileError::Collect { engine, source: Box::new(source) })
     }

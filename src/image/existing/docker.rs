@@ -83,9 +83,11 @@ impl Intake<'_> {
             let path = self.path.to_owned();
             return Err(ExistingError::LayerCount { path, layers, diff_ids });
         }
+        let layers: Vec<(String, Digest)> =
+            layers.into_iter().zip(diff_ids.iter().cloned()).collect();
+        self.expect(&layers)?;
         let layers: Vec<Descriptor> = layers
             .iter()
-            .zip(diff_ids)
             .map(|(name, diff_id)| self.layer(name, diff_id))
             .collect::<Result<_, _>>()?;
         let config = self.store.put(media_type::CONFIG, config)?;

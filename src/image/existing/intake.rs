@@ -3,6 +3,7 @@
 use super::error::ExistingError;
 use super::layout::{Bag, Found};
 use super::stoppable::Stoppable;
+use crate::image::Watch;
 use crate::image::hash::of_reader;
 use crate::image::layers::{Cache, Compression, PackOptions, Packed, Reading, pack};
 use crate::image::store::{ImportError, Store};
@@ -10,16 +11,13 @@ use crate::image::stream::{Packing, sniff, unpacked};
 use crate::registry::{Descriptor, Digest, media_type};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 /// An archive or folder on its way into the store.
 pub(super) struct Intake<'a> {
     pub(super) path: &'a Path,
     pub(super) bag: Bag,
     pub(super) store: &'a Store,
-    pub(super) stop: &'a AtomicBool,
-    /// Is told of each blob that is in the store while much is not yet.
-    pub(super) early: &'a (dyn Fn(&Descriptor) + Sync),
+    pub(super) watch: &'a Watch<'a>,
 }
 
 impl Intake<'_> {
@@ -37,16 +35,33 @@ impl Intake<'_> {
         ExistingError::Incomplete { path: self.path.to_owned(), name: name.to_owned() }
     }
 
+    /// Counts from here on what is read of layers that have to be taken in.
+    pub(super) fn expect(&self, layers: &[(String, Digest)]) -> Result<(), ExistingError> {
+        for (name, diff_id) in layers {
+            if self.recall(diff_id).is_none() {
+                let (_, length) = self.find(name)?;
+                self.watch.tally.add(diff_id.as_str(), length);
+            }
+        }
+        Ok(())
+    }
+
+    /// A layer that was taken in before, by the digest of its stream.
+    fn recall(&self, diff_id: &Digest) -> Option<Packed> {
+        let cache = Cache::of_stream(self.store, diff_id, Compression::Gzip);
+        cache.recall().filter(|packed| packed.diff_id == *diff_id)
+    }
+
     /// Takes in the layer with a name in the bag, whose stream must have the
     /// digest that the configuration gives it. One that was taken in before is
     /// not even read: what is in the store is that stream.
     pub(super) fn layer(&self, name: &str, diff_id: &Digest) -> Result<Descriptor, ExistingError> {
-        let cache = Cache::of_stream(self.store, diff_id, Compression::Gzip);
-        if let Some(packed) = cache.recall().filter(|packed| packed.diff_id == *diff_id) {
+        if let Some(packed) = self.recall(diff_id) {
             return Ok(packed.layer);
         }
         let (reader, _) = self.find(name)?;
-        let mut stoppable = Stoppable::new(reader, self.stop);
+        let done = self.watch.tally.of(diff_id.as_str());
+        let mut stoppable = Stoppable::new(reader, self.watch.stop).counted_by(done);
         let taken = self.take(name, &mut stoppable);
         if stoppable.stopped() {
             return Err(ExistingError::Stopped);
@@ -57,7 +72,7 @@ impl Intake<'_> {
             let (path, name) = (self.path.to_owned(), name.to_owned());
             return Err(ExistingError::Layer { path, name, expected, found });
         }
-        cache.remember(&packed);
+        Cache::of_stream(self.store, diff_id, Compression::Gzip).remember(&packed);
         Ok(packed.layer)
     }
 

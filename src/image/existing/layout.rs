@@ -263,6 +263,13 @@ impl Intake<'_> {
 
     /// Copies blobs on all cores: most of it is hashing.
     pub(super) fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
+        let mut seen = BTreeSet::new();
+        // Two at once would count one twice.
+        let blobs: Vec<&Descriptor> =
+            blobs.iter().copied().filter(|blob| seen.insert(&blob.digest)).collect();
+        for blob in blobs.iter().filter(|blob| !self.store.has(blob)) {
+            self.watch.tally.add(blob.digest.as_str(), blob.size);
+        }
         let next = AtomicUsize::new(0);
         // Sizes that nobody has verified yet.
         let all = blobs.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
@@ -272,7 +279,7 @@ impl Intake<'_> {
                 let is_new = self.copy_one(blob)?;
                 let left = left.fetch_sub(blob.size, Ordering::Relaxed).saturating_sub(blob.size);
                 if is_new && left >= MUCH && !is_foreign(blob) {
-                    (self.early)(blob);
+                    (self.watch.early)(blob);
                 }
             }
             Ok(())
@@ -292,7 +299,8 @@ impl Intake<'_> {
         }
         let name = blob(&descriptor.digest);
         let (reader, _) = self.find(&name)?;
-        let mut reader = Stoppable::new(reader, self.stop);
+        let done = self.watch.tally.of(descriptor.digest.as_str());
+        let mut reader = Stoppable::new(reader, self.watch.stop).counted_by(done);
         let imported = self.store.import(&mut reader, descriptor);
         if reader.stopped() {
             return Err(ExistingError::Stopped);

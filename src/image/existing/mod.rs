@@ -18,35 +18,33 @@ pub use source::Source;
 use self::archive::Archive;
 use self::intake::Intake;
 use self::layout::Bag;
+use super::Watch;
 use super::manifest::Image;
 use super::product::Product;
 use super::store::Store;
-use crate::registry::{Descriptor, Platform};
+use crate::registry::Platform;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// Takes the image that a source names into the store; without a platform, the
-/// whole of an index that is all there is. `stop` is looked at all along. `early`
-/// is told of each blob of an OCI layout that came into the store while much has
-/// yet to, on whatever thread brought it.
+/// whole of an index that is all there is. Told of early are blobs of an OCI
+/// layout alone; counted is what is read of each blob that the store has not.
 pub fn import(
     store: &Store,
     (source, platform): (&Source, Option<&Platform>),
-    stop: &AtomicBool,
-    early: &(dyn Fn(&Descriptor) + Sync),
+    watch: &Watch<'_>,
 ) -> Result<Product, ExistingError> {
     let path = source.path();
     let default = Platform::default();
     let chosen = platform.unwrap_or(&default);
     let (intake, tag) = match source {
         Source::OciLayout { folder, tag } => {
-            (Intake { path, bag: folder_bag(folder)?, store, stop, early }, tag)
+            (Intake { path, bag: folder_bag(folder)?, store, watch }, tag)
         }
         Source::OciArchive { file, tag } => {
-            (Intake { path, bag: archive_bag(file, store)?, store, stop, early }, tag)
+            (Intake { path, bag: archive_bag(file, store)?, store, watch }, tag)
         }
         Source::DockerArchive { file, reference } => {
-            let intake = Intake { path, bag: archive_bag(file, store)?, store, stop, early };
+            let intake = Intake { path, bag: archive_bag(file, store)?, store, watch };
             return Ok(intake.docker(reference.as_deref(), chosen)?.into());
         }
     };
@@ -71,20 +69,17 @@ pub(super) fn collect(
     store: &Store,
     saved: &Saved,
     platform: &Platform,
-    stop: &AtomicBool,
+    watch: &Watch<'_>,
 ) -> Result<Image, ExistingError> {
-    let early = &|_: &Descriptor| ();
     match saved {
         Saved::OciLayout(path) => {
-            Intake { path, bag: folder_bag(path)?, store, stop, early }.packed_layout(platform)
+            Intake { path, bag: folder_bag(path)?, store, watch }.packed_layout(platform)
         }
         Saved::OciArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, stop, early }
-                .packed_layout(platform)
+            Intake { path, bag: archive_bag(path, store)?, store, watch }.packed_layout(platform)
         }
         Saved::DockerArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, stop, early }
-                .docker(None, platform)
+            Intake { path, bag: archive_bag(path, store)?, store, watch }.docker(None, platform)
         }
     }
 }
@@ -105,7 +100,7 @@ mod tests {
     use super::{Source, import};
     use crate::http::Fault as _;
     use crate::image::layers::{LayerSource, Recipe, build};
-    use crate::image::{Image, Product, Store, export};
+    use crate::image::{Image, Product, Store, Watch, export};
     use crate::registry::{Descriptor, Digest, Platform, media_type};
     use serde_json::{Value, json};
     use std::fs;
@@ -144,7 +139,7 @@ mod tests {
                 platform: platform.clone(),
                 ..Recipe::default()
             };
-            build(store, &recipe, &AtomicBool::new(false), &|_| ()).expect("built").image
+            build(store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -176,7 +171,7 @@ mod tests {
             let platform = platform.parse().expect("a platform");
             let here = self.folder.path().display().to_string();
             let made =
-                import(&self.to, (&source, Some(&platform)), &AtomicBool::new(false), &|_| ());
+                import(&self.to, (&source, Some(&platform)), &Watch::new(&AtomicBool::new(false)));
             let made = made.map_err(|error| {
                 let help = error.help().unwrap_or_default();
                 (error.to_string().replace(&here, "."), help)
@@ -248,8 +243,8 @@ mod tests {
         desk.edit(|index| index["manifests"] = json!([nested]));
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
 
-        let made =
-            import(&desk.to, (&source, None), &AtomicBool::new(false), &|_| ()).expect("imported");
+        let made = import(&desk.to, (&source, None), &Watch::new(&AtomicBool::new(false)))
+            .expect("imported");
 
         assert_eq!(json!(made.manifest().digest), nested["digest"], "byte for byte");
         assert_eq!(desk.to.product(&made.manifest().digest).expect("whole"), made);
@@ -280,7 +275,7 @@ mod tests {
         let (folder, layers) = (desk.folder.path().to_owned(), layers.into());
         let recipe = Recipe { folder, layers, ..Recipe::default() };
         let go_on = AtomicBool::new(false);
-        let image = build(&desk.from, &recipe, &go_on, &|_| ()).expect("built").image;
+        let image = build(&desk.from, &recipe, &Watch::new(&go_on)).expect("built").image;
         export::oci_layout(&desk.from, &image, None, &desk.path("oci")).expect("written");
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
         let told = Mutex::new(Vec::new());
@@ -289,7 +284,8 @@ mod tests {
             told.lock().expect("no panic").push(blob.digest.clone());
         };
 
-        import(&desk.to, (&source, None), &go_on, &early).expect("imported");
+        let watch = Watch { early: &early, ..Watch::new(&go_on) };
+        import(&desk.to, (&source, None), &watch).expect("imported");
         let told = std::mem::take(&mut *told.lock().expect("no panic"));
         // Not the last of them, and the configuration only if it came before.
         let layers: Vec<_> = image.layers.iter().filter(|it| told.contains(&it.digest)).collect();
@@ -297,7 +293,8 @@ mod tests {
 
         // What is there already is no news.
         let silent = |blob: &Descriptor| panic!("{} was there", blob.digest);
-        import(&desk.to, (&source, None), &go_on, &silent).expect("imported");
+        let watch = Watch { early: &silent, ..Watch::new(&go_on) };
+        import(&desk.to, (&source, None), &watch).expect("imported");
     }
 
     #[test]
@@ -414,6 +411,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_copied_is_counted_and_what_is_there_is_not() {
+        let desk = Desk::new();
+        desk.layout(None);
+        let saved = desk.path("saved.tar");
+        export::docker_archive(&desk.from, &desk.image, &[], &saved).expect("written");
+        let counted = |source: &str, to: &str| {
+            let store = Store::open(&desk.path(to)).expect("a store");
+            let source = Source::parse(source, desk.folder.path()).expect("local");
+            let stop = AtomicBool::new(false);
+            let watch = Watch::new(&stop);
+            import(&store, (&source, None), &watch).expect("imported");
+            let parts = watch.tally.progress().parts.into_iter();
+            parts.map(|part| (part.name, part.done, part.total)).collect::<Vec<_>>()
+        };
+        // Each once, though the first layer is there twice.
+        let [a, b] = [&desk.image.layers[0], &desk.image.layers[1]];
+        let part = |blob: &Descriptor| (blob.digest.to_string(), blob.size, blob.size);
+        assert_eq!(
+            counted("oci:oci", "one"),
+            [desk.image.config.clone(), a.clone(), b.clone()].map(|it| part(&it))
+        );
+        assert_eq!(counted("oci:oci", "one"), []);
+
+        // Of a docker archive what it holds: the streams, under their own digests.
+        let config = desk.from.config(&desk.image).expect("a configuration");
+        let stream =
+            |at: usize| config["rootfs"]["diff_ids"][at].as_str().expect("text").to_owned();
+        let counts = counted("docker-archive:saved.tar", "other");
+        let names: Vec<&String> = counts.iter().map(|(name, _, _)| name).collect();
+        assert_eq!(names, [&stream(0), &stream(1)]);
+        assert!(counts.iter().all(|(_, done, total)| done == total && *total > 1024), "{counts:?}");
+        assert_eq!(counted("docker-archive:saved.tar", "other"), []);
+    }
+
+    #[test]
     fn a_docker_archive_with_another_layer_is_refused() {
         let desk = Desk::new();
         let file = desk.path("saved.tar");
@@ -433,7 +465,8 @@ mod tests {
         desk.layout(None);
         let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
         let platform = Platform::default();
-        let error = import(&desk.to, (&source, Some(&platform)), &AtomicBool::new(true), &|_| ());
+        let error =
+            import(&desk.to, (&source, Some(&platform)), &Watch::new(&AtomicBool::new(true)));
         assert_eq!(error.expect_err("stopped").to_string(), "reading the image was stopped");
     }
 }

@@ -1,16 +1,24 @@
-//! A reader that ends with an error when the run is cancelled.
+//! A reader that ends with an error when the run is cancelled, and counts what
+//! was read of it.
 
+use crate::progress::Counter;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) struct Stoppable<'a, R> {
     inner: R,
     stop: &'a AtomicBool,
+    done: Counter,
 }
 
 impl<'a, R> Stoppable<'a, R> {
     pub(super) fn new(inner: R, stop: &'a AtomicBool) -> Self {
-        Self { inner, stop }
+        Self { inner, stop, done: Counter::default() }
+    }
+
+    /// Also counts here what was read.
+    pub(super) fn counted_by(self, done: Counter) -> Self {
+        Self { done, ..self }
     }
 
     pub(super) fn stopped(&self) -> bool {
@@ -24,6 +32,8 @@ impl<R: Read> Read for Stoppable<'_, R> {
         if self.stopped() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.inner.read(buffer)
+        let read = self.inner.read(buffer)?;
+        self.done.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }

@@ -7,6 +7,7 @@ use super::error::LayerError;
 use super::pack::{BLOCK, Source};
 use super::tape::{self, Head};
 use super::walk::{Entry, Kind, Stamp};
+use crate::progress::Counter;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -22,6 +23,8 @@ pub(super) struct Archive<'a> {
     mtime: u64,
     next: AtomicU64,
     stop: &'a AtomicBool,
+    /// Counts what was read.
+    done: Counter,
 }
 
 impl<'a> Archive<'a> {
@@ -34,10 +37,16 @@ impl<'a> Archive<'a> {
             end += tape::head_length(&head) + tape::padded(head.size);
             starts.push(end);
         }
-        Self { entries, starts, mtime, next: AtomicU64::new(0), stop }
+        let (next, done) = (AtomicU64::new(0), Counter::default());
+        Self { entries, starts, mtime, next, stop, done }
     }
 
-    fn length(&self) -> u64 {
+    /// Also counts here what was read, block by block.
+    pub(super) fn counted_by(self, done: Counter) -> Self {
+        Self { done, ..self }
+    }
+
+    pub(super) fn length(&self) -> u64 {
         self.starts.last().copied().unwrap_or_default() + tape::END
     }
 
@@ -73,6 +82,7 @@ impl Source for Archive<'_> {
         }
         let length = offset(self.length(), begin).min(BLOCK);
         self.fill(begin, &mut block[..length])?;
+        self.done.fetch_add(length as u64, Ordering::Relaxed);
         Ok(Some((number, length)))
     }
 }

@@ -38,11 +38,12 @@ pub(super) use walk::{Entry, Kind, Source, Stamp};
 use self::archive::Archive;
 use self::config::Made;
 use self::split::Cutting;
+use super::Watch;
 use super::manifest::Image;
 use super::store::Store;
 use crate::registry::{Descriptor, media_type};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 /// What was made.
@@ -67,15 +68,9 @@ pub struct BuiltLayer {
     pub reused: bool,
 }
 
-/// Makes the image of a recipe. `stop` is looked at for every file. `early` is
-/// told of each layer that is in the store while others are not yet, on whatever
-/// thread packed it.
-pub fn build(
-    store: &Store,
-    recipe: &Recipe,
-    stop: &AtomicBool,
-    early: &(dyn Fn(&Descriptor) + Sync),
-) -> Result<Built, LayerError> {
+/// Makes the image of a recipe. What is counted are the bytes of each layer that
+/// has to be packed, before it is.
+pub fn build(store: &Store, recipe: &Recipe, watch: &Watch<'_>) -> Result<Built, LayerError> {
     if recipe.created > recipe::LATEST {
         return Err(LayerError::Created { created: recipe.created });
     }
@@ -87,8 +82,8 @@ pub fn build(
     let sources = recipe.layers.iter().zip(&lists);
     let sources: Vec<_> = sources.flat_map(|(it, lists)| lists.iter().map(move |_| it)).collect();
     let lists = lists.into_iter().flatten().collect();
-    let options = PackOptions { early, ..PackOptions::new(recipe.compression) };
-    let packed = make(store, (options, recipe.created), lists, stop)?;
+    let options = PackOptions { early: watch.early, ..PackOptions::new(recipe.compression) };
+    let packed = make(store, (options, recipe.created), lists, watch)?;
     for (source, (packed, report)) in sources.into_iter().zip(packed) {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
         made.push(Made { diff_id: packed.diff_id, created_by });
@@ -104,6 +99,8 @@ pub fn build(
 /// Entries that were listed elsewhere.
 #[derive(Clone)]
 pub(super) struct Listed {
+    /// What they come from.
+    pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     /// A time before they were listed.
     pub(super) begun: SystemTime,
@@ -114,14 +111,14 @@ pub(super) fn assemble(
     store: &Store,
     lists: &[Arc<Listed>],
     created: u64,
-    stop: &AtomicBool,
+    watch: &Watch<'_>,
 ) -> Result<Vec<Packed>, LayerError> {
     if created > recipe::LATEST {
         return Err(LayerError::Created { created });
     }
     let lists = lists.iter().map(|list| Listed::clone(list)).collect();
     let options = PackOptions::new(Compression::default());
-    let made = make(store, (options, created), lists, stop)?;
+    let made = make(store, (options, created), lists, watch)?;
     Ok(made.into_iter().map(|(packed, _)| packed).collect())
 }
 
@@ -161,11 +158,12 @@ fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Vec<Liste
     }
     let below = recipe.base.as_ref().map_or(0, |base| base.layers.len());
     let mut cutting = Cutting::new(walked.iter().map(|(entries, _)| entries), below);
-    let cut = |(entries, begun)| {
+    let cut = |(source, (entries, begun)): (&LayerSource, _)| {
+        let name = source.from.display().to_string();
         let lists = cutting.split(entries).into_iter();
-        lists.map(|entries| Listed { entries, begun }).collect()
+        lists.map(|entries| Listed { name: name.clone(), entries, begun }).collect()
     };
-    Ok(walked.into_iter().map(cut).collect())
+    Ok(recipe.layers.iter().zip(walked).map(cut).collect())
 }
 
 /// The layers of lists, in order. What is not remembered is packed, all of it at
@@ -174,16 +172,19 @@ fn make<'a>(
     store: &'a Store,
     (options, created): (PackOptions<'_>, u64),
     lists: Vec<Listed>,
-    stop: &AtomicBool,
+    watch: &Watch<'_>,
 ) -> Result<Vec<(Packed, BuiltLayer)>, LayerError> {
     let (mut layers, mut streams): (Vec<Layer<'a>>, _) = (Vec::new(), Vec::new());
-    for Listed { entries, begun } in lists {
+    let names = names(&lists);
+    for (Listed { entries, begun, .. }, name) in lists.into_iter().zip(names) {
         let cache = Cache::new(store, &entries, options.compression, created);
         let found = cache.recall();
         let settled = cache::settled(&entries, begun);
         layers.push(Layer { cache, entries: entries.len(), settled, found });
         if layers.last().is_some_and(|layer| layer.found.is_none()) {
-            streams.push((Archive::new(entries, created, stop), store.writer()?));
+            let archive = Archive::new(entries, created, watch.stop);
+            let done = watch.tally.add(&name, archive.length());
+            streams.push((archive.counted_by(done), store.writer()?));
         }
     }
     let mut packed = match streams.len() {
@@ -204,10 +205,28 @@ fn make<'a>(
     Ok(made)
 }
 
+/// What each list is called: what it comes from, and where several come from the
+/// same, which of them it is.
+fn names(lists: &[Listed]) -> Vec<String> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let name = |Listed { name, .. }: &Listed| name.clone();
+    let mut names: Vec<String> = lists.iter().map(name).collect();
+    for (list, name) in lists.iter().zip(&mut names) {
+        let number = seen.entry(&list.name).or_default();
+        *number += 1;
+        let all = lists.iter().filter(|other| other.name == list.name).count();
+        if all > 1 {
+            *name = format!("{name} ({number} of {all})");
+        }
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Built, LayerError, LayerSource, Recipe, build};
     use crate::http::{Fault as _, Retry};
+    use crate::image::Watch;
     use crate::image::store::Store;
     use crate::image::stream::unpacked;
     use crate::registry::{Digest, Platform};
@@ -250,7 +269,7 @@ mod tests {
         }
 
         fn build(&self, recipe: &Recipe) -> Result<Built, LayerError> {
-            build(&self.store, recipe, &AtomicBool::new(false), &|_| ())
+            build(&self.store, recipe, &Watch::new(&AtomicBool::new(false)))
         }
 
         /// Waits until the clock has moved on from the last change.
@@ -301,6 +320,30 @@ mod tests {
         let changed = plan.build(&recipe).expect("built");
         assert!(!changed.layers[0].reused);
         assert_ne!(changed.image, first.image);
+    }
+
+    #[test]
+    fn what_is_packed_is_counted_and_what_is_not_packed_is_not() {
+        let large = "x".repeat(3 << 20);
+        let plan = Plan::new(&[("a/x", &large), ("b", "2")]);
+        Plan::settle();
+        let counted = |layers: &[(&str, &str)]| {
+            let stop = AtomicBool::new(false);
+            let watch = Watch::new(&stop);
+            let built = build(&plan.store, &plan.recipe(layers), &watch).expect("built");
+            let sizes = built.layers.iter().map(|layer| layer.unpacked).collect::<Vec<_>>();
+            let parts = watch.tally.progress().parts.into_iter();
+            (sizes, parts.map(|part| (part.name, part.done, part.total)).collect::<Vec<_>>())
+        };
+        let part = |name: &str, size| (name.to_owned(), size, size);
+
+        let (sizes, parts) = counted(&[("a", "/srv"), ("b", "/b")]);
+        assert_eq!(parts, [part("a", sizes[0]), part("b", sizes[1])]);
+        assert!(sizes[0] > 3 << 20, "{sizes:?}");
+
+        // The first is remembered.
+        let (sizes, parts) = counted(&[("a", "/srv"), ("b", "/c"), ("b", "/d")]);
+        assert_eq!(parts, [part("b (1 of 2)", sizes[1]), part("b (2 of 2)", sizes[2])]);
     }
 
     #[test]
@@ -395,7 +438,7 @@ mod tests {
     fn a_stopped_build_stores_no_image() {
         let plan = Plan::new(&[("a", "1")]);
         let error =
-            build(&plan.store, &plan.recipe(&[("a", "/")]), &AtomicBool::new(true), &|_| ());
+            build(&plan.store, &plan.recipe(&[("a", "/")]), &Watch::new(&AtomicBool::new(true)));
         assert!(matches!(error, Err(LayerError::Stopped)));
         let blobs = fs::read_dir(plan.store.root().join("blobs/sha256")).expect("a folder");
         assert_eq!(blobs.count(), 0);

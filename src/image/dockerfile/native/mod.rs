@@ -34,6 +34,7 @@ use self::stage::{Around, Past, Stage};
 use self::workshop::Workshop;
 use super::context::Context;
 use super::work::Request;
+use crate::image::Watch;
 use crate::image::layers::{DROPPED, Listed, Packed, as_oci, assemble, ordered, timestamp};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
@@ -43,7 +44,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// A Dockerfile that can be built here, as far as can be seen before its images
 /// are fetched.
@@ -61,8 +61,8 @@ pub struct Bench<'a> {
     pub store: &'a Store,
     /// An empty folder, kept until the image is built, the caller's to remove.
     pub desk: &'a Path,
-    /// Whether to stop.
-    pub stop: &'a AtomicBool,
+    /// Who may stop it, and is told of it.
+    pub watch: Watch<'a>,
 }
 
 impl Native {
@@ -134,7 +134,7 @@ impl Native {
         }
         let created = self.request.created.unwrap_or(0);
         let lists: Vec<Arc<Listed>> = stage.lists.clone();
-        let packed = assemble(bench.store, &lists, created, bench.stop)?;
+        let packed = assemble(bench.store, &lists, created, &bench.watch)?;
         let base = stage.base.as_ref();
         let below = base.map(|base| base.layers.iter().map(as_oci).collect::<Vec<_>>());
         let mut layers = below.unwrap_or_default();
@@ -184,6 +184,7 @@ fn configuration(stage: Stage, packed: &[Packed], created: &str) -> Vec<u8> {
 mod tests {
     use super::{Bench, Native, NativeError};
     use crate::http::Fault as _;
+    use crate::image::Watch;
     use crate::image::dockerfile::Request;
     use crate::image::manifest::Image;
     use crate::image::store::Store;
@@ -225,7 +226,8 @@ mod tests {
             assert_eq!(native.images().len(), pulled.len());
             let desk = tempfile::tempdir().expect("a folder");
             let stop = AtomicBool::new(false);
-            native.build(&Bench { store: &self.store, desk: desk.path(), stop: &stop }, pulled)
+            let watch = Watch::new(&stop);
+            native.build(&Bench { store: &self.store, desk: desk.path(), watch }, pulled)
         }
 
         #[track_caller]

@@ -221,7 +221,11 @@ impl Stage {
         let mut draft = Draft::new(&step.place, &mut self.tree).owned_by(owner);
         draft.make_folder(&real);
         let entries = draft.finish(workshop)?;
-        self.lists.push(Arc::new(Listed { entries, begun: workshop.begun }));
+        self.lists.push(Arc::new(Listed {
+            name: step.text.clone(),
+            entries,
+            begun: workshop.begun,
+        }));
         Ok(())
     }
 
@@ -297,7 +301,11 @@ impl Stage {
         let mut draft = draft.owned_by(owner).of_mode(mode);
         copy(&order, &mut draft, workshop)?;
         let entries = draft.finish(workshop)?;
-        self.lists.push(Arc::new(Listed { entries, begun: workshop.begun }));
+        self.lists.push(Arc::new(Listed {
+            name: step.text.clone(),
+            entries,
+            begun: workshop.begun,
+        }));
         Ok(())
     }
 

@@ -2,24 +2,23 @@
 //! nothing has to run.
 
 use super::layers::several;
-use super::{Made, off_the_loop, platform};
+use super::{Made, platform, told};
 use crate::image::dockerfile::{
     Answer, Bench, Cache, DockerfileError, Engine, Invocation, Native, Needed, Program, Request,
     Unfit, Work, candidates,
 };
-use crate::image::{Image, Index};
+use crate::image::{Image, Index, Watch};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Text, Using};
 use crate::registry::Platform;
 use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
-use crate::run::event::{EventKind, Stream};
+use crate::run::event::{EventKind, Stream, Verb};
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
 use std::slice;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -107,7 +106,7 @@ async fn by_engine(
         run(performer, &work, &save, job).await?;
     }
     let store = performer.images.clone();
-    Ok(off_the_loop(move |stop| work.collect(&store, stop)).await?)
+    Ok(told(job, Verb::Copied, move |watch| work.collect(&store, &watch)).await?)
 }
 
 /// Builds it here, as long as nothing has to run, for the platform of each
@@ -141,10 +140,10 @@ async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Im
     }
     let desk = Scratch::new(performer, job)?;
     let (store, folder) = (performer.images.clone(), desk.path().to_owned());
-    let build = move |stop: &AtomicBool| {
-        native.build(&Bench { store: &store, desk: &folder, stop }, &pulled)
+    let build = move |watch: Watch<'_>| {
+        native.build(&Bench { store: &store, desk: &folder, watch }, &pulled)
     };
-    Ok(off_the_loop(build).await?)
+    Ok(told(job, Verb::Packed, build).await?)
 }
 
 fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<Request, Trouble> {

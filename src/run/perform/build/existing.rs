@@ -3,9 +3,9 @@
 //! Without a platform an index stays whole. Of what is in a registry no layer is
 //! fetched: it is promoted from there, or fetched by who needs it here.
 
-use super::{Made, off_the_loop};
+use super::{Made, told};
 use crate::image::existing::{Source, import};
-use crate::image::{Image, Product};
+use crate::image::{Image, Product, Watch};
 use crate::plan::schema::ExistingImage;
 use crate::progress::Progress;
 use crate::registry::{Descriptor, InvalidReference, Platform, Reference};
@@ -16,7 +16,6 @@ use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::progress::Told;
 use crate::run::perform::push::ahead::{self, Outbound};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
 pub(super) async fn fetch(
     performer: &Performer,
@@ -44,11 +43,11 @@ pub(in crate::run::perform) async fn find(
     let (store, ahead) = (performer.images.clone(), ahead.clone());
     let platform = platform.cloned();
     let shown = source.to_string();
-    let work = move |stop: &AtomicBool| {
+    let work = move |watch: Watch<'_>| {
         let early = |blob: &Descriptor| ahead::send(ahead.as_ref(), &store, blob);
-        import(&store, (&source, platform.as_ref()), stop, &early)
+        import(&store, (&source, platform.as_ref()), &Watch { early: &early, ..watch })
     };
-    let product = off_the_loop(work)
+    let product = told(job, Verb::Copied, work)
         .await
         .map_err(|error| error.while_doing(format!("take in `{shown}`")))?;
     Ok(Made { product, origins: BTreeMap::new() })

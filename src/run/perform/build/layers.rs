@@ -1,10 +1,11 @@
 //! Files and folders onto a base, without any container engine.
 
-use super::{Made, off_the_loop, platform};
+use super::{Made, platform, told};
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
-use crate::image::{Image, Index};
+use crate::image::{Image, Index, Watch};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
 use crate::registry::{Descriptor, Digest, Platform, Reference};
+use crate::run::event::Verb;
 use crate::run::outcome::{Trouble, Undone};
 use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
@@ -66,9 +67,9 @@ async fn one(
         Some(from.with_digest(base.manifest.digest.clone()))
     });
     let (store, ahead) = (performer.images.clone(), ahead.clone());
-    let built = off_the_loop(move |stop| {
+    let built = told(job, Verb::Packed, move |watch| {
         let early = |layer: &Descriptor| ahead::send(ahead.as_ref(), &store, layer);
-        make(&store, &recipe, stop, &early)
+        make(&store, &recipe, &Watch { early: &early, ..watch })
     });
     let built = built.await?;
     if let Some(base) = base {

@@ -6,13 +6,16 @@ mod layers;
 
 use super::names::plain_or;
 use super::performer::{Job, Performer};
+use super::progress::Told;
 use super::push::ahead::{self, Outbound};
 use crate::http::Fault;
-use crate::image::{Image, Index, Product};
+use crate::image::{Image, Index, Product, Watch};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind, Text};
+use crate::progress::Tally;
 use crate::registry::{Digest, Platform, Reference};
+use crate::run::event::Verb;
 use crate::run::outcome::{Done, Trouble, Undone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,6 +108,22 @@ where
     let done = tokio::task::spawn_blocking(move || work(&stop)).await;
     let done = done.map_err(|error| Trouble::new("build").because(error.to_string()))?;
     done.map_err(|error| Trouble::from_fault(&error))
+}
+
+/// The same, and tells meanwhile how far it is, as far as it counts.
+async fn told<T, E>(
+    job: &Job,
+    verb: Verb,
+    work: impl FnOnce(Watch<'_>) -> Result<T, E> + Send + 'static,
+) -> Result<T, Trouble>
+where
+    T: Send + 'static,
+    E: Fault,
+{
+    let (tally, told) = (Tally::default(), Told::new(job, verb));
+    let counted = tally.clone();
+    let work = off_the_loop(move |stop| work(Watch { tally: counted, ..Watch::new(stop) }));
+    tally.while_doing(work, &|progress| told.tell(progress)).await
 }
 
 struct StopOnDrop(Arc<AtomicBool>);
