@@ -5,6 +5,8 @@
 //! since nobody honest writes them.
 
 use super::error::ExistingError;
+use super::stoppable::Stoppable;
+use crate::image::Watch;
 use crate::image::store::Store;
 use crate::image::stream::{Packing, sniff, unpacked};
 use std::collections::HashMap;
@@ -59,7 +61,11 @@ impl Read for Section<'_> {
 impl Archive {
     /// Reads the names in an archive. One that is packed is unpacked into the
     /// store's folder first, to be gone when this is dropped.
-    pub(super) fn open(path: &Path, store: &Store) -> Result<Self, ExistingError> {
+    pub(super) fn open(
+        path: &Path,
+        store: &Store,
+        watch: &Watch<'_>,
+    ) -> Result<Self, ExistingError> {
         let read = |source| ExistingError::Read { path: path.to_owned(), source };
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -71,12 +77,7 @@ impl Archive {
         let (packing, _) = sniff(&file).map_err(read)?;
         file.rewind().map_err(read)?;
         if packing != Packing::Plain {
-            let mut plain = store.temporary()?.into_file();
-            let mut stream = unpacked(&file).map_err(read)?;
-            io::copy(&mut stream, &mut plain).map_err(read)?;
-            drop(stream);
-            plain.rewind().map_err(read)?;
-            file = plain;
+            file = unpack(path, &file, (store, watch))?;
         }
         let entries = index(path, &file)?;
         Ok(Self { path: path.to_owned(), file, entries })
@@ -104,6 +105,27 @@ impl Archive {
             name: name.to_owned(),
         })
     }
+}
+
+/// What is in a packed archive, as a file without a name. Counted under the name
+/// of the archive: what it holds is not known yet.
+fn unpack(
+    path: &Path,
+    file: &File,
+    (store, watch): (&Store, &Watch<'_>),
+) -> Result<File, ExistingError> {
+    let read = |source| ExistingError::Read { path: path.to_owned(), source };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let done = watch.tally.add(&name, file.metadata().map_err(read)?.len());
+    let mut packed = Stoppable::new(file, watch.stop).counted_by(done);
+    let mut plain = store.temporary()?.into_file();
+    let copied = unpacked(&mut packed).and_then(|mut stream| io::copy(&mut stream, &mut plain));
+    if packed.stopped() {
+        return Err(ExistingError::Stopped);
+    }
+    copied.map_err(read)?;
+    plain.rewind().map_err(read)?;
+    Ok(plain)
 }
 
 fn index(path: &Path, file: &File) -> Result<HashMap<String, Place>, ExistingError> {
@@ -162,9 +184,11 @@ fn normal(folder: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Archive, normal};
+    use crate::image::Watch;
     use crate::image::store::Store;
     use std::fs;
     use std::io::Read as _;
+    use std::sync::atomic::AtomicBool;
     use tar::{Builder, EntryType, Header};
     use tempfile::TempDir;
 
@@ -199,7 +223,9 @@ mod tests {
             let path = self.folder.path().join("a.tar");
             fs::write(&path, &self.bytes).expect("written");
             let shown = path.display().to_string();
-            Archive::open(&path, &store).map_err(|error| error.to_string().replace(&shown, "a.tar"))
+            let stop = AtomicBool::new(false);
+            Archive::open(&path, &store, &Watch::new(&stop))
+                .map_err(|error| error.to_string().replace(&shown, "a.tar"))
         }
     }
 
@@ -229,6 +255,20 @@ mod tests {
         let mut packed = packed(&[("x", FILE, "one")]);
         packed.bytes = zstd::bulk::compress(&packed.bytes, 1).expect("zstd");
         assert_eq!(text(&packed.open().expect("an archive"), "x").as_deref(), Some("one"));
+
+        let path = packed.folder.path().join("a.tar");
+        let store = Store::open(&packed.folder.path().join("store")).expect("a store");
+        let opened = |stop: bool| {
+            let stop = AtomicBool::new(stop);
+            let watch = Watch::new(&stop);
+            let opened = Archive::open(&path, &store, &watch).map(|_| watch.tally.progress());
+            opened.map_err(|error| error.to_string())
+        };
+        let progress = opened(false).expect("an archive");
+        let size = packed.bytes.len() as u64;
+        let part = &progress.parts[0];
+        assert_eq!((part.name.as_str(), part.done, part.total), ("a.tar", size, size));
+        assert_eq!(opened(true).expect_err("stopped"), "reading the image was stopped");
     }
 
     #[test]

@@ -41,10 +41,10 @@ pub fn import(
             (Intake { path, bag: folder_bag(folder)?, store, watch }, tag)
         }
         Source::OciArchive { file, tag } => {
-            (Intake { path, bag: archive_bag(file, store)?, store, watch }, tag)
+            (Intake { path, bag: archive_bag(file, store, watch)?, store, watch }, tag)
         }
         Source::DockerArchive { file, reference } => {
-            let intake = Intake { path, bag: archive_bag(file, store)?, store, watch };
+            let intake = Intake { path, bag: archive_bag(file, store, watch)?, store, watch };
             return Ok(intake.docker(reference.as_deref(), chosen)?.into());
         }
     };
@@ -76,10 +76,12 @@ pub(super) fn collect(
             Intake { path, bag: folder_bag(path)?, store, watch }.packed_layout(platform)
         }
         Saved::OciArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, watch }.packed_layout(platform)
+            Intake { path, bag: archive_bag(path, store, watch)?, store, watch }
+                .packed_layout(platform)
         }
         Saved::DockerArchive(path) => {
-            Intake { path, bag: archive_bag(path, store)?, store, watch }.docker(None, platform)
+            Intake { path, bag: archive_bag(path, store, watch)?, store, watch }
+                .docker(None, platform)
         }
     }
 }
@@ -91,8 +93,8 @@ fn folder_bag(folder: &Path) -> Result<Bag, ExistingError> {
     Ok(Bag::Folder(folder.to_owned()))
 }
 
-fn archive_bag(file: &Path, store: &Store) -> Result<Bag, ExistingError> {
-    Ok(Bag::Archive(Box::new(Archive::open(file, store)?)))
+fn archive_bag(file: &Path, store: &Store, watch: &Watch<'_>) -> Result<Bag, ExistingError> {
+    Ok(Bag::Archive(Box::new(Archive::open(file, store, watch)?)))
 }
 
 #[cfg(test)]
