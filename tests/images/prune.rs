@@ -245,6 +245,76 @@ fn what_runs_is_never_removed() {
     assert_eq!(column(&cloud.listed(), "tag"), ["also-v1", "pr-1", "v1", "v3"]);
 }
 
+/// Puts a group that runs one image before another, as no plan of ours does.
+async fn put_group(cloud: &LocalCloud, first: &str, then: &str) {
+    let (file, client) = (&cloud.file, cloud.client());
+    let url = format!("https://login.microsoftonline.com/{}/oauth2/v2.0/token", file.tenant_id);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &file.client_id),
+        ("client_secret", file.client_secret.expose()),
+        ("scope", "https://management.azure.com/.default"),
+    ];
+    let answer = client.post(url).form(&form).send().await.expect("sent");
+    let token: Value = answer.json().await.expect("JSON");
+    let url = format!(
+        "https://management.azure.com/subscriptions/{}/resourceGroups/demo/providers/\
+         Microsoft.ContainerInstance/containerGroups/migrated?api-version=2023-05-01",
+        file.subscription_id
+    );
+    let requests = json!({ "cpu": 1, "memoryInGB": 1 });
+    let group = json!({ "location": "westeurope", "properties": {
+        "osType": "Linux",
+        "initContainers": [{ "name": "first", "properties": { "image": first } }],
+        "containers": [{ "name": "then", "properties": {
+            "image": then, "resources": { "requests": requests },
+        } }],
+    } });
+    let request = client.put(url).bearer_auth(token["access_token"].as_str().expect("a token"));
+    let answer = request.json(&group).send().await.expect("sent");
+    let (status, text) = (answer.status(), answer.text().await.expect("text"));
+    assert!(status.is_success(), "{status}: {text}");
+}
+
+#[test]
+fn what_an_init_container_runs_is_never_removed() {
+    let folder = state();
+    let cloud = LocalCloud::start(
+        folder.path(),
+        json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": AZURE, "name": "demo", "resource-group": "demo", "anonymous-pull": true,
+            }],
+        }),
+    );
+    let file = cloud.path.display().to_string();
+    let program = aged(AZURE, 60);
+    let plan = std::fs::read_to_string(program.path("shipway.yml")).expect("a plan");
+    let program = program.file("shipway.yml", &plan.replace("login: anonymous", ""));
+    for tag in ["migrate", "old", "web"] {
+        let (tag, label) = (format!("tag={tag}"), format!("label={tag}"));
+        program.run(&["run", "--cloud", &file, "--set", &tag, "--set", &label]).exits(0);
+    }
+    let image = |tag: &str| format!("{AZURE}/web:{tag}");
+    let (first, then) = (image("migrate"), image("web"));
+    let put = put_group(&cloud, &first, &then);
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(put);
+
+    let prune = ["images", "--cloud", &file, "--prune", "--keep", "0", "--yes"];
+    let done = program.run(&prune).exits(0);
+
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert!(lines[0].starts_with("deleted demo.azurecr.io/web: old (sha256:"), "{done:?}");
+    assert_eq!(
+        lines[1..],
+        [
+            "kept demo.azurecr.io/web: migrate, which `migrated` runs",
+            "kept demo.azurecr.io/web: web, which `migrated` runs",
+        ]
+    );
+}
+
 #[test]
 fn images_of_closed_pull_requests_go() {
     let folder = state();
