@@ -19,6 +19,9 @@ use tempfile::NamedTempFile;
 /// Registries take manifests of up to 4 MiB.
 const LARGEST_DOCUMENT: u64 = 8 << 20;
 
+/// Up to this size a blob is looked at before it is replaced by the same.
+const SMALL: u64 = 1 << 20;
+
 /// What a dead process left behind is removed after this long without a write.
 const ABANDONED: Duration = Duration::from_hours(24);
 
@@ -189,6 +192,13 @@ impl Store {
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
     }
 
+    /// Whether a blob is there and is what its name says.
+    fn holds(&self, descriptor: &Descriptor) -> bool {
+        let Ok(path) = self.locate(descriptor) else { return false };
+        let found = File::open(path).and_then(|mut file| of_reader(&mut file));
+        found.is_ok_and(|(found, _)| found == descriptor.digest)
+    }
+
     /// The blob of a descriptor as a file, when it is there in that size.
     pub fn locate(&self, descriptor: &Descriptor) -> Result<PathBuf, StoreError> {
         let path = self.path(&descriptor.digest)?;
@@ -271,7 +281,7 @@ impl Store {
         let mut reader = File::open(&path).map_err(read)?;
         let (digest, size) = of_reader(&mut reader).map_err(read)?;
         matches(expected, &digest, size)?;
-        self.place(file, &digest)
+        self.place(file, &digest, size)
     }
 
     /// An empty file on the same file system as the blobs, removed when dropped.
@@ -287,9 +297,13 @@ impl Store {
     }
 
     /// Gives a whole and verified file its name.
-    fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
+    fn place(&self, file: NamedTempFile, digest: &Digest, size: u64) -> Result<(), StoreError> {
         let path = self.path(digest)?;
-        // In place of one that is there: that may be damaged, and this is not.
+        // What is there may be damaged, and this is not. To replace a file takes
+        // longer than to look at a small one.
+        if size <= SMALL && self.holds(&Descriptor::new("", digest.clone(), size)) {
+            return Ok(());
+        }
         file.persist(&path)
             .map(drop)
             .map_err(|error| StoreError::Write { path, source: error.error })
@@ -341,7 +355,7 @@ impl BlobWriter {
     pub fn finish(mut self, media_type: &str) -> Result<Descriptor, StoreError> {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
-        self.store.place(file, &digest)?;
+        self.store.place(file, &digest, size)?;
         Ok(Descriptor::new(media_type, digest, size))
     }
 
@@ -350,7 +364,7 @@ impl BlobWriter {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
         matches(expected, &digest, size)?;
-        self.store.place(file, &digest)
+        self.store.place(file, &digest, size)
     }
 }
 

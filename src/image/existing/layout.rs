@@ -264,10 +264,9 @@ impl Intake<'_> {
     /// Copies blobs on all cores: most of it is hashing.
     pub(super) fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
         let mut seen = BTreeSet::new();
-        // Two at once would count one twice.
-        let blobs: Vec<&Descriptor> =
-            blobs.iter().copied().filter(|blob| seen.insert(&blob.digest)).collect();
-        for blob in blobs.iter().filter(|blob| !self.store.has(blob)) {
+        let missing = blobs.iter().copied().filter(|blob| !self.store.has(blob));
+        let blobs: Vec<&Descriptor> = missing.filter(|blob| seen.insert(&blob.digest)).collect();
+        for blob in &blobs {
             self.watch.tally.add(blob.digest.as_str(), blob.size);
         }
         let next = AtomicUsize::new(0);
@@ -276,27 +275,27 @@ impl Intake<'_> {
         let left = AtomicU64::new(all);
         let copy_some = || {
             while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let is_new = self.copy_one(blob)?;
+                self.copy_one(blob)?;
                 let left = left.fetch_sub(blob.size, Ordering::Relaxed).saturating_sub(blob.size);
-                if is_new && left >= MUCH && !is_foreign(blob) {
+                if left >= MUCH && !is_foreign(blob) {
                     (self.watch.early)(blob);
                 }
             }
             Ok(())
         };
-        let threads = crate::image::layers::threads().min(blobs.len());
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let others = crate::image::layers::threads().min(blobs.len()) - 1;
         thread::scope(|scope| {
-            let copying: Vec<_> = (0..threads).map(|_| scope.spawn(copy_some)).collect();
+            let copying: Vec<_> = (0..others).map(|_| scope.spawn(copy_some)).collect();
+            let mine = copy_some();
             let results = copying.into_iter().map(|thread| thread.join().expect("no panic"));
-            results.collect::<Vec<_>>().into_iter().collect()
+            results.chain([mine]).collect::<Vec<_>>().into_iter().collect()
         })
     }
 
-    /// Whether it was not there before.
-    fn copy_one(&self, descriptor: &Descriptor) -> Result<bool, ExistingError> {
-        if self.store.has(descriptor) {
-            return Ok(false);
-        }
+    fn copy_one(&self, descriptor: &Descriptor) -> Result<(), ExistingError> {
         let name = blob(&descriptor.digest);
         let (reader, _) = self.find(&name)?;
         let done = self.watch.tally.of(descriptor.digest.as_str());
@@ -306,8 +305,7 @@ impl Intake<'_> {
             return Err(ExistingError::Stopped);
         }
         let path = self.path.to_owned();
-        imported.map_err(|source| ExistingError::Blob { path, name, source })?;
-        Ok(true)
+        imported.map_err(|source| ExistingError::Blob { path, name, source })
     }
 }
 

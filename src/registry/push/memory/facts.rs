@@ -51,6 +51,9 @@ struct Tag {
     at: i64,
 }
 
+/// In seconds.
+const HOUR: i64 = 60 * 60;
+
 fn now() -> i64 {
     Timestamp::now().as_second()
 }
@@ -97,17 +100,28 @@ impl Facts {
         self.repositories.entry(name.to_owned()).or_default()
     }
 
-    pub(super) fn saw_blob(&mut self, repository: &str, digest: &Digest) {
-        self.repository(repository).blobs.insert(digest.clone(), now());
+    /// Returns whether that is news.
+    pub(super) fn saw_blob(&mut self, repository: &str, digest: &Digest) -> bool {
+        let at = now();
+        is_news(self.repository(repository).blobs.insert(digest.clone(), at), at)
     }
 
-    pub(super) fn saw_manifest(&mut self, repository: &str, tag: Option<&str>, digest: &Digest) {
+    /// Returns whether that is news.
+    pub(super) fn saw_manifest(
+        &mut self,
+        repository: &str,
+        tag: Option<&str>,
+        digest: &Digest,
+    ) -> bool {
         let at = now();
         let repository = self.repository(repository);
-        repository.manifests.insert(digest.clone(), at);
+        let mut news = is_news(repository.manifests.insert(digest.clone(), at), at);
         if let Some(tag) = tag {
-            repository.tags.insert(tag.to_owned(), Tag { digest: digest.clone(), at });
+            let before = repository.tags.insert(tag.to_owned(), Tag { digest: digest.clone(), at });
+            let same = before.filter(|before| before.digest == *digest);
+            news |= is_news(same.map(|before| before.at), at);
         }
+        news
     }
 
     pub(super) fn forget(&mut self, repository: &str) {
@@ -168,6 +182,12 @@ impl Facts {
             !(it.blobs.is_empty() && it.manifests.is_empty() && it.tags.is_empty())
         });
     }
+}
+
+/// Whether something that was seen before is worth to be written down again. The
+/// times tell only what may be dropped first.
+fn is_news(before: Option<i64>, at: i64) -> bool {
+    before.is_none_or(|before| before + HOUR < at)
 }
 
 fn newest(ours: &mut BTreeMap<Digest, i64>, theirs: &BTreeMap<Digest, i64>) {

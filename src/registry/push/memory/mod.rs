@@ -98,8 +98,7 @@ impl Known {
     /// A blob is in a repository.
     pub(super) fn saw_blob(&self, repository: &str, digest: &Digest) {
         let mut state = self.state();
-        state.changed = true;
-        state.facts.saw_blob(repository, digest);
+        state.changed |= state.facts.saw_blob(repository, digest);
     }
 
     /// Whether a manifest was seen in a repository, under whatever name.
@@ -137,8 +136,7 @@ impl Known {
     /// A manifest is there under this name.
     pub(super) fn saw_manifest(&self, to: &Reference, digest: &Digest) {
         let mut state = self.state();
-        state.changed = true;
-        state.facts.saw_manifest(&to.repository, to.tag.as_deref(), digest);
+        state.changed |= state.facts.saw_manifest(&to.repository, to.tag.as_deref(), digest);
     }
 
     /// A repository has not got what it was believed to have.
