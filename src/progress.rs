@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 /// How often work tells how far it is.
 const BETWEEN: Duration = Duration::from_millis(100);
@@ -100,6 +101,7 @@ impl Tally {
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> T {
         let mut ticks = tokio::time::interval(BETWEEN);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(work);
         loop {
             tokio::select! {

@@ -179,17 +179,28 @@ fn is_idempotent(step: &crate::plan::schema::Step, scope: &Scope) -> bool {
 }
 
 /// What the newest run of the same kind left, for a run that begins later in
-/// the plan.
+/// the plan; where that began later too, also what those before it left.
 pub(super) fn inherited(session: &Session) -> Option<Replay> {
     session.arguments.from.as_ref()?;
     let runs = std::fs::read_dir(session.run.state.join("runs")).ok()?;
     let mut names: Vec<String> =
         runs.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
-    names.iter().rev().filter(|name| *name != session.run.run.as_str()).find_map(|name| {
+    let earlier = names.iter().rev().filter(|name| *name != session.run.run.as_str());
+    let mut left: Option<Replay> = None;
+    for name in earlier {
         let folder = RunFolder { state: session.run.state.clone(), run: RunId::existing(name) };
-        let replay = read(&folder.journal()).ok()?;
-        let start = replay.start.as_ref()?;
-        (start.dry_run == session.dry_run).then_some(replay)
-    })
+        let Ok(replay) = read(&folder.journal()) else { continue };
+        let Some(start) = replay.start.clone().filter(|it| it.dry_run == session.dry_run) else {
+            continue;
+        };
+        match &mut left {
+            Some(left) => left.fill_from(replay),
+            None => left = Some(replay),
+        }
+        if start.selection["from"].is_null() {
+            break;
+        }
+    }
+    left
 }

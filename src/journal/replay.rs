@@ -91,6 +91,17 @@ impl Replay {
         }
     }
 
+    /// Takes over what an earlier run says of steps and services of which this
+    /// one says nothing.
+    pub fn fill_from(&mut self, earlier: Self) {
+        for (step, state) in earlier.steps {
+            self.steps.entry(step).or_insert(state);
+        }
+        for (service, handover) in earlier.handovers {
+            self.handovers.entry(service).or_insert(handover);
+        }
+    }
+
     /// What is known of a step.
     pub fn state(&self, step: &StepId) -> StepState {
         self.steps.get(step).cloned().unwrap_or_default()

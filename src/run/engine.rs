@@ -126,7 +126,9 @@ pub async fn run(engine: Engine<'_>) -> Summary {
 
 impl Loop<'_> {
     /// Feeds the state until it has nothing more to say. What was written of it
-    /// is on the disk when this is over, before any attempt goes on.
+    /// is on the disk when this is over, before any attempt goes on. An event may
+    /// be told before that: where the disk then fails, the run stops, and the
+    /// step that was told of is in doubt.
     fn settle(&mut self) {
         loop {
             while let Some(input) = self.inputs.pop_front() {
@@ -259,23 +261,41 @@ impl Loop<'_> {
         let early = &mut self.engine.early;
         if let Some(at) = early.iter().position(|early| early.place == (service, place)) {
             let (stop, ended) = early.swap_remove(at).take_up(&say);
-            self.stops.insert(step, stop);
-            self.attempts.push(async move { (step, ended.await) }.boxed_local());
+            self.start(step, stop, ended);
             return;
         }
         let stop = Stop::default();
-        self.stops.insert(step, stop.clone());
         let job = Job {
             service,
             place,
             handover: self.engine.store.handover(&id.service),
             id,
             scope: self.scope(step, None),
-            stop,
+            stop: stop.clone(),
             say,
         };
         let performer = Arc::clone(&self.engine.performer);
-        self.attempts.push(async move { (step, performer.attempt(job).await) }.boxed_local());
+        self.start(step, stop, async move { performer.attempt(job).await });
+    }
+
+    /// Lets an attempt go on, from when the loop has settled: its intent is on
+    /// the disk then.
+    fn start(
+        &mut self,
+        step: StepIndex,
+        stop: Stop,
+        attempt: impl Future<Output = Result<Done, Undone>> + 'static,
+    ) {
+        self.stops.insert(step, stop.clone());
+        let cleared = Arc::clone(&self.engine.performer.cleared);
+        let attempt = async move {
+            if stop.ask.is_cancelled() {
+                return (step, Err(Undone::Stopped));
+            }
+            cleared.set(()).ok();
+            (step, attempt.await)
+        };
+        self.attempts.push(attempt.boxed_local());
     }
 
     /// Writes what the journal holds of an event.
@@ -410,7 +430,11 @@ impl Loop<'_> {
         let spans = || ids.iter().filter_map(|id| self.spans.get(id));
         let start = spans().map(|(start, _)| *start).min().unwrap_or_default();
         let end = spans().map(|(_, end)| *end).max().unwrap_or_default();
-        let given: Given = self.engine.store.of_service(&self.engine.performer, service);
+        // Its place in the plan is another than among those that are run.
+        let place = layout.steps.first().map(|&step| self.engine.places[step].0);
+        let given: Given = place
+            .map(|place| self.engine.store.of_service(&self.engine.performer, place))
+            .unwrap_or_default();
         ServiceResult {
             name: layout.name.clone(),
             status,

@@ -185,6 +185,19 @@ pub struct Progress {
     pub layers: Vec<LayerProgress>,
 }
 
+impl Progress {
+    /// Takes over a later event of the same transfer.
+    pub fn go_on(&mut self, later: Self) {
+        (self.done, self.total) = (later.done, later.total);
+        for layer in later.layers {
+            match self.layers.iter_mut().find(|known| known.name == layer.name) {
+                Some(known) => *known = layer,
+                None => self.layers.push(layer),
+            }
+        }
+    }
+}
+
 /// What is done to the bytes of a transfer, as what was done to those there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,34 +1,24 @@
 //! Builds that begin while logins are still being tried.
 
 use crate::support::Program;
+use crate::support::eventually;
 use crate::support::peer_registry::PeerRegistry;
+use crate::support::state::output;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
 
-const LONGEST: Duration = Duration::from_mins(1);
-
-/// A way to a registry that hands on nothing before a file is in a folder.
+/// A way to a registry that lets nobody in before a file is in a folder.
 fn closed_until_there_is_something_in(folder: PathBuf, registry: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     thread::spawn(move || {
+        eventually("the image is made", || fs::read_dir(&folder).ok()?.next().map(drop));
         for near in listener.incoming().flatten() {
-            let (folder, registry) = (folder.clone(), registry.clone());
-            thread::spawn(move || {
-                let begun = Instant::now();
-                while fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {
-                    if begun.elapsed() > LONGEST {
-                        return;
-                    }
-                    thread::yield_now();
-                }
-                let far = TcpStream::connect(registry).expect("the registry");
-                join(&near, &far);
-            });
+            let far = TcpStream::connect(&registry).expect("the registry");
+            thread::spawn(move || join(&near, &far));
         }
     });
     address
@@ -86,4 +76,37 @@ fn where_a_login_is_refused_nothing_is_said_of_the_build() {
             runs.flatten().all(|run| !run.path().join("journal.jsonl").exists())
         }
     );
+}
+
+#[test]
+fn what_an_earlier_run_gave_is_there_for_a_build_that_begins_early() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let program = Program::with_plan(&format!(
+        "name: shop
+services:
+  api:
+    steps:
+      - build: {{ layers: [{{ from: a, to: /srv/a }}] }}
+      - tag: {host}/api:v1
+      - push:
+  web:
+    needs: [api]
+    steps:
+      - build:
+          layers: [{{ from: a, to: /srv/b }}]
+          labels: {{ api: '${{{{ services.api.outputs.digest }}}}' }}
+      - tag: {host}/web:v1
+      - push:
+"
+    ))
+    .file("a", "a file\n");
+    program.run(&["run"]).exits(0);
+    let digest = output(&program, 1, "digest");
+
+    program.run(&["run", "--from", "web.build"]).exits(0);
+
+    assert_eq!(output(&program, 0, "digest"), digest);
+    program.run(&["run", "--only", "web", "--from", "web.build"]).exits(0);
+    assert_eq!(output(&program, 0, "digest"), digest, "and not that of the plan's first");
 }

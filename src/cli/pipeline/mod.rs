@@ -67,7 +67,10 @@ impl<'a> Pipeline<'a> {
         let secrets = secrets.map_err(|troubles| all_missing(troubles, &session.redactor))?;
         let performer = self.performer(&secrets).await?;
         let preflight = Preflight { performer: &performer };
-        let mut early = Early::begin(&performer, &self.chosen.layout, &self.chosen.places);
+        let so_far = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref());
+        let store = so_far.map(|replay| restore(replay, &secrets)).unwrap_or_default();
+        let shape = (&self.chosen.layout, self.chosen.places.as_slice());
+        let mut early = Early::begin(&performer, shape, &store);
         Early::until(&mut early, preflight.check()).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
@@ -75,12 +78,9 @@ impl<'a> Pipeline<'a> {
         if session.dry_run && !self.skip_run {
             notes.extend(uncontained(session, &self.chosen));
         }
-        let (journal, store) = if let Some(journal) = self.journal {
-            let store = restore(journal.replay(), &secrets);
-            (journal, store)
-        } else {
-            let inherited = self.inherited.as_ref().map(|replay| restore(replay, &secrets));
-            (begin_journal(session)?, inherited.unwrap_or_default())
+        let journal = match self.journal {
+            Some(journal) => journal,
+            None => begin_journal(session)?,
         };
         Ok(Execution {
             session,

@@ -5,7 +5,6 @@
 //! before the logins are known to be good.
 
 use super::performer::{Job, Performer, Say};
-use crate::journal::Handover;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::child::Stop;
 use crate::run::event::EventKind;
@@ -35,7 +34,14 @@ enum Said {
 impl Said {
     fn hear(&mut self, event: EventKind) {
         match self {
-            Self::Kept(events) => events.push(event),
+            Self::Kept(events) => match (events.last_mut(), event) {
+                // Nobody saw it move: how far it is by now is all there is to say.
+                (
+                    Some(EventKind::Progressed { progress: kept, .. }),
+                    EventKind::Progressed { progress, .. },
+                ) if kept.verb == progress.verb => kept.go_on(progress),
+                (_, event) => events.push(event),
+            },
             Self::To(say) => say(event),
         }
     }
@@ -45,8 +51,8 @@ impl Early {
     /// Begins the builds that the run begins with.
     pub fn begin(
         performer: &Arc<Performer>,
-        layout: &Layout,
-        places: &[(usize, usize)],
+        (layout, places): (&Layout, &[(usize, usize)]),
+        store: &Store,
     ) -> Vec<Self> {
         let firsts = layout.services.iter().filter(|service| service.needs.is_empty());
         let firsts = firsts.filter_map(|service| service.steps.first());
@@ -59,8 +65,8 @@ impl Early {
                     id: layout.steps[step].id.clone(),
                     service: place.0,
                     place: place.1,
-                    handover: Handover::default(),
-                    scope: Store::default().scope(performer, place.0, None, false),
+                    handover: store.handover(&layout.steps[step].id.service),
+                    scope: store.scope(performer, place.0, None, false),
                     stop,
                     say,
                 })

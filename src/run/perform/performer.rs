@@ -70,7 +70,8 @@ pub struct Performer {
     pub chosen: BTreeSet<(usize, usize)>,
     /// Layers on their way into registries.
     pub underway: Underway,
-    /// Set when the logins are known to be good. Until then nothing is sent.
+    /// Set when the run has begun: the logins are known to be good, and what is
+    /// done is on record. Until then nothing is sent.
     pub cleared: Arc<SetOnce<()>>,
 }
 
@@ -108,9 +109,6 @@ impl Job {
 impl Performer {
     /// Makes one attempt, within the step's time.
     pub async fn attempt(&self, job: Job) -> Result<Done, Undone> {
-        if job.stop.ask.is_cancelled() {
-            return Err(Undone::Stopped);
-        }
         let step = self.step(job.service, job.place);
         let limit = step.timeout.resolve(&job.scope)?;
         let stop = job.stop.clone();

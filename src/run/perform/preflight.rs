@@ -20,14 +20,8 @@ pub struct Preflight<'a> {
 
 impl Preflight<'_> {
     /// Tries every login that the steps need. What cannot be known before a
-    /// step has run is left to that step. From then on blobs may be sent.
+    /// step has run is left to that step.
     pub async fn check(&self) -> Result<(), Trouble> {
-        self.logins().await?;
-        self.performer.cleared.set(()).ok();
-        Ok(())
-    }
-
-    async fn logins(&self) -> Result<(), Trouble> {
         if self.has(|action| matches!(action, Action::Push(_))) {
             let mut repositories = self.repositories();
             // What is seen now a program of the plan may have changed by then.
