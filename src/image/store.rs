@@ -11,6 +11,7 @@ use crate::registry::{Descriptor, Digest};
 use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
@@ -213,8 +214,9 @@ impl Store {
     /// and is removed, so that it is made or fetched anew.
     pub fn drop_damaged(&self, digest: &Digest) -> bool {
         let Ok(path) = self.path(digest) else { return false };
-        let found = File::open(&path).and_then(|mut file| of_reader(&mut file));
-        found.is_ok_and(|(found, _)| found != *digest) && fs::remove_file(&path).is_ok()
+        let Ok(mut file) = File::open(&path) else { return false };
+        let found = of_reader(&mut file);
+        found.is_ok_and(|(found, _)| found != *digest) && remove_same(&path, &file)
     }
 
     /// A small blob as a whole, verified. One that is damaged is removed.
@@ -236,7 +238,7 @@ impl Store {
         file.read_to_end(&mut bytes).map_err(read_error)?;
         let found = Digest::of(&bytes);
         if found != *digest {
-            fs::remove_file(&path).ok();
+            remove_same(&path, &file);
             let (expected, found_size) = (digest.clone(), bytes.len() as u64);
             return Err(StoreError::Mismatch { expected, expected_size: size, found, found_size });
         }
@@ -299,15 +301,23 @@ impl Store {
     /// Gives a whole and verified file its name.
     fn place(&self, file: NamedTempFile, digest: &Digest, size: u64) -> Result<(), StoreError> {
         let path = self.path(digest)?;
-        // What is there may be damaged, and this is not. To replace a file takes
-        // longer than to look at a small one.
-        if size <= SMALL && self.holds(&Descriptor::new("", digest.clone(), size)) {
+        // What is there may be damaged, and this is not. A small one is looked at,
+        // which takes less time than to replace it; of a large one that shows when
+        // it is read or pushed.
+        let blob = Descriptor::new("", digest.clone(), size);
+        if self.has(&blob) && (size > SMALL || self.holds(&blob)) {
             return Ok(());
         }
         file.persist(&path)
             .map(drop)
             .map_err(|error| StoreError::Write { path, source: error.error })
     }
+}
+
+/// Removes a file, unless another process has put a new one in its place.
+fn remove_same(path: &Path, file: &File) -> bool {
+    let inode = |metadata: io::Result<fs::Metadata>| metadata.map(|it| it.ino()).ok();
+    inode(fs::metadata(path)) == inode(file.metadata()) && fs::remove_file(path).is_ok()
 }
 
 fn matches(expected: &Descriptor, digest: &Digest, size: u64) -> Result<(), StoreError> {

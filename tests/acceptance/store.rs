@@ -81,7 +81,7 @@ fn a_damaged_layer_is_found_by_the_registry_and_made_anew() {
     let name = layers[0].file_name().expect("a name").display().to_string();
     let said = format!("the copy of sha256:{name} in the image store was damaged");
     assert!(failed.stderr.contains(&said), "{}", failed.stderr);
-    let help = "it is removed: run the `build` step again, which makes it anew";
+    let help = "it is removed; run the `build` step again: `--from` it, or a new run";
     assert!(failed.stderr.contains(help), "{}", failed.stderr);
     program.run(&["run", "--set", "name=other"]).exits(0);
     assert_eq!(output(&program, 0, "digest"), digest);

@@ -10,7 +10,7 @@ use crate::registry::error::{Failure, PushError};
 use crate::registry::wire::{self, Payload, Request};
 use crate::registry::{Descriptor, Digest, Reference};
 use reqwest::Method;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 /// One repository that a manifest is pushed to.
@@ -32,6 +32,9 @@ pub(super) struct Found<'a> {
     /// The size of those that are.
     pub(super) reused: u64,
 }
+
+/// What was brought there although it was believed to be there, each digest once.
+pub(super) type Supplied = BTreeMap<Digest, Moved>;
 
 /// Blobs that are not there, and those of them that nobody asked for.
 #[derive(Default)]
@@ -217,38 +220,41 @@ impl Destination<'_> {
 
     /// Puts what the manifest lists by digest, then itself under all names at
     /// once. Returns what had to be sent for it although it was counted as there.
-    pub(super) async fn put_manifests(&self, targets: &[&Reference]) -> Result<Moved, PushError> {
-        let Some(first) = targets.first() else { return Ok(Moved::default()) };
-        let mut sent = Moved::default();
+    pub(super) async fn put_manifests(
+        &self,
+        targets: &[&Reference],
+    ) -> Result<Supplied, PushError> {
+        let mut supplied = Supplied::new();
+        let Some(first) = targets.first() else { return Ok(supplied) };
         for flight in &self.manifests.children {
             let put = flight.iter().map(|child| async {
                 self.put_manifest(child, &first.with_digest(child.digest.clone())).await
             });
-            sent.add(settle(put, usize::MAX).await?.into_iter().sum());
+            supplied.extend(settle(put, usize::MAX).await?.into_iter().flatten());
         }
         let put = targets.iter().map(|target| self.put_manifest(&self.manifests.manifest, target));
-        sent.add(settle(put, usize::MAX).await?.into_iter().sum());
-        Ok(sent)
+        supplied.extend(settle(put, usize::MAX).await?.into_iter().flatten());
+        Ok(supplied)
     }
 
     async fn put_manifest(
         &self,
         manifest: &PushManifest,
         to: &Reference,
-    ) -> Result<Moved, PushError> {
+    ) -> Result<Supplied, PushError> {
         let failed = |source| PushError::Manifest { reference: to.clone(), source };
         let lacking = match self.try_manifest(manifest, to).await.map_err(failed)? {
-            Put::Taken => return Ok(Moved::default()),
+            Put::Taken => return Ok(Supplied::new()),
             Put::Lacking(lacking) => lacking,
         };
-        let mut sent = self.supply(&lacking.named).await?;
+        let mut supplied = self.supply(&lacking.named).await?;
         if let Put::Taken = self.try_manifest(manifest, to).await.map_err(failed)? {
-            return Ok(sent);
+            return Ok(supplied);
         }
         // It does not name all that it lacks.
-        sent.add(self.supply(&[]).await?);
+        supplied.extend(self.supply(&[]).await?);
         match self.try_manifest(manifest, to).await.map_err(failed)? {
-            Put::Taken => Ok(sent),
+            Put::Taken => Ok(supplied),
             Put::Lacking(lacking) => Err(failed(lacking.error.into())),
         }
     }
@@ -278,7 +284,7 @@ impl Destination<'_> {
 
     /// Uploads what the registry lacks although it was believed to have it: what
     /// it names, else what it does not find when asked.
-    async fn supply(&self, named: &[Digest]) -> Result<Moved, PushError> {
+    async fn supply(&self, named: &[Digest]) -> Result<Supplied, PushError> {
         let repository = &self.repository;
         repository.known.forget(repository.name);
         let ours = by_digest(&repository.cargo.blobs);
@@ -290,16 +296,33 @@ impl Destination<'_> {
             let asked = settle(asked, usize::MAX).await.map_err(failed)?;
             named = asked.into_iter().filter(|(_, there)| !there).map(|(blob, _)| blob).collect();
         }
-        let uploads: Vec<Upload<'_>> = named
-            .into_iter()
-            .map(|blob| {
-                // It was counted as there.
-                let Descriptor { digest, size, .. } = &blob.descriptor;
-                repository.cargo.tally.of(digest.as_str()).fetch_sub(*size, Ordering::Relaxed);
-                Upload { repository, blob, from: blob.mountable(repository.host) }
-            })
-            .collect();
-        Ok(settle(uploads.iter().map(Upload::run), usize::MAX).await?.into_iter().sum())
+        let supplied = named.into_iter().map(|blob| async move {
+            // It was counted as there.
+            let Descriptor { digest, size, .. } = &blob.descriptor;
+            let done = repository.cargo.tally.of(digest.as_str());
+            // Another name may have found out the same.
+            let less = |done: u64| Some(done.saturating_sub(*size));
+            done.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
+            let upload = Upload { repository, blob, from: blob.mountable(repository.host) };
+            Ok((digest.clone(), upload.run().await?))
+        });
+        Ok(settle(supplied, usize::MAX).await?.into_iter().collect())
+    }
+}
+
+impl Found<'_> {
+    /// What was there, less what had to be supplied all the same, which was
+    /// counted as there, and how that got there.
+    pub(super) fn reused_but(&self, supplied: Supplied) -> Moved {
+        let mut moved = Moved { sent: 0, reused: self.reused };
+        let repository = &self.destination.repository;
+        for (digest, supply) in supplied {
+            if !self.missing.contains(&digest) && !repository.expects(&digest) {
+                moved.reused = moved.reused.saturating_sub(supply.sent + supply.reused);
+                moved.add(supply);
+            }
+        }
+        moved
     }
 }
 

@@ -245,9 +245,7 @@ async fn push_all(destinations: &[Destination<'_>], cargo: &Cargo) -> Result<Mov
         let mut moved = settle(later.map(Upload::run), usize::MAX).await?;
         moved.push(rest);
         let supplied = found.destination.put_manifests(&found.pending).await?;
-        // It was counted as there.
-        let reused = found.reused.saturating_sub(supplied.sent);
-        moved.extend([supplied, Moved { sent: 0, reused }]);
+        moved.push(found.reused_but(supplied));
         Ok(moved)
     });
     moved.extend(settle(names, usize::MAX).await?.into_iter().flatten());

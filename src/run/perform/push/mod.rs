@@ -48,7 +48,10 @@ pub(super) async fn perform(
         Some(ahead) => registry.push_after(ahead, what, &progress).await,
         None => registry.push(what, &progress).await,
     };
-    let pushed = pushed.map_err(|error| refused(performer, &error))?;
+    let pushed = match pushed {
+        Ok(pushed) => pushed,
+        Err(error) => return Err(refused(performer, &error).await.into()),
+    };
     let handover = Handover { images: images(product), ..job.handover.clone() };
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
     let mut done = done(&pushed, &targets, handover);
@@ -58,17 +61,20 @@ pub(super) async fn perform(
 
 /// Why it did not work. A registry that does not take a blob may have seen what
 /// we did not look at again: that the copy here is damaged.
-fn refused(performer: &Performer, error: &PushError) -> Trouble {
-    match error {
-        PushError::Blob { digest, source, .. }
-            if source.status() == Some(400) && performer.images.drop_damaged(digest) =>
-        {
-            Trouble::from_fault(error)
-                .because(format!("the copy of {digest} in the image store was damaged"))
-                .help("it is removed: run the `build` step again, which makes it anew")
-        }
-        _ => Trouble::from_fault(error),
+async fn refused(performer: &Performer, error: &PushError) -> Trouble {
+    let trouble = Trouble::from_fault(error);
+    let PushError::Blob { digest, source, .. } = error else { return trouble };
+    if source.status() != Some(400) {
+        return trouble;
     }
+    let (store, blob) = (performer.images.clone(), digest.clone());
+    let damaged = tokio::task::spawn_blocking(move || store.drop_damaged(&blob)).await;
+    if !damaged.unwrap_or_default() {
+        return trouble;
+    }
+    trouble
+        .because(format!("the copy of {digest} in the image store was damaged"))
+        .help("it is removed; run the `build` step again: `--from` it, or a new run")
 }
 
 fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subject<'a> {
