@@ -7,6 +7,7 @@ use crate::support::images::{client_of, noise};
 use crate::support::scene::Scene;
 use shipway::registry::{Login, Settings};
 use shipway::secret::Redactor;
+use std::time::Duration;
 
 /// Sizes of layers whose bodies go whole, and which are asked for before they
 /// are sent.
@@ -291,10 +292,13 @@ PUT /v2/web/manifests/two -> 201"
 /// So many requests, of which some come by themselves.
 async fn many_asked(scene: &Scene, count: usize) -> Vec<String> {
     let mut asked = scene.asked("");
-    while asked.len() < count {
-        tokio::task::yield_now().await;
-        asked.extend(scene.asked(""));
-    }
+    let all = async {
+        while asked.len() < count {
+            tokio::task::yield_now().await;
+            asked.extend(scene.asked(""));
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), all).await.expect("asked within a minute");
     asked
 }
 

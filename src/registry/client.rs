@@ -11,10 +11,12 @@ use super::settings::{Parts, Settings};
 use super::wire::{self, Address, Host, Pauses, Request, Scope};
 use crate::http;
 use crate::secret::Redactor;
+use futures::future::OptionFuture;
 use reqwest::Method;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// What is waited for connections that are about to be open.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -114,7 +116,7 @@ impl Client {
             let scope = Scope::push(repository);
             return allowed(&*self.host(host)?, &scope, (repository, "push")).await;
         }
-        let warmed = self.warm(host, repository)?;
+        let warmed = OptionFuture::from(self.warm(host, repository)?);
         self.check_login(host, repository, "push").await?;
         // They come with the login, and each saves a round trip.
         tokio::time::timeout(MOMENT, warmed).await.ok();
@@ -122,15 +124,10 @@ impl Client {
     }
 
     /// Opens the connections that blobs are going to go over, beside what goes on.
-    fn warm(&self, host: &str, repository: &str) -> Result<impl Future + use<>, Failure> {
-        let host = self.host(host)?;
-        let scope = Scope::push(repository);
-        let first = !host.is_warm();
-        Ok(tokio::spawn(async move {
-            if first {
-                host.warm(&scope).await;
-            }
-        }))
+    fn warm(&self, host: &str, repository: &str) -> Result<Option<JoinHandle<()>>, Failure> {
+        let (host, scope) = (self.host(host)?, Scope::push(repository));
+        let first = host.is_first_to_warm();
+        Ok(first.then(|| tokio::spawn(async move { host.warm(&scope).await })))
     }
 
     /// What a manifest is, without fetching it; `None` when it is not there.

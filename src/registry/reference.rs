@@ -50,17 +50,16 @@ pub enum InvalidReference {
     Digest(#[from] InvalidDigest),
 }
 
-/// containers-transports(5): what no registry's name begins with.
-const TRANSPORTS: [&str; 8] = [
-    "oci",
-    "oci-archive",
-    "docker-archive",
-    "docker-daemon",
-    "docker",
-    "dir",
-    "containers-storage",
-    "ostree",
-];
+/// containers-transports(5), as far as Docker's registry has no image of its own
+/// by that name.
+const TRANSPORTS: [&str; 5] =
+    ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage"];
+
+/// The transport that a text begins with.
+fn transport_of(text: &str) -> Option<&str> {
+    let (first, rest) = text.split_once(':')?;
+    (TRANSPORTS.contains(&first) || rest.starts_with("//")).then_some(first)
+}
 
 impl Reference {
     /// `host/repository`, without tag and digest.
@@ -117,7 +116,7 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(InvalidReference::Empty);
         }
-        if let Some((transport, _)) = text.split_once(':').filter(|it| TRANSPORTS.contains(&it.0)) {
+        if let Some(transport) = transport_of(text) {
             return Err(InvalidReference::Transport(transport.to_owned()));
         }
         let (name, digest) = match text.split_once('@') {
@@ -229,6 +228,9 @@ mod tests {
             refused("127.0.0.1:99999/web:v1"),
             "`127.0.0.1:99999` is not a registry: a host name, with its port where it has one"
         );
+        for tag in ["docker:27-cli", "docker:dind"] {
+            assert_eq!(tag.parse::<Reference>().expect("valid").repository, "library/docker");
+        }
         assert_eq!("docker.io/oci:v1".parse::<Reference>().expect("valid").repository, "oci");
     }
 

@@ -104,7 +104,7 @@ fn what_is_no_registry_is_told_what_to_type() {
     for scheme in ["http", "https"] {
         told(
             &[&format!("{scheme}://ghcr.io/"), "--prune", "--keep", "1"],
-            &format!("`{scheme}://ghcr.io/` is a URL, and registries are named without one"),
+            &format!("`{scheme}://ghcr.io` is a URL, and registries are named without one"),
             &format!("leave out `{scheme}://`, as in `shipway images ghcr.io`"),
         );
     }

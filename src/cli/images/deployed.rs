@@ -163,7 +163,7 @@ fn failed(error: &ArmError) -> Trouble {
 
 /// Docker's registry goes by several names.
 fn registry(host: &str) -> &str {
-    match host {
+    match host.strip_suffix(":443").unwrap_or(host) {
         "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
         other => other,
     }

@@ -26,7 +26,8 @@ fn row(shelf: &Shelf, row: &Row, running: &Running) -> Value {
         .iter()
         .map(|one| json!({ "platform": one.platform, "digest": one.digest, "size": one.size }))
         .collect();
-    let groups = running.unknown().is_none().then_some(&row.groups);
+    let known = running.unknown().is_none() || !row.groups.is_empty();
+    let groups = known.then_some(&row.groups);
     json!({
         "reference": shelf.name(row),
         "registry": shelf.host,

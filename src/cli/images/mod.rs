@@ -23,7 +23,7 @@ use crate::resolve::with_secrets;
 use crate::run::outcome::Trouble;
 use crate::run::perform::{Clients, Making};
 use crate::secret::Redactor;
-use deployed::Deployed;
+use deployed::{Deployed, Running};
 use jiff::Timestamp;
 use place::Place;
 use prune::Prune;
@@ -90,8 +90,12 @@ async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit,
         Output::Json => json::list(&survey),
         Output::Human => table::list(&survey, Timestamp::now()),
     });
-    if let Some(why) = survey.running.unknown() {
-        say::tell(&format!("note: what is deployed is not known: {why}"));
+    match &survey.running {
+        Running::Known(_) => {}
+        Running::Unknown(why) => say::tell(&format!("note: what is deployed is not known: {why}")),
+        Running::Unclear { why, .. } => {
+            say::tell(&format!("note: not all that is deployed is known: {why}"));
+        }
     }
     Ok(Exit::Done)
 }

@@ -25,14 +25,18 @@ impl Place {
 pub(super) fn mistake(arguments: &ImagesArguments) -> Option<Trouble> {
     let given = arguments.name.as_deref()?;
     let name = given.trim_end_matches('/');
-    if let Some((scheme, rest)) = name.split_once("://") {
-        let more = if arguments.referrers { " --referrers" } else { "" };
-        return Some(
-            Trouble::new(format!("`{given}` is a URL, and registries are named without one"))
-                .help(format!("leave out `{scheme}://`, as in `shipway images {rest}{more}`")),
-        );
-    }
-    if arguments.referrers { no_image(name) } else { no_place(name) }
+    let place = || if arguments.referrers { no_image(name) } else { no_place(name) };
+    url(name, arguments.referrers).or_else(place)
+}
+
+/// What is wrong with a URL, which is shown without its user and password.
+fn url(name: &str, referrers: bool) -> Option<Trouble> {
+    let (scheme, rest) = name.split_once("://")?;
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let more = if referrers { " --referrers" } else { "" };
+    let what = format!("`{scheme}://{rest}` is a URL, and registries are named without one");
+    let help = format!("leave out `{scheme}://`, as in `shipway images {rest}{more}`");
+    Some(Trouble::new(what).help(help))
 }
 
 /// Why a name is that of no image.
@@ -89,7 +93,7 @@ fn no_place(name: &str) -> Option<Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, no_image, no_place};
+    use super::{Place, no_image, no_place, url};
     use crate::secret::Redactor;
 
     fn said(trouble: Option<crate::run::outcome::Trouble>) -> String {
@@ -111,6 +115,15 @@ mod tests {
             assert!(no_place(name.trim_end_matches('/')).is_none(), "{name}");
             assert_eq!(Place::named(name), expected);
         }
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        assert_eq!(
+            said(url("https://me:secret@ghcr.io/org/app", false)),
+            "`https://ghcr.io/org/app` is a URL, and registries are named without one\n\
+             leave out `https://`, as in `shipway images ghcr.io/org/app`"
+        );
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl<'a> Document<'a> {
         {
             let broken = || wrong(format!("the entry `{key}` of `credHelpers` is no name"));
             let read: Option<String> = serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
-            own = own.or(read.filter(|name| !name.is_empty()));
+            // A host that is named has that helper or, by an empty name, none.
+            own = own.or(Some(read.unwrap_or_default()));
         }
         Ok(own.or_else(|| self.creds_store.clone()).filter(|name| !name.is_empty()))
     }
@@ -178,8 +179,14 @@ mod tests {
         let user = Ok((None, Some("ci".to_owned())));
         let text = format!(r#"{{ "auths": {{ "a.io": {{ {AUTH}, "username": null }} }} }}"#);
         assert_eq!(found(&text), user);
-        let text = r#"{ "credHelpers": { "a.io": null }, "credsStore": "keychain" }"#;
-        assert_eq!(found(text), Ok((Some("keychain".to_owned()), None)));
+        let keychain = Ok((Some("keychain".to_owned()), None));
+        let text = r#"{ "credHelpers": { "b.io": null }, "credsStore": "keychain" }"#;
+        assert_eq!(found(text), keychain);
+        for helper in ["null", r#""""#] {
+            let named =
+                format!(r#"{{ "credHelpers": {{ "a.io": {helper} }}, "credsStore": "keychain" }}"#);
+            assert_eq!(found(&named), nothing, "it has its own, which is none");
+        }
     }
 
     #[test]

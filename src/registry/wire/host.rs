@@ -55,9 +55,9 @@ impl Host {
         }
     }
 
-    /// Whether connections were opened beforehand; from now on they were.
-    pub(in crate::registry) fn is_warm(&self) -> bool {
-        self.warm.swap(true, Ordering::Relaxed)
+    /// Whether nobody else has said that they open connections beforehand.
+    pub(in crate::registry) fn is_first_to_warm(&self) -> bool {
+        !self.warm.swap(true, Ordering::Relaxed)
     }
 
     /// Opens connections by asking what anybody may ask, all at once. What comes
