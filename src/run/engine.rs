@@ -3,6 +3,8 @@
 //!
 //! It decides nothing (`state` does) and does nothing itself (`perform` does).
 
+mod record;
+
 use super::child::Stop;
 use super::event::{
     CancelReason, Event, EventKind, Failure, Outcome, Outputs, ServiceResult, Status, StepId,
@@ -13,7 +15,7 @@ use super::perform::{Early, Job, Performer, Say};
 use super::signals::Signals;
 use super::state::{Answer, Decision, Effect, Ending, Input, Standing, State};
 use super::store::Store;
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::{Entry, Journal};
 use crate::plan::schema::Step;
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -298,59 +300,6 @@ impl Loop<'_> {
         self.attempts.push(attempt.boxed_local());
     }
 
-    /// Writes what the journal holds of an event.
-    fn record(&mut self, event: &EventKind) {
-        let entry = match event {
-            EventKind::StepFinished {
-                outcome: Outcome::Succeeded | Outcome::AlreadyDone, ..
-            } => {
-                return;
-            }
-            EventKind::StepFinished { step, outcome, .. } => {
-                Entry::StepEnded { step: step.clone(), outcome: outcome.clone() }
-            }
-            EventKind::AttemptFailed { step, attempt, failure, .. } => Entry::AttemptFailed {
-                step: step.clone(),
-                attempt: *attempt,
-                failure: failure.clone(),
-            },
-            _ => return,
-        };
-        self.write(&entry).ok();
-    }
-
-    fn write(&mut self, entry: &Entry) -> Result<(), Failure> {
-        self.keep(|journal| journal.write(entry))
-    }
-
-    fn sync(&mut self) -> Result<(), Failure> {
-        match self.journal_failed {
-            // It is known, and the run stops.
-            Some(_) => Ok(()),
-            None => self.keep(Journal::sync),
-        }
-    }
-
-    /// A journal that cannot be written stops the run.
-    fn keep(
-        &mut self,
-        keep: impl FnOnce(&mut Journal) -> Result<(), JournalError>,
-    ) -> Result<(), Failure> {
-        if let Some(failed) = &self.journal_failed {
-            return Err(failed.clone());
-        }
-        keep(self.engine.journal).map_err(|error| {
-            let failure = Failure {
-                chain: super::outcome::chain_of(&error),
-                help: Some("free some space or name another folder with `--state-dir`, then `shipway resume`".into()),
-                ..Failure::default()
-            };
-            self.journal_failed = Some(failure.clone());
-            self.inputs.push_back(Input::Stop(CancelReason::JournalFailed));
-            failure
-        })
-    }
-
     fn publish(&mut self, kind: EventKind) {
         let at = self.engine.started.elapsed();
         if let EventKind::StepFinished { step, outcome, outputs, .. } = &kind {
@@ -378,7 +327,7 @@ impl Loop<'_> {
                 self.failures.push((step.clone(), failure.clone()));
             }
             Outcome::TimedOut { limit } => {
-                let chain = vec![format!("it took longer than {}", seconds(*limit))];
+                let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
                 self.failures.push((step.clone(), Failure { chain, ..Failure::default() }));
             }
             Outcome::Succeeded
@@ -443,11 +392,6 @@ impl Loop<'_> {
             failure,
         }
     }
-}
-
-/// A time as people say it.
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
 }
 
 /// A number from 0 to 1.
