@@ -10,19 +10,42 @@
 //! never `plan` or `run`; what of theirs moves bytes counts them by `progress`,
 //! which knows nobody. Only `report` and `cli` print. `local` uses none of
 //! the clients that it answers.
+//!
+//! [`main`] is all that the crate exports. Every module is private, so that the
+//! compiler finds what is unused; what tests outside of the crate need is listed
+//! in `testing`.
 
-pub mod azure;
-pub mod cli;
-pub mod github;
-pub mod graph;
-pub mod http;
-pub mod image;
-pub mod journal;
-pub mod local;
-pub mod plan;
-pub mod progress;
-pub mod registry;
-pub mod report;
-pub mod resolve;
-pub mod run;
-pub mod secret;
+mod azure;
+mod cli;
+mod github;
+mod graph;
+mod http;
+mod image;
+mod journal;
+mod local;
+mod plan;
+mod progress;
+mod registry;
+mod report;
+mod resolve;
+mod run;
+mod secret;
+
+#[doc(hidden)]
+pub mod testing;
+
+use std::process::ExitCode;
+
+/// Runs the program with the arguments of this process.
+///
+/// Two hidden forms of the command line turn this process into something else
+/// (the supervisor of a child, a process of the built-in container runtime).
+/// They are taken first, because they need a process with a single thread.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == run::child::ENTRY) {
+        return run::child::supervise(arguments);
+    }
+    local::runtime::reexec().unwrap_or_else(cli::main)
+}

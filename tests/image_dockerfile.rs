@@ -4,11 +4,11 @@ mod platforms;
 
 use crate::support::dockerd::Dockerd;
 use crate::support::peer_registry::PeerRegistry;
-use shipway::image::dockerfile::{
+use shipway::testing::image::dockerfile::{
     Answer, Cache, DockerBuilder, Engine, Invocation, Program, Request, Work,
 };
-use shipway::image::{Image, Store, Watch};
-use shipway::secret::Redactor;
+use shipway::testing::image::{Image, Store, Watch};
+use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;

@@ -2,9 +2,9 @@
 
 use crate::support::peers::{run, run_in};
 use serde_json::Value;
-use shipway::image::existing::{Source, import};
-use shipway::image::layers::{Compression, LayerSource, Recipe, build};
-use shipway::image::{Image, Product, Store, Watch, export};
+use shipway::testing::image::existing::{Source, import};
+use shipway::testing::image::layers::{Compression, LayerSource, Recipe, build};
+use shipway::testing::image::{Image, Product, Store, Watch, export};
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};

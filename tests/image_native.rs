@@ -7,9 +7,9 @@
 
 use crate::image_dockerfile::Plan;
 use serde_json::{Map, Value};
-use shipway::image::dockerfile::{Bench, Engine, Native, Request, Work};
-use shipway::image::existing::{Source, import};
-use shipway::image::{Image, Product, Watch, export};
+use shipway::testing::image::dockerfile::{Bench, Engine, Native, Request, Work};
+use shipway::testing::image::existing::{Source, import};
+use shipway::testing::image::{Image, Product, Watch, export};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};

@@ -2,8 +2,8 @@
 
 use crate::support::cloud::{LocalCloud, state};
 use serde_json::{Value, json};
-use shipway::local::World;
-use shipway::registry::{Digest, media_type};
+use shipway::testing::local::World;
+use shipway::testing::registry::{Digest, media_type};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

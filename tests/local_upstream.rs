@@ -8,8 +8,8 @@ use crate::support::peer_registry::PeerRegistry;
 use crate::support::{busybox, peers};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shipway::local::fetched;
-use shipway::registry::{Digest, media_type};
+use shipway::testing::local::fetched;
+use shipway::testing::registry::{Digest, media_type};
 use tempfile::TempDir;
 
 /// A local cloud before a registry outside.
@@ -50,7 +50,7 @@ impl Behind {
     fn listed(&self) -> Vec<String> {
         let list = fetched(self.folder.path());
         let short = |text: &str| text.replace("sha256:", "").chars().take(8).collect::<String>();
-        let line = |it: &shipway::local::Fetched| {
+        let line = |it: &shipway::testing::local::Fetched| {
             let name = if it.blob { "blob".to_owned() } else { it.name.clone() };
             format!("{}/{} {name} {} {}", it.host, it.repository, short(&it.digest), it.bytes)
         };

@@ -3,8 +3,8 @@
 
 use crate::support::Program;
 use regex::Regex;
-use shipway::plan::expr::FUNCTIONS;
-use shipway::plan::expr::contexts::{CONTEXTS, Members, OUTPUTS};
+use shipway::testing::plan::expr::FUNCTIONS;
+use shipway::testing::plan::expr::contexts::{CONTEXTS, Members, OUTPUTS};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use crate::support::eventually;
 use crate::support::fake_registry::{FakeRegistry, Fault};
 use crate::support::images::silent;
 use crate::support::scene::Scene;
-use shipway::registry::{Ahead, Pushed};
+use shipway::testing::registry::{Ahead, Pushed};
 use std::sync::{Arc, Mutex};
 use tokio::sync::SetOnce;
 
@@ -141,7 +141,7 @@ async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() 
 async fn all_of_it_is_told_of() {
     let scene = Scene::new(&[MIB, 10]).await;
     let told = Mutex::new(Vec::new());
-    let tell = |progress: shipway::progress::Progress| {
+    let tell = |progress: shipway::testing::progress::Progress| {
         let sizes = progress.parts.iter().map(|part| part.total).collect::<Vec<_>>();
         told.lock().expect("no panic").push((progress.done, sizes));
     };

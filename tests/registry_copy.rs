@@ -3,13 +3,13 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{chain, noise, reference, silent};
 use serde_json::{Value, json};
-use shipway::http::{self, Fault as _, Retry};
-use shipway::image::{Child, Store};
-use shipway::registry::{
+use shipway::testing::http::{self, Fault as _, Retry};
+use shipway::testing::image::{Child, Store};
+use shipway::testing::registry::{
     Access, Client, Digest, Login, Platform, Push, PushError, PushManifest, Pushed, Reference,
     Settings, Timing, media_type,
 };
-use shipway::secret::Redactor;
+use shipway::testing::secret::Redactor;
 use std::time::Duration;
 use tempfile::TempDir;
 

@@ -4,9 +4,9 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{client, client_timed, client_with, image, noise, silent};
 use crate::support::scene::Scene;
-use shipway::http::{Fault as _, Retry};
-use shipway::registry::{BlobSource, Login, Push, Timing};
-use shipway::secret::Redactor;
+use shipway::testing::http::{Fault as _, Retry};
+use shipway::testing::registry::{BlobSource, Login, Push, Timing};
+use shipway::testing::secret::Redactor;
 use std::time::Duration;
 
 const MIB: usize = 1 << 20;

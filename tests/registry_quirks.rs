@@ -5,9 +5,9 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::client_with;
 use crate::support::scene::Scene;
-use shipway::http::Retry;
-use shipway::registry::Login;
-use shipway::secret::Redactor;
+use shipway::testing::http::Retry;
+use shipway::testing::registry::Login;
+use shipway::testing::secret::Redactor;
 
 const NO: &str = r#"{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported"}]}"#;
 

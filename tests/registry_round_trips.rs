@@ -5,8 +5,8 @@
 use crate::support::fake_registry::Fault;
 use crate::support::images::{client_of, noise};
 use crate::support::scene::Scene;
-use shipway::registry::{Login, Settings};
-use shipway::secret::Redactor;
+use shipway::testing::registry::{Login, Settings};
+use shipway::testing::secret::Redactor;
 use std::time::Duration;
 
 /// Sizes of layers whose bodies go whole, and which are asked for before they

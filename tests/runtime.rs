@@ -2,7 +2,7 @@
 
 use crate::support::busybox;
 use serde_json::{Value, json};
-use shipway::local::runtime::{
+use shipway::testing::local::runtime::{
     Choice, ConnectError, Container, Group, GroupState, GroupView, Kind, LogQuery, Options,
     Restart, Runtime, State,
 };

@@ -5,9 +5,9 @@
 mod entries;
 
 use libfuzzer_sys::fuzz_target;
-use shipway::image::{Store, Watch};
-use shipway::image::existing::{Source, import};
-use shipway::registry::Platform;
+use shipway::testing::image::{Store, Watch};
+use shipway::testing::image::existing::{Source, import};
+use shipway::testing::registry::Platform;
 use std::cell::OnceCell;
 use std::fs;
 use std::sync::atomic::AtomicBool;

@@ -10,7 +10,7 @@ use std::fs;
 
 fuzz_target!(|input: &[u8]| {
     let layer = entries::archive(input);
-    for path in shipway::image::untrusted::tree(&layer).unwrap_or_default() {
+    for path in shipway::testing::image::untrusted::tree(&layer).unwrap_or_default() {
         assert!(!path.starts_with(b"/"), "{path:?}");
         assert!(path.split(|byte| *byte == b'/').all(|part| part != b".."), "{path:?}");
     }
@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let file = folder.path().join("layer");
     fs::write(&file, &layer).expect("a file");
     // That it is refused is as good as that it is not.
-    drop(shipway::local::runtime::unpack(&[file.clone()], &root));
+    drop(shipway::testing::local::runtime::unpack(&[file.clone()], &root));
     assert_eq!(fs::read(&out).expect("it is still there"), b"kept");
     assert_eq!(fs::read(&file).expect("it is still there"), layer);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);

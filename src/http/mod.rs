@@ -18,4 +18,4 @@ pub use client::{Client, Proxy, Settings, Trust, body};
 pub use error::{BuildError, Error};
 pub use retry::{Fault, Retry, parse_retry_after};
 pub use safe_url::SafeUrl;
-pub use tunnel::{TunnelError, connect};
+pub use tunnel::connect;

@@ -20,7 +20,7 @@ mod stream;
 pub mod untrusted;
 mod watch;
 
-pub use manifest::{Image, ManifestError};
+pub use manifest::Image;
 pub use product::{Child, Index, Product};
-pub use store::{BlobWriter, ImportError, Store, StoreError};
+pub use store::Store;
 pub use watch::Watch;

@@ -13,5 +13,5 @@ mod runs;
 
 pub use entry::{Deployed, Entry, Handover, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
-pub use replay::{IllegalEntry, Replay, StepState};
+pub use replay::{Replay, StepState};
 pub use runs::{RunFolder, RunId, newest_unfinished};

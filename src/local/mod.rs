@@ -30,15 +30,13 @@ mod shared;
 pub mod vault;
 mod world;
 
-pub use cloud_file::{CloudFile, GitHubAccess};
-pub use faults::{Fault, Faults};
+pub use cloud_file::CloudFile;
 pub use hidden::Hidden;
-pub use identity::{Identity, random_hex, random_uuid};
+pub use identity::random_uuid;
 pub use registry::{Fetched, fetched};
 pub use request_log::{Entry, RequestLog};
-pub use serve::{Cloud, Options, ServeError, serve, stdin_ended};
-pub use shared::{AsyncReadWrite, OpenError, Shared};
+pub use serve::{Cloud, Options};
 pub use world::{
-    GitHub, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SecretVersion,
+    GitHub, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice,
     SeedImage, User, Vault, VaultSecret, World,
 };

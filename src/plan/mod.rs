@@ -14,8 +14,8 @@ mod parse;
 mod read;
 mod tree;
 
-pub use diagnostic::{Diagnostic, Label, Severity, render, render_github, render_json};
-pub use read::{LARGEST, Reading, read, read_bytes};
+pub use diagnostic::{Diagnostic, render, render_github, render_json};
+pub use read::read_bytes;
 
 #[cfg(test)]
 mod tests;

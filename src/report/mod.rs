@@ -18,14 +18,11 @@ mod view;
 
 pub use card::Card;
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
-pub use log::{ActionsLog, Live, Plain};
-pub use ndjson::Ndjson;
-pub use result::{Urls, action_outputs, result};
+pub use result::{action_outputs, result};
 pub use sink::Sink;
-pub use text::Style;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
-pub use view::{Rollback, StepState, StepView, View, Warning};
+pub use view::View;
 
 use crate::run::event::{Event, EventKind, RunFinished};
 use crate::secret::Redactor;

@@ -18,12 +18,10 @@ mod surroundings;
 mod version;
 
 pub use context::{
-    ChildEnvironment, Grounds, child_environment, secret_sources, with_outputs, with_secrets,
+    Grounds, secret_sources, with_secrets,
 };
-pub use environment::{ChosenEnvironment, PROTECTED_EVENTS, Variable, slug};
+pub use environment::{ChosenEnvironment, slug};
 pub use error::ResolveError;
-pub use event::{EventError, EventSource, Lookup, PullRequest, Refusal, Trust};
-pub use git::{Git, Repository};
-pub use hash_files::hash_files;
+pub use event::EventSource;
 pub use resolved::Resolved;
 pub use surroundings::{Request, RunIdentity, Surroundings};

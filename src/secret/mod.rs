@@ -9,6 +9,5 @@ mod stream;
 mod value;
 
 pub use redactor::{Redactor, TooShort};
-pub use source::{InvalidSource, Source, VaultSecret};
-pub use stream::{RedactingStream, RedactingWriter};
+pub use source::{Source, VaultSecret};
 pub use value::Secret;

@@ -3,7 +3,7 @@
 use crate::support::cloud::{LocalCloud, state};
 use crate::support::{Finished, Program};
 use serde_json::{Value, json};
-use shipway::local::Entry;
+use shipway::testing::local::Entry;
 
 /// A plan that runs busybox with these arguments, and its dry run.
 fn deployed(arguments: &str, more: &str) -> Finished {

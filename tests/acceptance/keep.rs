@@ -5,7 +5,7 @@ use crate::support::talking::{Talking, descendants};
 use crate::support::{Program, eventually, is_alive, peers};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use shipway::local::CloudFile;
+use shipway::testing::local::CloudFile;
 use std::fs;
 
 const URL: &str = "http://shipway-hello-pr-1.westeurope.azurecontainer.io/";

@@ -6,9 +6,9 @@ use crate::support::cloud::state;
 use crate::support::images::noise;
 use futures::future::join_all;
 use serde_json::json;
-use shipway::local::World;
-use shipway::local::process::{Start, spawn};
-use shipway::registry::{Digest, media_type};
+use shipway::testing::local::World;
+use shipway::testing::local::process::{Start, spawn};
+use shipway::testing::registry::{Digest, media_type};
 use std::time::Duration;
 
 const PUSHES: usize = 64;

@@ -6,7 +6,7 @@ use crate::support::images::client;
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
-use shipway::registry::{
+use shipway::testing::registry::{
     Artifact, Blob, BlobSource, Client, Descriptor, Digest, Login, Reference, media_type,
 };
 use std::collections::BTreeMap;

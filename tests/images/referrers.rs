@@ -6,7 +6,7 @@ use crate::support::images::{client, image, reference, silent};
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
-use shipway::registry::{
+use shipway::testing::registry::{
     Artifact, Blob, BlobSource, Client, Descriptor, Digest, Login, Reference, media_type,
 };
 
@@ -53,7 +53,7 @@ async fn docker_registry_lists_them_under_a_tag() {
     let again = client.attach(&image, &subject, &artifact("{\"one\":1}", None)).await;
     assert_eq!(
         again.expect("attached"),
-        shipway::registry::Attached { already: true, ..one.clone() }
+        shipway::testing::registry::Attached { already: true, ..one.clone() }
     );
     let two = client.attach(&image, &subject, &artifact("two", None)).await.expect("attached");
 
@@ -181,7 +181,7 @@ async fn several_are_attached_in_the_time_of_one() {
     assert_eq!(asked("GET /v2/web/referrers/"), 1, "{log}");
     assert_eq!(asked(&format!("PUT {tag}")), 1, "{log}");
     assert_eq!(asked(&format!("GET {tag}")), 3, "{log}");
-    let digests = |all: &[shipway::registry::Attached]| -> Vec<Digest> {
+    let digests = |all: &[shipway::testing::registry::Attached]| -> Vec<Digest> {
         all.iter().map(|attached| attached.digest.clone()).collect()
     };
     assert_eq!(digests(&again), digests(&first));

@@ -2,8 +2,8 @@
 //! busybox.
 
 use serde_json::{Value, json};
-use shipway::local::runtime::Image;
-use shipway::registry::{Digest, media_type};
+use shipway::testing::local::runtime::Image;
+use shipway::testing::registry::{Digest, media_type};
 use std::fs;
 use std::path::{Path, PathBuf};
 

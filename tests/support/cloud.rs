@@ -2,7 +2,7 @@
 //! wait for a program that talks to it.
 
 use serde_json::Value;
-use shipway::local::{Cloud, CloudFile, Entry, Options, RequestLog};
+use shipway::testing::local::{Cloud, CloudFile, Entry, Options, RequestLog};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;

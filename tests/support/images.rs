@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use shipway::http;
-use shipway::progress::Progress;
-use shipway::registry::{
+use shipway::testing::http;
+use shipway::testing::progress::Progress;
+use shipway::testing::registry::{
     Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Push, PushManifest, Reference,
     Settings, Timing, media_type,
 };
-use shipway::secret::Redactor;
+use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use super::fake_registry::FakeRegistry;
 use super::images::{chain, client, client_of, image, noise, silent};
-use shipway::http::{Fault as _, Retry};
-use shipway::registry::{BlobSource, Client, Login, Parts, Push, PushError, Pushed};
-use shipway::registry::{Settings, Timing};
-use shipway::secret::Redactor;
+use shipway::testing::http::{Fault as _, Retry};
+use shipway::testing::registry::{BlobSource, Client, Login, Parts, Push, PushError, Pushed};
+use shipway::testing::registry::{Settings, Timing};
+use shipway::testing::secret::Redactor;
 use std::time::Duration;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use super::Program;
 use serde_json::Value;
-use shipway::local::{Entry, RequestLog};
+use shipway::testing::local::{Entry, RequestLog};
 use std::fs;
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 //! of its own, and hands what it hears to a server on loopback.
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use shipway::http::{Client, Proxy, SafeUrl, Settings, Trust};
+use shipway::testing::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};

@@ -14,11 +14,8 @@ mod tests;
 mod watch;
 
 pub use client::{ContainerInstances, GroupId, Patience};
-pub use deploy::{DeployEvent, Deployed};
+pub use deploy::DeployEvent;
 pub use desired::{
     Container, Desired, EnvValue, Port, Protocol, PullLogin, RegistryLogin, Replace, RestartPolicy,
-    changes_that_need_replacement,
 };
-pub use failure::{Crash, DeployError, Evidence};
-pub use group::{ContainerState, Group, GroupContainer, GroupEvent};
-pub use restore::{Unrestorable, Withheld, restore};
+pub use group::Group;

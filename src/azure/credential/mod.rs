@@ -13,9 +13,9 @@ mod tokens;
 mod transport;
 
 pub use detection::Detection;
-pub use error::{CredentialError, SignInError};
+pub use error::CredentialError;
 pub use signer::Application;
-pub use tokens::{Credential, Method};
+pub use tokens::Credential;
 pub(super) use transport::options;
 
 #[cfg(test)]

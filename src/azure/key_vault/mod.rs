@@ -9,6 +9,6 @@ mod reader;
 mod tests;
 mod vault;
 
-pub use error::{SecretError, VaultError};
+pub use error::SecretError;
 pub use reader::{SecretReader, Wanted};
 pub use vault::KeyVault;

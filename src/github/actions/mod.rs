@@ -8,7 +8,7 @@ mod env_file;
 mod line;
 mod summary;
 
-pub use command::{Annotation, Level, end_group, escape_data, escape_property, group, masks};
-pub use env_file::{AppendError, ParseError, RecordError, append, parse, record};
+pub use command::{Annotation, Level, end_group, group, masks};
+pub use env_file::{append, parse};
 pub use line::{child_lines, own_lines};
-pub use summary::{SUMMARY_LIMIT, SummaryError, append_summary, cut_summary};
+pub use summary::append_summary;

@@ -18,13 +18,11 @@ mod statuses;
 mod sticky;
 
 pub use ask::Client;
-pub use comments::{App, Comment, User};
-pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment};
-pub use error::{Error, Kind};
-pub use pulls::{Branch, Pull, PullRepo};
+pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
+pub use error::Error;
 pub use repo::{BadRepo, Repo};
 pub use statuses::{CommitState, CommitStatus};
-pub use sticky::{Change, Marker, Posted};
+pub use sticky::Marker;
 
 /// The most characters a comment may have, counted as GitHub counts them: code
 /// points.

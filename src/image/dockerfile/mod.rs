@@ -25,7 +25,6 @@ mod work;
 pub use cache::{Cache, GitHubCache};
 pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
 pub use error::DockerfileError;
-pub use foreign::Hearing;
 pub use invocation::Invocation;
-pub use native::{BadWord, Bench, Native, NativeError, Needed, Place};
+pub use native::{Bench, Native, Needed};
 pub use work::{Request, Work};

@@ -29,7 +29,7 @@ pub(super) use config::{DROPPED, ordered, timestamp};
 pub use error::LayerError;
 pub(super) use pack::{PackOptions, Packed, Reading, pack, threads};
 pub use recipe::{
-    Compression, ExposedPort, Ignoring, InvalidRecipe, LayerSource, Mode, Owner, Recipe,
+    Compression, ExposedPort, LayerSource, Mode, Owner, Recipe,
 };
 pub(super) use scan::special;
 pub(super) use tree::{Attributes, Node, Tree, join, parent, parts};

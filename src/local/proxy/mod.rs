@@ -13,7 +13,7 @@ mod hosts;
 mod services;
 
 pub use door::{Proxy, Setup, answer_directly, proxy_url};
-pub use hosts::{DOMAINS, Service};
+pub use hosts::DOMAINS;
 pub use services::{Dial, RequestHost};
 
 #[cfg(test)]

@@ -17,12 +17,10 @@ mod supervise;
 mod view;
 
 pub use backend::{Choice, Kind, OpenError};
-pub use builtin::SandboxError;
-pub use engine::EngineError;
-pub use groups::{ConnectError, Connection, Options, Runtime};
+pub use groups::{ConnectError, Options, Runtime};
 #[doc(hidden)]
 pub use image::unpack;
-pub use image::{Image, ImageError};
+pub use image::Image;
 pub use spec::{Container, Group, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;

@@ -4,4 +4,4 @@ mod endpoints;
 mod secrets;
 
 pub use endpoints::router;
-pub use secrets::{Found, Vaults};
+pub use secrets::Vaults;

@@ -13,7 +13,7 @@ mod render;
 pub use closest::closest;
 pub use github::render_github;
 pub use json::render_json;
-pub use lines::{Lines, Position};
+pub use lines::Lines;
 pub use render::render;
 
 use super::span::Span;

@@ -23,9 +23,9 @@ mod syntax;
 mod text;
 mod value;
 
-pub use evaluate::{EvalError, evaluate};
+pub use evaluate::EvalError;
 pub use scalar::Scalar;
-pub use scope::{HashFiles, Scope, Status};
+pub use scope::{Scope, Status};
 pub use syntax::{ContextRef, FUNCTIONS, FunctionRef, Segment, SyntaxError, functions, references};
 pub use text::Rendered;
 pub use value::{Object, Taint, Value};

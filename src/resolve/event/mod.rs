@@ -9,7 +9,7 @@ mod simulated;
 mod trust;
 
 pub use pull_request::{Lookup, PullRequest};
-pub use trust::{Refusal, Trust};
+pub use trust::Trust;
 
 use super::git::Git;
 use super::surroundings::Surroundings;

@@ -24,9 +24,8 @@ mod stage;
 mod words;
 mod workshop;
 
-pub use error::{NativeError, Place};
+pub use error::NativeError;
 pub use select::Needed;
-pub use words::BadWord;
 
 use self::script::Script;
 use self::select::{Below, Selected, Selection};

@@ -1,0 +1,59 @@
+//! What integration tests, benches and fuzz targets may use of the crate.
+//!
+//! Not an interface for anything else: every module is private, so that the
+//! compiler reports what is unused. Add a name here only for a test that has to
+//! run outside of the crate.
+
+pub mod http {
+    pub use crate::http::{Client, Fault, Proxy, Retry, SafeUrl, Settings, Trust};
+}
+pub mod image {
+    pub use crate::image::{Child, Image, Product, Store, Watch, export};
+    pub mod dockerfile {
+        pub use crate::image::dockerfile::{
+            Answer, Bench, Cache, DockerBuilder, Engine, Invocation, Native, Program, Request, Work,
+        };
+    }
+    pub mod existing {
+        pub use crate::image::existing::{Source, import};
+    }
+    pub mod layers {
+        pub use crate::image::layers::{Compression, LayerSource, Recipe, build};
+    }
+    pub mod untrusted {
+        pub use crate::image::untrusted::tree;
+    }
+}
+pub mod local {
+    pub use crate::local::{Cloud, CloudFile, Entry, Fetched, Options, RequestLog, World, fetched};
+    pub mod process {
+        pub use crate::local::process::{Start, spawn};
+    }
+    pub mod runtime {
+        pub use crate::local::runtime::{
+            Choice, ConnectError, Container, Group, GroupState, GroupView, Image, Kind, LogQuery,
+            Options, Restart, Runtime, State, unpack,
+        };
+    }
+}
+pub mod plan {
+    pub mod expr {
+        pub use crate::plan::expr::FUNCTIONS;
+        pub mod contexts {
+            pub use crate::plan::expr::contexts::{CONTEXTS, Members, OUTPUTS};
+        }
+    }
+}
+pub mod progress {
+    pub use crate::progress::Progress;
+}
+pub mod registry {
+    pub use crate::registry::{
+        Access, Ahead, Artifact, Attached, Blob, BlobSource, Client, Descriptor, Digest,
+        EntraTokens, Failure, HeldKind, Login, Parts, Platform, PullError, Push, PushError,
+        PushManifest, Pushed, Reference, Settings, Stored, Timing, media_type, untrusted,
+    };
+}
+pub mod secret {
+    pub use crate::secret::{Redactor, Secret};
+}
