@@ -17,12 +17,14 @@
 
 mod azure;
 mod cli;
+mod event;
 mod github;
 mod graph;
 mod http;
 mod image;
 mod journal;
 mod local;
+mod oci;
 mod plan;
 mod progress;
 mod registry;

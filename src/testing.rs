@@ -5,7 +5,7 @@
 //! run outside of the crate.
 
 pub mod http {
-    pub use crate::http::{Client, Fault, Proxy, Retry, SafeUrl, Settings, Trust};
+    pub use crate::http::{Client, Proxy, Retry, Retryable, SafeUrl, Settings, Trust};
 }
 pub mod image {
     pub use crate::image::{Child, Image, Product, Store, Watch, export};
@@ -48,11 +48,15 @@ pub mod progress {
     pub use crate::progress::Progress;
 }
 pub mod registry {
+    pub use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};
     pub use crate::registry::{
-        Access, Ahead, Artifact, Attached, Blob, BlobSource, Client, Descriptor, Digest,
-        EntraTokens, Failure, HeldKind, Login, Parts, Platform, PullError, Push, PushError,
-        PushManifest, Pushed, Reference, Settings, Stored, Timing, media_type, untrusted,
+        Access, Ahead, Artifact, Attached, Blob, BlobSource, Client, EntraTokens, Failure,
+        HeldKind, Login, Parts, PullError, Push, PushError, PushManifest, Pushed, Settings, Stored,
+        Timing, untrusted,
     };
+}
+pub mod oci {
+    pub use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};
 }
 pub mod secret {
     pub use crate::secret::{Redactor, Secret};

@@ -3,7 +3,7 @@
 use crate::support::cloud::{LocalCloud, state};
 use serde_json::{Value, json};
 use shipway::testing::local::World;
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,7 @@ use crate::support::{busybox, peers};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use shipway::testing::local::fetched;
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use tempfile::TempDir;
 
 /// A local cloud before a registry outside.

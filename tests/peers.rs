@@ -6,7 +6,7 @@ use crate::support::dockerd::Dockerd;
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::peers::run;
 use crate::support::state::output;
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

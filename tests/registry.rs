@@ -3,8 +3,9 @@
 
 use crate::support::images::{client, client_with, image, noise, reference, silent};
 use crate::support::peer_registry::PeerRegistry;
-use shipway::testing::http::{Fault as _, Retry};
-use shipway::testing::registry::{Digest, Login, Platform, Stored};
+use shipway::testing::http::{Retry, Retryable as _};
+use shipway::testing::oci::{Digest, Platform};
+use shipway::testing::registry::{Login, Stored};
 use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;
 use std::process::Command;

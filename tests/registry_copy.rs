@@ -3,11 +3,11 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{chain, noise, reference, silent};
 use serde_json::{Value, json};
-use shipway::testing::http::{self, Fault as _, Retry};
+use shipway::testing::http::{self, Retry, Retryable as _};
 use shipway::testing::image::{Child, Store};
+use shipway::testing::oci::{Digest, Platform, Reference, media_type};
 use shipway::testing::registry::{
-    Access, Client, Digest, Login, Platform, Push, PushError, PushManifest, Pushed, Reference,
-    Settings, Timing, media_type,
+    Access, Client, Login, Push, PushError, PushManifest, Pushed, Settings, Timing,
 };
 use shipway::testing::secret::Redactor;
 use std::time::Duration;

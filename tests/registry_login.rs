@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
-use shipway::testing::http::{Fault as _, Retry};
+use shipway::testing::http::{Retry, Retryable as _};
 use shipway::testing::registry::{Client, EntraTokens, Failure, Login, Settings, Stored, Timing};
 use shipway::testing::secret::{Redactor, Secret};
 use std::os::unix::fs::PermissionsExt as _;
@@ -165,7 +165,10 @@ struct Entra {
 
 #[async_trait]
 impl EntraTokens for Entra {
-    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn shipway::testing::http::Fault>> {
+    async fn token(
+        &self,
+        scope: &str,
+    ) -> Result<Secret, Box<dyn shipway::testing::http::Retryable>> {
         assert_eq!(scope, "https://containerregistry.azure.net/.default");
         self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(self.redactor.adopt("entra", "of-entra".to_owned()))

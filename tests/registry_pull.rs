@@ -3,10 +3,9 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{chain, client, client_with, noise, reference, silent};
 use serde_json::json;
-use shipway::testing::http::{Fault as _, Retry};
-use shipway::testing::registry::{
-    Client, Digest, Login, Platform, PullError, Reference, media_type,
-};
+use shipway::testing::http::{Retry, Retryable as _};
+use shipway::testing::oci::{Digest, Platform, Reference, media_type};
+use shipway::testing::registry::{Client, Login, PullError};
 use shipway::testing::secret::Redactor;
 
 /// A registry with an image of one layer, `web:one`.

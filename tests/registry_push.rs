@@ -4,7 +4,7 @@
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::images::{client, client_timed, client_with, image, noise, silent};
 use crate::support::scene::Scene;
-use shipway::testing::http::{Fault as _, Retry};
+use shipway::testing::http::{Retry, Retryable as _};
 use shipway::testing::registry::{BlobSource, Login, Push, Timing};
 use shipway::testing::secret::Redactor;
 use std::time::Duration;

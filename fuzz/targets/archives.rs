@@ -7,7 +7,7 @@ mod entries;
 use libfuzzer_sys::fuzz_target;
 use shipway::testing::image::{Store, Watch};
 use shipway::testing::image::existing::{Source, import};
-use shipway::testing::registry::Platform;
+use shipway::testing::oci::Platform;
 use std::cell::OnceCell;
 use std::fs;
 use std::sync::atomic::AtomicBool;

@@ -2,7 +2,7 @@
 //! scripted answers, and the conversation as the assertion.
 
 use crate::azure::{Application, Arm, Cloud, Credential, Pacing};
-use crate::http::{Client, Fault, Proxy, SafeUrl, Settings, Trust};
+use crate::http::{Client, Proxy, Retryable, SafeUrl, Settings, Trust};
 use crate::secret::Redactor;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::collections::BTreeMap;
@@ -240,7 +240,7 @@ impl Authority {
 }
 
 /// The whole of what a person sees of an error: message, causes, help.
-pub(super) fn shown(error: &dyn Fault) -> String {
+pub(super) fn shown(error: &dyn Retryable) -> String {
     let mut lines = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {

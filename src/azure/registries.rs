@@ -2,7 +2,7 @@
 //! (Microsoft.ContainerRegistry, 2023-07-01).
 
 use super::{Arm, ArmError, Call, Verb};
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
 use serde::Deserialize;
 use serde_json::json;
@@ -47,7 +47,7 @@ pub enum RegistryError {
     NoPassword(String),
 }
 
-impl Fault for RegistryError {
+impl Retryable for RegistryError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
@@ -197,7 +197,7 @@ fn failed(doing: String, source: ArmError) -> RegistryError {
 mod tests {
     use super::{AzureRegistries, NewRegistry};
     use crate::azure::fake::{Fake, Reply};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::secret::Redactor;
 
     const LIST: &str =

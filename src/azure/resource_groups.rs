@@ -1,7 +1,7 @@
 //! Subscriptions, resource groups and the identities in them.
 
 use super::{Arm, ArmError};
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use serde::Deserialize;
 
 const GROUPS: &str = "2021-04-01";
@@ -52,7 +52,7 @@ pub enum LookupError {
     },
 }
 
-impl Fault for LookupError {
+impl Retryable for LookupError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
@@ -156,7 +156,7 @@ fn failed(doing: String, source: ArmError) -> LookupError {
 mod tests {
     use super::ResourceGroups;
     use crate::azure::fake::{Fake, Reply};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
 
     const GROUP: &str = "GET management.azure.com/subscriptions/s/resourcegroups/demo";
     const ALL: &str = "GET management.azure.com/subscriptions";

@@ -16,7 +16,7 @@ pub(super) fn action() -> Exit {
         Ok(arguments) => arguments,
         Err(message) => {
             say::error(&[message], None);
-            return Exit::Wrong;
+            return Exit::Usage;
         }
     };
     match input("COMMAND").as_deref().map(str::trim) {
@@ -34,7 +34,7 @@ pub(super) fn action() -> Exit {
                 &[format!("the input `command` is `{other}`")],
                 Some("it is `run`, `dry-run` or `check`"),
             );
-            Exit::Wrong
+            Exit::Usage
         }
     }
 }

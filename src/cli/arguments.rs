@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::registry::Reference;
+use crate::oci::Reference;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

@@ -20,5 +20,5 @@ pub(super) fn check(arguments: &CheckArguments) -> Exit {
         Format::Github => say::result(&render_github(file, text, found)),
     }
     let wrong = loaded.plan.is_none() || found.iter().any(Diagnostic::is_error);
-    if wrong { Exit::Wrong } else { Exit::Done }
+    if wrong { Exit::Usage } else { Exit::Done }
 }

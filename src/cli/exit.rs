@@ -1,6 +1,6 @@
 //! The exit codes, in one place.
 
-use crate::run::event::{CancelReason, Status};
+use crate::event::{CancelReason, Status};
 
 /// How the process ends. Documented in the README.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,9 +10,9 @@ pub(super) enum Exit {
     /// A mistake of ours.
     Bug,
     /// The plan or the command line is wrong.
-    Wrong,
+    Usage,
     /// Something needed was not to be had, found before anything was changed.
-    Missing,
+    Precondition,
     /// A step failed.
     Failed,
     /// SIGINT.
@@ -27,8 +27,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Bug => 1,
-            Self::Wrong => 2,
-            Self::Missing => 3,
+            Self::Usage => 2,
+            Self::Precondition => 3,
             Self::Failed => 4,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -49,15 +49,15 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::Exit;
-    use crate::run::event::{CancelReason, Status};
+    use crate::event::{CancelReason, Status};
 
     #[test]
     fn the_table_of_exit_codes() {
         let table = [
             (Exit::Done, 0),
             (Exit::Bug, 1),
-            (Exit::Wrong, 2),
-            (Exit::Missing, 3),
+            (Exit::Usage, 2),
+            (Exit::Precondition, 3),
             (Exit::Failed, 4),
             (Exit::Interrupted, 130),
             (Exit::Terminated, 143),

@@ -2,9 +2,9 @@
 
 use super::exit::Exit;
 use super::say;
+use crate::oci::Digest;
 use crate::plan::schema::Plan;
 use crate::plan::{Diagnostic, read_bytes, render};
-use crate::registry::Digest;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub(super) fn load(file: &Path, remedy: &str) -> Result<Loaded, Exit> {
     let bytes = read(file).map_err(|error| {
         let help = (error.kind() == io::ErrorKind::NotFound).then_some(remedy);
         say::error(&[format!("read the plan `{}`", file.display()), error.to_string()], help);
-        Exit::Wrong
+        Exit::Usage
     })?;
     let folder = std::path::absolute(file)
         .ok()
@@ -81,7 +81,7 @@ impl Loaded {
         }
         match self.plan.take() {
             Some(plan) => Ok((plan, self)),
-            None => Err(Exit::Wrong),
+            None => Err(Exit::Usage),
         }
     }
 

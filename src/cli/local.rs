@@ -7,7 +7,7 @@ use super::load::{BY_OPTION, load};
 use super::say;
 use super::session::{Session, missing, state_folder};
 use crate::local::{Options, World};
-use crate::run::outcome::{Trouble, chain_of};
+use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) fn local(arguments: &LocalArguments) -> Exit {
 
 async fn keep_up(arguments: &LocalArguments, options: Options, redactor: Redactor) -> Exit {
     let failed = |error: &dyn std::error::Error| {
-        let trouble = Trouble::new("keep the local cloud up").because(chain_of(error).join(": "));
+        let trouble = StepError::new("keep the local cloud up").because(chain_of(error).join(": "));
         missing(trouble, &redactor)
     };
     let mut signals = match Signals::listen() {
@@ -95,9 +95,9 @@ fn of(arguments: &LocalArguments, world: World, state: PathBuf) -> Options {
     Options { world, cloud_file, state, port: None }
 }
 
-fn read_world(file: &Path) -> Result<World, Trouble> {
+fn read_world(file: &Path) -> Result<World, StepError> {
     let failed =
-        |why: String| Trouble::new(format!("read the world `{}`", file.display())).because(why);
+        |why: String| StepError::new(format!("read the world `{}`", file.display())).because(why);
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }
@@ -110,7 +110,7 @@ fn end(arguments: &LocalArguments, cloud: Option<&Path>) -> Exit {
         .filter(|_| cloud.is_none());
     let file = cloud.map(Path::to_owned).or_else(|| newest(&state?));
     let Some(file) = file else {
-        return missing(Trouble::new("no local cloud was left up here"), &redactor);
+        return missing(StepError::new("no local cloud was left up here"), &redactor);
     };
     match stop(&file) {
         Ok(()) => Exit::Done,

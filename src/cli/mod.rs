@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
             // Help and version are no mistakes, and clap knows where each goes.
             error.print().ok();
             let wrong = error.use_stderr();
-            return ExitCode::from(if wrong { Exit::Wrong } else { Exit::Done }.code());
+            return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done }.code());
         }
     };
     // So that a child cannot read our memory or our environment. The local

@@ -34,21 +34,21 @@ fn prepare(arguments: &ResumeArguments) -> Result<(Session, Chosen, Journal), Ex
     let folder = find(arguments, &state)?;
     let mut journal = Journal::open(&folder.journal()).map_err(|error| {
         say::error(&chain_of(&error), None);
-        Exit::Missing
+        Exit::Precondition
     })?;
     let Some(start) = journal.replay().start.clone() else {
         say::error(
             &[format!("run {} has not begun, so there is nothing to go on with", folder.run)],
             None,
         );
-        return Err(Exit::Missing);
+        return Err(Exit::Precondition);
     };
     if loaded.digest() != start.plan_digest && !arguments.changed_plan {
         say::error(
             &[format!("the plan has changed since run {} began", folder.run)],
             Some("start a new run, or go on all the same with `--changed-plan`"),
         );
-        return Err(Exit::Wrong);
+        return Err(Exit::Usage);
     }
     let run = run_arguments(arguments, &start);
     let audience = Audience::Command(arguments.output);
@@ -59,7 +59,7 @@ fn prepare(arguments: &ResumeArguments) -> Result<(Session, Chosen, Journal), Ex
     let at = jiff::Timestamp::now().to_string();
     journal.append(&Entry::RunResumed { at }).map_err(|error| {
         say::error(&chain_of(&error), None);
-        Exit::Missing
+        Exit::Precondition
     })?;
     Ok((session, chosen, journal))
 }
@@ -108,11 +108,11 @@ fn find(arguments: &ResumeArguments, state: &std::path::Path) -> Result<RunFolde
             return Ok(folder);
         }
         say::error(&[format!("there is no run `{name}` in `{}`", state.display())], None);
-        return Err(Exit::Wrong);
+        return Err(Exit::Usage);
     }
     let found = newest_unfinished(state, arguments.dry_run).map_err(|error| {
         say::error(&chain_of(&error), None);
-        Exit::Missing
+        Exit::Precondition
     })?;
     found.ok_or_else(|| {
         let kind = if arguments.dry_run { "dry run" } else { "run" };
@@ -120,7 +120,7 @@ fn find(arguments: &ResumeArguments, state: &std::path::Path) -> Result<RunFolde
             &[format!("there is no unfinished {kind} in `{}`", state.display())],
             Some("name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"),
         );
-        Exit::Wrong
+        Exit::Usage
     })
 }
 
@@ -169,7 +169,7 @@ fn in_doubt(
                 "repeat it with `--rerun {id}`, or let the plan say `idempotent: true` for it"
             )),
         );
-        return Err(Exit::Missing);
+        return Err(Exit::Precondition);
     }
     Ok(())
 }

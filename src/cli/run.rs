@@ -5,13 +5,13 @@ use super::exit::Exit;
 use super::pipeline::Pipeline;
 use super::pipeline::reporters::Audience;
 use super::session::layout::choose;
-use super::session::reach::Reach;
+use super::session::reach::Connections;
 use super::session::secrets::Sources;
 use super::session::{Session, missing};
 use crate::azure::Cloud;
 use crate::local::CloudFile;
 use crate::plan::schema;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 
 /// Runs the plan against the world, or against the local cloud of `--cloud`.
 pub(super) fn run(arguments: &RunArguments, audience: Audience) -> Exit {
@@ -48,21 +48,21 @@ async fn go(session: &Session, audience: Audience) -> Exit {
 }
 
 /// The real world, unless the command line names a local cloud.
-pub(super) fn reach(session: &Session) -> Result<Reach, Trouble> {
+pub(super) fn reach(session: &Session) -> Result<Connections, StepError> {
     if let Some(file) = &session.arguments.cloud {
         let cloud = CloudFile::read(file).map_err(|error| {
-            Trouble::new(format!("read `{}`", file.display()))
+            StepError::new(format!("read `{}`", file.display()))
                 .because(error.to_string())
                 .help("`shipway local --cloud FILE` writes it while it is up")
         })?;
-        return Reach::local(&cloud, &session.redactor);
+        return Connections::local(&cloud, &session.redactor);
     }
     let cloud = cloud(session)?;
     let repository = session.resolved.repository();
-    Reach::real(&session.surroundings.env, cloud, repository, &session.redactor)
+    Connections::real(&session.surroundings.env, cloud, repository, &session.redactor)
 }
 
-fn cloud(session: &Session) -> Result<Cloud, Trouble> {
+fn cloud(session: &Session) -> Result<Cloud, StepError> {
     let Some(azure) = &session.plan.azure else { return Ok(Cloud::Public) };
     Ok(match azure.cloud.resolve(&session.scope)? {
         schema::Cloud::Public => Cloud::Public,

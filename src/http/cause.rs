@@ -81,7 +81,7 @@ fn tls(error: &rustls::Error) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::Cause;
-    use crate::http::{Client, Error, Fault as _, Proxy, Retry, Settings};
+    use crate::http::{Client, Error, Proxy, Retry, Retryable as _, Settings};
     use std::io::Read as _;
     use std::net::TcpListener;
     use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What can go wrong between here and a server, and which of it passes.
 
 use super::cause::Cause;
-use super::retry::{Fault, Retry};
+use super::retry::{Retry, Retryable};
 use super::safe_url::SafeUrl;
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Error {
     }
 }
 
-impl Fault for Error {
+impl Retryable for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Transport { source, .. } if source.is_builder() => Retry::Never,
@@ -130,7 +130,7 @@ pub enum BuildError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Fault, Retry, SafeUrl};
+    use super::{Error, Retry, Retryable, SafeUrl};
     use std::time::Duration;
     use url::Url;
 

@@ -16,6 +16,6 @@ mod tunnel;
 pub use cause::Cause;
 pub use client::{Client, Proxy, Settings, Trust, body};
 pub use error::{BuildError, Error};
-pub use retry::{Fault, Retry, parse_retry_after};
+pub use retry::{Retry, Retryable, parse_retry_after};
 pub use safe_url::SafeUrl;
 pub use tunnel::connect;

@@ -16,7 +16,7 @@ pub enum Retry {
 }
 
 /// An error that knows whether it may be tried again and what to do about it.
-pub trait Fault: std::error::Error + Send + Sync + 'static {
+pub trait Retryable: std::error::Error + Send + Sync + 'static {
     /// Whether the same may be tried again.
     fn retry(&self) -> Retry;
 

@@ -4,8 +4,8 @@
 use super::manifest::{Image, ManifestError};
 use super::store::{Store, StoreError};
 use super::stream::unpacked;
-use crate::http::{Fault, Retry};
-use crate::registry::Descriptor;
+use crate::http::{Retry, Retryable};
+use crate::oci::Descriptor;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, Write};
@@ -39,7 +39,7 @@ pub enum ExportError {
     Manifest(#[from] ManifestError),
 }
 
-impl Fault for ExportError {
+impl Retryable for ExportError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -78,7 +78,7 @@ pub fn oci_layout(
     }
     let index = json!({
         "schemaVersion": 2,
-        "mediaType": crate::registry::media_type::INDEX,
+        "mediaType": crate::oci::media_type::INDEX,
         "manifests": [entry],
     });
     // The index last: until it is there, there is no layout.

@@ -1,7 +1,7 @@
 //! SHA-256 of what streams by.
 
-use crate::registry::Digest;
-pub(super) use crate::registry::Hasher;
+use crate::oci::Digest;
+pub(super) use crate::oci::Hasher;
 use std::io::{self, Read, Write};
 
 /// Hashes what is written through it.
@@ -49,7 +49,7 @@ pub(super) fn of_reader(reader: &mut impl Read) -> io::Result<(Digest, u64)> {
 #[cfg(test)]
 mod tests {
     use super::{HashingWriter, of_reader};
-    use crate::registry::Digest;
+    use crate::oci::Digest;
     use std::io::Write as _;
 
     #[test]

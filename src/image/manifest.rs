@@ -3,8 +3,8 @@
 //! The bytes of a manifest are kept as they came, since its digest is of them.
 
 use super::store::{Store, StoreError};
-use crate::http::{Fault, Retry};
-use crate::registry::{Descriptor, Digest, Platform, media_type};
+use crate::http::{Retry, Retryable};
+use crate::oci::{Descriptor, Digest, Platform, media_type};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,7 +60,7 @@ pub enum ManifestError {
     Store(#[from] StoreError),
 }
 
-impl Fault for ManifestError {
+impl Retryable for ManifestError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -200,7 +200,7 @@ impl Store {
 mod tests {
     use super::{Image, ManifestError};
     use crate::image::store::{Store, StoreError};
-    use crate::registry::{Descriptor, Digest, media_type};
+    use crate::oci::{Descriptor, Digest, media_type};
     use tempfile::TempDir;
 
     fn store() -> (TempDir, Store) {

@@ -4,7 +4,7 @@
 //! its knowledge.
 
 use super::store::Store;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::fs;
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use crate::image::Store;
-    use crate::registry::Digest;
+    use crate::oci::Digest;
 
     #[test]
     fn an_origin_is_remembered() {

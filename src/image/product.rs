@@ -5,7 +5,7 @@
 
 use super::manifest::{Image, ManifestError, read_json};
 use super::store::Store;
-use crate::registry::{Descriptor, Digest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, Platform, media_type};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -251,7 +251,7 @@ mod tests {
     use super::{Index, Product};
     use crate::image::manifest::Image;
     use crate::image::store::Store;
-    use crate::registry::{Descriptor, Digest, media_type};
+    use crate::oci::{Descriptor, Digest, media_type};
     use serde_json::{Value, json};
     use tempfile::TempDir;
 

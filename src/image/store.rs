@@ -6,8 +6,8 @@
 //! blob means; see `manifest` for that.
 
 use super::hash::{HashingWriter, of_reader};
-use crate::http::{Fault, Retry};
-use crate::registry::{Descriptor, Digest};
+use crate::http::{Retry, Retryable};
+use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -94,7 +94,7 @@ pub enum StoreError {
     },
 }
 
-impl Fault for StoreError {
+impl Retryable for StoreError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -391,8 +391,8 @@ impl Write for BlobWriter {
 #[cfg(test)]
 mod tests {
     use super::{ImportError, Store, StoreError};
-    use crate::http::Fault as _;
-    use crate::registry::{Descriptor, Digest};
+    use crate::http::Retryable as _;
+    use crate::oci::{Descriptor, Digest};
     use std::fs;
     use std::io::{self, Write as _};
     use std::path::Path;

@@ -1,7 +1,7 @@
 //! What long work on an image looks at and tells while it goes on.
 
+use crate::oci::Descriptor;
 use crate::progress::Tally;
-use crate::registry::Descriptor;
 use std::sync::atomic::AtomicBool;
 
 /// What long work on an image looks at and tells while it goes on.

@@ -1,6 +1,6 @@
 //! The entries, as they stand in `journal.jsonl`, one a line.
 
-use crate::run::event::{Failure, Outcome, Status, StepId};
+use crate::event::{Failure, Outcome, Status, StepId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

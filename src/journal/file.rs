@@ -170,9 +170,9 @@ fn parse(path: &Path) -> Result<(Vec<Entry>, u64), JournalError> {
 #[cfg(test)]
 mod tests {
     use super::{Journal, JournalError, read};
+    use crate::event::StepId;
     use crate::journal::entry::{Entry, StartRecord};
     use crate::journal::replay::StepState;
-    use crate::run::event::StepId;
     use std::fs;
     use std::io::Write as _;
 

@@ -4,7 +4,7 @@
 //! so that it is never believed.
 
 use super::entry::{Entry, Handover, RecordedOutput, RunRecord, StartRecord};
-use crate::run::event::StepId;
+use crate::event::StepId;
 use std::collections::BTreeMap;
 
 /// What the journal says of one step.
@@ -128,8 +128,8 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::{Replay, StepState};
+    use crate::event::{Failure, Outcome, Status, StepId};
     use crate::journal::entry::{Entry, Handover, RecordedOutput, RunRecord, StartRecord};
-    use crate::run::event::{Failure, Outcome, Status, StepId};
     use std::collections::BTreeMap;
 
     fn step(name: &str) -> StepId {

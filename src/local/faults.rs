@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// One fault.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Fault {
+pub struct InjectedFault {
     /// Only requests of this method; of any where it is empty.
     #[serde(default)]
     pub method: String,
@@ -42,12 +42,12 @@ fn once() -> u32 {
 /// The faults that are left.
 #[derive(Debug, Default)]
 pub struct Faults {
-    left: Mutex<Vec<Fault>>,
+    left: Mutex<Vec<InjectedFault>>,
 }
 
 impl Faults {
     /// In the order in which they are tried.
-    pub fn new(faults: &[Fault]) -> Self {
+    pub fn new(faults: &[InjectedFault]) -> Self {
         Self { left: Mutex::new(faults.to_vec()) }
     }
 
@@ -60,7 +60,7 @@ impl Faults {
     ) -> Option<Response<B>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let path = path.to_ascii_lowercase();
-        let meant = |fault: &&mut Fault| {
+        let meant = |fault: &&mut InjectedFault| {
             fault.times > 0
                 && (fault.method.is_empty() || fault.method.eq_ignore_ascii_case(method.as_str()))
                 && (fault.host.is_empty() || fault.host.eq_ignore_ascii_case(host))
@@ -72,7 +72,7 @@ impl Faults {
     }
 }
 
-fn answer<B: From<String>>(fault: &Fault) -> Response<B> {
+fn answer<B: From<String>>(fault: &InjectedFault) -> Response<B> {
     let body = json!({ "error": { "code": fault.code, "message": fault.message } });
     let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() =
@@ -88,14 +88,14 @@ fn answer<B: From<String>>(fault: &Fault) -> Response<B> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Faults};
+    use super::{Faults, InjectedFault};
     use http::Method;
 
     #[test]
     fn a_fault_strikes_as_often_as_it_says() {
         let text = r#"{"method": "put", "path-contains": "/containerGroups/", "status": 409,
                        "code": "ContainerGroupTransitioning", "times": 2, "retry-after": 1}"#;
-        let fault: Fault = serde_json::from_str(text).expect("a fault");
+        let fault: InjectedFault = serde_json::from_str(text).expect("a fault");
         let faults = Faults::new(&[fault]);
         let take = |method: Method, path: &str| {
             faults.take::<String>(&method, "management.azure.com", path)

@@ -32,11 +32,15 @@ mod world;
 
 pub use cloud_file::CloudFile;
 pub use hidden::Hidden;
+#[cfg(test)]
+pub use identity::Identity;
 pub use identity::random_uuid;
 pub use registry::{Fetched, fetched};
 pub use request_log::{Entry, RequestLog};
 pub use serve::{Cloud, Options};
+#[cfg(test)]
+pub use shared::{AsyncReadWrite, Shared};
 pub use world::{
-    GitHub, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice,
-    SeedImage, User, Vault, VaultSecret, World,
+    GitHub, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SeedImage, User, Vault,
+    VaultSecret, World,
 };

@@ -2,7 +2,7 @@
 //!
 //! What the state folder already holds wins over it: a world only adds.
 
-use super::faults::Fault;
+use super::faults::InjectedFault;
 use super::hidden::Hidden;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub struct World {
     /// `HOST/REPOSITORY` for one repository alone.
     pub allow_hosts: Vec<String>,
     /// Answers that requests get instead of the real ones, for tests.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<InjectedFault>,
 }
 
 /// A resource group.

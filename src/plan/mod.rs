@@ -15,6 +15,8 @@ mod read;
 mod tree;
 
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
+#[cfg(test)]
+pub use read::read;
 pub use read::read_bytes;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading as a whole: mistakes together, bad input, size, and anything at all.
 
-use super::{LARGEST, read, read_bytes, render};
+use super::read::LARGEST;
+use super::{read, read_bytes, render};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::time::Duration;

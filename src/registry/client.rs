@@ -1,15 +1,15 @@
 //! The client: its registries, and the questions that need one request.
 
-use super::descriptor::Descriptor;
 use super::error::{Failure, PullError};
 use super::login::Session;
 use super::manifest::{ACCEPTED, MANIFEST_LIMIT};
 use super::push::Memory;
-use super::reference::Reference;
 use super::referrers::Turns;
 use super::settings::{Parts, Settings};
 use super::wire::{self, Address, Host, Pauses, Request, Scope};
 use crate::http;
+use crate::oci::Descriptor;
+use crate::oci::Reference;
 use crate::secret::Redactor;
 use futures::future::OptionFuture;
 use reqwest::Method;

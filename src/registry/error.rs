@@ -1,9 +1,9 @@
 //! What can go wrong with a registry, by stage, and what to do about it.
 
-use super::digest::Digest;
 use super::login::{LoginError, is_azure_registry, may};
-use super::reference::Reference;
-use crate::http::{self, Cause, Fault, Retry, SafeUrl};
+use crate::http::{self, Cause, Retry, Retryable, SafeUrl};
+use crate::oci::Digest;
+use crate::oci::Reference;
 use std::io;
 use std::path::PathBuf;
 
@@ -125,7 +125,7 @@ impl Failure {
     }
 }
 
-impl Fault for Failure {
+impl Retryable for Failure {
     fn retry(&self) -> Retry {
         match self {
             Self::Http(error) => error.retry(),
@@ -232,7 +232,7 @@ pub enum PushError {
     },
 }
 
-impl Fault for PushError {
+impl Retryable for PushError {
     fn retry(&self) -> Retry {
         match self {
             Self::NoTarget => Retry::Never,
@@ -334,7 +334,7 @@ pub enum PullError {
     },
 }
 
-impl Fault for PullError {
+impl Retryable for PullError {
     fn retry(&self) -> Retry {
         match self {
             Self::Platform { .. } => Retry::Never,

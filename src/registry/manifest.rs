@@ -1,6 +1,6 @@
 //! Manifests and indexes, as far as a client must understand them.
 
-use super::descriptor::{Descriptor, media_type};
+use crate::oci::{Descriptor, media_type};
 use serde::Deserialize;
 
 /// The largest manifest that is read (what Azure and others allow).

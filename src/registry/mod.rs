@@ -7,15 +7,12 @@
 //! their requests, `login` decides what goes into `Authorization`.
 
 mod client;
-mod descriptor;
-mod digest;
 mod error;
 mod login;
 mod look;
 mod manifest;
 mod pull;
 mod push;
-mod reference;
 mod referrers;
 mod settings;
 #[doc(hidden)]
@@ -23,13 +20,11 @@ pub mod untrusted;
 mod wire;
 
 pub use client::Client;
-pub use descriptor::{Descriptor, Platform, media_type};
-pub(crate) use digest::Hasher;
-pub use digest::Digest;
 pub use error::{Failure, PullError, PushError};
 pub use login::{EntraTokens, Login, Stored, is_azure_registry};
+#[cfg(test)]
+pub use look::HeldPlatform;
 pub use look::{Held, HeldKind};
 pub use push::{Ahead, Blob, BlobSource, Push, PushManifest, Pushed};
-pub use reference::{InvalidReference, Reference};
 pub use referrers::{Artifact, Attached};
 pub use settings::{Access, Parts, Settings, Timing};

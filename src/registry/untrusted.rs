@@ -1,11 +1,11 @@
 //! Doors to what reads the words of a registry, for throwing bytes at it. Not
 //! part of the interface: nobody else is to use them.
 
-use super::digest::Digest;
 use super::login::{challenge_parameters, token_length};
 use super::manifest::Manifest;
 use super::pull::next_target;
 use super::wire::{Address, error_words};
+use crate::oci::Digest;
 use url::Url;
 
 /// Name and value of each parameter in `WWW-Authenticate`.

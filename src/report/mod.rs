@@ -18,13 +18,17 @@ mod view;
 
 pub use card::Card;
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
+#[cfg(test)]
+pub use log::Plain;
 pub use result::{action_outputs, result};
 pub use sink::Sink;
+#[cfg(test)]
+pub use text::Style;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::View;
 
-use crate::run::event::{Event, EventKind, RunFinished};
+use crate::event::{Event, EventKind, RunFinished};
 use crate::secret::Redactor;
 use std::fmt;
 use std::io;
@@ -112,7 +116,7 @@ mod tests {
     use super::testing::sample::{at, begun, good_end, line};
     use super::testing::{Captured, Closed};
     use super::{Plain, Reporters, Sink, Style};
-    use crate::run::event::EventKind;
+    use crate::event::EventKind;
     use crate::secret::Redactor;
 
     #[test]

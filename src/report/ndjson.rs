@@ -4,7 +4,7 @@
 use super::Reporter;
 use super::sink::Sink;
 use super::view::View;
-use crate::run::event::Event;
+use crate::event::Event;
 use std::io;
 
 /// Writes events as lines of JSON.
@@ -29,13 +29,13 @@ impl Reporter for Ndjson {
 #[cfg(test)]
 mod tests {
     use super::Ndjson;
+    use crate::event::{CancelReason, Event, EventKind, Outcome};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         at, bad_end, begun, failed, failure, finished, id, line, moved, progressed, reported,
         started,
     };
     use crate::report::{Reporters, Sink};
-    use crate::run::event::{CancelReason, Event, EventKind, Outcome};
     use crate::secret::Redactor;
     use std::time::Duration;
 

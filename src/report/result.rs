@@ -4,7 +4,7 @@
 use super::Reporter;
 use super::sink::Sink;
 use super::view::View;
-use crate::run::event::{Channel, Event, EventKind, RunFinished, ServiceResult, Status};
+use crate::event::{Channel, Event, EventKind, RunFinished, ServiceResult, Status};
 use serde_json::{Value, json};
 use std::io;
 
@@ -108,12 +108,12 @@ pub fn result(view: &View, finished: &RunFinished) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{Urls, action_outputs, result};
+    use crate::event::{EventKind, RunFinished, ServiceResult, Status};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         DIGEST, at, bad_end, broken, good_end, outputs, reported, started, web,
     };
     use crate::report::{Reporters, View};
-    use crate::run::event::{EventKind, RunFinished, ServiceResult, Status};
     use crate::secret::Redactor;
 
     fn view() -> View {

@@ -2,7 +2,7 @@
 //!
 //! Pure: time is that of the events.
 
-use crate::run::event::{LayerProgress, Progress, Verb};
+use crate::event::{LayerProgress, Progress, Verb};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::{Flow, Transfer};
-    use crate::run::event::{LayerProgress, Progress, Verb};
+    use crate::event::{LayerProgress, Progress, Verb};
     use std::time::Duration;
 
     fn at(seconds: u64) -> Duration {

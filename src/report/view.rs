@@ -3,7 +3,7 @@
 //! Pure: no clock, no environment. Reporters draw it and nothing else.
 
 use super::transfer::Transfer;
-use crate::run::event::{
+use crate::event::{
     CancelReason, Event, EventKind, Outcome, Outputs, PlannedStep, Reported, RunFinished,
     RunStarted, StepId,
 };
@@ -214,13 +214,13 @@ impl StepView {
 #[cfg(test)]
 mod tests {
     use super::{StepState, View};
+    use crate::event::{CancelReason, EventKind, Outcome, Stream, Verb};
     use crate::report::testing::sample::{
         at, failure, finished, id, progressed, started, transfer,
     };
-    use crate::run::event::{CancelReason, EventKind, Outcome, Stream, Verb};
     use std::time::Duration;
 
-    fn view(events: &[crate::run::event::Event]) -> View {
+    fn view(events: &[crate::event::Event]) -> View {
         let mut view = View::default();
         for event in events {
             view.apply(event);

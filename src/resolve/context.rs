@@ -6,7 +6,7 @@ use super::event::PullRequest;
 use super::git::Git;
 use super::hash_files::hash_files;
 use super::resolved::Resolved;
-use super::surroundings::{RunIdentity, Surroundings};
+use super::surroundings::{HostEnvironment, RunIdentity};
 use super::version::Version;
 use crate::plan::expr::contexts::{Phase, context};
 use crate::plan::expr::{EvalError, Object, Rendered, Scope, Taint, Value, references};
@@ -17,18 +17,18 @@ use std::sync::Arc;
 
 /// What every scope of a run is made from.
 #[derive(Clone, Copy)]
-pub struct Grounds<'a> {
+pub struct ResolveInputs<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Where Shipway was started.
-    pub surroundings: &'a Surroundings,
+    pub surroundings: &'a HostEnvironment,
     /// Where derived secrets are registered.
     pub redactor: &'a Redactor,
 }
 
 impl Resolved {
     /// What expressions see before the environment is chosen: phase 0.
-    pub(super) fn start_scope(&self, grounds: &Grounds<'_>) -> Result<Scope, EvalError> {
+    pub(super) fn start_scope(&self, grounds: &ResolveInputs<'_>) -> Result<Scope, EvalError> {
         let dir = grounds.surroundings.dir.clone();
         let mut scope = Scope::new(grounds.redactor.clone())
             .with("git", git(&self.git))
@@ -45,7 +45,7 @@ impl Resolved {
     }
 
     /// What expressions see once the environment is chosen: phases 0 to 2.
-    pub fn scope(&self, grounds: &Grounds<'_>) -> Result<Scope, EvalError> {
+    pub fn scope(&self, grounds: &ResolveInputs<'_>) -> Result<Scope, EvalError> {
         let scope = self.start_scope(grounds)?;
         let chosen = self.environment.as_ref();
         let mut environment = Object::default();
@@ -70,7 +70,7 @@ impl Resolved {
     }
 
     /// The variables of the process; those that were recorded as they were then.
-    fn process_env(&self, grounds: &Grounds<'_>, scope: &Scope) -> Object {
+    fn process_env(&self, grounds: &ResolveInputs<'_>, scope: &Scope) -> Object {
         let sources = secret_sources(grounds.plan, scope);
         let own = grounds.surroundings.env.iter().map(|(name, value)| {
             let secret = credential(name).is_some() || sources.contains(name);
@@ -197,7 +197,7 @@ impl ChildEnvironment {
 /// credential and every source of a secret, under the plan's `env`, under the
 /// step's own. What a plan's `env` gives by name it gets, secret or not.
 pub fn child_environment(
-    grounds: &Grounds<'_>,
+    grounds: &ResolveInputs<'_>,
     scope: &Scope,
     own: &Map<Text>,
 ) -> Result<ChildEnvironment, EvalError> {

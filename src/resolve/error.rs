@@ -1,7 +1,7 @@
 //! What stops a run before it has begun, with the exit code of each.
 
 use super::event::EventError;
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::plan::expr::EvalError;
 
 /// Contexts that cannot be resolved.
@@ -83,7 +83,7 @@ fn suggestion(near: Option<&String>, known: &[String], kind: &str) -> String {
     }
 }
 
-impl Fault for ResolveError {
+impl Retryable for ResolveError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -113,7 +113,7 @@ impl Fault for ResolveError {
     }
 }
 
-impl Fault for EvalError {
+impl Retryable for EvalError {
     fn retry(&self) -> Retry {
         Retry::Never
     }

@@ -5,7 +5,7 @@
 //! repository or before its first commit everything is empty, and why is kept.
 
 use super::credentials;
-use super::surroundings::Surroundings;
+use super::surroundings::HostEnvironment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -54,7 +54,7 @@ pub struct Repository {
 
 impl Git {
     /// Asks git about the plan's folder.
-    pub fn read(surroundings: &Surroundings) -> Self {
+    pub fn read(surroundings: &HostEnvironment) -> Self {
         let program = Program { surroundings };
         match program.read() {
             Ok(git) => git,
@@ -109,7 +109,7 @@ impl Repository {
 }
 
 struct Program<'a> {
-    surroundings: &'a Surroundings,
+    surroundings: &'a HostEnvironment,
 }
 
 impl Program<'_> {
@@ -250,11 +250,11 @@ fn without_credentials(remote: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Git, Repository, changed, without_credentials};
-    use crate::resolve::Surroundings;
+    use crate::resolve::HostEnvironment;
     use std::path::Path;
     use std::process::Command;
 
-    fn surroundings(dir: &Path) -> Surroundings {
+    fn surroundings(dir: &Path) -> HostEnvironment {
         let env = [
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HOME", "/nonexistent"),
@@ -263,7 +263,7 @@ mod tests {
             ("GIT_AUTHOR_DATE", "never"),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Surroundings { env, dir: dir.to_owned() }
+        HostEnvironment { env, dir: dir.to_owned() }
     }
 
     #[track_caller]

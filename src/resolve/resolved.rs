@@ -1,6 +1,6 @@
 //! Everything that a run finds out before it begins, as the journal keeps it.
 
-use super::context::{Grounds, secret_sources};
+use super::context::{ResolveInputs, secret_sources};
 use super::credentials;
 use super::environment::{ChosenEnvironment, Variable, admit, choose, slug, variables};
 use super::error::ResolveError;
@@ -46,7 +46,7 @@ pub struct Resolved {
 impl Resolved {
     /// Resolves everything: git, event, environment, variables. Masks every
     /// credential of the environment first.
-    pub fn resolve(grounds: &Grounds<'_>, request: &Request) -> Result<Self, ResolveError> {
+    pub fn resolve(grounds: &ResolveInputs<'_>, request: &Request) -> Result<Self, ResolveError> {
         credentials::mask(&grounds.surroundings.env, grounds.redactor);
         let mut resolved = Self::find(grounds, request)?;
         let scope = resolved.start_scope(grounds)?;
@@ -73,7 +73,7 @@ impl Resolved {
     }
 
     /// What does not depend on the plan.
-    fn find(grounds: &Grounds<'_>, request: &Request) -> Result<Self, ResolveError> {
+    fn find(grounds: &ResolveInputs<'_>, request: &Request) -> Result<Self, ResolveError> {
         let mut git = Git::read(grounds.surroundings);
         let event = Event::load(&request.event, grounds.surroundings, &git, request.pull_request)?;
         let event = event.as_ref();
@@ -136,7 +136,11 @@ fn settle(git: &mut Git, pull_request: Option<&PullRequest>, github: &Map<String
 
 /// The variables of the process whose names occur in the plan, less what is
 /// secret. The whole environment is nobody's business, the journal's included.
-fn recorded(grounds: &Grounds<'_>, request: &Request, scope: &Scope) -> BTreeMap<String, String> {
+fn recorded(
+    grounds: &ResolveInputs<'_>,
+    request: &Request,
+    scope: &Scope,
+) -> BTreeMap<String, String> {
     let sources = secret_sources(grounds.plan, scope);
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words: std::collections::BTreeSet<_> =

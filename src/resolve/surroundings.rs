@@ -10,14 +10,14 @@ use std::path::PathBuf;
 
 /// Where Shipway was started.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct HostEnvironment {
     /// The variables of the process.
     pub env: BTreeMap<String, String>,
     /// The plan's folder, absolute.
     pub dir: PathBuf,
 }
 
-impl Surroundings {
+impl HostEnvironment {
     /// A variable that is set to something.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -1,6 +1,6 @@
 //! Why a run stops, and that it can only be told so more urgently.
 
-use super::event::CancelReason;
+use crate::event::CancelReason;
 
 /// Whether a run has been told to stop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,9 +36,7 @@ impl Cancellation {
 #[cfg(test)]
 mod tests {
     use super::Cancellation;
-    use crate::run::event::CancelReason::{
-        Interrupted, JournalFailed, Killed, StepFailed, Terminated,
-    };
+    use crate::event::CancelReason::{Interrupted, JournalFailed, Killed, StepFailed, Terminated};
 
     #[test]
     fn a_second_signal_kills() {

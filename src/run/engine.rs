@@ -6,15 +6,15 @@
 mod record;
 
 use super::child::Stop;
-use super::event::{
-    CancelReason, Event, EventKind, Failure, Outcome, Outputs, ServiceResult, Status, StepId,
-};
 use super::layout::{Layout, StepIndex};
-use super::outcome::{Done, Given, Trouble, Undone};
+use super::outcome::{AttemptError, Given, StepError, StepOutput};
 use super::perform::{Early, Job, Performer, Say};
 use super::signals::Signals;
-use super::state::{Answer, Decision, Effect, Ending, Input, Standing, State};
+use super::state::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
 use super::store::Store;
+use crate::event::{
+    CancelReason, Event, EventKind, Failure, Outcome, Outputs, ServiceResult, Status, StepId,
+};
 use crate::journal::{Entry, Journal};
 use crate::plan::schema::Step;
 use futures::future::{FutureExt as _, LocalBoxFuture};
@@ -70,7 +70,7 @@ enum Message {
 
 /// An attempt under way. All of them are driven by the loop's own thread: what
 /// takes a processor's time is done on others.
-type Attempt = LocalBoxFuture<'static, (StepIndex, Result<Done, Undone>)>;
+type Attempt = LocalBoxFuture<'static, (StepIndex, Result<StepOutput, AttemptError>)>;
 
 /// The loop at work.
 struct Loop<'a> {
@@ -183,7 +183,7 @@ impl Loop<'_> {
         }
     }
 
-    fn hear_end(&mut self, step: StepIndex, result: Result<Done, Undone>) {
+    fn hear_end(&mut self, step: StepIndex, result: Result<StepOutput, AttemptError>) {
         self.stops.remove(&step);
         let ending = self.ending(step, result);
         let at = self.engine.started.elapsed();
@@ -191,19 +191,19 @@ impl Loop<'_> {
     }
 
     /// Turns a result into what the state understands, keeping what it gave.
-    fn ending(&mut self, step: StepIndex, result: Result<Done, Undone>) -> Ending {
+    fn ending(&mut self, step: StepIndex, result: Result<StepOutput, AttemptError>) -> Ending {
         match result {
             Ok(done) => self.succeeded(step, done),
-            Err(Undone::Stopped) => Ending::Cancelled,
-            Err(Undone::TimedOut(limit)) => Ending::TimedOut { limit },
-            Err(Undone::Failed(trouble)) => {
+            Err(AttemptError::Stopped) => Ending::Cancelled,
+            Err(AttemptError::TimedOut(limit)) => Ending::TimedOut { limit },
+            Err(AttemptError::Failed(trouble)) => {
                 let retry = trouble.retry;
                 Ending::Failed { failure: self.failure(step, *trouble), retry }
             }
         }
     }
 
-    fn succeeded(&mut self, step: StepIndex, done: Done) -> Ending {
+    fn succeeded(&mut self, step: StepIndex, done: StepOutput) -> Ending {
         let id = self.id(step);
         let started = self.spans.get(&id).map_or(Duration::ZERO, |(start, _)| *start);
         let took = self.engine.started.elapsed().saturating_sub(started);
@@ -222,7 +222,7 @@ impl Loop<'_> {
     }
 
     /// Asks the plan whether the step runs.
-    fn decide(&mut self, step: StepIndex, standing: Standing) -> Decision {
+    fn decide(&mut self, step: StepIndex, standing: DependencyStatus) -> Decision {
         let scope = self.scope(step, Some(standing));
         let planned = self.planned(step);
         let holds = match &planned.condition {
@@ -234,12 +234,16 @@ impl Loop<'_> {
             Ok(if holds { Decision::Run { tolerant } } else { Decision::Skip })
         });
         decided.unwrap_or_else(|error| {
-            let trouble = Trouble::from(error).while_doing("decide whether the step runs");
+            let trouble = StepError::from(error).while_doing("decide whether the step runs");
             Decision::Broken(self.failure(step, trouble))
         })
     }
 
-    fn scope(&self, step: StepIndex, standing: Option<Standing>) -> crate::plan::expr::Scope {
+    fn scope(
+        &self,
+        step: StepIndex,
+        standing: Option<DependencyStatus>,
+    ) -> crate::plan::expr::Scope {
         let (service, _) = self.engine.places[step];
         let cancelled =
             self.state.cancelled().is_some_and(|reason| reason >= CancelReason::JournalFailed);
@@ -286,13 +290,13 @@ impl Loop<'_> {
         &mut self,
         step: StepIndex,
         stop: Stop,
-        attempt: impl Future<Output = Result<Done, Undone>> + 'static,
+        attempt: impl Future<Output = Result<StepOutput, AttemptError>> + 'static,
     ) {
         self.stops.insert(step, stop.clone());
         let cleared = Arc::clone(&self.engine.performer.cleared);
         let attempt = async move {
             if stop.ask.is_cancelled() {
-                return (step, Err(Undone::Stopped));
+                return (step, Err(AttemptError::Stopped));
             }
             cleared.set(()).ok();
             (step, attempt.await)
@@ -338,7 +342,7 @@ impl Loop<'_> {
         }
     }
 
-    fn failure(&self, step: StepIndex, trouble: Trouble) -> Failure {
+    fn failure(&self, step: StepIndex, trouble: StepError) -> Failure {
         let span = trouble.span.clone().filter(|span| !span.is_empty());
         let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
         let place = self.engine.performer.source.place(&span);

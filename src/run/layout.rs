@@ -1,6 +1,6 @@
 //! What is to be run: the shape alone, as the state and the engine take it.
 
-use super::event::StepId;
+use crate::event::StepId;
 use crate::plan::schema::RetryPolicy;
 
 /// The place of a step in [`Layout::steps`].
@@ -37,7 +37,7 @@ pub struct StepLayout {
     pub policy: RetryPolicy,
     /// Its `if` calls `always()` or `failure()`, so that a failure does not
     /// settle it.
-    pub hears_failure: bool,
+    pub runs_after_failure: bool,
     /// An earlier process of this run did it.
     pub done_before: bool,
 }

@@ -8,7 +8,6 @@
 pub mod cancel;
 pub mod child;
 pub mod engine;
-pub mod event;
 pub mod layout;
 pub mod outcome;
 pub mod perform;

@@ -1,7 +1,7 @@
 //! What an attempt hands to the loop: what it gave, or why it did not work.
 
-use super::event::{Failure, Place};
-use crate::http::{Fault, Retry};
+use crate::event::{Failure, Place};
+use crate::http::{Retry, Retryable};
 use crate::journal::Handover;
 use crate::plan::expr::{EvalError, Rendered};
 use crate::plan::span::Span;
@@ -14,7 +14,7 @@ pub type Given = Vec<(String, Rendered)>;
 
 /// An attempt that worked.
 #[derive(Clone, Debug, Default)]
-pub struct Done {
+pub struct StepOutput {
     /// Its outputs, as the design's table lists them.
     pub outputs: Given,
     /// What the service's later steps take from here.
@@ -23,9 +23,9 @@ pub struct Done {
 
 /// An attempt that did not.
 #[derive(Debug)]
-pub enum Undone {
+pub enum AttemptError {
     /// It went wrong.
-    Failed(Box<Trouble>),
+    Failed(Box<StepError>),
     /// It was stopped, as asked.
     Stopped,
     /// It took longer than this.
@@ -34,7 +34,7 @@ pub enum Undone {
 
 /// What went wrong.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct StepError {
     /// In words, not redacted yet.
     pub failure: Box<Failure>,
     /// Whether it may be tried again.
@@ -43,7 +43,7 @@ pub struct Trouble {
     pub span: Option<Span>,
 }
 
-impl Trouble {
+impl StepError {
     /// Something that will not get better by trying again.
     pub fn new(message: impl Into<String>) -> Self {
         let failure = Failure { chain: vec![message.into()], ..Failure::default() };
@@ -52,7 +52,7 @@ impl Trouble {
 
     /// An error of a client, with everything that it says of itself. A cause of
     /// several lines is shown as details.
-    pub fn from_fault(error: &impl Fault) -> Self {
+    pub fn from_fault(error: &impl Retryable) -> Self {
         let (long, chain): (Vec<_>, Vec<_>) =
             chain_of(error).into_iter().partition(|cause| cause.contains('\n'));
         let details = long.iter().flat_map(|cause| cause.lines()).map(str::to_owned).collect();
@@ -108,19 +108,19 @@ impl Trouble {
     }
 }
 
-impl From<Trouble> for Undone {
-    fn from(trouble: Trouble) -> Self {
+impl From<StepError> for AttemptError {
+    fn from(trouble: StepError) -> Self {
         Self::Failed(Box::new(trouble))
     }
 }
 
-impl From<EvalError> for Undone {
+impl From<EvalError> for AttemptError {
     fn from(error: EvalError) -> Self {
-        Trouble::from(error).into()
+        StepError::from(error).into()
     }
 }
 
-impl From<EvalError> for Trouble {
+impl From<EvalError> for StepError {
     fn from(error: EvalError) -> Self {
         let mut trouble = Self::new(error.message);
         trouble.failure.help = error.help;

@@ -1,6 +1,6 @@
 //! Signals to this process, as inputs to the loop.
 
-use super::event::CancelReason;
+use crate::event::CancelReason;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -6,9 +6,9 @@
 //! test. Nothing here knows what a registry is.
 
 use super::cancel::Cancellation;
-use super::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
 use super::layout::{Layout, StepIndex};
 use super::retry::wait_after;
+use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
 use crate::http::Retry;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub enum Ending {
 
 /// What an `if` may ask of the run so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Standing {
+pub struct DependencyStatus {
     /// The service's earlier steps and all that it needs have succeeded.
     pub success: bool,
     /// One of them failed.
@@ -64,7 +64,7 @@ pub struct Standing {
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Evaluate the step's `if`, and answer with [`Input::Decided`].
-    Decide { step: StepIndex, standing: Standing },
+    Decide { step: StepIndex, standing: DependencyStatus },
     /// Record that the step is to be attempted, then attempt it.
     Attempt { step: StepIndex, attempt: u32 },
     /// Say so when this time is over.
@@ -288,7 +288,7 @@ impl State {
         self.inherit_blame(service);
         let elsewhere = self.failed.filter(|_| !self.keep_going && self.blamed[service].is_none());
         if let Some(failed) = elsewhere
-            && !self.layout.steps[step].hears_failure
+            && !self.layout.steps[step].runs_after_failure
         {
             let because = format!("`{}` failed", self.id(failed));
             self.skip(step, because, answer);
@@ -296,7 +296,7 @@ impl State {
         }
         let failure = self.blamed[service].is_some();
         self.phases[step] = Phase::Deciding;
-        let standing = Standing { success: !failure, failure };
+        let standing = DependencyStatus { success: !failure, failure };
         answer.effects.push(Effect::Decide { step, standing });
         false
     }
@@ -368,10 +368,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Decision, Effect, Ending, Input, Standing, State};
+    use super::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
+    use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
-    use crate::run::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
     use crate::run::layout::{Layout, ServiceLayout, StepLayout};
     use std::fmt::Write as _;
     use std::time::Duration;
@@ -393,7 +393,7 @@ mod tests {
                     id: StepId { service: name.into(), step: step.trim_end_matches('!').into() },
                     service: place,
                     policy: RetryPolicy { attempts: 2, ..RetryPolicy::default() },
-                    hears_failure: step.ends_with('!'),
+                    runs_after_failure: step.ends_with('!'),
                     done_before: false,
                 });
             }
@@ -460,7 +460,7 @@ mod tests {
                 match effect {
                     Effect::Decide { step, standing } => {
                         let runs =
-                            standing.success || self.state.layout().steps[step].hears_failure;
+                            standing.success || self.state.layout().steps[step].runs_after_failure;
                         let decision =
                             if runs { Decision::Run { tolerant: false } } else { Decision::Skip };
                         self.tell(Input::Decided { step, decision });
@@ -614,7 +614,7 @@ a.y skipped: the run was cancelled
     fn a_tolerated_failure_is_not_the_runs() {
         let mut state = State::new(layout("a: x y"), false);
         let first = state.on(Input::Begin, Duration::ZERO);
-        let standing = Standing { success: true, failure: false };
+        let standing = DependencyStatus { success: true, failure: false };
         assert_eq!(first.effects, [Effect::Decide { step: 0, standing }]);
         let decision = Decision::Run { tolerant: true };
         drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO));

@@ -1,10 +1,10 @@
 //! What the steps have given so far, and the scope in which the next one's
 //! expressions are evaluated.
 
-use super::event::{Outputs, StepId};
-use super::outcome::{Done, Given};
+use super::outcome::{Given, StepOutput};
 use super::perform::Performer;
-use super::state::Standing;
+use super::state::DependencyStatus;
+use crate::event::{Outputs, StepId};
 use crate::journal::{Handover, RecordedOutput, Replay, StepState};
 use crate::plan::expr::{Object, Rendered, Scope, Status, Value};
 use crate::secret::{Redactor, Secret};
@@ -19,7 +19,7 @@ pub struct Store {
 
 impl Store {
     /// Keeps what a step gave.
-    pub fn keep(&mut self, step: &StepId, done: Done) {
+    pub fn keep(&mut self, step: &StepId, done: StepOutput) {
         self.outputs.insert(step.clone(), done.outputs);
         self.handovers.insert(step.service.clone(), done.handover);
     }
@@ -55,12 +55,12 @@ impl Store {
         &self,
         performer: &Performer,
         service: usize,
-        standing: Option<Standing>,
+        standing: Option<DependencyStatus>,
         cancelled: bool,
     ) -> Scope {
         let status = match standing {
             _ if cancelled => Status::Cancelled,
-            Some(Standing { failure: true, .. }) => Status::Failure,
+            Some(DependencyStatus { failure: true, .. }) => Status::Failure,
             Some(_) | None => Status::Success,
         };
         let name = performer.step_service(service);

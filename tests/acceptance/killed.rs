@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use std::fs::{self, File};
 use std::path::Path;
 

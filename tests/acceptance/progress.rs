@@ -4,7 +4,7 @@ use crate::support::Program;
 use crate::support::fake_registry::{FakeRegistry, Fault};
 use crate::support::images::noise;
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use std::io::{BufRead as _, BufReader};
 use std::process::ChildStdout;
 use std::sync::Arc;

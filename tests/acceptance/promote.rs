@@ -107,7 +107,7 @@ steps:
     assert_eq!(kept.count(), 3, "an index and two manifests: no layer was kept");
     let image = format!("docker://{to}:1.2.3");
     let raw = peers::run("skopeo", &["inspect", "--raw", "--tls-verify=false", &image]);
-    assert_eq!(shipway::testing::registry::Digest::of(raw.as_bytes()).to_string(), digest);
+    assert_eq!(shipway::testing::oci::Digest::of(raw.as_bytes()).to_string(), digest);
     let folder = program.path("copied");
     let layout = format!("oci:{}:all", folder.display());
     peers::run("skopeo", &["copy", "--all", "--src-tls-verify=false", &image, &layout]);

@@ -3,7 +3,7 @@
 
 use super::registry::{EMPTY, Registry, both, header};
 use crate::support::images::noise;
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 
 both!(ping_and_nothing);
 async fn ping_and_nothing(registry: &Registry) {

@@ -2,7 +2,7 @@
 
 use super::registry::{Deviation, Registry, both};
 use serde_json::json;
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 
 both!(tags);
 async fn tags(registry: &Registry) {
@@ -38,7 +38,7 @@ async fn manifests(registry: &Registry) {
     assert_eq!(registry.tags("manifests").await, ["v2"]);
     for (repository, reference) in [("manifests", other.as_str()), ("elsewhere", "v1")] {
         let path = format!("/v2/{repository}/manifests/{reference}");
-        let accept = [("accept", shipway::testing::registry::media_type::MANIFEST)];
+        let accept = [("accept", shipway::testing::oci::media_type::MANIFEST)];
         assert_eq!(registry.with("GET", &path, b"", &accept).await.status(), 200);
     }
     // And back again.

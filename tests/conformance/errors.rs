@@ -2,7 +2,7 @@
 
 use super::registry::{Deviation, EMPTY, Registry, both};
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 
 /// The code of the first error of an answer that must be one.
 async fn code(answer: reqwest::Response) -> (u16, String) {

@@ -3,7 +3,7 @@
 
 use super::registry::{Deviation, EMPTY, Registry, both, header, sha512};
 use serde_json::json;
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 
 both!(by_tag_and_by_digest);
 async fn by_tag_and_by_digest(registry: &Registry) {

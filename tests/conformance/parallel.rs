@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::json;
 use shipway::testing::local::World;
 use shipway::testing::local::process::{Start, spawn};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use std::time::Duration;
 
 const PUSHES: usize = 64;

@@ -2,7 +2,7 @@
 
 use super::registry::{Deviation, EMPTY, Registry, both, header};
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 
 fn about(digest: &str, kind: &str) -> Value {
     json!({

@@ -4,7 +4,7 @@ use crate::support::cloud::{LocalCloud, state};
 use crate::support::peer_registry::PeerRegistry;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use tempfile::TempDir;
 
 /// The digest of nothing.

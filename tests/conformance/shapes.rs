@@ -3,7 +3,7 @@
 
 use super::registry::{Deviation, EMPTY, Registry, both, header};
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 
 const NOTHING: &str = "application/vnd.oci.empty.v1+json";
 

@@ -2,7 +2,7 @@
 
 use super::registry::{Deviation, EMPTY, Registry, and, both, header, sha512};
 use crate::support::images::noise;
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 
 const OCTETS: [(&str, &str); 1] = [("content-type", "application/octet-stream")];
 

@@ -5,10 +5,10 @@ use crate::support::peer_registry::PeerRegistry;
 use crate::support::peers;
 use crate::support::state::output;
 use serde_json::{Value, json};
-use shipway::testing::http::Fault as _;
+use shipway::testing::http::Retryable as _;
 use shipway::testing::image::dockerfile::{DockerBuilder, Engine, Request, Work};
 use shipway::testing::image::{Store, Watch};
-use shipway::testing::registry::{Digest, Platform};
+use shipway::testing::oci::{Digest, Platform};
 use std::fs;
 use std::sync::atomic::AtomicBool;
 

@@ -6,7 +6,8 @@ use crate::support::images::client;
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
-use shipway::testing::registry::{Digest, HeldKind, Login, media_type};
+use shipway::testing::oci::{Digest, media_type};
+use shipway::testing::registry::{HeldKind, Login};
 
 #[test]
 fn a_registry_of_others_is_listed_without_azure() {

@@ -6,9 +6,8 @@ use crate::support::images::{client, image, reference, silent};
 use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
-use shipway::testing::registry::{
-    Artifact, Blob, BlobSource, Client, Descriptor, Digest, Login, Reference, media_type,
-};
+use shipway::testing::oci::{Descriptor, Digest, Reference, media_type};
+use shipway::testing::registry::{Artifact, Blob, BlobSource, Client, Login};
 
 const SBOM: &str = "application/spdx+json";
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use shipway::testing::local::runtime::Image;
-use shipway::testing::registry::{Digest, media_type};
+use shipway::testing::oci::{Digest, media_type};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //!
 //! What it was asked is the assertion of most tests: see `log`.
 
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde_json::json;
 use shipway::testing::http;
+use shipway::testing::oci::{Descriptor, Digest, Reference, media_type};
 use shipway::testing::progress::Progress;
 use shipway::testing::registry::{
-    Access, Blob, BlobSource, Client, Descriptor, Digest, Login, Push, PushManifest, Reference,
-    Settings, Timing, media_type,
+    Access, Blob, BlobSource, Client, Login, Push, PushManifest, Settings, Timing,
 };
 use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;

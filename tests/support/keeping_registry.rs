@@ -3,7 +3,7 @@
 //! too large for memory.
 
 use sha2::{Digest as _, Sha256};
-use shipway::testing::registry::Digest;
+use shipway::testing::oci::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

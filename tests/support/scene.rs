@@ -2,7 +2,7 @@
 
 use super::fake_registry::FakeRegistry;
 use super::images::{chain, client, client_of, image, noise, silent};
-use shipway::testing::http::{Fault as _, Retry};
+use shipway::testing::http::{Retry, Retryable as _};
 use shipway::testing::registry::{BlobSource, Client, Login, Parts, Push, PushError, Pushed};
 use shipway::testing::registry::{Settings, Timing};
 use shipway::testing::secret::Redactor;

@@ -2,7 +2,7 @@
 
 use super::remedy;
 use crate::azure::CredentialError;
-use crate::http::{self, Fault, Retry, SafeUrl};
+use crate::http::{self, Retry, Retryable, SafeUrl};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -194,7 +194,7 @@ impl ArmError {
     }
 }
 
-impl Fault for ArmError {
+impl Retryable for ArmError {
     fn retry(&self) -> Retry {
         match self {
             Self::Token(error) => error.retry(),

@@ -4,7 +4,7 @@
 
 use super::client::{Answer, Arm, Verb};
 use super::error::{ArmError, Refusal};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;

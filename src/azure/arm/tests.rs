@@ -2,7 +2,7 @@
 
 use super::{ArmError, Call, Refusal, Verb};
 use crate::azure::fake::{Fake, Reply, shown};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::failure::{Crash, DeployError, Evidence};
 use super::group::Group;
 use super::watch::{Verdict, Watch};
 use crate::azure::{ArmError, Call, Verb};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;

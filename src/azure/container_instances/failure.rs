@@ -2,7 +2,7 @@
 
 use super::group::{ContainerState, Group, GroupEvent};
 use crate::azure::ArmError;
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use std::fmt;
 
 /// How many of the last lines of a log are shown.
@@ -183,7 +183,7 @@ fn remedy(crash: &Crash, evidence: &Evidence) -> Option<String> {
     Some(help.to_owned())
 }
 
-impl Fault for DeployError {
+impl Retryable for DeployError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),

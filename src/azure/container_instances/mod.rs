@@ -15,7 +15,13 @@ mod watch;
 
 pub use client::{ContainerInstances, GroupId, Patience};
 pub use deploy::DeployEvent;
+#[cfg(test)]
+pub use deploy::Deployed;
+#[cfg(test)]
+pub use desired::changes_that_need_replacement;
 pub use desired::{
     Container, Desired, EnvValue, Port, Protocol, PullLogin, RegistryLogin, Replace, RestartPolicy,
 };
+#[cfg(test)]
+pub use failure::DeployError;
 pub use group::Group;

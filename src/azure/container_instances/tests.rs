@@ -8,7 +8,7 @@ use super::{
     changes_that_need_replacement,
 };
 use crate::azure::fake::{Fake, Reply, shown};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

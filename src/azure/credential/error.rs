@@ -2,7 +2,7 @@
 
 use super::assertion::{AssertionError, Claims};
 use super::tokens::Method;
-use crate::http::{self, Fault, Retry, parse_retry_after};
+use crate::http::{self, Retry, Retryable, parse_retry_after};
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
 
@@ -210,7 +210,7 @@ const WAYS: &str = "in GitHub Actions give the job `permissions: id-token: write
                     `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`; elsewhere run `az login`, or set \
                     `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`";
 
-impl Fault for CredentialError {
+impl Retryable for CredentialError {
     fn retry(&self) -> Retry {
         match self {
             Self::Nothing { .. } | Self::Incomplete { .. } => Retry::Never,
@@ -230,7 +230,7 @@ impl Fault for CredentialError {
     }
 }
 
-impl Fault for SignInError {
+impl Retryable for SignInError {
     fn retry(&self) -> Retry {
         match self {
             Self::Refused { retry, .. } => *retry,

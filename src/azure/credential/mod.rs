@@ -16,6 +16,8 @@ pub use detection::Detection;
 pub use error::CredentialError;
 pub use signer::Application;
 pub use tokens::Credential;
+#[cfg(test)]
+pub use tokens::Method;
 pub(super) use transport::options;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Credential, CredentialError, Detection, Method};
 use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

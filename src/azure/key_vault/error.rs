@@ -1,7 +1,7 @@
 //! Why a secret could not be read, and what to do about it.
 
 use crate::azure::{Credential, CredentialError, Refusal};
-use crate::http::{Fault, Retry, parse_retry_after};
+use crate::http::{Retry, Retryable, parse_retry_after};
 use crate::secret::{TooShort, VaultSecret};
 use azure_core::error::ErrorKind;
 
@@ -167,7 +167,7 @@ fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -
     )
 }
 
-impl Fault for SecretError {
+impl Retryable for SecretError {
     fn retry(&self) -> Retry {
         match self {
             Self::Missing { .. } | Self::TooShort(_) => Retry::Never,
@@ -186,7 +186,7 @@ impl Fault for SecretError {
     }
 }
 
-impl Fault for VaultError {
+impl Retryable for VaultError {
     fn retry(&self) -> Retry {
         match self {
             Self::Token(source) => source.retry(),

@@ -5,7 +5,7 @@
 use super::{KeyVault, SecretError, SecretReader, Wanted};
 use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown, token};
-use crate::http::{Fault as _, Retry};
+use crate::http::{Retry, Retryable as _};
 use crate::secret::{Redactor, Secret, Source, VaultSecret};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

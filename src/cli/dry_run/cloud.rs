@@ -4,7 +4,7 @@ use crate::cli::arguments::Runtime;
 use crate::cli::say;
 use crate::local::process::{Running, Start, spawn};
 use crate::local::{CloudFile, RuntimeChoice, World};
-use crate::run::outcome::{Trouble, chain_of};
+use crate::run::outcome::{StepError, chain_of};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -30,9 +30,9 @@ impl LocalCloud {
         state: &Path,
         world: &World,
         detach: bool,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, StepError> {
         let program = std::env::current_exe().map_err(|error| {
-            Trouble::new("find the running program, which is the local cloud too")
+            StepError::new("find the running program, which is the local cloud too")
                 .because(error.to_string())
         })?;
         if detach {
@@ -48,7 +48,7 @@ impl LocalCloud {
             within: WITHIN,
         };
         spawn(start).await.map(|running| Self::Child(Box::new(running))).map_err(|error| {
-            let mut trouble = Trouble::new("start the local cloud");
+            let mut trouble = StepError::new("start the local cloud");
             trouble.failure.chain.extend(chain_of(&error));
             trouble
         })
@@ -86,9 +86,9 @@ impl LocalCloud {
 }
 
 /// Starts one that outlives this process.
-async fn detached(program: &Path, state: &Path, world: &World) -> Result<CloudFile, Trouble> {
+async fn detached(program: &Path, state: &Path, world: &World) -> Result<CloudFile, StepError> {
     let failed = |error: &dyn std::error::Error| {
-        Trouble::new("start the local cloud").because(chain_of(error).join(": "))
+        StepError::new("start the local cloud").because(chain_of(error).join(": "))
     };
     crate::local::files::create_folder(state).map_err(|error| failed(&error))?;
     let (described, cloud, log) =
@@ -114,13 +114,13 @@ async fn detached(program: &Path, state: &Path, world: &World) -> Result<CloudFi
         }
         if let Ok(Some(status)) = child.try_wait() {
             let said = std::fs::read_to_string(state.join("local.log")).unwrap_or_default();
-            return Err(Trouble::new("start the local cloud")
+            return Err(StepError::new("start the local cloud")
                 .because(format!("it ended before it was ready ({status}): {}", said.trim())));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     child.kill().ok();
-    Err(Trouble::new("start the local cloud").because("it was not ready in time"))
+    Err(StepError::new("start the local cloud").because("it was not ready in time"))
 }
 
 /// How other programs get there.
@@ -151,12 +151,12 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
 }
 
 /// Ends a cloud that was left up.
-pub(in crate::cli) fn stop(file: &Path) -> Result<(), Trouble> {
+pub(in crate::cli) fn stop(file: &Path) -> Result<(), StepError> {
     let cloud = CloudFile::read(file).map_err(|error| {
-        Trouble::new(format!("read `{}`", file.display())).because(error.to_string())
+        StepError::new(format!("read `{}`", file.display())).because(error.to_string())
     })?;
     kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM).map_err(|error| {
-        Trouble::new(format!("end the local cloud, process {}", cloud.pid))
+        StepError::new(format!("end the local cloud, process {}", cloud.pid))
             .because(error.desc().to_owned())
     })
 }

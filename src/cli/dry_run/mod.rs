@@ -11,11 +11,11 @@ use super::exit::Exit;
 use super::pipeline::Pipeline;
 use super::pipeline::reporters::Audience;
 use super::session::layout::{Chosen, choose};
-use super::session::reach::Reach;
+use super::session::reach::Connections;
 use super::session::{Session, missing};
 use crate::journal::Journal;
 use crate::local::World;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 
 pub(super) use cloud::{LocalCloud, how_to_reach, newest, runtime_choice, stop};
 pub(super) use secrets::Stand;
@@ -71,7 +71,7 @@ impl DryRun<'_> {
     /// Starts the cloud, runs the plan, and ends the cloud or keeps it.
     pub(super) async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
         let session = self.session;
-        let refused = |trouble: Trouble| missing(trouble, &session.redactor);
+        let refused = |trouble: StepError| missing(trouble, &session.redactor);
         let stand = match Stand::of(session, self.world) {
             Ok(stand) => stand,
             Err(trouble) => return refused(trouble),
@@ -84,7 +84,7 @@ impl DryRun<'_> {
             Ok(cloud) => cloud,
             Err(trouble) => return refused(trouble),
         };
-        let reach = match Reach::local(cloud.file(), &session.redactor) {
+        let reach = match Connections::local(cloud.file(), &session.redactor) {
             Ok(reach) => reach,
             Err(trouble) => return refused(trouble),
         };
@@ -106,13 +106,13 @@ impl DryRun<'_> {
         exit
     }
 
-    fn make_world(&self, stand: &Stand) -> Result<World, Trouble> {
-        world::Blueprint::of(self.session, stand, self.world)?.world().map_err(Trouble::from)
+    fn make_world(&self, stand: &Stand) -> Result<World, StepError> {
+        world::Blueprint::of(self.session, stand, self.world)?.world().map_err(StepError::from)
     }
 }
 
 /// The world of a plan, for a cloud without a run.
-pub(super) fn world_of(session: &Session, given: &WorldArguments) -> Result<World, Trouble> {
+pub(super) fn world_of(session: &Session, given: &WorldArguments) -> Result<World, StepError> {
     let stand = Stand::of(session, given)?;
-    world::Blueprint::of(session, &stand, given)?.world().map_err(Trouble::from)
+    world::Blueprint::of(session, &stand, given)?.world().map_err(StepError::from)
 }

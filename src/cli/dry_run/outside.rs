@@ -1,8 +1,8 @@
 //! Which images a dry run may fetch from outside: those that the plan builds on.
 
 use super::world::Blueprint;
+use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, DeployKind, Dockerfile, Text};
-use crate::registry::Reference;
 use std::collections::BTreeSet;
 
 impl Blueprint<'_> {

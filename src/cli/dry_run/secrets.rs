@@ -5,7 +5,7 @@ use crate::azure::Cloud;
 use crate::cli::arguments::WorldArguments;
 use crate::cli::session::Session;
 use crate::cli::session::secrets::{Sources, vault_secret, vault_sources};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -22,14 +22,14 @@ pub(in crate::cli) struct Stand {
 impl Stand {
     /// A value for each secret of the plan. One that has a vault among its
     /// sources is put into that vault, and read from there as ever.
-    pub(in crate::cli) fn of(session: &Session, given: &WorldArguments) -> Result<Self, Trouble> {
+    pub(in crate::cli) fn of(session: &Session, given: &WorldArguments) -> Result<Self, StepError> {
         let mut told = from_variables(session, &given.secret_env)?;
         if let Some(file) = &given.secrets_file {
             told.extend(from_file(file)?);
         }
         for name in told.keys() {
             if session.plan.secrets.get(name).is_none() {
-                return Err(Trouble::new(format!("the plan declares no secret `{name}`"))
+                return Err(StepError::new(format!("the plan declares no secret `{name}`"))
                     .help(known(session)));
             }
         }
@@ -72,7 +72,7 @@ fn known(session: &Session) -> String {
 fn from_variables(
     session: &Session,
     given: &[String],
-) -> Result<BTreeMap<String, String>, Trouble> {
+) -> Result<BTreeMap<String, String>, StepError> {
     let mut values = BTreeMap::new();
     for text in given {
         let (name, variable) = text.split_once('=').unwrap_or((text, text));
@@ -80,7 +80,7 @@ fn from_variables(
         // was asked for by name.
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| {
-            Trouble::new(format!("`--secret-env {text}`: the variable `{variable}` is not set"))
+            StepError::new(format!("`--secret-env {text}`: the variable `{variable}` is not set"))
         })?;
         session.redactor.adopt(&format!("secrets.{name}"), value.clone());
         values.insert(name.to_owned(), value);
@@ -89,10 +89,10 @@ fn from_variables(
 }
 
 /// Lines of `NAME=VALUE`; empty ones and those that begin with `#` say nothing.
-fn from_file(file: &Path) -> Result<BTreeMap<String, String>, Trouble> {
+fn from_file(file: &Path) -> Result<BTreeMap<String, String>, StepError> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Trouble::new(format!("read the secrets' file `{shown}`")).because(error.to_string())
+        StepError::new(format!("read the secrets' file `{shown}`")).because(error.to_string())
     })?;
     let mut values = BTreeMap::new();
     for (place, line) in text.lines().enumerate() {
@@ -100,7 +100,7 @@ fn from_file(file: &Path) -> Result<BTreeMap<String, String>, Trouble> {
             continue;
         }
         let (name, value) = line.split_once('=').ok_or_else(|| {
-            Trouble::new(format!("line {} of `{shown}` is not `NAME=VALUE`", place + 1))
+            StepError::new(format!("line {} of `{shown}` is not `NAME=VALUE`", place + 1))
         })?;
         values.insert(name.trim().to_owned(), value.to_owned());
     }

@@ -3,8 +3,8 @@
 //! They are looked at before the cloud is started: what the cloud itself finds
 //! wrong with them is heard late, and from it alone.
 
-use crate::registry::Reference;
-use crate::run::outcome::Trouble;
+use crate::oci::Reference;
+use crate::run::outcome::StepError;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ const FORM: &str = "write `--seed-image REFERENCE=oci:FOLDER`";
 const LAYOUT: &str = "name a folder with an OCI layout of one image, such as `skopeo copy docker://REFERENCE oci:FOLDER` makes";
 
 /// `REFERENCE=oci:FOLDER`
-pub(super) fn seed_image(text: &str) -> Result<(String, PathBuf), Trouble> {
-    let nothing = || Trouble::new(format!("`--seed-image {text}` seeds nothing"));
+pub(super) fn seed_image(text: &str) -> Result<(String, PathBuf), StepError> {
+    let nothing = || StepError::new(format!("`--seed-image {text}` seeds nothing"));
     let (reference, layout) = text.split_once("=oci:").ok_or_else(|| nothing().help(FORM))?;
     if let Err(error) = reference.parse::<Reference>() {
         return Err(nothing().because(error.to_string()).help(FORM));

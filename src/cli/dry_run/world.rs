@@ -8,11 +8,11 @@ use crate::local::{
     GitHub, Hidden, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SeedImage, User,
     Vault, VaultSecret, World,
 };
+use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
 use crate::plan::schema::{Action, DeployKind, Login, Plan, Text};
-use crate::registry::Reference;
 use crate::resolve::with_secrets;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -45,12 +45,13 @@ impl<'a> Blueprint<'a> {
         session: &'a Session,
         stand: &'a Stand,
         given: &WorldArguments,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, StepError> {
         let mut secrets = Vec::new();
         for (name, value) in &stand.values {
             let source = format!("secrets.{name}");
             let secret = session.redactor.register(&source, value.clone());
-            secrets.push((name.clone(), secret.map_err(|error| Trouble::new(error.to_string()))?));
+            secrets
+                .push((name.clone(), secret.map_err(|error| StepError::new(error.to_string()))?));
         }
         let seeds = given.seed_image.iter().map(|text| seed_image(text));
         Ok(Self {

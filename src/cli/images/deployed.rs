@@ -4,10 +4,10 @@
 use crate::azure::ArmError;
 use crate::azure::container_instances::Group;
 use crate::cli::session::Session;
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
+use crate::oci::Reference;
 use crate::plan::schema::{Action, DeployKind, Text};
-use crate::registry::Reference;
-use crate::run::outcome::{Trouble, chain_of};
+use crate::run::outcome::{StepError, chain_of};
 use crate::run::perform::Clients;
 use std::collections::BTreeSet;
 
@@ -74,7 +74,7 @@ impl Running {
 /// Who is asked for what runs.
 pub(super) struct Deployed<'a> {
     pub(super) session: &'a Session,
-    pub(super) reach: &'a Reach,
+    pub(super) reach: &'a Connections,
     pub(super) clients: &'a Clients,
 }
 
@@ -99,7 +99,7 @@ impl Deployed<'_> {
         }
     }
 
-    async fn groups(&self) -> Result<Vec<Group>, Trouble> {
+    async fn groups(&self) -> Result<Vec<Group>, StepError> {
         let subscription = self.subscription().await?;
         let instances = &self.clients.instances;
         let whole = match instances.list_all(&subscription).await {
@@ -118,7 +118,7 @@ impl Deployed<'_> {
         Ok(found)
     }
 
-    async fn subscription(&self) -> Result<String, Trouble> {
+    async fn subscription(&self) -> Result<String, StepError> {
         let azure = self.session.plan.azure.as_ref();
         let given = azure.and_then(|azure| azure.subscription.as_ref());
         let given = given.and_then(|text| self.rendered(text));
@@ -126,7 +126,7 @@ impl Deployed<'_> {
             return Ok(id);
         }
         let only = self.clients.resource_groups.only_subscription().await;
-        only.map_err(|error| Trouble::from_fault(&error))
+        only.map_err(|error| StepError::from_fault(&error))
     }
 
     /// The resource groups that the plan names, as far as they are known
@@ -155,10 +155,10 @@ fn is_forbidden(error: &ArmError) -> bool {
     matches!(error, ArmError::Refused(refusal) if refusal.status == 403)
 }
 
-fn failed(error: &ArmError) -> Trouble {
+fn failed(error: &ArmError) -> StepError {
     let mut chain = chain_of(error).into_iter();
-    let first = Trouble::new(chain.next().unwrap_or_default());
-    chain.fold(first, Trouble::because).while_doing("list the container groups")
+    let first = StepError::new(chain.next().unwrap_or_default());
+    chain.fold(first, StepError::because).while_doing("list the container groups")
 }
 
 /// Docker's registry goes by several names.

@@ -16,12 +16,12 @@ use super::exit::Exit;
 use super::load::{Loaded, load};
 use super::pipeline::reporters::Audience;
 use super::run::reach;
-use super::session::reach::Reach;
+use super::session::reach::Connections;
 use super::session::{Session, missing};
 use super::{say, session::secrets};
 use crate::resolve::with_secrets;
-use crate::run::outcome::Trouble;
-use crate::run::perform::{Clients, Making};
+use crate::run::outcome::StepError;
+use crate::run::perform::{Clients, ClientsConfig};
 use crate::secret::Redactor;
 use deployed::{Deployed, Running};
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ pub(super) fn images(arguments: &ImagesArguments) -> Exit {
     let mistake = place::mistake(arguments).or_else(|| prune::mistake(&arguments.removal));
     if let Some(mistake) = mistake {
         missing(mistake, &redactor);
-        return Exit::Wrong;
+        return Exit::Usage;
     }
     let session = match session(arguments, redactor) {
         Ok(session) => session,
@@ -70,7 +70,7 @@ fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<Session, E
     Ok(session)
 }
 
-async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, Trouble> {
+async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, StepError> {
     let reach = reach(session)?;
     let clients = clients(session, &reach).await?;
     if arguments.referrers {
@@ -101,21 +101,21 @@ async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit,
 }
 
 /// The registries asked for: that of the command line, else the plan's.
-fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, Trouble> {
+fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, StepError> {
     if let Some(name) = &arguments.name {
         return Ok(vec![Place::named(name)]);
     }
     let all = session.plan.registries.keys();
     let hosts: Vec<_> = all.map(|host| Place { host: host.to_owned(), repository: None }).collect();
     if hosts.is_empty() {
-        return Err(Trouble::new("the plan lists no registries")
+        return Err(StepError::new("the plan lists no registries")
             .help("name one, as in `shipway images REGISTRY`"));
     }
     Ok(hosts)
 }
 
 /// The clients, with the logins of the plan.
-async fn clients(session: &Session, reach: &Reach) -> Result<Clients, Trouble> {
+async fn clients(session: &Session, reach: &Connections) -> Result<Clients, StepError> {
     let mut names: Vec<String> = session
         .plan
         .registries
@@ -131,7 +131,7 @@ async fn clients(session: &Session, reach: &Reach) -> Result<Clients, Trouble> {
     let read = secrets::read(session, &names, reach, &sources).await;
     let read = read.map_err(|mut troubles| troubles.swap_remove(0))?;
     let scope = with_secrets(session.scope.clone(), &session.plan, &read)?;
-    let clients = Clients::make(Making {
+    let clients = Clients::make(ClientsConfig {
         http: &reach.http,
         credential: &reach.credential,
         endpoints: &reach.endpoints,

@@ -2,8 +2,8 @@
 //! `--referrers` an image.
 
 use crate::cli::arguments::ImagesArguments;
-use crate::registry::Reference;
-use crate::run::outcome::Trouble;
+use crate::oci::Reference;
+use crate::run::outcome::StepError;
 
 /// A registry, or one repository of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,7 +22,7 @@ impl Place {
 }
 
 /// What is wrong with the name, before anybody is asked.
-pub(super) fn mistake(arguments: &ImagesArguments) -> Option<Trouble> {
+pub(super) fn mistake(arguments: &ImagesArguments) -> Option<StepError> {
     let given = arguments.name.as_deref()?;
     let name = given.trim_end_matches('/');
     let place = || if arguments.referrers { no_image(name) } else { no_place(name) };
@@ -30,17 +30,17 @@ pub(super) fn mistake(arguments: &ImagesArguments) -> Option<Trouble> {
 }
 
 /// What is wrong with a URL, which is shown without its user and password.
-fn url(name: &str, referrers: bool) -> Option<Trouble> {
+fn url(name: &str, referrers: bool) -> Option<StepError> {
     let (scheme, rest) = name.split_once("://")?;
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let more = if referrers { " --referrers" } else { "" };
     let what = format!("`{scheme}://{rest}` is a URL, and registries are named without one");
     let help = format!("leave out `{scheme}://`, as in `shipway images {rest}{more}`");
-    Some(Trouble::new(what).help(help))
+    Some(StepError::new(what).help(help))
 }
 
 /// Why a name is that of no image.
-fn no_image(name: &str) -> Option<Trouble> {
+fn no_image(name: &str) -> Option<StepError> {
     // Without a dot it is one of Docker's, such as `alpine:3`.
     let host = name.split(':').next().unwrap_or_default();
     let is_registry = !name.contains('/')
@@ -48,20 +48,20 @@ fn no_image(name: &str) -> Option<Trouble> {
         && (host.contains('.') || host == "localhost");
     if is_registry {
         return Some(
-            Trouble::new(format!("`{name}` is a registry, and `--referrers` asks for an image"))
+            StepError::new(format!("`{name}` is a registry, and `--referrers` asks for an image"))
                 .help(format!(
                     "name one, as in `shipway images {name}/REPOSITORY:TAG --referrers`"
                 )),
         );
     }
     let error = name.parse::<Reference>().err()?;
-    Some(Trouble::new(format!("`{name}` is no image")).because(error.to_string()).help(
+    Some(StepError::new(format!("`{name}` is no image")).because(error.to_string()).help(
         "write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@DIGEST, such as `ghcr.io/org/app:v1`",
     ))
 }
 
 /// Why a name is that of no registry and no repository.
-fn no_place(name: &str) -> Option<Trouble> {
+fn no_place(name: &str) -> Option<StepError> {
     if Reference::is_place(name) {
         return None;
     }
@@ -70,13 +70,13 @@ fn no_place(name: &str) -> Option<Trouble> {
         Ok(reference) => reference,
         Err(error) => {
             let what = format!("`{name}` is no registry and no repository");
-            return Some(Trouble::new(what).because(error.to_string()).help(help));
+            return Some(StepError::new(what).because(error.to_string()).help(help));
         }
     };
     let place = reference.name();
     if reference.tag.is_some() || reference.digest.is_some() {
         return Some(
-            Trouble::new(format!(
+            StepError::new(format!(
                 "`{name}` is an image, and a registry or a repository is asked for"
             ))
             .help(format!(
@@ -86,7 +86,7 @@ fn no_place(name: &str) -> Option<Trouble> {
         );
     }
     Some(
-        Trouble::new(format!("`{name}` does not say of which registry"))
+        StepError::new(format!("`{name}` does not say of which registry"))
             .help(format!("{help}; Docker's own is `{place}`")),
     )
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::{Place, no_image, no_place, url};
     use crate::secret::Redactor;
 
-    fn said(trouble: Option<crate::run::outcome::Trouble>) -> String {
+    fn said(trouble: Option<crate::run::outcome::StepError>) -> String {
         let shown = trouble.expect("a mistake").shown(&Redactor::default(), None);
         format!("{}\n{}", shown.chain.join("\n"), shown.help.unwrap_or_default())
     }

@@ -2,9 +2,10 @@
 
 use super::{json, table};
 use crate::cli::arguments::{ImagesArguments, Output};
-use crate::registry::{Client, Descriptor, Held, InvalidReference, Reference};
+use crate::oci::{Descriptor, InvalidReference, Reference};
+use crate::registry::{Client, Held};
 use crate::report::{bytes, short_digest};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,17 +13,17 @@ use serde_json::{Value, json};
 pub(super) async fn list(
     arguments: &ImagesArguments,
     registry: &Client,
-) -> Result<String, Trouble> {
+) -> Result<String, StepError> {
     let name = arguments.name.as_deref().unwrap_or_default();
     let reference: Reference =
-        name.parse().map_err(|error: InvalidReference| Trouble::new(error.to_string()))?;
+        name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
     let subject = subject(registry, &reference).await?;
     let found = registry.referrers(&subject, arguments.artifact_type.as_deref()).await;
-    let entries = found.map_err(|error| Trouble::from_fault(&error))?.entries;
+    let entries = found.map_err(|error| StepError::from_fault(&error))?.entries;
     let names: Vec<Reference> =
         entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
     let held = registry.look_at(&subject, &names).await;
-    let held = held.map_err(|error| Trouble::from_fault(&error))?;
+    let held = held.map_err(|error| StepError::from_fault(&error))?;
     let rows: Vec<(&Descriptor, &Held)> = entries.iter().zip(&held).collect();
     Ok(match arguments.output {
         Output::Json => {
@@ -33,12 +34,12 @@ pub(super) async fn list(
 }
 
 /// The image by digest.
-async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, Trouble> {
+async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, StepError> {
     if reference.digest.is_some() {
         return Ok(reference.clone());
     }
     let resolved = registry.resolve(reference, None).await;
-    let digest = resolved.map_err(|error| Trouble::from_fault(&error))?.descriptor.digest;
+    let digest = resolved.map_err(|error| StepError::from_fault(&error))?.descriptor.digest;
     Ok(reference.with_digest(digest))
 }
 

@@ -2,8 +2,9 @@
 
 use super::deployed::Running;
 use super::place::Place;
-use crate::registry::{Client, Digest, Held, PullError};
-use crate::run::outcome::Trouble;
+use crate::oci::Digest;
+use crate::registry::{Client, Held, PullError};
+use crate::run::outcome::StepError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 
@@ -49,7 +50,7 @@ pub(super) async fn survey(
     registry: &Client,
     places: Vec<Place>,
     running: impl Future<Output = Running>,
-) -> Result<Survey, Trouble> {
+) -> Result<Survey, StepError> {
     let repositories = async {
         let listed = places.into_iter().map(|place| repositories(registry, place));
         let listed: Vec<Vec<_>> =
@@ -57,12 +58,12 @@ pub(super) async fn survey(
         Ok::<_, PullError>(listed.into_iter().flatten().collect::<Vec<_>>())
     };
     let (repositories, running) = futures::join!(repositories, running);
-    let repositories = repositories.map_err(|error| Trouble::from_fault(&error))?;
+    let repositories = repositories.map_err(|error| StepError::from_fault(&error))?;
     let shelves = repositories
         .into_iter()
         .map(|(host, repository)| shelf(registry, host, repository, &running));
     let shelves = futures::stream::iter(shelves).buffered(AT_ONCE).try_collect().await;
-    let shelves = shelves.map_err(|error: PullError| Trouble::from_fault(&error))?;
+    let shelves = shelves.map_err(|error: PullError| StepError::from_fault(&error))?;
     Ok(Survey { shelves, running })
 }
 
@@ -92,7 +93,7 @@ async fn shelf(
         .flat_map(|held| held.digests().cloned().collect::<Vec<_>>())
         .collect();
     let groups = |held: &Held| {
-        let runs = |image: &crate::registry::Reference| match (&image.digest, &image.tag) {
+        let runs = |image: &crate::oci::Reference| match (&image.digest, &image.tag) {
             (Some(digest), _) => held.digests().any(|own| own == digest),
             (None, tag) => held.tag.as_deref() == Some(tag.as_deref().unwrap_or("latest")),
         };

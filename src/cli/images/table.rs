@@ -94,7 +94,8 @@ mod tests {
     use super::{age, list};
     use crate::cli::images::deployed::Running;
     use crate::cli::images::survey::{Row, Shelf, Survey};
-    use crate::registry::{Digest, Held, HeldKind, HeldPlatform};
+    use crate::oci::Digest;
+    use crate::registry::{Held, HeldKind, HeldPlatform};
     use jiff::Timestamp;
 
     fn now() -> Timestamp {

@@ -7,12 +7,12 @@ use crate::cli::pipeline::reporters::Audience;
 use crate::cli::say;
 use crate::cli::session::Session;
 use crate::cli::session::layout::Chosen;
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
+use crate::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
 use crate::journal::{Entry, Journal, Replay, RunRecord, StartRecord};
 use crate::local::Fetched;
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
-use crate::run::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
 use crate::run::outcome::chain_of;
 use crate::run::perform::{Early, Performer};
 use crate::run::signals::Signals;
@@ -32,7 +32,7 @@ pub(in crate::cli) struct Execution<'a> {
     /// Builds that have begun.
     pub(in crate::cli) early: Vec<Early>,
     /// How the outside is reached.
-    pub(in crate::cli) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Connections,
     /// Its journal, begun or gone on with.
     pub(in crate::cli) journal: Journal,
     /// What earlier processes of the run left.
@@ -78,7 +78,7 @@ pub(in crate::cli) fn begin_journal(session: &Session) -> Result<Journal, Exit> 
             &chain_of(&error),
             Some("free some space, or name another folder with `--state-dir`"),
         );
-        Exit::Missing
+        Exit::Precondition
     })
 }
 

@@ -4,16 +4,16 @@
 //! None of this can make a run fail: what cannot be told is a warning.
 
 use crate::cli::session::Session;
-use crate::cli::session::reach::{GitHubReach, Reach};
+use crate::cli::session::reach::{Connections, GitHubReach};
+use crate::event::{Channel, Event, EventKind, Reported, RunFinished, Status};
 use crate::github::actions::{append, append_summary};
 use crate::github::client::{
     Client, CommitState, CommitStatus, DeploymentState, DeploymentStatus, Marker, NewDeployment,
     Repo,
 };
-use crate::http::Fault;
+use crate::http::Retryable;
 use crate::plan::schema::Report;
 use crate::report::{Card, View, action_outputs, result};
-use crate::run::event::{Channel, Event, EventKind, Reported, RunFinished, Status};
 use crate::run::outcome::chain_of;
 use crate::run::perform::again;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Finish<'a> {
     /// The run.
     pub(in crate::cli) session: &'a Session,
     /// How GitHub is reached.
-    pub(in crate::cli) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Connections,
 }
 
 impl Finish<'_> {
@@ -218,7 +218,7 @@ impl Finish<'_> {
     }
 }
 
-fn untold(what: &str, error: &impl Fault) -> String {
+fn untold(what: &str, error: &impl Retryable) -> String {
     let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{what} was not made: {}{help}", chain_of(error).join(": "))
 }

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::execute::{Execution, begin_journal, restore};
 use crate::cli::pipeline::reporters::Audience;
 use crate::cli::session::layout::Chosen;
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
 use crate::cli::session::secrets::{self, Sources};
 use crate::cli::session::{Session, all_missing, missing, refuse};
 use crate::image::Store as Images;
@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::plan::schema::Action;
 use crate::resolve::credentials::scrub;
 use crate::resolve::{ResolveError, secret_sources, with_secrets};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::run::perform::{Clients, Early, Performer, Preflight, Underway};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Pipeline<'a> {
     /// Its steps.
     pub(in crate::cli) chosen: Chosen,
     /// How the outside is reached.
-    pub(in crate::cli) reach: &'a Reach,
+    pub(in crate::cli) reach: &'a Connections,
     /// Where secrets that are variables come from.
     pub(in crate::cli) sources: Sources,
     /// Who watches.
@@ -59,7 +59,7 @@ impl Pipeline<'_> {
 impl<'a> Pipeline<'a> {
     async fn prepared(self) -> Result<Execution<'a>, Exit> {
         let session = self.session;
-        let refused = |trouble: Trouble| missing(trouble, &session.redactor);
+        let refused = |trouble: StepError| missing(trouble, &session.redactor);
         let mut names = secrets::needed(session, &self.chosen);
         names.sort_unstable();
         names.dedup();
@@ -97,13 +97,13 @@ impl<'a> Pipeline<'a> {
 
     async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Exit> {
         let session = self.session;
-        let refused = |trouble: Trouble| missing(trouble, &session.redactor);
+        let refused = |trouble: StepError| missing(trouble, &session.redactor);
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
             .map_err(|error| refuse(&session.loaded, &ResolveError::Expression(error)))?;
         let images = Images::open(&session.run.state.join("images"))
-            .map_err(|error| refused(Trouble::from_fault(&error)))?;
+            .map_err(|error| refused(StepError::from_fault(&error)))?;
         let environment = self.environment(&scope);
-        let clients = Clients::make(crate::run::perform::Making {
+        let clients = Clients::make(crate::run::perform::ClientsConfig {
             http: &self.reach.http,
             credential: &self.reach.credential,
             endpoints: &self.reach.endpoints,

@@ -3,12 +3,12 @@
 use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::cli::session::Session;
+use crate::event::StepId;
 use crate::graph::{Graph, Selection};
-use crate::http::Fault as _;
+use crate::http::Retryable as _;
 use crate::journal::{Replay, StepState};
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Step, Template};
-use crate::run::event::StepId;
 use crate::run::layout::{Layout, ServiceLayout, StepLayout};
 
 /// The chosen steps.
@@ -32,7 +32,7 @@ pub(in crate::cli) fn choose(session: &Session) -> Result<Chosen, Exit> {
         for error in errors {
             say::error(&[error.to_string()], error.help().as_deref());
         }
-        Exit::Wrong
+        Exit::Usage
     })?;
     let mut chosen = Chosen { layout: Layout::default(), places: Vec::new(), notes: Vec::new() };
     let fork = is_fork(session)?;
@@ -51,7 +51,7 @@ fn is_fork(session: &Session) -> Result<bool, Exit> {
         Err(_) if allowed.is_none() => Ok(true),
         Err(refusal) => {
             say::error(&[refusal.to_string()], refusal.help().as_deref());
-            Err(Exit::Missing)
+            Err(Exit::Precondition)
         }
     }
 }
@@ -77,7 +77,7 @@ impl Chosen {
                 id,
                 service: place,
                 policy: step.retry,
-                hears_failure: hears_failure(step),
+                runs_after_failure: runs_after_failure(step),
                 done_before: false,
             });
         }
@@ -111,7 +111,7 @@ fn is_harmless(step: &Step) -> bool {
 }
 
 /// Whether the step's `if` can hold after a failure.
-fn hears_failure(step: &Step) -> bool {
+fn runs_after_failure(step: &Step) -> bool {
     step.condition.as_ref().is_some_and(|condition| {
         let source = condition.source.to_ascii_lowercase();
         source.contains("always") || source.contains("failure")

@@ -9,15 +9,15 @@ use crate::cli::arguments::RunArguments;
 use crate::cli::exit::Exit;
 use crate::cli::load::{BY_OPTION, BY_POSITION, Loaded, load};
 use crate::cli::say;
-use crate::http::Fault;
+use crate::http::Retryable;
 use crate::journal::{RunFolder, RunId, StartRecord};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
 use crate::plan::{Diagnostic, render};
 use crate::resolve::{
-    EventSource, Grounds, Request, ResolveError, Resolved, RunIdentity, Surroundings,
+    EventSource, HostEnvironment, Request, ResolveError, ResolveInputs, Resolved, RunIdentity,
 };
-use crate::run::outcome::{Trouble, chain_of};
+use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Session {
     /// The command line.
     pub(in crate::cli) arguments: RunArguments,
     /// Where Shipway was started.
-    pub(in crate::cli) surroundings: Surroundings,
+    pub(in crate::cli) surroundings: HostEnvironment,
     /// Knows all secrets.
     pub(in crate::cli) redactor: Redactor,
     /// The contexts, as the journal keeps them.
@@ -71,7 +71,8 @@ impl Session {
         let surroundings = surroundings(&loaded, dry_run);
         let run = RunId::new();
         let request = request(arguments, &loaded, dry_run, &run)?;
-        let grounds = Grounds { plan: &plan, surroundings: &surroundings, redactor: &redactor };
+        let grounds =
+            ResolveInputs { plan: &plan, surroundings: &surroundings, redactor: &redactor };
         let resolved =
             Resolved::resolve(&grounds, &request).map_err(|error| refuse(&loaded, &error))?;
         let scope = resolved
@@ -107,9 +108,10 @@ impl Session {
             serde_json::from_value(start.resolved.clone()).map_err(|error| {
                 let doing = format!("read what run {} had resolved", run.run);
                 say::error(&[doing, error.to_string()], Some("start a new run"));
-                Exit::Missing
+                Exit::Precondition
             })?;
-        let grounds = Grounds { plan: &plan, surroundings: &surroundings, redactor: &redactor };
+        let grounds =
+            ResolveInputs { plan: &plan, surroundings: &surroundings, redactor: &redactor };
         let scope = resolved
             .scope(&grounds)
             .map_err(|error| refuse(&loaded, &ResolveError::Expression(error)))?;
@@ -139,22 +141,22 @@ pub(in crate::cli) fn refuse(loaded: &Loaded, error: &ResolveError) -> Exit {
         }
         other => say::error(&chain_of(other), other.help().as_deref()),
     }
-    if error.exit_code() == 2 { Exit::Wrong } else { Exit::Missing }
+    if error.exit_code() == 2 { Exit::Usage } else { Exit::Precondition }
 }
 
 /// Shows everything that stops a run before it has begun.
-pub(in crate::cli) fn all_missing(troubles: Vec<Trouble>, redactor: &Redactor) -> Exit {
+pub(in crate::cli) fn all_missing(troubles: Vec<StepError>, redactor: &Redactor) -> Exit {
     for trouble in troubles {
         missing(trouble, redactor);
     }
-    Exit::Missing
+    Exit::Precondition
 }
 
 /// Shows what stops a run before it has begun.
-pub(in crate::cli) fn missing(trouble: Trouble, redactor: &Redactor) -> Exit {
+pub(in crate::cli) fn missing(trouble: StepError, redactor: &Redactor) -> Exit {
     let failure = trouble.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
-    Exit::Missing
+    Exit::Precondition
 }
 
 /// `.shipway` beside the plan, unless the command line says otherwise.
@@ -170,13 +172,13 @@ pub(in crate::cli) fn create(state: &Path, run: RunId) -> Result<RunFolder, Exit
             &[format!("make the state folder `{}`", state.display()), error.to_string()],
             Some("name another folder with `--state-dir`"),
         );
-        Exit::Missing
+        Exit::Precondition
     })
 }
 
 /// The process's environment. A dry run knows no real credential, and a
 /// subscription of its own where none is named.
-pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> Surroundings {
+pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> HostEnvironment {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -187,7 +189,7 @@ pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> Surroundin
             LOCAL_SUBSCRIPTION.clone_into(subscription);
         }
     }
-    Surroundings { env, dir: loaded.folder.clone() }
+    HostEnvironment { env, dir: loaded.folder.clone() }
 }
 
 fn request(
@@ -224,7 +226,7 @@ fn assignments(set: &[String]) -> Result<Vec<(String, String)>, Exit> {
                     &[format!("`--set {text}` sets nothing")],
                     Some("write `--set NAME=VALUE`"),
                 );
-                Exit::Wrong
+                Exit::Usage
             })
         })
         .collect()

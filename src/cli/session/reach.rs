@@ -4,13 +4,13 @@
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::local::CloudFile;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::secret::{Redactor, Secret};
 use std::collections::BTreeMap;
 use url::Url;
 
 /// How the outside is reached.
-pub(in crate::cli) struct Reach {
+pub(in crate::cli) struct Connections {
     /// The client of every request.
     pub(in crate::cli) http: Client,
     /// Who we are in Azure.
@@ -37,18 +37,18 @@ pub(in crate::cli) struct GitHubReach {
     pub(in crate::cli) repository: String,
 }
 
-impl Reach {
+impl Connections {
     /// The real world, as the environment describes it.
     pub(in crate::cli) fn real(
         environment: &BTreeMap<String, String>,
         cloud: Cloud,
         repository: Option<String>,
         redactor: &Redactor,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, StepError> {
         let http = Client::new(Settings::default()).map_err(|error| client_trouble(&error))?;
         let endpoints = cloud.endpoints();
         let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
-        let credential = detection.detect().map_err(|error| Trouble::from_fault(&error))?;
+        let credential = detection.detect().map_err(|error| StepError::from_fault(&error))?;
         let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         let token =
             ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| set(name));
@@ -73,9 +73,9 @@ impl Reach {
     }
 
     /// A local cloud.
-    pub(in crate::cli) fn local(file: &CloudFile, redactor: &Redactor) -> Result<Self, Trouble> {
+    pub(in crate::cli) fn local(file: &CloudFile, redactor: &Redactor) -> Result<Self, StepError> {
         let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
-            Trouble::new("read the address of the local cloud").because(error.to_string())
+            StepError::new("read the address of the local cloud").because(error.to_string())
         })?;
         if let Some(password) = proxy.password() {
             redactor.adopt("the local cloud's proxy", password.to_owned());
@@ -94,7 +94,7 @@ impl Reach {
                 .adopt("the local cloud's credential", file.client_secret.expose().to_owned()),
         };
         let credential = Credential::client_secret(&http, redactor, &endpoints, &application)
-            .map_err(|error| Trouble::from_fault(&error))?;
+            .map_err(|error| StepError::from_fault(&error))?;
         let github = file.github.as_ref().map(|github| GitHubReach {
             api: github.api_url.clone(),
             token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
@@ -122,8 +122,8 @@ impl Reach {
     }
 }
 
-fn client_trouble(error: &crate::http::BuildError) -> Trouble {
-    let mut trouble = Trouble::new(error.to_string());
+fn client_trouble(error: &crate::http::BuildError) -> StepError {
+    let mut trouble = StepError::new(error.to_string());
     trouble.failure.chain = crate::run::outcome::chain_of(error);
     trouble.help("install the package `ca-certificates`, or check the proxy's variables")
 }

@@ -3,12 +3,12 @@
 
 use crate::cli::session::Session;
 use crate::cli::session::layout::{Chosen, secrets_of};
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
 
 use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, Wanted};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, KeyVaultReference, SecretDeclaration, SecretSource, Text};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::secret::{Secret, Source, VaultSecret};
 use std::collections::BTreeMap;
 
@@ -55,9 +55,9 @@ pub(in crate::cli) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> 
 pub(in crate::cli) async fn read(
     session: &Session,
     names: &[String],
-    reach: &Reach,
+    reach: &Connections,
     sources: &Sources,
-) -> Result<Vec<(String, Secret)>, Vec<Trouble>> {
+) -> Result<Vec<(String, Secret)>, Vec<StepError>> {
     let (mut wanted, mut read, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         let found = match sources.given.get(name) {
@@ -65,7 +65,7 @@ pub(in crate::cli) async fn read(
                 .redactor
                 .register(&format!("secrets.{name}"), value.clone())
                 .map(|secret| read.push((name.clone(), secret)))
-                .map_err(|error| Trouble::from_fault(&SecretError::from(error))),
+                .map_err(|error| StepError::from_fault(&SecretError::from(error))),
             None => places(session, name, reach)
                 .map(|sources| wanted.push(Wanted { name: name.clone(), sources })),
         };
@@ -83,15 +83,15 @@ pub(in crate::cli) async fn read(
     };
     let found = reader.read(&wanted).await;
     read.extend(
-        found.map_err(|errors| errors.iter().map(Trouble::from_fault).collect::<Vec<_>>())?,
+        found.map_err(|errors| errors.iter().map(StepError::from_fault).collect::<Vec<_>>())?,
     );
     Ok(read)
 }
 
 /// Where a secret may be, the expressions in that evaluated.
-fn places(session: &Session, name: &str, reach: &Reach) -> Result<Vec<Source>, Trouble> {
+fn places(session: &Session, name: &str, reach: &Connections) -> Result<Vec<Source>, StepError> {
     let declared = session.plan.secrets.get(name).ok_or_else(|| {
-        Trouble::new(format!("read the secret `{name}`")).because("the plan does not declare it")
+        StepError::new(format!("read the secret `{name}`")).because("the plan does not declare it")
     })?;
     let place = |source: &SecretSource| match source {
         SecretSource::Env(variable) => Ok(Source::Env(rendered(variable, &session.scope)?)),
@@ -107,7 +107,7 @@ pub(in crate::cli) fn vault_secret(
     reference: &KeyVaultReference,
     scope: &Scope,
     endpoints: &Endpoints,
-) -> Result<VaultSecret, Trouble> {
+) -> Result<VaultSecret, StepError> {
     let text = |text: &Text| rendered(text, scope);
     let read = match reference {
         KeyVaultReference::Url(url) => VaultSecret::from_url(&text(url)?),
@@ -120,10 +120,10 @@ pub(in crate::cli) fn vault_secret(
             VaultSecret::referenced(&text(vault_id)?, &text(secret_url)?)
         }
     };
-    read.map_err(|error| Trouble::new(error.to_string()))
+    read.map_err(|error| StepError::new(error.to_string()))
 }
 
-fn rendered(text: &Text, scope: &Scope) -> Result<String, Trouble> {
+fn rendered(text: &Text, scope: &Scope) -> Result<String, StepError> {
     Ok(text.render(scope)?.expose().to_owned())
 }
 

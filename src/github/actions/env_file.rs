@@ -4,7 +4,7 @@
 //! that holds a line `OTHER=x` would otherwise set another output. No blank
 //! line outside a heredoc: act takes one for an error.
 
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -128,7 +128,7 @@ pub enum ParseError {
     },
 }
 
-impl Fault for ParseError {
+impl Retryable for ParseError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -228,7 +228,7 @@ impl<'a> Lines<'a> {
 #[cfg(test)]
 mod tests {
     use super::{ParseError, RecordError, append, parse, record};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
 
     fn read(text: &str) -> Vec<(String, String)> {
         parse(text.as_bytes()).expect("outputs").into_iter().collect()

@@ -104,7 +104,7 @@ impl Client {
 mod tests {
     use crate::github::client::Kind;
     use crate::github::client::fake::{Answer, FakeGithub, repo};
-    use crate::http::{Fault as _, Retry};
+    use crate::http::{Retry, Retryable as _};
 
     const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100";
 

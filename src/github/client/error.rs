@@ -1,6 +1,6 @@
 //! What GitHub refuses and why, told apart so that the remedy can be named.
 
-use crate::http::{self, Fault, Retry};
+use crate::http::{self, Retry, Retryable};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
@@ -110,7 +110,7 @@ fn limit_of(words: &str, limits: Limits, now: Timestamp) -> Option<Duration> {
     secondary.then_some(UNTOLD_WAIT)
 }
 
-impl Fault for Error {
+impl Retryable for Error {
     fn retry(&self) -> Retry {
         match self.kind {
             Kind::Limited { wait } if wait <= LONGEST_WAIT => Retry::After(wait),
@@ -150,7 +150,7 @@ impl Fault for Error {
 #[cfg(test)]
 mod tests {
     use super::{Error, Kind, Limits, Said, kind_of};
-    use crate::http::{self, Fault as _, Retry, SafeUrl};
+    use crate::http::{self, Retry, Retryable as _, SafeUrl};
     use std::time::Duration;
 
     const NOW: &str = "2026-11-21T10:00:00Z";

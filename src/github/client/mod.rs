@@ -20,6 +20,8 @@ mod sticky;
 pub use ask::Client;
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
 pub use error::Error;
+#[cfg(test)]
+pub use error::Kind;
 pub use repo::{BadRepo, Repo};
 pub use statuses::{CommitState, CommitStatus};
 pub use sticky::Marker;

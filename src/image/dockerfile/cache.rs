@@ -200,7 +200,7 @@ fn repository<'c>(cache: &'c Cache, engine: &Engine) -> Result<&'c str, Dockerfi
 #[cfg(test)]
 mod tests {
     use super::{Cache, GitHubCache, ask};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::dockerfile::engine::{DockerBuilder, Engine};
     use crate::image::dockerfile::invocation::Invocation;
     use crate::image::dockerfile::work::Request;

@@ -1,7 +1,7 @@
 //! Which engine builds: what each program is asked, and what its answers mean.
 
 use super::invocation::Invocation;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use std::fmt;
 
 /// A program that builds Dockerfiles.
@@ -221,7 +221,7 @@ fn attests(buildx: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Answer, DockerBuilder, Engine, Program, candidates};
-    use crate::registry::Platform;
+    use crate::oci::Platform;
 
     fn ok(stdout: &str) -> Answer {
         Answer::Ended { success: true, stdout: stdout.into(), stderr: String::new() }

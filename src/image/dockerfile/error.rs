@@ -1,7 +1,7 @@
 //! What can go wrong with a Dockerfile build, beside the build itself.
 
 use super::engine::Unfit;
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::image::existing::ExistingError;
 use std::io;
 use std::path::PathBuf;
@@ -140,7 +140,7 @@ pub(super) fn reasons(unfit: &[Unfit]) -> String {
     unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-impl Fault for DockerfileError {
+impl Retryable for DockerfileError {
     fn retry(&self) -> Retry {
         Retry::Never
     }
@@ -192,7 +192,7 @@ impl Fault for DockerfileError {
 #[cfg(test)]
 mod tests {
     use super::DockerfileError;
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::dockerfile::engine::{Program, Unfit};
 
     #[test]

@@ -2,7 +2,7 @@
 //! engine says when it stumbles over one.
 
 use super::error::DockerfileError;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use std::collections::BTreeMap;
 
 /// What the kernel says of a program for another architecture, and what the
@@ -67,7 +67,7 @@ pub(super) fn architecture() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::Hearing;
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
 
     fn hear(platforms: &[&str], lines: &[&str]) -> Option<String> {
         let platforms = platforms.iter().map(|name| name.parse().expect("a platform")).collect();

@@ -3,7 +3,7 @@
 //! `index.json` lists, an image or the index of several.
 
 use super::error::DockerfileError;
-use crate::registry::Descriptor;
+use crate::oci::Descriptor;
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -61,8 +61,8 @@ fn listed(archive: &Path) -> io::Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::check;
-    use crate::http::Fault as _;
-    use crate::registry::Digest;
+    use crate::http::Retryable as _;
+    use crate::oci::Digest;
     use serde_json::json;
     use std::fs::{self, File};
 

@@ -11,7 +11,7 @@ use crate::image::Watch;
 use crate::image::existing::{ExistingError, Saved, collect};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fs;
@@ -336,9 +336,9 @@ impl Maker<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Cache, Request, Work};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::dockerfile::engine::{DockerBuilder, Engine};
-    use crate::registry::Platform;
+    use crate::oci::Platform;
     use crate::secret::Redactor;
     use std::fs;
     use tempfile::TempDir;

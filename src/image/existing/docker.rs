@@ -10,7 +10,7 @@ use super::intake::Intake;
 use super::layout::parse;
 use super::source::same_reference;
 use crate::image::manifest::Image;
-use crate::registry::{Descriptor, Digest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, Platform, media_type};
 use serde::Deserialize;
 
 const MANIFEST: &str = "manifest.json";

@@ -1,6 +1,6 @@
 //! What can go wrong with an image that is there already.
 
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::image::manifest::ManifestError;
 use crate::image::store::{ImportError, StoreError};
 use std::io;
@@ -156,7 +156,7 @@ pub enum ExistingError {
     Manifest(#[from] ManifestError),
 }
 
-impl Fault for ExistingError {
+impl Retryable for ExistingError {
     fn retry(&self) -> Retry {
         Retry::Never
     }

@@ -8,7 +8,7 @@ use crate::image::hash::of_reader;
 use crate::image::layers::{Cache, Compression, PackOptions, Packed, Reading, pack};
 use crate::image::store::{ImportError, Store};
 use crate::image::stream::{Packing, sniff, unpacked};
-use crate::registry::{Descriptor, Digest, media_type};
+use crate::oci::{Descriptor, Digest, media_type};
 use std::io::{self, Read};
 use std::path::Path;
 

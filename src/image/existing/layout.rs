@@ -9,7 +9,7 @@ use super::intake::Intake;
 use super::stoppable::Stoppable;
 use crate::image::manifest::Image;
 use crate::image::product::is_foreign;
-use crate::registry::{Descriptor, Digest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, Platform, media_type};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;

@@ -22,11 +22,11 @@ use super::Watch;
 use super::manifest::Image;
 use super::product::Product;
 use super::store::Store;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use std::path::{Path, PathBuf};
 
 /// Takes the image that a source names into the store; without a platform, the
-/// whole of an index that is all there is. Told of early are blobs of an OCI
+/// whole of an index that is all there is. ProgressReporter of early are blobs of an OCI
 /// layout alone; counted is what is read of each blob that the store has not.
 pub fn import(
     store: &Store,
@@ -100,10 +100,10 @@ fn archive_bag(file: &Path, store: &Store, watch: &Watch<'_>) -> Result<Bag, Exi
 #[cfg(test)]
 mod tests {
     use super::{Source, import};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::layers::{LayerSource, Recipe, build};
     use crate::image::{Image, Product, Store, Watch, export};
-    use crate::registry::{Descriptor, Digest, Platform, media_type};
+    use crate::oci::{Descriptor, Digest, Platform, media_type};
     use serde_json::{Value, json};
     use std::fs;
     use std::path::PathBuf;

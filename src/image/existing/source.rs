@@ -1,6 +1,6 @@
 //! How an image that is there already is named.
 
-use crate::registry::Reference;
+use crate::oci::Reference;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use super::error::ExistingError;
 use super::intake::Intake;
 use super::layout::{DEEPEST, INDEX, Index, is_called, is_index, parse};
 use crate::image::product::{Product, is_foreign};
-use crate::registry::Descriptor;
+use crate::oci::Descriptor;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 

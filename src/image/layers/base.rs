@@ -12,7 +12,7 @@ use crate::image::hash::Hasher;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::registry::{Descriptor, Digest, media_type};
+use crate::oci::{Descriptor, Digest, media_type};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -213,7 +213,7 @@ mod tests {
     use crate::image::layers::tree::{Attributes, Node, Tree};
     use crate::image::manifest::Image;
     use crate::image::store::Store;
-    use crate::registry::media_type;
+    use crate::oci::media_type;
     use tar::EntryType;
 
     fn layer(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {

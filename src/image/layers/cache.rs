@@ -11,7 +11,7 @@ use super::recipe::Compression;
 use super::walk::{Entry, Kind, Stamp};
 use crate::image::hash::of_reader;
 use crate::image::store::Store;
-use crate::registry::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -250,7 +250,7 @@ mod tests {
     use crate::image::layers::recipe::{Compression, Owner};
     use crate::image::layers::walk::{Entry, Kind, Source, Stamp};
     use crate::image::store::Store;
-    use crate::registry::Digest;
+    use crate::oci::Digest;
     use std::fs;
     use std::path::Path;
     use std::time::{Duration, SystemTime};

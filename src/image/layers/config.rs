@@ -6,7 +6,7 @@
 
 use super::error::LayerError;
 use super::recipe::Recipe;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use serde_json::{Map, Value, json};
 
 /// The order in which fields are written.
@@ -181,7 +181,7 @@ pub(in crate::image) fn ordered(mut fields: Map<String, Value>) -> Map<String, V
 mod tests {
     use super::{Made, configuration};
     use crate::image::layers::recipe::Recipe;
-    use crate::registry::Digest;
+    use crate::oci::Digest;
     use serde_json::{Map, Value};
 
     fn made() -> Vec<Made> {

@@ -1,7 +1,7 @@
 //! What can go wrong when layers are built.
 
 use super::recipe::InvalidRecipe;
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::image::ignore::InvalidPattern;
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
@@ -166,7 +166,7 @@ impl LayerError {
     }
 }
 
-impl Fault for LayerError {
+impl Retryable for LayerError {
     fn retry(&self) -> Retry {
         match self {
             // Whatever wrote to it may have finished; the base is fetched anew.
@@ -220,7 +220,7 @@ impl Fault for LayerError {
 #[cfg(test)]
 mod tests {
     use super::LayerError;
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use std::io;
 
     #[test]

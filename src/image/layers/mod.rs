@@ -28,9 +28,7 @@ pub(super) use cache::Cache;
 pub(super) use config::{DROPPED, ordered, timestamp};
 pub use error::LayerError;
 pub(super) use pack::{PackOptions, Packed, Reading, pack, threads};
-pub use recipe::{
-    Compression, ExposedPort, LayerSource, Mode, Owner, Recipe,
-};
+pub use recipe::{Compression, ExposedPort, LayerSource, Mode, Owner, Recipe};
 pub(super) use scan::special;
 pub(super) use tree::{Attributes, Node, Tree, join, parent, parts};
 pub(super) use walk::{Entry, Kind, Source, Stamp};
@@ -41,7 +39,7 @@ use self::split::Cutting;
 use super::Watch;
 use super::manifest::Image;
 use super::store::Store;
-use crate::registry::{Descriptor, media_type};
+use crate::oci::{Descriptor, media_type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -225,11 +223,11 @@ fn names(lists: &[Listed]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Built, LayerError, LayerSource, Recipe, build};
-    use crate::http::{Fault as _, Retry};
+    use crate::http::{Retry, Retryable as _};
     use crate::image::Watch;
     use crate::image::store::Store;
     use crate::image::stream::unpacked;
-    use crate::registry::{Digest, Platform};
+    use crate::oci::{Digest, Platform};
     use std::fs::{self, File};
     use std::path::Path;
     use std::sync::atomic::AtomicBool;

@@ -2,7 +2,7 @@
 
 use crate::image::Image;
 use crate::image::ignore::Ignore;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;

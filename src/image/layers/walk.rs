@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn what_would_be_read_as_a_removal_is_refused() {
-        use crate::http::Fault as _;
+        use crate::http::Retryable as _;
         let mut plan = Plan::new(&["w/a", "w/.wh.b"]);
 
         let error = plan.walk(&layer("w", "/")).expect_err("a whiteout");
@@ -561,7 +561,7 @@ mod tests {
         fs::write(path, "a\n!\n").expect("a list");
         let error = plan.walk(&layer("w", "/")).expect_err("no pattern");
         assert_eq!(
-            crate::http::Fault::help(&error).expect("help"),
+            crate::http::Retryable::help(&error).expect("help"),
             "write in line 2 what is to stay, as in `!keep/`, or remove the line"
         );
     }

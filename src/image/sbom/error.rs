@@ -1,6 +1,6 @@
 //! Why an image could not be described.
 
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
 use std::io;
@@ -27,7 +27,7 @@ pub enum SbomError {
     Stopped,
 }
 
-impl Fault for SbomError {
+impl Retryable for SbomError {
     fn retry(&self) -> Retry {
         Retry::Never
     }

@@ -15,7 +15,7 @@ pub use error::SbomError;
 
 use super::manifest::Image;
 use super::store::Store;
-use crate::registry::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;

@@ -8,7 +8,7 @@ use super::packages::Package;
 use super::purl;
 use super::scan::{Contents, File};
 use crate::image::manifest::Image;
-use crate::registry::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::ser::{SerializeMap as _, SerializeSeq as _};

@@ -3,7 +3,7 @@
 use super::{Sbom, describe};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
-use crate::registry::{Descriptor, media_type};
+use crate::oci::{Descriptor, media_type};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;

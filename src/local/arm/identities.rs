@@ -46,7 +46,7 @@ pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
 pub(super) fn ids_of(name: &str) -> (String, String) {
     let uuid = |seed: &str| {
         let digest =
-            crate::registry::Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());
+            crate::oci::Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());
         let hex = digest.hex();
         format!(
             "{}-{}-4{}-8{}-{}",

@@ -65,7 +65,7 @@ mod tests {
         let hash = hmac(b"Jefe", b"what do ya want for nothing?");
 
         assert_eq!(
-            crate::registry::Digest::from_sha256(&hash).hex(),
+            crate::oci::Digest::from_sha256(&hash).hex(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
     }

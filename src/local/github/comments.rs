@@ -1,6 +1,6 @@
 //! Comments on the pull request.
 
-use super::fault::Fault;
+use super::fault::GithubApiError;
 use super::page::page;
 use super::record::{Comment, now};
 use super::router::{Call, Context};
@@ -14,7 +14,11 @@ use serde_json::Value;
 const MOST: usize = 65_536;
 
 /// `/issues/N/comments`
-pub(super) fn all(context: &Context, call: &Call, number: &str) -> Result<Response, Fault> {
+pub(super) fn all(
+    context: &Context,
+    call: &Call,
+    number: &str,
+) -> Result<Response, GithubApiError> {
     let issue = context.pull(number)?.number;
     match call.method {
         Method::GET => {
@@ -25,7 +29,7 @@ pub(super) fn all(context: &Context, call: &Call, number: &str) -> Result<Respon
         }
         Method::POST => {
             let body = body(call)?;
-            let comment = context.record.change::<_, Fault>(|record| {
+            let comment = context.record.change::<_, GithubApiError>(|record| {
                 let time = now();
                 let id = record.next_id();
                 let (created_at, updated_at) = (time.clone(), time);
@@ -41,25 +45,25 @@ pub(super) fn all(context: &Context, call: &Call, number: &str) -> Result<Respon
             }
             Ok(answer)
         }
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
 /// `/issues/comments/ID`
-pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, Fault> {
+pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, GithubApiError> {
     let is_it = |comment: &Comment| comment.id.to_string() == id;
     match call.method {
         Method::GET => {
             let record = context.record.read();
             let found = record.comments.iter().find(|comment| is_it(comment));
-            let found = found.ok_or_else(Fault::not_found)?;
+            let found = found.ok_or_else(GithubApiError::not_found)?;
             Ok(Json(shapes::comment(context, found)).into_response())
         }
         Method::PATCH => {
             let body = body(call);
-            let changed = context.record.change::<_, Fault>(|record| {
+            let changed = context.record.change::<_, GithubApiError>(|record| {
                 let found = record.comments.iter_mut().find(|comment| is_it(comment));
-                let found = found.ok_or_else(Fault::not_found)?;
+                let found = found.ok_or_else(GithubApiError::not_found)?;
                 found.body = body?;
                 found.updated_at = now();
                 Ok(found.clone())
@@ -70,25 +74,25 @@ pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, 
             let before = record.comments.len();
             record.comments.retain(|comment| !is_it(comment));
             if record.comments.len() == before {
-                return Err(Fault::not_found());
+                return Err(GithubApiError::not_found());
             }
             Ok(StatusCode::NO_CONTENT.into_response())
         }),
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
 /// The text of a comment: counted in characters, not bytes.
-fn body(call: &Call) -> Result<String, Fault> {
+fn body(call: &Call) -> Result<String, GithubApiError> {
     let body = call
         .text("body")
-        .ok_or_else(|| Fault::new(422, "Invalid request.\n\n\"body\" wasn't supplied."))?;
+        .ok_or_else(|| GithubApiError::new(422, "Invalid request.\n\n\"body\" wasn't supplied."))?;
     if body.trim().is_empty() {
-        return Err(Fault::invalid("IssueComment", "body", "body cannot be blank"));
+        return Err(GithubApiError::invalid("IssueComment", "body", "body cannot be blank"));
     }
     if body.chars().count() > MOST {
         let text = "body is too long (maximum is 65536 characters)";
-        return Err(Fault::invalid("IssueComment", "body", text));
+        return Err(GithubApiError::invalid("IssueComment", "body", text));
     }
     Ok(body.to_owned())
 }

@@ -1,6 +1,6 @@
 //! Deployments and their statuses.
 
-use super::fault::Fault;
+use super::fault::GithubApiError;
 use super::page::page;
 use super::record::{Deployment, DeploymentStatus, now};
 use super::router::{Call, Context};
@@ -17,7 +17,7 @@ const STATES: [&str; 7] =
 const MOST: usize = 140;
 
 /// `/deployments`
-pub(super) fn all(context: &Context, call: &Call) -> Result<Response, Fault> {
+pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
     match call.method {
         Method::GET => {
             let asked = |name: &str, is: &str| {
@@ -34,19 +34,19 @@ pub(super) fn all(context: &Context, call: &Call) -> Result<Response, Fault> {
             Ok(page(context, "deployments", &call.query, &all))
         }
         Method::POST => create(context, call),
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
-fn create(context: &Context, call: &Call) -> Result<Response, Fault> {
+fn create(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
     let reference = call.text("ref").unwrap_or_default();
     if reference.is_empty() {
-        return Err(Fault::new(422, "Invalid request.\n\n\"ref\" wasn't supplied."));
+        return Err(GithubApiError::new(422, "Invalid request.\n\n\"ref\" wasn't supplied."));
     }
     let sha = context.resolve(reference);
     required(context, call, &sha)?;
     let environment = call.text("environment").unwrap_or("production");
-    let deployment = context.record.change::<_, Fault>(|record| {
+    let deployment = context.record.change::<_, GithubApiError>(|record| {
         let time = now();
         let deployment = Deployment {
             id: record.next_id(),
@@ -75,7 +75,7 @@ fn create(context: &Context, call: &Call) -> Result<Response, Fault> {
 
 /// Whether the statuses that must be good are. Where nobody says which, all
 /// that there are.
-fn required(context: &Context, call: &Call, sha: &str) -> Result<(), Fault> {
+fn required(context: &Context, call: &Call, sha: &str) -> Result<(), GithubApiError> {
     let named = call.body["required_contexts"].as_array();
     let latest = statuses::latest(context, sha);
     let missing = named.into_iter().flatten().filter_map(Value::as_str);
@@ -91,26 +91,26 @@ fn required(context: &Context, call: &Call, sha: &str) -> Result<(), Fault> {
     }
     let reference = call.text("ref").unwrap_or_default();
     let message = format!("Conflict: Commit status checks failed for {reference}.");
-    Err(Fault::new(409, &message).with(json!([{
+    Err(GithubApiError::new(409, &message).with(json!([{
         "contexts": bad, "resource": "Deployment", "field": "required_contexts",
         "code": "invalid",
     }])))
 }
 
 /// `/deployments/ID`
-pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, Fault> {
+pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, GithubApiError> {
     match call.method {
         Method::GET => {
             let found = find(context, id)?;
             Ok(Json(shapes::deployment(context, &found)).into_response())
         }
         Method::DELETE => delete(context, id),
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
 /// Only what is inactive goes, or the last of its environment.
-fn delete(context: &Context, id: &str) -> Result<Response, Fault> {
+fn delete(context: &Context, id: &str) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
     context.record.change(|record| {
         let others = record
@@ -121,7 +121,7 @@ fn delete(context: &Context, id: &str) -> Result<Response, Fault> {
         if others && !inactive {
             let text = "We cannot delete an active deployment unless it is the only deployment in \
                         a given environment.";
-            return Err(Fault::new(422, text));
+            return Err(GithubApiError::new(422, text));
         }
         record.deployments.retain(|one| one.id != found.id);
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -129,7 +129,11 @@ fn delete(context: &Context, id: &str) -> Result<Response, Fault> {
 }
 
 /// `/deployments/ID/statuses`
-pub(super) fn statuses(context: &Context, call: &Call, id: &str) -> Result<Response, Fault> {
+pub(super) fn statuses(
+    context: &Context,
+    call: &Call,
+    id: &str,
+) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
     match call.method {
         Method::GET => {
@@ -139,35 +143,39 @@ pub(super) fn statuses(context: &Context, call: &Call, id: &str) -> Result<Respo
             Ok(page(context, &format!("deployments/{id}/statuses"), &call.query, &all))
         }
         Method::POST => add(context, call, &found),
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
 /// `/deployments/ID/statuses/STATUS`
-pub(super) fn status(context: &Context, id: &str, status: &str) -> Result<Response, Fault> {
+pub(super) fn status(
+    context: &Context,
+    id: &str,
+    status: &str,
+) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
     let one = found.statuses.iter().find(|one| one.id.to_string() == status);
-    let one = one.ok_or_else(Fault::not_found)?;
+    let one = one.ok_or_else(GithubApiError::not_found)?;
     Ok(Json(shapes::deployment_status(context, found.id, one)).into_response())
 }
 
-fn add(context: &Context, call: &Call, to: &Deployment) -> Result<Response, Fault> {
+fn add(context: &Context, call: &Call, to: &Deployment) -> Result<Response, GithubApiError> {
     let state = call.text("state").unwrap_or_default().to_owned();
     if !STATES.contains(&state.as_str()) {
         let text = "state is not included in the list";
-        return Err(Fault::invalid("DeploymentStatus", "state", text));
+        return Err(GithubApiError::invalid("DeploymentStatus", "state", text));
     }
     let text = |name: &str| call.text(name).unwrap_or_default().to_owned();
     let description = text("description");
     if description.chars().count() > MOST {
         let text = "description is too long (maximum is 140 characters)";
-        return Err(Fault::invalid("DeploymentStatus", "description", text));
+        return Err(GithubApiError::invalid("DeploymentStatus", "description", text));
     }
     let log_url = call.text("log_url").or(call.text("target_url")).unwrap_or_default();
     let log_url = log_url.to_owned();
     let environment = call.text("environment").unwrap_or(&to.environment).to_owned();
     let ends_others = state == "success" && call.body["auto_inactive"].as_bool().unwrap_or(true);
-    let added = context.record.change::<_, Fault>(|record| {
+    let added = context.record.change::<_, GithubApiError>(|record| {
         let status = DeploymentStatus {
             id: record.next_id(),
             state,
@@ -211,8 +219,8 @@ fn is_ended_by(one: &Deployment, environment: &str) -> bool {
     active && !one.transient && !one.production && one.environment == environment
 }
 
-fn find(context: &Context, id: &str) -> Result<Deployment, Fault> {
+fn find(context: &Context, id: &str) -> Result<Deployment, GithubApiError> {
     let record = context.record.read();
     let found = record.deployments.iter().find(|one| one.id.to_string() == id);
-    found.cloned().ok_or_else(Fault::not_found)
+    found.cloned().ok_or_else(GithubApiError::not_found)
 }

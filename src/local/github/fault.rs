@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 /// A request that is answered with an error.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct GithubApiError {
     status: StatusCode,
     message: String,
     errors: Option<Value>,
 }
 
-impl Fault {
+impl GithubApiError {
     pub(super) fn new(status: u16, message: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, message: message.to_owned(), errors: None }
@@ -45,7 +45,7 @@ impl Fault {
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for GithubApiError {
     fn into_response(self) -> Response {
         let mut body = json!({
             "message": self.message,
@@ -59,7 +59,7 @@ impl IntoResponse for Fault {
     }
 }
 
-impl From<FileError> for Fault {
+impl From<FileError> for GithubApiError {
     fn from(error: FileError) -> Self {
         Self::new(500, &error.to_string())
     }

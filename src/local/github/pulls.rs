@@ -1,6 +1,6 @@
 //! The pull request: by number, by branch, by commit.
 
-use super::fault::Fault;
+use super::fault::GithubApiError;
 use super::page::page;
 use super::router::{Call, Context};
 use super::shapes;
@@ -10,7 +10,11 @@ use http::Method;
 use serde_json::Value;
 
 /// `/pulls/N`
-pub(super) fn one(context: &Context, call: &Call, number: &str) -> Result<Response, Fault> {
+pub(super) fn one(
+    context: &Context,
+    call: &Call,
+    number: &str,
+) -> Result<Response, GithubApiError> {
     reads(call)?;
     let pull = context.pull(number)?;
     let record = context.record.read();
@@ -19,7 +23,7 @@ pub(super) fn one(context: &Context, call: &Call, number: &str) -> Result<Respon
 }
 
 /// `/pulls?state=&head=&base=`
-pub(super) fn all(context: &Context, call: &Call) -> Result<Response, Fault> {
+pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
     reads(call)?;
     let owner = context.repository.split('/').next().unwrap_or_default();
     let asked = |name: &str| call.query.get(name).map(String::as_str);
@@ -35,7 +39,11 @@ pub(super) fn all(context: &Context, call: &Call) -> Result<Response, Fault> {
 }
 
 /// `/commits/SHA/pulls`
-pub(super) fn of_commit(context: &Context, call: &Call, sha: &str) -> Result<Response, Fault> {
+pub(super) fn of_commit(
+    context: &Context,
+    call: &Call,
+    sha: &str,
+) -> Result<Response, GithubApiError> {
     reads(call)?;
     let found = context.pull_request.iter();
     let found = found.filter(|pull| pull.head_sha == sha || pull.head_ref == sha);
@@ -43,6 +51,6 @@ pub(super) fn of_commit(context: &Context, call: &Call, sha: &str) -> Result<Res
     Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
 }
 
-fn reads(call: &Call) -> Result<(), Fault> {
-    if call.method == Method::GET { Ok(()) } else { Err(Fault::not_found()) }
+fn reads(call: &Call) -> Result<(), GithubApiError> {
+    if call.method == Method::GET { Ok(()) } else { Err(GithubApiError::not_found()) }
 }

@@ -1,14 +1,14 @@
 //! Lets requests in: the token, the repository, and what is common to all
 //! answers.
 
-use super::fault::Fault;
+use super::fault::GithubApiError;
 use super::record::Record;
 use super::{comments, deployments, pulls, shapes, statuses};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
 use crate::local::shared::Shared;
 use crate::local::world::{GitHub, PullRequest};
-use crate::registry::Digest;
+use crate::oci::Digest;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -63,9 +63,9 @@ impl Context {
     }
 
     /// The pull request of a number.
-    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, Fault> {
+    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
         let found = self.pull_request.as_ref();
-        found.filter(|pull| pull.number.to_string() == number).ok_or_else(Fault::not_found)
+        found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
     }
 }
 
@@ -91,7 +91,7 @@ impl Call {
 /// All endpoints. Where the world has no repository, none is found.
 pub fn router(shared: &Shared) -> Result<Router, FileError> {
     let Some(github) = &shared.world.github else {
-        return Ok(Router::new().fallback(async || Fault::not_found()));
+        return Ok(Router::new().fallback(async || GithubApiError::not_found()));
     };
     let context = open(shared, github)?;
     Ok(Router::new().fallback(answer).with_state(Arc::new(context)))
@@ -138,23 +138,23 @@ async fn answer(State(context): State<Arc<Context>>, request: Request<Body>) -> 
     answer
 }
 
-fn admit(context: &Context, headers: &HeaderMap) -> Result<(), Fault> {
+fn admit(context: &Context, headers: &HeaderMap) -> Result<(), GithubApiError> {
     if !headers.contains_key(header::USER_AGENT) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a \
                     User-Agent header";
-        return Err(Fault::new(403, text));
+        return Err(GithubApiError::new(403, text));
     }
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.ok_or_else(|| Fault::new(401, "Requires authentication"))?;
+    let given = given.ok_or_else(|| GithubApiError::new(401, "Requires authentication"))?;
     let (scheme, token) = given.split_once(' ').unwrap_or_default();
     let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
     if known && token.trim() == context.token.expose() {
         return Ok(());
     }
-    Err(Fault::new(401, "Bad credentials"))
+    Err(GithubApiError::new(401, "Bad credentials"))
 }
 
-async fn perform(context: &Context, request: Request<Body>) -> Result<Response, Fault> {
+async fn perform(context: &Context, request: Request<Body>) -> Result<Response, GithubApiError> {
     let path = request.uri().path().trim_matches('/').to_owned();
     let call = read(request).await?;
     let numbered = format!("repositories/{}/", context.repository_id);
@@ -181,16 +181,20 @@ async fn perform(context: &Context, request: Request<Body>) -> Result<Response, 
         ["deployments", id, "statuses"] => deployments::statuses(context, &call, id),
         ["deployments", id, "statuses", status] => deployments::status(context, id, status),
         // Removing an environment is for administrators.
-        ["environments", _] if call.method == Method::DELETE => Err(Fault::not_for_integrations()),
-        _ => Err(Fault::not_found()),
+        ["environments", _] if call.method == Method::DELETE => {
+            Err(GithubApiError::not_for_integrations())
+        }
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
 /// What is not below the repository.
-fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, Fault> {
+fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, GithubApiError> {
     let own = format!("repos/{}", context.repository);
     match (call.method.as_str(), path) {
-        ("GET", "user") if context.login.ends_with("[bot]") => Err(Fault::not_for_integrations()),
+        ("GET", "user") if context.login.ends_with("[bot]") => {
+            Err(GithubApiError::not_for_integrations())
+        }
         ("GET", "user") => Ok(Json(shapes::user(&context.login)).into_response()),
         ("GET", "rate_limit") => {
             let reset = crate::local::entra::now() + 3_600;
@@ -200,21 +204,23 @@ fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, Fault> 
         ("GET", path) if path.eq_ignore_ascii_case(&own) => {
             Ok(Json(shapes::repository(context)).into_response())
         }
-        _ => Err(Fault::not_found()),
+        _ => Err(GithubApiError::not_found()),
     }
 }
 
-async fn read(request: Request<Body>) -> Result<Call, Fault> {
+async fn read(request: Request<Body>) -> Result<Call, GithubApiError> {
     let query = request.uri().query().unwrap_or_default();
     let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let method = request.method().clone();
     let body = Limited::new(request.into_body(), LIMIT).collect().await;
-    let bytes = body.map_err(|error| Fault::new(400, &format!("read the body: {error}")))?;
+    let bytes =
+        body.map_err(|error| GithubApiError::new(400, &format!("read the body: {error}")))?;
     let bytes = bytes.to_bytes();
     let body = if bytes.is_empty() {
         Value::Null
     } else {
-        serde_json::from_slice(&bytes).map_err(|_| Fault::new(400, "Problems parsing JSON"))?
+        serde_json::from_slice(&bytes)
+            .map_err(|_| GithubApiError::new(400, "Problems parsing JSON"))?
     };
     Ok(Call { method, query, body })
 }

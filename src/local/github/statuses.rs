@@ -1,6 +1,6 @@
 //! Statuses of commits.
 
-use super::fault::Fault;
+use super::fault::GithubApiError;
 use super::page::page;
 use super::record::{CommitStatus, now};
 use super::router::{Call, Context};
@@ -13,16 +13,24 @@ use serde_json::{Value, json};
 const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
 
 /// `POST /statuses/SHA`
-pub(super) fn create(context: &Context, call: &Call, sha: &str) -> Result<Response, Fault> {
+pub(super) fn create(
+    context: &Context,
+    call: &Call,
+    sha: &str,
+) -> Result<Response, GithubApiError> {
     if call.method != Method::POST {
-        return Err(Fault::not_found());
+        return Err(GithubApiError::not_found());
     }
     let state = call.text("state").unwrap_or_default();
     if !STATES.contains(&state) {
-        return Err(Fault::invalid("Status", "state", "state is not included in the list"));
+        return Err(GithubApiError::invalid(
+            "Status",
+            "state",
+            "state is not included in the list",
+        ));
     }
     let text = |name: &str| call.text(name).map(str::to_owned);
-    let status = context.record.change::<_, Fault>(|record| {
+    let status = context.record.change::<_, GithubApiError>(|record| {
         let status = CommitStatus {
             id: record.next_id(),
             sha: sha.to_owned(),

@@ -5,7 +5,7 @@ use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
 use crate::local::world::{Loopback, Registry, User, World};
-use crate::registry::Reference;
+use crate::oci::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

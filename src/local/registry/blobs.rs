@@ -3,7 +3,7 @@
 use super::refused::Refused;
 use super::server::Call;
 use crate::local::shared::Shared;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;

@@ -5,7 +5,7 @@ use super::blobs::put;
 use super::refused::Refused;
 use super::server::Call;
 use super::storage::Storage;
-use crate::registry::{Descriptor, Digest, media_type};
+use crate::oci::{Descriptor, Digest, media_type};
 use axum::body::Body;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use super::server::Call;
 use super::sessions::hex;
 use super::storage::{Storage, StoredManifest};
 use crate::local::shared::Shared;
-use crate::registry::{Descriptor, Digest, Reference, media_type};
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};

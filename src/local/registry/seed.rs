@@ -4,7 +4,7 @@
 use super::storage::{Storage, StoredManifest};
 use crate::local::files::{FileError, create_folder};
 use crate::local::world::SeedImage;
-use crate::registry::{Descriptor, Digest, InvalidReference, Reference};
+use crate::oci::{Descriptor, Digest, InvalidReference, Reference};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs;

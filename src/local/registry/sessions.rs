@@ -8,7 +8,7 @@ use super::refused::Refused;
 use super::storage::Storage;
 use crate::local::files::{FileError, create_folder, read_json, write_json};
 use crate::local::identity::random_uuid;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use axum::body::Body;
 use bytes::Bytes;
 use http::StatusCode;

@@ -15,7 +15,7 @@
 //! Nothing is kept in memory: a restart finds all that was answered for.
 
 use crate::local::files::{FileError, create_folder, write_private};
-use crate::registry::{Descriptor, Digest, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -324,7 +324,7 @@ fn remove(path: &Path) -> Result<bool, FileError> {
 #[cfg(test)]
 mod tests {
     use super::{Storage, StoredManifest};
-    use crate::registry::Digest;
+    use crate::oci::Digest;
 
     const HOST: &str = "demo.azurecr.io";
 

@@ -6,7 +6,7 @@ use super::login::Need;
 use super::refused::Refused;
 use super::server::Call;
 use super::sessions::{Held, Owner, Sessions, append};
-use crate::registry::Digest;
+use crate::oci::Digest;
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
 

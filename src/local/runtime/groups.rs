@@ -7,7 +7,7 @@ use super::stage::log;
 use super::stage::log::LogQuery;
 use super::supervise::Run;
 use super::view::GroupView;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::collections::HashMap;
 use std::fs;
 use std::io;

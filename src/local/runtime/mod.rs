@@ -18,9 +18,9 @@ mod view;
 
 pub use backend::{Choice, Kind, OpenError};
 pub use groups::{ConnectError, Options, Runtime};
+pub use image::Image;
 #[doc(hidden)]
 pub use image::unpack;
-pub use image::Image;
 pub use spec::{Container, Group, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;

@@ -38,13 +38,17 @@ async fn answer(
     if let Err(refused) = shared.tokens.check(request.headers(), &[audience]) {
         return challenge(&shared, &host, audience, refused);
     }
-    perform(&shared, &host, request).await.unwrap_or_else(Fault::answer)
+    perform(&shared, &host, request).await.unwrap_or_else(VaultError::answer)
 }
 
-async fn perform(shared: &Shared, host: &str, request: Request<Body>) -> Result<Response, Fault> {
+async fn perform(
+    shared: &Shared,
+    host: &str,
+    request: Request<Body>,
+) -> Result<Response, VaultError> {
     let query = request.uri().query().unwrap_or_default();
     if !query.split('&').any(|part| part.starts_with("api-version=")) {
-        return Err(Fault::new(400, "BadParameter", "api-version must be specified"));
+        return Err(VaultError::new(400, "BadParameter", "api-version must be specified"));
     }
     let path = request.uri().path().to_owned();
     // az sends a trailing slash where it names no version.
@@ -55,7 +59,7 @@ async fn perform(shared: &Shared, host: &str, request: Request<Body>) -> Result<
         && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     {
         let text = format!("The request URI contains an invalid name: {name}");
-        return Err(Fault::new(400, "BadParameter", &text));
+        return Err(VaultError::new(400, "BadParameter", &text));
     }
     match (method, parts.as_slice()) {
         (Method::GET, ["secrets"]) => Ok(vault.list()),
@@ -65,9 +69,9 @@ async fn perform(shared: &Shared, host: &str, request: Request<Body>) -> Result<
         (Method::PUT, ["secrets", name]) => vault.set(name, read(request).await?),
         (Method::DELETE, ["secrets", name]) => vault.delete(name),
         (_, ["secrets", ..]) => {
-            Err(Fault::new(405, "MethodNotAllowed", "The request method is not allowed."))
+            Err(VaultError::new(405, "MethodNotAllowed", "The request method is not allowed."))
         }
-        _ => Err(Fault::new(404, "NotFound", "The requested resource does not exist.")),
+        _ => Err(VaultError::new(404, "NotFound", "The requested resource does not exist.")),
     }
 }
 
@@ -77,19 +81,23 @@ struct Vault<'a> {
 }
 
 impl Vault<'_> {
-    fn get(&self, name: &str, version: Option<&str>) -> Result<Response, Fault> {
+    fn get(&self, name: &str, version: Option<&str>) -> Result<Response, VaultError> {
         let found = self.shared.vaults.get(self.host, name, version);
         let found = found.ok_or_else(|| missing(name, version))?;
         if !found.enabled {
-            return Err(Fault {
+            return Err(VaultError {
                 inner: Some("SecretDisabled"),
-                ..Fault::new(403, "Forbidden", "Operation get is not allowed on a disabled secret.")
+                ..VaultError::new(
+                    403,
+                    "Forbidden",
+                    "Operation get is not allowed on a disabled secret.",
+                )
             });
         }
         Ok(Json(self.bundle(name, &found, true)).into_response())
     }
 
-    fn set(&self, name: &str, given: Given) -> Result<Response, Fault> {
+    fn set(&self, name: &str, given: Given) -> Result<Response, VaultError> {
         let mut found = Found::new(given.value);
         found.content_type = given.content_type;
         found.tags = given.tags.unwrap_or_default();
@@ -99,7 +107,7 @@ impl Vault<'_> {
         Ok(Json(answer).into_response())
     }
 
-    fn delete(&self, name: &str) -> Result<Response, Fault> {
+    fn delete(&self, name: &str) -> Result<Response, VaultError> {
         let deleted = self.shared.vaults.delete(self.host, name)?;
         let found = deleted.ok_or_else(|| missing(name, None))?;
         let now = jiff::Timestamp::now().as_second();
@@ -168,23 +176,23 @@ struct Attributes {
     enabled: Option<bool>,
 }
 
-async fn read(request: Request<Body>) -> Result<Given, Fault> {
+async fn read(request: Request<Body>) -> Result<Given, VaultError> {
     let body = Limited::new(request.into_body(), LIMIT).collect().await;
     let bytes = body
-        .map_err(|error| Fault::new(400, "BadParameter", &format!("read the body: {error}")))?
+        .map_err(|error| VaultError::new(400, "BadParameter", &format!("read the body: {error}")))?
         .to_bytes();
     serde_json::from_slice(&bytes)
-        .map_err(|_| Fault::new(400, "BadParameter", "Property  has invalid value\r\n"))
+        .map_err(|_| VaultError::new(400, "BadParameter", "Property  has invalid value\r\n"))
 }
 
-fn missing(name: &str, version: Option<&str>) -> Fault {
+fn missing(name: &str, version: Option<&str>) -> VaultError {
     let id = version.map_or_else(|| name.to_owned(), |version| format!("{name}/{version}"));
     let text = format!(
         "A secret with (name/id) {id} was not found in this key vault. If you recently deleted \
          this secret you may be able to recover it using the correct recovery command. For help \
          resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     );
-    Fault::new(404, "SecretNotFound", &text)
+    VaultError::new(404, "SecretNotFound", &text)
 }
 
 /// What tokens for a vault must be for.
@@ -211,7 +219,7 @@ fn challenge(shared: &Shared, host: &str, audience: &str, refused: Refused) -> R
         Refused::Audience => format!("AKV10022: Invalid audience. Expected {audience}."),
     };
     tracing::debug!(host, %refused, "a vault asks to sign in");
-    let mut answer = Fault::new(401, "Unauthorized", &message).answer();
+    let mut answer = VaultError::new(401, "Unauthorized", &message).answer();
     if let Ok(challenge) = challenge.parse() {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
@@ -219,14 +227,14 @@ fn challenge(shared: &Shared, host: &str, audience: &str, refused: Refused) -> R
 }
 
 /// An error as Key Vault puts it.
-struct Fault {
+struct VaultError {
     status: u16,
     code: &'static str,
     message: String,
     inner: Option<&'static str>,
 }
 
-impl Fault {
+impl VaultError {
     fn new(status: u16, code: &'static str, message: &str) -> Self {
         Self { status, code, message: message.to_owned(), inner: None }
     }
@@ -241,7 +249,7 @@ impl Fault {
     }
 }
 
-impl From<FileError> for Fault {
+impl From<FileError> for VaultError {
     fn from(error: FileError) -> Self {
         Self::new(500, "InternalServerError", &error.to_string())
     }

@@ -1,6 +1,6 @@
 //! What single values have to look like. Each says what it expects.
 
-use crate::registry::Reference;
+use crate::oci::Reference;
 
 fn demand(holds: bool, expected: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(expected.to_owned()) }
@@ -133,7 +133,7 @@ pub(super) fn sku(text: &str) -> Result<(), String> {
 /// A reference with a tag.
 pub(super) fn tagged(text: &str) -> Result<(), String> {
     let reference: Reference =
-        text.parse().map_err(|error: crate::registry::InvalidReference| error.to_string())?;
+        text.parse().map_err(|error: crate::oci::InvalidReference| error.to_string())?;
     demand(
         reference.tag.is_some() && reference.digest.is_none(),
         "expected a tag, such as `:v1`; `latest` is never implied",
@@ -143,7 +143,7 @@ pub(super) fn tagged(text: &str) -> Result<(), String> {
 /// A repository without tag and digest.
 pub(super) fn repository(text: &str) -> Result<(), String> {
     let reference: Reference =
-        text.parse().map_err(|error: crate::registry::InvalidReference| error.to_string())?;
+        text.parse().map_err(|error: crate::oci::InvalidReference| error.to_string())?;
     demand(
         reference.tag.is_none() && reference.digest.is_none(),
         "expected a repository without a tag, since `tags` has them",

@@ -1,7 +1,7 @@
 //! Why signing in did not work, and what to do about it.
 
 use super::is_azure_registry;
-use crate::http::{self, Fault, Retry};
+use crate::http::{self, Retry, Retryable};
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ pub enum LoginError {
 }
 
 /// An error of another part, with its class and help.
-pub struct Cause(pub Box<dyn Fault>);
+pub struct Cause(pub Box<dyn Retryable>);
 
 impl fmt::Debug for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +140,7 @@ impl Error for Cause {
     }
 }
 
-impl Fault for LoginError {
+impl Retryable for LoginError {
     fn retry(&self) -> Retry {
         match self {
             Self::Entra { source, .. } => source.0.retry(),

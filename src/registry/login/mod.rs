@@ -19,7 +19,7 @@ pub(in crate::registry) use session::{Authorization, Refusal, Session};
 pub use stored::Stored;
 pub(in crate::registry) use token::length as token_length;
 
-use crate::http::Fault;
+use crate::http::Retryable;
 use crate::secret::Secret;
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer};
@@ -60,7 +60,7 @@ impl fmt::Debug for Login {
 #[async_trait]
 pub trait EntraTokens: Send + Sync {
     /// A token for `scope`, such as `https://containerregistry.azure.net/.default`.
-    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn Fault>>;
+    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn Retryable>>;
 
     /// The tenant that the tokens are of, where it is known.
     fn tenant(&self) -> Option<String>;

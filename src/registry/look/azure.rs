@@ -2,7 +2,7 @@
 //! tag was last moved (Container Registry data plane, `/acr/v1/NAME/_tags`).
 
 use super::time;
-use crate::registry::Reference;
+use crate::oci::Reference;
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
 use crate::registry::login::is_azure_registry;

@@ -3,7 +3,7 @@
 
 use super::HeldKind;
 use super::time;
-use crate::registry::{Descriptor, media_type};
+use crate::oci::{Descriptor, media_type};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -2,11 +2,11 @@
 
 use super::document::{Configured, Document};
 use crate::http;
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
 use crate::registry::manifest::MANIFEST_LIMIT;
 use crate::registry::wire::{self, Request, Scope};
-use crate::registry::{Descriptor, Digest, Reference};
 use bytes::Bytes;
 use reqwest::Method;
 

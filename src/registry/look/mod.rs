@@ -9,11 +9,11 @@ mod fetch;
 mod time;
 
 use super::client::Client;
-use super::descriptor::Descriptor;
-use super::digest::Digest;
 use super::error::PullError;
 use super::push::settle;
-use super::reference::Reference;
+use crate::oci::Descriptor;
+use crate::oci::Digest;
+use crate::oci::Reference;
 use document::{Configured, Document};
 use fetch::Fetched;
 use jiff::Timestamp;

@@ -1,11 +1,11 @@
 //! One blob on its way into a file.
 
 use crate::http;
+use crate::oci::{Descriptor, Digest, Hasher};
 use crate::progress::Counter;
 use crate::registry::error::Failure;
 use crate::registry::manifest::MANIFEST_LIMIT;
 use crate::registry::wire::{self, Host, Request, Scope};
-use crate::registry::{Descriptor, Digest, Hasher};
 use reqwest::{Method, Response};
 use std::io;
 use std::path::{Path, PathBuf};

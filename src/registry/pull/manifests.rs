@@ -1,14 +1,14 @@
 //! Manifests alone: what an image or an index is made of, without its layers.
 
 use super::{AT_ONCE, DEPTH, blob, check};
+use crate::oci::Digest;
+use crate::oci::Reference;
+use crate::oci::{Descriptor, Platform};
 use crate::progress::Counter;
 use crate::registry::client::Client;
-use crate::registry::descriptor::{Descriptor, Platform};
-use crate::registry::digest::Digest;
 use crate::registry::error::{Failure, PullError};
 use crate::registry::manifest::Manifest;
 use crate::registry::push::{Blob, BlobSource, settle};
-use crate::registry::reference::Reference;
 use crate::registry::wire::RemoteBlob;
 use bytes::Bytes;
 use std::collections::BTreeSet;

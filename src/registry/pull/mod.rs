@@ -8,12 +8,12 @@ mod manifests;
 pub(super) use list::{next_target, pages};
 
 use super::client::Client;
-use super::descriptor::{Descriptor, Platform};
-use super::digest::Digest;
 use super::error::{Failure, PullError};
 use super::manifest::Manifest;
 use super::push::settle;
-use super::reference::Reference;
+use crate::oci::Digest;
+use crate::oci::Reference;
+use crate::oci::{Descriptor, Platform};
 use crate::progress::{Counter, Progress, Tally};
 use blob::{Fetch, Fetched};
 use bytes::Bytes;

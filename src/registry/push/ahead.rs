@@ -6,10 +6,10 @@
 
 use super::repository::{Cargo, Repository, tally};
 use super::{Blob, Moved};
+use crate::oci::{Digest, Reference};
 use crate::progress::Counter;
 use crate::registry::client::Client;
 use crate::registry::error::PushError;
-use crate::registry::{Digest, Reference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,7 +5,7 @@ use super::Blob;
 use super::destination::Found;
 use super::repository::Cargo;
 use super::upload::{SINGLE, Upload};
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::collections::BTreeMap;
 
 /// The uploads to one registry.

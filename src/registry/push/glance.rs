@@ -1,7 +1,7 @@
 //! What names stand for, asked before the image is built.
 
 use super::settle::settle;
-use crate::registry::Reference;
+use crate::oci::Reference;
 use crate::registry::client::Client;
 use crate::registry::error::Failure;
 use crate::registry::manifest::ACCEPTED;

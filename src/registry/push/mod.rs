@@ -25,11 +25,11 @@ pub(super) use memory::Memory;
 pub(super) use settle::settle;
 
 use super::client::Client;
-use super::descriptor::Descriptor;
-use super::digest::Digest;
 use super::error::PushError;
-use super::reference::Reference;
 use super::wire::{Host, Payload, RemoteBlob};
+use crate::oci::Descriptor;
+use crate::oci::Digest;
+use crate::oci::Reference;
 use crate::progress::Progress;
 use bytes::Bytes;
 use destination::Destination;

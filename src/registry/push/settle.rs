@@ -1,6 +1,6 @@
 //! Many pieces of work at once, of which one may fail.
 
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 /// A failure for good ends everything. After one that may pass nothing new is
 /// begun, but what is under way is brought to its end: bytes that have arrived
 /// need not be sent by the next attempt.
-pub(in crate::registry) async fn settle<T, E: Fault>(
+pub(in crate::registry) async fn settle<T, E: Retryable>(
     work: impl IntoIterator<Item = impl Future<Output = Result<T, E>>>,
     at_once: usize,
 ) -> Result<Vec<T>, E> {
@@ -36,7 +36,7 @@ pub(in crate::registry) async fn settle<T, E: Fault>(
 #[cfg(test)]
 mod tests {
     use super::settle;
-    use crate::http::{Fault, Retry};
+    use crate::http::{Retry, Retryable};
     use futures::future::BoxFuture;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -44,7 +44,7 @@ mod tests {
     #[error("no")]
     struct No(Retry);
 
-    impl Fault for No {
+    impl Retryable for No {
         fn retry(&self) -> Retry {
             self.0
         }

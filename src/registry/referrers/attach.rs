@@ -1,10 +1,9 @@
 //! Attaches content to a manifest, once.
 
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PushError};
-use crate::registry::{
-    Blob, BlobSource, Descriptor, Digest, Push, PushManifest, Reference, media_type,
-};
+use crate::registry::{Blob, BlobSource, Push, PushManifest};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use serde::Serialize;

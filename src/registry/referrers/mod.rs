@@ -12,12 +12,12 @@ pub use attach::{Artifact, Attached};
 pub(super) use turns::Turns;
 
 use super::client::Client;
-use super::descriptor::Descriptor;
-use super::digest::Digest;
 use super::error::{Failure, PullError};
 use super::pull::pages;
-use super::reference::Reference;
 use super::wire::Scope;
+use crate::oci::Descriptor;
+use crate::oci::Digest;
+use crate::oci::Reference;
 use serde::Deserialize;
 
 /// What is attached to a manifest.

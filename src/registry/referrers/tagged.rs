@@ -2,10 +2,10 @@
 //! none: read, and written so that the entries of others stay.
 
 use super::Referrers;
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::Failure;
 use crate::registry::wire::{self, Payload, Request, Scope};
-use crate::registry::{Descriptor, Digest, Reference, media_type};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ fn names_what_is_gone(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::tag_of;
-    use crate::registry::{Digest, Reference};
+    use crate::oci::{Digest, Reference};
 
     #[test]
     fn the_tag_of_a_digest() {

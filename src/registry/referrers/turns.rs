@@ -3,7 +3,7 @@
 //! Registries cannot be asked to write only if nobody else did. Within one
 //! process those that write the same list wait for each other.
 
-use crate::registry::Reference;
+use crate::oci::Reference;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;

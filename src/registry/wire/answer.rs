@@ -1,7 +1,7 @@
 //! What registries answer: their errors in words, and the headers that matter.
 
 use crate::http::{self, SafeUrl, parse_retry_after};
-use crate::registry::Digest;
+use crate::oci::Digest;
 use crate::registry::error::Failure;
 use serde::Deserialize;
 

@@ -2,9 +2,9 @@
 
 use super::Card;
 use super::escape::{block, code, link, link_as, prose, safe_lines};
+use crate::event::{Failure, ServiceResult, Status, StepId};
 use crate::report::log::words;
 use crate::report::text::{one_line, span};
-use crate::run::event::{Failure, ServiceResult, Status, StepId};
 use crate::secret::Redactor;
 
 /// The most characters of a comment.
@@ -193,11 +193,11 @@ fn causes(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::Card;
+    use crate::event::{EventKind, Outcome, RunFinished, RunStarted, ServiceResult};
     use crate::report::View;
     use crate::report::testing::sample::{
         at, bad_end, begun, broken, failed, finished, good_end, id, run_started, started, web,
     };
-    use crate::run::event::{EventKind, Outcome, RunFinished, RunStarted, ServiceResult};
     use crate::secret::Redactor;
 
     const MARKER: &str = "<!-- shipway key=storefront/preview/default -->";
@@ -285,7 +285,7 @@ events:
         let dry = RunStarted {
             dry_run: true,
             environment: None,
-            origin: crate::run::event::Origin::default(),
+            origin: crate::event::Origin::default(),
             ..run_started()
         };
         let mut view = View::default();

@@ -8,7 +8,7 @@ mod plain;
 use super::log::words;
 use super::text::one_line;
 use super::view::{Rollback, StepState, View};
-use crate::run::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
+use crate::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
 use std::time::Duration;
 
 /// What a run came to.

@@ -1,9 +1,9 @@
 //! The same without Markdown: how the log of a dry run shows the comment.
 
 use super::Card;
+use crate::event::ServiceResult;
 use crate::report::log::words;
 use crate::report::text::{one_line, short_digest, span};
-use crate::run::event::ServiceResult;
 
 impl Card {
     /// What the comment says, as plain text.

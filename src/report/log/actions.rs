@@ -7,10 +7,10 @@
 
 use super::words::{self, Message};
 use super::{Throttle, width};
+use crate::event::{Event, EventKind, Failure, Outcome, StepId};
 use crate::github::actions::{Annotation, Level, child_lines, end_group, group, own_lines};
 use crate::report::text::{Style, clean, one_line, span};
 use crate::report::{Reporter, Sink, View};
-use crate::run::event::{Event, EventKind, Failure, Outcome, StepId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -200,13 +200,13 @@ fn plain_annotation(level: Level, title: Option<&str>, message: &str) -> String 
 #[cfg(test)]
 mod tests {
     use super::ActionsLog;
+    use crate::event::{CancelReason, Event, EventKind, Outcome};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         at, bad_end, begun, failed, failure, finished, id, line, progressed, reported, run_started,
         started,
     };
     use crate::report::{Reporters, Style};
-    use crate::run::event::{CancelReason, Event, EventKind, Outcome};
     use crate::secret::Redactor;
     use std::time::Duration;
 

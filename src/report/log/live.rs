@@ -4,9 +4,9 @@
 
 use super::bars::Bars;
 use super::{width, words};
+use crate::event::{Event, EventKind, StepId};
 use crate::report::text::{Style, Tone, clean, one_line, short_digest};
 use crate::report::{Reporter, View};
-use crate::run::event::{Event, EventKind, StepId};
 use crate::secret::Redactor;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::collections::HashMap;
@@ -181,13 +181,13 @@ fn without_middle(name: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::Live;
+    use crate::event::{Event, EventKind, Outcome, Verb};
     use crate::report::testing::Screen;
     use crate::report::testing::sample::{
         DIGEST, at, begun, failed, failure, finished, good_end, id, line, moved, progressed,
         started, transfer,
     };
     use crate::report::{Reporters, Style};
-    use crate::run::event::{Event, EventKind, Outcome, Verb};
     use crate::secret::Redactor;
     use indicatif::ProgressDrawTarget;
     use std::time::Duration;

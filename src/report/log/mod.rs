@@ -12,7 +12,7 @@ pub use live::Live;
 pub use plain::Plain;
 
 use super::view::View;
-use crate::run::event::StepId;
+use crate::event::StepId;
 use std::collections::HashMap;
 use std::time::Duration;
 

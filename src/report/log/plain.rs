@@ -1,9 +1,9 @@
 //! One line an event, for logs and for people without a terminal.
 
 use super::{Throttle, width, words};
+use crate::event::{Event, EventKind};
 use crate::report::text::{Style, Tone, clean};
 use crate::report::{Reporter, Sink, View};
-use crate::run::event::{Event, EventKind};
 use std::io;
 
 /// Writes plain lines.
@@ -49,13 +49,13 @@ impl Reporter for Plain {
 #[cfg(test)]
 mod tests {
     use super::Plain;
+    use crate::event::{CancelReason, Event, EventKind, Outcome, RunStarted, Verb};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
         reported, run_started, started, transfer,
     };
     use crate::report::{Reporters, Style};
-    use crate::run::event::{CancelReason, Event, EventKind, Outcome, RunStarted, Verb};
     use std::time::Duration;
 
     fn written(events: &[Event]) -> String {

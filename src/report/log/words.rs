@@ -1,13 +1,13 @@
 //! What each event says to people, in words; where it is shown is for others.
 
+use crate::event::{
+    CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
+    ServiceResult, Status, StepId, Verb,
+};
 use crate::report::text::{
     Style, Tone, bytes, clean, clean_lines, left, one_line, short_digest, span,
 };
 use crate::report::{Flow, Transfer, View};
-use crate::run::event::{
-    CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
-    ServiceResult, Status, StepId, Verb,
-};
 use std::time::Duration;
 
 /// A line, and what stands indented under it.

@@ -1,6 +1,6 @@
 //! Events for the tests of reporters.
 
-use crate::run::event::{
+use crate::event::{
     Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, Place,
     PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId,
     Stream, Verb,

@@ -3,7 +3,7 @@
 //! Without a token: that is read where it is needed, as a secret.
 
 use super::{Event, PullRequest};
-use crate::resolve::surroundings::Surroundings;
+use crate::resolve::surroundings::HostEnvironment;
 use serde_json::{Map, Value};
 
 /// Members that a variable gives, by name and variable.
@@ -44,7 +44,7 @@ const VARIABLES: [(&str, &str); 31] = [
 /// The members of the context; none where there is no event.
 pub(in crate::resolve) fn context(
     event: Option<&Event>,
-    surroundings: &Surroundings,
+    surroundings: &HostEnvironment,
 ) -> Map<String, Value> {
     let Some(event) = event else { return Map::new() };
     let mut members = if event.ours { Map::new() } else { told_by_payload(event) };

@@ -12,7 +12,7 @@ pub use pull_request::{Lookup, PullRequest};
 pub use trust::Trust;
 
 use super::git::Git;
-use super::surroundings::Surroundings;
+use super::surroundings::HostEnvironment;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,7 @@ impl Event {
     /// Finds the event, if there is one.
     pub fn load(
         source: &EventSource,
-        surroundings: &Surroundings,
+        surroundings: &HostEnvironment,
         git: &Git,
         number: Option<u64>,
     ) -> Result<Option<Self>, EventError> {
@@ -128,7 +128,7 @@ impl Event {
             .filter(|value| !value.is_null())
     }
 
-    fn of_environment(surroundings: &Surroundings) -> Result<Self, EventError> {
+    fn of_environment(surroundings: &HostEnvironment) -> Result<Self, EventError> {
         let payload = match surroundings.var("GITHUB_EVENT_PATH") {
             Some(path) => read(Path::new(path))?,
             None => Value::Object(serde_json::Map::new()),

@@ -1,11 +1,11 @@
 //! Events of what is checked out here, for dry runs outside of GitHub.
 
 use crate::resolve::git::Git;
-use crate::resolve::surroundings::Surroundings;
+use crate::resolve::surroundings::HostEnvironment;
 use serde_json::{Value, json};
 
 /// A pull request from the branch that is checked out, to `main`.
-pub(super) fn pull_request(surroundings: &Surroundings, git: &Git, number: u64) -> Value {
+pub(super) fn pull_request(surroundings: &HostEnvironment, git: &Git, number: u64) -> Value {
     let repository = repository(surroundings, git);
     let full_name = &repository["full_name"];
     let branch = git.branch.as_deref().unwrap_or("HEAD");
@@ -31,7 +31,7 @@ pub(super) fn pull_request(surroundings: &Surroundings, git: &Git, number: u64) 
 }
 
 /// A push of the branch or tag that is checked out.
-pub(super) fn push(surroundings: &Surroundings, git: &Git) -> Value {
+pub(super) fn push(surroundings: &HostEnvironment, git: &Git) -> Value {
     let reference = match (&git.branch, &git.tag) {
         (Some(branch), _) => format!("refs/heads/{branch}"),
         (None, Some(tag)) => format!("refs/tags/{tag}"),
@@ -53,7 +53,7 @@ pub(super) fn push(surroundings: &Surroundings, git: &Git) -> Value {
 }
 
 /// The remote's, or one that is named after the folder.
-fn repository(surroundings: &Surroundings, git: &Git) -> Value {
+fn repository(surroundings: &HostEnvironment, git: &Git) -> Value {
     let (owner, name) = git.repository().map_or_else(
         || {
             let folder =
@@ -70,6 +70,6 @@ fn repository(surroundings: &Surroundings, git: &Git) -> Value {
     })
 }
 
-fn actor(surroundings: &Surroundings) -> &str {
+fn actor(surroundings: &HostEnvironment) -> &str {
     surroundings.var("USER").or_else(|| surroundings.var("LOGNAME")).unwrap_or("local")
 }

@@ -1,8 +1,8 @@
 //! Events as GitHub sends them.
 
 use super::{Event, EventSource, Lookup, PullRequest, Trust, github};
-use crate::http::Fault;
-use crate::resolve::{Git, Surroundings};
+use crate::http::Retryable;
+use crate::resolve::{Git, HostEnvironment};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/github")
 }
 
-fn surroundings(env: &[(&str, &str)]) -> Surroundings {
+fn surroundings(env: &[(&str, &str)]) -> HostEnvironment {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Surroundings { env, dir: PathBuf::from("/src/shop") }
+    HostEnvironment { env, dir: PathBuf::from("/src/shop") }
 }
 
 fn event_of(name: &str, payload: Value) -> Event {

@@ -6,7 +6,7 @@
 
 use super::pull_request::{DEPENDABOT, is_foreign_run};
 use super::{Event, PullRequest};
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::resolve::git::Git;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ pub struct Refusal {
     help: String,
 }
 
-impl Fault for Refusal {
+impl Retryable for Refusal {
     fn retry(&self) -> Retry {
         Retry::Never
     }

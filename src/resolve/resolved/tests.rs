@@ -1,16 +1,16 @@
 //! From surroundings to scopes.
 
 use super::Resolved;
-use crate::http::Fault;
+use crate::http::Retryable;
 use crate::plan::expr::contexts::{CONTEXTS, Members};
 use crate::plan::expr::{Object, Scope, Value};
 use crate::plan::schema::{
     Condition, Environment, Field, Map, Part, Plan, SecretDeclaration, SecretSource, Text,
 };
 use crate::plan::span::Spanned;
+use crate::resolve::context::{child_environment, with_outputs};
 use crate::resolve::{
-    EventSource, Grounds, Request, RunIdentity, Surroundings, Trust, child_environment,
-    with_outputs, with_secrets,
+    EventSource, HostEnvironment, Request, ResolveInputs, RunIdentity, Trust, with_secrets,
 };
 use crate::secret::Redactor;
 use std::marker::PhantomData;
@@ -95,7 +95,7 @@ fn plan() -> Plan {
 /// A folder with a commit in it.
 struct Machine {
     folder: tempfile::TempDir,
-    surroundings: Surroundings,
+    surroundings: HostEnvironment,
     redactor: Redactor,
     plan: Plan,
 }
@@ -118,7 +118,7 @@ impl Machine {
         ];
         let env =
             usual.iter().chain(env).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let surroundings = Surroundings { env: env.collect(), dir: folder.path().to_owned() };
+        let surroundings = HostEnvironment { env: env.collect(), dir: folder.path().to_owned() };
         Self { folder, surroundings, redactor: Redactor::default(), plan: plan() }
     }
 
@@ -132,8 +132,12 @@ impl Machine {
         machine
     }
 
-    fn grounds(&self) -> Grounds<'_> {
-        Grounds { plan: &self.plan, surroundings: &self.surroundings, redactor: &self.redactor }
+    fn grounds(&self) -> ResolveInputs<'_> {
+        ResolveInputs {
+            plan: &self.plan,
+            surroundings: &self.surroundings,
+            redactor: &self.redactor,
+        }
     }
 
     fn resolve(&self, request: &Request) -> Result<Resolved, super::ResolveError> {

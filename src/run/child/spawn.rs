@@ -2,8 +2,8 @@
 
 use super::lines;
 use super::supervisor::ENTRY;
-use crate::http::{Fault, Retry};
-use crate::run::event::Stream;
+use crate::event::Stream;
+use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -81,7 +81,7 @@ pub enum ChildError {
     },
 }
 
-impl Fault for ChildError {
+impl Retryable for ChildError {
     fn retry(&self) -> Retry {
         Retry::Never
     }

@@ -2,8 +2,8 @@
 //! fails.
 
 use super::Loop;
+use crate::event::{CancelReason, EventKind, Failure, Outcome};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::run::event::{CancelReason, EventKind, Failure, Outcome};
 use crate::run::outcome::chain_of;
 use crate::run::state::Input;
 

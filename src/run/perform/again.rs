@@ -1,6 +1,6 @@
 //! Tries something small again by itself, where no step stands for it.
 
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::plan::schema::RetryPolicy;
 use crate::run::retry::wait_after;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// beside the steps, such as posting the comment.
 pub async fn again<T, E, F>(mut work: impl FnMut() -> F) -> Result<T, E>
 where
-    E: Fault,
+    E: Retryable,
     F: Future<Output = Result<T, E>>,
 {
     let policy =

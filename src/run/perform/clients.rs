@@ -5,11 +5,11 @@ use crate::azure::container_instances::{ContainerInstances, Patience};
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::resource_groups::ResourceGroups;
 use crate::azure::{Arm, Credential, Endpoints, Pacing};
-use crate::http::{self, Fault};
+use crate::http::{self, Retryable};
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Plan};
 use crate::registry::{self, Access, EntraTokens, Login, Settings, Stored};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct Clients {
 
 /// What clients are made from.
 #[derive(Clone)]
-pub struct Making<'a> {
+pub struct ClientsConfig<'a> {
     /// How requests go out.
     pub http: &'a http::Client,
     /// Who we are in Azure.
@@ -58,7 +58,7 @@ pub struct Making<'a> {
 impl Clients {
     /// Makes them. Resource Manager is asked only where a registry is signed in
     /// to as its admin user.
-    pub async fn make(making: Making<'_>) -> Result<Self, Trouble> {
+    pub async fn make(making: ClientsConfig<'_>) -> Result<Self, StepError> {
         let arm =
             Arm::new(making.http.clone(), making.credential.clone(), making.endpoints.clone());
         let arm = if making.local { arm.paced(quick()) } else { arm };
@@ -85,9 +85,9 @@ fn brief() -> Patience {
 /// What is asked of Resource Manager to sign in to a registry.
 type AzureSide<'a> = (&'a AzureRegistries, &'a ResourceGroups);
 
-impl Making<'_> {
+impl ClientsConfig<'_> {
     /// How each registry is signed in to.
-    async fn settings(&self, azure: AzureSide<'_>) -> Result<Settings, Trouble> {
+    async fn settings(&self, azure: AzureSide<'_>) -> Result<Settings, StepError> {
         let mut hosts = BTreeMap::new();
         for (host, registry) in self.plan.registries.iter() {
             let login = match &registry.login {
@@ -111,7 +111,7 @@ impl Making<'_> {
         login: &schema::Login,
         host: &str,
         azure: AzureSide<'_>,
-    ) -> Result<Login, Trouble> {
+    ) -> Result<Login, StepError> {
         Ok(match login {
             schema::Login::Entra => Login::Entra(self.entra()),
             schema::Login::Anonymous => Login::Anonymous,
@@ -134,23 +134,23 @@ impl Making<'_> {
         &self,
         host: &str,
         (registries, groups): AzureSide<'_>,
-    ) -> Result<Admin, Trouble> {
+    ) -> Result<Admin, StepError> {
         let subscription = self.subscription(groups).await?;
         let found = registries.find(&subscription, host).await;
-        let found = found.map_err(|error| Trouble::from_fault(&error))?.ok_or_else(|| {
-            Trouble::new(format!("`{host}` is not a registry of subscription {subscription}"))
+        let found = found.map_err(|error| StepError::from_fault(&error))?.ok_or_else(|| {
+            StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
         })?;
-        registries.admin(&found).await.map_err(|error| Trouble::from_fault(&error))
+        registries.admin(&found).await.map_err(|error| StepError::from_fault(&error))
     }
 
-    async fn subscription(&self, groups: &ResourceGroups) -> Result<String, Trouble> {
+    async fn subscription(&self, groups: &ResourceGroups) -> Result<String, StepError> {
         let given = self.plan.azure.as_ref().and_then(|azure| azure.subscription.as_ref());
         let given = given.map(|text| plain(text, "subscription", self.scope)).transpose()?;
         let given = given.filter(|id| !id.is_empty());
         if let Some(id) = given.or_else(|| self.subscription.map(str::to_owned)) {
             return Ok(id);
         }
-        groups.only_subscription().await.map_err(|error| Trouble::from_fault(&error))
+        groups.only_subscription().await.map_err(|error| StepError::from_fault(&error))
     }
 
     /// By Entra for an Azure registry, else as stored.
@@ -180,8 +180,8 @@ struct Tokens(Credential);
 
 #[async_trait]
 impl EntraTokens for Tokens {
-    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn Fault>> {
-        self.0.token(scope).await.map_err(|error| Box::new(error) as Box<dyn Fault>)
+    async fn token(&self, scope: &str) -> Result<Secret, Box<dyn Retryable>> {
+        self.0.token(scope).await.map_err(|error| Box::new(error) as Box<dyn Retryable>)
     }
 
     fn tenant(&self) -> Option<String> {

@@ -5,9 +5,9 @@ use super::deploy::Target;
 use super::names::{name, plain};
 use super::performer::{Job, Performer};
 use crate::azure::registries::NewRegistry;
+use crate::oci::Reference;
 use crate::plan::schema::Create;
-use crate::registry::Reference;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use std::collections::BTreeSet;
 
 /// Looks for each registry that is pushed to and has a `create`, and makes
@@ -16,7 +16,7 @@ pub(super) async fn registries(
     performer: &Performer,
     targets: &[Reference],
     job: &Job,
-) -> Result<(), Trouble> {
+) -> Result<(), StepError> {
     let hosts: BTreeSet<&str> = targets.iter().map(|target| target.host.as_str()).collect();
     for host in hosts {
         let settings = performer.plan.registries.get(host);
@@ -32,12 +32,12 @@ async fn registry(
     host: &str,
     create: &Create,
     job: &Job,
-) -> Result<(), Trouble> {
+) -> Result<(), StepError> {
     let target = Target { performer, service: job.service, scope: &job.scope };
     let subscription = target.subscription()?;
     let registries = &performer.clients.azure_registries;
     let found = registries.find(&subscription, host).await;
-    if found.map_err(|error| Trouble::from_fault(&error))?.is_some() {
+    if found.map_err(|error| StepError::from_fault(&error))?.is_some() {
         return Ok(());
     }
     let resource_group = target.resource_group(None)?;
@@ -47,7 +47,7 @@ async fn registry(
     } else {
         let groups = &performer.clients.resource_groups;
         let group = groups.get(&subscription, &resource_group).await;
-        group.map_err(|error| Trouble::from_fault(&error))?.location
+        group.map_err(|error| StepError::from_fault(&error))?.location
     };
     let new = NewRegistry {
         name: host.split('.').next().unwrap_or(host).to_owned(),
@@ -58,9 +58,9 @@ async fn registry(
         location,
     };
     job.note(format!("creating the registry `{}` in {}", new.name, new.location));
-    let made = registries.create(&new).await.map_err(|error| Trouble::from_fault(&error))?;
+    let made = registries.create(&new).await.map_err(|error| StepError::from_fault(&error))?;
     if !made.login_server.eq_ignore_ascii_case(host) {
-        return Err(Trouble::new(format!(
+        return Err(StepError::new(format!(
             "the new registry is reached as `{}`, not as `{host}`",
             made.login_server
         ))

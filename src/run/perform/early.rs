@@ -5,11 +5,11 @@
 //! before the logins are known to be good.
 
 use super::performer::{Job, Performer, Say};
+use crate::event::EventKind;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::child::Stop;
-use crate::run::event::EventKind;
 use crate::run::layout::Layout;
-use crate::run::outcome::{Done, Undone};
+use crate::run::outcome::{AttemptError, StepOutput};
 use crate::run::store::Store;
 use futures::future::{FutureExt as _, LocalBoxFuture, MaybeDone, maybe_done, poll_fn};
 use std::pin::{Pin, pin};
@@ -20,7 +20,7 @@ use std::task::Poll;
 pub struct Early {
     /// The places of its service in the plan, and of the step in it.
     pub place: (usize, usize),
-    attempt: MaybeDone<LocalBoxFuture<'static, Result<Done, Undone>>>,
+    attempt: MaybeDone<LocalBoxFuture<'static, Result<StepOutput, AttemptError>>>,
     stop: Stop,
     said: Arc<Mutex<Said>>,
 }
@@ -107,7 +107,10 @@ impl Early {
 
     /// Takes it up as an attempt of the run: how it is stopped, and what comes
     /// of it. What it said meanwhile is said now.
-    pub fn take_up(self, say: &Say) -> (Stop, LocalBoxFuture<'static, Result<Done, Undone>>) {
+    pub fn take_up(
+        self,
+        say: &Say,
+    ) -> (Stop, LocalBoxFuture<'static, Result<StepOutput, AttemptError>>) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if let Said::Kept(events) = std::mem::replace(&mut *said, Said::To(Arc::clone(say))) {
             for event in events {

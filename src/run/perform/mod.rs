@@ -22,7 +22,7 @@ mod tag;
 mod verify;
 
 pub use again::again;
-pub use clients::{Clients, Making};
+pub use clients::{Clients, ClientsConfig};
 pub use early::Early;
 pub use performer::{Job, Performer, Say};
 pub use preflight::Preflight;

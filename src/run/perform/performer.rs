@@ -4,6 +4,7 @@ use super::clients::Clients;
 use super::push::ahead::Underway;
 use super::source::PlanSource;
 use super::{build, deploy, push, run, tag, verify};
+use crate::event::{EventKind, StepId};
 use crate::http;
 use crate::image;
 use crate::image::dockerfile::GitHubCache;
@@ -11,8 +12,7 @@ use crate::journal::Handover;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, BuildKind, Plan, Service, Step};
 use crate::run::child::Stop;
-use crate::run::event::{EventKind, StepId};
-use crate::run::outcome::{Done, Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::secret::{Redactor, Secret};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ impl Job {
 
 impl Performer {
     /// Makes one attempt, within the step's time.
-    pub async fn attempt(&self, job: Job) -> Result<Done, Undone> {
+    pub async fn attempt(&self, job: Job) -> Result<StepOutput, AttemptError> {
         let step = self.step(job.service, job.place);
         let limit = step.timeout.resolve(&job.scope)?;
         let stop = job.stop.clone();
@@ -119,12 +119,12 @@ impl Performer {
                 stop.ask.cancel();
                 // It ends within the grace that it gives its own children.
                 drop(work.await);
-                Err(Undone::TimedOut(limit))
+                Err(AttemptError::TimedOut(limit))
             }
         }
     }
 
-    async fn perform(&self, step: &Step, job: &Job) -> Result<Done, Undone> {
+    async fn perform(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
         let stop = job.stop.clone();
         let work = async {
             match &step.action {
@@ -141,17 +141,17 @@ impl Performer {
         }
         tokio::select! {
             result = work => result,
-            () = stop.ask.cancelled() => Err(Undone::Stopped),
-            () = stop.kill.cancelled() => Err(Undone::Stopped),
+            () = stop.ask.cancelled() => Err(AttemptError::Stopped),
+            () = stop.kill.cancelled() => Err(AttemptError::Stopped),
         }
     }
 
     /// The time that built images carry, in seconds since 1970: what
     /// `SOURCE_DATE_EPOCH` says, else 0.
-    pub fn created(&self) -> Result<u64, Trouble> {
+    pub fn created(&self) -> Result<u64, StepError> {
         let Some(text) = self.environment.get("SOURCE_DATE_EPOCH") else { return Ok(0) };
         text.parse().map_err(|_| {
-            Trouble::new(format!("`SOURCE_DATE_EPOCH` is `{text}`, not a number of seconds"))
+            StepError::new(format!("`SOURCE_DATE_EPOCH` is `{text}`, not a number of seconds"))
         })
     }
 

@@ -5,10 +5,11 @@ use super::deploy::Target;
 use super::deploy::pull::pull_login;
 use super::performer::Performer;
 use super::tag;
-use crate::http::Fault as _;
+use crate::http::Retryable as _;
+use crate::oci::Reference;
 use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
-use crate::registry::{Failure, Reference};
-use crate::run::outcome::Trouble;
+use crate::registry::Failure;
+use crate::run::outcome::StepError;
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ pub struct Preflight<'a> {
 impl Preflight<'_> {
     /// Tries every login that the steps need. What cannot be known before a
     /// step has run is left to that step.
-    pub async fn check(&self) -> Result<(), Trouble> {
+    pub async fn check(&self) -> Result<(), StepError> {
         if self.has(|action| matches!(action, Action::Push(_))) {
             let mut repositories = self.repositories();
             // What is seen now a program of the plan may have changed by then.
@@ -37,10 +38,10 @@ impl Preflight<'_> {
                 let names = if programs { &[][..] } else { names.as_slice() };
                 let checked = registry.check_push(host, repository, names).await;
                 checked.map_err(|error| {
-                    let trouble = Trouble::from_fault(&error);
+                    let trouble = StepError::from_fault(&error);
                     match &error {
                         Failure::Login(login) => {
-                            login.help().into_iter().fold(trouble, Trouble::help)
+                            login.help().into_iter().fold(trouble, StepError::help)
                         }
                         _ => trouble.while_doing(format!("sign in to `{host}`")),
                     }
@@ -100,7 +101,7 @@ impl Preflight<'_> {
 
     /// Asks Azure for the resource group, which shows that we may be there, and
     /// finds out how the group would pull.
-    async fn deploy(&self, service: usize, deploy: &Deploy) -> Result<(), Trouble> {
+    async fn deploy(&self, service: usize, deploy: &Deploy) -> Result<(), StepError> {
         let DeployKind::Aci(aci) = &deploy.kind;
         let target = Target { performer: self.performer, service, scope: &self.performer.scope };
         let Ok(group) = target.resource_group(aci.resource_group.as_ref()) else {
@@ -108,7 +109,7 @@ impl Preflight<'_> {
         };
         let subscription = target.subscription()?;
         let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
-        found.map_err(|error| Trouble::from_fault(&error))?;
+        found.map_err(|error| StepError::from_fault(&error))?;
         for host in
             self.hosts_of(service, deploy).iter().filter(|host| !self.performer.is_created(host))
         {

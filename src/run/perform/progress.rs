@@ -1,13 +1,13 @@
 //! Tells the run how far a transfer is: what moved, and not what did not.
 
 use super::performer::{Job, Say};
+use crate::event::{EventKind, LayerProgress, Progress, StepId, Verb};
 use crate::progress::{self, Part};
-use crate::run::event::{EventKind, LayerProgress, Progress, StepId, Verb};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What was told of one transfer so far.
-pub(super) struct Told {
+pub(super) struct ProgressReporter {
     step: StepId,
     verb: Verb,
     say: Say,
@@ -20,7 +20,7 @@ struct Last {
     layers: BTreeMap<String, u64>,
 }
 
-impl Told {
+impl ProgressReporter {
     /// Nothing yet.
     pub(super) fn new(job: &Job, verb: Verb) -> Self {
         Self { step: job.id.clone(), verb, say: job.say.clone(), last: Mutex::new(None) }
@@ -63,7 +63,7 @@ fn news(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
 #[cfg(test)]
 mod tests {
     use super::news;
-    use crate::run::event::{LayerProgress, Progress, Verb};
+    use crate::event::{LayerProgress, Progress, Verb};
 
     fn progress(layers: &[u64]) -> Progress {
         let layer = |(number, done): (usize, &u64)| LayerProgress {

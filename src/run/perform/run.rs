@@ -3,13 +3,13 @@
 use super::names::{plain, plain_or};
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
+use crate::event::EventKind;
 use crate::github::actions::parse;
 use crate::http::Retry;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Run, Script, Step};
 use crate::run::child::{self, Command, Ended};
-use crate::run::event::EventKind;
-use crate::run::outcome::{Done, Given, Trouble, Undone};
+use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
 use crate::secret::Redactor;
 use std::fs;
 
@@ -18,10 +18,10 @@ pub(super) async fn perform(
     step: &Step,
     run: &Run,
     job: &Job,
-) -> Result<Done, Undone> {
+) -> Result<StepOutput, AttemptError> {
     if performer.skip_run {
         job.note("left out, as `--skip-run` says");
-        return Ok(Done { outputs: Given::new(), handover: job.handover.clone() });
+        return Ok(StepOutput { outputs: Given::new(), handover: job.handover.clone() });
     }
     let scratch = Scratch::new(performer, job)?;
     let outputs = scratch.write("outputs", "")?;
@@ -33,14 +33,14 @@ pub(super) async fn perform(
     };
     let ended = child::run(&command, &performer.redactor, &job.stop, each).await;
     let given = fs::read(&outputs).unwrap_or_default();
-    match ended.map_err(|error| Trouble::from_fault(&error))? {
-        Ended::Stopped => Err(Undone::Stopped),
+    match ended.map_err(|error| StepError::from_fault(&error))? {
+        Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(0) => {
             let outputs = read_outputs(&given, &performer.redactor, job)?;
-            Ok(Done { outputs, handover: job.handover.clone() })
+            Ok(StepOutput { outputs, handover: job.handover.clone() })
         }
         Ended::Exited(code) => {
-            Err(Trouble::new(format!("{shown} ended with exit code {code}{}", meaning(code)))
+            Err(StepError::new(format!("{shown} ended with exit code {code}{}", meaning(code)))
                 .retry(Retry::Backoff)
                 .into())
         }
@@ -71,7 +71,7 @@ fn command(
     step: &Step,
     (run, scratch): (&Run, &Scratch),
     job: &Job,
-) -> Result<Command, Trouble> {
+) -> Result<Command, StepError> {
     let mut command = Command {
         environment: performer.environment.clone(),
         secrets: performer.environment_secrets.clone(),
@@ -103,7 +103,7 @@ fn command(
         }
         Script::Exec(words) => {
             let mut rendered = words.iter().map(|word| plain(word, "argument", &job.scope));
-            let program = rendered.next().unwrap_or_else(|| Err(Trouble::new("no program")))?;
+            let program = rendered.next().unwrap_or_else(|| Err(StepError::new("no program")))?;
             command.program = program.into();
             for word in rendered {
                 command.arguments.push(word?.into());
@@ -126,9 +126,9 @@ fn shell(command: &Command) -> (&'static str, &'static [&'static str]) {
 
 /// What the step wrote to the file in `SHIPWAY_OUTPUT`. A value that holds a
 /// secret is one.
-fn read_outputs(bytes: &[u8], redactor: &Redactor, job: &Job) -> Result<Given, Trouble> {
+fn read_outputs(bytes: &[u8], redactor: &Redactor, job: &Job) -> Result<Given, StepError> {
     let outputs = parse(bytes).map_err(|error| {
-        Trouble::new("read the outputs of the step").because(error.to_string()).help(
+        StepError::new("read the outputs of the step").because(error.to_string()).help(
             "write `NAME=VALUE` lines, or `NAME<<END`, the lines of the value, and `END`, to the file in `SHIPWAY_OUTPUT`",
         )
     })?;

@@ -1,7 +1,7 @@
 //! A folder for one attempt, gone when the attempt is.
 
 use super::performer::{Job, Performer};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
     /// Makes it, in the run's own.
-    pub(super) fn new(performer: &Performer, job: &Job) -> Result<Self, Trouble> {
+    pub(super) fn new(performer: &Performer, job: &Job) -> Result<Self, StepError> {
         let folder = performer.workspace.join("scratch").join(job.id.to_string());
         fs::remove_dir_all(&folder).ok();
         fs::create_dir_all(&folder).map_err(|error| {
-            Trouble::new(format!("make the folder `{}`", folder.display()))
+            StepError::new(format!("make the folder `{}`", folder.display()))
                 .because(error.to_string())
         })?;
         Ok(Self(folder))
@@ -26,10 +26,10 @@ impl Scratch {
     }
 
     /// Puts a file into it.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Trouble> {
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, StepError> {
         let file = self.0.join(name);
         fs::write(&file, text).map_err(|error| {
-            Trouble::new(format!("write `{}`", file.display())).because(error.to_string())
+            StepError::new(format!("write `{}`", file.display())).because(error.to_string())
         })?;
         Ok(file)
     }

@@ -1,7 +1,7 @@
 //! The plan's text, to say where in it something stands.
 
+use crate::event::Place;
 use crate::plan::span::Span;
-use crate::run::event::Place;
 
 /// The plan as it was read.
 #[derive(Clone, Debug, Default)]

@@ -3,24 +3,24 @@
 use super::names::{name, optional_name};
 use super::performer::Job;
 use crate::journal::Handover;
+use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{Tag, TagTarget};
-use crate::registry::Reference;
-use crate::run::outcome::{Done, Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::collections::BTreeMap;
 
-pub(super) fn perform(tag: &Tag, job: &Job) -> Result<Done, Undone> {
+pub(super) fn perform(tag: &Tag, job: &Job) -> Result<StepOutput, AttemptError> {
     let references: Vec<String> =
         references(tag, &job.scope)?.iter().map(ToString::to_string).collect();
     job.note(references.join(", "));
     let outputs = vec![("references".into(), Rendered::Plain(references.join("\n")))];
     let (pushed, images) = (None, BTreeMap::new());
     let handover = Handover { references, pushed, images, ..job.handover.clone() };
-    Ok(Done { outputs, handover })
+    Ok(StepOutput { outputs, handover })
 }
 
 /// The names that it gives, each once.
-pub(super) fn references(tag: &Tag, scope: &Scope) -> Result<Vec<Reference>, Trouble> {
+pub(super) fn references(tag: &Tag, scope: &Scope) -> Result<Vec<Reference>, StepError> {
     let mut references = Vec::new();
     for target in &tag.targets {
         for reference in references_of(target, scope)? {
@@ -33,11 +33,11 @@ pub(super) fn references(tag: &Tag, scope: &Scope) -> Result<Vec<Reference>, Tro
 }
 
 /// The references of one target, empty tags left out.
-fn references_of(target: &TagTarget, scope: &Scope) -> Result<Vec<Reference>, Trouble> {
+fn references_of(target: &TagTarget, scope: &Scope) -> Result<Vec<Reference>, StepError> {
     let image = name(&target.image, "image's name", scope)?;
     let read = |text: &str| {
         text.parse::<Reference>().map_err(|error| {
-            let mut trouble = Trouble::new(error.to_string());
+            let mut trouble = StepError::new(error.to_string());
             trouble.span = Some(target.image.span.clone());
             trouble
         })
@@ -45,7 +45,7 @@ fn references_of(target: &TagTarget, scope: &Scope) -> Result<Vec<Reference>, Tr
     let whole = read(&image)?;
     if target.tags.is_empty() {
         if whole.tag.is_none() {
-            return Err(Trouble::new(format!("`{image}` has no tag"))
+            return Err(StepError::new(format!("`{image}` has no tag"))
                 .help(format!("write `{image}:TAG`, or give `tags`; `latest` is never implied")));
         }
         return Ok(vec![whole]);
@@ -57,7 +57,7 @@ fn references_of(target: &TagTarget, scope: &Scope) -> Result<Vec<Reference>, Tr
         }
     }
     if references.is_empty() {
-        return Err(Trouble::new(format!("every tag of `{image}` is empty"))
+        return Err(StepError::new(format!("every tag of `{image}` is empty"))
             .help("add one that is always there, such as `${{ git.short-sha }}`"));
     }
     Ok(references)

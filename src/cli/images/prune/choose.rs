@@ -2,7 +2,8 @@
 //! Pure.
 
 use crate::cli::images::survey::{Row, Shelf};
-use crate::registry::{Digest, HeldKind, is_azure_registry};
+use crate::oci::Digest;
+use crate::registry::{HeldKind, is_azure_registry};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -195,7 +196,8 @@ fn is_of(tag: &str, all: &BTreeSet<u64>) -> bool {
 mod tests {
     use super::{Choice, Reason, Wish, choose, pull_request};
     use crate::cli::images::survey::{Row, Shelf};
-    use crate::registry::{Digest, Held, HeldKind, HeldPlatform};
+    use crate::oci::Digest;
+    use crate::registry::{Held, HeldKind, HeldPlatform};
     use jiff::{Timestamp, ToSpan as _};
     use std::collections::BTreeSet;
     use std::time::Duration;

@@ -2,24 +2,24 @@
 
 use super::choose::pull_request;
 use crate::cli::images::survey::Survey;
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
 use crate::github::Client;
 use crate::github::client::Repo;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use std::collections::BTreeSet;
 use url::Url;
 
 /// Adds the closed ones.
 pub(super) async fn add(
-    reach: &Reach,
+    reach: &Connections,
     survey: &Survey,
     found: &mut BTreeSet<u64>,
-) -> Result<(), Trouble> {
+) -> Result<(), StepError> {
     let tags = survey.shelves.iter().flat_map(|shelf| &shelf.rows);
     let numbers: BTreeSet<u64> =
         tags.filter_map(|row| pull_request(row.held.tag.as_deref()?)).collect();
     let unknown =
-        |why: String| Trouble::new("find out which pull requests are closed").because(why);
+        |why: String| StepError::new("find out which pull requests are closed").because(why);
     let github = reach.github.as_ref().ok_or_else(|| {
         unknown("there is no token of GitHub, or no repository there".to_owned())
             .help("set `GITHUB_TOKEN` in a clone of the repository, or name them with `--pr N`")
@@ -38,7 +38,7 @@ pub(super) async fn add(
             Ok(_) => {}
             // A number that is none of this repository's says nothing.
             Err(error) if error.source.status() == Some(404) => {}
-            Err(error) => return Err(Trouble::from_fault(&error)),
+            Err(error) => return Err(StepError::from_fault(&error)),
         }
     }
     Ok(())

@@ -14,16 +14,16 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::cli::session::Session;
 use crate::cli::session::missing;
-use crate::cli::session::reach::Reach;
+use crate::cli::session::reach::Connections;
 use crate::plan::expr::Scalar as _;
 use crate::registry::Client;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use choose::{Choice, Wish, choose};
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// What is wrong with the command line, before anybody is asked.
-pub(super) fn mistake(arguments: &PruneArguments) -> Option<Trouble> {
+pub(super) fn mistake(arguments: &PruneArguments) -> Option<StepError> {
     if !arguments.prune {
         return None;
     }
@@ -33,17 +33,17 @@ pub(super) fn mistake(arguments: &PruneArguments) -> Option<Trouble> {
         && !arguments.closed;
     if nothing {
         return Some(
-            Trouble::new("`--prune` does not say what is to go")
+            StepError::new("`--prune` does not say what is to go")
                 .help("add `--older-than 30d`, `--keep 10`, `--pr 12` or `--closed`"),
         );
     }
     older_than(arguments).err()
 }
 
-fn older_than(arguments: &PruneArguments) -> Result<Option<Duration>, Trouble> {
+fn older_than(arguments: &PruneArguments) -> Result<Option<Duration>, StepError> {
     let read = |text: &String| {
         Duration::read(text).map_err(|expected| {
-            Trouble::new(format!("`--older-than {text}` is no time")).because(expected)
+            StepError::new(format!("`--older-than {text}` is no time")).because(expected)
         })
     };
     arguments.older_than.as_ref().map(read).transpose()
@@ -54,19 +54,19 @@ pub(super) struct Prune<'a> {
     pub(super) arguments: &'a PruneArguments,
     pub(super) output: Output,
     pub(super) session: &'a Session,
-    pub(super) reach: &'a Reach,
+    pub(super) reach: &'a Connections,
     pub(super) registry: &'a Client,
 }
 
 impl Prune<'_> {
     /// Chooses and, where the user has said so, removes.
-    pub(super) async fn run(&self, survey: &Survey) -> Result<Exit, Trouble> {
+    pub(super) async fn run(&self, survey: &Survey) -> Result<Exit, StepError> {
         let running = &survey.running;
         if let (Some(why), Some(remedy), false) =
             (running.unknown(), running.remedy(), self.arguments.registry_only)
         {
             let what = "what is deployed is not known, and nothing is removed that may run";
-            return Err(Trouble::new(what).because(why).help(remedy));
+            return Err(StepError::new(what).because(why).help(remedy));
         }
         let wish = self.wish(survey).await?;
         let choices: Vec<Choice> =
@@ -101,7 +101,7 @@ impl Prune<'_> {
         })
     }
 
-    async fn wish(&self, survey: &Survey) -> Result<Wish, Trouble> {
+    async fn wish(&self, survey: &Survey) -> Result<Wish, StepError> {
         let mut pull_requests = self.arguments.pr.iter().copied().collect();
         if self.arguments.closed {
             closed::add(self.reach, survey, &mut pull_requests).await?;

@@ -3,8 +3,9 @@
 
 use super::choose::{Choice, Deletion};
 use crate::cli::images::survey::Shelf;
-use crate::registry::{Client, Digest, PullError, Reference};
-use crate::run::outcome::Trouble;
+use crate::oci::{Digest, Reference};
+use crate::registry::{Client, PullError};
+use crate::run::outcome::StepError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ pub(super) async fn all<'a>(
     registry: &Client,
     chosen: impl Iterator<Item = (&'a Shelf, &'a Choice)>,
     removed: &mut Vec<Reference>,
-) -> Result<(), Trouble> {
+) -> Result<(), StepError> {
     let gone = Mutex::new(Vec::new());
     let mut outcome = Ok(());
     for (shelf, choice) in chosen.filter(|(_, choice)| !choice.is_empty()) {
@@ -29,7 +30,7 @@ pub(super) async fn all<'a>(
         }
     }
     removed.extend(gone.into_inner().unwrap_or_default());
-    outcome.map_err(|error| Trouble::from_fault(&error))
+    outcome.map_err(|error| StepError::from_fault(&error))
 }
 
 async fn repository(

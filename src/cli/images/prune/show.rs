@@ -4,7 +4,7 @@ use super::choose::{Choice, Deletion, Reason};
 use crate::cli::images::json;
 use crate::cli::images::survey::{Shelf, Survey};
 use crate::cli::images::table::age;
-use crate::registry::Reference;
+use crate::oci::Reference;
 use crate::report::{bytes, clean};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! What can go wrong when a Dockerfile is built without an engine.
 
 use super::words::BadWord;
-use crate::http::{Fault, Retry};
+use crate::http::{Retry, Retryable};
 use crate::image::dockerfile::engine::Unfit;
 use crate::image::dockerfile::error::{DockerfileError, reasons};
 use crate::image::ignore::InvalidPattern;
@@ -189,7 +189,7 @@ impl NativeError {
     }
 }
 
-impl Fault for NativeError {
+impl Retryable for NativeError {
     fn retry(&self) -> Retry {
         match self {
             Self::Layer(error) => error.retry(),
@@ -244,7 +244,7 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{NativeError, Place};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::dockerfile::engine::{Program, Unfit};
 
     #[test]

@@ -37,7 +37,7 @@ use crate::image::Watch;
 use crate::image::layers::{DROPPED, Listed, Packed, as_oci, assemble, ordered, timestamp};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
-use crate::registry::media_type;
+use crate::oci::media_type;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -182,7 +182,7 @@ fn configuration(stage: Stage, packed: &[Packed], created: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::{Bench, Native, NativeError};
-    use crate::http::Fault as _;
+    use crate::http::Retryable as _;
     use crate::image::Watch;
     use crate::image::dockerfile::Request;
     use crate::image::manifest::Image;

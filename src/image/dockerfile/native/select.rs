@@ -8,7 +8,7 @@ use super::script::{CopyText, Script, SourceText, StageText, Step, What};
 use super::words::{Words, pairs};
 use crate::image::dockerfile::foreign::architecture;
 use crate::image::dockerfile::work::Request;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a stage begins with.

@@ -13,7 +13,7 @@ use super::words::{Words, pairs, split};
 use super::workshop::Workshop;
 use crate::image::layers::{Listed, Mode, Owner, Tree};
 use crate::image::manifest::Image;
-use crate::registry::Platform;
+use crate::oci::Platform;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::image::layers::Stamp;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;

@@ -7,7 +7,7 @@
 
 use super::BLOCK;
 use crate::image::layers::recipe::Compression;
-use crate::registry::media_type;
+use crate::oci::media_type;
 use libdeflater::{CompressionLvl, Compressor};
 
 /// The fastest level of libdeflate packs as tight as level 2 of zlib in half

@@ -24,7 +24,7 @@ use self::pool::{Alarm, Pool};
 use super::recipe::Compression;
 use crate::image::hash::Hasher;
 use crate::image::store::{BlobWriter, StoreError};
-use crate::registry::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

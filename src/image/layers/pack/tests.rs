@@ -4,7 +4,7 @@ use super::{BLOCK, PackOptions, Packed, Reading, Source, pack};
 use crate::image::layers::recipe::Compression;
 use crate::image::store::{Store, StoreError};
 use crate::image::stream::unpacked;
-use crate::registry::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest};
 use std::io::{self, Read as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,7 +6,7 @@ mod dpkg;
 
 use super::purl;
 use super::scan::Contents;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::collections::BTreeMap;
 
 /// Where rpm keeps its database, over the years.

@@ -7,7 +7,7 @@ use super::secrets;
 use super::validate::array;
 use crate::local::registry::{StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
-use crate::registry::{Descriptor, Digest, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;

@@ -157,6 +157,6 @@ fn plain(name: &str) -> PathBuf {
     let normal: Vec<_> = parts.filter(|part| matches!(part, Component::Normal(_))).collect();
     match normal.as_slice() {
         [Component::Normal(part)] => PathBuf::from(part),
-        _ => PathBuf::from(crate::registry::Digest::of(name.as_bytes()).short()),
+        _ => PathBuf::from(crate::oci::Digest::of(name.as_bytes()).short()),
     }
 }

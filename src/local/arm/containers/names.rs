@@ -1,6 +1,6 @@
 //! The names and addresses that a group gets.
 
-use crate::registry::Digest;
+use crate::oci::Digest;
 use serde_json::Value;
 use std::net::Ipv4Addr;
 

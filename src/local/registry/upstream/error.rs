@@ -2,7 +2,7 @@
 
 use crate::local::files::FileError;
 use crate::local::registry::refused::Refused;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use http::{StatusCode, header};
 use serde_json::json;
 use std::error::Error;

@@ -8,7 +8,7 @@ use super::client::{Client, Place};
 use super::error::UpstreamError;
 use crate::local::files::{FileError, create_folder};
 use crate::local::registry::sessions::digest_of;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use bytes::Bytes;
 use futures::Stream;
 use http::header::{self, HeaderMap, HeaderValue};

@@ -21,7 +21,7 @@ pub(super) use sources::hosts;
 
 use super::storage::{Storage, StoredManifest};
 use crate::local::world::World;
-use crate::registry::{Descriptor, Digest, media_type};
+use crate::oci::{Descriptor, Digest, media_type};
 use client::{Client, Place, limited};
 use flight::Route;
 use http::header::{self, HeaderMap, HeaderValue};

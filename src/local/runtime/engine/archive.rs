@@ -45,5 +45,5 @@ fn append<W: io::Write>(
 }
 
 fn hex(bytes: &[u8]) -> String {
-    crate::registry::Digest::from_sha256(bytes).hex().to_owned()
+    crate::oci::Digest::from_sha256(bytes).hex().to_owned()
 }

@@ -11,7 +11,7 @@ pub(crate) use tree::{Trees, remove_tree};
 pub(crate) use unpack::open_layer;
 pub use unpack::unpack;
 
-use crate::registry::Digest;
+use crate::oci::Digest;
 use std::path::PathBuf;
 
 /// An image whose blobs are files of this machine.

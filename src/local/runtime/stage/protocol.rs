@@ -16,7 +16,7 @@ pub(crate) const MAPPED: &str = "mapped";
 /// program that listens on localhost alone is as unreachable as it is in Azure.
 pub(crate) const ADDRESS: [u8; 4] = [10, 92, 0, 4];
 
-/// Told to the init process of a group.
+/// ProgressReporter to the init process of a group.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
@@ -31,7 +31,7 @@ pub(crate) enum Order {
     },
 }
 
-/// Told by the stages.
+/// ProgressReporter by the stages.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Notice {

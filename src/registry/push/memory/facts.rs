@@ -1,6 +1,6 @@
 //! What there is to know of a registry, and how much of it is kept.
 
-use crate::registry::Digest;
+use crate::oci::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -216,7 +216,7 @@ fn oldest<K: Ord>(
 #[cfg(test)]
 mod tests {
     use super::{Facts, LESSON, Ways};
-    use crate::registry::Digest;
+    use crate::oci::Digest;
 
     #[test]
     fn what_was_seen_longest_ago_is_dropped_first() {

@@ -13,7 +13,7 @@ mod record;
 pub(in crate::registry) use facts::Ways;
 pub(super) use record::{Place, Record};
 
-use crate::registry::{Digest, Reference};
+use crate::oci::{Digest, Reference};
 use facts::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -206,7 +206,7 @@ fn write(folder: &Path, host: &str, state: &mut State) {
 #[cfg(test)]
 mod tests {
     use super::Memory;
-    use crate::registry::{Digest, Reference};
+    use crate::oci::{Digest, Reference};
     use std::path::Path;
 
     fn memory(folder: &Path) -> Memory {

@@ -5,7 +5,7 @@
 //! can read, is never shown, and is used only with the registry that gave it.
 
 use super::file::create;
-use crate::registry::Digest;
+use crate::oci::Digest;
 use crate::registry::wire::Address;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -143,7 +143,7 @@ fn clear(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Place, Record};
-    use crate::registry::Digest;
+    use crate::oci::Digest;
     use crate::registry::wire::Address;
     use std::os::unix::fs::PermissionsExt as _;
     use url::Url;

@@ -4,18 +4,17 @@
 
 mod provenance;
 
-use super::build::off_the_loop;
+use super::build::run_blocking;
 use super::performer::{Job, Performer};
-use super::progress::Told;
+use super::progress::ProgressReporter;
+use crate::event::Verb;
 use crate::image::{Image, sbom};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::progress::Progress;
-use crate::registry::{
-    Artifact, Attached, Blob, BlobSource, Descriptor, Digest, PushError, Reference,
-};
-use crate::run::event::Verb;
-use crate::run::outcome::{Given, Trouble, Undone};
+use crate::registry::{Artifact, Attached, Blob, BlobSource, PushError};
+use crate::run::outcome::{AttemptError, Given, StepError};
 use futures::future::try_join_all;
 use provenance::Facts;
 use std::collections::BTreeMap;
@@ -44,7 +43,7 @@ pub(super) async fn perform(
     push: &schema::Push,
     job: &Job,
     subject: &Subject<'_>,
-) -> Result<Given, Undone> {
+) -> Result<Given, AttemptError> {
     let attester = Attester { performer, job, subject };
     let mut wanted = Vec::new();
     if push.sbom.resolve(&job.scope)? {
@@ -103,7 +102,7 @@ impl<'a> Attester<'a> {
         self.subject.targets.first().map(|target| target.with_digest(digest.clone()))
     }
 
-    async fn sboms(&self) -> Result<Vec<Wanted<'a>>, Trouble> {
+    async fn sboms(&self) -> Result<Vec<Wanted<'a>>, StepError> {
         let mut wanted = Vec::new();
         for manifest in &self.subject.images {
             let image = self.image(manifest).await?;
@@ -125,7 +124,7 @@ impl<'a> Attester<'a> {
 
     /// The image with all its layers here. What was copied from registry to
     /// registry never was, and comes from where it is now.
-    async fn image(&self, manifest: &Descriptor) -> Result<Image, Trouble> {
+    async fn image(&self, manifest: &Descriptor) -> Result<Image, StepError> {
         let store = &self.performer.images;
         if let Ok(image) = store.load(&manifest.digest) {
             return Ok(image);
@@ -133,29 +132,29 @@ impl<'a> Attester<'a> {
         let platform = manifest.platform.clone().unwrap_or_default();
         if let Some(reference) = self.first(&manifest.digest) {
             let registry = &self.performer.clients.registry;
-            let told = Told::new(self.job, Verb::Pulled);
+            let told = ProgressReporter::new(self.job, Verb::Pulled);
             let progress = |progress: Progress| told.tell(progress);
             let pulled = registry.pull(&reference, &platform, store.root(), &progress).await;
-            pulled.map_err(|error| Trouble::from_fault(&error))?;
+            pulled.map_err(|error| StepError::from_fault(&error))?;
         }
-        store.load(&manifest.digest).map_err(|error| Trouble::from_fault(&error))
+        store.load(&manifest.digest).map_err(|error| StepError::from_fault(&error))
     }
 
-    async fn describe(&self, image: Image) -> Result<sbom::Sbom, Trouble> {
+    async fn describe(&self, image: Image) -> Result<sbom::Sbom, StepError> {
         let store = self.performer.images.clone();
         let repository = self.subject.targets.first().map(|target| target.repository.as_str());
         let name = repository.and_then(|name| name.rsplit('/').next()).unwrap_or("image");
         let name = name.to_owned();
-        let found = off_the_loop(move |stop| sbom::describe(&store, &image, &name, stop)).await?;
+        let found = run_blocking(move |stop| sbom::describe(&store, &image, &name, stop)).await?;
         for database in &found.unread {
             self.job.warn(format!("the packages in `/{database}` are not in the sbom"));
         }
         Ok(found)
     }
 
-    fn path(&self, document: &Descriptor) -> Result<std::path::PathBuf, Trouble> {
+    fn path(&self, document: &Descriptor) -> Result<std::path::PathBuf, StepError> {
         let found = self.performer.images.locate(document);
-        found.map_err(|error| Trouble::from_fault(&error))
+        found.map_err(|error| StepError::from_fault(&error))
     }
 
     fn provenance(&self) -> Wanted<'a> {
@@ -186,7 +185,7 @@ impl<'a> Attester<'a> {
 
     /// Attaches all of it in every repository, at once; gives the names in the
     /// first one, by digest.
-    async fn attach(&self, wanted: &[Wanted<'a>]) -> Result<Vec<String>, Trouble> {
+    async fn attach(&self, wanted: &[Wanted<'a>]) -> Result<Vec<String>, StepError> {
         let places = self.places();
         let attached = places.iter().map(|place| self.attach_in(place, wanted));
         let attached = try_join_all(attached).await?;
@@ -209,7 +208,7 @@ impl<'a> Attester<'a> {
         &self,
         place: &Reference,
         wanted: &[Wanted<'a>],
-    ) -> Result<Vec<Attached>, Trouble> {
+    ) -> Result<Vec<Attached>, StepError> {
         let mut manifests: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
         for (at, one) in wanted.iter().enumerate() {
             manifests.entry(&one.to.digest).or_default().push(at);
@@ -220,7 +219,7 @@ impl<'a> Attester<'a> {
             let attached = registry.attach_all(place, wanted[all[0]].to, &artifacts).await?;
             Ok::<_, PushError>(all.iter().copied().zip(attached).collect::<Vec<_>>())
         });
-        let attached = try_join_all(asked).await.map_err(|error| Trouble::from_fault(&error))?;
+        let attached = try_join_all(asked).await.map_err(|error| StepError::from_fault(&error))?;
         let attached: BTreeMap<usize, Attached> = attached.into_iter().flatten().collect();
         Ok(attached.into_values().collect())
     }

@@ -5,8 +5,8 @@
 //! Outside of GitHub Actions nothing in it depends on when it was made, so that
 //! the same source makes the same statement.
 
+use crate::oci::Digest;
 use crate::plan::expr::{Scope, Value as Expression};
-use crate::registry::Digest;
 use crate::run::perform::performer::{Job, Performer};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -191,7 +191,7 @@ fn started(run: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Actions, Facts, Git, started};
-    use crate::registry::Digest;
+    use crate::oci::Digest;
     use serde_json::json;
     use std::collections::BTreeSet;
 

@@ -3,17 +3,17 @@
 
 use super::layers::several;
 use super::{Made, platform, told};
+use crate::event::{EventKind, Stream, Verb};
 use crate::image::dockerfile::{
     Answer, Bench, Cache, DockerfileError, Engine, Invocation, Native, Needed, Program, Request,
     Unfit, Work, candidates,
 };
 use crate::image::{Image, Index, Watch};
+use crate::oci::Platform;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Text, Using};
-use crate::registry::Platform;
 use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
-use crate::run::event::{EventKind, Stream, Verb};
-use crate::run::outcome::{Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::names::{plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
@@ -30,7 +30,7 @@ pub(super) async fn build(
     performer: &Performer,
     dockerfile: &Dockerfile,
     job: &Job,
-) -> Result<Made, Undone> {
+) -> Result<Made, AttemptError> {
     if dockerfile.platforms.is_empty() {
         let platform = platform(dockerfile.platform.as_ref(), job)?;
         let images = images(performer, dockerfile, &[platform], job).await?;
@@ -42,17 +42,18 @@ pub(super) async fn build(
         check(wanted, &image.platform)?;
     }
     let index = Index::write(&performer.images, &images);
-    let index = index.map_err(|error| Trouble::from_fault(&error))?;
+    let index = index.map_err(|error| StepError::from_fault(&error))?;
     Ok(Made { product: index.into(), origins: BTreeMap::new() })
 }
 
 /// An index has each platform once: what the Dockerfile pins has no place in it.
-fn check(wanted: &Platform, made: &Platform) -> Result<(), Trouble> {
+fn check(wanted: &Platform, made: &Platform) -> Result<(), StepError> {
     if wanted.takes(made) {
         return Ok(());
     }
     let what = format!("the Dockerfile gives an image for `{made}` where `{wanted}` is asked for");
-    Err(Trouble::new(what).help("leave `--platform` out of the `FROM` of the stage that is built"))
+    Err(StepError::new(what)
+        .help("leave `--platform` out of the `FROM` of the stage that is built"))
 }
 
 /// An image for each platform, in their order.
@@ -61,7 +62,7 @@ async fn images(
     dockerfile: &Dockerfile,
     platforms: &[Platform],
     job: &Job,
-) -> Result<Vec<Image>, Undone> {
+) -> Result<Vec<Image>, AttemptError> {
     let mut request = request(performer, dockerfile, job)?;
     if let Some(left_out) = request.without_caches_out_of_reach(performer.dry_run) {
         job.note(left_out);
@@ -74,14 +75,14 @@ async fn images(
         Using::Podman => Some(Program::Podman),
         Using::Buildah => Some(Program::Buildah),
         Using::Native => return without_engine(performer, &each, Vec::new(), job).await,
-        Using::Acr => return Err(Trouble::new("builds by ACR Tasks are not there yet").into()),
+        Using::Acr => return Err(StepError::new("builds by ACR Tasks are not there yet").into()),
     };
     let engine = match engine(performer, only, job).await {
         Ok(engine) => engine,
         Err(unfit) if only.is_none() => {
             return without_engine(performer, &each, unfit, job).await;
         }
-        Err(unfit) => return Err(Trouble::from_fault(&DockerfileError::NoEngine(unfit)).into()),
+        Err(unfit) => return Err(StepError::from_fault(&DockerfileError::NoEngine(unfit)).into()),
     };
     job.note(format!("built by {engine}"));
     let mut images = Vec::new();
@@ -97,9 +98,9 @@ async fn by_engine(
     engine: &Engine,
     request: &Request,
     job: &Job,
-) -> Result<Vec<Image>, Undone> {
+) -> Result<Vec<Image>, AttemptError> {
     let desk = Scratch::new(performer, job)?;
-    let fault = |error: DockerfileError| Trouble::from_fault(&error);
+    let fault = |error: DockerfileError| StepError::from_fault(&error);
     let work = Work::new(engine.clone(), request, desk.path()).map_err(fault)?;
     run(performer, &work, &work.build(), job).await?;
     if let Some(save) = work.save().map_err(fault)? {
@@ -116,10 +117,10 @@ async fn without_engine(
     requests: &[Request],
     unfit: Vec<Unfit>,
     job: &Job,
-) -> Result<Vec<Image>, Undone> {
+) -> Result<Vec<Image>, AttemptError> {
     let asked = unfit.is_empty();
     let read: Result<Vec<_>, _> = requests.iter().map(Native::read).collect();
-    let read = read.map_err(|error| Trouble::from_fault(&error.without(unfit)))?;
+    let read = read.map_err(|error| StepError::from_fault(&error.without(unfit)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
     if let Some(unused) = requests.first().and_then(Request::unused_without_engine) {
@@ -132,7 +133,7 @@ async fn without_engine(
     Ok(images)
 }
 
-async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Image, Undone> {
+async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Image, AttemptError> {
     let mut pulled = Vec::new();
     for Needed { reference, platform } in native.images() {
         let (image, _) = super::existing::pull(performer, reference, platform, job).await?;
@@ -146,7 +147,11 @@ async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Im
     Ok(told(job, Verb::Packed, build).await?)
 }
 
-fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<Request, Trouble> {
+fn request(
+    performer: &Performer,
+    dockerfile: &Dockerfile,
+    job: &Job,
+) -> Result<Request, StepError> {
     let scope = &job.scope;
     let path = |text: &str| performer.folder.join(text);
     let mut args = BTreeMap::new();
@@ -164,11 +169,11 @@ fn request(performer: &Performer, dockerfile: &Dockerfile, job: &Job) -> Result<
     let list = |texts: &[Text], what: &str| {
         let mut list = plain_list(texts, what, scope)?;
         list.retain(|text| !text.is_empty());
-        Ok::<_, Trouble>(list)
+        Ok::<_, StepError>(list)
     };
     let caches = |texts: &[Text]| {
         let list = list(texts, "cache")?;
-        Ok::<_, Trouble>(list.iter().map(|text| Cache::from(text.as_str())).collect())
+        Ok::<_, StepError>(list.iter().map(|text| Cache::from(text.as_str())).collect())
     };
     let file = plain_or(&dockerfile.dockerfile, "path", scope)?;
     Ok(Request {
@@ -244,7 +249,7 @@ async fn run(
     work: &Work,
     invocation: &Invocation,
     job: &Job,
-) -> Result<(), Undone> {
+) -> Result<(), AttemptError> {
     let hearing = Mutex::new(work.hearing());
     let hear = |output: Output| {
         let Output { stream, line } = output;
@@ -253,15 +258,15 @@ async fn run(
     };
     let command = command(performer, invocation);
     let ended = child::run(&command, &performer.redactor, &job.stop, hear).await;
-    match ended.map_err(|error| Trouble::from_fault(&error))? {
+    match ended.map_err(|error| StepError::from_fault(&error))? {
         Ended::Exited(0) => Ok(()),
-        Ended::Stopped => Err(Undone::Stopped),
+        Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(code) => {
             let ended = format!("`{}` ended with exit code {code}", invocation.command_line());
             let reason = hearing.into_inner().unwrap_or_else(PoisonError::into_inner).reason();
             Err(match reason {
-                Some(reason) => Trouble::from_fault(&reason).because(ended),
-                None => Trouble::new(ended),
+                Some(reason) => StepError::from_fault(&reason).because(ended),
+                None => StepError::new(ended),
             }
             .into())
         }

@@ -4,16 +4,16 @@
 //! fetched: it is promoted from there, or fetched by who needs it here.
 
 use super::{Made, told};
+use crate::event::Verb;
 use crate::image::existing::{Source, import};
 use crate::image::{Image, Product, Watch};
+use crate::oci::{Descriptor, InvalidReference, Platform, Reference};
 use crate::plan::schema::ExistingImage;
 use crate::progress::Progress;
-use crate::registry::{Descriptor, InvalidReference, Platform, Reference};
-use crate::run::event::Verb;
-use crate::run::outcome::{Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::names::{plain, plain_or};
 use crate::run::perform::performer::{Job, Performer};
-use crate::run::perform::progress::Told;
+use crate::run::perform::progress::ProgressReporter;
 use crate::run::perform::push::ahead::{self, Outbound};
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ pub(super) async fn fetch(
     performer: &Performer,
     existing: &ExistingImage,
     outbound: &Outbound<'_>,
-) -> Result<Made, Undone> {
+) -> Result<Made, AttemptError> {
     let job = outbound.job;
     let name = plain(&existing.image, "image", &job.scope)?;
     let platform = plain_or(existing.platform.as_ref(), "platform", &job.scope)?;
-    let platform = platform.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
+    let platform = platform.map(|text| text.parse().map_err(StepError::new)).transpose()?;
     Ok(find(performer, &name, platform.as_ref(), outbound).await?)
 }
 
@@ -36,7 +36,7 @@ pub(in crate::run::perform) async fn find(
     name: &str,
     platform: Option<&Platform>,
     Outbound { job, ahead }: &Outbound<'_>,
-) -> Result<Made, Trouble> {
+) -> Result<Made, StepError> {
     let Some(source) = Source::parse(name, &performer.folder) else {
         return in_registry(performer, name, platform, job).await;
     };
@@ -59,21 +59,21 @@ async fn in_registry(
     name: &str,
     platform: Option<&Platform>,
     job: &Job,
-) -> Result<Made, Trouble> {
+) -> Result<Made, StepError> {
     let reference = reference(name)?;
     let store = performer.images.root();
     let found = performer.clients.registry.pull_manifests(&reference, platform, store).await;
-    let found = found.map_err(|error| Trouble::from_fault(&error))?;
+    let found = found.map_err(|error| StepError::from_fault(&error))?;
     job.note(format!("`{name}` is {}", found.digest));
     let origin = reference.with_digest(found.digest.clone()).to_string();
     performer.images.note_origin(&found.digest, &origin);
     let product = performer.images.product(&found.digest);
-    let product = product.map_err(|error| Trouble::from_fault(&error))?;
+    let product = product.map_err(|error| StepError::from_fault(&error))?;
     if let (Product::Image(image), Some(wanted)) = (&product, platform)
         && !wanted.takes(&image.platform)
     {
         let has = &image.platform;
-        return Err(Trouble::new(format!("`{name}` is not there for {wanted}, only for {has}"))
+        return Err(StepError::new(format!("`{name}` is not there for {wanted}, only for {has}"))
             .help("name that as `platform`, or another image"));
     }
     let origins = product.blobs().into_iter().map(|blob| (blob.digest, reference.clone()));
@@ -87,7 +87,7 @@ pub(super) async fn base(
     name: &str,
     platform: &Platform,
     job: &Job,
-) -> Result<(Image, Option<Reference>), Trouble> {
+) -> Result<(Image, Option<Reference>), StepError> {
     if Source::parse(name, &performer.folder).is_none() {
         let (image, from) = pull(performer, name, platform, job).await?;
         return Ok((image, Some(from)));
@@ -95,7 +95,7 @@ pub(super) async fn base(
     let made = find(performer, name, Some(platform), &Outbound { job, ahead: None }).await?;
     match made.product {
         Product::Image(image) => Ok((*image, None)),
-        Product::Index(_) => Err(Trouble::new(format!("`{name}` is an index of images"))
+        Product::Index(_) => Err(StepError::new(format!("`{name}` is an index of images"))
             .help(format!("name the image for {platform}"))),
     }
 }
@@ -107,18 +107,18 @@ pub(super) async fn pull(
     name: &str,
     platform: &Platform,
     job: &Job,
-) -> Result<(Image, Reference), Trouble> {
+) -> Result<(Image, Reference), StepError> {
     let reference = reference(name)?;
     let store = performer.images.root().to_owned();
-    let told = Told::new(job, Verb::Pulled);
+    let told = ProgressReporter::new(job, Verb::Pulled);
     let progress = |progress: Progress| told.tell(progress);
     let pulled = performer.clients.registry.pull(&reference, platform, &store, &progress).await;
-    let pulled = pulled.map_err(|error| Trouble::from_fault(&error))?;
+    let pulled = pulled.map_err(|error| StepError::from_fault(&error))?;
     job.note(format!("`{name}` is {}", pulled.manifest.digest));
     let image = performer.images.load(&pulled.manifest.digest);
-    Ok((image.map_err(|error| Trouble::from_fault(&error))?, reference))
+    Ok((image.map_err(|error| StepError::from_fault(&error))?, reference))
 }
 
-fn reference(name: &str) -> Result<Reference, Trouble> {
-    name.parse().map_err(|error: InvalidReference| Trouble::new(error.to_string()))
+fn reference(name: &str) -> Result<Reference, StepError> {
+    name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))
 }

@@ -1,12 +1,12 @@
 //! Files and folders onto a base, without any container engine.
 
 use super::{Made, platform, told};
+use crate::event::Verb;
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
 use crate::image::{Image, Index, Watch};
+use crate::oci::{Descriptor, Digest, Platform, Reference};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
-use crate::registry::{Descriptor, Digest, Platform, Reference};
-use crate::run::event::Verb;
-use crate::run::outcome::{Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::names::{optional_name, plain, plain_list, plain_or};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::push::ahead::{self, Outbound};
@@ -20,7 +20,7 @@ pub(super) async fn build(
     performer: &Performer,
     layers: &Layers,
     outbound: &Outbound<'_>,
-) -> Result<Made, Undone> {
+) -> Result<Made, AttemptError> {
     let job = outbound.job;
     let mut origins = Origins::new();
     if layers.platforms.is_empty() {
@@ -35,22 +35,22 @@ pub(super) async fn build(
         images.push(one(performer, recipe, &origins, outbound).await?);
     }
     let index = Index::write(&performer.images, &images);
-    let index = index.map_err(|error| Trouble::from_fault(&error))?;
+    let index = index.map_err(|error| StepError::from_fault(&error))?;
     Ok(Made { product: index.into(), origins })
 }
 
 /// Each platform once; an empty one is left out, as an empty tag is.
-pub(super) fn several(texts: &[Text], job: &Job) -> Result<Vec<Platform>, Trouble> {
+pub(super) fn several(texts: &[Text], job: &Job) -> Result<Vec<Platform>, StepError> {
     let mut platforms: Vec<Platform> = Vec::new();
     for text in texts {
         let Some(name) = optional_name(text, "platform", &job.scope)? else { continue };
-        let platform = name.parse().map_err(Trouble::new)?;
+        let platform = name.parse().map_err(StepError::new)?;
         if !platforms.contains(&platform) {
             platforms.push(platform);
         }
     }
     if platforms.is_empty() {
-        return Err(Trouble::new("every one of `platforms` is empty")
+        return Err(StepError::new("every one of `platforms` is empty")
             .help("name one that is always there, such as `linux/amd64`"));
     }
     Ok(platforms)
@@ -61,7 +61,7 @@ async fn one(
     recipe: Recipe,
     origins: &Origins,
     Outbound { job, ahead }: &Outbound<'_>,
-) -> Result<Image, Undone> {
+) -> Result<Image, AttemptError> {
     let base = recipe.base.as_ref().and_then(|base| {
         let from = origins.get(&base.layers.first()?.digest)?;
         Some(from.with_digest(base.manifest.digest.clone()))
@@ -94,7 +94,7 @@ async fn recipe(
     layers: &Layers,
     (platform, origins): (&Platform, &mut Origins),
     job: &Job,
-) -> Result<Recipe, Trouble> {
+) -> Result<Recipe, StepError> {
     let scope = &job.scope;
     let base = plain(&layers.base, "base", scope)?;
     let base = match base.as_str() {
@@ -114,7 +114,7 @@ async fn recipe(
     let pairs = |map: &Map<Text>, what| {
         map.iter()
             .map(|(key, text)| Ok((key.value.clone(), plain(text, what, scope)?)))
-            .collect::<Result<Vec<_>, Trouble>>()
+            .collect::<Result<Vec<_>, StepError>>()
     };
     let mut sources = Vec::new();
     for layer in &layers.layers {
@@ -146,13 +146,14 @@ async fn recipe(
 }
 
 /// Whether a layer is part of the image for a platform.
-fn is_for(layer: &Layer, platform: &Platform, job: &Job) -> Result<bool, Trouble> {
+fn is_for(layer: &Layer, platform: &Platform, job: &Job) -> Result<bool, StepError> {
     let only = plain_or(layer.platform.as_ref(), "platform", &job.scope)?;
-    let only: Option<Platform> = only.map(|text| text.parse().map_err(Trouble::new)).transpose()?;
+    let only: Option<Platform> =
+        only.map(|text| text.parse().map_err(StepError::new)).transpose()?;
     Ok(only.is_none_or(|only| only.takes(platform)))
 }
 
-fn source(layer: &Layer, job: &Job) -> Result<LayerSource, Trouble> {
+fn source(layer: &Layer, job: &Job) -> Result<LayerSource, StepError> {
     let scope = &job.scope;
     let mode = plain_or(&layer.mode, "mode", scope)?;
     let owner = plain_or(&layer.owner, "owner", scope)?;
@@ -171,6 +172,6 @@ fn source(layer: &Layer, job: &Job) -> Result<LayerSource, Trouble> {
     })
 }
 
-fn as_trouble(error: impl std::fmt::Display) -> Trouble {
-    Trouble::new(error.to_string())
+fn as_trouble(error: impl std::fmt::Display) -> StepError {
+    StepError::new(error.to_string())
 }

@@ -6,17 +6,17 @@ mod layers;
 
 use super::names::plain_or;
 use super::performer::{Job, Performer};
-use super::progress::Told;
+use super::progress::ProgressReporter;
 use super::push::ahead::{self, Outbound};
-use crate::http::Fault;
+use crate::event::Verb;
+use crate::http::Retryable;
 use crate::image::{Image, Index, Product, Watch};
 use crate::journal::Handover;
+use crate::oci::{Digest, Platform, Reference};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind, Text};
 use crate::progress::Tally;
-use crate::registry::{Digest, Platform, Reference};
-use crate::run::event::Verb;
-use crate::run::outcome::{Done, Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ pub(super) async fn perform(
     performer: &Performer,
     build: &Build,
     job: &Job,
-) -> Result<Done, Undone> {
+) -> Result<StepOutput, AttemptError> {
     let ahead = ahead::begin(performer, job);
     let outbound = Outbound { job, ahead: ahead.clone() };
     let made = match &build.kind {
@@ -53,7 +53,7 @@ pub(super) async fn perform(
         deployed: job.handover.deployed.clone(),
         ..Handover::default()
     };
-    Ok(Done { outputs, handover })
+    Ok(StepOutput { outputs, handover })
 }
 
 /// What a build made, and where that which is not in the store can be had.
@@ -88,26 +88,26 @@ fn platforms(index: &Index) -> String {
 }
 
 /// The platform asked for.
-fn platform(text: Option<&Text>, job: &Job) -> Result<Platform, Trouble> {
+fn platform(text: Option<&Text>, job: &Job) -> Result<Platform, StepError> {
     let asked = plain_or(text, "platform", &job.scope)?;
-    asked.map_or_else(|| Ok(Platform::default()), |text| text.parse().map_err(Trouble::new))
+    asked.map_or_else(|| Ok(Platform::default()), |text| text.parse().map_err(StepError::new))
 }
 
 /// Does what blocks on a thread of its own, and tells it to stop when nobody
 /// waits for it any more.
-pub(super) async fn off_the_loop<T, E>(
+pub(super) async fn run_blocking<T, E>(
     work: impl FnOnce(&AtomicBool) -> Result<T, E> + Send + 'static,
-) -> Result<T, Trouble>
+) -> Result<T, StepError>
 where
     T: Send + 'static,
-    E: Fault,
+    E: Retryable,
 {
     let stop = Arc::new(AtomicBool::new(false));
     // Dropped with this future when the run is stopped.
     let _guard = StopOnDrop(Arc::clone(&stop));
     let done = tokio::task::spawn_blocking(move || work(&stop)).await;
-    let done = done.map_err(|error| Trouble::new("build").because(error.to_string()))?;
-    done.map_err(|error| Trouble::from_fault(&error))
+    let done = done.map_err(|error| StepError::new("build").because(error.to_string()))?;
+    done.map_err(|error| StepError::from_fault(&error))
 }
 
 /// The same, and tells meanwhile how far it is, as far as it counts.
@@ -115,14 +115,14 @@ async fn told<T, E>(
     job: &Job,
     verb: Verb,
     work: impl FnOnce(Watch<'_>) -> Result<T, E> + Send + 'static,
-) -> Result<T, Trouble>
+) -> Result<T, StepError>
 where
     T: Send + 'static,
-    E: Fault,
+    E: Retryable,
 {
-    let (tally, told) = (Tally::default(), Told::new(job, verb));
+    let (tally, told) = (Tally::default(), ProgressReporter::new(job, verb));
     let counted = tally.clone();
-    let work = off_the_loop(move |stop| work(Watch { tally: counted, ..Watch::new(stop) }));
+    let work = run_blocking(move |stop| work(Watch { tally: counted, ..Watch::new(stop) }));
     tally.while_doing(work, &|progress| told.tell(progress)).await
 }
 

@@ -5,10 +5,11 @@ use super::target::Target;
 use crate::azure::container_instances::{
     self as aci, Container, Desired, EnvValue, Port, Protocol, RegistryLogin,
 };
+use crate::oci::{Platform, Reference};
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Aci, Deploy, Map, Size, Text};
-use crate::registry::{Platform, PullError, Reference};
-use crate::run::outcome::Trouble;
+use crate::registry::PullError;
+use crate::run::outcome::StepError;
 use crate::run::perform::names::{name, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(super) async fn desired(
     deploy: &Deploy,
     aci: &Aci,
     job: &Job,
-) -> Result<Desired, Trouble> {
+) -> Result<Desired, StepError> {
     let target = Target { performer, service: job.service, scope: &job.scope };
     let id = target.id(aci)?;
     let mut containers = containers(deploy, aci, &id.name, job)?;
@@ -65,7 +66,7 @@ pub(super) async fn desired(
 }
 
 /// What the plan says; `never` where the environment is protected.
-fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<aci::Replace, Trouble> {
+fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<aci::Replace, StepError> {
     let given = aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?;
     Ok(match given {
         Some(schema::Replace::Never) => aci::Replace::Never,
@@ -80,7 +81,7 @@ fn containers(
     aci: &Aci,
     group: &str,
     job: &Job,
-) -> Result<Vec<Container>, Trouble> {
+) -> Result<Vec<Container>, StepError> {
     let first = Parts {
         ports: &aci.ports,
         cpu: &aci.cpu,
@@ -104,7 +105,12 @@ fn containers(
 }
 
 impl Parts<'_> {
-    fn container(&self, name: &str, image: Option<&Text>, job: &Job) -> Result<Container, Trouble> {
+    fn container(
+        &self,
+        name: &str,
+        image: Option<&Text>,
+        job: &Job,
+    ) -> Result<Container, StepError> {
         let scope = &job.scope;
         let Size(memory) = self.memory.resolve(scope)?;
         let env = self.env.iter().map(|(key, text)| {
@@ -126,7 +132,7 @@ impl Parts<'_> {
                 .map(|words| plain_list(words, "command", scope))
                 .transpose()?
                 .unwrap_or_default(),
-            env: env.collect::<Result<_, Trouble>>()?,
+            env: env.collect::<Result<_, StepError>>()?,
         })
     }
 }
@@ -138,12 +144,12 @@ fn in_gigabytes(bytes: u64) -> f64 {
 }
 
 /// The image named, else what the service pushed.
-fn image_of(named: Option<&Text>, job: &Job) -> Result<String, Trouble> {
+fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
     if let Some(text) = named {
         return name(text, "image", &job.scope);
     }
     let pushed = job.handover.pushed.as_deref().ok_or_else(|| {
-        Trouble::new("there is no image to deploy")
+        StepError::new("there is no image to deploy")
             .help("push one in an earlier step, or name one with `image:`")
     })?;
     of_index(pushed, &job.handover.images, &Platform::default())
@@ -151,7 +157,7 @@ fn image_of(named: Option<&Text>, job: &Job) -> Result<String, Trouble> {
 
 /// What is named by digest may be an index too: then the image for the platform
 /// is meant. Where it cannot be asked for, Azure will say what it makes of it.
-async fn single(performer: &Performer, image: &str) -> Result<String, Trouble> {
+async fn single(performer: &Performer, image: &str) -> Result<String, StepError> {
     let reference = match image.parse::<Reference>() {
         Ok(reference) if reference.digest.is_some() => reference,
         Ok(_) | Err(_) => return Ok(image.to_owned()),
@@ -159,7 +165,7 @@ async fn single(performer: &Performer, image: &str) -> Result<String, Trouble> {
     let platform = Platform::default();
     match performer.clients.registry.resolve(&reference, Some(&platform)).await {
         Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
-        Err(error @ PullError::Platform { .. }) => Err(Trouble::from_fault(&error)),
+        Err(error @ PullError::Platform { .. }) => Err(StepError::from_fault(&error)),
         Err(_) => Ok(image.to_owned()),
     }
 }
@@ -170,7 +176,7 @@ fn of_index(
     pushed: &str,
     images: &BTreeMap<String, String>,
     platform: &Platform,
-) -> Result<String, Trouble> {
+) -> Result<String, StepError> {
     if images.is_empty() {
         return Ok(pushed.to_owned());
     }
@@ -180,12 +186,12 @@ fn of_index(
     image.map(|digest| format!("{name}@{digest}")).ok_or_else(|| {
         let there: Vec<&str> = images.keys().map(String::as_str).collect();
         let there = there.join(", ");
-        Trouble::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
+        StepError::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
             .help(format!("build it for {platform} too"))
     })
 }
 
-fn port(text: &str) -> Result<Port, Trouble> {
+fn port(text: &str) -> Result<Port, StepError> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let protocol = match protocol.to_ascii_lowercase().as_str() {
         "tcp" => Some(Protocol::Tcp),
@@ -198,7 +204,7 @@ fn port(text: &str) -> Result<Port, Trouble> {
         .filter(|number| *number != 0)
         .zip(protocol)
         .map(|(number, protocol)| Port { number, protocol })
-        .ok_or_else(|| Trouble::new(format!("`{text}` is not a port, such as `80` or `53/udp`")))
+        .ok_or_else(|| StepError::new(format!("`{text}` is not a port, such as `80` or `53/udp`")))
 }
 
 /// How Azure pulls, for each registry that an image is in.
@@ -206,13 +212,13 @@ async fn registries(
     performer: &Performer,
     containers: &[Container],
     job: &Job,
-) -> Result<Vec<RegistryLogin>, Trouble> {
+) -> Result<Vec<RegistryLogin>, StepError> {
     let mut logins = BTreeMap::new();
     for container in containers {
         let reference: Reference = container
             .image
             .parse()
-            .map_err(|error: crate::registry::InvalidReference| Trouble::new(error.to_string()))?;
+            .map_err(|error: crate::oci::InvalidReference| StepError::new(error.to_string()))?;
         if logins.contains_key(&reference.host) {
             continue;
         }
@@ -228,7 +234,7 @@ async fn registries(
 mod tests {
     use super::{in_gigabytes, of_index, port};
     use crate::azure::container_instances::Protocol;
-    use crate::registry::Platform;
+    use crate::oci::Platform;
 
     #[test]
     fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {

@@ -1,7 +1,7 @@
 //! What a deployed group shows of itself when it does not answer.
 
 use crate::azure::container_instances::GroupId;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
 /// The last lines of a log that are shown.
@@ -12,8 +12,8 @@ const LINES: u32 = 20;
 pub(in crate::run::perform) async fn with_signs_of_life(
     performer: &Performer,
     job: &Job,
-    trouble: Trouble,
-) -> Trouble {
+    trouble: StepError,
+) -> StepError {
     let deployed = job.handover.deployed.as_ref();
     let Some(id) = deployed.and_then(|deployed| GroupId::parse(&deployed.resource_id)) else {
         return trouble;

@@ -13,19 +13,19 @@ use crate::azure::container_instances::DeployEvent;
 use crate::journal::{Deployed, Handover};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Deploy, DeployKind};
-use crate::run::outcome::{Done, Trouble, Undone};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 
 pub(super) async fn perform(
     performer: &Performer,
     deploy: &Deploy,
     job: &Job,
-) -> Result<Done, Undone> {
+) -> Result<StepOutput, AttemptError> {
     let DeployKind::Aci(aci) = &deploy.kind;
     let desired = desired::desired(performer, deploy, aci, job).await?;
     job.note(format!("container group `{}` in {}", desired.id.name, desired.location));
     let events = |event: DeployEvent| job.note(event.to_string());
     let deployed = performer.clients.instances.deploy(&desired, &events).await;
-    let deployed = deployed.map_err(|error| Trouble::from_fault(&error))?;
+    let deployed = deployed.map_err(|error| StepError::from_fault(&error))?;
     let plain = |name: &str, value: &str| (name.to_owned(), Rendered::Plain(value.to_owned()));
     let mut outputs = vec![plain("resource-id", &deployed.resource_id)];
     outputs.extend(deployed.fqdn.iter().map(|fqdn| plain("fqdn", fqdn)));
@@ -41,5 +41,5 @@ pub(super) async fn perform(
         }),
         ..job.handover.clone()
     };
-    Ok(Done { outputs, handover })
+    Ok(StepOutput { outputs, handover })
 }

@@ -5,7 +5,7 @@ use crate::azure::container_instances::PullLogin;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{Login, Pull, Registry, Text};
 use crate::registry::is_azure_registry;
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::run::perform::names::plain;
 
 /// What the plan says under `pull`; else the user and password that Shipway
@@ -14,7 +14,7 @@ use crate::run::perform::names::plain;
 pub(in crate::run::perform) async fn pull_login(
     target: &Target<'_>,
     host: &str,
-) -> Result<Option<PullLogin>, Trouble> {
+) -> Result<Option<PullLogin>, StepError> {
     let settings = target.performer.plan.registries.get(host);
     if let Some(pull) = settings.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
@@ -34,7 +34,7 @@ pub(in crate::run::perform) async fn pull_login(
     }
 }
 
-fn user(username: &Text, password: &Text, scope: &Scope) -> Result<PullLogin, Trouble> {
+fn user(username: &Text, password: &Text, scope: &Scope) -> Result<PullLogin, StepError> {
     let password = match password.render(scope)? {
         Rendered::Secret(secret) => secret,
         Rendered::Plain(text) => scope.redactor().adopt("the registry's password", text),
@@ -42,7 +42,7 @@ fn user(username: &Text, password: &Text, scope: &Scope) -> Result<PullLogin, Tr
     Ok(PullLogin::User { username: plain(username, "user's name", scope)?, password })
 }
 
-async fn by_identity(target: &Target<'_>, identity: &Text) -> Result<PullLogin, Trouble> {
+async fn by_identity(target: &Target<'_>, identity: &Text) -> Result<PullLogin, StepError> {
     let name = plain(identity, "identity", target.scope)?;
     if name.starts_with('/') {
         return Ok(PullLogin::Identity(name));
@@ -50,16 +50,16 @@ async fn by_identity(target: &Target<'_>, identity: &Text) -> Result<PullLogin, 
     let (subscription, group) = (target.subscription()?, target.resource_group(None)?);
     let found =
         target.performer.clients.resource_groups.identity(&subscription, &group, &name).await;
-    found.map(PullLogin::Identity).map_err(|error| Trouble::from_fault(&error))
+    found.map(PullLogin::Identity).map_err(|error| StepError::from_fault(&error))
 }
 
 /// The registry's admin user, or nothing where anybody may pull.
-async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, Trouble> {
+async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, StepError> {
     let registries = &target.performer.clients.azure_registries;
     let subscription = target.subscription()?;
     let found = registries.find(&subscription, host).await;
-    let found = found.map_err(|error| Trouble::from_fault(&error))?.ok_or_else(|| {
-        Trouble::new(format!("`{host}` is not a registry of subscription {subscription}"))
+    let found = found.map_err(|error| StepError::from_fault(&error))?.ok_or_else(|| {
+        StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
             .help(remedies(host))
     })?;
     if found.anonymous_pull {
@@ -69,12 +69,12 @@ async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, 
         return Err(cannot_pull(host));
     }
     let admin = registries.admin(&found).await;
-    let admin = admin.map_err(|error| Trouble::from_fault(&error))?;
+    let admin = admin.map_err(|error| StepError::from_fault(&error))?;
     Ok(Some(PullLogin::User { username: admin.username, password: admin.password }))
 }
 
-fn cannot_pull(host: &str) -> Trouble {
-    Trouble::new(format!("the service could not pull its image from `{host}`"))
+fn cannot_pull(host: &str) -> StepError {
+    StepError::new(format!("the service could not pull its image from `{host}`"))
         .because("no `pull` is set for the registry, and it has no admin user")
         .help(remedies(host))
 }

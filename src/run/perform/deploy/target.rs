@@ -3,7 +3,7 @@
 use crate::azure::container_instances::GroupId;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Aci, Azure};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::run::perform::names::{name, plain_or};
 use crate::run::perform::performer::Performer;
 
@@ -23,11 +23,11 @@ impl Target<'_> {
     }
 
     /// The subscription: the plan's, else the environment's.
-    pub(in crate::run::perform) fn subscription(&self) -> Result<String, Trouble> {
+    pub(in crate::run::perform) fn subscription(&self) -> Result<String, StepError> {
         let given = self.azure().and_then(|azure| azure.subscription.as_ref());
         let given = plain_or(given, "subscription", self.scope)?.filter(|id| !id.is_empty());
         given.or_else(|| self.performer.subscription.clone()).ok_or_else(|| {
-            Trouble::new("no subscription is named")
+            StepError::new("no subscription is named")
                 .help("set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`")
         })
     }
@@ -36,15 +36,15 @@ impl Target<'_> {
     pub(in crate::run::perform) fn resource_group(
         &self,
         own: Option<&crate::plan::schema::Text>,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, StepError> {
         let given = own.or_else(|| self.azure().and_then(|azure| azure.resource_group.as_ref()));
         given.map(|text| name(text, "resource group", self.scope)).transpose()?.ok_or_else(|| {
-            Trouble::new("no resource group is named").help("set `azure.resource-group`")
+            StepError::new("no resource group is named").help("set `azure.resource-group`")
         })
     }
 
     /// The region: the step's, else the plan's, else the resource group's.
-    pub(super) async fn location(&self, aci: &Aci, id: &GroupId) -> Result<String, Trouble> {
+    pub(super) async fn location(&self, aci: &Aci, id: &GroupId) -> Result<String, StepError> {
         let given = aci.location.as_ref();
         let given = given.or_else(|| self.azure().and_then(|azure| azure.location.as_ref()));
         let given = given.map(|text| name(text, "location", self.scope)).transpose()?;
@@ -53,11 +53,11 @@ impl Target<'_> {
         }
         let groups = &self.performer.clients.resource_groups;
         let group = groups.get(&id.subscription, &id.resource_group).await;
-        Ok(group.map_err(|error| Trouble::from_fault(&error))?.location)
+        Ok(group.map_err(|error| StepError::from_fault(&error))?.location)
     }
 
     /// Which group: its own name, else the DNS label, else plan and service.
-    pub(super) fn id(&self, aci: &Aci) -> Result<GroupId, Trouble> {
+    pub(super) fn id(&self, aci: &Aci) -> Result<GroupId, StepError> {
         let given = aci.name.as_ref().or(aci.dns_label.as_ref());
         let given = given.map(|text| name(text, "container group's name", self.scope));
         Ok(GroupId {

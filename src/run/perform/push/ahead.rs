@@ -2,9 +2,10 @@
 //! stands between the build and the push.
 
 use crate::image::Store;
+use crate::oci::{Descriptor, Reference};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
-use crate::registry::{self, Blob, BlobSource, Descriptor, Reference};
+use crate::registry::{self, Blob, BlobSource};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::tag;
 use std::collections::BTreeMap;

@@ -8,25 +8,24 @@ use super::build::{Made, existing};
 use super::create;
 use super::names::plain;
 use super::performer::{Job, Performer};
-use super::progress::Told;
-use crate::http::Fault;
+use super::progress::ProgressReporter;
+use crate::event::Verb;
+use crate::http::Retryable;
 use crate::image::{Child, Product};
 use crate::journal::Handover;
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::progress::Progress;
-use crate::registry::{
-    Blob, BlobSource, Descriptor, Digest, PushError, PushManifest, Pushed, Reference,
-};
-use crate::run::event::Verb;
-use crate::run::outcome::{Done, Trouble, Undone};
+use crate::registry::{Blob, BlobSource, PushError, PushManifest, Pushed};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn perform(
     performer: &Performer,
     push: &schema::Push,
     job: &Job,
-) -> Result<Done, Undone> {
+) -> Result<StepOutput, AttemptError> {
     let made = image(performer, push, job).await?;
     let product = &made.product;
     let targets = targets(job)?;
@@ -41,7 +40,7 @@ pub(super) async fn perform(
         children: product.flights().iter().map(|flight| children(flight)).collect(),
         targets: targets.clone(),
     };
-    let told = Told::new(job, Verb::Pushed);
+    let told = ProgressReporter::new(job, Verb::Pushed);
     let progress = |progress: Progress| told.tell(progress);
     let registry = &performer.clients.registry;
     let pushed = match performer.underway.take(job.service).filter(|_| push.image.is_none()) {
@@ -61,8 +60,8 @@ pub(super) async fn perform(
 
 /// Why it did not work. A registry that does not take a blob may have seen what
 /// we did not look at again: that the copy here is damaged.
-async fn refused(performer: &Performer, error: &PushError) -> Trouble {
-    let trouble = Trouble::from_fault(error);
+async fn refused(performer: &Performer, error: &PushError) -> StepError {
+    let trouble = StepError::from_fault(error);
     let PushError::Blob { digest, source, .. } = error else { return trouble };
     if source.status() != Some(400) {
         return trouble;
@@ -88,31 +87,31 @@ fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subjec
 }
 
 /// What the service built, or what the step names instead.
-async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Made, Trouble> {
+async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Made, StepError> {
     if let Some(text) = &push.image {
         let reference = plain(text, "image", &job.scope)?;
         let outbound = Outbound { job, ahead: None };
         return existing::find(performer, &reference, None, &outbound).await;
     }
     let built = job.handover.built.as_deref().ok_or_else(|| {
-        Trouble::new("there is no image to push")
+        StepError::new("there is no image to push")
             .help("build one in an earlier step, or name one with `image:`")
     })?;
     let digest: Digest = built.parse().map_err(|error| {
-        Trouble::new("find the image that was built").because(format!("{error}"))
+        StepError::new("find the image that was built").because(format!("{error}"))
     })?;
     let product = performer.images.product(&digest).map_err(|error| gone(&error))?;
     let origin = |(blob, from): (&String, &String)| Some((blob.parse().ok()?, from.parse().ok()?));
     Ok(Made { product, origins: job.handover.origins.iter().filter_map(origin).collect() })
 }
 
-fn gone(error: &impl Fault) -> Trouble {
-    Trouble::from_fault(error).help("run the `build` step again: `--from` it, or a new run")
+fn gone(error: &impl Retryable) -> StepError {
+    StepError::from_fault(error).help("run the `build` step again: `--from` it, or a new run")
 }
 
 /// Each blob from the store; one that is in a registry from there, where it may
 /// be mounted.
-fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, Trouble> {
+fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, StepError> {
     let one = |descriptor: Descriptor| {
         let here = performer.images.locate(&descriptor);
         let Some(from) = made.origins.get(&descriptor.digest) else {
@@ -120,7 +119,7 @@ fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, Trouble> {
             return Ok(Blob { descriptor, source: BlobSource::File(path) });
         };
         let blob = performer.clients.registry.blob_in(from, &descriptor, here.ok());
-        blob.map_err(|error| Trouble::from_fault(&error))
+        blob.map_err(|error| StepError::from_fault(&error))
     };
     made.product.blobs().into_iter().map(one).collect()
 }
@@ -146,19 +145,19 @@ fn images(product: &Product) -> BTreeMap<String, String> {
     images
 }
 
-fn targets(job: &Job) -> Result<Vec<Reference>, Trouble> {
+fn targets(job: &Job) -> Result<Vec<Reference>, StepError> {
     if job.handover.references.is_empty() {
-        return Err(Trouble::new("the image has no name to push it under")
+        return Err(StepError::new("the image has no name to push it under")
             .help("add a `tag` step before this one"));
     }
     let read = |text: &String| {
         text.parse()
-            .map_err(|error: crate::registry::InvalidReference| Trouble::new(error.to_string()))
+            .map_err(|error: crate::oci::InvalidReference| StepError::new(error.to_string()))
     };
     job.handover.references.iter().map(read).collect()
 }
 
-fn done(pushed: &Pushed, targets: &[Reference], handover: Handover) -> Done {
+fn done(pushed: &Pushed, targets: &[Reference], handover: Handover) -> StepOutput {
     let by_digest = targets.first().map(|first| first.with_digest(pushed.digest.clone()));
     let image = by_digest.map(|image| image.to_string()).unwrap_or_default();
     let references: Vec<String> = pushed.references.iter().map(ToString::to_string).collect();
@@ -171,5 +170,5 @@ fn done(pushed: &Pushed, targets: &[Reference], handover: Handover) -> Done {
         plain("bytes-reused", pushed.bytes_reused.to_string()),
     ];
     let handover = Handover { pushed: Some(image), ..handover };
-    Done { outputs, handover }
+    StepOutput { outputs, handover }
 }

@@ -3,7 +3,7 @@
 use super::exchange::Answer;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Body, Expect};
-use crate::run::outcome::Trouble;
+use crate::run::outcome::StepError;
 use crate::run::perform::names::plain;
 use regex::Regex;
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(super) struct Expectation {
 
 impl Expectation {
     /// Evaluates what the plan expects.
-    pub(super) fn of(expect: &Expect, scope: &Scope) -> Result<Self, Trouble> {
+    pub(super) fn of(expect: &Expect, scope: &Scope) -> Result<Self, StepError> {
         let mut expectation = Self::default();
         for status in &expect.status {
             expectation.status.push(status.resolve(scope)?);
@@ -38,7 +38,7 @@ impl Expectation {
                 Body::Matches(text) => {
                     let pattern = plain(text, "expected pattern", scope)?;
                     let pattern = Regex::new(&pattern).map_err(|error| {
-                        Trouble::new(format!("`{pattern}` is not a regular expression"))
+                        StepError::new(format!("`{pattern}` is not a regular expression"))
                             .because(error.to_string())
                     })?;
                     expectation.matches.push(pattern);
@@ -47,7 +47,7 @@ impl Expectation {
         }
         for (path, value) in expect.json.iter() {
             let parsed = JsonPath::parse(&path.value).map_err(|error| {
-                Trouble::new(format!("`{}` is not a JSON path", path.value))
+                StepError::new(format!("`{}` is not a JSON path", path.value))
                     .because(error.to_string())
                     .help("a JSON path begins with `$`, as in `$.commit`")
             })?;

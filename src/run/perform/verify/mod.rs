@@ -9,7 +9,7 @@ use super::performer::{Job, Performer};
 use crate::http::connect;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Probe, Verify};
-use crate::run::outcome::{Done, Given, Trouble, Undone};
+use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
 use exchange::{Exchange, SILENCE, ask};
 use expectation::Expectation;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) async fn perform(
     performer: &Performer,
     verify: &Verify,
     job: &Job,
-) -> Result<Done, Undone> {
+) -> Result<StepOutput, AttemptError> {
     let target = target(verify, job)?;
     let expectation = Expectation::of(&verify.expect, &job.scope)?;
     let within = verify.within.resolve(&job.scope)?;
@@ -64,7 +64,7 @@ fn in_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" {status}"))
 }
 
-fn done(target: &Target, status: Option<u16>, latency: Duration, job: &Job) -> Done {
+fn done(target: &Target, status: Option<u16>, latency: Duration, job: &Job) -> StepOutput {
     let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
     let mut outputs: Given = vec![plain("latency-ms", latency.as_millis().to_string())];
     if let Target::Http(url) = target {
@@ -73,7 +73,7 @@ fn done(target: &Target, status: Option<u16>, latency: Duration, job: &Job) -> D
     if let Some(status) = status {
         outputs.push(plain("status", status.to_string()));
     }
-    Done { outputs, handover: job.handover.clone() }
+    StepOutput { outputs, handover: job.handover.clone() }
 }
 
 /// What is asked.
@@ -141,7 +141,7 @@ impl Miss {
         self.reason == SILENCE
     }
 
-    fn trouble(self, target: &Target, tries: u32, within: Duration) -> Trouble {
+    fn trouble(self, target: &Target, tries: u32, within: Duration) -> StepError {
         let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
         let seconds = within.as_secs_f64();
         let reason = if self.reason.is_empty() {
@@ -149,7 +149,7 @@ impl Miss {
         } else {
             self.reason
         };
-        Trouble::new(format!(
+        StepError::new(format!(
             "{} did not answer as expected within {seconds} s, asked {times}",
             target.shown()
         ))
@@ -163,13 +163,13 @@ impl Miss {
 }
 
 /// What the plan asks, at the deployed URL.
-fn target(verify: &Verify, job: &Job) -> Result<Target, Trouble> {
+fn target(verify: &Verify, job: &Job) -> Result<Target, StepError> {
     match &verify.probe {
         Probe::Http(text) => {
             let text = plain(text, "URL", &job.scope)?;
             let url = if text.starts_with('/') { at_service(&text, job)? } else { text };
             Url::parse(&url).map(Target::Http).map_err(|error| {
-                Trouble::new(format!("`{url}` is not a URL")).because(error.to_string())
+                StepError::new(format!("`{url}` is not a URL")).because(error.to_string())
             })
         }
         Probe::Tcp(text) => {
@@ -178,29 +178,29 @@ fn target(verify: &Verify, job: &Job) -> Result<Target, Trouble> {
                 Some((host, port)) => (host.to_owned(), port),
                 None => (address(job)?, text.as_str()),
             };
-            let port = port
-                .parse()
-                .map_err(|_| Trouble::new(format!("`{text}` is neither a port nor `host:port`")))?;
+            let port = port.parse().map_err(|_| {
+                StepError::new(format!("`{text}` is neither a port nor `host:port`"))
+            })?;
             Ok(Target::Tcp { host, port })
         }
     }
 }
 
 /// A path under the URL that the service was deployed to.
-fn at_service(path: &str, job: &Job) -> Result<String, Trouble> {
+fn at_service(path: &str, job: &Job) -> Result<String, StepError> {
     let deployed = job.handover.deployed.as_ref();
     let url = deployed.and_then(|deployed| deployed.url.clone()).ok_or_else(|| {
-        Trouble::new(format!("`{path}` is asked for, but nothing is deployed with a URL"))
+        StepError::new(format!("`{path}` is asked for, but nothing is deployed with a URL"))
             .help("deploy with `ports` before, or give a whole URL")
     })?;
     Ok(format!("{}{path}", url.trim_end_matches('/')))
 }
 
-fn address(job: &Job) -> Result<String, Trouble> {
+fn address(job: &Job) -> Result<String, StepError> {
     let deployed = job.handover.deployed.as_ref();
     deployed.and_then(|deployed| deployed.fqdn.clone().or_else(|| deployed.ip.clone())).ok_or_else(
         || {
-            Trouble::new("a port is asked for, but nothing is deployed with an address")
+            StepError::new("a port is asked for, but nothing is deployed with an address")
                 .help("deploy before, or give `host:port`")
         },
     )

@@ -62,7 +62,7 @@ impl Digest {
 /// By `ring`, which is here for TLS anyway: on machines without SHA
 /// instructions its assembly is half as fast again as portable code.
 #[derive(Clone)]
-pub(crate) struct Hasher {
+pub struct Hasher {
     context: Context,
     length: u64,
 }
