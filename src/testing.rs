@@ -51,8 +51,8 @@ pub mod registry {
     pub use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};
     pub use crate::registry::{
         Access, Ahead, Artifact, Attached, Blob, BlobSource, Client, EntraTokens, Failure,
-        HeldKind, Login, Parts, PullError, Push, PushError, PushManifest, Pushed, Settings, Stored,
-        Timing, untrusted,
+        ListedKind, Login, Parts, PullError, Push, PushError, PushManifest, Pushed, Settings,
+        Stored, Timing, untrusted,
     };
 }
 pub mod oci {

@@ -4,7 +4,6 @@ use super::files::{FileError, read_json, write_json};
 use super::hidden::Hidden;
 use super::world::World;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// The names and credentials that a restart must not change.
@@ -66,11 +65,7 @@ impl Identity {
 pub fn random_hex(bytes: usize) -> String {
     let mut random = vec![0_u8; bytes];
     getrandom::fill(&mut random).expect("the system has random numbers");
-    random.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").expect("a string takes text");
-        text
-    })
+    hex::encode(random)
 }
 
 /// A random UUID, version 4 (RFC 9562, section 5.4).

@@ -1,4 +1,4 @@
-//! Content by reference: media type, digest, size.
+//! References to content by media type, digest and size, and the platforms of images.
 
 use super::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -6,52 +6,71 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// The media types of images.
+/// The media types of images, and the groups in which they are told apart.
 pub mod media_type {
-    /// An OCI image manifest.
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// An OCI image index.
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// An OCI image configuration.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-    /// A layer, gzip.
     pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-    /// A layer, zstd.
     pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-    /// A layer, plain.
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-    /// Docker's image manifest.
+    /// The configuration of an artifact that needs none (image specification 1.1,
+    /// "Guidance for an Empty Descriptor").
+    pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+    /// Docker's image manifest, version 2, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// Docker's manifest list.
+    /// Docker's manifest list, which OCI calls an index.
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// Docker's layer, gzip.
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+    /// Every kind of manifest that this program understands: what it accepts from a
+    /// registry.
+    pub const MANIFESTS: [&str; 4] = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
+
+    pub fn is_image_manifest(media_type: &str) -> bool {
+        [MANIFEST, DOCKER_MANIFEST].contains(&media_type)
+    }
+
+    pub fn is_index(media_type: &str) -> bool {
+        [INDEX, DOCKER_LIST].contains(&media_type)
+    }
+
+    pub fn is_image_config(media_type: &str) -> bool {
+        [CONFIG, DOCKER_CONFIG].contains(&media_type)
+    }
+
+    /// Whether a layer may not be distributed: the base layers of Windows images are
+    /// fetched from where their licence says, and registries take a manifest
+    /// without them.
+    pub fn is_foreign_layer(media_type: &str) -> bool {
+        media_type.contains(".foreign.") || media_type.contains(".nondistributable.")
+    }
 }
 
-/// An OCI descriptor. Fields that are not known are kept, so that what is read
-/// can be written back.
+/// An OCI descriptor: content by media type, digest and size.
+///
+/// Fields that are not known here are kept, so that a list of descriptors can be
+/// written back without loss.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the content is.
     pub media_type: String,
-    /// Its name.
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
-    /// In an index: what the image runs on.
+    /// Only in an index: what the image runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// Free text by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// Whatever else is there.
+    /// Fields that are not known here.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Descriptor {
-    /// A descriptor of three fields.
+    /// A descriptor without optional fields.
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.to_owned(),
@@ -63,23 +82,23 @@ impl Descriptor {
         }
     }
 
-    /// In a list of referrers: what it is.
+    /// The type of an artifact, as a list of referrers shows it.
     pub fn artifact_type(&self) -> Option<&str> {
         self.other.get("artifactType").and_then(serde_json::Value::as_str)
     }
 }
 
-/// What an image runs on.
+/// What an image runs on, in the names that Go uses.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Platform {
-    /// `amd64`, `arm64`, as Go names them.
+    /// `amd64`, `arm64`.
     pub architecture: String,
-    /// `linux`.
+    /// `linux`, `windows`; `unknown` for what build tools attach to images.
     pub os: String,
-    /// `v8` and the like.
+    /// The version of the architecture, such as `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Whatever else is there.
+    /// Fields that are not known here, such as `os.version`.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
 }
@@ -96,8 +115,8 @@ impl Default for Platform {
 }
 
 impl Platform {
-    /// Whether an image for `other` is what is asked for here: the same system
-    /// and architecture, and the same variant where one is asked for.
+    /// Whether an image for `other` satisfies a request for this platform: same
+    /// system and architecture, and the same variant if the request names one.
     pub fn takes(&self, other: &Self) -> bool {
         self.os == other.os
             && self.architecture == other.architecture

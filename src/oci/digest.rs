@@ -1,66 +1,58 @@
-//! The name of content by its hash: `sha256:…`.
+//! Digests: `sha256:…`, the name of content by its hash.
 
 use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 /// A digest as the OCI image specification defines it ("Digests").
 ///
-/// Kept as text: only SHA-256 is computed here, others are carried.
+/// Kept as text: only SHA-256 is computed here, other algorithms are passed on.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
 
-/// Text that is no digest.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("`{0}` is not a digest, which is written `sha256:` and 64 hexadecimal digits")]
 pub struct InvalidDigest(String);
 
 impl Digest {
-    /// The SHA-256 digest of some bytes.
+    /// The SHA-256 digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_sha256(digest(&SHA256, bytes).as_ref())
     }
 
-    /// The digest whose 32 bytes were computed elsewhere.
+    /// A digest from the 32 bytes of a SHA-256 hash.
     pub fn from_sha256(hash: &[u8]) -> Self {
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in hash {
-            // Writing to a String cannot fail.
-            write!(text, "{byte:02x}").expect("a string takes text");
-        }
-        Self(text)
+        Self(format!("sha256:{}", hex::encode(hash)))
     }
 
-    /// `sha256`.
+    /// `sha256`, `sha384` or `sha512`.
     pub fn algorithm(&self) -> &str {
         self.0.split_once(':').map_or("", |(algorithm, _)| algorithm)
     }
 
-    /// The hexadecimal digits.
+    /// The hexadecimal digits after the colon.
     pub fn hex(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, hex)| hex)
     }
 
-    /// The whole, `sha256:…`.
+    /// The whole text, `sha256:…`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first 12 digits, for people.
+    /// The first 12 hexadecimal digits, as docker shows ids to people.
     pub fn short(&self) -> &str {
         let hex = self.hex();
         &hex[..hex.len().min(12)]
     }
 }
 
-/// A SHA-256 under way.
+/// An unfinished SHA-256 hash.
 ///
-/// By `ring`, which is here for TLS anyway: on machines without SHA
-/// instructions its assembly is half as fast again as portable code.
+/// Computed by `ring`, which TLS needs anyway: on machines without SHA
+/// instructions its assembly is 1.5 times as fast as portable code.
 #[derive(Clone)]
 pub struct Hasher {
     context: Context,
@@ -68,22 +60,22 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { context: Context::new(&SHA256), length: 0 }
     }
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         self.context.update(bytes);
         self.length += bytes.len() as u64;
     }
 
-    /// How many bytes it has taken.
-    pub(crate) fn length(&self) -> u64 {
+    /// The number of bytes hashed so far.
+    pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// The digest, and how many bytes it is of.
-    pub(crate) fn finish(self) -> (Digest, u64) {
+    /// The digest, and the number of bytes that were hashed.
+    pub fn finish(self) -> (Digest, u64) {
         (Digest::from_sha256(self.context.finish().as_ref()), self.length)
     }
 }
@@ -147,13 +139,13 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn the_digest_of_nothing() {
+    fn empty_content_has_a_digest() {
         assert_eq!(Digest::of(b"").as_str(), EMPTY);
         assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
     }
 
     #[test]
-    fn pieces_have_the_digest_of_the_whole() {
+    fn hashing_in_pieces_gives_the_digest_of_the_whole() {
         let mut hasher = Hasher::new();
         hasher.update(b"ab");
         let before = hasher.clone();
@@ -167,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_digests_are_digests() {
+    fn text_that_is_not_a_digest_is_refused() {
         assert!(EMPTY.parse::<Digest>().is_ok());
         for wrong in ["", "sha256:", "sha256:abc", &EMPTY.to_uppercase(), "md5:00", "../../x"] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");

@@ -1,12 +1,15 @@
-//! The words of OCI: digests, references, descriptors, platforms, media types.
+//! The vocabulary of OCI: digests, references, descriptors, platforms, media types,
+//! and the JSON documents of images.
 //!
-//! Data alone, which every other module may use: nothing here knows a client,
-//! a file or a plan (OCI image specification 1.1, distribution specification 1.1).
+//! Plain data that every other module may use: nothing here knows a client, a file
+//! or a plan (OCI image specification 1.1, distribution specification 1.1).
 
 mod descriptor;
 mod digest;
+mod document;
 mod reference;
 
 pub use descriptor::{Descriptor, Platform, media_type};
 pub use digest::{Digest, Hasher};
+pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, LAYOUT_MARKER, Manifest};
 pub use reference::{InvalidReference, Reference};

@@ -2,14 +2,13 @@
 
 use super::error::{Failure, PullError};
 use super::login::Session;
-use super::manifest::{ACCEPTED, MANIFEST_LIMIT};
+use super::manifest::MAX_MANIFEST_BYTES;
 use super::push::Memory;
 use super::referrers::Turns;
 use super::settings::{Parts, Settings};
 use super::wire::{self, Address, Host, Pauses, Request, Scope};
 use crate::http;
-use crate::oci::Descriptor;
-use crate::oci::Reference;
+use crate::oci::{Descriptor, Reference, media_type};
 use crate::secret::Redactor;
 use futures::future::OptionFuture;
 use reqwest::Method;
@@ -187,7 +186,7 @@ impl Client {
         }
         let media_type = wire::header(&response, "content-type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
-        let bytes = http::body("GET", response, MANIFEST_LIMIT).await?;
+        let bytes = http::body("GET", response, MAX_MANIFEST_BYTES).await?;
         Ok((media_type, bytes))
     }
 }
@@ -216,5 +215,6 @@ async fn allowed(
 fn manifest_request(method: Method, host: &Host, reference: &Reference) -> Request {
     let path = format!("{}/manifests/{}", reference.repository, reference.manifest_name());
     let scope = Scope::pull(&reference.repository);
-    Request::new(method, host.address.url(&path), scope).header("accept", ACCEPTED)
+    Request::new(method, host.address.url(&path), scope)
+        .header("accept", &media_type::MANIFESTS.join(", "))
 }

@@ -1,70 +1,48 @@
-//! Manifests and indexes, as far as a client must understand them.
+//! The manifests that can be pulled: images and indexes.
 
-use crate::oci::{Descriptor, media_type};
-use serde::Deserialize;
+use crate::oci::{Descriptor, Manifest, media_type};
 
-/// The largest manifest that is read (what Azure and others allow).
-pub(super) const MANIFEST_LIMIT: usize = 4 << 20;
+/// The largest manifest that is read, in bytes: what Azure and other registries
+/// accept.
+pub(super) const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
-/// What is asked for.
-pub(super) const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
-    application/vnd.oci.image.index.v1+json, \
-    application/vnd.docker.distribution.manifest.v2+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json";
-
-/// What a manifest is.
-pub(super) enum Manifest {
-    /// One image.
+/// The content of a manifest.
+pub(super) enum ManifestContent {
     Image {
-        /// Its configuration.
         config: Box<Descriptor>,
-        /// Its layers, the lowest first.
+        /// The lowest first.
         layers: Vec<Descriptor>,
     },
-    /// Several images.
     Index(Vec<Descriptor>),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    schema_version: Option<u64>,
-    media_type: Option<String>,
-    config: Option<Box<Descriptor>>,
-    layers: Option<Vec<Descriptor>>,
-    manifests: Option<Vec<Descriptor>>,
-}
-
-impl Manifest {
-    /// Reads a manifest of the kind that the registry says it is, or what it is
-    /// in itself where the registry does not say.
-    pub(super) fn parse(said: &str, bytes: &[u8]) -> Result<(String, Self), String> {
-        let read: Read = serde_json::from_slice(bytes)
+impl ManifestContent {
+    /// Reads a manifest and returns its media type with its content.
+    ///
+    /// `declared` is the type that the registry gave. Where that is not the type of
+    /// a manifest (some storage answers `text/plain`), the manifest itself decides.
+    pub(super) fn parse(declared: &str, bytes: &[u8]) -> Result<(String, Self), String> {
+        let read: Manifest = serde_json::from_slice(bytes)
             .map_err(|error| format!("the manifest cannot be read: {error}"))?;
         if read.schema_version == Some(1) {
             return Err("the manifest is of Docker's first kind, which has no digests".to_owned());
         }
-        let known = [
-            media_type::MANIFEST,
-            media_type::INDEX,
-            media_type::DOCKER_MANIFEST,
-            media_type::DOCKER_LIST,
-        ];
-        let own = read.media_type.as_deref().filter(|own| known.contains(own));
-        let said = Some(said).filter(|said| known.contains(said));
-        if let (Some(own), Some(said)) = (own, said)
-            && own != said
+        let known = |kind: &&str| media_type::MANIFESTS.contains(kind);
+        let own = read.media_type.as_deref().filter(known);
+        let declared = Some(declared).filter(known);
+        if let (Some(own), Some(declared)) = (own, declared)
+            && own != declared
         {
-            return Err(format!("the manifest says that it is `{own}`, the registry `{said}`"));
+            return Err(format!("the manifest says that it is `{own}`, the registry `{declared}`"));
         }
+        let kind = own.or(declared);
         match (read.manifests, read.config, read.layers) {
             (Some(manifests), None, None) => {
-                let kind = own.or(said).unwrap_or(media_type::INDEX).to_owned();
-                Ok((kind, Self::Index(manifests)))
+                Ok((kind.unwrap_or(media_type::INDEX).to_owned(), Self::Index(manifests)))
             }
             (None, Some(config), Some(layers)) => {
-                let kind = own.or(said).unwrap_or(media_type::MANIFEST).to_owned();
-                Ok((kind, Self::Image { config, layers }))
+                let content = Self::Image { config: Box::new(config), layers };
+                Ok((kind.unwrap_or(media_type::MANIFEST).to_owned(), content))
             }
             (_, _, _) => Err("the manifest is neither an image nor an index".to_owned()),
         }
@@ -73,22 +51,24 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    use super::{Manifest, media_type};
+    use super::ManifestContent;
+    use crate::oci::media_type;
 
     #[test]
-    fn what_a_manifest_is_shows_in_itself() {
+    fn the_kind_of_a_manifest_is_read_from_its_fields() {
         let index = br#"{"schemaVersion":2,"manifests":[]}"#;
-        let (kind, read) = Manifest::parse("text/plain", index).expect("an index");
+        let (kind, read) = ManifestContent::parse("text/plain", index).expect("an index");
         assert_eq!(kind, media_type::INDEX);
-        assert!(matches!(read, Manifest::Index(of) if of.is_empty()));
+        assert!(matches!(read, ManifestContent::Index(of) if of.is_empty()));
     }
 
     #[test]
-    fn what_is_no_manifest_is_said_to_be_none() {
-        let read = |said: &str, text: &str| match Manifest::parse(said, text.as_bytes()) {
-            Ok((kind, _)) => kind,
-            Err(error) => error,
-        };
+    fn text_that_is_not_a_manifest_is_refused() {
+        let read =
+            |declared: &str, text: &str| match ManifestContent::parse(declared, text.as_bytes()) {
+                Ok((kind, _)) => kind,
+                Err(error) => error,
+            };
 
         assert_eq!(
             read("", "<html>"),

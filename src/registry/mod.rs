@@ -8,8 +8,8 @@
 
 mod client;
 mod error;
+mod inspect;
 mod login;
-mod look;
 mod manifest;
 mod pull;
 mod push;
@@ -21,10 +21,10 @@ mod wire;
 
 pub use client::Client;
 pub use error::{Failure, PullError, PushError};
-pub use login::{EntraTokens, Login, Stored, is_azure_registry};
 #[cfg(test)]
-pub use look::HeldPlatform;
-pub use look::{Held, HeldKind};
+pub use inspect::ListedPlatform;
+pub use inspect::{ListedKind, ListedManifest};
+pub use login::{EntraTokens, Login, Stored, is_azure_registry};
 pub use push::{Ahead, Blob, BlobSource, Push, PushManifest, Pushed};
 pub use referrers::{Artifact, Attached};
 pub use settings::{Access, Parts, Settings, Timing};

@@ -2,7 +2,7 @@
 //! part of the interface: nobody else is to use them.
 
 use super::login::{challenge_parameters, token_length};
-use super::manifest::Manifest;
+use super::manifest::ManifestContent;
 use super::pull::next_target;
 use super::wire::{Address, error_words};
 use crate::oci::Digest;
@@ -27,10 +27,10 @@ pub fn location(registry: &str, text: &str) -> Option<Url> {
 /// The digests that a manifest names, if it is one of the kind that it is said
 /// to be.
 pub fn manifest(said: &str, bytes: &[u8]) -> Option<Vec<Digest>> {
-    let (_, manifest) = Manifest::parse(said, bytes).ok()?;
+    let (_, manifest) = ManifestContent::parse(said, bytes).ok()?;
     let named = match manifest {
-        Manifest::Image { config, layers } => layers.into_iter().chain([*config]).collect(),
-        Manifest::Index(entries) => entries,
+        ManifestContent::Image { config, layers } => layers.into_iter().chain([*config]).collect(),
+        ManifestContent::Index(entries) => entries,
     };
     Some(named.into_iter().map(|entry| entry.digest).collect())
 }

@@ -3,7 +3,6 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ pub fn hash_files(folder: &Path, patterns: &[String]) -> Result<String, String> 
             any = true;
         }
     }
-    Ok(if any { hexadecimal(&total.finalize()) } else { String::new() })
+    Ok(if any { hex::encode(total.finalize()) } else { String::new() })
 }
 
 fn globs<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<GlobSet, String> {
@@ -70,13 +69,6 @@ fn digest(file: &Path) -> std::io::Result<sha2::digest::Output<Sha256>> {
             length => hasher.update(&buffer[..length]),
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
 }
 
 #[cfg(test)]

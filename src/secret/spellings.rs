@@ -74,12 +74,8 @@ fn ascii(bytes: &[u8]) -> Option<&str> {
 }
 
 fn hex(value: &str, found: &mut BTreeSet<String>) {
-    let lower = value.bytes().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all that is written to it");
-        text
-    });
-    found.insert(lower.to_uppercase());
-    found.insert(lower);
+    found.insert(::hex::encode_upper(value));
+    found.insert(::hex::encode(value));
 }
 
 /// As serde and most others write JSON, with `/` escaped, with HTML's letters

@@ -7,7 +7,7 @@ use crate::support::peer_registry::PeerRegistry;
 use crate::support::{Program, peers};
 use serde_json::{Value, json};
 use shipway::testing::oci::{Digest, media_type};
-use shipway::testing::registry::{HeldKind, Login};
+use shipway::testing::registry::{ListedKind, Login};
 
 #[test]
 fn a_registry_of_others_is_listed_without_azure() {
@@ -212,7 +212,7 @@ async fn indexes_artifacts_and_what_is_neither() {
         held.iter().find(|one| one.tag.as_deref() == Some(tag)).expect("the tag").clone()
     };
     let both = of("both");
-    assert_eq!(both.kind, HeldKind::Index);
+    assert_eq!(both.kind, ListedKind::Index);
     assert_eq!(both.size, Some(10 + 10 + 100 + 1_000 + 2_000));
     let platforms: Vec<_> =
         both.platforms.iter().map(|one| (one.platform.as_str(), one.size)).collect();
@@ -221,6 +221,6 @@ async fn indexes_artifacts_and_what_is_neither() {
     assert_eq!(of("linux").created, None);
     assert_eq!(of("chart").created, "2025-01-01T00:00:00Z".parse().ok());
     let helm = "application/vnd.cncf.helm.config.v1+json".to_owned();
-    assert_eq!(of("chart").kind, HeldKind::Artifact(helm));
-    assert_eq!((of("first").kind, of("first").size), (HeldKind::Unreadable, None));
+    assert_eq!(of("chart").kind, ListedKind::Artifact(helm));
+    assert_eq!((of("first").kind, of("first").size), (ListedKind::Unreadable, None));
 }

@@ -2,7 +2,7 @@
 
 use super::deployed::Running;
 use super::survey::{Row, Shelf, Survey};
-use crate::registry::HeldKind;
+use crate::registry::ListedKind;
 use serde_json::{Value, json};
 
 /// A list, one object a row.
@@ -45,19 +45,19 @@ fn row(shelf: &Shelf, row: &Row, running: &Running) -> Value {
     })
 }
 
-fn kind(kind: &HeldKind) -> &'static str {
+fn kind(kind: &ListedKind) -> &'static str {
     match kind {
-        HeldKind::Image => "image",
-        HeldKind::Index => "index",
-        HeldKind::Artifact(_) => "artifact",
-        HeldKind::Unreadable => "unreadable",
-        HeldKind::Gone => "gone",
+        ListedKind::Image => "image",
+        ListedKind::Index => "index",
+        ListedKind::Artifact(_) => "artifact",
+        ListedKind::Unreadable => "unreadable",
+        ListedKind::Gone => "gone",
     }
 }
 
-fn artifact_type(kind: &HeldKind) -> Option<&str> {
+fn artifact_type(kind: &ListedKind) -> Option<&str> {
     match kind {
-        HeldKind::Artifact(kind) => Some(kind),
-        HeldKind::Image | HeldKind::Index | HeldKind::Unreadable | HeldKind::Gone => None,
+        ListedKind::Artifact(kind) => Some(kind),
+        ListedKind::Image | ListedKind::Index | ListedKind::Unreadable | ListedKind::Gone => None,
     }
 }

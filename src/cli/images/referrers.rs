@@ -3,7 +3,7 @@
 use super::{json, table};
 use crate::cli::arguments::{ImagesArguments, Output};
 use crate::oci::{Descriptor, InvalidReference, Reference};
-use crate::registry::{Client, Held};
+use crate::registry::{Client, ListedManifest};
 use crate::report::{bytes, short_digest};
 use crate::run::outcome::StepError;
 use jiff::Timestamp;
@@ -22,9 +22,9 @@ pub(super) async fn list(
     let entries = found.map_err(|error| StepError::from_fault(&error))?.entries;
     let names: Vec<Reference> =
         entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
-    let held = registry.look_at(&subject, &names).await;
+    let held = registry.inspect(&subject, &names).await;
     let held = held.map_err(|error| StepError::from_fault(&error))?;
-    let rows: Vec<(&Descriptor, &Held)> = entries.iter().zip(&held).collect();
+    let rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
     Ok(match arguments.output {
         Output::Json => {
             json::text(&Value::Array(rows.iter().map(|row| object(&subject, row)).collect()))
@@ -43,11 +43,11 @@ async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, 
     Ok(reference.with_digest(digest))
 }
 
-fn human(rows: &[(&Descriptor, &Held)], now: Timestamp) -> String {
+fn human(rows: &[(&Descriptor, &ListedManifest)], now: Timestamp) -> String {
     if rows.is_empty() {
         return "nothing is attached".to_owned();
     }
-    let cells = |(entry, held): &(&Descriptor, &Held)| {
+    let cells = |(entry, held): &(&Descriptor, &ListedManifest)| {
         vec![
             entry.artifact_type().unwrap_or("-").to_owned(),
             short_digest(entry.digest.as_str()),
@@ -59,7 +59,7 @@ fn human(rows: &[(&Descriptor, &Held)], now: Timestamp) -> String {
     table::columns(&["TYPE", "DIGEST", "SIZE", "AGE"], &rows)
 }
 
-fn object(subject: &Reference, (entry, held): &(&Descriptor, &Held)) -> Value {
+fn object(subject: &Reference, (entry, held): &(&Descriptor, &ListedManifest)) -> Value {
     json!({
         "reference": subject.with_digest(entry.digest.clone()).to_string(),
         "digest": entry.digest,

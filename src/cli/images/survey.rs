@@ -3,7 +3,7 @@
 use super::deployed::Running;
 use super::place::Place;
 use crate::oci::Digest;
-use crate::registry::{Client, Held, PullError};
+use crate::registry::{Client, ListedManifest, PullError};
 use crate::run::outcome::StepError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub(super) struct Shelf {
 /// One tag, or an image without a tag that runs.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) held: Held,
+    pub(super) held: ListedManifest,
     /// The groups that run it.
     pub(super) groups: Vec<String>,
 }
@@ -85,14 +85,14 @@ async fn shelf(
     let by_digest: BTreeSet<Digest> =
         uses.iter().filter_map(|one| one.image.digest.clone()).collect();
     let by_digest: Vec<Digest> = by_digest.into_iter().collect();
-    let held = registry.look(&host, &repository, &by_digest).await?;
+    let held = registry.list_manifests(&host, &repository, &by_digest).await?;
     // What has a tag, or is a platform of what has one, is seen there.
     let tagged: BTreeSet<Digest> = held
         .iter()
         .filter(|held| held.tag.is_some())
         .flat_map(|held| held.digests().cloned().collect::<Vec<_>>())
         .collect();
-    let groups = |held: &Held| {
+    let groups = |held: &ListedManifest| {
         let runs = |image: &crate::oci::Reference| match (&image.digest, &image.tag) {
             (Some(digest), _) => held.digests().any(|own| own == digest),
             (None, tag) => held.tag.as_deref() == Some(tag.as_deref().unwrap_or("latest")),

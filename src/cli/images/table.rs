@@ -1,7 +1,7 @@
 //! The lists for people: columns under headings, plain text everywhere.
 
 use super::survey::{Row, Survey};
-use crate::registry::HeldKind;
+use crate::registry::ListedKind;
 use crate::report::{bytes, clean, short_digest};
 use jiff::Timestamp;
 
@@ -40,10 +40,10 @@ fn name(host: &str, repository: &str, row: &Row) -> String {
 
 fn what(row: &Row) -> String {
     match &row.held.kind {
-        HeldKind::Artifact(kind) => kind.clone(),
-        HeldKind::Unreadable => "unreadable".to_owned(),
-        HeldKind::Gone => "gone from the registry".to_owned(),
-        HeldKind::Image | HeldKind::Index => {
+        ListedKind::Artifact(kind) => kind.clone(),
+        ListedKind::Unreadable => "unreadable".to_owned(),
+        ListedKind::Gone => "gone from the registry".to_owned(),
+        ListedKind::Image | ListedKind::Index => {
             let names: Vec<&str> =
                 row.held.platforms.iter().map(|one| one.platform.as_str()).collect();
             if names.is_empty() { UNKNOWN.to_owned() } else { names.join(", ") }
@@ -95,22 +95,25 @@ mod tests {
     use crate::cli::images::deployed::Running;
     use crate::cli::images::survey::{Row, Shelf, Survey};
     use crate::oci::Digest;
-    use crate::registry::{Held, HeldKind, HeldPlatform};
+    use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
     use jiff::Timestamp;
 
     fn now() -> Timestamp {
         "2026-11-21T10:00:00Z".parse().expect("a time")
     }
 
-    fn held(tag: Option<&str>, kind: HeldKind) -> Held {
+    fn held(tag: Option<&str>, kind: ListedKind) -> ListedManifest {
         let digest = Digest::of(tag.unwrap_or("none").as_bytes());
-        let platform =
-            HeldPlatform { platform: "linux/amd64".into(), digest: digest.clone(), size: Some(1) };
-        Held {
+        let platform = ListedPlatform {
+            platform: "linux/amd64".into(),
+            digest: digest.clone(),
+            size: Some(1),
+        };
+        ListedManifest {
             tag: tag.map(str::to_owned),
             digest,
             media_type: String::new(),
-            platforms: if kind == HeldKind::Image { vec![platform] } else { Vec::new() },
+            platforms: if kind == ListedKind::Image { vec![platform] } else { Vec::new() },
             within: Vec::new(),
             subject: None,
             kind,
@@ -121,14 +124,14 @@ mod tests {
     }
 
     fn survey(running: Running) -> Survey {
-        let row = |held: Held, groups: &[&str]| Row {
+        let row = |held: ListedManifest, groups: &[&str]| Row {
             held,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         };
-        let gone = Held { size: None, created: None, ..held(None, HeldKind::Gone) };
+        let gone = ListedManifest { size: None, created: None, ..held(None, ListedKind::Gone) };
         let rows = vec![
-            row(held(Some("v1"), HeldKind::Image), &["live", "old"]),
-            row(held(Some("chart"), HeldKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
+            row(held(Some("v1"), ListedKind::Image), &["live", "old"]),
+            row(held(Some("chart"), ListedKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
             row(gone, &["lost"]),
         ];
         let shelf = Shelf { host: "demo.azurecr.io".into(), repository: "web".into(), rows };

@@ -14,7 +14,6 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -82,10 +81,10 @@ impl Document<'_> {
     /// layer of which nothing is left.
     fn verification_code(&self, layer: usize) -> Option<String> {
         let files = self.contents.files.values().filter(|file| file.layer == layer);
-        let mut hashes: Vec<String> = files.map(|file| hex(&file.sha1)).collect();
+        let mut hashes: Vec<String> = files.map(|file| hex::encode(file.sha1)).collect();
         hashes.sort_unstable();
         let all = hashes.concat();
-        (!all.is_empty()).then(|| hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, all.as_bytes()).as_ref()))
+        (!all.is_empty()).then(|| hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, all.as_bytes())))
     }
 }
 
@@ -146,8 +145,8 @@ impl Serialize for Files<'_> {
                 "SPDXID": file_id(path),
                 "fileName": format!("./{}", shown(path)),
                 "checksums": [
-                    { "algorithm": "SHA1", "checksumValue": hex(&file.sha1) },
-                    { "algorithm": "SHA256", "checksumValue": hex(&file.sha256) },
+                    { "algorithm": "SHA1", "checksumValue": hex::encode(file.sha1) },
+                    { "algorithm": "SHA256", "checksumValue": hex::encode(file.sha256) },
                 ],
             }))?;
         }
@@ -211,11 +210,4 @@ fn shown(path: &[u8]) -> String {
         text.extend(percent_encode(chunk.invalid(), NON_ALPHANUMERIC));
     }
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes text");
-        text
-    })
 }

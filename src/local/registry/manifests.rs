@@ -3,7 +3,6 @@
 use super::blobs::put;
 use super::refused::Refused;
 use super::server::Call;
-use super::sessions::hex;
 use super::storage::{Storage, StoredManifest};
 use crate::local::shared::Shared;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
@@ -120,8 +119,8 @@ async fn keep(
 pub(super) fn digest_as(algorithm: &str, bytes: &[u8]) -> Digest {
     let own = || Digest::of(bytes);
     let text = match algorithm {
-        "sha384" => format!("sha384:{}", hex(&Sha384::digest(bytes))),
-        "sha512" => format!("sha512:{}", hex(&Sha512::digest(bytes))),
+        "sha384" => format!("sha384:{}", hex::encode(Sha384::digest(bytes))),
+        "sha512" => format!("sha512:{}", hex::encode(Sha512::digest(bytes))),
         _ => return own(),
     };
     text.parse().unwrap_or_else(|_| own())

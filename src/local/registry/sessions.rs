@@ -264,7 +264,7 @@ pub(super) fn digest_of(path: &Path, algorithm: &str) -> io::Result<Digest> {
         "sha512" => hash_file::<Sha512>(path)?,
         _ => return Ok(Digest::from_sha256(&hash_file::<Sha256>(path)?)),
     };
-    format!("{algorithm}:{}", hex(&hash)).parse().map_err(io::Error::other)
+    format!("{algorithm}:{}", hex::encode(hash)).parse().map_err(io::Error::other)
 }
 
 fn hash_file<H: sha2::Digest>(path: &Path) -> io::Result<Vec<u8>> {
@@ -276,14 +276,4 @@ fn hash_file<H: sha2::Digest>(path: &Path) -> io::Result<Vec<u8>> {
             count => hash.update(&buffer[..count]),
         }
     }
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").expect("a string takes text");
-        text
-    })
 }

@@ -4,7 +4,7 @@ use crate::http;
 use crate::oci::{Descriptor, Digest, Hasher};
 use crate::progress::Counter;
 use crate::registry::error::Failure;
-use crate::registry::manifest::MANIFEST_LIMIT;
+use crate::registry::manifest::MAX_MANIFEST_BYTES;
 use crate::registry::wire::{self, Host, Request, Scope};
 use reqwest::{Method, Response};
 use std::io;
@@ -59,7 +59,7 @@ pub(super) async fn keep(folder: &Path, digest: &Digest, bytes: &[u8]) -> Result
 pub(super) async fn kept(folder: &Path, digest: &Digest) -> Option<Vec<u8>> {
     let place = place(folder, digest);
     let length = tokio::fs::metadata(&place).await.ok()?.len();
-    if length > MANIFEST_LIMIT as u64 {
+    if length > MAX_MANIFEST_BYTES as u64 {
         return None;
     }
     let bytes = tokio::fs::read(&place).await.ok()?;

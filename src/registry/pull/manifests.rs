@@ -7,7 +7,7 @@ use crate::oci::{Descriptor, Platform};
 use crate::progress::Counter;
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
-use crate::registry::manifest::Manifest;
+use crate::registry::manifest::ManifestContent;
 use crate::registry::push::{Blob, BlobSource, settle};
 use crate::registry::wire::RemoteBlob;
 use bytes::Bytes;
@@ -31,8 +31,10 @@ impl Client {
     ) -> Result<Descriptor, PullError> {
         let (resolved, manifest) = self.find(reference, platform).await?;
         match &manifest {
-            Manifest::Image { config, .. } => self.pull_config(reference, config, folder).await?,
-            Manifest::Index(entries) => self.pull_below(reference, entries, folder).await?,
+            ManifestContent::Image { config, .. } => {
+                self.pull_config(reference, config, folder).await?
+            }
+            ManifestContent::Index(entries) => self.pull_below(reference, entries, folder).await?,
         }
         let failed = |source| PullError::Manifest { reference: reference.clone(), source };
         // The root last: where it is, the others are.
@@ -107,11 +109,11 @@ impl Client {
             (said, bytes)
         };
         // What is neither image nor index is carried along as it is.
-        match Manifest::parse(&said, &bytes) {
-            Ok((_, Manifest::Index(entries))) => {
+        match ManifestContent::parse(&said, &bytes) {
+            Ok((_, ManifestContent::Index(entries))) => {
                 Ok(entries.into_iter().map(|entry| entry.digest).collect())
             }
-            Ok((_, Manifest::Image { .. })) | Err(_) => Ok(Vec::new()),
+            Ok((_, ManifestContent::Image { .. })) | Err(_) => Ok(Vec::new()),
         }
     }
 

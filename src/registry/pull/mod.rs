@@ -9,7 +9,7 @@ pub(super) use list::{next_target, pages};
 
 use super::client::Client;
 use super::error::{Failure, PullError};
-use super::manifest::Manifest;
+use super::manifest::ManifestContent;
 use super::push::settle;
 use crate::oci::Digest;
 use crate::oci::Reference;
@@ -68,11 +68,11 @@ impl Client {
         &self,
         reference: &Reference,
         platform: Option<&Platform>,
-    ) -> Result<(Resolved, Manifest), PullError> {
+    ) -> Result<(Resolved, ManifestContent), PullError> {
         let mut wanted = reference.clone();
         for _ in 0..DEPTH {
             let (resolved, manifest) = self.fetch_manifest(reference, &wanted).await?;
-            let (Some(platform), Manifest::Index(entries)) = (platform, &manifest) else {
+            let (Some(platform), ManifestContent::Index(entries)) = (platform, &manifest) else {
                 return Ok((resolved, manifest));
             };
             let chosen = choose(entries, platform).ok_or_else(|| PullError::Platform {
@@ -90,7 +90,7 @@ impl Client {
         &self,
         reference: &Reference,
         wanted: &Reference,
-    ) -> Result<(Resolved, Manifest), PullError> {
+    ) -> Result<(Resolved, ManifestContent), PullError> {
         let failed = |source: Failure| {
             let reference = reference.clone();
             match source.status() {
@@ -106,8 +106,8 @@ impl Client {
             }
             None => Digest::of(&bytes),
         };
-        let (media_type, manifest) =
-            Manifest::parse(&said, &bytes).map_err(|reason| failed(Failure::Nonsense(reason)))?;
+        let (media_type, manifest) = ManifestContent::parse(&said, &bytes)
+            .map_err(|reason| failed(Failure::Nonsense(reason)))?;
         let descriptor = Descriptor::new(&media_type, digest, bytes.len() as u64);
         Ok((Resolved { descriptor, media_type, bytes }, manifest))
     }
@@ -124,7 +124,7 @@ impl Client {
     ) -> Result<Pulled, PullError> {
         let (resolved, manifest) = self.find(reference, Some(platform)).await?;
         let failed = |source| PullError::Manifest { reference: reference.clone(), source };
-        let Manifest::Image { config, layers } = manifest else {
+        let ManifestContent::Image { config, layers } = manifest else {
             return Err(failed(Failure::Nonsense("an index where an image was".to_owned())));
         };
         let mut seen = BTreeSet::new();

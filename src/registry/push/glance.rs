@@ -1,10 +1,9 @@
 //! What names stand for, asked before the image is built.
 
 use super::settle::settle;
-use crate::oci::Reference;
+use crate::oci::{Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::Failure;
-use crate::registry::manifest::ACCEPTED;
 use crate::registry::wire::{self, Request, Scope};
 use reqwest::Method;
 
@@ -34,7 +33,8 @@ impl Client {
         let path = format!("{}/manifests/{}", name.repository, name.manifest_name());
         let scope = Scope::push(&name.repository);
         let request = Request::new(Method::HEAD, host.address.url(&path), scope);
-        let response = host.send(&request.header("accept", ACCEPTED)).await?;
+        let response =
+            host.send(&request.header("accept", &media_type::MANIFESTS.join(", "))).await?;
         let there = response.status() == 200;
         if let Some(digest) = wire::digest_of(&response).filter(|_| there) {
             self.memory().of(&name.host).glanced(name, digest);

@@ -1,19 +1,16 @@
 //! Attaches content to a manifest, once.
 
-use crate::oci::{Descriptor, Digest, Reference, media_type};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PushError};
 use crate::registry::{Blob, BlobSource, Push, PushManifest};
 use bytes::Bytes;
 use futures::future::try_join_all;
-use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// The configuration of what has none (image specification 1.1, "Guidance for
-/// an Empty Descriptor").
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-const NOTHING: &[u8] = b"{}";
+/// The content of [`media_type::EMPTY`].
+const EMPTY_CONFIG: &[u8] = b"{}";
 
 /// What is to be attached to a manifest.
 #[derive(Clone, Debug)]
@@ -39,33 +36,17 @@ pub struct Attached {
     pub already: bool,
 }
 
-/// The manifest, in this order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest<'a> {
-    schema_version: u8,
-    media_type: &'a str,
-    artifact_type: &'a str,
-    config: Descriptor,
-    layers: [&'a Descriptor; 1],
-    subject: Descriptor,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: &'a BTreeMap<String, String>,
-}
-
 impl Artifact {
     fn manifest(&self, subject: &Descriptor) -> PushManifest {
         let Descriptor { media_type, digest, size, .. } = subject;
         let manifest = Manifest {
-            schema_version: 2,
-            media_type: media_type::MANIFEST,
-            artifact_type: &self.artifact_type,
-            config: nothing(),
-            layers: [&self.content.descriptor],
-            subject: Descriptor::new(media_type, digest.clone(), *size),
-            annotations: &self.annotations,
+            artifact_type: Some(self.artifact_type.clone()),
+            // Only the three fields that the specification allows there.
+            subject: Some(Descriptor::new(media_type, digest.clone(), *size)),
+            annotations: self.annotations.clone(),
+            ..Manifest::of_image(empty_config(), vec![self.content.descriptor.clone()])
         };
-        let bytes = Bytes::from(serde_json::to_vec(&manifest).expect("a manifest is text by text"));
+        let bytes = Bytes::from(manifest.to_bytes());
         let digest = Digest::of(&bytes);
         PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest }
     }
@@ -88,8 +69,9 @@ impl Artifact {
     }
 }
 
-fn nothing() -> Descriptor {
-    Descriptor::new(EMPTY, Digest::of(NOTHING), NOTHING.len() as u64)
+fn empty_config() -> Descriptor {
+    let size = EMPTY_CONFIG.len() as u64;
+    Descriptor::new(media_type::EMPTY, Digest::of(EMPTY_CONFIG), size)
 }
 
 impl Client {
@@ -154,8 +136,10 @@ impl Client {
             return Ok((Attached { digest: same.digest.clone(), already: true }, None));
         }
         let (entry, digest) = (artifact.entry(&manifest), manifest.digest.clone());
-        let config =
-            Blob { descriptor: nothing(), source: BlobSource::Bytes(Bytes::from_static(NOTHING)) };
+        let config = Blob {
+            descriptor: empty_config(),
+            source: BlobSource::Bytes(Bytes::from_static(EMPTY_CONFIG)),
+        };
         let target = to.with_digest(digest.clone());
         let blobs = vec![config, artifact.content.clone()];
         let push = Push { blobs, manifest, children: Vec::new(), targets: vec![target] };

@@ -15,10 +15,7 @@ use super::client::Client;
 use super::error::{Failure, PullError};
 use super::pull::pages;
 use super::wire::Scope;
-use crate::oci::Descriptor;
-use crate::oci::Digest;
-use crate::oci::Reference;
-use serde::Deserialize;
+use crate::oci::{Descriptor, Digest, Manifest, Reference};
 
 /// What is attached to a manifest.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -28,12 +25,6 @@ pub struct Referrers {
     /// The digest of the index that lists them under a tag, where the registry
     /// has no list of its own.
     pub index: Option<Digest>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Index {
-    manifests: Vec<Descriptor>,
 }
 
 impl Client {
@@ -81,8 +72,10 @@ impl Client {
         if let Some(artifact_type) = artifact_type {
             url.query_pairs_mut().append_pair("artifactType", artifact_type);
         }
-        match pages::<Index>(&host, url, &Scope::pull(&subject.repository)).await {
-            Ok(pages) => Ok(Some(pages.into_iter().flat_map(|page| page.manifests).collect())),
+        match pages::<Manifest>(&host, url, &Scope::pull(&subject.repository)).await {
+            Ok(pages) => {
+                Ok(Some(pages.into_iter().filter_map(|page| page.manifests).flatten().collect()))
+            }
             // What registries say that do not know the path, and what those say
             // that answer every path with their front page.
             Err(failure) if matches!(failure.status(), Some(400 | 404..=406 | 501)) => Ok(None),

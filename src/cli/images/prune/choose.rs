@@ -3,7 +3,7 @@
 
 use crate::cli::images::survey::{Row, Shelf};
 use crate::oci::Digest;
-use crate::registry::{HeldKind, is_azure_registry};
+use crate::registry::{ListedKind, is_azure_registry};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -116,7 +116,7 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
 /// What stays and cannot be read. An index of which nobody knows what it lists
 /// may list anything.
 fn unreadable(shelf: &Shelf, meant: &[&Row]) -> Option<String> {
-    let unread = shelf.rows.iter().filter(|row| row.held.kind == HeldKind::Unreadable);
+    let unread = shelf.rows.iter().filter(|row| row.held.kind == ListedKind::Unreadable);
     let stays = |row: &&Row| !meant.iter().any(|other| other.held.digest == row.held.digest);
     let name = |row: &Row| row.held.tag.clone().unwrap_or_else(|| row.held.digest.to_string());
     unread.filter(stays).map(name).next()
@@ -197,7 +197,7 @@ mod tests {
     use super::{Choice, Reason, Wish, choose, pull_request};
     use crate::cli::images::survey::{Row, Shelf};
     use crate::oci::Digest;
-    use crate::registry::{Held, HeldKind, HeldPlatform};
+    use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
     use jiff::{Timestamp, ToSpan as _};
     use std::collections::BTreeSet;
     use std::time::Duration;
@@ -212,11 +212,11 @@ mod tests {
     fn row(tag: &str, content: &str, days: Option<i64>) -> Row {
         let digest = Digest::of(content.as_bytes());
         let created = days.map(|days| now() - (days * 24).hours());
-        let held = Held {
+        let held = ListedManifest {
             tag: Some(tag.to_owned()),
             digest,
             media_type: String::new(),
-            kind: HeldKind::Image,
+            kind: ListedKind::Image,
             size: Some(1),
             platforms: Vec::new(),
             within: Vec::new(),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn of(mut row: Row, children: &[&str]) -> Row {
-        let platform = |content: &&str| HeldPlatform {
+        let platform = |content: &&str| ListedPlatform {
             platform: String::new(),
             digest: Digest::of(content.as_bytes()),
             size: None,
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn nothing_goes_beside_what_stays_and_cannot_be_read() {
         let mut bad = row("stable", "bad", Some(1));
-        bad.held.kind = HeldKind::Unreadable;
+        bad.held.kind = ListedKind::Unreadable;
         let rows = vec![bad.clone(), row("pr-5", "5", Some(50))];
         let wish = |numbers: &[u64]| Wish {
             pull_requests: Some(numbers.iter().copied().collect()),

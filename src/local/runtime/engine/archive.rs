@@ -15,7 +15,7 @@ use tar::{Builder, Header};
 pub(super) fn write(image: &Image, name: &str, path: &Path) -> io::Result<()> {
     let mut builder = Builder::new(BufWriter::new(File::create(path)?));
     let config = fs::read(&image.config)?;
-    let config_name = format!("{}.json", hex(&Sha256::digest(&config)));
+    let config_name = format!("{}.json", hex::encode(Sha256::digest(&config)));
     append(&mut builder, &config_name, config.len() as u64, config.as_slice())?;
     let mut layers = Vec::new();
     for (number, layer) in image.layers.iter().enumerate() {
@@ -42,8 +42,4 @@ fn append<W: io::Write>(
     header.set_size(size);
     header.set_mode(0o644);
     builder.append_data(&mut header, name, content)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    crate::oci::Digest::from_sha256(bytes).hex().to_owned()
 }

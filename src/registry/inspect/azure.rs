@@ -1,5 +1,6 @@
-//! What Azure's registries say beside the distribution specification: when a
-//! tag was last moved (Container Registry data plane, `/acr/v1/NAME/_tags`).
+//! What Azure registries offer beyond the distribution specification: the time a tag
+//! was last moved, and removing a tag from a manifest that stays (Container
+//! Registry data plane, `/acr/v1/NAME/_tags`).
 
 use super::time;
 use crate::oci::Reference;
@@ -16,21 +17,21 @@ use url::Url;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Page {
-    tags: Option<Vec<Tag>>,
+struct TagPage {
+    tags: Option<Vec<TagAttributes>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tag {
+struct TagAttributes {
     name: String,
     #[serde(default)]
     last_update_time: String,
 }
 
-/// When each tag was last moved; nothing at other registries, and where the
-/// registry will not say, because a list is worth having without it.
-pub(super) async fn updates(
+/// When each tag was last moved. Empty at other registries, and where the request
+/// fails: a listing is useful without these times.
+pub(super) async fn tag_updates(
     client: &Client,
     host: &str,
     repository: &str,
@@ -38,12 +39,12 @@ pub(super) async fn updates(
     if !is_azure_registry(host) {
         return BTreeMap::new();
     }
-    let pages = read(client, host, repository).await.unwrap_or_default();
+    let pages = tag_pages(client, host, repository).await.unwrap_or_default();
     let tags = pages.into_iter().filter_map(|page| page.tags).flatten();
-    tags.filter_map(|tag| Some((tag.name, time::known(&tag.last_update_time)?))).collect()
+    tags.filter_map(|tag| Some((tag.name, time::meaningful(&tag.last_update_time)?))).collect()
 }
 
-async fn read(client: &Client, host: &str, repository: &str) -> Result<Vec<Page>, Failure> {
+async fn tag_pages(client: &Client, host: &str, repository: &str) -> Result<Vec<TagPage>, Failure> {
     let host = client.host(host)?;
     let mut url = url(&host.address.base, &format!("{repository}/_tags"));
     url.query_pairs_mut().append_pair("n", "1000");
@@ -57,8 +58,8 @@ fn url(base: &Url, path: &str) -> Url {
 }
 
 impl Client {
-    /// Takes a tag from a manifest that stays, which only Azure's registries
-    /// can do. Without complaint when it is not there.
+    /// Removes a tag from a manifest that stays, which only Azure registries can do.
+    /// Succeeds where there is no such tag.
     pub async fn untag(&self, reference: &Reference) -> Result<(), PullError> {
         let failed = |source| PullError::Delete { reference: reference.clone(), source };
         let host = self.host(&reference.host).map_err(failed)?;
