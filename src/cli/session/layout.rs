@@ -8,7 +8,7 @@ use crate::graph::{Graph, Selection};
 use crate::http::Retryable as _;
 use crate::journal::{Replay, StepState};
 use crate::plan::expr::{Segment, references};
-use crate::plan::schema::{Action, Step, Template};
+use crate::plan::schema::{Action, Condition, Step, Template};
 use crate::run::layout::{Layout, ServiceLayout, StepLayout};
 
 /// The chosen steps.
@@ -77,7 +77,10 @@ impl Chosen {
                 id,
                 service: place,
                 policy: step.retry,
-                runs_after_failure: runs_after_failure(step),
+                runs_after_failure: step
+                    .condition
+                    .as_ref()
+                    .is_some_and(Condition::runs_after_failure),
                 done_before: false,
             });
         }
@@ -108,14 +111,6 @@ impl Chosen {
 fn is_harmless(step: &Step) -> bool {
     let here = matches!(step.action, Action::Build(_) | Action::Tag(_) | Action::Run(_));
     here && secrets_of(step.templates()).is_empty()
-}
-
-/// Whether the step's `if` can hold after a failure.
-fn runs_after_failure(step: &Step) -> bool {
-    step.condition.as_ref().is_some_and(|condition| {
-        let source = condition.source.to_ascii_lowercase();
-        source.contains("always") || source.contains("failure")
-    })
 }
 
 /// The names of the secrets that templates use; `*` stands for all.

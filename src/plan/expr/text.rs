@@ -203,6 +203,13 @@ impl Condition {
         Ok(holds && (asks_itself || scope.status() == Status::Success))
     }
 
+    /// Whether it calls `always()` or `failure()`, so that it can hold after a
+    /// failure. One that cannot be parsed calls nothing.
+    pub fn runs_after_failure(&self) -> bool {
+        let called = functions(&self.source, self.span.start).unwrap_or_default();
+        called.iter().any(|function| ["always", "failure"].contains(&function.name))
+    }
+
     /// Whether it calls `success()`, `failure()`, `cancelled()` or `always()`.
     pub fn asks_for_status(&self) -> Result<bool, EvalError> {
         let found = functions(&self.source, self.span.start)?;
@@ -406,5 +413,22 @@ mod tests {
         case("always()", [true, true, true]);
         case("pr.number == 12 && (failure() || cancelled())", [false, true, true]);
         case("'always()' != ''", [true, false, false]);
+    }
+
+    #[test]
+    fn only_a_call_lets_a_step_run_after_a_failure() {
+        #[track_caller]
+        fn case(source: &str, expected: bool) {
+            let condition = Condition { source: source.to_owned(), span: 0..source.len() };
+            assert_eq!(condition.runs_after_failure(), expected, "{source}");
+        }
+        case("always()", true);
+        case("Failure() && vars.x == 'y'", true);
+        case("!failure()", true);
+        case("env.MODE == 'failure-mode'", false);
+        case("env.MODE == 'always()'", false);
+        case("env.failure != ''", false);
+        case("success()", false);
+        case("failure(", false);
     }
 }
