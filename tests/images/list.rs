@@ -205,7 +205,9 @@ async fn indexes_artifacts_and_what_is_neither() {
         registry.fault("GET /v2/web/tags/list", page);
     }
 
-    let held = client(&registry.host(), Login::Anonymous).look(&registry.host(), "web", &[]).await;
+    let held = client(&registry.host(), Login::Anonymous)
+        .list_manifests(&registry.host(), "web", &[])
+        .await;
     let held = held.expect("a list");
 
     let of = |tag: &str| {
