@@ -1,30 +1,20 @@
-//! What the program does, seen from outside, and with real peers: the programs
-//! that other people run, over real sockets. One binary, so that it is linked
-//! once; one module a subject.
+//! Tests of the program from outside, and of the source tree. They need Rust
+//! and nothing else; what needs root or other programs is in `peers/`.
+//!
+//! One binary, so that it is linked once, with a module for each subject.
 
-mod acceptance;
-mod children;
-mod commands;
+mod cli;
 mod conformance;
-mod create_registry;
-mod image_dockerfile;
-mod image_layers;
-mod image_native;
-mod images;
+mod docs;
 mod layers;
-mod local_clients;
-mod local_upstream;
-mod peers;
-mod readme;
-mod registry;
-mod registry_ahead;
-mod registry_copy;
-mod registry_login;
-mod registry_pull;
-mod registry_push;
-mod registry_quirks;
-mod registry_resume;
-mod registry_round_trips;
+mod local;
 mod support;
 
-mod runtime;
+// The fakes in `src/registry/testing` name the library's modules as
+// `crate::oci`, whichever crate they are compiled into.
+use shipway::testing::{http, oci, progress, registry, secret};
+
+/// The registry that `conformance` checks here: the one of the local cloud.
+fn registry_under_test() -> conformance::Registry {
+    local::registry()
+}

@@ -15,6 +15,10 @@ mod pull;
 mod push;
 mod referrers;
 mod settings;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 #[doc(hidden)]
 pub mod untrusted;
 mod wire;

@@ -1,6 +1,6 @@
 //! Row 19: what is wrong with a manifest, and how errors are told.
 
-use super::registry::{Deviation, EMPTY, Registry, both};
+use super::registry::{Deviation, EMPTY, Registry, check};
 use serde_json::{Value, json};
 use shipway::testing::oci::{Digest, media_type};
 
@@ -13,7 +13,7 @@ async fn code(answer: reqwest::Response) -> (u16, String) {
     (status, first["code"].as_str().expect("a code").to_owned())
 }
 
-both!(wrong_manifests);
+check!(wrong_manifests);
 async fn wrong_manifests(registry: &Registry) {
     let config = registry.blob("wrong", media_type::CONFIG, b"{}").await;
     let manifest = json!({
@@ -49,7 +49,7 @@ async fn wrong_manifests(registry: &Registry) {
     assert_eq!(registry.status("GET", "/v2/wrong/manifests/v1").await, 404);
 }
 
-both!(missing_parts);
+check!(missing_parts);
 async fn missing_parts(registry: &Registry) {
     let layer =
         |digest: &Digest| json!({"mediaType": media_type::LAYER, "digest": digest, "size": 1});
@@ -80,7 +80,7 @@ async fn missing_parts(registry: &Registry) {
     assert!(put.status().is_client_error());
 }
 
-both!(told_in_json);
+check!(told_in_json);
 async fn told_in_json(registry: &Registry) {
     let get = async |path: &str| code(registry.send("GET", path, b"").await).await;
     assert_eq!(get("/v2/none/manifests/v1").await, (404, "MANIFEST_UNKNOWN".into()));

@@ -1,11 +1,11 @@
 //! Rows 17, 18 and 20: manifests put and got, large ones, ones under another
 //! hash, and several tags at once.
 
-use super::registry::{Deviation, EMPTY, Registry, both, header, sha512};
+use super::registry::{Deviation, EMPTY, Registry, check, header, sha512};
 use serde_json::json;
 use shipway::testing::oci::{Digest, media_type};
 
-both!(by_tag_and_by_digest);
+check!(by_tag_and_by_digest);
 async fn by_tag_and_by_digest(registry: &Registry) {
     let extra = json!({"org.example.custom": {"any": ["thing"]}, "annotations": {"a": "b"}});
     let digest = registry.image("team/web", "v1", extra).await;
@@ -43,7 +43,7 @@ async fn by_tag_and_by_digest(registry: &Registry) {
     assert_eq!(got.bytes().await.expect("bytes"), bytes);
 }
 
-both!(a_tag_moves);
+check!(a_tag_moves);
 async fn a_tag_moves(registry: &Registry) {
     let first = registry.image("moves", "v1", json!({"annotations": {"n": "1"}})).await;
     let second = registry.image("moves", "v1", json!({"annotations": {"n": "2"}})).await;
@@ -56,7 +56,7 @@ async fn a_tag_moves(registry: &Registry) {
     assert_eq!(registry.tags("moves").await, ["v1"]);
 }
 
-both!(large);
+check!(large);
 async fn large(registry: &Registry) {
     let config = registry.blob("large", media_type::CONFIG, b"{}").await;
     let fill = |size: usize| {
@@ -82,7 +82,7 @@ async fn large(registry: &Registry) {
     assert_eq!(registry.tags("large").await, ["v1"]);
 }
 
-both!(under_another_hash);
+check!(under_another_hash);
 async fn under_another_hash(registry: &Registry) {
     let config = registry.blob("hash", media_type::CONFIG, b"{}").await;
     let manifest = json!({
@@ -116,7 +116,7 @@ async fn under_another_hash(registry: &Registry) {
     assert_eq!(header(&got, "docker-content-digest"), digest);
 }
 
-both!(several_tags_at_once);
+check!(several_tags_at_once);
 async fn several_tags_at_once(registry: &Registry) {
     let digest = registry.image("many", "v1", json!({})).await;
     let path = format!("/v2/many/manifests/{digest}");

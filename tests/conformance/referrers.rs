@@ -1,6 +1,6 @@
 //! Rows 2 and 23: what refers to a manifest.
 
-use super::registry::{Deviation, EMPTY, Registry, both, header};
+use super::registry::{Deviation, EMPTY, Registry, check, header};
 use serde_json::{Value, json};
 use shipway::testing::oci::{Digest, media_type};
 
@@ -32,7 +32,7 @@ async fn without(registry: &Registry) {
     assert_eq!(got["subject"]["digest"], json!(subject));
 }
 
-both!(referrers);
+check!(referrers);
 async fn referrers(registry: &Registry) {
     if registry.deviates(Deviation::NoReferrers) {
         return without(registry).await;
@@ -102,7 +102,7 @@ async fn filtered(registry: &Registry, subject: &Digest, sbom: &Digest) {
     assert_eq!(listed(registry, subject.as_str(), "?artifactType=").await.len(), 4);
 }
 
-both!(by_pages);
+check!(by_pages);
 async fn by_pages(registry: &Registry) {
     if registry.deviates(Deviation::NoReferrers) {
         return;

@@ -1,27 +1,23 @@
 //! A registry under test, asked with a client that is not ours.
 
-use crate::support::cloud::{LocalCloud, state};
-use crate::support::peer_registry::PeerRegistry;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use shipway::testing::oci::{Digest, media_type};
-use tempfile::TempDir;
+use std::any::Any;
 
 /// The digest of nothing.
-pub(super) const EMPTY: &str =
-    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-const LOCAL: &str = "127.0.0.1:5000";
+pub const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Which registry it is: what is asked of it depends on that here and there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub enum Kind {
     Local,
     Docker,
 }
 
 /// Where docker-registry 2.8 does not do what the specification asks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Deviation {
+pub enum Deviation {
     /// A blob is called by its SHA-256, whatever it was pushed as, and a
     /// manifest has no other name.
     OneHash,
@@ -51,7 +47,7 @@ pub(super) enum Deviation {
 
 impl Kind {
     /// Whether it is known not to do that.
-    pub(super) fn deviates(self, how: Deviation) -> bool {
+    pub fn deviates(self, how: Deviation) -> bool {
         match (self, how) {
             (Self::Local, _) => false,
             (Self::Docker, _) => true,
@@ -59,49 +55,28 @@ impl Kind {
     }
 }
 
-/// A registry, and what keeps it up.
-pub(super) struct Registry {
-    pub(super) kind: Kind,
-    pub(super) client: Client,
+pub struct Registry {
+    pub kind: Kind,
+    client: Client,
     base: String,
-    _local: Option<(LocalCloud, TempDir)>,
-    _peer: Option<PeerRegistry>,
+    /// Dropping it ends the registry.
+    _server: Box<dyn Any>,
 }
 
 impl Registry {
-    /// The local registry.
-    pub(super) fn local() -> Self {
-        let state = state();
-        let world = json!({"other-registries": [{"host": LOCAL}]});
-        let cloud = LocalCloud::start(state.path(), world);
-        Self {
-            kind: Kind::Local,
-            client: cloud.client(),
-            base: format!("http://{LOCAL}"),
-            _local: Some((cloud, state)),
-            _peer: None,
-        }
+    pub fn new(kind: Kind, client: Client, host: &str, server: impl Any) -> Self {
+        Self { kind, client, base: format!("http://{host}"), _server: Box::new(server) }
     }
 
-    /// docker-registry.
-    pub(super) fn docker() -> Self {
-        let peer = PeerRegistry::open();
-        // The first to install wins.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().build().expect("a client");
-        let base = format!("http://{}", peer.host());
-        Self { kind: Kind::Docker, client, base, _local: None, _peer: Some(peer) }
-    }
-
-    pub(super) fn deviates(&self, how: Deviation) -> bool {
+    pub fn deviates(&self, how: Deviation) -> bool {
         self.kind.deviates(how)
     }
 
-    pub(super) async fn send(&self, method: &str, path: &str, body: &[u8]) -> Response {
+    pub async fn send(&self, method: &str, path: &str, body: &[u8]) -> Response {
         self.with(method, path, body, &[]).await
     }
 
-    pub(super) async fn with(
+    pub async fn with(
         &self,
         method: &str,
         path: &str,
@@ -120,27 +95,27 @@ impl Registry {
         request.send().await.expect("an answer")
     }
 
-    pub(super) async fn status(&self, method: &str, path: &str) -> u16 {
+    pub async fn status(&self, method: &str, path: &str) -> u16 {
         self.send(method, path, b"").await.status().as_u16()
     }
 
-    pub(super) async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         self.send("GET", path, b"").await.json().await.expect("JSON")
     }
 
     /// A new session.
-    pub(super) async fn session(&self, repository: &str) -> String {
+    pub async fn session(&self, repository: &str) -> String {
         let opened = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), b"").await;
         assert_eq!(opened.status(), 202);
         header(&opened, "location")
     }
 
     /// The answer to closing a session.
-    pub(super) async fn close(&self, session: &str, digest: &str, body: &[u8]) -> Response {
+    pub async fn close(&self, session: &str, digest: &str, body: &[u8]) -> Response {
         self.send("PUT", &and(session, &format!("digest={digest}")), body).await
     }
 
-    pub(super) async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
+    pub async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         let session = self.session(repository).await;
         assert_eq!(self.close(&session, digest.as_str(), bytes).await.status(), 201);
@@ -148,13 +123,13 @@ impl Registry {
     }
 
     /// A blob, as a manifest names it.
-    pub(super) async fn blob(&self, repository: &str, kind: &str, bytes: &[u8]) -> Value {
+    pub async fn blob(&self, repository: &str, kind: &str, bytes: &[u8]) -> Value {
         let digest = self.push(repository, bytes).await;
         json!({"mediaType": kind, "digest": digest, "size": bytes.len()})
     }
 
     /// An image of one layer, with what is to be in its manifest besides.
-    pub(super) async fn image(&self, repository: &str, reference: &str, extra: Value) -> Digest {
+    pub async fn image(&self, repository: &str, reference: &str, extra: Value) -> Digest {
         let mut manifest = json!({
             "schemaVersion": 2, "mediaType": media_type::MANIFEST,
             "config": self.blob(repository, media_type::CONFIG, b"{}").await,
@@ -169,7 +144,7 @@ impl Registry {
         Digest::of(&bytes)
     }
 
-    pub(super) async fn put(
+    pub async fn put(
         &self,
         repository: &str,
         reference: &str,
@@ -180,19 +155,19 @@ impl Registry {
         self.with("PUT", &path, bytes, &[("content-type", kind)]).await
     }
 
-    pub(super) async fn has_blob(&self, repository: &str, digest: &str) -> bool {
+    pub async fn has_blob(&self, repository: &str, digest: &str) -> bool {
         self.status("HEAD", &format!("/v2/{repository}/blobs/{digest}")).await == 200
     }
 
     /// The bytes of a blob, which must be there.
-    pub(super) async fn read(&self, repository: &str, digest: &str) -> Vec<u8> {
+    pub async fn read(&self, repository: &str, digest: &str) -> Vec<u8> {
         let got = self.send("GET", &format!("/v2/{repository}/blobs/{digest}"), b"").await;
         assert_eq!(got.status(), 200, "{digest}");
         got.bytes().await.expect("bytes").to_vec()
     }
 
     /// The tags of a repository, sorted.
-    pub(super) async fn tags(&self, repository: &str) -> Vec<String> {
+    pub async fn tags(&self, repository: &str) -> Vec<String> {
         let listed = self.json(&format!("/v2/{repository}/tags/list")).await["tags"].take();
         // docker-registry has null where the last one is gone.
         let mut tags: Vec<String> = serde_json::from_value(listed).unwrap_or_default();
@@ -201,38 +176,32 @@ impl Registry {
     }
 }
 
-/// A check against each of the two.
-macro_rules! both {
+/// Makes a test of a check: it runs against the registry that the test binary
+/// names.
+macro_rules! check {
     ($check:ident) => {
         mod $check {
-            use crate::conformance::registry::Registry;
-
             #[tokio::test]
-            async fn at_the_local_registry() {
-                super::$check(&Registry::local()).await;
-            }
-
-            #[tokio::test]
-            async fn at_docker_registry() {
-                super::$check(&Registry::docker()).await;
+            async fn conforms() {
+                super::$check(&crate::registry_under_test()).await;
             }
         }
     };
 }
-pub(super) use both;
+pub(super) use check;
 
 /// A header as text; empty where it is not there.
-pub(super) fn header(answer: &Response, name: &str) -> String {
+pub fn header(answer: &Response, name: &str) -> String {
     answer.headers().get(name).map_or("", |value| value.to_str().expect("text")).to_owned()
 }
 
 /// A location with one more parameter.
-pub(super) fn and(location: &str, parameter: &str) -> String {
+pub fn and(location: &str, parameter: &str) -> String {
     format!("{location}{}{parameter}", if location.contains('?') { "&" } else { "?" })
 }
 
 /// `sha512:…`
-pub(super) fn sha512(bytes: &[u8]) -> String {
+pub fn sha512(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     use std::fmt::Write as _;
     sha2::Sha512::digest(bytes).iter().fold("sha512:".to_owned(), |mut text, byte| {

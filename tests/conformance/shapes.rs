@@ -1,7 +1,7 @@
 //! Row 21: manifests of every shape, each put, listed, looked at, got back to
 //! the byte and deleted.
 
-use super::registry::{Deviation, EMPTY, Registry, both, header};
+use super::registry::{Deviation, EMPTY, Registry, check, header};
 use serde_json::{Value, json};
 use shipway::testing::oci::{Digest, media_type};
 
@@ -102,7 +102,7 @@ fn refused(registry: &Registry, name: &str) -> Option<u16> {
     foreign.then_some(500)
 }
 
-both!(every_shape);
+check!(every_shape);
 async fn every_shape(registry: &Registry) {
     let mut kept: Vec<Shape> = Vec::new();
     // What is named comes before what names it: the list is in that order from

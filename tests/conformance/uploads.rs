@@ -1,6 +1,6 @@
 //! Rows 4 to 15: pushing blobs in every way there is.
 
-use super::registry::{Deviation, EMPTY, Registry, and, both, header, sha512};
+use super::registry::{Deviation, EMPTY, Registry, and, check, header, sha512};
 use crate::support::images::noise;
 use shipway::testing::oci::Digest;
 
@@ -16,7 +16,7 @@ async fn patch(
     (answer.status().as_u16(), header(&answer, "location"), header(&answer, "range"))
 }
 
-both!(in_one_request);
+check!(in_one_request);
 async fn in_one_request(registry: &Registry) {
     let bytes = noise(1_000, 3);
     let digest = Digest::of(&bytes);
@@ -34,7 +34,7 @@ async fn in_one_request(registry: &Registry) {
     assert_eq!(registry.read("single", digest.as_str()).await, bytes);
 }
 
-both!(in_two_requests);
+check!(in_two_requests);
 async fn in_two_requests(registry: &Registry) {
     let bytes = noise(5_000, 1);
     let digest = Digest::of(&bytes);
@@ -50,7 +50,7 @@ async fn in_two_requests(registry: &Registry) {
     assert_eq!(registry.push("two", &bytes).await, digest);
 }
 
-both!(in_chunks);
+check!(in_chunks);
 async fn in_chunks(registry: &Registry) {
     let (first, second) = (noise(3_000, 1), noise(2_000, 2));
     let whole = [first.clone(), second.clone()].concat();
@@ -80,7 +80,7 @@ async fn in_chunks(registry: &Registry) {
     }
 }
 
-both!(out_of_order);
+check!(out_of_order);
 async fn out_of_order(registry: &Registry) {
     let (first, second) = (noise(3_000, 5), noise(2_000, 6));
     let whole = [first.clone(), second.clone()].concat();
@@ -117,7 +117,7 @@ async fn out_of_order(registry: &Registry) {
     assert_eq!(registry.read("order", Digest::of(&whole).as_str()).await, whole);
 }
 
-both!(as_a_stream);
+check!(as_a_stream);
 async fn as_a_stream(registry: &Registry) {
     let whole = noise(2_500_000, 7);
     let digest = Digest::of(&whole);
@@ -129,7 +129,7 @@ async fn as_a_stream(registry: &Registry) {
     assert_eq!(registry.read("stream", digest.as_str()).await, whole);
 }
 
-both!(given_up);
+check!(given_up);
 async fn given_up(registry: &Registry) {
     let session = registry.session("given-up").await;
     let (_, session, _) = patch(registry, &session, (b"abc", "0-2")).await;
@@ -141,7 +141,7 @@ async fn given_up(registry: &Registry) {
     assert!(!registry.has_blob("given-up", Digest::of(b"abc").as_str()).await);
 }
 
-both!(mounts);
+check!(mounts);
 async fn mounts(registry: &Registry) {
     let bytes = noise(1_000, 8);
     let digest = registry.push("from", &bytes).await;
@@ -164,7 +164,7 @@ async fn mounts(registry: &Registry) {
     assert_eq!(registry.has_blob("anonymous", digest.as_str()).await, expected == 201);
 }
 
-both!(wrong_digests);
+check!(wrong_digests);
 async fn wrong_digests(registry: &Registry) {
     let bytes = noise(3_000, 9);
     let own = Digest::of(&bytes);
@@ -195,7 +195,7 @@ async fn wrong_digests(registry: &Registry) {
     }
 }
 
-both!(nothing_at_all);
+check!(nothing_at_all);
 async fn nothing_at_all(registry: &Registry) {
     assert_eq!(registry.push("nothing", b"").await.as_str(), EMPTY);
     let session = registry.session("nothing-streamed").await;
@@ -208,7 +208,7 @@ async fn nothing_at_all(registry: &Registry) {
     }
 }
 
-both!(another_hash);
+check!(another_hash);
 async fn another_hash(registry: &Registry) {
     let bytes = noise(2_000, 10);
     let digest = sha512(&bytes);

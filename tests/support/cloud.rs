@@ -9,16 +9,16 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 /// A cloud that ends with its value. Its state folder stays as long as this.
-pub(crate) struct LocalCloud {
-    pub(crate) file: CloudFile,
-    pub(crate) path: PathBuf,
+pub struct LocalCloud {
+    pub file: CloudFile,
+    pub path: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl LocalCloud {
     /// A cloud of that world, with its state in that folder.
-    pub(crate) fn start(state: &Path, world: Value) -> Self {
+    pub fn start(state: &Path, world: Value) -> Self {
         let mut world = world;
         world["runtime"] = "plain".into();
         let world = serde_json::from_value(world).expect("a world");
@@ -40,33 +40,33 @@ impl LocalCloud {
     }
 
     /// What was answered so far.
-    pub(crate) fn requests(&self) -> Vec<Entry> {
+    pub fn requests(&self) -> Vec<Entry> {
         RequestLog::read(&self.file.request_log).expect("a log")
     }
 
     /// A program that lives in this cloud.
-    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).envs(self.file.variables());
         command
     }
 
     /// What a program that must succeed says.
-    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
+    pub fn run(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.command(program, arguments).output().expect("a program");
         assert!(output.status.success(), "{program} {arguments:?}: {}", text(&output));
         String::from_utf8(output.stdout).expect("text")
     }
 
     /// What a program that must fail says.
-    pub(crate) fn fails(&self, program: &str, arguments: &[&str]) -> String {
+    pub fn fails(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.command(program, arguments).output().expect("a program");
         assert!(!output.status.success(), "{program} {arguments:?}: {}", text(&output));
         text(&output)
     }
 
     /// A client that is not ours, in this cloud.
-    pub(crate) fn client(&self) -> reqwest::Client {
+    pub fn client(&self) -> reqwest::Client {
         // The first to install wins.
         drop(rustls::crypto::ring::default_provider().install_default());
         let root = reqwest::Certificate::from_pem(self.file.ca.as_bytes()).expect("PEM");
@@ -95,6 +95,6 @@ fn text(output: &Output) -> String {
 }
 
 /// A folder for the state of a cloud.
-pub(crate) fn state() -> TempDir {
+pub fn state() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }

@@ -1,21 +1,18 @@
-//! What the tests stand on: the program in a clean environment, waiting, peers
-//! to talk to, and images to give them.
+//! What both test binaries build on: the program in a clean environment, its
+//! state folder, waiting, a local cloud, and a registry with scripted faults.
 
-pub(crate) mod busybox;
-
-pub(crate) mod cloud;
-pub(crate) mod dockerd;
-pub(crate) mod fake_registry;
-pub(crate) mod images;
-pub(crate) mod keeping_registry;
-pub(crate) mod peer_registry;
-pub(crate) mod peers;
+pub mod cloud;
+#[path = "../../src/registry/testing/fake_registry.rs"]
+pub mod fake_registry;
+pub mod fetching_cloud;
+#[path = "../../src/registry/testing/images.rs"]
+pub mod images;
+mod processes;
 mod program;
-pub(crate) mod scene;
-pub(crate) mod state;
-pub(crate) mod talking;
-pub(crate) mod tls_proxy;
+pub mod state;
+#[path = "../../src/registry/testing/waiting.rs"]
 mod waiting;
 
-pub(crate) use program::{Finished, Program, workflows};
-pub(crate) use waiting::{eventually, is_alive};
+pub use processes::is_alive;
+pub use program::{Finished, Program, workflows};
+pub use waiting::eventually;

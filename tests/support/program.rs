@@ -8,25 +8,25 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A folder with a plan, and the program to run in it.
-pub(crate) struct Program {
+pub struct Program {
     folder: TempDir,
     environment: BTreeMap<String, String>,
 }
 
 /// What a run of the program left.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub struct Finished {
     /// The exit code; 128 and the signal where one ended it.
-    pub(crate) code: i32,
+    pub code: i32,
     /// What it wrote to standard output.
-    pub(crate) stdout: String,
+    pub stdout: String,
     /// What it wrote to standard error.
-    pub(crate) stderr: String,
+    pub stderr: String,
 }
 
 impl Program {
     /// With an empty folder. Of the environment only what finds programs stays.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
         let kept =
             kept.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
@@ -37,12 +37,12 @@ impl Program {
     }
 
     /// With this plan as `shipway.yml`.
-    pub(crate) fn with_plan(plan: &str) -> Self {
+    pub fn with_plan(plan: &str) -> Self {
         Self::new().file("shipway.yml", plan)
     }
 
     /// With a copy of a folder of `workflows/`.
-    pub(crate) fn with_workflow(name: &str) -> Self {
+    pub fn with_workflow(name: &str) -> Self {
         let program = Self::new();
         copy(&workflows().join(name), program.folder.path());
         program.forget_what_was_made();
@@ -64,7 +64,7 @@ impl Program {
     }
 
     /// Puts a file into the folder.
-    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+    pub fn file(self, name: &str, text: &str) -> Self {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
         fs::write(path, text).expect("a file can be written");
@@ -72,29 +72,29 @@ impl Program {
     }
 
     /// Sets a variable.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// A path in the folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The folder itself.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Puts a static busybox into the folder.
-    pub(crate) fn busybox(self) -> Self {
+    pub fn busybox(self) -> Self {
         fs::copy("/bin/busybox", self.path("busybox")).expect("busybox-static is installed");
         self
     }
 
     /// The command, ready to be started.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
         command
             .args(arguments)
@@ -108,23 +108,23 @@ impl Program {
     }
 
     /// Runs it to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         finish(self.start(arguments), self.folder.path())
     }
 
     /// Starts it in a process group of its own, as a terminal would.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+    pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).process_group(0).spawn().expect("the program starts")
     }
 
     /// Waits for one that was started.
-    pub(crate) fn finish(&self, child: Child) -> Finished {
+    pub fn finish(&self, child: Child) -> Finished {
         finish(child, self.folder.path())
     }
 }
 
 /// The plans to learn from.
-pub(crate) fn workflows() -> PathBuf {
+pub fn workflows() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows")
 }
 
@@ -159,8 +159,20 @@ fn finish(child: Child, folder: &Path) -> Finished {
 impl Finished {
     /// Fails the test unless the exit code is this one, showing what was said.
     #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
+    pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
+    }
+
+    /// Fails the test unless standard error has all of these, in this order.
+    #[track_caller]
+    pub fn says_in_order(&self, parts: &[&str]) {
+        let mut rest = self.stderr.as_str();
+        for part in parts {
+            let found = rest.find(part);
+            let found = found.unwrap_or_else(|| panic!("no `{part}` in\n{}", self.stderr));
+            // The end of one line is the beginning of the next.
+            rest = &rest[found + part.trim_end().len()..];
+        }
     }
 }

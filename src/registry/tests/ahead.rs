@@ -1,0 +1,170 @@
+//! Blobs that go up before their manifest is known.
+
+use super::scene::Scene;
+use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
+use crate::registry::testing::images::silent;
+use crate::registry::testing::waiting::eventually;
+use crate::registry::{Ahead, Pushed};
+use std::sync::{Arc, Mutex};
+use tokio::sync::SetOnce;
+
+const MIB: usize = 1 << 20;
+
+/// Sends these layers ahead.
+fn ahead(scene: &Scene, layers: &[usize]) -> Ahead {
+    let ahead = scene.client.ahead(&scene.push.targets, Arc::new(SetOnce::new_with(Some(()))));
+    for layer in layers {
+        ahead.send(scene.push.blobs[*layer].clone());
+        // Once is enough.
+        ahead.send(scene.push.blobs[*layer].clone());
+    }
+    ahead
+}
+
+async fn push_after(scene: &Scene, ahead: Ahead) -> Pushed {
+    let push = scene.push.clone();
+    scene.client.push_after(ahead, push, &silent).await.expect("a push")
+}
+
+fn size(scene: &Scene) -> u64 {
+    scene.push.blobs.iter().map(|blob| blob.descriptor.size).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_ahead_is_not_sent_again_and_counts_as_sent() {
+    let scene = Scene::new(&[MIB, 2 * MIB, 10]).await;
+    let ahead = ahead(&scene, &[0, 1]);
+    let mut asked = Vec::new();
+    eventually("both layers are there", || {
+        asked.extend(scene.asked(""));
+        (asked.len() == 6).then_some(())
+    });
+    asked.sort();
+    assert_eq!(
+        asked.join("\n"),
+        "\
+HEAD /v2/web/blobs/layer0 -> 404
+HEAD /v2/web/blobs/layer1 -> 404
+POST /v2/web/blobs/uploads/ -> 202
+POST /v2/web/blobs/uploads/ -> 202
+PUT /v2/web/blobs/uploads/* digest=layer0 -> 201
+PUT /v2/web/blobs/uploads/* digest=layer1 -> 201"
+    );
+
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
+    assert!(scene.asked("layer0").is_empty());
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_before_the_logins_are_known_to_be_good() {
+    let scene = Scene::new(&[MIB]).await;
+    let cleared = Arc::new(SetOnce::new());
+    let ahead = scene.client.ahead(&scene.push.targets, Arc::clone(&cleared));
+    ahead.send(scene.push.blobs[0].clone());
+    // Time enough to go, were it let.
+    for _ in 0..20 {
+        let asked = scene.client.check_login(&scene.push.targets[0].host, "web", "push").await;
+        asked.expect("a login");
+    }
+    assert_eq!(scene.asked(""), ["GET /v2/ -> 200"; 20]);
+
+    cleared.set(()).expect("set once");
+
+    eventually("the layer is there", || {
+        scene.asked("PUT").iter().any(|line| line.ends_with("digest=layer0 -> 201")).then_some(())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_is_not_sent_ahead() {
+    let mut scene = Scene::new(&[MIB, 10]).await;
+    scene.push().await.expect("a push");
+    scene.registry.log();
+    scene.next_process();
+
+    let pushed = push_after(&scene, ahead(&scene, &[0])).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (0, size(&scene)));
+    // What is asked for beside the manifest may be given up.
+    let asked = scene.asked("");
+    assert!(asked.contains(&"HEAD /v2/web/manifests/one -> 200".to_owned()), "{asked:?}");
+    assert!(asked.iter().all(|line| line.starts_with("HEAD")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_get_there_the_push_sends() {
+    let scene = Scene::new(&[MIB, 10]).await;
+    scene.registry.fault("POST /v2/web/blobs/uploads/", Fault::Status(403));
+
+    let ahead = ahead(&scene, &[0]);
+    eventually("it is refused", || (scene.asked("403").len() == 1).then_some(()));
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_of_two_registries_refused_is_sent_again_to_that_one_alone() {
+    let other = FakeRegistry::start().await;
+    let mut scene = Scene::new(&[MIB, 10]).await;
+    let there = format!("{}/web:one", other.host()).parse().expect("a reference");
+    scene.push.targets.push(there);
+    other.fault("POST /v2/web/blobs/uploads/", Fault::Status(403));
+
+    let ahead = ahead(&scene, &[0]);
+    eventually("it is refused", || other.log().contains("403").then_some(()));
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (2 * size(&scene), 0));
+    assert!(scene.registry.has_manifest("web", "one") && other.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() {
+    let scene = Scene::to(&[MIB, 10], &["api:one", "web:one"]).await;
+
+    let pushed = push_after(&scene, ahead(&scene, &[0])).await;
+
+    let blobs: Vec<u64> = scene.push.blobs.iter().map(|blob| blob.descriptor.size).collect();
+    // The small ones are rather sent than waited for.
+    assert_eq!(pushed.bytes_sent, blobs[0] + 2 * (blobs[1] + blobs[2]));
+    assert_eq!(pushed.bytes_reused, blobs[0]);
+    assert_eq!(scene.asked("digest=layer0").len(), 1);
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_it_is_told_of() {
+    let scene = Scene::new(&[MIB, 10]).await;
+    let told = Mutex::new(Vec::new());
+    let tell = |progress: crate::progress::Progress| {
+        let sizes = progress.parts.iter().map(|part| part.total).collect::<Vec<_>>();
+        told.lock().expect("no panic").push((progress.done, sizes));
+    };
+
+    let pushed = scene.client.push_after(ahead(&scene, &[0]), scene.push.clone(), &tell).await;
+
+    pushed.expect("a push");
+    let told = told.into_inner().expect("no panic");
+    let sizes: Vec<u64> = scene.push.blobs.iter().map(|blob| blob.descriptor.size).collect();
+    assert!(told.iter().all(|(_, blobs)| *blobs == sizes), "{told:?}");
+    assert_eq!(told.last(), Some(&(size(&scene), sizes)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_goes_beside_what_is_on_its_way() {
+    let scene = Scene::new(&[MIB, 10]).await;
+    // The layer is taken when the push has asked for the other blobs and the
+    // manifest, and not before.
+    scene.registry.flights(&[1, 1, 4, 2, 2, 1]);
+    let ahead = ahead(&scene, &[0]);
+    eventually("its upload is open", || (!scene.asked("POST").is_empty()).then_some(()));
+
+    let pushed = push_after(&scene, ahead).await;
+
+    assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (size(&scene), 0));
+}

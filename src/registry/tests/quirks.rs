@@ -1,0 +1,242 @@
+//! What registries of the field make of the specification, each survived. More
+//! of it is in `registry_push`: sizes that are refused, mounts that are none,
+//! questions that are refused, answers that lack a header.
+
+use super::scene::Scene;
+use crate::http::Retry;
+use crate::registry::Login;
+use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
+use crate::registry::testing::images::client_with;
+use crate::secret::Redactor;
+
+const NO: &str = r#"{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported"}]}"#;
+
+fn refuse(status: u16) -> Fault {
+    Fault::Answer(status, &[], NO.to_owned())
+}
+
+/// A layer that goes in three parts; the configuration is there.
+async fn in_parts() -> Scene {
+    let mut scene = Scene::new(&[100_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    scene.next_process_in_parts(2);
+    scene
+}
+
+/// How the layer went up.
+fn bodies(scene: &Scene) -> Vec<String> {
+    let body = |line: &String| {
+        line.starts_with("PATCH") || (line.starts_with("PUT") && line.contains("digest=layer"))
+    };
+    scene.asked("/uploads/*").into_iter().filter(body).collect()
+}
+
+const WHOLE: &str = "PUT /v2/web/blobs/uploads/* digest=layer0 -> 201";
+
+#[tokio::test]
+async fn a_registry_without_ranges_is_sent_whole_bodies_from_then_on() {
+    // Google's Artifact Registry; GitHub's, for which the part is too large.
+    for status in [400, 404, 405, 411, 413, 415, 416, 501] {
+        let mut scene = in_parts().await;
+        scene.registry.fault("PATCH", refuse(status));
+
+        scene.push().await.expect("a push");
+
+        let refused = format!("PATCH /v2/web/blobs/uploads/* 0-39999 -> {status}");
+        assert_eq!(bodies(&scene), [refused, WHOLE.to_owned()]);
+
+        scene.builds([(7, 100_000)].into_iter(), &["web:two"]);
+        scene.registry.put_blob("web", &scene.config());
+        scene.next_process_in_parts(2);
+        scene.push().await.expect("a push");
+        assert_eq!(bodies(&scene), [WHOLE], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_is_called_a_blob_and_whose_end_is_refused() {
+    // Amazon's registry: 201 to each range, and then there is nothing to end.
+    let scene = in_parts().await;
+    for _ in 0..3 {
+        scene.registry.fault("PATCH", Fault::Status(201));
+    }
+    scene.registry.fault("PUT /v2/web/blobs/", refuse(400));
+
+    scene.push().await.expect("a push");
+
+    let bodies = bodies(&scene);
+    assert_eq!(bodies.len(), 5, "{bodies:?}");
+    assert_eq!(bodies[4], WHOLE);
+}
+
+#[tokio::test]
+async fn an_end_that_is_refused_because_the_blob_is_there() {
+    let scene = in_parts().await;
+    for _ in 0..3 {
+        scene.registry.fault("PATCH", Fault::Status(201));
+    }
+    let at_the_end = Fault::Header("docker-content-digest", String::new());
+    scene.registry.fault("PUT /v2/web/blobs/", at_the_end);
+
+    scene.push().await.expect("a push");
+
+    assert!(scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test]
+async fn ranges_after_the_first_that_are_thrown_away() {
+    // Amazon's registry again: the second range is taken, and not kept.
+    let scene = in_parts().await;
+    scene.registry.fault("PATCH", Fault::Status(201));
+    let kept = &[("location", "/v2/web/blobs/uploads/1?_state=a%2Bb%3D="), ("range", "0-39999")];
+    scene.registry.fault("PATCH", Fault::Answer(201, kept, String::new()));
+
+    scene.push().await.expect("a push");
+
+    let bodies = bodies(&scene);
+    assert_eq!(bodies.len(), 3, "{bodies:?}");
+    assert_eq!(bodies[2], WHOLE);
+}
+
+#[tokio::test]
+async fn the_least_range_of_a_registry_holds_for_parts_too() {
+    let scene = in_parts().await;
+    let least = Fault::Header("oci-chunk-min-length", "60000".to_owned());
+    scene.registry.fault("POST", least);
+
+    scene.push().await.expect("a push");
+
+    assert_eq!(bodies(&scene)[0], "PATCH /v2/web/blobs/uploads/* 0-59999 -> 202");
+}
+
+#[tokio::test]
+async fn an_upload_without_location_is_told_so() {
+    let scene = Scene::new(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    scene.registry.fault("POST", Fault::Header("location", String::new()));
+
+    let (error, retry, help) = scene.error().await;
+
+    assert_eq!(
+        error,
+        "upload BLOB (70000 bytes) to `HOST/web`\n\
+         the answer makes no sense: an upload was opened and no `Location` given"
+    );
+    assert_eq!(retry, Retry::Never);
+    assert_eq!(help, "is `HOST` a registry, and the one that you mean?");
+}
+
+#[tokio::test]
+async fn a_registry_that_is_busy_and_does_not_say_for_how_long() {
+    let scene = Scene::new(&[10]).await;
+    scene.registry.fault("PUT /v2/web/manifests/", Fault::Answer(429, &[], String::new()));
+
+    let (error, retry, help) = scene.error().await;
+
+    assert_eq!(error, "push `HOST/web:one`\nPUT http://HOST/v2/web/manifests/one: 429");
+    assert_eq!(retry, Retry::Backoff);
+    assert_eq!(help, "`HOST` is asked too often; it lets us in again later");
+}
+
+#[tokio::test]
+async fn a_blob_that_came_to_be_another_is_not_believed() {
+    let scene = Scene::new(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    let wrong = scene.push.manifest.digest.to_string();
+    scene.registry.fault("PUT /v2/web/blobs/", Fault::Header("docker-content-digest", wrong));
+
+    let (error, retry, _) = scene.error().await;
+
+    assert_eq!(
+        error,
+        "upload BLOB (70000 bytes) to `HOST/web`\n\
+         the registry has MANIFEST where BLOB was asked for"
+    );
+    assert_eq!(retry, Retry::Backoff);
+}
+
+/// Signed in as `ci:right`, for a token.
+async fn with_token(sizes: &[usize]) -> Scene {
+    let scene = Scene::new(sizes).await;
+    scene.registry.asks(Asks::Token("Y2k6cmlnaHQ="));
+    with_the_same_registry(scene)
+}
+
+#[tokio::test]
+async fn a_token_that_ends_before_a_body_is_replaced() {
+    let scene = with_token(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    let challenge = &[("www-authenticate", "Bearer realm=\"/token\",service=\"fake\"")];
+    scene.registry.fault("PUT /v2/web/blobs/", Fault::Answer(401, challenge, String::new()));
+
+    scene.push().await.expect("a push");
+
+    assert_eq!(
+        scene.asked("digest=layer0"),
+        [
+            "+PUT /v2/web/blobs/uploads/* digest=layer0 -> 401",
+            "+PUT /v2/web/blobs/uploads/* digest=layer0 -> 201",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_called_token_or_access_token() {
+    for field in ["token", "access_token"] {
+        let scene = with_token(&[10]).await;
+        scene.registry.takes_token("given");
+        let answer = format!(r#"{{"{field}":"given"}}"#);
+        scene.registry.fault("GET /token", Fault::Answer(200, &[], answer));
+
+        scene.push().await.expect("a push");
+
+        assert_eq!(scene.asked("/token").len(), 1, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn who_signed_in_beforehand_waits_for_no_token_nor_connection() {
+    let scene = with_token(&[10]).await;
+    scene.push().await.expect("a push");
+    let mut push = scene.push.clone();
+    push.targets[0].tag = Some("two".to_owned());
+    let scene = Scene { push, ..with_the_same_registry(scene) };
+    scene.client.check_login(&scene.registry.host(), "web", "push").await.expect("signed in");
+    let before = scene.registry.connections();
+    scene.registry.log();
+
+    scene.push().await.expect("a push");
+
+    let log = scene.registry.log();
+    assert!(!log.contains("/token") && !log.contains("401"), "{log}");
+    assert!(log.starts_with('+'), "{log}");
+    // The question and those beside it; the first of them found one open.
+    let asked = log.lines().filter(|line| line.contains("HEAD")).count();
+    assert_eq!(scene.registry.connections() as usize, before as usize + asked - 1);
+}
+
+/// A fresh process that signs in by itself.
+fn with_the_same_registry(mut scene: Scene) -> Scene {
+    let redactor = Redactor::default();
+    let password = redactor.adopt("secrets.acr-password", "right".to_owned());
+    let login = Login::Basic { username: "ci".to_owned(), password };
+    scene.client = client_with(&scene.registry.host(), login, &redactor);
+    scene
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_on_to_storage_goes_there_without_the_token() {
+    let scene = with_token(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    let storage = FakeRegistry::start().await;
+    let place = format!("http://{}/store/1?sig=x", storage.host());
+    let place: &'static [(&str, &str)] = Box::leak(Box::new([("location", &*place.leak())]));
+    scene.registry.fault("PUT /v2/web/blobs/", Fault::Answer(307, place, String::new()));
+    storage.fault("PUT /store/1", Fault::Answer(201, &[], String::new()));
+
+    // The fake does not know what its storage was given, and is sent it again.
+    scene.push().await.expect("a push");
+
+    let log = storage.log();
+    assert_eq!(log.lines().next(), Some("PUT /store/1 -> 201"), "{log}");
+}

@@ -1,0 +1,78 @@
+//! `action.yml`, and the program as its last step.
+
+use crate::support::Program;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `action.yml`, text and tree.
+fn action() -> (String, Value) {
+    let text = fs::read_to_string(repository().join("action.yml")).expect("action.yml");
+    let tree = serde_yaml::from_str(&text).expect("YAML");
+    (text, tree)
+}
+
+#[test]
+fn every_input_is_a_variable_and_none_is_in_a_script() {
+    let (_, action) = action();
+    let steps = action["runs"]["steps"].as_array().expect("steps");
+    let last = steps.last().expect("a step");
+    for name in action["inputs"].as_object().expect("inputs").keys() {
+        let variable = format!("INPUT_{}", name.replace('-', "_").to_uppercase());
+        let expected = match name.as_str() {
+            // The step runs there.
+            "working-directory" => {
+                assert_eq!(last["working-directory"], "${{ inputs.working-directory }}");
+                continue;
+            }
+            name => format!("${{{{ inputs.{name} }}}}"),
+        };
+        assert_eq!(last["env"][&variable], expected, "{variable}");
+    }
+    for step in steps {
+        let script = step["run"].as_str().expect("a script");
+        assert!(!script.contains("${{"), "text of others in a script: {script}");
+    }
+    assert!(last["run"].as_str().expect("a script").contains("exec "), "signals reach it");
+}
+
+#[test]
+fn every_output_comes_from_the_program() {
+    let (_, action) = action();
+    let outputs = action["outputs"].as_object().expect("outputs");
+    assert_eq!(
+        outputs.keys().collect::<Vec<_>>(),
+        [
+            "status",
+            "url",
+            "urls",
+            "fqdn",
+            "image",
+            "digest",
+            "tags",
+            "comment-id",
+            "deployment-id",
+            "result",
+        ]
+    );
+    for (name, output) in outputs {
+        assert_eq!(output["value"], format!("${{{{ steps.run.outputs.{name} }}}}"));
+    }
+}
+
+#[test]
+fn the_program_understands_every_command_of_the_action() {
+    let (_, action) = action();
+    let described = action["inputs"]["command"]["description"].as_str().expect("text");
+    let commands: Vec<&str> = described.split('`').skip(1).step_by(2).collect();
+    let program = Program::with_plan("name: nothing\nsteps: [{ run: 'true' }]\n");
+    for command in commands {
+        let program = program.command(&["action"]).env("INPUT_COMMAND", command).output();
+        let output = program.expect("the program starts");
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+    }
+}

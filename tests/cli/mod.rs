@@ -1,0 +1,10 @@
+//! What a user types, and what the program prints, writes and exits with.
+
+mod action;
+mod children;
+mod create_registry;
+mod faults;
+mod progress;
+mod refusals;
+mod run;
+mod workflows;

@@ -1,0 +1,38 @@
+//! Tests against the programs that other people run: docker-registry, skopeo,
+//! podman, buildah, docker, umoci, act, az, and static busybox in containers.
+//! Some need root. `tests/run` installs all of it and runs them; a program that
+//! is missing fails its test.
+
+mod action;
+mod bases;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod dockerfile;
+mod early;
+mod engines;
+mod faults;
+mod images;
+mod keep;
+mod killed;
+mod layers;
+mod local_clients;
+mod local_upstream;
+mod peer;
+mod promote;
+mod push;
+mod registry_client;
+mod resume;
+mod runtime;
+mod store;
+#[path = "../support/mod.rs"]
+mod support;
+mod unprivileged;
+
+// See `tests/main.rs`.
+use shipway::testing::{http, oci, progress, registry, secret};
+
+/// The registry that `conformance` checks here: docker-registry. A check that a
+/// widely used registry fails would be one of our own making.
+fn registry_under_test() -> conformance::Registry {
+    peer::registry::under_test()
+}

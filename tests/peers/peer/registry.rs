@@ -1,0 +1,99 @@
+//! Debian's docker-registry on a port of its own.
+
+use crate::conformance::{Kind, Registry};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A registry that ends with its value.
+pub struct PeerRegistry {
+    child: Child,
+    _folder: TempDir,
+    address: SocketAddr,
+}
+
+impl PeerRegistry {
+    /// One that is open to all.
+    pub fn open() -> Self {
+        Self::start(None, true)
+    }
+
+    /// One that lets nobody delete anything.
+    pub fn without_delete() -> Self {
+        Self::start(None, false)
+    }
+
+    /// One that knows a single user.
+    pub fn with_login(user: &str, password: &str) -> Self {
+        let made = Command::new("htpasswd")
+            .args(["-Bbn", user, password])
+            .output()
+            .expect("htpasswd of apache2-utils is installed");
+        assert!(made.status.success(), "htpasswd: {made:?}");
+        Self::start(Some(&made.stdout), true)
+    }
+
+    fn start(users: Option<&[u8]>, delete: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = free();
+        let mut more = String::new();
+        if let Some(users) = users {
+            let file = folder.path().join("htpasswd");
+            std::fs::write(&file, users).expect("a file");
+            more = format!("auth: {{ htpasswd: {{ realm: here, path: {} }} }}\n", file.display());
+        }
+        let config = folder.path().join("config.yml");
+        let text = format!(
+            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp: {{ addr: {address} }}\n{more}",
+            folder.path().join("storage").display()
+        );
+        std::fs::write(&config, text).expect("a file");
+        let child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker-registry is installed");
+        let registry = Self { child, _folder: folder, address };
+        registry.wait();
+        registry
+    }
+
+    fn wait(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(self.address).is_err() {
+            assert!(Instant::now() < until, "docker-registry does not listen");
+            std::thread::yield_now();
+        }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+impl Drop for PeerRegistry {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
+
+/// docker-registry, for `crate::conformance`.
+pub fn under_test() -> Registry {
+    let peer = PeerRegistry::open();
+    // Fails where another test of this process has installed it, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let host = peer.host();
+    Registry::new(Kind::Docker, client, &host, peer)
+}
