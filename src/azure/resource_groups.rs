@@ -44,11 +44,12 @@ pub enum LookupError {
         /// Where it was looked for.
         group: String,
     },
-    /// None, or several.
-    #[error("{found} subscriptions can be seen, and none is named")]
-    Subscriptions {
-        /// How many.
-        found: usize,
+    #[error("there is no Azure subscription that the signed-in identity can see")]
+    NoSubscription,
+    #[error("no subscription is named, and there are {}: {}", choices.len(), choices.join(", "))]
+    ManySubscriptions {
+        /// Each as `name` (id).
+        choices: Vec<String>,
     },
 }
 
@@ -56,9 +57,10 @@ impl Retryable for LookupError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
-            Self::NoGroup { .. } | Self::NoIdentity { .. } | Self::Subscriptions { .. } => {
-                Retry::Never
-            }
+            Self::NoGroup { .. }
+            | Self::NoIdentity { .. }
+            | Self::NoSubscription
+            | Self::ManySubscriptions { .. } => Retry::Never,
         }
     }
 
@@ -71,9 +73,15 @@ impl Retryable for LookupError {
             Self::NoIdentity { name, group } => Some(format!(
                 "make it with `az identity create --name {name} --resource-group {group}` and give it the role AcrPull, or name one by its resource id"
             )),
-            Self::Subscriptions { .. } => {
-                Some("set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`".to_owned())
-            }
+            Self::NoSubscription => Some(
+                "sign in to the subscription's tenant, or give the identity a role there; \
+                 `az account list --output table` lists those that you can see"
+                    .to_owned(),
+            ),
+            Self::ManySubscriptions { .. } => Some(
+                "set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`, to one of them"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -100,12 +108,14 @@ impl ResourceGroups {
         })
     }
 
-    /// The only subscription that can be seen.
+    /// The id of the only subscription that can be seen.
     pub async fn only_subscription(&self) -> Result<String, LookupError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Subscription {
             subscription_id: String,
+            #[serde(default)]
+            display_name: String,
         }
         let doing = "list the subscriptions".to_owned();
         let mut all: Vec<Subscription> = self
@@ -113,12 +123,16 @@ impl ResourceGroups {
             .list("/subscriptions", SUBSCRIPTIONS)
             .await
             .map_err(|source| failed(doing, source))?;
-        match (all.pop(), all.len()) {
-            (Some(only), 0) => Ok(only.subscription_id),
-            (last, others) => {
-                Err(LookupError::Subscriptions { found: others + usize::from(last.is_some()) })
-            }
+        if all.len() > 1 {
+            let shown = |one: &Subscription| {
+                let Subscription { subscription_id: id, display_name: name } = one;
+                if name.is_empty() { id.clone() } else { format!("`{name}` ({id})") }
+            };
+            return Err(LookupError::ManySubscriptions {
+                choices: all.iter().map(shown).collect(),
+            });
         }
+        all.pop().map(|only| only.subscription_id).ok_or(LookupError::NoSubscription)
     }
 
     /// The resource id of a user-assigned identity.
@@ -179,15 +193,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_subscription_need_not_be_named_and_two_must() {
-        let one = r#"{"value":[{"subscriptionId":"s"}]}"#;
-        let two = r#"{"value":[{"subscriptionId":"s"},{"subscriptionId":"t"}]}"#;
-        let replies = vec![Reply::new(200, one), Reply::new(200, two)];
+    async fn the_only_subscription_is_used_and_two_are_listed() {
+        let none = r#"{"value":[]}"#;
+        let one = r#"{"value":[{"subscriptionId":"s","displayName":"Production"}]}"#;
+        let two = r#"{"value":[{"subscriptionId":"s","displayName":"Production"},{"subscriptionId":"t"}]}"#;
+        let replies = vec![Reply::new(200, one), Reply::new(200, two), Reply::new(200, none)];
         let fake = Fake::script(vec![(ALL, replies)]).await;
         let groups = ResourceGroups::new(fake.arm());
 
         assert_eq!(groups.only_subscription().await.expect("one"), "s");
         let refused = groups.only_subscription().await.expect_err("two");
-        assert_eq!(refused.to_string(), "2 subscriptions can be seen, and none is named");
+        assert_eq!(
+            refused.to_string(),
+            "no subscription is named, and there are 2: `Production` (s), t"
+        );
+        assert_eq!(
+            refused.help().expect("a remedy"),
+            "set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`, to one of them"
+        );
+        let refused = groups.only_subscription().await.expect_err("none");
+        assert_eq!(
+            refused.to_string(),
+            "there is no Azure subscription that the signed-in identity can see"
+        );
     }
 }

@@ -112,13 +112,3 @@ impl Retryable for ResolveError {
         }
     }
 }
-
-impl Retryable for EvalError {
-    fn retry(&self) -> Retry {
-        Retry::Never
-    }
-
-    fn help(&self) -> Option<String> {
-        self.help.clone()
-    }
-}

@@ -50,9 +50,9 @@ impl StepError {
         Self { failure: Box::new(failure), retry: Retry::Never, span: None }
     }
 
-    /// An error of a client, with everything that it says of itself. A cause of
-    /// several lines is shown as details.
-    pub fn from_fault(error: &impl Retryable) -> Self {
+    /// A client's error with its causes, help and retry class. A cause of several
+    /// lines is shown as details.
+    pub fn from_error(error: &impl Retryable) -> Self {
         let (long, chain): (Vec<_>, Vec<_>) =
             chain_of(error).into_iter().partition(|cause| cause.contains('\n'));
         let details = long.iter().flat_map(|cause| cause.lines()).map(str::to_owned).collect();
@@ -105,6 +105,18 @@ impl StepError {
             help: failure.help.map(|help| redactor.redact(&help)),
             place,
         }
+    }
+}
+
+impl<E: Retryable> From<E> for StepError {
+    fn from(error: E) -> Self {
+        Self::from_error(&error)
+    }
+}
+
+impl<E: Retryable> From<E> for AttemptError {
+    fn from(error: E) -> Self {
+        StepError::from_error(&error).into()
     }
 }
 

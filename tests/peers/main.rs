@@ -24,6 +24,7 @@ mod registry_client;
 mod resume;
 mod runtime;
 mod store;
+mod subscription;
 #[path = "../support/mod.rs"]
 mod support;
 mod unprivileged;

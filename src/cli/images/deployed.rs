@@ -100,7 +100,8 @@ impl Deployed<'_> {
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StepError> {
-        let subscription = self.subscription().await?;
+        let Session { plan, scope, .. } = self.session;
+        let subscription = self.clients.subscription.id(plan, scope).await?;
         let instances = &self.clients.instances;
         let whole = match instances.list_all(&subscription).await {
             Ok(groups) => return Ok(groups),
@@ -116,17 +117,6 @@ impl Deployed<'_> {
             found.extend(listed.map_err(|error| failed(&error))?);
         }
         Ok(found)
-    }
-
-    async fn subscription(&self) -> Result<String, StepError> {
-        let azure = self.session.plan.azure.as_ref();
-        let given = azure.and_then(|azure| azure.subscription.as_ref());
-        let given = given.and_then(|text| self.rendered(text));
-        if let Some(id) = given.or_else(|| self.reach.subscription.clone()) {
-            return Ok(id);
-        }
-        let only = self.clients.resource_groups.only_subscription().await;
-        only.map_err(|error| StepError::from_fault(&error))
     }
 
     /// The resource groups that the plan names, as far as they are known

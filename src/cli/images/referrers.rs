@@ -19,11 +19,11 @@ pub(super) async fn list(
         name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
     let subject = subject(registry, &reference).await?;
     let found = registry.referrers(&subject, arguments.artifact_type.as_deref()).await;
-    let entries = found.map_err(|error| StepError::from_fault(&error))?.entries;
+    let entries = found.map_err(|error| StepError::from_error(&error))?.entries;
     let names: Vec<Reference> =
         entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
     let held = registry.inspect(&subject, &names).await;
-    let held = held.map_err(|error| StepError::from_fault(&error))?;
+    let held = held.map_err(|error| StepError::from_error(&error))?;
     let rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
     Ok(match arguments.output {
         Output::Json => {
@@ -39,7 +39,7 @@ async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, 
         return Ok(reference.clone());
     }
     let resolved = registry.resolve(reference, None).await;
-    let digest = resolved.map_err(|error| StepError::from_fault(&error))?.descriptor.digest;
+    let digest = resolved.map_err(|error| StepError::from_error(&error))?.descriptor.digest;
     Ok(reference.with_digest(digest))
 }
 

@@ -58,12 +58,12 @@ pub(super) async fn survey(
         Ok::<_, PullError>(listed.into_iter().flatten().collect::<Vec<_>>())
     };
     let (repositories, running) = futures::join!(repositories, running);
-    let repositories = repositories.map_err(|error| StepError::from_fault(&error))?;
+    let repositories = repositories.map_err(|error| StepError::from_error(&error))?;
     let shelves = repositories
         .into_iter()
         .map(|(host, repository)| shelf(registry, host, repository, &running));
     let shelves = futures::stream::iter(shelves).buffered(AT_ONCE).try_collect().await;
-    let shelves = shelves.map_err(|error: PullError| StepError::from_fault(&error))?;
+    let shelves = shelves.map_err(|error: PullError| StepError::from_error(&error))?;
     Ok(Survey { shelves, running })
 }
 

@@ -15,7 +15,7 @@ use crate::http::Retryable;
 use crate::plan::schema::Report;
 use crate::report::{Card, View, action_outputs, result};
 use crate::run::outcome::chain_of;
-use crate::run::perform::again;
+use crate::run::perform::retry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -94,7 +94,7 @@ impl Finish<'_> {
         );
         let body = card.comment(&marker.to_string(), &self.session.redactor);
         let number = pull_request.number;
-        let posted = again(|| client.upsert_comment(&repo, number, &marker, &body))
+        let posted = retry(|| client.upsert_comment(&repo, number, &marker, &body))
             .await
             .map_err(|error| untold("the comment", &error))?;
         Ok(Some(Reported {
@@ -172,7 +172,7 @@ impl Finish<'_> {
             target_url: url.cloned().or_else(|| self.log_url()),
             description: card.line(),
         };
-        again(|| client.set_commit_status(&repo, &commit, &status))
+        retry(|| client.set_commit_status(&repo, &commit, &status))
             .await
             .map_err(|error| untold("the status", &error))?;
         Ok(Some(Reported { to: Channel::Status, id: None, url: status.target_url, text: None }))

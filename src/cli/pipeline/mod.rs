@@ -101,7 +101,7 @@ impl<'a> Pipeline<'a> {
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
             .map_err(|error| refuse(&session.loaded, &ResolveError::Expression(error)))?;
         let images = Images::open(&session.run.state.join("images"))
-            .map_err(|error| refused(StepError::from_fault(&error)))?;
+            .map_err(|error| refused(StepError::from_error(&error)))?;
         let environment = self.environment(&scope);
         let clients = Clients::make(crate::run::perform::ClientsConfig {
             http: &self.reach.http,
@@ -136,7 +136,6 @@ impl<'a> Pipeline<'a> {
             run: session.run.run.to_string(),
             state: session.run.state.clone(),
             workspace: session.run.path(),
-            subscription: self.reach.subscription.clone(),
             environment_name: chosen.map(|chosen| chosen.name.clone()),
             protected: chosen.is_some_and(|chosen| chosen.protected),
             expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),

@@ -48,7 +48,7 @@ impl Connections {
         let http = Client::new(Settings::default()).map_err(|error| client_trouble(&error))?;
         let endpoints = cloud.endpoints();
         let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
-        let credential = detection.detect().map_err(|error| StepError::from_fault(&error))?;
+        let credential = detection.detect().map_err(|error| StepError::from_error(&error))?;
         let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         let token =
             ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| set(name));
@@ -94,7 +94,7 @@ impl Connections {
                 .adopt("the local cloud's credential", file.client_secret.expose().to_owned()),
         };
         let credential = Credential::client_secret(&http, redactor, &endpoints, &application)
-            .map_err(|error| StepError::from_fault(&error))?;
+            .map_err(|error| StepError::from_error(&error))?;
         let github = file.github.as_ref().map(|github| GitHubReach {
             api: github.api_url.clone(),
             token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),

@@ -65,7 +65,7 @@ pub(in crate::cli) async fn read(
                 .redactor
                 .register(&format!("secrets.{name}"), value.clone())
                 .map(|secret| read.push((name.clone(), secret)))
-                .map_err(|error| StepError::from_fault(&SecretError::from(error))),
+                .map_err(|error| StepError::from_error(&SecretError::from(error))),
             None => places(session, name, reach)
                 .map(|sources| wanted.push(Wanted { name: name.clone(), sources })),
         };
@@ -83,7 +83,7 @@ pub(in crate::cli) async fn read(
     };
     let found = reader.read(&wanted).await;
     read.extend(
-        found.map_err(|errors| errors.iter().map(StepError::from_fault).collect::<Vec<_>>())?,
+        found.map_err(|errors| errors.iter().map(StepError::from_error).collect::<Vec<_>>())?,
     );
     Ok(read)
 }

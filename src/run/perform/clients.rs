@@ -1,6 +1,7 @@
 //! The clients that attempts use, made as the plan says.
 
 use super::names::plain;
+use super::subscription::SubscriptionChoice;
 use crate::azure::container_instances::{ContainerInstances, Patience};
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::resource_groups::ResourceGroups;
@@ -28,6 +29,8 @@ pub struct Clients {
     pub azure_registries: AzureRegistries,
     /// Resource groups and what is in them.
     pub resource_groups: ResourceGroups,
+    /// Which subscription is used.
+    pub subscription: SubscriptionChoice,
 }
 
 /// What clients are made from.
@@ -49,7 +52,7 @@ pub struct ClientsConfig<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Whether it is a local cloud, which answers at once.
     pub local: bool,
-    /// The subscription that is meant where the plan names none.
+    /// The value of `AZURE_SUBSCRIPTION_ID`.
     pub subscription: Option<&'a str>,
     /// Where what is learned of registries outlives the process, if anywhere.
     pub memory: Option<PathBuf>,
@@ -66,10 +69,11 @@ impl Clients {
         let instances = if making.local { instances.patient(brief()) } else { instances };
         let azure_registries = AzureRegistries::new(arm.clone(), making.redactor.clone());
         let resource_groups = ResourceGroups::new(arm);
-        let settings = making.settings((&azure_registries, &resource_groups)).await?;
+        let subscription = SubscriptionChoice::new(resource_groups.clone(), making.subscription);
+        let settings = making.settings((&azure_registries, &subscription)).await?;
         let registry =
             registry::Client::new(making.http.clone(), making.redactor.clone(), settings);
-        Ok(Self { registry, instances, azure_registries, resource_groups })
+        Ok(Self { registry, instances, azure_registries, resource_groups, subscription })
     }
 }
 
@@ -83,7 +87,7 @@ fn brief() -> Patience {
 }
 
 /// What is asked of Resource Manager to sign in to a registry.
-type AzureSide<'a> = (&'a AzureRegistries, &'a ResourceGroups);
+type AzureSide<'a> = (&'a AzureRegistries, &'a SubscriptionChoice);
 
 impl ClientsConfig<'_> {
     /// How each registry is signed in to.
@@ -133,24 +137,14 @@ impl ClientsConfig<'_> {
     async fn admin(
         &self,
         host: &str,
-        (registries, groups): AzureSide<'_>,
+        (registries, subscription): AzureSide<'_>,
     ) -> Result<Admin, StepError> {
-        let subscription = self.subscription(groups).await?;
+        let subscription = subscription.id(self.plan, self.scope).await?;
         let found = registries.find(&subscription, host).await;
-        let found = found.map_err(|error| StepError::from_fault(&error))?.ok_or_else(|| {
+        let found = found.map_err(|error| StepError::from_error(&error))?.ok_or_else(|| {
             StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
         })?;
-        registries.admin(&found).await.map_err(|error| StepError::from_fault(&error))
-    }
-
-    async fn subscription(&self, groups: &ResourceGroups) -> Result<String, StepError> {
-        let given = self.plan.azure.as_ref().and_then(|azure| azure.subscription.as_ref());
-        let given = given.map(|text| plain(text, "subscription", self.scope)).transpose()?;
-        let given = given.filter(|id| !id.is_empty());
-        if let Some(id) = given.or_else(|| self.subscription.map(str::to_owned)) {
-            return Ok(id);
-        }
-        groups.only_subscription().await.map_err(|error| StepError::from_fault(&error))
+        registries.admin(&found).await.map_err(|error| StepError::from_error(&error))
     }
 
     /// By Entra for an Azure registry, else as stored.

@@ -34,10 +34,10 @@ async fn registry(
     job: &Job,
 ) -> Result<(), StepError> {
     let target = Target { performer, service: job.service, scope: &job.scope };
-    let subscription = target.subscription()?;
+    let subscription = target.subscription().await?;
     let registries = &performer.clients.azure_registries;
     let found = registries.find(&subscription, host).await;
-    if found.map_err(|error| StepError::from_fault(&error))?.is_some() {
+    if found.map_err(|error| StepError::from_error(&error))?.is_some() {
         return Ok(());
     }
     let resource_group = target.resource_group(None)?;
@@ -47,7 +47,7 @@ async fn registry(
     } else {
         let groups = &performer.clients.resource_groups;
         let group = groups.get(&subscription, &resource_group).await;
-        group.map_err(|error| StepError::from_fault(&error))?.location
+        group.map_err(|error| StepError::from_error(&error))?.location
     };
     let new = NewRegistry {
         name: host.split('.').next().unwrap_or(host).to_owned(),
@@ -58,7 +58,7 @@ async fn registry(
         location,
     };
     job.note(format!("creating the registry `{}` in {}", new.name, new.location));
-    let made = registries.create(&new).await.map_err(|error| StepError::from_fault(&error))?;
+    let made = registries.create(&new).await.map_err(|error| StepError::from_error(&error))?;
     if !made.login_server.eq_ignore_ascii_case(host) {
         return Err(StepError::new(format!(
             "the new registry is reached as `{}`, not as `{host}`",

@@ -3,7 +3,6 @@
 //! A performer knows nothing of retries, timeouts of other steps or the
 //! journal: it does what the step says once, and tells how that went.
 
-mod again;
 mod attest;
 mod build;
 mod clients;
@@ -15,16 +14,18 @@ mod performer;
 mod preflight;
 mod progress;
 mod push;
+mod retry;
 mod run;
 mod scratch;
 mod source;
+mod subscription;
 mod tag;
 mod verify;
 
-pub use again::again;
 pub use clients::{Clients, ClientsConfig};
 pub use early::Early;
 pub use performer::{Job, Performer, Say};
 pub use preflight::Preflight;
 pub use push::ahead::Underway;
+pub use retry::retry;
 pub use source::PlanSource;

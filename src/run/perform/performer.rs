@@ -54,8 +54,6 @@ pub struct Performer {
     pub state: PathBuf,
     /// Where the run may keep files.
     pub workspace: PathBuf,
-    /// The subscription that is meant where the plan names none.
-    pub subscription: Option<String>,
     /// The environment's name, where one was chosen.
     pub environment_name: Option<String>,
     /// Whether the environment is protected.

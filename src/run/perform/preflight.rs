@@ -38,7 +38,7 @@ impl Preflight<'_> {
                 let names = if programs { &[][..] } else { names.as_slice() };
                 let checked = registry.check_push(host, repository, names).await;
                 checked.map_err(|error| {
-                    let trouble = StepError::from_fault(&error);
+                    let trouble = StepError::from_error(&error);
                     match &error {
                         Failure::Login(login) => {
                             login.help().into_iter().fold(trouble, StepError::help)
@@ -107,9 +107,9 @@ impl Preflight<'_> {
         let Ok(group) = target.resource_group(aci.resource_group.as_ref()) else {
             return Ok(());
         };
-        let subscription = target.subscription()?;
+        let subscription = target.subscription().await?;
         let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
-        found.map_err(|error| StepError::from_fault(&error))?;
+        found.map_err(|error| StepError::from_error(&error))?;
         for host in
             self.hosts_of(service, deploy).iter().filter(|host| !self.performer.is_created(host))
         {

@@ -33,7 +33,7 @@ pub(super) async fn perform(
     };
     let ended = child::run(&command, &performer.redactor, &job.stop, each).await;
     let given = fs::read(&outputs).unwrap_or_default();
-    match ended.map_err(|error| StepError::from_fault(&error))? {
+    match ended.map_err(|error| StepError::from_error(&error))? {
         Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(0) => {
             let outputs = read_outputs(&given, &performer.redactor, job)?;

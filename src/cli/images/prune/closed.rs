@@ -38,7 +38,7 @@ pub(super) async fn add(
             Ok(_) => {}
             // A number that is none of this repository's says nothing.
             Err(error) if error.source.status() == Some(404) => {}
-            Err(error) => return Err(StepError::from_fault(&error)),
+            Err(error) => return Err(StepError::from_error(&error)),
         }
     }
     Ok(())

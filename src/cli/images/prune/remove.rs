@@ -30,7 +30,7 @@ pub(super) async fn all<'a>(
         }
     }
     removed.extend(gone.into_inner().unwrap_or_default());
-    outcome.map_err(|error| StepError::from_fault(&error))
+    outcome.map_err(|error| StepError::from_error(&error))
 }
 
 async fn repository(

@@ -135,9 +135,9 @@ impl<'a> Attester<'a> {
             let told = ProgressReporter::new(self.job, Verb::Pulled);
             let progress = |progress: Progress| told.tell(progress);
             let pulled = registry.pull(&reference, &platform, store.root(), &progress).await;
-            pulled.map_err(|error| StepError::from_fault(&error))?;
+            pulled.map_err(|error| StepError::from_error(&error))?;
         }
-        store.load(&manifest.digest).map_err(|error| StepError::from_fault(&error))
+        store.load(&manifest.digest).map_err(|error| StepError::from_error(&error))
     }
 
     async fn describe(&self, image: Image) -> Result<sbom::Sbom, StepError> {
@@ -154,7 +154,7 @@ impl<'a> Attester<'a> {
 
     fn path(&self, document: &Descriptor) -> Result<std::path::PathBuf, StepError> {
         let found = self.performer.images.locate(document);
-        found.map_err(|error| StepError::from_fault(&error))
+        found.map_err(|error| StepError::from_error(&error))
     }
 
     fn provenance(&self) -> Wanted<'a> {
@@ -219,7 +219,7 @@ impl<'a> Attester<'a> {
             let attached = registry.attach_all(place, wanted[all[0]].to, &artifacts).await?;
             Ok::<_, PushError>(all.iter().copied().zip(attached).collect::<Vec<_>>())
         });
-        let attached = try_join_all(asked).await.map_err(|error| StepError::from_fault(&error))?;
+        let attached = try_join_all(asked).await.map_err(|error| StepError::from_error(&error))?;
         let attached: BTreeMap<usize, Attached> = attached.into_iter().flatten().collect();
         Ok(attached.into_values().collect())
     }

@@ -42,7 +42,7 @@ pub(super) async fn build(
         check(wanted, &image.platform)?;
     }
     let index = Index::write(&performer.images, &images);
-    let index = index.map_err(|error| StepError::from_fault(&error))?;
+    let index = index.map_err(|error| StepError::from_error(&error))?;
     Ok(Made { product: index.into(), origins: BTreeMap::new() })
 }
 
@@ -82,7 +82,7 @@ async fn images(
         Err(unfit) if only.is_none() => {
             return without_engine(performer, &each, unfit, job).await;
         }
-        Err(unfit) => return Err(StepError::from_fault(&DockerfileError::NoEngine(unfit)).into()),
+        Err(unfit) => return Err(StepError::from_error(&DockerfileError::NoEngine(unfit)).into()),
     };
     job.note(format!("built by {engine}"));
     let mut images = Vec::new();
@@ -100,7 +100,7 @@ async fn by_engine(
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
     let desk = Scratch::new(performer, job)?;
-    let fault = |error: DockerfileError| StepError::from_fault(&error);
+    let fault = |error: DockerfileError| StepError::from_error(&error);
     let work = Work::new(engine.clone(), request, desk.path()).map_err(fault)?;
     run(performer, &work, &work.build(), job).await?;
     if let Some(save) = work.save().map_err(fault)? {
@@ -120,7 +120,7 @@ async fn without_engine(
 ) -> Result<Vec<Image>, AttemptError> {
     let asked = unfit.is_empty();
     let read: Result<Vec<_>, _> = requests.iter().map(Native::read).collect();
-    let read = read.map_err(|error| StepError::from_fault(&error.without(unfit)))?;
+    let read = read.map_err(|error| StepError::from_error(&error.without(unfit)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
     if let Some(unused) = requests.first().and_then(Request::unused_without_engine) {
@@ -258,14 +258,14 @@ async fn run(
     };
     let command = command(performer, invocation);
     let ended = child::run(&command, &performer.redactor, &job.stop, hear).await;
-    match ended.map_err(|error| StepError::from_fault(&error))? {
+    match ended.map_err(|error| StepError::from_error(&error))? {
         Ended::Exited(0) => Ok(()),
         Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(code) => {
             let ended = format!("`{}` ended with exit code {code}", invocation.command_line());
             let reason = hearing.into_inner().unwrap_or_else(PoisonError::into_inner).reason();
             Err(match reason {
-                Some(reason) => StepError::from_fault(&reason).because(ended),
+                Some(reason) => StepError::from_error(&reason).because(ended),
                 None => StepError::new(ended),
             }
             .into())

@@ -63,12 +63,12 @@ async fn in_registry(
     let reference = reference(name)?;
     let store = performer.images.root();
     let found = performer.clients.registry.pull_manifests(&reference, platform, store).await;
-    let found = found.map_err(|error| StepError::from_fault(&error))?;
+    let found = found.map_err(|error| StepError::from_error(&error))?;
     job.note(format!("`{name}` is {}", found.digest));
     let origin = reference.with_digest(found.digest.clone()).to_string();
     performer.images.note_origin(&found.digest, &origin);
     let product = performer.images.product(&found.digest);
-    let product = product.map_err(|error| StepError::from_fault(&error))?;
+    let product = product.map_err(|error| StepError::from_error(&error))?;
     if let (Product::Image(image), Some(wanted)) = (&product, platform)
         && !wanted.takes(&image.platform)
     {
@@ -113,10 +113,10 @@ pub(super) async fn pull(
     let told = ProgressReporter::new(job, Verb::Pulled);
     let progress = |progress: Progress| told.tell(progress);
     let pulled = performer.clients.registry.pull(&reference, platform, &store, &progress).await;
-    let pulled = pulled.map_err(|error| StepError::from_fault(&error))?;
+    let pulled = pulled.map_err(|error| StepError::from_error(&error))?;
     job.note(format!("`{name}` is {}", pulled.manifest.digest));
     let image = performer.images.load(&pulled.manifest.digest);
-    Ok((image.map_err(|error| StepError::from_fault(&error))?, reference))
+    Ok((image.map_err(|error| StepError::from_error(&error))?, reference))
 }
 
 fn reference(name: &str) -> Result<Reference, StepError> {

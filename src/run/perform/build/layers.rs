@@ -35,7 +35,7 @@ pub(super) async fn build(
         images.push(one(performer, recipe, &origins, outbound).await?);
     }
     let index = Index::write(&performer.images, &images);
-    let index = index.map_err(|error| StepError::from_fault(&error))?;
+    let index = index.map_err(|error| StepError::from_error(&error))?;
     Ok(Made { product: index.into(), origins })
 }
 

@@ -107,7 +107,7 @@ where
     let _guard = StopOnDrop(Arc::clone(&stop));
     let done = tokio::task::spawn_blocking(move || work(&stop)).await;
     let done = done.map_err(|error| StepError::new("build").because(error.to_string()))?;
-    done.map_err(|error| StepError::from_fault(&error))
+    done.map_err(|error| StepError::from_error(&error))
 }
 
 /// The same, and tells meanwhile how far it is, as far as it counts.

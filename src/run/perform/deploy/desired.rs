@@ -31,7 +31,7 @@ pub(super) async fn desired(
     job: &Job,
 ) -> Result<Desired, StepError> {
     let target = Target { performer, service: job.service, scope: &job.scope };
-    let id = target.id(aci)?;
+    let id = target.id(aci).await?;
     let mut containers = containers(deploy, aci, &id.name, job)?;
     let pushed = image_of(None, job).ok();
     for container in &mut containers {
@@ -165,7 +165,7 @@ async fn single(performer: &Performer, image: &str) -> Result<String, StepError>
     let platform = Platform::default();
     match performer.clients.registry.resolve(&reference, Some(&platform)).await {
         Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
-        Err(error @ PullError::Platform { .. }) => Err(StepError::from_fault(&error)),
+        Err(error @ PullError::Platform { .. }) => Err(StepError::from_error(&error)),
         Err(_) => Ok(image.to_owned()),
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn perform(
     job.note(format!("container group `{}` in {}", desired.id.name, desired.location));
     let events = |event: DeployEvent| job.note(event.to_string());
     let deployed = performer.clients.instances.deploy(&desired, &events).await;
-    let deployed = deployed.map_err(|error| StepError::from_fault(&error))?;
+    let deployed = deployed.map_err(|error| StepError::from_error(&error))?;
     let plain = |name: &str, value: &str| (name.to_owned(), Rendered::Plain(value.to_owned()));
     let mut outputs = vec![plain("resource-id", &deployed.resource_id)];
     outputs.extend(deployed.fqdn.iter().map(|fqdn| plain("fqdn", fqdn)));

@@ -47,18 +47,18 @@ async fn by_identity(target: &Target<'_>, identity: &Text) -> Result<PullLogin, 
     if name.starts_with('/') {
         return Ok(PullLogin::Identity(name));
     }
-    let (subscription, group) = (target.subscription()?, target.resource_group(None)?);
+    let (subscription, group) = (target.subscription().await?, target.resource_group(None)?);
     let found =
         target.performer.clients.resource_groups.identity(&subscription, &group, &name).await;
-    found.map(PullLogin::Identity).map_err(|error| StepError::from_fault(&error))
+    found.map(PullLogin::Identity).map_err(|error| StepError::from_error(&error))
 }
 
 /// The registry's admin user, or nothing where anybody may pull.
 async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, StepError> {
     let registries = &target.performer.clients.azure_registries;
-    let subscription = target.subscription()?;
+    let subscription = target.subscription().await?;
     let found = registries.find(&subscription, host).await;
-    let found = found.map_err(|error| StepError::from_fault(&error))?.ok_or_else(|| {
+    let found = found.map_err(|error| StepError::from_error(&error))?.ok_or_else(|| {
         StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
             .help(remedies(host))
     })?;
@@ -69,7 +69,7 @@ async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, 
         return Err(cannot_pull(host));
     }
     let admin = registries.admin(&found).await;
-    let admin = admin.map_err(|error| StepError::from_fault(&error))?;
+    let admin = admin.map_err(|error| StepError::from_error(&error))?;
     Ok(Some(PullLogin::User { username: admin.username, password: admin.password }))
 }
 

@@ -4,7 +4,7 @@ use crate::azure::container_instances::GroupId;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Aci, Azure};
 use crate::run::outcome::StepError;
-use crate::run::perform::names::{name, plain_or};
+use crate::run::perform::names::name;
 use crate::run::perform::performer::Performer;
 
 /// Subscription, resource group and name.
@@ -22,14 +22,11 @@ impl Target<'_> {
         self.performer.plan.azure.as_ref()
     }
 
-    /// The subscription: the plan's, else the environment's.
-    pub(in crate::run::perform) fn subscription(&self) -> Result<String, StepError> {
-        let given = self.azure().and_then(|azure| azure.subscription.as_ref());
-        let given = plain_or(given, "subscription", self.scope)?.filter(|id| !id.is_empty());
-        given.or_else(|| self.performer.subscription.clone()).ok_or_else(|| {
-            StepError::new("no subscription is named")
-                .help("set `azure.subscription` in the plan, or `AZURE_SUBSCRIPTION_ID`")
-        })
+    /// The subscription, see [`SubscriptionChoice::id`].
+    ///
+    /// [`SubscriptionChoice::id`]: crate::run::perform::subscription::SubscriptionChoice::id
+    pub(in crate::run::perform) async fn subscription(&self) -> Result<String, StepError> {
+        self.performer.clients.subscription.id(&self.performer.plan, self.scope).await
     }
 
     /// The resource group: the step's, else the plan's.
@@ -53,15 +50,15 @@ impl Target<'_> {
         }
         let groups = &self.performer.clients.resource_groups;
         let group = groups.get(&id.subscription, &id.resource_group).await;
-        Ok(group.map_err(|error| StepError::from_fault(&error))?.location)
+        Ok(group.map_err(|error| StepError::from_error(&error))?.location)
     }
 
     /// Which group: its own name, else the DNS label, else plan and service.
-    pub(super) fn id(&self, aci: &Aci) -> Result<GroupId, StepError> {
+    pub(super) async fn id(&self, aci: &Aci) -> Result<GroupId, StepError> {
         let given = aci.name.as_ref().or(aci.dns_label.as_ref());
         let given = given.map(|text| name(text, "container group's name", self.scope));
         Ok(GroupId {
-            subscription: self.subscription()?,
+            subscription: self.subscription().await?,
             resource_group: self.resource_group(aci.resource_group.as_ref())?,
             name: given.transpose()?.unwrap_or_else(|| self.default_name()),
         })

@@ -61,7 +61,7 @@ pub(super) async fn perform(
 /// Why it did not work. A registry that does not take a blob may have seen what
 /// we did not look at again: that the copy here is damaged.
 async fn refused(performer: &Performer, error: &PushError) -> StepError {
-    let trouble = StepError::from_fault(error);
+    let trouble = StepError::from_error(error);
     let PushError::Blob { digest, source, .. } = error else { return trouble };
     if source.status() != Some(400) {
         return trouble;
@@ -106,7 +106,7 @@ async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<
 }
 
 fn gone(error: &impl Retryable) -> StepError {
-    StepError::from_fault(error).help("run the `build` step again: `--from` it, or a new run")
+    StepError::from_error(error).help("run the `build` step again: `--from` it, or a new run")
 }
 
 /// Each blob from the store; one that is in a registry from there, where it may
@@ -119,7 +119,7 @@ fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, StepError> {
             return Ok(Blob { descriptor, source: BlobSource::File(path) });
         };
         let blob = performer.clients.registry.blob_in(from, &descriptor, here.ok());
-        blob.map_err(|error| StepError::from_fault(&error))
+        blob.map_err(|error| StepError::from_error(&error))
     };
     made.product.blobs().into_iter().map(one).collect()
 }
