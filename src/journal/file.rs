@@ -1,6 +1,7 @@
 //! The file: appended to, synced, a torn last line tolerated.
 
 use super::entry::Entry;
+use super::lock::RunLock;
 use super::replay::{IllegalEntry, Replay};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,6 +16,7 @@ pub struct Journal {
     replay: Replay,
     /// Whether all that was written is on the disk.
     synced: bool,
+    _lock: RunLock,
 }
 
 /// A journal that cannot be written or read.
@@ -72,22 +74,28 @@ impl Journal {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        lock(&file, path)?;
+        let lock = lock(path)?;
         // The name itself is to survive a crash too.
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(Self { file, path: path.to_owned(), replay: Replay::default(), synced: true })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            replay: Replay::default(),
+            synced: true,
+            _lock: lock,
+        })
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
-        lock(&file, path)?;
+        let lock = lock(path)?;
         let (entries, whole) = parse(path)?;
         file.set_len(whole).map_err(failed)?;
         let replay = believe(path, &entries)?;
-        Ok(Self { file, path: path.to_owned(), replay, synced: true })
+        Ok(Self { file, path: path.to_owned(), replay, synced: true, _lock: lock })
     }
 
     /// Writes an entry and waits until it is on the disk, with all before it.
@@ -135,15 +143,10 @@ fn believe(path: &Path, entries: &[Entry]) -> Result<Replay, JournalError> {
     Replay::of(entries).map_err(|source| JournalError::Illegal { path: path.to_owned(), source })
 }
 
-/// The lock ends with the process, however that ends.
-fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Busy { path: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => {
-            Err(JournalError::Write { path: path.to_owned(), source })
-        }
-    }
+fn lock(path: &Path) -> Result<RunLock, JournalError> {
+    let acquired = RunLock::acquire(path)
+        .map_err(|source| JournalError::Write { path: path.to_owned(), source })?;
+    acquired.ok_or_else(|| JournalError::Busy { path: path.to_owned() })
 }
 
 /// The entries, and how many bytes of the file they are.
@@ -169,7 +172,7 @@ fn parse(path: &Path) -> Result<(Vec<Entry>, u64), JournalError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Journal, JournalError, read};
+    use super::{Journal, read};
     use crate::event::StepId;
     use crate::journal::entry::{Entry, StartRecord};
     use crate::journal::replay::StepState;
@@ -223,17 +226,23 @@ mod tests {
         assert!(!text.contains("succ"));
     }
 
+    /// A child has its parent's open files between `fork` and `execve`; here it
+    /// keeps one as its standard input.
     #[test]
-    fn two_processes_do_not_write_one_journal() {
+    fn a_child_with_inherited_files_does_not_hold_the_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
         let mut journal = Journal::create(&path).expect("a journal");
         journal.append(&start()).expect("written");
+        let inherited = journal.file.try_clone().expect("a second descriptor");
+        let mut child =
+            std::process::Command::new("sleep").arg("60").stdin(inherited).spawn().expect("sleep");
+        drop(journal);
 
-        let refused = Journal::open(&path).expect_err("busy");
-        assert!(matches!(refused, JournalError::Busy { .. }));
-        let shown = refused.to_string().replace(&folder.path().display().to_string(), "DIR");
-        assert_eq!(shown, "the run of `DIR/journal.jsonl` is still going on in another process");
+        let opened = Journal::open(&path);
+        child.kill().expect("it is there");
+        child.wait().expect("it has ended");
+        opened.expect("the run can be resumed");
     }
 
     #[test]

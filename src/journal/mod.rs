@@ -8,6 +8,7 @@
 
 mod entry;
 mod file;
+mod lock;
 mod replay;
 mod runs;
 

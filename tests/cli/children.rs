@@ -1,4 +1,5 @@
-//! No child is left behind, however the program ends.
+//! No child is left behind, however the program ends, and a run that was killed
+//! can be resumed at once.
 
 use crate::support::{Program, eventually, is_alive};
 use nix::sys::signal::{Signal, kill};
@@ -80,4 +81,43 @@ fn a_killed_run_leaves_no_child() {
     program.finish(child).exits(128 + 9);
 
     all_gone(&pids);
+}
+
+/// A plan whose step ignores signals and does not end until it is run again.
+const STUBBORN: &str = "\
+name: stubborn
+steps:
+  - idempotent: true
+    run: |
+      if [ -e started ]; then exit 0; fi
+      trap '' HUP INT TERM USR1
+      touch started
+      sleep 600
+";
+
+#[test]
+fn a_killed_run_can_be_resumed_at_once() {
+    for _ in 0..5 {
+        let program = Program::with_plan(STUBBORN);
+        let child = program.start(&["run"]);
+        eventually("the step has started", || program.path("started").exists().then_some(()));
+        send(&child, Signal::SIGKILL);
+        program.finish(child).exits(128 + 9);
+
+        let resumed = program.run(&["resume"]).exits(0);
+        assert!(!resumed.stderr.contains("still going on"), "{}", resumed.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_is_going_on_cannot_be_resumed() {
+    let program = Program::with_plan(STUBBORN);
+    let child = program.start(&["run"]);
+    eventually("the step has started", || program.path("started").exists().then_some(()));
+    let refused = program.run(&["resume"]).exits(3);
+    send(&child, Signal::SIGKILL);
+    program.finish(child).exits(128 + 9);
+
+    let shown = "journal.jsonl` is still going on in another process";
+    assert!(refused.stderr.contains(shown), "{}", refused.stderr);
 }
