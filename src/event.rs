@@ -269,6 +269,9 @@ pub enum Outcome {
         /// What was allowed.
         #[serde(with = "seconds")]
         limit: Duration,
+        /// The step says `continue-on-error`.
+        #[serde(default)]
+        tolerated: bool,
     },
     /// It was not started.
     Skipped {
@@ -277,6 +280,25 @@ pub enum Outcome {
     },
     /// It was stopped.
     Cancelled,
+}
+
+impl Outcome {
+    /// The failure that makes the run fail; `None` for a tolerated one.
+    pub fn fatal(&self) -> Option<Failure> {
+        match self {
+            Self::Failed { failure, tolerated: false } => Some(failure.clone()),
+            Self::TimedOut { limit, tolerated: false } => {
+                let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
+                Some(Failure { chain, ..Failure::default() })
+            }
+            Self::Failed { .. }
+            | Self::TimedOut { .. }
+            | Self::Succeeded
+            | Self::AlreadyDone
+            | Self::Skipped { .. }
+            | Self::Cancelled => None,
+        }
+    }
 }
 
 /// Why a run stops. Ordered by urgency: it may be told to stop more urgently,
@@ -397,22 +419,30 @@ mod tests {
             at: Duration::from_micros(1_234_567),
             kind: EventKind::StepFinished {
                 step: StepId { service: "web".into(), step: "push".into() },
-                outcome: Outcome::TimedOut { limit: Duration::from_mins(10) },
+                outcome: Outcome::TimedOut { limit: Duration::from_mins(10), tolerated: false },
                 took: Duration::from_millis(800),
                 outputs: BTreeMap::new(),
             },
         };
         assert_eq!(
             serde_json::to_string(&event).expect("an event is JSON"),
-            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0},"took":0.8,"outputs":{}}"#
+            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0,"tolerated":false},"took":0.8,"outputs":{}}"#
         );
     }
 
     #[test]
     fn an_outcome_is_read_back() {
-        let outcome = Outcome::TimedOut { limit: Duration::from_millis(1_500) };
+        let outcome = Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: true };
         let text = serde_json::to_string(&outcome).expect("an outcome is JSON");
         assert_eq!(serde_json::from_str::<Outcome>(&text).expect("the same"), outcome);
+
+        // Earlier journals have no `tolerated` here.
+        let older = r#"{"is":"timed-out","limit":1.5}"#;
+        let read = serde_json::from_str::<Outcome>(older).expect("an older outcome");
+        assert_eq!(
+            read,
+            Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: false }
+        );
 
         let placed = Failure {
             place: Some(Place { file: "shipway.yml".into(), line: 3, column: 5 }),

@@ -13,7 +13,7 @@ use super::signals::Signals;
 use super::state::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
 use super::store::Store;
 use crate::event::{
-    CancelReason, Event, EventKind, Failure, Outcome, Outputs, ServiceResult, Status, StepId,
+    CancelReason, Event, EventKind, Failure, Outcome, ServiceResult, Status, StepId,
 };
 use crate::journal::{Entry, Journal};
 use crate::plan::schema::Step;
@@ -81,7 +81,6 @@ struct Loop<'a> {
     inputs: VecDeque<Input>,
     inbox: mpsc::UnboundedSender<Message>,
     spans: BTreeMap<StepId, (Duration, Duration)>,
-    failures: Vec<(StepId, Failure)>,
     journal_failed: Option<Failure>,
     over: CancellationToken,
 }
@@ -98,7 +97,6 @@ pub async fn run(engine: Engine<'_>) -> Summary {
         inputs: VecDeque::from([Input::Begin]),
         inbox,
         spans: BTreeMap::new(),
-        failures: Vec::new(),
         journal_failed: None,
         over: CancellationToken::new(),
     };
@@ -306,10 +304,9 @@ impl Loop<'_> {
 
     fn publish(&mut self, kind: EventKind) {
         let at = self.engine.started.elapsed();
-        if let EventKind::StepFinished { step, outcome, outputs, .. } = &kind {
+        if let EventKind::StepFinished { step, outcome, .. } = &kind {
             let entry = self.spans.entry(step.clone()).or_insert((at, at));
             entry.1 = at;
-            self.note(step, outcome, outputs);
             if matches!(outcome, Outcome::Skipped { .. } | Outcome::Cancelled) {
                 self.send_no_more(step);
             }
@@ -322,23 +319,6 @@ impl Loop<'_> {
         let step = self.state.layout().steps.iter().position(|step| step.id == *id);
         if let Some(step) = step {
             self.engine.performer.underway.drop_of(self.engine.places[step].0);
-        }
-    }
-
-    fn note(&mut self, step: &StepId, outcome: &Outcome, _outputs: &Outputs) {
-        match outcome {
-            Outcome::Failed { failure, tolerated: false } => {
-                self.failures.push((step.clone(), failure.clone()));
-            }
-            Outcome::TimedOut { limit } => {
-                let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
-                self.failures.push((step.clone(), Failure { chain, ..Failure::default() }));
-            }
-            Outcome::Succeeded
-            | Outcome::AlreadyDone
-            | Outcome::Failed { .. }
-            | Outcome::Skipped { .. }
-            | Outcome::Cancelled => {}
         }
     }
 
@@ -360,26 +340,19 @@ impl Loop<'_> {
 
     fn summary(self) -> Summary {
         let cancelled = self.state.cancelled().filter(|reason| *reason > CancelReason::StepFailed);
-        let status = match cancelled {
-            Some(CancelReason::JournalFailed) => Status::Failed,
-            Some(_) => Status::Cancelled,
-            None if self.state.has_failed() => Status::Failed,
-            None => Status::Succeeded,
-        };
-        let services = self.state.layout().services.iter().enumerate();
-        let services = services.map(|(place, _)| self.result(place, status)).collect();
-        Summary { status, cancelled, journal_failed: self.journal_failed.clone(), services }
+        let services = 0..self.state.layout().services.len();
+        let services = services.map(|service| self.result(service)).collect();
+        Summary {
+            status: self.state.status(),
+            cancelled,
+            journal_failed: self.journal_failed.clone(),
+            services,
+        }
     }
 
-    fn result(&self, service: usize, run: Status) -> ServiceResult {
+    fn result(&self, service: usize) -> ServiceResult {
         let layout = &self.state.layout().services[service];
         let ids: Vec<StepId> = layout.steps.iter().map(|&step| self.id(step)).collect();
-        let failure = self.failures.iter().find(|(step, _)| ids.contains(step)).cloned();
-        let status = match (&failure, run) {
-            (Some(_), _) => Status::Failed,
-            (None, Status::Cancelled) => Status::Cancelled,
-            (None, Status::Failed | Status::Succeeded) => Status::Succeeded,
-        };
         let spans = || ids.iter().filter_map(|id| self.spans.get(id));
         let start = spans().map(|(start, _)| *start).min().unwrap_or_default();
         let end = spans().map(|(_, end)| *end).max().unwrap_or_default();
@@ -390,10 +363,10 @@ impl Loop<'_> {
             .unwrap_or_default();
         ServiceResult {
             name: layout.name.clone(),
-            status,
+            status: self.state.service_status(service),
             outputs: Store::shown(&given, &self.engine.performer.redactor),
             took: end.saturating_sub(start),
-            failure,
+            failure: self.state.failure(service).cloned(),
         }
     }
 }

@@ -8,7 +8,7 @@
 use super::cancel::Cancellation;
 use super::layout::{Layout, StepIndex};
 use super::retry::wait_after;
-use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
+use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
 use crate::http::Retry;
 use std::time::Duration;
 
@@ -101,6 +101,8 @@ pub struct State {
     phases: Vec<Phase>,
     /// By service: its first step that failed, or that of a service it needs.
     blamed: Vec<Option<StepIndex>>,
+    /// By service: the first failure of its own steps that was not tolerated.
+    failures: Vec<Option<(StepId, Failure)>>,
     /// The first step that failed of all.
     failed: Option<StepIndex>,
     keep_going: bool,
@@ -117,6 +119,7 @@ impl State {
         Self {
             phases: vec![Phase::Pending; layout.steps.len()],
             blamed: vec![None; layout.services.len()],
+            failures: vec![None; layout.services.len()],
             failed: None,
             keep_going,
             cancel: Cancellation::default(),
@@ -149,9 +152,28 @@ impl State {
         self.phases.iter().all(|phase| matches!(phase, Phase::Done))
     }
 
-    /// Whether a step failed and was not tolerated.
-    pub fn has_failed(&self) -> bool {
-        self.failed.is_some()
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        match self.cancelled().filter(|reason| *reason > CancelReason::StepFailed) {
+            Some(CancelReason::JournalFailed) => Status::Failed,
+            Some(_) => Status::Cancelled,
+            None if self.failed.is_some() => Status::Failed,
+            None => Status::Succeeded,
+        }
+    }
+
+    /// How a service ended: a failure in another one does not count.
+    pub fn service_status(&self, service: usize) -> Status {
+        match (self.failure(service), self.status()) {
+            (Some(_), _) => Status::Failed,
+            (None, Status::Cancelled) => Status::Cancelled,
+            (None, Status::Failed | Status::Succeeded) => Status::Succeeded,
+        }
+    }
+
+    /// The first step of a service that failed without being tolerated, and why.
+    pub fn failure(&self, service: usize) -> Option<&(StepId, Failure)> {
+        self.failures[service].as_ref()
     }
 
     /// Why the run stops, where it does.
@@ -199,7 +221,9 @@ impl State {
                 answer.events.push(EventKind::StepFinished { step, outcome, took, outputs });
             }
             Ending::Cancelled => self.finish(step, Outcome::Cancelled, answer),
-            Ending::TimedOut { limit } => self.finish(step, Outcome::TimedOut { limit }, answer),
+            Ending::TimedOut { limit } => {
+                self.finish(step, Outcome::TimedOut { limit, tolerated: tolerant }, answer);
+            }
             Ending::Failed { failure, retry } => {
                 let policy = self.layout.steps[step].policy;
                 let wait = wait_after(policy, attempt, retry, self.jitter);
@@ -326,20 +350,14 @@ impl State {
             }
             Phase::Pending | Phase::Deciding | Phase::Done => Duration::ZERO,
         };
-        let bad = match &outcome {
-            Outcome::Failed { tolerated, .. } => !tolerated,
-            Outcome::TimedOut { .. } => !self.is_tolerant(step),
-            Outcome::Succeeded
-            | Outcome::AlreadyDone
-            | Outcome::Skipped { .. }
-            | Outcome::Cancelled => false,
-        };
+        let fatal = outcome.fatal();
         self.phases[step] = Phase::Done;
         let id = self.id(step);
         let outputs = Outputs::new();
-        answer.events.push(EventKind::StepFinished { step: id, outcome, took, outputs });
-        if bad {
+        answer.events.push(EventKind::StepFinished { step: id.clone(), outcome, took, outputs });
+        if let Some(failure) = fatal {
             let service = self.service_of(step);
+            self.failures[service].get_or_insert((id, failure));
             self.blamed[service].get_or_insert(step);
             self.failed.get_or_insert(step);
             if !self.keep_going
@@ -347,13 +365,6 @@ impl State {
             {
                 answer.events.push(EventKind::RunCancelled { reason });
             }
-        }
-    }
-
-    fn is_tolerant(&self, step: StepIndex) -> bool {
-        match self.phases[step] {
-            Phase::Running { tolerant, .. } | Phase::Waiting { tolerant, .. } => tolerant,
-            Phase::Pending | Phase::Deciding | Phase::Done => false,
         }
     }
 
@@ -369,7 +380,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
-    use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
+    use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
     use crate::run::layout::{Layout, ServiceLayout, StepLayout};
@@ -440,6 +451,9 @@ mod tests {
                             Outcome::AlreadyDone => "already done".to_owned(),
                             Outcome::Failed { tolerated: true, .. } => "failed, tolerated".into(),
                             Outcome::Failed { .. } => "failed".to_owned(),
+                            Outcome::TimedOut { tolerated: true, .. } => {
+                                "timed out, tolerated".into()
+                            }
                             Outcome::TimedOut { .. } => "timed out".to_owned(),
                             Outcome::Skipped { because } => format!("skipped: {because}"),
                             Outcome::Cancelled => "cancelled".to_owned(),
@@ -524,7 +538,7 @@ a.y succeeded
         talk.tell(Input::WaitOver { step: 0 });
         talk.end(0, failed(Retry::Backoff));
 
-        assert!(talk.state.has_failed());
+        assert_eq!(talk.state.status(), Status::Failed);
         assert_eq!(
             talk.log,
             "\
@@ -572,7 +586,7 @@ b.r succeeded
         talk.succeed(1);
         talk.succeed(2);
 
-        assert!(talk.state.has_failed());
+        assert_eq!(talk.state.status(), Status::Failed);
         assert!(talk.log.ends_with("b.p succeeded\nb.q attempt 1\nb.q succeeded\n"));
     }
 
@@ -610,18 +624,40 @@ a.y skipped: the run was cancelled
         assert_eq!(talk.log, "a.x already done\na.y attempt 1\n");
     }
 
-    #[test]
-    fn a_tolerated_failure_is_not_the_runs() {
+    #[track_caller]
+    fn is_tolerated(ending: Ending) {
         let mut state = State::new(layout("a: x y"), false);
         let first = state.on(Input::Begin, Duration::ZERO);
         let standing = DependencyStatus { success: true, failure: false };
         assert_eq!(first.effects, [Effect::Decide { step: 0, standing }]);
         let decision = Decision::Run { tolerant: true };
         drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO));
-        let ending = failed(Retry::Never);
         let after = state.on(Input::Ended { step: 0, ending, at: Duration::ZERO }, Duration::ZERO);
 
-        assert!(!state.has_failed());
+        assert_eq!(state.status(), Status::Succeeded);
+        assert_eq!(state.service_status(0), Status::Succeeded);
+        assert_eq!(state.failure(0), None);
         assert_eq!(after.effects, [Effect::Decide { step: 1, standing }]);
+    }
+
+    #[test]
+    fn a_tolerated_failure_or_timeout_fails_neither_run_nor_service() {
+        is_tolerated(failed(Retry::Never));
+        is_tolerated(Ending::TimedOut { limit: Duration::from_secs(1) });
+    }
+
+    #[test]
+    fn a_failure_is_that_of_its_service_alone() {
+        let mut talk = Talk::begin(layout("a: x; b: y"), true);
+        talk.end(0, Ending::TimedOut { limit: Duration::from_secs(90) });
+        talk.succeed(1);
+
+        let state = &talk.state;
+        assert_eq!(state.status(), Status::Failed);
+        assert_eq!(state.service_status(0), Status::Failed);
+        assert_eq!(state.service_status(1), Status::Succeeded);
+        let (step, failure) = state.failure(0).expect("the time-out");
+        assert_eq!(step.to_string(), "a.x");
+        assert_eq!(failure.chain, ["it took longer than 90 s"]);
     }
 }

@@ -41,6 +41,33 @@ steps:
 }
 
 #[test]
+fn a_tolerated_timeout_fails_neither_the_run_nor_its_service() {
+    let program = Program::with_plan(
+        "name: tolerant
+steps:
+  - run: sleep 60
+    timeout: 1s
+    continue-on-error: true
+  - run: touch later
+",
+    );
+    let finished = program.run(&["run", "--output", "json"]).exits(0);
+
+    assert!(program.path("later").exists());
+    let events = finished.stdout.lines().map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).expect("each line is an event")
+    });
+    let events: Vec<serde_json::Value> = events.collect();
+    let step = events.iter().find(|event| event["event"] == "step-finished").expect("the step");
+    let outcome = serde_json::json!({ "is": "timed-out", "limit": 1.0, "tolerated": true });
+    assert_eq!(step["outcome"], outcome);
+    let end = events.last().expect("the end");
+    assert_eq!(end["status"], "succeeded");
+    assert_eq!(end["services"][0]["status"], "succeeded");
+    assert_eq!(end["services"][0]["failure"], serde_json::Value::Null);
+}
+
+#[test]
 fn a_missing_secret_is_found_before_anything_is_changed() {
     let program = Program::with_plan(
         "name: secretive

@@ -92,7 +92,8 @@ fn ended(outcome: &Outcome) -> String {
         Outcome::AlreadyDone => "done before".into(),
         Outcome::Failed { tolerated: false, .. } => "failed".into(),
         Outcome::Failed { tolerated: true, .. } => "failed, and the run went on".into(),
-        Outcome::TimedOut { .. } => "timed out".into(),
+        Outcome::TimedOut { tolerated: false, .. } => "timed out".into(),
+        Outcome::TimedOut { tolerated: true, .. } => "timed out, and the run went on".into(),
         Outcome::Skipped { because } => format!("skipped: {}", one_line(because)),
         Outcome::Cancelled => "cancelled".into(),
     }

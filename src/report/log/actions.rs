@@ -166,10 +166,11 @@ fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
             let level = if *tolerated { Level::Warning } else { Level::Error };
             Some(of_failure(step, failure, level))
         }
-        Outcome::TimedOut { limit } => {
+        Outcome::TimedOut { limit, tolerated } => {
+            let level = if *tolerated { Level::Warning } else { Level::Error };
             let title = format!("{step} timed out");
             let message = format!("it took longer than {}", span(*limit));
-            Some(plain_annotation(Level::Error, Some(&title), &message))
+            Some(plain_annotation(level, Some(&title), &message))
         }
         Outcome::Succeeded
         | Outcome::AlreadyDone
@@ -323,7 +324,7 @@ web.live        failed  (0.8s)
             written(&[finished(
                 "web",
                 "live",
-                Outcome::TimedOut { limit: Duration::from_mins(10) },
+                Outcome::TimedOut { limit: Duration::from_mins(10), tolerated: false },
                 &[]
             )]),
             "web.live        timed out  after 10m 00s  (0.8s)

@@ -258,8 +258,12 @@ mod tests {
     fn the_other_ends_of_a_step() {
         let limit = Duration::from_mins(10);
         says(
-            finished("web", "live", Outcome::TimedOut { limit }, &[]),
+            finished("web", "live", Outcome::TimedOut { limit, tolerated: false }, &[]),
             "web.live        timed out  after 10m 00s  (0.8s)\n",
+        );
+        says(
+            finished("web", "live", Outcome::TimedOut { limit, tolerated: true }, &[]),
+            "web.live        timed out, and the run goes on  after 10m 00s  (0.8s)\n",
         );
         let because = "web.push failed".to_owned();
         says(

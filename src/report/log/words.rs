@@ -147,8 +147,13 @@ fn ended(
             more: failed(failure),
             ..Message::of(step, Tone::Caution, "failed, and the run goes on", time)
         },
-        Outcome::TimedOut { limit } => {
-            Message::of(step, Tone::Bad, "timed out", format!("after {}  {time}", span(*limit)))
+        Outcome::TimedOut { limit, tolerated } => {
+            let (tone, what) = if *tolerated {
+                (Tone::Caution, "timed out, and the run goes on")
+            } else {
+                (Tone::Bad, "timed out")
+            };
+            Message::of(step, tone, what, format!("after {}  {time}", span(*limit)))
         }
         Outcome::Skipped { because } => {
             Message::of(step, Tone::Quiet, &format!("skipped: {}", one_line(because)), "")
