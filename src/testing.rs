@@ -25,14 +25,16 @@ pub mod image {
     }
 }
 pub mod local {
-    pub use crate::local::{Cloud, CloudFile, Entry, Fetched, Options, RequestLog, World, fetched};
+    pub use crate::local::{
+        Cloud, CloudFile, CloudOptions, Fetched, InitialState, LoggedRequest, RequestLog, fetched,
+    };
     pub mod process {
-        pub use crate::local::process::{Start, spawn};
+        pub use crate::local::process::{CloudStart, spawn};
     }
     pub mod runtime {
         pub use crate::local::runtime::{
-            Choice, ConnectError, Container, Group, GroupState, GroupView, Image, Kind, LogQuery,
-            Options, Restart, Runtime, State, unpack,
+            ConnectError, Container, ContainerState, Group, GroupState, GroupView, Image, LogQuery,
+            Restart, Runtime, RuntimeChoice, RuntimeKind, RuntimeOptions, unpack,
         };
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::local::RuntimeChoice;
 use crate::oci::Reference;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -123,7 +124,7 @@ pub(super) struct WorldArguments {
     pub(super) secrets_file: Option<PathBuf>,
     /// Who runs the containers.
     #[arg(long, value_enum, default_value_t)]
-    pub(super) runtime: Runtime,
+    pub(super) runtime: RuntimeChoice,
     /// Puts an image into the local registries: `REFERENCE=oci:FOLDER`.
     #[arg(long = "seed-image", value_name = "REFERENCE=oci:FOLDER")]
     pub(super) seed_image: Vec<String>,
@@ -139,20 +140,6 @@ pub(super) struct WorldArguments {
 fn place(text: &str) -> Result<String, &'static str> {
     let remedy = "write HOST or HOST/REPOSITORY, such as `ghcr.io/org/app`";
     if Reference::is_place(text) { Ok(text.to_owned()) } else { Err(remedy) }
-}
-
-/// Who runs the containers of a local cloud.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub(super) enum Runtime {
-    /// docker or podman where one answers, else the built-in runtime.
-    #[default]
-    Auto,
-    /// docker.
-    Docker,
-    /// podman.
-    Podman,
-    /// The runtime inside this program.
-    BuiltIn,
 }
 
 /// What `check` is given.

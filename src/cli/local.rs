@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::load::{BY_OPTION, load};
 use super::say;
 use super::session::{Session, missing, state_folder};
-use crate::local::{Options, World};
+use crate::local::{CloudOptions, InitialState};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
@@ -25,7 +25,7 @@ pub(super) fn local(arguments: &LocalArguments) -> Exit {
     super::in_runtime(keep_up(arguments, options, redactor))
 }
 
-async fn keep_up(arguments: &LocalArguments, options: Options, redactor: Redactor) -> Exit {
+async fn keep_up(arguments: &LocalArguments, options: CloudOptions, redactor: Redactor) -> Exit {
     let failed = |error: &dyn std::error::Error| {
         let trouble = StepError::new("keep the local cloud up").because(chain_of(error).join(": "));
         missing(trouble, &redactor)
@@ -71,7 +71,7 @@ async fn stdin_ends() {
 }
 
 /// The world as a file describes it, or as the plan takes it to be.
-fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<Options, Exit> {
+fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptions, Exit> {
     if let Some(file) = &arguments.world_file {
         let state =
             arguments.state.clone().unwrap_or_else(|| PathBuf::from(".shipway/local/world"));
@@ -89,13 +89,13 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<Options, E
     Ok(of(arguments, world, state))
 }
 
-fn of(arguments: &LocalArguments, world: World, state: PathBuf) -> Options {
+fn of(arguments: &LocalArguments, initial_state: InitialState, state: PathBuf) -> CloudOptions {
     let state = std::path::absolute(&state).unwrap_or(state);
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
-    Options { world, cloud_file, state, port: None }
+    CloudOptions { initial_state, cloud_file, state, port: None }
 }
 
-fn read_world(file: &Path) -> Result<World, StepError> {
+fn read_world(file: &Path) -> Result<InitialState, StepError> {
     let failed =
         |why: String| StepError::new(format!("read the world `{}`", file.display())).because(why);
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;

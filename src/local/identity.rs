@@ -2,7 +2,7 @@
 
 use super::files::{FileError, read_json, write_json};
 use super::hidden::Hidden;
-use super::world::World;
+use super::initial_state::InitialState;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub struct Identity {
 
 impl Identity {
     /// Reads the identity of a state folder, or makes one that suits the world.
-    pub fn open(state: &Path, world: &World) -> Result<Self, FileError> {
+    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
         let path = state.join("identity.json");
         if let Some(identity) = read_json(&path)? {
             return Ok(identity);
@@ -89,15 +89,15 @@ pub fn random_uuid() -> String {
 #[cfg(test)]
 mod tests {
     use super::{Identity, random_uuid};
-    use crate::local::World;
+    use crate::local::initial_state::InitialState;
 
     #[test]
     fn a_restart_changes_nothing() {
         let state = tempfile::tempdir().expect("a folder");
-        let world = World { subscription_id: "sub".into(), ..World::default() };
+        let world = InitialState { subscription_id: "sub".into(), ..InitialState::default() };
 
         let first = Identity::open(state.path(), &world).expect("made");
-        let second = Identity::open(state.path(), &World::default()).expect("read");
+        let second = Identity::open(state.path(), &InitialState::default()).expect("read");
 
         assert_eq!(first.subscription_id, "sub");
         assert_eq!(second.subscription_id, "sub");

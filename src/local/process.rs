@@ -7,7 +7,7 @@
 
 use super::cloud_file::CloudFile;
 use super::files::{FileError, create_folder, write_json};
-use super::world::World;
+use super::initial_state::InitialState;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -27,13 +27,13 @@ const KEPT: u64 = 64 * 1024;
 
 /// What to start.
 #[derive(Clone, Debug)]
-pub struct Start<'a> {
+pub struct CloudStart<'a> {
     /// The program: this one.
     pub program: PathBuf,
     /// What to say to it before the arguments of the local cloud: `["local"]`.
     pub arguments: &'a [&'a str],
     /// What is there from the start.
-    pub world: &'a World,
+    pub initial_state: &'a InitialState,
     /// The state folder, in which `world.json` and `cloud.json` are written.
     pub state: PathBuf,
     /// How long it may take to be ready.
@@ -42,7 +42,7 @@ pub struct Start<'a> {
 
 /// A local cloud that did not come up.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum CloudStartError {
     /// A file for it cannot be written, or its own not be read.
     #[error("prepare the local cloud")]
     File(#[from] FileError),
@@ -81,7 +81,7 @@ fn said(output: &str) -> String {
 
 /// A local cloud that runs as a child. Dropping it ends it.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningCloud {
     /// How to reach it.
     pub cloud: CloudFile,
     child: Child,
@@ -89,10 +89,10 @@ pub struct Running {
 }
 
 /// Starts a local cloud and waits until it is ready.
-pub async fn spawn(start: Start<'_>) -> Result<Running, StartError> {
+pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartError> {
     create_folder(&start.state)?;
     let (world, cloud) = (start.state.join("world.json"), start.state.join("cloud.json"));
-    write_json(&world, start.world)?;
+    write_json(&world, start.initial_state)?;
     // What an earlier process left would look like readiness.
     if let Err(source) = std::fs::remove_file(&cloud)
         && source.kind() != io::ErrorKind::NotFound
@@ -109,19 +109,19 @@ pub async fn spawn(start: Start<'_>) -> Result<Running, StartError> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command
         .spawn()
-        .map_err(|source| StartError::Spawn { program: start.program.clone(), source })?;
+        .map_err(|source| CloudStartError::Spawn { program: start.program.clone(), source })?;
     let stdin = child.stdin.take();
     let output = listen(&mut child);
     let ready = tokio::time::timeout(start.within, ready(&mut child, &cloud)).await;
     match ready {
-        Ok(Ok(Ok(cloud))) => Ok(Running { cloud, child, stdin }),
-        Ok(Ok(Err(status))) => Err(StartError::Ended { status, output: text(output).await }),
+        Ok(Ok(Ok(cloud))) => Ok(RunningCloud { cloud, child, stdin }),
+        Ok(Ok(Err(status))) => Err(CloudStartError::Ended { status, output: text(output).await }),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => {
             if let Err(error) = child.kill().await {
                 tracing::debug!(%error, "the late local cloud is gone already");
             }
-            Err(StartError::Late { within: start.within, output: text(output).await })
+            Err(CloudStartError::Late { within: start.within, output: text(output).await })
         }
     }
 }
@@ -162,7 +162,7 @@ async fn ready(
     }
 }
 
-impl Running {
+impl RunningCloud {
     /// Ends the cloud: asked first, then killed. Its state stays.
     pub async fn stop(mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
@@ -181,8 +181,8 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use super::{Start, StartError, spawn};
-    use crate::local::World;
+    use super::{CloudStart, CloudStartError, spawn};
+    use crate::local::initial_state::InitialState;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
     use std::time::Duration;
@@ -197,9 +197,14 @@ mod tests {
         path
     }
 
-    fn start(program: PathBuf, world: &World, folder: &Path, within: Duration) -> Start<'static> {
-        let world = Box::leak(Box::new(world.clone()));
-        Start { program, arguments: &[], world, state: folder.join("state"), within }
+    fn start(
+        program: PathBuf,
+        initial_state: &InitialState,
+        folder: &Path,
+        within: Duration,
+    ) -> CloudStart<'static> {
+        let initial_state = Box::leak(Box::new(initial_state.clone()));
+        CloudStart { program, arguments: &[], initial_state, state: folder.join("state"), within }
     }
 
     const CLOUD: &str = r#"{"version":1,"pid":1,"proxy":"http://p","ca":"","ca-file":"/ca",
@@ -216,7 +221,7 @@ mod tests {
         let program = program(folder.path(), &body);
 
         let within = Duration::from_secs(20);
-        let running = spawn(start(program, &World::default(), folder.path(), within)).await;
+        let running = spawn(start(program, &InitialState::default(), folder.path(), within)).await;
         let running = running.expect("ready");
 
         assert_eq!(running.cloud.tenant_id, "t");
@@ -229,7 +234,7 @@ mod tests {
         let program = program(folder.path(), "echo 'no room' >&2\nexit 3");
 
         let within = Duration::from_secs(20);
-        let error = spawn(start(program, &World::default(), folder.path(), within)).await;
+        let error = spawn(start(program, &InitialState::default(), folder.path(), within)).await;
 
         assert_eq!(
             error.expect_err("died").to_string(),
@@ -243,10 +248,10 @@ mod tests {
         let program = program(folder.path(), "echo waiting >&2\nexec sleep 1000");
 
         let within = Duration::from_millis(300);
-        let error = spawn(start(program, &World::default(), folder.path(), within)).await;
+        let error = spawn(start(program, &InitialState::default(), folder.path(), within)).await;
 
         let error = error.expect_err("late");
-        assert!(matches!(error, StartError::Late { .. }), "{error}");
+        assert!(matches!(error, CloudStartError::Late { .. }), "{error}");
         assert_eq!(error.to_string(), "the local cloud was not ready within 300ms: waiting");
     }
 
@@ -256,7 +261,8 @@ mod tests {
         let program = folder.path().join("nothing");
 
         let within = Duration::from_secs(1);
-        let error = spawn(start(program.clone(), &World::default(), folder.path(), within)).await;
+        let error =
+            spawn(start(program.clone(), &InitialState::default(), folder.path(), within)).await;
 
         assert_eq!(
             error.expect_err("nothing").to_string(),

@@ -32,7 +32,7 @@ const SHOWN: [&str; 15] = [
 
 /// One request.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Entry {
+pub struct LoggedRequest {
     /// When it was answered, RFC 3339.
     pub time: String,
     /// `GET`, `CONNECT`.
@@ -76,7 +76,7 @@ impl RequestLog {
 
     /// Adds a line. A log that cannot be written must not stop the answer, so
     /// the fault goes to the trace.
-    pub fn add(&self, entry: &Entry) {
+    pub fn add(&self, entry: &LoggedRequest) {
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl RequestLog {
     }
 
     /// What it holds so far.
-    pub fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
+    pub fn read(path: &Path) -> Result<Vec<LoggedRequest>, FileError> {
         let text = std::fs::read_to_string(path).map_err(|source| FileError::Io {
             verb: "read",
             path: path.to_owned(),
@@ -118,7 +118,7 @@ pub fn shown(uri: &http::Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, RequestLog, shown};
+    use super::{LoggedRequest, RequestLog, shown};
 
     #[test]
     fn what_may_hold_a_token_is_left_out() {
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn lines_are_added_to_what_is_there() {
         let state = tempfile::tempdir().expect("a folder");
-        let entry = Entry {
+        let entry = LoggedRequest {
             time: "2026-01-01T00:00:00Z".into(),
             method: "PUT".into(),
             host: "demo.azurecr.io".into(),

@@ -1,78 +1,58 @@
-//! One local cloud from its first socket to its last request.
+//! Starts one local cloud, serves it, and stops it.
 
-use super::arm::Arm;
+use super::arm;
 use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess};
+use super::cloud_state::{CloudState, StateError};
 use super::files::{FileError, create_folder, write_private};
 use super::hidden::Hidden;
-use super::proxy::{DOMAINS, Dial, Proxy, Setup, answer_directly, proxy_url};
-use super::registry::{SeedError, seed};
-use super::runtime::{self, Choice, Kind, Runtime};
-use super::shared::{AsyncReadWrite, OpenError, Shared};
-use super::world::{RuntimeChoice, World};
+use super::initial_state::InitialState;
+use super::proxy::{self, DOMAINS, Dial, Proxy, answer_directly, proxy_login, proxy_url};
+use super::registry::{PreloadError, preload};
+use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-/// What to serve, and where to say so.
+/// How long to wait for another local cloud that is leaving the state folder.
+const STATE_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// What is there from the start.
-    pub world: World,
-    /// Where everything is kept. Made if it is not there.
+pub struct CloudOptions {
+    pub initial_state: InitialState,
+    /// The state folder, created if it does not exist.
     pub state: PathBuf,
-    /// The [`CloudFile`] to write when all is ready.
+    /// Where to write the [`CloudFile`] once the cloud is ready.
     pub cloud_file: PathBuf,
-    /// The port of the proxy; any that is free where none is given.
+    /// The port of the proxy. `None` takes any free one.
     pub port: Option<u16>,
 }
-
-/// How long another cloud may take to leave its state folder.
-const LEAVING: Duration = Duration::from_secs(10);
 
 /// A local cloud that cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Its state folder cannot be used.
     #[error(transparent)]
-    Open(#[from] OpenError),
-    /// Another process uses its state folder.
+    State(#[from] StateError),
     #[error("another local cloud uses `{}`", state.display())]
-    InUse {
-        /// Which folder.
-        state: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No port.
-    #[error("listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// No certificates.
-    #[error("make the authority of the local cloud")]
+    InUse { state: PathBuf, source: io::Error },
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot make the certificate authority of the local cloud")]
     Authority(#[from] AuthorityError),
-    /// Nothing to run containers in.
-    #[error("choose what containers run in")]
-    Runtime(#[from] runtime::OpenError),
-    /// An image that should be there from the start.
+    #[error("cannot choose what containers run in")]
+    Runtime(#[from] RuntimeOpenError),
     #[error(transparent)]
-    Seed(#[from] SeedError),
-    /// A file that says how to reach it.
-    #[error("say how to reach the local cloud")]
-    Tell(#[from] FileError),
+    Preload(#[from] PreloadError),
+    #[error("cannot write how the local cloud is reached")]
+    CloudFile(#[from] FileError),
 }
 
 /// A local cloud that listens, and whose cloud file is written.
@@ -83,40 +63,42 @@ pub struct Cloud {
     runtime: Runtime,
     listener: TcpListener,
     direct: TcpListener,
-    /// Held as long as the state folder is in use.
+    /// Keeps other local clouds out of the state folder.
     _lock: Flock<File>,
 }
 
 impl Cloud {
     /// Opens the state, listens, and writes the cloud file.
-    pub async fn start(options: Options) -> Result<Self, ServeError> {
+    pub async fn start(options: CloudOptions) -> Result<Self, ServeError> {
         let lock = lock(&options.state).await?;
-        let shared = Arc::new(Shared::open(options.state, options.world)?);
-        for image in &shared.world.seed_images {
-            seed(&shared.storage, image)?;
+        let state = CloudState::open(options.state, options.initial_state)?;
+        for image in &state.initial.seed_images {
+            preload(&state.registries.storage, image)?;
         }
-        let authority = Arc::new(Authority::new(&domains(&shared))?);
+        let authority = Arc::new(Authority::new(&domains(&state))?);
         let listener = listen(options.port.unwrap_or(0)).await?;
         let direct = listen(0).await?;
-        let runtime = open_runtime(&shared).await?;
-        let mut file = describe(&shared, &authority, port(&listener), port(&direct));
+        let runtime = open_runtime(&state).await?;
+        let mut file = describe(&state, &authority, port(&listener), port(&direct));
         file.runtime = kind(&runtime);
-        let arm = Arm::open(Arc::clone(&shared), runtime.clone()).await?.router();
-        let proxy = Proxy::new(Setup { arm, dial: dial(&runtime), shared, authority })?;
+        let login = proxy_login(&state.identity().proxy_password);
+        let arm = arm::router(open_arm(&state, runtime.clone())?).await;
+        let services = state.into_services(arm)?;
+        let proxy = Arc::new(Proxy { services, authority, dial: dial(&runtime), login });
         write_private(&file.ca_file, file.ca.as_bytes())?;
         file.write(&options.cloud_file)?;
         let path = options.cloud_file;
         Ok(Self { file, path, proxy, runtime, listener, direct, _lock: lock })
     }
 
-    /// How to reach it.
     pub fn file(&self) -> &CloudFile {
         &self.file
     }
 
-    /// Answers until told to stop. The cloud file goes with it, the state stays.
+    /// Serves until `stop` resolves. Then the cloud file is removed; the state
+    /// folder stays.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let proxy = Arc::clone(&self.proxy).run(self.listener);
+        let proxy = proxy::run(Arc::clone(&self.proxy), self.listener);
         let direct = answer_directly(self.proxy, self.direct);
         tokio::select! {
             () = stop => {}
@@ -130,70 +112,50 @@ impl Cloud {
     }
 }
 
-/// Serves a local cloud until told to stop.
-pub async fn serve(options: Options, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-    Cloud::start(options).await?.run(stop).await;
-    Ok(())
-}
-
-/// Waits until standard input ends: the sign that whoever holds the other end
-/// is no more, even when it was killed.
-pub async fn stdin_ended() {
-    let (told, ended) = oneshot::channel();
-    // A thread of its own: reading standard input cannot be called off, and
-    // would hold up the end of the runtime.
-    std::thread::spawn(move || {
-        let mut buffer = [0; 64];
-        let mut stdin = io::stdin().lock();
-        while stdin.read(&mut buffer).is_ok_and(|count| count > 0) {}
-        if told.send(()).is_err() {
-            tracing::debug!("the local cloud has ended before its input");
-        }
-    });
-    if ended.await.is_err() {
-        tracing::debug!("standard input is read by nobody");
-    }
-}
-
-async fn open_runtime(shared: &Shared) -> Result<Runtime, ServeError> {
-    let mut options = runtime::Options::new(shared.state.join("runtime"));
-    options.choice = match shared.world.runtime {
-        RuntimeChoice::Auto => Choice::Auto,
-        RuntimeChoice::Docker => Choice::Docker,
-        RuntimeChoice::Podman => Choice::Podman,
-        RuntimeChoice::BuiltIn => Choice::BuiltIn,
-        RuntimeChoice::Plain => Choice::Plain,
-    };
+async fn open_runtime(state: &CloudState) -> Result<Runtime, ServeError> {
+    let mut options = RuntimeOptions::new(state.folder.join("runtime"));
+    options.choice = state.initial.runtime;
     Ok(Runtime::open(options).await?)
+}
+
+fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError> {
+    Ok(arm::Arm {
+        tokens: Arc::clone(&state.tokens),
+        registries: Arc::clone(&state.registries),
+        vaults: Arc::clone(&state.vaults),
+        runtime,
+        store: arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?,
+        vault_hosts: state.initial.vaults.iter().map(|vault| vault.host.clone()).collect(),
+        folder: state.folder.clone(),
+    })
 }
 
 fn kind(runtime: &Runtime) -> String {
     match runtime.kind() {
-        Kind::Engine(name) => name.clone(),
-        Kind::Isolated => "namespaces".to_owned(),
-        Kind::Plain(why) => format!("processes: {why}"),
+        RuntimeKind::Engine(name) => name.clone(),
+        RuntimeKind::Isolated => "namespaces".to_owned(),
+        RuntimeKind::Plain(why) => format!("processes: {why}"),
     }
 }
 
-/// How containers are reached.
 fn dial(runtime: &Runtime) -> Dial {
     let runtime = runtime.clone();
     Arc::new(move |host, port| {
         let runtime = runtime.clone();
         Box::pin(async move {
             let connection = runtime.connect(&host, port).await.map_err(io::Error::other)?;
-            Ok(Box::new(connection) as Box<dyn AsyncReadWrite>)
+            Ok(Box::new(connection) as Box<dyn ByteStream>)
         })
     })
 }
 
-/// A cloud whose run was killed holds its folder until it has ended its
-/// containers.
+/// Locks the state folder. A cloud whose run was killed holds the lock until its
+/// containers have ended, so it is waited for.
 async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
     let in_use = |source| ServeError::InUse { state: state.to_owned(), source };
     create_folder(state)?;
     let mut file = File::create(state.join("lock")).map_err(in_use)?;
-    let until = Instant::now() + LEAVING;
+    let until = Instant::now() + STATE_LOCK_TIMEOUT;
     loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => return Ok(lock),
@@ -213,13 +175,13 @@ fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |address| address.port())
 }
 
-/// The simulated domains, and the names of the world that are in none of them.
-fn domains(shared: &Shared) -> Vec<String> {
+/// The simulated domains, and the registry hosts outside of them.
+fn domains(state: &CloudState) -> Vec<String> {
     let mut domains: Vec<String> = DOMAINS.iter().map(|&domain| domain.to_owned()).collect();
-    for host in shared.accounts.hosts() {
+    for host in state.registries.accounts.hosts() {
         let bare = host.split(':').next().unwrap_or(&host).to_owned();
         let within = domains.iter().any(|domain| bare.ends_with(domain.as_str()));
-        let is_address = bare.parse::<std::net::IpAddr>().is_ok();
+        let is_address = bare.parse::<IpAddr>().is_ok();
         if !within && !is_address {
             domains.push(bare);
         }
@@ -227,9 +189,9 @@ fn domains(shared: &Shared) -> Vec<String> {
     domains
 }
 
-fn describe(shared: &Shared, authority: &Authority, port: u16, direct: u16) -> CloudFile {
-    let identity = &shared.identity;
-    let github = shared.world.github.as_ref().map(|github| GitHubAccess {
+fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -> CloudFile {
+    let identity = state.identity();
+    let github = state.initial.github.as_ref().map(|github| GitHubAccess {
         repository: github.repository.clone(),
         token: identity.github_token.clone(),
         api_url: "https://api.github.com".to_owned(),
@@ -237,9 +199,9 @@ fn describe(shared: &Shared, authority: &Authority, port: u16, direct: u16) -> C
     let mut file = CloudFile {
         version: CloudFile::VERSION,
         pid: std::process::id(),
-        proxy: proxy_url(shared, port),
+        proxy: proxy_url(&identity.proxy_password, port),
         ca: authority.pem(),
-        ca_file: shared.state.join("ca.pem"),
+        ca_file: state.folder.join("ca.pem"),
         tenant_id: identity.tenant_id.clone(),
         client_id: identity.client_id.clone(),
         client_secret: identity.client_secret.clone(),
@@ -248,14 +210,14 @@ fn describe(shared: &Shared, authority: &Authority, port: u16, direct: u16) -> C
         direct_registry: format!("127.0.0.1:{direct}"),
         runtime: String::new(),
         environment: BTreeMap::new(),
-        request_log: shared.log.path().to_owned(),
-        state: shared.state.clone(),
+        request_log: state.log.path().to_owned(),
+        state: state.folder.clone(),
     };
     file.environment = environment(&file);
     file
 }
 
-/// What other programs go by. Programs differ in the case that they read.
+/// The variables for other programs. Some read the lower case, some the upper.
 fn environment(file: &CloudFile) -> BTreeMap<String, Hidden> {
     let ca = Hidden::new(file.ca_file.to_string_lossy());
     let mut all: Vec<(&str, Hidden)> = Vec::new();
@@ -282,19 +244,19 @@ fn environment(file: &CloudFile) -> BTreeMap<String, Hidden> {
 #[cfg(test)]
 mod tests {
     #[tokio::test(start_paused = true)]
-    async fn a_folder_is_waited_for_and_not_for_ever() {
+    async fn a_locked_state_folder_is_waited_for_with_a_limit() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = super::lock(folder.path()).await.expect("nobody has it");
+        let first = super::lock(folder.path()).await.expect("free");
 
-        let error = super::lock(folder.path()).await.expect_err("it is in use");
+        let error = super::lock(folder.path()).await.expect_err("in use");
         let said = format!("another local cloud uses `{}`", folder.path().display());
         assert_eq!(error.to_string(), said);
 
         let leaving = async {
-            tokio::time::sleep(super::LEAVING / 2).await;
+            tokio::time::sleep(super::STATE_LOCK_TIMEOUT / 2).await;
             drop(first);
         };
         let (second, ()) = tokio::join!(super::lock(folder.path()), leaving);
-        second.expect("it is free");
+        second.expect("free again");
     }
 }

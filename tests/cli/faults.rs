@@ -3,7 +3,7 @@
 use crate::support::cloud::{LocalCloud, state};
 use crate::support::{Finished, Program};
 use serde_json::{Value, json};
-use shipway::testing::local::Entry;
+use shipway::testing::local::LoggedRequest;
 
 const PUSH: &str = "\
 name: pushed
@@ -36,7 +36,7 @@ fn pushed(path: &str, status: u16, times: u32) -> (Finished, Vec<String>) {
     let program = Program::with_plan(PUSH);
     let finished = program.run(&["run", "--cloud", &cloud.path.display().to_string()]);
     let entries = cloud.requests();
-    let line = |Entry { method, path, status, .. }: &Entry| format!("{method} {path} {status}");
+    let line = |LoggedRequest { method, path, status, .. }: &LoggedRequest| format!("{method} {path} {status}");
     (finished, entries.iter().map(line).collect())
 }
 

@@ -6,8 +6,8 @@ use crate::support::cloud::state;
 use crate::support::images::noise;
 use futures::future::join_all;
 use serde_json::json;
-use shipway::testing::local::World;
-use shipway::testing::local::process::{Start, spawn};
+use shipway::testing::local::InitialState;
+use shipway::testing::local::process::{CloudStart, spawn};
 use shipway::testing::oci::{Digest, media_type};
 use std::time::Duration;
 
@@ -97,11 +97,11 @@ async fn large_blobs_need_little_memory() {
     let folder = state();
     let world =
         serde_json::json!({"other-registries": [{"host": "127.0.0.1:5000"}], "runtime": "plain"});
-    let world: World = serde_json::from_value(world).expect("a world");
-    let running = spawn(Start {
+    let world: InitialState = serde_json::from_value(world).expect("a world");
+    let running = spawn(CloudStart {
         program: env!("CARGO_BIN_EXE_shipway").into(),
         arguments: &["local"],
-        world: &world,
+        initial_state: &world,
         state: folder.path().to_owned(),
         within: Duration::from_secs(30),
     });

@@ -2,7 +2,7 @@
 
 use crate::support::cloud::{LocalCloud, state};
 use serde_json::{Value, json};
-use shipway::testing::local::World;
+use shipway::testing::local::InitialState;
 use shipway::testing::oci::{Digest, media_type};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -233,8 +233,10 @@ async fn a_restart_keeps_images_secrets_logins_and_uploads() {
     drop(cloud);
     assert!(!path.exists(), "the cloud file goes with the cloud");
 
-    let cloud =
-        LocalCloud::start(folder.path(), serde_json::to_value(World::default()).expect("JSON"));
+    let cloud = LocalCloud::start(
+        folder.path(),
+        serde_json::to_value(InitialState::default()).expect("JSON"),
+    );
 
     assert_eq!(cloud.file.client_secret, before.client_secret);
     assert_eq!(cloud.file.tenant_id, before.tenant_id);

@@ -3,8 +3,8 @@
 use crate::peer::busybox;
 use serde_json::{Value, json};
 use shipway::testing::local::runtime::{
-    Choice, ConnectError, Container, Group, GroupState, GroupView, Kind, LogQuery, Options,
-    Restart, Runtime, State,
+    ConnectError, Container, ContainerState, Group, GroupState, GroupView, LogQuery, Restart,
+    Runtime, RuntimeChoice, RuntimeKind, RuntimeOptions,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,19 +28,19 @@ struct Machine {
 }
 
 impl Machine {
-    async fn new(choice: Choice) -> Self {
+    async fn new(choice: RuntimeChoice) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // Longer than the address of a socket may be.
         let deep = folder.path().join("a-long-name-".repeat(15));
         fs::create_dir_all(&deep).expect("made");
-        let options = Options { folder: deep, choice, program: program() };
+        let options = RuntimeOptions { folder: deep, choice, program: program() };
         let runtime = Runtime::open(options).await.expect("a runtime");
         Self { folder, runtime }
     }
 
     async fn isolated() -> Self {
-        let machine = Self::new(Choice::BuiltIn).await;
-        assert_eq!(*machine.runtime.kind(), Kind::Isolated);
+        let machine = Self::new(RuntimeChoice::BuiltIn).await;
+        assert_eq!(*machine.runtime.kind(), RuntimeKind::Isolated);
         machine
     }
 
@@ -119,8 +119,8 @@ fn server(text: &str) -> String {
 
 fn terminated(view: &GroupView) -> Option<i32> {
     match view.containers[0].current {
-        State::Terminated { exit_code, .. } => Some(exit_code),
-        State::Waiting { .. } | State::Running { .. } => None,
+        ContainerState::Terminated { exit_code, .. } => Some(exit_code),
+        ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
     }
 }
 
@@ -153,13 +153,16 @@ async fn a_crash_loop_backs_off_and_keeps_its_words() {
     machine.launch("crash", Restart::Always, vec![web]).await;
 
     let view = machine.until("crash", |view| {
-        matches!(&view.containers[0].current, State::Waiting { detail } if !detail.is_empty())
+        matches!(&view.containers[0].current, ContainerState::Waiting { detail } if !detail.is_empty())
     });
     let web = &view.await.containers[0];
 
     let detail = "CrashLoopBackOff: Back-off 10s restarting failed container=web".to_owned();
-    assert_eq!(web.current, State::Waiting { detail });
-    assert!(matches!(web.previous, Some(State::Terminated { exit_code: 3, .. })), "{web:?}");
+    assert_eq!(web.current, ContainerState::Waiting { detail });
+    assert!(
+        matches!(web.previous, Some(ContainerState::Terminated { exit_code: 3, .. })),
+        "{web:?}"
+    );
     assert_eq!(machine.log("crash"), "no database\nno database\n");
     machine.runtime.shutdown().await;
 }
@@ -333,7 +336,8 @@ async fn nothing_survives_the_end_of_its_parent() {
 async fn parent_to_be_killed() {
     let Ok(marker) = std::env::var("SHIPWAY_TEST_MARKER") else { return };
     let plain = std::env::var("SHIPWAY_TEST_CHOICE").is_ok_and(|choice| choice == "plain");
-    let machine = Machine::new(if plain { Choice::Plain } else { Choice::BuiltIn }).await;
+    let machine =
+        Machine::new(if plain { RuntimeChoice::Plain } else { RuntimeChoice::BuiltIn }).await;
     let mut web = machine.container("web", "", &json!({}));
     web.command = ["/bin/busybox", "sleep", &marker].map(str::to_owned).to_vec();
     let mut group = Group {
@@ -353,8 +357,11 @@ async fn parent_to_be_killed() {
 
 #[tokio::test]
 async fn without_namespaces_a_static_program_runs_from_its_tree() {
-    let machine = Machine::new(Choice::Plain).await;
-    assert_eq!(*machine.runtime.kind(), Kind::Plain("namespaces are switched off".to_owned()));
+    let machine = Machine::new(RuntimeChoice::Plain).await;
+    assert_eq!(
+        *machine.runtime.kind(),
+        RuntimeKind::Plain("namespaces are switched off".to_owned())
+    );
     let port = free_port();
     let mut web = machine.container("web", "", &json!({}));
     web.command = ["/bin/busybox", "httpd", "-f", "-p", &port.to_string(), "-h", "etc"]

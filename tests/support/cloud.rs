@@ -2,7 +2,7 @@
 //! wait for a program that talks to it.
 
 use serde_json::Value;
-use shipway::testing::local::{Cloud, CloudFile, Entry, Options, RequestLog};
+use shipway::testing::local::{Cloud, CloudFile, CloudOptions, LoggedRequest, RequestLog};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -23,8 +23,12 @@ impl LocalCloud {
         world["runtime"] = "plain".into();
         let world = serde_json::from_value(world).expect("a world");
         let path = state.join("cloud.json");
-        let options =
-            Options { world, state: state.to_owned(), cloud_file: path.clone(), port: None };
+        let options = CloudOptions {
+            initial_state: world,
+            state: state.to_owned(),
+            cloud_file: path.clone(),
+            port: None,
+        };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -40,7 +44,7 @@ impl LocalCloud {
     }
 
     /// What was answered so far.
-    pub fn requests(&self) -> Vec<Entry> {
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         RequestLog::read(&self.file.request_log).expect("a log")
     }
 

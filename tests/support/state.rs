@@ -2,7 +2,7 @@
 
 use super::Program;
 use serde_json::Value;
-use shipway::testing::local::{Entry, RequestLog};
+use shipway::testing::local::{LoggedRequest, RequestLog};
 use std::fs;
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub fn journaled(program: &Program, entry: &str, step: &str) -> usize {
 pub fn requests(program: &Program) -> Vec<String> {
     let Some(folder) = newest(program, "local") else { return Vec::new() };
     let entries = RequestLog::read(&folder.join("requests.jsonl")).unwrap_or_default();
-    let line = |Entry { method, host, path, status, .. }: &Entry| {
+    let line = |LoggedRequest { method, host, path, status, .. }: &LoggedRequest| {
         format!("{method} {host} {path} -> {status}")
     };
     entries.iter().map(line).collect()

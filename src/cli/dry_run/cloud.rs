@@ -1,9 +1,8 @@
 //! The local cloud of a dry run: started, kept, left up, ended.
 
-use crate::cli::arguments::Runtime;
 use crate::cli::say;
-use crate::local::process::{Running, Start, spawn};
-use crate::local::{CloudFile, RuntimeChoice, World};
+use crate::local::process::{CloudStart, RunningCloud, spawn};
+use crate::local::{CloudFile, InitialState};
 use crate::run::outcome::{StepError, chain_of};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,7 +18,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// A local cloud that this process started.
 pub(in crate::cli) enum LocalCloud {
     /// It ends with this process.
-    Child(Box<Running>),
+    Child(Box<RunningCloud>),
     /// It does not.
     Detached(Box<CloudFile>),
 }
@@ -28,7 +27,7 @@ impl LocalCloud {
     /// Starts one in a state folder, where it finds what an earlier one left.
     pub(in crate::cli) async fn start(
         state: &Path,
-        world: &World,
+        world: &InitialState,
         detach: bool,
     ) -> Result<Self, StepError> {
         let program = std::env::current_exe().map_err(|error| {
@@ -40,10 +39,10 @@ impl LocalCloud {
                 .await
                 .map(|file| Self::Detached(Box::new(file)));
         }
-        let start = Start {
+        let start = CloudStart {
             program,
             arguments: &["local"],
-            world,
+            initial_state: world,
             state: state.to_owned(),
             within: WITHIN,
         };
@@ -86,7 +85,11 @@ impl LocalCloud {
 }
 
 /// Starts one that outlives this process.
-async fn detached(program: &Path, state: &Path, world: &World) -> Result<CloudFile, StepError> {
+async fn detached(
+    program: &Path,
+    state: &Path,
+    world: &InitialState,
+) -> Result<CloudFile, StepError> {
     let failed = |error: &dyn std::error::Error| {
         StepError::new("start the local cloud").because(chain_of(error).join(": "))
     };
@@ -167,14 +170,4 @@ pub(in crate::cli) fn newest(state: &Path) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     folders.into_iter().rev().map(|folder| folder.join("cloud.json")).find(|file| file.exists())
-}
-
-/// The choice, as the world spells it.
-pub(in crate::cli) fn runtime_choice(runtime: Runtime) -> RuntimeChoice {
-    match runtime {
-        Runtime::Auto => RuntimeChoice::Auto,
-        Runtime::Docker => RuntimeChoice::Docker,
-        Runtime::Podman => RuntimeChoice::Podman,
-        Runtime::BuiltIn => RuntimeChoice::BuiltIn,
-    }
 }

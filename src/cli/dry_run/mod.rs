@@ -14,10 +14,10 @@ use super::session::layout::{Chosen, choose};
 use super::session::reach::Connections;
 use super::session::{Session, missing};
 use crate::journal::Journal;
-use crate::local::World;
+use crate::local::InitialState;
 use crate::run::outcome::StepError;
 
-pub(super) use cloud::{LocalCloud, how_to_reach, newest, runtime_choice, stop};
+pub(super) use cloud::{LocalCloud, how_to_reach, newest, stop};
 pub(super) use secrets::Stand;
 
 /// Runs the plan against a local cloud of its own.
@@ -106,13 +106,16 @@ impl DryRun<'_> {
         exit
     }
 
-    fn make_world(&self, stand: &Stand) -> Result<World, StepError> {
+    fn make_world(&self, stand: &Stand) -> Result<InitialState, StepError> {
         world::Blueprint::of(self.session, stand, self.world)?.world().map_err(StepError::from)
     }
 }
 
 /// The world of a plan, for a cloud without a run.
-pub(super) fn world_of(session: &Session, given: &WorldArguments) -> Result<World, StepError> {
+pub(super) fn world_of(
+    session: &Session,
+    given: &WorldArguments,
+) -> Result<InitialState, StepError> {
     let stand = Stand::of(session, given)?;
     world::Blueprint::of(session, &stand, given)?.world().map_err(StepError::from)
 }

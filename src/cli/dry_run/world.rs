@@ -1,12 +1,12 @@
 //! The world that a plan expects: what the local cloud is to start with.
 
+use super::Stand;
 use super::seeds::seed_image;
-use super::{Stand, runtime_choice};
 use crate::cli::arguments::WorldArguments;
 use crate::cli::session::Session;
 use crate::local::{
-    GitHub, Hidden, Loopback, PullRequest, Registry, ResourceGroup, RuntimeChoice, SeedImage, User,
-    Vault, VaultSecret, World,
+    AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry, PreloadedImage,
+    PullRequest, RegistryUser, ResourceGroup, RuntimeChoice, Vault, VaultSecret,
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
@@ -58,7 +58,7 @@ impl<'a> Blueprint<'a> {
             plan: &session.plan,
             scope: with_secrets(session.scope.clone(), &session.plan, &secrets)?,
             vaults: &stand.vaults,
-            runtime: runtime_choice(given.runtime),
+            runtime: given.runtime,
             seeds: seeds.collect::<Result<_, _>>()?,
             offline: given.offline,
             allowed: given.allow_host.clone(),
@@ -70,7 +70,7 @@ impl<'a> Blueprint<'a> {
 impl Blueprint<'_> {
     /// Everything that the plan takes to be there: its subscription and groups,
     /// registries that it does not create, vaults, the pull request.
-    pub(super) fn world(&self) -> Result<World, EvalError> {
+    pub(super) fn world(&self) -> Result<InitialState, EvalError> {
         let group = self.of_azure(|azure| azure.resource_group.as_ref())?;
         let location = self.of_azure(|azure| azure.location.as_ref())?;
         let location = location.unwrap_or_else(|| LOCATION.to_owned());
@@ -80,7 +80,7 @@ impl Blueprint<'_> {
         groups.dedup();
         let named = |name| ResourceGroup { name, location: location.clone() };
         let (azure, other) = self.registries(&group)?;
-        Ok(World {
+        Ok(InitialState {
             subscription_id: self
                 .of_azure(|azure| azure.subscription.as_ref())?
                 .unwrap_or_default(),
@@ -93,7 +93,7 @@ impl Blueprint<'_> {
             offline: self.offline,
             seed_images: self.seeds.iter().map(seed).collect(),
             allow_hosts: self.outside(),
-            ..World::default()
+            ..InitialState::default()
         })
     }
 
@@ -126,7 +126,10 @@ impl Blueprint<'_> {
 
     /// The registries that the plan names: Azure's and others. One that is to
     /// be created is not there yet.
-    fn registries(&self, group: &str) -> Result<(Vec<Registry>, Vec<Loopback>), EvalError> {
+    fn registries(
+        &self,
+        group: &str,
+    ) -> Result<(Vec<AzureRegistry>, Vec<OtherRegistry>), EvalError> {
         let (mut azure, mut other) = (Vec::new(), Vec::new());
         for host in self.hosts() {
             let settings = self.plan.registries.get(&host);
@@ -136,7 +139,7 @@ impl Blueprint<'_> {
             let login = settings.and_then(|registry| registry.login.as_ref());
             let users = self.users(login)?;
             if let Some(name) = host.strip_suffix(".azurecr.io") {
-                azure.push(Registry {
+                azure.push(AzureRegistry {
                     name: name.to_owned(),
                     resource_group: group.to_owned(),
                     location: String::new(),
@@ -149,20 +152,20 @@ impl Blueprint<'_> {
                     host,
                 });
             } else {
-                other.push(Loopback { host, users });
+                other.push(OtherRegistry { host, users });
             }
         }
         Ok((azure, other))
     }
 
-    fn users(&self, login: Option<&Login>) -> Result<Vec<User>, EvalError> {
+    fn users(&self, login: Option<&Login>) -> Result<Vec<RegistryUser>, EvalError> {
         let Some(Login::User { username, password }) = login else { return Ok(Vec::new()) };
         let username = username.render(&self.scope)?.expose().to_owned();
         let password = match password.render(&self.scope)? {
             Rendered::Plain(text) => text,
             Rendered::Secret(secret) => secret.expose().to_owned(),
         };
-        Ok(vec![User { username, password: Hidden::new(password) }])
+        Ok(vec![RegistryUser { username, password: Hidden::new(password) }])
     }
 
     /// Hosts that the plan lists and those that its images are tagged for.
@@ -187,7 +190,7 @@ impl Blueprint<'_> {
         rendered.expose().parse::<Reference>().ok().map(|reference| reference.host)
     }
 
-    fn github(&self) -> GitHub {
+    fn github(&self) -> GitHubRepository {
         let text = |context: &str, member: &str| {
             let value = self.scope.context(context).map(|object| object.get(member));
             value.map(|value: Value| value.text()).unwrap_or_default()
@@ -205,7 +208,7 @@ impl Blueprint<'_> {
         let repository = text("github", "repository");
         let repository =
             if repository.is_empty() { "local/dry-run".to_owned() } else { repository };
-        GitHub { repository, token: Hidden::default(), pull_request }
+        GitHubRepository { repository, token: Hidden::default(), pull_request }
     }
 }
 
@@ -216,6 +219,6 @@ fn vault((host, secrets): (&String, &BTreeMap<String, String>)) -> Vault {
     Vault { host: host.clone(), secrets: secrets.iter().map(value).collect() }
 }
 
-fn seed((reference, layout): &(String, PathBuf)) -> SeedImage {
-    SeedImage { reference: reference.clone(), layout: layout.clone() }
+fn seed((reference, layout): &(String, PathBuf)) -> PreloadedImage {
+    PreloadedImage { reference: reference.clone(), layout: layout.clone() }
 }

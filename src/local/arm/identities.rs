@@ -1,22 +1,22 @@
 //! User-assigned identities and vaults, as far as a deployment asks for them:
 //! every identity is there, as the local cloud has no use for their absence.
 
-use super::answer::{Answer, Refusal};
+use super::handle::Arm;
 use super::path::ResourceId;
-use super::request::Request;
+use super::request::ArmRequest;
 use super::resource_groups;
-use super::service::{Arm, no_such_route};
+use super::response::{ArmError, ArmResponse};
 use http::Method;
 use serde_json::{Value, json};
 
 const VAULTS: &str = ".vault.azure.net";
 
-pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if request.method != Method::GET {
-        return Err(no_such_route(&request.method, request.parameter("").unwrap_or_default()));
+        return Err(request.no_such_route());
     }
     let subscription = path.subscription.as_deref().unwrap_or_default();
     match (path.resource_group.as_deref(), words.as_slice()) {
@@ -24,21 +24,21 @@ pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
             let resource_group = &resource_groups::find(arm, group)?.name;
             let kind = "Microsoft.ManagedIdentity/userAssignedIdentities";
             let id = ResourceId { subscription, resource_group, kind, name: &path.rest[1] };
-            Ok(Answer::ok(identity(arm, &id)))
+            Ok(ArmResponse::ok(identity(arm, &id)))
         }
         (Some(group), ["vaults", _]) => {
             let resource_group = &resource_groups::find(arm, group)?.name;
             let name = path.rest[1].as_str();
-            if !arm.shared().vaults.exists(&format!("{name}{VAULTS}")) {
+            if !arm.vaults.exists(&format!("{name}{VAULTS}")) {
                 let message = format!(
                     "The Resource 'Microsoft.KeyVault/vaults/{name}' under resource group '{resource_group}' was not found."
                 );
-                return Err(Refusal::missing("ResourceNotFound", message));
+                return Err(ArmError::missing("ResourceNotFound", message));
             }
-            Ok(Answer::ok(vault(arm, subscription, resource_group, name)))
+            Ok(ArmResponse::ok(vault(arm, subscription, resource_group, name)))
         }
-        (_, ["vaults"]) => Ok(Answer::list(vaults(arm, subscription))),
-        _ => Err(no_such_route(&request.method, request.parameter("").unwrap_or_default())),
+        (_, ["vaults"]) => Ok(ArmResponse::list(vaults(arm, subscription))),
+        _ => Err(request.no_such_route()),
     }
 }
 
@@ -65,7 +65,7 @@ fn identity(arm: &Arm, id: &ResourceId<'_>) -> Value {
     json!({
         "id": id.to_string(), "name": id.name, "type": id.kind, "location": "westeurope", "tags": {},
         "properties": {
-            "tenantId": arm.shared().identity.tenant_id,
+            "tenantId": arm.identity().tenant_id,
             "principalId": principal,
             "clientId": client,
         },
@@ -79,7 +79,7 @@ fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Val
         "name": name, "type": kind, "location": "westeurope", "tags": {},
         "properties": {
             "sku": { "family": "A", "name": "standard" },
-            "tenantId": arm.shared().identity.tenant_id,
+            "tenantId": arm.identity().tenant_id,
             "enableRbacAuthorization": true,
             "vaultUri": format!("https://{name}{VAULTS}/"),
             "provisioningState": "Succeeded",
@@ -89,8 +89,8 @@ fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Val
 
 /// Those of the world, in its first resource group.
 fn vaults(arm: &Arm, subscription: &str) -> Vec<Value> {
-    let group = arm.store().read().resource_groups.values().next().map(|group| group.name.clone());
+    let group = arm.store.read().resource_groups.values().next().map(|group| group.name.clone());
     let Some(group) = group else { return Vec::new() };
-    let names = arm.shared().world.vaults.iter().filter_map(|vault| vault.host.split('.').next());
+    let names = arm.vault_hosts.iter().filter_map(|host| host.split('.').next());
     names.map(|name| vault(arm, subscription, &group, name)).collect()
 }

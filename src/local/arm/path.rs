@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A path in parts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Path {
+pub(super) struct ResourcePath {
     /// The subscription, as it was spelled.
     pub(super) subscription: Option<String>,
     /// The resource group, as it was spelled.
@@ -18,7 +18,7 @@ pub(super) struct Path {
     pub(super) is_list: bool,
 }
 
-impl Path {
+impl ResourcePath {
     /// Reads it. `None` for a path that cannot be one of Resource Manager's.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut words = Vec::new();
@@ -75,11 +75,11 @@ impl fmt::Display for ResourceId<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Path;
+    use super::ResourcePath;
 
     #[test]
     fn fixed_words_count_in_any_case() {
-        let path = Path::parse(
+        let path = ResourcePath::parse(
             "/SUBSCRIPTIONS/Sub/resourcegroups/My%20Group/Providers/Microsoft.ContainerInstance/containergroups/Web",
         )
         .expect("a path");
@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn lists_are_told_from_their_members() {
-        assert!(Path::parse("/subscriptions").expect("a path").is_list);
-        assert!(!Path::parse("/subscriptions/s").expect("a path").is_list);
-        assert!(Path::parse("/subscriptions/s/resourceGroups").expect("a path").is_list);
-        assert_eq!(Path::parse("/tenants"), None);
-        assert_eq!(Path::parse("/"), None);
+        assert!(ResourcePath::parse("/subscriptions").expect("a path").is_list);
+        assert!(!ResourcePath::parse("/subscriptions/s").expect("a path").is_list);
+        assert!(ResourcePath::parse("/subscriptions/s/resourceGroups").expect("a path").is_list);
+        assert_eq!(ResourcePath::parse("/tenants"), None);
+        assert_eq!(ResourcePath::parse("/"), None);
     }
 }

@@ -1,20 +1,20 @@
 //! Container registries as resources. Who may use them and what they hold is
 //! the registries' own business.
 
-use super::answer::{ASYNC_OPERATION, Answer, Refusal};
+use super::handle::Arm;
 use super::path::ResourceId;
-use super::request::Request;
+use super::request::ArmRequest;
 use super::resource_groups;
-use super::service::{Arm, no_such_route};
-use crate::local::registry::Admin;
-use crate::local::world::Registry;
+use super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
+use crate::local::initial_state::AzureRegistry;
+use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 /// The type of resource.
 pub(super) const KIND: &str = "Microsoft.ContainerRegistry/registries";
 
-pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
+pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -25,28 +25,28 @@ pub(super) fn handle(arm: &Arm, request: &Request) -> Result<Answer, Refusal> {
         (Some(group), ["registries", _]) => one(arm, request, group, &path.rest[1]),
         (Some(group), ["registries", _, "listcredentials"]) if post => {
             let registry = find(arm, group, &path.rest[1])?;
-            credentials(arm.shared().accounts.admin(&registry.host), &registry)
+            credentials(arm.registries.accounts.admin(&registry.host), &registry)
         }
         (Some(group), ["registries", _, "regeneratecredential"]) if post => {
             let registry = find(arm, group, &path.rest[1])?;
             let which = usize::from(request.json()?["name"] == "password2");
-            let admin = arm.shared().accounts.renew(&registry.host, which);
-            credentials(admin.map_err(|error| Refusal::broken(&error))?, &registry)
+            let admin = arm.registries.accounts.renew(&registry.host, which);
+            credentials(admin.map_err(|error| ArmError::broken(&error))?, &registry)
         }
         (Some(group), ["registries", _, "listusages"]) => {
             find(arm, group, &path.rest[1])?;
-            Ok(Answer::list(Vec::new()))
+            Ok(ArmResponse::list(Vec::new()))
         }
         (Some(group), ["registries", _, "operationstatuses", _]) => {
             find(arm, group, &path.rest[1])?;
-            Ok(Answer::ok(json!({ "status": "Succeeded" })))
+            Ok(ArmResponse::ok(json!({ "status": "Succeeded" })))
         }
-        _ => Err(no_such_route(&request.method, request.parameter("").unwrap_or_default())),
+        _ => Err(request.no_such_route()),
     }
 }
 
 /// Where a registry is.
-pub(super) fn location(arm: &Arm, registry: &Registry) -> String {
+pub(super) fn location(arm: &Arm, registry: &AzureRegistry) -> String {
     if !registry.location.is_empty() {
         return registry.location.clone();
     }
@@ -55,52 +55,52 @@ pub(super) fn location(arm: &Arm, registry: &Registry) -> String {
 }
 
 /// Takes all registries of a resource group away.
-pub(super) fn delete_all(arm: &Arm, group: &str) -> Result<(), Refusal> {
-    let all = arm.shared().accounts.list();
+pub(super) fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
+    let all = arm.registries.accounts.list();
     let mut within =
         all.into_iter().filter(|registry| registry.resource_group.eq_ignore_ascii_case(group));
     within.try_for_each(|registry| delete(arm, &registry))
 }
 
-fn delete(arm: &Arm, registry: &Registry) -> Result<(), Refusal> {
-    let shared = arm.shared();
-    let accounts = shared.accounts.remove(&registry.host);
-    accounts.map_err(|error| Refusal::broken(&error))?;
-    let storage = shared.storage.remove(&registry.host, None);
-    storage.map_err(|error| Refusal::broken(&error))?;
+fn delete(arm: &Arm, registry: &AzureRegistry) -> Result<(), ArmError> {
+    let registries = &arm.registries;
+    let accounts = registries.accounts.remove(&registry.host);
+    accounts.map_err(|error| ArmError::broken(&error))?;
+    let storage = registries.storage.remove(&registry.host, None);
+    storage.map_err(|error| ArmError::broken(&error))?;
     let key = registry.name.to_ascii_lowercase();
-    let notes = arm.store().change(|content| drop(content.registries.remove(&key)));
-    notes.map_err(|error| Refusal::broken(&error))
+    let notes = arm.store.change(|content| drop(content.registries.remove(&key)));
+    notes.map_err(|error| ArmError::broken(&error))
 }
 
-fn by_name(arm: &Arm, name: &str) -> Option<Registry> {
-    arm.shared()
+fn by_name(arm: &Arm, name: &str) -> Option<AzureRegistry> {
+    arm.registries
         .accounts
         .list()
         .into_iter()
         .find(|registry| registry.name.eq_ignore_ascii_case(name))
 }
 
-fn find(arm: &Arm, group: &str, name: &str) -> Result<Registry, Refusal> {
+fn find(arm: &Arm, group: &str, name: &str) -> Result<AzureRegistry, ArmError> {
     let group = resource_groups::find(arm, group)?.name;
     let found =
         by_name(arm, name).filter(|found| found.resource_group.eq_ignore_ascii_case(&group));
     found.ok_or_else(|| {
         let message =
             format!("The Resource '{KIND}/{name}' under resource group '{group}' was not found.");
-        Refusal::missing("ResourceNotFound", message)
+        ArmError::missing("ResourceNotFound", message)
     })
 }
 
-fn check_name(arm: &Arm, body: &Value) -> Answer {
+fn check_name(arm: &Arm, body: &Value) -> ArmResponse {
     let name = body["name"].as_str().unwrap_or_default();
     if !is_name(name) {
         let message = "The specified resource name is invalid. It may contain alpha numeric characters only and must be between 5 and 50 characters.";
-        return Answer::ok(
+        return ArmResponse::ok(
             json!({ "nameAvailable": false, "reason": "Invalid", "message": message }),
         );
     }
-    Answer::ok(match by_name(arm, name) {
+    ArmResponse::ok(match by_name(arm, name) {
         None => json!({ "nameAvailable": true }),
         Some(_) => json!({
             "nameAvailable": false,
@@ -114,38 +114,38 @@ fn is_name(name: &str) -> bool {
     (5..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn list(arm: &Arm, group: Option<&str>) -> Result<Answer, Refusal> {
+fn list(arm: &Arm, group: Option<&str>) -> Result<ArmResponse, ArmError> {
     let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
-    let all = arm.shared().accounts.list().into_iter().filter(|registry| {
+    let all = arm.registries.accounts.list().into_iter().filter(|registry| {
         group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(&registry.resource_group))
     });
-    Ok(Answer::list(all.map(|registry| shown(arm, &registry))))
+    Ok(ArmResponse::list(all.map(|registry| shown(arm, &registry))))
 }
 
-fn one(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, Refusal> {
+fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     match request.method {
-        Method::GET => Ok(Answer::ok(shown(arm, &find(arm, group, name)?))),
+        Method::GET => Ok(ArmResponse::ok(shown(arm, &find(arm, group, name)?))),
         Method::PUT => put(arm, request, group, name),
         Method::PATCH => {
             let mut registry = find(arm, group, name)?;
             let body = request.json()?;
             change(&mut registry, &body);
             keep(arm, &registry, resource_groups::tags(&body))?;
-            Ok(Answer::ok(shown(arm, &registry)))
+            Ok(ArmResponse::ok(shown(arm, &registry)))
         }
         Method::DELETE => match find(arm, group, name) {
-            Ok(registry) => delete(arm, &registry).map(|()| Answer::empty(StatusCode::OK)),
+            Ok(registry) => delete(arm, &registry).map(|()| ArmResponse::empty(StatusCode::OK)),
             Err(refusal) if refusal.code == "ResourceNotFound" => {
-                Ok(Answer::empty(StatusCode::NO_CONTENT))
+                Ok(ArmResponse::empty(StatusCode::NO_CONTENT))
             }
             Err(refusal) => Err(refusal),
         },
-        _ => Err(no_such_route(&request.method, name)),
+        _ => Err(ArmError::no_such_route(&request.method, name)),
     }
 }
 
 /// What a body may change.
-fn change(registry: &mut Registry, body: &Value) {
+fn change(registry: &mut AzureRegistry, body: &Value) {
     let properties = &body["properties"];
     if let Some(sku) = body["sku"]["name"].as_str() {
         sku.clone_into(&mut registry.sku);
@@ -158,7 +158,7 @@ fn change(registry: &mut Registry, body: &Value) {
     }
 }
 
-fn put(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, Refusal> {
+fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     let group = resource_groups::find(arm, group)?;
     let body = request.json()?;
     check(&body, name)?;
@@ -167,10 +167,10 @@ fn put(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, 
         before.as_ref().filter(|before| !before.resource_group.eq_ignore_ascii_case(&group.name))
     {
         let message = format!("The registry DNS name {} is already in use.", before.host);
-        return Err(Refusal::conflict("AlreadyInUse", message));
+        return Err(ArmError::conflict("AlreadyInUse", message));
     }
     let is_new = before.is_none();
-    let mut registry = before.unwrap_or_else(|| Registry {
+    let mut registry = before.unwrap_or_else(|| AzureRegistry {
         host: format!("{}.azurecr.io", name.to_ascii_lowercase()),
         name: name.to_owned(),
         resource_group: group.name.clone(),
@@ -184,44 +184,48 @@ fn put(arm: &Arm, request: &Request, group: &str, name: &str) -> Result<Answer, 
     keep(arm, &registry, Some(resource_groups::tags(&body).unwrap_or_default()))?;
     let mut shown = shown(arm, &registry);
     if !is_new {
-        return Ok(Answer::ok(shown));
+        return Ok(ArmResponse::ok(shown));
     }
     // As recorded: made at once, told as if it took a while.
     shown["properties"]["provisioningState"] = json!("Creating");
     let id = shown["id"].as_str().unwrap_or_default().to_owned();
-    let uuid = crate::local::random_uuid();
+    let uuid = crate::local::identity::random_uuid();
     let version = request.api_version()?;
     let operation = format!(
         "https://{}{id}/operationStatuses/registries-{uuid}?api-version={version}",
         request.host
     );
-    Ok(Answer::new(StatusCode::CREATED, shown).with(ASYNC_OPERATION, &operation))
+    Ok(ArmResponse::new(StatusCode::CREATED, shown).with(ASYNC_OPERATION, &operation))
 }
 
-fn check(body: &Value, name: &str) -> Result<(), Refusal> {
+fn check(body: &Value, name: &str) -> Result<(), ArmError> {
     if !is_name(name) {
         let message = format!(
-            "The registry name '{name}' is invalid. Registry names may contain alpha numeric characters only and must be between 5 and 50 characters."
+            "The registry name '{name}' is invalid. AzureRegistry names may contain alpha numeric characters only and must be between 5 and 50 characters."
         );
-        return Err(Refusal::bad("InvalidRegistryName", message));
+        return Err(ArmError::bad("InvalidRegistryName", message));
     }
     if body["location"].as_str().is_none_or(str::is_empty) {
         let message = "The location property is required for this definition.";
-        return Err(Refusal::bad("LocationRequired", message));
+        return Err(ArmError::bad("LocationRequired", message));
     }
     match body["sku"]["name"].as_str() {
         Some("Basic" | "Standard" | "Premium") => Ok(()),
         Some("Classic") => {
-            Err(Refusal::bad("ClassicSkuDeprecated", "The Classic SKU is deprecated."))
+            Err(ArmError::bad("ClassicSkuDeprecated", "The Classic SKU is deprecated."))
         }
-        Some(sku) => Err(Refusal::bad("InvalidSku", format!("The SKU '{sku}' is invalid."))),
-        None => Err(Refusal::bad("MissingSku", "The property 'sku' is required.")),
+        Some(sku) => Err(ArmError::bad("InvalidSku", format!("The SKU '{sku}' is invalid."))),
+        None => Err(ArmError::bad("MissingSku", "The property 'sku' is required.")),
     }
 }
 
-fn keep(arm: &Arm, registry: &Registry, tags: Option<Map<String, Value>>) -> Result<(), Refusal> {
-    arm.shared().accounts.put(registry.clone()).map_err(|error| Refusal::broken(&error))?;
-    let kept = arm.store().change(|content| {
+fn keep(
+    arm: &Arm,
+    registry: &AzureRegistry,
+    tags: Option<Map<String, Value>>,
+) -> Result<(), ArmError> {
+    arm.registries.accounts.put(registry.clone()).map_err(|error| ArmError::broken(&error))?;
+    let kept = arm.store.change(|content| {
         let notes = content.registries.entry(registry.name.to_ascii_lowercase()).or_default();
         if notes.created.is_empty() {
             notes.created = jiff::Timestamp::now().to_string();
@@ -230,19 +234,22 @@ fn keep(arm: &Arm, registry: &Registry, tags: Option<Map<String, Value>>) -> Res
             notes.tags = tags;
         }
     });
-    kept.map_err(|error| Refusal::broken(&error))
+    kept.map_err(|error| ArmError::broken(&error))
 }
 
-fn credentials(admin: Option<Admin>, registry: &Registry) -> Result<Answer, Refusal> {
+fn credentials(
+    admin: Option<AdminUser>,
+    registry: &AzureRegistry,
+) -> Result<ArmResponse, ArmError> {
     let Some(admin) = admin else {
         let message = format!(
             "Cannot perform credential operations for registry '{}' as admin user is disabled. Kindly enable the admin user and try again.",
             registry.name
         );
-        return Err(Refusal::bad("UnAuthorizedForCredentialOperations", message));
+        return Err(ArmError::bad("UnAuthorizedForCredentialOperations", message));
     };
     let [first, second] = &admin.passwords;
-    Ok(Answer::ok(json!({
+    Ok(ArmResponse::ok(json!({
         "username": admin.username,
         "passwords": [
             { "name": "password", "value": first.expose() },
@@ -251,10 +258,10 @@ fn credentials(admin: Option<Admin>, registry: &Registry) -> Result<Answer, Refu
     })))
 }
 
-fn shown(arm: &Arm, registry: &Registry) -> Value {
-    let notes = arm.store().read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
+fn shown(arm: &Arm, registry: &AzureRegistry) -> Value {
+    let notes = arm.store.read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
     let notes = notes.unwrap_or_default();
-    let subscription = arm.shared().identity.subscription_id.as_str();
+    let subscription = arm.identity().subscription_id.as_str();
     let (resource_group, name) = (registry.resource_group.as_str(), registry.name.as_str());
     let id = ResourceId { subscription, resource_group, kind: KIND, name };
     json!({

@@ -1,51 +1,57 @@
 //! A request, read once: where it goes, and what it carries.
 
-use super::answer::Refusal;
-use super::path::Path;
+use super::path::ResourcePath;
+use super::response::ArmError;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
 /// What a handler sees of a request.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ArmRequest {
     pub(super) method: Method,
     /// The name that it was sent to, for addresses in answers.
     pub(super) host: String,
-    pub(super) path: Path,
+    pub(super) path: ResourcePath,
+    /// The path as it was sent, for messages.
+    pub(super) raw_path: String,
     /// The parameters, names in lower case.
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-impl Request {
+impl ArmRequest {
+    pub(super) fn no_such_route(&self) -> ArmError {
+        ArmError::no_such_route(&self.method, &self.raw_path)
+    }
+
     /// A parameter of the query.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The version of the interface, which every request must name.
-    pub(super) fn api_version(&self) -> Result<&str, Refusal> {
+    pub(super) fn api_version(&self) -> Result<&str, ArmError> {
         let version = self.parameter("api-version").filter(|version| !version.is_empty());
         let version = version.ok_or_else(|| {
             let message =
                 "The api-version query parameter (?api-version=) is required for all requests.";
-            Refusal::bad("MissingApiVersionParameter", message)
+            ArmError::bad("MissingApiVersionParameter", message)
         })?;
         if is_date(version.strip_suffix("-preview").unwrap_or(version)) {
             return Ok(version);
         }
         let message = format!("The api-version '{version}' is invalid.");
-        Err(Refusal::bad("InvalidApiVersionParameter", message))
+        Err(ArmError::bad("InvalidApiVersionParameter", message))
     }
 
     /// The body as a JSON object.
-    pub(super) fn json(&self) -> Result<Value, Refusal> {
+    pub(super) fn json(&self) -> Result<Value, ArmError> {
         let wrong = |reason: String| {
             let message = format!(
                 "The request content was invalid and could not be deserialized: '{reason}'."
             );
-            Refusal::bad("InvalidRequestContent", message)
+            ArmError::bad("InvalidRequestContent", message)
         };
         let value: Value =
             serde_json::from_slice(&self.body).map_err(|error| wrong(error.to_string()))?;

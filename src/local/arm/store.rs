@@ -1,8 +1,8 @@
 //! What Resource Manager remembers, in a file that only its owner may read:
 //! bodies are kept whole, with their secrets, as the service keeps them.
 
-use crate::local::World;
 use crate::local::files::{FileError, read_json, write_json};
+use crate::local::initial_state::InitialState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub(super) struct RegistryNotes {
 /// All of it. The keys are ids and names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(super) struct Content {
+pub(super) struct Resources {
     pub(super) resource_groups: BTreeMap<String, ResourceGroup>,
     pub(super) container_groups: BTreeMap<String, ContainerGroup>,
     pub(super) operations: BTreeMap<String, Operation>,
@@ -69,16 +69,16 @@ pub(super) struct Content {
 
 /// The file and what is in it.
 #[derive(Debug)]
-pub(super) struct Store {
+pub struct ResourceStore {
     path: PathBuf,
-    content: Mutex<Content>,
+    content: Mutex<Resources>,
 }
 
-impl Store {
+impl ResourceStore {
     /// Reads it, and adds what the world has.
-    pub(super) fn open(folder: &Path, world: &World) -> Result<Self, FileError> {
+    pub fn open(folder: &Path, world: &InitialState) -> Result<Self, FileError> {
         let path = folder.join("resources.json");
-        let mut content: Content = read_json(&path)?.unwrap_or_default();
+        let mut content: Resources = read_json(&path)?.unwrap_or_default();
         for group in &world.resource_groups {
             let entry = content.resource_groups.entry(group.name.to_ascii_lowercase());
             entry.or_insert_with(|| ResourceGroup {
@@ -92,12 +92,15 @@ impl Store {
     }
 
     /// What is there now.
-    pub(super) fn read(&self) -> MutexGuard<'_, Content> {
+    pub(super) fn read(&self) -> MutexGuard<'_, Resources> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes it, on disk before anybody is told.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> Result<T, FileError> {
+    pub(super) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Resources) -> T,
+    ) -> Result<T, FileError> {
         let mut content = self.read();
         let changed = change(&mut content);
         write_json(&self.path, &*content)?;

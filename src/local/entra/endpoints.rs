@@ -3,10 +3,9 @@
 //! credentials flow).
 
 use super::jwt::now;
-use super::tokens::{ARM_AUDIENCES, LIFE, REGISTRY_AUDIENCES, VAULT_AUDIENCES};
+use super::tokens::{ARM_AUDIENCES, LIFE, REGISTRY_AUDIENCES, Tokens, VAULT_AUDIENCES};
 use crate::local::identity::random_uuid;
 use crate::local::proxy::RequestHost;
-use crate::local::shared::Shared;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -22,7 +21,7 @@ const OTHERS: [&str; 2] = ["https://graph.microsoft.com", "https://storage.azure
 type Fields = HashMap<String, String>;
 
 /// All endpoints.
-pub fn router(shared: Arc<Shared>) -> Router {
+pub fn router(tokens: Arc<Tokens>) -> Router {
     Router::new()
         .route("/common/discovery/instance", get(instance))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(openid))
@@ -30,7 +29,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(keys))
         .route("/{tenant}/oauth2/v2.0/token", post(token_v2))
         .route("/{tenant}/oauth2/token", post(token_v1))
-        .with_state(shared)
+        .with_state(tokens)
 }
 
 /// `/common/discovery/instance`: which authorities are one.
@@ -49,11 +48,11 @@ async fn instance(
 }
 
 async fn openid(
-    State(shared): State<Arc<Shared>>,
+    State(tokens): State<Arc<Tokens>>,
     Extension(RequestHost(host)): Extension<RequestHost>,
     Path(tenant): Path<String>,
 ) -> Response {
-    if !is_tenant(&shared, &tenant) && !matches!(tenant.as_str(), "common" | "organizations") {
+    if !is_tenant(&tokens, &tenant) && !matches!(tenant.as_str(), "common" | "organizations") {
         return unknown_tenant(&tenant);
     }
     let base = format!("https://{host}/{tenant}");
@@ -67,7 +66,7 @@ async fn openid(
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "issuer": format!("https://{host}/{}/v2.0", shared.identity.tenant_id),
+        "issuer": format!("https://{host}/{}/v2.0", tokens.identity().tenant_id),
         "request_uri_parameter_supported": false,
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
@@ -84,7 +83,7 @@ async fn keys() -> Json<Value> {
 }
 
 async fn token_v2(
-    State(shared): State<Arc<Shared>>,
+    State(tokens): State<Arc<Tokens>>,
     Path(tenant): Path<String>,
     Form(form): Form<Fields>,
 ) -> Response {
@@ -97,11 +96,11 @@ async fn token_v2(
         );
         return refused(StatusCode::BAD_REQUEST, "invalid_scope", 1_002_012, &text);
     };
-    match admit(&shared, &tenant, &form, audience) {
+    match admit(&tokens, &tenant, &form, audience) {
         Err(answer) => *answer,
         Ok(()) => Json(json!({
             "token_type": "Bearer", "expires_in": LIFE, "ext_expires_in": LIFE,
-            "access_token": shared.tokens.issue(audience),
+            "access_token": tokens.issue(audience),
         }))
         .into_response(),
     }
@@ -109,18 +108,18 @@ async fn token_v2(
 
 /// The older endpoint: a resource instead of scopes, and numbers as text.
 async fn token_v1(
-    State(shared): State<Arc<Shared>>,
+    State(tokens): State<Arc<Tokens>>,
     Path(tenant): Path<String>,
     Form(form): Form<Fields>,
 ) -> Response {
     let audience = form.get("resource").map_or("", String::as_str);
-    match admit(&shared, &tenant, &form, audience) {
+    match admit(&tokens, &tenant, &form, audience) {
         Err(answer) => *answer,
         Ok(()) => Json(json!({
             "token_type": "Bearer", "expires_in": LIFE.to_string(),
             "ext_expires_in": LIFE.to_string(), "expires_on": (now() + LIFE).to_string(),
             "not_before": now().to_string(), "resource": audience,
-            "access_token": shared.tokens.issue(audience),
+            "access_token": tokens.issue(audience),
         }))
         .into_response(),
     }
@@ -128,14 +127,14 @@ async fn token_v1(
 
 /// Whether an application gets a token for a resource.
 fn admit(
-    shared: &Shared,
+    tokens: &Tokens,
     tenant: &str,
     form: &Fields,
     audience: &str,
 ) -> Result<(), Box<Response>> {
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     let fail = |status, error, code, text: String| Box::new(refused(status, error, code, &text));
-    if !is_tenant(shared, tenant) {
+    if !is_tenant(tokens, tenant) {
         return Err(Box::new(unknown_tenant(tenant)));
     }
     let grant = field("grant_type");
@@ -144,7 +143,7 @@ fn admit(
         return Err(fail(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70_003, text));
     }
     let client = field("client_id");
-    if client != shared.identity.client_id {
+    if client != tokens.identity().client_id {
         let text = format!(
             "AADSTS700016: Application with identifier '{client}' was not found in the directory \
              '{tenant}'. This can happen if the application has not been installed by the \
@@ -152,7 +151,7 @@ fn admit(
         );
         return Err(fail(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, text));
     }
-    authenticate(shared, form)
+    authenticate(tokens, form)
         .map_err(|(code, text)| fail(StatusCode::UNAUTHORIZED, "invalid_client", code, text))?;
     let known = ARM_AUDIENCES.iter().chain(&VAULT_AUDIENCES).chain(&REGISTRY_AUDIENCES);
     if !known.chain(&OTHERS).any(|known| *known == audience.trim_end_matches('/')) {
@@ -167,7 +166,7 @@ fn admit(
 
 /// The application's password, or a token of another issuer for it. What such a
 /// token says is not looked into: nobody federates with a local cloud.
-fn authenticate(shared: &Shared, form: &Fields) -> Result<(), (u32, String)> {
+fn authenticate(tokens: &Tokens, form: &Fields) -> Result<(), (u32, String)> {
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     match (field("client_secret"), field("client_assertion")) {
         ("", "") => Err((
@@ -178,21 +177,21 @@ fn authenticate(shared: &Shared, form: &Fields) -> Result<(), (u32, String)> {
         )),
         ("", assertion) if assertion.split('.').count() == 3 => Ok(()),
         ("", _) => Err((50_027, "AADSTS50027: JWT token is invalid or malformed.".to_owned())),
-        (secret, _) if secret == shared.identity.client_secret.expose() => Ok(()),
+        (secret, _) if secret == tokens.identity().client_secret.expose() => Ok(()),
         _ => Err((
             7_000_215,
             format!(
                 "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in \
                  the request is the client secret value, not the client secret ID, for a secret \
                  added to app '{}'.",
-                shared.identity.client_id
+                tokens.identity().client_id
             ),
         )),
     }
 }
 
-fn is_tenant(shared: &Shared, tenant: &str) -> bool {
-    tenant.eq_ignore_ascii_case(&shared.identity.tenant_id)
+fn is_tenant(tokens: &Tokens, tenant: &str) -> bool {
+    tenant.eq_ignore_ascii_case(&tokens.identity().tenant_id)
 }
 
 fn unknown_tenant(tenant: &str) -> Response {
@@ -219,19 +218,21 @@ fn refused(status: StatusCode, error: &str, code: u32, text: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::router;
+    use super::{Tokens, router};
+    use crate::local::identity::Identity;
+    use crate::local::initial_state::InitialState;
     use crate::local::proxy::RequestHost;
-    use crate::local::{Shared, World};
     use axum::Extension;
     use axum::body::Body;
     use http::{Request, StatusCode};
     use http_body_util::BodyExt as _;
     use serde_json::Value;
+    use std::path::Path;
     use std::sync::Arc;
     use tower::ServiceExt as _;
 
-    async fn ask(shared: &Arc<Shared>, path: &str, form: Option<&str>) -> (StatusCode, Value) {
-        let app = router(Arc::clone(shared))
+    async fn ask(tokens: &Arc<Tokens>, path: &str, form: Option<&str>) -> (StatusCode, Value) {
+        let app = router(Arc::clone(tokens))
             .layer(Extension(RequestHost("login.microsoftonline.com".into())));
         let request = Request::builder()
             .uri(path)
@@ -245,12 +246,16 @@ mod tests {
         (status, serde_json::from_slice(&bytes).expect("JSON"))
     }
 
+    fn tokens(state: &Path) -> Arc<Tokens> {
+        let identity = Identity::open(state, &InitialState::default()).expect("an identity");
+        Arc::new(Tokens::new(identity))
+    }
+
     #[tokio::test]
     async fn client_credentials_and_what_is_wrong_with_them() {
         let state = tempfile::tempdir().expect("a folder");
-        let shared = Shared::open(state.path().to_owned(), World::default()).expect("opened");
-        let shared = Arc::new(shared);
-        let id = &shared.identity;
+        let tokens = tokens(state.path());
+        let id = tokens.identity();
         let path = format!("/{}/oauth2/v2.0/token", id.tenant_id);
         let form = |client: &str, secret: &str, scope: &str| {
             format!(
@@ -259,7 +264,7 @@ mod tests {
         };
         let (arm, secret) = ("https://management.azure.com/.default", id.client_secret.expose());
 
-        let (status, token) = ask(&shared, &path, Some(&form(&id.client_id, secret, arm))).await;
+        let (status, token) = ask(&tokens, &path, Some(&form(&id.client_id, secret, arm))).await;
         assert_eq!((status, token["expires_in"].as_i64()), (StatusCode::OK, Some(3_599)));
         let cases = [
             (path.as_str(), form(&id.client_id, "wrong", arm), 401, "invalid_client", 7_000_215),
@@ -276,7 +281,7 @@ mod tests {
             ("/nowhere/oauth2/v2.0/token", form("", "", arm), 400, "invalid_tenant", 90_002),
         ];
         for (path, form, status, error, code) in cases {
-            let (answered, body) = ask(&shared, path, Some(&form)).await;
+            let (answered, body) = ask(&tokens, path, Some(&form)).await;
             assert_eq!(answered.as_u16(), status, "{body}");
             assert_eq!(body["error"], error);
             assert_eq!(body["error_codes"][0], code);
@@ -288,11 +293,10 @@ mod tests {
     #[tokio::test]
     async fn discovery_names_the_real_endpoints() {
         let state = tempfile::tempdir().expect("a folder");
-        let shared = Shared::open(state.path().to_owned(), World::default()).expect("opened");
-        let (shared, tenant) = (Arc::new(shared), "organizations");
+        let (tokens, tenant) = (tokens(state.path()), "organizations");
 
         let path = format!("/{tenant}/v2.0/.well-known/openid-configuration");
-        let (status, body) = ask(&shared, &path, None).await;
+        let (status, body) = ask(&tokens, &path, None).await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(

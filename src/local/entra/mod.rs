@@ -9,4 +9,4 @@ mod tokens;
 
 pub use endpoints::router;
 pub use jwt::{now, sign, verify};
-pub use tokens::{ARM_AUDIENCES, REGISTRY_AUDIENCES, Refused, Tokens, VAULT_AUDIENCES};
+pub use tokens::{ARM_AUDIENCES, REGISTRY_AUDIENCES, TokenError, Tokens, VAULT_AUDIENCES};

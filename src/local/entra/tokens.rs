@@ -38,7 +38,7 @@ pub struct Principal {
 
 /// Why a request was not let in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Refused {
+pub enum TokenError {
     /// There is no bearer token.
     #[error("the request has no bearer token")]
     Missing,
@@ -57,9 +57,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// For one local cloud.
-    pub fn new(identity: &Identity) -> Self {
-        Self { identity: identity.clone() }
+    pub fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// A token for a service, such as `https://management.azure.com/`.
@@ -78,24 +81,24 @@ impl Tokens {
 
     /// Who holds the bearer token of a request, if it is for one of these
     /// audiences.
-    pub fn check(&self, headers: &HeaderMap, audiences: &[&str]) -> Result<Principal, Refused> {
+    pub fn check(&self, headers: &HeaderMap, audiences: &[&str]) -> Result<Principal, TokenError> {
         let token = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or(Refused::Missing)?;
+            .ok_or(TokenError::Missing)?;
         self.check_token(token, audiences)
     }
 
     /// The same for a token that came in another way.
-    pub fn check_token(&self, token: &str, audiences: &[&str]) -> Result<Principal, Refused> {
+    pub fn check_token(&self, token: &str, audiences: &[&str]) -> Result<Principal, TokenError> {
         let key = self.identity.token_key.expose();
-        let claims = verify(key, token, now()).ok_or(Refused::Invalid)?;
+        let claims = verify(key, token, now()).ok_or(TokenError::Invalid)?;
         let audience = claims["aud"].as_str().unwrap_or_default().trim_end_matches('/');
         if !audiences.contains(&audience) {
-            return Err(Refused::Audience);
+            return Err(TokenError::Audience);
         }
         let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
         Ok(Principal { object_id: text("oid"), client_id: text("appid"), tenant_id: text("tid") })
@@ -104,25 +107,26 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use super::{ARM_AUDIENCES, Refused, Tokens, VAULT_AUDIENCES};
-    use crate::local::{Identity, World};
+    use super::{ARM_AUDIENCES, TokenError, Tokens, VAULT_AUDIENCES};
+    use crate::local::identity::Identity;
+    use crate::local::initial_state::InitialState;
     use http::{HeaderMap, HeaderValue, header};
 
     #[test]
     fn a_token_opens_its_own_service_and_no_other() {
         let state = tempfile::tempdir().expect("a folder");
-        let identity = Identity::open(state.path(), &World::default()).expect("made");
-        let tokens = Tokens::new(&identity);
+        let identity = Identity::open(state.path(), &InitialState::default()).expect("made");
+        let tokens = Tokens::new(identity.clone());
         let mut headers = HeaderMap::new();
-        assert_eq!(tokens.check(&headers, &ARM_AUDIENCES), Err(Refused::Missing));
+        assert_eq!(tokens.check(&headers, &ARM_AUDIENCES), Err(TokenError::Missing));
 
         let bearer = format!("Bearer {}", tokens.issue("https://management.azure.com/"));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&bearer).expect("a header"));
 
         let principal = tokens.check(&headers, &ARM_AUDIENCES).expect("let in");
         assert_eq!(principal.object_id, identity.object_id);
-        assert_eq!(tokens.check(&headers, &VAULT_AUDIENCES), Err(Refused::Audience));
+        assert_eq!(tokens.check(&headers, &VAULT_AUDIENCES), Err(TokenError::Audience));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x.y.z"));
-        assert_eq!(tokens.check(&headers, &ARM_AUDIENCES), Err(Refused::Invalid));
+        assert_eq!(tokens.check(&headers, &ARM_AUDIENCES), Err(TokenError::Invalid));
     }
 }

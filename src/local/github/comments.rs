@@ -1,9 +1,9 @@
 //! Comments on the pull request.
 
-use super::fault::GithubApiError;
+use super::activity::{Comment, now};
+use super::context::{ApiCall, RepositoryContext};
+use super::error::GithubApiError;
 use super::page::page;
-use super::record::{Comment, now};
-use super::router::{Call, Context};
 use super::shapes;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -15,8 +15,8 @@ const MOST: usize = 65_536;
 
 /// `/issues/N/comments`
 pub(super) fn all(
-    context: &Context,
-    call: &Call,
+    context: &RepositoryContext,
+    call: &ApiCall,
     number: &str,
 ) -> Result<Response, GithubApiError> {
     let issue = context.pull(number)?.number;
@@ -50,7 +50,11 @@ pub(super) fn all(
 }
 
 /// `/issues/comments/ID`
-pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, GithubApiError> {
+pub(super) fn one(
+    context: &RepositoryContext,
+    call: &ApiCall,
+    id: &str,
+) -> Result<Response, GithubApiError> {
     let is_it = |comment: &Comment| comment.id.to_string() == id;
     match call.method {
         Method::GET => {
@@ -83,7 +87,7 @@ pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, 
 }
 
 /// The text of a comment: counted in characters, not bytes.
-fn body(call: &Call) -> Result<String, GithubApiError> {
+fn body(call: &ApiCall) -> Result<String, GithubApiError> {
     let body = call
         .text("body")
         .ok_or_else(|| GithubApiError::new(422, "Invalid request.\n\n\"body\" wasn't supplied."))?;

@@ -1,9 +1,9 @@
 //! Deployments and their statuses.
 
-use super::fault::GithubApiError;
+use super::activity::{Deployment, DeploymentStatus, now};
+use super::context::{ApiCall, RepositoryContext};
+use super::error::GithubApiError;
 use super::page::page;
-use super::record::{Deployment, DeploymentStatus, now};
-use super::router::{Call, Context};
 use super::{shapes, statuses};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -17,7 +17,7 @@ const STATES: [&str; 7] =
 const MOST: usize = 140;
 
 /// `/deployments`
-pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
+pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
     match call.method {
         Method::GET => {
             let asked = |name: &str, is: &str| {
@@ -38,7 +38,7 @@ pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiE
     }
 }
 
-fn create(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
+fn create(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
     let reference = call.text("ref").unwrap_or_default();
     if reference.is_empty() {
         return Err(GithubApiError::new(422, "Invalid request.\n\n\"ref\" wasn't supplied."));
@@ -75,7 +75,7 @@ fn create(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
 
 /// Whether the statuses that must be good are. Where nobody says which, all
 /// that there are.
-fn required(context: &Context, call: &Call, sha: &str) -> Result<(), GithubApiError> {
+fn required(context: &RepositoryContext, call: &ApiCall, sha: &str) -> Result<(), GithubApiError> {
     let named = call.body["required_contexts"].as_array();
     let latest = statuses::latest(context, sha);
     let missing = named.into_iter().flatten().filter_map(Value::as_str);
@@ -98,7 +98,11 @@ fn required(context: &Context, call: &Call, sha: &str) -> Result<(), GithubApiEr
 }
 
 /// `/deployments/ID`
-pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, GithubApiError> {
+pub(super) fn one(
+    context: &RepositoryContext,
+    call: &ApiCall,
+    id: &str,
+) -> Result<Response, GithubApiError> {
     match call.method {
         Method::GET => {
             let found = find(context, id)?;
@@ -110,7 +114,7 @@ pub(super) fn one(context: &Context, call: &Call, id: &str) -> Result<Response, 
 }
 
 /// Only what is inactive goes, or the last of its environment.
-fn delete(context: &Context, id: &str) -> Result<Response, GithubApiError> {
+fn delete(context: &RepositoryContext, id: &str) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
     context.record.change(|record| {
         let others = record
@@ -130,8 +134,8 @@ fn delete(context: &Context, id: &str) -> Result<Response, GithubApiError> {
 
 /// `/deployments/ID/statuses`
 pub(super) fn statuses(
-    context: &Context,
-    call: &Call,
+    context: &RepositoryContext,
+    call: &ApiCall,
     id: &str,
 ) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
@@ -149,7 +153,7 @@ pub(super) fn statuses(
 
 /// `/deployments/ID/statuses/STATUS`
 pub(super) fn status(
-    context: &Context,
+    context: &RepositoryContext,
     id: &str,
     status: &str,
 ) -> Result<Response, GithubApiError> {
@@ -159,7 +163,11 @@ pub(super) fn status(
     Ok(Json(shapes::deployment_status(context, found.id, one)).into_response())
 }
 
-fn add(context: &Context, call: &Call, to: &Deployment) -> Result<Response, GithubApiError> {
+fn add(
+    context: &RepositoryContext,
+    call: &ApiCall,
+    to: &Deployment,
+) -> Result<Response, GithubApiError> {
     let state = call.text("state").unwrap_or_default().to_owned();
     if !STATES.contains(&state.as_str()) {
         let text = "state is not included in the list";
@@ -219,7 +227,7 @@ fn is_ended_by(one: &Deployment, environment: &str) -> bool {
     active && !one.transient && !one.production && one.environment == environment
 }
 
-fn find(context: &Context, id: &str) -> Result<Deployment, GithubApiError> {
+fn find(context: &RepositoryContext, id: &str) -> Result<Deployment, GithubApiError> {
     let record = context.record.read();
     let found = record.deployments.iter().find(|one| one.id.to_string() == id);
     found.cloned().ok_or_else(GithubApiError::not_found)

@@ -4,12 +4,13 @@
 //! `router` lets requests in, `record` keeps what was said, `shapes` writes the
 //! bodies as GitHub does; the other files are the endpoints.
 
+mod activity;
 mod comments;
+mod context;
 mod deployments;
-mod fault;
+mod error;
 mod page;
 mod pulls;
-mod record;
 mod router;
 mod shapes;
 mod statuses;

@@ -1,6 +1,6 @@
 //! Lists in pages, with links to the others.
 
-use super::router::{Context, Fields};
+use super::context::{Fields, RepositoryContext};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
@@ -12,7 +12,12 @@ const MOST: usize = 100;
 
 /// One page of a list. `path` is below the repository; the links name the
 /// repository by its number, as GitHub's do.
-pub(super) fn page(context: &Context, path: &str, query: &Fields, all: &[Value]) -> Response {
+pub(super) fn page(
+    context: &RepositoryContext,
+    path: &str,
+    query: &Fields,
+    all: &[Value],
+) -> Response {
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let size = number("per_page").unwrap_or(USUAL).clamp(1, MOST);
     let current = number("page").unwrap_or(1).max(1);

@@ -1,8 +1,8 @@
 //! The pull request: by number, by branch, by commit.
 
-use super::fault::GithubApiError;
+use super::context::{ApiCall, RepositoryContext};
+use super::error::GithubApiError;
 use super::page::page;
-use super::router::{Call, Context};
 use super::shapes;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -11,8 +11,8 @@ use serde_json::Value;
 
 /// `/pulls/N`
 pub(super) fn one(
-    context: &Context,
-    call: &Call,
+    context: &RepositoryContext,
+    call: &ApiCall,
     number: &str,
 ) -> Result<Response, GithubApiError> {
     reads(call)?;
@@ -23,7 +23,7 @@ pub(super) fn one(
 }
 
 /// `/pulls?state=&head=&base=`
-pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiError> {
+pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
     reads(call)?;
     let owner = context.repository.split('/').next().unwrap_or_default();
     let asked = |name: &str| call.query.get(name).map(String::as_str);
@@ -40,8 +40,8 @@ pub(super) fn all(context: &Context, call: &Call) -> Result<Response, GithubApiE
 
 /// `/commits/SHA/pulls`
 pub(super) fn of_commit(
-    context: &Context,
-    call: &Call,
+    context: &RepositoryContext,
+    call: &ApiCall,
     sha: &str,
 ) -> Result<Response, GithubApiError> {
     reads(call)?;
@@ -51,6 +51,6 @@ pub(super) fn of_commit(
     Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
 }
 
-fn reads(call: &Call) -> Result<(), GithubApiError> {
+fn reads(call: &ApiCall) -> Result<(), GithubApiError> {
     if call.method == Method::GET { Ok(()) } else { Err(GithubApiError::not_found()) }
 }

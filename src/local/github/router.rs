@@ -1,14 +1,12 @@
 //! Lets requests in: the token, the repository, and what is common to all
 //! answers.
 
-use super::fault::GithubApiError;
-use super::record::Record;
+use super::context::{ApiCall, RepositoryContext};
+use super::error::GithubApiError;
 use super::{comments, deployments, pulls, shapes, statuses};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
-use crate::local::shared::Shared;
-use crate::local::world::{GitHub, PullRequest};
-use crate::oci::Digest;
+use crate::local::initial_state::GitHubRepository;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -16,106 +14,26 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// More than any body that is taken.
 const LIMIT: usize = 4 * 1024 * 1024;
 
-/// The fields of a query, by name.
-pub(super) type Fields = BTreeMap<String, String>;
-
-/// What every endpoint needs.
-#[derive(Debug)]
-pub(super) struct Context {
-    /// `owner/name`.
-    pub(super) repository: String,
-    /// Its number.
-    pub(super) repository_id: u64,
-    /// Who the token is.
-    pub(super) login: String,
-    /// The pull request that is there.
-    pub(super) pull_request: Option<PullRequest>,
-    /// What was said.
-    pub(super) record: Record,
-    token: Hidden,
-}
-
-impl Context {
-    /// The branch that pull requests go to.
-    pub(super) fn default_branch(&self) -> &str {
-        self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
-    }
-
-    /// The commit that a branch, tag or commit id means.
-    pub(super) fn resolve(&self, reference: &str) -> String {
-        let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
-        match &self.pull_request {
-            Some(pull) if pull.head_ref == short => pull.head_sha.clone(),
-            _ if is_commit(short) => short.to_owned(),
-            _ => Self::commit_of(short),
-        }
-    }
-
-    /// A made-up commit for a branch of which nobody said where it is.
-    pub(super) fn commit_of(branch: &str) -> String {
-        Digest::of(branch.as_bytes()).hex()[..40].to_owned()
-    }
-
-    /// The pull request of a number.
-    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
-        let found = self.pull_request.as_ref();
-        found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
-    }
-}
-
-fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// One request, let in.
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) query: Fields,
-    /// The body, or null where there is none.
-    pub(super) body: Value,
-}
-
-impl Call {
-    /// A text of the body.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.body[name].as_str()
-    }
-}
-
 /// All endpoints. Where the world has no repository, none is found.
-pub fn router(shared: &Shared) -> Result<Router, FileError> {
-    let Some(github) = &shared.world.github else {
+pub fn router(
+    github: Option<&GitHubRepository>,
+    token: Hidden,
+    state: &Path,
+) -> Result<Router, FileError> {
+    let Some(github) = github else {
         return Ok(Router::new().fallback(async || GithubApiError::not_found()));
     };
-    let context = open(shared, github)?;
+    let context = RepositoryContext::open(github, token, state)?;
     Ok(Router::new().fallback(answer).with_state(Arc::new(context)))
 }
 
-fn open(shared: &Shared, github: &GitHub) -> Result<Context, FileError> {
-    let token = shared.identity.github_token.clone();
-    // A token of Actions belongs to an app; any other to a person.
-    let person = || github.pull_request.as_ref().map_or("octocat", |pull| pull.author.as_str());
-    let app = token.expose().starts_with("ghs_");
-    let login = if app { "github-actions[bot]" } else { person() };
-    let digest = Digest::of(github.repository.as_bytes());
-    let repository_id = u64::from_str_radix(&digest.hex()[..7], 16).unwrap_or(1);
-    Ok(Context {
-        repository: github.repository.clone(),
-        repository_id,
-        login: login.to_owned(),
-        pull_request: github.pull_request.clone(),
-        record: Record::open(&shared.state)?,
-        token,
-    })
-}
-
-async fn answer(State(context): State<Arc<Context>>, request: Request<Body>) -> Response {
+async fn answer(State(context): State<Arc<RepositoryContext>>, request: Request<Body>) -> Response {
     let answered = match admit(&context, request.headers()) {
         Ok(()) => perform(&context, request).await,
         Err(fault) => Err(fault),
@@ -138,7 +56,7 @@ async fn answer(State(context): State<Arc<Context>>, request: Request<Body>) -> 
     answer
 }
 
-fn admit(context: &Context, headers: &HeaderMap) -> Result<(), GithubApiError> {
+fn admit(context: &RepositoryContext, headers: &HeaderMap) -> Result<(), GithubApiError> {
     if !headers.contains_key(header::USER_AGENT) {
         let text = "Request forbidden by administrative rules. Please make sure your request has a \
                     User-Agent header";
@@ -148,13 +66,16 @@ fn admit(context: &Context, headers: &HeaderMap) -> Result<(), GithubApiError> {
     let given = given.ok_or_else(|| GithubApiError::new(401, "Requires authentication"))?;
     let (scheme, token) = given.split_once(' ').unwrap_or_default();
     let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
-    if known && token.trim() == context.token.expose() {
+    if known && context.accepts(token.trim()) {
         return Ok(());
     }
     Err(GithubApiError::new(401, "Bad credentials"))
 }
 
-async fn perform(context: &Context, request: Request<Body>) -> Result<Response, GithubApiError> {
+async fn perform(
+    context: &RepositoryContext,
+    request: Request<Body>,
+) -> Result<Response, GithubApiError> {
     let path = request.uri().path().trim_matches('/').to_owned();
     let call = read(request).await?;
     let numbered = format!("repositories/{}/", context.repository_id);
@@ -189,7 +110,11 @@ async fn perform(context: &Context, request: Request<Body>) -> Result<Response, 
 }
 
 /// What is not below the repository.
-fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, GithubApiError> {
+fn alone(
+    context: &RepositoryContext,
+    call: &ApiCall,
+    path: &str,
+) -> Result<Response, GithubApiError> {
     let own = format!("repos/{}", context.repository);
     match (call.method.as_str(), path) {
         ("GET", "user") if context.login.ends_with("[bot]") => {
@@ -208,7 +133,7 @@ fn alone(context: &Context, call: &Call, path: &str) -> Result<Response, GithubA
     }
 }
 
-async fn read(request: Request<Body>) -> Result<Call, GithubApiError> {
+async fn read(request: Request<Body>) -> Result<ApiCall, GithubApiError> {
     let query = request.uri().query().unwrap_or_default();
     let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let method = request.method().clone();
@@ -222,5 +147,5 @@ async fn read(request: Request<Body>) -> Result<Call, GithubApiError> {
         serde_json::from_slice(&bytes)
             .map_err(|_| GithubApiError::new(400, "Problems parsing JSON"))?
     };
-    Ok(Call { method, query, body })
+    Ok(ApiCall { method, query, body })
 }

@@ -1,9 +1,9 @@
 //! Bodies as GitHub's REST description has them, with every field that it
 //! requires.
 
-use super::record::{Comment, CommitStatus, Deployment, DeploymentStatus};
-use super::router::Context;
-use crate::local::world::PullRequest;
+use super::activity::{Comment, CommitStatus, Deployment, DeploymentStatus};
+use super::context::RepositoryContext;
+use crate::local::initial_state::PullRequest;
 use serde_json::{Value, json};
 
 const API: &str = "https://api.github.com";
@@ -49,12 +49,12 @@ fn app() -> Value {
     })
 }
 
-fn via(context: &Context) -> Value {
+fn via(context: &RepositoryContext) -> Value {
     if context.login.ends_with("[bot]") { app() } else { Value::Null }
 }
 
 /// A repository.
-pub(super) fn repository(context: &Context) -> Value {
+pub(super) fn repository(context: &RepositoryContext) -> Value {
     let name = &context.repository;
     let (owner, short) = name.split_once('/').unwrap_or((name, name));
     let (api, web) = (format!("{API}/repos/{name}"), format!("{WEB}/{name}"));
@@ -119,7 +119,7 @@ const REPOSITORY_URLS: [(&str, &str); 36] = [
 ];
 
 /// A pull request, as lists have it.
-pub(super) fn pull_request(context: &Context, pull: &PullRequest) -> Value {
+pub(super) fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
     let (name, number) = (&context.repository, pull.number);
     let owner = name.split('/').next().unwrap_or_default();
     let html = format!("{WEB}/{name}/pull/{number}");
@@ -141,7 +141,7 @@ pub(super) fn pull_request(context: &Context, pull: &PullRequest) -> Value {
         "merge_commit_sha": null, "assignee": null, "assignees": [],
         "requested_reviewers": [], "requested_teams": [], "labels": [], "milestone": null,
         "draft": false, "head": end(&pull.head_ref, &pull.head_sha),
-        "base": end(&pull.base_ref, &Context::commit_of(&pull.base_ref)),
+        "base": end(&pull.base_ref, &RepositoryContext::commit_of(&pull.base_ref)),
         "author_association": "CONTRIBUTOR", "auto_merge": null, "active_lock_reason": null,
     });
     for name in ["commits", "review_comments", "review_comment", "comments", "statuses"] {
@@ -170,7 +170,11 @@ fn links(repository: &str, pull: &PullRequest) -> Value {
 }
 
 /// A pull request with what only its own endpoint says.
-pub(super) fn whole_pull_request(context: &Context, pull: &PullRequest, comments: usize) -> Value {
+pub(super) fn whole_pull_request(
+    context: &RepositoryContext,
+    pull: &PullRequest,
+    comments: usize,
+) -> Value {
     let mut body = pull_request(context, pull);
     let more = json!({
         "merged": false, "mergeable": true, "rebaseable": true, "mergeable_state": "clean",
@@ -185,7 +189,7 @@ pub(super) fn whole_pull_request(context: &Context, pull: &PullRequest, comments
 }
 
 /// A comment.
-pub(super) fn comment(context: &Context, comment: &Comment) -> Value {
+pub(super) fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
     let (name, id, issue) = (&context.repository, comment.id, comment.issue);
     let url = format!("{API}/repos/{name}/issues/comments/{id}");
     json!({
@@ -203,7 +207,7 @@ pub(super) fn comment(context: &Context, comment: &Comment) -> Value {
 }
 
 /// A deployment.
-pub(super) fn deployment(context: &Context, deployment: &Deployment) -> Value {
+pub(super) fn deployment(context: &RepositoryContext, deployment: &Deployment) -> Value {
     let api = format!("{API}/repos/{}", context.repository);
     let url = format!("{api}/deployments/{}", deployment.id);
     json!({
@@ -220,7 +224,11 @@ pub(super) fn deployment(context: &Context, deployment: &Deployment) -> Value {
 }
 
 /// A status of a deployment.
-pub(super) fn deployment_status(context: &Context, of: u64, status: &DeploymentStatus) -> Value {
+pub(super) fn deployment_status(
+    context: &RepositoryContext,
+    of: u64,
+    status: &DeploymentStatus,
+) -> Value {
     let api = format!("{API}/repos/{}", context.repository);
     let deployment = format!("{api}/deployments/{of}");
     json!({
@@ -236,7 +244,7 @@ pub(super) fn deployment_status(context: &Context, of: u64, status: &DeploymentS
 }
 
 /// The status of a commit.
-pub(super) fn status(context: &Context, status: &CommitStatus) -> Value {
+pub(super) fn status(context: &RepositoryContext, status: &CommitStatus) -> Value {
     let creator = user(&context.login);
     json!({
         "url": format!("{API}/repos/{}/statuses/{}", context.repository, status.sha),

@@ -1,9 +1,9 @@
 //! Statuses of commits.
 
-use super::fault::GithubApiError;
+use super::activity::{CommitStatus, now};
+use super::context::{ApiCall, RepositoryContext};
+use super::error::GithubApiError;
 use super::page::page;
-use super::record::{CommitStatus, now};
-use super::router::{Call, Context};
 use super::shapes;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -14,8 +14,8 @@ const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
 
 /// `POST /statuses/SHA`
 pub(super) fn create(
-    context: &Context,
-    call: &Call,
+    context: &RepositoryContext,
+    call: &ApiCall,
     sha: &str,
 ) -> Result<Response, GithubApiError> {
     if call.method != Method::POST {
@@ -47,7 +47,7 @@ pub(super) fn create(
 }
 
 /// `/commits/REF/statuses`: the newest first.
-pub(super) fn of_commit(context: &Context, call: &Call, of: &str) -> Response {
+pub(super) fn of_commit(context: &RepositoryContext, call: &ApiCall, of: &str) -> Response {
     let sha = context.resolve(of);
     let record = context.record.read();
     let own = record.statuses.iter().rev().filter(|status| status.sha == sha);
@@ -57,7 +57,7 @@ pub(super) fn of_commit(context: &Context, call: &Call, of: &str) -> Response {
 
 /// `/commits/REF/status`: the newest of each context, and what they make
 /// together.
-pub(super) fn combined(context: &Context, of: &str) -> Response {
+pub(super) fn combined(context: &RepositoryContext, of: &str) -> Response {
     let sha = context.resolve(of);
     let latest = latest(context, &sha);
     let any = |state: &[&str]| latest.iter().any(|one| state.contains(&one.state.as_str()));
@@ -77,7 +77,7 @@ pub(super) fn combined(context: &Context, of: &str) -> Response {
 }
 
 /// The newest status of each context of a commit.
-pub(super) fn latest(context: &Context, sha: &str) -> Vec<CommitStatus> {
+pub(super) fn latest(context: &RepositoryContext, sha: &str) -> Vec<CommitStatus> {
     let record = context.record.read();
     let mut latest: Vec<CommitStatus> = Vec::new();
     for status in record.statuses.iter().rev().filter(|status| status.sha == sha) {

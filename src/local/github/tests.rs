@@ -1,7 +1,8 @@
 //! GitHub's stand-in as a client sees it.
 
 use super::router;
-use crate::local::{Shared, World};
+use crate::local::identity::Identity;
+use crate::local::initial_state::InitialState;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request};
@@ -144,7 +145,7 @@ struct Hub {
 
 impl Hub {
     fn open(state: &Path) -> Self {
-        let world: World = serde_json::from_value(json!({"github": {
+        let world: InitialState = serde_json::from_value(json!({"github": {
             "repository": "octo/demo",
             "pull-request": {
                 "number": 7, "title": "Add a door", "head-sha": "a".repeat(40),
@@ -152,9 +153,10 @@ impl Hub {
             },
         }}))
         .expect("a world");
-        let shared = Shared::open(state.to_owned(), world).expect("a state folder");
-        let token = shared.identity.github_token.expose().to_owned();
-        Self { app: router(&shared).expect("a router"), token }
+        let identity = Identity::open(state, &world).expect("an identity");
+        let token = identity.github_token.expose().to_owned();
+        let app = router(world.github.as_ref(), identity.github_token, state).expect("a router");
+        Self { app, token }
     }
 
     async fn send(&self, method: &str, path: &str, body: Value) -> (u16, HeaderMap, Value) {

@@ -1,11 +1,11 @@
 //! `CONNECT` (RFC 9110, section 9.3.6): TLS to a service, or bytes to a
 //! container.
 
-use super::answer::said;
-use super::door::{Proxy, serve};
-use super::hosts::{Absent, Service, registry_name, service};
-use super::services::Noted;
-use crate::local::shared::AsyncReadWrite;
+use super::context::Proxy;
+use super::hosts::{Service, UnknownHost, registry_name, service};
+use super::response::said;
+use super::services::PendingEntry;
+use super::stream::{join, serve};
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -28,12 +28,13 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
     else {
         return said(StatusCode::BAD_REQUEST, "`CONNECT` needs a host and a port");
     };
-    let shared = &proxy.services.shared;
-    match service(&host, port, &shared.accounts, &shared.vaults) {
-        Err(absent @ Absent::Host { .. }) => {
+    let services = &proxy.services;
+    let accounts = &services.registries.accounts;
+    match service(&host, port, accounts, &services.vaults) {
+        Err(absent @ UnknownHost::Host { .. }) => {
             proxy.refuse(&request, StatusCode::FORBIDDEN, &absent.to_string())
         }
-        Err(absent @ Absent::Resource { .. }) => {
+        Err(absent @ UnknownHost::Resource { .. }) => {
             proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())
         }
         Ok(Service::Container) => match (proxy.dial)(host.clone(), port).await {
@@ -42,17 +43,18 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
                 proxy.refuse(&request, StatusCode::BAD_GATEWAY, &text)
             }
             Ok(container) => {
-                Noted::of(&request, &format!("{host}:{port}")).write_status(shared, StatusCode::OK);
+                PendingEntry::of(&request, &format!("{host}:{port}"))
+                    .write_status(&services.log, StatusCode::OK);
                 tokio::spawn(join(hyper::upgrade::on(&mut request), container));
                 Response::new(Body::empty())
             }
         },
         Ok(service) => {
             let name = match service {
-                Service::Registry => registry_name(&host, port, &shared.accounts),
+                Service::Registry => registry_name(&host, port, accounts),
                 _ => host.to_ascii_lowercase(),
             };
-            let asked = Asked { service, name, host: host.to_ascii_lowercase() };
+            let asked = TunnelTarget { service, name, host: host.to_ascii_lowercase() };
             let upgrade = hyper::upgrade::on(&mut request);
             tokio::spawn(async move {
                 if let Err(error) = converse(proxy, asked, upgrade).await {
@@ -64,17 +66,8 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
     }
 }
 
-/// Carries bytes both ways until one side has no more.
-pub(super) async fn join(upgrade: OnUpgrade, mut container: Box<dyn AsyncReadWrite>) {
-    let Ok(client) = upgrade.await else { return };
-    let mut client = TokioIo::new(client);
-    if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut container).await {
-        tracing::debug!(%error, "a connection to a container ended early");
-    }
-}
-
 /// Whom a tunnel was asked for.
-struct Asked {
+struct TunnelTarget {
     service: Service,
     /// What the service calls it.
     name: String,
@@ -85,12 +78,12 @@ struct Asked {
 
 /// Serves requests inside a tunnel. Within it a client speaks TLS, or plain
 /// HTTP where it takes a registry for one that does.
-async fn converse(proxy: Arc<Proxy>, asked: Asked, upgrade: OnUpgrade) -> io::Result<()> {
+async fn converse(proxy: Arc<Proxy>, asked: TunnelTarget, upgrade: OnUpgrade) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
-    let mut stream = Sniffed { first: None, rest: TokioIo::new(upgraded) };
+    let mut stream = PeekedStream { first: None, rest: TokioIo::new(upgraded) };
     let first = stream.rest.read_u8().await?;
     stream.first = Some(first);
-    let Asked { service, name, host } = asked;
+    let TunnelTarget { service, name, host } = asked;
     let authority = Arc::clone(&proxy.authority);
     let requests = move |request| {
         let (proxy, name) = (Arc::clone(&proxy), name.clone());
@@ -106,12 +99,12 @@ async fn converse(proxy: Arc<Proxy>, asked: Asked, upgrade: OnUpgrade) -> io::Re
 }
 
 /// A stream whose first byte was looked at.
-struct Sniffed {
+struct PeekedStream {
     first: Option<u8>,
     rest: TokioIo<Upgraded>,
 }
 
-impl AsyncRead for Sniffed {
+impl AsyncRead for PeekedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -127,7 +120,7 @@ impl AsyncRead for Sniffed {
     }
 }
 
-impl AsyncWrite for Sniffed {
+impl AsyncWrite for PeekedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,11 +1,12 @@
 //! `http://` URLs: to a container, or to a registry of the plan that speaks
 //! plain HTTP.
 
-use super::connect::join;
-use super::door::Proxy;
-use super::hosts::{Absent, Service, registry_name, service};
-use super::services::Noted;
-use crate::local::shared::AsyncReadWrite;
+use super::context::Proxy;
+use super::hosts::{Service, UnknownHost, registry_name, service};
+use super::response::said;
+use super::services::PendingEntry;
+use super::stream::join;
+use crate::local::runtime::ByteStream;
 use axum::body::Body;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -29,21 +30,22 @@ pub(super) async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
         return proxy.refuse(&request, StatusCode::BAD_REQUEST, "the URL names no host");
     };
     let (host, port) = (authority.host().to_owned(), authority.port_u16().unwrap_or(80));
-    let shared = &proxy.services.shared;
-    match service(&host, port, &shared.accounts, &shared.vaults) {
+    let services = &proxy.services;
+    let accounts = &services.registries.accounts;
+    match service(&host, port, accounts, &services.vaults) {
         Ok(Service::Container) => to_container(&proxy, request, &authority, port).await,
         Ok(Service::Registry) => {
-            let name = registry_name(&host, port, &shared.accounts);
-            proxy.services.answer(Service::Registry, &name, request).await
+            let name = registry_name(&host, port, accounts);
+            services.answer(Service::Registry, &name, request).await
         }
         Ok(_) => {
             let text = format!("`{host}` speaks TLS alone: ask for `https://`");
             proxy.refuse(&request, StatusCode::FORBIDDEN, &text)
         }
-        Err(absent @ Absent::Host { .. }) => {
+        Err(absent @ UnknownHost::Host { .. }) => {
             proxy.refuse(&request, StatusCode::FORBIDDEN, &absent.to_string())
         }
-        Err(absent @ Absent::Resource { .. }) => {
+        Err(absent @ UnknownHost::Resource { .. }) => {
             proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())
         }
     }
@@ -56,7 +58,7 @@ async fn to_container(
     port: u16,
 ) -> Response<Body> {
     let place = format!("{}:{port}", authority.host());
-    let noted = Noted::of(&request, &place);
+    let noted = PendingEntry::of(&request, &place);
     let stream = match (proxy.dial)(authority.host().to_owned(), port).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -66,14 +68,13 @@ async fn to_container(
     };
     match exchange(stream, request, authority).await {
         Ok(answer) => {
-            noted.write(&proxy.services.shared, &answer);
+            noted.write(&proxy.services.log, &answer);
             answer
         }
         Err(error) => {
-            let shared = &proxy.services.shared;
-            noted.write_status(shared, StatusCode::BAD_GATEWAY);
+            noted.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
             let text = format!("`{place}` took the request and gave no answer: {error}");
-            super::answer::said(StatusCode::BAD_GATEWAY, &text)
+            said(StatusCode::BAD_GATEWAY, &text)
         }
     }
 }
@@ -81,7 +82,7 @@ async fn to_container(
 /// One request on a connection of its own: containers on loopback are near,
 /// and a connection that is never reused is never stale.
 async fn exchange(
-    stream: Box<dyn AsyncReadWrite>,
+    stream: Box<dyn ByteStream>,
     mut request: Request<Incoming>,
     authority: &Authority,
 ) -> Result<Response<Body>, hyper::Error> {

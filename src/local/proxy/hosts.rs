@@ -49,7 +49,7 @@ pub enum Service {
 
 /// A name for which nobody answers.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum Absent {
+pub(super) enum UnknownHost {
     /// A name of a simulated service, but of a thing that is not there.
     #[error("there is no {what} `{host}` in the local cloud")]
     Resource {
@@ -72,7 +72,7 @@ pub(super) fn service(
     port: u16,
     accounts: &Accounts,
     vaults: &Vaults,
-) -> Result<Service, Absent> {
+) -> Result<Service, UnknownHost> {
     let host = host.to_ascii_lowercase();
     let below = |suffixes: &[&str]| suffixes.iter().any(|suffix| host.ends_with(suffix));
     if accounts.is_other(&registry_name(&host, port, accounts)) {
@@ -93,8 +93,8 @@ pub(super) fn service(
         "api.github.com" => Some(Service::GitHub),
         _ if accounts.is_azure(&host) => Some(Service::Registry),
         _ if vaults.exists(&host) => Some(Service::Vault),
-        _ if is_azure_name(&host) => return Err(Absent::Resource { what: "registry", host }),
-        _ if below(&VAULTS) => return Err(Absent::Resource { what: "vault", host }),
+        _ if is_azure_name(&host) => return Err(UnknownHost::Resource { what: "registry", host }),
+        _ if below(&VAULTS) => return Err(UnknownHost::Resource { what: "vault", host }),
         _ => None,
     };
     // Container Instances has addresses as well as names; which, it says itself.
@@ -102,7 +102,7 @@ pub(super) fn service(
     if found.is_none() && host.parse().is_ok_and(elsewhere) {
         return Ok(Service::Container);
     }
-    found.ok_or(Absent::Host { host })
+    found.ok_or(UnknownHost::Host { host })
 }
 
 /// What a registry is called: with its port, unless that is left out in the

@@ -5,16 +5,19 @@
 //! and `answer` writes what the proxy says itself. Nothing in here knows what
 //! a service does.
 
-mod answer;
 mod connect;
-mod door;
+mod context;
 mod forward;
 mod hosts;
+mod listener;
+mod response;
 mod services;
+mod stream;
 
-pub use door::{Proxy, Setup, answer_directly, proxy_url};
+pub use context::Proxy;
 pub use hosts::DOMAINS;
-pub use services::{Dial, RequestHost};
+pub use listener::{answer_directly, proxy_login, proxy_url, run};
+pub use services::{Dial, RequestHost, Services};
 
 #[cfg(test)]
 mod tests;

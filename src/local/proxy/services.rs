@@ -1,9 +1,11 @@
 //! Hands a request to the service whose name it bears, and notes that it did.
 
 use super::hosts::Service;
-use crate::local::registry::Server;
-use crate::local::request_log::{Entry, shown};
-use crate::local::shared::{AsyncReadWrite, Shared};
+use crate::local::faults::Faults;
+use crate::local::registry::{Registries, RegistryServer};
+use crate::local::request_log::{LoggedRequest, RequestLog, shown};
+use crate::local::runtime::ByteStream;
+use crate::local::vault::Vaults;
 use axum::Router;
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -21,18 +23,20 @@ use tower::ServiceExt as _;
 pub struct RequestHost(pub String);
 
 /// Connects to a port of a container by its host name.
-pub type Dial = Arc<
-    dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn AsyncReadWrite>>> + Send + Sync,
->;
+pub type Dial =
+    Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
 
-/// Everything that can answer.
-pub(super) struct Services {
-    pub(super) shared: Arc<Shared>,
-    pub(super) registry: Server,
-    pub(super) arm: Router,
-    pub(super) entra: Router,
-    pub(super) vault: Router,
-    pub(super) github: Router,
+/// All services, and what the proxy needs to choose one and to log it.
+pub struct Services {
+    pub registry: RegistryServer,
+    pub arm: Router,
+    pub entra: Router,
+    pub vault: Router,
+    pub github: Router,
+    pub registries: Arc<Registries>,
+    pub vaults: Arc<Vaults>,
+    pub faults: Faults,
+    pub log: RequestLog,
 }
 
 impl Services {
@@ -43,10 +47,10 @@ impl Services {
         host: &str,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        let mut noted = Noted::of(&request, host);
+        let mut noted = PendingEntry::of(&request, host);
         let (mut request, received) = counted(request);
-        if let Some(fault) = self.shared.faults.take(request.method(), host, request.uri().path()) {
-            noted.write(&self.shared, &fault);
+        if let Some(fault) = self.faults.take(request.method(), host, request.uri().path()) {
+            noted.write(&self.log, &fault);
             return fault;
         }
         request.extensions_mut().insert(RequestHost(host.to_owned()));
@@ -60,17 +64,17 @@ impl Services {
             Service::Container => Response::new(Body::empty()),
         };
         noted.entry.received = received.load(Ordering::Relaxed);
-        noted.write(&self.shared, &answer);
+        noted.write(&self.log, &answer);
         answer
     }
 
     /// The answer of the registries' own port.
     pub(super) async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut noted = Noted::of(&request, "direct");
+        let mut noted = PendingEntry::of(&request, "direct");
         let (request, received) = counted(request);
         let answer = self.registry.answer_directly(request).await;
         noted.entry.received = received.load(Ordering::Relaxed);
-        noted.write(&self.shared, &answer);
+        noted.write(&self.log, &answer);
         answer
     }
 }
@@ -97,14 +101,14 @@ async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
 }
 
 /// A request that is not answered yet.
-pub(super) struct Noted {
-    pub(super) entry: Entry,
+pub(super) struct PendingEntry {
+    pub(super) entry: LoggedRequest,
 }
 
-impl Noted {
+impl PendingEntry {
     pub(super) fn of<B>(request: &Request<B>, host: &str) -> Self {
         Self {
-            entry: Entry {
+            entry: LoggedRequest {
                 time: String::new(),
                 method: request.method().to_string(),
                 host: host.to_owned(),
@@ -116,15 +120,15 @@ impl Noted {
         }
     }
 
-    pub(super) fn write(mut self, shared: &Shared, answer: &Response<Body>) {
+    pub(super) fn write(mut self, log: &RequestLog, answer: &Response<Body>) {
         self.entry.sent = answer.body().size_hint().exact().unwrap_or_default();
-        self.write_status(shared, answer.status());
+        self.write_status(log, answer.status());
     }
 
-    pub(super) fn write_status(mut self, shared: &Shared, status: StatusCode) {
+    pub(super) fn write_status(mut self, log: &RequestLog, status: StatusCode) {
         self.entry.time = jiff::Timestamp::now().to_string();
         self.entry.status = status.as_u16();
-        shared.log.add(&self.entry);
+        log.add(&self.entry);
     }
 }
 

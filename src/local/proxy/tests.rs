@@ -1,9 +1,10 @@
 //! The proxy as its clients see it: real sockets on loopback, with a client
 //! that is not ours.
 
-use super::{Dial, Proxy, Setup, proxy_url};
+use super::{Dial, Proxy, proxy_login, proxy_url, run};
 use crate::local::authority::Authority;
-use crate::local::{RequestLog, Shared};
+use crate::local::cloud_state::CloudState;
+use crate::local::request_log::{LoggedRequest, RequestLog};
 use axum::Router;
 use serde_json::json;
 use std::io;
@@ -30,18 +31,19 @@ impl Cloud {
             "other-registries": [{"host": "127.0.0.1:5000"}],
         }))
         .expect("a world");
-        let shared =
-            Arc::new(Shared::open(state.path().to_owned(), world).expect("a state folder"));
+        let cloud = CloudState::open(state.path().to_owned(), world).expect("a state folder");
         let domains = super::DOMAINS.map(str::to_owned);
         let authority = Arc::new(Authority::new(&domains).expect("an authority"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let url = proxy_url(&shared, port).expose().parse().expect("a URL");
-        let (pem, log) = (authority.pem(), shared.log.path().to_owned());
-        let arm = Router::new().fallback(|| async { "arm" });
-        let setup = Setup { shared, authority, arm, dial: containers().await };
-        let proxy = Proxy::new(setup).expect("a proxy");
-        tokio::spawn(proxy.run(listener));
+        let password = &cloud.identity().proxy_password;
+        let url = proxy_url(password, port).expose().parse().expect("a URL");
+        let login = proxy_login(password);
+        let (pem, log) = (authority.pem(), cloud.log.path().to_owned());
+        let services =
+            cloud.into_services(Router::new().fallback(|| async { "arm" })).expect("the services");
+        let proxy = Proxy { services, authority, dial: containers().await, login };
+        tokio::spawn(run(Arc::new(proxy), listener));
         Self { url, pem, log, _state: state }
     }
 
@@ -60,7 +62,7 @@ impl Cloud {
     /// What was answered, without its times.
     fn requests(&self) -> Vec<String> {
         let entries = RequestLog::read(&self.log).expect("a log");
-        let line = |entry: &crate::local::Entry| {
+        let line = |entry: &LoggedRequest| {
             format!("{} {}{} -> {}", entry.method, entry.host, entry.path, entry.status)
         };
         entries.iter().map(line).collect()
@@ -99,7 +101,7 @@ async fn containers() -> Dial {
             if host != WEB || port != 80 {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
-            let stream: Box<dyn crate::local::AsyncReadWrite> =
+            let stream: Box<dyn crate::local::runtime::ByteStream> =
                 Box::new(TcpStream::connect(address).await?);
             Ok(stream)
         })

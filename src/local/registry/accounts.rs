@@ -4,7 +4,7 @@ use super::upstream;
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
-use crate::local::world::{Loopback, Registry, User, World};
+use crate::local::initial_state::{AzureRegistry, InitialState, OtherRegistry, RegistryUser};
 use crate::oci::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub fn is_azure_name(host: &str) -> bool {
 /// The admin user of a registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Admin {
+pub struct AdminUser {
     /// The name of the registry.
     pub username: String,
     /// Two, so that one can be changed while the other is in use.
@@ -43,34 +43,34 @@ pub enum Rights {
 /// An Azure registry with the passwords that were made for it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Account {
-    registry: Registry,
-    admin: Admin,
+struct AzureAccount {
+    registry: AzureRegistry,
+    admin: AdminUser,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Content {
-    azure: BTreeMap<String, Account>,
-    other: BTreeMap<String, Loopback>,
+struct RegistryTable {
+    azure: BTreeMap<String, AzureAccount>,
+    other: BTreeMap<String, OtherRegistry>,
 }
 
 /// All registries and their users.
 #[derive(Debug)]
 pub struct Accounts {
     path: PathBuf,
-    content: Mutex<Content>,
+    content: Mutex<RegistryTable>,
 }
 
 impl Accounts {
     /// Reads the registries of a state folder and adds those of the world: one
     /// that is there already stays as it is.
-    pub fn open(state: &Path, world: &World) -> Result<Self, FileError> {
+    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
         let path = state.join("registries.json");
-        let mut content: Content = read_json(&path)?.unwrap_or_default();
+        let mut content: RegistryTable = read_json(&path)?.unwrap_or_default();
         for registry in &world.registries {
             let host = registry.host.to_ascii_lowercase();
-            content.azure.entry(host).or_insert_with(|| Account::new(registry.clone()));
+            content.azure.entry(host).or_insert_with(|| AzureAccount::new(registry.clone()));
         }
         for other in &world.other_registries {
             let host = other.host.to_ascii_lowercase();
@@ -78,7 +78,7 @@ impl Accounts {
         }
         for host in guests(world) {
             if !content.azure.contains_key(&host) {
-                let guest = Loopback { host: host.clone(), users: Vec::new() };
+                let guest = OtherRegistry { host: host.clone(), users: Vec::new() };
                 content.other.entry(host).or_insert(guest);
             }
         }
@@ -87,24 +87,18 @@ impl Accounts {
     }
 
     /// All Azure registries, by host.
-    pub fn list(&self) -> Vec<Registry> {
+    pub fn list(&self) -> Vec<AzureRegistry> {
         self.lock().azure.values().map(|account| account.registry.clone()).collect()
     }
 
-    /// The Azure registry of a host.
-    pub fn find(&self, host: &str) -> Option<Registry> {
-        let content = self.lock();
-        content.azure.get(&host.to_ascii_lowercase()).map(|account| account.registry.clone())
-    }
-
     /// Creates an Azure registry, or changes it, keeping its passwords.
-    pub fn put(&self, registry: Registry) -> Result<(), FileError> {
+    pub fn put(&self, registry: AzureRegistry) -> Result<(), FileError> {
         let mut content = self.lock();
         let host = registry.host.to_ascii_lowercase();
         match content.azure.get_mut(&host) {
             Some(account) => account.registry = registry,
             None => {
-                content.azure.insert(host, Account::new(registry));
+                content.azure.insert(host, AzureAccount::new(registry));
             }
         }
         write_json(&self.path, &*content)
@@ -120,14 +114,14 @@ impl Accounts {
     }
 
     /// The admin user of an Azure registry, if it is enabled.
-    pub fn admin(&self, host: &str) -> Option<Admin> {
+    pub fn admin(&self, host: &str) -> Option<AdminUser> {
         let content = self.lock();
         let account = content.azure.get(&host.to_ascii_lowercase())?;
         account.registry.admin_user.then(|| account.admin.clone())
     }
 
     /// Makes a new password for the admin user: the first or the second.
-    pub fn renew(&self, host: &str, which: usize) -> Result<Option<Admin>, FileError> {
+    pub fn renew(&self, host: &str, which: usize) -> Result<Option<AdminUser>, FileError> {
         let mut content = self.lock();
         let Some(account) = content.azure.get_mut(&host.to_ascii_lowercase()) else {
             return Ok(None);
@@ -174,7 +168,8 @@ impl Accounts {
     pub fn login(&self, host: &str, username: &str, password: &str) -> Rights {
         let content = self.lock();
         let host = host.to_ascii_lowercase();
-        let is_user = |user: &User| user.username == username && user.password.expose() == password;
+        let is_user =
+            |user: &RegistryUser| user.username == username && user.password.expose() == password;
         let good = match (content.azure.get(&host), content.other.get(&host)) {
             (Some(account), _) => {
                 account.registry.users.iter().any(is_user)
@@ -196,7 +191,7 @@ impl Accounts {
         rights >= Rights::Pull
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
+    fn lock(&self) -> MutexGuard<'_, RegistryTable> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -204,7 +199,7 @@ impl Accounts {
 /// Hosts that are there only for the images that they hold: anybody may pull
 /// these. Azure's own are described by whoever describes the world, because
 /// they belong to a resource group.
-fn guests(world: &World) -> Vec<String> {
+fn guests(world: &InitialState) -> Vec<String> {
     let seeds = world.seed_images.iter().filter_map(|seed| {
         let reference: Reference = seed.reference.parse().ok()?;
         Some(reference.host)
@@ -212,14 +207,14 @@ fn guests(world: &World) -> Vec<String> {
     seeds.chain(upstream::hosts(world)).filter(|host| !is_azure_name(host)).collect()
 }
 
-impl Account {
-    fn new(registry: Registry) -> Self {
+impl AzureAccount {
+    fn new(registry: AzureRegistry) -> Self {
         let passwords = [(); 2].map(|()| Hidden::new(random_hex(26)));
-        Self { admin: Admin { username: registry.name.clone(), passwords }, registry }
+        Self { admin: AdminUser { username: registry.name.clone(), passwords }, registry }
     }
 }
 
-impl Admin {
+impl AdminUser {
     fn takes(&self, username: &str, password: &str) -> bool {
         self.username == username && self.passwords.iter().any(|one| one.expose() == password)
     }
@@ -228,9 +223,9 @@ impl Admin {
 #[cfg(test)]
 mod tests {
     use super::{Accounts, Rights};
-    use crate::local::World;
+    use crate::local::initial_state::InitialState;
 
-    fn world() -> World {
+    fn world() -> InitialState {
         serde_json::from_str(
             r#"{
                 "registries": [
@@ -271,13 +266,13 @@ mod tests {
         let state = tempfile::tempdir().expect("a folder");
         let accounts = Accounts::open(state.path(), &world()).expect("made");
         let before = accounts.admin("a.azurecr.io");
-        let mut registry = accounts.find("a.azurecr.io").expect("there");
+        let mut registry = accounts.list().remove(0);
         registry.sku = "Premium".into();
         accounts.put(registry).expect("changed");
 
         let again = Accounts::open(state.path(), &world()).expect("opened again");
 
-        assert_eq!(again.find("a.azurecr.io").expect("there").sku, "Premium");
+        assert_eq!(again.list()[0].sku, "Premium");
         assert_eq!(again.admin("a.azurecr.io"), before);
         assert!(again.remove("a.azurecr.io").expect("removed"));
         assert!(!again.exists("a.azurecr.io"));

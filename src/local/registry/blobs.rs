@@ -1,11 +1,12 @@
 //! Blobs: getting them, in whole or in part, and deleting them.
 
-use super::refused::Refused;
-use super::server::Call;
-use crate::local::shared::Shared;
+use super::call::RegistryCall;
+use super::error::DistributionError;
+use super::headers::set_header;
+use super::registries::Registries;
 use crate::oci::Digest;
 use axum::body::Body;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use serde_json::json;
 use std::io::SeekFrom;
 use std::path::Path;
@@ -17,7 +18,7 @@ use tokio_util::io::ReaderStream;
 const CHUNK: usize = 256 * 1024;
 
 /// A blob, and how it is asked for.
-struct Wanted {
+struct BlobRequest {
     host: String,
     repository: String,
     digest: Digest,
@@ -27,54 +28,60 @@ struct Wanted {
 }
 
 pub(super) async fn answer(
-    shared: &Shared,
-    call: Call,
+    registries: &Registries,
+    call: RegistryCall,
     repository: &str,
     digest: &str,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     let digest: Digest =
-        digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
+        digest.parse().map_err(|error| DistributionError::invalid_digest(&format!("{error}")))?;
     match *call.request.method() {
         Method::GET | Method::HEAD => {
             let range = call.request.headers().get(header::RANGE);
-            let wanted = Wanted {
+            let wanted = BlobRequest {
                 repository: repository.to_owned(),
                 digest,
                 look: call.request.method() == Method::HEAD,
                 range: range.and_then(|value| value.to_str().ok()).map(str::to_owned),
                 host: call.host,
             };
-            get(shared, &wanted).await
+            get(registries, &wanted).await
         }
         Method::DELETE => {
-            if !shared.storage.unlink_blob(&call.host, repository, &digest)? {
-                return Err(Refused::unknown_blob(digest.as_str()));
+            if !registries.storage.unlink_blob(&call.host, repository, &digest)? {
+                return Err(DistributionError::unknown_blob(digest.as_str()));
             }
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = StatusCode::ACCEPTED;
             Ok(answer)
         }
-        _ => Err(Refused::method()),
+        _ => Err(DistributionError::method()),
     }
 }
 
-async fn get(shared: &Shared, wanted: &Wanted) -> Result<Response<Body>, Refused> {
-    if let Some(answer) = from_outside(shared, wanted).await? {
+async fn get(
+    registries: &Registries,
+    wanted: &BlobRequest,
+) -> Result<Response<Body>, DistributionError> {
+    if let Some(answer) = from_outside(registries, wanted).await? {
         return Ok(answer);
     }
-    let Wanted { host, repository, digest, .. } = wanted;
-    let path = shared
+    let BlobRequest { host, repository, digest, .. } = wanted;
+    let path = registries
         .storage
         .blob_path(host, repository, digest)
-        .ok_or_else(|| Refused::unknown_blob(digest.as_str()))?;
+        .ok_or_else(|| DistributionError::unknown_blob(digest.as_str()))?;
     send(&path, digest, wanted.range.as_deref()).await
 }
 
 /// The answer with a blob that is still outside, or on its way here. A look at
 /// it fetches nothing.
-async fn from_outside(shared: &Shared, wanted: &Wanted) -> Result<Option<Response<Body>>, Refused> {
-    let Wanted { host, repository, digest, .. } = wanted;
-    let upstream = &shared.upstream;
+async fn from_outside(
+    registries: &Registries,
+    wanted: &BlobRequest,
+) -> Result<Option<Response<Body>>, DistributionError> {
+    let BlobRequest { host, repository, digest, .. } = wanted;
+    let upstream = &registries.upstream;
     let mut answer = Response::new(Body::empty());
     if wanted.look {
         let size = upstream.expected(host, repository, digest);
@@ -99,29 +106,31 @@ async fn from_outside(shared: &Shared, wanted: &Wanted) -> Result<Option<Respons
 
 /// What every answer with a blob says of it.
 fn describe(headers: &mut HeaderMap, digest: &Digest, length: u64) {
-    put(headers, header::CONTENT_LENGTH, &length.to_string());
-    put(headers, header::CONTENT_TYPE, "application/octet-stream");
-    put(headers, header::ACCEPT_RANGES, "bytes");
-    put(headers, header::ETAG, &format!("\"{digest}\""));
-    put(headers, "docker-content-digest", digest.as_str());
+    set_header(headers, header::CONTENT_LENGTH, &length.to_string());
+    set_header(headers, header::CONTENT_TYPE, "application/octet-stream");
+    set_header(headers, header::ACCEPT_RANGES, "bytes");
+    set_header(headers, header::ETAG, &format!("\"{digest}\""));
+    set_header(headers, "docker-content-digest", digest.as_str());
 }
 
 async fn send(
     path: &Path,
     digest: &Digest,
     range: Option<&str>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     let unreadable = |error: std::io::Error| {
         let message = format!("read a blob: {error}");
-        Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message)
+        DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message)
     };
     let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let size = file.metadata().await.map_err(unreadable)?.len();
     let (status, first, length) = match range.map(|text| part(text, size)) {
-        None | Some(Part::Whole) => (StatusCode::OK, 0, size),
-        Some(Part::Bytes { first, last }) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
-        Some(Part::Beyond) => {
-            return Err(Refused::new(
+        None | Some(ByteRange::Whole) => (StatusCode::OK, 0, size),
+        Some(ByteRange::Bytes { first, last }) => {
+            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+        }
+        Some(ByteRange::Beyond) => {
+            return Err(DistributionError::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "RANGE_INVALID",
                 "the range is outside of the blob",
@@ -140,21 +149,14 @@ async fn send(
     describe(headers, digest, length);
     if status == StatusCode::PARTIAL_CONTENT {
         let last = first + length - 1;
-        put(headers, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+        set_header(headers, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
     }
     Ok(answer)
 }
 
-/// Sets a header whose value is known to be one.
-pub(super) fn put(headers: &mut HeaderMap, name: impl http::header::IntoHeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
 /// What a `Range` asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Part {
+enum ByteRange {
     /// Everything: also where the header is not understood, or asks for several
     /// parts, as RFC 9110, section 14.2, allows.
     Whole,
@@ -165,44 +167,46 @@ enum Part {
     Beyond,
 }
 
-fn part(text: &str, size: u64) -> Part {
+fn part(text: &str, size: u64) -> ByteRange {
     let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-'))
     else {
-        return Part::Whole;
+        return ByteRange::Whole;
     };
     match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), Ok(last)) if first > last => Part::Beyond,
-        (Ok(first), Ok(last)) if first < size => Part::Bytes { first, last: last.min(size - 1) },
-        (Ok(first), Err(_)) if first < size && last.trim().is_empty() => {
-            Part::Bytes { first, last: size - 1 }
+        (Ok(first), Ok(last)) if first > last => ByteRange::Beyond,
+        (Ok(first), Ok(last)) if first < size => {
+            ByteRange::Bytes { first, last: last.min(size - 1) }
         }
-        (Ok(_), Ok(_)) => Part::Beyond,
-        (Ok(_), Err(_)) if last.trim().is_empty() => Part::Beyond,
+        (Ok(first), Err(_)) if first < size && last.trim().is_empty() => {
+            ByteRange::Bytes { first, last: size - 1 }
+        }
+        (Ok(_), Ok(_)) => ByteRange::Beyond,
+        (Ok(_), Err(_)) if last.trim().is_empty() => ByteRange::Beyond,
         (Err(_), Ok(count)) if first.trim().is_empty() => match (count, size) {
-            (0, _) | (_, 0) => Part::Beyond,
-            _ => Part::Bytes { first: size.saturating_sub(count), last: size - 1 },
+            (0, _) | (_, 0) => ByteRange::Beyond,
+            _ => ByteRange::Bytes { first: size.saturating_sub(count), last: size - 1 },
         },
-        _ => Part::Whole,
+        _ => ByteRange::Whole,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, part};
+    use super::{ByteRange, part};
 
     #[test]
     fn ranges_of_the_conformance_checks() {
-        let bytes = |first, last| Part::Bytes { first, last };
+        let bytes = |first, last| ByteRange::Bytes { first, last };
 
         assert_eq!(part("bytes=500-1499", 4_000), bytes(500, 1_499));
         assert_eq!(part("bytes=500-", 4_000), bytes(500, 3_999));
         assert_eq!(part("bytes=-500", 4_000), bytes(3_500, 3_999));
         assert_eq!(part("bytes=2000-5000", 4_000), bytes(2_000, 3_999));
         assert_eq!(part("bytes=-5000", 4_000), bytes(0, 3_999));
-        assert_eq!(part("bytes=500-0", 4_000), Part::Beyond);
-        assert_eq!(part("bytes=5000-10000", 4_000), Part::Beyond);
-        assert_eq!(part("bytes=0-", 0), Part::Beyond);
-        assert_eq!(part("bytes=0-1,5-6", 4_000), Part::Whole);
-        assert_eq!(part("lines=1-2", 4_000), Part::Whole);
+        assert_eq!(part("bytes=500-0", 4_000), ByteRange::Beyond);
+        assert_eq!(part("bytes=5000-10000", 4_000), ByteRange::Beyond);
+        assert_eq!(part("bytes=0-", 0), ByteRange::Beyond);
+        assert_eq!(part("bytes=0-1,5-6", 4_000), ByteRange::Whole);
+        assert_eq!(part("lines=1-2", 4_000), ByteRange::Whole);
     }
 }

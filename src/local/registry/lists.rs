@@ -1,9 +1,9 @@
 //! What a registry holds: tags, repositories, referrers, and the same with
 //! more detail as Azure has it (Container Registry data plane, 2021-07-01).
 
-use super::blobs::put;
-use super::refused::Refused;
-use super::server::Call;
+use super::call::RegistryCall;
+use super::error::DistributionError;
+use super::headers::set_header;
 use super::storage::Storage;
 use crate::oci::{Descriptor, Digest, media_type};
 use axum::body::Body;
@@ -18,35 +18,38 @@ pub(super) fn ping() -> Response<Body> {
 }
 
 /// `/v2/_catalog`
-pub(super) fn catalog(storage: &Storage, call: &Call) -> Result<Response<Body>, Refused> {
-    let page = Page::of(call, storage.repositories(&call.host))?;
+pub(super) fn catalog(
+    storage: &Storage,
+    call: &RegistryCall,
+) -> Result<Response<Body>, DistributionError> {
+    let page = ListPage::of(call, storage.repositories(&call.host))?;
     Ok(page.answer(&json!({"repositories": page.names})))
 }
 
 /// `/v2/NAME/tags/list`
 pub(super) fn tags(
     storage: &Storage,
-    call: &Call,
+    call: &RegistryCall,
     repository: &str,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     reads(call)?;
     if !storage.has_repository(&call.host, repository) {
-        return Err(Refused::unknown_name(repository));
+        return Err(DistributionError::unknown_name(repository));
     }
-    let page = Page::of(call, storage.tags(&call.host, repository))?;
+    let page = ListPage::of(call, storage.tags(&call.host, repository))?;
     Ok(page.answer(&json!({"name": repository, "tags": page.names})))
 }
 
 /// `/v2/NAME/referrers/DIGEST`: an index, empty where nothing refers to it.
 pub(super) fn referrers(
     storage: &Storage,
-    call: &Call,
+    call: &RegistryCall,
     repository: &str,
     digest: &str,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     reads(call)?;
     let digest: Digest =
-        digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))?;
+        digest.parse().map_err(|error| DistributionError::invalid_digest(&format!("{error}")))?;
     let mut manifests = storage.referrers(&call.host, repository, &digest);
     let wanted = call.query("artifactType").filter(|wanted| !wanted.is_empty());
     if let Some(wanted) = &wanted {
@@ -55,12 +58,12 @@ pub(super) fn referrers(
     }
     // In the order of their digests, as they are stored.
     let names = manifests.iter().map(|found| found.digest.to_string()).collect();
-    let page = Page::of(call, names)?;
+    let page = ListPage::of(call, names)?;
     manifests.retain(|found| page.names.iter().any(|name| name == found.digest.as_str()));
     let index = json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": manifests});
     let mut answer = page.answer_as(media_type::INDEX, &index);
     if wanted.is_some() {
-        put(answer.headers_mut(), "oci-filters-applied", "artifactType");
+        set_header(answer.headers_mut(), "oci-filters-applied", "artifactType");
     }
     Ok(answer)
 }
@@ -68,15 +71,15 @@ pub(super) fn referrers(
 /// `/acr/v1/NAME`: what a repository is, or its deletion.
 pub(super) fn repository(
     storage: &Storage,
-    call: &Call,
+    call: &RegistryCall,
     repository: &str,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     let (tags, manifests) =
         (storage.tags(&call.host, repository), storage.manifests(&call.host, repository));
     match *call.request.method() {
         Method::GET => {
             if !storage.has_repository(&call.host, repository) {
-                return Err(Refused::unknown_name(repository));
+                return Err(DistributionError::unknown_name(repository));
             }
             Ok(json_answer(
                 StatusCode::OK,
@@ -91,22 +94,22 @@ pub(super) fn repository(
         }
         Method::DELETE => {
             if !storage.remove(&call.host, Some(repository))? {
-                return Err(Refused::unknown_name(repository));
+                return Err(DistributionError::unknown_name(repository));
             }
             let deleted = json!({"manifestsDeleted": manifests, "tagsDeleted": tags});
             Ok(json_answer(StatusCode::ACCEPTED, JSON, &deleted))
         }
-        _ => Err(Refused::method()),
+        _ => Err(DistributionError::method()),
     }
 }
 
 /// `/acr/v1/NAME/_tags[/TAG]`
 pub(super) fn acr_tags(
     storage: &Storage,
-    call: &Call,
+    call: &RegistryCall,
     repository: &str,
     tag: Option<&str>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     let describe = |tag: &str| {
         let digest = storage.tag(&call.host, repository, tag);
         json!({
@@ -130,9 +133,9 @@ pub(super) fn acr_tags(
     }
     reads(call)?;
     if !storage.has_repository(&call.host, repository) {
-        return Err(Refused::unknown_name(repository));
+        return Err(DistributionError::unknown_name(repository));
     }
-    let page = Page::of(call, storage.tags(&call.host, repository))?;
+    let page = ListPage::of(call, storage.tags(&call.host, repository))?;
     let tags: Vec<Value> = page.names.iter().map(|tag| describe(tag)).collect();
     Ok(page.answer(&json!({"registry": call.host, "imageName": repository, "tags": tags})))
 }
@@ -140,32 +143,37 @@ pub(super) fn acr_tags(
 /// `/acr/v1/NAME/_manifests[/DIGEST]`
 pub(super) fn acr_manifests(
     storage: &Storage,
-    call: &Call,
+    call: &RegistryCall,
     repository: &str,
     digest: Option<&str>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     reads(call)?;
     if !storage.has_repository(&call.host, repository) {
-        return Err(Refused::unknown_name(repository));
+        return Err(DistributionError::unknown_name(repository));
     }
     let all: Vec<String> =
         storage.manifests(&call.host, repository).iter().map(ToString::to_string).collect();
     let describe = |name: &str| describe_manifest(storage, call, repository, name);
     if let Some(digest) = digest {
         if !all.iter().any(|name| name == digest) {
-            return Err(Refused::unknown_manifest(digest));
+            return Err(DistributionError::unknown_manifest(digest));
         }
         let (registry, manifest) = (&call.host, describe(digest));
         let one = json!({"registry": registry, "imageName": repository, "manifest": manifest});
         return Ok(json_answer(StatusCode::OK, JSON, &one));
     }
-    let page = Page::of(call, all)?;
+    let page = ListPage::of(call, all)?;
     let manifests: Vec<Value> = page.names.iter().map(|name| describe(name)).collect();
     let (registry, image) = (&call.host, repository);
     Ok(page.answer(&json!({"registry": registry, "imageName": image, "manifests": manifests})))
 }
 
-fn describe_manifest(storage: &Storage, call: &Call, repository: &str, digest: &str) -> Value {
+fn describe_manifest(
+    storage: &Storage,
+    call: &RegistryCall,
+    repository: &str,
+    digest: &str,
+) -> Value {
     let tags = storage.tags(&call.host, repository).into_iter().filter(|tag| {
         storage.tag(&call.host, repository, tag).is_some_and(|found| found.as_str() == digest)
     });
@@ -195,32 +203,36 @@ fn changeable() -> Value {
     json!({"deleteEnabled": true, "writeEnabled": true, "readEnabled": true, "listEnabled": true})
 }
 
-fn unknown_tag(tag: &str) -> Refused {
-    Refused::new(StatusCode::NOT_FOUND, "TAG_UNKNOWN", "the specified tag does not exist")
+fn unknown_tag(tag: &str) -> DistributionError {
+    DistributionError::new(StatusCode::NOT_FOUND, "TAG_UNKNOWN", "the specified tag does not exist")
         .about(json!({"name": tag}))
 }
 
-fn reads(call: &Call) -> Result<(), Refused> {
+fn reads(call: &RegistryCall) -> Result<(), DistributionError> {
     match *call.request.method() {
         Method::GET | Method::HEAD => Ok(()),
-        _ => Err(Refused::method()),
+        _ => Err(DistributionError::method()),
     }
 }
 
 /// A part of a list, and where the next one begins.
-struct Page {
+struct ListPage {
     names: Vec<String>,
     next: Option<String>,
 }
 
-impl Page {
+impl ListPage {
     /// What `n` and `last` ask for.
-    fn of(call: &Call, mut names: Vec<String>) -> Result<Self, Refused> {
+    fn of(call: &RegistryCall, mut names: Vec<String>) -> Result<Self, DistributionError> {
         let count = match call.query("n") {
             None => PAGE,
             Some(text) => text.parse().map_err(|_| {
                 let code = "PAGINATION_NUMBER_INVALID";
-                Refused::new(StatusCode::BAD_REQUEST, code, "invalid number of results requested")
+                DistributionError::new(
+                    StatusCode::BAD_REQUEST,
+                    code,
+                    "invalid number of results requested",
+                )
             })?,
         };
         if let Some(last) = call.query("last").filter(|last| !last.is_empty()) {
@@ -247,7 +259,7 @@ impl Page {
     fn answer_as(&self, media_type: &str, body: &Value) -> Response<Body> {
         let mut answer = json_answer(StatusCode::OK, media_type, body);
         if let Some(next) = &self.next {
-            put(answer.headers_mut(), header::LINK, next);
+            set_header(answer.headers_mut(), header::LINK, next);
         }
         answer
     }
@@ -258,8 +270,8 @@ fn json_answer(status: StatusCode, media_type: &str, body: &Value) -> Response<B
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = status;
     let headers: &mut HeaderMap = answer.headers_mut();
-    put(headers, header::CONTENT_TYPE, media_type);
-    put(headers, header::CONTENT_LENGTH, &text.len().to_string());
+    set_header(headers, header::CONTENT_TYPE, media_type);
+    set_header(headers, header::CONTENT_LENGTH, &text.len().to_string());
     *answer.body_mut() = Body::from(text);
     answer
 }

@@ -8,20 +8,25 @@
 
 mod accounts;
 mod blobs;
+mod call;
+mod digest;
+mod error;
+mod headers;
 mod lists;
 mod login;
 mod manifests;
-mod refused;
+mod preload;
+mod registries;
 mod route;
-mod seed;
 mod server;
-mod sessions;
 mod storage;
+mod upload_session;
 mod uploads;
 mod upstream;
 
-pub use accounts::{Accounts, Admin, Rights, is_azure_name};
-pub use seed::{SeedError, seed};
-pub use server::Server;
-pub use storage::{Storage, StoredManifest};
-pub use upstream::{Fetched, Upstream, UpstreamError, fetched};
+pub use accounts::{Accounts, AdminUser, Rights, is_azure_name};
+pub use preload::{PreloadError, preload};
+pub use registries::Registries;
+pub use server::RegistryServer;
+pub use storage::StoredManifest;
+pub use upstream::{Fetched, UpstreamError, fetched};

@@ -1,83 +1,63 @@
 //! Where a request to a registry comes in: what it is about, whether its
 //! sender may do that, and who does it.
 
-use super::login::{self, Access, Need};
-use super::refused::Refused;
+use super::call::RegistryCall;
+use super::error::DistributionError;
+use super::login::{self, Access, Logins, Permission};
+use super::registries::Registries;
 use super::route::Route;
-use super::sessions::Sessions;
 use super::storage::Storage;
+use super::upload_session::UploadSessions;
 use super::{blobs, lists, manifests, uploads};
+use crate::local::entra::Tokens;
 use crate::local::registry::Rights;
-use crate::local::shared::Shared;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, header};
 use std::sync::Arc;
 
 /// All registries of the local cloud.
 #[derive(Clone, Debug)]
-pub struct Server {
-    pub(super) shared: Arc<Shared>,
-    pub(super) sessions: Arc<Sessions>,
+pub struct RegistryServer {
+    registries: Arc<Registries>,
+    tokens: Arc<Tokens>,
+    sessions: Arc<UploadSessions>,
 }
 
-/// One request, routed and let in.
-pub(super) struct Call {
-    /// The registry.
-    pub(super) host: String,
-    /// What stands before the repository in the paths that the client uses.
-    pub(super) prefix: String,
-    /// What its sender may do.
-    pub(super) access: Access,
-    /// The request itself.
-    pub(super) request: Request<Body>,
-}
-
-impl Call {
-    /// A path of the repository as this client reaches it.
-    pub(super) fn path(&self, repository: &str, rest: &str) -> String {
-        format!("/v2/{}{repository}/{rest}", self.prefix)
+impl RegistryServer {
+    pub fn new(registries: Arc<Registries>, tokens: Arc<Tokens>) -> Self {
+        let sessions = Arc::new(UploadSessions::new(registries.storage.clone()));
+        Self { registries, tokens, sessions }
     }
 
-    /// The value of a parameter of the query.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
-        self.queries(name).into_iter().next()
-    }
-
-    /// All values of a parameter of the query.
-    pub(super) fn queries(&self, name: &str) -> Vec<String> {
-        let query = self.request.uri().query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
-    }
-}
-
-impl Server {
-    /// A server of what is in the state folder.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        let sessions = Arc::new(Sessions::new(shared.storage.clone()));
-        Self { shared, sessions }
+    fn logins<'a>(&'a self, host: &'a str) -> Logins<'a> {
+        Logins { accounts: &self.registries.accounts, tokens: &self.tokens, host }
     }
 
     /// Answers for a registry under its own name.
     pub async fn answer(&self, host: &str, request: Request<Body>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
         let answered = self.route(host, request).await;
-        finish(answered.unwrap_or_else(Refused::answer), head)
+        finish(answered.unwrap_or_else(DistributionError::answer), head)
     }
 
-    async fn route(&self, host: &str, request: Request<Body>) -> Result<Response<Body>, Refused> {
-        let route = Route::parse(request.uri().path()).ok_or_else(Refused::nothing_here)?;
-        let azure = self.shared.accounts.is_azure(host);
+    async fn route(
+        &self,
+        host: &str,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, DistributionError> {
+        let route =
+            Route::parse(request.uri().path()).ok_or_else(DistributionError::nothing_here)?;
+        let azure = self.registries.accounts.is_azure(host);
         match route {
-            Route::Token if azure => return login::token(&self.shared, host, request).await,
-            Route::Exchange if azure => return login::exchange(&self.shared, host, request).await,
-            Route::Token | Route::Exchange => return Err(Refused::nothing_here()),
+            Route::Token if azure => return login::token(&self.logins(host), request).await,
+            Route::Exchange if azure => return login::exchange(&self.logins(host), request).await,
+            Route::Token | Route::Exchange => return Err(DistributionError::nothing_here()),
             _ => {}
         }
         let need = need(&route, request.method());
-        let access = login::check(&self.shared, host, request.headers(), need)?;
+        let access = self.logins(host).check(request.headers(), need)?;
         let (host, prefix) = (host.to_owned(), String::new());
-        self.perform(route, Call { host, prefix, access, request }).await
+        self.perform(route, RegistryCall { host, prefix, access, request }).await
     }
 
     /// Answers on the port that speaks plain HTTP. There a repository has its
@@ -86,11 +66,14 @@ impl Server {
     pub async fn answer_directly(&self, request: Request<Body>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
         let answered = self.route_directly(request).await;
-        finish(answered.unwrap_or_else(Refused::answer), head)
+        finish(answered.unwrap_or_else(DistributionError::answer), head)
     }
 
-    async fn route_directly(&self, request: Request<Body>) -> Result<Response<Body>, Refused> {
-        let hosts = self.shared.accounts.hosts();
+    async fn route_directly(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, DistributionError> {
+        let hosts = self.registries.accounts.hosts();
         let path = request.uri().path().to_owned();
         let named = hosts.iter().find_map(|host| {
             let rest = path.strip_prefix("/v2/")?.strip_prefix(host.as_str())?;
@@ -100,7 +83,7 @@ impl Server {
             Some((host, path)) => (host.clone(), format!("{host}/"), path),
             None => (String::new(), String::new(), path),
         };
-        let route = Route::parse(&path).ok_or_else(Refused::nothing_here)?;
+        let route = Route::parse(&path).ok_or_else(DistributionError::nothing_here)?;
         let host = match (host.as_str(), route.repository()) {
             ("", repository) => self.home(&hosts, repository),
             _ => host,
@@ -110,29 +93,33 @@ impl Server {
             Access::Rights(Rights::Pull)
         } else {
             let need = need(&route, request.method());
-            login::check(&self.shared, &host, request.headers(), need).map_err(|refused| {
+            self.logins(&host).check(request.headers(), need).map_err(|refused| {
                 let challenge = "Basic realm=\"shipway local\"".to_owned();
                 refused.with(header::WWW_AUTHENTICATE, challenge)
             })?
         };
-        self.perform(route, Call { host, prefix, access, request }).await
+        self.perform(route, RegistryCall { host, prefix, access, request }).await
     }
 
     /// The registry that has a repository, else the first of the world.
     fn home(&self, hosts: &[String], repository: Option<&str>) -> String {
         let has = |host: &&String| {
-            repository.is_some_and(|name| self.shared.storage.has_repository(host, name))
+            repository.is_some_and(|name| self.registries.storage.has_repository(host, name))
         };
         hosts.iter().find(has).or(hosts.first()).cloned().unwrap_or_default()
     }
 
-    async fn perform(&self, route: Route, call: Call) -> Result<Response<Body>, Refused> {
+    async fn perform(
+        &self,
+        route: Route,
+        call: RegistryCall,
+    ) -> Result<Response<Body>, DistributionError> {
         if let Some(repository) = route.repository()
             && !Storage::is_repository(repository)
         {
-            return Err(Refused::invalid_name(repository));
+            return Err(DistributionError::invalid_name(repository));
         }
-        let storage = &self.shared.storage;
+        let storage = &self.registries.storage;
         match route {
             Route::Ping => Ok(lists::ping()),
             Route::Catalog | Route::AcrCatalog => lists::catalog(storage, &call),
@@ -148,14 +135,14 @@ impl Server {
                 lists::acr_manifests(storage, &call, &repository, digest.as_deref())
             }
             Route::Blob { repository, digest } => {
-                blobs::answer(&self.shared, call, &repository, &digest).await
+                blobs::answer(&self.registries, call, &repository, &digest).await
             }
             Route::Uploads { repository } => {
                 if let (Some(from), Some(digest)) = (call.query("from"), call.query("mount"))
                     && let Ok(digest) = digest.parse()
-                    && call.access.allows(Need::Repository(&from, "pull"))
+                    && call.access.allows(Permission::Repository(&from, "pull"))
                 {
-                    self.shared.upstream.whole(&call.host, &from, &digest).await?;
+                    self.registries.upstream.whole(&call.host, &from, &digest).await?;
                 }
                 uploads::open(&self.sessions, call, &repository).await
             }
@@ -163,19 +150,19 @@ impl Server {
                 uploads::go_on(&self.sessions, call, &repository, &id).await
             }
             Route::Manifest { repository, reference } => {
-                manifests::answer(&self.shared, call, &repository, &reference).await
+                manifests::answer(&self.registries, call, &repository, &reference).await
             }
-            Route::Token | Route::Exchange => Err(Refused::nothing_here()),
+            Route::Token | Route::Exchange => Err(DistributionError::nothing_here()),
         }
     }
 }
 
 /// What a request needs.
-fn need<'a>(route: &'a Route, method: &Method) -> Need<'a> {
+fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     let Some(repository) = route.repository() else {
         return match route {
-            Route::Catalog | Route::AcrCatalog => Need::Catalog,
-            _ => Need::Login,
+            Route::Catalog | Route::AcrCatalog => Permission::Catalog,
+            _ => Permission::Login,
         };
     };
     let azure = matches!(
@@ -191,7 +178,7 @@ fn need<'a>(route: &'a Route, method: &Method) -> Need<'a> {
         Method::DELETE if !matches!(route, Route::Upload { .. }) => "delete",
         _ => "push",
     };
-    Need::Repository(repository, action)
+    Permission::Repository(repository, action)
 }
 
 /// What every answer has.

@@ -1,25 +1,25 @@
 //! Pushing blobs: in one request, in two, in chunks, or from another
 //! repository (distribution specification, "Pushing blobs").
 
-use super::blobs::put;
-use super::login::Need;
-use super::refused::Refused;
-use super::server::Call;
-use super::sessions::{Held, Owner, Sessions, append};
+use super::call::RegistryCall;
+use super::error::DistributionError;
+use super::headers::set_header;
+use super::login::Permission;
+use super::upload_session::{LockedSession, UploadOwner, UploadSessions, append};
 use crate::oci::Digest;
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
 
 /// `POST …/blobs/uploads/`
 pub(super) async fn open(
-    sessions: &Sessions,
-    call: Call,
+    sessions: &UploadSessions,
+    call: RegistryCall,
     repository: &str,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     if call.request.method() != Method::POST {
-        return Err(Refused::method());
+        return Err(DistributionError::method());
     }
-    let owner = Owner { host: call.host.clone(), repository: repository.to_owned() };
+    let owner = UploadOwner { host: call.host.clone(), repository: repository.to_owned() };
     if let Some(digest) = call.query("mount").and_then(|digest| digest.parse().ok())
         && mount(sessions, &call, &owner, &digest)?
     {
@@ -28,7 +28,7 @@ pub(super) async fn open(
     if let Some(algorithm) = call.query("digest-algorithm")
         && !matches!(algorithm.as_str(), "sha256" | "sha384" | "sha512")
     {
-        return Err(Refused::invalid_digest("the digest algorithm is not supported"));
+        return Err(DistributionError::invalid_digest("the digest algorithm is not supported"));
     }
     let digest = call.query("digest").map(|text| parse(&text)).transpose()?;
     let session = sessions.begin(&owner).await?;
@@ -46,15 +46,15 @@ pub(super) async fn open(
 /// Takes a blob that another repository of the registry has, or that any has
 /// where none is named.
 fn mount(
-    sessions: &Sessions,
-    call: &Call,
-    owner: &Owner,
+    sessions: &UploadSessions,
+    call: &RegistryCall,
+    owner: &UploadOwner,
     digest: &Digest,
-) -> Result<bool, Refused> {
+) -> Result<bool, DistributionError> {
     let storage = &sessions.storage;
     let there = match call.query("from") {
         Some(from) => {
-            call.access.allows(Need::Repository(&from, "pull"))
+            call.access.allows(Permission::Repository(&from, "pull"))
                 && storage.blob_path(&owner.host, &from, digest).is_some()
         }
         None => storage.somewhere(&owner.host, digest),
@@ -67,12 +67,12 @@ fn mount(
 
 /// `GET`, `PATCH`, `PUT` and `DELETE` of a session.
 pub(super) async fn go_on(
-    sessions: &Sessions,
-    call: Call,
+    sessions: &UploadSessions,
+    call: RegistryCall,
     repository: &str,
     id: &str,
-) -> Result<Response<Body>, Refused> {
-    let owner = Owner { host: call.host.clone(), repository: repository.to_owned() };
+) -> Result<Response<Body>, DistributionError> {
+    let owner = UploadOwner { host: call.host.clone(), repository: repository.to_owned() };
     let session = sessions.resume(&owner, id).await?;
     match *call.request.method() {
         Method::GET => Ok(status(StatusCode::NO_CONTENT, &call, repository, &session)),
@@ -84,7 +84,9 @@ pub(super) async fn go_on(
         }
         Method::PUT => {
             let Some(digest) = call.query("digest") else {
-                return Err(Refused::invalid_digest("the upload is closed without a digest"));
+                return Err(DistributionError::invalid_digest(
+                    "the upload is closed without a digest",
+                ));
             };
             let digest = parse(&digest)?;
             in_order(&call, repository, &session)?;
@@ -99,20 +101,28 @@ pub(super) async fn go_on(
             *answer.status_mut() = StatusCode::NO_CONTENT;
             Ok(answer)
         }
-        _ => Err(Refused::method()),
+        _ => Err(DistributionError::method()),
     }
 }
 
-fn parse(digest: &str) -> Result<Digest, Refused> {
-    digest.parse().map_err(|error| Refused::invalid_digest(&format!("{error}")))
+fn parse(digest: &str) -> Result<Digest, DistributionError> {
+    digest.parse().map_err(|error| DistributionError::invalid_digest(&format!("{error}")))
 }
 
 /// Whether a chunk begins where the last one ended.
-fn in_order(call: &Call, repository: &str, session: &Held) -> Result<(), Refused> {
+fn in_order(
+    call: &RegistryCall,
+    repository: &str,
+    session: &LockedSession,
+) -> Result<(), DistributionError> {
     let Some(value) = call.request.headers().get(header::CONTENT_RANGE) else { return Ok(()) };
     let Some((first, last)) = value.to_str().ok().and_then(content_range) else {
         let message = "`Content-Range` is no range";
-        return Err(Refused::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", message));
+        return Err(DistributionError::new(
+            StatusCode::BAD_REQUEST,
+            "BLOB_UPLOAD_INVALID",
+            message,
+        ));
     };
     let length = call.request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -120,7 +130,7 @@ fn in_order(call: &Call, repository: &str, session: &Held) -> Result<(), Refused
     if first == session.size && fits {
         return Ok(());
     }
-    Err(Refused::new(
+    Err(DistributionError::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         "RANGE_INVALID",
         "the chunk does not begin where the last one ended",
@@ -136,7 +146,7 @@ fn content_range(text: &str) -> Option<(u64, u64)> {
     Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
 }
 
-fn location(call: &Call, repository: &str, session: &Held) -> String {
+fn location(call: &RegistryCall, repository: &str, session: &LockedSession) -> String {
     call.path(repository, &format!("blobs/uploads/{}", session.id))
 }
 
@@ -145,29 +155,34 @@ fn range(size: u64) -> String {
     format!("0-{}", size.saturating_sub(1))
 }
 
-fn accepted(call: &Call, repository: &str, session: &Held) -> Response<Body> {
+fn accepted(call: &RegistryCall, repository: &str, session: &LockedSession) -> Response<Body> {
     status(StatusCode::ACCEPTED, call, repository, session)
 }
 
-fn status(status: StatusCode, call: &Call, repository: &str, session: &Held) -> Response<Body> {
+fn status(
+    status: StatusCode,
+    call: &RegistryCall,
+    repository: &str,
+    session: &LockedSession,
+) -> Response<Body> {
     progress(status, &location(call, repository, session), session)
 }
 
-fn progress(status: StatusCode, location: &str, session: &Held) -> Response<Body> {
+fn progress(status: StatusCode, location: &str, session: &LockedSession) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    put(headers, header::LOCATION, location);
-    put(headers, header::RANGE, &range(session.size));
-    put(headers, "docker-upload-uuid", &session.id);
+    set_header(headers, header::LOCATION, location);
+    set_header(headers, header::RANGE, &range(session.size));
+    set_header(headers, "docker-upload-uuid", &session.id);
     answer
 }
 
-fn created(call: &Call, repository: &str, digest: &Digest) -> Response<Body> {
+fn created(call: &RegistryCall, repository: &str, digest: &Digest) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::CREATED;
     let headers = answer.headers_mut();
-    put(headers, header::LOCATION, &call.path(repository, &format!("blobs/{digest}")));
-    put(headers, "docker-content-digest", digest.as_str());
+    set_header(headers, header::LOCATION, &call.path(repository, &format!("blobs/{digest}")));
+    set_header(headers, "docker-content-digest", digest.as_str());
     answer
 }

@@ -2,12 +2,14 @@
 
 use super::builtin;
 use super::builtin::SandboxError;
+use super::choice::RuntimeChoice;
+use super::connection::Connection;
 use super::engine;
 use super::engine::{Engine, EngineError};
 use super::image::{Config, Image, ImageError, Trees, remove_tree};
 use super::spec::{Container, Group};
-use super::stage::Mode;
-use super::stage::protocol::{Mount, Notice, Process};
+use super::stage::StageMode;
+use super::stage::protocol::{Mount, Notice, ProcessSpec};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
@@ -16,25 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// What containers are to run in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Choice {
-    /// Docker or podman when one answers and runs, otherwise the built-in one.
-    #[default]
-    Auto,
-    /// Docker.
-    Docker,
-    /// Podman.
-    Podman,
-    /// Namespaces of this kernel; plain processes where they are refused.
-    BuiltIn,
-    /// Plain processes, as if namespaces were refused.
-    Plain,
-}
-
 /// What containers do run in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum RuntimeKind {
     /// An engine of that name.
     Engine(String),
     /// Namespaces of this kernel.
@@ -45,7 +31,7 @@ pub enum Kind {
 
 /// No way to run containers.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum RuntimeOpenError {
     /// An engine was asked for by name.
     #[error("`{0}` does not answer, and the runtime was set to it")]
     NoEngine(String),
@@ -95,12 +81,12 @@ pub(super) enum Backend {
 pub(super) struct BuiltIn {
     program: PathBuf,
     trees: Trees,
-    mode: Mode,
+    mode: StageMode,
     overlay: bool,
 }
 
 /// Where the parts of a runtime are.
-pub(super) struct Place<'a> {
+pub(super) struct RuntimePaths<'a> {
     /// Its folder.
     pub(super) folder: &'a Path,
     /// What it calls itself among others on this machine.
@@ -111,40 +97,49 @@ pub(super) struct Place<'a> {
 
 impl Backend {
     /// Chooses, and says what was chosen.
-    pub(super) async fn open(place: &Place<'_>, choice: Choice) -> Result<(Self, Kind), OpenError> {
+    pub(super) async fn open(
+        place: &RuntimePaths<'_>,
+        choice: RuntimeChoice,
+    ) -> Result<(Self, RuntimeKind), RuntimeOpenError> {
         let wanted: &[&str] = match choice {
-            Choice::Auto => &["docker", "podman"],
-            Choice::Docker => &["docker"],
-            Choice::Podman => &["podman"],
-            Choice::BuiltIn | Choice::Plain => &[],
+            RuntimeChoice::Auto => &["docker", "podman"],
+            RuntimeChoice::Docker => &["docker"],
+            RuntimeChoice::Podman => &["podman"],
+            RuntimeChoice::BuiltIn | RuntimeChoice::Plain => &[],
         };
         for name in wanted {
             let engine = Engine::new(name, place.state_id, place.folder.to_owned());
             // One that was asked for by name is taken at its word: what it says
             // when it fails is what its user needs to hear.
-            if engine.answers().await && (choice != Choice::Auto || engine.runs().await) {
-                engine.sweep().await.map_err(OpenError::Engine)?;
-                return Ok((Self::Engine(engine), Kind::Engine((*name).to_owned())));
+            if engine.answers().await && (choice != RuntimeChoice::Auto || engine.runs().await) {
+                engine.sweep().await.map_err(RuntimeOpenError::Engine)?;
+                return Ok((Self::Engine(engine), RuntimeKind::Engine((*name).to_owned())));
             }
         }
-        if matches!(choice, Choice::Docker | Choice::Podman) {
-            return Err(OpenError::NoEngine(wanted[0].to_owned()));
+        if matches!(choice, RuntimeChoice::Docker | RuntimeChoice::Podman) {
+            return Err(RuntimeOpenError::NoEngine(wanted[0].to_owned()));
         }
         Self::open_built_in(place, choice).await
     }
 
-    async fn open_built_in(place: &Place<'_>, choice: Choice) -> Result<(Self, Kind), OpenError> {
-        let trees = Trees::open(place.folder.join("images")).map_err(OpenError::Folder)?;
+    async fn open_built_in(
+        place: &RuntimePaths<'_>,
+        choice: RuntimeChoice,
+    ) -> Result<(Self, RuntimeKind), RuntimeOpenError> {
+        let trees = Trees::open(place.folder.join("images")).map_err(RuntimeOpenError::Folder)?;
         let probed = match choice {
-            Choice::Plain => Err("namespaces are switched off".to_owned()),
-            Choice::Auto | Choice::Docker | Choice::Podman | Choice::BuiltIn => {
+            RuntimeChoice::Plain => Err("namespaces are switched off".to_owned()),
+            RuntimeChoice::Auto
+            | RuntimeChoice::Docker
+            | RuntimeChoice::Podman
+            | RuntimeChoice::BuiltIn => {
                 let probed = builtin::probe(place.program, &place.folder.join("probe")).await;
                 probed.map_err(|error| StartError::Sandbox(error).in_words())
             }
         };
         let (mode, overlay, kind) = match probed {
-            Ok(overlay) => (Mode::Isolated, overlay, Kind::Isolated),
-            Err(reason) => (Mode::Plain, false, Kind::Plain(reason)),
+            Ok(overlay) => (StageMode::Isolated, overlay, RuntimeKind::Isolated),
+            Err(reason) => (StageMode::Plain, false, RuntimeKind::Plain(reason)),
         };
         let program = place.program.to_owned();
         Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay })), kind))
@@ -165,7 +160,7 @@ impl Backend {
                 Ok(Sandbox::Engine { inner, names, folder: folder.to_owned() })
             }
             Self::BuiltIn(shared) => {
-                if shared.mode == Mode::Plain {
+                if shared.mode == StageMode::Plain {
                     ports_are_free(&group.ports).await?;
                 }
                 let inner = builtin::Sandbox::open(&shared.program, folder, shared.mode).await?;
@@ -245,7 +240,7 @@ impl Sandbox {
         match self {
             Self::Engine { inner, folder, .. } => {
                 let log = log_path(folder, &container.name);
-                let start = engine::Start { container, config: &config, log: &log };
+                let start = engine::ContainerStart { container, config: &config, log: &log };
                 Ok(inner.start(start).await?)
             }
             Self::BuiltIn { inner, shared, folder } => {
@@ -254,7 +249,7 @@ impl Sandbox {
                 let also = Arc::clone(shared);
                 blocking(move || also.make_root(&made, &image)).await?;
                 let mut notices =
-                    inner.start(shared.process(container, &config, (folder, root))).await?;
+                    inner.start(shared.process(container, &config, folder, root)).await?;
                 match notices.recv().await {
                     Some(Notice::Started { .. }) => {}
                     Some(Notice::NotStarted { reason, .. }) => {
@@ -284,7 +279,7 @@ impl Sandbox {
     }
 
     /// A connection to a port.
-    pub(super) async fn connect(&self, port: u16) -> io::Result<super::groups::Connection> {
+    pub(super) async fn connect(&self, port: u16) -> io::Result<Connection> {
         Ok(match self {
             Self::Engine { inner, .. } => Box::new(inner.connect(port).await?),
             Self::BuiltIn { inner, .. } => Box::new(inner.connect(port).await?),
@@ -336,15 +331,16 @@ impl BuiltIn {
         &self,
         container: &Container,
         config: &Config,
-        (group, root): (&Path, PathBuf),
-    ) -> Process {
+        group: &Path,
+        root: PathBuf,
+    ) -> ProcessSpec {
         let hostname = "SandboxHost".to_owned();
         let mounts = container.mounts.iter().map(|volume| Mount {
             source: volume.source.clone(),
             target: volume.target.clone(),
             read_only: volume.read_only,
         });
-        Process {
+        ProcessSpec {
             container: container.name.clone(),
             folder: root,
             overlay: self.overlay,

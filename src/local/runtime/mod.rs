@@ -8,20 +8,24 @@
 mod backend;
 mod backoff;
 mod builtin;
+mod choice;
+mod connection;
 mod engine;
-mod groups;
+mod handle;
 mod image;
 mod spec;
 mod stage;
 mod supervise;
 mod view;
 
-pub use backend::{Choice, Kind, OpenError};
-pub use groups::{ConnectError, Options, Runtime};
+pub use backend::{RuntimeKind, RuntimeOpenError};
+pub use choice::RuntimeChoice;
+pub use connection::ByteStream;
+pub use handle::{ConnectError, Runtime, RuntimeOptions};
 pub use image::Image;
 #[doc(hidden)]
 pub use image::unpack;
 pub use spec::{Container, Group, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;
-pub use view::{ContainerView, Event, GroupState, GroupView, State};
+pub use view::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};

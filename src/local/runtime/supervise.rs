@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What one start of a group needs.
-pub(super) struct Run {
+pub(super) struct GroupRun {
     pub(super) backend: Arc<Backend>,
     pub(super) group: Arc<Group>,
     pub(super) folder: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct Run {
     pub(super) kill: CancellationToken,
 }
 
-impl Run {
+impl GroupRun {
     /// Runs the group until it is stopped.
     pub(super) async fn run(self) {
         for container in self.group.init.iter().chain(&self.group.containers) {

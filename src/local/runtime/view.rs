@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What a container does.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum ContainerState {
     /// It does not run yet, or not at the moment.
     Waiting {
         /// Why, such as `CrashLoopBackOff: …`.
@@ -34,7 +34,7 @@ pub enum State {
 
 /// Something that happened to a container.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Event {
+pub struct ContainerEvent {
     /// `Pulled`, `Started`, `Killing`, `BackOff`, `Failed` …
     pub name: &'static str,
     /// Whether it is something to worry about.
@@ -57,13 +57,13 @@ pub struct ContainerView {
     /// Its image as it was asked for.
     pub image: String,
     /// What it does.
-    pub current: State,
+    pub current: ContainerState,
     /// What it did before.
-    pub previous: Option<State>,
+    pub previous: Option<ContainerState>,
     /// How often it was started again.
     pub restarts: u32,
     /// What happened to it, each thing once.
-    pub events: Vec<Event>,
+    pub events: Vec<ContainerEvent>,
     /// Whether it was tried to start it.
     pub tried: bool,
 }
@@ -102,7 +102,7 @@ impl GroupView {
         let view = |container: &super::spec::Container| ContainerView {
             name: container.name.clone(),
             image: container.image.reference.clone(),
-            current: State::Waiting { detail: String::new() },
+            current: ContainerState::Waiting { detail: String::new() },
             previous: None,
             restarts: 0,
             events: Vec::new(),
@@ -140,7 +140,9 @@ impl GroupView {
             return GroupState::Failed;
         }
         let ended = |container: &ContainerView| match container.current {
-            State::Terminated { exit_code, .. } if !restart.again(exit_code) => Some(exit_code),
+            ContainerState::Terminated { exit_code, .. } if !restart.again(exit_code) => {
+                Some(exit_code)
+            }
             _ => None,
         };
         match self.containers.iter().map(ended).collect::<Option<Vec<i32>>>() {
@@ -162,7 +164,7 @@ impl GroupView {
 
 impl ContainerView {
     fn failed(&self) -> bool {
-        matches!(self.current, State::Terminated { exit_code, .. } if exit_code != 0)
+        matches!(self.current, ContainerState::Terminated { exit_code, .. } if exit_code != 0)
     }
 
     /// Its image is being made ready.
@@ -180,7 +182,7 @@ impl ContainerView {
     /// Its program runs.
     pub(crate) fn started(&mut self, at: Timestamp) {
         self.event(at, "Started", false, "Started container".to_owned());
-        self.turn(State::Running { start: at });
+        self.turn(ContainerState::Running { start: at });
         self.tried = true;
     }
 
@@ -188,18 +190,23 @@ impl ContainerView {
     pub(crate) fn not_started(&mut self, at: Timestamp, reason: &str) {
         let message = format!("Error: Failed to start container {}: {reason}", self.name);
         self.event(at, "Failed", true, message.clone());
-        self.turn(State::Terminated { start: at, finish: at, exit_code: 127, detail: message });
+        self.turn(ContainerState::Terminated {
+            start: at,
+            finish: at,
+            exit_code: 127,
+            detail: message,
+        });
         self.tried = true;
     }
 
     /// Its program ended.
     pub(crate) fn exited(&mut self, at: Timestamp, exit_code: i32) {
         let start = match self.current {
-            State::Running { start } => start,
-            State::Waiting { .. } | State::Terminated { .. } => at,
+            ContainerState::Running { start } => start,
+            ContainerState::Waiting { .. } | ContainerState::Terminated { .. } => at,
         };
         let detail = if exit_code == 0 { "Completed" } else { "Error" }.to_owned();
-        self.turn(State::Terminated { start, finish: at, exit_code, detail });
+        self.turn(ContainerState::Terminated { start, finish: at, exit_code, detail });
     }
 
     /// It is started again after a wait.
@@ -210,7 +217,9 @@ impl ContainerView {
         }
         let message = format!("Back-off {} restarting failed container", spelled(wait));
         self.event(at, "BackOff", true, "Back-off restarting failed container".to_owned());
-        self.turn(State::Waiting { detail: format!("CrashLoopBackOff: {message}={}", self.name) });
+        self.turn(ContainerState::Waiting {
+            detail: format!("CrashLoopBackOff: {message}={}", self.name),
+        });
     }
 
     /// It is ended by request.
@@ -220,20 +229,27 @@ impl ContainerView {
     }
 
     /// What it did is only kept as long as it says something.
-    fn turn(&mut self, state: State) {
+    fn turn(&mut self, state: ContainerState) {
         let before = std::mem::replace(&mut self.current, state);
-        if matches!(before, State::Terminated { .. }) {
+        if matches!(before, ContainerState::Terminated { .. }) {
             self.previous = Some(before);
         }
     }
 
     fn event(&mut self, at: Timestamp, name: &'static str, warning: bool, message: String) {
-        let known = |event: &&mut Event| event.name == name && event.message == message;
+        let known = |event: &&mut ContainerEvent| event.name == name && event.message == message;
         if let Some(event) = self.events.iter_mut().find(known) {
             event.count += 1;
             event.last = at;
         } else {
-            self.events.push(Event { name, warning, message, count: 1, first: at, last: at });
+            self.events.push(ContainerEvent {
+                name,
+                warning,
+                message,
+                count: 1,
+                first: at,
+                last: at,
+            });
         }
     }
 }
@@ -246,7 +262,7 @@ fn spelled(wait: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ContainerView, GroupState, GroupView, State, spelled};
+    use super::{ContainerState, ContainerView, GroupState, GroupView, spelled};
     use crate::local::runtime::spec::Restart;
     use jiff::Timestamp;
     use std::time::Duration;
@@ -255,7 +271,7 @@ mod tests {
         ContainerView {
             name: "web".into(),
             image: "demo.azurecr.io/web:1".into(),
-            current: State::Waiting { detail: String::new() },
+            current: ContainerState::Waiting { detail: String::new() },
             previous: None,
             restarts: 0,
             events: Vec::new(),
@@ -284,9 +300,13 @@ mod tests {
         web.again(at(3), Duration::from_secs(10));
 
         let detail = "CrashLoopBackOff: Back-off 10s restarting failed container=web".to_owned();
-        assert_eq!(web.current, State::Waiting { detail });
-        let ended =
-            State::Terminated { start: at(2), finish: at(3), exit_code: 3, detail: "Error".into() };
+        assert_eq!(web.current, ContainerState::Waiting { detail });
+        let ended = ContainerState::Terminated {
+            start: at(2),
+            finish: at(3),
+            exit_code: 3,
+            detail: "Error".into(),
+        };
         assert_eq!(web.previous, Some(ended));
         assert_eq!(web.restarts, 2);
         let counts: Vec<_> = web.events.iter().map(|event| (event.name, event.count)).collect();

@@ -1,12 +1,11 @@
 //! The secrets endpoints of Key Vault (data plane 7.4 and later, of which the
 //! shapes are one), with the challenge that says where to sign in.
 
-use super::secrets::Found;
-use crate::local::entra::{Refused, VAULT_AUDIENCES};
+use super::secrets::{StoredSecret, Vaults};
+use crate::local::entra::{TokenError, Tokens, VAULT_AUDIENCES};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
 use crate::local::proxy::RequestHost;
-use crate::local::shared::Shared;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -24,25 +23,31 @@ const LIMIT: usize = 256 * 1024;
 /// How long a deleted secret is said to stay, in seconds.
 const RETENTION: i64 = 7 * 86_400;
 
-/// All endpoints of all vaults: the host says which.
-pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(answer).with_state(shared)
+/// The endpoints of all vaults. The host name of a request selects the vault.
+pub fn router(vaults: Arc<Vaults>, tokens: Arc<Tokens>) -> Router {
+    Router::new().fallback(answer).with_state(VaultState { vaults, tokens })
+}
+
+#[derive(Clone)]
+struct VaultState {
+    vaults: Arc<Vaults>,
+    tokens: Arc<Tokens>,
 }
 
 async fn answer(
-    State(shared): State<Arc<Shared>>,
+    State(VaultState { vaults, tokens }): State<VaultState>,
     Extension(RequestHost(host)): Extension<RequestHost>,
     request: Request<Body>,
 ) -> Response {
     let audience = audience(&host);
-    if let Err(refused) = shared.tokens.check(request.headers(), &[audience]) {
-        return challenge(&shared, &host, audience, refused);
+    if let Err(refused) = tokens.check(request.headers(), &[audience]) {
+        return challenge(&tokens, &host, audience, refused);
     }
-    perform(&shared, &host, request).await.unwrap_or_else(VaultError::answer)
+    perform(&vaults, &host, request).await.unwrap_or_else(VaultError::answer)
 }
 
 async fn perform(
-    shared: &Shared,
+    vaults: &Vaults,
     host: &str,
     request: Request<Body>,
 ) -> Result<Response, VaultError> {
@@ -54,7 +59,7 @@ async fn perform(
     // az sends a trailing slash where it names no version.
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let method = request.method().clone();
-    let vault = Vault { shared, host };
+    let vault = VaultRequest { vaults, host };
     if let [_, name, ..] = parts.as_slice()
         && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     {
@@ -75,14 +80,14 @@ async fn perform(
     }
 }
 
-struct Vault<'a> {
-    shared: &'a Shared,
+struct VaultRequest<'a> {
+    vaults: &'a Vaults,
     host: &'a str,
 }
 
-impl Vault<'_> {
+impl VaultRequest<'_> {
     fn get(&self, name: &str, version: Option<&str>) -> Result<Response, VaultError> {
-        let found = self.shared.vaults.get(self.host, name, version);
+        let found = self.vaults.get(self.host, name, version);
         let found = found.ok_or_else(|| missing(name, version))?;
         if !found.enabled {
             return Err(VaultError {
@@ -97,18 +102,18 @@ impl Vault<'_> {
         Ok(Json(self.bundle(name, &found, true)).into_response())
     }
 
-    fn set(&self, name: &str, given: Given) -> Result<Response, VaultError> {
-        let mut found = Found::new(given.value);
+    fn set(&self, name: &str, given: SetSecretBody) -> Result<Response, VaultError> {
+        let mut found = StoredSecret::new(given.value);
         found.content_type = given.content_type;
         found.tags = given.tags.unwrap_or_default();
         found.enabled = given.attributes.and_then(|given| given.enabled).unwrap_or(true);
         let answer = self.bundle(name, &found, true);
-        self.shared.vaults.set(self.host, name, found)?;
+        self.vaults.set(self.host, name, found)?;
         Ok(Json(answer).into_response())
     }
 
     fn delete(&self, name: &str) -> Result<Response, VaultError> {
-        let deleted = self.shared.vaults.delete(self.host, name)?;
+        let deleted = self.vaults.delete(self.host, name)?;
         let found = deleted.ok_or_else(|| missing(name, None))?;
         let now = jiff::Timestamp::now().as_second();
         let mut answer = self.bundle(name, &found, false);
@@ -119,11 +124,11 @@ impl Vault<'_> {
     }
 
     fn list(&self) -> Response {
-        let names = self.shared.vaults.names(self.host);
+        let names = self.vaults.names(self.host);
         let secrets: Vec<Value> = names
             .iter()
             .filter_map(|name| {
-                let found = self.shared.vaults.get(self.host, name, None)?;
+                let found = self.vaults.get(self.host, name, None)?;
                 let mut listed = self.bundle(name, &found, false);
                 listed["id"] = json!(format!("https://{}/secrets/{name}", self.host));
                 Some(listed)
@@ -133,14 +138,14 @@ impl Vault<'_> {
     }
 
     fn versions(&self, name: &str) -> Response {
-        let versions = self.shared.vaults.versions(self.host, name);
+        let versions = self.vaults.versions(self.host, name);
         let versions: Vec<Value> =
             versions.iter().map(|found| self.bundle(name, found, false)).collect();
         Json(json!({"value": versions, "nextLink": null})).into_response()
     }
 
     /// A `SecretBundle`, or with no value a `SecretItem`.
-    fn bundle(&self, name: &str, found: &Found, value: bool) -> Value {
+    fn bundle(&self, name: &str, found: &StoredSecret, value: bool) -> Value {
         let mut bundle = json!({
             "id": format!("https://{}/secrets/{name}/{}", self.host, found.version),
             "attributes": {
@@ -164,7 +169,7 @@ impl Vault<'_> {
 /// The body of a PUT.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Given {
+struct SetSecretBody {
     value: Hidden,
     content_type: Option<String>,
     tags: Option<BTreeMap<String, String>>,
@@ -176,7 +181,7 @@ struct Attributes {
     enabled: Option<bool>,
 }
 
-async fn read(request: Request<Body>) -> Result<Given, VaultError> {
+async fn read(request: Request<Body>) -> Result<SetSecretBody, VaultError> {
     let body = Limited::new(request.into_body(), LIMIT).collect().await;
     let bytes = body
         .map_err(|error| VaultError::new(400, "BadParameter", &format!("read the body: {error}")))?
@@ -204,19 +209,19 @@ fn audience(host: &str) -> &'static str {
     cloud.unwrap_or(VAULT_AUDIENCES[0])
 }
 
-fn challenge(shared: &Shared, host: &str, audience: &str, refused: Refused) -> Response {
+fn challenge(tokens: &Tokens, host: &str, audience: &str, refused: TokenError) -> Response {
     let login = match audience {
         "https://vault.usgovcloudapi.net" => "login.microsoftonline.us",
         "https://vault.azure.cn" => "login.chinacloudapi.cn",
         _ => "login.microsoftonline.com",
     };
-    let tenant = &shared.identity.tenant_id;
+    let tenant = &tokens.identity().tenant_id;
     let challenge =
         format!("Bearer authorization=\"https://{login}/{tenant}\", resource=\"{audience}\"");
     let message = match refused {
-        Refused::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
-        Refused::Invalid => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
-        Refused::Audience => format!("AKV10022: Invalid audience. Expected {audience}."),
+        TokenError::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        TokenError::Invalid => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
+        TokenError::Audience => format!("AKV10022: Invalid audience. Expected {audience}."),
     };
     tracing::debug!(host, %refused, "a vault asks to sign in");
     let mut answer = VaultError::new(401, "Unauthorized", &message).answer();
@@ -257,9 +262,10 @@ impl From<FileError> for VaultError {
 
 #[cfg(test)]
 mod tests {
-    use super::{audience, router};
+    use super::{Tokens, Vaults, audience, router};
+    use crate::local::identity::Identity;
+    use crate::local::initial_state::InitialState;
     use crate::local::proxy::RequestHost;
-    use crate::local::{Shared, World};
     use axum::Extension;
     use axum::body::Body;
     use http::Request;
@@ -269,14 +275,16 @@ mod tests {
     use tower::ServiceExt as _;
 
     struct Client {
-        shared: Arc<Shared>,
+        vaults: Arc<Vaults>,
+        tokens: Arc<Tokens>,
         token: Option<String>,
     }
 
     impl Client {
         async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, String, Value) {
             let host = RequestHost("v.vault.azure.net".into());
-            let app = router(Arc::clone(&self.shared)).layer(Extension(host));
+            let app =
+                router(Arc::clone(&self.vaults), Arc::clone(&self.tokens)).layer(Extension(host));
             let mut request = Request::builder().method(method).uri(path);
             if let Some(token) = &self.token {
                 request = request.header("authorization", format!("Bearer {token}"));
@@ -292,23 +300,25 @@ mod tests {
     }
 
     fn client(state: &std::path::Path) -> Client {
-        let world: World = serde_json::from_value(json!({"vaults": [{
+        let world: InitialState = serde_json::from_value(json!({"vaults": [{
             "host": "v.vault.azure.net",
             "secrets": {"key": "one", "old": [{"value": "x", "enabled": false}]},
         }]}))
         .expect("a world");
-        let shared = Arc::new(Shared::open(state.to_owned(), world).expect("opened"));
-        let token = Some(shared.tokens.issue("https://vault.azure.net"));
-        Client { shared, token }
+        let identity = Identity::open(state, &world).expect("an identity");
+        let tokens = Arc::new(Tokens::new(identity));
+        let vaults = Arc::new(Vaults::open(state, &world).expect("opened"));
+        let token = Some(tokens.issue("https://vault.azure.net"));
+        Client { vaults, tokens, token }
     }
 
     #[tokio::test]
     async fn a_stranger_is_told_where_to_sign_in() {
         let state = tempfile::tempdir().expect("a folder");
         let mut client = client(state.path());
-        let tenant = client.shared.identity.tenant_id.clone();
+        let tenant = client.tokens.identity().tenant_id.clone();
 
-        for token in [None, Some(client.shared.tokens.issue("https://management.azure.com"))] {
+        for token in [None, Some(client.tokens.issue("https://management.azure.com"))] {
             client.token = token;
             let (status, challenge, body) =
                 client.ask("GET", "/secrets/key?api-version=7.4", Value::Null).await;

@@ -3,19 +3,19 @@
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
-use crate::local::world::{VaultSecret, World};
+use crate::local::initial_state::{InitialState, VaultSecret};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Vaults by host, secrets by name, versions with the newest last.
-type Content = BTreeMap<String, BTreeMap<String, Vec<Found>>>;
+type StoredVaults = BTreeMap<String, BTreeMap<String, Vec<StoredSecret>>>;
 
 /// One version of a secret.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Found {
+pub struct StoredSecret {
     /// Its name, 32 hexadecimal digits.
     pub version: String,
     /// The value.
@@ -32,7 +32,7 @@ pub struct Found {
     pub tags: BTreeMap<String, String>,
 }
 
-impl Found {
+impl StoredSecret {
     /// A new version that may be read.
     pub fn new(value: Hidden) -> Self {
         Self {
@@ -50,15 +50,15 @@ impl Found {
 #[derive(Debug)]
 pub struct Vaults {
     path: PathBuf,
-    content: Mutex<Content>,
+    content: Mutex<StoredVaults>,
 }
 
 impl Vaults {
     /// Reads the vaults of a state folder and adds those of the world: a secret
     /// that is there already stays as it is.
-    pub fn open(state: &Path, world: &World) -> Result<Self, FileError> {
+    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
         let path = state.join("vault.json");
-        let mut content: Content = read_json(&path)?.unwrap_or_default();
+        let mut content: StoredVaults = read_json(&path)?.unwrap_or_default();
         for vault in &world.vaults {
             let secrets = content.entry(vault.host.to_ascii_lowercase()).or_default();
             for (name, secret) in &vault.secrets {
@@ -74,16 +74,9 @@ impl Vaults {
         self.lock().contains_key(&host.to_ascii_lowercase())
     }
 
-    /// Makes an empty vault, if there is none of that host yet.
-    pub fn create(&self, host: &str) -> Result<(), FileError> {
-        let mut content = self.lock();
-        content.entry(host.to_ascii_lowercase()).or_default();
-        write_json(&self.path, &*content)
-    }
-
     /// A version of a secret, the newest where none is named. Names are without
     /// regard to case, as the service has them.
-    pub fn get(&self, host: &str, name: &str, version: Option<&str>) -> Option<Found> {
+    pub fn get(&self, host: &str, name: &str, version: Option<&str>) -> Option<StoredSecret> {
         let content = self.lock();
         let secret = content.get(&host.to_ascii_lowercase())?.get(&name.to_ascii_lowercase())?;
         match version {
@@ -93,7 +86,7 @@ impl Vaults {
     }
 
     /// All versions of a secret, the oldest first.
-    pub fn versions(&self, host: &str, name: &str) -> Vec<Found> {
+    pub fn versions(&self, host: &str, name: &str) -> Vec<StoredSecret> {
         let content = self.lock();
         let secrets = content.get(&host.to_ascii_lowercase());
         secrets.and_then(|all| all.get(&name.to_ascii_lowercase())).cloned().unwrap_or_default()
@@ -111,7 +104,7 @@ impl Vaults {
     }
 
     /// Adds a version, which is the newest from then on.
-    pub fn set(&self, host: &str, name: &str, found: Found) -> Result<(), FileError> {
+    pub fn set(&self, host: &str, name: &str, found: StoredSecret) -> Result<(), FileError> {
         let mut content = self.lock();
         let secrets = content.entry(host.to_ascii_lowercase()).or_default();
         secrets.entry(name.to_ascii_lowercase()).or_default().push(found);
@@ -119,7 +112,7 @@ impl Vaults {
     }
 
     /// Removes a secret with all its versions and says what it was.
-    pub fn delete(&self, host: &str, name: &str) -> Result<Option<Found>, FileError> {
+    pub fn delete(&self, host: &str, name: &str) -> Result<Option<StoredSecret>, FileError> {
         let mut content = self.lock();
         let secrets = content.entry(host.to_ascii_lowercase()).or_default();
         let removed = secrets.remove(&name.to_ascii_lowercase());
@@ -127,18 +120,18 @@ impl Vaults {
         Ok(removed.and_then(|mut versions| versions.pop()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
+    fn lock(&self) -> MutexGuard<'_, StoredVaults> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn versions(secret: &VaultSecret) -> Vec<Found> {
+fn versions(secret: &VaultSecret) -> Vec<StoredSecret> {
     match secret {
-        VaultSecret::Value(value) => vec![Found::new(value.clone())],
+        VaultSecret::Value(value) => vec![StoredSecret::new(value.clone())],
         VaultSecret::Versions(versions) => versions
             .iter()
             .map(|given| {
-                let mut found = Found::new(given.value.clone());
+                let mut found = StoredSecret::new(given.value.clone());
                 found.enabled = given.enabled;
                 if !given.version.is_empty() {
                     found.version.clone_from(&given.version);
@@ -151,19 +144,22 @@ fn versions(secret: &VaultSecret) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Vaults};
-    use crate::local::{Hidden, World};
+    use super::{StoredSecret, Vaults};
+    use crate::local::hidden::Hidden;
+    use crate::local::initial_state::InitialState;
 
     #[test]
     fn the_newest_version_wins_and_a_restart_keeps_it() {
         let state = tempfile::tempdir().expect("a folder");
-        let world: World = serde_json::from_str(
+        let world: InitialState = serde_json::from_str(
             r#"{"vaults": [{"host": "V.vault.azure.net", "secrets": {"Key": "first"}}]}"#,
         )
         .expect("a world");
         let vaults = Vaults::open(state.path(), &world).expect("made");
         let first = vaults.get("v.vault.azure.net", "key", None).expect("there");
-        vaults.set("v.vault.azure.net", "KEY", Found::new(Hidden::new("second"))).expect("set");
+        vaults
+            .set("v.vault.azure.net", "KEY", StoredSecret::new(Hidden::new("second")))
+            .expect("set");
 
         let again = Vaults::open(state.path(), &world).expect("opened again");
 

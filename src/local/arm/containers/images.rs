@@ -1,8 +1,8 @@
 //! Finds the image of a container in the local registries, as the service does
 //! when a group is put: before anything is changed.
 
-use super::super::answer::Refusal;
-use super::super::service::Arm;
+use super::super::handle::Arm;
+use super::super::response::ArmError;
 use super::secrets;
 use super::validate::array;
 use crate::local::registry::{StoredManifest, UpstreamError};
@@ -24,10 +24,10 @@ struct Manifest {
 }
 
 /// The image that a container asks for, if its group may pull it.
-pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, Refusal> {
+pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, ArmError> {
     let text = container["properties"]["image"].as_str().unwrap_or_default();
     let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
-    let accounts = &arm.shared().accounts;
+    let accounts = &arm.registries.accounts;
     if accounts.exists(&reference.host) && !may_pull(arm, body, &reference.host)? {
         return Ok(None);
     }
@@ -35,7 +35,7 @@ pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<
 }
 
 /// Every image of a group, or all that cannot be had, as the service names them.
-pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), Refusal> {
+pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
     let properties = &body["properties"];
     let mut missing = Vec::new();
     for container in
@@ -51,21 +51,21 @@ pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), Refusal>
     }
     match missing.as_slice() {
         [] => Ok(()),
-        [one] => Err(Refusal::bad("InaccessibleImage", one)),
+        [one] => Err(ArmError::bad("InaccessibleImage", one)),
         many => {
             let parts: Vec<String> = many
                 .iter()
                 .map(|one| format!("'BadRequest':'InaccessibleImage':'{one}'"))
                 .collect();
             let message = format!("Multiple error occurred: {}", parts.join(";"));
-            Err(Refusal::bad("MultipleErrorsOccurred", message))
+            Err(ArmError::bad("MultipleErrorsOccurred", message))
         }
     }
 }
 
 /// Brings the images of a group here that may come from outside, as the
 /// service pulls what is in no registry of Azure's.
-pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), Refusal> {
+pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), ArmError> {
     let properties = &body["properties"];
     for container in
         array(&properties["initContainers"]).iter().chain(array(&properties["containers"]))
@@ -74,20 +74,20 @@ pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), Refusal> {
         let Ok(reference) = text.parse::<Reference>() else { continue };
         if let Err(error) = fetch(arm, &reference).await {
             let message = format!("The image '{text}' is not accessible: {}", error.words());
-            return Err(Refusal::bad("InaccessibleImage", message));
+            return Err(ArmError::bad("InaccessibleImage", message));
         }
     }
     Ok(())
 }
 
 async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError>> {
-    let upstream = &arm.shared().upstream;
+    let upstream = &arm.registries.upstream;
     let Reference { host, repository, .. } = reference;
     let mut name = reference.manifest_name().to_owned();
     // An index, and what it has for this machine.
     for _ in 0..2 {
         upstream.manifest(host, repository, &name).await?;
-        let Some(stored) = arm.shared().storage.manifest(host, repository, &name) else { break };
+        let Some(stored) = arm.registries.storage.manifest(host, repository, &name) else { break };
         let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.bytes) else { break };
         for blob in manifest.config.iter().chain(&manifest.layers) {
             upstream.whole(host, repository, &blob.digest).await?;
@@ -98,8 +98,8 @@ async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError
     Ok(())
 }
 
-fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, Refusal> {
-    let accounts = &arm.shared().accounts;
+fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
+    let accounts = &arm.registries.accounts;
     let all = array(&body["properties"]["imageRegistryCredentials"]);
     let meant = |entry: &&Value| {
         let server = entry["server"].as_str().unwrap_or_default();
@@ -116,7 +116,7 @@ fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, Refusal> {
 }
 
 fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
-    let storage = &arm.shared().storage;
+    let storage = &arm.registries.storage;
     let named = |name: &str| storage.manifest(&reference.host, &reference.repository, name);
     let mut stored: StoredManifest = named(reference.manifest_name())?;
     let mut manifest: Manifest = serde_json::from_slice(&stored.bytes).ok()?;

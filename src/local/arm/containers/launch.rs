@@ -1,10 +1,11 @@
 //! From a body to containers that run.
 
-use super::super::answer::Refusal;
-use super::super::service::Arm;
+use super::super::handle::Arm;
+use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
+use super::records::key;
 use super::validate::array;
-use super::{images, key, secrets};
+use super::{images, secrets};
 use crate::local::files::{create_folder, write_json, write_private};
 use crate::local::runtime::{Container, Group, Restart, Volume};
 use base64::Engine as _;
@@ -15,9 +16,9 @@ use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 /// Starts a group, in place of the one of that name.
-pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
+pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let group = group(arm, found)?;
-    arm.runtime().launch(group).await.map_err(|error| Refusal::broken(&error))?;
+    arm.runtime.launch(group).await.map_err(|error| ArmError::broken(&error))?;
     tell_published(arm);
     Ok(())
 }
@@ -32,7 +33,7 @@ pub(super) fn tell_published(arm: &Arm) {
             (name, address.to_string())
         })
         .collect();
-    if let Err(error) = write_json(&arm.shared().state.join("published.json"), &told) {
+    if let Err(error) = write_json(&arm.folder.join("published.json"), &told) {
         // The groups run all the same, and are reached through the proxy.
         tracing::warn!(%error, "cannot tell where the groups are");
     }
@@ -40,7 +41,7 @@ pub(super) fn tell_published(arm: &Arm) {
 
 /// Starts what ran when an earlier process of this cloud ended.
 pub(in super::super) async fn start_again(arm: &Arm) {
-    let all: Vec<ContainerGroup> = arm.store().read().container_groups.values().cloned().collect();
+    let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| !found.stopped) {
         if let Err(refusal) = launch(arm, found).await {
             // It is shown as pending; a person can put it again.
@@ -51,14 +52,14 @@ pub(in super::super) async fn start_again(arm: &Arm) {
 }
 
 /// The ports of all groups on this machine, for people.
-pub(in super::super) fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
-    let content = arm.store().read();
+fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
+    let content = arm.store.read();
     let mut published = Vec::new();
     for found in content.container_groups.values() {
         let id = key(&found.resource_group, &found.name);
         let name = found.fqdn.as_ref().unwrap_or(&found.ip);
         for port in public_ports(&found.body) {
-            if let Some(address) = arm.runtime().published(&id, port) {
+            if let Some(address) = arm.runtime.published(&id, port) {
                 published.push((name.clone(), port, address));
             }
         }
@@ -82,11 +83,11 @@ fn public_ports(body: &Value) -> Vec<u16> {
     tcp.filter_map(|port| u16::try_from(port["port"].as_u64()?).ok()).collect()
 }
 
-fn group(arm: &Arm, found: &ContainerGroup) -> Result<Group, Refusal> {
+fn group(arm: &Arm, found: &ContainerGroup) -> Result<Group, ArmError> {
     let id = key(&found.resource_group, &found.name);
     let properties = &found.body["properties"];
     let volumes = volumes(arm, &id, &properties["volumes"])?;
-    let all = |list: &Value| -> Result<Vec<Container>, Refusal> {
+    let all = |list: &Value| -> Result<Vec<Container>, ArmError> {
         array(list).iter().map(|entry| container(arm, found, entry, &volumes)).collect()
     };
     Ok(Group {
@@ -104,11 +105,11 @@ fn container(
     found: &ContainerGroup,
     entry: &Value,
     volumes: &Path,
-) -> Result<Container, Refusal> {
+) -> Result<Container, ArmError> {
     let properties = &entry["properties"];
     let image = images::find(arm, &found.body, entry)?.ok_or_else(|| {
         let message = format!("The image '{}' is not there any more.", properties["image"]);
-        Refusal::bad("InaccessibleImage", message)
+        ArmError::bad("InaccessibleImage", message)
     })?;
     let mut env = Vec::new();
     for variable in array(&properties["environmentVariables"]) {
@@ -133,19 +134,19 @@ fn container(
 
 /// A folder for each volume: secrets with their files, all others empty, as
 /// there are no file shares and no repositories here.
-fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, Refusal> {
-    let folder = arm.runtime().volumes(id);
+fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, ArmError> {
+    let folder = arm.runtime.volumes(id);
     for volume in array(list) {
         let place = folder.join(plain(volume["name"].as_str().unwrap_or_default()));
-        create_folder(&place).map_err(|error| Refusal::broken(&error))?;
+        create_folder(&place).map_err(|error| ArmError::broken(&error))?;
         for (name, value) in volume["secret"].as_object().into_iter().flatten() {
             let bytes = STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|_| {
                 let message =
                     format!("The secret '{name}' of volume {} is not base64.", volume["name"]);
-                Refusal::bad("InvalidSecretVolume", message)
+                ArmError::bad("InvalidSecretVolume", message)
             })?;
             let path = place.join(plain(name));
-            write_private(&path, &bytes).map_err(|error| Refusal::broken(&error))?;
+            write_private(&path, &bytes).map_err(|error| ArmError::broken(&error))?;
         }
     }
     Ok(folder)

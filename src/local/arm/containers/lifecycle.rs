@@ -1,28 +1,29 @@
 //! What changes a group: put, restart, start, stop, delete.
 
-use super::super::answer::{ASYNC_OPERATION, Answer, Refusal};
+use super::super::handle::Arm;
 use super::super::path::ResourceId;
-use super::super::request::Request;
+use super::super::request::ArmRequest;
 use super::super::resource_groups;
-use super::super::service::Arm;
+use super::super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
 use super::super::store::ContainerGroup;
-use super::names::{Scope, address, fqdn};
-use super::{KIND, find, images, keep, key, launch, operations, show, validate};
+use super::names::{NameScope, address, fqdn};
+use super::records::{KIND, find, keep, key};
+use super::{images, launch, operations, show, validate};
 use crate::local::runtime::GroupState;
 use http::StatusCode;
 use serde_json::Value;
 
 pub(super) async fn put(
     arm: &Arm,
-    request: &Request,
+    request: &ArmRequest,
     group: &str,
     name: &str,
-) -> Result<Answer, Refusal> {
+) -> Result<ArmResponse, ArmError> {
     let group = resource_groups::find(arm, group)?.name;
     let body = request.json()?;
     check_name(name)?;
     validate::body(&body, name)?;
-    let before = arm.store().read().container_groups.get(&key(&group, name)).cloned();
+    let before = arm.store.read().container_groups.get(&key(&group, name)).cloned();
     if let Some(before) = &before {
         not_in_work(arm, before)?;
         if runs(arm, before) {
@@ -38,10 +39,10 @@ pub(super) async fn put(
     launch::launch(arm, &found).await?;
     let operation = operations::begin(arm, &request.host, &found)?;
     let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(Answer::new(status, show::pending(arm, &found)).with(ASYNC_OPERATION, &operation))
+    Ok(ArmResponse::new(status, show::pending(arm, &found)).with(ASYNC_OPERATION, &operation))
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+fn check_name(name: &str) -> Result<(), ArmError> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let edges = name.starts_with('-') || name.ends_with('-');
     if (1..=63).contains(&name.len()) && name.bytes().all(good) && !edges {
@@ -52,20 +53,24 @@ fn check_name(name: &str) -> Result<(), Refusal> {
          more than 63 characters and must match the regex '[a-z0-9]([-a-z0-9]*[a-z0-9])?' (e.g. \
          'my-name')."
     );
-    Err(Refusal::bad("InvalidContainerGroupName", message))
+    Err(ArmError::bad("InvalidContainerGroupName", message))
 }
 
 /// What will be remembered: address and name stay when the group is put again.
 fn resource(
     arm: &Arm,
-    request: &Request,
+    request: &ArmRequest,
     (group, name): (&str, &str),
     (body, before): (Value, Option<&ContainerGroup>),
 ) -> ContainerGroup {
-    let identity = &arm.shared().identity;
+    let identity = arm.identity();
     let (subscription, resource_group) = (identity.subscription_id.as_str(), group);
-    let scope =
-        Scope { tenant: &identity.tenant_id, subscription, resource_group, host: &request.host };
+    let scope = NameScope {
+        tenant: &identity.tenant_id,
+        subscription,
+        resource_group,
+        host: &request.host,
+    };
     let label = |body: &Value| body["properties"]["ipAddress"]["dnsNameLabel"].clone();
     let same = before.filter(|before| label(&before.body) == label(&body));
     let fqdn = match same {
@@ -74,7 +79,7 @@ fn resource(
     };
     let ip = before.map_or_else(
         || {
-            let content = arm.store().read();
+            let content = arm.store.read();
             let taken: Vec<String> =
                 content.container_groups.values().map(|other| other.ip.clone()).collect();
             address(&taken)
@@ -87,9 +92,9 @@ fn resource(
 }
 
 /// A label is one group's alone in its region.
-fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
+fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let Some(fqdn) = &found.fqdn else { return Ok(()) };
-    let content = arm.store().read();
+    let content = arm.store.read();
     let taken = content.container_groups.values().any(|other| {
         other.fqdn.as_ref() == Some(fqdn) && !other.id.eq_ignore_ascii_case(&found.id)
     });
@@ -102,22 +107,22 @@ fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
          different label.",
         found.name
     );
-    Err(Refusal::bad("DnsNameLabelAlreadyTaken", message))
+    Err(ArmError::bad("DnsNameLabelAlreadyTaken", message))
 }
 
-fn not_in_work(arm: &Arm, found: &ContainerGroup) -> Result<(), Refusal> {
-    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
+fn not_in_work(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+    let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     if view.is_none_or(|view| view.settled()) {
         return Ok(());
     }
     let message =
         format!("The container group '{}' is still transitioning, please retry later.", found.name);
-    Err(Refusal::conflict("ContainerGroupTransitioning", message))
+    Err(ArmError::conflict("ContainerGroupTransitioning", message))
 }
 
 /// Whether it is more than what is left of it: an ended group is put as a new one.
 fn runs(arm: &Arm, found: &ContainerGroup) -> bool {
-    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
+    let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     view.is_some_and(|view| {
         matches!(
             view.state(launch::restart(&found.body)),
@@ -128,65 +133,65 @@ fn runs(arm: &Arm, found: &ContainerGroup) -> bool {
 
 pub(super) async fn restart(
     arm: &Arm,
-    request: &Request,
+    request: &ArmRequest,
     found: &ContainerGroup,
-) -> Result<Answer, Refusal> {
+) -> Result<ArmResponse, ArmError> {
     not_in_work(arm, found)?;
     set_stopped(arm, found, false)?;
     launch::launch(arm, found).await?;
     let operation = operations::begin(arm, &request.host, found)?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT).with(ASYNC_OPERATION, &operation))
+    Ok(ArmResponse::empty(StatusCode::NO_CONTENT).with(ASYNC_OPERATION, &operation))
 }
 
-pub(super) async fn start(arm: &Arm, found: &ContainerGroup) -> Result<Answer, Refusal> {
+pub(super) async fn start(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
     not_in_work(arm, found)?;
     if !runs(arm, found) {
         set_stopped(arm, found, false)?;
         launch::launch(arm, found).await?;
     }
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    Ok(ArmResponse::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn stop(arm: &Arm, found: &ContainerGroup) -> Result<Answer, Refusal> {
+pub(super) async fn stop(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
     set_stopped(arm, found, true)?;
-    arm.runtime().stop(&key(&found.resource_group, &found.name)).await;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    arm.runtime.stop(&key(&found.resource_group, &found.name)).await;
+    Ok(ArmResponse::empty(StatusCode::NO_CONTENT))
 }
 
-fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), Refusal> {
+fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), ArmError> {
     keep(arm, &ContainerGroup { stopped, ..found.clone() })
 }
 
 /// Answers with the group as it was, still running, and then ends it.
-pub(super) fn delete(arm: &Arm, group: &str, name: &str) -> Result<Answer, Refusal> {
+pub(super) fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     let found = match find(arm, group, name) {
         Ok(found) => found,
         Err(refusal) if refusal.code == "ContainerGroupNotFound" => {
-            return Ok(Answer::empty(StatusCode::NO_CONTENT));
+            return Ok(ArmResponse::empty(StatusCode::NO_CONTENT));
         }
         Err(refusal) => return Err(refusal),
     };
     let shown = show::whole(arm, &found);
     let id = forget(arm, &found)?;
-    let runtime = arm.runtime().clone();
+    let runtime = arm.runtime.clone();
     tokio::spawn(async move { runtime.remove(&id).await });
-    Ok(Answer::ok(shown))
+    Ok(ArmResponse::ok(shown))
 }
 
-fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, Refusal> {
+fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = key(&found.resource_group, &found.name);
-    let removed = arm.store().change(|content| drop(content.container_groups.remove(&id)));
-    removed.map_err(|error| Refusal::broken(&error))?;
+    let removed = arm.store.change(|content| drop(content.container_groups.remove(&id)));
+    removed.map_err(|error| ArmError::broken(&error))?;
     launch::tell_published(arm);
     Ok(id)
 }
 
 /// Takes all groups of a resource group away.
-pub(in super::super) async fn delete_all(arm: &Arm, group: &str) -> Result<(), Refusal> {
-    let all: Vec<ContainerGroup> = arm.store().read().container_groups.values().cloned().collect();
+pub(in super::super) async fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
+    let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| found.resource_group.eq_ignore_ascii_case(group)) {
         let id = forget(arm, found)?;
-        arm.runtime().remove(&id).await;
+        arm.runtime.remove(&id).await;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Operations that take a while, and the address at which they are followed.
 
-use super::super::answer::{Answer, Refusal};
-use super::super::service::Arm;
+use super::super::handle::Arm;
+use super::super::response::{ArmError, ArmResponse};
 use super::super::store::{ContainerGroup, Operation};
-use super::key;
-use crate::local::random_uuid;
+use super::records::key;
+use crate::local::identity::random_uuid;
 use serde_json::{Value, json};
 
 /// The server's own version of the interface, not the client's.
@@ -13,14 +13,14 @@ const VERSION: &str = "2018-06-01";
 const KEPT: usize = 1_000;
 
 /// Begins one on a group, and says where it is followed.
-pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, Refusal> {
+pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = random_uuid();
     let operation = Operation {
         resource: key(&found.resource_group, &found.name),
         start: jiff::Timestamp::now().to_string(),
         asked: 0,
     };
-    let kept = arm.store().change(|content| {
+    let kept = arm.store.change(|content| {
         content.operations.insert(id.clone(), operation);
         if content.operations.len() > KEPT {
             let oldest = content.operations.iter().min_by(|a, b| a.1.start.cmp(&b.1.start));
@@ -28,8 +28,8 @@ pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<Str
             oldest.map(|id| content.operations.remove(&id));
         }
     });
-    kept.map_err(|error| Refusal::broken(&error))?;
-    let subscription = &arm.shared().identity.subscription_id;
+    kept.map_err(|error| ArmError::broken(&error))?;
+    let subscription = &arm.identity().subscription_id;
     let location = super::super::resource_groups::normal_location(
         found.body["location"].as_str().unwrap_or_default(),
     );
@@ -41,18 +41,18 @@ pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<Str
 
 /// How one stands. The first answer is `Pending` whatever happened, as recorded;
 /// after that it is the truth.
-pub(super) fn show(arm: &Arm, id: &str) -> Result<Answer, Refusal> {
-    let mut content = arm.store().read();
+pub(super) fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+    let mut content = arm.store.read();
     let Some(operation) = content.operations.get_mut(id) else {
         let message = format!("The operation '{id}' was not found.");
-        return Err(Refusal::missing("OperationNotFound", message));
+        return Err(ArmError::missing("OperationNotFound", message));
     };
     operation.asked += 1;
     let (asked, start, resource) =
         (operation.asked, operation.start.clone(), operation.resource.clone());
     let found = content.container_groups.get(&resource).cloned();
     drop(content);
-    let view = arm.runtime().view(&resource);
+    let view = arm.runtime.view(&resource);
     let refused = view.as_ref().and_then(|view| view.refused.clone());
     let settled = view.is_none_or(|view| view.settled());
     let status = match (asked, &refused) {
@@ -68,5 +68,5 @@ pub(super) fn show(arm: &Arm, id: &str) -> Result<Answer, Refusal> {
     if let Some(reason) = refused.filter(|_| asked > 1) {
         body["error"] = json!({ "code": "ContainerGroupDeploymentFailed", "message": reason });
     }
-    Ok(Answer::ok(body))
+    Ok(ArmResponse::ok(body))
 }

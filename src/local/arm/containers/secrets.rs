@@ -1,16 +1,16 @@
 //! Secrets that a body refers to instead of holding them: in Key Vault, by the
 //! name of an entry of `secretReferences` (api-version 2025-09-01).
 
-use super::super::answer::Refusal;
-use super::super::service::Arm;
+use super::super::handle::Arm;
+use super::super::response::ArmError;
 use super::validate::array;
 use serde_json::Value;
 
 /// The value of an entry, which its vault must have.
-pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, Refusal> {
+pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, ArmError> {
     let failed = |reason: &str| {
         let message = format!("The secret reference '{name}' cannot be read: {reason}.");
-        Refusal::bad("InvalidSecretReference", message)
+        ArmError::bad("InvalidSecretReference", message)
     };
     let all = array(&body["properties"]["secretReferences"]);
     let entry = all
@@ -25,7 +25,7 @@ pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, 
         return Err(failed("its address names no secret"));
     };
     let host = url.host_str().unwrap_or_default();
-    let found = arm.shared().vaults.get(host, secret, version);
+    let found = arm.vaults.get(host, secret, version);
     let found =
         found.filter(|found| found.enabled).ok_or_else(|| failed("the vault does not have it"))?;
     Ok(found.value.expose().to_owned())
@@ -37,7 +37,7 @@ pub(super) fn value(
     body: &Value,
     entry: &Value,
     (names, reference): (&[&str], &str),
-) -> Result<String, Refusal> {
+) -> Result<String, ArmError> {
     if let Some(name) = entry[reference].as_str() {
         return referenced(arm, body, name);
     }

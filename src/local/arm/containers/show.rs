@@ -1,12 +1,13 @@
 //! How a group is shown: the body that was put, without its secrets, with what
 //! the service adds. Fields and their order are those of recorded answers.
 
+use super::super::handle::Arm;
 use super::super::identities::ids_of;
-use super::super::service::Arm;
 use super::super::store::ContainerGroup;
+use super::launch;
+use super::records::{KIND, key};
 use super::validate::array;
-use super::{KIND, key, launch};
-use crate::local::runtime::{ContainerView, Event, GroupState, GroupView, State};
+use crate::local::runtime::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -26,29 +27,29 @@ const KEPT: [&str; 10] = [
 
 /// With the state of everything.
 pub(super) fn whole(arm: &Arm, found: &ContainerGroup) -> Value {
-    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
-    shown(arm, found, Shown { view: view.as_ref(), states: true, pending: false })
+    let view = arm.runtime.view(&key(&found.resource_group, &found.name));
+    shown(arm, found, GroupDisplay { view: view.as_ref(), states: true, pending: false })
 }
 
 /// As a member of a list: without states.
 pub(super) fn brief(arm: &Arm, found: &ContainerGroup) -> Value {
-    let view = arm.runtime().view(&key(&found.resource_group, &found.name));
-    shown(arm, found, Shown { view: view.as_ref(), states: false, pending: false })
+    let view = arm.runtime.view(&key(&found.resource_group, &found.name));
+    shown(arm, found, GroupDisplay { view: view.as_ref(), states: false, pending: false })
 }
 
 /// As it is answered to a put: nothing has happened yet, the address is not known.
 pub(super) fn pending(arm: &Arm, found: &ContainerGroup) -> Value {
-    shown(arm, found, Shown { view: None, states: true, pending: true })
+    shown(arm, found, GroupDisplay { view: None, states: true, pending: true })
 }
 
 #[derive(Clone, Copy)]
-struct Shown<'a> {
+struct GroupDisplay<'a> {
     view: Option<&'a GroupView>,
     states: bool,
     pending: bool,
 }
 
-fn shown(arm: &Arm, found: &ContainerGroup, how: Shown<'_>) -> Value {
+fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
     let body = &found.body;
     let put = &body["properties"];
     let state = state(found, how.view);
@@ -112,7 +113,7 @@ fn state(found: &ContainerGroup, view: Option<&GroupView>) -> GroupState {
     }
 }
 
-fn provisioning(how: Shown<'_>, state: GroupState) -> &'static str {
+fn provisioning(how: GroupDisplay<'_>, state: GroupState) -> &'static str {
     match (how.view, state) {
         _ if how.pending => "Pending",
         (Some(view), _) if view.refused.is_some() => "Failed",
@@ -142,7 +143,7 @@ fn without(list: &Value, names: &[&str]) -> Value {
     list
 }
 
-fn container(entry: &Value, how: Shown<'_>) -> Value {
+fn container(entry: &Value, how: GroupDisplay<'_>) -> Value {
     let put = &entry["properties"];
     let mut properties = Map::new();
     let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
@@ -217,7 +218,7 @@ fn identity(arm: &Arm, put: &Value) -> Value {
             *value = json!({ "principalId": principal, "clientId": client });
         }
     }
-    identity["tenantId"] = json!(arm.shared().identity.tenant_id);
+    identity["tenantId"] = json!(arm.identity().tenant_id);
     identity
 }
 
@@ -233,20 +234,20 @@ fn instance(view: &ContainerView) -> Value {
     instance
 }
 
-fn container_state(state: &State) -> Value {
+fn container_state(state: &ContainerState) -> Value {
     match state {
-        State::Waiting { detail } => json!({ "state": "Waiting", "detailStatus": detail }),
-        State::Running { start } => {
+        ContainerState::Waiting { detail } => json!({ "state": "Waiting", "detailStatus": detail }),
+        ContainerState::Running { start } => {
             json!({ "state": "Running", "startTime": time(*start), "detailStatus": "" })
         }
-        State::Terminated { start, finish, exit_code, detail } => json!({
+        ContainerState::Terminated { start, finish, exit_code, detail } => json!({
             "state": "Terminated", "startTime": time(*start), "exitCode": exit_code,
             "finishTime": time(*finish), "detailStatus": detail,
         }),
     }
 }
 
-fn event(event: &Event) -> Value {
+fn event(event: &ContainerEvent) -> Value {
     json!({
         "count": event.count,
         "firstTimestamp": seconds(event.first),
@@ -263,7 +264,14 @@ fn group_events(view: Option<&GroupView>) -> Vec<Value> {
     let now = Timestamp::now();
     let event_of = |message: &String| {
         let message = message.clone();
-        event(&Event { name: "Failed", warning: true, message, count: 1, first: now, last: now })
+        event(&ContainerEvent {
+            name: "Failed",
+            warning: true,
+            message,
+            count: 1,
+            first: now,
+            last: now,
+        })
     };
     refused.map(event_of).into_iter().collect()
 }

@@ -5,7 +5,7 @@
 //! `InvalidResourceRequest` and `OsTypeNotSupported` are made up: that the
 //! service refuses such bodies is known, not how.
 
-use super::super::answer::Refusal;
+use super::super::response::ArmError;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -15,10 +15,10 @@ pub(super) fn array(value: &Value) -> &[Value] {
 }
 
 /// Checks a body as far as that needs nothing but the body.
-pub(super) fn body(body: &Value, group: &str) -> Result<(), Refusal> {
+pub(super) fn body(body: &Value, group: &str) -> Result<(), ArmError> {
     if body["location"].as_str().is_none_or(str::is_empty) {
         let message = "The location property is required for this definition.";
-        return Err(Refusal::bad("LocationRequired", message));
+        return Err(ArmError::bad("LocationRequired", message));
     }
     required(body, "properties", "")?;
     let properties = &body["properties"];
@@ -26,7 +26,7 @@ pub(super) fn body(body: &Value, group: &str) -> Result<(), Refusal> {
     system(properties, group)?;
     if array(&properties["containers"]).is_empty() {
         let message = format!("The container group '{group}' must have at least one container.");
-        return Err(Refusal::bad("MissingContainers", message));
+        return Err(ArmError::bad("MissingContainers", message));
     }
     containers(properties, group)?;
     policy(properties)?;
@@ -34,11 +34,11 @@ pub(super) fn body(body: &Value, group: &str) -> Result<(), Refusal> {
     credentials(body, group)
 }
 
-fn required(value: &Value, name: &str, path: &str) -> Result<(), Refusal> {
+fn required(value: &Value, name: &str, path: &str) -> Result<(), ArmError> {
     if !value[name].is_null() {
         return Ok(());
     }
-    Err(Refusal::bad(
+    Err(ArmError::bad(
         "InvalidRequestContent",
         format!(
             "The request content was invalid and could not be deserialized: 'Required property \
@@ -47,14 +47,14 @@ fn required(value: &Value, name: &str, path: &str) -> Result<(), Refusal> {
     ))
 }
 
-fn system(properties: &Value, group: &str) -> Result<(), Refusal> {
+fn system(properties: &Value, group: &str) -> Result<(), ArmError> {
     match properties["osType"].as_str() {
         Some("Linux") => Ok(()),
         Some("Windows") => {
             let message = format!(
                 "The container group '{group}' needs Windows, which the local cloud does not have."
             );
-            Err(Refusal::bad("OsTypeNotSupported", message))
+            Err(ArmError::bad("OsTypeNotSupported", message))
         }
         other => {
             let shown = other.unwrap_or("<null>");
@@ -62,12 +62,12 @@ fn system(properties: &Value, group: &str) -> Result<(), Refusal> {
                 "The 'osType' for container group '{shown}' is invalid. The value must be one of \
                  'Windows,Linux'."
             );
-            Err(Refusal::bad("InvalidOsType", message))
+            Err(ArmError::bad("InvalidOsType", message))
         }
     }
 }
 
-fn containers(properties: &Value, group: &str) -> Result<(), Refusal> {
+fn containers(properties: &Value, group: &str) -> Result<(), ArmError> {
     let mut names = HashSet::new();
     let (mut cpu, mut memory) = (0.0, 0.0);
     let all = array(&properties["containers"]);
@@ -88,7 +88,7 @@ fn containers(properties: &Value, group: &str) -> Result<(), Refusal> {
                     "The resource request '{name}' of container '{}' in container group '{group}' is invalid.",
                     container["name"].as_str().unwrap_or_default()
                 );
-                return Err(Refusal::bad("InvalidResourceRequest", message));
+                return Err(ArmError::bad("InvalidResourceRequest", message));
             }
         }
         cpu += requests["cpu"].as_f64().unwrap_or_default();
@@ -103,7 +103,7 @@ fn containers(properties: &Value, group: &str) -> Result<(), Refusal> {
              with a different resource request or in another location. Resource requested: '{cpu}' \
              CPU '{memory}' GB memory 'Linux' OS"
         );
-        return Err(Refusal::conflict("ServiceUnavailable", message));
+        return Err(ArmError::conflict("ServiceUnavailable", message));
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn named<'a>(
     path: &str,
     group: &str,
     names: &mut HashSet<&'a str>,
-) -> Result<(), Refusal> {
+) -> Result<(), ArmError> {
     required(container, "name", path)?;
     required(container, "properties", path)?;
     required(&container["properties"], "image", &format!("{path}.properties"))?;
@@ -124,12 +124,12 @@ fn named<'a>(
              name must contain no more than 63 characters and must match the regex \
              '[a-z0-9]([-a-z0-9]*[a-z0-9])?' (e.g. 'my-name')."
         );
-        return Err(Refusal::bad("InvalidContainerName", message));
+        return Err(ArmError::bad("InvalidContainerName", message));
     }
     if !names.insert(name) {
         let message =
             format!("The container name '{name}' in container group '{group}' is used twice.");
-        return Err(Refusal::bad("DuplicateContainerName", message));
+        return Err(ArmError::bad("DuplicateContainerName", message));
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn is_container_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-fn policy(properties: &Value) -> Result<(), Refusal> {
+fn policy(properties: &Value) -> Result<(), ArmError> {
     match &properties["restartPolicy"] {
         Value::Null => Ok(()),
         Value::String(policy) if ["Always", "OnFailure", "Never"].contains(&policy.as_str()) => {
@@ -154,7 +154,7 @@ fn policy(properties: &Value) -> Result<(), Refusal> {
                 "The request content was invalid and could not be deserialized: 'Error converting \
                  value {other} to type 'RestartPolicy'. Path 'properties.restartPolicy''."
             );
-            Err(Refusal::bad("InvalidRequestContent", message))
+            Err(ArmError::bad("InvalidRequestContent", message))
         }
     }
 }
@@ -165,7 +165,7 @@ fn port(entry: &Value) -> (u64, String) {
     (entry["port"].as_u64().unwrap_or_default(), protocol)
 }
 
-fn address(properties: &Value, group: &str) -> Result<(), Refusal> {
+fn address(properties: &Value, group: &str) -> Result<(), ArmError> {
     let address = &properties["ipAddress"];
     if address.is_null() {
         return Ok(());
@@ -175,14 +175,14 @@ fn address(properties: &Value, group: &str) -> Result<(), Refusal> {
     if ports.is_empty() {
         let message =
             format!("The ports in the 'ipAddress' of container group '{group}' cannot be empty.");
-        return Err(Refusal::bad("MissingIpAddressPorts", message));
+        return Err(ArmError::bad("MissingIpAddressPorts", message));
     }
     if address["type"] == "Private" && array(&properties["subnetIds"]).is_empty() {
         let message = format!(
             "IP Address type in container group '{group}' is invalid. Private IP address is only \
              supported when network profile is defined."
         );
-        return Err(Refusal::bad("PrivateIPAddressNotSupported", message));
+        return Err(ArmError::bad("PrivateIPAddressNotSupported", message));
     }
     let exposed: HashSet<_> = array(&properties["containers"])
         .iter()
@@ -203,12 +203,12 @@ fn address(properties: &Value, group: &str) -> Result<(), Refusal> {
         };
         let message =
             format!("The port '{number}/{protocol}' of container group '{group}' {reason}.");
-        return Err(Refusal::bad("PortNotExposed", message));
+        return Err(ArmError::bad("PortNotExposed", message));
     }
     label(address, group)
 }
 
-fn label(address: &Value, group: &str) -> Result<(), Refusal> {
+fn label(address: &Value, group: &str) -> Result<(), ArmError> {
     let Some(label) = address["dnsNameLabel"].as_str() else { return Ok(()) };
     let bytes = label.as_bytes();
     let good = (5..=63).contains(&label.len())
@@ -225,10 +225,10 @@ fn label(address: &Value, group: &str) -> Result<(), Refusal> {
          lowercase letters, numbers and hyphens. The first character must be a letter. The last \
          character must be a letter or number. The value must be between 5 and 63 characters long."
     );
-    Err(Refusal::bad("InvalidDnsNameLabel", message))
+    Err(ArmError::bad("InvalidDnsNameLabel", message))
 }
 
-fn credentials(body: &Value, group: &str) -> Result<(), Refusal> {
+fn credentials(body: &Value, group: &str) -> Result<(), ArmError> {
     for (at, entry) in array(&body["properties"]["imageRegistryCredentials"]).iter().enumerate() {
         required(entry, "server", &format!("properties.imageRegistryCredentials[{at}]"))?;
         let server = entry["server"].as_str().unwrap_or_default();
@@ -239,21 +239,21 @@ fn credentials(body: &Value, group: &str) -> Result<(), Refusal> {
                     "The image registry credential '{server}' in container group '{group}' has both \
                      a username and an identity."
                 );
-                return Err(Refusal::bad("AmbiguousImageResitryCredentialType", message));
+                return Err(ArmError::bad("AmbiguousImageResitryCredentialType", message));
             }
             (false, false) => {
                 let message = format!(
                     "The image registry credential '{server}' in container group '{group}' has \
                      neither a username nor an identity."
                 );
-                return Err(Refusal::bad("InvalidImageRegistryCredentialType", message));
+                return Err(ArmError::bad("InvalidImageRegistryCredentialType", message));
             }
             (false, true) => identity(body, entry["identity"].as_str().unwrap_or_default(), group)?,
             (true, false) if !has("password") && !has("passwordReference") => {
                 let message = format!(
                     "The image registry credential '{server}' in container group '{group}' has no password."
                 );
-                return Err(Refusal::bad("InvalidImageRegistryCredentialType", message));
+                return Err(ArmError::bad("InvalidImageRegistryCredentialType", message));
             }
             (true, false) => {}
         }
@@ -262,7 +262,7 @@ fn credentials(body: &Value, group: &str) -> Result<(), Refusal> {
 }
 
 /// An identity that pulls must be one of the group's own.
-fn identity(body: &Value, identity: &str, group: &str) -> Result<(), Refusal> {
+fn identity(body: &Value, identity: &str, group: &str) -> Result<(), ArmError> {
     let own = body["identity"]["userAssignedIdentities"].as_object();
     if own.is_some_and(|own| own.keys().any(|key| key.eq_ignore_ascii_case(identity))) {
         return Ok(());
@@ -270,11 +270,11 @@ fn identity(body: &Value, identity: &str, group: &str) -> Result<(), Refusal> {
     let message = format!(
         "The identity '{identity}' of an image registry credential is not assigned to container group '{group}'."
     );
-    Err(Refusal::bad("InvalidImageRegistryIdentity", message))
+    Err(ArmError::bad("InvalidImageRegistryIdentity", message))
 }
 
 /// Whether a group that runs may become what is asked for.
-pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), Refusal> {
+pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), ArmError> {
     let fixed = |body: &Value| {
         let properties = &body["properties"];
         let containers = array(&properties["containers"]).iter().map(|container| {
@@ -299,7 +299,7 @@ pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), R
          type, restart policy, network profile, CPU, memory or GPU resources for a container \
          group, you must delete it first and then create a new one."
     );
-    Err(Refusal::bad("InvalidContainerGroupUpdate", message))
+    Err(ArmError::bad("InvalidContainerGroupUpdate", message))
 }
 
 #[cfg(test)]

@@ -1,129 +1,149 @@
-//! Whether the sender of a request may do what it asks.
+//! Decides what the sender of a request may do.
 
 use super::scope::Grant;
-use crate::local::entra::{now, verify};
-use crate::local::registry::accounts::Rights;
-use crate::local::registry::refused::Refused;
-use crate::local::shared::Shared;
+use crate::local::entra::{Tokens, now, verify};
+use crate::local::registry::accounts::{Accounts, Rights};
+use crate::local::registry::error::DistributionError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
 
-/// The name under which docker logs in with a refresh token.
-pub(super) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+/// The user name with which docker and az present a refresh token as a password.
+const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What a request needs.
+/// What the service answers to a missing or wrong login.
+pub(super) const AZURE_UNAUTHORIZED: &str =
+    "authentication required, visit https://aka.ms/acr/authorization for more information.";
+
+/// What the sender of a request must be allowed to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in super::super) enum Need<'a> {
-    /// To be somebody.
+pub(in super::super) enum Permission<'a> {
+    /// Any valid login, or anonymous access to anything.
     Login,
-    /// The list of repositories.
+    /// List the repositories.
     Catalog,
     /// `pull`, `push`, `delete` or `metadata_read` in a repository.
     Repository(&'a str, &'static str),
 }
 
-/// What its sender may do.
+/// What the sender of a request may do.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Access {
-    /// As a user may, or anybody.
+    /// Of a user, or of anonymous access.
     Rights(Rights),
-    /// As a token says.
+    /// What the access token grants.
     Token(Vec<Grant>),
 }
 
 impl Access {
-    pub(in super::super) fn allows(&self, need: Need<'_>) -> bool {
+    pub(in super::super) fn allows(&self, need: Permission<'_>) -> bool {
         match (self, need) {
-            (Self::Rights(Rights::All), _) | (Self::Token(_), Need::Login) => true,
-            (Self::Rights(Rights::Pull), Need::Repository(_, action)) => {
+            (Self::Rights(Rights::All), _) | (Self::Token(_), Permission::Login) => true,
+            (Self::Rights(Rights::Pull), Permission::Repository(_, action)) => {
                 matches!(action, "pull" | "metadata_read")
             }
             (Self::Rights(rights), _) => *rights > Rights::None,
-            (Self::Token(grants), Need::Catalog) => {
+            (Self::Token(grants), Permission::Catalog) => {
                 grants.iter().any(|grant| grant.allows("registry", "catalog", "*"))
             }
-            (Self::Token(grants), Need::Repository(name, action)) => grants.iter().any(|grant| {
-                // Reading what a repository holds is part of pulling from it.
-                grant.allows("repository", name, action)
-                    || action == "metadata_read" && grant.allows("repository", name, "pull")
-            }),
+            (Self::Token(grants), Permission::Repository(name, action)) => {
+                grants.iter().any(|grant| {
+                    // Reading what a repository holds is part of pulling from it.
+                    grant.allows("repository", name, action)
+                        || action == "metadata_read" && grant.allows("repository", name, "pull")
+                })
+            }
         }
     }
 }
 
-/// What the sender of a request may do, or the challenge that it is answered
-/// with.
-pub(in super::super) fn check(
-    shared: &Shared,
-    host: &str,
-    headers: &HeaderMap,
-    need: Need<'_>,
-) -> Result<Access, Refused> {
-    let access = access(shared, host, headers);
-    match access {
-        Some(access) if access.allows(need) => Ok(access),
-        _ => Err(challenge(shared, host, need)),
+/// Whoever logs in to one registry is checked against its accounts, and at
+/// Azure's also against the tokens that it issued.
+pub(in super::super) struct Logins<'a> {
+    pub(in super::super) accounts: &'a Accounts,
+    pub(in super::super) tokens: &'a Tokens,
+    /// The host name of the registry.
+    pub(in super::super) host: &'a str,
+}
+
+impl Logins<'_> {
+    /// What the sender of a request may do.
+    ///
+    /// The error is a 401 with the challenge that tells how to log in.
+    pub(in super::super) fn check(
+        &self,
+        headers: &HeaderMap,
+        need: Permission<'_>,
+    ) -> Result<Access, DistributionError> {
+        match self.access(headers) {
+            Some(access) if access.allows(need) => Ok(access),
+            _ => Err(self.challenge(need)),
+        }
+    }
+
+    /// `None` where the credentials are wrong.
+    fn access(&self, headers: &HeaderMap) -> Option<Access> {
+        let Some(given) = headers.get(header::AUTHORIZATION) else {
+            return Some(Access::Rights(self.accounts.anonymous(self.host)));
+        };
+        let (scheme, value) = given.to_str().ok()?.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("basic") {
+            let (username, password) = basic(value)?;
+            return Some(Access::Rights(self.login(&username, &password)));
+        }
+        let claims = self.verified(value.trim())?;
+        let ours = claims["aud"] == self.host && claims["grant_type"] == "access_token";
+        ours.then(|| {
+            Access::Token(serde_json::from_value(claims["access"].clone()).unwrap_or_default())
+        })
+    }
+
+    /// The claims of a token that this local cloud signed and that is still valid.
+    pub(super) fn verified(&self, token: &str) -> Option<Value> {
+        verify(self.tokens.identity().token_key.expose(), token, now())
+    }
+
+    /// What a user with this password may do. At Azure's registries a token is a
+    /// password for [`TOKEN_USER`], and the service principal logs in with its
+    /// client secret.
+    pub(super) fn login(&self, username: &str, password: &str) -> Rights {
+        if self.accounts.is_azure(self.host) {
+            let identity = self.tokens.identity();
+            let by_token = || self.verified(password).is_some_and(|it| it["aud"] == self.host);
+            let ours = username == TOKEN_USER && by_token()
+                || username == identity.client_id && password == identity.client_secret.expose();
+            if ours {
+                return Rights::All;
+            }
+        }
+        self.accounts.login(self.host, username, password)
+    }
+
+    fn challenge(&self, need: Permission<'_>) -> DistributionError {
+        let host = self.host;
+        let scope = match need {
+            Permission::Login => String::new(),
+            Permission::Catalog => ",scope=\"registry:catalog:*\"".to_owned(),
+            Permission::Repository(name, action) => {
+                let actions = if action == "push" { "pull,push" } else { action };
+                format!(",scope=\"repository:{name}:{actions}\"")
+            }
+        };
+        let (challenge, message) = if self.accounts.is_azure(host) {
+            let realm = format!("https://{host}/oauth2/token");
+            (format!("Bearer realm=\"{realm}\",service=\"{host}\"{scope}"), AZURE_UNAUTHORIZED)
+        } else {
+            (format!("Basic realm=\"{host}\""), "authentication required")
+        };
+        DistributionError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+            .with(header::WWW_AUTHENTICATE, challenge)
     }
 }
 
-/// What the sender may do; nothing where its credentials are wrong.
-fn access(shared: &Shared, host: &str, headers: &HeaderMap) -> Option<Access> {
-    let Some(given) = headers.get(header::AUTHORIZATION) else {
-        return Some(Access::Rights(shared.accounts.anonymous(host)));
-    };
-    let (scheme, value) = given.to_str().ok()?.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("basic") {
-        let (username, password) = basic(value)?;
-        return Some(Access::Rights(login(shared, host, &username, &password)));
-    }
-    let claims = verify(shared.identity.token_key.expose(), value.trim(), now())?;
-    let ours = claims["aud"].as_str() == Some(host) && claims["grant_type"] == "access_token";
-    ours.then(|| {
-        Access::Token(serde_json::from_value(claims["access"].clone()).unwrap_or_default())
-    })
-}
-
-/// User and password of a `Basic` header.
+/// User and password of the value of a `Basic` header.
 pub(super) fn basic(value: &str) -> Option<(String, String)> {
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
     let (username, password) = decoded.split_once(':')?;
     Some((username.to_owned(), password.to_owned()))
-}
-
-/// What a user may do. With the name of nobody, a token is the password; with
-/// an application's id, its secret.
-pub(super) fn login(shared: &Shared, host: &str, username: &str, password: &str) -> Rights {
-    if shared.accounts.is_azure(host) {
-        let identity = &shared.identity;
-        let token = || verify(identity.token_key.expose(), password, now());
-        let ours = username == NOBODY && token().is_some_and(|claims| claims["aud"] == host)
-            || username == identity.client_id && password == identity.client_secret.expose();
-        if ours {
-            return Rights::All;
-        }
-    }
-    shared.accounts.login(host, username, password)
-}
-
-/// The 401 that says how to log in.
-fn challenge(shared: &Shared, host: &str, need: Need<'_>) -> Refused {
-    let scope = match need {
-        Need::Login => String::new(),
-        Need::Catalog => ",scope=\"registry:catalog:*\"".to_owned(),
-        Need::Repository(name, action) => {
-            let actions = if action == "push" { "pull,push" } else { action };
-            format!(",scope=\"repository:{name}:{actions}\"")
-        }
-    };
-    let (challenge, message) = if shared.accounts.is_azure(host) {
-        (
-            format!("Bearer realm=\"https://{host}/oauth2/token\",service=\"{host}\"{scope}"),
-            "authentication required, visit https://aka.ms/acr/authorization for more information.",
-        )
-    } else {
-        (format!("Basic realm=\"{host}\""), "authentication required")
-    };
-    Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
-        .with(header::WWW_AUTHENTICATE, challenge)
 }

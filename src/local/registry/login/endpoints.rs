@@ -1,12 +1,11 @@
 //! `/oauth2/token` and `/oauth2/exchange`, as Azure's registries have them.
 
-use super::access::{basic, login};
+use super::access::{AZURE_UNAUTHORIZED, Logins, basic};
 use super::scope::Grant;
-use crate::local::entra::{ARM_AUDIENCES, REGISTRY_AUDIENCES, now, sign, verify};
+use crate::local::entra::{ARM_AUDIENCES, REGISTRY_AUDIENCES, now, sign};
 use crate::local::identity::random_uuid;
 use crate::local::registry::accounts::Rights;
-use crate::local::registry::refused::Refused;
-use crate::local::shared::Shared;
+use crate::local::registry::error::DistributionError;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -20,9 +19,9 @@ const REFRESH_LIFE: i64 = 3 * 3_600;
 const LIMIT: usize = 64 * 1024;
 
 /// The fields of a query or form, in order; a name may come again.
-struct Fields(Vec<(String, String)>);
+struct FormFields(Vec<(String, String)>);
 
-impl Fields {
+impl FormFields {
     fn parse(text: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(text).into_owned().collect())
     }
@@ -38,20 +37,19 @@ impl Fields {
 
 /// `GET` with a user and password as docker sends it, or `POST` with a form.
 pub(in super::super) async fn token(
-    shared: &Shared,
-    host: &str,
+    logins: &Logins<'_>,
     request: Request<Body>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     let (rights, fields) = match *request.method() {
         Method::GET => {
-            let fields = Fields::parse(request.uri().query().unwrap_or_default().as_bytes());
-            (by_header(shared, host, request.headers()), fields)
+            let fields = FormFields::parse(request.uri().query().unwrap_or_default().as_bytes());
+            (by_header(logins, request.headers()), fields)
         }
         Method::POST => {
             let fields = form(request).await?;
-            (by_form(shared, host, &fields), fields)
+            (by_form(logins, &fields), fields)
         }
-        _ => return Err(Refused::method()),
+        _ => return Err(DistributionError::method()),
     };
     let grants = Grant::parse_all(&fields.scopes());
     let grants: Vec<Grant> = match rights {
@@ -59,53 +57,51 @@ pub(in super::super) async fn token(
         Rights::Pull => grants.into_iter().filter_map(Grant::only_pull).collect(),
         Rights::All => grants,
     };
-    let token = issue(shared, host, "access_token", ACCESS_LIFE, &json!(grants));
+    let token = issue(logins, "access_token", ACCESS_LIFE, &json!(grants));
     Ok(answer(&json!({"access_token": token})))
 }
 
 /// An access token of Entra becomes a refresh token of the registry.
 pub(in super::super) async fn exchange(
-    shared: &Shared,
-    host: &str,
+    logins: &Logins<'_>,
     request: Request<Body>,
-) -> Result<Response<Body>, Refused> {
+) -> Result<Response<Body>, DistributionError> {
     if request.method() != Method::POST {
-        return Err(Refused::method());
+        return Err(DistributionError::method());
     }
     let fields = form(request).await?;
     if !fields.get("grant_type").starts_with("access_token") {
         let message = "grant_type must be access_token";
-        return Err(Refused::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message));
+        return Err(DistributionError::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message));
     }
     let audiences: Vec<&str> = ARM_AUDIENCES.into_iter().chain(REGISTRY_AUDIENCES).collect();
-    if let Err(refused) = shared.tokens.check_token(fields.get("access_token"), &audiences) {
-        tracing::debug!(host, %refused, "a registry does not take a token of Entra");
+    if let Err(refused) = logins.tokens.check_token(fields.get("access_token"), &audiences) {
+        tracing::debug!(host = logins.host, %refused, "a registry does not take a token of Entra");
         return Err(unauthorized());
     }
-    let token = issue(shared, host, "refresh_token", REFRESH_LIFE, &Value::Null);
+    let token = issue(logins, "refresh_token", REFRESH_LIFE, &Value::Null);
     Ok(answer(&json!({"refresh_token": token})))
 }
 
-fn by_header(shared: &Shared, host: &str, headers: &HeaderMap) -> Rights {
+fn by_header(logins: &Logins<'_>, headers: &HeaderMap) -> Rights {
     let Some(given) = headers.get(header::AUTHORIZATION) else {
-        return shared.accounts.anonymous(host);
+        return logins.accounts.anonymous(logins.host);
     };
     let login_of = |value: &str| {
         let (username, password) = basic(value)?;
-        Some(login(shared, host, &username, &password))
+        Some(logins.login(&username, &password))
     };
     let value = given.to_str().ok().and_then(|given| given.split_once(' '));
     value.and_then(|(_, value)| login_of(value)).unwrap_or(Rights::None)
 }
 
-fn by_form(shared: &Shared, host: &str, fields: &Fields) -> Rights {
+fn by_form(logins: &Logins<'_>, fields: &FormFields) -> Rights {
     match fields.get("grant_type") {
-        "password" => login(shared, host, fields.get("username"), fields.get("password")),
+        "password" => logins.login(fields.get("username"), fields.get("password")),
         "refresh_token" => {
-            let key = shared.identity.token_key.expose();
-            let claims = verify(key, fields.get("refresh_token"), now());
+            let claims = logins.verified(fields.get("refresh_token"));
             let good = claims.is_some_and(|claims| {
-                claims["aud"] == host && claims["grant_type"] == "refresh_token"
+                claims["aud"] == logins.host && claims["grant_type"] == "refresh_token"
             });
             if good { Rights::All } else { Rights::None }
         }
@@ -113,25 +109,29 @@ fn by_form(shared: &Shared, host: &str, fields: &Fields) -> Rights {
     }
 }
 
-fn issue(shared: &Shared, host: &str, kind: &str, life: i64, access: &Value) -> String {
-    let now = now();
+fn issue(logins: &Logins<'_>, kind: &str, life: i64, access: &Value) -> String {
+    let (now, identity) = (now(), logins.tokens.identity());
     let claims = json!({
-        "jti": random_uuid(), "sub": shared.identity.object_id,
+        "jti": random_uuid(), "sub": identity.object_id,
         "nbf": now, "iat": now, "exp": now + life,
-        "iss": "Azure Container Registry", "aud": host,
-        "grant_type": kind, "tenant": shared.identity.tenant_id, "access": access,
+        "iss": "Azure Container Registry", "aud": logins.host,
+        "grant_type": kind, "tenant": identity.tenant_id, "access": access,
     });
-    sign(shared.identity.token_key.expose(), &claims)
+    sign(identity.token_key.expose(), &claims)
 }
 
-async fn form(request: Request<Body>) -> Result<Fields, Refused> {
+async fn form(request: Request<Body>) -> Result<FormFields, DistributionError> {
     let read = Limited::new(request.into_body(), LIMIT).collect().await;
     let bytes = read
         .map_err(|error| {
-            Refused::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", &format!("read the form: {error}"))
+            DistributionError::new(
+                StatusCode::BAD_REQUEST,
+                "UNSUPPORTED",
+                &format!("read the form: {error}"),
+            )
         })?
         .to_bytes();
-    Ok(Fields::parse(&bytes))
+    Ok(FormFields::parse(&bytes))
 }
 
 fn answer(body: &Value) -> Response<Body> {
@@ -141,10 +141,6 @@ fn answer(body: &Value) -> Response<Body> {
     answer
 }
 
-fn unauthorized() -> Refused {
-    Refused::new(
-        StatusCode::UNAUTHORIZED,
-        "UNAUTHORIZED",
-        "authentication required, visit https://aka.ms/acr/authorization for more information.",
-    )
+fn unauthorized() -> DistributionError {
+    DistributionError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", AZURE_UNAUTHORIZED)
 }

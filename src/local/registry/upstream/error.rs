@@ -1,7 +1,7 @@
 //! What can go wrong with a registry outside, and how its asker is told.
 
 use crate::local::files::FileError;
-use crate::local::registry::refused::Refused;
+use crate::local::registry::error::DistributionError;
 use crate::oci::Digest;
 use http::{StatusCode, header};
 use serde_json::json;
@@ -108,30 +108,37 @@ impl UpstreamError {
     /// How a client is told. That something else has failed is a status of its
     /// own (RFC 4918, section 11.4), so that no client repeats what was
     /// repeated here already.
-    pub(in crate::local::registry) fn refused(&self) -> Refused {
+    pub(in crate::local::registry) fn refused(&self) -> DistributionError {
         let words = self.words();
         match self {
             Self::Missing { name, .. } => {
                 let code =
                     if name.starts_with("sha") { "BLOB_UNKNOWN" } else { "MANIFEST_UNKNOWN" };
-                Refused::new(StatusCode::NOT_FOUND, code, &words).about(json!({"name": name}))
+                DistributionError::new(StatusCode::NOT_FOUND, code, &words)
+                    .about(json!({"name": name}))
             }
             Self::Busy { retry_after, .. } => {
-                let busy = Refused::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", &words);
+                let busy = DistributionError::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "TOOMANYREQUESTS",
+                    &words,
+                );
                 match retry_after {
                     Some(when) => busy.with(header::RETRY_AFTER, when.clone()),
                     None => busy,
                 }
             }
-            Self::Keep(_) => Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &words),
+            Self::Keep(_) => {
+                DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &words)
+            }
             Self::Offline { .. } | Self::Denied { .. } => {
-                Refused::new(StatusCode::FAILED_DEPENDENCY, "DENIED", &words)
+                DistributionError::new(StatusCode::FAILED_DEPENDENCY, "DENIED", &words)
             }
             Self::Status { .. }
             | Self::Transport { .. }
             | Self::Nonsense { .. }
             | Self::Digest { .. } => {
-                Refused::new(StatusCode::FAILED_DEPENDENCY, "UNAVAILABLE", &words)
+                DistributionError::new(StatusCode::FAILED_DEPENDENCY, "UNAVAILABLE", &words)
             }
         }
     }

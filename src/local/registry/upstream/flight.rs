@@ -7,7 +7,7 @@
 use super::client::{Client, Place};
 use super::error::UpstreamError;
 use crate::local::files::{FileError, create_folder};
-use crate::local::registry::sessions::digest_of;
+use crate::local::registry::digest::digest_of;
 use crate::oci::Digest;
 use bytes::Bytes;
 use futures::Stream;

@@ -20,7 +20,7 @@ pub(super) use flight::Flight;
 pub(super) use sources::hosts;
 
 use super::storage::{Storage, StoredManifest};
-use crate::local::world::World;
+use crate::local::initial_state::InitialState;
 use crate::oci::{Descriptor, Digest, media_type};
 use client::{Client, Place, limited};
 use flight::Route;
@@ -55,7 +55,7 @@ struct Inner {
 
 impl Upstream {
     /// What a world allows, kept in a storage and listed in the state folder.
-    pub fn open(state: &Path, storage: &Storage, world: &World) -> Self {
+    pub fn open(state: &Path, storage: &Storage, world: &InitialState) -> Self {
         Self {
             inner: Arc::new(Inner {
                 storage: storage.clone(),
@@ -168,7 +168,7 @@ impl Inner {
         let said = said.and_then(|said| said.parse::<Digest>().ok());
         let expected = place.name.parse::<Digest>().ok().or(said);
         let found = match &expected {
-            Some(expected) => super::manifests::digest_as(expected.algorithm(), &bytes),
+            Some(expected) => super::digest::digest_as(expected.algorithm(), &bytes),
             None => Digest::of(&bytes),
         };
         if let Some(expected) = expected.filter(|expected| *expected != found) {

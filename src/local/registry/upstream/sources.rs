@@ -1,7 +1,7 @@
 //! What may be fetched from outside: whole registries, or single repositories
 //! of them. Pure.
 
-use crate::local::world::World;
+use crate::local::initial_state::InitialState;
 
 /// What a world allows.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ struct Source {
 }
 
 impl Sources {
-    pub(super) fn of(world: &World) -> Self {
+    pub(super) fn of(world: &InitialState) -> Self {
         let allowed = world.allow_hosts.iter().map(|text| source(text)).collect();
         Self { allowed, offline: world.offline }
     }
@@ -34,7 +34,7 @@ impl Sources {
 }
 
 /// The registries of a world from which something may be fetched.
-pub(in crate::local::registry) fn hosts(world: &World) -> impl Iterator<Item = String> {
+pub(in crate::local::registry) fn hosts(world: &InitialState) -> impl Iterator<Item = String> {
     world.allow_hosts.iter().map(|text| source(text).host)
 }
 
@@ -54,13 +54,13 @@ fn source(text: &str) -> Source {
 #[cfg(test)]
 mod tests {
     use super::{Sources, hosts};
-    use crate::local::World;
+    use crate::local::initial_state::InitialState;
 
     #[test]
     fn a_host_allows_all_of_it_and_a_repository_itself() {
         let allow_hosts = ["Registry-1.docker.io/library/busybox", "ghcr.io", "127.0.0.1:5000/"];
         let allow_hosts = allow_hosts.map(str::to_owned).to_vec();
-        let world = World { allow_hosts, ..World::default() };
+        let world = InitialState { allow_hosts, ..InitialState::default() };
         let sources = Sources::of(&world);
 
         assert!(sources.allow("docker.io", "library/busybox"));

@@ -2,14 +2,14 @@
 
 use super::sandbox::{SandboxError, Spawned};
 use crate::local::runtime::image::remove_tree;
-use crate::local::runtime::stage::Mode;
+use crate::local::runtime::stage::StageMode;
 use crate::local::runtime::stage::protocol::Notice;
 use std::path::Path;
 
 /// Tries it, in a folder of the state that it takes away again. The answer is
 /// whether overlay file systems may be used, or why there are no namespaces.
 pub(crate) async fn probe(program: &Path, folder: &Path) -> Result<bool, SandboxError> {
-    let mut spawned = Spawned::new(program, folder, Mode::Probe)?;
+    let mut spawned = Spawned::new(program, folder, StageMode::Probe)?;
     let answer = loop {
         match spawned.next().await? {
             Notice::Unshared => drop(spawned.map_users().await?),

@@ -1,8 +1,8 @@
 //! One group's place: the process that holds its namespaces, the orders to it
 //! and the notices from it.
 
-use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, Process, RELAY};
-use crate::local::runtime::stage::{GROUP, Mode, relay};
+use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, ProcessSpec, RELAY};
+use crate::local::runtime::stage::{GROUP, StageMode, relay};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::fs;
@@ -49,7 +49,11 @@ pub(super) struct Spawned {
 }
 
 impl Spawned {
-    pub(super) fn new(program: &Path, folder: &Path, mode: Mode) -> Result<Self, SandboxError> {
+    pub(super) fn new(
+        program: &Path,
+        folder: &Path,
+        mode: StageMode,
+    ) -> Result<Self, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "start", source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let errors = File::create(folder.join("stage.log")).map_err(failed)?;
@@ -142,7 +146,7 @@ impl Sandbox {
     pub(crate) async fn open(
         program: &Path,
         folder: &Path,
-        mode: Mode,
+        mode: StageMode,
     ) -> Result<Self, SandboxError> {
         let mut spawned = Spawned::new(program, folder, mode)?;
         let mut single_user = false;
@@ -173,7 +177,7 @@ impl Sandbox {
     /// the group.
     pub(crate) async fn start(
         &self,
-        mut process: Process,
+        mut process: ProcessSpec,
     ) -> Result<mpsc::UnboundedReceiver<Notice>, SandboxError> {
         process.single_user = self.single_user;
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -11,4 +11,4 @@ mod trial;
 
 pub(crate) use command::Engine;
 pub use command::EngineError;
-pub(crate) use sandbox::{Sandbox, Start};
+pub(crate) use sandbox::{ContainerStart, Sandbox};

@@ -3,7 +3,7 @@
 use super::command::{Engine, EngineError};
 use crate::local::runtime::image::Config;
 use crate::local::runtime::spec::{Container, Group};
-use crate::local::runtime::stage::log::{Lines, Log};
+use crate::local::runtime::stage::log::{LogFile, LogLines};
 use nix::sys::signal::Signal;
 use std::io;
 use std::io::Write as _;
@@ -27,7 +27,7 @@ pub(crate) struct Sandbox {
 
 /// A container to start, with what is known about it.
 #[derive(Debug)]
-pub(crate) struct Start<'a> {
+pub(crate) struct ContainerStart<'a> {
     pub(crate) container: &'a Container,
     pub(crate) config: &'a Config,
     pub(crate) log: &'a Path,
@@ -64,9 +64,9 @@ impl Sandbox {
     /// Starts a container; its exit code comes when it has ended.
     pub(crate) async fn start(
         &self,
-        start: Start<'_>,
+        start: ContainerStart<'_>,
     ) -> Result<oneshot::Receiver<i32>, EngineError> {
-        let Start { container, config, log } = start;
+        let ContainerStart { container, config, log } = start;
         let image = self.engine.load(&container.image).await?;
         let name = self.name(&container.name);
         let mut keeper = self.keeper.lock().await;
@@ -144,7 +144,7 @@ impl Sandbox {
         since: &str,
         log: &Path,
     ) -> Result<oneshot::Receiver<i32>, EngineError> {
-        let log = Log::open(log).map_err(|source| self.start_error(source))?;
+        let log = LogFile::open(log).map_err(|source| self.start_error(source))?;
         let log = Arc::new(Mutex::new(log));
         let mut logs = self.engine.command(["logs", "--follow", "--since", since, name]);
         logs.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -189,8 +189,8 @@ impl Sandbox {
     }
 }
 
-async fn copy(mut reader: impl AsyncRead + Unpin, log: &Mutex<Log>) {
-    let mut lines = Lines::default();
+async fn copy(mut reader: impl AsyncRead + Unpin, log: &Mutex<LogFile>) {
+    let mut lines = LogLines::default();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let length = match reader.read(&mut buffer).await {
@@ -206,7 +206,7 @@ async fn copy(mut reader: impl AsyncRead + Unpin, log: &Mutex<Log>) {
     }
 }
 
-fn write(log: &Mutex<Log>, whole: bool, line: &[u8]) {
+fn write(log: &Mutex<LogFile>, whole: bool, line: &[u8]) {
     let time = jiff::Timestamp::now().to_string();
     // A disk that is full must not stop the program that writes.
     log.lock().unwrap_or_else(PoisonError::into_inner).append(&time, whole, line).ok();

@@ -1,7 +1,7 @@
 //! What an image says about its program (OCI image specification, "Image
 //! Configuration").
 
-use super::{Image, ImageError};
+use super::files::{Image, ImageError};
 use serde::Deserialize;
 use std::fs;
 

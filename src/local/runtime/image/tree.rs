@@ -1,6 +1,7 @@
 //! The unpacked images of a state folder, each unpacked once.
 
-use super::{Image, ImageError, unpack};
+use super::files::{Image, ImageError};
+use super::unpack::unpack;
 use std::collections::HashMap;
 use std::fs;
 use std::fs::Permissions;

@@ -4,8 +4,8 @@
 //! A layer comes from strangers. No entry leaves the root, no program keeps a
 //! set-user-id bit, no device is made.
 
-use super::ImageError;
-use super::place::{parts, resolve};
+use super::files::ImageError;
+use super::path::{parts, resolve};
 use flate2::read::MultiGzDecoder;
 use nix::sys::stat::Mode;
 use std::collections::{BTreeMap, HashSet};

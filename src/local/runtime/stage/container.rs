@@ -4,8 +4,9 @@
 //! takes over, that socket closes without a word; when something is wrong, the
 //! words for it are written there.
 
-use super::protocol::Process;
-use super::{Mode, root, user};
+use super::mode::StageMode;
+use super::protocol::ProcessSpec;
+use super::{root, user};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -24,12 +25,12 @@ use std::process::{Command, ExitCode};
 /// What shells answer when a program cannot be started.
 const NOT_STARTED: u8 = 127;
 
-pub(super) fn run(mode: Mode) -> ExitCode {
+pub(super) fn run(mode: StageMode) -> ExitCode {
     let Ok(channel) = io::stdin().as_fd().try_clone_to_owned() else {
         return ExitCode::from(NOT_STARTED);
     };
     let mut channel = UnixStream::from(channel);
-    let reason = match become_program(&mut channel, mode == Mode::Isolated) {
+    let reason = match become_program(&mut channel, mode == StageMode::Isolated) {
         Ok(never) => match never {},
         Err(reason) => reason,
     };
@@ -43,13 +44,13 @@ enum Never {}
 fn become_program(channel: &mut UnixStream, isolated: bool) -> Result<Never, String> {
     let mut text = String::new();
     channel.read_to_string(&mut text).map_err(|error| format!("read the order: {error}"))?;
-    let process: Process =
+    let process: ProcessSpec =
         serde_json::from_str(&text).map_err(|error| format!("understand the order: {error}"))?;
     if isolated { in_root(&process) } else { in_place(&process) }
 }
 
 /// In a root of its own, as any container.
-fn in_root(process: &Process) -> Result<Never, String> {
+fn in_root(process: &ProcessSpec) -> Result<Never, String> {
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     unshare(own).map_err(|error| format!("take namespaces: {error}"))?;
     sethostname(&process.hostname).map_err(|error| format!("set the host name: {error}"))?;
@@ -99,7 +100,7 @@ fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
 }
 
 /// Straight from the unpacked tree, among this machine's other programs.
-fn in_place(process: &Process) -> Result<Never, String> {
+fn in_place(process: &ProcessSpec) -> Result<Never, String> {
     let tree = process.folder.join("root");
     let name = Path::new(&process.argv[0]);
     let path = find(&tree, name, &process.env)
@@ -153,7 +154,7 @@ fn interpreter(path: &Path) -> io::Result<bool> {
     }))
 }
 
-fn program(process: &Process, path: &Path) -> Command {
+fn program(process: &ProcessSpec, path: &Path) -> Command {
     let mut command = Command::new(path);
     command.args(&process.argv[1..]).env_clear();
     command.envs(process.env.iter().map(|(name, value)| (OsString::from(name), value)));

@@ -2,21 +2,21 @@
 //!
 //! It stays as the parent of the group's init process and ends with it.
 
-use super::Mode;
+use super::mode::{INIT, StageMode};
 use super::network;
-use super::protocol::{MAPPED, Notice};
+use super::protocol::{MAPPED, Notice, say};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs;
 use std::fs::File;
 use std::io;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-pub(super) fn run(mode: Mode) -> ExitCode {
+pub(super) fn run(mode: StageMode) -> ExitCode {
     match enter(mode) {
         Ok(code) => code,
         Err(reason) => {
@@ -26,14 +26,14 @@ pub(super) fn run(mode: Mode) -> ExitCode {
     }
 }
 
-fn enter(mode: Mode) -> Result<ExitCode, String> {
+fn enter(mode: StageMode) -> Result<ExitCode, String> {
     match mode {
-        Mode::Isolated => {
+        StageMode::Isolated => {
             isolate()?;
             init(mode)
         }
-        Mode::Plain => init(mode),
-        Mode::Probe => {
+        StageMode::Plain => init(mode),
+        StageMode::Probe => {
             isolate()?;
             say(&Notice::Probed { overlay: overlay_works() });
             Ok(ExitCode::SUCCESS)
@@ -102,19 +102,11 @@ fn overlay_works() -> bool {
     written
 }
 
-fn init(mode: Mode) -> Result<ExitCode, String> {
+fn init(mode: StageMode) -> Result<ExitCode, String> {
     let status = Command::new("/proc/self/exe")
-        .args([super::INIT, mode.as_str()])
+        .args([INIT, mode.as_str()])
         .status()
         .map_err(|error| format!("start the group's init process: {error}"))?;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
-}
-
-/// One line on standard output. A parent that is gone is noticed elsewhere.
-pub(super) fn say(notice: &Notice) {
-    let mut line = serde_json::to_string(notice).expect("a notice is JSON");
-    line.push('\n');
-    let mut out = io::stdout().lock();
-    out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok();
 }

@@ -4,10 +4,10 @@
 //! leave, and runs the relay. It ends when its standard input does, which is
 //! when the local cloud is gone for whatever reason.
 
-use super::group::say;
-use super::log::{Lines, Log};
-use super::protocol::{Notice, Order, Process, RELAY};
-use super::{CONTAINER, Mode, relay};
+use super::log::{LogFile, LogLines};
+use super::mode::{CONTAINER, StageMode};
+use super::protocol::{Notice, Order, ProcessSpec, RELAY, say};
+use super::relay;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -30,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-pub(super) fn run(mode: Mode) -> ExitCode {
+pub(super) fn run(mode: StageMode) -> ExitCode {
     match serve(mode) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -40,10 +40,10 @@ pub(super) fn run(mode: Mode) -> ExitCode {
     }
 }
 
-fn serve(mode: Mode) -> Result<(), String> {
+fn serve(mode: StageMode) -> Result<(), String> {
     let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| failed("follow the parent's end", &e))?;
-    let isolated = mode == Mode::Isolated;
+    let isolated = mode == StageMode::Isolated;
     if !isolated {
         prctl::set_child_subreaper(true).map_err(|e| failed("adopt orphans", &e))?;
     }
@@ -117,7 +117,7 @@ impl Init {
         }
     }
 
-    fn start(&mut self, process: Process) -> io::Result<()> {
+    fn start(&mut self, process: ProcessSpec) -> io::Result<()> {
         let (mut channel, theirs) = Channel::pair()?;
         let mut child = self.spawn(&process, theirs)?;
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are small"));
@@ -129,7 +129,7 @@ impl Init {
         channel.shutdown(Shutdown::Write)?;
         channel.set_nonblocking(true)?;
         let channel = UnixStream::from_std(channel)?;
-        let log = Arc::new(Mutex::new(Log::open(&process.log)?));
+        let log = Arc::new(Mutex::new(LogFile::open(&process.log)?));
         let mut output = Vec::new();
         for end in outputs(&mut child) {
             let reader = pipe::Receiver::from_owned_fd(end)?;
@@ -140,11 +140,11 @@ impl Init {
     }
 
     /// The child is process 1 of a namespace of its own.
-    fn spawn(&self, process: &Process, theirs: Channel) -> io::Result<Child> {
+    fn spawn(&self, process: &ProcessSpec, theirs: Channel) -> io::Result<Child> {
         if self.isolated {
             unshare(CloneFlags::CLONE_NEWPID)?;
         }
-        let mode = if self.isolated { Mode::Isolated } else { Mode::Plain };
+        let mode = if self.isolated { StageMode::Isolated } else { StageMode::Plain };
         let spawned = Command::new("/proc/self/exe")
             .args([CONTAINER, mode.as_str()])
             .env_clear()
@@ -226,8 +226,8 @@ async fn attend(
     });
 }
 
-async fn copy_lines(mut reader: pipe::Receiver, log: Arc<Mutex<Log>>) {
-    let mut lines = Lines::default();
+async fn copy_lines(mut reader: pipe::Receiver, log: Arc<Mutex<LogFile>>) {
+    let mut lines = LogLines::default();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         // A disk that is full must not stop the program that writes.

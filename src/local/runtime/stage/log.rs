@@ -20,14 +20,14 @@ const LONGEST: usize = 16 * 1024;
 
 /// Appends to a log.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct LogFile {
     path: PathBuf,
     file: File,
     size: u64,
     half: u64,
 }
 
-impl Log {
+impl LogFile {
     /// Opens a log to write more to it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::with_half(path, HALF)
@@ -66,11 +66,11 @@ pub(crate) fn remove(path: &Path) {
 
 /// Cuts a stream of bytes into lines.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct LogLines {
     rest: Vec<u8>,
 }
 
-impl Lines {
+impl LogLines {
     /// Takes in bytes; gives out what is complete, with whether it ends a line.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<(bool, Vec<u8>)> {
         let mut complete = Vec::new();
@@ -144,13 +144,13 @@ fn parse(record: &[u8]) -> Option<(&[u8], bool, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Lines, Log, LogQuery, read, remove};
+    use super::{LONGEST, LogFile, LogLines, LogQuery, read, remove};
 
     #[test]
     fn lines_are_read_back_with_tail_and_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.log");
-        let mut log = Log::open(&path).expect("opened");
+        let mut log = LogFile::open(&path).expect("opened");
         log.append("T1", true, b"one").expect("written");
         log.append("T2", false, b"tw").expect("written");
         log.append("T3", true, b"o").expect("written");
@@ -169,7 +169,7 @@ mod tests {
     fn a_log_is_bounded_and_keeps_its_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.log");
-        let mut log = Log::with_half(&path, 100).expect("opened");
+        let mut log = LogFile::with_half(&path, 100).expect("opened");
         for number in 0..1000 {
             log.append("T", true, format!("line {number}").as_bytes()).expect("written");
         }
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn bytes_become_lines_wherever_they_are_cut() {
-        let mut lines = Lines::default();
+        let mut lines = LogLines::default();
         assert_eq!(lines.push(b"a\nb"), [(true, b"a".to_vec())]);
         assert_eq!(lines.push(b"c\n\n"), [(true, b"bc".to_vec()), (true, Vec::new())]);
         assert_eq!(lines.push(&vec![b'x'; LONGEST]).len(), 1);

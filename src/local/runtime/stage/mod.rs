@@ -16,46 +16,17 @@ mod container;
 mod group;
 mod init;
 pub(crate) mod log;
+mod mode;
 mod network;
 pub(crate) mod protocol;
 pub(crate) mod relay;
 mod root;
 mod user;
 
+pub(crate) use mode::{GROUP, StageMode};
+
+use mode::{CONTAINER, INIT};
 use std::process::ExitCode;
-
-/// The first argument that makes a group.
-pub(crate) const GROUP: &str = "__runtime-group";
-/// The first argument that makes a group's init process.
-const INIT: &str = "__runtime-init";
-/// The first argument that makes a container.
-const CONTAINER: &str = "__runtime-container";
-
-/// How a group is set apart from this machine.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Mode {
-    /// In namespaces of its own.
-    Isolated,
-    /// Not at all: namespaces are refused here.
-    Plain,
-    /// Only finds out whether [`Mode::Isolated`] would work.
-    Probe,
-}
-
-impl Mode {
-    /// As an argument.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Isolated => "isolated",
-            Self::Plain => "plain",
-            Self::Probe => "probe",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Isolated, Self::Plain, Self::Probe].into_iter().find(|mode| mode.as_str() == text)
-    }
-}
 
 /// Becomes a stage of the runtime where the first argument asks for one. To be
 /// called first thing in `main`, before any thread exists.
@@ -63,7 +34,7 @@ pub fn reexec() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let stage = arguments.next()?;
     let stage = stage.to_str().filter(|stage| stage.starts_with("__runtime-"))?.to_owned();
-    let mode = arguments.next().and_then(|mode| Mode::parse(mode.to_str()?));
+    let mode = arguments.next().and_then(|mode| StageMode::parse(mode.to_str()?));
     let Some(mode) = mode else { return Some(ExitCode::from(2)) };
     Some(match stage.as_str() {
         GROUP => group::run(mode),

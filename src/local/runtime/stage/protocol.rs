@@ -4,6 +4,7 @@
 //! another. Secrets travel in orders alone: never in arguments, never in files.
 
 use serde::{Deserialize, Serialize};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// The folder entry, relative to the group's folder, on which the relay listens.
@@ -21,7 +22,7 @@ pub(crate) const ADDRESS: [u8; 4] = [10, 92, 0, 4];
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
     /// Start a container.
-    Start(Box<Process>),
+    Start(Box<ProcessSpec>),
     /// Send it a signal.
     Signal {
         /// Its name.
@@ -70,7 +71,7 @@ pub(crate) enum Notice {
 /// One container to start.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Process {
+pub(crate) struct ProcessSpec {
     /// The container's name.
     pub(crate) container: String,
     /// The folder that holds its root (`root`) or what that is made of (`lower`,
@@ -106,4 +107,13 @@ pub(crate) struct Mount {
     pub(crate) target: String,
     /// Whether it may only be read.
     pub(crate) read_only: bool,
+}
+
+/// Writes a notice to standard output. Errors are ignored: a stage notices in
+/// other ways that its parent is gone.
+pub(super) fn say(notice: &Notice) {
+    let mut line = serde_json::to_string(notice).expect("a notice is JSON");
+    line.push('\n');
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok();
 }

@@ -1,6 +1,6 @@
 //! A container's root: its files, `/proc`, `/dev`, and the change into it.
 
-use super::protocol::{ADDRESS, Mount, Process};
+use super::protocol::{ADDRESS, Mount, ProcessSpec};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chroot, pivot_root};
 use std::fs;
@@ -17,7 +17,7 @@ pub(super) const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,use
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Makes the root of a container in the current folder and changes into it.
-pub(super) fn enter(process: &Process) -> Result<(), String> {
+pub(super) fn enter(process: &ProcessSpec) -> Result<(), String> {
     bind_or("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     let root = Path::new("root");
     if process.overlay {

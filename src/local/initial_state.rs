@@ -4,6 +4,7 @@
 
 use super::faults::InjectedFault;
 use super::hidden::Hidden;
+use super::runtime::RuntimeChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 /// Everything that is there before the first request.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct World {
+pub struct InitialState {
     /// The subscription; a random one where none is given.
     pub subscription_id: String,
     /// The tenant of the local Entra; a random one where none is given.
@@ -19,19 +20,19 @@ pub struct World {
     /// Resource groups.
     pub resource_groups: Vec<ResourceGroup>,
     /// Azure container registries.
-    pub registries: Vec<Registry>,
+    pub registries: Vec<AzureRegistry>,
     /// Registries that are not Azure's: on loopback, or elsewhere.
-    pub other_registries: Vec<Loopback>,
+    pub other_registries: Vec<OtherRegistry>,
     /// Key vaults.
     pub vaults: Vec<Vault>,
     /// The repository at GitHub.
-    pub github: Option<GitHub>,
+    pub github: Option<GitHubRepository>,
     /// What containers run in.
     pub runtime: RuntimeChoice,
     /// Whether images may be pulled from outside.
     pub offline: bool,
     /// Images that the registries hold from the start.
-    pub seed_images: Vec<SeedImage>,
+    pub seed_images: Vec<PreloadedImage>,
     /// Registries outside that images may be pulled from: `HOST`, or
     /// `HOST/REPOSITORY` for one repository alone.
     pub allow_hosts: Vec<String>,
@@ -52,7 +53,7 @@ pub struct ResourceGroup {
 /// An Azure container registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Registry {
+pub struct AzureRegistry {
     /// Its login server, such as `storefront.azurecr.io`.
     pub host: String,
     /// Its resource name, such as `storefront`.
@@ -73,7 +74,7 @@ pub struct Registry {
     pub anonymous_pull: bool,
     /// Further users, such as scope tokens.
     #[serde(default)]
-    pub users: Vec<User>,
+    pub users: Vec<RegistryUser>,
 }
 
 fn standard() -> String {
@@ -83,7 +84,7 @@ fn standard() -> String {
 /// A user of a registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct User {
+pub struct RegistryUser {
     /// The name to log in with.
     pub username: String,
     /// The password.
@@ -93,12 +94,12 @@ pub struct User {
 /// A registry that is not Azure's, such as one on loopback.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Loopback {
+pub struct OtherRegistry {
     /// Host with port where it is not 443, such as `127.0.0.1:5000`.
     pub host: String,
     /// Who may use it; anybody where there are none.
     #[serde(default)]
-    pub users: Vec<User>,
+    pub users: Vec<RegistryUser>,
 }
 
 /// A key vault.
@@ -143,7 +144,7 @@ fn yes() -> bool {
 /// A repository at GitHub.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GitHub {
+pub struct GitHubRepository {
     /// `owner/name`.
     pub repository: String,
     /// The token that is accepted; a random one where none is given.
@@ -185,28 +186,10 @@ fn author() -> String {
     "octocat".to_owned()
 }
 
-/// What containers run in.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RuntimeChoice {
-    /// Docker or podman when one answers, otherwise the built-in one.
-    #[default]
-    Auto,
-    /// Docker.
-    Docker,
-    /// Podman.
-    Podman,
-    /// Namespaces of this kernel, without any engine; plain processes where
-    /// they are refused.
-    BuiltIn,
-    /// Plain processes.
-    Plain,
-}
-
 /// An image that is there from the start.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SeedImage {
+pub struct PreloadedImage {
     /// What it is called, such as `docker.io/library/alpine:3`.
     pub reference: String,
     /// The OCI layout that holds it.
@@ -215,11 +198,11 @@ pub struct SeedImage {
 
 #[cfg(test)]
 mod tests {
-    use super::{VaultSecret, World};
+    use super::{InitialState, VaultSecret};
 
     #[test]
     fn a_world_is_kebab_case_json_with_sensible_gaps() {
-        let world: World = serde_json::from_str(
+        let world: InitialState = serde_json::from_str(
             r#"{
                 "resource-groups": [{"name": "demo", "location": "westeurope"}],
                 "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "demo"}],
@@ -249,7 +232,8 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_an_error() {
-        let error = serde_json::from_str::<World>(r#"{"registrys": []}"#).expect_err("misspelt");
+        let error =
+            serde_json::from_str::<InitialState>(r#"{"registrys": []}"#).expect_err("misspelt");
 
         assert!(error.to_string().starts_with("unknown field `registrys`"), "{error}");
     }

@@ -4,7 +4,8 @@
 //! A session outlives the process: its file is there, and what was hashed is
 //! hashed again.
 
-use super::refused::Refused;
+use super::digest::digest_of;
+use super::error::DistributionError;
 use super::storage::Storage;
 use crate::local::files::{FileError, create_folder, read_json, write_json};
 use crate::local::identity::random_uuid;
@@ -14,10 +15,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -28,14 +29,14 @@ const CHUNK: usize = 128 * 1024;
 
 /// Whose upload a session is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Owner {
+pub(super) struct UploadOwner {
     pub(super) host: String,
     pub(super) repository: String,
 }
 
 /// An upload: what has come so far.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct UploadSession {
     pub(super) id: String,
     pub(super) size: u64,
     path: PathBuf,
@@ -44,45 +45,52 @@ pub(super) struct Session {
 }
 
 /// A session in the hands of one request.
-pub(super) type Held = OwnedMutexGuard<Session>;
+pub(super) type LockedSession = OwnedMutexGuard<UploadSession>;
 
 /// All uploads under way.
 #[derive(Debug)]
-pub(super) struct Sessions {
+pub(super) struct UploadSessions {
     pub(super) storage: Storage,
-    open: Lock<HashMap<String, Arc<Mutex<Session>>>>,
+    open: Lock<HashMap<String, Arc<Mutex<UploadSession>>>>,
 }
 
-impl Sessions {
+impl UploadSessions {
     pub(super) fn new(storage: Storage) -> Self {
         Self { storage, open: Lock::default() }
     }
 
     /// Begins an upload.
-    pub(super) async fn begin(&self, owner: &Owner) -> Result<Held, Refused> {
+    pub(super) async fn begin(
+        &self,
+        owner: &UploadOwner,
+    ) -> Result<LockedSession, DistributionError> {
         let id = random_uuid();
         write_json(&self.storage.uploads().join(format!("{id}.json")), owner)?;
         self.hold(&id).await
     }
 
     /// Goes on with an upload of that repository.
-    pub(super) async fn resume(&self, owner: &Owner, id: &str) -> Result<Held, Refused> {
+    pub(super) async fn resume(
+        &self,
+        owner: &UploadOwner,
+        id: &str,
+    ) -> Result<LockedSession, DistributionError> {
         let plain = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         let known = plain.then(|| read_json(&self.storage.uploads().join(format!("{id}.json"))));
         match known.transpose()?.flatten() {
             Some(recorded) if *owner == recorded => self.hold(id).await,
-            _ => Err(Refused::unknown_upload()),
+            _ => Err(DistributionError::unknown_upload()),
         }
     }
 
-    async fn hold(&self, id: &str) -> Result<Held, Refused> {
+    async fn hold(&self, id: &str) -> Result<LockedSession, DistributionError> {
         let known = self.opened().get(id).cloned();
         let session = if let Some(session) = known {
             session
         } else {
             // One of an earlier process is hashed again, which takes a while.
             let (folder, name) = (self.storage.uploads(), id.to_owned());
-            let session = blocking(move || Session::open(&folder, &name)).await?;
+            let session = blocking(move || UploadSession::open(&folder, &name)).await?;
             // Whoever was quicker may have gone on with it already.
             let mut open = self.opened();
             let session = open.entry(id.to_owned()).or_insert(Arc::new(Mutex::new(session)));
@@ -91,12 +99,12 @@ impl Sessions {
         Ok(session.lock_owned().await)
     }
 
-    fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<Mutex<Session>>>> {
+    fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<Mutex<UploadSession>>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends an upload without a result.
-    pub(super) fn cancel(&self, session: &Session) -> Result<(), Refused> {
+    pub(super) fn cancel(&self, session: &UploadSession) -> Result<(), DistributionError> {
         self.opened().remove(&session.id);
         for path in
             [session.path.clone(), self.storage.uploads().join(format!("{}.json", session.id))]
@@ -114,10 +122,10 @@ impl Sessions {
     /// Ends an upload: it is a blob from now on, if its digest is right.
     pub(super) async fn finish(
         &self,
-        session: Held,
-        owner: &Owner,
+        session: LockedSession,
+        owner: &UploadOwner,
         digest: &Digest,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), DistributionError> {
         let wanted = digest.algorithm().to_owned();
         let (session, found) = blocking(move || {
             let found = session.digest(&wanted)?;
@@ -126,7 +134,9 @@ impl Sessions {
         .await?;
         if found != *digest {
             self.cancel(&session)?;
-            return Err(Refused::invalid_digest("provided digest did not match uploaded content"));
+            return Err(DistributionError::invalid_digest(
+                "provided digest did not match uploaded content",
+            ));
         }
         let content = self.storage.content(digest);
         if let Some(folder) = content.parent() {
@@ -142,7 +152,7 @@ impl Sessions {
     }
 }
 
-impl Session {
+impl UploadSession {
     fn open(folder: &Path, id: &str) -> Result<Self, FileError> {
         let path = folder.join(id);
         let failed = |source| FileError::Io { verb: "open", path: path.clone(), source };
@@ -183,7 +193,10 @@ impl Session {
 }
 
 /// Adds a body to a session: the next chunk is read while one is written.
-pub(super) async fn append(mut session: Held, mut body: Body) -> Result<Held, Refused> {
+pub(super) async fn append(
+    mut session: LockedSession,
+    mut body: Body,
+) -> Result<LockedSession, DistributionError> {
     let mut next = gather(&mut body).await;
     loop {
         let (chunks, end) = next;
@@ -192,33 +205,37 @@ pub(super) async fn append(mut session: Held, mut body: Body) -> Result<Held, Re
             Ok(session)
         });
         match end {
-            End::More => {
+            BodyEnd::More => {
                 let (written, gathered) = tokio::join!(write, gather(&mut body));
                 session = written?;
                 next = gathered;
             }
-            End::Done => return write.await,
-            End::Broken(why) => {
+            BodyEnd::Done => return write.await,
+            BodyEnd::Broken(why) => {
                 write.await?;
                 let message = format!("the body broke off: {why}");
-                return Err(Refused::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", &message));
+                return Err(DistributionError::new(
+                    StatusCode::BAD_REQUEST,
+                    "BLOB_UPLOAD_INVALID",
+                    &message,
+                ));
             }
         }
     }
 }
 
-enum End {
+enum BodyEnd {
     More,
     Done,
     Broken(String),
 }
 
-async fn gather(body: &mut Body) -> (Vec<Bytes>, End) {
+async fn gather(body: &mut Body) -> (Vec<Bytes>, BodyEnd) {
     let (mut chunks, mut size) = (Vec::new(), 0);
     while size < CHUNK {
         match body.frame().await {
-            None => return (chunks, End::Done),
-            Some(Err(error)) => return (chunks, End::Broken(error.to_string())),
+            None => return (chunks, BodyEnd::Done),
+            Some(Err(error)) => return (chunks, BodyEnd::Broken(error.to_string())),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     size += data.len();
@@ -227,19 +244,19 @@ async fn gather(body: &mut Body) -> (Vec<Bytes>, End) {
             }
         }
     }
-    (chunks, End::More)
+    (chunks, BodyEnd::More)
 }
 
 /// Runs what waits for the disk where waiting holds up nobody. It goes on when
 /// nobody waits for it any more, so that a session is never left half-written.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
-) -> Result<T, Refused> {
+) -> Result<T, DistributionError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
         Err(error) => {
             let message = format!("write an upload: {error}");
-            Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message))
+            Err(DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message))
         }
     }
 }
@@ -254,26 +271,5 @@ impl io::Write for Hashing<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// The digest of a file by the algorithm of that name.
-pub(super) fn digest_of(path: &Path, algorithm: &str) -> io::Result<Digest> {
-    let hash = match algorithm {
-        "sha384" => hash_file::<Sha384>(path)?,
-        "sha512" => hash_file::<Sha512>(path)?,
-        _ => return Ok(Digest::from_sha256(&hash_file::<Sha256>(path)?)),
-    };
-    format!("{algorithm}:{}", hex::encode(hash)).parse().map_err(io::Error::other)
-}
-
-fn hash_file<H: sha2::Digest>(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer) = (H::new(), vec![0; 256 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().to_vec()),
-            count => hash.update(&buffer[..count]),
-        }
     }
 }

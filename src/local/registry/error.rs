@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A request that is answered with an error.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct DistributionError {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -17,7 +17,7 @@ pub(super) struct Refused {
     headers: Vec<(HeaderName, String)>,
 }
 
-impl Refused {
+impl DistributionError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
         let message = message.to_owned();
         Self { status, code, message, detail: Vec::new(), headers: Vec::new() }
@@ -92,19 +92,19 @@ impl Refused {
     }
 }
 
-impl From<UpstreamError> for Refused {
+impl From<UpstreamError> for DistributionError {
     fn from(error: UpstreamError) -> Self {
         error.refused()
     }
 }
 
-impl From<Arc<UpstreamError>> for Refused {
+impl From<Arc<UpstreamError>> for DistributionError {
     fn from(error: Arc<UpstreamError>) -> Self {
         error.refused()
     }
 }
 
-impl From<FileError> for Refused {
+impl From<FileError> for DistributionError {
     fn from(error: FileError) -> Self {
         // A full disk must be told from a bug by whoever reads the answer.
         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use super::storage::{Storage, StoredManifest};
 use crate::local::files::{FileError, create_folder};
-use crate::local::world::SeedImage;
+use crate::local::initial_state::PreloadedImage;
 use crate::oci::{Descriptor, Digest, InvalidReference, Reference};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// An image that cannot be put into its registry.
 #[derive(Debug, thiserror::Error)]
-pub enum SeedError {
+pub enum PreloadError {
     /// Its reference is none.
     #[error("read the reference `{reference}` of a seed image")]
     Reference {
@@ -66,16 +66,16 @@ struct Index {
 }
 
 /// Puts an image into the registry that its reference names.
-pub fn seed(storage: &Storage, image: &SeedImage) -> Result<(), SeedError> {
+pub fn preload(storage: &Storage, image: &PreloadedImage) -> Result<(), PreloadError> {
     let reference: Reference = image
         .reference
         .parse()
-        .map_err(|source| SeedError::Reference { reference: image.reference.clone(), source })?;
-    let seeding = Seeding { storage, image, reference };
+        .map_err(|source| PreloadError::Reference { reference: image.reference.clone(), source })?;
+    let seeding = Preload { storage, image, reference };
     let index: Index = seeding.json(&image.layout.join("index.json"))?;
     let [manifest] = index.manifests.as_slice() else {
         let count = index.manifests.len();
-        return Err(SeedError::Count { reference: image.reference.clone(), count });
+        return Err(PreloadError::Count { reference: image.reference.clone(), count });
     };
     seeding.manifest(manifest)?;
     let tag = seeding.reference.tag.clone().unwrap_or_else(|| "latest".to_owned());
@@ -85,14 +85,14 @@ pub fn seed(storage: &Storage, image: &SeedImage) -> Result<(), SeedError> {
         .map_err(|source| seeding.keep(source))
 }
 
-struct Seeding<'a> {
+struct Preload<'a> {
     storage: &'a Storage,
-    image: &'a SeedImage,
+    image: &'a PreloadedImage,
     reference: Reference,
 }
 
-impl Seeding<'_> {
-    fn manifest(&self, descriptor: &Descriptor) -> Result<(), SeedError> {
+impl Preload<'_> {
+    fn manifest(&self, descriptor: &Descriptor) -> Result<(), PreloadError> {
         let path = self.blob(&descriptor.digest);
         let bytes = fs::read(&path).map_err(|source| self.read(&path, source))?;
         let content: Value = self.json(&path)?;
@@ -118,7 +118,7 @@ impl Seeding<'_> {
     }
 
     /// Copies a blob, unless its content is there.
-    fn take(&self, digest: &Digest) -> Result<(), SeedError> {
+    fn take(&self, digest: &Digest) -> Result<(), PreloadError> {
         let (from, to) = (self.blob(digest), self.storage.content(digest));
         if !to.exists() {
             if let Some(folder) = to.parent() {
@@ -138,22 +138,22 @@ impl Seeding<'_> {
         self.image.layout.join("blobs").join(digest.algorithm()).join(digest.hex())
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<T, SeedError> {
+    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<T, PreloadError> {
         let bytes = fs::read(path).map_err(|source| self.read(path, source))?;
         serde_json::from_slice(&bytes).map_err(|source| self.broken(path, source))
     }
 
-    fn read(&self, path: &Path, source: io::Error) -> SeedError {
+    fn read(&self, path: &Path, source: io::Error) -> PreloadError {
         let reference = self.image.reference.clone();
-        SeedError::Read { reference, path: path.to_owned(), source }
+        PreloadError::Read { reference, path: path.to_owned(), source }
     }
 
-    fn broken(&self, path: &Path, source: serde_json::Error) -> SeedError {
+    fn broken(&self, path: &Path, source: serde_json::Error) -> PreloadError {
         let reference = self.image.reference.clone();
-        SeedError::Json { reference, path: path.to_owned(), source }
+        PreloadError::Json { reference, path: path.to_owned(), source }
     }
 
-    fn keep(&self, source: FileError) -> SeedError {
-        SeedError::Keep { reference: self.image.reference.clone(), source }
+    fn keep(&self, source: FileError) -> PreloadError {
+        PreloadError::Keep { reference: self.image.reference.clone(), source }
     }
 }

@@ -1,11 +1,13 @@
 //! The groups of one local cloud: started, looked at, reached, ended.
 
-use super::backend::{Backend, Choice, Kind, OpenError, Place, Sandbox, log_path};
+use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths, Sandbox, log_path};
+use super::choice::RuntimeChoice;
+use super::connection::Connection;
 use super::image::{ImageError, remove_tree};
 use super::spec::Group;
 use super::stage::log;
 use super::stage::log::LogQuery;
-use super::supervise::Run;
+use super::supervise::GroupRun;
 use super::view::GroupView;
 use crate::oci::Digest;
 use std::collections::HashMap;
@@ -15,35 +17,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Both directions of a connection.
-pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
-
-/// A connection to a container.
-pub type Connection = Box<dyn Wire>;
-
 /// How to run containers.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RuntimeOptions {
     /// A folder for it alone, made when it is not there.
     pub folder: PathBuf,
     /// What containers are to run in.
-    pub choice: Choice,
+    pub choice: RuntimeChoice,
     /// What is started as the stages of the built-in runtime: this very program,
     /// whose `main` calls [`super::reexec`]. Tests name another.
     pub program: PathBuf,
 }
 
-impl Options {
+impl RuntimeOptions {
     /// The usual ones.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, choice: Choice::Auto, program: PathBuf::from("/proc/self/exe") }
+        Self { folder, choice: RuntimeChoice::Auto, program: PathBuf::from("/proc/self/exe") }
     }
 }
 
@@ -76,21 +71,21 @@ pub enum ConnectError {
 /// Runs container groups. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct Runtime {
-    inner: Arc<Inner>,
+    inner: Arc<RuntimeState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct RuntimeState {
     folder: PathBuf,
     backend: Arc<Backend>,
-    kind: Kind,
-    groups: Mutex<HashMap<String, Live>>,
-    published: Mutex<HashMap<(String, u16), Published>>,
+    kind: RuntimeKind,
+    groups: Mutex<HashMap<String, LiveGroup>>,
+    published: Mutex<HashMap<(String, u16), PublishedPort>>,
 }
 
 /// A group, running or stopped.
 #[derive(Debug)]
-struct Live {
+struct LiveGroup {
     group: Arc<Group>,
     view: watch::Receiver<GroupView>,
     changes: watch::Sender<GroupView>,
@@ -101,12 +96,12 @@ struct Live {
 }
 
 #[derive(Debug)]
-struct Published {
+struct PublishedPort {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Drop for Published {
+impl Drop for PublishedPort {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -119,17 +114,21 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Runtime {
     /// Chooses what to run containers in, and takes away what an earlier process
     /// left in the folder.
-    pub async fn open(options: Options) -> Result<Self, OpenError> {
-        let Options { folder, choice, program } = options;
+    pub async fn open(options: RuntimeOptions) -> Result<Self, RuntimeOpenError> {
+        let RuntimeOptions { folder, choice, program } = options;
         let failed = |source| {
-            OpenError::Folder(ImageError::Io { verb: "create", path: folder.clone(), source })
+            RuntimeOpenError::Folder(ImageError::Io {
+                verb: "create",
+                path: folder.clone(),
+                source,
+            })
         };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         let folder = folder.canonicalize().map_err(failed)?;
         let digest = Digest::of(folder.as_os_str().as_encoded_bytes());
-        let place = Place { folder: &folder, state_id: digest.short(), program: &program };
+        let place = RuntimePaths { folder: &folder, state_id: digest.short(), program: &program };
         let (backend, kind) = Backend::open(&place, choice).await?;
-        let inner = Inner {
+        let inner = RuntimeState {
             folder,
             backend: Arc::new(backend),
             kind,
@@ -140,7 +139,7 @@ impl Runtime {
     }
 
     /// What containers run in.
-    pub fn kind(&self) -> &Kind {
+    pub fn kind(&self) -> &RuntimeKind {
         &self.inner.kind
     }
 
@@ -167,7 +166,7 @@ impl Runtime {
         let (sandbox_sender, sandbox) = watch::channel(None);
         let (ended_sender, ended) = watch::channel(false);
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-        let run = Run {
+        let run = GroupRun {
             backend: Arc::clone(&self.inner.backend),
             group: Arc::clone(&group),
             folder,
@@ -176,7 +175,7 @@ impl Runtime {
             stop: stop.clone(),
             kill: kill.clone(),
         };
-        let live = Live { group, view, changes, sandbox, stop, kill, ended };
+        let live = LiveGroup { group, view, changes, sandbox, stop, kill, ended };
         let before = locked(&self.inner.groups).insert(id, live);
         tokio::spawn(async move {
             if let Some(before) = before {
@@ -241,7 +240,7 @@ impl Runtime {
     pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, ConnectError> {
         let sandbox = {
             let groups = locked(&self.inner.groups);
-            let named = |live: &&Live| {
+            let named = |live: &&LiveGroup| {
                 live.group.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
             };
             let live = groups.values().find(named);
@@ -258,8 +257,9 @@ impl Runtime {
 
     /// Whether a group has this name or address.
     pub fn knows(&self, host: &str) -> bool {
-        let named =
-            |live: &Live| live.group.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+        let named = |live: &LiveGroup| {
+            live.group.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+        };
         locked(&self.inner.groups).values().any(named)
     }
 
@@ -279,7 +279,7 @@ impl Runtime {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let address = listener.local_addr()?;
             let task = tokio::spawn(forward(listener, Arc::downgrade(&self.inner), key.clone()));
-            locked(&self.inner.published).insert(key, Published { address, task });
+            locked(&self.inner.published).insert(key, PublishedPort { address, task });
         }
         locked(&self.inner.published)
             .retain(|(id, port), _| *id != group.id || group.ports.contains(port));
@@ -288,14 +288,15 @@ impl Runtime {
 
     /// Ends all groups, at once and without grace.
     pub async fn shutdown(&self) {
-        let all: Vec<Live> = locked(&self.inner.groups).drain().map(|(_, live)| live).collect();
+        let all: Vec<LiveGroup> =
+            locked(&self.inner.groups).drain().map(|(_, live)| live).collect();
         locked(&self.inner.published).clear();
         futures::future::join_all(all.iter().map(|live| live.end(true))).await;
         self.inner.backend.sweep().await;
     }
 }
 
-impl Live {
+impl LiveGroup {
     /// Ends the group's programs and waits for it.
     async fn end(&self, now: bool) {
         self.ending(now).await;
@@ -316,7 +317,7 @@ impl Live {
 }
 
 /// Carries connections from a port of this machine to one of a group.
-async fn forward(listener: TcpListener, runtime: Weak<Inner>, (id, port): (String, u16)) {
+async fn forward(listener: TcpListener, runtime: Weak<RuntimeState>, (id, port): (String, u16)) {
     while let Ok((mut client, _)) = listener.accept().await {
         let Some(inner) = runtime.upgrade() else { return };
         let sandbox = locked(&inner.groups).get(&id).and_then(|live| live.sandbox.borrow().clone());

@@ -1,7 +1,7 @@
 //! What Resource Manager answers, and how it refuses.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 /// The header that says where an operation is followed.
@@ -9,13 +9,13 @@ pub(super) const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-as
 
 /// An answer before it has a body of bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct ArmResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Value>,
 }
 
-impl Answer {
+impl ArmResponse {
     /// A status and a document.
     pub(super) fn new(status: StatusCode, body: Value) -> Self {
         Self { status, headers: HeaderMap::new(), body: Some(body) }
@@ -60,13 +60,13 @@ impl Answer {
 
 /// A request that is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct ArmError {
     pub(super) status: StatusCode,
     pub(super) code: String,
     pub(super) message: String,
 }
 
-impl Refusal {
+impl ArmError {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }
     }
@@ -86,16 +86,22 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// 404 for a path that no handler answers.
+    pub(super) fn no_such_route(method: &Method, path: &str) -> Self {
+        let message = format!("No route responds to {method} {path} in the local cloud.");
+        Self::missing("InvalidResourceType", message)
+    }
+
     /// 500: the state folder cannot be written, for example.
     pub(super) fn broken(error: &dyn std::error::Error) -> Self {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let message = format!("the local cloud could not {error}{cause}");
+        let message = format!("the local cloud {error}{cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 }
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
+impl From<ArmError> for ArmResponse {
+    fn from(refusal: ArmError) -> Self {
         let error = json!({ "code": refusal.code, "message": refusal.message });
         let answer = Self::new(refusal.status, json!({ "error": error }));
         // What Resource Manager itself does not find, it marks so.

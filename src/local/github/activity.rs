@@ -63,14 +63,14 @@ pub(super) struct CommitStatus {
 
 /// Everything.
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub(super) struct Content {
+pub(super) struct ActivityLists {
     given: u64,
     pub(super) comments: Vec<Comment>,
     pub(super) deployments: Vec<Deployment>,
     pub(super) statuses: Vec<CommitStatus>,
 }
 
-impl Content {
+impl ActivityLists {
     /// A number that nothing else has.
     pub(super) fn next_id(&mut self) -> u64 {
         self.given += 1;
@@ -80,12 +80,12 @@ impl Content {
 
 /// The file and what is in it.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct ActivityRecord {
     path: PathBuf,
-    content: Mutex<Content>,
+    content: Mutex<ActivityLists>,
 }
 
-impl Record {
+impl ActivityRecord {
     pub(super) fn open(state: &Path) -> Result<Self, FileError> {
         let path = state.join("github.json");
         let content = read_json(&path)?.unwrap_or_default();
@@ -93,14 +93,14 @@ impl Record {
     }
 
     /// Looks at it.
-    pub(super) fn read(&self) -> MutexGuard<'_, Content> {
+    pub(super) fn read(&self) -> MutexGuard<'_, ActivityLists> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes it, and keeps it unless the change was refused.
     pub(super) fn change<T, E: From<FileError>>(
         &self,
-        change: impl FnOnce(&mut Content) -> Result<T, E>,
+        change: impl FnOnce(&mut ActivityLists) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut content = self.read();
         let result = change(&mut content)?;

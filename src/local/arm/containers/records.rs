@@ -1,0 +1,32 @@
+//! Finding and storing container groups.
+
+use super::super::handle::Arm;
+use super::super::resource_groups;
+use super::super::response::ArmError;
+use super::super::store::ContainerGroup;
+
+/// The resource type.
+pub(in super::super) const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
+
+/// The key of a group in the store, and its id in the runtime.
+pub(super) fn key(group: &str, name: &str) -> String {
+    format!("{group}/{name}").to_ascii_lowercase()
+}
+
+/// A group that is there.
+pub(super) fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup, ArmError> {
+    let group = resource_groups::find(arm, group)?.name;
+    let found = arm.store.read().container_groups.get(&key(&group, name)).cloned();
+    found.ok_or_else(|| {
+        let message =
+            format!("The container group '{name}' under resource group '{group}' was not found.");
+        ArmError::missing("ContainerGroupNotFound", message)
+    })
+}
+
+pub(super) fn keep(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+    let key = key(&found.resource_group, &found.name);
+    let kept =
+        arm.store.change(|content| drop(content.container_groups.insert(key, found.clone())));
+    kept.map_err(|error| ArmError::broken(&error))
+}

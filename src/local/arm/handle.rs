@@ -1,0 +1,29 @@
+//! What every handler of Resource Manager works on.
+
+use super::store::ResourceStore;
+use crate::local::entra::Tokens;
+use crate::local::identity::Identity;
+use crate::local::registry::Registries;
+use crate::local::runtime::Runtime;
+use crate::local::vault::Vaults;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Arm {
+    pub tokens: Arc<Tokens>,
+    pub registries: Arc<Registries>,
+    pub vaults: Arc<Vaults>,
+    pub runtime: Runtime,
+    pub store: ResourceStore,
+    /// Host names of the vaults that Resource Manager lists.
+    pub vault_hosts: Vec<String>,
+    /// The state folder.
+    pub folder: PathBuf,
+}
+
+impl Arm {
+    pub(super) fn identity(&self) -> &Identity {
+        self.tokens.identity()
+    }
+}

@@ -1,0 +1,49 @@
+//! The list of all resources of a subscription or resource group.
+
+use super::handle::Arm;
+use super::path::ResourceId;
+use super::request::ArmRequest;
+use super::response::{ArmError, ArmResponse};
+use super::{containers, registries, resource_groups};
+use serde_json::json;
+
+/// All resources, or those of a type: `$filter=resourceType eq '…'`.
+pub(super) fn list(
+    arm: &Arm,
+    request: &ArmRequest,
+    group: Option<&str>,
+) -> Result<ArmResponse, ArmError> {
+    let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
+    let filter = request.parameter("$filter").unwrap_or_default();
+    let wanted = filter.split('\'').nth(1).filter(|_| filter.contains("resourceType"));
+    let subscription = arm.identity().subscription_id.as_str();
+    let registries = arm.registries.accounts.list().into_iter().map(|registry| {
+        let kind = registries::KIND;
+        let (resource_group, name) = (registry.resource_group.as_str(), registry.name.as_str());
+        let id = ResourceId { subscription, resource_group, kind, name };
+        let value = json!({
+            "id": id.to_string(), "name": name, "type": kind,
+            "location": registries::location(arm, &registry), "sku": { "name": registry.sku, "tier": registry.sku },
+        });
+        (registry.resource_group.clone(), kind, value)
+    });
+    let containers = arm
+        .store
+        .read()
+        .container_groups
+        .values()
+        .map(|found| {
+            let value = json!({
+                "id": found.id, "name": found.name, "type": containers::KIND,
+                "location": found.body["location"], "tags": found.body["tags"],
+            });
+            (found.resource_group.clone(), containers::KIND, value)
+        })
+        .collect::<Vec<_>>();
+    let all = registries.chain(containers);
+    let meant = all.filter(|(within, kind, _)| {
+        group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(within))
+            && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+    });
+    Ok(ArmResponse::list(meant.map(|(_, _, value)| value)))
+}

@@ -1,0 +1,132 @@
+//! Reads a request to Resource Manager, checks its token and subscription, and
+//! hands it to the handler of its provider.
+
+use super::handle::Arm;
+use super::path::ResourcePath;
+use super::request::ArmRequest;
+use super::response::{ArmError, ArmResponse};
+use super::{containers, identities, registries, resource_groups, resources};
+use crate::local::entra::{ARM_AUDIENCES, TokenError};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use http::{Method, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use std::sync::Arc;
+
+/// The limit of the service for a request body.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Answers for `management.azure.com` and its namesakes in other clouds.
+///
+/// First starts the container groups again that ran when this state folder was
+/// last in use.
+pub async fn router(arm: Arm) -> Router {
+    containers::start_again(&arm).await;
+    Router::new().fallback(answer).with_state(Arc::new(arm))
+}
+
+/// There is exactly one subscription.
+fn check_subscription(arm: &Arm, path: &ResourcePath) -> Result<(), ArmError> {
+    match &path.subscription {
+        Some(asked) if !asked.eq_ignore_ascii_case(&arm.identity().subscription_id) => {
+            let message = format!("The subscription '{asked}' could not be found.");
+            Err(ArmError::missing("SubscriptionNotFound", message))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+    check_token(arm, request)?;
+    request.api_version()?;
+    check_subscription(arm, &request.path)?;
+    match request.path.provider.as_deref() {
+        Some("microsoft.containerinstance") => containers::handle(arm, request).await,
+        Some("microsoft.containerregistry") => registries::handle(arm, request),
+        Some("microsoft.managedidentity" | "microsoft.keyvault") => {
+            identities::handle(arm, request)
+        }
+        Some(_) | None => unscoped(arm, request).await,
+    }
+}
+
+fn check_token(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
+    let refused = |code, message: &str| ArmError::new(StatusCode::UNAUTHORIZED, code, message);
+    match arm.tokens.check(&request.headers, &ARM_AUDIENCES) {
+        Ok(_) => Ok(()),
+        Err(TokenError::Missing) => Err(refused(
+            "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header is missing.",
+        )),
+        Err(TokenError::Invalid) => {
+            Err(refused("InvalidAuthenticationToken", "The access token is invalid."))
+        }
+        Err(TokenError::Audience) => Err(refused(
+            "InvalidAuthenticationTokenAudience",
+            "The access token has been obtained for wrong audience or resource.",
+        )),
+    }
+}
+
+/// Requests without a provider: subscriptions, resource groups, resources.
+async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+    let path = &request.path;
+    let words = path.words();
+    match (path.resource_group.as_deref(), path.provider.as_deref(), words.as_slice()) {
+        (group, None, [word]) if word == "resources" && request.method == Method::GET => {
+            resources::list(arm, request, group)
+        }
+        (Some(group), None, []) if request.method == Method::DELETE => {
+            let group = resource_groups::find(arm, group)?;
+            containers::delete_all(arm, &group.name).await?;
+            registries::delete_all(arm, &group.name)?;
+            resource_groups::delete(arm, &group)
+        }
+        _ => resource_groups::handle(arm, request),
+    }
+}
+
+async fn answer(State(arm): State<Arc<Arm>>, request: http::Request<Body>) -> Response<Body> {
+    let request = match read(request).await {
+        Ok(request) => request,
+        Err(refusal) => return ArmResponse::from(refusal).into_response(),
+    };
+    let answer = handle(&arm, &request).await.unwrap_or_else(ArmResponse::from);
+    if answer.status != StatusCode::UNAUTHORIZED {
+        return answer.into_response();
+    }
+    let challenge = format!(
+        "Bearer authorization_uri=\"https://login.microsoftonline.com/{}\", error=\"invalid_token\"",
+        arm.identity().tenant_id
+    );
+    answer.with(header::WWW_AUTHENTICATE, &challenge).into_response()
+}
+
+async fn read(request: http::Request<Body>) -> Result<ArmRequest, ArmError> {
+    let (parts, body) = request.into_parts();
+    let named = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts.uri.host().or(named).unwrap_or("management.azure.com");
+    let text = parts.uri.path();
+    let path =
+        ResourcePath::parse(text).ok_or_else(|| ArmError::no_such_route(&parts.method, text))?;
+    let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let query = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned()));
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        ArmError::new(
+            status,
+            "RequestContentTooLarge",
+            format!("The body cannot be read: {error}."),
+        )
+    })?;
+    Ok(ArmRequest {
+        method: parts.method,
+        host: host.split(':').next().unwrap_or(host).to_owned(),
+        path,
+        raw_path: text.to_owned(),
+        query: query.collect(),
+        headers: parts.headers,
+        body: body.to_bytes().to_vec(),
+    })
+}

@@ -1,0 +1,75 @@
+//! What one local cloud keeps in its state folder, and the services over it.
+//!
+//! Only `serve` sees all of it. Each service is given the parts that it needs.
+
+use super::entra::Tokens;
+use super::faults::Faults;
+use super::files::{FileError, create_folder};
+use super::identity::Identity;
+use super::initial_state::InitialState;
+use super::proxy::Services;
+use super::registry::{Registries, RegistryServer};
+use super::request_log::RequestLog;
+use super::vault::Vaults;
+use super::{entra, github, vault};
+use axum::Router;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the state of the local cloud in `{}`", folder.display())]
+pub struct StateError {
+    pub folder: PathBuf,
+    pub source: FileError,
+}
+
+/// One local cloud without its sockets.
+#[derive(Debug)]
+pub struct CloudState {
+    pub initial: InitialState,
+    pub folder: PathBuf,
+    pub tokens: Arc<Tokens>,
+    pub registries: Arc<Registries>,
+    pub vaults: Arc<Vaults>,
+    pub faults: Faults,
+    pub log: RequestLog,
+}
+
+impl CloudState {
+    /// Opens or creates a state folder and adds what `initial` has beyond it.
+    pub fn open(folder: PathBuf, initial: InitialState) -> Result<Self, StateError> {
+        let failed = |source| StateError { folder: folder.clone(), source };
+        create_folder(&folder).map_err(failed)?;
+        let identity = Identity::open(&folder, &initial).map_err(failed)?;
+        Ok(Self {
+            tokens: Arc::new(Tokens::new(identity)),
+            registries: Arc::new(Registries::open(&folder, &initial).map_err(failed)?),
+            vaults: Arc::new(Vaults::open(&folder, &initial).map_err(failed)?),
+            faults: Faults::new(&initial.faults),
+            log: RequestLog::open(&folder).map_err(failed)?,
+            initial,
+            folder,
+        })
+    }
+
+    pub fn identity(&self) -> &Identity {
+        self.tokens.identity()
+    }
+
+    /// The services behind the proxy. Resource Manager is passed in because it
+    /// also needs a container runtime.
+    pub fn into_services(self, arm: Router) -> Result<Services, FileError> {
+        let github_token = self.identity().github_token.clone();
+        Ok(Services {
+            registry: RegistryServer::new(Arc::clone(&self.registries), Arc::clone(&self.tokens)),
+            arm,
+            entra: entra::router(Arc::clone(&self.tokens)),
+            vault: vault::router(Arc::clone(&self.vaults), Arc::clone(&self.tokens)),
+            github: github::router(self.initial.github.as_ref(), github_token, &self.folder)?,
+            registries: self.registries,
+            vaults: self.vaults,
+            faults: self.faults,
+            log: self.log,
+        })
+    }
+}

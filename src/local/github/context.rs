@@ -1,0 +1,104 @@
+//! What every endpoint is given: the repository, and the request.
+
+use super::activity::ActivityRecord;
+use super::error::GithubApiError;
+use crate::local::files::FileError;
+use crate::local::hidden::Hidden;
+use crate::local::initial_state::{GitHubRepository, PullRequest};
+use crate::oci::Digest;
+use http::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The fields of a query, by name.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// What every endpoint needs.
+#[derive(Debug)]
+pub(super) struct RepositoryContext {
+    /// `owner/name`.
+    pub(super) repository: String,
+    /// Its number.
+    pub(super) repository_id: u64,
+    /// Who the token is.
+    pub(super) login: String,
+    /// The pull request that is there.
+    pub(super) pull_request: Option<PullRequest>,
+    /// What was said.
+    pub(super) record: ActivityRecord,
+    token: Hidden,
+}
+
+impl RepositoryContext {
+    pub(super) fn open(
+        github: &GitHubRepository,
+        token: Hidden,
+        state: &Path,
+    ) -> Result<Self, FileError> {
+        // Tokens of Actions begin with `ghs_` and belong to an app, all others to
+        // a person.
+        let person = || github.pull_request.as_ref().map_or("octocat", |pull| pull.author.as_str());
+        let app = token.expose().starts_with("ghs_");
+        let login = if app { "github-actions[bot]" } else { person() };
+        let digest = Digest::of(github.repository.as_bytes());
+        let repository_id = u64::from_str_radix(&digest.hex()[..7], 16).unwrap_or(1);
+        Ok(Self {
+            repository: github.repository.clone(),
+            repository_id,
+            login: login.to_owned(),
+            pull_request: github.pull_request.clone(),
+            record: ActivityRecord::open(state)?,
+            token,
+        })
+    }
+
+    pub(super) fn accepts(&self, token: &str) -> bool {
+        token == self.token.expose()
+    }
+
+    /// The branch that pull requests go to.
+    pub(super) fn default_branch(&self) -> &str {
+        self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
+    }
+
+    /// The commit that a branch, tag or commit id means.
+    pub(super) fn resolve(&self, reference: &str) -> String {
+        let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
+        match &self.pull_request {
+            Some(pull) if pull.head_ref == short => pull.head_sha.clone(),
+            _ if is_commit(short) => short.to_owned(),
+            _ => Self::commit_of(short),
+        }
+    }
+
+    /// A made-up commit for a branch of which nobody said where it is.
+    pub(super) fn commit_of(branch: &str) -> String {
+        Digest::of(branch.as_bytes()).hex()[..40].to_owned()
+    }
+
+    /// The pull request of a number.
+    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
+        let found = self.pull_request.as_ref();
+        found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One request, let in.
+pub(super) struct ApiCall {
+    pub(super) method: Method,
+    pub(super) query: Fields,
+    /// The body, or null where there is none.
+    pub(super) body: Value,
+}
+
+impl ApiCall {
+    /// A text of the body.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.body[name].as_str()
+    }
+}

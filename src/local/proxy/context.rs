@@ -1,0 +1,32 @@
+//! What the answer to a request to the proxy needs.
+
+use super::response::said;
+use super::services::{Dial, PendingEntry, Services};
+use crate::local::authority::Authority;
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use std::sync::Arc;
+
+pub struct Proxy {
+    pub services: Services,
+    /// Issues the certificates that clients see inside tunnels.
+    pub authority: Arc<Authority>,
+    /// Connects to containers.
+    pub dial: Dial,
+    /// The value of `Proxy-Authorization` that is let in.
+    pub login: String,
+}
+
+impl Proxy {
+    /// Refuses a request, with an entry in the request log.
+    pub(super) fn refuse<B>(
+        &self,
+        request: &Request<B>,
+        status: StatusCode,
+        text: &str,
+    ) -> Response<Body> {
+        let host = request.uri().authority().map_or("", |authority| authority.as_str());
+        PendingEntry::of(request, host).write_status(&self.services.log, status);
+        said(status, text)
+    }
+}
