@@ -1,7 +1,7 @@
-//! The certificate authority of one process: its key is in memory alone.
+//! The certificate authority of one process. Its key never leaves memory.
 //!
-//! Its certificate is constrained to the simulated names, so that a client
-//! that trusts it by mistake trusts it for nothing else.
+//! Its certificate is constrained to the simulated names, so a client that trusts
+//! it by mistake trusts it for nothing else.
 
 use rcgen::string::Ia5String;
 use rcgen::{
@@ -17,34 +17,22 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the authority and its leaves are valid.
-const DAY: Duration = Duration::from_hours(24);
+/// How long the authority and the certificates that it issues are valid.
+const VALIDITY: Duration = Duration::from_hours(24);
 
-/// How far clocks may disagree.
-const SLACK: Duration = Duration::from_hours(1);
+/// How far the clocks of client and server may differ.
+const CLOCK_SKEW: Duration = Duration::from_hours(1);
 
-/// A certificate that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The authority's own, or a leaf.
-    #[error("make a certificate for `{name}`")]
-    Certificate {
-        /// Whose.
-        name: String,
-        /// Why not.
-        source: rcgen::Error,
-    },
-    /// The TLS library does not take it.
-    #[error("use the certificate for `{name}`")]
-    Tls {
-        /// Whose.
-        name: String,
-        /// Why not.
-        source: rustls::Error,
-    },
+    #[error("cannot make a certificate for `{name}`")]
+    Certificate { name: String, source: rcgen::Error },
+    /// The TLS library refuses the certificate.
+    #[error("cannot use the certificate for `{name}`")]
+    Tls { name: String, source: rustls::Error },
 }
 
-/// Makes leaves for the names that it is constrained to.
+/// Issues server certificates for the names that it is constrained to.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     made: Mutex<HashMap<String, Arc<ServerConfig>>>,
@@ -57,7 +45,7 @@ impl fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// An authority for these domains, with all below them, and for loopback.
+    /// An authority for these domains, their subdomains, and loopback addresses.
     pub fn new(domains: &[String]) -> Result<Self, AuthorityError> {
         let name = "shipway local authority";
         let failed = |source| AuthorityError::Certificate { name: name.to_owned(), source };
@@ -79,12 +67,12 @@ impl Authority {
         Ok(Self { issuer, made: Mutex::default() })
     }
 
-    /// The certificate, PEM.
+    /// The authority's certificate, PEM.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
-    /// What a TLS server for a host needs: made once, then remembered.
+    /// The TLS configuration of a server for a host, issued once and then cached.
     pub fn server(&self, host: &str) -> Result<Arc<ServerConfig>, AuthorityError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.get(host) {
@@ -125,12 +113,11 @@ impl Authority {
     }
 }
 
-/// From an hour ago to a day from now.
 fn set_validity(params: &mut CertificateParams) {
     let since_1970 = Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
     let now = date_time_ymd(1970, 1, 1) + since_1970;
-    params.not_before = now - SLACK;
-    params.not_after = now + DAY;
+    params.not_before = now - CLOCK_SKEW;
+    params.not_after = now + VALIDITY;
 }
 
 #[cfg(test)]
@@ -161,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn leaves_are_good_for_the_simulated_names_alone() {
+    async fn issued_certificates_are_trusted_only_for_the_simulated_names() {
         let authority = Authority::new(&["azurecr.io".to_owned()]).expect("made");
 
         handshake(&authority, "demo.azurecr.io").await.expect("trusted");
@@ -171,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_is_made_once() {
+    fn a_certificate_is_issued_once_per_host() {
         let authority = Authority::new(&["azurecr.io".to_owned()]).expect("made");
 
         let first = authority.server("a.azurecr.io").expect("made");

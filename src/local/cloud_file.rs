@@ -1,4 +1,4 @@
-//! How to reach a running local cloud: written by it, read by everything else.
+//! The file that tells other processes how to reach a running local cloud.
 
 use super::files::{FileError, read_json, write_json};
 use super::hidden::Hidden;
@@ -7,62 +7,61 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What `shipway local` writes when it is ready. Only its owner may read it.
+/// What `shipway local` writes when it is ready. The file is private, because it
+/// holds passwords.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CloudFile {
-    /// The layout of this file: 1.
+    /// The version of this format, [`Self::VERSION`].
     pub version: u32,
-    /// The process.
+
     pub pid: u32,
     /// The proxy with its password, such as `http://shipway:…@127.0.0.1:40123`.
     pub proxy: Hidden,
-    /// The certificate of its authority, PEM.
+    /// The certificate of the cloud's authority, PEM.
     pub ca: String,
-    /// The same in a file of its own.
+    /// A file with the content of [`Self::ca`].
     pub ca_file: PathBuf,
-    /// The tenant of the local Entra.
+
     pub tenant_id: String,
-    /// The application that may sign in.
+    /// The only application that may sign in.
     pub client_id: String,
-    /// Its password.
+
     pub client_secret: Hidden,
-    /// The subscription.
+
     pub subscription_id: String,
-    /// The repository, where the world has one.
+
     pub github: Option<GitHubAccess>,
-    /// The registries in plain HTTP without the proxy, such as
-    /// `127.0.0.1:40124`. Anybody may pull from there.
+    /// Address of the registries without the proxy, such as `127.0.0.1:40124`: plain
+    /// HTTP, anonymous pulls allowed.
     pub direct_registry: String,
     /// What containers run in: `docker`, `podman`, `namespaces`, or `processes`
     /// with the reason why there are no namespaces.
     pub runtime: String,
-    /// What other programs need in their environment to live in this cloud.
-    /// A variable that is empty here must be empty there.
+    /// The environment that makes other programs use this cloud. Empty variables
+    /// must be set too: an empty `NO_PROXY` overrides an inherited one.
     pub environment: BTreeMap<String, Hidden>,
-    /// One line of JSON for each request that was answered.
+    /// A file with one line of JSON for each answered request.
     pub request_log: PathBuf,
-    /// The state folder.
+
     pub state: PathBuf,
 }
 
-/// How to reach GitHub's stand-in.
+/// How to reach the local GitHub API.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GitHubAccess {
     /// `owner/name`.
     pub repository: String,
-    /// The token that it accepts.
+    /// The token that the API accepts.
     pub token: Hidden,
-    /// `https://api.github.com`.
+
     pub api_url: String,
 }
 
 impl CloudFile {
-    /// The layout of the file that this code writes and reads.
     pub const VERSION: u32 = 1;
 
-    /// Reads the file that a running cloud wrote.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         read_json(path)?.ok_or_else(|| FileError::Io {
             verb: "read",
@@ -71,12 +70,11 @@ impl CloudFile {
         })
     }
 
-    /// Writes it, as a whole or not at all.
+    /// Replaces the file atomically.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         write_json(path, self)
     }
 
-    /// The variables of [`Self::environment`] in order.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.environment.iter().map(|(name, value)| (name.as_str(), value.expose()))
     }

@@ -1,36 +1,35 @@
-//! Faults on demand: answers that a test wants instead of the real ones, given
-//! before any service sees the request.
+//! Injected faults: responses that a test asks for, sent before any service sees
+//! the request.
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::{Mutex, PoisonError};
 
-/// One fault.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InjectedFault {
-    /// Only requests of this method; of any where it is empty.
+    /// The method of the requests that fail. Empty for any.
     #[serde(default)]
     pub method: String,
-    /// Only requests to this host; to any where it is empty.
+    /// The host of the requests that fail. Empty for any.
     #[serde(default)]
     pub host: String,
-    /// Only requests whose path contains this, in whatever case.
+    /// What the path of the requests contains, ignoring case.
     #[serde(default)]
     pub path_contains: String,
-    /// The status of the answer.
+
     pub status: u16,
-    /// The code in its body, such as `ContainerGroupTransitioning`.
+    /// The error code in the body, such as `ContainerGroupTransitioning`.
     #[serde(default)]
     pub code: String,
-    /// The message in its body.
+    /// The error message in the body.
     #[serde(default)]
     pub message: String,
-    /// How many requests get it.
+    /// How many requests fail.
     #[serde(default = "once")]
     pub times: u32,
-    /// Seconds for `Retry-After`.
+    /// `Retry-After` in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
 }
@@ -39,19 +38,19 @@ fn once() -> u32 {
     1
 }
 
-/// The faults that are left.
+/// The faults that have not been used up.
 #[derive(Debug, Default)]
 pub struct Faults {
     left: Mutex<Vec<InjectedFault>>,
 }
 
 impl Faults {
-    /// In the order in which they are tried.
+    /// The first fault that matches a request is used.
     pub fn new(faults: &[InjectedFault]) -> Self {
         Self { left: Mutex::new(faults.to_vec()) }
     }
 
-    /// The answer that a request is to get instead of its own, if any.
+    /// The response of the first matching fault, which is used up by one.
     pub fn take<B: From<String>>(
         &self,
         method: &Method,
@@ -92,7 +91,7 @@ mod tests {
     use http::Method;
 
     #[test]
-    fn a_fault_strikes_as_often_as_it_says() {
+    fn a_fault_is_used_the_given_number_of_times() {
         let text = r#"{"method": "put", "path-contains": "/containerGroups/", "status": 409,
                        "code": "ContainerGroupTransitioning", "times": 2, "retry-after": 1}"#;
         let fault: InjectedFault = serde_json::from_str(text).expect("a fault");

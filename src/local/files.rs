@@ -1,4 +1,4 @@
-//! Files of the state folder: private, and replaced as a whole or not at all.
+//! Files of the state folder: private, and replaced atomically.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,30 +8,24 @@ use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// A file of the local cloud that cannot be read or written.
+/// A file of the state folder that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Reading or writing.
-    #[error("{verb} `{}`", path.display())]
+    #[error("cannot {verb} `{}`", path.display())]
     Io {
-        /// `read`, `write`.
+        /// `read`, `write`, `create`, `open`, `remove`, `keep`, `wait for`.
         verb: &'static str,
-        /// Which file.
+
         path: PathBuf,
-        /// Why not.
+
         source: io::Error,
     },
-    /// What is in it is not what belongs there.
-    #[error("understand `{}`", path.display())]
-    Json {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: serde_json::Error,
-    },
+    /// The content is not the expected JSON.
+    #[error("cannot parse `{}`", path.display())]
+    Json { path: PathBuf, source: serde_json::Error },
 }
 
-/// Makes a folder with all above it, for the owner alone.
+/// Creates a folder and its parents, accessible to its owner only.
 pub fn create_folder(path: &Path) -> Result<(), FileError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| FileError::Io {
         verb: "create",
@@ -40,7 +34,7 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
     })
 }
 
-/// Replaces a file in one go; only its owner may read it.
+/// Replaces a file atomically. Only its owner may read it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |source| FileError::Io { verb: "write", path: path.to_owned(), source };
     let folder = match path.parent() {
@@ -48,21 +42,20 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         _ => Path::new("."),
     };
     create_folder(folder)?;
-    // A temporary file is made with mode 0600.
+    // Temporary files are created with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
 
-/// Writes a value as JSON, as [`write_private`] does.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
     let bytes = serde_json::to_vec_pretty(value)
         .map_err(|source| FileError::Json { path: path.to_owned(), source })?;
     write_private(path, &bytes)
 }
 
-/// Reads a value from JSON; nothing where there is no such file.
+/// Reads a value from JSON. `None` where the file does not exist.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -82,7 +75,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn what_is_written_is_private_and_read_back() {
+    fn files_are_private_and_read_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("deep/er/file.json");
 
@@ -93,6 +86,6 @@ mod tests {
         let mode = std::fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let error = read_json::<String>(&path).expect_err("not text").to_string();
-        assert_eq!(error, format!("understand `{}`", path.display()));
+        assert_eq!(error, format!("cannot parse `{}`", path.display()));
     }
 }

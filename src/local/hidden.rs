@@ -1,8 +1,8 @@
-//! A credential of the local cloud: written to files for its clients to read,
-//! never shown.
+//! Credentials of the local cloud: serialized into files, never shown.
 //!
-//! It is not a [`crate::secret::Secret`], because the world, the cloud file and
-//! the state folder exist to carry such values from one process to another.
+//! [`crate::secret::Secret`] cannot be serialized. These values must be, because
+//! the initial state, the cloud file and the state folder carry them from one
+//! process to another.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,17 +13,14 @@ use std::fmt;
 pub struct Hidden(String);
 
 impl Hidden {
-    /// Hides some text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -40,7 +37,7 @@ mod tests {
     use super::Hidden;
 
     #[test]
-    fn it_is_written_but_not_shown() {
+    fn hidden_text_is_serialized_but_not_debug_printed() {
         let hidden = Hidden::new("s3cret");
 
         assert_eq!(format!("{hidden:?}"), "Hidden");

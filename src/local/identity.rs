@@ -1,4 +1,5 @@
-//! Who is who in one local cloud: made at random once, kept in its state folder.
+//! The ids and credentials of one local cloud: random, and kept in its state
+//! folder.
 
 use super::files::{FileError, read_json, write_json};
 use super::hidden::Hidden;
@@ -6,31 +7,31 @@ use super::initial_state::InitialState;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The names and credentials that a restart must not change.
+/// Everything that clients know a cloud by, so that it must survive a restart.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Identity {
-    /// The tenant.
     pub tenant_id: String,
-    /// The subscription.
+
     pub subscription_id: String,
-    /// The one application that may sign in.
+    /// The only application that may sign in.
     pub client_id: String,
-    /// Its password.
+
     pub client_secret: Hidden,
-    /// The object id of its service principal.
+    /// The object id of the application's service principal.
     pub object_id: String,
-    /// The token that GitHub's stand-in accepts.
+    /// The token that the local GitHub API accepts.
     pub github_token: Hidden,
-    /// The password of the proxy.
+
     pub proxy_password: Hidden,
-    /// What tokens are signed with.
+    /// The HMAC key of access tokens.
     pub token_key: Hidden,
 }
 
 impl Identity {
-    /// Reads the identity of a state folder, or makes one that suits the world.
-    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
+    /// Reads the identity of a state folder. A new folder gets a random one, except
+    /// for the ids and the token that `initial` names.
+    pub fn open(state: &Path, initial: &InitialState) -> Result<Self, FileError> {
         let path = state.join("identity.json");
         if let Some(identity) = read_json(&path)? {
             return Ok(identity);
@@ -39,10 +40,10 @@ impl Identity {
             "" => random_uuid(),
             given => given.to_owned(),
         };
-        let token = world.github.as_ref().map(|github| github.token.clone());
+        let token = initial.github.as_ref().map(|github| github.token.clone());
         let identity = Self {
-            tenant_id: or_random(&world.tenant_id),
-            subscription_id: or_random(&world.subscription_id),
+            tenant_id: or_random(&initial.tenant_id),
+            subscription_id: or_random(&initial.subscription_id),
             client_id: random_uuid(),
             client_secret: Hidden::new(random_hex(20)),
             object_id: random_uuid(),
@@ -57,11 +58,11 @@ impl Identity {
     }
 }
 
-/// As many random bytes in hexadecimal.
+/// Random bytes in hexadecimal.
 ///
 /// # Panics
 ///
-/// On a system that has no random numbers.
+/// When the system has no random numbers.
 pub fn random_hex(bytes: usize) -> String {
     let mut random = vec![0_u8; bytes];
     getrandom::fill(&mut random).expect("the system has random numbers");
@@ -72,7 +73,7 @@ pub fn random_hex(bytes: usize) -> String {
 ///
 /// # Panics
 ///
-/// As [`random_hex`].
+/// When the system has no random numbers.
 pub fn random_uuid() -> String {
     let hex = random_hex(16);
     let variant = ["8", "9", "a", "b"][usize::from(hex.as_bytes()[16] & 3)];
@@ -92,7 +93,7 @@ mod tests {
     use crate::local::initial_state::InitialState;
 
     #[test]
-    fn a_restart_changes_nothing() {
+    fn a_restart_keeps_the_identity() {
         let state = tempfile::tempdir().expect("a folder");
         let world = InitialState { subscription_id: "sub".into(), ..InitialState::default() };
 
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_has_its_shape() {
+    fn random_uuids_have_version_4() {
         let uuid = random_uuid();
         let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
 

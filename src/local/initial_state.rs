@@ -1,6 +1,7 @@
-//! What the local cloud starts with, as the dry run or a person describes it.
+//! What exists in a new local cloud, as a dry run or a person describes it.
 //!
-//! What the state folder already holds wins over it: a world only adds.
+//! What a state folder already holds is never overwritten: the initial state only
+//! adds to it.
 
 use super::faults::InjectedFault;
 use super::hidden::Hidden;
@@ -9,70 +10,67 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Everything that is there before the first request.
+/// Everything that exists before the first request. The JSON form is the file of
+/// `shipway local --world`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InitialState {
-    /// The subscription; a random one where none is given.
+    /// Random if empty.
     pub subscription_id: String,
-    /// The tenant of the local Entra; a random one where none is given.
+    /// Random if empty.
     pub tenant_id: String,
-    /// Resource groups.
+
     pub resource_groups: Vec<ResourceGroup>,
-    /// Azure container registries.
+
     pub registries: Vec<AzureRegistry>,
-    /// Registries that are not Azure's: on loopback, or elsewhere.
+    /// All registries that are not Azure's.
     pub other_registries: Vec<OtherRegistry>,
-    /// Key vaults.
+
     pub vaults: Vec<Vault>,
-    /// The repository at GitHub.
+
     pub github: Option<GitHubRepository>,
-    /// What containers run in.
+
     pub runtime: RuntimeChoice,
-    /// Whether images may be pulled from outside.
+    /// Whether nothing may be pulled from registries outside.
     pub offline: bool,
-    /// Images that the registries hold from the start.
     pub seed_images: Vec<PreloadedImage>,
     /// Registries outside that images may be pulled from: `HOST`, or
-    /// `HOST/REPOSITORY` for one repository alone.
+    /// `HOST/REPOSITORY` for a single repository.
     pub allow_hosts: Vec<String>,
-    /// Answers that requests get instead of the real ones, for tests.
+
     pub faults: Vec<InjectedFault>,
 }
 
-/// A resource group.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ResourceGroup {
-    /// Its name.
     pub name: String,
-    /// Where its metadata lies, such as `westeurope`.
+    /// Such as `westeurope`.
     pub location: String,
 }
 
-/// An Azure container registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AzureRegistry {
-    /// Its login server, such as `storefront.azurecr.io`.
+    /// The login server, such as `storefront.azurecr.io`.
     pub host: String,
-    /// Its resource name, such as `storefront`.
+    /// The resource name, such as `storefront`.
     pub name: String,
-    /// The group that it is in.
+
     pub resource_group: String,
-    /// Where it is; its group's location where this is empty.
+    /// The location of the resource group if empty.
     #[serde(default)]
     pub location: String,
     /// `Basic`, `Standard` or `Premium`.
     #[serde(default = "standard")]
     pub sku: String,
-    /// Whether the admin user may log in.
+
     #[serde(default)]
     pub admin_user: bool,
-    /// Whether anybody may pull.
+    /// Whether pulling needs no login.
     #[serde(default)]
     pub anonymous_pull: bool,
-    /// Further users, such as scope tokens.
+    /// Users beside the admin user, such as scope tokens.
     #[serde(default)]
     pub users: Vec<RegistryUser>,
 }
@@ -81,58 +79,53 @@ fn standard() -> String {
     "Standard".to_owned()
 }
 
-/// A user of a registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RegistryUser {
-    /// The name to log in with.
     pub username: String,
-    /// The password.
+
     pub password: Hidden,
 }
 
-/// A registry that is not Azure's, such as one on loopback.
+/// A registry that is not Azure's.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OtherRegistry {
-    /// Host with port where it is not 443, such as `127.0.0.1:5000`.
+    /// The host, with its port unless that is 443: `ghcr.io`, `127.0.0.1:5000`.
     pub host: String,
-    /// Who may use it; anybody where there are none.
+    /// Empty if anonymous clients may do everything.
     #[serde(default)]
     pub users: Vec<RegistryUser>,
 }
 
-/// A key vault.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Vault {
     /// Such as `storefront.vault.azure.net`.
     pub host: String,
-    /// Its secrets by name.
+
     #[serde(default)]
     pub secrets: BTreeMap<String, VaultSecret>,
 }
 
-/// A secret of a vault: one value, or its versions, the newest last.
+/// A secret of a vault: a single value, or all versions, the newest last.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum VaultSecret {
-    /// One version with a random name.
     Value(Hidden),
-    /// All versions.
+
     Versions(Vec<SecretVersion>),
 }
 
-/// One version of a secret.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SecretVersion {
-    /// 32 hexadecimal digits; random where empty.
+    /// 32 hexadecimal digits, random if empty.
     #[serde(default)]
     pub version: String,
-    /// The value.
+
     pub value: Hidden,
-    /// Whether it may be read.
+    /// Whether clients may read it.
     #[serde(default = "yes")]
     pub enabled: bool,
 }
@@ -141,39 +134,36 @@ fn yes() -> bool {
     true
 }
 
-/// A repository at GitHub.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GitHubRepository {
     /// `owner/name`.
     pub repository: String,
-    /// The token that is accepted; a random one where none is given.
+    /// The only accepted token, random if empty.
     #[serde(default)]
     pub token: Hidden,
-    /// The pull request that is open.
+
     #[serde(default)]
     pub pull_request: Option<PullRequest>,
 }
 
-/// A pull request.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PullRequest {
-    /// Its number.
     pub number: u64,
-    /// Its title.
+
     #[serde(default)]
     pub title: String,
-    /// The commit at its head.
+
     pub head_sha: String,
-    /// The branch that it comes from.
+
     pub head_ref: String,
-    /// The branch that it goes to.
+
     pub base_ref: String,
     /// `open` or `closed`.
     #[serde(default = "open")]
     pub state: String,
-    /// Who opened it.
+    /// The login of the user who opened it.
     #[serde(default = "author")]
     pub author: String,
 }
@@ -186,13 +176,13 @@ fn author() -> String {
     "octocat".to_owned()
 }
 
-/// An image that is there from the start.
+/// An image given by `--seed-image`, which its registry holds from the start.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PreloadedImage {
-    /// What it is called, such as `docker.io/library/alpine:3`.
+    /// Such as `docker.io/library/alpine:3`.
     pub reference: String,
-    /// The OCI layout that holds it.
+    /// The folder of the OCI image layout.
     pub layout: PathBuf,
 }
 
@@ -201,7 +191,7 @@ mod tests {
     use super::{InitialState, VaultSecret};
 
     #[test]
-    fn a_world_is_kebab_case_json_with_sensible_gaps() {
+    fn optional_fields_have_defaults() {
         let world: InitialState = serde_json::from_str(
             r#"{
                 "resource-groups": [{"name": "demo", "location": "westeurope"}],
@@ -231,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_an_error() {
+    fn an_unknown_field_is_an_error() {
         let error =
             serde_json::from_str::<InitialState>(r#"{"registrys": []}"#).expect_err("misspelt");
 

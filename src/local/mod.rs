@@ -1,15 +1,13 @@
-//! The local cloud: a process of its own that answers as the real services do.
+//! The local cloud: a separate process that imitates Azure, GitHub and registries.
 //!
-//! To its clients it is an HTTP proxy on loopback. `proxy` takes the
-//! connections, ends the TLS of the simulated names with leaves of `authority`
-//! and hands each request to the service that has that name: `registry`,
-//! `entra`, `vault`, `github`, `arm`, or a container of `runtime`. What they all
-//! need is in [`CloudState`]; what outlives the process is in the state folder.
+//! To its clients it is an HTTP proxy on loopback. `proxy` accepts connections,
+//! terminates TLS with certificates that `authority` issues, and hands each request
+//! to the service with that host name: `registry`, `entra`, `vault`, `github`,
+//! `arm`, or a container of `runtime`. `serve` starts all of it; `cloud_state` opens
+//! the state folder, which holds what must survive a restart.
 //!
-//! Nothing in here may use the clients that it answers (`crate::registry`'s
-//! client, `azure`, `github`, `http`), so that both sides of a conversation are
-//! never the same code. The plain types of `registry` (digest, descriptor,
-//! reference) are not a client.
+//! Nothing here may use the clients that talk to it (`azure`, `github`), so that
+//! both sides of a conversation are never the same code.
 
 pub mod arm;
 pub mod authority;

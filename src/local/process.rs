@@ -1,9 +1,8 @@
-//! The local cloud as a child of the process that needs it.
+//! Runs the local cloud as a child process.
 //!
 //! The child is started as `shipway local --state DIR --world FILE --cloud FILE
-//! --until-stdin-ends`. It holds the reading end of a pipe whose writing end is
-//! here: when this process ends, however it ends, the child reads the end of its
-//! standard input and ends too.
+//! --until-stdin-ends`. Its standard input is a pipe from this process: when this
+//! process ends, even by SIGKILL, the child reads end of file and ends too.
 
 use super::cloud_file::CloudFile;
 use super::files::{FileError, create_folder, write_json};
@@ -16,58 +15,49 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
-/// How long to wait between two looks for the cloud file.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often to check for the cloud file.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long a cloud may take to end before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a cloud has to end by itself before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much of what it says is kept.
-const KEPT: u64 = 64 * 1024;
+/// How much of the child's standard error is kept for error messages.
+const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
-/// What to start.
 #[derive(Clone, Debug)]
 pub struct CloudStart<'a> {
-    /// The program: this one.
+    /// The executable of `shipway`.
     pub program: PathBuf,
-    /// What to say to it before the arguments of the local cloud: `["local"]`.
+    /// The arguments before the options of the local cloud: `["local"]`.
     pub arguments: &'a [&'a str],
-    /// What is there from the start.
+
     pub initial_state: &'a InitialState,
     /// The state folder, in which `world.json` and `cloud.json` are written.
     pub state: PathBuf,
-    /// How long it may take to be ready.
+    /// The time limit for getting ready.
     pub within: Duration,
 }
 
-/// A local cloud that did not come up.
+/// A local cloud that did not get ready.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudStartError {
-    /// A file for it cannot be written, or its own not be read.
-    #[error("prepare the local cloud")]
+    #[error("cannot prepare the local cloud")]
     File(#[from] FileError),
-    /// It cannot be started at all.
-    #[error("start `{}`", program.display())]
-    Spawn {
-        /// The program.
-        program: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It ended before it was ready.
+
+    #[error("cannot start `{}`", program.display())]
+    Spawn { program: PathBuf, source: io::Error },
+
     #[error("the local cloud ended before it was ready ({status}){}", said(output))]
     Ended {
-        /// How.
         status: ExitStatus,
-        /// What it said on standard error.
+        /// The child's standard error.
         output: String,
     },
-    /// It took too long.
+
     #[error("the local cloud was not ready within {within:?}{}", said(output))]
     Late {
-        /// How long it was given.
         within: Duration,
-        /// What it said on standard error.
+        /// The child's standard error.
         output: String,
     },
 }
@@ -79,10 +69,9 @@ fn said(output: &str) -> String {
     }
 }
 
-/// A local cloud that runs as a child. Dropping it ends it.
+/// A local cloud that runs as a child process. Dropping it kills the child.
 #[derive(Debug)]
 pub struct RunningCloud {
-    /// How to reach it.
     pub cloud: CloudFile,
     child: Child,
     stdin: Option<ChildStdin>,
@@ -93,7 +82,7 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     create_folder(&start.state)?;
     let (world, cloud) = (start.state.join("world.json"), start.state.join("cloud.json"));
     write_json(&world, start.initial_state)?;
-    // What an earlier process left would look like readiness.
+    // The file of an earlier process would look as if the new one were ready.
     if let Err(source) = std::fs::remove_file(&cloud)
         && source.kind() != io::ErrorKind::NotFound
     {
@@ -103,8 +92,8 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     command.args(start.arguments);
     command.arg("--state").arg(&start.state).arg("--world").arg(&world);
     command.arg("--cloud").arg(&cloud).arg("--until-stdin-ends");
-    // Away from the terminal's group, so that one Ctrl-C does not take the
-    // cloud from under a run that is still cleaning up.
+    // In a process group of its own, so that Ctrl-C in a terminal does not end the
+    // cloud while the run still cleans up.
     command.process_group(0).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command
@@ -126,15 +115,16 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     }
 }
 
-/// Reads what the child says for as long as it lives: a full pipe would stop it.
+/// Reads the child's standard error until it ends, because a full pipe would
+/// block the child.
 fn listen(child: &mut Child) -> JoinHandle<String> {
     let stderr = child.stderr.take();
     tokio::spawn(async move {
         let Some(mut stderr) = stderr else { return String::new() };
         let mut kept = Vec::new();
-        let read = (&mut stderr).take(KEPT).read_to_end(&mut kept).await;
+        let read = (&mut stderr).take(MAX_OUTPUT_BYTES).read_to_end(&mut kept).await;
         let rest = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
-        tracing::debug!(?read, ?rest, "the local cloud says no more");
+        tracing::debug!(?read, ?rest, "the local cloud closed its standard error");
         String::from_utf8_lossy(&kept).into_owned()
     })
 }
@@ -143,7 +133,7 @@ async fn text(output: JoinHandle<String>) -> String {
     output.await.unwrap_or_default()
 }
 
-/// Waits for the cloud file, or for the child's end.
+/// Waits for the cloud file, or for the child to end.
 async fn ready(
     child: &mut Child,
     cloud: &Path,
@@ -152,7 +142,7 @@ async fn ready(
         if cloud.exists() {
             return CloudFile::read(cloud).map(Ok);
         }
-        match tokio::time::timeout(LOOK, child.wait()).await {
+        match tokio::time::timeout(POLL_INTERVAL, child.wait()).await {
             Err(_) => {}
             Ok(Ok(status)) => return Ok(Err(status)),
             Ok(Err(source)) => {
@@ -163,17 +153,18 @@ async fn ready(
 }
 
 impl RunningCloud {
-    /// Ends the cloud: asked first, then killed. Its state stays.
+    /// Closes the child's standard input, and kills the child if it does not end in
+    /// time. The state folder stays.
     pub async fn stop(mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        if let Ok(ended) = tokio::time::timeout(GRACE, self.child.wait()).await {
+        if let Ok(ended) = tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await {
             return ended;
         }
         self.child.kill().await?;
         self.child.wait().await
     }
 
-    /// The id of the child, while it runs.
+    /// The id of the child, `None` once it has ended.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
@@ -187,7 +178,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    /// A program that does what a local cloud does with its arguments.
+    /// A script that is called like a local cloud.
     fn program(folder: &Path, body: &str) -> PathBuf {
         let path = folder.join("cloud.sh");
         let text = format!("#!/bin/sh\nset -eu\nstate=$2 world=$4 cloud=$6\n{body}\n");
@@ -212,7 +203,7 @@ mod tests {
         "direct-registry":"127.0.0.1:1","runtime":"namespaces","environment":{},"request-log":"/l","state":"/s"}"#;
 
     #[tokio::test]
-    async fn it_is_ready_when_its_file_is_there_and_ends_with_its_input() {
+    async fn a_cloud_is_ready_with_its_file_and_ends_with_its_input() {
         let folder = tempfile::tempdir().expect("a folder");
         let body = format!(
             "test -s \"$world\"\necho '{CLOUD}' > \"$cloud.part\"\nmv \"$cloud.part\" \"$cloud\"\n\
@@ -229,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_says_before_it_dies_is_in_the_error() {
+    async fn the_error_contains_the_standard_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let program = program(folder.path(), "echo 'no room' >&2\nexit 3");
 
@@ -243,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_never_ready_is_killed() {
+    async fn a_cloud_that_is_never_ready_is_killed() {
         let folder = tempfile::tempdir().expect("a folder");
         let program = program(folder.path(), "echo waiting >&2\nexec sleep 1000");
 
@@ -256,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_named() {
+    async fn a_missing_program_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let program = folder.path().join("nothing");
 
@@ -266,7 +257,7 @@ mod tests {
 
         assert_eq!(
             error.expect_err("nothing").to_string(),
-            format!("start `{}`", program.display())
+            format!("cannot start `{}`", program.display())
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The list of all requests that the local cloud answered.
+//! The log of all requests that the local cloud answered.
 //!
-//! Tests count on it to show that no step was done twice. No header and no
-//! body goes in, and of a query only what is known to hold no token.
+//! Tests use it to show that no step was done twice. It contains no headers, no
+//! bodies, and only query parameters that never hold a token.
 
 use super::files::FileError;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The parts of a query that are worth a line and no secret.
-const SHOWN: [&str; 15] = [
+/// The query parameters that are logged.
+const LOGGED_PARAMETERS: [&str; 15] = [
     "api-version",
     "digest",
     "mount",
@@ -30,26 +30,25 @@ const SHOWN: [&str; 15] = [
     "tag",
 ];
 
-/// One request.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LoggedRequest {
-    /// When it was answered, RFC 3339.
+    /// When the request was answered, RFC 3339.
     pub time: String,
-    /// `GET`, `CONNECT`.
+
     pub method: String,
-    /// Whom it was for, with the port where it is not the usual one.
+    /// The requested host, with the port unless it is the default one.
     pub host: String,
-    /// The path with the harmless part of its query.
+    /// The path with the logged query parameters.
     pub path: String,
-    /// What was answered.
+
     pub status: u16,
-    /// Bytes of its body.
+    /// Bytes of the request body.
     pub received: u64,
-    /// Bytes of the answer's body, where its length was known beforehand.
+    /// Bytes of the response body, 0 for a stream of unknown length.
     pub sent: u64,
 }
 
-/// Appends to `requests.jsonl` of the state folder.
+/// Appends to `requests.jsonl` in the state folder.
 #[derive(Debug)]
 pub struct RequestLog {
     path: PathBuf,
@@ -57,7 +56,7 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// Opens the log, keeping what is there.
+    /// Opens the log to append to it.
     pub fn open(state: &Path) -> Result<Self, FileError> {
         let path = state.join("requests.jsonl");
         let file = OpenOptions::new()
@@ -69,13 +68,12 @@ impl RequestLog {
         Ok(Self { path, file: Mutex::new(file) })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds a line. A log that cannot be written must not stop the answer, so
-    /// the fault goes to the trace.
+    /// Adds a line. Errors are only traced, because a log that cannot be written must
+    /// not fail the request.
     pub fn add(&self, entry: &LoggedRequest) {
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
@@ -85,7 +83,6 @@ impl RequestLog {
         }
     }
 
-    /// What it holds so far.
     pub fn read(path: &Path) -> Result<Vec<LoggedRequest>, FileError> {
         let text = std::fs::read_to_string(path).map_err(|source| FileError::Io {
             verb: "read",
@@ -101,14 +98,14 @@ impl RequestLog {
     }
 }
 
-/// A path with the harmless part of its query.
+/// The path with the logged query parameters.
 pub fn shown(uri: &http::Uri) -> String {
     let mut text = uri.path().to_owned();
     let parts = uri
         .query()
         .unwrap_or_default()
         .split('&')
-        .filter(|part| SHOWN.contains(&part.split('=').next().unwrap_or_default()));
+        .filter(|part| LOGGED_PARAMETERS.contains(&part.split('=').next().unwrap_or_default()));
     for (index, part) in parts.enumerate() {
         text.push(if index == 0 { '?' } else { '&' });
         text.push_str(part);
@@ -121,7 +118,7 @@ mod tests {
     use super::{LoggedRequest, RequestLog, shown};
 
     #[test]
-    fn what_may_hold_a_token_is_left_out() {
+    fn parameters_that_may_hold_a_token_are_left_out() {
         let uri = "https://h/v2/a/blobs/uploads/?digest=sha256:00&access_token=x&_state=y&n=2";
 
         assert_eq!(
@@ -131,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_added_to_what_is_there() {
+    fn a_log_is_appended_to() {
         let state = tempfile::tempdir().expect("a folder");
         let entry = LoggedRequest {
             time: "2026-01-01T00:00:00Z".into(),

@@ -36,7 +36,9 @@ fn pushed(path: &str, status: u16, times: u32) -> (Finished, Vec<String>) {
     let program = Program::with_plan(PUSH);
     let finished = program.run(&["run", "--cloud", &cloud.path.display().to_string()]);
     let entries = cloud.requests();
-    let line = |LoggedRequest { method, path, status, .. }: &LoggedRequest| format!("{method} {path} {status}");
+    let line = |LoggedRequest { method, path, status, .. }: &LoggedRequest| {
+        format!("{method} {path} {status}")
+    };
     (finished, entries.iter().map(line).collect())
 }
 

@@ -140,7 +140,7 @@ async fn two_groups_have_port_80_side_by_side() {
 
     machine.runtime.remove("one").await;
     let gone = machine.runtime.connect("one.westeurope.azurecontainer.io", 80).await.err();
-    let expected = "no container group is called `one.westeurope.azurecontainer.io`";
+    let expected = "there is no container group `one.westeurope.azurecontainer.io`";
     assert_eq!(gone.expect("gone").to_string(), expected);
     assert_eq!(machine.get("two").await, "two");
     machine.runtime.shutdown().await;

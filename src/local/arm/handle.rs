@@ -18,7 +18,6 @@ pub struct Arm {
     pub store: ResourceStore,
     /// Host names of the vaults that Resource Manager lists.
     pub vault_hosts: Vec<String>,
-    /// The state folder.
     pub folder: PathBuf,
 }
 

@@ -1,5 +1,5 @@
-//! User-assigned identities and vaults, as far as a deployment asks for them:
-//! every identity is there, as the local cloud has no use for their absence.
+//! User-assigned identities and vaults, as far as a deployment reads them. Every
+//! identity that a client asks for exists, because plans do not create them.
 
 use super::handle::Arm;
 use super::path::ResourceId;
@@ -9,7 +9,7 @@ use super::response::{ArmError, ArmResponse};
 use http::Method;
 use serde_json::{Value, json};
 
-const VAULTS: &str = ".vault.azure.net";
+const VAULT_DOMAIN: &str = ".vault.azure.net";
 
 pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
@@ -29,7 +29,7 @@ pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, Arm
         (Some(group), ["vaults", _]) => {
             let resource_group = &resource_groups::find(arm, group)?.name;
             let name = path.rest[1].as_str();
-            if !arm.vaults.exists(&format!("{name}{VAULTS}")) {
+            if !arm.vaults.exists(&format!("{name}{VAULT_DOMAIN}")) {
                 let message = format!(
                     "The Resource 'Microsoft.KeyVault/vaults/{name}' under resource group '{resource_group}' was not found."
                 );
@@ -42,7 +42,7 @@ pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, Arm
     }
 }
 
-/// Ids that are always the same for the same name.
+/// The principal id and client id of an identity, derived from its resource id.
 pub(super) fn ids_of(name: &str) -> (String, String) {
     let uuid = |seed: &str| {
         let digest =
@@ -81,13 +81,13 @@ fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Val
             "sku": { "family": "A", "name": "standard" },
             "tenantId": arm.identity().tenant_id,
             "enableRbacAuthorization": true,
-            "vaultUri": format!("https://{name}{VAULTS}/"),
+            "vaultUri": format!("https://{name}{VAULT_DOMAIN}/"),
             "provisioningState": "Succeeded",
         },
     })
 }
 
-/// Those of the world, in its first resource group.
+/// Vaults have no resource group of their own here, so all are listed in the first.
 fn vaults(arm: &Arm, subscription: &str) -> Vec<Value> {
     let group = arm.store.read().resource_groups.values().next().map(|group| group.name.clone());
     let Some(group) = group else { return Vec::new() };

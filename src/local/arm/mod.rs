@@ -1,10 +1,10 @@
 //! Resource Manager: resource groups, container groups, registries, and what
-//! clients ask beside them.
+//! clients read beside them.
 //!
-//! It speaks as the recordings of real traffic do, and where there are none as
-//! the specification and the support articles say; each made-up code says so
-//! where it is made up. What runs is the business of `runtime`; what registries
-//! and vaults hold is in [`CloudState`](super::CloudState).
+//! Responses follow recordings of real traffic, otherwise Azure's specification and
+//! support articles. Where a code had to be invented, a comment says so. `router`
+//! routes a request to the handler of its provider; all handlers work on `handle`.
+//! Containers are run by `runtime`, not here.
 
 mod containers;
 mod handle;

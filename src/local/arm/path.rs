@@ -1,25 +1,24 @@
-//! The path of a request, whose fixed words count in any letter case.
+//! The path of a request. Resource Manager ignores the case of its fixed parts.
 
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
-/// A path in parts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct ResourcePath {
-    /// The subscription, as it was spelled.
+    /// As the client spells it.
     pub(super) subscription: Option<String>,
-    /// The resource group, as it was spelled.
+    /// As the client spells it.
     pub(super) resource_group: Option<String>,
-    /// What follows `/providers/`, in lower case.
+    /// The part after `/providers/`, in lower case.
     pub(super) provider: Option<String>,
-    /// All that follows, as it was spelled.
+    /// The remaining parts, as the client spells them.
     pub(super) rest: Vec<String>,
     /// Whether the path stops at `/subscriptions` or `/resourceGroups`.
     pub(super) is_list: bool,
 }
 
 impl ResourcePath {
-    /// Reads it. `None` for a path that cannot be one of Resource Manager's.
+    /// `None` for a path that does not begin with `/subscriptions`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut words = Vec::new();
         for word in text.split('/').filter(|word| !word.is_empty()) {
@@ -46,14 +45,14 @@ impl ResourcePath {
         Some(path)
     }
 
-    /// The words after the provider, in lower case, to match on.
+    /// The remaining parts in lower case, to match on.
     pub(super) fn words(&self) -> Vec<String> {
         self.rest.iter().map(|word| word.to_ascii_lowercase()).collect()
     }
 }
 
-/// The name of a resource: compared without regard to letter case, shown as it
-/// was spelled when it was made.
+/// A resource id. It is compared ignoring case, and shown as it was spelled when
+/// the resource was created.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ResourceId<'a> {
     pub(super) subscription: &'a str,
@@ -78,7 +77,7 @@ mod tests {
     use super::ResourcePath;
 
     #[test]
-    fn fixed_words_count_in_any_case() {
+    fn fixed_parts_match_in_any_case() {
         let path = ResourcePath::parse(
             "/SUBSCRIPTIONS/Sub/resourcegroups/My%20Group/Providers/Microsoft.ContainerInstance/containergroups/Web",
         )
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_told_from_their_members() {
+    fn list_paths_are_told_from_member_paths() {
         assert!(ResourcePath::parse("/subscriptions").expect("a path").is_list);
         assert!(!ResourcePath::parse("/subscriptions/s").expect("a path").is_list);
         assert!(ResourcePath::parse("/subscriptions/s/resourceGroups").expect("a path").is_list);

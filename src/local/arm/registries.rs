@@ -1,5 +1,5 @@
-//! Container registries as resources. Who may use them and what they hold is
-//! the registries' own business.
+//! Container registries as resources. Their accounts and content are in
+//! `local::registry`.
 
 use super::handle::Arm;
 use super::path::ResourceId;
@@ -11,7 +11,6 @@ use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-/// The type of resource.
 pub(super) const KIND: &str = "Microsoft.ContainerRegistry/registries";
 
 pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
@@ -45,7 +44,7 @@ pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, Arm
     }
 }
 
-/// Where a registry is.
+/// Its own location, or that of its resource group.
 pub(super) fn location(arm: &Arm, registry: &AzureRegistry) -> String {
     if !registry.location.is_empty() {
         return registry.location.clone();
@@ -54,7 +53,7 @@ pub(super) fn location(arm: &Arm, registry: &AzureRegistry) -> String {
     group.map_or_else(|_| "westeurope".to_owned(), |group| group.location)
 }
 
-/// Takes all registries of a resource group away.
+/// Deletes all registries of a resource group.
 pub(super) fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
     let all = arm.registries.accounts.list();
     let mut within =
@@ -144,7 +143,7 @@ fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
     }
 }
 
-/// What a body may change.
+/// Applies the properties that PUT and PATCH may change.
 fn change(registry: &mut AzureRegistry, body: &Value) {
     let properties = &body["properties"];
     if let Some(sku) = body["sku"]["name"].as_str() {
@@ -186,7 +185,7 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
     if !is_new {
         return Ok(ArmResponse::ok(shown));
     }
-    // As recorded: made at once, told as if it took a while.
+    // The registry exists at once, but recordings show `Creating` and an operation.
     shown["properties"]["provisioningState"] = json!("Creating");
     let id = shown["id"].as_str().unwrap_or_default().to_owned();
     let uuid = crate::local::identity::random_uuid();

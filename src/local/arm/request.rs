@@ -1,20 +1,19 @@
-//! A request, read once: where it goes, and what it carries.
+//! A request whose body was read.
 
 use super::path::ResourcePath;
 use super::response::ArmError;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-/// What a handler sees of a request.
 #[derive(Debug)]
 pub(super) struct ArmRequest {
     pub(super) method: Method,
-    /// The name that it was sent to, for addresses in answers.
+    /// The host it was sent to, for URLs in responses.
     pub(super) host: String,
     pub(super) path: ResourcePath,
     /// The path as it was sent, for messages.
     pub(super) raw_path: String,
-    /// The parameters, names in lower case.
+    /// The parameters, with names in lower case.
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -25,12 +24,11 @@ impl ArmRequest {
         ArmError::no_such_route(&self.method, &self.raw_path)
     }
 
-    /// A parameter of the query.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The version of the interface, which every request must name.
+    /// The `api-version`, which every request must have.
     pub(super) fn api_version(&self) -> Result<&str, ArmError> {
         let version = self.parameter("api-version").filter(|version| !version.is_empty());
         let version = version.ok_or_else(|| {
@@ -45,7 +43,6 @@ impl ArmRequest {
         Err(ArmError::bad("InvalidApiVersionParameter", message))
     }
 
-    /// The body as a JSON object.
     pub(super) fn json(&self) -> Result<Value, ArmError> {
         let wrong = |reason: String| {
             let message = format!(

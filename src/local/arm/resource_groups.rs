@@ -53,7 +53,7 @@ fn provider_of(arm: &Arm, provider: &str) -> Value {
     })
 }
 
-/// A resource group by its name in any letter case.
+/// A resource group by name, ignoring case.
 pub(super) fn find(arm: &Arm, name: &str) -> Result<ResourceGroup, ArmError> {
     let found = arm.store.read().resource_groups.get(&name.to_ascii_lowercase()).cloned();
     found.ok_or_else(|| {
@@ -141,12 +141,11 @@ fn keep(arm: &Arm, group: &ResourceGroup) -> Result<(), ArmError> {
     kept.map_err(|error| ArmError::broken(&error))
 }
 
-/// `West Europe` and `westeurope` are one place.
+/// Azure treats `West Europe` and `westeurope` as the same location.
 pub(super) fn normal_location(location: &str) -> String {
     location.chars().filter(|char| !char.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
 
-/// The tags of a body, if it has any.
 pub(super) fn tags(body: &Value) -> Option<Map<String, Value>> {
     body["tags"].as_object().cloned()
 }

@@ -1,13 +1,12 @@
-//! What Resource Manager answers, and how it refuses.
+//! Responses and errors of Resource Manager.
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-/// The header that says where an operation is followed.
+/// The URL at which a client follows an operation.
 pub(super) const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 
-/// An answer before it has a body of bytes.
 #[derive(Clone, Debug)]
 pub(super) struct ArmResponse {
     pub(super) status: StatusCode,
@@ -16,17 +15,14 @@ pub(super) struct ArmResponse {
 }
 
 impl ArmResponse {
-    /// A status and a document.
     pub(super) fn new(status: StatusCode, body: Value) -> Self {
         Self { status, headers: HeaderMap::new(), body: Some(body) }
     }
 
-    /// 200 and a document.
     pub(super) fn ok(body: Value) -> Self {
         Self::new(StatusCode::OK, body)
     }
 
-    /// A status alone.
     pub(super) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: None }
     }
@@ -37,7 +33,7 @@ impl ArmResponse {
         Self::ok(json!({ "value": values }))
     }
 
-    /// With a header; a value that is none is left out.
+    /// Adds a header. A value that is not allowed in a header is left out.
     pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
@@ -58,7 +54,6 @@ impl ArmResponse {
     }
 }
 
-/// A request that is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ArmError {
     pub(super) status: StatusCode,
@@ -71,17 +66,14 @@ impl ArmError {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    /// 400.
     pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// 404.
     pub(super) fn missing(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
-    /// 409.
     pub(super) fn conflict(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
     }
@@ -95,7 +87,7 @@ impl ArmError {
     /// 500: the state folder cannot be written, for example.
     pub(super) fn broken(error: &dyn std::error::Error) -> Self {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let message = format!("the local cloud {error}{cause}");
+        let message = format!("the local cloud failed: {error}{cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 }
@@ -104,7 +96,7 @@ impl From<ArmError> for ArmResponse {
     fn from(refusal: ArmError) -> Self {
         let error = json!({ "code": refusal.code, "message": refusal.message });
         let answer = Self::new(refusal.status, json!({ "error": error }));
-        // What Resource Manager itself does not find, it marks so.
+        // Resource Manager marks the 404s that are not the resource provider's.
         if refusal.status == StatusCode::NOT_FOUND && refusal.code.starts_with("Resource") {
             return answer.with(HeaderName::from_static("x-ms-failure-cause"), "gateway");
         }

@@ -54,7 +54,7 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
 fn check_token(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
     let refused = |code, message: &str| ArmError::new(StatusCode::UNAUTHORIZED, code, message);
     match arm.tokens.check(&request.headers, &ARM_AUDIENCES) {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(TokenError::Missing) => Err(refused(
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing.",

@@ -1,5 +1,5 @@
-//! What Resource Manager remembers, in a file that only its owner may read:
-//! bodies are kept whole, with their secrets, as the service keeps them.
+//! The resources of Resource Manager, kept in `resources.json`. Bodies are stored
+//! with their secrets, so the file is private.
 
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::initial_state::InitialState;
@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A resource group.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct ResourceGroup {
@@ -19,36 +18,34 @@ pub(super) struct ResourceGroup {
     pub(super) tags: Map<String, Value>,
 }
 
-/// A container group.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct ContainerGroup {
-    /// Its id as it was spelled when it was made.
+    /// The resource id as it was spelled when the group was created.
     pub(super) id: String,
     pub(super) name: String,
     pub(super) resource_group: String,
-    /// As it was put, secrets and all.
+    /// The body of the last PUT, secrets included.
     pub(super) body: Value,
-    /// Its address, which it keeps.
+    /// Does not change while the group exists.
     pub(super) ip: String,
     pub(super) fqdn: Option<String>,
-    /// Stopped by request.
+    /// Whether a client stopped it.
     #[serde(default)]
     pub(super) stopped: bool,
 }
 
-/// Something that takes a while.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Operation {
     pub(super) resource: String,
     pub(super) start: String,
-    /// How often somebody has asked.
+    /// How often a client polled it.
     #[serde(skip)]
     pub(super) asked: u32,
 }
 
-/// What is known of a registry beside its accounts.
+/// What Resource Manager stores of a registry. The rest is in its accounts.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct RegistryNotes {
@@ -57,7 +54,7 @@ pub(super) struct RegistryNotes {
     pub(super) tags: Map<String, Value>,
 }
 
-/// All of it. The keys are ids and names in lower case.
+/// All keys are ids or names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Resources {
@@ -67,7 +64,6 @@ pub(super) struct Resources {
     pub(super) registries: BTreeMap<String, RegistryNotes>,
 }
 
-/// The file and what is in it.
 #[derive(Debug)]
 pub struct ResourceStore {
     path: PathBuf,
@@ -75,11 +71,11 @@ pub struct ResourceStore {
 }
 
 impl ResourceStore {
-    /// Reads it, and adds what the world has.
-    pub fn open(folder: &Path, world: &InitialState) -> Result<Self, FileError> {
+    /// Reads the file and adds the resource groups of the initial state.
+    pub fn open(folder: &Path, initial: &InitialState) -> Result<Self, FileError> {
         let path = folder.join("resources.json");
         let mut content: Resources = read_json(&path)?.unwrap_or_default();
-        for group in &world.resource_groups {
+        for group in &initial.resource_groups {
             let entry = content.resource_groups.entry(group.name.to_ascii_lowercase());
             entry.or_insert_with(|| ResourceGroup {
                 name: group.name.clone(),
@@ -91,12 +87,11 @@ impl ResourceStore {
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    /// What is there now.
     pub(super) fn read(&self) -> MutexGuard<'_, Resources> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes it, on disk before anybody is told.
+    /// Applies a change and writes the file before returning.
     pub(super) fn change<T>(
         &self,
         change: impl FnOnce(&mut Resources) -> T,

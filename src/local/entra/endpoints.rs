@@ -3,7 +3,7 @@
 //! credentials flow).
 
 use super::jwt::now;
-use super::tokens::{ARM_AUDIENCES, LIFE, REGISTRY_AUDIENCES, Tokens, VAULT_AUDIENCES};
+use super::tokens::{ARM_AUDIENCES, REGISTRY_AUDIENCES, TOKEN_TTL_SECS, Tokens, VAULT_AUDIENCES};
 use crate::local::identity::random_uuid;
 use crate::local::proxy::RequestHost;
 use axum::extract::{Form, Path, Query, State};
@@ -15,12 +15,11 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is signed in to beside Resource Manager, vaults and registries.
-const OTHERS: [&str; 2] = ["https://graph.microsoft.com", "https://storage.azure.com"];
+/// Other audiences for which az and SDKs ask tokens.
+const OTHER_AUDIENCES: [&str; 2] = ["https://graph.microsoft.com", "https://storage.azure.com"];
 
 type Fields = HashMap<String, String>;
 
-/// All endpoints.
 pub fn router(tokens: Arc<Tokens>) -> Router {
     Router::new()
         .route("/common/discovery/instance", get(instance))
@@ -32,7 +31,7 @@ pub fn router(tokens: Arc<Tokens>) -> Router {
         .with_state(tokens)
 }
 
-/// `/common/discovery/instance`: which authorities are one.
+/// `/common/discovery/instance`: which hosts are aliases of one authority.
 async fn instance(
     Extension(RequestHost(host)): Extension<RequestHost>,
     Query(query): Query<Fields>,
@@ -77,7 +76,7 @@ async fn openid(
     .into_response()
 }
 
-/// The tokens are signed with a key that is shown to nobody.
+/// Empty: tokens are signed with a symmetric key, which is not published.
 async fn keys() -> Json<Value> {
     Json(json!({"keys": []}))
 }
@@ -99,14 +98,14 @@ async fn token_v2(
     match admit(&tokens, &tenant, &form, audience) {
         Err(answer) => *answer,
         Ok(()) => Json(json!({
-            "token_type": "Bearer", "expires_in": LIFE, "ext_expires_in": LIFE,
+            "token_type": "Bearer", "expires_in": TOKEN_TTL_SECS, "ext_expires_in": TOKEN_TTL_SECS,
             "access_token": tokens.issue(audience),
         }))
         .into_response(),
     }
 }
 
-/// The older endpoint: a resource instead of scopes, and numbers as text.
+/// The v1 endpoint: a resource instead of scopes, and numbers as strings.
 async fn token_v1(
     State(tokens): State<Arc<Tokens>>,
     Path(tenant): Path<String>,
@@ -116,8 +115,8 @@ async fn token_v1(
     match admit(&tokens, &tenant, &form, audience) {
         Err(answer) => *answer,
         Ok(()) => Json(json!({
-            "token_type": "Bearer", "expires_in": LIFE.to_string(),
-            "ext_expires_in": LIFE.to_string(), "expires_on": (now() + LIFE).to_string(),
+            "token_type": "Bearer", "expires_in": TOKEN_TTL_SECS.to_string(),
+            "ext_expires_in": TOKEN_TTL_SECS.to_string(), "expires_on": (now() + TOKEN_TTL_SECS).to_string(),
             "not_before": now().to_string(), "resource": audience,
             "access_token": tokens.issue(audience),
         }))
@@ -125,7 +124,7 @@ async fn token_v1(
     }
 }
 
-/// Whether an application gets a token for a resource.
+/// Checks tenant, grant type, client and audience, in the order of the service.
 fn admit(
     tokens: &Tokens,
     tenant: &str,
@@ -154,7 +153,7 @@ fn admit(
     authenticate(tokens, form)
         .map_err(|(code, text)| fail(StatusCode::UNAUTHORIZED, "invalid_client", code, text))?;
     let known = ARM_AUDIENCES.iter().chain(&VAULT_AUDIENCES).chain(&REGISTRY_AUDIENCES);
-    if !known.chain(&OTHERS).any(|known| *known == audience.trim_end_matches('/')) {
+    if !known.chain(&OTHER_AUDIENCES).any(|known| *known == audience.trim_end_matches('/')) {
         let text = format!(
             "AADSTS500011: The resource principal named {audience} was not found in the tenant \
              named {tenant}."
@@ -164,8 +163,8 @@ fn admit(
     Ok(())
 }
 
-/// The application's password, or a token of another issuer for it. What such a
-/// token says is not looked into: nobody federates with a local cloud.
+/// Accepts the client secret, or any well-formed assertion of another issuer.
+/// Assertions are not verified, because a local cloud has no federated credentials.
 fn authenticate(tokens: &Tokens, form: &Fields) -> Result<(), (u32, String)> {
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     match (field("client_secret"), field("client_assertion")) {

@@ -1,8 +1,7 @@
 //! JSON Web Tokens (RFC 7519), signed with HMAC-SHA256 (RFC 7515, HS256).
 //!
-//! Clients of the real service treat its tokens as opaque but for the claims
-//! that they peek at (`exp`, `oid`, `tid`), so the claims are as there and the
-//! signature is for this process alone.
+//! Entra signs with RS256. Clients treat its tokens as opaque except for a few
+//! claims (`exp`, `oid`, `tid`), so only the claims imitate the real ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +13,6 @@ pub fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// A token with these claims.
 pub fn sign(key: &str, claims: &Value) -> String {
     let header = json!({"typ": "JWT", "alg": "HS256", "kid": "shipway-local"});
     let body = format!(
@@ -26,7 +24,7 @@ pub fn sign(key: &str, claims: &Value) -> String {
     format!("{body}.{signature}")
 }
 
-/// The claims of a token that was signed with this key and has not expired.
+/// The claims of a token, if it was signed with this key and has not expired.
 pub fn verify(key: &str, token: &str, now: i64) -> Option<Value> {
     let (body, signature) = token.rsplit_once('.')?;
     let given = URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -59,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_fresh_token_of_this_key_is_good() {
+    fn expired_and_forged_tokens_are_refused() {
         let token = sign("key", &json!({"aud": "x", "exp": 100}));
 
         assert_eq!(verify("key", &token, 99).expect("good")["aud"], "x");

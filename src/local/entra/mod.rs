@@ -1,7 +1,7 @@
-//! The local Entra: access tokens, and the endpoints that hand them out.
+//! The local Entra: access tokens, and the endpoints that issue them.
 //!
-//! It knows one application with one password. What a token may do is not its
-//! business: whoever holds one for the right audience is let in.
+//! There is one application with one password. Roles are not simulated: a token
+//! for the right audience may do everything.
 
 mod endpoints;
 mod jwt;

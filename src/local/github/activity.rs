@@ -1,4 +1,4 @@
-//! What was said to GitHub, kept in `github.json`.
+//! Comments, deployments and statuses, kept in `github.json`.
 
 use crate::local::files::{FileError, read_json, write_json};
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,9 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The first number that is given out: real ones are large.
-const FIRST: u64 = 2_400_000_001;
+/// Ids count from here, as large as those of GitHub.
+const FIRST_ID: u64 = 2_400_000_001;
 
-/// A comment on the pull request.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Comment {
     pub(super) id: u64,
@@ -19,7 +18,7 @@ pub(super) struct Comment {
     pub(super) updated_at: String,
 }
 
-/// A deployment with its statuses, the oldest first.
+/// `statuses` are in order of creation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Deployment {
     pub(super) id: u64,
@@ -37,7 +36,6 @@ pub(super) struct Deployment {
     pub(super) statuses: Vec<DeploymentStatus>,
 }
 
-/// One status of a deployment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct DeploymentStatus {
     pub(super) id: u64,
@@ -49,7 +47,6 @@ pub(super) struct DeploymentStatus {
     pub(super) created_at: String,
 }
 
-/// The status of a commit in one context.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct CommitStatus {
     pub(super) id: u64,
@@ -61,7 +58,6 @@ pub(super) struct CommitStatus {
     pub(super) created_at: String,
 }
 
-/// Everything.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct ActivityLists {
     given: u64,
@@ -71,14 +67,12 @@ pub(super) struct ActivityLists {
 }
 
 impl ActivityLists {
-    /// A number that nothing else has.
     pub(super) fn next_id(&mut self) -> u64 {
         self.given += 1;
-        FIRST + self.given
+        FIRST_ID + self.given
     }
 }
 
-/// The file and what is in it.
 #[derive(Debug)]
 pub(super) struct ActivityRecord {
     path: PathBuf,
@@ -92,12 +86,11 @@ impl ActivityRecord {
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    /// Looks at it.
     pub(super) fn read(&self) -> MutexGuard<'_, ActivityLists> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes it, and keeps it unless the change was refused.
+    /// Applies a change and writes the file, unless the change fails.
     pub(super) fn change<T, E: From<FileError>>(
         &self,
         change: impl FnOnce(&mut ActivityLists) -> Result<T, E>,
@@ -109,7 +102,7 @@ impl ActivityRecord {
     }
 }
 
-/// Now, as GitHub writes it.
+/// The current time in GitHub's format.
 pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
-/// The most characters of a comment.
-const MOST: usize = 65_536;
+/// GitHub counts characters, not bytes.
+const MAX_COMMENT_CHARS: usize = 65_536;
 
 /// `/issues/N/comments`
 pub(super) fn all(
@@ -86,7 +86,6 @@ pub(super) fn one(
     }
 }
 
-/// The text of a comment: counted in characters, not bytes.
 fn body(call: &ApiCall) -> Result<String, GithubApiError> {
     let body = call
         .text("body")
@@ -94,7 +93,7 @@ fn body(call: &ApiCall) -> Result<String, GithubApiError> {
     if body.trim().is_empty() {
         return Err(GithubApiError::invalid("IssueComment", "body", "body cannot be blank"));
     }
-    if body.chars().count() > MOST {
+    if body.chars().count() > MAX_COMMENT_CHARS {
         let text = "body is too long (maximum is 65536 characters)";
         return Err(GithubApiError::invalid("IssueComment", "body", text));
     }

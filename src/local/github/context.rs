@@ -14,18 +14,17 @@ use std::path::Path;
 /// The fields of a query, by name.
 pub(super) type Fields = BTreeMap<String, String>;
 
-/// What every endpoint needs.
 #[derive(Debug)]
 pub(super) struct RepositoryContext {
     /// `owner/name`.
     pub(super) repository: String,
-    /// Its number.
+    /// A number derived from the name.
     pub(super) repository_id: u64,
-    /// Who the token is.
+    /// The login of the token's owner.
     pub(super) login: String,
-    /// The pull request that is there.
+
     pub(super) pull_request: Option<PullRequest>,
-    /// What was said.
+
     pub(super) record: ActivityRecord,
     token: Hidden,
 }
@@ -57,7 +56,6 @@ impl RepositoryContext {
         token == self.token.expose()
     }
 
-    /// The branch that pull requests go to.
     pub(super) fn default_branch(&self) -> &str {
         self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
     }
@@ -72,12 +70,11 @@ impl RepositoryContext {
         }
     }
 
-    /// A made-up commit for a branch of which nobody said where it is.
+    /// An invented commit id for a branch whose commit is unknown.
     pub(super) fn commit_of(branch: &str) -> String {
         Digest::of(branch.as_bytes()).hex()[..40].to_owned()
     }
 
-    /// The pull request of a number.
     pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
         let found = self.pull_request.as_ref();
         found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
@@ -88,16 +85,16 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// One request, let in.
+/// A request that was authenticated.
 pub(super) struct ApiCall {
     pub(super) method: Method,
     pub(super) query: Fields,
-    /// The body, or null where there is none.
+    /// `null` without a body.
     pub(super) body: Value,
 }
 
 impl ApiCall {
-    /// A text of the body.
+    /// A string field of the body.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.body[name].as_str()
     }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 const STATES: [&str; 7] =
     ["error", "failure", "inactive", "in_progress", "queued", "pending", "success"];
 
-/// The most characters of the description of a status.
-const MOST: usize = 140;
+/// The limit for the description of a status.
+const MAX_DESCRIPTION_CHARS: usize = 140;
 
 /// `/deployments`
 pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
@@ -73,8 +73,8 @@ fn create(context: &RepositoryContext, call: &ApiCall) -> Result<Response, Githu
     Ok((StatusCode::CREATED, Json(shapes::deployment(context, &deployment))).into_response())
 }
 
-/// Whether the statuses that must be good are. Where nobody says which, all
-/// that there are.
+/// Fails unless the required commit statuses are successful. Without
+/// `required_contexts`, every existing status is required.
 fn required(context: &RepositoryContext, call: &ApiCall, sha: &str) -> Result<(), GithubApiError> {
     let named = call.body["required_contexts"].as_array();
     let latest = statuses::latest(context, sha);
@@ -113,7 +113,7 @@ pub(super) fn one(
     }
 }
 
-/// Only what is inactive goes, or the last of its environment.
+/// Deletes a deployment that is inactive or the only one of its environment.
 fn delete(context: &RepositoryContext, id: &str) -> Result<Response, GithubApiError> {
     let found = find(context, id)?;
     context.record.change(|record| {
@@ -175,7 +175,7 @@ fn add(
     }
     let text = |name: &str| call.text(name).unwrap_or_default().to_owned();
     let description = text("description");
-    if description.chars().count() > MOST {
+    if description.chars().count() > MAX_DESCRIPTION_CHARS {
         let text = "description is too long (maximum is 140 characters)";
         return Err(GithubApiError::invalid("DeploymentStatus", "description", text));
     }
@@ -220,8 +220,8 @@ fn add(
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
-/// Whether a success elsewhere in the environment makes a deployment inactive:
-/// not a transient one, nor one in production.
+/// Whether a successful deployment to the same environment makes this one
+/// inactive. GitHub exempts transient and production deployments.
 fn is_ended_by(one: &Deployment, environment: &str) -> bool {
     let active = one.statuses.last().is_none_or(|status| status.state != "inactive");
     active && !one.transient && !one.production && one.environment == environment

@@ -1,4 +1,4 @@
-//! Errors as GitHub puts them.
+//! Error responses in GitHub's JSON shape.
 
 use crate::local::files::FileError;
 use axum::Json;
@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// A request that is answered with an error.
 #[derive(Debug)]
 pub(super) struct GithubApiError {
     status: StatusCode,
@@ -24,12 +23,12 @@ impl GithubApiError {
         Self::new(404, "Not Found")
     }
 
-    /// What only a person's token, or more rights, would do.
+    /// For what the token of a workflow may not do.
     pub(super) fn not_for_integrations() -> Self {
         Self::new(403, "Resource not accessible by integration")
     }
 
-    /// 422 about one field.
+    /// 422 for one field. An empty message means that the field is missing.
     pub(super) fn invalid(resource: &str, field: &str, message: &str) -> Self {
         let code = if message.is_empty() { "missing_field" } else { "custom" };
         let mut error = json!({"resource": resource, "code": code, "field": field});

@@ -1,8 +1,8 @@
-//! GitHub's REST API, as far as a pipeline reports to it: one repository, one
+//! The part of GitHub's REST API that a pipeline reports to: one repository, one
 //! pull request, comments, deployments and statuses.
 //!
-//! `router` lets requests in, `record` keeps what was said, `shapes` writes the
-//! bodies as GitHub does; the other files are the endpoints.
+//! `router` authenticates and routes, `activity` stores what clients create,
+//! `shapes` builds the JSON bodies; the other files are the endpoints.
 
 mod activity;
 mod comments;

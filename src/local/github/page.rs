@@ -1,4 +1,4 @@
-//! Lists in pages, with links to the others.
+//! Paginated lists with `Link` headers.
 
 use super::context::{Fields, RepositoryContext};
 use axum::Json;
@@ -6,12 +6,12 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-/// How many are in a page where nobody says, and at most.
-const USUAL: usize = 30;
-const MOST: usize = 100;
+/// The values that GitHub documents for `per_page`.
+const DEFAULT_PAGE_SIZE: usize = 30;
+const MAX_PAGE_SIZE: usize = 100;
 
-/// One page of a list. `path` is below the repository; the links name the
-/// repository by its number, as GitHub's do.
+/// One page of a list. `path` is relative to the repository. As at GitHub, the
+/// links contain the repository's number instead of its name.
 pub(super) fn page(
     context: &RepositoryContext,
     path: &str,
@@ -19,7 +19,7 @@ pub(super) fn page(
     all: &[Value],
 ) -> Response {
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
-    let size = number("per_page").unwrap_or(USUAL).clamp(1, MOST);
+    let size = number("per_page").unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     let current = number("page").unwrap_or(1).max(1);
     let last = all.len().div_ceil(size).max(1);
     let shown: Vec<&Value> = all.iter().skip((current - 1) * size).take(size).collect();

@@ -1,5 +1,5 @@
-//! Lets requests in: the token, the repository, and what is common to all
-//! answers.
+//! Authenticates and routes requests, and adds the headers that all responses
+//! have.
 
 use super::context::{ApiCall, RepositoryContext};
 use super::error::GithubApiError;
@@ -17,10 +17,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// More than any body that is taken.
-const LIMIT: usize = 4 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// All endpoints. Where the world has no repository, none is found.
+/// All endpoints. Without a repository, everything is 404.
 pub fn router(
     github: Option<&GitHubRepository>,
     token: Hidden,
@@ -101,7 +100,7 @@ async fn perform(
         ["deployments", id] => deployments::one(context, &call, id),
         ["deployments", id, "statuses"] => deployments::statuses(context, &call, id),
         ["deployments", id, "statuses", status] => deployments::status(context, id, status),
-        // Removing an environment is for administrators.
+        // Deleting an environment needs administrator rights.
         ["environments", _] if call.method == Method::DELETE => {
             Err(GithubApiError::not_for_integrations())
         }
@@ -109,7 +108,7 @@ async fn perform(
     }
 }
 
-/// What is not below the repository.
+/// Endpoints that are not below the repository.
 fn alone(
     context: &RepositoryContext,
     call: &ApiCall,
@@ -137,9 +136,9 @@ async fn read(request: Request<Body>) -> Result<ApiCall, GithubApiError> {
     let query = request.uri().query().unwrap_or_default();
     let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let method = request.method().clone();
-    let body = Limited::new(request.into_body(), LIMIT).collect().await;
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
     let bytes =
-        body.map_err(|error| GithubApiError::new(400, &format!("read the body: {error}")))?;
+        body.map_err(|error| GithubApiError::new(400, &format!("cannot read the body: {error}")))?;
     let bytes = bytes.to_bytes();
     let body = if bytes.is_empty() {
         Value::Null

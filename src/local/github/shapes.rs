@@ -1,5 +1,5 @@
-//! Bodies as GitHub's REST description has them, with every field that it
-//! requires.
+//! JSON bodies with every field that GitHub's OpenAPI description requires.
+//! octocrab's models fail to parse a body without them.
 
 use super::activity::{Comment, CommitStatus, Deployment, DeploymentStatus};
 use super::context::RepositoryContext;
@@ -9,16 +9,15 @@ use serde_json::{Value, json};
 const API: &str = "https://api.github.com";
 const WEB: &str = "https://github.com";
 
-/// The number of the Actions bot, and of the app that it is.
-const BOT: u64 = 41_898_282;
-const APP: u64 = 15_368;
+/// The ids of the user `github-actions[bot]` and of the app behind it.
+const ACTIONS_USER_ID: u64 = 41_898_282;
+const ACTIONS_APP_ID: u64 = 15_368;
 
-/// An account. Actions' own ends in `[bot]`.
 pub(super) fn user(login: &str) -> Value {
     let bot = login.ends_with("[bot]");
     let (api, web) = (format!("{API}/users/{login}"), login.trim_end_matches("[bot]"));
     let html = if bot { format!("{WEB}/apps/{web}") } else { format!("{WEB}/{login}") };
-    let id = if bot { BOT } else { 1 };
+    let id = if bot { ACTIONS_USER_ID } else { 1 };
     json!({
         "login": login, "id": id, "node_id": format!("U_{id}"),
         "avatar_url": format!("https://avatars.githubusercontent.com/u/{id}?v=4"),
@@ -35,10 +34,9 @@ pub(super) fn user(login: &str) -> Value {
     })
 }
 
-/// The app in whose name Actions writes.
 fn app() -> Value {
     json!({
-        "id": APP, "slug": "github-actions", "node_id": "MDM6QXBwMTUzNjg=",
+        "id": ACTIONS_APP_ID, "slug": "github-actions", "node_id": "MDM6QXBwMTUzNjg=",
         "owner": user("github"), "name": "GitHub Actions",
         "description": "Automate your workflow from idea to production",
         "external_url": "https://help.github.com/en/actions",
@@ -53,7 +51,6 @@ fn via(context: &RepositoryContext) -> Value {
     if context.login.ends_with("[bot]") { app() } else { Value::Null }
 }
 
-/// A repository.
 pub(super) fn repository(context: &RepositoryContext) -> Value {
     let name = &context.repository;
     let (owner, short) = name.split_once('/').unwrap_or((name, name));
@@ -118,7 +115,7 @@ const REPOSITORY_URLS: [(&str, &str); 36] = [
     ("trees_url", "/git/trees{/sha}"),
 ];
 
-/// A pull request, as lists have it.
+/// A pull request as an element of a list.
 pub(super) fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
     let (name, number) = (&context.repository, pull.number);
     let owner = name.split('/').next().unwrap_or_default();
@@ -151,7 +148,6 @@ pub(super) fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> V
     body
 }
 
-/// Where what belongs to a pull request is.
 fn links(repository: &str, pull: &PullRequest) -> Value {
     let api = format!("{API}/repos/{repository}");
     let (own, issue) =
@@ -169,7 +165,7 @@ fn links(repository: &str, pull: &PullRequest) -> Value {
     })
 }
 
-/// A pull request with what only its own endpoint says.
+/// A pull request with the fields that only its own endpoint returns.
 pub(super) fn whole_pull_request(
     context: &RepositoryContext,
     pull: &PullRequest,
@@ -188,7 +184,6 @@ pub(super) fn whole_pull_request(
     body
 }
 
-/// A comment.
 pub(super) fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
     let (name, id, issue) = (&context.repository, comment.id, comment.issue);
     let url = format!("{API}/repos/{name}/issues/comments/{id}");
@@ -206,7 +201,6 @@ pub(super) fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
     })
 }
 
-/// A deployment.
 pub(super) fn deployment(context: &RepositoryContext, deployment: &Deployment) -> Value {
     let api = format!("{API}/repos/{}", context.repository);
     let url = format!("{api}/deployments/{}", deployment.id);
@@ -223,7 +217,6 @@ pub(super) fn deployment(context: &RepositoryContext, deployment: &Deployment) -
     })
 }
 
-/// A status of a deployment.
 pub(super) fn deployment_status(
     context: &RepositoryContext,
     of: u64,
@@ -243,7 +236,6 @@ pub(super) fn deployment_status(
     })
 }
 
-/// The status of a commit.
 pub(super) fn status(context: &RepositoryContext, status: &CommitStatus) -> Value {
     let creator = user(&context.login);
     json!({

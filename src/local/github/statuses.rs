@@ -1,4 +1,4 @@
-//! Statuses of commits.
+//! Commit statuses.
 
 use super::activity::{CommitStatus, now};
 use super::context::{ApiCall, RepositoryContext};
@@ -55,8 +55,8 @@ pub(super) fn of_commit(context: &RepositoryContext, call: &ApiCall, of: &str) -
     page(context, &format!("commits/{of}/statuses"), &call.query, &all)
 }
 
-/// `/commits/REF/status`: the newest of each context, and what they make
-/// together.
+/// `/commits/REF/status`: the newest status of each context, and the combined
+/// state.
 pub(super) fn combined(context: &RepositoryContext, of: &str) -> Response {
     let sha = context.resolve(of);
     let latest = latest(context, &sha);

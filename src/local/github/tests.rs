@@ -1,4 +1,4 @@
-//! GitHub's stand-in as a client sees it.
+//! The local GitHub API as a client sees it.
 
 use super::router;
 use crate::local::identity::Identity;
@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 const COMMENTS: &str = "/repos/octo/demo/issues/7/comments";
 
-/// What the REST description requires of each (`required` of its schemas).
+/// The fields that GitHub's OpenAPI description lists as `required`.
 const COMMENT: [&str; 8] =
     ["id", "node_id", "html_url", "issue_url", "user", "url", "created_at", "updated_at"];
 const DEPLOYMENT: [&str; 14] = [
@@ -186,7 +186,7 @@ impl Hub {
 }
 
 #[tokio::test]
-async fn a_comment_is_made_changed_and_deleted() {
+async fn a_comment_is_created_changed_and_deleted() {
     let state = tempfile::tempdir().expect("a folder");
     let hub = Hub::open(state.path());
 
@@ -207,7 +207,7 @@ async fn a_comment_is_made_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn comments_come_in_pages_whose_links_name_the_repository_by_number() {
+async fn page_links_contain_the_repository_number() {
     let state = tempfile::tempdir().expect("a folder");
     let hub = Hub::open(state.path());
     for number in 0..5 {
@@ -233,7 +233,7 @@ async fn comments_come_in_pages_whose_links_name_the_repository_by_number() {
 }
 
 #[tokio::test]
-async fn a_comment_may_have_65536_characters_and_no_more() {
+async fn a_comment_has_at_most_65536_characters() {
     let state = tempfile::tempdir().expect("a folder");
     let hub = Hub::open(state.path());
 
@@ -249,7 +249,7 @@ async fn a_comment_may_have_65536_characters_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_told_so() {
+async fn a_wrong_token_is_refused() {
     let state = tempfile::tempdir().expect("a folder");
     let mut hub = Hub::open(state.path());
     assert_eq!(hub.get("/user").await.1["message"], "Resource not accessible by integration");
@@ -280,7 +280,7 @@ async fn the_pull_request_is_found_by_number_branch_and_commit() {
 }
 
 #[tokio::test]
-async fn a_success_ends_what_was_deployed_before_unless_it_is_transient() {
+async fn success_deactivates_earlier_deployments_except_transient_ones() {
     let state = tempfile::tempdir().expect("a folder");
     let hub = Hub::open(state.path());
     let deploy = async |transient: bool| {
@@ -320,7 +320,7 @@ async fn a_success_ends_what_was_deployed_before_unless_it_is_transient() {
 }
 
 #[tokio::test]
-async fn a_pending_check_is_a_conflict_unless_none_is_required() {
+async fn a_pending_required_status_is_a_conflict() {
     let state = tempfile::tempdir().expect("a folder");
     let hub = Hub::open(state.path());
     let sha = "a".repeat(40);

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
-const HANDSHAKE: u8 = 0x16;
+const TLS_HANDSHAKE: u8 = 0x16;
 
 pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
     let authority = request.uri().authority().cloned();
@@ -66,18 +66,17 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
     }
 }
 
-/// Whom a tunnel was asked for.
 struct TunnelTarget {
     service: Service,
-    /// What the service calls it.
+    /// The registry or host by the name that the service uses.
     name: String,
-    /// What the client calls it, and wants to see in the certificate: Docker
-    /// Hub has one name in references and another on the wire.
+    /// The name that the client connects to and expects in the certificate. It
+    /// differs for Docker Hub: `docker.io` in references, `registry-1.docker.io` here.
     host: String,
 }
 
-/// Serves requests inside a tunnel. Within it a client speaks TLS, or plain
-/// HTTP where it takes a registry for one that does.
+/// Serves requests inside a tunnel: over TLS, or in plain HTTP where the client
+/// treats a registry as insecure. The first byte tells which.
 async fn converse(proxy: Arc<Proxy>, asked: TunnelTarget, upgrade: OnUpgrade) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let mut stream = PeekedStream { first: None, rest: TokioIo::new(upgraded) };
@@ -89,7 +88,7 @@ async fn converse(proxy: Arc<Proxy>, asked: TunnelTarget, upgrade: OnUpgrade) ->
         let (proxy, name) = (Arc::clone(&proxy), name.clone());
         async move { Ok(proxy.services.answer(service, &name, request).await) }
     };
-    if first != HANDSHAKE {
+    if first != TLS_HANDSHAKE {
         serve(stream, requests).await;
         return Ok(());
     }
@@ -98,7 +97,7 @@ async fn converse(proxy: Arc<Proxy>, asked: TunnelTarget, upgrade: OnUpgrade) ->
     Ok(())
 }
 
-/// A stream whose first byte was looked at.
+/// A stream whose first byte was read ahead.
 struct PeekedStream {
     first: Option<u8>,
     rest: TokioIo<Upgraded>,

@@ -11,7 +11,6 @@ pub struct Proxy {
     pub services: Services,
     /// Issues the certificates that clients see inside tunnels.
     pub authority: Arc<Authority>,
-    /// Connects to containers.
     pub dial: Dial,
     /// The value of `Proxy-Authorization` that is let in.
     pub login: String,

@@ -1,5 +1,5 @@
-//! `http://` URLs: to a container, or to a registry of the plan that speaks
-//! plain HTTP.
+//! Requests for `http://` URLs: to a container, or to a registry that speaks plain
+//! HTTP.
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
@@ -14,8 +14,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 
-/// What is between two neighbours and not to be passed on (RFC 9110, section
-/// 7.6.1).
+/// Headers that are not forwarded (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -39,7 +38,7 @@ pub(super) async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
             services.answer(Service::Registry, &name, request).await
         }
         Ok(_) => {
-            let text = format!("`{host}` speaks TLS alone: ask for `https://`");
+            let text = format!("`{host}` speaks only TLS: use `https://`");
             proxy.refuse(&request, StatusCode::FORBIDDEN, &text)
         }
         Err(absent @ UnknownHost::Host { .. }) => {
@@ -79,8 +78,8 @@ async fn to_container(
     }
 }
 
-/// One request on a connection of its own: containers on loopback are near,
-/// and a connection that is never reused is never stale.
+/// Sends one request on a new connection. Connections to loopback are cheap, and
+/// one that is never reused is never stale.
 async fn exchange(
     stream: Box<dyn ByteStream>,
     mut request: Request<Incoming>,
@@ -108,7 +107,7 @@ async fn exchange(
     Ok(answer.map(Body::new))
 }
 
-/// The request as the container is to see it: no host in its first line.
+/// The request in origin form: the container must not notice the proxy.
 fn rewritten(mut request: Request<Incoming>, authority: &Authority) -> Request<Incoming> {
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));

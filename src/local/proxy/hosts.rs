@@ -1,12 +1,11 @@
-//! Which service answers for a name. Nothing here is guessed from a request:
-//! only the name counts.
+//! Which service answers for a host name.
 
 use crate::local::registry::{Accounts, is_azure_name};
 use crate::local::vault::Vaults;
 use std::net::IpAddr;
 
-/// The domains of which names are simulated, in each cloud. The authority is
-/// constrained to these and to the names that the world adds.
+/// The simulated domains of each Azure cloud. The certificate authority is
+/// constrained to these and to the registry hosts outside of them.
 pub const DOMAINS: [&str; 17] = [
     "azurecr.io",
     "azurecr.us",
@@ -27,46 +26,42 @@ pub const DOMAINS: [&str; 17] = [
     "azurecontainer.cn",
 ];
 
-const VAULTS: [&str; 3] = [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
-const CONTAINERS: [&str; 3] = [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
+const VAULT_DOMAINS: [&str; 3] =
+    [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
+const CONTAINER_DOMAINS: [&str; 3] =
+    [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
 
-/// Who answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
-    /// A registry, Azure's or another of the plan.
+    /// Azure's or another one of the plan.
     Registry,
-    /// Resource Manager.
     Arm,
-    /// Key Vault.
+
     Vault,
-    /// Entra.
+
     Entra,
-    /// GitHub's REST API.
+
     GitHub,
-    /// A container that runs, or one that may.
+    /// A container group, which need not exist.
     Container,
 }
 
-/// A name for which nobody answers.
+/// A host for which no service answers.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum UnknownHost {
-    /// A name of a simulated service, but of a thing that is not there.
+    /// In a simulated domain, but there is no such resource.
     #[error("there is no {what} `{host}` in the local cloud")]
     Resource {
-        /// `registry`, `vault`.
+        /// `registry` or `vault`.
         what: &'static str,
-        /// Its name.
+
         host: String,
     },
-    /// Any other name.
+    /// In no simulated domain.
     #[error("`{host}` is not part of the local cloud")]
-    Host {
-        /// The name.
-        host: String,
-    },
+    Host { host: String },
 }
 
-/// Who answers for a host and port.
 pub(super) fn service(
     host: &str,
     port: u16,
@@ -78,7 +73,7 @@ pub(super) fn service(
     if accounts.is_other(&registry_name(&host, port, accounts)) {
         return Ok(Service::Registry);
     }
-    if below(&CONTAINERS) {
+    if below(&CONTAINER_DOMAINS) {
         return Ok(Service::Container);
     }
     let found = match host.as_str() {
@@ -94,10 +89,10 @@ pub(super) fn service(
         _ if accounts.is_azure(&host) => Some(Service::Registry),
         _ if vaults.exists(&host) => Some(Service::Vault),
         _ if is_azure_name(&host) => return Err(UnknownHost::Resource { what: "registry", host }),
-        _ if below(&VAULTS) => return Err(UnknownHost::Resource { what: "vault", host }),
+        _ if below(&VAULT_DOMAINS) => return Err(UnknownHost::Resource { what: "vault", host }),
         _ => None,
     };
-    // Container Instances has addresses as well as names; which, it says itself.
+    // Container groups also have IP addresses. The runtime knows which ones exist.
     let elsewhere = |address: IpAddr| !address.is_loopback() && !address.is_unspecified();
     if found.is_none() && host.parse().is_ok_and(elsewhere) {
         return Ok(Service::Container);
@@ -105,8 +100,8 @@ pub(super) fn service(
     found.ok_or(UnknownHost::Host { host })
 }
 
-/// What a registry is called: with its port, unless that is left out in the
-/// plan. Docker Hub is asked under other names than references have.
+/// The name of a registry as references have it: with the port unless that is a
+/// default one, and `docker.io` for the hosts behind it.
 pub(super) fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
     let with_port = format!("{host}:{port}");
     let usual = matches!(port, 80 | 443) && !accounts.is_other(&with_port);
@@ -124,7 +119,7 @@ mod tests {
     use crate::local::vault::Vaults;
 
     #[test]
-    fn names_and_who_answers_for_them() {
+    fn host_names_select_the_service() {
         let state = tempfile::tempdir().expect("a folder");
         let world = serde_json::from_str(
             r#"{
@@ -154,7 +149,7 @@ mod tests {
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
         assert_eq!(case("20.61.3.4", 80), Ok(Service::Container));
         assert_eq!(case("x.westeurope.azurecontainer.io", 5432), Ok(Service::Container));
-        let no = |host: &str, port| case(host, port).expect_err("nobody");
+        let no = |host: &str, port| case(host, port).expect_err("unknown");
         assert_eq!(
             no("other.azurecr.io", 443),
             "there is no registry `other.azurecr.io` in the local cloud"

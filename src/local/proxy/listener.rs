@@ -21,7 +21,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The user name in the proxy's URL.
 const USER: &str = "shipway";
 
-/// Takes connections until it is dropped.
+/// Serves the proxy until it is dropped.
 pub async fn run(proxy: Arc<Proxy>, listener: TcpListener) {
     accept(listener, |stream| {
         let proxy = Arc::clone(&proxy);
@@ -55,8 +55,8 @@ pub fn proxy_login(password: &Hidden) -> String {
     format!("Basic {}", STANDARD.encode(format!("{USER}:{}", password.expose())))
 }
 
-/// Takes connections to the registries for ever: plain HTTP, without the
-/// proxy's password, for programs that know no proxy.
+/// Serves the registries in plain HTTP without the proxy and its password, for
+/// programs that cannot use a proxy. Runs until it is dropped.
 pub async fn answer_directly(proxy: Arc<Proxy>, listener: TcpListener) {
     accept(listener, |stream| {
         let proxy = Arc::clone(&proxy);
@@ -73,7 +73,7 @@ async fn accept(listener: TcpListener, take: impl Fn(TcpStream)) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, as a rule: other connections will end.
+                // Usually out of file descriptors, until other connections end.
                 tracing::warn!(%error, "the local cloud cannot take a connection");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;

@@ -1,9 +1,9 @@
-//! The one door of the local cloud: an HTTP proxy on loopback.
+//! The endpoint of the local cloud: an HTTP proxy on loopback.
 //!
-//! `hosts` says which service has a name, `connect` answers `CONNECT`,
-//! `forward` answers `http://` URLs, `services` hands a request to its service
-//! and `answer` writes what the proxy says itself. Nothing in here knows what
-//! a service does.
+//! `listener` accepts connections, `connect` answers `CONNECT` and `forward`
+//! answers `http://` URLs. `hosts` maps a host name to a service, `services` passes
+//! the request on and logs it, `response` writes the proxy's own responses. What a
+//! service does is not known here.
 
 mod connect;
 mod context;

@@ -1,15 +1,13 @@
-//! What the proxy says itself, in words that a person finds in the output of
-//! whatever program asked: in the status line and in the body.
+//! Responses of the proxy itself. The text stands in the status line and in the
+//! body, because programs show either the one or the other.
 
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 
-/// Marks answers of the proxy itself, so that nobody takes them for those of a
-/// container.
+/// A header that only responses of the proxy itself have.
 pub(super) const MARK: &str = "x-shipway-local";
 
-/// An answer with a line of text.
 pub(super) fn said(status: StatusCode, text: &str) -> Response<Body> {
     let line = format!("shipway local: {text}");
     let mut answer = Response::new(Body::from(format!("{line}\n")));
@@ -23,7 +21,6 @@ pub(super) fn said(status: StatusCode, text: &str) -> Response<Body> {
     answer
 }
 
-/// The answer to a request without the proxy's password.
 pub(super) fn password_required() -> Response<Body> {
     let text = "this proxy has a password, which is in the address that it printed";
     let mut answer = said(StatusCode::PROXY_AUTHENTICATION_REQUIRED, text);

@@ -1,4 +1,4 @@
-//! Hands a request to the service whose name it bears, and notes that it did.
+//! Passes requests to services and logs them.
 
 use super::hosts::Service;
 use crate::local::faults::Faults;
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tower::ServiceExt as _;
 
-/// The name that a request was sent to: an extension of each request.
+/// The host name that a request was sent to, as a request extension.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RequestHost(pub String);
 
-/// Connects to a port of a container by its host name.
+/// Connects to a port of a container by host name.
 pub type Dial =
     Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
 
@@ -40,7 +40,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// The answer of a service, noted in the request log.
+    /// The response of a service, or of an injected fault.
     pub(super) async fn answer(
         &self,
         service: Service,
@@ -60,7 +60,7 @@ impl Services {
             Service::Entra => ask(&self.entra, request).await,
             Service::Vault => ask(&self.vault, request).await,
             Service::GitHub => ask(&self.github, request).await,
-            // Containers are reached by `forward`.
+            // `connect` and `forward` connect to containers themselves.
             Service::Container => Response::new(Body::empty()),
         };
         noted.entry.received = received.load(Ordering::Relaxed);
@@ -68,7 +68,7 @@ impl Services {
         answer
     }
 
-    /// The answer of the registries' own port.
+    /// The response on the registries' own port.
     pub(super) async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
         let mut noted = PendingEntry::of(&request, "direct");
         let (request, received) = counted(request);
@@ -79,7 +79,7 @@ impl Services {
     }
 }
 
-/// A request, and the number of bytes of its body that have come so far.
+/// Counts the bytes of the body while the service reads it.
 fn counted(request: Request<Incoming>) -> (Request<Body>, Arc<AtomicU64>) {
     let received = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&received);
@@ -100,7 +100,7 @@ async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
     }
 }
 
-/// A request that is not answered yet.
+/// The log entry of a request that is not answered yet.
 pub(super) struct PendingEntry {
     pub(super) entry: LoggedRequest,
 }
@@ -132,5 +132,4 @@ impl PendingEntry {
     }
 }
 
-/// What a connection's service returns: it always answers.
 pub(super) type Answered = Result<Response<Body>, Infallible>;

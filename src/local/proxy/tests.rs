@@ -1,5 +1,4 @@
-//! The proxy as its clients see it: real sockets on loopback, with a client
-//! that is not ours.
+//! The proxy on real sockets, with an independent client.
 
 use super::{Dial, Proxy, proxy_login, proxy_url, run};
 use crate::local::authority::Authority;
@@ -59,7 +58,7 @@ impl Cloud {
         builder.build().expect("a client")
     }
 
-    /// What was answered, without its times.
+    /// The request log, without times.
     fn requests(&self) -> Vec<String> {
         let entries = RequestLog::read(&self.log).expect("a log");
         let line = |entry: &LoggedRequest| {
@@ -69,8 +68,8 @@ impl Cloud {
     }
 }
 
-/// A container on port 80 that answers with what it was asked, and nothing on
-/// any other port.
+/// A container that answers on port 80 with the request that it received, or
+/// echoes bytes after an upgrade.
 async fn containers() -> Dial {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -109,7 +108,7 @@ async fn containers() -> Dial {
 }
 
 #[tokio::test]
-async fn services_answer_under_their_real_names() {
+async fn services_answer_under_their_real_host_names() {
     let cloud = Cloud::start().await;
 
     let arm = cloud.client().get("https://management.azure.com/x?api-version=1&sig=secret");
@@ -133,7 +132,7 @@ async fn services_answer_under_their_real_names() {
 }
 
 #[tokio::test]
-async fn without_the_password_nothing_is_answered() {
+async fn requests_without_the_password_are_refused() {
     let cloud = Cloud::start().await;
     let mut url = cloud.url.clone();
     url.set_password(Some("wrong")).expect("a URL that can have one");
@@ -152,7 +151,7 @@ async fn without_the_password_nothing_is_answered() {
 }
 
 #[tokio::test]
-async fn a_container_sees_the_request_as_if_it_had_come_directly() {
+async fn a_container_does_not_notice_the_proxy() {
     let cloud = Cloud::start().await;
 
     let request = cloud.client().get(format!("http://{WEB}/a?b=c")).header("x-own", "kept");
@@ -166,7 +165,7 @@ async fn a_container_sees_the_request_as_if_it_had_come_directly() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_refused_by_name() {
+async fn unknown_hosts_are_named_in_the_refusal() {
     let cloud = Cloud::start().await;
     let ask = async |url: &str| {
         let answer = cloud.client().get(url).send().await.expect("sent");
@@ -187,7 +186,7 @@ async fn what_is_not_there_is_refused_by_name() {
     );
 }
 
-/// Sends `CONNECT` and returns the connection with the first line of the answer.
+/// Sends `CONNECT` and returns the connection and the status line.
 async fn tunnel(cloud: &Cloud, to: &str) -> (TcpStream, String) {
     use base64::Engine as _;
     let login = format!("shipway:{}", cloud.url.password().expect("a password"));
@@ -207,7 +206,7 @@ async fn tunnel(cloud: &Cloud, to: &str) -> (TcpStream, String) {
 }
 
 #[tokio::test]
-async fn a_tunnel_to_a_container_carries_bytes() {
+async fn a_tunnel_to_a_container_carries_raw_bytes() {
     let cloud = Cloud::start().await;
     let (mut stream, line) = tunnel(&cloud, &format!("{WEB}:80")).await;
     assert_eq!(line, "HTTP/1.1 200 OK");

@@ -1,4 +1,4 @@
-//! Which registries there are and who may use them, kept in `registries.json`.
+//! The registries and their users, kept in `registries.json`.
 
 use super::upstream;
 use crate::local::files::{FileError, read_json, write_json};
@@ -11,36 +11,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the names of Azure registries end in, in each cloud.
-const AZURE: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
+/// The domains of Azure's registries in each cloud.
+const AZURE_DOMAINS: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
 
-/// Whether a name is one that only an Azure registry can have.
 pub fn is_azure_name(host: &str) -> bool {
-    AZURE.iter().any(|suffix| host.ends_with(suffix))
+    AZURE_DOMAINS.iter().any(|suffix| host.ends_with(suffix))
 }
 
-/// The admin user of a registry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AdminUser {
-    /// The name of the registry.
+    /// Equal to the name of the registry.
     pub username: String,
-    /// Two, so that one can be changed while the other is in use.
+    /// Two, so that one can be renewed while the other is in use.
     pub passwords: [Hidden; 2],
 }
 
-/// What somebody may do in a registry.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Rights {
-    /// Nothing.
     None,
-    /// Pull.
+
     Pull,
-    /// Everything.
+
     All,
 }
 
-/// An Azure registry with the passwords that were made for it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct AzureAccount {
@@ -55,7 +50,6 @@ struct RegistryTable {
     other: BTreeMap<String, OtherRegistry>,
 }
 
-/// All registries and their users.
 #[derive(Debug)]
 pub struct Accounts {
     path: PathBuf,
@@ -63,35 +57,35 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads the registries of a state folder and adds those of the world: one
-    /// that is there already stays as it is.
-    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
+    /// Reads the registries of a state folder and adds those of the initial state. A
+    /// registry that exists already is not changed.
+    pub fn open(state: &Path, initial: &InitialState) -> Result<Self, FileError> {
         let path = state.join("registries.json");
         let mut content: RegistryTable = read_json(&path)?.unwrap_or_default();
-        for registry in &world.registries {
+        for registry in &initial.registries {
             let host = registry.host.to_ascii_lowercase();
             content.azure.entry(host).or_insert_with(|| AzureAccount::new(registry.clone()));
         }
-        for other in &world.other_registries {
+        for other in &initial.other_registries {
             let host = other.host.to_ascii_lowercase();
             content.other.entry(host).or_insert_with(|| other.clone());
         }
-        for host in guests(world) {
+        for host in anonymous_hosts(initial) {
             if !content.azure.contains_key(&host) {
-                let guest = OtherRegistry { host: host.clone(), users: Vec::new() };
-                content.other.entry(host).or_insert(guest);
+                let open = OtherRegistry { host: host.clone(), users: Vec::new() };
+                content.other.entry(host).or_insert(open);
             }
         }
         write_json(&path, &content)?;
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    /// All Azure registries, by host.
+    /// All Azure registries, in order of their hosts.
     pub fn list(&self) -> Vec<AzureRegistry> {
         self.lock().azure.values().map(|account| account.registry.clone()).collect()
     }
 
-    /// Creates an Azure registry, or changes it, keeping its passwords.
+    /// Creates an Azure registry, or updates it and keeps its passwords.
     pub fn put(&self, registry: AzureRegistry) -> Result<(), FileError> {
         let mut content = self.lock();
         let host = registry.host.to_ascii_lowercase();
@@ -104,8 +98,8 @@ impl Accounts {
         write_json(&self.path, &*content)
     }
 
-    /// Removes an Azure registry and says whether it was there. What it held
-    /// goes with [`super::Storage::remove`].
+    /// Removes an Azure registry and returns whether it existed. Its content is
+    /// removed by [`super::storage::Storage::remove`].
     pub fn remove(&self, host: &str) -> Result<bool, FileError> {
         let mut content = self.lock();
         let removed = content.azure.remove(&host.to_ascii_lowercase());
@@ -120,7 +114,7 @@ impl Accounts {
         account.registry.admin_user.then(|| account.admin.clone())
     }
 
-    /// Makes a new password for the admin user: the first or the second.
+    /// Renews the first or second password of the admin user.
     pub fn renew(&self, host: &str, which: usize) -> Result<Option<AdminUser>, FileError> {
         let mut content = self.lock();
         let Some(account) = content.azure.get_mut(&host.to_ascii_lowercase()) else {
@@ -132,28 +126,24 @@ impl Accounts {
         Ok(Some(admin))
     }
 
-    /// Whether there is a registry of that host, of whatever kind.
     pub fn exists(&self, host: &str) -> bool {
         self.is_azure(host) || self.is_other(host)
     }
 
-    /// Whether the host is an Azure registry, which hands out tokens.
     pub fn is_azure(&self, host: &str) -> bool {
         self.lock().azure.contains_key(&host.to_ascii_lowercase())
     }
 
-    /// Whether the host is another registry of the plan.
     pub fn is_other(&self, host: &str) -> bool {
         self.lock().other.contains_key(&host.to_ascii_lowercase())
     }
 
-    /// Every host, Azure's first.
+    /// All hosts, those of Azure first.
     pub fn hosts(&self) -> Vec<String> {
         let content = self.lock();
         content.azure.keys().chain(content.other.keys()).cloned().collect()
     }
 
-    /// What anybody may do without a login.
     pub fn anonymous(&self, host: &str) -> Rights {
         let content = self.lock();
         let host = host.to_ascii_lowercase();
@@ -164,7 +154,6 @@ impl Accounts {
         }
     }
 
-    /// What a user may do with this password.
     pub fn login(&self, host: &str, username: &str, password: &str) -> Rights {
         let content = self.lock();
         let host = host.to_ascii_lowercase();
@@ -181,8 +170,8 @@ impl Accounts {
         if good { Rights::All } else { Rights::None }
     }
 
-    /// Whether the credentials that Container Instances was given let it pull:
-    /// none at all where `username` is empty.
+    /// Whether Container Instances may pull with these credentials. An empty
+    /// `username` means without any.
     pub fn may_pull(&self, host: &str, username: &str, password: &str) -> bool {
         let rights = match username {
             "" => self.anonymous(host),
@@ -196,15 +185,15 @@ impl Accounts {
     }
 }
 
-/// Hosts that are there only for the images that they hold: anybody may pull
-/// these. Azure's own are described by whoever describes the world, because
-/// they belong to a resource group.
-fn guests(world: &InitialState) -> Vec<String> {
-    let seeds = world.seed_images.iter().filter_map(|seed| {
-        let reference: Reference = seed.reference.parse().ok()?;
+/// Hosts of preloaded images and of allowed registries outside, which become
+/// registries without users. Azure's are not added, because they need a resource
+/// group and are described by the initial state.
+fn anonymous_hosts(initial: &InitialState) -> Vec<String> {
+    let preloaded = initial.seed_images.iter().filter_map(|image| {
+        let reference: Reference = image.reference.parse().ok()?;
         Some(reference.host)
     });
-    seeds.chain(upstream::hosts(world)).filter(|host| !is_azure_name(host)).collect()
+    preloaded.chain(upstream::hosts(initial)).filter(|host| !is_azure_name(host)).collect()
 }
 
 impl AzureAccount {
@@ -243,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_do_what() {
+    fn logins_have_rights() {
         let state = tempfile::tempdir().expect("a folder");
         let accounts = Accounts::open(state.path(), &world()).expect("made");
         let admin = accounts.admin("a.azurecr.io").expect("enabled");
@@ -262,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_survive_a_restart_and_a_change() {
+    fn passwords_survive_a_restart_and_an_update() {
         let state = tempfile::tempdir().expect("a folder");
         let accounts = Accounts::open(state.path(), &world()).expect("made");
         let before = accounts.admin("a.azurecr.io");

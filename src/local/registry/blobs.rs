@@ -1,4 +1,4 @@
-//! Blobs: getting them, in whole or in part, and deleting them.
+//! Getting blobs, whole or in part, and deleting them.
 
 use super::call::RegistryCall;
 use super::error::DistributionError;
@@ -15,15 +15,14 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 /// How much of a file is read at a time.
-const CHUNK: usize = 256 * 1024;
+const READ_CHUNK_BYTES: usize = 256 * 1024;
 
-/// A blob, and how it is asked for.
 struct BlobRequest {
     host: String,
     repository: String,
     digest: Digest,
-    /// Whether only to look at it.
-    look: bool,
+    /// Whether the request is a HEAD.
+    head_only: bool,
     range: Option<String>,
 }
 
@@ -41,7 +40,7 @@ pub(super) async fn answer(
             let wanted = BlobRequest {
                 repository: repository.to_owned(),
                 digest,
-                look: call.request.method() == Method::HEAD,
+                head_only: call.request.method() == Method::HEAD,
                 range: range.and_then(|value| value.to_str().ok()).map(str::to_owned),
                 host: call.host,
             };
@@ -74,8 +73,8 @@ async fn get(
     send(&path, digest, wanted.range.as_deref()).await
 }
 
-/// The answer with a blob that is still outside, or on its way here. A look at
-/// it fetches nothing.
+/// The response with a blob that is still outside, or being fetched. A HEAD
+/// fetches nothing.
 async fn from_outside(
     registries: &Registries,
     wanted: &BlobRequest,
@@ -83,7 +82,7 @@ async fn from_outside(
     let BlobRequest { host, repository, digest, .. } = wanted;
     let upstream = &registries.upstream;
     let mut answer = Response::new(Body::empty());
-    if wanted.look {
+    if wanted.head_only {
         let size = upstream.expected(host, repository, digest);
         return Ok(size.map(|size| {
             describe(answer.headers_mut(), digest, size);
@@ -91,7 +90,7 @@ async fn from_outside(
         }));
     }
     let Some(flight) = upstream.blob(host, repository, digest)? else { return Ok(None) };
-    // A part of it is cut from the whole.
+    // A range is served from the whole blob, so it is fetched first.
     if wanted.range.is_none()
         && !flight.begun().await?
         && let Ok(stream) = Arc::clone(&flight).follow().await
@@ -104,7 +103,6 @@ async fn from_outside(
     Ok(None)
 }
 
-/// What every answer with a blob says of it.
 fn describe(headers: &mut HeaderMap, digest: &Digest, length: u64) {
     set_header(headers, header::CONTENT_LENGTH, &length.to_string());
     set_header(headers, header::CONTENT_TYPE, "application/octet-stream");
@@ -119,7 +117,7 @@ async fn send(
     range: Option<&str>,
 ) -> Result<Response<Body>, DistributionError> {
     let unreadable = |error: std::io::Error| {
-        let message = format!("read a blob: {error}");
+        let message = format!("cannot read the blob: {error}");
         DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message)
     };
     let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
@@ -142,7 +140,7 @@ async fn send(
     if first > 0 {
         file.seek(SeekFrom::Start(first)).await.map_err(unreadable)?;
     }
-    let body = ReaderStream::with_capacity(file.take(length), CHUNK);
+    let body = ReaderStream::with_capacity(file.take(length), READ_CHUNK_BYTES);
     let mut answer = Response::new(Body::from_stream(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -154,11 +152,11 @@ async fn send(
     Ok(answer)
 }
 
-/// What a `Range` asks for.
+/// What a `Range` header asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ByteRange {
-    /// Everything: also where the header is not understood, or asks for several
-    /// parts, as RFC 9110, section 14.2, allows.
+    /// Everything. Also for invalid headers and several ranges, which a server may
+    /// ignore (RFC 9110, section 14.2).
     Whole,
     Bytes {
         first: u64,
@@ -195,7 +193,7 @@ mod tests {
     use super::{ByteRange, part};
 
     #[test]
-    fn ranges_of_the_conformance_checks() {
+    fn ranges_of_the_conformance_tests() {
         let bytes = |first, last| ByteRange::Bytes { first, last };
 
         assert_eq!(part("bytes=500-1499", 4_000), bytes(500, 1_499));

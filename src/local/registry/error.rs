@@ -1,4 +1,4 @@
-//! The errors of the distribution specification ("Error Codes").
+//! Error responses of the distribution specification ("Error Codes").
 
 use super::upstream::UpstreamError;
 use crate::local::files::FileError;
@@ -7,7 +7,6 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// A request that is answered with an error.
 #[derive(Debug)]
 pub(super) struct DistributionError {
     status: StatusCode,
@@ -60,13 +59,12 @@ impl DistributionError {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such endpoint")
     }
 
-    /// With what it is about. One error is made for each.
+    /// Adds a detail. The response has one error for each.
     pub(super) fn about(mut self, detail: Value) -> Self {
         self.detail.push(detail);
         self
     }
 
-    /// With a header.
     pub(super) fn with(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name, value));
         self
@@ -106,7 +104,7 @@ impl From<Arc<UpstreamError>> for DistributionError {
 
 impl From<FileError> for DistributionError {
     fn from(error: FileError) -> Self {
-        // A full disk must be told from a bug by whoever reads the answer.
+        // With the cause, so that the client's message tells a full disk from a bug.
         let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &format!("{error}: {why}"))
     }

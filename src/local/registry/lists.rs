@@ -1,5 +1,5 @@
-//! What a registry holds: tags, repositories, referrers, and the same with
-//! more detail as Azure has it (Container Registry data plane, 2021-07-01).
+//! Lists of repositories, tags and referrers, and Azure's more detailed ones
+//! (Container Registry data plane, 2021-07-01).
 
 use super::call::RegistryCall;
 use super::error::DistributionError;
@@ -10,8 +10,8 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-/// How many are listed where nobody says how many.
-const PAGE: usize = 1_000;
+/// The number of results without the parameter `n`.
+const DEFAULT_PAGE_SIZE: usize = 1_000;
 
 pub(super) fn ping() -> Response<Body> {
     json_answer(StatusCode::OK, "application/json; charset=utf-8", &json!({}))
@@ -40,7 +40,7 @@ pub(super) fn tags(
     Ok(page.answer(&json!({"name": repository, "tags": page.names})))
 }
 
-/// `/v2/NAME/referrers/DIGEST`: an index, empty where nothing refers to it.
+/// `/v2/NAME/referrers/DIGEST`: an index, which is empty for an unknown digest.
 pub(super) fn referrers(
     storage: &Storage,
     call: &RegistryCall,
@@ -56,7 +56,7 @@ pub(super) fn referrers(
         manifests
             .retain(|found: &Descriptor| found.other.get("artifactType") == Some(&json!(wanted)));
     }
-    // In the order of their digests, as they are stored.
+    // Pages are cut by digest, the order in which referrers are stored.
     let names = manifests.iter().map(|found| found.digest.to_string()).collect();
     let page = ListPage::of(call, names)?;
     manifests.retain(|found| page.names.iter().any(|name| name == found.digest.as_str()));
@@ -68,7 +68,7 @@ pub(super) fn referrers(
     Ok(answer)
 }
 
-/// `/acr/v1/NAME`: what a repository is, or its deletion.
+/// `/acr/v1/NAME`: the attributes of a repository, or its deletion.
 pub(super) fn repository(
     storage: &Storage,
     call: &RegistryCall,
@@ -196,7 +196,7 @@ fn describe_manifest(
 
 const JSON: &str = "application/json; charset=utf-8";
 
-/// When things were made is not kept.
+/// Creation times are not stored.
 const EPOCH: &str = "1970-01-01T00:00:00.0000000Z";
 
 fn changeable() -> Value {
@@ -215,17 +215,17 @@ fn reads(call: &RegistryCall) -> Result<(), DistributionError> {
     }
 }
 
-/// A part of a list, and where the next one begins.
+/// One page of a list.
 struct ListPage {
     names: Vec<String>,
     next: Option<String>,
 }
 
 impl ListPage {
-    /// What `n` and `last` ask for.
+    /// Cuts out the page that `n` and `last` ask for.
     fn of(call: &RegistryCall, mut names: Vec<String>) -> Result<Self, DistributionError> {
         let count = match call.query("n") {
-            None => PAGE,
+            None => DEFAULT_PAGE_SIZE,
             Some(text) => text.parse().map_err(|_| {
                 let code = "PAGINATION_NUMBER_INVALID";
                 DistributionError::new(

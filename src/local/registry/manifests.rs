@@ -1,19 +1,19 @@
-//! Manifests: kept to the byte under the media type that they came with.
+//! Getting, pushing and deleting manifests, which are stored byte for byte.
 
 use super::call::RegistryCall;
+use super::digest::digest_as;
 use super::error::DistributionError;
 use super::headers::set_header;
 use super::registries::Registries;
 use super::storage::{Storage, StoredManifest};
-use super::digest::digest_as;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
 
-/// The largest manifest that is taken, as at Azure: 4 MiB.
-const LIMIT: usize = 4 * 1024 * 1024;
+/// The limit of Azure's registries.
+const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) async fn answer(
     registries: &Registries,
@@ -68,7 +68,7 @@ async fn keep(
     reference: &str,
 ) -> Result<Response<Body>, DistributionError> {
     let body = std::mem::replace(call.request.body_mut(), Body::empty());
-    let bytes = Limited::new(body, LIMIT).collect().await.map_err(|_| {
+    let bytes = Limited::new(body, MAX_MANIFEST_BYTES).collect().await.map_err(|_| {
         let message = "the manifest is longer than 4 MiB";
         DistributionError::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
     })?;
@@ -83,7 +83,7 @@ async fn keep(
     let content: Value = serde_json::from_slice(&bytes)
         .ok()
         .filter(Value::is_object)
-        .ok_or_else(|| invalid("the manifest is no JSON object"))?;
+        .ok_or_else(|| invalid("the manifest is not a JSON object"))?;
     let given = call.request.headers().get(header::CONTENT_TYPE);
     let given = given.and_then(|value| value.to_str().ok());
     let media_type = media_type_of(given, &content)?;
@@ -116,8 +116,8 @@ async fn keep(
     Ok(answer)
 }
 
-/// What a manifest is called: the digest in the path, which must be right, or
-/// its own, and then the tag in the path.
+/// The digest and tags of a manifest that is pushed by digest or tag. A digest in
+/// the path must match the content.
 fn name(reference: &str, bytes: &[u8]) -> Result<(Digest, Vec<String>), DistributionError> {
     if !reference.contains(':') {
         return Ok((Digest::of(bytes), vec![reference.to_owned()]));
@@ -131,7 +131,7 @@ fn name(reference: &str, bytes: &[u8]) -> Result<(Digest, Vec<String>), Distribu
     Err(DistributionError::invalid_digest("provided digest did not match uploaded content"))
 }
 
-/// What the client calls it, else what it calls itself.
+/// `Content-Type`, else `mediaType` of the manifest. They must not differ.
 fn media_type_of(given: Option<&str>, content: &Value) -> Result<String, DistributionError> {
     let own = content["mediaType"].as_str();
     match (given.filter(|given| !given.is_empty()), own) {
@@ -145,12 +145,12 @@ fn media_type_of(given: Option<&str>, content: &Value) -> Result<String, Distrib
     }
 }
 
-/// The blobs that a manifest names.
 fn blobs(content: &Value) -> impl Iterator<Item = &Value> {
     content["layers"].as_array().into_iter().flatten().chain(content.get("config"))
 }
 
-/// Whether all that a manifest names is there. Each that is not is named.
+/// Fails with all blobs and manifests that the manifest refers to and that do not
+/// exist.
 fn complete(
     storage: &Storage,
     host: &str,
@@ -160,7 +160,7 @@ fn complete(
     let mut missing = Vec::new();
     for part in blobs(content) {
         let digest = part["digest"].as_str().unwrap_or_default();
-        // What is distributed elsewhere need not be here.
+        // Layers that are distributed elsewhere need not exist here.
         let elsewhere = part["urls"].as_array().is_some_and(|urls| !urls.is_empty())
             || part["mediaType"].as_str().is_some_and(|kind| {
                 kind.contains("nondistributable") || kind.contains("rootfs.foreign")
@@ -190,7 +190,7 @@ fn complete(
     Err(missing.into_iter().fold(unknown, |all, digest| all.about(json!({"digest": digest}))))
 }
 
-/// What it refers to, and how it is listed there.
+/// The subject of a manifest, and the descriptor to list among its referrers.
 fn referrer(
     manifest: &StoredManifest,
     content: &Value,

@@ -1,10 +1,9 @@
-//! The local registries: who may use them, what they hold, and the OCI
-//! distribution protocol 1.1 over both.
+//! The local registries: the OCI distribution protocol 1.1, Azure's logins, and
+//! Azure's additional endpoints.
 //!
-//! `server` is where a request comes in; `route` says what it is about, `login`
-//! whether its sender may do that; `blobs`, `uploads`, `manifests` and `lists`
-//! do it. All state is in `accounts`, `storage` and `sessions`; what comes from
-//! registries outside comes through `upstream`.
+//! `server` receives a request, `route` parses its path, `login` checks the sender;
+//! `blobs`, `uploads`, `manifests` and `lists` answer it. State is in `registries`
+//! (`accounts`, `storage`, `upstream` for registries outside) and `upload_session`.
 
 mod accounts;
 mod blobs;

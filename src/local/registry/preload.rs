@@ -1,88 +1,51 @@
-//! Images that a registry holds from the start, taken from an OCI image layout
-//! (image specification, "Image Layout").
+//! Copies preloaded images from OCI image layouts into the registries (image
+//! specification, "Image Layout").
 
 use super::storage::{Storage, StoredManifest};
 use crate::local::files::{FileError, create_folder};
 use crate::local::initial_state::PreloadedImage;
-use crate::oci::{Descriptor, Digest, InvalidReference, Reference};
-use serde::Deserialize;
-use serde_json::Value;
+use crate::oci::{Descriptor, Digest, InvalidReference, LAYOUT_INDEX, Manifest, Reference};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An image that cannot be put into its registry.
+/// A preloaded image that cannot be copied into its registry.
 #[derive(Debug, thiserror::Error)]
 pub enum PreloadError {
-    /// Its reference is none.
-    #[error("read the reference `{reference}` of a seed image")]
-    Reference {
-        /// The text.
-        reference: String,
-        /// What is wrong with it.
-        source: InvalidReference,
-    },
-    /// A file of the layout cannot be read.
-    #[error("read `{}` of the layout for `{reference}`", path.display())]
-    Read {
-        /// The image.
-        reference: String,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file of the layout is not what it should be.
-    #[error("understand `{}` of the layout for `{reference}`", path.display())]
-    Json {
-        /// The image.
-        reference: String,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: serde_json::Error,
-    },
-    /// The layout holds no image, or several.
+    #[error("`{reference}` is not the reference of an image")]
+    Reference { reference: String, source: InvalidReference },
+
+    #[error("cannot read `{}` of the layout for `{reference}`", path.display())]
+    Read { reference: String, path: PathBuf, source: io::Error },
+    /// A file of the layout is not the expected JSON.
+    #[error("cannot parse `{}` of the layout for `{reference}`", path.display())]
+    Json { reference: String, path: PathBuf, source: serde_json::Error },
+
     #[error("the layout for `{reference}` holds {count} images where one is needed")]
-    Count {
-        /// The image.
-        reference: String,
-        /// How many.
-        count: usize,
-    },
-    /// The state folder.
-    #[error("keep `{reference}`")]
-    Keep {
-        /// The image.
-        reference: String,
-        /// Why not.
-        source: FileError,
-    },
+    Count { reference: String, count: usize },
+
+    #[error("cannot store `{reference}`")]
+    Keep { reference: String, source: FileError },
 }
 
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
-}
-
-/// Puts an image into the registry that its reference names.
+/// Copies an image into the registry of its reference.
 pub fn preload(storage: &Storage, image: &PreloadedImage) -> Result<(), PreloadError> {
     let reference: Reference = image
         .reference
         .parse()
         .map_err(|source| PreloadError::Reference { reference: image.reference.clone(), source })?;
-    let seeding = Preload { storage, image, reference };
-    let index: Index = seeding.json(&image.layout.join("index.json"))?;
-    let [manifest] = index.manifests.as_slice() else {
-        let count = index.manifests.len();
+    let preload = Preload { storage, image, reference };
+    let (_, index) = preload.read_manifest(&image.layout.join(LAYOUT_INDEX))?;
+    let [manifest] = index.entries() else {
+        let count = index.entries().len();
         return Err(PreloadError::Count { reference: image.reference.clone(), count });
     };
-    seeding.manifest(manifest)?;
-    let tag = seeding.reference.tag.clone().unwrap_or_else(|| "latest".to_owned());
-    let place = &seeding.reference;
+    preload.manifest(manifest)?;
+    let tag = preload.reference.tag.clone().unwrap_or_else(|| "latest".to_owned());
+    let target = &preload.reference;
     storage
-        .set_tag(&place.host, &place.repository, &tag, &manifest.digest)
-        .map_err(|source| seeding.keep(source))
+        .set_tag(&target.host, &target.repository, &tag, &manifest.digest)
+        .map_err(|source| preload.keep(source))
 }
 
 struct Preload<'a> {
@@ -93,19 +56,12 @@ struct Preload<'a> {
 
 impl Preload<'_> {
     fn manifest(&self, descriptor: &Descriptor) -> Result<(), PreloadError> {
-        let path = self.blob(&descriptor.digest);
-        let bytes = fs::read(&path).map_err(|source| self.read(&path, source))?;
-        let content: Value = self.json(&path)?;
-        let listed = |name: &str| content[name].as_array().cloned().unwrap_or_default();
-        for child in listed("manifests") {
-            let child =
-                serde_json::from_value(child).map_err(|source| self.broken(&path, source))?;
-            self.manifest(&child)?;
+        let (bytes, content) = self.read_manifest(&self.blob(&descriptor.digest))?;
+        for child in content.entries() {
+            self.manifest(child)?;
         }
-        for part in listed("layers").into_iter().chain(content.get("config").cloned()) {
-            let part: Descriptor =
-                serde_json::from_value(part).map_err(|source| self.broken(&path, source))?;
-            self.take(&part.digest)?;
+        for blob in content.content() {
+            self.take(&blob.digest)?;
         }
         let manifest = StoredManifest {
             media_type: descriptor.media_type.clone(),
@@ -117,15 +73,15 @@ impl Preload<'_> {
             .map_err(|source| self.keep(source))
     }
 
-    /// Copies a blob, unless its content is there.
+    /// Copies a blob, unless its content is stored already.
     fn take(&self, digest: &Digest) -> Result<(), PreloadError> {
         let (from, to) = (self.blob(digest), self.storage.content(digest));
         if !to.exists() {
             if let Some(folder) = to.parent() {
                 create_folder(folder).map_err(|source| self.keep(source))?;
             }
-            // Renamed when it is whole, so that an interrupted copy is no blob.
-            let part = self.storage.uploads().join(format!("seed-{}", digest.hex()));
+            // Renamed when complete, so that an interrupted copy does not count as a blob.
+            let part = self.storage.uploads().join(format!("preload-{}", digest.hex()));
             fs::copy(&from, &part).map_err(|source| self.read(&from, source))?;
             fs::rename(&part, &to).map_err(|source| self.read(&part, source))?;
         }
@@ -138,19 +94,18 @@ impl Preload<'_> {
         self.image.layout.join("blobs").join(digest.algorithm()).join(digest.hex())
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<T, PreloadError> {
+    fn read_manifest(&self, path: &Path) -> Result<(Vec<u8>, Manifest), PreloadError> {
         let bytes = fs::read(path).map_err(|source| self.read(path, source))?;
-        serde_json::from_slice(&bytes).map_err(|source| self.broken(path, source))
+        let manifest = serde_json::from_slice(&bytes).map_err(|source| {
+            let reference = self.image.reference.clone();
+            PreloadError::Json { reference, path: path.to_owned(), source }
+        })?;
+        Ok((bytes, manifest))
     }
 
     fn read(&self, path: &Path, source: io::Error) -> PreloadError {
         let reference = self.image.reference.clone();
         PreloadError::Read { reference, path: path.to_owned(), source }
-    }
-
-    fn broken(&self, path: &Path, source: serde_json::Error) -> PreloadError {
-        let reference = self.image.reference.clone();
-        PreloadError::Json { reference, path: path.to_owned(), source }
     }
 
     fn keep(&self, source: FileError) -> PreloadError {

@@ -1,8 +1,8 @@
-//! What a path of a registry is about. Pure.
+//! Parses the paths of registry endpoints.
 
 use percent_encoding::percent_decode_str;
 
-/// The endpoints: those of the distribution specification, and Azure's own.
+/// The endpoints of the distribution specification, and Azure's own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Route {
     Ping,
@@ -22,7 +22,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// What a path is about; nothing where it is no endpoint.
+    /// `None` for a path that is not an endpoint.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let path = percent_decode_str(path).decode_utf8().ok()?;
         match path.as_ref() {
@@ -38,7 +38,7 @@ impl Route {
         }
     }
 
-    /// The last two parts decide: a repository may itself be called `blobs`.
+    /// Only the last two parts decide, because a repository may be named `blobs`.
     fn distribution(path: &str) -> Option<Self> {
         let (head, last) = path.rsplit_once('/')?;
         let (repository, kind) = match head.strip_suffix("/blobs/uploads") {
@@ -76,7 +76,6 @@ impl Route {
         Self::AcrRepository { repository: path.to_owned() }
     }
 
-    /// The repository that it is about.
     pub(super) fn repository(&self) -> Option<&str> {
         match self {
             Self::Ping | Self::Catalog | Self::Token | Self::Exchange | Self::AcrCatalog => None,
@@ -98,7 +97,7 @@ mod tests {
     use super::Route;
 
     #[test]
-    fn paths_and_what_they_are_about() {
+    fn paths_are_parsed() {
         let case = |path: &str| Route::parse(path);
         let repository = || "team/web".to_owned();
 

@@ -1,5 +1,5 @@
-//! Where a request to a registry comes in: what it is about, whether its
-//! sender may do that, and who does it.
+//! Receives requests to registries, checks what the sender may do, and passes
+//! them to the endpoint.
 
 use super::call::RegistryCall;
 use super::error::DistributionError;
@@ -15,7 +15,7 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, header};
 use std::sync::Arc;
 
-/// All registries of the local cloud.
+/// All registries of the local cloud. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct RegistryServer {
     registries: Arc<Registries>,
@@ -33,7 +33,7 @@ impl RegistryServer {
         Logins { accounts: &self.registries.accounts, tokens: &self.tokens, host }
     }
 
-    /// Answers for a registry under its own name.
+    /// The response of the registry with this host name.
     pub async fn answer(&self, host: &str, request: Request<Body>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
         let answered = self.route(host, request).await;
@@ -60,9 +60,9 @@ impl RegistryServer {
         self.perform(route, RegistryCall { host, prefix, access, request }).await
     }
 
-    /// Answers on the port that speaks plain HTTP. There a repository has its
-    /// plain name, or its registry's name before it; anybody may pull, and
-    /// whoever pushes logs in as with that registry.
+    /// The response on the port without the proxy. There a repository is addressed
+    /// with or without the host of its registry before it. Pulling needs no login;
+    /// pushing needs one of that registry.
     pub async fn answer_directly(&self, request: Request<Body>) -> Response<Body> {
         let head = request.method() == Method::HEAD;
         let answered = self.route_directly(request).await;
@@ -85,7 +85,7 @@ impl RegistryServer {
         };
         let route = Route::parse(&path).ok_or_else(DistributionError::nothing_here)?;
         let host = match (host.as_str(), route.repository()) {
-            ("", repository) => self.home(&hosts, repository),
+            ("", repository) => self.default_host(&hosts, repository),
             _ => host,
         };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -101,8 +101,8 @@ impl RegistryServer {
         self.perform(route, RegistryCall { host, prefix, access, request }).await
     }
 
-    /// The registry that has a repository, else the first of the world.
-    fn home(&self, hosts: &[String], repository: Option<&str>) -> String {
+    /// The first registry that has the repository, else the first of all.
+    fn default_host(&self, hosts: &[String], repository: Option<&str>) -> String {
         let has = |host: &&String| {
             repository.is_some_and(|name| self.registries.storage.has_repository(host, name))
         };
@@ -147,7 +147,7 @@ impl RegistryServer {
                 uploads::open(&self.sessions, call, &repository).await
             }
             Route::Upload { repository, id } => {
-                uploads::go_on(&self.sessions, call, &repository, &id).await
+                uploads::resume(&self.sessions, call, &repository, &id).await
             }
             Route::Manifest { repository, reference } => {
                 manifests::answer(&self.registries, call, &repository, &reference).await
@@ -157,7 +157,7 @@ impl RegistryServer {
     }
 }
 
-/// What a request needs.
+/// The permission that a request needs.
 fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     let Some(repository) = route.repository() else {
         return match route {
@@ -171,22 +171,22 @@ fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     );
     let action = match *method {
         Method::GET | Method::HEAD if azure => "metadata_read",
-        // Looking at a session is part of pushing.
+        // Asking for the status of an upload is part of pushing.
         Method::GET if matches!(route, Route::Upload { .. }) => "push",
         Method::GET | Method::HEAD => "pull",
-        // Giving up a session is no deletion.
+        // Cancelling an upload deletes nothing that was pushed.
         Method::DELETE if !matches!(route, Route::Upload { .. }) => "delete",
         _ => "push",
     };
     Permission::Repository(repository, action)
 }
 
-/// What every answer has.
+/// Adds what all responses have, and removes the body for HEAD.
 fn finish(mut answer: Response<Body>, head: bool) -> Response<Body> {
     let headers = answer.headers_mut();
     headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
     if head {
-        // The length is in the headers; the body is not sent.
+        // `Content-Length` stays, as the specification asks for HEAD.
         let (parts, _) = answer.into_parts();
         return Response::from_parts(parts, Body::empty());
     }

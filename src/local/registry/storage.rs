@@ -1,8 +1,8 @@
-//! What the registries hold, as files: content by digest once, and for each
-//! repository which content, manifests and tags it has.
+//! The content of the registries as files: each blob and manifest once by digest,
+//! and for each repository what it refers to.
 //!
 //! ```text
-//! registry/content/sha256/HEX             bytes, whoever has them
+//! registry/content/sha256/HEX             bytes, shared by all repositories
 //! registry/hosts/HOST/REPOSITORY/
 //!     _blobs/sha256/HEX                   empty: this repository has that blob
 //!     _expected/sha256/HEX                the size of a blob that is still outside
@@ -11,8 +11,8 @@
 //!     _referrers/sha256-HEX/sha256-HEX    descriptors of what refers to it
 //! ```
 //!
-//! No part of a repository's name begins with `_`, so the two never meet.
-//! Nothing is kept in memory: a restart finds all that was answered for.
+//! No part of a repository's name begins with `_`, so these names cannot clash.
+//! Nothing is cached in memory, so a restart loses nothing.
 
 use crate::local::files::{FileError, create_folder, write_private};
 use crate::oci::{Descriptor, Digest, Reference};
@@ -23,22 +23,20 @@ use std::path::{Path, PathBuf};
 /// A manifest as it was pushed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredManifest {
-    /// What the client called it.
     pub media_type: String,
-    /// Its name.
+
     pub digest: Digest,
-    /// To the byte.
+
     pub bytes: Vec<u8>,
 }
 
-/// The files of all registries.
+/// All registries of a state folder. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct Storage {
     root: PathBuf,
 }
 
 impl Storage {
-    /// Opens the storage of a state folder.
     pub fn open(state: &Path) -> Result<Self, FileError> {
         let root = state.join("registry");
         create_folder(&root.join("content"))?;
@@ -47,17 +45,17 @@ impl Storage {
         Ok(Self { root })
     }
 
-    /// Where sessions keep what has been sent so far.
+    /// The folder of unfinished uploads and fetches.
     pub fn uploads(&self) -> PathBuf {
         self.root.join("uploads")
     }
 
-    /// Where content of that name lies, or would lie.
+    /// The path of some content, whether or not it exists.
     pub fn content(&self, digest: &Digest) -> PathBuf {
         self.root.join("content").join(digest.algorithm()).join(digest.hex())
     }
 
-    /// Whether a name is one that a repository may have.
+    /// Whether a name is valid for a repository.
     pub fn is_repository(name: &str) -> bool {
         format!("registry.invalid/{name}")
             .parse::<Reference>()
@@ -65,7 +63,7 @@ impl Storage {
     }
 
     fn repository(&self, host: &str, name: &str) -> PathBuf {
-        // A name that is none must not become a path.
+        // An invalid name, such as `../..`, must not become a path.
         let name = if Self::is_repository(name) { name } else { "_" };
         self.host(host).join(name)
     }
@@ -75,48 +73,47 @@ impl Storage {
         self.root.join("hosts").join(if safe.starts_with('.') { "_".to_owned() } else { safe })
     }
 
-    fn entry(&self, repository: (&str, &str), kind: &str, digest: &Digest) -> PathBuf {
-        let (host, name) = repository;
+    fn entry(&self, host: &str, name: &str, kind: &str, digest: &Digest) -> PathBuf {
         let folder = self.repository(host, name).join(kind);
         folder.join(digest.algorithm()).join(digest.hex())
     }
 
-    /// The file of a blob that a repository has.
+    /// The file of a blob, if the repository has it.
     pub fn blob_path(&self, host: &str, repository: &str, digest: &Digest) -> Option<PathBuf> {
-        let link = self.entry((host, repository), "_blobs", digest);
+        let link = self.entry(host, repository, "_blobs", digest);
         let content = self.content(digest);
         (link.exists() && content.exists()).then_some(content)
     }
 
     /// Whether any repository of a registry has a blob.
-    pub fn somewhere(&self, host: &str, digest: &Digest) -> bool {
+    pub fn has_blob_anywhere(&self, host: &str, digest: &Digest) -> bool {
         self.repositories(host).iter().any(|name| self.blob_path(host, name, digest).is_some())
     }
 
-    /// Gives a repository a blob whose content is there.
+    /// Adds a blob whose content is stored to a repository.
     pub fn link_blob(
         &self,
         host: &str,
         repository: &str,
         digest: &Digest,
     ) -> Result<(), FileError> {
-        write_private(&self.entry((host, repository), "_blobs", digest), b"")
+        write_private(&self.entry(host, repository, "_blobs", digest), b"")
     }
 
-    /// Takes a blob from a repository and says whether it had it. The content
-    /// stays: others may have it too.
+    /// Removes a blob from a repository and returns whether it had it. The content
+    /// stays, because other repositories may have it too.
     pub fn unlink_blob(
         &self,
         host: &str,
         repository: &str,
         digest: &Digest,
     ) -> Result<bool, FileError> {
-        let expected = remove(&self.entry((host, repository), "_expected", digest))?;
-        Ok(remove(&self.entry((host, repository), "_blobs", digest))? || expected)
+        let expected = remove(&self.entry(host, repository, "_expected", digest))?;
+        Ok(remove(&self.entry(host, repository, "_blobs", digest))? || expected)
     }
 
-    /// Notes that a repository has a blob, which is still outside unless its
-    /// content is here for another reason.
+    /// Adds a blob that is to be fetched from outside on demand. It is linked at once
+    /// if another repository brought its content here.
     pub fn expect_blob(
         &self,
         host: &str,
@@ -126,17 +123,16 @@ impl Storage {
         if self.content(&blob.digest).exists() {
             return self.link_blob(host, repository, &blob.digest);
         }
-        let entry = self.entry((host, repository), "_expected", &blob.digest);
+        let entry = self.entry(host, repository, "_expected", &blob.digest);
         write_private(&entry, blob.size.to_string().as_bytes())
     }
 
-    /// The size of a blob that was noted to be outside.
+    /// The size of a blob that is still outside.
     pub fn expected(&self, host: &str, repository: &str, digest: &Digest) -> Option<u64> {
-        let entry = self.entry((host, repository), "_expected", digest);
+        let entry = self.entry(host, repository, "_expected", digest);
         fs::read_to_string(entry).ok()?.parse().ok()
     }
 
-    /// A manifest by tag or digest.
     pub fn manifest(
         &self,
         host: &str,
@@ -147,13 +143,14 @@ impl Storage {
             Ok(digest) => digest,
             Err(_) => self.tag(host, repository, reference)?,
         };
-        let entry = self.entry((host, repository), "_manifests", &digest);
+        let entry = self.entry(host, repository, "_manifests", &digest);
         let media_type = fs::read_to_string(entry).ok()?;
         let bytes = fs::read(self.content(&digest)).ok()?;
         Some(StoredManifest { media_type, digest, bytes })
     }
 
-    /// Keeps a manifest, and what it says about the manifest that it refers to.
+    /// Stores a manifest. `refers_to` is its subject, and the descriptor to list among
+    /// the subject's referrers.
     pub fn put_manifest(
         &self,
         host: &str,
@@ -161,9 +158,8 @@ impl Storage {
         manifest: &StoredManifest,
         refers_to: Option<(&Digest, &Descriptor)>,
     ) -> Result<(), FileError> {
-        let place = (host, repository);
         write_private(&self.content(&manifest.digest), &manifest.bytes)?;
-        let entry = self.entry(place, "_manifests", &manifest.digest);
+        let entry = self.entry(host, repository, "_manifests", &manifest.digest);
         write_private(&entry, manifest.media_type.as_bytes())?;
         if let Some((subject, descriptor)) = refers_to {
             let file = self.referrers_of(host, repository, subject).join(flat(&manifest.digest));
@@ -172,7 +168,7 @@ impl Storage {
         Ok(())
     }
 
-    /// What a tag points at.
+    /// The digest that a tag points at.
     pub fn tag(&self, host: &str, repository: &str, tag: &str) -> Option<Digest> {
         if !Reference::is_tag(tag) {
             return None;
@@ -181,7 +177,6 @@ impl Storage {
         fs::read_to_string(file).ok()?.parse().ok()
     }
 
-    /// Points a tag at a manifest.
     pub fn set_tag(
         &self,
         host: &str,
@@ -193,13 +188,12 @@ impl Storage {
         write_private(&file, digest.as_str().as_bytes())
     }
 
-    /// Removes a tag and says whether it was there.
+    /// Removes a tag and returns whether it existed.
     pub fn delete_tag(&self, host: &str, repository: &str, tag: &str) -> Result<bool, FileError> {
         remove(&self.repository(host, repository).join("_tags").join(tag))
     }
 
-    /// Removes a manifest with the tags that point at it, and says whether it
-    /// was there.
+    /// Removes a manifest with its tags, and returns whether it existed.
     pub fn delete_manifest(
         &self,
         host: &str,
@@ -215,15 +209,15 @@ impl Storage {
         for subject in names(&referrers) {
             remove(&referrers.join(subject).join(flat(digest)))?;
         }
-        remove(&self.entry((host, repository), "_manifests", digest))
+        remove(&self.entry(host, repository, "_manifests", digest))
     }
 
-    /// All tags of a repository in order.
+    /// All tags of a repository, sorted.
     pub fn tags(&self, host: &str, repository: &str) -> Vec<String> {
         names(&self.repository(host, repository).join("_tags"))
     }
 
-    /// The digests of all manifests of a repository, in order.
+    /// The digests of all manifests of a repository, sorted.
     pub fn manifests(&self, host: &str, repository: &str) -> Vec<Digest> {
         let folder = self.repository(host, repository).join("_manifests");
         let digests = names(&folder).into_iter().flat_map(|algorithm| {
@@ -233,7 +227,8 @@ impl Storage {
         digests.collect()
     }
 
-    /// Descriptors of the manifests that refer to one, which need not be there.
+    /// Descriptors of the manifests whose subject this is. The subject itself need not
+    /// exist.
     pub fn referrers(&self, host: &str, repository: &str, to: &Digest) -> Vec<Descriptor> {
         let folder = self.referrers_of(host, repository, to);
         let files = names(&folder).into_iter().map(|name| folder.join(name));
@@ -244,7 +239,7 @@ impl Storage {
         self.repository(host, repository).join("_referrers").join(flat(subject))
     }
 
-    /// The repositories of a registry that have a manifest or a blob, in order.
+    /// The repositories of a registry that have a manifest or a blob, sorted.
     pub fn repositories(&self, host: &str) -> Vec<String> {
         let root = self.host(host);
         let mut found = Vec::new();
@@ -265,17 +260,17 @@ impl Storage {
         found
     }
 
-    /// Whether a repository has ever been pushed to.
+    /// Whether a repository was ever pushed to.
     pub fn has_repository(&self, host: &str, repository: &str) -> bool {
         Self::is_repository(repository)
             && names(&self.repository(host, repository)).iter().any(|name| name.starts_with('_'))
     }
 
-    /// Removes a repository, or with no name all of a registry.
+    /// Removes a repository, or all of a registry where none is given.
     pub fn remove(&self, host: &str, repository: Option<&str>) -> Result<bool, FileError> {
         let folders = match repository {
             None => vec![self.host(host)],
-            // Not the folder itself: repositories may lie below it.
+            // Not the folder itself, which may contain other repositories.
             Some(name) => {
                 let folder = self.repository(host, name);
                 let own = names(&folder).into_iter().filter(|name| name.starts_with('_'));
@@ -296,23 +291,23 @@ impl Storage {
     }
 }
 
-/// A digest as one name of a file.
+/// A digest as a file name.
 fn flat(digest: &Digest) -> String {
     format!("{}-{}", digest.algorithm(), digest.hex())
 }
 
-/// The names in a folder in order; none where there is no such folder.
+/// The names in a folder, sorted. Empty where the folder does not exist.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    // Half-written files begin with a dot.
+    // Temporary files begin with a dot.
     names.retain(|name| !name.starts_with('.'));
     names.sort();
     names
 }
 
-/// Removes a file and says whether it was there.
+/// Removes a file and returns whether it existed.
 fn remove(path: &Path) -> Result<bool, FileError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -349,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_none_reach_no_file() {
+    fn invalid_names_reach_no_file() {
         let state = tempfile::tempdir().expect("a folder");
         let storage = Storage::open(state.path()).expect("made");
 

@@ -1,8 +1,8 @@
-//! Uploads under way: bytes go to a file as they come and are hashed on the
-//! way. At most two chunks of an upload are in memory.
+//! Unfinished uploads. Bytes are hashed and written to a file as they arrive; at
+//! most two chunks of an upload are in memory.
 //!
-//! A session outlives the process: its file is there, and what was hashed is
-//! hashed again.
+//! A session survives a restart, because its file does. The file is then hashed
+//! again.
 
 use super::digest::digest_of;
 use super::error::DistributionError;
@@ -23,18 +23,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// How much is gathered before it is written. Of each upload two such pieces are
-/// in memory, so it bounds what many uploads at once need.
-const CHUNK: usize = 128 * 1024;
+/// How much is collected before it is written. Twice this is the memory that each
+/// upload needs.
+const WRITE_CHUNK_BYTES: usize = 128 * 1024;
 
-/// Whose upload a session is.
+/// The repository that a session belongs to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct UploadOwner {
     pub(super) host: String,
     pub(super) repository: String,
 }
 
-/// An upload: what has come so far.
+/// An upload and what has arrived of it.
 #[derive(Debug)]
 pub(super) struct UploadSession {
     pub(super) id: String,
@@ -44,10 +44,9 @@ pub(super) struct UploadSession {
     hash: Sha256,
 }
 
-/// A session in the hands of one request.
+/// A session while one request works on it.
 pub(super) type LockedSession = OwnedMutexGuard<UploadSession>;
 
-/// All uploads under way.
 #[derive(Debug)]
 pub(super) struct UploadSessions {
     pub(super) storage: Storage,
@@ -59,7 +58,6 @@ impl UploadSessions {
         Self { storage, open: Lock::default() }
     }
 
-    /// Begins an upload.
     pub(super) async fn begin(
         &self,
         owner: &UploadOwner,
@@ -69,7 +67,7 @@ impl UploadSessions {
         self.hold(&id).await
     }
 
-    /// Goes on with an upload of that repository.
+    /// Continues an upload of the same repository.
     pub(super) async fn resume(
         &self,
         owner: &UploadOwner,
@@ -88,10 +86,10 @@ impl UploadSessions {
         let session = if let Some(session) = known {
             session
         } else {
-            // One of an earlier process is hashed again, which takes a while.
+            // Hashing the file of an earlier process takes a while.
             let (folder, name) = (self.storage.uploads(), id.to_owned());
             let session = blocking(move || UploadSession::open(&folder, &name)).await?;
-            // Whoever was quicker may have gone on with it already.
+            // Another request may have opened the session meanwhile.
             let mut open = self.opened();
             let session = open.entry(id.to_owned()).or_insert(Arc::new(Mutex::new(session)));
             Arc::clone(session)
@@ -103,7 +101,7 @@ impl UploadSessions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends an upload without a result.
+    /// Ends an upload and deletes its files.
     pub(super) fn cancel(&self, session: &UploadSession) -> Result<(), DistributionError> {
         self.opened().remove(&session.id);
         for path in
@@ -119,7 +117,7 @@ impl UploadSessions {
         Ok(())
     }
 
-    /// Ends an upload: it is a blob from now on, if its digest is right.
+    /// Turns an upload into a blob, if its digest matches.
     pub(super) async fn finish(
         &self,
         session: LockedSession,
@@ -182,7 +180,7 @@ impl UploadSession {
         Ok(())
     }
 
-    /// SHA-256 is at hand; others are computed from the file.
+    /// SHA-256 was computed on the way; other algorithms read the file again.
     fn digest(&self, algorithm: &str) -> Result<Digest, FileError> {
         if algorithm == "sha256" {
             return Ok(Digest::from_sha256(&self.hash.clone().finalize()));
@@ -192,7 +190,7 @@ impl UploadSession {
     }
 }
 
-/// Adds a body to a session: the next chunk is read while one is written.
+/// Appends a body to a session. The next chunk is read while one is written.
 pub(super) async fn append(
     mut session: LockedSession,
     mut body: Body,
@@ -232,7 +230,7 @@ enum BodyEnd {
 
 async fn gather(body: &mut Body) -> (Vec<Bytes>, BodyEnd) {
     let (mut chunks, mut size) = (Vec::new(), 0);
-    while size < CHUNK {
+    while size < WRITE_CHUNK_BYTES {
         match body.frame().await {
             None => return (chunks, BodyEnd::Done),
             Some(Err(error)) => return (chunks, BodyEnd::Broken(error.to_string())),
@@ -247,15 +245,15 @@ async fn gather(body: &mut Body) -> (Vec<Bytes>, BodyEnd) {
     (chunks, BodyEnd::More)
 }
 
-/// Runs what waits for the disk where waiting holds up nobody. It goes on when
-/// nobody waits for it any more, so that a session is never left half-written.
+/// Runs disk work on a thread where it blocks no other request. The work finishes
+/// even if the request is dropped, so a chunk is never written in part.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
 ) -> Result<T, DistributionError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
         Err(error) => {
-            let message = format!("write an upload: {error}");
+            let message = format!("cannot write the upload: {error}");
             Err(DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &message))
         }
     }

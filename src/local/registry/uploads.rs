@@ -1,4 +1,4 @@
-//! Pushing blobs: in one request, in two, in chunks, or from another
+//! Pushing blobs: in one request, in two, in chunks, or mounted from another
 //! repository (distribution specification, "Pushing blobs").
 
 use super::call::RegistryCall;
@@ -43,8 +43,8 @@ pub(super) async fn open(
     }
 }
 
-/// Takes a blob that another repository of the registry has, or that any has
-/// where none is named.
+/// Mounts a blob from another repository of the registry, from any if the client
+/// names none.
 fn mount(
     sessions: &UploadSessions,
     call: &RegistryCall,
@@ -57,7 +57,7 @@ fn mount(
             call.access.allows(Permission::Repository(&from, "pull"))
                 && storage.blob_path(&owner.host, &from, digest).is_some()
         }
-        None => storage.somewhere(&owner.host, digest),
+        None => storage.has_blob_anywhere(&owner.host, digest),
     };
     if there {
         storage.link_blob(&owner.host, &owner.repository, digest)?;
@@ -65,8 +65,8 @@ fn mount(
     Ok(there)
 }
 
-/// `GET`, `PATCH`, `PUT` and `DELETE` of a session.
-pub(super) async fn go_on(
+/// `GET`, `PATCH`, `PUT` and `DELETE` of an upload.
+pub(super) async fn resume(
     sessions: &UploadSessions,
     call: RegistryCall,
     repository: &str,
@@ -109,7 +109,7 @@ fn parse(digest: &str) -> Result<Digest, DistributionError> {
     digest.parse().map_err(|error| DistributionError::invalid_digest(&format!("{error}")))
 }
 
-/// Whether a chunk begins where the last one ended.
+/// Fails unless a chunk begins where the last one ended.
 fn in_order(
     call: &RegistryCall,
     repository: &str,
@@ -117,7 +117,7 @@ fn in_order(
 ) -> Result<(), DistributionError> {
     let Some(value) = call.request.headers().get(header::CONTENT_RANGE) else { return Ok(()) };
     let Some((first, last)) = value.to_str().ok().and_then(content_range) else {
-        let message = "`Content-Range` is no range";
+        let message = "`Content-Range` is not a range";
         return Err(DistributionError::new(
             StatusCode::BAD_REQUEST,
             "BLOB_UPLOAD_INVALID",
@@ -139,7 +139,8 @@ fn in_order(
     .with(header::RANGE, range(session.size)))
 }
 
-/// `a-b`, as the specification has it, or `bytes a-b/size`, as some send it.
+/// `a-b` as the distribution specification has it, or `bytes a-b/size` as HTTP has
+/// it and some clients send it.
 fn content_range(text: &str) -> Option<(u64, u64)> {
     let text = text.trim_start_matches("bytes").trim_start_matches(['=', ' ']);
     let (first, last) = text.split('/').next()?.split_once('-')?;
@@ -150,7 +151,8 @@ fn location(call: &RegistryCall, repository: &str, session: &LockedSession) -> S
     call.path(repository, &format!("blobs/uploads/{}", session.id))
 }
 
-/// The bytes that are there, of which the first is 0. Nothing is `0-0` too.
+/// The range of the bytes that have arrived. The specification has no form for an
+/// empty range; docker-registry answers `0-0` too.
 fn range(size: u64) -> String {
     format!("0-{}", size.saturating_sub(1))
 }

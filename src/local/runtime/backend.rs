@@ -1,4 +1,5 @@
-//! What containers run in: chosen once, when the local cloud starts.
+//! The backends that run containers: an engine, or the built-in one. One is chosen
+//! when the local cloud starts.
 
 use super::builtin;
 use super::builtin::SandboxError;
@@ -6,7 +7,7 @@ use super::choice::RuntimeChoice;
 use super::connection::Connection;
 use super::engine;
 use super::engine::{Engine, EngineError};
-use super::image::{Config, Image, ImageError, Trees, remove_tree};
+use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree};
 use super::spec::{Container, Group};
 use super::stage::StageMode;
 use super::stage::protocol::{Mount, Notice, ProcessSpec};
@@ -18,32 +19,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// What containers do run in.
+/// What containers run in, once it was chosen.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RuntimeKind {
-    /// An engine of that name.
+    /// `docker` or `podman`.
     Engine(String),
     /// Namespaces of this kernel.
     Isolated,
-    /// Plain processes; why there are no namespaces.
+    /// Plain processes, with the reason why namespaces are not used.
     Plain(String),
 }
 
-/// No way to run containers.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeOpenError {
-    /// An engine was asked for by name.
     #[error("`{0}` does not answer, and the runtime was set to it")]
     NoEngine(String),
-    /// The folder for it cannot be used.
-    #[error("prepare the folder for containers")]
+
+    #[error("cannot prepare the folder for containers")]
     Folder(#[source] ImageError),
-    /// An engine fails.
-    #[error("tidy up what an earlier run left behind")]
+    #[error("cannot remove the containers of an earlier run")]
     Engine(#[source] EngineError),
 }
 
-/// A container that cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
     #[error(transparent)]
@@ -57,7 +54,7 @@ pub(super) enum StartError {
 }
 
 impl StartError {
-    /// With all its causes, for an event.
+    /// The error with all its causes on one line, for a container event.
     pub(super) fn in_words(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -69,14 +66,13 @@ impl StartError {
     }
 }
 
-/// What makes sandboxes.
 #[derive(Debug)]
 pub(super) enum Backend {
     Engine(Engine),
     BuiltIn(Arc<BuiltIn>),
 }
 
-/// What all built-in sandboxes share.
+/// What all sandboxes of the built-in backend share.
 #[derive(Debug)]
 pub(super) struct BuiltIn {
     program: PathBuf,
@@ -85,18 +81,16 @@ pub(super) struct BuiltIn {
     overlay: bool,
 }
 
-/// Where the parts of a runtime are.
 pub(super) struct RuntimePaths<'a> {
-    /// Its folder.
     pub(super) folder: &'a Path,
-    /// What it calls itself among others on this machine.
+    /// Tells the containers of this state folder from those of others.
     pub(super) state_id: &'a str,
-    /// What it starts itself as.
+    /// The executable that is started as the stages of the built-in backend.
     pub(super) program: &'a Path,
 }
 
 impl Backend {
-    /// Chooses, and says what was chosen.
+    /// Chooses a backend and removes what earlier processes left in it.
     pub(super) async fn open(
         place: &RuntimePaths<'_>,
         choice: RuntimeChoice,
@@ -109,8 +103,8 @@ impl Backend {
         };
         for name in wanted {
             let engine = Engine::new(name, place.state_id, place.folder.to_owned());
-            // One that was asked for by name is taken at its word: what it says
-            // when it fails is what its user needs to hear.
+            // An engine that was chosen by name is not tried first: the error of the
+            // first container tells its user more than a refusal here.
             if engine.answers().await && (choice != RuntimeChoice::Auto || engine.runs().await) {
                 engine.sweep().await.map_err(RuntimeOpenError::Engine)?;
                 return Ok((Self::Engine(engine), RuntimeKind::Engine((*name).to_owned())));
@@ -145,7 +139,7 @@ impl Backend {
         Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay })), kind))
     }
 
-    /// A sandbox for a group, in the group's folder.
+    /// Creates the sandbox of a group in the group's folder.
     pub(super) async fn sandbox(
         &self,
         group: &Group,
@@ -173,16 +167,16 @@ impl Backend {
         }
     }
 
-    /// Takes away what is left of everything.
+    /// Removes all remaining containers and images of this state folder.
     pub(super) async fn sweep(&self) {
         if let Self::Engine(engine) = self {
-            // What cannot be removed now is found by the next that uses the state.
+            // The next process on this state folder removes what is left.
             engine.sweep().await.ok();
         }
     }
 }
 
-/// Without a network of its own, a group needs its very ports of this machine.
+/// A group without a network namespace listens on this machine's own ports.
 async fn ports_are_free(ports: &[u16]) -> Result<(), StartError> {
     for &port in ports {
         let refused = match tokio::net::TcpListener::bind(("0.0.0.0", port)).await {
@@ -202,23 +196,23 @@ async fn ports_are_free(ports: &[u16]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Where one group runs.
+/// The place where one group runs.
 #[derive(Debug)]
 pub(super) enum Sandbox {
     Engine { inner: engine::Sandbox, names: Vec<String>, folder: PathBuf },
     BuiltIn { inner: builtin::Sandbox, shared: Arc<BuiltIn>, folder: PathBuf },
 }
 
-/// Where a container's log is, in its group's folder.
+/// The log of a container in its group's folder.
 pub(super) fn log_path(folder: &Path, container: &str) -> PathBuf {
     folder.join("logs").join(format!("{container}.log"))
 }
 
 impl Sandbox {
-    /// Makes an image ready.
+    /// Unpacks an image, where the backend needs that.
     pub(super) async fn prepare(&self, image: &Image) -> Result<(), StartError> {
         match self {
-            // The engine is given it when it is started.
+            // Engines load the image when the container is started.
             Self::Engine { .. } => Ok(()),
             Self::BuiltIn { shared, .. } => {
                 let (shared, image) = (Arc::clone(shared), image.clone());
@@ -227,12 +221,12 @@ impl Sandbox {
         }
     }
 
-    /// Starts a container; its exit code comes when it has ended.
+    /// Starts a container. The receiver gets its exit code.
     pub(super) async fn start(
         &self,
         container: &Container,
     ) -> Result<oneshot::Receiver<i32>, StartError> {
-        let config = Config::read(&container.image)?;
+        let config = ProgramConfig::read(&container.image)?;
         if config.argv(&container.command).is_empty() {
             let reason = "the image names no program, and the container has no command";
             return Err(StartError::Refused(reason.to_owned()));
@@ -260,7 +254,7 @@ impl Sandbox {
                 let (sender, receiver) = oneshot::channel();
                 tokio::spawn(async move {
                     if let Some(Notice::Exited { code, .. }) = notices.recv().await {
-                        // Whoever waited may be gone.
+                        // The receiver is dropped when the group is removed.
                         sender.send(code).ok();
                     }
                 });
@@ -273,12 +267,12 @@ impl Sandbox {
     pub(super) async fn signal(&self, container: &str, signal: Signal) {
         match self {
             Self::Engine { inner, .. } => inner.signal(container, signal).await,
-            // A group that is gone needs no signal.
+            // Fails only if the group has ended already.
             Self::BuiltIn { inner, .. } => drop(inner.signal(container, signal).await),
         }
     }
 
-    /// A connection to a port.
+    /// Connects to a port of the group.
     pub(super) async fn connect(&self, port: u16) -> io::Result<Connection> {
         Ok(match self {
             Self::Engine { inner, .. } => Box::new(inner.connect(port).await?),
@@ -286,14 +280,14 @@ impl Sandbox {
         })
     }
 
-    /// Ends all that runs and takes the containers' files away.
+    /// Ends all containers and removes their files.
     pub(super) async fn close(&self) {
         match self {
             Self::Engine { inner, names, .. } => inner.close(names).await,
             Self::BuiltIn { inner, folder, .. } => {
                 inner.close().await;
                 let containers = folder.join("containers");
-                // What stays is removed when the group is started again.
+                // What cannot be removed is removed when the group is started again.
                 tokio::task::spawn_blocking(move || remove_tree(&containers).ok()).await.ok();
             }
         }
@@ -305,12 +299,12 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StartError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => Ok(done?),
-        Err(error) => Err(StartError::Refused(format!("unpack the image: {error}"))),
+        Err(error) => Err(StartError::Refused(format!("cannot unpack the image: {error}"))),
     }
 }
 
 impl BuiltIn {
-    /// Files of its own for a container, as the image has them.
+    /// Creates the root file system of a container, as a copy or as an overlay.
     fn make_root(&self, root: &Path, image: &Image) -> Result<(), ImageError> {
         let failed = |source| ImageError::Io { verb: "create", path: root.to_owned(), source };
         remove_tree(root).map_err(failed)?;
@@ -323,14 +317,15 @@ impl BuiltIn {
         for folder in ["upper", "work"] {
             fs::create_dir(root.join(folder)).map_err(failed)?;
         }
-        // A short name, whatever characters the path of the state folder has.
+        // Mount options cannot contain `,` and `:`, which the path of the state folder
+        // may, so the overlay is given relative names.
         symlink(self.trees.get(image)?, root.join("lower")).map_err(failed)
     }
 
     fn process(
         &self,
         container: &Container,
-        config: &Config,
+        config: &ProgramConfig,
         group: &Path,
         root: PathBuf,
     ) -> ProcessSpec {

@@ -1,27 +1,26 @@
-//! How long a program that keeps ending waits before it is started again, as
-//! the kubelet has it: not at all the first time, then 10 seconds, doubled up to
-//! five minutes, and from the beginning after ten minutes of running well.
+//! The delay before a program is restarted, as in the kubelet: none the first time,
+//! then 10 seconds, doubled up to five minutes, and reset after a run of ten
+//! minutes.
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_mins(5);
-const WELL: Duration = Duration::from_mins(10);
+const INITIAL_DELAY: Duration = Duration::from_secs(10);
+const MAX_DELAY: Duration = Duration::from_mins(5);
+const RESET_AFTER: Duration = Duration::from_mins(10);
 
-/// The waits of one container.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Backoff {
     next: Option<Duration>,
 }
 
 impl Backoff {
-    /// The wait after a run of that length.
+    /// The delay after the program ran for that long.
     pub(crate) fn after(&mut self, ran: Duration) -> Duration {
-        if ran >= WELL {
+        if ran >= RESET_AFTER {
             self.next = None;
         }
         let wait = self.next.unwrap_or_default();
-        self.next = Some(self.next.map_or(FIRST, |next| (next * 2).min(LONGEST)));
+        self.next = Some(self.next.map_or(INITIAL_DELAY, |next| (next * 2).min(MAX_DELAY)));
         wait
     }
 }
@@ -32,7 +31,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn waits_double_up_to_the_cap_and_start_again() {
+    fn delays_double_up_to_a_maximum_and_reset() {
         let mut backoff = Backoff::default();
         let mut after = |seconds| backoff.after(Duration::from_secs(seconds)).as_secs();
 

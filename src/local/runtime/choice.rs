@@ -11,9 +11,7 @@ pub enum RuntimeChoice {
     /// docker or podman where one answers, else the built-in runtime.
     #[default]
     Auto,
-    /// docker.
     Docker,
-    /// podman.
     Podman,
     /// The runtime inside this program.
     BuiltIn,

@@ -1,4 +1,5 @@
-//! The groups of one local cloud: started, looked at, reached, ended.
+//! The handle of the runtime, with which groups are started, viewed, connected to
+//! and ended.
 
 use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths, Sandbox, log_path};
 use super::choice::RuntimeChoice;
@@ -23,49 +24,33 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How to run containers.
 #[derive(Clone, Debug)]
 pub struct RuntimeOptions {
-    /// A folder for it alone, made when it is not there.
+    /// A folder that nothing else uses, created if it does not exist.
     pub folder: PathBuf,
-    /// What containers are to run in.
+
     pub choice: RuntimeChoice,
-    /// What is started as the stages of the built-in runtime: this very program,
-    /// whose `main` calls [`super::reexec`]. Tests name another.
+    /// The executable of the built-in backend's stages: this program, whose `main`
+    /// calls [`super::reexec`]. Tests run in another program and set it.
     pub program: PathBuf,
 }
 
 impl RuntimeOptions {
-    /// The usual ones.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, choice: RuntimeChoice::Auto, program: PathBuf::from("/proc/self/exe") }
     }
 }
 
-/// No connection to a container.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No group has that name.
-    #[error("no container group is called `{0}`")]
+    #[error("there is no container group `{0}`")]
     NoSuchHost(String),
-    /// The group does not offer that port.
+    /// The port is not one of the group's public ports.
     #[error("the container group at `{host}` has no public port {port}")]
-    NotPublic {
-        /// Its name.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// Nobody listens there, at least not yet.
+    NotPublic { host: String, port: u16 },
+    /// Nothing listens, at least not yet.
     #[error("nothing listens on port {port} of the container group at `{host}`")]
-    Refused {
-        /// Its name.
-        host: String,
-        /// The port.
-        port: u16,
-        /// What came of it.
-        source: io::Error,
-    },
+    Refused { host: String, port: u16, source: io::Error },
 }
 
 /// Runs container groups. A cheap handle.
@@ -83,7 +68,7 @@ struct RuntimeState {
     published: Mutex<HashMap<(String, u16), PublishedPort>>,
 }
 
-/// A group, running or stopped.
+/// A running or stopped group.
 #[derive(Debug)]
 struct LiveGroup {
     group: Arc<Group>,
@@ -112,8 +97,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runtime {
-    /// Chooses what to run containers in, and takes away what an earlier process
-    /// left in the folder.
+    /// Chooses a backend and removes what an earlier process left in the folder.
     pub async fn open(options: RuntimeOptions) -> Result<Self, RuntimeOpenError> {
         let RuntimeOptions { folder, choice, program } = options;
         let failed = |source| {
@@ -138,24 +122,23 @@ impl Runtime {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What containers run in.
     pub fn kind(&self) -> &RuntimeKind {
         &self.inner.kind
     }
 
-    /// The folder of a group: a short name, as identifiers are long and may hold
-    /// anything.
+    /// The folder of a group. Its name is a hash, because ids are long and may contain
+    /// any character.
     fn folder(&self, id: &str) -> PathBuf {
         self.inner.folder.join("groups").join(Digest::of(id.as_bytes()).short())
     }
 
-    /// Where a group may keep the contents of its volumes.
+    /// The folder for the volumes of a group.
     pub fn volumes(&self, id: &str) -> PathBuf {
         self.folder(id).join("volumes")
     }
 
-    /// Starts a group, in place of one with the same id, which is ended first.
-    /// Returns at once: how it goes is seen in the view.
+    /// Starts a group, after ending a running one with the same id. Returns at once;
+    /// the view tells how it goes.
     pub async fn launch(&self, group: Group) -> Result<(), io::Error> {
         let id = group.id.clone();
         let folder = self.folder(&id);
@@ -187,7 +170,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// Ends a group's programs; the group stays. Says whether there is one.
+    /// Ends a group's programs and keeps the group. Returns whether it exists.
     pub async fn stop(&self, id: &str) -> bool {
         let ending = {
             let groups = locked(&self.inner.groups);
@@ -199,7 +182,7 @@ impl Runtime {
         true
     }
 
-    /// Starts a group anew, whether it runs or not. Says whether there is one.
+    /// Restarts a group, whether or not it runs. Returns whether it exists.
     pub async fn restart(&self, id: &str) -> Result<bool, io::Error> {
         let group = locked(&self.inner.groups).get(id).map(|live| Group::clone(&live.group));
         let Some(group) = group else { return Ok(false) };
@@ -207,13 +190,13 @@ impl Runtime {
         Ok(true)
     }
 
-    /// Ends a group and forgets it.
+    /// Ends a group and removes its files.
     pub async fn remove(&self, id: &str) {
         let live = locked(&self.inner.groups).remove(id);
         locked(&self.inner.published).retain(|(group, _), _| group != id);
         if let Some(live) = live {
             live.end(false).await;
-            // A group of the same name may have been started meanwhile.
+            // A group of the same id may have been started meanwhile.
             if !locked(&self.inner.groups).contains_key(id) {
                 let folder = self.folder(id);
                 tokio::task::spawn_blocking(move || remove_tree(&folder).ok()).await.ok();
@@ -221,22 +204,19 @@ impl Runtime {
         }
     }
 
-    /// What a group does.
     pub fn view(&self, id: &str) -> Option<GroupView> {
         locked(&self.inner.groups).get(id).map(|live| live.view.borrow().clone())
     }
 
-    /// What a group does, as it changes.
     pub fn watch(&self, id: &str) -> Option<watch::Receiver<GroupView>> {
         locked(&self.inner.groups).get(id).map(|live| live.view.clone())
     }
 
-    /// What a container of a group has written.
     pub fn logs(&self, id: &str, container: &str, query: LogQuery) -> io::Result<String> {
         log::read(&log_path(&self.folder(id), container), query)
     }
 
-    /// A connection to a public port of the group that has this name or address.
+    /// Connects to a public port of the group with this host name or address.
     pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, ConnectError> {
         let sandbox = {
             let groups = locked(&self.inner.groups);
@@ -255,7 +235,7 @@ impl Runtime {
         sandbox.connect(port).await.map_err(refused)
     }
 
-    /// Whether a group has this name or address.
+    /// Whether a group has this host name or address.
     pub fn knows(&self, host: &str) -> bool {
         let named = |live: &LiveGroup| {
             live.group.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
@@ -263,8 +243,8 @@ impl Runtime {
         locked(&self.inner.groups).values().any(named)
     }
 
-    /// Where on this machine's loopback a public port of a group is, for
-    /// browsers. It stays the same when the group is started again.
+    /// The loopback address at which browsers reach a public port of a group. It does
+    /// not change when the group is restarted.
     pub fn published(&self, id: &str, port: u16) -> Option<SocketAddr> {
         let published = locked(&self.inner.published);
         published.get(&(id.to_owned(), port)).map(|published| published.address)
@@ -278,7 +258,12 @@ impl Runtime {
             }
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let address = listener.local_addr()?;
-            let task = tokio::spawn(forward(listener, Arc::downgrade(&self.inner), key.clone()));
+            let task = tokio::spawn(forward(
+                listener,
+                Arc::downgrade(&self.inner),
+                group.id.clone(),
+                port,
+            ));
             locked(&self.inner.published).insert(key, PublishedPort { address, task });
         }
         locked(&self.inner.published)
@@ -286,7 +271,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// Ends all groups, at once and without grace.
+    /// Kills all groups without giving them time to end.
     pub async fn shutdown(&self) {
         let all: Vec<LiveGroup> =
             locked(&self.inner.groups).drain().map(|(_, live)| live).collect();
@@ -297,12 +282,12 @@ impl Runtime {
 }
 
 impl LiveGroup {
-    /// Ends the group's programs and waits for it.
     async fn end(&self, now: bool) {
         self.ending(now).await;
     }
 
-    /// The same, for where the table of groups must not stay locked.
+    /// Tells the group's programs to end. The future waits for them and borrows
+    /// nothing, so that the table of groups can be unlocked before.
     fn ending(&self, now: bool) -> impl Future<Output = ()> + use<> {
         if now {
             self.kill.cancel();
@@ -310,21 +295,21 @@ impl LiveGroup {
         self.stop.cancel();
         let mut ended = self.ended.clone();
         async move {
-            // The task that would say so may be gone with its runtime.
+            // Fails if the task was dropped with its tokio runtime.
             ended.wait_for(|ended| *ended).await.ok();
         }
     }
 }
 
-/// Carries connections from a port of this machine to one of a group.
-async fn forward(listener: TcpListener, runtime: Weak<RuntimeState>, (id, port): (String, u16)) {
+/// Forwards connections from a port of this machine to one of a group.
+async fn forward(listener: TcpListener, runtime: Weak<RuntimeState>, id: String, port: u16) {
     while let Ok((mut client, _)) = listener.accept().await {
         let Some(inner) = runtime.upgrade() else { return };
         let sandbox = locked(&inner.groups).get(&id).and_then(|live| live.sandbox.borrow().clone());
         drop(inner);
         tokio::spawn(async move {
             let Some(sandbox) = sandbox else { return };
-            // A client that is not answered is told so by the end of its connection.
+            // The client notices by its connection being closed.
             let Ok(mut server) = sandbox.connect(port).await else { return };
             copy_bidirectional(&mut client, &mut server).await.ok();
         });

@@ -1,9 +1,9 @@
-//! Runs container groups on this machine, reachable by name.
+//! Runs container groups on this machine, reachable by host name.
 //!
-//! Docker or podman where one answers, otherwise namespaces of this kernel, and
-//! where those are refused a self-contained program straight from its unpacked
-//! image. In all three the restarts, the states and the logs are kept here, so
-//! that Resource Manager tells the same story. Nothing here knows Azure.
+//! There are three backends: docker or podman where one answers, otherwise
+//! namespaces of this kernel, and where those are refused plain processes from the
+//! unpacked image. Restarts, states and logs are kept here for all of them, so that
+//! they behave alike. Nothing here knows Azure.
 
 mod backend;
 mod backoff;

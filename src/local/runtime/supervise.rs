@@ -1,5 +1,5 @@
-//! Runs one group from its start to its end: prepares, starts, starts again,
-//! and keeps the view of it true.
+//! Runs one group from start to end: starts and restarts its containers, and
+//! updates the view.
 
 use super::backend::{Backend, Sandbox, StartError, log_path};
 use super::backoff::Backoff;
@@ -15,24 +15,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How long a program has to end by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a program has to end after SIGTERM, and after SIGKILL.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What one start of a group needs.
 pub(super) struct GroupRun {
     pub(super) backend: Arc<Backend>,
     pub(super) group: Arc<Group>,
     pub(super) folder: PathBuf,
     pub(super) view: watch::Sender<GroupView>,
-    /// Given out as soon as it is there, for connections.
+    /// Set once the sandbox exists, for connections.
     pub(super) sandbox: watch::Sender<Option<Arc<Sandbox>>>,
     pub(super) stop: CancellationToken,
-    /// Ends the grace that programs have after a stop.
+    /// Ends the time that programs have after a stop.
     pub(super) kill: CancellationToken,
 }
 
 impl GroupRun {
-    /// Runs the group until it is stopped.
     pub(super) async fn run(self) {
         for container in self.group.init.iter().chain(&self.group.containers) {
             log::remove(&log_path(&self.folder, &container.name));
@@ -54,7 +52,7 @@ impl GroupRun {
 
     async fn containers(&self, sandbox: &Sandbox) {
         for container in &self.group.init {
-            // An init container is run until it ends well, whatever the policy.
+            // Init containers are retried until they succeed, unless the policy is `Never`.
             let policy = match self.group.restart {
                 Restart::Never => Restart::Never,
                 Restart::Always | Restart::OnFailure => Restart::OnFailure,
@@ -67,7 +65,8 @@ impl GroupRun {
         join_all(all.map(|container| self.container(sandbox, container, self.group.restart))).await;
     }
 
-    /// Runs a container until it ends for good, and says how.
+    /// Runs a container until it is not restarted any more. Returns its last exit
+    /// code, `None` if the group was stopped.
     async fn container(
         &self,
         sandbox: &Sandbox,
@@ -78,11 +77,11 @@ impl GroupRun {
         loop {
             let began = Instant::now();
             let code = self.once(sandbox, container).await?;
-            if !restart.again(code) {
+            if !restart.restarts(code) {
                 return Some(code);
             }
             let wait = backoff.after(began.elapsed());
-            self.note(container, |view| view.again(Timestamp::now(), wait));
+            self.note(container, |view| view.restarting(Timestamp::now(), wait));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.stop.cancelled() => return None,
@@ -90,7 +89,8 @@ impl GroupRun {
         }
     }
 
-    /// One start and its end. `None` when the group is stopped meanwhile.
+    /// Starts a container once and returns its exit code, `None` if the group was
+    /// stopped meanwhile.
     async fn once(&self, sandbox: &Sandbox, container: &Container) -> Option<i32> {
         let started = tokio::select! {
             started = self.start(sandbox, container) => started,
@@ -116,14 +116,14 @@ impl GroupRun {
         sandbox.signal(&container.name, Signal::SIGTERM).await;
         let ended = tokio::select! {
             code = &mut exit => Some(code.unwrap_or(137)),
-            () = tokio::time::sleep(GRACE) => None,
+            () = tokio::time::sleep(STOP_TIMEOUT) => None,
             () = self.kill.cancelled() => None,
         };
         let code = if let Some(code) = ended {
             code
         } else {
             sandbox.signal(&container.name, Signal::SIGKILL).await;
-            tokio::time::timeout(GRACE, exit).await.ok().and_then(Result::ok).unwrap_or(137)
+            tokio::time::timeout(STOP_TIMEOUT, exit).await.ok().and_then(Result::ok).unwrap_or(137)
         };
         self.note(container, |view| view.exited(Timestamp::now(), code));
         None

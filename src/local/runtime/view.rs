@@ -1,103 +1,86 @@
-//! What a person sees of a group: states and events, moved on by what happens.
+//! The visible state of a group: container states and events.
 //!
-//! Pure: the time is an argument.
+//! Pure: times are arguments.
 
 use super::spec::{Group, Restart};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// What a container does.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ContainerState {
-    /// It does not run yet, or not at the moment.
     Waiting {
-        /// Why, such as `CrashLoopBackOff: …`.
+        /// Empty, or a reason such as `CrashLoopBackOff: …`.
         detail: String,
     },
-    /// Its program runs.
     Running {
-        /// Since when.
         start: Timestamp,
     },
-    /// Its program has ended.
+
     Terminated {
-        /// When it began.
         start: Timestamp,
-        /// When it ended.
         finish: Timestamp,
-        /// How it ended.
         exit_code: i32,
-        /// `Completed` or `Error`.
+        /// `Completed`, `Error`, or why the program could not be started.
         detail: String,
     },
 }
 
-/// Something that happened to a container.
+/// Something that happened to a container, counted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ContainerEvent {
     /// `Pulled`, `Started`, `Killing`, `BackOff`, `Failed` …
     pub name: &'static str,
-    /// Whether it is something to worry about.
+
     pub warning: bool,
-    /// In words.
     pub message: String,
-    /// How often.
     pub count: u32,
-    /// For the first time.
+
     pub first: Timestamp,
-    /// For the last time.
+
     pub last: Timestamp,
 }
 
-/// One container.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ContainerView {
-    /// Its name.
     pub name: String,
-    /// Its image as it was asked for.
+
     pub image: String,
-    /// What it does.
     pub current: ContainerState,
     /// What it did before.
     pub previous: Option<ContainerState>,
-    /// How often it was started again.
+
     pub restarts: u32,
-    /// What happened to it, each thing once.
+
     pub events: Vec<ContainerEvent>,
-    /// Whether it was tried to start it.
+    /// Whether a start was attempted, successfully or not.
     pub tried: bool,
 }
 
-/// One group.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GroupView {
-    /// The containers that run before the others.
     pub init: Vec<ContainerView>,
-    /// The containers.
     pub containers: Vec<ContainerView>,
-    /// Whether it was stopped by request.
+
     pub stopped: bool,
-    /// Why the group as a whole cannot run, if it cannot.
+    /// Why the group as a whole cannot run.
     pub refused: Option<String>,
 }
 
-/// What a group does as a whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum GroupState {
-    /// Not everything was started yet.
+    /// Not all containers were started yet.
     Pending,
-    /// It runs, or will again.
+    /// Some container runs or will be restarted.
     Running,
-    /// It was stopped by request.
+    /// By a client.
     Stopped,
-    /// All programs ended well and stay ended.
+    /// All programs ended with exit code 0 and are not restarted.
     Succeeded,
-    /// All programs ended and stay ended, not all of them well.
+    /// All programs ended and are not restarted, some with an error.
     Failed,
 }
 
 impl GroupView {
-    /// The view of a group that is about to be started.
     pub(crate) fn new(group: &Group) -> Self {
         let view = |container: &super::spec::Container| ContainerView {
             name: container.name.clone(),
@@ -116,7 +99,7 @@ impl GroupView {
         }
     }
 
-    /// Whether every container was started, or it is known that none can be.
+    /// Whether every container was started, or cannot be any more.
     pub fn settled(&self) -> bool {
         self.stopped
             || self.refused.is_some()
@@ -124,7 +107,6 @@ impl GroupView {
             || self.init.iter().any(|container| container.restarts > 0 || container.failed())
     }
 
-    /// What the group does.
     pub fn state(&self, restart: Restart) -> GroupState {
         if self.stopped {
             return GroupState::Stopped;
@@ -135,12 +117,12 @@ impl GroupView {
         if !self.settled() {
             return GroupState::Pending;
         }
-        // What has to come first failed, and is not tried again.
+        // An init container failed and is not retried.
         if restart == Restart::Never && self.init.iter().any(ContainerView::failed) {
             return GroupState::Failed;
         }
         let ended = |container: &ContainerView| match container.current {
-            ContainerState::Terminated { exit_code, .. } if !restart.again(exit_code) => {
+            ContainerState::Terminated { exit_code, .. } if !restart.restarts(exit_code) => {
                 Some(exit_code)
             }
             _ => None,
@@ -167,7 +149,6 @@ impl ContainerView {
         matches!(self.current, ContainerState::Terminated { exit_code, .. } if exit_code != 0)
     }
 
-    /// Its image is being made ready.
     pub(crate) fn pulling(&mut self, at: Timestamp) {
         let message = format!("pulling image \"{}\"", self.image);
         self.event(at, "Pulling", false, message);
@@ -179,18 +160,16 @@ impl ContainerView {
         self.event(at, "Pulled", false, message);
     }
 
-    /// Its program runs.
     pub(crate) fn started(&mut self, at: Timestamp) {
         self.event(at, "Started", false, "Started container".to_owned());
-        self.turn(ContainerState::Running { start: at });
+        self.set_state(ContainerState::Running { start: at });
         self.tried = true;
     }
 
-    /// Its program could not be started.
     pub(crate) fn not_started(&mut self, at: Timestamp, reason: &str) {
         let message = format!("Error: Failed to start container {}: {reason}", self.name);
         self.event(at, "Failed", true, message.clone());
-        self.turn(ContainerState::Terminated {
+        self.set_state(ContainerState::Terminated {
             start: at,
             finish: at,
             exit_code: 127,
@@ -199,37 +178,35 @@ impl ContainerView {
         self.tried = true;
     }
 
-    /// Its program ended.
     pub(crate) fn exited(&mut self, at: Timestamp, exit_code: i32) {
         let start = match self.current {
             ContainerState::Running { start } => start,
             ContainerState::Waiting { .. } | ContainerState::Terminated { .. } => at,
         };
         let detail = if exit_code == 0 { "Completed" } else { "Error" }.to_owned();
-        self.turn(ContainerState::Terminated { start, finish: at, exit_code, detail });
+        self.set_state(ContainerState::Terminated { start, finish: at, exit_code, detail });
     }
 
-    /// It is started again after a wait.
-    pub(crate) fn again(&mut self, at: Timestamp, wait: Duration) {
+    /// The container will be restarted after a delay.
+    pub(crate) fn restarting(&mut self, at: Timestamp, wait: Duration) {
         self.restarts += 1;
         if wait.is_zero() {
             return;
         }
-        let message = format!("Back-off {} restarting failed container", spelled(wait));
+        let message = format!("Back-off {} restarting failed container", go_duration(wait));
         self.event(at, "BackOff", true, "Back-off restarting failed container".to_owned());
-        self.turn(ContainerState::Waiting {
+        self.set_state(ContainerState::Waiting {
             detail: format!("CrashLoopBackOff: {message}={}", self.name),
         });
     }
 
-    /// It is ended by request.
     pub(crate) fn killing(&mut self, at: Timestamp) {
         let message = format!("Killing container with id {}.", self.name);
         self.event(at, "Killing", false, message);
     }
 
-    /// What it did is only kept as long as it says something.
-    fn turn(&mut self, state: ContainerState) {
+    /// Changes the state. Only a terminated state is kept as the previous one.
+    fn set_state(&mut self, state: ContainerState) {
         let before = std::mem::replace(&mut self.current, state);
         if matches!(before, ContainerState::Terminated { .. }) {
             self.previous = Some(before);
@@ -254,15 +231,15 @@ impl ContainerView {
     }
 }
 
-/// `10s`, `1m20s`, as Go writes a duration.
-fn spelled(wait: Duration) -> String {
+/// A duration as Go prints it: `10s`, `1m20s`.
+fn go_duration(wait: Duration) -> String {
     let seconds = wait.as_secs();
     if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ContainerState, ContainerView, GroupState, GroupView, spelled};
+    use super::{ContainerState, ContainerView, GroupState, GroupView, go_duration};
     use crate::local::runtime::spec::Restart;
     use jiff::Timestamp;
     use std::time::Duration;
@@ -288,16 +265,16 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_loop_says_so() {
+    fn a_crash_loop_waits_with_a_reason() {
         let mut web = container();
         assert_eq!(group(web.clone()).state(Restart::Always), GroupState::Pending);
         web.started(at(1));
         assert_eq!(group(web.clone()).state(Restart::Always), GroupState::Running);
         web.exited(at(2), 3);
-        web.again(at(2), Duration::ZERO);
+        web.restarting(at(2), Duration::ZERO);
         web.started(at(2));
         web.exited(at(3), 3);
-        web.again(at(3), Duration::from_secs(10));
+        web.restarting(at(3), Duration::from_secs(10));
 
         let detail = "CrashLoopBackOff: Back-off 10s restarting failed container=web".to_owned();
         assert_eq!(web.current, ContainerState::Waiting { detail });
@@ -315,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_an_end_only_without_a_restart() {
+    fn a_group_ends_only_without_restarts() {
         let mut web = container();
         web.started(at(1));
         web.exited(at(2), 0);
@@ -330,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_told_in_words() {
+    fn a_missing_program_is_an_event() {
         let mut web = container();
         web.not_started(at(1), "exec: \"app\": executable file not found in $PATH");
         let expected = "Error: Failed to start container web: \
@@ -340,8 +317,8 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_spelled_as_go_does() {
-        assert_eq!(spelled(Duration::from_secs(40)), "40s");
-        assert_eq!(spelled(Duration::from_mins(5)), "5m0s");
+    fn delays_are_printed_as_go_does() {
+        assert_eq!(go_duration(Duration::from_secs(40)), "40s");
+        assert_eq!(go_duration(Duration::from_mins(5)), "5m0s");
     }
 }

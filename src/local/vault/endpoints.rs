@@ -1,5 +1,5 @@
-//! The secrets endpoints of Key Vault (data plane 7.4 and later, of which the
-//! shapes are one), with the challenge that says where to sign in.
+//! The secrets endpoints of Key Vault (data plane 7.4 and later, which share their
+//! JSON shapes), with the challenge that tells where to sign in.
 
 use super::secrets::{StoredSecret, Vaults};
 use crate::local::entra::{TokenError, Tokens, VAULT_AUDIENCES};
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// More than any secret, which has at most 25 KB.
-const LIMIT: usize = 256 * 1024;
+/// Enough for any secret: the service allows 25 KB.
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// How long a deleted secret is said to stay, in seconds.
-const RETENTION: i64 = 7 * 86_400;
+/// The recovery period of a deleted secret, which is reported but not simulated.
+const RETENTION_SECS: i64 = 7 * 86_400;
 
 /// The endpoints of all vaults. The host name of a request selects the vault.
 pub fn router(vaults: Arc<Vaults>, tokens: Arc<Tokens>) -> Router {
@@ -119,7 +119,7 @@ impl VaultRequest<'_> {
         let mut answer = self.bundle(name, &found, false);
         answer["recoveryId"] = json!(format!("https://{}/deletedsecrets/{name}", self.host));
         answer["deletedDate"] = json!(now);
-        answer["scheduledPurgeDate"] = json!(now + RETENTION);
+        answer["scheduledPurgeDate"] = json!(now + RETENTION_SECS);
         Ok(Json(answer).into_response())
     }
 
@@ -144,7 +144,7 @@ impl VaultRequest<'_> {
         Json(json!({"value": versions, "nextLink": null})).into_response()
     }
 
-    /// A `SecretBundle`, or with no value a `SecretItem`.
+    /// A `SecretBundle`, or without the value a `SecretItem`.
     fn bundle(&self, name: &str, found: &StoredSecret, value: bool) -> Value {
         let mut bundle = json!({
             "id": format!("https://{}/secrets/{name}/{}", self.host, found.version),
@@ -182,9 +182,11 @@ struct Attributes {
 }
 
 async fn read(request: Request<Body>) -> Result<SetSecretBody, VaultError> {
-    let body = Limited::new(request.into_body(), LIMIT).collect().await;
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
     let bytes = body
-        .map_err(|error| VaultError::new(400, "BadParameter", &format!("read the body: {error}")))?
+        .map_err(|error| {
+            VaultError::new(400, "BadParameter", &format!("cannot read the body: {error}"))
+        })?
         .to_bytes();
     serde_json::from_slice(&bytes)
         .map_err(|_| VaultError::new(400, "BadParameter", "Property  has invalid value\r\n"))
@@ -200,7 +202,7 @@ fn missing(name: &str, version: Option<&str>) -> VaultError {
     VaultError::new(404, "SecretNotFound", &text)
 }
 
-/// What tokens for a vault must be for.
+/// The audience that a token for a vault must have, which depends on the cloud.
 fn audience(host: &str) -> &'static str {
     let cloud = VAULT_AUDIENCES.into_iter().find(|audience| {
         let domain = audience.trim_start_matches("https:/").replacen('/', ".", 1);
@@ -223,7 +225,7 @@ fn challenge(tokens: &Tokens, host: &str, audience: &str, refused: TokenError) -
         TokenError::Invalid => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
         TokenError::Audience => format!("AKV10022: Invalid audience. Expected {audience}."),
     };
-    tracing::debug!(host, %refused, "a vault asks to sign in");
+    tracing::debug!(host, %refused, "a vault refused a token");
     let mut answer = VaultError::new(401, "Unauthorized", &message).answer();
     if let Ok(challenge) = challenge.parse() {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -231,7 +233,7 @@ fn challenge(tokens: &Tokens, host: &str, audience: &str, refused: TokenError) -
     answer
 }
 
-/// An error as Key Vault puts it.
+/// An error in Key Vault's JSON shape.
 struct VaultError {
     status: u16,
     code: &'static str,
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_is_told_where_to_sign_in() {
+    async fn a_request_without_a_valid_token_is_challenged() {
         let state = tempfile::tempdir().expect("a folder");
         let mut client = client(state.path());
         let tenant = client.tokens.identity().tenant_id.clone();
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_told_apart() {
+    async fn unreadable_secrets_have_distinct_errors() {
         let state = tempfile::tempdir().expect("a folder");
         let client = client(state.path());
         let cases = [
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cloud_has_its_audience() {
+    fn the_audience_depends_on_the_cloud() {
         assert_eq!(audience("x.vault.azure.net"), "https://vault.azure.net");
         assert_eq!(audience("x.vault.usgovcloudapi.net"), "https://vault.usgovcloudapi.net");
         assert_eq!(audience("x.vault.azure.cn"), "https://vault.azure.cn");

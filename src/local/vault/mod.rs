@@ -1,4 +1,4 @@
-//! The local Key Vault: its secrets, and the endpoints that read and set them.
+//! The local Key Vault: stored secrets, and the endpoints over them.
 
 mod endpoints;
 mod secrets;

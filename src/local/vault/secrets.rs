@@ -1,4 +1,4 @@
-//! The vaults, their secrets and the versions of these, kept in `vault.json`.
+//! The secrets of all vaults with their versions, kept in `vault.json`.
 
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
@@ -9,31 +9,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Vaults by host, secrets by name, versions with the newest last.
+/// By vault host, then secret name: the versions, newest last.
 type StoredVaults = BTreeMap<String, BTreeMap<String, Vec<StoredSecret>>>;
 
 /// One version of a secret.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StoredSecret {
-    /// Its name, 32 hexadecimal digits.
+    /// 32 hexadecimal digits.
     pub version: String,
-    /// The value.
+
     pub value: Hidden,
-    /// Whether it may be read.
+    /// Whether clients may read it.
     pub enabled: bool,
-    /// When it was made, in seconds since 1970.
+    /// Seconds since 1970.
     pub created: i64,
-    /// What the value is, where whoever set it said so.
+    /// The media type of the value, if the client gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Free text by key.
+
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
 
 impl StoredSecret {
-    /// A new version that may be read.
+    /// A new, enabled version with a random id.
     pub fn new(value: Hidden) -> Self {
         Self {
             version: random_hex(16),
@@ -46,7 +46,6 @@ impl StoredSecret {
     }
 }
 
-/// All vaults.
 #[derive(Debug)]
 pub struct Vaults {
     path: PathBuf,
@@ -54,12 +53,12 @@ pub struct Vaults {
 }
 
 impl Vaults {
-    /// Reads the vaults of a state folder and adds those of the world: a secret
-    /// that is there already stays as it is.
-    pub fn open(state: &Path, world: &InitialState) -> Result<Self, FileError> {
+    /// Reads the vaults of a state folder and adds those of the initial state. A
+    /// secret that exists already is not changed.
+    pub fn open(state: &Path, initial: &InitialState) -> Result<Self, FileError> {
         let path = state.join("vault.json");
         let mut content: StoredVaults = read_json(&path)?.unwrap_or_default();
-        for vault in &world.vaults {
+        for vault in &initial.vaults {
             let secrets = content.entry(vault.host.to_ascii_lowercase()).or_default();
             for (name, secret) in &vault.secrets {
                 secrets.entry(name.to_ascii_lowercase()).or_insert_with(|| versions(secret));
@@ -69,13 +68,12 @@ impl Vaults {
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    /// Whether there is a vault of that host.
     pub fn exists(&self, host: &str) -> bool {
         self.lock().contains_key(&host.to_ascii_lowercase())
     }
 
-    /// A version of a secret, the newest where none is named. Names are without
-    /// regard to case, as the service has them.
+    /// The given version of a secret, or its newest. Key Vault ignores the case of
+    /// names.
     pub fn get(&self, host: &str, name: &str, version: Option<&str>) -> Option<StoredSecret> {
         let content = self.lock();
         let secret = content.get(&host.to_ascii_lowercase())?.get(&name.to_ascii_lowercase())?;
@@ -85,14 +83,13 @@ impl Vaults {
         }
     }
 
-    /// All versions of a secret, the oldest first.
+    /// The versions of a secret, oldest first.
     pub fn versions(&self, host: &str, name: &str) -> Vec<StoredSecret> {
         let content = self.lock();
         let secrets = content.get(&host.to_ascii_lowercase());
         secrets.and_then(|all| all.get(&name.to_ascii_lowercase())).cloned().unwrap_or_default()
     }
 
-    /// The names of all secrets of a vault.
     pub fn names(&self, host: &str) -> Vec<String> {
         let content = self.lock();
         content
@@ -103,7 +100,7 @@ impl Vaults {
             .collect()
     }
 
-    /// Adds a version, which is the newest from then on.
+    /// Adds a version, which becomes the newest.
     pub fn set(&self, host: &str, name: &str, found: StoredSecret) -> Result<(), FileError> {
         let mut content = self.lock();
         let secrets = content.entry(host.to_ascii_lowercase()).or_default();
@@ -111,7 +108,7 @@ impl Vaults {
         write_json(&self.path, &*content)
     }
 
-    /// Removes a secret with all its versions and says what it was.
+    /// Removes a secret and returns its newest version.
     pub fn delete(&self, host: &str, name: &str) -> Result<Option<StoredSecret>, FileError> {
         let mut content = self.lock();
         let secrets = content.entry(host.to_ascii_lowercase()).or_default();
@@ -149,7 +146,7 @@ mod tests {
     use crate::local::initial_state::InitialState;
 
     #[test]
-    fn the_newest_version_wins_and_a_restart_keeps_it() {
+    fn the_newest_version_is_read_after_a_restart() {
         let state = tempfile::tempdir().expect("a folder");
         let world: InitialState = serde_json::from_str(
             r#"{"vaults": [{"host": "V.vault.azure.net", "secrets": {"Key": "first"}}]}"#,

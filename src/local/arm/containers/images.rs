@@ -1,29 +1,18 @@
-//! Finds the image of a container in the local registries, as the service does
-//! when a group is put: before anything is changed.
+//! Finds the images of a container group in the local registries. Like the
+//! service, this happens on PUT, before anything is changed.
 
 use super::super::handle::Arm;
 use super::super::response::ArmError;
-use super::secrets;
+use super::secrets::{self, FieldNames};
 use super::validate::array;
 use crate::local::registry::{StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
-use crate::oci::{Descriptor, Digest, Reference};
-use serde::Deserialize;
+use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A manifest, or an index of some.
-#[derive(Deserialize)]
-struct Manifest {
-    #[serde(default)]
-    config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Vec<Descriptor>,
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
-}
-
-/// The image that a container asks for, if its group may pull it.
+/// The image of a container. `None` if it does not exist or the group's
+/// credentials do not allow to pull it.
 pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, ArmError> {
     let text = container["properties"]["image"].as_str().unwrap_or_default();
     let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
@@ -34,7 +23,7 @@ pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<
     Ok(locate(arm, text, &reference))
 }
 
-/// Every image of a group, or all that cannot be had, as the service names them.
+/// Fails with all images that are not accessible, in the words of the service.
 pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
     let properties = &body["properties"];
     let mut missing = Vec::new();
@@ -63,8 +52,7 @@ pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError
     }
 }
 
-/// Brings the images of a group here that may come from outside, as the
-/// service pulls what is in no registry of Azure's.
+/// Fetches the images of a group that may come from registries outside.
 pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), ArmError> {
     let properties = &body["properties"];
     for container in
@@ -84,15 +72,15 @@ async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError
     let upstream = &arm.registries.upstream;
     let Reference { host, repository, .. } = reference;
     let mut name = reference.manifest_name().to_owned();
-    // An index, and what it has for this machine.
+    // At most twice: an index, then the manifest for this machine.
     for _ in 0..2 {
         upstream.manifest(host, repository, &name).await?;
         let Some(stored) = arm.registries.storage.manifest(host, repository, &name) else { break };
         let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.bytes) else { break };
-        for blob in manifest.config.iter().chain(&manifest.layers) {
+        for blob in manifest.config.iter().chain(manifest.layers()) {
             upstream.whole(host, repository, &blob.digest).await?;
         }
-        let Some(digest) = choose(&manifest.manifests) else { break };
+        let Some(digest) = choose(manifest.entries()) else { break };
         name = digest.to_string();
     }
     Ok(())
@@ -107,11 +95,12 @@ fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
     };
     let Some(entry) = all.iter().find(meant) else { return Ok(accounts.may_pull(host, "", "")) };
     if entry["identity"].is_string() {
-        // That it is the group's own was checked; what it may do is not simulated.
+        // `validate` checked that the identity is assigned; roles are not simulated.
         return Ok(true);
     }
     let username = entry["username"].as_str().unwrap_or_default();
-    let password = secrets::value(arm, body, entry, (&["password"], "passwordReference"))?;
+    let names = FieldNames { inline: &["password"], reference: "passwordReference" };
+    let password = secrets::value(arm, body, entry, names)?;
     Ok(accounts.may_pull(host, username, &password))
 }
 
@@ -120,8 +109,8 @@ fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
     let named = |name: &str| storage.manifest(&reference.host, &reference.repository, name);
     let mut stored: StoredManifest = named(reference.manifest_name())?;
     let mut manifest: Manifest = serde_json::from_slice(&stored.bytes).ok()?;
-    if !manifest.manifests.is_empty() {
-        let digest = choose(&manifest.manifests)?;
+    if !manifest.entries().is_empty() {
+        let digest = choose(manifest.entries())?;
         stored = named(digest.as_str())?;
         manifest = serde_json::from_slice(&stored.bytes).ok()?;
     }
@@ -132,12 +121,13 @@ fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
     Some(Image {
         reference: text.to_owned(),
         digest: stored.digest,
-        config: blob(&manifest.config?)?,
-        layers: manifest.layers.iter().map(blob).collect::<Option<_>>()?,
+        config: blob(manifest.config.as_ref()?)?,
+        layers: manifest.layers().iter().map(blob).collect::<Option<_>>()?,
     })
 }
 
-/// What an index has for this machine, as it runs here and not in Azure.
+/// The entry of an index for this machine's architecture, which need not be that
+/// of Azure.
 fn choose(manifests: &[Descriptor]) -> Option<&Digest> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -1,9 +1,10 @@
-//! From a body to containers that run.
+//! Translates the body of a container group for the runtime, and starts it.
 
 use super::super::handle::Arm;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
 use super::records::key;
+use super::secrets::FieldNames;
 use super::validate::array;
 use super::{images, secrets};
 use crate::local::files::{create_folder, write_json, write_private};
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
-/// Starts a group, in place of the one of that name.
+/// Starts a group, replacing the running one of that name.
 pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let group = group(arm, found)?;
     arm.runtime.launch(group).await.map_err(|error| ArmError::broken(&error))?;
@@ -23,8 +24,8 @@ pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmE
     Ok(())
 }
 
-/// Writes where the groups are on this machine, for those who print it: name,
-/// with the port where it is not 80, to address.
+/// Writes `published.json`, which maps `NAME` or `NAME:PORT` of each group to the
+/// address at which a browser on this machine reaches it.
 pub(super) fn tell_published(arm: &Arm) {
     let all = published(arm).into_iter();
     let told: BTreeMap<String, String> = all
@@ -34,24 +35,28 @@ pub(super) fn tell_published(arm: &Arm) {
         })
         .collect();
     if let Err(error) = write_json(&arm.folder.join("published.json"), &told) {
-        // The groups run all the same, and are reached through the proxy.
-        tracing::warn!(%error, "cannot tell where the groups are");
+        // The groups still run and are reached through the proxy.
+        tracing::warn!(%error, "cannot write the addresses of the container groups");
     }
 }
 
-/// Starts what ran when an earlier process of this cloud ended.
+/// Starts the groups that ran when an earlier process of this cloud ended.
 pub(in super::super) async fn start_again(arm: &Arm) {
     let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| !found.stopped) {
         if let Err(refusal) = launch(arm, found).await {
-            // It is shown as pending; a person can put it again.
-            tracing::warn!(group = found.name, reason = refusal.message, "cannot be started again");
+            // The group is shown as pending until a client puts it again.
+            tracing::warn!(
+                group = found.name,
+                reason = refusal.message,
+                "cannot restart a container group"
+            );
         }
     }
     tell_published(arm);
 }
 
-/// The ports of all groups on this machine, for people.
+/// `(name, port, address on this machine)` of each public port.
 fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
     let content = arm.store.read();
     let mut published = Vec::new();
@@ -67,7 +72,6 @@ fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
     published
 }
 
-/// What happens when a program ends.
 pub(super) fn restart(body: &Value) -> Restart {
     match body["properties"]["restartPolicy"].as_str() {
         Some("OnFailure") => Restart::OnFailure,
@@ -113,7 +117,8 @@ fn container(
     })?;
     let mut env = Vec::new();
     for variable in array(&properties["environmentVariables"]) {
-        let names = (["secureValue", "value"].as_slice(), "secureValueReference");
+        let inline = &["secureValue", "value"];
+        let names = FieldNames { inline, reference: "secureValueReference" };
         let value = secrets::value(arm, &found.body, variable, names)?;
         env.push((variable["name"].as_str().unwrap_or_default().to_owned(), value));
     }
@@ -132,8 +137,8 @@ fn container(
     })
 }
 
-/// A folder for each volume: secrets with their files, all others empty, as
-/// there are no file shares and no repositories here.
+/// Creates a folder for each volume. Secret volumes get their files; all others
+/// are empty, because file shares and git repositories are not simulated.
 fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, ArmError> {
     let folder = arm.runtime.volumes(id);
     for volume in array(list) {
@@ -152,7 +157,7 @@ fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, ArmError> {
     Ok(folder)
 }
 
-/// A name as one part of a path, whatever is in it.
+/// A name as one path component. Names that are not plain are hashed.
 fn plain(name: &str) -> PathBuf {
     let parts = Path::new(name).components();
     let normal: Vec<_> = parts.filter(|part| matches!(part, Component::Normal(_))).collect();

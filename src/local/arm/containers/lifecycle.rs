@@ -1,4 +1,4 @@
-//! What changes a group: put, restart, start, stop, delete.
+//! Requests that change a container group: put, restart, start, stop, delete.
 
 use super::super::handle::Arm;
 use super::super::path::ResourceId;
@@ -30,7 +30,16 @@ pub(super) async fn put(
             validate::update(&before.body, &body, name)?;
         }
     }
-    let found = resource(arm, request, (&group, name), (body, before.as_ref()));
+    let found = resource(
+        arm,
+        NewGroup {
+            host: &request.host,
+            resource_group: &group,
+            name,
+            body,
+            before: before.as_ref(),
+        },
+    );
     free_label(arm, &found)?;
     images::bring(arm, &found.body).await?;
     images::check(arm, &found.body, name)?;
@@ -56,21 +65,24 @@ fn check_name(name: &str) -> Result<(), ArmError> {
     Err(ArmError::bad("InvalidContainerGroupName", message))
 }
 
-/// What will be remembered: address and name stay when the group is put again.
-fn resource(
-    arm: &Arm,
-    request: &ArmRequest,
-    (group, name): (&str, &str),
-    (body, before): (Value, Option<&ContainerGroup>),
-) -> ContainerGroup {
+/// What a PUT asks for.
+struct NewGroup<'a> {
+    /// The host of the request.
+    host: &'a str,
+    resource_group: &'a str,
+    name: &'a str,
+    body: Value,
+    /// The group that is replaced.
+    before: Option<&'a ContainerGroup>,
+}
+
+/// The group to store. A group that is put again keeps its address, and its FQDN
+/// unless the label changes.
+fn resource(arm: &Arm, new: NewGroup<'_>) -> ContainerGroup {
+    let NewGroup { host, resource_group, name, body, before } = new;
     let identity = arm.identity();
-    let (subscription, resource_group) = (identity.subscription_id.as_str(), group);
-    let scope = NameScope {
-        tenant: &identity.tenant_id,
-        subscription,
-        resource_group,
-        host: &request.host,
-    };
+    let subscription = identity.subscription_id.as_str();
+    let scope = NameScope { tenant: &identity.tenant_id, subscription, resource_group, host };
     let label = |body: &Value| body["properties"]["ipAddress"]["dnsNameLabel"].clone();
     let same = before.filter(|before| label(&before.body) == label(&body));
     let fqdn = match same {
@@ -91,7 +103,7 @@ fn resource(
     ContainerGroup { id, name, resource_group, body, ip, fqdn, stopped: false }
 }
 
-/// A label is one group's alone in its region.
+/// A DNS name label is unique within its region.
 fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let Some(fqdn) = &found.fqdn else { return Ok(()) };
     let content = arm.store.read();
@@ -120,7 +132,7 @@ fn not_in_work(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     Err(ArmError::conflict("ContainerGroupTransitioning", message))
 }
 
-/// Whether it is more than what is left of it: an ended group is put as a new one.
+/// Whether the group still runs. One that has ended may be put as a new one.
 fn runs(arm: &Arm, found: &ContainerGroup) -> bool {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     view.is_some_and(|view| {
@@ -162,7 +174,7 @@ fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), A
     keep(arm, &ContainerGroup { stopped, ..found.clone() })
 }
 
-/// Answers with the group as it was, still running, and then ends it.
+/// Answers with the group as it was and stops it in the background, as recorded.
 pub(super) fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     let found = match find(arm, group, name) {
         Ok(found) => found,
@@ -186,7 +198,7 @@ fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, ArmError> {
     Ok(id)
 }
 
-/// Takes all groups of a resource group away.
+/// Deletes all container groups of a resource group.
 pub(in super::super) async fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
     let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| found.resource_group.eq_ignore_ascii_case(group)) {

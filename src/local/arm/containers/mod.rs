@@ -1,4 +1,4 @@
-//! Container groups: put, looked at, started and stopped, deleted.
+//! The provider `Microsoft.ContainerInstance`.
 
 mod images;
 mod launch;
@@ -65,7 +65,7 @@ async fn one(arm: &Arm, request: &ArmRequest, group: &str) -> Result<ArmResponse
     }
 }
 
-/// Only tags may be patched.
+/// PATCH changes nothing but tags.
 fn patch(
     arm: &Arm,
     request: &ArmRequest,
@@ -116,7 +116,7 @@ fn logs(
     Ok(ArmResponse::ok(json!({ "content": content })))
 }
 
-/// As many as the default limits allow, and what is in use of them.
+/// The quotas and their use. Every group counts as one core.
 fn usages(arm: &Arm) -> ArmResponse {
     let groups = arm.store.read().container_groups.len();
     let usage = |name: &str, shown: &str, value: usize| {

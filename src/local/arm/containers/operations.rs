@@ -1,4 +1,4 @@
-//! Operations that take a while, and the address at which they are followed.
+//! Long-running operations and the URL at which clients follow them.
 
 use super::super::handle::Arm;
 use super::super::response::{ArmError, ArmResponse};
@@ -7,12 +7,12 @@ use super::records::key;
 use crate::local::identity::random_uuid;
 use serde_json::{Value, json};
 
-/// The server's own version of the interface, not the client's.
-const VERSION: &str = "2018-06-01";
-/// How many operations are remembered.
-const KEPT: usize = 1_000;
+/// The `api-version` in the operation's URL, which is the server's choice.
+const OPERATION_API_VERSION: &str = "2018-06-01";
+/// Older operations are forgotten.
+const MAX_OPERATIONS: usize = 1_000;
 
-/// Begins one on a group, and says where it is followed.
+/// Begins an operation on a group and returns its URL.
 pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = random_uuid();
     let operation = Operation {
@@ -22,7 +22,7 @@ pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<Str
     };
     let kept = arm.store.change(|content| {
         content.operations.insert(id.clone(), operation);
-        if content.operations.len() > KEPT {
+        if content.operations.len() > MAX_OPERATIONS {
             let oldest = content.operations.iter().min_by(|a, b| a.1.start.cmp(&b.1.start));
             let oldest = oldest.map(|(id, _)| id.clone());
             oldest.map(|id| content.operations.remove(&id));
@@ -35,12 +35,11 @@ pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<Str
     );
     Ok(format!(
         "https://{host}/subscriptions/{subscription}/providers/Microsoft.ContainerInstance\
-         /locations/{location}/operations/{id}?api-version={VERSION}"
+         /locations/{location}/operations/{id}?api-version={OPERATION_API_VERSION}"
     ))
 }
 
-/// How one stands. The first answer is `Pending` whatever happened, as recorded;
-/// after that it is the truth.
+/// The status of an operation. The first poll always says `Pending`, as recorded.
 pub(super) fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
     let mut content = arm.store.read();
     let Some(operation) = content.operations.get_mut(id) else {

@@ -5,7 +5,6 @@ use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
 
-/// The resource type.
 pub(in super::super) const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
 
 /// The key of a group in the store, and its id in the runtime.
@@ -13,7 +12,6 @@ pub(super) fn key(group: &str, name: &str) -> String {
     format!("{group}/{name}").to_ascii_lowercase()
 }
 
-/// A group that is there.
 pub(super) fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup, ArmError> {
     let group = resource_groups::find(arm, group)?.name;
     let found = arm.store.read().container_groups.get(&key(&group, name)).cloned();

@@ -1,13 +1,12 @@
-//! Secrets that a body refers to instead of holding them: in Key Vault, by the
-//! name of an entry of `secretReferences` (api-version 2025-09-01).
+//! Secrets in Key Vault that a body refers to by the name of an entry of
+//! `secretReferences` (api-version 2025-09-01).
 
 use super::super::handle::Arm;
 use super::super::response::ArmError;
 use super::validate::array;
 use serde_json::Value;
 
-/// The value of an entry, which its vault must have.
-pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, ArmError> {
+fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, ArmError> {
     let failed = |reason: &str| {
         let message = format!("The secret reference '{name}' cannot be read: {reason}.");
         ArmError::bad("InvalidSecretReference", message)
@@ -18,11 +17,11 @@ pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, 
         .find(|entry| entry["name"] == name)
         .ok_or_else(|| failed("it is not defined"))?;
     let uri = entry["secretReferenceUri"].as_str().unwrap_or_default();
-    let url = url::Url::parse(uri).map_err(|_| failed("its address is none"))?;
+    let url = url::Url::parse(uri).map_err(|_| failed("its URI is invalid"))?;
     let mut parts = url.path_segments().into_iter().flatten().filter(|part| !part.is_empty());
     let (Some("secrets"), Some(secret), version) = (parts.next(), parts.next(), parts.next())
     else {
-        return Err(failed("its address names no secret"));
+        return Err(failed("its URI does not name a secret"));
     };
     let host = url.host_str().unwrap_or_default();
     let found = arm.vaults.get(host, secret, version);
@@ -31,16 +30,24 @@ pub(super) fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, 
     Ok(found.value.expose().to_owned())
 }
 
-/// A value that is there either itself or by reference.
+/// The names of the fields that hold a value, or refer to it.
+#[derive(Clone, Copy)]
+pub(super) struct FieldNames<'a> {
+    /// The first that exists is used.
+    pub(super) inline: &'a [&'a str],
+    pub(super) reference: &'a str,
+}
+
+/// The value of a field that is given inline or by reference.
 pub(super) fn value(
     arm: &Arm,
     body: &Value,
     entry: &Value,
-    (names, reference): (&[&str], &str),
+    names: FieldNames<'_>,
 ) -> Result<String, ArmError> {
-    if let Some(name) = entry[reference].as_str() {
+    if let Some(name) = entry[names.reference].as_str() {
         return referenced(arm, body, name);
     }
-    let text = names.iter().find_map(|name| entry[*name].as_str());
+    let text = names.inline.iter().find_map(|name| entry[*name].as_str());
     Ok(text.unwrap_or_default().to_owned())
 }

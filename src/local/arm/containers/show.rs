@@ -1,5 +1,5 @@
-//! How a group is shown: the body that was put, without its secrets, with what
-//! the service adds. Fields and their order are those of recorded answers.
+//! The JSON of a container group: the body that was put, without its secrets, with
+//! what the service adds. Fields and their order are those of recordings.
 
 use super::super::handle::Arm;
 use super::super::identities::ids_of;
@@ -11,8 +11,8 @@ use crate::local::runtime::{ContainerEvent, ContainerState, ContainerView, Group
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// What is passed through as it was put.
-const KEPT: [&str; 10] = [
+/// Properties that are shown as they were put.
+const UNCHANGED_PROPERTIES: [&str; 10] = [
     "sku",
     "priority",
     "dnsConfig",
@@ -25,19 +25,19 @@ const KEPT: [&str; 10] = [
     "containerGroupProfile",
 ];
 
-/// With the state of everything.
+/// As the response to GET: with instance views.
 pub(super) fn whole(arm: &Arm, found: &ContainerGroup) -> Value {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     shown(arm, found, GroupDisplay { view: view.as_ref(), states: true, pending: false })
 }
 
-/// As a member of a list: without states.
+/// As an element of a list: without instance views.
 pub(super) fn brief(arm: &Arm, found: &ContainerGroup) -> Value {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     shown(arm, found, GroupDisplay { view: view.as_ref(), states: false, pending: false })
 }
 
-/// As it is answered to a put: nothing has happened yet, the address is not known.
+/// As the response to PUT: all is pending, and there is no address yet.
 pub(super) fn pending(arm: &Arm, found: &ContainerGroup) -> Value {
     shown(arm, found, GroupDisplay { view: None, states: true, pending: true })
 }
@@ -75,7 +75,7 @@ fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
     if !put["volumes"].is_null() {
         set("volumes", volumes(&put["volumes"]));
     }
-    for name in KEPT {
+    for name in UNCHANGED_PROPERTIES {
         if !put[name].is_null() {
             set(name, put[name].clone());
         }
@@ -132,7 +132,6 @@ fn spelled(state: GroupState) -> &'static str {
     }
 }
 
-/// The elements of a list without these fields.
 fn without(list: &Value, names: &[&str]) -> Value {
     let mut list = list.clone();
     for entry in list.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -171,7 +170,7 @@ fn container(entry: &Value, how: GroupDisplay<'_>) -> Value {
     json!({ "name": name, "properties": properties })
 }
 
-/// The protocol is there whether or not it was given.
+/// The service adds the protocol where the client left it out.
 fn ports(list: &Value) -> Value {
     let all = array(list).iter().map(|port| {
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
@@ -258,7 +257,6 @@ fn event(event: &ContainerEvent) -> Value {
     })
 }
 
-/// What concerns the group as a whole.
 fn group_events(view: Option<&GroupView>) -> Vec<Value> {
     let refused = view.and_then(|view| view.refused.as_ref());
     let now = Timestamp::now();

@@ -1,20 +1,20 @@
-//! Whether a body is one that the service takes.
+//! Checks the body of a container group as the service does.
 //!
 //! Codes and messages are those of recordings, support articles and reported
 //! errors. `DuplicateContainerName`, `PortNotExposed`, `InvalidDnsNameLabel`,
-//! `InvalidResourceRequest` and `OsTypeNotSupported` are made up: that the
-//! service refuses such bodies is known, not how.
+//! `InvalidResourceRequest` and `OsTypeNotSupported` are invented: the service is
+//! known to refuse such bodies, but not with which code.
 
 use super::super::response::ArmError;
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// The elements of a list; none where there is no list.
+/// The elements of a list; empty for any other value.
 pub(super) fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Checks a body as far as that needs nothing but the body.
+/// Checks everything that needs only the body.
 pub(super) fn body(body: &Value, group: &str) -> Result<(), ArmError> {
     if body["location"].as_str().is_none_or(str::is_empty) {
         let message = "The location property is required for this definition.";
@@ -159,7 +159,7 @@ fn policy(properties: &Value) -> Result<(), ArmError> {
     }
 }
 
-/// The port and protocol of an entry of `ports`.
+/// Number and protocol of an entry of `ports`.
 fn port(entry: &Value) -> (u64, String) {
     let protocol = entry["protocol"].as_str().unwrap_or("TCP").to_ascii_uppercase();
     (entry["port"].as_u64().unwrap_or_default(), protocol)
@@ -261,7 +261,7 @@ fn credentials(body: &Value, group: &str) -> Result<(), ArmError> {
     Ok(())
 }
 
-/// An identity that pulls must be one of the group's own.
+/// An identity for pulling must be assigned to the group.
 fn identity(body: &Value, identity: &str, group: &str) -> Result<(), ArmError> {
     let own = body["identity"]["userAssignedIdentities"].as_object();
     if own.is_some_and(|own| own.keys().any(|key| key.eq_ignore_ascii_case(identity))) {
@@ -273,7 +273,7 @@ fn identity(body: &Value, identity: &str, group: &str) -> Result<(), ArmError> {
     Err(ArmError::bad("InvalidImageRegistryIdentity", message))
 }
 
-/// Whether a group that runs may become what is asked for.
+/// Fails if an update of a running group changes what the service keeps fixed.
 pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), ArmError> {
     let fixed = |body: &Value| {
         let properties = &body["properties"];

@@ -1,9 +1,9 @@
-//! Bodies that the service takes, and what it says to the others.
+//! Bodies that the service accepts, and its errors for others.
 
 use super::{body, update};
 use serde_json::{Value, json};
 
-/// The bodies of real requests.
+/// Bodies of recorded requests.
 fn recorded() -> Vec<Value> {
     let files = [
         include_str!("../../../../tests/fixtures/azure/container-create.json"),
@@ -38,7 +38,7 @@ fn good() -> Value {
 }
 
 #[test]
-fn what_was_taken_once_is_taken_here() {
+fn recorded_bodies_are_accepted() {
     assert_eq!(recorded().len(), 3);
     for request in recorded() {
         assert_eq!(body(&request, "group"), Ok(()), "{request}");
@@ -46,7 +46,7 @@ fn what_was_taken_once_is_taken_here() {
     assert_eq!(body(&good(), "group"), Ok(()));
 }
 
-/// Changes the good body at a JSON pointer; null takes away.
+/// The good body with the value at a JSON pointer replaced.
 fn with(pointer: &str, value: Value) -> Value {
     let mut changed = good();
     let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
@@ -65,7 +65,7 @@ fn refused(pointer: &str, value: Value, code: &str, message: &str) {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_fields_are_named() {
     refused(
         "/properties/osType",
         Value::Null,
@@ -101,7 +101,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn what_is_wrong_is_refused() {
+fn invalid_values_are_refused() {
     let label = |label: &str| {
         body(&with("/properties/ipAddress/dnsNameLabel", json!(label)), "group")
             .map_err(|refusal| refusal.code)
@@ -135,7 +135,7 @@ fn what_is_wrong_is_refused() {
 }
 
 #[test]
-fn a_credential_is_of_one_kind() {
+fn a_credential_has_a_password_or_an_identity() {
     let credential = |entry: Value| {
         let mut request = with("/properties/imageRegistryCredentials", json!([entry]));
         request["identity"] =
@@ -159,7 +159,7 @@ fn a_credential_is_of_one_kind() {
 }
 
 #[test]
-fn what_runs_changes_only_in_part() {
+fn fixed_properties_of_a_running_group_cannot_change() {
     let good = good();
     let changed =
         |pointer: &str, value: Value| update(&good, &with(pointer, value), "group").is_err();

@@ -21,7 +21,6 @@ pub(super) const AZURE_UNAUTHORIZED: &str =
 pub(in super::super) enum Permission<'a> {
     /// Any valid login, or anonymous access to anything.
     Login,
-    /// List the repositories.
     Catalog,
     /// `pull`, `push`, `delete` or `metadata_read` in a repository.
     Repository(&'a str, &'static str),
@@ -49,7 +48,7 @@ impl Access {
             }
             (Self::Token(grants), Permission::Repository(name, action)) => {
                 grants.iter().any(|grant| {
-                    // Reading what a repository holds is part of pulling from it.
+                    // At Azure, a grant to pull includes reading metadata.
                     grant.allows("repository", name, action)
                         || action == "metadata_read" && grant.allows("repository", name, "pull")
                 })
@@ -58,8 +57,8 @@ impl Access {
     }
 }
 
-/// Whoever logs in to one registry is checked against its accounts, and at
-/// Azure's also against the tokens that it issued.
+/// Checks logins to one registry: against its accounts, and at an Azure registry
+/// also against the tokens that it issued.
 pub(in super::super) struct Logins<'a> {
     pub(in super::super) accounts: &'a Accounts,
     pub(in super::super) tokens: &'a Tokens,

@@ -11,14 +11,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
 
-/// How long tokens live, in seconds.
-const ACCESS_LIFE: i64 = 4_500;
-const REFRESH_LIFE: i64 = 3 * 3_600;
+/// The lifetimes of Azure's tokens.
+const ACCESS_TOKEN_TTL_SECS: i64 = 4_500;
+const REFRESH_TOKEN_TTL_SECS: i64 = 3 * 3_600;
 
-/// More than any form of these endpoints has.
-const LIMIT: usize = 64 * 1024;
+const MAX_FORM_BYTES: usize = 64 * 1024;
 
-/// The fields of a query or form, in order; a name may come again.
+/// The fields of a query or form. Names may be repeated.
 struct FormFields(Vec<(String, String)>);
 
 impl FormFields {
@@ -35,7 +34,7 @@ impl FormFields {
     }
 }
 
-/// `GET` with a user and password as docker sends it, or `POST` with a form.
+/// `/oauth2/token`: GET with `Basic`, as docker sends it, or POST with a form.
 pub(in super::super) async fn token(
     logins: &Logins<'_>,
     request: Request<Body>,
@@ -57,11 +56,11 @@ pub(in super::super) async fn token(
         Rights::Pull => grants.into_iter().filter_map(Grant::only_pull).collect(),
         Rights::All => grants,
     };
-    let token = issue(logins, "access_token", ACCESS_LIFE, &json!(grants));
+    let token = issue(logins, "access_token", ACCESS_TOKEN_TTL_SECS, &json!(grants));
     Ok(answer(&json!({"access_token": token})))
 }
 
-/// An access token of Entra becomes a refresh token of the registry.
+/// `/oauth2/exchange`: an access token of Entra for a refresh token of the registry.
 pub(in super::super) async fn exchange(
     logins: &Logins<'_>,
     request: Request<Body>,
@@ -76,10 +75,10 @@ pub(in super::super) async fn exchange(
     }
     let audiences: Vec<&str> = ARM_AUDIENCES.into_iter().chain(REGISTRY_AUDIENCES).collect();
     if let Err(refused) = logins.tokens.check_token(fields.get("access_token"), &audiences) {
-        tracing::debug!(host = logins.host, %refused, "a registry does not take a token of Entra");
+        tracing::debug!(host = logins.host, %refused, "a registry refused a token of Entra");
         return Err(unauthorized());
     }
-    let token = issue(logins, "refresh_token", REFRESH_LIFE, &Value::Null);
+    let token = issue(logins, "refresh_token", REFRESH_TOKEN_TTL_SECS, &Value::Null);
     Ok(answer(&json!({"refresh_token": token})))
 }
 
@@ -121,13 +120,13 @@ fn issue(logins: &Logins<'_>, kind: &str, life: i64, access: &Value) -> String {
 }
 
 async fn form(request: Request<Body>) -> Result<FormFields, DistributionError> {
-    let read = Limited::new(request.into_body(), LIMIT).collect().await;
+    let read = Limited::new(request.into_body(), MAX_FORM_BYTES).collect().await;
     let bytes = read
         .map_err(|error| {
             DistributionError::new(
                 StatusCode::BAD_REQUEST,
                 "UNSUPPORTED",
-                &format!("read the form: {error}"),
+                &format!("cannot read the form: {error}"),
             )
         })?
         .to_bytes();

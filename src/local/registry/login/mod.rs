@@ -1,4 +1,4 @@
-//! Logging in to a registry: Azure's tokens, or a user and password.
+//! Logins to registries: Azure's tokens, or user and password.
 
 mod access;
 mod endpoints;

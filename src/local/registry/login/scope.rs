@@ -1,8 +1,8 @@
-//! Scopes: `repository:team/web:pull,push`. Pure.
+//! Token scopes, such as `repository:team/web:pull,push`.
 
 use serde::{Deserialize, Serialize};
 
-/// What a token allows for one thing, as its `access` claim has it.
+/// An element of the `access` claim of a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(in super::super) struct Grant {
     #[serde(rename = "type")]
@@ -12,12 +12,13 @@ pub(in super::super) struct Grant {
 }
 
 impl Grant {
-    /// Reads the scopes of a request: several may stand in one, with spaces.
+    /// Parses the scopes of a request. One value may contain several, separated by
+    /// spaces. Invalid ones are ignored.
     pub(super) fn parse_all(scopes: &[String]) -> Vec<Self> {
         scopes.iter().flat_map(|scope| scope.split(' ')).filter_map(Self::parse).collect()
     }
 
-    /// The name may hold `:` itself, as a host with a port does.
+    /// The name may itself contain `:`, such as a host with a port.
     fn parse(scope: &str) -> Option<Self> {
         let (kind, rest) = scope.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;
@@ -29,7 +30,7 @@ impl Grant {
         })
     }
 
-    /// Less what a user who may only pull must not do.
+    /// The grant reduced to what a user who may only pull is allowed.
     pub(super) fn only_pull(mut self) -> Option<Self> {
         if self.kind != "repository" {
             return None;
@@ -38,7 +39,6 @@ impl Grant {
         Some(self)
     }
 
-    /// Whether it allows an action on a thing.
     pub(super) fn allows(&self, kind: &str, name: &str, action: &str) -> bool {
         self.kind == kind
             && self.name == name
@@ -51,7 +51,7 @@ mod tests {
     use super::Grant;
 
     #[test]
-    fn scopes_are_read_and_narrowed() {
+    fn scopes_are_parsed_and_reduced() {
         let scopes = ["repository:team/web:pull,push registry:catalog:*".to_owned(), "x".into()];
 
         let grants = Grant::parse_all(&scopes);

@@ -1,6 +1,6 @@
-//! Containers without any engine: groups in namespaces of this kernel.
+//! Containers without an engine: groups in namespaces of this kernel.
 //!
-//! This is the side of the local cloud; `stage` is what it starts.
+//! This is the parent's side, in the local cloud; `stage` is the child's.
 
 mod probe;
 mod sandbox;

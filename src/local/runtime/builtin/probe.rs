@@ -1,4 +1,4 @@
-//! Whether this machine lets a process have namespaces of its own.
+//! Finds out whether this machine allows namespaces.
 
 use super::sandbox::{SandboxError, Spawned};
 use crate::local::runtime::image::remove_tree;
@@ -6,8 +6,8 @@ use crate::local::runtime::stage::StageMode;
 use crate::local::runtime::stage::protocol::Notice;
 use std::path::Path;
 
-/// Tries it, in a folder of the state that it takes away again. The answer is
-/// whether overlay file systems may be used, or why there are no namespaces.
+/// Enters namespaces in a temporary folder. Returns whether overlay file systems
+/// work there; the error tells why namespaces do not.
 pub(crate) async fn probe(program: &Path, folder: &Path) -> Result<bool, SandboxError> {
     let mut spawned = Spawned::new(program, folder, StageMode::Probe)?;
     let answer = loop {
@@ -22,7 +22,7 @@ pub(crate) async fn probe(program: &Path, folder: &Path) -> Result<bool, Sandbox
         }
     };
     spawned.end().await;
-    // A folder that stays is no harm.
+    // A folder that stays is harmless.
     remove_tree(folder).ok();
     answer
 }

@@ -1,5 +1,5 @@
-//! One group's place: the process that holds its namespaces, the orders to it
-//! and the notices from it.
+//! The sandbox of one group: the process that holds its namespaces, orders to it,
+//! and notices from it.
 
 use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, ProcessSpec, RELAY};
 use crate::local::runtime::stage::{GROUP, StageMode, relay};
@@ -18,18 +18,15 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-/// A group that has no place to run.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The stage cannot be started or does not answer.
-    #[error("{verb} the process that holds the group's namespaces")]
+    #[error("cannot {verb} the process that holds the group's namespaces")]
     Io {
         /// `start`, `talk to`, `map the users of`.
         verb: &'static str,
-        /// Why not.
         source: io::Error,
     },
-    /// A stage says why it cannot go on.
+    /// The reason that a stage reported.
     #[error("{0}")]
     Refused(String),
 }
@@ -40,7 +37,7 @@ impl SandboxError {
     }
 }
 
-/// A stage that was started, before it is known what becomes of it.
+/// A stage that was started and has not reported yet.
 #[derive(Debug)]
 pub(super) struct Spawned {
     child: Child,
@@ -61,7 +58,7 @@ impl Spawned {
             .args([GROUP, mode.as_str()])
             .env_clear()
             .current_dir(folder)
-            // A signal for the local cloud's terminal is not for its containers.
+            // In a process group of its own, so that Ctrl-C does not reach containers.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,9 +78,8 @@ impl Spawned {
         serde_json::from_str(&line).map_err(|error| SandboxError::talking(error.into()))
     }
 
-    /// Gives the new user namespace its users: all of them where this process
-    /// may give them away, otherwise only its own, as root. Says whether the
-    /// latter.
+    /// Maps the users of the new user namespace: all of them if this process is root,
+    /// otherwise only its own user, as root. Returns whether the latter.
     pub(super) async fn map_users(&mut self) -> Result<bool, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "map the users of", source };
         let pid = self.child.id().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
@@ -97,12 +93,12 @@ impl Spawned {
     }
 
     pub(super) async fn end(mut self) {
-        // It has ended already when this fails.
+        // Fails only if it has ended already.
         self.child.kill().await.ok();
     }
 }
 
-/// Root gives away what it has itself, number by number.
+/// Maps every id to itself, which only root may do.
 fn map_all(pid: u32) -> io::Result<()> {
     if !nix::unistd::geteuid().is_root() {
         return Err(io::ErrorKind::PermissionDenied.into());
@@ -119,8 +115,8 @@ fn map_all(pid: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Anybody may make root of themselves, once nobody can drop a group
-/// (`user_namespaces(7)`).
+/// Maps the own user to root. That is allowed to unprivileged processes once
+/// `setgroups` is denied (`user_namespaces(7)`).
 fn map_own(pid: u32) -> io::Result<()> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
@@ -130,19 +126,18 @@ fn map_own(pid: u32) -> io::Result<()> {
 
 type Listeners = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Notice>>>>;
 
-/// A group's namespaces, ready for containers. Dropping it ends them all.
+/// The namespaces of a group. Dropping it ends everything in them.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     folder: PathBuf,
     single_user: bool,
-    /// Gone once the group is told to end.
+    /// `None` once the group was told to end.
     orders: tokio::sync::Mutex<Option<ChildStdin>>,
     listeners: Listeners,
     child: tokio::sync::Mutex<Child>,
 }
 
 impl Sandbox {
-    /// Starts the stages of a group in its folder.
     pub(crate) async fn open(
         program: &Path,
         folder: &Path,
@@ -173,8 +168,7 @@ impl Sandbox {
         })
     }
 
-    /// Starts a container and gives what is told about it. The channel ends with
-    /// the group.
+    /// Starts a container. The receiver gets its notices, and closes with the group.
     pub(crate) async fn start(
         &self,
         mut process: ProcessSpec,
@@ -187,7 +181,7 @@ impl Sandbox {
         Ok(receiver)
     }
 
-    /// Sends a container a signal; one that does not run is left alone.
+    /// Sends a signal. A container that does not run is ignored.
     pub(crate) async fn signal(&self, container: &str, signal: Signal) -> Result<(), SandboxError> {
         let container = container.to_owned();
         self.order(&Order::Signal { container, signal: signal as i32 }).await
@@ -203,10 +197,9 @@ impl Sandbox {
         orders.write_all(&line).await.map_err(SandboxError::talking)
     }
 
-    /// A connection to a port of the group.
     pub(crate) async fn connect(&self, port: u16) -> io::Result<UnixStream> {
-        // The path of the folder may be longer than an address may be; this one
-        // is not.
+        // The path of a Unix socket has at most 108 bytes, which the state folder's
+        // may exceed. A path through /proc never does.
         let folder = File::open(&self.folder)?;
         let path = format!("/proc/self/fd/{}/{RELAY}", folder.as_raw_fd());
         let mut stream = UnixStream::connect(path).await?;
@@ -217,19 +210,19 @@ impl Sandbox {
         }
     }
 
-    /// Ends everything that runs in the group.
     pub(crate) async fn close(&self) {
-        // The order to end is the end of the orders; the kernel does the rest.
+        // The init process ends with its standard input, and the kernel then ends
+        // everything else in the namespace.
         drop(self.orders.lock().await.take());
         let mut child = self.child.lock().await;
-        let patience = std::time::Duration::from_secs(5);
-        if tokio::time::timeout(patience, child.wait()).await.is_err() {
+        let limit = std::time::Duration::from_secs(5);
+        if tokio::time::timeout(limit, child.wait()).await.is_err() {
             child.kill().await.ok();
         }
     }
 }
 
-/// Gives each notice to whoever waits for that container.
+/// Sends each notice to the receiver of its container.
 async fn distribute(mut notices: Lines<BufReader<ChildStdout>>, listeners: Listeners) {
     while let Ok(Some(line)) = notices.next_line().await {
         let Ok(notice) = serde_json::from_str::<Notice>(&line) else { continue };
@@ -243,7 +236,7 @@ async fn distribute(mut notices: Lines<BufReader<ChildStdout>>, listeners: Liste
         };
         let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listener) = listeners.get(container) {
-            // Nobody may be listening any more.
+            // The receiver may be dropped already.
             listener.send(notice).ok();
         }
     }

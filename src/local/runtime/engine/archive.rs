@@ -11,7 +11,7 @@ use std::io::{BufWriter, Seek as _, Write as _};
 use std::path::Path;
 use tar::{Builder, Header};
 
-/// Writes it. Layers go in plain, as not every engine knows every compression.
+/// Layers are written uncompressed, because not every engine supports zstd.
 pub(super) fn write(image: &Image, name: &str, path: &Path) -> io::Result<()> {
     let mut builder = Builder::new(BufWriter::new(File::create(path)?));
     let config = fs::read(&image.config)?;

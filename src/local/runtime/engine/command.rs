@@ -1,4 +1,4 @@
-//! The command line of an engine: asked, answered, and its complaints in words.
+//! Runs the command line of an engine and turns its failures into errors.
 
 use super::archive;
 use crate::local::runtime::image::Image;
@@ -12,56 +12,44 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-/// An engine that answers slower is taken for none.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// An engine that takes longer to answer counts as missing.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An engine that does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Its program cannot be started.
-    #[error("start `{program}`")]
-    Start {
-        /// `docker` or `podman`.
-        program: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It says no.
+    #[error("cannot start `{program}`")]
+    Start { program: String, source: io::Error },
     #[error("`{program} {command}`: {message}")]
     Said {
         /// `docker` or `podman`.
         program: String,
-        /// What it was asked.
+        /// The subcommand.
         command: String,
-        /// Its last words.
         message: String,
     },
-    /// The archive for it cannot be written.
-    #[error("write `{reference}` into an archive for `{program}`")]
+
+    #[error("cannot write `{reference}` into an archive for `{program}`")]
     Archive {
         /// `docker` or `podman`.
         program: String,
-        /// The image.
         reference: String,
-        /// Why not.
         source: io::Error,
     },
 }
 
-/// Docker or podman.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     program: String,
-    /// What all that belongs to this state folder is labelled with.
+    /// The label value of everything that belongs to this state folder.
     state_id: String,
-    /// For archives on their way.
+    /// For temporary archives.
     folder: PathBuf,
-    /// The images that it has by now.
+    /// The names of images that were loaded.
     loaded: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Engine {
-    /// An engine, whether or not it is there.
+    /// An engine that need not exist.
     pub(crate) fn new(program: &str, state_id: &str, folder: PathBuf) -> Self {
         Self {
             program: program.to_owned(),
@@ -71,34 +59,32 @@ impl Engine {
         }
     }
 
-    /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.program
     }
 
-    /// What it calls this state folder.
     pub(super) fn state_id(&self) -> &str {
         &self.state_id
     }
 
-    /// Whether it answers in time.
+    /// Whether the engine's daemon answers in time.
     pub(crate) async fn answers(&self) -> bool {
         let mut command = self.command(["ps", "--quiet"]);
-        let asked = tokio::time::timeout(PATIENCE, command.output()).await;
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, command.output()).await;
         matches!(asked, Ok(Ok(output)) if output.status.success())
     }
 
-    /// `name=value` of the label.
+    /// The label of this state folder, `name=value`.
     pub(crate) fn label(&self) -> String {
         format!("shipway.local={}", self.state_id)
     }
 
-    /// A name that no other state folder uses.
+    /// A container name that no other state folder uses.
     pub(crate) fn qualified(&self, name: &str) -> String {
         format!("shipway-{}-{name}", self.state_id)
     }
 
-    /// A command of the engine that ends with this process.
+    /// A command that is killed when it is dropped.
     pub(crate) fn command<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -108,7 +94,7 @@ impl Engine {
         command
     }
 
-    /// Asks and gives the answer, trimmed.
+    /// Runs a command and returns its trimmed standard output.
     pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String, EngineError> {
         self.run(self.command(arguments), arguments[0]).await
     }
@@ -142,7 +128,7 @@ impl Engine {
         })
     }
 
-    /// Gives it an image, once, and says what it calls it.
+    /// Loads an image into the engine, once, and returns its name there.
     pub(crate) async fn load(&self, image: &Image) -> Result<String, EngineError> {
         let name = format!("localhost/shipway-{}:{}", self.state_id, image.digest.hex());
         let mut loaded = self.loaded.lock().await;
@@ -170,7 +156,7 @@ impl Engine {
         Ok(name)
     }
 
-    /// Takes away every container and image of this state folder.
+    /// Removes every container and image of this state folder.
     pub(crate) async fn sweep(&self) -> Result<(), EngineError> {
         let filter = format!("label={}", self.label());
         let found = self.ask(&["ps", "--all", "--quiet", "--filter", &filter]).await?;
@@ -190,7 +176,7 @@ impl Engine {
     }
 }
 
-/// An archive that stays is a waste, no harm.
+/// Errors are ignored: an archive that stays only wastes space.
 fn remove(path: &Path) {
     std::fs::remove_file(path).ok();
 }

@@ -1,8 +1,9 @@
 //! Containers in docker or podman, through their command line.
 //!
-//! The engine never pulls: it is given each image as an archive. No value of a
-//! variable is ever an argument. Everything carries the label of this state
-//! folder, so that what an ended process left behind can be found.
+//! The engine never pulls; each image is loaded from an archive. Values of
+//! variables are never arguments, where other users could read them. Everything
+//! has the label of its state folder, so that what a killed process left can be
+//! removed.
 
 mod archive;
 mod command;

@@ -1,7 +1,7 @@
-//! One group in an engine: containers that share the network of the first.
+//! A group in an engine: containers that share the network of the first.
 
 use super::command::{Engine, EngineError};
-use crate::local::runtime::image::Config;
+use crate::local::runtime::image::ProgramConfig;
 use crate::local::runtime::spec::{Container, Group};
 use crate::local::runtime::stage::log::{LogFile, LogLines};
 use nix::sys::signal::Signal;
@@ -14,27 +14,25 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-/// A group's containers. The first that is started keeps the network for all.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     engine: Engine,
-    /// What the names of the group's containers begin with.
+    /// The prefix of the group's container names.
     prefix: String,
     ports: Vec<u16>,
-    /// Which container keeps the network.
+    /// The container that was started first and owns the network.
     keeper: tokio::sync::Mutex<Option<String>>,
 }
 
-/// A container to start, with what is known about it.
 #[derive(Debug)]
 pub(crate) struct ContainerStart<'a> {
     pub(crate) container: &'a Container,
-    pub(crate) config: &'a Config,
+    pub(crate) config: &'a ProgramConfig,
     pub(crate) log: &'a Path,
 }
 
 impl Sandbox {
-    /// Makes room for a group: takes away what is left of it.
+    /// Removes containers of the group that are left from before.
     pub(crate) async fn open(
         engine: &Engine,
         group: &Group,
@@ -57,11 +55,11 @@ impl Sandbox {
     }
 
     async fn remove(&self, container: &str) {
-        // Mostly it is not there.
+        // Usually there is no such container, and the command fails.
         self.engine.ask(&["rm", "--force", "--volumes", &self.name(container)]).await.ok();
     }
 
-    /// Starts a container; its exit code comes when it has ended.
+    /// Starts a container. The receiver gets its exit code.
     pub(crate) async fn start(
         &self,
         start: ContainerStart<'_>,
@@ -72,8 +70,8 @@ impl Sandbox {
         let mut keeper = self.keeper.lock().await;
         let keeps = keeper.as_ref().is_none_or(|keeper| *keeper == container.name);
         let network = keeper.as_ref().filter(|_| !keeps).map(|keeper| self.name(keeper));
-        // What keeps the network is started again in place: made anew, it would
-        // take the network from under the others.
+        // The owner of the network is restarted in place. Recreating it would cut the
+        // network of the other containers.
         let restarted = keeps && keeper.is_some();
         if !restarted {
             self.remove(&container.name).await;
@@ -91,7 +89,7 @@ impl Sandbox {
     async fn create(
         &self,
         container: &Container,
-        config: &Config,
+        config: &ProgramConfig,
         image: &str,
         network: Option<&str>,
     ) -> Result<(), EngineError> {
@@ -108,8 +106,8 @@ impl Sandbox {
         let mut file = tempfile::NamedTempFile::new().map_err(|source| self.start_error(source))?;
         for (name, value) in &container.env {
             if value.contains(['\n', '\r']) {
-                // A file has one line a variable; the rest travels in the
-                // environment of the engine's client.
+                // `--env-file` has one variable per line, so a value with line feeds is
+                // passed through the environment of the engine's client.
                 create.arg("--env").arg(name).env(name, value);
             } else {
                 writeln!(file, "{name}={value}").map_err(|source| self.start_error(source))?;
@@ -137,7 +135,7 @@ impl Sandbox {
         EngineError::Start { program: self.engine.name().to_owned(), source }
     }
 
-    /// Copies what it writes into our own log, waits for its end.
+    /// Copies the container's output into its log file and waits for its end.
     fn follow(
         &self,
         name: &str,
@@ -159,18 +157,17 @@ impl Sandbox {
             let code = engine.ask(&wait);
             let (code, _) = futures::future::join(code, copied).await;
             let code = code.ok().and_then(|code| code.lines().last()?.trim().parse().ok());
-            // The wait fails when the container is taken away under it.
+            // `wait` fails if the container is removed meanwhile.
             sender.send(code.unwrap_or(137)).ok();
         });
         Ok(receiver)
     }
 
-    /// Sends a container a signal; one that does not run is left alone.
+    /// Sends a signal. A container that does not run is ignored.
     pub(crate) async fn signal(&self, container: &str, signal: Signal) {
         self.engine.ask(&["kill", "--signal", signal.as_str(), &self.name(container)]).await.ok();
     }
 
-    /// A connection to a port of the group.
     pub(crate) async fn connect(&self, port: u16) -> io::Result<TcpStream> {
         let keeper = self.keeper.lock().await.clone();
         let keeper = keeper.ok_or(io::ErrorKind::ConnectionRefused)?;
@@ -181,7 +178,6 @@ impl Sandbox {
         TcpStream::connect(address).await
     }
 
-    /// Takes the group's containers away.
     pub(crate) async fn close(&self, containers: &[String]) {
         for container in containers {
             self.remove(container).await;
@@ -208,6 +204,6 @@ async fn copy(mut reader: impl AsyncRead + Unpin, log: &Mutex<LogFile>) {
 
 fn write(log: &Mutex<LogFile>, whole: bool, line: &[u8]) {
     let time = jiff::Timestamp::now().to_string();
-    // A disk that is full must not stop the program that writes.
+    // A full disk must not block the program.
     log.lock().unwrap_or_else(PoisonError::into_inner).append(&time, whole, line).ok();
 }

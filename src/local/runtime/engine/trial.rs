@@ -1,9 +1,8 @@
-//! Whether an engine that answers also runs containers.
+//! Finds out whether an engine that answers can also run containers.
 //!
-//! One that answers may still not be let: in a container itself, without the
-//! cgroups, limits or networks that it asks for. It is given an image whose one
-//! program is an empty file. An engine that comes as far as to say that this is
-//! no program runs others too.
+//! Inside a container, for example, an engine may answer but lack the cgroups,
+//! limits or networks that it needs. The trial runs an image whose only program is
+//! an empty file: an engine that gets as far as `exec format error` works.
 
 use super::Engine;
 use std::fs::File;
@@ -11,18 +10,16 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// A trial that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the kernel calls a file that is no program, in the words of runtimes.
-const NO_PROGRAM: &str = "exec format error";
+/// How OCI runtimes report ENOEXEC.
+const EXEC_FORMAT_ERROR: &str = "exec format error";
 
 impl Engine {
-    /// Tries it.
     pub(crate) async fn runs(&self) -> bool {
         let name = format!("localhost/shipway-{}:trial", self.state_id());
-        let tried = tokio::time::timeout(PATIENCE, self.trial(&name)).await;
-        // An image that stays is swept with the others.
+        let tried = tokio::time::timeout(TRIAL_TIMEOUT, self.trial(&name)).await;
+        // An image that cannot be removed now is removed by `sweep`.
         self.ask(&["rmi", "--force", &name]).await.ok();
         matches!(tried, Ok(Ok(true)))
     }
@@ -36,15 +33,15 @@ impl Engine {
             return Ok(false);
         }
         let label = self.label();
-        // With a published port, because that too must work.
+        // With a published port, because that must work too.
         let run = ["run", "--rm", "--label", &label, "--publish", "127.0.0.1::80", name, "/trial"];
         let ran = self.command(run).output().await?;
         let said = String::from_utf8_lossy(&ran.stderr).to_lowercase();
-        Ok(said.contains(NO_PROGRAM))
+        Ok(said.contains(EXEC_FORMAT_ERROR))
     }
 }
 
-/// A root file system of one empty file that may be executed.
+/// A root file system of one empty executable file.
 fn write(file: &File) -> io::Result<()> {
     let mut tar = tar::Builder::new(file);
     let mut header = tar::Header::new_ustar();

@@ -1,116 +1,101 @@
-//! What an image says about its program (OCI image specification, "Image
+//! How an image wants its program to be started (OCI image specification, "Image
 //! Configuration").
 
 use super::files::{Image, ImageError};
-use serde::Deserialize;
+use crate::oci::{ImageConfig, ImageProcess};
 use std::fs;
 
-/// The part of a configuration that a container needs.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(default, rename_all = "PascalCase")]
-pub(crate) struct Config {
-    /// `NAME=VALUE`.
-    env: Option<Vec<String>>,
-    entrypoint: Option<Vec<String>>,
-    cmd: Option<Vec<String>>,
-    working_dir: Option<String>,
-    user: Option<String>,
-}
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct ProgramConfig(ImageProcess);
 
-#[derive(Deserialize)]
-struct Document {
-    #[serde(default)]
-    config: Option<Config>,
-}
+/// Docker's default `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The search path of a container whose image names none, as Docker has it.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-impl Config {
-    /// Reads it from the image's blob.
+impl ProgramConfig {
     pub(crate) fn read(image: &Image) -> Result<Self, ImageError> {
         let bytes = fs::read(&image.config).map_err(|source| ImageError::Io {
             verb: "read",
             path: image.config.clone(),
             source,
         })?;
-        let document: Document = serde_json::from_slice(&bytes)
-            .map_err(|source| ImageError::Config { reference: image.reference.clone(), source })?;
-        Ok(document.config.unwrap_or_default())
+        Self::parse(&bytes)
+            .map_err(|source| ImageError::Config { reference: image.reference.clone(), source })
     }
 
-    /// The program: a command given takes the place of the entrypoint and of its
-    /// arguments, as Container Instances does it.
+    fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes).map(|config: ImageConfig| Self(config.process))
+    }
+
+    /// Program and arguments. As in Container Instances, a given command replaces the
+    /// entrypoint and its arguments.
     pub(crate) fn argv(&self, command: &[String]) -> Vec<String> {
         if !command.is_empty() {
             return command.to_vec();
         }
-        let entrypoint = self.entrypoint.iter().flatten();
-        entrypoint.chain(self.cmd.iter().flatten()).cloned().collect()
+        self.0.entrypoint.iter().chain(&self.0.cmd).cloned().collect()
     }
 
-    /// The image's variables under those given. `HOSTNAME` and `PATH` are there
-    /// in any case.
+    /// The image's variables, overridden by those given. `HOSTNAME` and `PATH` are
+    /// always set.
     pub(crate) fn environment(
         &self,
         given: &[(String, String)],
         hostname: &str,
     ) -> Vec<(String, String)> {
-        let image = self.env.iter().flatten().filter_map(|line| line.split_once('='));
-        let image = image.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let base = [("PATH", PATH), ("HOSTNAME", hostname)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let base = [("PATH", DEFAULT_PATH), ("HOSTNAME", hostname)];
+        let image = self.0.env.iter().filter_map(|line| line.split_once('='));
+        let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut environment: Vec<(String, String)> = Vec::new();
-        for (name, value) in base.into_iter().chain(image).chain(given.iter().cloned()) {
-            match environment.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => known.1 = value,
-                None => environment.push((name, value)),
+        for (name, value) in base.into_iter().chain(image).chain(given) {
+            match environment.iter_mut().find(|(known, _)| known == name) {
+                Some(known) => value.clone_into(&mut known.1),
+                None => environment.push((name.to_owned(), value.to_owned())),
             }
         }
         environment
     }
 
-    /// Where the program starts; empty for the root.
+    /// Empty for `/`.
     pub(crate) fn working_dir(&self) -> &str {
-        self.working_dir.as_deref().unwrap_or_default()
+        &self.0.working_dir
     }
 
-    /// As whom; empty for root.
+    /// Empty for root.
     pub(crate) fn user(&self) -> &str {
-        self.user.as_deref().unwrap_or_default()
+        &self.0.user
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, Document, PATH};
+    use super::{DEFAULT_PATH, ProgramConfig};
 
-    fn config(text: &str) -> Config {
-        serde_json::from_str::<Document>(text).expect("JSON").config.unwrap_or_default()
+    fn config(text: &str) -> ProgramConfig {
+        ProgramConfig::parse(text.as_bytes()).expect("JSON")
     }
 
     #[test]
-    fn a_command_takes_the_place_of_all() {
+    fn a_command_replaces_entrypoint_and_arguments() {
         let config = config(r#"{"config": {"Entrypoint": ["/server"], "Cmd": ["-v"]}}"#);
         assert_eq!(config.argv(&[]), ["/server", "-v"]);
         assert_eq!(config.argv(&["sh".to_owned()]), ["sh"]);
     }
 
     #[test]
-    fn variables_given_win() {
+    fn given_variables_override_those_of_the_image() {
         let config = config(r#"{"config": {"Env": ["A=1", "B=x=y", "odd"]}}"#);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             config.environment(&[pair("A", "2")], "web"),
-            [pair("PATH", PATH), pair("HOSTNAME", "web"), pair("A", "2"), pair("B", "x=y")]
+            [pair("PATH", DEFAULT_PATH), pair("HOSTNAME", "web"), pair("A", "2"), pair("B", "x=y")]
         );
     }
 
     #[test]
-    fn nulls_and_gaps_are_nothing() {
-        assert_eq!(config(r#"{"config": {"Cmd": null, "User": null}}"#), Config::default());
-        assert_eq!(config("{}"), Config::default());
-        assert_eq!(Config::default().user(), "");
-        assert_eq!(Config::default().working_dir(), "");
+    fn null_and_missing_fields_are_empty() {
+        assert_eq!(config(r#"{"config": {"Cmd": null, "User": null}}"#), ProgramConfig::default());
+        assert_eq!(config("{}"), ProgramConfig::default());
+        assert_eq!(ProgramConfig::default().user(), "");
+        assert_eq!(ProgramConfig::default().working_dir(), "");
     }
 }

@@ -10,7 +10,6 @@ pub struct Image {
     pub reference: String,
     /// The digest of the manifest.
     pub digest: Digest,
-    /// The configuration blob.
     pub config: PathBuf,
     /// The layers, the lowest first: tar archives, plain or compressed by gzip or
     /// zstd.

@@ -7,7 +7,7 @@ mod path;
 mod tree;
 mod unpack;
 
-pub(crate) use config::Config;
+pub(crate) use config::ProgramConfig;
 pub use files::{Image, ImageError};
 pub(crate) use tree::{Trees, remove_tree};
 pub(crate) use unpack::open_layer;

@@ -1,16 +1,16 @@
-//! Where an entry of a layer lies: always in its root, whatever its name and
-//! whatever links are on the way there.
+//! Resolves the path of a layer's entry inside the root, whatever its name and
+//! whatever symbolic links are on the way.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// As many links as Linux follows (`path_resolution(7)`).
-const LINKS: usize = 40;
+/// The limit of Linux (`path_resolution(7)`).
+const MAX_LINKS: usize = 40;
 
-/// The parts of an entry's name. `None` when it leads upwards: no tool writes
-/// such a name into a layer.
+/// The components of an entry's name. `None` if it contains `..`, which no tool
+/// writes into a layer.
 pub(super) fn parts(name: &Path) -> Option<Vec<OsString>> {
     let mut parts = Vec::new();
     for component in name.components() {
@@ -23,9 +23,8 @@ pub(super) fn parts(name: &Path) -> Option<Vec<OsString>> {
     Some(parts)
 }
 
-/// The folder that `parts` name in `root`, links followed as a process whose
-/// root that is would follow them. What is not there is taken by its name.
-/// `None` for a circle of links.
+/// The path of `parts` in `root`, following links as if `root` were `/`. Missing
+/// components are kept as they are. `None` for a circle of links.
 pub(super) fn resolve(root: &Path, parts: &[OsString]) -> Option<PathBuf> {
     let mut todo: VecDeque<OsString> = parts.iter().cloned().collect();
     let mut done: Vec<OsString> = Vec::new();
@@ -41,7 +40,7 @@ pub(super) fn resolve(root: &Path, parts: &[OsString]) -> Option<PathBuf> {
             continue;
         };
         links += 1;
-        if links > LINKS {
+        if links > MAX_LINKS {
             return None;
         }
         if target.is_absolute() {
@@ -72,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_upwards_are_none() {
+    fn names_with_parent_components_are_refused() {
         assert_eq!(parts(Path::new("a/../../b")), None);
         assert_eq!(split("/./a//b/"), ["a", "b"]);
         assert!(split("./").is_empty());
     }
 
     #[test]
-    fn links_stay_inside() {
+    fn links_cannot_leave_the_root() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         fs::create_dir_all(root.join("usr/lib")).expect("made");

@@ -1,4 +1,4 @@
-//! The unpacked images of a state folder, each unpacked once.
+//! The unpacked images of a state folder.
 
 use super::files::{Image, ImageError};
 use super::unpack::unpack;
@@ -10,20 +10,20 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where unpacked images lie, by the digest of their manifest.
+/// A folder of unpacked images, by the digest of the manifest.
 #[derive(Debug)]
 pub(crate) struct Trees {
     folder: PathBuf,
-    /// One lock an image, so that two containers do not unpack it at once.
+    /// One lock per image, so that two containers do not unpack it at once.
     locks: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 impl Trees {
-    /// Uses a folder, which is made when it is not there.
+    /// Opens a folder, created if it does not exist.
     pub(crate) fn open(folder: PathBuf) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Io { verb: "create", path: folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        // What an earlier process did not finish is of no use to anybody.
+        // Left by a process that was killed while unpacking.
         for entry in fs::read_dir(&folder).map_err(failed)?.flatten() {
             if entry.file_name().to_string_lossy().ends_with(".partial") {
                 remove_tree(&entry.path()).map_err(failed)?;
@@ -32,7 +32,7 @@ impl Trees {
         Ok(Self { folder, locks: Mutex::default() })
     }
 
-    /// The files of an image. Takes as long as unpacking does, the first time.
+    /// The unpacked files of an image. The first call unpacks it.
     pub(crate) fn get(&self, image: &Image) -> Result<PathBuf, ImageError> {
         let name = image.digest.hex().to_owned();
         let lock = {
@@ -55,8 +55,8 @@ impl Trees {
     }
 }
 
-/// Takes a folder away with all that is in it, however its modes forbid that.
-/// What is not there is no error.
+/// Removes a folder and its content, changing modes that forbid it, which
+/// [`fs::remove_dir_all`] does not. A missing folder is not an error.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
@@ -80,7 +80,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
-    fn a_folder_that_forbids_it_is_removed_all_the_same() {
+    fn folders_without_permissions_are_removed() {
         let outside = tempfile::tempdir().expect("a folder");
         fs::write(outside.path().join("kept"), "").expect("made");
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,8 +1,8 @@
 //! Unpacks layers on top of each other (OCI image specification, "Image Layer
 //! Filesystem Changeset").
 //!
-//! A layer comes from strangers. No entry leaves the root, no program keeps a
-//! set-user-id bit, no device is made.
+//! Layers are untrusted: no entry is written outside of the root, set-user-id bits
+//! are dropped, and devices are not created.
 
 use super::files::ImageError;
 use super::path::{parts, resolve};
@@ -22,10 +22,10 @@ use tar::{Archive, Entry, EntryType};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// All but set-user-id and set-group-id.
-const MODE: u32 = 0o1777;
+/// All mode bits except set-user-id and set-group-id.
+const MODE_MASK: u32 = 0o1777;
 
-/// Unpacks layers, the lowest first, into a folder that is empty.
+/// Unpacks layers, the lowest first, into an empty folder.
 pub fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
     let owners = nix::unistd::geteuid().is_root();
     let mut folders = BTreeMap::new();
@@ -38,9 +38,9 @@ pub fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
             target.take(&mut entry.map_err(failed)?)?;
         }
     }
-    // Last, as a folder that may not be written to could not be filled.
+    // At the end, because a read-only folder could not be filled.
     for (folder, mode) in folders.iter().rev() {
-        // A later entry may have taken it away.
+        // A later entry may have removed the folder.
         if stands(root, folder) {
             io_error("write", folder, fs::set_permissions(folder, Permissions::from_mode(*mode)))?;
         }
@@ -48,15 +48,15 @@ pub fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Whether a folder is still there itself: a link in its place, or above it,
-/// leads to one that is none of the image's.
+/// Whether a folder still exists as such. A link that a later layer put in its
+/// place, or above it, may lead to a folder outside of the image.
 fn stands(root: &Path, folder: &Path) -> bool {
     let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
     folder.ancestors().take_while(|above| *above != root).all(is_folder)
 }
 
-/// Opens a layer, whatever it is compressed by: its first bytes say so, more
-/// reliably than what registries call it.
+/// Opens a layer and decompresses it. The first bytes tell the compression more
+/// reliably than media types do.
 pub(crate) fn open_layer(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let mut file = File::open(path)?;
     let mut magic = Vec::new();
@@ -74,14 +74,14 @@ fn io_error<T>(verb: &'static str, path: &Path, result: io::Result<T>) -> Result
     result.map_err(|source| ImageError::Io { verb, path: path.to_owned(), source })
 }
 
-/// Where one layer goes.
+/// The state of unpacking one layer.
 struct Target<'a> {
     root: &'a Path,
-    /// Whether files may be given to others than the user of this process.
+    /// Whether this process may change the owner of files.
     owners: bool,
-    /// The modes that folders get in the end.
+    /// The modes to set on folders at the end.
     folders: &'a mut BTreeMap<PathBuf, u32>,
-    /// What this layer brought, which its own whiteouts leave alone.
+    /// Paths of this layer, which its own whiteouts do not remove.
     fresh: HashSet<PathBuf>,
 }
 
@@ -100,7 +100,7 @@ impl Target<'_> {
         }
         if let Some(hidden) = last.as_bytes().strip_prefix(WHITEOUT) {
             let path = parent.join(std::ffi::OsStr::from_bytes(hidden));
-            // `.wh...` must not take away what lies above.
+            // A whiteout of `..` must not remove the parent folder.
             if hidden.is_empty() || hidden == b"." || hidden == b".." || self.fresh.contains(&path)
             {
                 return Ok(());
@@ -114,7 +114,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Layers need not name the folders that they put things into.
+    /// Creates missing parent folders, which layers need not contain.
     fn parents(&mut self, folder: &Path) -> Result<(), ImageError> {
         if folder.is_dir() {
             return Ok(());
@@ -135,7 +135,7 @@ impl Target<'_> {
         wrong: &dyn Fn(&str) -> ImageError,
     ) -> Result<(), ImageError> {
         let kind = entry.header().entry_type();
-        let mode = entry.header().mode().unwrap_or(0o755) & MODE;
+        let mode = entry.header().mode().unwrap_or(0o755) & MODE_MASK;
         let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         if !(is_folder && kind == EntryType::Directory) {
             remove(path)?;
@@ -161,7 +161,7 @@ impl Target<'_> {
                 let fifo = nix::unistd::mkfifo(path, Mode::from_bits_truncate(mode));
                 io_error("create", path, fifo.map_err(io::Error::from))?;
             }
-            // Devices come from the runtime; nobody may make them here.
+            // Containers get their devices from the runtime.
             EntryType::Char | EntryType::Block => return Ok(()),
             _ => io_error("write", path, write_file(entry, path, mode))?,
         }
@@ -184,7 +184,7 @@ impl Target<'_> {
         io_error("write", path, lchown(path, number(header.uid()), number(header.gid())))
     }
 
-    /// An opaque whiteout: what lower layers put here is not there any more.
+    /// Applies an opaque whiteout: removes what lower layers put into a folder.
     fn empty(&self, folder: &Path) -> Result<(), ImageError> {
         let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
         for entry in entries {
@@ -203,7 +203,7 @@ impl Target<'_> {
     }
 }
 
-/// Takes away whatever is there; a link itself, not what it leads to.
+/// Removes a file, folder or link, without following a link.
 fn remove(path: &Path) -> Result<(), ImageError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -222,7 +222,7 @@ fn write_file(
     io::copy(entry, &mut file)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     let seconds = entry.header().mtime().unwrap_or(0);
-    // A time beyond what the file system knows is no reason to refuse a file.
+    // A time that the file system cannot store is not worth an error.
     if let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
         file.set_times(FileTimes::new().set_modified(time)).ok();
     }

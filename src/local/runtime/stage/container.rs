@@ -1,8 +1,7 @@
-//! `__runtime-container`: becomes a container's program.
+//! `__runtime-container`: sets up the process and executes a container's program.
 //!
-//! What it is to become arrives on standard input, a socket. When the program
-//! takes over, that socket closes without a word; when something is wrong, the
-//! words for it are written there.
+//! The order arrives on standard input, which is a socket. An error is written back
+//! to it; when the program is executed, the socket closes without a message.
 
 use super::mode::StageMode;
 use super::protocol::ProcessSpec;
@@ -22,7 +21,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What shells answer when a program cannot be started.
+/// The exit code of shells for a program that cannot be started.
 const NOT_STARTED: u8 = 127;
 
 pub(super) fn run(mode: StageMode) -> ExitCode {
@@ -34,7 +33,7 @@ pub(super) fn run(mode: StageMode) -> ExitCode {
         Ok(never) => match never {},
         Err(reason) => reason,
     };
-    // Whoever would read it may be gone.
+    // The init process may have ended.
     channel.write_all(reason.as_bytes()).ok();
     ExitCode::from(NOT_STARTED)
 }
@@ -43,28 +42,28 @@ enum Never {}
 
 fn become_program(channel: &mut UnixStream, isolated: bool) -> Result<Never, String> {
     let mut text = String::new();
-    channel.read_to_string(&mut text).map_err(|error| format!("read the order: {error}"))?;
+    channel.read_to_string(&mut text).map_err(|error| format!("cannot read the order: {error}"))?;
     let process: ProcessSpec =
-        serde_json::from_str(&text).map_err(|error| format!("understand the order: {error}"))?;
+        serde_json::from_str(&text).map_err(|error| format!("cannot parse the order: {error}"))?;
     if isolated { in_root(&process) } else { in_place(&process) }
 }
 
-/// In a root of its own, as any container.
+/// Executes the program in a root file system of its own.
 fn in_root(process: &ProcessSpec) -> Result<Never, String> {
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
-    unshare(own).map_err(|error| format!("take namespaces: {error}"))?;
-    sethostname(&process.hostname).map_err(|error| format!("set the host name: {error}"))?;
+    unshare(own).map_err(|error| format!("cannot enter namespaces: {error}"))?;
+    sethostname(&process.hostname).map_err(|error| format!("cannot set the host name: {error}"))?;
     root::enter(process)?;
 
-    // The files are the image's: a name in them that leads elsewhere leads
-    // nowhere outside, for there is no outside any more.
+    // These are files of the image. A symbolic link in their place cannot lead
+    // outside, because the root was changed already.
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let group = fs::read_to_string("/etc/group").unwrap_or_default();
     let account = user::lookup(&process.user, &passwd, &group)?;
     let workdir = if process.workdir.is_empty() { "/" } else { &process.workdir };
     fs::create_dir_all(workdir)
         .and_then(|()| std::env::set_current_dir(workdir))
-        .map_err(|error| format!("enter the working directory `{workdir}`: {error}"))?;
+        .map_err(|error| format!("cannot enter the working directory `{workdir}`: {error}"))?;
     if process.single_user {
         rename_user(account.uid, account.gid)?;
     } else {
@@ -82,11 +81,11 @@ fn change_user(account: &user::Account) -> Result<(), String> {
     setgroups(&groups)
         .and_then(|()| setgid(Gid::from_raw(account.gid)))
         .and_then(|()| setuid(Uid::from_raw(account.uid)))
-        .map_err(|error| format!("become user {}:{}: {error}", account.uid, account.gid))
+        .map_err(|error| format!("cannot become user {}:{}: {error}", account.uid, account.gid))
 }
 
-/// Where only one user exists, it takes on the number that is asked for, in one
-/// more user namespace.
+/// Where only one user is mapped, it gets the wanted ids in a nested user
+/// namespace.
 fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
     if (uid, gid) == (0, 0) {
         return Ok(());
@@ -96,16 +95,16 @@ fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
         .and_then(|()| fs::write("/proc/self/setgroups", "deny"))
         .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} 0 1")))
         .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} 0 1")))
-        .map_err(|error| format!("become user {uid}:{gid}: {error}"))
+        .map_err(|error| format!("cannot become user {uid}:{gid}: {error}"))
 }
 
-/// Straight from the unpacked tree, among this machine's other programs.
+/// Executes the program from the unpacked image, without any isolation.
 fn in_place(process: &ProcessSpec) -> Result<Never, String> {
     let tree = process.folder.join("root");
     let name = Path::new(&process.argv[0]);
     let path = find(&tree, name, &process.env)
         .ok_or_else(|| format!("`{}` is not in the image", name.display()))?;
-    if interpreter(&path).map_err(|error| format!("read `{}`: {error}", path.display()))? {
+    if interpreter(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))? {
         return Err(format!(
             "`{}` needs files of its image, which is only possible where namespaces are allowed: \
              link it statically, or install docker or podman",
@@ -115,11 +114,11 @@ fn in_place(process: &ProcessSpec) -> Result<Never, String> {
     let workdir = tree.join(process.workdir.trim_start_matches('/'));
     fs::create_dir_all(&workdir)
         .and_then(|()| std::env::set_current_dir(&workdir))
-        .map_err(|error| format!("enter the working directory: {error}"))?;
+        .map_err(|error| format!("cannot enter the working directory: {error}"))?;
     take_over(program(process, &path), &process.argv[0])
 }
 
-/// A program of the tree: as named, or by the container's search path.
+/// The program in the unpacked image, by path or by the container's `PATH`.
 fn find(tree: &Path, name: &Path, env: &[(String, String)]) -> Option<PathBuf> {
     let inside = |path: &Path| -> PathBuf {
         let normal = path.components().filter(|part| matches!(part, Component::Normal(_)));
@@ -135,7 +134,7 @@ fn find(tree: &Path, name: &Path, env: &[(String, String)]) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Whether a program is one that another has to load: a script, or an ELF file
+/// Whether a program needs an interpreter of the image: a script, or an ELF file
 /// with a `PT_INTERP` segment (elf(5)).
 fn interpreter(path: &Path) -> io::Result<bool> {
     const PT_INTERP: u32 = 3;
@@ -162,13 +161,15 @@ fn program(process: &ProcessSpec, path: &Path) -> Command {
 }
 
 fn take_over(mut command: Command, name: &str) -> Result<Never, String> {
-    // Already the leader of a session when it is so by chance; that is as good.
+    // Fails if this process leads a session already, which is just as good.
     setsid().ok();
-    prctl::set_no_new_privs().map_err(|error| format!("give up new privileges: {error}"))?;
-    // A change of user forgets this, so it is said last.
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("follow the end: {error}"))?;
-    let nothing = File::open("/dev/null").map_err(|error| format!("open `/dev/null`: {error}"))?;
-    dup2_stdin(&nothing).map_err(|error| format!("close the standard input: {error}"))?;
+    prctl::set_no_new_privs().map_err(|error| format!("cannot give up new privileges: {error}"))?;
+    // Last, because changing the user clears it (`prctl(2)`).
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|error| format!("cannot follow the parent's end: {error}"))?;
+    let nothing =
+        File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
+    dup2_stdin(&nothing).map_err(|error| format!("cannot close the standard input: {error}"))?;
     let error = command.exec();
     Err(match error.kind() {
         io::ErrorKind::NotFound if !name.contains('/') => {
@@ -188,7 +189,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_program_is_found_in_its_tree_alone() {
+    fn a_program_is_found_only_in_its_image() {
         let tree = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(tree.path().join("usr/bin")).expect("made");
         fs::write(tree.path().join("usr/bin/app"), "").expect("made");
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn static_programs_stand_alone() {
+    fn only_static_programs_need_no_interpreter() {
         assert!(!interpreter(Path::new("/usr/bin/busybox")).expect("read"), "static");
         assert!(interpreter(Path::new("/usr/bin/env")).expect("read"), "dynamic");
         assert!(interpreter(Path::new("/etc/passwd")).expect("read"), "no program");

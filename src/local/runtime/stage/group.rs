@@ -1,6 +1,6 @@
-//! `__runtime-group`: takes the namespaces of one container group.
+//! `__runtime-group`: enters the namespaces of one container group.
 //!
-//! It stays as the parent of the group's init process and ends with it.
+//! It stays the parent of the group's init process and ends with it.
 
 use super::mode::{INIT, StageMode};
 use super::network;
@@ -51,29 +51,29 @@ fn isolate() -> Result<(), String> {
     unshare(all).map_err(|error| format!("namespaces are refused here: {error}"))?;
     say(&Notice::Unshared);
     wait_for_maps()?;
-    // Nothing that is mounted from here on may be seen outside.
+    // Mounts from here on must not propagate to the machine.
     mount_with("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
-    network::bring_up().map_err(|error| format!("bring the loopback up: {error}"))?;
-    // Docker's default. Not every kernel lets a user namespace say so; then
-    // programs that are not root cannot have port 80, and say so themselves.
+    network::bring_up().map_err(|error| format!("cannot bring the loopback up: {error}"))?;
+    // Docker's default. Some kernels refuse it in a user namespace; then programs
+    // that are not root cannot listen on ports below 1024 and fail themselves.
     fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").ok();
     let scratch = Path::new("scratch");
-    fs::create_dir_all(scratch).map_err(|error| format!("create `scratch`: {error}"))?;
+    fs::create_dir_all(scratch).map_err(|error| format!("cannot create `scratch`: {error}"))?;
     mount_with("tmpfs", "scratch", Some("tmpfs"), MsFlags::empty(), None)?;
-    umount2(scratch, MntFlags::MNT_DETACH).map_err(|error| format!("unmount: {error}"))?;
+    umount2(scratch, MntFlags::MNT_DETACH).map_err(|error| format!("cannot unmount: {error}"))?;
     Ok(())
 }
 
-/// Reads that line and no more, because what follows it is for the next stage.
+/// Reads exactly the line [`MAPPED`]. The input after it is for the next stage.
 fn wait_for_maps() -> Result<(), String> {
-    let failed = |error: io::Error| format!("read the standard input: {error}");
+    let failed = |error: io::Error| format!("cannot read the standard input: {error}");
     let mut unbuffered = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     let mut line = vec![0; MAPPED.len() + 1];
     unbuffered.read_exact(&mut line).map_err(failed)?;
     if line.strip_suffix(b"\n") == Some(MAPPED.as_bytes()) {
         return Ok(());
     }
-    Err("the local cloud said something else than that the identities are mapped".to_owned())
+    Err("the local cloud did not confirm the identity maps".to_owned())
 }
 
 fn mount_with(
@@ -84,11 +84,11 @@ fn mount_with(
     options: Option<&str>,
 ) -> Result<(), String> {
     mount(Some(source), target, kind, flags, options)
-        .map_err(|error| format!("mount {source} on `{target}`: {error}"))
+        .map_err(|error| format!("cannot mount {source} on `{target}`: {error}"))
 }
 
-/// Tries an overlay in the folder where roots will be, as its file system
-/// decides whether one may lie on it.
+/// Mounts an overlay in the folder where container roots will be, because it is
+/// up to that folder's file system whether an overlay works.
 fn overlay_works() -> bool {
     let folders = ["lower", "upper", "work", "root"];
     if folders.iter().any(|folder| fs::create_dir_all(folder).is_err()) {
@@ -96,7 +96,7 @@ fn overlay_works() -> bool {
     }
     let options = Some(super::root::OVERLAY);
     let mounted = mount_with("overlay", "root", Some("overlay"), MsFlags::empty(), options);
-    // A mount that takes no file is of no use.
+    // Some file systems allow the mount, but no writing to it.
     let written = mounted.is_ok() && fs::write("root/file", "").is_ok();
     umount2("root", MntFlags::MNT_DETACH).ok();
     written
@@ -106,7 +106,7 @@ fn init(mode: StageMode) -> Result<ExitCode, String> {
     let status = Command::new("/proc/self/exe")
         .args([INIT, mode.as_str()])
         .status()
-        .map_err(|error| format!("start the group's init process: {error}"))?;
+        .map_err(|error| format!("cannot start the group's init process: {error}"))?;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }

@@ -1,8 +1,8 @@
 //! `__runtime-init`: process 1 of a container group.
 //!
-//! It starts containers, writes their logs, tells how they end, reaps what they
-//! leave, and runs the relay. It ends when its standard input does, which is
-//! when the local cloud is gone for whatever reason.
+//! It starts containers, writes their logs, reports how they end, reaps orphans,
+//! and runs the relay. It ends with its standard input, which closes when the local
+//! cloud ends for whatever reason.
 
 use super::log::{LogFile, LogLines};
 use super::mode::{CONTAINER, StageMode};
@@ -41,7 +41,7 @@ pub(super) fn run(mode: StageMode) -> ExitCode {
 }
 
 fn serve(mode: StageMode) -> Result<(), String> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    let failed = |what: &str, error: &dyn std::fmt::Display| format!("cannot {what}: {error}");
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| failed("follow the parent's end", &e))?;
     let isolated = mode == StageMode::Isolated;
     if !isolated {
@@ -49,7 +49,8 @@ fn serve(mode: StageMode) -> Result<(), String> {
     }
     let own =
         File::open("/proc/self/ns/pid").map_err(|e| failed("open `/proc/self/ns/pid`", &e))?;
-    // No container may look into this process, and from there at this machine.
+    // Containers must not read /proc of this process, which could lead them to the
+    // files of this machine.
     prctl::set_dumpable(false).map_err(|e| failed("close this process to others", &e))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,11 +66,11 @@ fn serve(mode: StageMode) -> Result<(), String> {
 
 struct Init {
     isolated: bool,
-    /// This process's own namespace of processes, to come back to.
+    /// This process's PID namespace, to return to after starting a child.
     own: File,
-    /// The containers that run, by name.
+    /// The running containers by name.
     running: HashMap<String, Pid>,
-    /// Who waits for which process to end.
+    /// Receives the exit code of each process.
     exits: HashMap<Pid, oneshot::Sender<i32>>,
 }
 
@@ -107,9 +108,8 @@ impl Init {
             Order::Signal { container, signal } => {
                 let Some(&pid) = self.running.get(&container) else { return };
                 let Ok(signal) = Signal::try_from(signal) else { return };
-                // It may have ended this moment, which is as good. Each container
-                // leads its process group; outside a namespace that is all there
-                // is to find its children by.
+                // Each container leads a process group, which without a namespace
+                // is the only way to find its children. Fails only if it has ended.
                 if killpg(pid, signal).is_err() {
                     kill(pid, signal).ok();
                 }
@@ -139,7 +139,7 @@ impl Init {
         Ok(())
     }
 
-    /// The child is process 1 of a namespace of its own.
+    /// Starts a container's process, as process 1 of its own PID namespace.
     fn spawn(&self, process: &ProcessSpec, theirs: Channel) -> io::Result<Child> {
         if self.isolated {
             unshare(CloneFlags::CLONE_NEWPID)?;
@@ -159,7 +159,7 @@ impl Init {
         spawned
     }
 
-    /// Takes note of every child that has ended, the orphans too.
+    /// Reaps all children that have ended, including adopted orphans.
     fn reap(&mut self) {
         loop {
             let (pid, code) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -170,13 +170,14 @@ impl Init {
             };
             self.running.retain(|_, running| *running != pid);
             if let Some(waiting) = self.exits.remove(&pid) {
-                // Whoever waited may be gone with the event loop.
+                // The receiver may be dropped with the event loop.
                 waiting.send(code).ok();
             }
         }
     }
 
-    /// Without a namespace there is no kernel to end what is left.
+    /// Kills all children. Only needed without a PID namespace, which the kernel
+    /// cleans up itself.
     fn kill_all(&mut self) {
         for &pid in self.running.values() {
             killpg(pid, Signal::SIGKILL).ok();
@@ -200,7 +201,7 @@ fn outputs(child: &mut Child) -> Vec<OwnedFd> {
     out.into_iter().chain(err).collect()
 }
 
-/// Follows one container from its start to its end.
+/// Reports the start and the end of one container.
 async fn attend(
     container: String,
     mut channel: UnixStream,
@@ -208,15 +209,15 @@ async fn attend(
     output: Vec<tokio::task::JoinHandle<()>>,
 ) {
     let mut reason = String::new();
-    // The other end closes without a word when the program takes over.
-    let heard = channel.read_to_string(&mut reason).await;
-    let started = heard.is_ok() && reason.is_empty();
+    // The channel closes without a message when the program is executed.
+    let received = channel.read_to_string(&mut reason).await;
+    let started = received.is_ok() && reason.is_empty();
     if started {
         say(&Notice::Started { container: container.clone() });
     }
     let Ok(code) = exit.await else { return };
-    // What it wrote last is in the log before its end is told. Grandchildren may
-    // hold the pipe open where there is no namespace that ends with it.
+    // The log must be complete before the end is reported. There is a time limit,
+    // because without a namespace grandchildren may keep the pipe open.
     let drained = futures::future::join_all(output);
     tokio::time::timeout(Duration::from_secs(1), drained).await.ok();
     say(&if started {
@@ -230,7 +231,7 @@ async fn copy_lines(mut reader: pipe::Receiver, log: Arc<Mutex<LogFile>>) {
     let mut lines = LogLines::default();
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        // A disk that is full must not stop the program that writes.
+        // Errors of the log are ignored: a full disk must not block the program.
         let length = match reader.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
             Ok(length) => length,
@@ -251,7 +252,7 @@ fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
-/// Whoever has this process as its parent.
+/// The children of this process.
 fn children() -> Vec<Pid> {
     let me = std::process::id();
     let path = format!("/proc/{me}/task/{me}/children");

@@ -1,9 +1,8 @@
-//! What a container writes, line by line with the time, in a file that is
-//! bounded.
+//! Log files of containers, with a bounded size.
 //!
-//! A line of the file is the time, a space, `F` for a whole line or `P` for a
-//! part of one, a space, and the bytes: the format of container runtimes for
-//! Kubernetes, without the stream, which Container Instances does not tell.
+//! A line of the file is the time, a space, `F` for a full line or `P` for a part of
+//! one, a space, and the text: the CRI log format of Kubernetes without the stream,
+//! which Container Instances does not distinguish.
 
 use std::fs;
 use std::fs::{File, OpenOptions};
@@ -12,13 +11,12 @@ use std::io::{BufRead as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Container Instances keeps 4 MB of a running container's log: two halves, of
-/// which the older is thrown away as a whole.
-const HALF: u64 = 2 * 1024 * 1024;
-/// A line that is longer is written in parts.
-const LONGEST: usize = 16 * 1024;
+/// Container Instances keeps 4 MB of a container's log. These are two files of
+/// which the older is replaced as a whole.
+const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
+/// Longer lines are written in parts.
+const MAX_LINE_BYTES: usize = 16 * 1024;
 
-/// Appends to a log.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
@@ -28,9 +26,9 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens a log to write more to it.
+    /// Opens a log to append to it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::with_half(path, HALF)
+        Self::with_half(path, MAX_FILE_BYTES)
     }
 
     fn with_half(path: &Path, half: u64) -> io::Result<Self> {
@@ -39,7 +37,7 @@ impl LogFile {
         Ok(Self { path: path.to_owned(), file, size, half })
     }
 
-    /// Appends one line or a part of one, without its line feed.
+    /// Appends a line, or a part of one, given without its line feed.
     pub(crate) fn append(&mut self, time: &str, whole: bool, text: &[u8]) -> io::Result<()> {
         if self.size >= self.half {
             fs::rename(&self.path, older(&self.path))?;
@@ -57,21 +55,22 @@ fn older(path: &Path) -> PathBuf {
     path.with_extension("older")
 }
 
-/// Takes a log away.
+/// Removes a log.
 pub(crate) fn remove(path: &Path) {
-    // What is not there need not be taken away.
+    // Errors are ignored, because the files usually do not exist.
     fs::remove_file(path).ok();
     fs::remove_file(older(path)).ok();
 }
 
-/// Cuts a stream of bytes into lines.
+/// Splits a stream of bytes into lines.
 #[derive(Debug, Default)]
 pub(crate) struct LogLines {
     rest: Vec<u8>,
 }
 
 impl LogLines {
-    /// Takes in bytes; gives out what is complete, with whether it ends a line.
+    /// Adds bytes and returns complete lines, and parts of lines that are too long.
+    /// The flag tells whether the text ends a line.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<(bool, Vec<u8>)> {
         let mut complete = Vec::new();
         for &byte in bytes {
@@ -79,7 +78,7 @@ impl LogLines {
                 complete.push((true, std::mem::take(&mut self.rest)));
             } else {
                 self.rest.push(byte);
-                if self.rest.len() >= LONGEST {
+                if self.rest.len() >= MAX_LINE_BYTES {
                     complete.push((false, std::mem::take(&mut self.rest)));
                 }
             }
@@ -87,7 +86,7 @@ impl LogLines {
         complete
     }
 
-    /// What is left when the stream ends.
+    /// The unfinished last line.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         (!self.rest.is_empty()).then_some(self.rest)
     }
@@ -96,14 +95,13 @@ impl LogLines {
 /// Which part of a log to read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogQuery {
-    /// Only so many lines from the end.
+    /// Only this many last lines.
     pub tail: Option<usize>,
-    /// Whether each line starts with its time.
+
     pub timestamps: bool,
 }
 
-/// Reads a log; it is empty where there is none. Bytes that are no UTF-8 are
-/// replaced.
+/// Reads a log, lossily as UTF-8. A missing log is empty.
 pub(crate) fn read(path: &Path, query: LogQuery) -> io::Result<String> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut open = false;
@@ -144,10 +142,10 @@ fn parse(record: &[u8]) -> Option<(&[u8], bool, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, LogFile, LogLines, LogQuery, read, remove};
+    use super::{LogFile, LogLines, LogQuery, MAX_LINE_BYTES, read, remove};
 
     #[test]
-    fn lines_are_read_back_with_tail_and_time() {
+    fn tail_and_timestamps_select_what_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.log");
         let mut log = LogFile::open(&path).expect("opened");
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_bounded_and_keeps_its_end() {
+    fn a_log_is_bounded_and_keeps_the_newest_lines() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.log");
         let mut log = LogFile::with_half(&path, 100).expect("opened");
@@ -180,11 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_become_lines_wherever_they_are_cut() {
+    fn lines_are_split_wherever_the_stream_is_cut() {
         let mut lines = LogLines::default();
         assert_eq!(lines.push(b"a\nb"), [(true, b"a".to_vec())]);
         assert_eq!(lines.push(b"c\n\n"), [(true, b"bc".to_vec()), (true, Vec::new())]);
-        assert_eq!(lines.push(&vec![b'x'; LONGEST]).len(), 1);
+        assert_eq!(lines.push(&vec![b'x'; MAX_LINE_BYTES]).len(), 1);
         assert!(lines.push(b"end").is_empty());
         assert_eq!(lines.finish(), Some(b"end".to_vec()));
     }

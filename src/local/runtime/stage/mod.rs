@@ -1,5 +1,5 @@
-//! The hidden entries of the binary: what the runtime starts itself as, so that
-//! a namespace is entered by a process that has one thread.
+//! The stages of the built-in backend: hidden subcommands that this program starts
+//! itself with. Namespaces must be entered by a process that has a single thread.
 //!
 //! ```text
 //! local cloud ── __runtime-group      takes namespaces, waits for identity maps, brings `lo` up
@@ -8,9 +8,9 @@
 //!                    └ …
 //! ```
 //!
-//! The end of the local cloud closes the pipe that the init process reads, and
-//! with that process the kernel ends all that is below it. Nothing here may
-//! start a thread before it has become what it is to be.
+//! When the local cloud ends, the pipe that the init process reads is closed. It
+//! exits, and the kernel kills everything below it. No stage may start a thread
+//! before it has entered its namespaces.
 
 mod container;
 mod group;
@@ -28,8 +28,8 @@ pub(crate) use mode::{GROUP, StageMode};
 use mode::{CONTAINER, INIT};
 use std::process::ExitCode;
 
-/// Becomes a stage of the runtime where the first argument asks for one. To be
-/// called first thing in `main`, before any thread exists.
+/// Runs a stage if the first argument names one. Must be called at the beginning of
+/// `main`, before any thread exists.
 pub fn reexec() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let stage = arguments.next()?;

@@ -1,7 +1,6 @@
-//! Brings the loopback of a new network namespace up and gives it an address.
+//! Brings up the loopback of a new network namespace and adds an address to it.
 //!
-//! By netlink messages (rtnetlink(7)), because the older way, an ioctl, has no
-//! safe call.
+//! Uses netlink (rtnetlink(7)), because nix has no safe wrapper for the older ioctl.
 
 use super::protocol::ADDRESS;
 use nix::errno::Errno;
@@ -27,7 +26,7 @@ pub(super) fn bring_up() -> Result<(), Errno> {
     exchange(&address(ADDRESS))
 }
 
-/// Header (16 bytes), then the message's own fields.
+/// A message: `struct nlmsghdr` of 16 bytes, then its fields.
 fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(16 + body.len()).expect("a message of a few bytes");
     let mut bytes = Vec::new();
@@ -71,7 +70,7 @@ fn exchange(request: &[u8]) -> Result<(), Errno> {
     acknowledged(&answer[..length])
 }
 
-/// An acknowledgement is an error message whose error is 0.
+/// The kernel acknowledges with an error message whose code is 0.
 fn acknowledged(answer: &[u8]) -> Result<(), Errno> {
     let kind = answer.get(4..6).map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
     let code = answer.get(16..20).map(|b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
@@ -87,7 +86,7 @@ mod tests {
     use super::{Errno, acknowledged, address, link_up, message};
 
     #[test]
-    fn messages_have_the_kernels_sizes() {
+    fn messages_have_the_sizes_of_the_kernel_structs() {
         assert_eq!(link_up().len(), 32);
         assert_eq!(address([10, 0, 0, 1]).len(), 40);
     }

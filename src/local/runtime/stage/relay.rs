@@ -1,7 +1,7 @@
-//! Carries connections from outside a group's network namespace to its ports.
+//! Forwards connections from outside a group's network namespace to its ports.
 //!
-//! A client says the port in two bytes, most significant first, and is answered
-//! with one: 0 when the connection stands, otherwise what went wrong.
+//! The client sends the port as two bytes, big endian, and gets one byte back: 0 if
+//! the connection was made, otherwise an error.
 
 use super::protocol::ADDRESS;
 use std::io;
@@ -10,9 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-/// The connection stands.
 pub(crate) const CONNECTED: u8 = 0;
-/// Nothing listens there.
 pub(crate) const REFUSED: u8 = 1;
 
 /// Takes connections for ever.
@@ -20,9 +18,9 @@ pub(super) async fn serve(listener: UnixListener, isolated: bool) {
     let address = if isolated { Ipv4Addr::from(ADDRESS) } else { Ipv4Addr::LOCALHOST };
     loop {
         match listener.accept().await {
-            // How one connection ends concerns its two ends alone.
+            // Errors of a connection are seen by its two ends.
             Ok((client, _)) => drop(tokio::spawn(carry(client, address))),
-            // Out of descriptors, most likely: some will come back.
+            // Usually out of file descriptors, until other connections end.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

@@ -1,4 +1,4 @@
-//! A container's root: its files, `/proc`, `/dev`, and the change into it.
+//! Sets up the root file system of a container and changes into it.
 
 use super::protocol::{ADDRESS, Mount, ProcessSpec};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -9,14 +9,14 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-/// The options of an overlay whose parts are beside it. Attributes of its own
-/// go where an unprivileged user may write them.
+/// Mount options with paths relative to the current folder. `userxattr` because
+/// unprivileged users may not write `trusted.*` attributes.
 pub(super) const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,userxattr";
 
-/// Devices every container has.
+/// Devices that every container has.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Makes the root of a container in the current folder and changes into it.
+/// Sets up the root of a container in the current folder and changes into it.
 pub(super) fn enter(process: &ProcessSpec) -> Result<(), String> {
     bind_or("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     let root = Path::new("root");
@@ -29,13 +29,14 @@ pub(super) fn enter(process: &ProcessSpec) -> Result<(), String> {
     devices(root)?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let sys = folder(root, "sys")?;
-    // Some kernels refuse it, and few programs read it.
+    // Some kernels refuse it, and few programs need it.
     mount(Some("sysfs"), &sys, Some("sysfs"), quiet | MsFlags::MS_RDONLY, None::<&str>).ok();
     for bound in &process.mounts {
         bind(root, bound)?;
     }
     change_into(root)?;
-    network_files(&process.hostname).map_err(|error| format!("write the files in `/etc`: {error}"))
+    network_files(&process.hostname)
+        .map_err(|error| format!("cannot write the files in `/etc`: {error}"))
 }
 
 fn bind_or(
@@ -46,14 +47,14 @@ fn bind_or(
     options: Option<&str>,
 ) -> Result<(), String> {
     mount(Some(source), target, kind, flags, options)
-        .map_err(|error| format!("mount {source} on `{target}`: {error}"))
+        .map_err(|error| format!("cannot mount {source} on `{target}`: {error}"))
 }
 
-/// A folder in the root to mount on. A link of the image's in its place would
-/// lead out, so it makes way.
+/// Creates a folder to mount on. A symbolic link of the image in its place is
+/// removed, because it could lead out of the root.
 fn folder(root: &Path, name: &str) -> Result<PathBuf, String> {
     let path = root.join(name);
-    let failed = |error: io::Error| format!("create `/{name}`: {error}");
+    let failed = |error: io::Error| format!("cannot create `/{name}`: {error}");
     match fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.is_dir() => return Ok(path),
         Ok(_) => fs::remove_file(&path).map_err(failed)?,
@@ -67,7 +68,8 @@ fn proc(root: &Path) -> Result<(), String> {
     let target = folder(root, "proc")?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), &target, Some("proc"), quiet, None::<&str>)
-        // Inside another container, whose own view is cut down, a fresh one is refused.
+        // The kernel refuses a new proc mount if the existing one is partly hidden, as
+        // it is inside docker containers. Then the existing one is bound.
         .or_else(|_| {
             mount(
                 Some("/proc"),
@@ -77,12 +79,13 @@ fn proc(root: &Path) -> Result<(), String> {
                 None::<&str>,
             )
         })
-        .map_err(|error| format!("mount `/proc`: {error}"))
+        .map_err(|error| format!("cannot mount `/proc`: {error}"))
 }
 
 fn devices(root: &Path) -> Result<(), String> {
     let dev = folder(root, "dev")?;
-    let failed = |what: &str, error: &dyn std::fmt::Display| format!("make `/dev/{what}`: {error}");
+    let failed =
+        |what: &str, error: &dyn std::fmt::Display| format!("cannot create `/dev/{what}`: {error}");
     let none = None::<&str>;
     mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755"))
         .map_err(|error| failed("", &error))?;
@@ -114,8 +117,8 @@ fn devices(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Shows a folder of this machine inside. The way to it is walked by hand: a
-/// link on it could lead out of the root.
+/// Mounts a folder of this machine in the container. Its target is created part by
+/// part, refusing symbolic links, which could lead out of the root.
 fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
     let mut target = root.to_owned();
     for part in Path::new(&bound.target).components() {
@@ -129,7 +132,7 @@ fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
                         return Err(format!("`{}` leads through a file or a link", bound.target));
                     }
                     Err(_) => fs::create_dir(&target)
-                        .map_err(|error| format!("create `{}`: {error}", bound.target))?,
+                        .map_err(|error| format!("cannot create `{}`: {error}", bound.target))?,
                 }
             }
             Component::ParentDir | Component::Prefix(_) => {
@@ -137,7 +140,7 @@ fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
             }
         }
     }
-    let failed = |error| format!("mount `{}`: {error}", bound.target);
+    let failed = |error| format!("cannot mount `{}`: {error}", bound.target);
     let none = None::<&str>;
     mount(Some(&bound.source), &target, none, MsFlags::MS_BIND, none).map_err(failed)?;
     if bound.read_only {
@@ -147,11 +150,11 @@ fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
     Ok(())
 }
 
-/// By `pivot_root`, after which nothing of this machine is left to be found;
-/// where the machine runs from its first RAM disk, that is refused and a moved
-/// mount with `chroot` has to do (`pivot_root(2)`).
+/// Uses `pivot_root`, which removes every trace of the old root. It is refused on
+/// machines whose root is the initial RAM disk; there the root is moved and changed
+/// with `chroot` (`pivot_root(2)`).
 fn change_into(root: &Path) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("change the root: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("cannot change the root: {error}");
     std::env::set_current_dir(root).map_err(|error| failed(&error))?;
     if pivot_root(".", ".").is_ok() {
         umount2(".", MntFlags::MNT_DETACH).map_err(|error| failed(&error))?;
@@ -173,7 +176,7 @@ fn network_files(hostname: &str) -> io::Result<()> {
         ("/etc/hostname", format!("{hostname}\n")),
         ("/etc/resolv.conf", resolver.to_owned()),
     ] {
-        // A link of the image's leads to a folder that a running system fills.
+        // In many images `/etc/resolv.conf` is a link to a folder of systemd.
         if fs::symlink_metadata(name).is_ok_and(|metadata| metadata.is_symlink()) {
             fs::remove_file(name)?;
         }

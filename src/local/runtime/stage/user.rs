@@ -1,21 +1,17 @@
-//! Who a container's program runs as: the `USER` of an image, looked up in the
-//! image's own files.
+//! Looks up the `USER` of an image in the image's own `/etc/passwd` and
+//! `/etc/group`.
 
-/// Numbers, and what the files say beside them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Account {
-    /// The user.
     pub(super) uid: u32,
-    /// Its group.
     pub(super) gid: u32,
-    /// The further groups that it is a member of.
+    /// Supplementary groups.
     pub(super) groups: Vec<u32>,
-    /// Its home folder.
     pub(super) home: String,
 }
 
-/// Finds `name`, `uid`, `name:group`, `uid:gid`; an empty one is root. As other
-/// runtimes do it: a number need not be in the files, a name must.
+/// Resolves `name`, `uid`, `name:group` or `uid:gid`. Empty means root. As in
+/// Docker, a name must be in the files, a number need not.
 pub(super) fn lookup(user: &str, passwd: &str, group: &str) -> Result<Account, String> {
     let (user, wanted_group) = match user.split_once(':') {
         Some((user, group)) => (user, Some(group)),
@@ -89,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers() {
+    fn users_are_found_by_name_and_number() {
         case("", 0, 0, &[10], "/root");
         case("app", 101, 102, &[10], "/srv");
         case("101", 101, 102, &[10], "/srv");
@@ -99,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_files_has_numbers_alone() {
+    fn an_image_without_passwd_knows_only_numbers() {
         assert_eq!(lookup("0", "", "").expect("root").home, "/root");
         assert_eq!(
             lookup("app", "", ""),

@@ -1,4 +1,4 @@
-//! Layers that behave, layers that do not.
+//! Unpacking of well-formed and of hostile layers.
 
 use super::unpack;
 use std::fs;
@@ -15,7 +15,7 @@ enum Item<'a> {
     Hard(&'a str, &'a str),
 }
 
-/// Names go into the header as they are, as a hostile layer has them.
+/// Writes names into the header unchecked, as a hostile layer has them.
 fn append(
     builder: &mut Builder<Vec<u8>>,
     kind: EntryType,
@@ -94,7 +94,7 @@ impl Case {
 }
 
 #[test]
-fn layers_lie_on_top_of_each_other() {
+fn upper_layers_replace_and_remove_files() {
     let case = Case::new(&[
         layer(&[Item::File("a", "1"), Item::File("d/old", "x"), Item::File("gone/deep/x", "x")]),
         layer(&[Item::File("a", "2"), Item::File(".wh.gone", ""), Item::File("d/new", "y")]),
@@ -109,7 +109,7 @@ fn layers_lie_on_top_of_each_other() {
 }
 
 #[test]
-fn an_opaque_folder_keeps_what_its_layer_brings_wherever_the_mark_stands() {
+fn an_opaque_whiteout_keeps_files_of_its_own_layer() {
     let case = Case::new(&[
         layer(&[Item::File("d/old", "x"), Item::File("d/sub/old", "x")]),
         layer(&[
@@ -127,7 +127,7 @@ fn an_opaque_folder_keeps_what_its_layer_brings_wherever_the_mark_stands() {
 }
 
 #[test]
-fn gzip_and_zstd_are_told_by_their_first_bytes() {
+fn compression_is_detected_by_the_first_bytes() {
     let plain = layer(&[Item::File("a", "text")]);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).expect("compressed");
@@ -140,7 +140,7 @@ fn gzip_and_zstd_are_told_by_their_first_bytes() {
 }
 
 #[test]
-fn links_lead_nowhere_outside() {
+fn files_are_never_written_through_links_outside() {
     let outside = tempfile::tempdir().expect("a folder");
     let target = outside.path().to_str().expect("text").to_owned();
     let case = Case::new(&[
@@ -177,20 +177,23 @@ fn refused(items: &[Item<'_>], expected: &str) {
 }
 
 #[test]
-fn names_that_leave_the_image_are_refused() {
-    refused(&[Item::File("../x", "")], "unpack `../x` of a layer: it leads out of the image");
+fn entries_outside_of_the_image_are_refused() {
+    refused(
+        &[Item::File("../x", "")],
+        "cannot unpack `../x` of a layer: it leads out of the image",
+    );
     refused(
         &[Item::Hard("shadow", "../../etc/shadow")],
-        "unpack `shadow` of a layer: its target is outside",
+        "cannot unpack `shadow` of a layer: its target is outside",
     );
     refused(
         &[Item::Link("l", "l"), Item::File("l/x", "")],
-        "unpack `l/x` of a layer: its links go in a circle",
+        "cannot unpack `l/x` of a layer: its links go in a circle",
     );
 }
 
 #[test]
-fn hard_links_share_their_file_and_modes_lose_their_power() {
+fn hard_links_are_kept_and_set_user_id_is_dropped() {
     let case = Case::new(&[layer(&[
         Item::File("bin/a", "program"),
         Item::Hard("bin/b", "bin/a"),
@@ -213,7 +216,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_hostile_whiteout_takes_nothing_away() {
+fn a_hostile_whiteout_removes_nothing() {
     let case = Case::new(&[
         layer(&[Item::File("d/a", "1")]),
         layer(&[Item::File("d/.wh...", ""), Item::File("d/.wh..", ""), Item::File("d/.wh.", "")]),
@@ -224,7 +227,7 @@ fn a_hostile_whiteout_takes_nothing_away() {
 }
 
 #[test]
-fn a_link_in_place_of_a_folder_gives_no_mode_to_what_it_leads_to() {
+fn modes_are_not_set_through_a_link_in_place_of_a_folder() {
     let outside = tempfile::tempdir().expect("a folder");
     let inner = outside.path().join("b");
     fs::create_dir(&inner).expect("a folder");
