@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A proxy that makes a TCP connection slower by a fixed round trip.
+"""A proxy that adds a fixed round trip to a TCP connection.
 
     benches/delay.py LISTEN-PORT TARGET-PORT ROUND-TRIP-MS
 
@@ -13,7 +13,7 @@ import sys
 
 
 async def carry(reader, writer, delay):
-    """Hands on what comes, each piece `delay` after it came."""
+    """Forwards each piece `delay` after it arrived."""
     clock = asyncio.get_running_loop().time
     late = asyncio.Queue(maxsize=4096)
 

@@ -1,4 +1,4 @@
-"""What the benches push: folders and layouts, the same bytes on every machine."""
+"""The folders and layouts that the benches push: the same bytes on every machine."""
 
 import gzip
 import hashlib
@@ -8,9 +8,9 @@ import tarfile
 
 MIB = 1 << 20
 
-# How much of a folder is what, by bytes and by files. As in an image of a web
-# service with its dependencies: sources and JSON, shared objects, and pictures,
-# fonts and archives, which do not compress.
+# The mix of a folder, by bytes and by files: like the image of a web service with
+# its dependencies. Sources and JSON, shared objects, and pictures, fonts and
+# archives, which do not compress.
 MIX = [("text", 0.50, 0.85), ("object", 0.30, 0.06), ("noise", 0.20, 0.09)]
 
 WORDS = ("function return const let import export default from require module async await promise "
@@ -20,8 +20,8 @@ WORDS = ("function return const let import export default from require module as
 
 
 def text(chance, size):
-    """What reads and compresses like JavaScript: words of the language, names
-    that come back, indents, numbers and now and then a hash."""
+    """Text that compresses like JavaScript: keywords, repeated names, indents,
+    numbers and some hashes."""
     names = [chance.choice(WORDS) + chance.choice(WORDS).title() for _ in range(4000)]
     names += ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz_$", k=chance.randint(1, 9))) for _ in range(4000)]
     popular = [(place + 3) ** -1.15 for place in range(len(names))]
@@ -45,8 +45,8 @@ def text(chance, size):
 
 
 def machine_code(chance, size):
-    """What compresses like a shared object: instructions of which few are
-    frequent, addresses, tables, padding and names of symbols."""
+    """Bytes that compress like a shared object: few frequent instructions,
+    addresses, tables, padding and symbol names."""
     operations = [chance.randbytes(chance.randint(2, 7)) for _ in range(6000)]
     popular = [(place + 2) ** -1.35 for place in range(len(operations))]
     symbols = [chance.choice(WORDS) + "_" + chance.choice(WORDS) for _ in range(2000)]
@@ -73,7 +73,7 @@ def machine_code(chance, size):
 
 
 class Material:
-    """Pieces of a kind, cut anew for each file."""
+    """Pieces of one kind, cut differently for each file."""
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
@@ -92,7 +92,7 @@ class Material:
 
 
 def sizes(chance, count, total):
-    """Many small and a few large, `total` in all."""
+    """Sizes of many small and a few large files, `total` in sum."""
     raw = [chance.lognormvariate(0, 1.6) for _ in range(count)]
     scale = total / sum(raw)
     sized = [int(part * scale) for part in raw]
@@ -101,7 +101,7 @@ def sizes(chance, count, total):
 
 
 def tree(folder, files, size, mix=MIX):
-    """A folder of `files` files with `size` bytes in all."""
+    """A folder of `files` files with `size` bytes in total."""
     material = Material(2)
     listed = []
     for number, (kind, of_bytes, of_files) in enumerate(mix):
@@ -131,7 +131,7 @@ def large(path, size):
 
 
 class Noise:
-    """So many bytes that do not compress, as a file."""
+    """A file of `size` bytes that do not compress."""
 
     def __init__(self, chance):
         self.chance = chance
@@ -141,7 +141,7 @@ class Noise:
 
 
 class Blob:
-    """A file that is named by its digest once it is whole."""
+    """A file that is renamed to its digest when it is complete."""
 
     def __init__(self, blobs):
         self.path, self.hash, self.size = blobs / "incoming", hashlib.sha256(), 0
@@ -162,7 +162,7 @@ class Blob:
 
 
 class Both:
-    """Hashes what is written through it."""
+    """Hashes the bytes written through it."""
 
     def __init__(self, out):
         self.out, self.hash = out, hashlib.sha256()

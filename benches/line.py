@@ -21,7 +21,7 @@ SET_INTERFACE, TUN, NO_PACKET_INFORMATION = 0x4004_54CA, 0x0001, 0x1000
 
 
 def apart_from_others():
-    """Gives this process a network of its own, with nothing but loopback."""
+    """Moves this process into a network namespace with loopback only."""
     kernel = ctypes.CDLL(None, use_errno=True)
     if kernel.unshare(NEW_NETWORK) != 0:
         raise OSError(ctypes.get_errno(), "cannot make a network namespace")
@@ -37,7 +37,7 @@ def compiled(folder):
 
 
 def device():
-    """The device, open; it goes when nobody has it open."""
+    """Opens the device. The kernel removes it when the last handle is closed."""
     opened = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(opened, SET_INTERFACE, struct.pack("16sH22x", b"line", TUN | NO_PACKET_INFORMATION))
     for command in (["addr", "add", NEAR, "peer", FAR, "dev", "line"],

@@ -1,9 +1,9 @@
-//! The far end of a line: what comes from a network device goes back into it as
-//! much later as the argument says in microseconds, source and destination
-//! exchanged. That leaves the checksums of IPv4 as they are.
+//! The far end of a slow line: every packet from a network device goes back into
+//! it with source and destination exchanged, delayed by the microseconds of the
+//! argument. Exchanging them keeps the checksums of IPv4 valid.
 //!
-//! The device is standard input; benches/line.py makes it. A program of its own,
-//! since it has to keep up with each single packet.
+//! The device is standard input; `benches/line.py` creates it. In Rust, since it
+//! has to keep up with every packet.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -21,7 +21,7 @@ fn main() -> io::Result<()> {
     let sends = thread::spawn(move || {
         for (at, packet) in due {
             thread::sleep(at.saturating_duration_since(Instant::now()));
-            // What cannot be sent is lost, as on any line.
+            // A packet that cannot be sent is lost, as on any line.
             drop(back.write(&packet));
         }
     });

@@ -1,4 +1,4 @@
-"""What the benches share: contestants, their registry and line, and the table.
+"""Shared by the benches: contestants, their registry and line, and the table.
 
 Whole processes, from start to end. A contestant that is not there, or is the
 wrong one, or fails, fails the script: a row is measured or there is no table.
@@ -29,7 +29,7 @@ def stop(why):
     sys.exit(f"benches/{pathlib.Path(sys.argv[0]).name}: {why}")
 
 
-# What a contestant costs.
+# The cost of a contestant.
 
 
 class Measured:
@@ -58,14 +58,14 @@ class Measured:
         return text
 
     def join(self, other):
-        """Two commands one after the other are one contestant."""
+        """Two commands in sequence count as one contestant."""
         for mine, its in ((self.wall, other.wall), (self.cpu, other.cpu)):
             mine[-1] += its.pop()
         self.rss[-1] = max(self.rss[-1], other.rss.pop())
 
 
 def shown(values):
-    """Median, least and most, in a unit that fits."""
+    """Median, minimum and maximum, in a suitable unit."""
     middle = statistics.median(values)
     unit, factor = ("s", 1) if middle >= 1 else ("ms", 1000)
     digits = 0 if unit == "ms" and middle >= 0.01 else 2
@@ -94,9 +94,8 @@ class Table:
 
 
 def apart(work, *arguments):
-    """Does something in a process of its own. What a contestant is said to have
-    taken in memory is never less than what this process had taken when it
-    started it, so this process stays small."""
+    """Runs `work` in a child process. The peak memory reported for a contestant is
+    at least that of the process which started it, so this process stays small."""
     sys.stdout.flush(), sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
@@ -132,7 +131,7 @@ def free_port():
 
 
 def until(answer, what, seconds=20):
-    """Asks until the answer is true."""
+    """Polls until the answer is true."""
     deadline = time.monotonic() + seconds
     while not answer():
         if time.monotonic() > deadline:
@@ -193,12 +192,12 @@ def far(port, round_trip):
 
 
 class Bench:
-    """A program, a folder that is thrown away, and a table."""
+    """A program, a temporary folder, and a table."""
 
     def __init__(self, program, pairs, folder):
         self.program, self.pairs, self.folder = program, pairs, folder
         self.table = Table()
-        # Nobody's logins, caches or clouds.
+        # No logins, caches or clouds of the user.
         keep = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ}
         self.env = {**keep, "HOME": str(folder)}
 
@@ -224,8 +223,8 @@ def machine():
 
 def main(kind, parts, pairs):
     """Runs the parts that the command line names, and prints the table. With
-    `--into`, what a part found is kept in a file, and a part that is in it is
-    not run again."""
+    `--into`, results are kept in a file, and a part that is in it is not run
+    again."""
     reads = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     reads.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
@@ -236,7 +235,7 @@ def main(kind, parts, pairs):
     for part in given.parts:
         if part not in parts:
             stop(f"there is no part `{part}`; there are {', '.join(parts)}")
-    # So that registries and proxies end with this script.
+    # Registries and proxies end with this script.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     program = given.built
     if program is None:

@@ -1,19 +1,20 @@
 //! Shipway takes a container from source to a verified public URL.
 //!
-//! The way through the code: `plan` turns text into a typed plan and finds its
-//! mistakes; `resolve` reads the contexts that expressions see; `graph` orders
-//! services and steps; `run` is the one loop that performs them, with `journal`
-//! written before each effect and `report` fed with each event.
+//! The way through the code: `plan` turns text into a typed plan and reports its
+//! mistakes; `resolve` collects the contexts that expressions read; `graph` orders
+//! services and steps; `run` is the one loop that performs them. It writes to
+//! `journal` before each effect and feeds `report` with each event.
 //!
-//! Layers: `plan`, `graph`, the state of `run` and the replay of `journal` are
-//! pure. `registry`, `azure`, `github` and `image` know `http` and `secret`,
-//! never `plan` or `run`; what of theirs moves bytes counts them by `progress`,
-//! which knows nobody. Only `report` and `cli` print. `local` uses none of
-//! the clients that it answers.
+//! Layers: `plan`, `graph`, `event`, the state of `run` and the replay of
+//! `journal` are pure. `registry`, `azure`, `github` and `image` use `http` and
+//! `secret`, never `plan` or `run`; those that move bytes count them with
+//! `progress`. Only `report` and `cli` print. `local` uses none of the clients
+//! that it serves, so that a mistake in a client does not hide in its server.
+//! `tests/layers` holds all of this; `docs/architecture.md` explains it.
 //!
 //! [`main`] is all that the crate exports. Every module is private, so that the
-//! compiler finds what is unused; what tests outside of the crate need is listed
-//! in `testing`.
+//! compiler finds what is unused; `testing` lists what tests outside of the crate
+//! need.
 
 mod azure;
 mod cli;
@@ -40,9 +41,9 @@ use std::process::ExitCode;
 
 /// Runs the program with the arguments of this process.
 ///
-/// Two hidden forms of the command line turn this process into something else
-/// (the supervisor of a child, a process of the built-in container runtime).
-/// They are taken first, because they need a process with a single thread.
+/// Two hidden command lines make this process the supervisor of a child or a
+/// process of the built-in container runtime. They are handled first, because
+/// they need a process with a single thread.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);

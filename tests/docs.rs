@@ -1,5 +1,5 @@
-//! The README and the pages beside it say what is so: paths exist, commands and
-//! options are those of the program, plans pass `check`, tables are the code's.
+//! The README and the documents are held to the code: paths exist, commands and
+//! options are those of the program, plans pass `check`, tables are complete.
 
 use crate::support::Program;
 use regex::Regex;
@@ -24,12 +24,12 @@ fn pages() -> Vec<(String, String)> {
     let names = names.map(|name| format!("docs/{}", name.to_string_lossy()));
     let mut pages: Vec<String> =
         names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md")).collect();
-    pages.extend(["README.md".to_owned(), "CHANGELOG.md".to_owned()]);
+    pages.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned));
     pages.sort();
     pages.into_iter().map(|name| (name.clone(), read(&name))).collect()
 }
 
-/// A fenced block: the words after the fence, and the text.
+/// A fenced block; `kind` is what follows the fence.
 struct Block {
     kind: String,
     text: String,
@@ -44,7 +44,7 @@ fn blocks(page: &str) -> Vec<Block> {
     fenced.captures_iter(page).map(block).collect()
 }
 
-/// What stands between backticks, outside of blocks.
+/// The code spans of a page, outside of its blocks.
 fn spans(page: &str) -> Vec<String> {
     let fenced = Regex::new(r"(?ms)^```.*?^```$").expect("a pattern");
     let text = fenced.replace_all(page, "");
@@ -56,7 +56,7 @@ fn spans(page: &str) -> Vec<String> {
 fn every_path_exists() {
     let link = Regex::new(r"\]\(([^)]+)\)").expect("a pattern");
     let path =
-        Regex::new(r"^(src|docs|tests|benches|workflows|\.ci)/[\w./-]+$").expect("a pattern");
+        Regex::new(r"^(src|docs|tests|benches|fuzz|workflows|\.ci)/[\w./-]+$").expect("a pattern");
     let mut missing = Vec::new();
     for (name, page) in pages() {
         let folder = root().join(&name).parent().expect("a folder").to_owned();
@@ -73,12 +73,13 @@ fn every_path_exists() {
 }
 
 #[test]
-fn the_map_of_the_library_is_that_of_the_folder() {
+fn the_map_in_lib_names_existing_modules() {
     let library = read("src/lib.rs");
     let header: Vec<&str> = library.lines().filter_map(|line| line.strip_prefix("//!")).collect();
     for name in spans(&header.join("\n")) {
         let path = name.replace("::", "/");
-        let exists = ["", ".rs"].iter().any(|end| root().join(format!("src/{path}{end}")).exists());
+        let module = ["", ".rs"].iter().any(|end| root().join(format!("src/{path}{end}")).exists());
+        let exists = module || root().join(&name).exists();
         assert!(exists, "src/lib.rs names `{name}`, which is not there");
     }
 }
@@ -112,7 +113,7 @@ fn commands(page: &str) -> BTreeSet<Vec<String>> {
 }
 
 #[test]
-fn every_command_line_is_one_of_the_programs() {
+fn every_command_line_is_understood() {
     let program = Program::new();
     let mut shown = 0;
     for (_, page) in pages() {
@@ -142,12 +143,12 @@ fn helps() -> (Vec<String>, String) {
 }
 
 #[test]
-fn the_commands_and_options_are_those_there_are() {
+fn documented_commands_and_options_exist() {
     let (commands, text) = helps();
     let row = Regex::new(r"(?m)^\| `shipway ([a-z-]+)` \|").expect("a pattern");
-    let readme = read("README.md");
+    let page = read("docs/commands.md");
     let listed: Vec<&str> =
-        row.captures_iter(&readme).map(|found| found.get(1).expect("a name").as_str()).collect();
+        row.captures_iter(&page).map(|found| found.get(1).expect("a name").as_str()).collect();
     assert_eq!(listed, commands);
 
     let option = Regex::new(r"^--[a-z-]+").expect("a pattern");
@@ -174,7 +175,7 @@ fn every_plan_passes_the_check() {
                 }
                 other => {
                     let known = ["yaml workflow", "console", "text", "json"].contains(&other);
-                    assert!(known, "{name}: a block of `{other}` that nobody checks");
+                    assert!(known, "{name}: a block of `{other}`, which no test checks");
                     continue;
                 }
             };
@@ -186,15 +187,15 @@ fn every_plan_passes_the_check() {
 }
 
 #[test]
-fn the_exit_codes_are_those_of_the_code() {
+fn documented_exit_codes_are_complete() {
     let numbers = |text: &str, pattern: &str| -> Vec<String> {
         let pattern = Regex::new(pattern).expect("a pattern");
         pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
     };
     let code = read("src/cli/exit.rs");
     let body = code.split("fn code").nth(1).and_then(|text| text.split("\n    }\n").next());
-    let readme = read("README.md");
-    let table = readme.split("| exit code |").nth(1).and_then(|text| text.split("\n\n").next());
+    let page = read("docs/commands.md");
+    let table = page.split("| exit code |").nth(1).and_then(|text| text.split("\n\n").next());
     assert_eq!(
         numbers(table.expect("a table"), r"(?m)^\| (\d+) \|"),
         numbers(body.expect("a function"), r"=> (\d+),"),
@@ -202,10 +203,10 @@ fn the_exit_codes_are_those_of_the_code() {
 }
 
 #[test]
-fn the_contexts_functions_and_outputs_are_those_of_the_code() {
-    let (readme, reference) = (read("README.md"), read("docs/reference.md"));
+fn documented_contexts_functions_and_outputs_are_complete() {
+    let (page, reference) = (read("docs/plan.md"), read("docs/reference.md"));
     for context in &CONTEXTS {
-        assert!(readme.contains(&format!("\n| `{}` | ", context.name)), "{}", context.name);
+        assert!(page.contains(&format!("\n| `{}` | ", context.name)), "{}", context.name);
         // `github` is as GitHub documents it.
         let (Members::Closed(members), true) = (context.members, context.name != "github") else {
             continue;
@@ -218,21 +219,21 @@ fn the_contexts_functions_and_outputs_are_those_of_the_code() {
         if let Members::Closed(names) = outputs.names {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let row = format!("| `{}` | {} |", outputs.action, names.join(", "));
-            assert!(readme.contains(&row), "README.md lacks: {row}");
+            assert!(page.contains(&row), "docs/plan.md lacks: {row}");
         }
     }
-    let functions = readme.split("Functions: ").nth(1).and_then(|text| text.lines().next());
+    let functions = page.split("Functions: ").nth(1).and_then(|text| text.lines().next());
     let functions: BTreeSet<String> =
         spans(functions.expect("a line")).into_iter().filter(|name| name != "if").collect();
     assert_eq!(functions, FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
 
 #[test]
-fn the_workflow_uses_what_the_action_has() {
+fn the_workflow_uses_existing_inputs_and_outputs() {
     let action = read("action.yml");
     let (inputs, outputs) = action.split_once("\noutputs:").expect("outputs");
     let has = |text: &str, name: &str| text.contains(&format!("\n  {name}:\n"));
-    let workflow = blocks(&read("README.md"));
+    let workflow = blocks(&read("docs/github-actions.md"));
     let workflow = workflow.iter().find(|block| block.kind == "yaml workflow").expect("a workflow");
     let step = workflow.text.split("OWNER/shipway@COMMIT").nth(1).expect("a step with the action");
     let with = step.split("with:\n").nth(1).expect("inputs");

@@ -4,10 +4,12 @@
 //! One binary, so that it is linked once, with a module for each subject.
 
 mod cli;
+#[expect(dead_code, reason = "the rest is for docker-registry, see `peers/main.rs`")]
 mod conformance;
 mod docs;
 mod layers;
 mod local;
+#[expect(dead_code, reason = "`peers/main.rs` uses the rest")]
 mod support;
 
 // The fakes in `src/registry/testing` name the library's modules as

@@ -1,4 +1,4 @@
-//! Images in archives, as engines save them and people pass them on.
+//! Images in archives, as `docker save` writes them.
 
 #![no_main]
 

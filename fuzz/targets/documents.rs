@@ -1,5 +1,4 @@
-//! What a registry answers in JSON: manifests, indexes, descriptors, tokens,
-//! errors.
+//! JSON documents of a registry: manifests, indexes, descriptors, tokens, errors.
 
 #![no_main]
 
@@ -11,7 +10,7 @@ const KINDS: [&str; 4] = ["", media_type::MANIFEST, media_type::INDEX, media_typ
 
 fuzz_target!(|bytes: &[u8]| {
     for kind in KINDS {
-        // However it is named, content is found by a digest that is one.
+        // Content is only found by a valid digest.
         for digest in untrusted::manifest(kind, bytes).unwrap_or_default() {
             assert!(digest.hex().len() >= 64 && !digest.as_str().contains('/'));
         }

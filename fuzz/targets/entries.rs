@@ -1,5 +1,5 @@
-//! Tar archives out of bytes: as they are, or as a list of entries whose
-//! headers are right, so that what they say is looked at.
+//! Makes tar archives of arbitrary bytes: unchanged, or as entries with valid
+//! headers, so that their content is reached.
 
 /// A source of small things.
 pub struct Bytes<'a>(pub &'a [u8]);
@@ -50,7 +50,6 @@ fn name<'a>(bytes: &mut Bytes<'a>, known: &[&'a [u8]]) -> &'a [u8] {
     }
 }
 
-/// An archive.
 pub fn archive(input: &[u8]) -> Vec<u8> {
     let mut bytes = Bytes(input);
     if bytes.byte() == b'=' {

@@ -1,5 +1,4 @@
-//! What a registry says in its headers: how to sign in, where to go on, what
-//! things are called.
+//! Headers of a registry: challenges, links and locations, and references.
 
 #![no_main]
 
@@ -40,7 +39,7 @@ fuzz_target!(|text: &str| {
         }
     }
     if let Ok(reference) = text.parse::<Reference>() {
-        // What is shown is read again as the same.
+        // What is displayed parses as the same value.
         assert_eq!(reference.to_string().parse::<Reference>().ok(), Some(reference));
     }
     if let Ok(digest) = text.parse::<Digest>() {

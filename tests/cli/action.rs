@@ -17,7 +17,7 @@ fn action() -> (String, Value) {
 }
 
 #[test]
-fn every_input_is_a_variable_and_none_is_in_a_script() {
+fn inputs_reach_the_program_as_variables_and_never_in_a_script() {
     let (_, action) = action();
     let steps = action["runs"]["steps"].as_array().expect("steps");
     let last = steps.last().expect("a step");
@@ -41,7 +41,7 @@ fn every_input_is_a_variable_and_none_is_in_a_script() {
 }
 
 #[test]
-fn every_output_comes_from_the_program() {
+fn outputs_come_from_the_program() {
     let (_, action) = action();
     let outputs = action["outputs"].as_object().expect("outputs");
     assert_eq!(
@@ -65,7 +65,7 @@ fn every_output_comes_from_the_program() {
 }
 
 #[test]
-fn the_program_understands_every_command_of_the_action() {
+fn commands_of_the_action_exist() {
     let (_, action) = action();
     let described = action["inputs"]["command"]["description"].as_str().expect("text");
     let commands: Vec<&str> = described.split('`').skip(1).step_by(2).collect();

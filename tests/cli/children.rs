@@ -1,5 +1,5 @@
-//! No child is left behind, however the program ends, and a run that was killed
-//! can be resumed at once.
+//! Child processes end with the program, however it ends, and a run that was
+//! killed can be resumed at once.
 
 use crate::support::{Program, eventually, is_alive};
 use nix::sys::signal::{Signal, kill};
@@ -40,7 +40,7 @@ fn all_gone(pids: &[u32]) {
 }
 
 #[test]
-fn an_interrupted_run_ends_its_children_and_says_so() {
+fn interrupted_run_ends_its_children() {
     let program = Program::with_plan(PLAN);
     let (child, pids) = start(&program);
     send(&child, Signal::SIGINT);
@@ -51,7 +51,7 @@ fn an_interrupted_run_ends_its_children_and_says_so() {
 }
 
 #[test]
-fn a_terminated_run_ends_with_143() {
+fn terminated_run_exits_with_143() {
     let program = Program::with_plan(PLAN);
     let (child, pids) = start(&program);
     send(&child, Signal::SIGTERM);
@@ -61,7 +61,7 @@ fn a_terminated_run_ends_with_143() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait() {
+fn second_signal_kills_at_once() {
     let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
     let program = Program::with_plan(&plan);
     let (child, pids) = start(&program);
@@ -74,7 +74,7 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
-fn a_killed_run_leaves_no_child() {
+fn killed_run_leaves_no_child() {
     let program = Program::with_plan(PLAN);
     let (child, pids) = start(&program);
     send(&child, Signal::SIGKILL);

@@ -1,4 +1,4 @@
-//! A registry that the plan creates where it is not there.
+//! `create` of a registry.
 
 use crate::support::Program;
 
@@ -16,7 +16,7 @@ steps:
 ";
 
 #[test]
-fn a_registry_that_is_not_there_is_created_before_the_push() {
+fn missing_registry_is_created_before_the_push() {
     let program = Program::with_plan(PLAN).file("data/one", "1");
     let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
 

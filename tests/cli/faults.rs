@@ -43,7 +43,7 @@ fn pushed(path: &str, status: u16, times: u32) -> (Finished, Vec<String>) {
 }
 
 #[test]
-fn a_registry_that_falters_is_tried_again() {
+fn failing_registry_is_retried() {
     let (finished, asked) = pushed("/manifests/v1", 503, 1);
     finished.exits(0).says_in_order(&["\npush   ok "]);
     assert!(asked.iter().any(|line| line.ends_with(" 503")), "{asked:#?}");
@@ -52,7 +52,7 @@ fn a_registry_that_falters_is_tried_again() {
 }
 
 #[test]
-fn a_registry_that_stays_broken_fails_the_push() {
+fn broken_registry_fails_the_push() {
     let (finished, asked) = pushed("/manifests/v1", 503, 1000);
     finished.exits(4).says_in_order(&[
             "\npush   retry  attempt 1 of 3 failed, next in ",
@@ -65,7 +65,7 @@ fn a_registry_that_stays_broken_fails_the_push() {
 }
 
 #[test]
-fn a_registry_that_refuses_is_not_asked_again() {
+fn refused_push_is_not_retried() {
     let (finished, asked) = pushed("/manifests/v1", 403, 1000);
     let finished = finished.exits(4);
     finished.says_in_order(&[

@@ -1,4 +1,4 @@
-//! What a build tells of bytes that move, as another program reads it.
+//! Progress events of a build in `--output json`.
 
 use crate::support::Program;
 use crate::support::fake_registry::{FakeRegistry, Fault};
@@ -10,10 +10,10 @@ use std::process::ChildStdout;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// So much of the base comes before the registry stands still.
-const HELD: usize = 400_000;
-/// So many events come in a minute of standing still.
-const MOST: usize = 600;
+/// After so many bytes of the base the registry stalls.
+const HELD_BYTES: usize = 400_000;
+/// The number of events in a minute of stalling.
+const MAX_EVENTS: usize = 600;
 
 /// An archive of one file.
 fn archive(content: &[u8]) -> Vec<u8> {
@@ -65,24 +65,24 @@ fn progress(stdout: ChildStdout, mut seen: impl FnMut(&Value)) -> Vec<Value> {
         if event["event"] == "progressed" {
             seen(&event["progress"]);
             all.push(event["progress"].clone());
-            assert!(all.len() < MOST, "it never ends: {:#?}", all.last());
+            assert!(all.len() < MAX_EVENTS, "it never ends: {:#?}", all.last());
         }
     }
     all
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_base_from_a_slow_registry_and_the_layers_over_it_are_told_of() {
+async fn progress_covers_the_pulled_base_and_the_packed_layers() {
     let registry = FakeRegistry::start().await;
     let [layer, config] = base(&registry);
     let (let_go, whole) = (Arc::new(Notify::new()), layer.1 + config.1);
-    let held = Fault::Hold(HELD, Arc::clone(&let_go));
+    let held = Fault::Hold(HELD_BYTES, Arc::clone(&let_go));
     registry.fault(&format!("GET /v2/base/blobs/{}", layer.0), held);
     let program = program(&registry.host());
 
     let mut child = program.start(&["run", "--until", "build", "--output", "json"]);
     let stdout = child.stdout.take().expect("a pipe");
-    let held = HELD as u64 + config.1;
+    let held = HELD_BYTES as u64 + config.1;
     let all = progress(stdout, |progress| {
         if progress["verb"] == "pulled" && progress["done"] == held {
             let_go.notify_one();

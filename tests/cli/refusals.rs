@@ -1,17 +1,14 @@
-//! Bad input: said clearly, all at once, quickly, and with exit code 2.
+//! Invalid plans: every mistake is explained, with exit code 2.
 
 use crate::support::{Finished, Program};
 use std::fmt::Write as _;
 use std::fs;
-use std::time::{Duration, Instant};
 
-/// What is no plan is told at once by everything that reads one.
+/// `check` and `dry-run` refuse the plan with the same text and start nothing.
 #[track_caller]
 fn refused(text: &str) -> String {
     let program = Program::with_plan(text);
-    let begun = Instant::now();
     let [checked, ran] = ["check", "dry-run"].map(|command| program.run(&[command]).exits(2));
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     assert_eq!((checked.stdout.as_str(), ran.stdout.as_str()), ("", ""));
     assert_eq!(checked.stderr, ran.stderr);
     assert!(!program.path(".shipway").exists(), "nothing was begun");
@@ -19,7 +16,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn what_is_not_a_plan_is_told_so() {
+fn input_that_is_not_a_plan_is_explained() {
     assert_eq!(
         refused(""),
         "error[empty-plan]: the plan is empty
@@ -54,7 +51,7 @@ fn what_is_not_a_plan_is_told_so() {
 }
 
 #[test]
-fn a_plan_of_10_megabytes_is_refused_quickly() {
+fn plan_of_10_megabytes_is_refused() {
     let step = "  - run: echo 0123456789012345678901234567890\n";
     let plan = format!("name: big\nsteps:\n{}", step.repeat(10_000_000 / step.len()));
     let said = refused(&plan);
@@ -62,7 +59,7 @@ fn a_plan_of_10_megabytes_is_refused_quickly() {
 }
 
 #[test]
-fn a_yaml_bomb_is_refused_quickly() {
+fn yaml_bomb_is_refused() {
     let mut bomb = "name: bomb\nx-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
@@ -145,7 +142,7 @@ steps:
 }
 
 #[test]
-fn others_events_never_choose_a_protected_environment() {
+fn untrusted_events_never_choose_a_protected_environment() {
     let head = format!(
         r#"{{"ref":"main","sha":"{}","repo":{{"full_name":"octo/demo","fork":false}}}}"#,
         "a".repeat(40)
@@ -172,7 +169,7 @@ fn others_events_never_choose_a_protected_environment() {
 }
 
 #[test]
-fn what_others_wrote_never_gets_into_a_script() {
+fn untrusted_text_is_refused_in_a_script() {
     assert_eq!(
         refused("name: a\nsteps:\n- run: echo ${{ pr.branch }}\n"),
         r#"error[script-injection]: `pr.branch` is put into a script
@@ -189,7 +186,7 @@ fn what_others_wrote_never_gets_into_a_script() {
 }
 
 #[test]
-fn a_secret_never_gets_into_a_script() {
+fn secret_is_refused_in_a_script() {
     assert_eq!(
         refused(
             "name: a\nsecrets: { db-url: { env: DB_URL } }\nsteps:\n- run: psql '${{ secrets.db-url }}'\n"

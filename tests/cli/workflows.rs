@@ -1,7 +1,8 @@
-//! The plans of `workflows/`, from source to a verified URL.
+//! The plans in `workflows/`, from source to a verified URL.
 
+use crate::support::program::workflows;
 use crate::support::state::output;
-use crate::support::{Finished, Program, workflows};
+use crate::support::{Finished, Program};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -43,7 +44,7 @@ fn hello_ends_with_one_url_and_shows_each_step() {
 }
 
 #[test]
-fn hello_twice_in_a_row_gives_the_same_digest() {
+fn hello_is_reproducible() {
     let program = Program::with_workflow("hello");
     let (_, first) = digest(&program, &["--runtime", "built-in"]);
     let (again, second) = digest(&program, &["--runtime", "built-in"]);
@@ -64,7 +65,7 @@ fn hello_needs_no_container_engine() {
 }
 
 #[test]
-fn a_dockerfile_in_which_nothing_runs_needs_no_container_engine() {
+fn dockerfile_without_run_needs_no_container_engine() {
     let bin = tempfile::tempdir().expect("a folder");
     without_engines(bin.path());
     let path = bin.path().display().to_string();
@@ -78,7 +79,7 @@ fn a_dockerfile_in_which_nothing_runs_needs_no_container_engine() {
 }
 
 #[test]
-fn what_has_to_run_says_which_engines_are_missing() {
+fn dockerfile_with_run_names_the_missing_engines() {
     let bin = tempfile::tempdir().expect("a folder");
     without_engines(bin.path());
     let path = bin.path().display().to_string();

@@ -31,7 +31,7 @@ async fn wrong_manifests(registry: &Registry) {
     other["mediaType"] = json!(media_type::INDEX);
     let refused = put("v1", other.to_string().as_bytes()).await;
     assert_eq!(refused, (400, "MANIFEST_INVALID".into()));
-    // A reference that is none is no endpoint for some.
+    // Some registries answer an invalid reference as an unknown endpoint.
     for reference in ["sha256:12", "sha256:XY", "-tag", "a%20b"] {
         let path = format!("/v2/wrong/manifests/{reference}");
         for method in ["GET", "PUT"] {

@@ -11,8 +11,8 @@ mod errors;
 mod lists;
 mod manifests;
 mod referrers;
-mod registry;
+pub mod registry;
 mod shapes;
 mod uploads;
 
-pub use registry::{Kind, Registry, and, header};
+pub use registry::{Kind, Registry};

@@ -1,4 +1,4 @@
-//! Rows 2 and 23: what refers to a manifest.
+//! Rows 2 and 23: the referrers of a manifest.
 
 use super::registry::{Deviation, EMPTY, Registry, check, header};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn listed(registry: &Registry, digest: &str, query: &str) -> Vec<Value> {
     index["manifests"].as_array().expect("a list").clone()
 }
 
-/// The registry without the list: clients fall back to a tag.
+/// Without a referrers API, clients fall back to a tag.
 async fn without(registry: &Registry) {
     assert_eq!(registry.status("GET", &format!("/v2/refs/referrers/{EMPTY}")).await, 404);
     let subject = registry.image("refs", "v1", json!({})).await;
@@ -40,11 +40,11 @@ async fn referrers(registry: &Registry) {
     assert_eq!(listed(registry, EMPTY, "").await, Vec::<Value>::new());
     assert_eq!(registry.status("GET", "/v2/refs/referrers/sha256:12").await, 400);
     let subject = registry.image("refs", "v1", json!({})).await;
-    // One whose subject comes later, or never.
+    // Its subject does not exist.
     let early = registry.image("refs", "early", about(EMPTY, "x/sbom")).await;
     let sbom = registry.image("refs", "sbom", about(subject.as_str(), "x/sbom")).await;
     let signature = registry.image("refs", "sig", about(subject.as_str(), "x/signature")).await;
-    // One without a type of its own has that of its configuration.
+    // Without `artifactType`, the media type of the configuration counts.
     let mut plain = about(subject.as_str(), "");
     plain.as_object_mut().expect("an object").remove("artifactType");
     let plain = registry.image("refs", "plain", plain).await;
@@ -98,13 +98,15 @@ async fn filtered(registry: &Registry, subject: &Digest, sbom: &Digest) {
     let found = listed(registry, subject.as_str(), "?artifactType=x/sbom").await;
     assert_eq!((found.len(), &found[0]["digest"]), (1, &json!(sbom)));
     assert!(listed(registry, subject.as_str(), "?artifactType=x/none").await.is_empty());
-    // A filter that says nothing filters nothing.
+    // An empty filter filters nothing.
     assert_eq!(listed(registry, subject.as_str(), "?artifactType=").await.len(), 4);
 }
 
 check!(by_pages);
 async fn by_pages(registry: &Registry) {
     if registry.deviates(Deviation::NoReferrers) {
+        let page = format!("/v2/refs/referrers/{EMPTY}?n=3");
+        assert_eq!(registry.status("GET", &page).await, 404);
         return;
     }
     let subject = registry.image("refs", "v1", json!({})).await;

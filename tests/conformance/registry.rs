@@ -1,4 +1,4 @@
-//! A registry under test, asked with a client that is not ours.
+//! The registry under test, and requests to it with a plain HTTP client.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -8,30 +8,29 @@ use std::any::Any;
 /// The digest of nothing.
 pub const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Which registry it is: what is asked of it depends on that here and there.
+/// Which registry is tested; some checks depend on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Local,
     Docker,
 }
 
-/// Where docker-registry 2.8 does not do what the specification asks.
+/// Where docker-registry 2.8 differs from the specification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Deviation {
-    /// A blob is called by its SHA-256, whatever it was pushed as, and a
-    /// manifest has no other name.
+    /// Blobs and manifests are stored under SHA-256 only, whatever digest they
+    /// were pushed with.
     OneHash,
-    /// Any algorithm may be named beforehand; nothing comes of it.
+    /// `digest-algorithm` is ignored instead of refused.
     AnyAlgorithm,
-    /// A reference that begins as a digest does and is none is a fault of its
-    /// own: 500.
+    /// A reference that begins like a digest and is invalid is answered with 500.
     NoDigestIsAFault,
-    /// A manifest that is too long is no manifest: 400 instead of 413.
+    /// A manifest that is too long is answered with 400 instead of 413.
     TooLongIsInvalid,
-    /// Of layers that are elsewhere only docker's type is known; OCI's is a
-    /// fault of its own: 500.
+    /// Foreign layers of docker's media type are accepted; OCI's non-distributable
+    /// type is answered with 500.
     ForeignIsAFault,
-    /// Chunks are taken in any order.
+    /// Chunks are accepted in any order.
     AnyOrder,
     /// A POST with a digest and a body opens a session all the same.
     NoSinglePost,
@@ -39,14 +38,14 @@ pub enum Deviation {
     NoReferrers,
     /// Tags are listed whole and in any order.
     NoPages,
-    /// `tag` parameters of a manifest are not looked at.
+    /// `tag` parameters of a manifest are ignored.
     NoTagParameters,
     /// A tag cannot be deleted.
     NoTagDeletion,
 }
 
 impl Kind {
-    /// Whether it is known not to do that.
+    /// Whether this registry is known to differ in this way.
     pub fn deviates(self, how: Deviation) -> bool {
         match (self, how) {
             (Self::Local, _) => false,
@@ -103,7 +102,7 @@ impl Registry {
         self.send("GET", path, b"").await.json().await.expect("JSON")
     }
 
-    /// A new session.
+    /// Opens an upload session.
     pub async fn session(&self, repository: &str) -> String {
         let opened = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), b"").await;
         assert_eq!(opened.status(), 202);
@@ -190,7 +189,7 @@ macro_rules! check {
 }
 pub(super) use check;
 
-/// A header as text; empty where it is not there.
+/// A header as text; empty if it is missing.
 pub fn header(answer: &Response, name: &str) -> String {
     answer.headers().get(name).map_or("", |value| value.to_str().expect("text")).to_owned()
 }
@@ -200,7 +199,7 @@ pub fn and(location: &str, parameter: &str) -> String {
     format!("{location}{}{parameter}", if location.contains('?') { "&" } else { "?" })
 }
 
-/// `sha512:…`
+/// The digest with SHA-512.
 pub fn sha512(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     use std::fmt::Write as _;

@@ -1,7 +1,7 @@
-//! Sixty-four pushes at once: all of them are there, whole, and in bounded
-//! memory.
+//! Sixty-four concurrent pushes: all content is stored, in bounded memory.
 
-use crate::conformance::{Registry, and, header};
+use crate::conformance::Registry;
+use crate::conformance::registry::{and, header};
 use crate::support::cloud::state;
 use crate::support::images::noise;
 use futures::future::join_all;
@@ -58,7 +58,7 @@ async fn push(registry: &Registry, number: usize) -> Digest {
 /// Only here: when many push one blob at the same time, docker-registry 2.8 may
 /// forget for a moment that it has it.
 #[tokio::test]
-async fn all_at_once() {
+async fn concurrent_pushes_are_all_stored() {
     let registry = &super::registry();
     let digests = join_all((0..PUSHES).map(|number| push(registry, number))).await;
 

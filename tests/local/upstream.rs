@@ -1,4 +1,4 @@
-//! What a local registry fetches from one outside: once, checked, without any
+//! Images that the local registry fetches from outside: once, verified, without a
 //! login, and listed.
 
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
@@ -27,7 +27,7 @@ fn put_image(outside: &FakeRegistry, layer: &[u8]) -> (Digest, Digest) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_to_a_host_outside_stays_here() {
+async fn push_to_an_outside_host_stays_local() {
     let outside = FakeRegistry::start().await;
     let cloud = FetchingCloud::new(&outside.host());
     let base = format!("http://{}/v2/own", cloud.host);
@@ -50,19 +50,19 @@ async fn a_push_to_a_host_outside_stays_here() {
     assert_eq!(send(cloud.client.head(format!("{base}/manifests/1"))).await, 200);
     assert_eq!(send(cloud.client.delete(format!("{base}/blobs/{layer}"))).await, 202);
 
-    // Whether there is such a manifest outside is all that was asked.
+    // The only request outside looks for the manifest.
     assert_eq!(outside.log(), "GET /v2/own/manifests/1 -> 404");
     assert_eq!(cloud.listed(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn anybody_s_token_is_asked_for_and_nobody_s_login_sent() {
+async fn outside_registry_gets_an_anonymous_token_request_and_no_login() {
     let outside = FakeRegistry::start().await;
     outside.asks(Asks::Token(""));
     let (_, layer) = put_image(&outside, b"a layer");
     let cloud = FetchingCloud::new(&outside.host());
 
-    // A login of the local cloud goes no further than that.
+    // A login of the local cloud is not sent outside.
     let url = format!("http://{}/v2/base/manifests/1", cloud.host);
     let answer = cloud.client.get(url).basic_auth("ci", Some("secret")).send().await;
     assert_eq!(answer.expect("an answer").status(), 200);
@@ -78,7 +78,7 @@ GET /token scope=repository:base:pull -> 200
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_who_want_one_blob_fetch_it_once() {
+async fn concurrent_requests_fetch_a_blob_once() {
     let outside = FakeRegistry::start().await;
     let bytes = noise(3_000_000, 1);
     let (_, layer) = put_image(&outside, &bytes);
@@ -115,7 +115,7 @@ async fn many_who_want_one_blob_fetch_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_that_breaks_off_goes_on_where_it_was() {
+async fn truncated_transfer_is_resumed() {
     let outside = FakeRegistry::start().await;
     let bytes = noise(3_000_000, 2);
     let (_, layer) = put_image(&outside, &bytes);
@@ -134,7 +134,7 @@ async fn a_transfer_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_what_its_digest_says_is_not_kept() {
+async fn content_with_another_digest_is_discarded() {
     let outside = FakeRegistry::start().await;
     let bytes = noise(3_000_000, 3);
     let (manifest, layer) = put_image(&outside, &bytes);
@@ -171,8 +171,8 @@ async fn what_is_not_what_its_digest_says_is_not_kept() {
             )
         )
     );
-    // Of a long one so much has been passed on already that it can only end
-    // before its last byte.
+    // A long blob has mostly been passed on when its digest shows to be wrong, so
+    // all that is left is to cut the response short.
     outside.fault("GET /v2/base/blobs/", wrong(&vec![b'x'; 3_000_000]));
     let cut = cloud.get(&format!("base/blobs/{layer}")).await;
     assert_eq!(cut.status(), 200);
@@ -186,7 +186,7 @@ async fn what_is_not_what_its_digest_says_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_outside_that_does_not_help_is_named() {
+async fn failing_outside_registry_is_named() {
     let outside = FakeRegistry::start().await;
     let cloud = FetchingCloud::new(&outside.host());
 
@@ -221,10 +221,10 @@ async fn a_registry_outside_that_does_not_help_is_named() {
         (424, "`HOST` answers 503 Service Unavailable where `2` was asked for".to_owned())
     );
     assert_eq!(outside.log().lines().count(), 3);
-    // Nobody listens on a port that was just given back.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = nobody.local_addr().expect("bound").to_string();
-    drop(nobody);
+    // The port was just closed, so a connection to it is refused.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = closed.local_addr().expect("bound").to_string();
+    drop(closed);
     let cloud = FetchingCloud::new(&address);
     let (status, said) = cloud.refused("base/manifests/2").await;
     assert_eq!(status, 424);
@@ -233,7 +233,7 @@ async fn a_registry_outside_that_does_not_help_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offline_means_that_nobody_is_asked() {
+async fn offline_asks_no_registry() {
     let outside = FakeRegistry::start().await;
     put_image(&outside, b"a layer");
     let world = json!({"allow-hosts": [outside.host()], "offline": true});
@@ -252,7 +252,7 @@ async fn offline_means_that_nobody_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_is_allowed_is_asked_for() {
+async fn only_allowed_repositories_are_asked() {
     let outside = FakeRegistry::start().await;
     put_image(&outside, b"a layer");
     let world = json!({"allow-hosts": [format!("{}/base", outside.host())]});
@@ -266,7 +266,7 @@ async fn only_what_is_allowed_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mount_and_a_push_bring_what_they_name() {
+async fn mount_and_push_fetch_what_they_name() {
     let outside = FakeRegistry::start().await;
     let (_, layer) = put_image(&outside, b"a layer");
     let cloud = FetchingCloud::new(&outside.host());

@@ -32,9 +32,8 @@ jobs:
           echo \"the image is <${IMAGE%@*}>\"
 ";
 
-/// The program that is tested, in the place of cargo: the action builds itself
-/// from its checkout, which takes minutes and is what this very test's binary
-/// came from.
+/// Puts the tested program where the action would build it, and a `cargo` that
+/// builds nothing before the real one: a build would take minutes.
 fn built(target: &Path, bin: &Path) {
     let release = target.join("release");
     fs::create_dir_all(&release).expect("a folder");
@@ -45,7 +44,7 @@ fn built(target: &Path, bin: &Path) {
     fs::set_permissions(&cargo, mode).expect("a program");
 }
 
-/// Where `act` is.
+/// The path of `act`, which `tests/run` installs.
 fn act() -> PathBuf {
     let given = std::env::var_os("SHIPWAY_TEST_PEERS").map(PathBuf::from);
     let folder = given.unwrap_or_else(|| repository().join("target/peers/bin"));

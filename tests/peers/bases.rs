@@ -1,5 +1,4 @@
-//! What is built on: images that a dry run is given, and images that it
-//! fetches from outside.
+//! Base images of a dry run: preloaded ones, and ones fetched from outside.
 
 use crate::peer::registry::PeerRegistry;
 use crate::peer::{busybox, programs};
@@ -9,7 +8,7 @@ use serde_json::json;
 
 const URL: &str = "http://based-demo.westeurope.azurecontainer.io\n";
 
-/// A page onto a base that serves it.
+/// A plan that adds a page to a base image, which serves it.
 fn program(base: &str) -> Program {
     Program::with_plan(&format!(
         "name: based
@@ -29,7 +28,7 @@ steps:
 }
 
 #[test]
-fn a_seeded_image_is_found_under_its_real_name() {
+fn preloaded_image_has_its_real_name() {
     for (base, named) in [
         ("docker.io/library/busybox:1", "docker.io /v2/library/busybox/manifests/1"),
         ("ghcr.io/octo/base:3", "ghcr.io /v2/octo/base/manifests/3"),
@@ -61,7 +60,7 @@ fn outside() -> PeerRegistry {
 }
 
 #[test]
-fn a_base_is_fetched_from_outside_and_listed() {
+fn base_is_fetched_from_outside_and_listed() {
     let registry = outside();
     let program = program(&format!("{}/base:1", registry.host()));
 
@@ -89,7 +88,7 @@ fn a_base_is_fetched_from_outside_and_listed() {
 }
 
 #[test]
-fn offline_refuses_and_says_what_to_do() {
+fn offline_names_the_remedy() {
     let registry = outside();
     let base = format!("{}/base:1", registry.host());
     let program = program(&base);
@@ -107,7 +106,7 @@ fn offline_refuses_and_says_what_to_do() {
 }
 
 #[test]
-fn a_base_whose_registry_is_down_is_told_so() {
+fn unreachable_registry_of_a_base_is_explained() {
     let registry = outside();
     let host = registry.host();
     drop(registry);

@@ -1,4 +1,4 @@
-//! Builds that begin while logins are still being tried.
+//! Builds that start while the preflight still checks logins.
 
 use crate::peer::registry::PeerRegistry;
 use crate::support::Program;
@@ -10,7 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
 
-/// A way to a registry that lets nobody in before a file is in a folder.
+/// The address of a proxy to the registry that accepts connections only once the
+/// folder has a file.
 fn closed_until_there_is_something_in(folder: PathBuf, registry: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -47,7 +48,7 @@ steps:
 }
 
 #[test]
-fn a_registry_that_waits_for_the_image_gets_it() {
+fn build_starts_before_the_login_check_ends() {
     let registry = PeerRegistry::open();
     let program = Program::new().file("a", "a file\n");
     let blobs = program.path(".shipway/images/blobs/sha256");
@@ -63,7 +64,7 @@ fn a_registry_that_waits_for_the_image_gets_it() {
 }
 
 #[test]
-fn where_a_login_is_refused_nothing_is_said_of_the_build() {
+fn refused_login_reports_nothing_of_the_early_build() {
     let registry = PeerRegistry::with_login("me", "open sesame");
     let program = Program::with_plan(&plan(&registry.host())).file("a", "a file\n");
 
@@ -79,7 +80,7 @@ fn where_a_login_is_refused_nothing_is_said_of_the_build() {
 }
 
 #[test]
-fn what_an_earlier_run_gave_is_there_for_a_build_that_begins_early() {
+fn early_build_sees_outputs_of_earlier_runs() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = Program::with_plan(&format!(

@@ -21,7 +21,7 @@ steps:
 }
 
 #[test]
-fn a_container_that_ends_at_once_shows_its_last_lines() {
+fn failed_container_shows_its_last_lines() {
     let finished = deployed("sh, -c, 'echo no database; exit 3'", "restart-policy: never");
     finished.says_in_order(&[
         // Seen by the deploy or, where the machine is slow, by what verifies it.
@@ -35,7 +35,7 @@ fn a_container_that_ends_at_once_shows_its_last_lines() {
 }
 
 #[test]
-fn a_container_that_crashes_again_and_again_is_not_waited_for() {
+fn crash_loop_fails_the_deploy() {
     let finished = deployed("sh, -c, 'echo no database; exit 3'", "restart-policy: always");
     finished.says_in_order(&[
         "container `faulty` does not run: ",
@@ -47,7 +47,7 @@ fn a_container_that_crashes_again_and_again_is_not_waited_for() {
 }
 
 #[test]
-fn a_container_that_never_listens_fails_its_verification() {
+fn container_that_does_not_listen_fails_verify() {
     let finished = deployed("sleep, '600'", "restart-policy: always");
     finished.says_in_order(&[
         "deploy  ok",
@@ -60,7 +60,7 @@ fn a_container_that_never_listens_fails_its_verification() {
 }
 
 #[test]
-fn a_dns_label_that_is_taken_is_named() {
+fn taken_dns_label_is_named() {
     let service = |name: &str, needs: &str| {
         format!(
             "  {name}:

@@ -1,4 +1,4 @@
-//! What a dry run deployed stays up when it is to, and other programs get there.
+//! `--keep` and `--detach`: the deployed app stays up for other programs.
 
 use crate::peer::programs;
 use crate::peer::talking::{Talking, descendants};
@@ -12,7 +12,7 @@ use std::fs;
 const URL: &str = "http://shipway-hello-pr-1.westeurope.azurecontainer.io/";
 const REPOSITORY: &str = "shipwayhello.azurecr.io/hello";
 
-/// What follows a word in what was printed.
+/// The word after `word` at the start of a printed line.
 #[track_caller]
 fn after<'a>(said: &'a str, word: &str) -> &'a str {
     let line = said.lines().find_map(|line| line.strip_prefix(word));
@@ -20,7 +20,7 @@ fn after<'a>(said: &'a str, word: &str) -> &'a str {
 }
 
 #[test]
-fn a_kept_cloud_is_there_for_curl_and_skopeo_until_it_is_interrupted() {
+fn kept_cloud_serves_curl_and_skopeo_until_interrupted() {
     let program = Program::with_workflow("hello");
     let child = program.start(&["dry-run", "--keep", "--runtime", "built-in"]);
     let mut talking = Talking::new(child);
@@ -55,7 +55,7 @@ fn a_kept_cloud_is_there_for_curl_and_skopeo_until_it_is_interrupted() {
 }
 
 #[test]
-fn a_detached_cloud_stays_until_it_is_stopped() {
+fn detached_cloud_runs_until_stopped() {
     let program = Program::with_workflow("hello");
     let finished = program.run(&["dry-run", "--detach", "--runtime", "built-in"]).exits(0);
     let file = newest(&program, "local").expect("a cloud").join("cloud.json");

@@ -1,4 +1,4 @@
-//! A push that is killed in the middle of a large layer goes on where it was.
+//! A push that is killed in the middle of a large layer continues there.
 
 use crate::peer::keeping_registry::KeepingRegistry;
 use crate::support::state::output;
@@ -14,7 +14,7 @@ use std::path::Path;
 const MIB: u64 = 1 << 20;
 const LAYER: u64 = 1_024 * MIB;
 
-/// A layout whose one layer is a tar archive of nothing, as long as is said.
+/// Writes a layout whose one layer is an empty tar archive of this size.
 fn layout(folder: &Path, size: u64) {
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).expect("a folder");
@@ -61,7 +61,7 @@ impl std::io::Write for Hashing<'_> {
 }
 
 #[test]
-fn a_push_that_was_killed_in_a_layer_of_a_gibibyte_sends_the_rest() {
+fn killed_push_of_a_large_layer_sends_the_rest() {
     let registry = KeepingRegistry::start();
     let host = registry.host();
     let program = Program::with_plan(&format!(
@@ -91,7 +91,8 @@ steps:
     let layer: Vec<&String> = log.iter().filter(|line| line.contains("/uploads/")).collect();
     assert!(layer[0].starts_with("GET /v2/web/blobs/uploads/"), "{log:#?}");
     assert!(log.contains(&"PUT /v2/web/manifests/v1".to_owned()), "{log:#?}");
-    // Where it went on is nobody else's business, and of no use any more.
+    // The upload's location is a capability: it is not in the journal, and it is
+    // removed once the upload is closed.
     let text = |name: &str| {
         let run = crate::support::state::newest(&program, "runs").expect("a run");
         fs::read_to_string(run.join(name)).expect("a file")

@@ -1,4 +1,4 @@
-//! Images made of layers, read by the programs that other people run.
+//! Images made of layers, read by skopeo, umoci, gzip and tar.
 
 use crate::peer::programs::{run, run_in};
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Plan {
         self.folder.path().join(name)
     }
 
-    /// Everything that a layer can hold.
+    /// Every kind of file that a layer can hold.
     fn with_tree() -> Self {
         let plan = Self::new();
         let tree = plan.path("tree");
@@ -75,7 +75,7 @@ impl Plan {
 }
 
 #[test]
-fn skopeo_reads_the_same_digest_and_copies_it_to_docker_and_back() {
+fn skopeo_keeps_digest_and_blobs_through_a_docker_archive() {
     let plan = Plan::with_tree();
     let image = plan.build();
     let layout = format!("oci:{}", plan.layout(&image));
@@ -96,7 +96,7 @@ fn skopeo_reads_the_same_digest_and_copies_it_to_docker_and_back() {
 }
 
 #[test]
-fn skopeo_reads_the_archive_that_docker_would_load() {
+fn skopeo_reads_the_docker_archive() {
     let plan = Plan::with_tree();
     let image = plan.build();
     let file = plan.path("saved.tar");
@@ -147,13 +147,13 @@ fn gzip_and_tar_read_the_layers() {
 }
 
 #[test]
-fn umoci_unpacks_what_was_packed() {
+fn umoci_unpacks_modes_links_and_owners() {
     let plan = Plan::with_tree();
     let layout = plan.layout(&plan.build());
     let bundle = plan.path("bundle");
     let is_root = nix::unistd::geteuid().is_root();
     let mut args = vec!["unpack", "--image", &layout];
-    // Without root nobody can give files away; the list of tar shows the owners.
+    // Only root can set owners; without it the listing of tar shows them.
     args.extend((!is_root).then_some("--rootless"));
     let target = bundle.display().to_string();
     args.push(&target);
@@ -177,10 +177,10 @@ fn umoci_unpacks_what_was_packed() {
 }
 
 #[test]
-fn a_large_folder_is_several_layers_and_one_tree_again() {
+fn large_folder_becomes_several_layers() {
     let plan = Plan::new();
     let tree = plan.path("tree");
-    // In the order of paths `b.c` stands between `b` and what is in it.
+    // Sorted by path, `b.c` comes between `b` and the files in `b`.
     let folders = ["a", "a/deep/er", "b", "b.c", "c", "d", "e"];
     for folder in folders {
         fs::create_dir_all(tree.join(folder)).expect("a folder");
@@ -216,7 +216,7 @@ fn a_large_folder_is_several_layers_and_one_tree_again() {
         }
     }
 
-    // What changes sends the layer that it is in.
+    // A change affects only the layer that the file is in.
     fs::write(tree.join("c/run"), "something else").expect("a file");
     let changed = plan.build();
     let same = changed.layers.iter().filter(|layer| image.layers.contains(layer)).count();
@@ -224,7 +224,7 @@ fn a_large_folder_is_several_layers_and_one_tree_again() {
 }
 
 #[test]
-fn neither_umask_nor_the_order_of_creation_is_seen() {
+fn umask_and_creation_order_do_not_change_the_image() {
     let digests = [
         "umask 022; mkdir -p tree/a tree/b; echo 1 >tree/a/x; echo 2 >tree/b/y; echo 3 >tree/plain; chmod u+x tree/plain",
         "umask 077; mkdir tree; echo 3 >tree/plain; chmod 700 tree/plain; mkdir tree/b; echo 2 >tree/b/y; mkdir tree/a; echo 1 >tree/a/x; touch -d 2001-02-03 tree/a/x",
@@ -249,14 +249,14 @@ fn blobs(machine: &str, tree: &str) -> Vec<String> {
                 layers: [{ from: tree, to: /srv }, { from: tree/a, to: /a }]\n      \
                 compression: zstd\n";
     fs::write(folder.join("shipway.yml"), text).expect("a plan");
-    // Where nobody may go.
+    // A copy, since another user may not enter the build's folder.
     let (built, program) = (env!("CARGO_BIN_EXE_shipway"), folder.join("shipway"));
     fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("there");
     let program = program.display();
     let script = format!(
         "{machine}\n{tree}\nexec {program} run shipway.yml --state-dir \"$PWD/state\" >log 2>&1 || {{ cat log; exit 1; }}"
     );
-    // Nobody, where there is somebody who may become nobody.
+    // As root, the second machine runs as the user `nobody`.
     let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", &script];
     if machine.contains("HOME=/nonexistent") && nix::unistd::geteuid().is_root() {
         run_in(folder, "setpriv", &nobody);
@@ -272,7 +272,7 @@ fn blobs(machine: &str, tree: &str) -> Vec<String> {
 }
 
 #[test]
-fn two_machines_that_are_set_up_differently_make_the_same_bytes() {
+fn differently_set_up_machines_make_the_same_bytes() {
     let one = blobs(
         "umask 022; export TZ=UTC LANG=C",
         "mkdir -p tree/a/empty tree/b; for n in $(seq 300); do echo $n >tree/a/$n; done
@@ -293,7 +293,7 @@ fn two_machines_that_are_set_up_differently_make_the_same_bytes() {
 }
 
 #[test]
-fn layers_of_zstd_hold_what_those_of_gzip_do() {
+fn zstd_and_gzip_layers_have_the_same_content() {
     let plan = Plan::with_tree();
     let [gzip, zstd] = [Compression::Gzip, Compression::Zstd].map(|compression| {
         let layer = LayerSource { from: "tree".into(), to: "/".into(), ..LayerSource::default() };

@@ -98,7 +98,7 @@ fn skopeo_pushes_with_a_login_and_pulls_without_one() {
 }
 
 #[test]
-fn buildah_pushes_what_it_made() {
+fn buildah_pushes_an_image() {
     let (folder, work) = (state(), state());
     let cloud = LocalCloud::start(folder.path(), world());
     let root = work.path().join("root").display().to_string();
@@ -120,7 +120,7 @@ fn buildah_pushes_what_it_made() {
 }
 
 #[test]
-fn curl_lives_in_the_cloud_by_its_environment_alone() {
+fn curl_reaches_the_cloud_by_environment_variables() {
     let folder = state();
     let cloud = LocalCloud::start(folder.path(), world());
     let status = ["-sS", "-o", "/dev/null", "-w", "%{http_code}"];
@@ -158,7 +158,7 @@ async fn token(cloud: &LocalCloud, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn entra_opens_the_registry_by_exchange() {
+async fn entra_token_is_exchanged_for_a_registry_token() {
     let folder = state();
     let cloud = LocalCloud::start(folder.path(), world());
     let access = token(&cloud, "https://containerregistry.azure.net/.default").await;
@@ -210,7 +210,7 @@ async fn entra_opens_the_registry_by_exchange() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_images_secrets_logins_and_uploads() {
+async fn restart_keeps_images_secrets_logins_and_uploads() {
     let (folder, work) = (state(), state());
     let (layout, digest) = layout(work.path());
     let cloud = LocalCloud::start(folder.path(), world());
@@ -252,7 +252,7 @@ async fn a_restart_keeps_images_secrets_logins_and_uploads() {
 }
 
 #[test]
-fn a_seeded_image_is_there_from_the_start() {
+fn preloaded_image_is_there_from_the_start() {
     let (folder, work) = (state(), state());
     let (layout, digest) = layout(work.path());
     let mut world = world();

@@ -7,7 +7,7 @@ use crate::support::fetching_cloud::FetchingCloud;
 use serde_json::json;
 
 #[test]
-fn an_image_of_docker_registry_is_here_from_then_on() {
+fn fetched_image_stays_without_its_registry() {
     let outside = PeerRegistry::open();
     let work = state();
     let digest = busybox::layout(&work.path().join("layout"), &json!({}));

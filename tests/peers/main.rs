@@ -5,6 +5,7 @@
 
 mod action;
 mod bases;
+#[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod dockerfile;
@@ -25,6 +26,7 @@ mod resume;
 mod runtime;
 mod store;
 mod subscription;
+#[expect(dead_code, reason = "`tests/main.rs` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 mod unprivileged;

@@ -1,5 +1,4 @@
-//! Images for several platforms, and from registry to registry: one digest all
-//! the way.
+//! Promotion of multi-platform images from registry to registry by digest.
 
 use crate::peer::programs;
 use crate::peer::registry::PeerRegistry;
@@ -53,7 +52,7 @@ fn asked(log: &[String], method: &str, host: &str, path: &str) -> Vec<String> {
 }
 
 #[test]
-fn within_a_registry_an_index_is_promoted_without_its_bytes() {
+fn promotion_within_a_registry_moves_no_bytes() {
     let host = "shipwaydemo.azurecr.io";
     let program = program(&format!("{host}/staging"), &format!("{host}/live"));
     program.run(&["dry-run"]).exits(0);
@@ -84,7 +83,7 @@ fn within_a_registry_an_index_is_promoted_without_its_bytes() {
 }
 
 #[test]
-fn other_peoples_programs_see_one_digest_and_choose_the_platform() {
+fn skopeo_podman_and_buildah_see_one_digest_and_select_the_platform() {
     let (staging, live) = (PeerRegistry::open(), PeerRegistry::open());
     let (from, to) = (format!("{}/web", staging.host()), format!("{}/live", live.host()));
     let first = program(&from, &to);
@@ -136,7 +135,7 @@ steps:
 }
 
 #[test]
-fn a_platform_takes_one_image_out_of_the_index() {
+fn platform_selects_one_image_of_an_index() {
     let registry = PeerRegistry::open();
     let (from, to) = (format!("{}/web", registry.host()), format!("{}/one", registry.host()));
     program(&from, &to).run(&["run", "--only", "staging"]).exits(0);
@@ -168,7 +167,7 @@ steps:
     );
 }
 
-/// What the layers of the next plan are, for all platforms alike.
+/// Gives the same files as the layers of the plan below.
 const DOCKERFILE: &str = r#"FROM scratch
 COPY busybox /bin/busybox
 COPY page.html /www/index.html
@@ -177,7 +176,7 @@ ENTRYPOINT ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
 "#;
 
 #[test]
-fn a_container_group_is_given_an_image_and_never_the_index() {
+fn container_group_gets_an_image_and_never_the_index() {
     let plan = "name: grouped
 azure: { resource-group: demo, location: westeurope }
 steps:

@@ -1,4 +1,4 @@
-//! Pushes to a registry that is none of ours: Debian's docker-registry.
+//! Pushes to docker-registry.
 
 use crate::peer::programs;
 use crate::peer::registry::PeerRegistry;
@@ -31,7 +31,7 @@ steps:
 }
 
 #[test]
-fn both_tags_are_the_same_digest_in_a_registry_with_a_login() {
+fn both_tags_have_one_digest() {
     let registry = PeerRegistry::with_login(USER, PASSWORD);
     let program = program(&registry).env("REGISTRY_PASSWORD", PASSWORD);
     program.run(&["run", "--until", "push"]).exits(0);
@@ -52,7 +52,7 @@ fn both_tags_are_the_same_digest_in_a_registry_with_a_login() {
 }
 
 #[test]
-fn a_wrong_password_is_found_before_anything_is_changed() {
+fn wrong_password_is_found_before_any_effect() {
     let registry = PeerRegistry::with_login(USER, PASSWORD);
     let program = program(&registry).env("REGISTRY_PASSWORD", "another one");
     let finished = program.run(&["run", "--until", "push"]).exits(3);

@@ -18,7 +18,7 @@ fn skopeo(arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {
+async fn push_writes_every_tag_and_repeats_no_upload() {
     let (registry, folder) = (PeerRegistry::open(), tempfile::tempdir().expect("a folder"));
     let host = registry.host();
     let targets = ["web:one", "web:two", "team/other:one"].map(|name| format!("{host}/{name}"));
@@ -50,7 +50,7 @@ async fn what_is_pushed_is_there_under_each_tag_and_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn what_is_pulled_is_what_was_pushed() {
+async fn pull_returns_what_was_pushed() {
     let (registry, folder) = (PeerRegistry::open(), tempfile::tempdir().expect("a folder"));
     let host = registry.host();
     let push =
@@ -83,7 +83,7 @@ async fn what_is_pulled_is_what_was_pushed() {
 }
 
 #[tokio::test]
-async fn a_login_by_password_is_right_or_wrong() {
+async fn password_login_succeeds_or_is_refused() {
     let (registry, folder) =
         (PeerRegistry::with_login("ci", "correct horse"), tempfile::tempdir().expect("a folder"));
     let host = registry.host();
@@ -120,7 +120,7 @@ async fn a_login_by_password_is_right_or_wrong() {
 }
 
 #[tokio::test]
-async fn the_login_that_skopeo_stores_is_found() {
+async fn login_stored_by_skopeo_is_found() {
     let registry = PeerRegistry::with_login("ci", "correct horse");
     let (host, folder) = (registry.host(), tempfile::tempdir().expect("a folder"));
     let file = folder.path().join("auth.json");

@@ -1,4 +1,4 @@
-//! A run that was killed is gone on with, and nothing is done twice.
+//! A run that was killed is resumed, and no effect is repeated.
 
 use crate::support::state::{journal, journaled, output, requests};
 use crate::support::{Program, eventually};
@@ -33,7 +33,7 @@ fn program(random: u64) -> Program {
     program
 }
 
-/// Starts it, and kills it in that step once its cloud was asked this.
+/// Starts a dry run and kills it in that step, once its cloud got the request.
 #[track_caller]
 fn kill_at(program: &Program, step: &str, request: &str) {
     let child = program.start(&["dry-run", "--runtime", "built-in"]);
@@ -45,7 +45,7 @@ fn kill_at(program: &Program, step: &str, request: &str) {
     program.finish(child).exits(128 + 9);
 }
 
-/// How often the cloud did this: requests that it answered well.
+/// How many of these requests the cloud answered with success.
 fn done(program: &Program, request: &str) -> usize {
     let well = |line: &&String| {
         let (asked, status) = line.rsplit_once(" -> ").expect("a status");
@@ -54,8 +54,8 @@ fn done(program: &Program, request: &str) -> usize {
     requests(program).iter().filter(well).count()
 }
 
-/// Goes on with it, and looks at what must have happened once only, but for the
-/// step in which it was killed.
+/// Resumes the run and checks that every effect happened once, except in the step
+/// in which the run was killed.
 #[track_caller]
 fn resume(program: &Program, killed: &str) {
     let finished = program.run(&["resume", "--dry-run", "--runtime", "built-in"]).exits(0);
@@ -76,7 +76,7 @@ fn resume(program: &Program, killed: &str) {
     }
     let mut blobs: Vec<String> = requests(program)
         .iter()
-        // At the end of an upload, or with the request that opens one.
+        // In the request that closes an upload, or in a single POST.
         .filter(|line| line.contains("/v2/large/blobs/uploads/") && line.contains("digest="))
         .filter(|line| line.ends_with("-> 201"))
         .map(|line| line.rsplit_once("digest=").expect("a digest").1.to_owned())
@@ -94,7 +94,8 @@ fn resume(program: &Program, killed: &str) {
     assert_eq!(output(program, 0, "digest"), built);
 }
 
-/// A run that was killed in the middle of a step, which a busy machine may miss.
+/// A run that was killed inside a step. On a busy machine the step may end before
+/// the signal, so it is tried several times.
 fn killed_in(step: &str, request: &str, random: u64) -> Program {
     for _ in 0..5 {
         let program = program(random);
@@ -109,7 +110,7 @@ fn killed_in(step: &str, request: &str, random: u64) -> Program {
 
 /// The smaller layers are on their way while the large one is packed.
 #[test]
-fn a_run_killed_while_layers_go_ahead_of_the_push_is_gone_on_with() {
+fn run_killed_during_early_uploads_resumes() {
     let request = "POST large.azurecr.io /v2/large/blobs/uploads/";
     let program = killed_in("build", request, 128 << 20);
 
@@ -118,7 +119,7 @@ fn a_run_killed_while_layers_go_ahead_of_the_push_is_gone_on_with() {
 }
 
 #[test]
-fn a_run_killed_during_push_is_gone_on_with() {
+fn run_killed_during_push_resumes() {
     let request = "POST large.azurecr.io /v2/large/blobs/uploads/";
     let program = killed_in("push", request, 128 << 20);
 
@@ -128,7 +129,7 @@ fn a_run_killed_during_push_is_gone_on_with() {
 }
 
 #[test]
-fn a_run_killed_during_deploy_is_gone_on_with() {
+fn run_killed_during_deploy_resumes() {
     let program = killed_in("deploy", "PUT management.azure.com", 1024);
 
     resume(&program, "deploy");

@@ -1,4 +1,4 @@
-//! Real containers in the built-in runtime, as root and as nobody in particular.
+//! Containers in the built-in runtime, as root and as an unprivileged user.
 
 use crate::peer::busybox;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ struct Machine {
 impl Machine {
     async fn new(choice: RuntimeChoice) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // Longer than the address of a socket may be.
+        // Longer than the path of a socket may be.
         let deep = folder.path().join("a-long-name-".repeat(15));
         fs::create_dir_all(&deep).expect("made");
         let options = RuntimeOptions { folder: deep, choice, program: program() };
@@ -125,7 +125,7 @@ fn terminated(view: &GroupView) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn two_groups_have_port_80_side_by_side() {
+async fn two_groups_use_port_80_at_once() {
     let machine = Machine::isolated().await;
     for name in ["one", "two"] {
         let web = machine.container("web", &server(name), &json!({}));
@@ -147,7 +147,7 @@ async fn two_groups_have_port_80_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_crash_loop_backs_off_and_keeps_its_words() {
+async fn crash_loop_backs_off_and_keeps_its_logs() {
     let machine = Machine::isolated().await;
     let web = machine.container("web", "echo no database >&2; exit 3", &json!({}));
     machine.launch("crash", Restart::Always, vec![web]).await;
@@ -168,7 +168,7 @@ async fn a_crash_loop_backs_off_and_keeps_its_words() {
 }
 
 #[tokio::test]
-async fn an_end_is_told_with_its_code() {
+async fn exit_code_is_reported() {
     let machine = Machine::isolated().await;
     for (script, code, state) in [
         ("exit 0", 0, GroupState::Succeeded),
@@ -188,7 +188,7 @@ async fn an_end_is_told_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named() {
+async fn missing_program_is_named() {
     let machine = Machine::isolated().await;
     let mut web = machine.container("web", "", &json!({}));
     web.command = vec!["serve".to_owned()];
@@ -204,7 +204,7 @@ async fn a_program_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn who_listens_on_localhost_alone_is_not_reached() {
+async fn localhost_of_a_container_is_not_reachable_from_outside() {
     let machine = Machine::isolated().await;
     let script = "echo ready; exec httpd -f -p 127.0.0.1:80 -h /";
     let web = machine.container("web", script, &json!({}));
@@ -233,7 +233,7 @@ async fn who_listens_on_localhost_alone_is_not_reached() {
 }
 
 #[tokio::test]
-async fn a_container_sees_itself_alone() {
+async fn container_sees_only_its_own_processes() {
     let machine = Machine::isolated().await;
     let script = "echo $$; hostname; ls -d /proc/[0-9]* | cat; pwd; echo $GREETING; \
                   ls /dev; touch /made; id -u; cat /etc/hostname; echo x > /dev/null";
@@ -253,7 +253,7 @@ async fn a_container_sees_itself_alone() {
 }
 
 #[tokio::test]
-async fn the_user_of_the_image_is_who_it_runs_as() {
+async fn container_runs_as_the_user_of_the_image() {
     let machine = Machine::isolated().await;
     for (user, expected) in [("app", "1000:1000"), ("4321:99", "4321:99"), ("", "0:0")] {
         let output = machine.output("echo $(id -u):$(id -g)", json!({ "User": user })).await;
@@ -267,7 +267,7 @@ async fn the_user_of_the_image_is_who_it_runs_as() {
 }
 
 #[tokio::test]
-async fn stopping_ends_it_and_starting_begins_anew() {
+async fn stopped_group_can_be_started_again() {
     let machine = Machine::isolated().await;
     let web = machine.container("web", &server("up"), &json!({}));
     machine.launch("cycle", Restart::Always, vec![web]).await;
@@ -294,13 +294,39 @@ fn runs(marker: &str) -> bool {
     lines.any(|line| String::from_utf8_lossy(&line).contains(marker))
 }
 
+/// Launches a container that sleeps for `marker` seconds, says so by a file of
+/// that name, and waits to be killed.
+async fn launch_and_wait(choice: RuntimeChoice, marker: &str) {
+    let machine = Machine::new(choice).await;
+    let mut web = machine.container("web", "", &json!({}));
+    web.command = ["/bin/busybox", "sleep", marker].map(str::to_owned).to_vec();
+    let group = Group {
+        id: "doomed".to_owned(),
+        hosts: vec![],
+        ports: vec![],
+        restart: Restart::Always,
+        init: vec![],
+        containers: vec![web],
+    };
+    machine.runtime.launch(group).await.expect("launched");
+    machine.until("doomed", GroupView::settled).await;
+    fs::write(std::env::temp_dir().join(marker), "").expect("a file");
+    std::future::pending::<()>().await;
+}
+
 #[tokio::test]
-async fn nothing_survives_the_end_of_its_parent() {
+async fn containers_end_when_their_parent_is_killed() {
+    // This test starts itself as the parent that it kills.
+    if let Ok(marker) = std::env::var("SHIPWAY_TEST_MARKER") {
+        let plain = std::env::var("SHIPWAY_TEST_CHOICE").is_ok_and(|choice| choice == "plain");
+        let choice = if plain { RuntimeChoice::Plain } else { RuntimeChoice::BuiltIn };
+        launch_and_wait(choice, &marker).await;
+    }
     for choice in ["built-in", "plain"] {
         let folder = tempfile::tempdir().expect("a folder");
         let marker = format!("9{}{}", std::process::id(), choice.len());
         let mut parent = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "runtime::parent_to_be_killed", "--nocapture"])
+            .args(["--exact", "runtime::containers_end_when_their_parent_is_killed", "--nocapture"])
             .env("SHIPWAY_TEST_MARKER", &marker)
             .env("SHIPWAY_TEST_CHOICE", choice)
             .env("TMPDIR", folder.path())
@@ -330,33 +356,8 @@ async fn nothing_survives_the_end_of_its_parent() {
     }
 }
 
-/// Not a test: what [`nothing_survives_the_end_of_its_parent`] starts and kills.
-/// By itself it is nothing.
 #[tokio::test]
-async fn parent_to_be_killed() {
-    let Ok(marker) = std::env::var("SHIPWAY_TEST_MARKER") else { return };
-    let plain = std::env::var("SHIPWAY_TEST_CHOICE").is_ok_and(|choice| choice == "plain");
-    let machine =
-        Machine::new(if plain { RuntimeChoice::Plain } else { RuntimeChoice::BuiltIn }).await;
-    let mut web = machine.container("web", "", &json!({}));
-    web.command = ["/bin/busybox", "sleep", &marker].map(str::to_owned).to_vec();
-    let mut group = Group {
-        id: "doomed".to_owned(),
-        hosts: vec![],
-        ports: vec![],
-        restart: Restart::Always,
-        init: vec![],
-        containers: vec![web],
-    };
-    group.hosts.clear();
-    machine.runtime.launch(group).await.expect("launched");
-    machine.until("doomed", GroupView::settled).await;
-    fs::write(std::env::temp_dir().join(marker), "").expect("told");
-    std::future::pending::<()>().await;
-}
-
-#[tokio::test]
-async fn without_namespaces_a_static_program_runs_from_its_tree() {
+async fn static_program_runs_without_namespaces() {
     let machine = Machine::new(RuntimeChoice::Plain).await;
     assert_eq!(
         *machine.runtime.kind(),
@@ -405,13 +406,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// All of the above once more, as a user without any rights.
+/// Repeats the tests above as an unprivileged user.
 #[test]
-fn all_of_it_as_an_unprivileged_user() {
-    // Whoever runs this without rights has just done so.
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
+fn all_tests_pass_as_an_unprivileged_user() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "run the peers as root: this test gives its rights up"
+    );
     let folder = tempfile::tempdir_in("/tmp").expect("a folder");
     let open = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("opened");
@@ -429,7 +430,7 @@ fn all_of_it_as_an_unprivileged_user() {
     let status = Command::new("setpriv")
         .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"])
         .arg(tests)
-        .args(["runtime::", "--skip", "all_of_it"])
+        .args(["runtime::", "--skip", "all_tests_pass"])
         .env(PROGRAM, program)
         .env("TMPDIR", folder.path())
         .current_dir(folder.path())

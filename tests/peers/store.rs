@@ -52,7 +52,7 @@ fn damage(path: &PathBuf) {
 }
 
 #[test]
-fn a_damaged_manifest_or_configuration_is_made_anew() {
+fn damaged_manifest_or_configuration_is_rebuilt() {
     let registry = PeerRegistry::open();
     let program = settled(&registry.host());
     program.run(&["run"]).exits(0);
@@ -67,7 +67,7 @@ fn a_damaged_manifest_or_configuration_is_made_anew() {
 }
 
 #[test]
-fn a_damaged_layer_is_found_by_the_registry_and_made_anew() {
+fn damaged_layer_refused_by_the_registry_is_rebuilt() {
     let registry = PeerRegistry::open();
     let program = settled(&registry.host());
     program.run(&["run"]).exits(0);
@@ -88,7 +88,7 @@ fn a_damaged_layer_is_found_by_the_registry_and_made_anew() {
 }
 
 #[test]
-fn a_base_may_be_a_layout_on_this_machine() {
+fn base_may_be_a_local_layout() {
     let registry = PeerRegistry::open();
     let below = settled(&registry.host());
     below.run(&["run"]).exits(0);

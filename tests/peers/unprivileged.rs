@@ -1,4 +1,4 @@
-//! Dry runs of somebody who is not root, with ports that are root's.
+//! Dry runs of an unprivileged user, with ports below 1024.
 
 use crate::support::{Finished, Program};
 use std::fs;
@@ -37,7 +37,7 @@ services:
       - verify: { http: /, expect: { body: { contains: hello } } }
 ";
 
-/// Runs a copy of the program, in its folder, as nobody.
+/// Runs a copy of the program in its folder as the user `nobody`.
 fn run(program: &Program, arguments: &[&str]) -> Finished {
     let home = program.folder().display().to_string();
     let copy = program.path("shipway");
@@ -63,7 +63,7 @@ fn run(program: &Program, arguments: &[&str]) -> Finished {
     }
 }
 
-/// Makes a folder, and all in it, nobody's.
+/// Gives a folder and everything in it to the user `nobody`.
 fn give(path: &Path) {
     chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");
     if path.is_dir() {
@@ -76,7 +76,7 @@ fn give(path: &Path) {
 #[test]
 fn hello_listens_on_port_80_without_root() {
     let program = Program::with_workflow("hello");
-    // The toolchain may lie where only root gets, so this step is done before.
+    // Compiled as root, since the toolchain may be in a folder that only root enters.
     fs::create_dir(program.path("dist")).expect("a folder");
     let compiled = Command::new("rustc")
         .args(["-O", "-C", "target-feature=+crt-static", "-o", "dist/server", "server.rs"])

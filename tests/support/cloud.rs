@@ -1,5 +1,5 @@
-//! A local cloud in this process, on a runtime of its own, so that a test may
-//! wait for a program that talks to it.
+//! A local cloud in this process, on its own runtime, so that a test may block on
+//! a program that uses it.
 
 use serde_json::Value;
 use shipway::testing::local::{Cloud, CloudFile, CloudOptions, LoggedRequest, RequestLog};
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-/// A cloud that ends with its value. Its state folder stays as long as this.
+/// A running local cloud. Dropping it stops the cloud; its state folder stays.
 pub struct LocalCloud {
     pub file: CloudFile,
     pub path: PathBuf,
@@ -17,7 +17,7 @@ pub struct LocalCloud {
 }
 
 impl LocalCloud {
-    /// A cloud of that world, with its state in that folder.
+    /// Starts a cloud with this world and its state in this folder.
     pub fn start(state: &Path, world: Value) -> Self {
         let mut world = world;
         world["runtime"] = "plain".into();
@@ -43,33 +43,33 @@ impl LocalCloud {
         Self { file, path, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// What was answered so far.
+    /// The requests that were answered so far.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         RequestLog::read(&self.file.request_log).expect("a log")
     }
 
-    /// A program that lives in this cloud.
+    /// A program with the cloud's environment variables.
     pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).envs(self.file.variables());
         command
     }
 
-    /// What a program that must succeed says.
+    /// Runs a program that must succeed and returns its standard output.
     pub fn run(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.command(program, arguments).output().expect("a program");
         assert!(output.status.success(), "{program} {arguments:?}: {}", text(&output));
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// What a program that must fail says.
+    /// Runs a program that must fail and returns its output.
     pub fn fails(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.command(program, arguments).output().expect("a program");
         assert!(!output.status.success(), "{program} {arguments:?}: {}", text(&output));
         text(&output)
     }
 
-    /// A client that is not ours, in this cloud.
+    /// A plain HTTP client that uses the cloud's proxy and certificate.
     pub fn client(&self) -> reqwest::Client {
         // The first to install wins.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -98,7 +98,7 @@ fn text(output: &Output) -> String {
     format!("{out}{err}")
 }
 
-/// A folder for the state of a cloud.
+/// A temporary folder for the state of a cloud.
 pub fn state() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }

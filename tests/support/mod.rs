@@ -8,11 +8,11 @@ pub mod fetching_cloud;
 #[path = "../../src/registry/testing/images.rs"]
 pub mod images;
 mod processes;
-mod program;
+pub mod program;
 pub mod state;
 #[path = "../../src/registry/testing/waiting.rs"]
 mod waiting;
 
 pub use processes::is_alive;
-pub use program::{Finished, Program, workflows};
+pub use program::{Finished, Program};
 pub use waiting::eventually;

@@ -1,4 +1,4 @@
-//! The program, in a folder of its own and an environment with nothing in it.
+//! The program in a temporary folder and an empty environment.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ pub struct Program {
     environment: BTreeMap<String, String>,
 }
 
-/// What a run of the program left.
+/// The exit code and output of a finished run.
 #[derive(Debug)]
 pub struct Finished {
     /// The exit code; 128 and the signal where one ended it.
@@ -25,7 +25,7 @@ pub struct Finished {
 }
 
 impl Program {
-    /// With an empty folder. Of the environment only what finds programs stays.
+    /// In an empty folder. Only the variables that locate programs are kept.
     pub fn new() -> Self {
         let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
         let kept =
@@ -45,13 +45,12 @@ impl Program {
     pub fn with_workflow(name: &str) -> Self {
         let program = Self::new();
         copy(&workflows().join(name), program.folder.path());
-        program.forget_what_was_made();
+        program.remove_ignored_files();
         program
     }
 
-    /// Takes away what an earlier run in the checkout left: a test begins as a
-    /// fresh clone does.
-    fn forget_what_was_made(&self) {
+    /// Removes ignored files of the checkout: a test starts like a fresh clone.
+    fn remove_ignored_files(&self) {
         let ignored = fs::read_to_string(self.path(".gitignore")).unwrap_or_default();
         for made in ignored.lines().map(|line| line.trim_end_matches('/')) {
             let path = self.path(made);
@@ -71,7 +70,7 @@ impl Program {
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
@@ -82,7 +81,6 @@ impl Program {
         self.folder.path().join(name)
     }
 
-    /// The folder itself.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -123,7 +121,7 @@ impl Program {
     }
 }
 
-/// The plans to learn from.
+/// The folder of example plans.
 pub fn workflows() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows")
 }
@@ -131,7 +129,7 @@ pub fn workflows() -> PathBuf {
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        // What somebody's own dry run left there is no part of it.
+        // State of a dry run in the checkout.
         if entry.file_name() == ".shipway" {
             continue;
         }

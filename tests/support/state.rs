@@ -1,4 +1,4 @@
-//! What runs leave in `.shipway`: results, journals, what their clouds were asked.
+//! What runs leave in `.shipway`: results, journals, request logs.
 
 use super::Program;
 use serde_json::Value;
@@ -26,20 +26,20 @@ pub fn output(program: &Program, service: usize, name: &str) -> String {
     value.as_str().unwrap_or_else(|| panic!("no output `{name}` in {result:#}")).to_owned()
 }
 
-/// The journal of the newest run, without a last line that is torn.
+/// The journal of the newest run, without a torn last line.
 pub fn journal(program: &Program) -> Vec<Value> {
     let Some(folder) = newest(program, "runs") else { return Vec::new() };
     let text = fs::read_to_string(folder.join("journal.jsonl")).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// How often the journal says this of a step.
+/// How many entries of this kind the journal has for a step.
 pub fn journaled(program: &Program, entry: &str, step: &str) -> usize {
     let is_it = |line: &&Value| line["entry"] == entry && line["step"]["step"] == step;
     journal(program).iter().filter(is_it).count()
 }
 
-/// What the newest local cloud was asked, `METHOD host path -> status`.
+/// The requests to the newest local cloud, `METHOD host path -> status`.
 pub fn requests(program: &Program) -> Vec<String> {
     let Some(folder) = newest(program, "local") else { return Vec::new() };
     let entries = RequestLog::read(&folder.join("requests.jsonl")).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A registry that does as it is told: it keeps blobs and manifests in memory,
-//! asks for a login if it is to, and goes wrong where a test says so.
+//! A registry with scripted faults. It keeps blobs and manifests in memory and can
+//! ask for a login.
 //!
-//! What it was asked is the assertion of most tests: see `log`.
+//! Its log of requests is the assertion of most tests: see [`FakeRegistry::log`].
 
 use crate::oci::Digest;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,36 +12,35 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-/// How one request goes wrong.
+/// How one request fails.
 #[derive(Clone)]
 pub enum Fault {
-    /// This status and body instead, and these headers.
+    /// Answers with this status, these headers and this body.
     Answer(u16, &'static [(&'static str, &'static str)], String),
-    /// The usual answer with another status.
+    /// Answers as usual, but with this status.
     Status(u16),
-    /// The usual answer with this header, instead of one of the same name; an
-    /// empty one takes it away.
+    /// Answers as usual with this header replaced; an empty value removes it.
     Header(&'static str, String),
-    /// The connection ends after so many bytes of the request's body.
+    /// Closes the connection after so many bytes of the request's body.
     ResetAfter(usize),
-    /// The same, and those bytes are kept, as far as they are an upload.
+    /// Like `ResetAfter`, but an upload keeps those bytes.
     BreakAfter(usize),
-    /// Nothing more is read after so many bytes of the request's body.
+    /// Stops reading after so many bytes of the request's body.
     Hang(usize),
-    /// The answer's body ends after so many bytes.
+    /// Closes the connection after so many bytes of the response's body.
     CutAfter(usize),
-    /// The answer's body stands still after so many bytes, until it is let go on.
+    /// Stops after so many bytes of the response's body until it is notified.
     Hold(usize, Arc<Notify>),
 }
 
-/// What it asks for.
+/// The login that the registry asks for.
 #[derive(Clone, Default)]
 pub enum Asks {
     #[default]
     Nothing,
-    /// `user:password` in base64.
+    /// HTTP Basic with this `user:password` in base64.
     Basic(&'static str),
-    /// A token of its own `/token`, which asks for this `user:password`.
+    /// A token from the registry's `/token`, given for this `user:password`.
     Token(&'static str),
 }
 
@@ -52,7 +51,7 @@ struct Store {
     uploads: BTreeMap<u32, Vec<u8>>,
     next: u32,
     tokens: u32,
-    /// Whether a blob may come with the request that opens its upload.
+    /// Whether a blob may be sent with the request that opens its upload.
     single: bool,
     good: BTreeSet<String>,
 }
@@ -90,7 +89,7 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// The registry; it ends with its value.
+/// A running registry. Dropping it stops it.
 pub struct FakeRegistry {
     address: SocketAddr,
     state: Arc<State>,
@@ -114,12 +113,12 @@ impl FakeRegistry {
         Self { address, state, task }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Host and port, `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// The next request that begins like this (`PUT /v2/web/blobs/`) goes wrong.
+    /// Makes the next request that begins like this (`PUT /v2/web/blobs/`) fail.
     pub fn fault(&self, request: &str, fault: Fault) {
         locked(&self.state.faults).push((request.to_owned(), fault));
     }
@@ -128,50 +127,51 @@ impl FakeRegistry {
         *locked(&self.state.asks) = asks;
     }
 
-    /// Bodies of such requests that have more bytes are answered with a status.
+    /// Answers requests whose body has more bytes with a status.
     pub fn limit(&self, method: &'static str, bytes: usize, status: u16) {
         locked(&self.state.limits).push((method, bytes, status));
     }
 
-    /// A blob may come with the request that opens its upload.
+    /// Accepts a blob with the request that opens its upload.
     pub fn takes_single_posts(&self) {
         locked(&self.state.store).single = true;
     }
 
-    /// Changes what has arrived of each upload.
+    /// Edits the bytes that have arrived of each upload.
     pub fn spoil_uploads(&self) {
         for bytes in locked(&self.state.store).uploads.values_mut() {
             bytes.fill(0);
         }
     }
 
-    /// Loses everything.
+    /// Removes all blobs, manifests and uploads.
     pub fn wipe(&self) {
         let mut store = locked(&self.state.store);
         *store = Store { next: store.next, single: store.single, ..Store::default() };
     }
 
-    /// A token that was not given out is good as well.
+    /// Accepts a token that the registry has not issued.
     pub fn takes_token(&self, token: &str) {
         locked(&self.state.store).good.insert(token.to_owned());
     }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     pub fn connections(&self) -> u32 {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// No token that was given out is good any longer.
+    /// Revokes every issued token.
     pub fn forget_tokens(&self) {
         locked(&self.state.store).good.clear();
     }
 
-    /// Answers only when so many requests are there at once, flight by flight.
+    /// Answers only once so many requests wait at the same time; one number for
+    /// each round trip.
     pub fn flights(&self, sizes: &[usize]) {
         locked(&self.state.flights).sizes = sizes.iter().copied().collect();
     }
 
-    /// A digest is `name` in the log.
+    /// Shows a digest as `name` in the log.
     pub fn call(&self, digest: &Digest, name: &str) {
         locked(&self.state.names).push((digest.to_string(), name.to_owned()));
     }
@@ -203,13 +203,13 @@ impl FakeRegistry {
         locked(&self.state.store).manifests.contains_key(&key)
     }
 
-    /// What was asked so far, `METHOD path -> status`, a line each, with `+` in
-    /// front of what carried a login. Empties itself.
+    /// Takes the requests so far, a line `METHOD path -> status` each, with `+` in
+    /// front if the request carried a login.
     pub fn log(&self) -> String {
         std::mem::take(&mut *locked(&self.state.log)).join("\n")
     }
 
-    /// The same in alphabetical order, for requests that fly side by side.
+    /// Like [`Self::log`] but sorted, for concurrent requests.
     pub fn sorted_log(&self) -> String {
         let mut log = std::mem::take(&mut *locked(&self.state.log));
         log.sort();
@@ -230,7 +230,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl State {
     async fn serve(&self, stream: TcpStream) {
         let mut stream = BufReader::new(stream);
-        // A connection that breaks is what tests are about.
+        // Tests break connections on purpose.
         while let Ok(Some(())) = self.one(&mut stream).await {}
     }
 
@@ -270,7 +270,7 @@ impl State {
         };
         let sends = ["POST", "PUT", "PATCH"].contains(&asked.method.as_str());
         let (answer, cut) = if sends && !asked.headers.contains_key("content-length") {
-            // As Azure's registries have it.
+            // As Azure's registries do.
             (error(400, "CONTENT_LENGTH_INVALID", "there is no content length"), None)
         } else {
             self.with_fault(&asked, fault)
@@ -351,7 +351,7 @@ impl State {
     fn note(&self, asked: &Asked, outcome: &str) {
         let mut path = asked.path.clone();
         if let Some((start, rest)) = path.split_once("/blobs/uploads/") {
-            // Which upload is which depends on who came first.
+            // The number of an upload depends on the order of concurrent requests.
             path = format!("{start}/blobs/uploads/{}", if rest.is_empty() { "" } else { "*" });
         }
         for key in ["mount", "from", "digest", "scope", "last"] {
@@ -483,7 +483,7 @@ fn upload(store: &mut Store, asked: &Asked, repository: &str, id: &str) -> Answe
         }
         store.next += 1;
         store.uploads.insert(store.next, Vec::new());
-        // As distribution has it: a state that is lost when the query is.
+        // As distribution does: the state is in the query.
         let location = format!("/v2/{repository}/blobs/uploads/{}?_state=a%2Bb%3D=", store.next);
         return answer(202, &[("location", &location)], "");
     }
@@ -522,7 +522,7 @@ fn manifest(store: &mut Store, asked: &Asked, repository: &str, name: &str) -> A
     let key = (repository.to_owned(), name.to_owned());
     if asked.method == "PUT" {
         let text = String::from_utf8_lossy(&asked.body);
-        // As distribution has it: an error for each.
+        // As distribution does: one error for each.
         let unknown: Vec<String> = text
             .match_indices("sha256:")
             .filter_map(|(at, _)| text.get(at..at + 71))
@@ -569,7 +569,7 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        // The state is compared as it is spelled.
+        // Not decoded: a client has to send it back unchanged.
         let plain = value.replace("%3A", ":").replace("%2C", ",").replace("%2F", "/");
         (name.to_owned(), if name == "_state" { value.to_owned() } else { plain })
     };

@@ -1,4 +1,4 @@
-//! Images to push.
+//! Images to push, and clients to push them with.
 
 use crate::http;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
@@ -13,18 +13,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// A client of one registry that repeats a request at once.
+/// A client of one registry that retries without a pause.
 pub fn client(host: &str, login: Login) -> Client {
     client_with(host, login, &Redactor::default())
 }
 
-/// The same, with the redactor that knows the login.
+/// Like [`client`], with the redactor that knows the login.
 pub fn client_with(host: &str, login: Login, redactor: &Redactor) -> Client {
     let timing = Timing { pauses: vec![Duration::ZERO; 2], ..Timing::default() };
     client_timed(host, login, redactor, timing)
 }
 
-/// The same, with this patience.
+/// Like [`client_with`], with these time limits.
 pub fn client_timed(host: &str, login: Login, redactor: &Redactor, timing: Timing) -> Client {
     client_of(host, login, redactor, Settings { timing, ..Settings::default() })
 }
@@ -37,7 +37,6 @@ pub fn client_of(host: &str, login: Login, redactor: &Redactor, settings: Settin
     Client::new(http, redactor.clone(), Settings { hosts, ..settings })
 }
 
-/// A reference that is one.
 pub fn reference(text: &str) -> Reference {
     text.parse().expect("a reference")
 }
@@ -79,7 +78,7 @@ pub fn image(layers: &[Vec<u8>], folder: &Path, targets: &[String]) -> Push {
     }
 }
 
-/// Bytes that look like chance and are always the same.
+/// Pseudo-random bytes, the same for each seed.
 pub fn noise(length: usize, seed: u8) -> Vec<u8> {
     let mut state = u64::from(seed) + 1;
     let mut next = || {
@@ -87,17 +86,17 @@ pub fn noise(length: usize, seed: u8) -> Vec<u8> {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.to_be_bytes()[0]
     };
-    // One page of chance over and over: a test build is slow at making more.
+    // One page repeated: a debug build is slow at generating more.
     let page: Vec<u8> = (0..length.min(4_093)).map(|_| next()).collect();
     let mut noise = page.repeat(length.div_ceil(page.len().max(1)));
     noise.truncate(length);
     noise
 }
 
-/// For pushes whose progress nobody watches.
+/// Ignores the progress of a push.
 pub fn silent(_: Progress) {}
 
-/// An error with all its causes, as a person sees it.
+/// An error and its causes, a line each.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

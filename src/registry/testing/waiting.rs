@@ -1,4 +1,4 @@
-//! Waiting for a condition instead of for a time.
+//! Waits for a condition, not for a time.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Blobs that go up before their manifest is known.
+//! Blobs that are uploaded before their manifest is known.
 
 use super::scene::Scene;
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
@@ -31,7 +31,7 @@ fn size(scene: &Scene) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_went_ahead_is_not_sent_again_and_counts_as_sent() {
+async fn early_uploads_are_not_repeated_and_count_as_sent() {
     let scene = Scene::new(&[MIB, 2 * MIB, 10]).await;
     let ahead = ahead(&scene, &[0, 1]);
     let mut asked = Vec::new();
@@ -59,12 +59,12 @@ PUT /v2/web/blobs/uploads/* digest=layer1 -> 201"
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_goes_before_the_logins_are_known_to_be_good() {
+async fn early_uploads_wait_for_the_login_check() {
     let scene = Scene::new(&[MIB]).await;
     let cleared = Arc::new(SetOnce::new());
     let ahead = scene.client.ahead(&scene.push.targets, Arc::clone(&cleared));
     ahead.send(scene.push.blobs[0].clone());
-    // Time enough to go, were it let.
+    // Enough round trips for an upload to start, if it were allowed to.
     for _ in 0..20 {
         let asked = scene.client.check_login(&scene.push.targets[0].host, "web", "push").await;
         asked.expect("a login");
@@ -79,7 +79,7 @@ async fn nothing_goes_before_the_logins_are_known_to_be_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_there_is_not_sent_ahead() {
+async fn early_upload_skips_existing_blobs() {
     let mut scene = Scene::new(&[MIB, 10]).await;
     scene.push().await.expect("a push");
     scene.registry.log();
@@ -88,14 +88,14 @@ async fn what_is_there_is_not_sent_ahead() {
     let pushed = push_after(&scene, ahead(&scene, &[0])).await;
 
     assert_eq!((pushed.bytes_sent, pushed.bytes_reused), (0, size(&scene)));
-    // What is asked for beside the manifest may be given up.
+    // Lookups beside that of the manifest may be cancelled.
     let asked = scene.asked("");
     assert!(asked.contains(&"HEAD /v2/web/manifests/one -> 200".to_owned()), "{asked:?}");
     assert!(asked.iter().all(|line| line.starts_with("HEAD")), "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_did_not_get_there_the_push_sends() {
+async fn push_sends_blobs_whose_early_upload_failed() {
     let scene = Scene::new(&[MIB, 10]).await;
     scene.registry.fault("POST /v2/web/blobs/uploads/", Fault::Status(403));
 
@@ -108,7 +108,7 @@ async fn what_did_not_get_there_the_push_sends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_of_two_registries_refused_is_sent_again_to_that_one_alone() {
+async fn early_upload_refused_by_one_registry_is_repeated_there_only() {
     let other = FakeRegistry::start().await;
     let mut scene = Scene::new(&[MIB, 10]).await;
     let there = format!("{}/web:one", other.host()).parse().expect("a reference");
@@ -124,13 +124,13 @@ async fn what_one_of_two_registries_refused_is_sent_again_to_that_one_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() {
+async fn early_upload_goes_to_one_repository_and_is_mounted_in_the_others() {
     let scene = Scene::to(&[MIB, 10], &["api:one", "web:one"]).await;
 
     let pushed = push_after(&scene, ahead(&scene, &[0])).await;
 
     let blobs: Vec<u64> = scene.push.blobs.iter().map(|blob| blob.descriptor.size).collect();
-    // The small ones are rather sent than waited for.
+    // Small blobs are sent twice rather than waited for.
     assert_eq!(pushed.bytes_sent, blobs[0] + 2 * (blobs[1] + blobs[2]));
     assert_eq!(pushed.bytes_reused, blobs[0]);
     assert_eq!(scene.asked("digest=layer0").len(), 1);
@@ -138,7 +138,7 @@ async fn of_several_repositories_one_has_it_first_and_the_others_take_it_over() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_of_it_is_told_of() {
+async fn early_uploads_are_part_of_the_progress() {
     let scene = Scene::new(&[MIB, 10]).await;
     let told = Mutex::new(Vec::new());
     let tell = |progress: crate::progress::Progress| {
@@ -156,7 +156,7 @@ async fn all_of_it_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rest_goes_beside_what_is_on_its_way() {
+async fn push_runs_beside_an_early_upload_in_flight() {
     let scene = Scene::new(&[MIB, 10]).await;
     // The layer is taken when the push has asked for the other blobs and the
     // manifest, and not before.

@@ -1,4 +1,4 @@
-//! What passes from one registry into another, and what an index is on the wire.
+//! Copies from registry to registry, with indexes.
 
 use crate::http::{self, Retry, Retryable as _};
 use crate::image::{Child, Store};
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     fn put_index(registry: &FakeRegistry, entries: &[Value]) -> Digest {
-        // With a field and spaces that nobody writes but who made it.
+        // An unknown field and odd spaces, which must survive byte for byte.
         let text = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX,
                            "manifests": entries, "x-of-its-own": true });
         let text = format!("{text:#}\n");
@@ -99,7 +99,7 @@ impl Scene {
         reference(&format!("{}/web:all", self.from.host()))
     }
 
-    /// Fetches what `source` means and pushes it on, its blobs from there.
+    /// Resolves `source` and pushes it on, with its blobs read from there.
     async fn copy(&self, platform: Option<&Platform>, to: &str) -> Result<Pushed, PushError> {
         let source = self.source();
         let found = self.client.pull_manifests(&source, platform, self.store.root()).await;
@@ -138,7 +138,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn an_index_passes_whole_from_one_registry_into_another() {
+async fn copy_between_registries_keeps_the_index() {
     let scene = Scene::new(b"the layer").await;
 
     let pushed = scene.copy_over().await.expect("copied");
@@ -172,7 +172,7 @@ GET /v2/web/manifests/seal -> 200"
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_that_is_there_already() {
+async fn copy_skips_existing_blobs() {
     let scene = Scene::new(b"the layer").await;
     scene.copy_over().await.expect("copied");
     scene.from.log();
@@ -186,7 +186,7 @@ async fn nothing_is_fetched_that_is_there_already() {
 }
 
 #[tokio::test]
-async fn within_a_registry_no_byte_of_a_blob_moves() {
+async fn copy_within_a_registry_mounts_all_blobs() {
     let scene = Scene::new(b"the layer").await;
     let to = format!("{}/live:1", scene.from.host());
 
@@ -211,7 +211,7 @@ async fn within_a_registry_no_byte_of_a_blob_moves() {
 }
 
 #[tokio::test]
-async fn one_platform_is_one_manifest() {
+async fn copy_of_one_platform_is_one_manifest() {
     let scene = Scene::new(b"the layer").await;
     let arm = "linux/arm64".parse().expect("a platform");
     let to = format!("{}/live:1", scene.to.host());
@@ -225,7 +225,7 @@ async fn one_platform_is_one_manifest() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_another_is_not_passed_on() {
+async fn copy_rejects_a_blob_with_another_digest() {
     let scene = Scene::new(b"the layer").await;
     scene.from.fault(
         &format!("GET /v2/web/blobs/{}", scene.layer),
@@ -250,7 +250,7 @@ the registry has {found} where LAYER was asked for"
 }
 
 #[tokio::test]
-async fn a_blob_that_breaks_off_is_fetched_again() {
+async fn copy_refetches_a_truncated_blob() {
     let scene = Scene::new(&noise(100_000, 1)).await;
     scene.from.fault(&format!("GET /v2/web/blobs/{}", scene.layer), Fault::CutAfter(40_000));
 
@@ -263,7 +263,7 @@ async fn a_blob_that_breaks_off_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_gone_is_said_to_be_gone() {
+async fn copy_reports_a_missing_blob() {
     let scene = Scene::new(b"the layer").await;
     scene.from.remove_blob("web", &scene.layer);
 
@@ -279,7 +279,7 @@ GET http://FROM/v2/web/blobs/LAYER: 404: BLOB_UNKNOWN: blob unknown to registry"
 }
 
 #[tokio::test]
-async fn a_registry_that_takes_ranges_is_sent_ranges_of_what_comes() {
+async fn copy_forwards_a_blob_in_ranges() {
     let layer = noise(20 << 20, 7);
     let scene = Scene::new(&layer).await;
     scene.to.limit("PUT", 1 << 20, 413);
@@ -294,7 +294,7 @@ async fn a_registry_that_takes_ranges_is_sent_ranges_of_what_comes() {
 }
 
 #[tokio::test]
-async fn the_login_of_one_registry_is_nothing_to_the_other_nor_to_its_storage() {
+async fn copy_sends_each_login_to_its_own_registry_only() {
     let scene = Scene::new(b"the layer").await;
     scene.from.asks(Asks::Basic("cmVhZGVyOm9uZS1zZWNyZXQ="));
     scene.to.asks(Asks::Basic("d3JpdGVyOmFub3RoZXItb25l"));

@@ -1,4 +1,4 @@
-//! What a repository holds, by tag.
+//! The listing of a repository.
 
 use crate::oci::media_type;
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
@@ -6,9 +6,9 @@ use crate::registry::testing::images::client;
 use crate::registry::{ListedKind, Login};
 use serde_json::json;
 
-/// Two platforms that share a layer, a chart, and a manifest of the first kind.
+/// Two platforms that share a layer, a chart, and a manifest of schema version 1.
 #[tokio::test]
-async fn indexes_artifacts_and_what_is_neither() {
+async fn listing_tells_indexes_artifacts_and_unreadable_manifests_apart() {
     let registry = FakeRegistry::start().await;
     let shared = registry.put_blob("web", &[7; 100]);
     let image = |os: &str, created: &str, own: usize| {

@@ -1,4 +1,4 @@
-//! How the client signs in, and what it says where that does not work.
+//! Signing in, and the errors when it fails.
 
 use super::tls_proxy::TlsProxy;
 use crate::http::{Retry, Retryable as _};
@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// `ci:right`.
+/// `ci:right` in base64.
 const RIGHT: &str = "Y2k6cmlnaHQ=";
 
 fn by_password(registry: &FakeRegistry, password: &str) -> Client {
@@ -42,7 +42,7 @@ async fn refusal(client: &Client, registry: &FakeRegistry) -> Failure {
 }
 
 #[tokio::test]
-async fn a_password_is_shown_only_where_it_is_asked_for() {
+async fn password_is_sent_only_after_a_challenge() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let client = by_password(&registry, "right");
@@ -54,7 +54,7 @@ async fn a_password_is_shown_only_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_named_by_its_source() {
+async fn wrong_password_error_names_its_source() {
     for asks in [Asks::Basic(RIGHT), Asks::Token(RIGHT)] {
         let registry = FakeRegistry::start().await;
         registry.asks(asks.clone());
@@ -74,7 +74,7 @@ async fn a_wrong_password_is_named_by_its_source() {
 }
 
 #[tokio::test]
-async fn many_requests_ask_for_one_token() {
+async fn concurrent_requests_share_one_token() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -90,7 +90,7 @@ async fn many_requests_ask_for_one_token() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_to_sign_in() {
+async fn anonymous_client_is_told_to_sign_in() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
 
@@ -103,7 +103,7 @@ async fn nobody_is_told_to_sign_in() {
 }
 
 #[tokio::test]
-async fn a_challenge_that_nobody_knows_is_shown() {
+async fn unknown_challenge_is_shown() {
     let registry = FakeRegistry::start().await;
     let challenge = &[("www-authenticate", "Negotiate")];
     registry.fault("GET /v2/", Fault::Answer(401, challenge, String::new()));
@@ -117,7 +117,7 @@ async fn a_challenge_that_nobody_knows_is_shown() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_at_once_is_a_right_that_is_missing() {
+async fn fresh_token_refused_means_missing_permission() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token(RIGHT));
     let denied = "{\"token\":\"worthless\"}".to_owned();
@@ -129,7 +129,7 @@ async fn a_token_that_is_refused_at_once_is_a_right_that_is_missing() {
 }
 
 #[tokio::test]
-async fn a_token_says_what_it_is_not_good_for() {
+async fn token_claims_reveal_missing_permission() {
     let registry = FakeRegistry::start().await;
     let claims = json!({ "iat": 0, "exp": 900, "access": [
         { "type": "repository", "name": "web", "actions": ["pull"] }] });
@@ -146,7 +146,7 @@ async fn a_token_says_what_it_is_not_good_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_token_is_not_quoted() {
+async fn invalid_token_response_is_not_quoted() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token(RIGHT));
     registry.fault("GET /token", Fault::Answer(200, &[], "s3cr3t".to_owned()));
@@ -179,7 +179,7 @@ impl EntraTokens for Entra {
 }
 
 #[tokio::test]
-async fn a_token_of_entra_is_exchanged_once() {
+async fn entra_token_is_exchanged_once() {
     let registry = FakeRegistry::start().await;
     // Both the exchange and what it becomes carry this.
     registry.asks(Asks::Token("of-entra"));
@@ -213,7 +213,7 @@ async fn azure(registry: &FakeRegistry, trusting: bool) -> (Client, TlsProxy) {
 }
 
 #[tokio::test]
-async fn an_azure_registry_is_not_asked_what_is_known() {
+async fn azure_registry_login_needs_no_challenge() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token("of-entra"));
     let (client, _proxy) = azure(&registry, true).await;
@@ -227,7 +227,7 @@ async fn an_azure_registry_is_not_asked_what_is_known() {
 }
 
 #[tokio::test]
-async fn an_azure_registry_that_is_none_is_asked_all_the_same() {
+async fn host_named_like_azure_falls_back_to_the_challenge() {
     let registry = FakeRegistry::start().await;
     registry.fault("POST /oauth2/exchange", Fault::Answer(404, &[], String::new()));
     let (client, _proxy) = azure(&registry, true).await;
@@ -238,7 +238,7 @@ async fn an_azure_registry_that_is_none_is_asked_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_identity_that_the_registry_does_not_know_is_told_so() {
+async fn unknown_entra_identity_is_explained() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token("of-nobody"));
     let (client, _proxy) = azure(&registry, true).await;
@@ -260,7 +260,7 @@ async fn an_identity_that_the_registry_does_not_know_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_nobody_is_not_trusted() {
+async fn untrusted_certificate_is_refused() {
     let registry = FakeRegistry::start().await;
     let (client, _proxy) = azure(&registry, false).await;
 
@@ -280,7 +280,7 @@ async fn a_certificate_of_nobody_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn an_identity_token_is_traded_in() {
+async fn identity_token_is_exchanged() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token("refresh_token=of-docker"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -310,7 +310,7 @@ fn helper(folder: &std::path::Path, host: &str, script: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_credential_helper_is_asked_by_name() {
+async fn credential_helper_is_run() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -327,7 +327,7 @@ echo "{\"ServerURL\":\"$host\",\"Username\":\"ci\",\"Secret\":\"right\"}""#;
 }
 
 #[tokio::test]
-async fn a_credential_helper_may_have_nothing_or_be_broken() {
+async fn credential_helper_may_be_empty_or_broken() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -362,7 +362,7 @@ async fn a_credential_helper_may_have_nothing_or_be_broken() {
 }
 
 #[tokio::test]
-async fn a_file_of_logins_that_is_none_is_named() {
+async fn invalid_login_file_is_named() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -388,7 +388,7 @@ async fn a_file_of_logins_that_is_none_is_named() {
 }
 
 #[tokio::test]
-async fn a_login_is_found_beside_what_others_have_wrong() {
+async fn login_is_found_beside_invalid_entries() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -406,7 +406,7 @@ async fn a_login_is_found_beside_what_others_have_wrong() {
 }
 
 #[tokio::test]
-async fn the_login_of_the_environment_comes_first() {
+async fn login_from_the_environment_comes_first() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -447,7 +447,7 @@ async fn the_login_of_the_environment_comes_first() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_not_waited_for() {
+async fn fifo_in_place_of_a_login_file_does_not_block() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -471,7 +471,7 @@ async fn what_is_no_file_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn podmans_login_of_a_repository_is_for_that_alone() {
+async fn podman_login_of_a_repository_applies_to_it_only() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let folder = tempfile::tempdir().expect("a folder");
@@ -491,7 +491,7 @@ async fn podmans_login_of_a_repository_is_for_that_alone() {
 }
 
 #[tokio::test]
-async fn each_way_of_storing_a_login_is_read() {
+async fn every_stored_login_format_is_read() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Basic(RIGHT));
     let host = registry.host();
@@ -523,7 +523,7 @@ async fn each_way_of_storing_a_login_is_read() {
 }
 
 #[tokio::test]
-async fn an_identity_of_a_helper_is_traded_in() {
+async fn identity_token_from_a_helper_is_exchanged() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token("refresh_token=of-a-helper"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -537,7 +537,7 @@ async fn an_identity_of_a_helper_is_traded_in() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_once_a_scope_and_again_when_it_ends() {
+async fn token_is_fetched_once_per_scope_and_after_expiry() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token(RIGHT));
     let client = by_password(&registry, "right");
@@ -571,7 +571,7 @@ async fn a_token_is_asked_for_once_a_scope_and_again_when_it_ends() {
 }
 
 #[test]
-fn logins_are_shown_without_their_passwords() {
+fn debug_output_of_logins_has_no_password() {
     let redactor = Redactor::default();
     let password = redactor.adopt("secrets.x", "hunter22".to_owned());
     let login = Login::Basic { username: "ci".to_owned(), password };

@@ -1,4 +1,4 @@
-//! What a pull makes of a registry's answers, right and wrong.
+//! Pulls from registries that answer correctly and incorrectly.
 
 use crate::http::{Retry, Retryable as _};
 use crate::oci::{Digest, Platform, Reference, media_type};
@@ -71,7 +71,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn an_index_means_the_image_for_the_platform() {
+async fn pull_selects_the_platform_from_an_index() {
     let scene = Scene::new(b"layer").await;
     scene.index(&json!([
         { "mediaType": media_type::MANIFEST, "digest": Digest::of(b"x"), "size": 1,
@@ -104,7 +104,7 @@ async fn an_index_means_the_image_for_the_platform() {
 }
 
 #[tokio::test]
-async fn an_index_in_an_index_in_an_index_is_too_much() {
+async fn pull_rejects_deeply_nested_indexes() {
     let scene = Scene::new(b"layer").await;
     let inner = json!({ "schemaVersion": 2, "manifests": [] }).to_string();
     let mut digest =
@@ -128,7 +128,7 @@ async fn an_index_in_an_index_in_an_index_is_too_much() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_to_be_missing() {
+async fn pull_reports_a_missing_manifest() {
     let scene = Scene::new(b"layer").await;
     let wanted = scene.wanted.with_tag("none");
 
@@ -149,7 +149,7 @@ async fn what_is_not_there_is_said_to_be_missing() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_is_none_is_refused() {
+async fn pull_rejects_an_invalid_manifest() {
     let scene = Scene::new(b"layer").await;
     let head = "read the manifest of `HOST/web:one`\nthe answer makes no sense: ";
 
@@ -164,7 +164,7 @@ async fn a_manifest_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_is_too_large_is_not_read() {
+async fn pull_rejects_a_manifest_that_is_too_large() {
     let scene = Scene::new(b"layer").await;
     scene.answers(&"x".repeat(5 << 20));
 
@@ -181,7 +181,7 @@ async fn a_manifest_that_is_too_large_is_not_read() {
 }
 
 #[tokio::test]
-async fn another_manifest_than_the_digest_says_is_refused() {
+async fn pull_rejects_a_manifest_with_another_digest() {
     let scene = Scene::new(b"layer").await;
     scene.answers("{}");
     let wanted = scene.wanted.with_digest(scene.manifest.clone());
@@ -199,7 +199,7 @@ async fn another_manifest_than_the_digest_says_is_refused() {
 }
 
 #[tokio::test]
-async fn a_blob_that_breaks_is_gone_on_with() {
+async fn pull_resumes_a_truncated_blob() {
     let layer = noise(1 << 20, 1);
     let scene = Scene::new(&layer).await;
     scene.registry.fault("GET /v2/web/blobs/sha256", Fault::CutAfter(100_000));
@@ -215,7 +215,7 @@ async fn a_blob_that_breaks_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_another_is_thrown_away() {
+async fn pull_discards_a_blob_with_another_digest() {
     let scene = Scene::new(b"layer").await;
     let path = format!("GET /v2/web/blobs/{}", scene.layer);
     scene.registry.fault(&path, Fault::Answer(200, &[], "other".to_owned()));
@@ -234,7 +234,7 @@ async fn a_blob_that_is_another_is_thrown_away() {
 }
 
 #[tokio::test]
-async fn a_blob_that_never_ends_is_not_kept() {
+async fn pull_discards_a_blob_longer_than_its_descriptor() {
     let scene = Scene::new(b"layer").await;
     let path = format!("GET /v2/web/blobs/{}", scene.layer);
     scene.registry.fault(&path, Fault::Answer(200, &[], "x".repeat(1 << 20)));
@@ -249,7 +249,7 @@ async fn a_blob_that_never_ends_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_storage_carries_no_login() {
+async fn redirect_to_storage_carries_no_login() {
     let scene = Scene::new(b"layer").await;
     let storage = FakeRegistry::start().await;
     storage.fault("GET /blob", Fault::Answer(200, &[], "layer".to_owned()));
@@ -270,7 +270,7 @@ async fn a_redirect_to_a_storage_carries_no_login() {
 }
 
 #[tokio::test]
-async fn a_redirect_in_a_circle_ends() {
+async fn redirect_loop_ends() {
     let scene = Scene::new(b"layer").await;
     for _ in 0..9 {
         let again = Fault::Answer(307, &[("location", "/v2/web/manifests/one")], String::new());
@@ -286,7 +286,7 @@ async fn a_redirect_in_a_circle_ends() {
 }
 
 #[tokio::test]
-async fn tags_come_page_by_page() {
+async fn tags_are_read_page_by_page() {
     let scene = Scene::new(b"layer").await;
     let page =
         |link, tags: &str| Fault::Answer(200, link, format!(r#"{{"name":"web","tags":{tags}}}"#));
@@ -304,7 +304,7 @@ async fn tags_come_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_list_in_a_circle_or_elsewhere_is_refused() {
+async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     let scene = Scene::new(b"layer").await;
     let host = scene.registry.host();
     let circle = &[("link", "</v2/_catalog?n=1000>; rel=next")];
@@ -335,7 +335,7 @@ async fn a_list_in_a_circle_or_elsewhere_is_refused() {
 }
 
 #[tokio::test]
-async fn a_manifest_is_removed_with_and_without_being_there() {
+async fn delete_of_a_missing_manifest_succeeds() {
     let scene = Scene::new(b"layer").await;
 
     scene.client.delete_manifest(&scene.wanted).await.expect("removed");

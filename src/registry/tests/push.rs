@@ -1,5 +1,4 @@
-//! What a push asks a registry, and what it makes of registries that are slow,
-//! wrong or peculiar.
+//! The requests of a push, and registries that are slow, wrong or peculiar.
 
 use super::scene::Scene;
 use crate::http::{Retry, Retryable as _};
@@ -12,7 +11,7 @@ use std::time::Duration;
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_push_is_four_flights() {
+async fn push_takes_four_round_trips() {
     let scene = Scene::to(&[10, 20, 30], &["web:one", "web:two"]).await;
     // Two names and four blobs; four uploads; four bodies; two manifests.
     scene.registry.flights(&[6, 4, 4, 2]);
@@ -55,7 +54,7 @@ async fn nothing_new_is_one_request() {
 }
 
 #[tokio::test]
-async fn nothing_new_is_one_flight_for_a_process_that_knows_nothing() {
+async fn push_of_nothing_new_without_memory_is_one_round_trip() {
     let scene = Scene::new(&[10, 20]).await;
     scene.push().await.expect("a push");
     scene.registry.log();
@@ -69,7 +68,7 @@ async fn nothing_new_is_one_flight_for_a_process_that_knows_nothing() {
 }
 
 #[tokio::test]
-async fn one_layer_changed_sends_one_layer() {
+async fn changed_layer_is_the_only_upload() {
     let scene = Scene::new(&[10, 20]).await;
     scene.registry.put_blob("web", &noise(10, 1));
 
@@ -80,7 +79,7 @@ async fn one_layer_changed_sends_one_layer() {
 }
 
 #[tokio::test]
-async fn another_repository_takes_over_what_the_first_was_sent() {
+async fn second_repository_mounts_from_the_first() {
     let scene = Scene::to(&[100_000, 200_000], &["api:one", "web:one"]).await;
     scene.registry.put_blob("web", &noise(100_000, 1));
     // What is tiny goes to both, which is done sooner than to wait for the other.
@@ -113,7 +112,7 @@ async fn another_repository_takes_over_what_the_first_was_sent() {
 }
 
 #[tokio::test]
-async fn a_registry_that_does_not_mount_is_sent_the_blob() {
+async fn blob_is_uploaded_where_mounting_is_not_supported() {
     for status in [404, 400, 403] {
         let scene = Scene::to(&[10], &["api:one", "web:one"]).await;
         for blob in &scene.push.blobs {
@@ -137,7 +136,7 @@ async fn a_registry_that_does_not_mount_is_sent_the_blob() {
 }
 
 #[tokio::test]
-async fn an_upload_in_place_of_a_mount_is_used() {
+async fn upload_opened_by_a_failed_mount_is_used() {
     let scene = Scene::to(&[10], &["api:one", "web:one"]).await;
     scene.registry.put_blob("web", &noise(10, 1));
     scene.registry.put_blob("web", &scene.config());
@@ -159,7 +158,7 @@ async fn an_upload_in_place_of_a_mount_is_used() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_refused_is_no_answer() {
+async fn refused_head_is_ignored() {
     for status in [403, 405] {
         let scene = Scene::new(&[10]).await;
         for _ in 0..3 {
@@ -173,7 +172,7 @@ async fn a_head_that_is_refused_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_manifest_without_location_is_there_all_the_same() {
+async fn manifest_response_without_location_is_accepted() {
     let scene = Scene::new(&[10]).await;
     scene.registry.fault("PUT /v2/web/manifests/", Fault::Header("location", String::new()));
 
@@ -181,7 +180,7 @@ async fn a_manifest_without_location_is_there_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_blob_that_was_lost_is_sent_again() {
+async fn lost_blob_is_sent_again() {
     let scene = Scene::new(&[10, 20]).await;
     scene.push().await.expect("a push");
     scene.registry.remove_blob("web", &scene.push.blobs[0].descriptor.digest);
@@ -202,7 +201,7 @@ PUT /v2/web/manifests/two -> 201"
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_goes_in_ranges_and_so_does_the_next() {
+async fn body_limit_switches_to_ranges() {
     let scene = Scene::new(&[17 * MIB]).await;
     scene.registry.limit("PUT", 16 * MIB, 413);
     // As Amazon's registry answers.
@@ -232,7 +231,7 @@ async fn a_body_that_is_too_large_goes_in_ranges_and_so_does_the_next() {
 }
 
 #[tokio::test]
-async fn a_range_that_is_too_large_is_made_smaller() {
+async fn range_limit_makes_ranges_smaller() {
     let scene = Scene::new(&[9 * MIB]).await;
     scene.registry.limit("PUT", MIB, 413);
     scene.registry.limit("PATCH", 4 * MIB, 416);
@@ -253,7 +252,7 @@ async fn a_range_that_is_too_large_is_made_smaller() {
 }
 
 #[tokio::test]
-async fn the_least_range_of_a_registry_is_kept() {
+async fn minimum_range_of_a_registry_is_respected() {
     let scene = Scene::new(&[21 * MIB]).await;
     scene.registry.limit("PUT", 16 * MIB, 413);
     for _ in 0..2 {
@@ -268,7 +267,7 @@ async fn the_least_range_of_a_registry_is_kept() {
 }
 
 #[tokio::test]
-async fn a_range_that_breaks_is_gone_on_with() {
+async fn broken_range_is_resumed() {
     let scene = Scene::new(&[33 * MIB]).await;
     scene.registry.limit("PUT", 16 * MIB, 413);
     scene.registry.fault("PATCH", Fault::Status(202));
@@ -298,7 +297,7 @@ async fn a_range_that_breaks_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_is_sent_again_from_a_new_session() {
+async fn broken_body_is_sent_again_in_a_new_session() {
     let scene = Scene::new(&[100_000]).await;
     scene.registry.fault("PUT /v2/web/blobs/uploads/1", Fault::ResetAfter(500));
     scene.registry.fault("PUT /v2/web/blobs/uploads/2", Fault::ResetAfter(100));
@@ -309,7 +308,7 @@ async fn a_body_that_breaks_is_sent_again_from_a_new_session() {
 }
 
 #[tokio::test]
-async fn a_large_body_that_breaks_goes_in_ranges() {
+async fn broken_large_body_continues_in_ranges() {
     let scene = Scene::new(&[17 * MIB]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.registry.fault("PUT /v2/web/blobs/uploads/", Fault::ResetAfter(5 * MIB));
@@ -321,7 +320,7 @@ async fn a_large_body_that_breaks_goes_in_ranges() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_forgotten_is_opened_again() {
+async fn forgotten_upload_is_opened_again() {
     let scene = Scene::new(&[10]).await;
     let gone = r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"unknown"}]}"#;
     scene.registry.fault("PUT /v2/web/blobs/", Fault::Answer(404, &[], gone.to_owned()));
@@ -330,7 +329,7 @@ async fn an_upload_that_was_forgotten_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_fault_is_asked_again_at_once_and_not_for_ever() {
+async fn server_errors_are_retried_a_limited_number_of_times() {
     let scene = Scene::new(&[10]).await;
     scene.registry.fault("PUT /v2/web/manifests/", Fault::Answer(503, &[], String::new()));
     scene.registry.fault("POST", Fault::Answer(500, &[], String::new()));
@@ -354,7 +353,7 @@ async fn a_server_with_a_fault_is_asked_again_at_once_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_busy_registry_says_when_to_come_back() {
+async fn retry_after_of_a_busy_registry_is_used() {
     let scene = Scene::new(&[10]).await;
     let busy = Fault::Answer(
         429,
@@ -381,7 +380,7 @@ async fn a_busy_registry_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn who_may_not_push_is_told_so() {
+async fn missing_push_permission_is_explained() {
     let scene = Scene::new(&[10]).await;
     let denied = r#"{"errors":[{"code":"DENIED","message":"requested access is denied"}]}"#;
     for _ in 0..2 {
@@ -405,7 +404,7 @@ async fn who_may_not_push_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_firewall_is_told_apart() {
+async fn firewall_refusal_is_explained() {
     let scene = Scene::new(&[10]).await;
     let denied = r#"{"errors":[{"code":"DENIED","message":"client with IP '1.2.3.4' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}"#;
     for _ in 0..2 {
@@ -422,7 +421,7 @@ async fn a_firewall_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_none_is_told_so() {
+async fn host_without_a_registry_is_explained() {
     let scene = Scene::new(&[10]).await;
     for _ in 0..2 {
         scene.registry.fault("POST", Fault::Answer(404, &[], "not here".to_owned()));
@@ -438,7 +437,7 @@ async fn a_registry_that_is_none_is_told_so() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_told_so() {
+async fn refused_connection_is_explained() {
     let scene = Scene::new(&[10]).await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let host = listener.local_addr().expect("bound").to_string();
@@ -455,7 +454,7 @@ async fn nobody_listening_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_stands_still_is_given_up() {
+async fn stalled_upload_is_given_up() {
     let mut scene = Scene::new(&[40 * MIB]).await;
     let timing = Timing { stall: Duration::from_secs(1), pauses: Vec::new(), ..Timing::default() };
     let (host, redactor) = (scene.registry.host(), Redactor::default());
@@ -475,7 +474,7 @@ async fn a_body_that_stands_still_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_file_that_became_shorter_is_no_layer() {
+async fn file_that_shrank_is_refused() {
     let scene = Scene::new(&[100_000]).await;
     let BlobSource::File(path) = &scene.push.blobs[0].source else { panic!("a file") };
     std::fs::write(path, b"short").expect("a file");
@@ -492,7 +491,7 @@ async fn a_file_that_became_shorter_is_no_layer() {
 }
 
 #[tokio::test]
-async fn a_wrong_digest_is_not_believed() {
+async fn wrong_digest_in_a_response_is_refused() {
     let scene = Scene::new(&[10]).await;
     let other = scene.push.blobs[0].descriptor.digest.to_string();
     let wrong = Fault::Header("docker-content-digest", other);
@@ -505,7 +504,7 @@ async fn a_wrong_digest_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_middle_is_replaced_once() {
+async fn expired_token_is_replaced_once() {
     let mut scene = Scene::new(&[10]).await;
     // `ci:right`.
     scene.registry.asks(Asks::Token("Y2k6cmlnaHQ="));
@@ -531,7 +530,7 @@ async fn a_token_that_ends_in_the_middle_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_token_goes_to_its_registry_alone() {
+async fn token_is_sent_to_its_registry_only() {
     let mut scene = Scene::new(&[10]).await;
     let storage = FakeRegistry::start().await;
     scene.registry.asks(Asks::Basic("Y2k6cmlnaHQ="));
@@ -555,7 +554,7 @@ async fn a_token_goes_to_its_registry_alone() {
 }
 
 #[tokio::test]
-async fn several_registries_are_pushed_to_side_by_side() {
+async fn several_registries_are_pushed_to_in_parallel() {
     let (one, two) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let targets = [&one, &two].map(|registry| format!("{}/web:one", registry.host()));
@@ -569,7 +568,7 @@ async fn several_registries_are_pushed_to_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_push_without_target_is_none() {
+async fn push_without_a_target_does_nothing() {
     let scene = Scene::new(&[10]).await;
     let push = Push { targets: Vec::new(), ..scene.push.clone() };
 

@@ -1,6 +1,5 @@
-//! What registries of the field make of the specification, each survived. More
-//! of it is in `registry_push`: sizes that are refused, mounts that are none,
-//! questions that are refused, answers that lack a header.
+//! Deviations of real registries from the specification. More of them are in
+//! `push`: refused sizes, mounts and lookups, missing headers.
 
 use super::scene::Scene;
 use crate::http::Retry;
@@ -15,7 +14,7 @@ fn refuse(status: u16) -> Fault {
     Fault::Answer(status, &[], NO.to_owned())
 }
 
-/// A layer that goes in three parts; the configuration is there.
+/// A layer that is sent in three parts; the registry has the configuration.
 async fn in_parts() -> Scene {
     let mut scene = Scene::new(&[100_000]).await;
     scene.registry.put_blob("web", &scene.config());
@@ -23,7 +22,7 @@ async fn in_parts() -> Scene {
     scene
 }
 
-/// How the layer went up.
+/// The requests that carried the layer.
 fn bodies(scene: &Scene) -> Vec<String> {
     let body = |line: &String| {
         line.starts_with("PATCH") || (line.starts_with("PUT") && line.contains("digest=layer"))
@@ -34,7 +33,7 @@ fn bodies(scene: &Scene) -> Vec<String> {
 const WHOLE: &str = "PUT /v2/web/blobs/uploads/* digest=layer0 -> 201";
 
 #[tokio::test]
-async fn a_registry_without_ranges_is_sent_whole_bodies_from_then_on() {
+async fn refused_range_switches_to_whole_bodies() {
     // Google's Artifact Registry; GitHub's, for which the part is too large.
     for status in [400, 404, 405, 411, 413, 415, 416, 501] {
         let mut scene = in_parts().await;
@@ -54,7 +53,7 @@ async fn a_registry_without_ranges_is_sent_whole_bodies_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_range_that_is_called_a_blob_and_whose_end_is_refused() {
+async fn created_in_response_to_a_range_is_handled() {
     // Amazon's registry: 201 to each range, and then there is nothing to end.
     let scene = in_parts().await;
     for _ in 0..3 {
@@ -70,7 +69,7 @@ async fn a_range_that_is_called_a_blob_and_whose_end_is_refused() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_refused_because_the_blob_is_there() {
+async fn refused_end_of_an_existing_blob_is_accepted() {
     let scene = in_parts().await;
     for _ in 0..3 {
         scene.registry.fault("PATCH", Fault::Status(201));
@@ -84,7 +83,7 @@ async fn an_end_that_is_refused_because_the_blob_is_there() {
 }
 
 #[tokio::test]
-async fn ranges_after_the_first_that_are_thrown_away() {
+async fn ranges_that_the_registry_drops_are_sent_whole() {
     // Amazon's registry again: the second range is taken, and not kept.
     let scene = in_parts().await;
     scene.registry.fault("PATCH", Fault::Status(201));
@@ -99,7 +98,7 @@ async fn ranges_after_the_first_that_are_thrown_away() {
 }
 
 #[tokio::test]
-async fn the_least_range_of_a_registry_holds_for_parts_too() {
+async fn minimum_range_applies_to_parts() {
     let scene = in_parts().await;
     let least = Fault::Header("oci-chunk-min-length", "60000".to_owned());
     scene.registry.fault("POST", least);
@@ -110,7 +109,7 @@ async fn the_least_range_of_a_registry_holds_for_parts_too() {
 }
 
 #[tokio::test]
-async fn an_upload_without_location_is_told_so() {
+async fn upload_without_location_is_explained() {
     let scene = Scene::new(&[70_000]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.registry.fault("POST", Fault::Header("location", String::new()));
@@ -127,7 +126,7 @@ async fn an_upload_without_location_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_busy_and_does_not_say_for_how_long() {
+async fn busy_registry_without_retry_after_is_retried() {
     let scene = Scene::new(&[10]).await;
     scene.registry.fault("PUT /v2/web/manifests/", Fault::Answer(429, &[], String::new()));
 
@@ -139,7 +138,7 @@ async fn a_registry_that_is_busy_and_does_not_say_for_how_long() {
 }
 
 #[tokio::test]
-async fn a_blob_that_came_to_be_another_is_not_believed() {
+async fn blob_stored_under_another_digest_is_refused() {
     let scene = Scene::new(&[70_000]).await;
     scene.registry.put_blob("web", &scene.config());
     let wrong = scene.push.manifest.digest.to_string();
@@ -155,7 +154,7 @@ async fn a_blob_that_came_to_be_another_is_not_believed() {
     assert_eq!(retry, Retry::Backoff);
 }
 
-/// Signed in as `ci:right`, for a token.
+/// A client that signs in as `ci:right` and gets a token.
 async fn with_token(sizes: &[usize]) -> Scene {
     let scene = Scene::new(sizes).await;
     scene.registry.asks(Asks::Token("Y2k6cmlnaHQ="));
@@ -163,7 +162,7 @@ async fn with_token(sizes: &[usize]) -> Scene {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_before_a_body_is_replaced() {
+async fn token_that_expires_soon_is_replaced_before_a_body() {
     let scene = with_token(&[70_000]).await;
     scene.registry.put_blob("web", &scene.config());
     let challenge = &[("www-authenticate", "Bearer realm=\"/token\",service=\"fake\"")];
@@ -181,7 +180,7 @@ async fn a_token_that_ends_before_a_body_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_token_is_called_token_or_access_token() {
+async fn token_response_may_use_either_name() {
     for field in ["token", "access_token"] {
         let scene = with_token(&[10]).await;
         scene.registry.takes_token("given");
@@ -195,7 +194,7 @@ async fn a_token_is_called_token_or_access_token() {
 }
 
 #[tokio::test]
-async fn who_signed_in_beforehand_waits_for_no_token_nor_connection() {
+async fn check_push_leaves_a_token_and_open_connections() {
     let scene = with_token(&[10]).await;
     scene.push().await.expect("a push");
     let mut push = scene.push.clone();
@@ -215,7 +214,7 @@ async fn who_signed_in_beforehand_waits_for_no_token_nor_connection() {
     assert_eq!(scene.registry.connections() as usize, before as usize + asked - 1);
 }
 
-/// A fresh process that signs in by itself.
+/// A new process that has to sign in itself.
 fn with_the_same_registry(mut scene: Scene) -> Scene {
     let redactor = Redactor::default();
     let password = redactor.adopt("secrets.acr-password", "right".to_owned());
@@ -225,7 +224,7 @@ fn with_the_same_registry(mut scene: Scene) -> Scene {
 }
 
 #[tokio::test]
-async fn a_body_that_is_sent_on_to_storage_goes_there_without_the_token() {
+async fn redirected_body_carries_no_token() {
     let scene = with_token(&[70_000]).await;
     scene.registry.put_blob("web", &scene.config());
     let storage = FakeRegistry::start().await;

@@ -38,7 +38,7 @@ async fn entries(client: &Client, of: &Reference, subject: &Descriptor) -> Vec<D
 }
 
 #[tokio::test]
-async fn entries_of_others_stay_in_the_index() {
+async fn foreign_entries_stay_in_the_referrers_index() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);
@@ -63,7 +63,7 @@ async fn entries_of_others_stay_in_the_index() {
 }
 
 #[tokio::test]
-async fn a_list_that_another_overwrites_is_written_again() {
+async fn overwritten_referrers_index_is_written_again() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);
@@ -78,7 +78,7 @@ async fn a_list_that_another_overwrites_is_written_again() {
 }
 
 #[tokio::test]
-async fn what_is_attached_at_once_is_all_listed() {
+async fn concurrent_attachments_are_all_listed() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);
@@ -98,7 +98,7 @@ async fn what_is_attached_at_once_is_all_listed() {
 }
 
 #[tokio::test]
-async fn several_are_attached_in_the_time_of_one() {
+async fn attach_all_reads_and_writes_the_index_once() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);
@@ -129,7 +129,7 @@ async fn several_are_attached_in_the_time_of_one() {
 }
 
 #[tokio::test]
-async fn a_list_of_the_registry_is_read_page_by_page_and_filtered_here() {
+async fn referrers_pages_are_read_and_filtered() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);
@@ -154,7 +154,7 @@ async fn a_list_of_the_registry_is_read_page_by_page_and_filtered_here() {
 }
 
 #[tokio::test]
-async fn what_says_the_same_is_not_attached_again() {
+async fn equivalent_artifact_is_not_attached_again() {
     let registry = FakeRegistry::start().await;
     let host = registry.host();
     let client = client(&host, Login::Anonymous);

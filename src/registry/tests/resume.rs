@@ -1,5 +1,4 @@
-//! A push goes on where an earlier one was broken off, in this process or in
-//! the next.
+//! A push continues an interrupted upload, in the same process or in the next.
 
 use super::scene::Scene;
 use crate::registry::testing::fake_registry::Fault;
@@ -24,7 +23,7 @@ async fn broken_off() -> Scene {
 }
 
 #[tokio::test]
-async fn a_large_blob_goes_in_parts() {
+async fn large_blob_is_sent_in_parts() {
     let mut scene = Scene::new(&[100_000]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.next_process_in_parts(2);
@@ -44,7 +43,7 @@ async fn a_large_blob_goes_in_parts() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_process_sent_is_not_sent_again() {
+async fn parts_sent_by_an_earlier_process_are_kept() {
     let scene = broken_off().await;
 
     let pushed = scene.push().await.expect("a push");
@@ -67,7 +66,7 @@ async fn what_an_earlier_process_sent_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_forgotten_meanwhile_begins_anew() {
+async fn forgotten_upload_starts_over() {
     // The second is what docker-registry 2.8 makes of a part that is not whole.
     for code in ["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"] {
         let scene = broken_off().await;
@@ -84,7 +83,7 @@ async fn an_upload_that_was_forgotten_meanwhile_begins_anew() {
 }
 
 #[tokio::test]
-async fn an_upload_that_holds_something_else_begins_anew() {
+async fn upload_with_other_content_starts_over() {
     let scene = broken_off().await;
     // Something was added that is not of this blob.
     scene.registry.spoil_uploads();
@@ -103,7 +102,7 @@ async fn an_upload_that_holds_something_else_begins_anew() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_whole_is_only_closed() {
+async fn complete_upload_is_only_closed() {
     let mut scene = Scene::new(&[100_000]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.next_process_in_parts(0);
@@ -122,7 +121,7 @@ async fn an_upload_that_was_whole_is_only_closed() {
 }
 
 #[tokio::test]
-async fn a_part_that_breaks_is_gone_on_with_in_one_process() {
+async fn broken_part_is_resumed() {
     let mut scene = Scene::new(&[100_000]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.next_process_in_parts(2);
@@ -135,7 +134,7 @@ async fn a_part_that_breaks_is_gone_on_with_in_one_process() {
 }
 
 #[tokio::test]
-async fn an_upload_is_not_given_up_while_the_registry_is_away() {
+async fn upload_is_kept_while_the_registry_is_down() {
     let mut scene = Scene::new(&[100_000]).await;
     scene.registry.put_blob("web", &scene.config());
     scene.next_process_in_parts(2);
@@ -156,7 +155,7 @@ async fn an_upload_is_not_given_up_while_the_registry_is_away() {
 }
 
 #[tokio::test]
-async fn the_place_of_an_upload_is_for_its_owner_alone() {
+async fn upload_location_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let scene = broken_off().await;
     let mode = |path: &std::path::Path| {

@@ -32,7 +32,7 @@ async fn pushed(sizes: &[usize], names: &[&str]) -> Scene {
 }
 
 #[tokio::test]
-async fn all_new_is_four_for_any_number_of_tags() {
+async fn new_image_takes_four_round_trips_for_any_number_of_tags() {
     for (names, flights) in
         [(vec!["web:one"], [4, 3, 3, 1]), (vec!["web:one", "web:two", "web:three"], [6, 3, 3, 3])]
     {
@@ -43,14 +43,14 @@ async fn all_new_is_four_for_any_number_of_tags() {
 }
 
 #[tokio::test]
-async fn all_new_is_four_for_several_repositories_whose_new_blobs_are_tiny() {
+async fn new_image_with_tiny_blobs_takes_four_for_several_repositories() {
     let mut scene = Scene::to(&[10], &["api:one", "web:one"]).await;
     scene.next_process();
     flies(&scene, &[6, 4, 4, 2]).await;
 }
 
 #[tokio::test]
-async fn a_large_blob_in_several_repositories_goes_up_once_and_takes_one_more() {
+async fn large_blob_in_several_repositories_is_sent_once_and_takes_one_more() {
     let mut scene = Scene::to(&[LARGE], &["api:one", "web:one"]).await;
     scene.next_process();
     // The last two: the first's manifest beside the mount, the second's manifest.
@@ -58,7 +58,7 @@ async fn a_large_blob_in_several_repositories_goes_up_once_and_takes_one_more() 
 }
 
 #[tokio::test]
-async fn nothing_new_is_one_request_a_name_from_a_fresh_process() {
+async fn nothing_new_is_one_request_per_name_in_a_new_process() {
     let scene = pushed(&[10, LARGE], &["web:one"]).await;
     scene.registry.flights(&[1]);
     let again = scene.push().await.expect("a push");
@@ -70,7 +70,7 @@ async fn nothing_new_is_one_request_a_name_from_a_fresh_process() {
 }
 
 #[tokio::test]
-async fn nothing_new_is_one_flight_for_who_knows_nothing() {
+async fn nothing_new_is_one_round_trip_without_memory() {
     let mut scene = pushed(&[10, LARGE], &["web:one"]).await;
     std::fs::remove_dir_all(scene.folder.path().join("memory")).expect("a folder");
     scene.next_process();
@@ -78,7 +78,7 @@ async fn nothing_new_is_one_flight_for_who_knows_nothing() {
 }
 
 #[tokio::test]
-async fn another_tag_is_one_request_from_a_fresh_process() {
+async fn new_tag_is_one_request_in_a_new_process() {
     let mut scene = pushed(&[10, LARGE], &["web:one"]).await;
     scene.push.targets[0].tag = Some("two".to_owned());
     scene.registry.flights(&[1]);
@@ -94,7 +94,7 @@ async fn another_tag_is_one_request_from_a_fresh_process() {
 }
 
 #[tokio::test]
-async fn one_layer_changed_is_three_where_the_rest_is_known() {
+async fn one_changed_layer_takes_three_where_the_rest_is_remembered() {
     let mut scene = pushed(&[10, LARGE, 20], &["web:one"]).await;
     scene.builds([(7, 11), (2, LARGE), (3, 20)].into_iter(), &["web:two"]);
     scene.registry.flights(&[2, 2, 1]);
@@ -115,7 +115,7 @@ PUT /v2/web/manifests/two -> 201"
 }
 
 #[tokio::test]
-async fn what_another_pushed_meanwhile_is_not_sent_again() {
+async fn blobs_pushed_by_others_meanwhile_are_not_sent() {
     let mut scene = pushed(&[10], &["web:one"]).await;
     scene.builds([(7, 11)].into_iter(), &["web:two"]);
     scene.registry.put_blob("web", &noise(11, 7));
@@ -127,7 +127,7 @@ async fn what_another_pushed_meanwhile_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_large_layer_that_is_new_is_asked_for_unless_the_registry_mounts() {
+async fn new_large_layer_is_looked_up_unless_the_registry_mounts() {
     let mut scene = pushed(&[10], &["web:one"]).await;
     scene.builds([(7, LARGE)].into_iter(), &["web:two"]);
     flies(&scene, &[2, 2, 2, 1]).await;
@@ -141,7 +141,7 @@ async fn a_large_layer_that_is_new_is_asked_for_unless_the_registry_mounts() {
 }
 
 #[tokio::test]
-async fn small_blobs_are_two_where_the_registry_takes_them_with_the_opening() {
+async fn small_blobs_take_two_where_single_post_works() {
     let mut scene = Scene::to(&[10, 20], &["web:one"]).await;
     scene.registry.takes_single_posts();
     scene.next_process();
@@ -164,7 +164,7 @@ PUT /v2/web/manifests/two -> 201"
 }
 
 #[tokio::test]
-async fn a_registry_that_opens_an_upload_instead_is_tried_once() {
+async fn single_post_is_tried_once_where_it_opens_an_upload() {
     let mut scene = pushed(&[10, 20], &["web:one"]).await;
     scene.builds([(7, 10)].into_iter(), &["api:one"]);
 
@@ -175,7 +175,7 @@ async fn a_registry_that_opens_an_upload_instead_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_registry_that_refuses_it_is_asked_plainly() {
+async fn refused_single_post_falls_back() {
     let mut scene = Scene::to(&[10], &["web:one"]).await;
     scene.next_process();
     scene.registry.put_blob("web", &scene.config());
@@ -190,14 +190,14 @@ async fn a_registry_that_refuses_it_is_asked_plainly() {
 }
 
 #[tokio::test]
-async fn a_tag_that_was_moved_is_moved_back_in_two() {
+async fn moved_tag_is_moved_back_in_two() {
     let scene = pushed(&[10, LARGE], &["web:one"]).await;
     scene.registry.put_manifest("web", "one", ("application/json", b"{}"));
     flies(&scene, &[1, 1]).await;
 }
 
 #[tokio::test]
-async fn a_registry_that_lost_everything_is_four_for_small_blobs() {
+async fn lost_registry_content_takes_four_for_small_blobs() {
     let scene = pushed(&[10, 20], &["web:one"]).await;
     scene.registry.wipe();
     flies(&scene, &[1, 3, 3, 1]).await;
@@ -205,7 +205,7 @@ async fn a_registry_that_lost_everything_is_four_for_small_blobs() {
 }
 
 #[tokio::test]
-async fn blobs_that_were_lost_are_named_by_the_registry_and_sent() {
+async fn lost_blobs_named_by_the_registry_are_sent() {
     let mut scene = pushed(&[10, LARGE], &["web:one"]).await;
     for blob in &scene.push.blobs {
         scene.registry.remove_blob("web", &blob.descriptor.digest);
@@ -218,7 +218,7 @@ async fn blobs_that_were_lost_are_named_by_the_registry_and_sent() {
 }
 
 #[tokio::test]
-async fn blobs_that_were_lost_and_are_named_badly_are_asked_for() {
+async fn lost_blobs_named_badly_are_looked_up() {
     let mut scene = pushed(&[10, 20], &["web:one"]).await;
     for blob in &scene.push.blobs {
         scene.registry.remove_blob("web", &blob.descriptor.digest);
@@ -241,7 +241,7 @@ async fn blobs_that_were_lost_and_are_named_badly_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_memory_that_is_torn_is_none() {
+async fn torn_memory_is_ignored() {
     let mut scene = pushed(&[10], &["web:one"]).await;
     let memory = scene.folder.path().join("memory");
     let files: Vec<_> = std::fs::read_dir(&memory).expect("a folder").flatten().collect();
@@ -254,7 +254,7 @@ async fn a_memory_that_is_torn_is_none() {
 }
 
 #[tokio::test]
-async fn what_was_asked_just_before_is_not_asked_again() {
+async fn fresh_answers_are_reused() {
     let scene = pushed(&[10], &["web:one", "web:two"]).await;
     let check =
         async || scene.client.check_push(&scene.registry.host(), "web", &scene.push.targets).await;
@@ -303,7 +303,7 @@ async fn many_asked(scene: &Scene, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn names_that_were_never_pushed_are_not_asked_for_beforehand() {
+async fn check_push_skips_names_never_pushed() {
     let scene = pushed(&[10], &["web:one"]).await;
     let host = scene.registry.host();
     let names = [format!("{host}/web:one"), format!("{host}/web:new")];

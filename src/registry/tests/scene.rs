@@ -1,4 +1,4 @@
-//! A push to a registry that does as it is told.
+//! A push to the fake registry.
 
 use crate::http::{Retry, Retryable as _};
 use crate::registry::testing::fake_registry::FakeRegistry;
@@ -9,7 +9,7 @@ use crate::secret::Redactor;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A registry, an image for it whose blobs have names in its log, and a client.
+/// A registry, an image whose blobs have names in its log, and a client.
 pub struct Scene {
     pub registry: FakeRegistry,
     pub push: Push,
@@ -34,7 +34,7 @@ impl Scene {
         scene
     }
 
-    /// Another image: layers of these seeds and sizes.
+    /// Replaces the image with one of layers of these seeds and sizes.
     pub fn builds(&mut self, layers: impl Iterator<Item = (u8, usize)>, names: &[&str]) {
         let host = self.registry.host();
         let names: Vec<String> = names.iter().map(|name| format!("{host}/{name}")).collect();
@@ -48,13 +48,13 @@ impl Scene {
         self.registry.call(&self.push.manifest.digest, "manifest");
     }
 
-    /// Another process: it knows what the last one wrote down.
+    /// Replaces the client as a new process would: it knows only what is on disk.
     pub fn next_process(&mut self) {
         self.next_process_with(Parts::default(), 2);
     }
 
-    /// The same, where blobs of 100 kB go in parts of 40 kB, and which tries as
-    /// often again where the connection breaks.
+    /// Like [`Self::next_process`], with blobs of 100 kB sent in parts of 40 kB and
+    /// so many retries.
     pub fn next_process_in_parts(&mut self, again: usize) {
         self.next_process_with(Parts { from: 100_000, size: 40_000 }, again);
     }
@@ -83,7 +83,7 @@ impl Scene {
         }
     }
 
-    /// What the registry was asked of this kind since the last time.
+    /// Takes the requests whose line contains `of`.
     pub fn asked(&self, of: &str) -> Vec<String> {
         self.registry.log().lines().filter(|it| it.contains(of)).map(str::to_owned).collect()
     }

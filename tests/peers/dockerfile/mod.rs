@@ -1,4 +1,4 @@
-//! Dockerfiles built by the engines that other people have.
+//! Dockerfiles built by docker, podman and buildah.
 
 mod platforms;
 
@@ -17,15 +17,15 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
-/// Fails when the secret is not there or our state is.
+/// Fails if the secret is missing, or if the state folder is in the context.
 const RUN: &str = r#"RUN --mount=type=secret,id=token ["/busybox", "sh", "-c", "/busybox grep -q ter22 /run/secrets/token && ! /busybox test -e /.shipway && ! /busybox test -e /ignored && /busybox echo $WHO >/who"]"#;
 
-/// A plan's folder with a Dockerfile on nothing but busybox, and our state in
-/// the very context.
+/// A plan's folder with a Dockerfile whose image has only busybox, and the state
+/// folder inside the build context.
 pub struct Plan {
     folder: TempDir,
     pub store: Store,
-    /// What a run would give the engines beside their own environment.
+    /// The variables that a run adds to the environment of an engine.
     environment: BTreeMap<String, String>,
 }
 
@@ -37,7 +37,7 @@ impl Plan {
         fs::copy("/bin/busybox", path("context/busybox")).expect("busybox is installed");
         fs::write(path("context/ignored"), "").expect("written");
         fs::write(path("context/.dockerignore"), "ignored\n").expect("written");
-        // Storage of its own, of the kind that works everywhere.
+        // Its own storage, with the driver that works on any file system.
         let [root, run] = ["storage", "running"].map(|name| path(name).display().to_string());
         let storage =
             format!("[storage]\ndriver = \"vfs\"\ngraphroot = \"{root}\"\nrunroot = \"{run}\"\n");
@@ -186,9 +186,9 @@ fn podman_builds() {
     with_podman_or_buildah(Program::Podman);
 }
 
-/// The second build is one of a machine that has nothing but the registry.
+/// The second build runs like one on a machine that has only the registry.
 #[test]
-fn buildah_takes_its_layers_from_a_registry() {
+fn buildah_uses_a_cache_in_a_registry() {
     let registry = PeerRegistry::open();
     let repository = format!("{}/cache", registry.host());
     let caches = vec![Cache::from(repository.as_str())];
@@ -242,7 +242,7 @@ fn docker_builds_with_and_without_buildkit() {
 }
 
 #[test]
-fn without_a_daemon_docker_says_so() {
+fn docker_without_a_daemon_is_explained() {
     let mut plan = Plan::new();
     plan.environment.insert("DOCKER_HOST".into(), "unix:///nowhere/docker.sock".into());
     let ask = |question: &Invocation| {

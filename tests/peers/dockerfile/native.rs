@@ -1,9 +1,9 @@
-//! Dockerfiles built without an engine, and by buildah: the same files, modes
-//! and owners, and run in the same way.
+//! Dockerfiles built without an engine, compared with buildah: the same files,
+//! modes, owners and configuration.
 //!
-//! Left out is where buildah 1.28 is not as docker: it takes set-user-id away,
-//! knows no `SHELL` in OCI images, no ranges of ports and no here-documents, and
-//! makes a working directory when something first uses it.
+//! Not compared is what buildah 1.28 does differently from docker: it removes the
+//! set-user-id bit, does not support `SHELL` in OCI images, port ranges and
+//! here-documents, and creates a working directory only on first use.
 
 use super::Plan;
 use serde_json::{Map, Value};
@@ -19,12 +19,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// What stands at a path: kind, mode, owner, and bytes or where it leads.
+/// By path: kind, mode, owner and group, and the content or the link target.
 type Tree = BTreeMap<Vec<u8>, (char, u32, u64, u64, Vec<u8>)>;
 
 const BASE: &str = "localhost/base:1";
 
-/// Everything that a context may hold.
+/// Fills a build context with every kind of file that it may hold.
 fn fill(context: &Path) {
     let path = |name: &str| context.join(name);
     let write = |name: &str, mode: u32| {
@@ -94,7 +94,7 @@ fn archive(path: &Path) {
     add("in/same", tar::EntryType::Link, 0o640, "in/file");
 }
 
-/// What a base image brings: links on paths, a folder of an odd mode, users.
+/// A base image with links on paths, a folder with an unusual mode, and users.
 const BASE_FILE: &str = "FROM scratch
 COPY --chown=0:0 base /
 ENV PATH=/bin LANG=C
@@ -157,7 +157,7 @@ fn tree(plan: &Plan, image: &Image) -> Tree {
     tree
 }
 
-/// How an image is run, as far as both say so.
+/// The settings of an image that both builders write.
 fn settings(plan: &Plan, image: &Image) -> Map<String, Value> {
     let config = plan.store.config(image).expect("a configuration");
     let mut settings = config["config"].as_object().cloned().expect("settings");
@@ -165,7 +165,7 @@ fn settings(plan: &Plan, image: &Image) -> Map<String, Value> {
         labels.remove("io.buildah.version");
         labels.sort_keys();
     }
-    // Buildah leaves out what is so anyway.
+    // Buildah leaves defaults out.
     settings.retain(|_, value| value != "/" && value != &serde_json::json!({}));
     settings.sort_keys();
     settings
@@ -202,8 +202,8 @@ fn request(plan: &Plan, text: &str, target: Option<&str>) -> Request {
     }
 }
 
-/// In one layer over the base: of a layer for each step, buildah copies all that
-/// is below.
+/// Builds one layer over the base. With a layer for each step buildah would put
+/// the files of earlier steps into later layers.
 fn by_buildah(plan: &Plan, request: &Request) -> Image {
     let desk = tempfile::tempdir().expect("a folder");
     let work = Work::new(Engine::Buildah, request, desk.path()).expect("prepared");
@@ -216,7 +216,7 @@ fn by_buildah(plan: &Plan, request: &Request) -> Image {
     images.into_iter().next().expect("one for one platform")
 }
 
-/// A plan with a base image, which buildah knows too.
+/// A plan with a base image that buildah's storage has as well.
 fn with_base() -> (Plan, Image) {
     let plan = Plan::new();
     fill(&plan.path("context"));
@@ -233,7 +233,7 @@ fn with_base() -> (Plan, Image) {
     (plan, image)
 }
 
-/// Dockerfiles, and the stage of each that is asked for.
+/// Name, Dockerfile and requested stage.
 const CASES: [(&str, &str, Option<&str>); 8] = [
     (
         "where files go",
@@ -379,7 +379,7 @@ COPY . /all/
 ];
 
 #[test]
-fn a_dockerfile_gives_what_buildah_makes_of_it() {
+fn native_build_equals_that_of_buildah() {
     let (plan, base) = with_base();
     let mut differences: Vec<String> = Vec::new();
     for (name, text, target) in CASES {
@@ -412,7 +412,7 @@ fn a_dockerfile_gives_what_buildah_makes_of_it() {
 }
 
 #[test]
-fn the_same_dockerfile_gives_the_same_image_anywhere() {
+fn native_build_is_reproducible() {
     let digest = || {
         let plan = Plan::new();
         fill(&plan.path("context"));
@@ -423,7 +423,7 @@ fn the_same_dockerfile_gives_the_same_image_anywhere() {
 }
 
 #[test]
-fn what_was_built_is_taken_in_by_others() {
+fn native_build_can_be_imported_and_inspected() {
     let plan = Plan::new();
     fill(&plan.path("context"));
     let image = natively(&plan, &request(&plan, CASES[0].1, None), None).expect("built");

@@ -1,4 +1,4 @@
-//! Dockerfiles built for several platforms: one index, whoever builds.
+//! Dockerfiles built for several platforms: one index from every engine.
 
 use crate::peer::programs;
 use crate::peer::registry::PeerRegistry;
@@ -32,7 +32,7 @@ steps:
     ));
     let program = program.file("Dockerfile", DOCKERFILE).file("both.txt", "both\n");
     let program = program.file("amd64.txt", "amd\n").file("arm64.txt", "arm\n");
-    // Storage of its own, of the kind that works everywhere.
+    // Its own storage, with the driver that works on any file system.
     let [root, run] = ["root", "run"]
         .map(|name| program.path(".shipway/storage").join(name).display().to_string());
     let storage =
@@ -86,7 +86,7 @@ fn by_podman() {
 }
 
 #[test]
-fn a_platform_that_the_dockerfile_pins_is_refused() {
+fn pinned_platform_is_refused() {
     let program = program("shipwaydemo.azurecr.io/web:1", "native");
     let program =
         program.file("Dockerfile", "FROM --platform=linux/amd64 scratch\nCOPY both.txt /\n");
@@ -101,7 +101,7 @@ fn a_platform_that_the_dockerfile_pins_is_refused() {
 
 /// What buildx writes in one call: an archive with an index of several images.
 #[test]
-fn every_image_of_one_archive_is_taken() {
+fn all_images_of_an_archive_are_imported() {
     let registry = PeerRegistry::open();
     let name = format!("{}/web:1", registry.host());
     let program = program(&name, "native");
@@ -142,10 +142,10 @@ fn every_image_of_one_archive_is_taken() {
     assert!(error.help().is_some());
 }
 
-/// What is no program at all is refused by the kernel as one for another
-/// platform is, with an emulator and without.
+/// The kernel refuses a file that is not a program with the same error as a
+/// program for another platform, whether or not an emulator is installed.
 #[test]
-fn a_platform_that_does_not_run_here_is_named_with_the_remedy() {
+fn platform_without_an_emulator_is_explained() {
     let program = program("shipwaydemo.azurecr.io/web:1", "buildah");
     let program = program.file(
         "shipway.yml",

@@ -1,4 +1,4 @@
-//! What a push attaches: the SBOM and the provenance, seen by others.
+//! The SBOM and the provenance of a push, read by other programs.
 
 use super::{AZURE, Cloud, pages, rows};
 use crate::peer::programs;
@@ -52,7 +52,7 @@ fn commit(program: &Program) -> String {
 }
 
 #[test]
-fn an_image_is_pushed_with_its_sbom_and_its_provenance_once() {
+fn sbom_and_provenance_are_attached_once() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = pages(&host, "{ sbom: true, provenance: true }");
@@ -95,7 +95,7 @@ fn an_image_is_pushed_with_its_sbom_and_its_provenance_once() {
 }
 
 #[test]
-fn packages_of_dpkg_and_apk_are_in_an_sbom_that_others_read() {
+fn sbom_lists_dpkg_and_apk_packages_and_is_valid() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = pages(&host, "{ sbom: true }");
@@ -151,7 +151,7 @@ Version: 1
 }
 
 #[test]
-fn the_base_is_named_by_digest() {
+fn provenance_names_the_base_by_digest() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let below = pages(&host, "");
@@ -178,7 +178,7 @@ fn the_base_is_named_by_digest() {
 }
 
 #[test]
-fn no_secret_is_in_what_is_attached() {
+fn attachments_contain_no_secret() {
     let registry = PeerRegistry::with_login("ci", SECRET);
     let host = registry.host();
     let program = Program::with_plan(&format!(
@@ -220,7 +220,7 @@ steps:
 }
 
 #[test]
-fn a_registry_with_a_list_of_its_own_needs_no_tag() {
+fn registry_with_referrers_gets_no_tag() {
     let cloud = Cloud::start("{ sbom: true, provenance: true }");
     let image = format!("{AZURE}/web:v1");
 

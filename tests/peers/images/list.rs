@@ -1,14 +1,14 @@
-//! What is listed.
+//! The listing of `shipway images`.
 
 use super::{AZURE, Cloud, column, pages, push, rows};
 use crate::peer::programs;
 use crate::peer::registry::PeerRegistry;
 use crate::support::Program;
 use serde_json::{Value, json};
-use shipway::testing::oci::{Digest, media_type};
+use shipway::testing::oci::Digest;
 
 #[test]
-fn a_registry_of_others_is_listed_without_azure() {
+fn listing_works_without_azure() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = pages(&host, "").env("SOURCE_DATE_EPOCH", "1700000000");
@@ -46,7 +46,7 @@ fn a_registry_of_others_is_listed_without_azure() {
 }
 
 #[test]
-fn a_registry_that_is_named_needs_no_plan() {
+fn named_registry_needs_no_plan() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     push(&pages(&host, ""), "v1", "one");
@@ -82,7 +82,7 @@ fn a_registry_that_is_named_needs_no_plan() {
 }
 
 #[test]
-fn what_is_no_registry_is_told_what_to_type() {
+fn invalid_registry_argument_is_explained() {
     let program = Program::new();
     let digest = Digest::of(b"");
     let told = |arguments: &[&str], message: &str, help: &str| {
@@ -115,7 +115,7 @@ fn what_is_no_registry_is_told_what_to_type() {
 }
 
 #[test]
-fn a_registry_without_a_plan_is_signed_in_to_as_docker_is() {
+fn stored_docker_login_is_used_without_a_plan() {
     let registry = PeerRegistry::with_login("ci", "hunter2-and-more");
     let host = registry.host();
     let auth = "Y2k6aHVudGVyMi1hbmQtbW9yZQ==";
@@ -131,7 +131,7 @@ fn a_registry_without_a_plan_is_signed_in_to_as_docker_is() {
 }
 
 #[test]
-fn what_runs_is_named_beside_what_it_runs() {
+fn listing_names_the_groups_that_run_an_image() {
     let cloud = Cloud::start("");
     cloud.push("v2", "two");
 

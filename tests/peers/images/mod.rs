@@ -1,5 +1,5 @@
-//! `shipway images` with registries that are none of ours, and with the local
-//! cloud, where something runs.
+//! `shipway images` with docker-registry, and with the local cloud, where
+//! container groups run images.
 
 mod attest;
 mod list;
@@ -35,8 +35,8 @@ fn push(program: &Program, tag: &str, label: &str) {
     program.run(&["run", "--set", &tag, "--set", &label]).exits(0);
 }
 
-/// A local cloud that is left up, whose group `live` runs `web:v1`, and the
-/// plan that deployed it. Ends with its value.
+/// A detached local cloud whose group `live` runs `web:v1`, and the plan that
+/// deployed it. Dropping it stops the cloud.
 struct Cloud {
     program: Program,
     file: String,
@@ -65,7 +65,7 @@ steps:
         Self { program, file: folder.join("cloud.json").display().to_string() }
     }
 
-    /// Pushes another tag.
+    /// Pushes the tag with another label, which changes the digest.
     fn push(&self, tag: &str, label: &str) {
         let (tag, label) = (format!("tag={tag}"), format!("label={label}"));
         let arguments = ["--cloud", &self.file, "--until", "push", "--set", &tag, "--set", &label];

@@ -1,4 +1,4 @@
-//! What is removed, and what never is.
+//! `shipway images --prune`: what is removed and what is kept.
 
 use super::{AZURE, Cloud, column, pages, push, rows};
 use crate::peer::programs;
@@ -50,12 +50,12 @@ async fn attach(client: &Client, image: &Reference, text: &'static str) -> Refer
 }
 
 #[test]
-fn old_images_go_with_what_is_attached_to_them_once_the_user_says_yes() {
+fn prune_removes_old_images_with_their_attachments_after_yes() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let new = aged(&host, 1);
     push(&aged(&host, 60), "old", "old");
-    // Of one moment, or they are no twins.
+    // Both at one time, so that they are the same image.
     let twin = aged(&host, 50);
     push(&twin, "older-twin", "twin");
     push(&twin, "stable", "twin");
@@ -127,7 +127,7 @@ fn index(host: &str, name: Option<&str>, kind: &str, listed: &Digest) -> Digest 
 }
 
 #[test]
-fn what_an_index_in_an_index_lists_stays_and_so_does_an_attachment_with_a_tag() {
+fn prune_keeps_nested_indexes_and_tagged_attachments() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = aged(&host, 60);
@@ -153,7 +153,7 @@ fn what_an_index_in_an_index_lists_stays_and_so_does_an_attachment_with_a_tag() 
 }
 
 #[test]
-fn a_registry_that_deletes_nothing_says_how_it_would() {
+fn prune_explains_a_registry_without_delete() {
     let registry = PeerRegistry::without_delete();
     let host = registry.host();
     let program = aged(&host, 60);
@@ -177,7 +177,7 @@ fn a_registry_that_deletes_nothing_says_how_it_would() {
 }
 
 #[test]
-fn nothing_goes_where_nobody_knows_what_runs() {
+fn prune_removes_nothing_where_running_images_are_unknown() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let program = aged(&host, 60);
@@ -196,7 +196,7 @@ fn nothing_goes_where_nobody_knows_what_runs() {
 }
 
 #[test]
-fn what_is_to_go_has_to_be_said() {
+fn prune_needs_a_filter() {
     let program = pages("127.0.0.1:1", "");
 
     let nothing = program.run(&["images", "--prune"]).exits(2);
@@ -215,7 +215,7 @@ fn what_is_to_go_has_to_be_said() {
 }
 
 #[test]
-fn what_runs_is_never_removed() {
+fn prune_keeps_running_images() {
     let cloud = Cloud::start("");
     for (tag, label) in [("also-v1", "one"), ("pr-12", "two"), ("pr-12-twin", "two"), ("v3", "3")] {
         cloud.push(tag, label);
@@ -277,7 +277,7 @@ async fn put_group(cloud: &LocalCloud, first: &str, then: &str) {
 }
 
 #[test]
-fn what_an_init_container_runs_is_never_removed() {
+fn prune_keeps_images_of_init_containers() {
     let folder = state();
     let cloud = LocalCloud::start(
         folder.path(),
@@ -316,7 +316,7 @@ fn what_an_init_container_runs_is_never_removed() {
 }
 
 #[test]
-fn images_of_closed_pull_requests_go() {
+fn prune_removes_images_of_closed_pull_requests() {
     let folder = state();
     let cloud = LocalCloud::start(
         folder.path(),

@@ -39,7 +39,7 @@ async fn entries(client: &Client, of: &Reference, subject: &Descriptor) -> Vec<D
 }
 
 #[tokio::test]
-async fn docker_registry_lists_them_under_a_tag() {
+async fn docker_registry_lists_artifacts_under_a_tag() {
     let registry = PeerRegistry::open();
     let host = registry.host();
     let client = client(&host, Login::Anonymous);

@@ -67,7 +67,7 @@ impl Dockerd {
 
 impl Drop for Dockerd {
     fn drop(&mut self) {
-        // Asked, not killed: it has a containerd and mounts to put away.
+        // Not killed: it has to stop its containerd and to unmount.
         let pid = i32::try_from(self.daemon.id()).expect("a process id");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM).ok();
         self.daemon.wait().ok();

@@ -1,6 +1,6 @@
-//! A registry that keeps of a blob what has arrived, whatever becomes of the
-//! connection, and stores nothing: it hashes and counts. For bodies that are
-//! too large for memory.
+//! A registry that keeps the state of an upload when its connection breaks. It
+//! hashes and counts bodies and stores nothing, since they are too large for
+//! memory.
 
 use sha2::{Digest as _, Sha256};
 use shipway::testing::oci::Digest;
@@ -45,12 +45,12 @@ impl KeepingRegistry {
         Self { address, state }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Host and port, `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// How many bytes of blobs have come.
+    /// How many bytes of blobs have arrived.
     pub fn received(&self) -> u64 {
         locked(&self.state).received
     }
@@ -95,7 +95,7 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     }
 }
 
-/// The answer, `None` where the connection is at its end.
+/// The response, `None` at the end of the connection.
 fn answer(
     asked: &Asked,
     stream: &mut BufReader<TcpStream>,
@@ -141,7 +141,7 @@ fn answer(
     })
 }
 
-/// Takes a body as it comes.
+/// Reads a body of this length into the upload.
 fn take(
     mut left: u64,
     stream: &mut BufReader<TcpStream>,

@@ -1,9 +1,9 @@
-//! Programs that are run for what they say.
+//! Runs other programs for their output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a program writes to its standard output, once it has ended well.
+/// Runs a program that must succeed and returns its standard output.
 pub fn run(program: &str, args: &[&str]) -> String {
     run_in(Path::new("/"), program, args)
 }
@@ -15,7 +15,7 @@ pub fn python(name: &str) -> PathBuf {
     given.unwrap_or_else(here).join(name)
 }
 
-/// The same in a folder.
+/// Like [`run`], in a folder.
 pub fn run_in(folder: &Path, program: &str, args: &[&str]) -> String {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).env("TZ", "America/New_York").env("LC_ALL", "C");

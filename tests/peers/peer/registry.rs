@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A registry that ends with its value.
+/// A running docker-registry. Dropping it ends the process.
 pub struct PeerRegistry {
     child: Child,
     _folder: TempDir,
@@ -14,17 +14,17 @@ pub struct PeerRegistry {
 }
 
 impl PeerRegistry {
-    /// One that is open to all.
+    /// A registry without a login.
     pub fn open() -> Self {
         Self::start(None, true)
     }
 
-    /// One that lets nobody delete anything.
+    /// A registry that refuses `DELETE`.
     pub fn without_delete() -> Self {
         Self::start(None, false)
     }
 
-    /// One that knows a single user.
+    /// A registry with one user.
     pub fn with_login(user: &str, password: &str) -> Self {
         let made = Command::new("htpasswd")
             .args(["-Bbn", user, password])
@@ -69,7 +69,7 @@ impl PeerRegistry {
         }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Host and port, `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
@@ -88,7 +88,7 @@ fn free() -> SocketAddr {
     listener.local_addr().expect("bound")
 }
 
-/// docker-registry, for `crate::conformance`.
+/// The docker-registry that `crate::conformance` checks.
 pub fn under_test() -> Registry {
     let peer = PeerRegistry::open();
     // Fails where another test of this process has installed it, which is as good.

@@ -1,4 +1,4 @@
-//! A program that is listened to while it runs, and its children.
+//! A running program whose standard error is read line by line.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How long it may be silent.
+/// The longest time between two lines.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A program of which each line on standard error is heard.
+/// A child process and what it has written. Dropping it kills the process.
 pub struct Talking {
     child: Child,
     lines: Receiver<String>,
@@ -20,7 +20,7 @@ pub struct Talking {
 }
 
 impl Talking {
-    /// Listens to a child whose standard error is a pipe.
+    /// Takes a child whose standard error is a pipe.
     pub fn new(mut child: Child) -> Self {
         let stderr = child.stderr.take().expect("a pipe");
         let (tell, lines) = channel();
@@ -34,12 +34,11 @@ impl Talking {
         Self { child, lines, heard: Vec::new() }
     }
 
-    /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until it says this, and gives all that it has said.
+    /// Waits for a line with this text and returns everything up to it.
     #[track_caller]
     pub fn until(&mut self, text: &str) -> String {
         while !self.heard.last().is_some_and(|line| line.contains(text)) {
@@ -51,12 +50,10 @@ impl Talking {
         self.heard.join("\n")
     }
 
-    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
     }
 
-    /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("a child")
     }
@@ -64,13 +61,12 @@ impl Talking {
 
 impl Drop for Talking {
     fn drop(&mut self) {
-        // A test that failed must not leave it.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// All processes that descend from one.
+/// The children of a process, their children, and so on.
 pub fn descendants(of: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .expect("/proc")

@@ -1,0 +1,220 @@
+//! The layers of the source tree: which module may use which, which parts are
+//! pure, and which may print. Read from the source, so that an import that
+//! breaks a layer fails a test. `docs/architecture.md` says why they are so.
+
+mod circles;
+mod source;
+
+use regex::Regex;
+use source::{Segments, Source, SourceFile};
+use std::collections::BTreeSet;
+
+/// What each part may use beside itself; the longest path that fits decides.
+/// `module` is all of it, `module::name` one item.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("secret", &[]),
+    ("http", &[]),
+    ("progress", &[]),
+    ("oci", &[]),
+    ("event", &[]),
+    ("registry", &["http", "oci", "progress", "secret"]),
+    ("azure", &["http", "secret"]),
+    ("github", &["http", "secret"]),
+    ("image", &["http::Retry", "http::Retryable", "oci", "progress", "secret"]),
+    ("plan", &["oci", "secret"]),
+    ("graph", &["plan"]),
+    ("resolve", &["http", "plan", "secret"]),
+    ("journal", &["event"]),
+    ("report", &["event", "github::actions", "secret"]),
+    ("local", &["oci", "secret"]),
+    // The loop and its state know no client.
+    ("run", &["event", "http::Retry", "http::Retryable", "journal", "plan", "secret"]),
+    // What performs a step is where plan and clients meet.
+    (
+        "run/perform",
+        &[
+            "azure",
+            "event",
+            "github::actions",
+            "http",
+            "image",
+            "journal",
+            "oci",
+            "plan",
+            "progress",
+            "registry",
+            "resolve::slug",
+            "secret",
+        ],
+    ),
+    // The command line: what every command may use, and what one alone does.
+    ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
+    ("cli/run", &["azure::Cloud", "event", "local::CloudFile", "plan", "run"]),
+    ("cli/dry_run", &["azure::Cloud", "journal", "local", "oci", "plan", "resolve", "run"]),
+    ("cli/local", &["local", "run", "secret"]),
+    (
+        "cli/images",
+        &[
+            "azure::ArmError",
+            "azure::container_instances",
+            "github::Client",
+            "github::client",
+            "oci",
+            "plan",
+            "registry",
+            "report",
+            "resolve",
+            "run",
+            "secret",
+        ],
+    ),
+    // Composes a run: reads what was asked, starts the loop, reports its end.
+    (
+        "cli/pipeline",
+        &[
+            "event",
+            "github::actions",
+            "github::client",
+            "http::Retryable",
+            "image::Store",
+            "image::dockerfile",
+            "journal",
+            "local::Fetched",
+            "local::fetched",
+            "plan",
+            "report",
+            "resolve",
+            "run",
+            "secret",
+        ],
+    ),
+    // Opens the connections that a command needs.
+    (
+        "cli/session",
+        &[
+            "azure",
+            "event",
+            "graph",
+            "http",
+            "journal",
+            "local::CloudFile",
+            "plan",
+            "resolve",
+            "run",
+            "secret",
+        ],
+    ),
+];
+
+/// Functions of their arguments: no clock, environment, files, network, threads,
+/// processes or chance.
+const PURE: &[&str] = &[
+    "plan",
+    "graph",
+    "event",
+    "run/state",
+    "run/cancel",
+    "run/retry",
+    "run/layout",
+    "run/outcome",
+    "run/store",
+    "journal/replay",
+    "report/view",
+    "report/transfer",
+    "report/card",
+    "report/result",
+    "report/log/words",
+    "azure/container_instances/watch",
+    "azure/container_instances/desired",
+];
+
+const IMPURE: &str = concat!(
+    r"\b(?:std::(?:fs|env|net|process|thread)|tokio|reqwest|hyper|nix|getrandom|ulid)\b",
+    r"|\b(?:Instant|SystemTime|Timestamp|Zoned|Ulid)::(?:now|new)\b",
+);
+
+/// Other parts than `report` and `cli` that write to standard output or error.
+const PRINTS: &[(&str, &str)] =
+    &[("local/runtime/stage/group", "writes to its parent, over a pipe in place of a terminal")];
+
+fn name_of(module: &Segments) -> &str {
+    module.first().map_or("", String::as_str)
+}
+
+/// The rule for a file: that of the longest path.
+fn rule(file: &SourceFile) -> Option<&'static [&'static str]> {
+    let fitting = MAY_USE.iter().filter(|(path, _)| file.is_below(path));
+    fitting.max_by_key(|(path, _)| path.len()).map(|(_, allowed)| *allowed)
+}
+
+fn is_allowed(path: &Segments, allowed: &[&str]) -> bool {
+    allowed.iter().any(|entry| {
+        let entry: Vec<&str> = entry.split("::").collect();
+        // What is taken of a module that is imported itself is checked where it
+        // is used.
+        path.len() == 1 && path[0] == entry[0] || path.iter().take(entry.len()).eq(entry.iter())
+    })
+}
+
+#[test]
+fn every_module_has_a_rule() {
+    let source = Source::of_the_crate();
+    let outside = ["", "main", "testing"];
+    let modules = source.files().map(|(module, _)| name_of(module));
+    let modules: BTreeSet<&str> = modules.filter(|name| !outside.contains(name)).collect();
+    let ruled: BTreeSet<&str> =
+        MAY_USE.iter().map(|(path, _)| path.split('/').next().expect("a module")).collect();
+    assert_eq!(modules, ruled);
+    let parts = MAY_USE.iter().map(|(path, _)| *path).chain(PURE.iter().copied());
+    for part in parts.chain(PRINTS.iter().map(|(path, _)| *path)) {
+        assert!(source.files().any(|(_, file)| file.is_below(part)), "there is no `{part}` in src");
+    }
+}
+
+#[test]
+fn no_module_uses_more_than_its_layer_may() {
+    let source = Source::of_the_crate();
+    let mut broken = BTreeSet::new();
+    for (module, file) in source.files() {
+        let Some(allowed) = rule(file) else { continue };
+        for path in source.inner_paths(module) {
+            let is_own = path.is_empty() || path[0] == module[0];
+            if !is_own && !is_allowed(&path, allowed) {
+                broken.insert(format!("{} uses `crate::{}`", file.path, path.join("::")));
+            }
+        }
+    }
+    assert_eq!(broken, BTreeSet::new());
+}
+
+#[test]
+fn pure_parts_use_no_clock_file_network_or_thread() {
+    let source = Source::of_the_crate();
+    let impure = Regex::new(IMPURE).expect("a pattern");
+    let mut broken = BTreeSet::new();
+    for (_, file) in source.files() {
+        if PURE.iter().any(|part| file.is_below(part)) {
+            let imports = file.outer_imports().collect::<Vec<_>>().join("\n");
+            for found in impure.find_iter(&file.code).chain(impure.find_iter(&imports)) {
+                broken.insert(format!("{}: {}", file.path, found.as_str()));
+            }
+        }
+    }
+    assert_eq!(broken, BTreeSet::new());
+}
+
+#[test]
+fn only_report_and_cli_print() {
+    let source = Source::of_the_crate();
+    let prints = Regex::new(r"\be?print(?:ln)?!|\bstd(?:out|err)\(\)").expect("a pattern");
+    let mut broken = BTreeSet::new();
+    for (module, file) in source.files() {
+        let may_print = ["report", "cli"].contains(&name_of(module))
+            || PRINTS.iter().any(|(path, _)| file.is_below(path));
+        if !may_print {
+            let found = prints.find_iter(&file.code);
+            broken.extend(found.map(|found| format!("{}: {}", file.path, found.as_str())));
+        }
+    }
+    assert_eq!(broken, BTreeSet::new());
+}
