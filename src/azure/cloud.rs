@@ -1,23 +1,19 @@
-//! Microsoft's clouds and where each has its doors.
+//! Azure clouds and their endpoints.
 //!
-//! Endpoints other than these come from the operator alone, never from a plan,
-//! because a plan is what a pull request can edit.
+//! A plan can choose among these and name no others, because a pull request can
+//! edit the plan, and tokens and secrets go to these hosts.
 
 use url::Url;
 
-/// One of Microsoft's clouds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Cloud {
-    /// The one that most use.
     #[default]
     Public,
-    /// Azure Government.
     UsGovernment,
-    /// Azure China, run by 21Vianet.
     China,
 }
 
-/// Where a cloud is reached and what its tokens are for.
+/// The hosts and token scopes of a cloud.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoints {
     /// Resource Manager, such as `https://management.azure.com/`.
@@ -26,24 +22,21 @@ pub struct Endpoints {
     pub authority: Url,
     /// The scope of a token for Resource Manager.
     pub resource_manager_scope: String,
-    /// What the host of a vault ends in, such as `.vault.azure.net`.
+    /// The end of a vault's host, such as `.vault.azure.net`.
     pub vault_suffix: String,
-    /// What the login server of a registry ends in, such as `.azurecr.io`.
-    pub registry_suffix: String,
     /// The audience of a token that GitHub issues for Entra.
     pub federation_audience: String,
 }
 
 impl Cloud {
-    /// Its endpoints (the Azure CLI's `cloud.py`).
+    /// The endpoints, as in `cloud.py` of the Azure CLI.
     pub fn endpoints(self) -> Endpoints {
-        let [manager, login, audience, vault, registry, federation] = match self {
+        let [manager, login, audience, vault, federation] = match self {
             Self::Public => [
                 "https://management.azure.com/",
                 "https://login.microsoftonline.com/",
                 "https://management.azure.com",
                 ".vault.azure.net",
-                ".azurecr.io",
                 "api://AzureADTokenExchange",
             ],
             Self::UsGovernment => [
@@ -51,7 +44,6 @@ impl Cloud {
                 "https://login.microsoftonline.us/",
                 "https://management.usgovcloudapi.net",
                 ".vault.usgovcloudapi.net",
-                ".azurecr.us",
                 "api://AzureADTokenExchange",
             ],
             Self::China => [
@@ -59,7 +51,6 @@ impl Cloud {
                 "https://login.chinacloudapi.cn/",
                 "https://management.chinacloudapi.cn",
                 ".vault.azure.cn",
-                ".azurecr.cn",
                 "api://AzureADTokenExchangeChina",
             ],
         };
@@ -68,21 +59,17 @@ impl Cloud {
             authority: url(login),
             resource_manager_scope: format!("{audience}/.default"),
             vault_suffix: vault.to_owned(),
-            registry_suffix: registry.to_owned(),
             federation_audience: federation.to_owned(),
         }
     }
 }
 
 impl Endpoints {
-    /// Whether a host is a registry of this cloud.
-    pub fn is_registry(&self, host: &str) -> bool {
-        is_under(host, &self.registry_suffix)
-    }
-
     /// Whether a host is a vault of this cloud.
     pub fn is_vault(&self, host: &str) -> bool {
-        is_under(host, &self.vault_suffix)
+        let host = host.to_ascii_lowercase();
+        let name = host.strip_suffix(self.vault_suffix.as_str());
+        name.is_some_and(|name| !name.is_empty() && !name.ends_with('.'))
     }
 }
 
@@ -90,24 +77,18 @@ fn url(constant: &str) -> Url {
     Url::parse(constant).expect("a constant URL parses")
 }
 
-fn is_under(host: &str, suffix: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    host.strip_suffix(suffix).is_some_and(|name| !name.is_empty() && !name.ends_with('.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::Cloud;
 
     #[test]
-    fn each_cloud_has_its_own_doors() {
+    fn the_endpoints_of_the_clouds_differ() {
         let clouds = [Cloud::Public, Cloud::UsGovernment, Cloud::China];
         let mut seen = std::collections::BTreeSet::new();
         for endpoints in clouds.map(Cloud::endpoints) {
             assert!(seen.insert(endpoints.resource_manager.to_string()));
             assert!(seen.insert(endpoints.authority.to_string()));
             assert!(seen.insert(endpoints.vault_suffix));
-            assert!(seen.insert(endpoints.registry_suffix));
         }
         let china = Cloud::China.endpoints();
         assert_eq!(china.federation_audience, "api://AzureADTokenExchangeChina");
@@ -115,15 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_is_known_by_its_host() {
+    fn a_vault_is_known_by_its_host() {
         let public = Cloud::Public.endpoints();
-        assert!(public.is_registry("storefront.azurecr.io"));
-        assert!(public.is_registry("StoreFront.AzureCR.io"));
-        assert!(!public.is_registry("azurecr.io"));
-        assert!(!public.is_registry(".azurecr.io"));
-        assert!(!public.is_registry("storefront.azurecr.io.example.com"));
-        assert!(!public.is_registry("evilazurecr.io"));
         assert!(public.is_vault("storefront.vault.azure.net"));
+        assert!(public.is_vault("StoreFront.Vault.Azure.NET"));
+        assert!(!public.is_vault("vault.azure.net"));
+        assert!(!public.is_vault(".vault.azure.net"));
+        assert!(!public.is_vault("storefront.vault.azure.net.example.com"));
+        assert!(!public.is_vault("evilvault.azure.net"));
         assert!(!public.is_vault("storefront.vault.azure.cn"));
     }
 }

@@ -17,4 +17,4 @@ pub mod resource_groups;
 pub use arm::{Answer, Arm, ArmError, Call, Pacing, Refusal, Verb};
 pub use cloud::{Cloud, Endpoints};
 pub use credential::{Application, Credential, CredentialError, Detection};
-pub use key_vault::{KeyVault, SecretError, SecretReader, Wanted};
+pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};

@@ -1,5 +1,5 @@
-//! Tokens of others that Entra takes in exchange for its own: GitHub's OIDC
-//! token, and the file that a workload identity keeps.
+//! Federated tokens that Entra exchanges for its own: GitHub's OIDC token, and the
+//! token file of a workload identity.
 
 use crate::http::{self, SafeUrl};
 use crate::secret::{Redactor, Secret};
@@ -16,49 +16,49 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
-/// What a token says of itself, for the reader of an error.
+/// The claims of a token that are shown when Entra refuses it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-pub(super) struct Claims {
-    pub(super) iss: String,
-    pub(super) sub: String,
-    pub(super) aud: String,
+pub struct Claims {
+    pub iss: String,
+    pub sub: String,
+    pub aud: String,
 }
 
 /// The claims of the last assertion sent.
-pub(super) type LastClaims = Arc<Mutex<Option<Claims>>>;
+pub type LastClaims = Arc<Mutex<Option<Claims>>>;
 
-/// An assertion that could not be had.
+/// Why there is no federated token.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AssertionError {
+pub enum AssertionError {
     #[error("ask GitHub for an OIDC token")]
     GitHub(#[source] http::Error),
     #[error("read the federated token `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
 }
 
-/// From whom an assertion comes.
-pub(super) enum Assertion {
-    /// GitHub issues one for each request; they live for minutes, so none is kept.
+/// The source of federated tokens.
+pub enum Assertion {
+    /// GitHub issues a token per request. They expire within minutes, so none is kept.
     GitHub(Box<GitHub>),
-    /// The cluster writes the file anew before the token in it expires, so it
-    /// is read each time.
+    /// The cluster rewrites the file before its token expires, so the file is read for
+    /// every exchange.
     File(PathBuf),
 }
 
-/// Where a job in GitHub Actions asks.
-pub(super) struct GitHub {
-    pub(super) http: http::Client,
-    pub(super) url: Url,
-    pub(super) token: Secret,
-    pub(super) audience: String,
+/// The token endpoint of a job in GitHub Actions.
+pub struct GitHub {
+    pub http: http::Client,
+    pub url: Url,
+    pub token: Secret,
+    pub audience: String,
 }
 
-/// Supplies assertions, keeping them from being seen.
+/// Gives `azure_identity` federated tokens, which the redactor masks.
 #[derive(Clone)]
-pub(super) struct Assertions {
-    pub(super) from: Arc<Assertion>,
-    pub(super) redactor: Redactor,
-    pub(super) last: LastClaims,
+pub struct Assertions {
+    pub from: Arc<Assertion>,
+    pub redactor: Redactor,
+    pub last: LastClaims,
 }
 
 impl Assertions {
@@ -116,7 +116,7 @@ impl fmt::Debug for Assertions {
     }
 }
 
-/// Reads a token without checking it: that is for Entra to do.
+/// Decodes the claims without verifying the token, which is up to Entra.
 fn claims(token: &str) -> Option<Claims> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let mut payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;

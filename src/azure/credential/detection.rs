@@ -1,12 +1,14 @@
-//! Which way of signing in the environment offers. The first that it names is
-//! the one; where it names none, the machine's own identity and the Azure CLI
-//! are tried in turn.
+//! Finds the ways to sign in that the environment offers.
+//!
+//! The first that its variables configure is used, and its failure is final.
+//! Without such variables the managed identity and the Azure CLI are tried.
 
 use super::assertion::{Assertion, GitHub};
 use super::error::{CredentialError, SignInError};
-use super::managed::{METADATA, ManagedIdentity};
-use super::signer::{Application, Signer};
-use super::tokens::{Candidates, Credential, Method};
+use super::managed::{METADATA_URL, ManagedIdentity};
+use super::method::SignInMethod;
+use super::signer::{Application, EntraClient, EntraIdentity, Signer};
+use super::tokens::{Candidates, Credential};
 use crate::azure::Endpoints;
 use crate::http;
 use crate::secret::Redactor;
@@ -23,27 +25,23 @@ const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 const IDENTITY_HEADER: &str = "IDENTITY_HEADER";
 
-/// What is looked at to find a way to sign in. Only for a run against the real
-/// Azure: a dry run has the local Entra's client secret and nothing else.
+/// Finds a way to sign in to the real Azure. A dry run always uses the client
+/// secret of the local cloud.
 pub struct Detection<'a> {
-    /// Reaches Entra and GitHub.
     pub http: &'a http::Client,
-    /// Learns every token.
     pub redactor: &'a Redactor,
-    /// The cloud's.
     pub endpoints: &'a Endpoints,
-    /// The process's environment.
     pub environment: &'a BTreeMap<String, String>,
 }
 
 impl Detection<'_> {
-    /// Finds out. No request is made yet, so that a run which needs no token
-    /// needs no login either; [`Credential::token`] says when there is no way.
+    /// Reads the environment without a request, so that a run that needs no token
+    /// needs no login. [`Credential::token`] fails where there is no way to sign in.
     pub fn detect(&self) -> Result<Credential, CredentialError> {
         self.detect_at(metadata())
     }
 
-    pub(super) fn detect_at(&self, metadata: Url) -> Result<Credential, CredentialError> {
+    pub fn detect_at(&self, metadata: Url) -> Result<Credential, CredentialError> {
         let mut candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
         for way in [Self::client_secret, Self::github, Self::workload, Self::app_service] {
             match way(self)? {
@@ -54,7 +52,7 @@ impl Detection<'_> {
                 Err(absent) => candidates.absent.push(absent),
             }
         }
-        let identity = self.managed(Method::ManagedIdentity, metadata)?;
+        let identity = self.managed(SignInMethod::ManagedIdentity, metadata)?;
         candidates.signers.push(Signer::managed(identity, false));
         let tenant = self.variable(TENANT).map(str::to_owned);
         candidates.signers.push(Signer::cli(self.environment.clone(), tenant)?);
@@ -65,13 +63,15 @@ impl Detection<'_> {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Tenant and client, which belong to every exchange.
-    fn who(&self, method: Method) -> Result<(&str, &str), CredentialError> {
+    /// The tenant and client id, which every exchange needs.
+    fn identity(&self, method: SignInMethod) -> Result<EntraIdentity, CredentialError> {
         match (self.variable(TENANT), self.variable(CLIENT)) {
-            (Some(tenant), Some(client)) => Ok((tenant, client)),
+            (Some(tenant), Some(client_id)) => {
+                Ok(EntraIdentity { tenant: tenant.to_owned(), client_id: client_id.to_owned() })
+            }
             (tenant, client) => {
-                let missing = [(TENANT, tenant), (CLIENT, client)];
-                let missing = missing.into_iter().filter(|(_, value)| value.is_none());
+                let variables = [(TENANT, tenant), (CLIENT, client)];
+                let missing = variables.into_iter().filter(|(_, value)| value.is_none());
                 let missing = missing.map(|(name, _)| name).collect();
                 Err(CredentialError::Incomplete { method, missing })
             }
@@ -79,21 +79,21 @@ impl Detection<'_> {
     }
 
     fn client_secret(&self) -> Result<Result<Signer, String>, CredentialError> {
-        let method = Method::ClientSecret;
+        let method = SignInMethod::ClientSecret;
         let Some(secret) = self.variable(CLIENT_SECRET) else {
             return Ok(Err(format!("{method}: `{CLIENT_SECRET}` is not set")));
         };
-        let (tenant, client_id) = self.who(method)?;
+        let EntraIdentity { tenant, client_id } = self.identity(method)?;
         let application = Application {
-            tenant: tenant.to_owned(),
-            client_id: client_id.to_owned(),
+            tenant,
+            client_id,
             secret: self.redactor.adopt(CLIENT_SECRET, secret.to_owned()),
         };
         Signer::client_secret(self.http, self.endpoints, &application).map(Ok)
     }
 
     fn workload(&self) -> Result<Result<Signer, String>, CredentialError> {
-        let method = Method::WorkloadIdentity;
+        let method = SignInMethod::WorkloadIdentity;
         let Some(file) = self.variable(TOKEN_FILE) else {
             return Ok(Err(format!("{method}: `{TOKEN_FILE}` is not set")));
         };
@@ -101,25 +101,25 @@ impl Detection<'_> {
     }
 
     fn github(&self) -> Result<Result<Signer, String>, CredentialError> {
-        let method = Method::GitHub;
+        let method = SignInMethod::GitHub;
         let (Some(url), Some(token)) = (self.variable(GITHUB_URL), self.variable(GITHUB_TOKEN))
         else {
             let in_actions = self.variable("GITHUB_ACTIONS").is_some();
             let why = if in_actions {
                 "the job has no `permissions: id-token: write`"
             } else {
-                "this is no job of GitHub Actions"
+                "this is not a job of GitHub Actions"
             };
             return Ok(Err(format!("{method}: {why}")));
         };
-        // A job may have the permission for something else and be logged in by
-        // the Azure CLI, so a missing id is a reason, not a mistake.
-        if let Err(CredentialError::Incomplete { missing, .. }) = self.who(method) {
+        // A job may have the permission for another purpose and be logged in with
+        // the Azure CLI, so a missing id is no error.
+        if let Err(CredentialError::Incomplete { missing, .. }) = self.identity(method) {
             return Ok(Err(format!("{method}: `{}` is not set", missing.join("` and `"))));
         }
         let url = Url::parse(url).map_err(|error| CredentialError::SignIn {
             method,
-            source: SignInError::Setup(format!("`{GITHUB_URL}` is no URL: {error}")).into(),
+            source: SignInError::Setup(format!("`{GITHUB_URL}` is not a URL: {error}")).into(),
         })?;
         let token = self.redactor.adopt(GITHUB_TOKEN, token.to_owned());
         let audience = self.endpoints.federation_audience.clone();
@@ -128,13 +128,14 @@ impl Detection<'_> {
         self.exchange(method, from).map(Ok)
     }
 
-    fn exchange(&self, method: Method, from: Assertion) -> Result<Signer, CredentialError> {
-        let who = self.who(method)?;
-        Signer::exchange(method, from, who, (self.http, self.endpoints, self.redactor))
+    fn exchange(&self, method: SignInMethod, from: Assertion) -> Result<Signer, CredentialError> {
+        let client =
+            EntraClient { http: self.http, endpoints: self.endpoints, redactor: self.redactor };
+        Signer::exchange(method, from, self.identity(method)?, client)
     }
 
     fn app_service(&self) -> Result<Result<Signer, String>, CredentialError> {
-        let method = Method::ManagedIdentity;
+        let method = SignInMethod::ManagedIdentity;
         let (Some(endpoint), Some(header)) =
             (self.variable(IDENTITY_ENDPOINT), self.variable(IDENTITY_HEADER))
         else {
@@ -142,14 +143,19 @@ impl Detection<'_> {
         };
         let endpoint = Url::parse(endpoint).map_err(|error| CredentialError::SignIn {
             method,
-            source: SignInError::Setup(format!("`{IDENTITY_ENDPOINT}` is no URL: {error}")).into(),
+            source: SignInError::Setup(format!("`{IDENTITY_ENDPOINT}` is not a URL: {error}"))
+                .into(),
         })?;
         let mut identity = self.managed(method, endpoint)?;
         identity.header = Some(self.redactor.adopt(IDENTITY_HEADER, header.to_owned()));
         Ok(Ok(Signer::managed(identity, true)))
     }
 
-    fn managed(&self, method: Method, endpoint: Url) -> Result<ManagedIdentity, CredentialError> {
+    fn managed(
+        &self,
+        method: SignInMethod,
+        endpoint: Url,
+    ) -> Result<ManagedIdentity, CredentialError> {
         let http = ManagedIdentity::client(self.http.settings()).map_err(|error| {
             CredentialError::SignIn { method, source: SignInError::Setup(error.to_string()).into() }
         })?;
@@ -159,5 +165,5 @@ impl Detection<'_> {
 }
 
 fn metadata() -> Url {
-    Url::parse(METADATA).expect("a constant URL parses")
+    Url::parse(METADATA_URL).expect("a constant URL parses")
 }

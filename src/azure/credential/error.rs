@@ -1,36 +1,26 @@
-//! Why nobody could be signed in, and what to do about it.
+//! Why signing in failed, with the remedy.
 
 use super::assertion::{AssertionError, Claims};
-use super::tokens::Method;
+use super::method::SignInMethod;
 use crate::http::{self, Retry, Retryable, parse_retry_after};
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
 
-/// No token.
+/// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// Nothing that could be used was found.
-    #[error("find a way to sign in to Azure: {}", looked.join("; "))]
-    Nothing {
-        /// What was looked for and why it is not it, in order.
-        looked: Vec<String>,
+    /// The environment offers no way to sign in that works.
+    #[error("find a way to sign in to Azure: {}", tried.join("; "))]
+    NoMethod {
+        /// Each way and why it failed or is missing.
+        tried: Vec<String>,
     },
     /// Some of the variables that belong together are missing.
     #[error("sign in to Azure with {method}: {} not set", listed(.missing))]
-    Incomplete {
-        /// With what.
-        method: Method,
-        /// The missing variables.
-        missing: Vec<&'static str>,
-    },
-    /// A way was found, and it failed.
+    Incomplete { method: SignInMethod, missing: Vec<&'static str> },
+    /// The way that the environment decides failed.
     #[error("sign in to Azure with {method}")]
-    SignIn {
-        /// With what.
-        method: Method,
-        /// Why not.
-        source: Box<SignInError>,
-    },
+    SignIn { method: SignInMethod, source: Box<SignInError> },
 }
 
 fn listed(names: &[&'static str]) -> String {
@@ -41,62 +31,56 @@ fn listed(names: &[&'static str]) -> String {
 /// Why signing in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Entra said no.
+    /// Entra answered with an error.
     #[error("{description}")]
     Refused {
-        /// The number after `AADSTS`, where there is one.
+        /// The number after `AADSTS`, if there is one.
         code: Option<u32>,
-        /// The HTTP status.
         status: u16,
-        /// The first sentence of Entra's text, or the start of the answer.
+        /// The first sentence of Entra's description, or the start of the body.
         description: String,
-        /// When Entra wants to be asked again.
         retry: Retry,
-        /// What can be done about it.
         help: Option<String>,
     },
-    /// The token to be exchanged could not be had.
+    /// There is no federated token to exchange.
     #[error(transparent)]
     Assertion(#[from] AssertionFault),
-    /// The machine's metadata service did not give a token.
+    /// The machine's metadata service issued no token.
     #[error("ask for the managed identity")]
     Managed(#[source] http::Error),
-    /// The Azure CLI did not give a token.
-    #[error("{said}")]
-    Cli {
-        /// What it wrote.
-        said: String,
-    },
-    /// No connection to Entra.
+    /// The Azure CLI issued no token.
+    #[error("{output}")]
+    Cli { output: String },
     #[error("reach Entra")]
     Unreachable(#[source] azure_core::Error),
-    /// The client could not be made, as with a tenant that is none.
+    /// The client could not be made, as with an invalid tenant.
     #[error("{0}")]
     Setup(String),
 }
 
-/// A token of somebody else's that could not be had.
+/// Wraps the error, whose type is private to `credential`.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct AssertionFault(AssertionError);
 
-/// What an error says about whom Entra turned down.
-pub(super) struct Subject<'a> {
-    pub(super) tenant: &'a str,
-    pub(super) client_id: &'a str,
-    pub(super) claims: Option<Claims>,
+/// The identity that Entra refused, for the remedy.
+pub struct RefusedIdentity<'a> {
+    pub tenant: &'a str,
+    pub client_id: &'a str,
+    /// The claims of the federated token, if one was sent.
+    pub claims: Option<Claims>,
 }
 
 #[derive(Deserialize)]
-struct EntraAnswer {
+struct EntraError {
     #[serde(default)]
     error_description: String,
     #[serde(default)]
     error_codes: Vec<u32>,
 }
 
-/// Reads what `azure_identity` says about a failed sign-in.
-pub(super) fn classify(error: azure_core::Error, subject: &Subject) -> SignInError {
+/// Finds the cause in an error of `azure_identity`, which wraps it several times.
+pub fn classify(error: azure_core::Error, subject: &RefusedIdentity) -> SignInError {
     let mut error = error;
     loop {
         if let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() {
@@ -125,8 +109,8 @@ pub(super) fn classify(error: azure_core::Error, subject: &Subject) -> SignInErr
     }
 }
 
-fn refused(status: u16, retry: Retry, body: &[u8], subject: &Subject) -> SignInError {
-    let Ok(answer) = serde_json::from_slice::<EntraAnswer>(body) else {
+fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) -> SignInError {
+    let Ok(answer) = serde_json::from_slice::<EntraError>(body) else {
         let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
         let description = format!("{status}: {text}");
         return SignInError::Refused { code: None, status, description, retry, help: None };
@@ -140,10 +124,10 @@ fn refused(status: u16, retry: Retry, body: &[u8], subject: &Subject) -> SignInE
     SignInError::Refused { code, status, description, retry, help }
 }
 
-/// What to do about one of Entra's codes
+/// The remedy for a code of Entra
 /// (learn.microsoft.com/entra/identity-platform/reference-error-codes).
-fn remedy(code: u32, subject: &Subject) -> Option<String> {
-    let Subject { tenant, client_id, claims } = subject;
+fn remedy(code: u32, subject: &RefusedIdentity) -> Option<String> {
+    let RefusedIdentity { tenant, client_id, claims } = subject;
     let help = match code {
         7_000_215 => format!(
             "`AZURE_CLIENT_SECRET` must hold the secret's value, not its id; \
@@ -157,7 +141,7 @@ fn remedy(code: u32, subject: &Subject) -> Option<String> {
             return Some(federation(client_id, claims.as_ref()));
         }
         700_024 => "the token had expired when Entra read it; check this machine's clock, and \
-                    that whoever writes the token file renews it"
+                    that the token file is renewed in time"
             .to_owned(),
         90_002 | 900_023 | 900_021 => format!(
             "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which \
@@ -205,22 +189,22 @@ fn federation(client_id: &str, claims: Option<&Claims>) -> String {
     )
 }
 
-/// What can be done where nothing was found.
-const WAYS: &str = "in GitHub Actions give the job `permissions: id-token: write` and set \
+/// The remedy where there is no way to sign in.
+const SIGN_IN_HELP: &str = "in GitHub Actions give the job `permissions: id-token: write` and set \
                     `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`; elsewhere run `az login`, or set \
                     `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`";
 
 impl Retryable for CredentialError {
     fn retry(&self) -> Retry {
         match self {
-            Self::Nothing { .. } | Self::Incomplete { .. } => Retry::Never,
+            Self::NoMethod { .. } | Self::Incomplete { .. } => Retry::Never,
             Self::SignIn { source, .. } => source.retry(),
         }
     }
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Nothing { .. } => Some(WAYS.to_owned()),
+            Self::NoMethod { .. } => Some(SIGN_IN_HELP.to_owned()),
             Self::Incomplete { missing, .. } => {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
                 Some(format!("set {}, or unset the others", names.join(" and ")))
@@ -234,8 +218,8 @@ impl Retryable for SignInError {
     fn retry(&self) -> Retry {
         match self {
             Self::Refused { retry, .. } => *retry,
-            // The metadata service is updated now and then, and says 404 or 410
-            // meanwhile (learn.microsoft.com, "How to use managed identities").
+            // The metadata service answers 404 or 410 while it is being updated
+            // (learn.microsoft.com, "How to use managed identities").
             Self::Managed(http::Error::Status { status: 404 | 410, .. }) | Self::Unreachable(_) => {
                 Retry::Backoff
             }

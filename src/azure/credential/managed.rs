@@ -1,7 +1,8 @@
-//! The identity of the machine that this runs on, asked of the machine's own
-//! metadata service: never through a proxy, and never sent anywhere else.
+//! The managed identity of this machine, whose tokens its metadata service issues.
+//! The service is never reached through a proxy.
 //!
-//! Ours because `azure_identity` reads the process's environment itself.
+//! `azure_identity` has a client for it, but that reads the process's environment,
+//! which is an argument here.
 
 use crate::http::{self, Proxy, Settings};
 use crate::secret::Secret;
@@ -9,47 +10,47 @@ use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
-/// Where virtual machines ask. Link-local, so it never leaves the machine's host.
-pub(super) const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+/// The metadata service of virtual machines. The address is link-local.
+pub const METADATA_URL: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
-/// How long a machine that is not in Azure is given to show that it is not.
-const PROBE: Duration = Duration::from_secs(1);
+/// Outside of Azure the address does not answer, and signing in goes on with the
+/// Azure CLI after this time.
+const MAX_CONNECT_TIME: Duration = Duration::from_secs(1);
 
-/// Where the identity is asked for.
 #[derive(Debug)]
-pub(super) struct ManagedIdentity {
-    pub(super) http: http::Client,
-    pub(super) endpoint: Url,
-    /// What App Service and Container Apps want to see.
-    pub(super) header: Option<Secret>,
-    /// Which of several identities.
-    pub(super) client_id: Option<String>,
+pub struct ManagedIdentity {
+    pub http: http::Client,
+    pub endpoint: Url,
+    /// The value of `X-IDENTITY-HEADER`, which App Service and Container Apps require.
+    pub header: Option<Secret>,
+    /// Chooses one of several user-assigned identities.
+    pub client_id: Option<String>,
 }
 
-/// A token as the metadata service issues it.
-pub(super) struct Issued {
-    pub(super) token: String,
-    pub(super) expires_at: i64,
+pub struct IssuedToken {
+    pub token: String,
+    /// Seconds since 1970.
+    pub expires_at: i64,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: String,
     /// Seconds since 1970, as a number or as a string.
     expires_on: serde_json::Value,
 }
 
 impl ManagedIdentity {
-    /// A client that reaches nothing but this machine's neighbourhood.
-    pub(super) fn client(settings: &Settings) -> Result<http::Client, http::BuildError> {
+    /// A client without a proxy and with a short connect timeout.
+    pub fn client(settings: &Settings) -> Result<http::Client, http::BuildError> {
         http::Client::new(Settings {
             proxy: Proxy::Direct,
-            connect_timeout: PROBE,
+            connect_timeout: MAX_CONNECT_TIME,
             ..settings.clone()
         })
     }
 
-    pub(super) async fn token(&self, scope: &str) -> Result<Issued, http::Error> {
+    pub async fn token(&self, scope: &str) -> Result<IssuedToken, http::Error> {
         let mut url = self.endpoint.clone();
         url.query_pairs_mut()
             .append_pair("api-version", "2019-08-01")
@@ -69,13 +70,13 @@ impl ManagedIdentity {
         };
         let body = response.bytes().await;
         let body = body.map_err(|error| unreadable(error.without_url().to_string()))?;
-        let answer: Answer =
+        let answer: TokenResponse =
             serde_json::from_slice(&body).map_err(|_| unreadable("it holds no token".into()))?;
         let expires_at = answer
             .expires_on
             .as_i64()
             .or_else(|| answer.expires_on.as_str()?.parse().ok())
-            .ok_or_else(|| unreadable("the token has no end".into()))?;
-        Ok(Issued { token: answer.access_token, expires_at })
+            .ok_or_else(|| unreadable("the token has no expiry".into()))?;
+        Ok(IssuedToken { token: answer.access_token, expires_at })
     }
 }

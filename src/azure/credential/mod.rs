@@ -1,23 +1,24 @@
-//! Who we are to Azure: how a way to sign in is found, and tokens for a scope.
+//! Signs in to Azure: finds a way to sign in, and gets tokens for a scope.
 //!
-//! The conversations with Entra are Microsoft's `azure_identity` over our own
-//! transport, so that proxy, trust and timeouts are the same for all requests.
-//! Nothing here reads the process's environment: it is an argument.
+//! Microsoft's `azure_identity` talks to Entra, but over our own HTTP client, so
+//! that proxy, trust and timeouts are the same for all requests. The environment
+//! is an argument and never read from the process.
 
 mod assertion;
 mod detection;
 mod error;
 mod managed;
+mod method;
 mod signer;
 mod tokens;
 mod transport;
 
 pub use detection::Detection;
 pub use error::CredentialError;
+#[cfg(test)]
+pub use method::SignInMethod;
 pub use signer::Application;
 pub use tokens::Credential;
-#[cfg(test)]
-pub use tokens::Method;
 pub(super) use transport::options;
 
 #[cfg(test)]

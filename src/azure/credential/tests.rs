@@ -1,6 +1,6 @@
 //! Conversations with stand-ins for Entra, GitHub, the metadata service and az.
 
-use super::{Credential, CredentialError, Detection, Method};
+use super::{Credential, CredentialError, Detection, SignInMethod};
 use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown};
 use crate::http::{Retry, Retryable as _};
@@ -83,11 +83,11 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
     assert_eq!(form["client_secret"], "s3cr3t-value");
     assert_eq!(form["scope"], SCOPE);
     assert_eq!(redactor.redact("arm-token vault-token"), "*** ***");
-    assert_eq!(credential.method(), Some(Method::ClientSecret));
+    assert_eq!(credential.method(), Some(SignInMethod::ClientSecret));
 }
 
 #[tokio::test]
-async fn a_token_that_is_about_to_end_is_asked_for_anew() {
+async fn a_token_that_expires_soon_is_renewed() {
     let fake = Fake::start(|_| issued("short-lived", 200)).await;
     let credential = fake.credential(&Redactor::default());
 
@@ -123,7 +123,7 @@ async fn each_of_entras_answers_has_its_remedy() {
         (
             700_024,
             "the token had expired when Entra read it; check this machine's clock, and that \
-             whoever writes the token file renews it",
+             the token file is renewed in time",
         ),
         (
             7_000_229,
@@ -156,7 +156,7 @@ async fn each_of_entras_answers_has_its_remedy() {
 }
 
 #[tokio::test]
-async fn an_entra_that_is_busy_or_behind_a_broken_proxy_is_asked_again() {
+async fn a_busy_entra_and_a_broken_proxy_are_retried() {
     let asked = AtomicUsize::new(0);
     let fake = Fake::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
         0 => Reply::text(502, "<h1>bad gateway</h1>"),
@@ -206,7 +206,7 @@ async fn githubs_token_is_minted_for_each_exchange() {
     let redactor = Redactor::default();
     let credential = detect(&fake, &redactor, &IN_ACTIONS).expect("a way");
 
-    assert_eq!(credential.method(), Some(Method::GitHub));
+    assert_eq!(credential.method(), Some(SignInMethod::GitHub));
     assert_eq!(credential.client_id(), Some("client-1"));
     for _ in 0..2 {
         credential.token(SCOPE).await.expect("a token");
@@ -348,11 +348,11 @@ async fn a_machine_without_identity_falls_back_to_the_cli() {
 
     let arguments = format!("account get-access-token -o json --scope {SCOPE} --tenant tenant-1");
     assert_eq!(token.expose(), arguments);
-    assert_eq!(credential.method(), Some(Method::AzureCli));
+    assert_eq!(credential.method(), Some(SignInMethod::AzureCli));
 }
 
 #[tokio::test]
-async fn nothing_to_sign_in_with_lists_what_was_looked_for() {
+async fn without_any_way_to_sign_in_each_is_listed() {
     let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let variables = [("PATH", "/nonexistent"), ("GITHUB_ACTIONS", "true")];
     let credential = detect(&fake, &Redactor::default(), &variables).expect("no mistake yet");
@@ -374,7 +374,7 @@ async fn nothing_to_sign_in_with_lists_what_was_looked_for() {
 }
 
 #[tokio::test]
-async fn a_cli_that_is_not_logged_in_says_so() {
+async fn a_cli_without_login_is_an_error_with_its_output() {
     let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let folder =
         az("#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n");
@@ -388,7 +388,7 @@ async fn a_cli_that_is_not_logged_in_says_so() {
 }
 
 #[tokio::test]
-async fn half_a_configuration_is_a_mistake() {
+async fn incomplete_variables_are_an_error() {
     let fake = Fake::start(|_| issued("never", 1)).await;
     let variables = [("AZURE_CLIENT_SECRET", "s3cr3t-value"), ("AZURE_CLIENT_ID", "")];
 

@@ -1,6 +1,7 @@
-//! Tokens: one at a time for each scope, kept until they are about to expire.
+//! Access tokens, one per scope, kept until shortly before they expire.
 
 use super::error::{CredentialError, SignInError};
+use super::method::SignInMethod;
 use super::signer::{Application, Signer};
 use crate::azure::Endpoints;
 use crate::http;
@@ -13,68 +14,41 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// How long before its end a token is no longer used, in seconds.
-const MARGIN: i64 = 300;
+/// How long a returned token is valid at least, in seconds.
+const MIN_VALIDITY_SECS: i64 = 300;
 
-/// With what somebody is signed in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Method {
-    /// `AZURE_CLIENT_SECRET`.
-    ClientSecret,
-    /// The OIDC token of the job in GitHub Actions.
-    GitHub,
-    /// The file that a Kubernetes cluster keeps.
-    WorkloadIdentity,
-    /// The identity of the machine.
-    ManagedIdentity,
-    /// Who is logged in at the Azure CLI.
-    AzureCli,
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ClientSecret => "a client secret",
-            Self::GitHub => "GitHub's OIDC token",
-            Self::WorkloadIdentity => "workload identity",
-            Self::ManagedIdentity => "the managed identity",
-            Self::AzureCli => "the Azure CLI",
-        })
-    }
-}
-
-/// Somebody's standing with Azure. A cheap handle; its tokens are shared.
+/// A signed-in identity. Cheap to clone; clones share their tokens.
 #[derive(Clone)]
 pub struct Credential {
-    inner: Arc<Inner>,
+    shared: Arc<SharedTokens>,
 }
 
-struct Inner {
+struct SharedTokens {
     candidates: Candidates,
-    /// Which candidate it turned out to be.
+    /// Index of the candidate that signed in.
     chosen: OnceLock<usize>,
     redactor: Redactor,
-    scopes: Mutex<HashMap<String, Slot>>,
+    scopes: Mutex<HashMap<String, TokenSlot>>,
 }
 
-/// The ways in which we may be able to sign in.
-pub(super) struct Candidates {
-    /// In order. The first that is sure, or that works, is the one.
-    pub(super) signers: Vec<Signer>,
-    /// Why others are not among them.
-    pub(super) absent: Vec<String>,
+/// The ways to sign in that the environment offers.
+pub struct Candidates {
+    /// Tried in order up to the first that works, or that is `sure`.
+    pub signers: Vec<Signer>,
+    /// Why each other way is missing.
+    pub absent: Vec<String>,
 }
 
-/// Held while a token is asked for, so that all who want it wait for one request.
-type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
+/// Locked during a request, so that concurrent callers wait for the same token.
+type TokenSlot = Arc<tokio::sync::Mutex<Option<CachedToken>>>;
 
-struct Held {
+struct CachedToken {
     token: Secret,
     expires_at: OffsetDateTime,
 }
 
 impl Credential {
-    /// Signs in as an application of a tenant, with a secret of its own.
+    /// Signs in as an application with a client secret.
     pub fn client_secret(
         http: &http::Client,
         redactor: &Redactor,
@@ -86,92 +60,97 @@ impl Credential {
         Ok(Self::new(candidates, redactor.clone()))
     }
 
-    pub(super) fn new(candidates: Candidates, redactor: Redactor) -> Self {
-        let inner =
-            Inner { candidates, chosen: OnceLock::new(), redactor, scopes: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+    pub fn new(candidates: Candidates, redactor: Redactor) -> Self {
+        let shared = SharedTokens {
+            candidates,
+            chosen: OnceLock::new(),
+            redactor,
+            scopes: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// A token for a scope, such as `https://vault.azure.net/.default`, that is
-    /// good for five minutes at least. The redactor knows it.
+    /// valid for five minutes at least. The redactor masks it.
     pub async fn token(&self, scope: &str) -> Result<Secret, CredentialError> {
-        Ok(self.held(scope).await?.0)
+        Ok(self.cached(scope).await?.0)
     }
 
-    /// Forgets the token for a scope, because a server would not have it.
+    /// Drops the token for a scope after a server has refused it.
     pub fn forget(&self, scope: &str) {
-        let mut scopes = self.inner.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scopes = self.shared.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         scopes.remove(scope);
     }
 
-    /// With what we sign in, once that is known: from the start where the
-    /// environment says so, else after the first token.
-    pub fn method(&self) -> Option<Method> {
+    /// The way to sign in. Known from the start where the environment decides it,
+    /// else after the first token.
+    pub fn method(&self) -> Option<SignInMethod> {
         self.signer().map(|signer| signer.method)
     }
 
-    /// The id of the application or identity we sign in as, where it is known.
+    /// The client id of the application or identity, if it is known.
     pub fn client_id(&self) -> Option<&str> {
         self.signer().map(|signer| signer.client_id.as_str()).filter(|id| !id.is_empty())
     }
 
-    /// The tenant we sign in to, where it is known.
+    /// The tenant, if it is known.
     pub fn tenant(&self) -> Option<&str> {
         self.signer().map(|signer| signer.tenant.as_str()).filter(|id| !id.is_empty())
     }
 
     fn signer(&self) -> Option<&Signer> {
-        let signers = &self.inner.candidates.signers;
-        match self.inner.chosen.get() {
+        let signers = &self.shared.candidates.signers;
+        match self.shared.chosen.get() {
             Some(&chosen) => signers.get(chosen),
             None => signers.first().filter(|signer| signer.sure),
         }
     }
 
-    async fn held(&self, scope: &str) -> Result<(Secret, OffsetDateTime), CredentialError> {
+    async fn cached(&self, scope: &str) -> Result<(Secret, OffsetDateTime), CredentialError> {
         let slot = {
-            let mut scopes = self.inner.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut scopes = self.shared.scopes.lock().unwrap_or_else(PoisonError::into_inner);
             scopes.entry(scope.to_owned()).or_default().clone()
         };
-        let mut held = slot.lock().await;
-        let soon = OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(MARGIN);
-        if let Some(held) = held.as_ref().filter(|held| held.expires_at > soon) {
-            return Ok((held.token.clone(), held.expires_at));
+        let mut cached = slot.lock().await;
+        let soon =
+            OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(MIN_VALIDITY_SECS);
+        if let Some(cached) = cached.as_ref().filter(|cached| cached.expires_at > soon) {
+            return Ok((cached.token.clone(), cached.expires_at));
         }
-        let (token, expires_at) = self.ask(scope).await?;
-        let token = self.inner.redactor.adopt("an access token", token);
-        *held = Some(Held { token: token.clone(), expires_at });
+        let (token, expires_at) = self.request(scope).await?;
+        let token = self.shared.redactor.adopt("an access token", token);
+        *cached = Some(CachedToken { token: token.clone(), expires_at });
         Ok((token, expires_at))
     }
 
-    async fn ask(&self, scope: &str) -> Result<(String, OffsetDateTime), CredentialError> {
-        let Candidates { signers, absent } = &self.inner.candidates;
+    async fn request(&self, scope: &str) -> Result<(String, OffsetDateTime), CredentialError> {
+        let Candidates { signers, absent } = &self.shared.candidates;
         if let Some(signer) = self.signer() {
-            return signer.ask(scope).await.map_err(|source| CredentialError::SignIn {
+            return signer.request(scope).await.map_err(|source| CredentialError::SignIn {
                 method: signer.method,
                 source: source.into(),
             });
         }
-        let mut looked = absent.clone();
+        let mut tried = absent.clone();
         for (index, signer) in signers.iter().enumerate() {
-            match signer.ask(scope).await {
+            match signer.request(scope).await {
                 Ok(token) => {
-                    // Another scope's request may have been first with the same.
-                    self.inner.chosen.get_or_init(|| index);
+                    // A concurrent request for another scope may have set it already.
+                    self.shared.chosen.get_or_init(|| index);
                     return Ok(token);
                 }
                 Err(source) if signer.sure => {
                     let (method, source) = (signer.method, source.into());
                     return Err(CredentialError::SignIn { method, source });
                 }
-                Err(source) => looked.push(format!("{}: {}", signer.method, reason(&source))),
+                Err(source) => tried.push(format!("{}: {}", signer.method, reason(&source))),
             }
         }
-        Err(CredentialError::Nothing { looked })
+        Err(CredentialError::NoMethod { tried })
     }
 }
 
-/// One line: what was tried is listed, not nested.
+/// The reason in one line, for the list of what was tried.
 fn reason(error: &SignInError) -> String {
     let text = match error {
         SignInError::Managed(http::Error::Status { status: 400, .. }) => {
@@ -185,7 +164,7 @@ fn reason(error: &SignInError) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
-/// For Microsoft's Key Vault client.
+/// Lets Microsoft's Key Vault client use the credential.
 #[async_trait]
 impl TokenCredential for Credential {
     async fn get_token(
@@ -194,8 +173,8 @@ impl TokenCredential for Credential {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let scope = scopes.first().copied().unwrap_or_default();
-        let held = self.held(scope).await;
-        let (token, expires_at) = held.map_err(|error| {
+        let cached = self.cached(scope).await;
+        let (token, expires_at) = cached.map_err(|error| {
             azure_core::Error::with_error(ErrorKind::Credential, error, "no token")
         })?;
         Ok(AccessToken::new(token.expose().to_owned(), expires_at))

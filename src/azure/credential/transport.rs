@@ -1,4 +1,4 @@
-//! Microsoft's clients over our own connection pool.
+//! Lets Microsoft's clients use our own HTTP client.
 
 use crate::azure::Endpoints;
 use crate::http;
@@ -10,26 +10,26 @@ use azure_core::http::{
 };
 use std::sync::Arc;
 
-/// What every client of Microsoft's is given: our transport, the cloud's
-/// sign-in host, and no attempts of its own, because waiting is the loop's.
+/// The options of all Microsoft's clients: our transport, the sign-in host of the
+/// cloud, and no retries, because the run decides about those.
 pub(in crate::azure) fn options(http: &http::Client, endpoints: &Endpoints) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = endpoints.authority.to_string();
     ClientOptions {
         retry: RetryOptions::none(),
-        transport: Some(Transport::new(Arc::new(Pool(http.direct().clone())))),
+        transport: Some(Transport::new(Arc::new(SharedClient(http.direct().clone())))),
         cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
         ..ClientOptions::default()
     }
 }
 
-/// Answers that are errors but not JSON come from what stands in between, such
-/// as a proxy. Their status would be lost behind "cannot be parsed".
+/// Turns error responses that are not JSON into errors with their status. They come
+/// from proxies, and Microsoft's clients would only report a parse error.
 #[derive(Debug)]
-struct Pool(reqwest::Client);
+struct SharedClient(reqwest::Client);
 
 #[async_trait]
-impl HttpClient for Pool {
+impl HttpClient for SharedClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let response = self.0.execute_request(request).await?;
         let status = response.status();
@@ -37,7 +37,7 @@ impl HttpClient for Pool {
         if status.is_success() || json.is_some_and(|kind| kind.contains("json")) {
             return Ok(response);
         }
-        // Key Vault's challenge is a header; its body may be anything.
+        // Key Vault's challenge is in this header, whatever the body is.
         if response.headers().get_optional_str(&"www-authenticate".into()).is_some() {
             return Ok(response);
         }

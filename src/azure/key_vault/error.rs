@@ -1,94 +1,65 @@
-//! Why a secret could not be read, and what to do about it.
+//! Why a secret could not be read, with the remedy.
 
 use crate::azure::{Credential, CredentialError, Refusal};
 use crate::http::{Retry, Retryable, parse_retry_after};
 use crate::secret::{TooShort, VaultSecret};
 use azure_core::error::ErrorKind;
 
-/// A secret of the plan that could not be had.
+/// Why a secret of the plan could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// No source has it.
-    #[error("find the secret `{name}`: {}", looked.join("; "))]
+    /// No source has the secret.
+    #[error("find the secret `{name}`: {}", tried.join("; "))]
     Missing {
-        /// Its name in the plan.
         name: String,
-        /// What was looked at.
-        looked: Vec<String>,
+        /// Each source and why it has no value.
+        tried: Vec<String>,
     },
-    /// It is too short to be masked.
     #[error(transparent)]
     TooShort(#[from] TooShort),
-    /// A vault did not say whether it has it.
+    /// A vault could not be read.
     #[error("read the secret `{name}`")]
-    Vault {
-        /// Its name in the plan.
-        name: String,
-        /// Why not.
-        source: Box<VaultError>,
-    },
+    Vault { name: String, source: Box<VaultError> },
 }
 
-/// A vault that did not give a secret.
+/// Why a vault did not return a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The host is no vault.
-    #[error("refuse to ask `{host}`, which is no vault under `{suffix}`")]
+    #[error("refuse to ask `{host}`, which is not a vault under `{suffix}`")]
     Foreign {
-        /// The host.
         host: String,
-        /// What a vault's host ends in.
+        /// The end of the hosts of this cloud's vaults.
         suffix: String,
     },
-    /// No token.
     #[error(transparent)]
     Token(Box<CredentialError>),
-    /// The vault said no.
+    /// The vault answered with an error.
     #[error("vault `{}`, secret `{}`: {refusal}", secret.vault(), secret.name)]
     Refused {
-        /// Which secret.
         secret: VaultSecret,
-        /// What it said.
         refusal: Box<Refusal>,
-        /// The tenant that it trusts, where it said so.
+        /// The vault's tenant, from its challenge.
         tenant: Option<String>,
-        /// Whom we signed in as, where that is known.
+        /// The client id of the signed-in identity, if it is known.
         client_id: Option<String>,
     },
-    /// The secret's time is over.
     #[error("vault `{}`: the secret `{}` expired at {at}", secret.vault(), secret.name)]
     Expired {
-        /// Which secret.
         secret: VaultSecret,
-        /// When.
+        /// RFC 3339.
         at: String,
     },
-    /// The answer holds no value.
-    #[error("vault `{}`: the answer for the secret `{}` holds no value", secret.vault(), secret.name)]
-    Empty {
-        /// Which secret.
-        secret: VaultSecret,
-    },
-    /// No connection to the vault.
+    #[error("vault `{}`: the response for the secret `{}` holds no value", secret.vault(), secret.name)]
+    Empty { secret: VaultSecret },
     #[error("reach the vault `{host}`")]
-    Unreachable {
-        /// Its host.
-        host: String,
-        /// Why not.
-        source: azure_core::Error,
-    },
-    /// Anything else, such as a challenge of another host.
+    Unreachable { host: String, source: azure_core::Error },
+    /// Any other error, such as a challenge for another resource.
     #[error("ask the vault `{host}`")]
-    Other {
-        /// Its host.
-        host: String,
-        /// Why not.
-        source: azure_core::Error,
-    },
+    Other { host: String, source: azure_core::Error },
 }
 
-/// Reads what Microsoft's client says about a failed read.
-pub(super) fn classify(
+/// Finds the cause in an error of Microsoft's client, which wraps it several times.
+pub fn classify(
     error: azure_core::Error,
     secret: &VaultSecret,
     credential: &Credential,
@@ -150,18 +121,18 @@ fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -
     let firewall = refusal.message.contains("Client address is not authorized");
     if refusal.has("ForbiddenByFirewall") || firewall {
         return format!(
-            "the vault's firewall keeps this machine out; `az keyvault network-rule add --name \
+            "the vault's firewall blocks this machine; `az keyvault network-rule add --name \
              {vault} --ip-address ADDRESS` lets it in"
         );
     }
     if refusal.has("ForbiddenByPolicy") || refusal.has("AccessDenied") {
         return format!(
-            "the vault's access policies do not let us read secrets; `az keyvault set-policy \
+            "the vault's access policies do not allow reading secrets; `az keyvault set-policy \
              --name {vault} --spn {client} --secret-permissions get` does"
         );
     }
     format!(
-        "whom we sign in as may not read the vault's secrets; `az role assignment create --role \
+        "the signed-in identity may not read the vault's secrets; `az role assignment create --role \
          \"Key Vault Secrets User\" --assignee {client} --scope \"$(az keyvault show --name {vault} \
          --query id --output tsv)\"` lets it, after some minutes"
     )
@@ -178,9 +149,9 @@ impl Retryable for SecretError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some("set one of them".to_owned()),
-            Self::TooShort(_) => {
-                Some("masking so short a value would wreck every log; use a longer one".to_owned())
-            }
+            Self::TooShort(_) => Some(
+                "masking so short a value would make logs unreadable; use a longer one".to_owned(),
+            ),
             Self::Vault { source, .. } => source.help(),
         }
     }
@@ -211,7 +182,7 @@ impl Retryable for VaultError {
                         "the vault trusts tenant `{tenant}`; set `AZURE_TENANT_ID` to it and sign in \
                          there"
                     ),
-                    None => "check the tenant we sign in to (`AZURE_TENANT_ID`)".to_owned(),
+                    None => "check the tenant of the sign-in (`AZURE_TENANT_ID`)".to_owned(),
                 }),
                 403 => Some(forbidden(secret, refusal, client_id.as_deref())),
                 _ => None,
@@ -224,7 +195,7 @@ impl Retryable for VaultError {
             )),
             Self::Unreachable { host, .. } => Some(format!(
                 "check the vault's name (`{host}`); one that is deleted has no address, and one \
-                 with a private endpoint is reached from its own network alone"
+                 with a private endpoint is reached only from its own network"
             )),
             Self::Foreign { .. } => Some("check the URL and the plan's `azure.cloud`".to_owned()),
             Self::Empty { .. } | Self::Other { .. } => None,

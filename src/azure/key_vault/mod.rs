@@ -1,7 +1,7 @@
-//! Key Vault: reads secrets, and the secrets of a plan from wherever they are.
+//! Reads the secrets of a plan from Key Vault and from environment variables.
 //!
-//! The conversation with a vault is Microsoft's client over our transport, with
-//! the challenge's host checked against the vault's.
+//! Microsoft's client talks to the vault over our transport, and checks that the
+//! resource of the vault's challenge is the vault itself.
 
 mod error;
 mod reader;
@@ -10,5 +10,5 @@ mod tests;
 mod vault;
 
 pub use error::SecretError;
-pub use reader::{SecretReader, Wanted};
+pub use reader::{SecretReader, SecretRequest};
 pub use vault::KeyVault;

@@ -1,5 +1,4 @@
-//! Reads the secrets of a plan: all at once, each once, each from the first
-//! source that has it.
+//! Reads the secrets of a plan concurrently, each from the first source that has it.
 
 use super::error::{SecretError, VaultError};
 use super::vault::KeyVault;
@@ -7,31 +6,29 @@ use crate::secret::{Redactor, Secret, Source};
 use futures::future::join_all;
 use std::collections::BTreeMap;
 
-/// A secret that the chosen steps use.
+/// A secret that the chosen steps need.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wanted {
-    /// Its name in the plan.
+pub struct SecretRequest {
+    /// The name in the plan.
     pub name: String,
-    /// Where it may be, in order; at least one.
+    /// Tried in this order; at least one.
     pub sources: Vec<Source>,
 }
 
-/// Reads secrets.
 #[derive(Debug)]
 pub struct SecretReader<'a> {
-    /// The process's environment.
     pub environment: &'a BTreeMap<String, String>,
-    /// Where vaults are asked. Nobody is signed in before a vault must be.
+    /// Signs in only when a vault has to be read.
     pub vaults: &'a KeyVault,
-    /// Learns every value before anyone else.
+    /// Masks every value from the moment that it is read.
     pub redactor: &'a Redactor,
 }
 
 impl SecretReader<'_> {
-    /// Reads all of them, or says what is wrong with each that cannot be had.
+    /// Reads all secrets. The error lists every secret that cannot be read.
     pub async fn read(
         &self,
-        wanted: &[Wanted],
+        wanted: &[SecretRequest],
     ) -> Result<BTreeMap<String, Secret>, Vec<SecretError>> {
         let read = join_all(wanted.iter().map(|wanted| self.one(wanted))).await;
         let mut secrets = BTreeMap::new();
@@ -45,17 +42,17 @@ impl SecretReader<'_> {
         if errors.is_empty() { Ok(secrets) } else { Err(errors) }
     }
 
-    async fn one(&self, wanted: &Wanted) -> Result<Secret, SecretError> {
-        let source = format!("secrets.{}", wanted.name);
-        let mut looked = Vec::new();
-        for place in &wanted.sources {
-            match place {
+    async fn one(&self, wanted: &SecretRequest) -> Result<Secret, SecretError> {
+        let path = format!("secrets.{}", wanted.name);
+        let mut tried = Vec::new();
+        for source in &wanted.sources {
+            match source {
                 Source::Env(variable) => {
                     match self.environment.get(variable).filter(|value| !value.is_empty()) {
                         Some(value) => {
-                            return Ok(self.redactor.register(&source, value.clone())?);
+                            return Ok(self.redactor.register(&path, value.clone())?);
                         }
-                        None => looked.push(format!("`{variable}` is not set")),
+                        None => tried.push(format!("`{variable}` is not set")),
                     }
                 }
                 Source::KeyVault(secret) => {
@@ -66,9 +63,9 @@ impl SecretReader<'_> {
                     })?;
                     match read {
                         Some(value) => {
-                            return Ok(self.redactor.register(&source, value.to_string())?);
+                            return Ok(self.redactor.register(&path, value.to_string())?);
                         }
-                        None => looked.push(format!(
+                        None => tried.push(format!(
                             "vault `{}` has no secret `{}`",
                             secret.vault(),
                             secret.name
@@ -77,6 +74,6 @@ impl SecretReader<'_> {
                 }
             }
         }
-        Err(SecretError::Missing { name: wanted.name.clone(), looked })
+        Err(SecretError::Missing { name: wanted.name.clone(), tried })
     }
 }

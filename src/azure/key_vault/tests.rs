@@ -2,7 +2,7 @@
 //! 404 are as recorded; the bodies of the 403s as its own test recordings and
 //! documentation have them.
 
-use super::{KeyVault, SecretError, SecretReader, Wanted};
+use super::{KeyVault, SecretError, SecretReader, SecretRequest};
 use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown, token};
 use crate::http::{Retry, Retryable as _};
@@ -31,7 +31,7 @@ fn found(value: &str, expires: Option<i64>) -> Reply {
     Reply::json(200, &json!({ "value": value, "id": id, "attributes": attributes, "tags": {} }))
 }
 
-/// A vault that gives this to whoever is signed in.
+/// A vault that replies with this to every signed-in request.
 async fn vault(reply: Reply) -> Fake {
     Fake::start(move |asked: &Asked| {
         if asked.to.ends_with("/oauth2/v2.0/token") {
@@ -42,8 +42,8 @@ async fn vault(reply: Reply) -> Fake {
     .await
 }
 
-fn wanted(name: &str, sources: &[Source]) -> Wanted {
-    Wanted { name: name.to_owned(), sources: sources.to_vec() }
+fn wanted(name: &str, sources: &[Source]) -> SecretRequest {
+    SecretRequest { name: name.to_owned(), sources: sources.to_vec() }
 }
 
 fn in_vault(name: &str) -> Source {
@@ -54,7 +54,7 @@ fn in_vault(name: &str) -> Source {
 async fn read(
     fake: &Fake,
     environment: &[(&str, &str)],
-    wanted: &[Wanted],
+    wanted: &[SecretRequest],
 ) -> Result<BTreeMap<String, Secret>, Vec<SecretError>> {
     let redactor = Redactor::default();
     let endpoints = Cloud::Public.endpoints();
@@ -105,7 +105,7 @@ async fn the_challenge_is_answered_with_a_token_for_vaults() {
 }
 
 #[tokio::test]
-async fn the_first_source_that_has_it_wins() {
+async fn the_first_source_with_a_value_is_used() {
     let fake = vault(found("from-vault", None)).await;
     let sources = [Source::Env("ACR_PASSWORD".into()), in_vault("acr-password")];
     let wanted = [wanted("acr", &sources)];
@@ -118,7 +118,7 @@ async fn the_first_source_that_has_it_wins() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_nowhere_lists_where_it_was_looked_for() {
+async fn a_missing_secret_lists_its_sources() {
     let body = r#"{"error":{"code":"SecretNotFound","message":"A secret with (name/id) x was not found in this key vault."}}"#;
     let fake = vault(Reply::new(404, body)).await;
     let sources = [Source::Env("ACR_PASSWORD".into()), in_vault("acr-password")];
@@ -134,14 +134,14 @@ async fn a_secret_that_is_nowhere_lists_where_it_was_looked_for() {
             "find the secret `acr`: `ACR_PASSWORD` is not set; vault `storefront` has no secret \
              `acr-password`\nhelp: set one of them",
             "the value of `secrets.pin` has fewer than 4 characters\n\
-             help: masking so short a value would wreck every log; use a longer one",
+             help: masking so short a value would make logs unreadable; use a longer one",
         ]
     );
 }
 
 #[tokio::test]
-async fn each_way_of_being_kept_out_has_its_remedy() {
-    let role = "whom we sign in as may not read the vault's secrets; `az role assignment create \
+async fn each_refusal_has_its_remedy() {
+    let role = "the signed-in identity may not read the vault's secrets; `az role assignment create \
                 --role \"Key Vault Secrets User\" --assignee client-1 --scope \"$(az keyvault show \
                 --name storefront --query id --output tsv)\"` lets it, after some minutes";
     let cases = [
@@ -155,13 +155,13 @@ async fn each_way_of_being_kept_out_has_its_remedy() {
         (
             "ForbiddenByPolicy",
             "The user does not have secrets get permission",
-            "the vault's access policies do not let us read secrets; `az keyvault set-policy --name \
+            "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name \
              storefront --spn client-1 --secret-permissions get` does",
         ),
         (
             "ForbiddenByFirewall",
             "Client address is not authorized and caller is not a trusted service",
-            "the vault's firewall keeps this machine out; `az keyvault network-rule add --name \
+            "the vault's firewall blocks this machine; `az keyvault network-rule add --name \
              storefront --ip-address ADDRESS` lets it in",
         ),
     ];
@@ -199,7 +199,7 @@ async fn a_vault_of_another_tenant_names_it() {
 }
 
 #[tokio::test]
-async fn a_busy_vault_may_be_asked_again() {
+async fn a_busy_vault_is_retried() {
     let (_, retry) = refused(Reply::new(429, "{}").with("Retry-After", "4")).await;
     assert_eq!(retry, Retry::After(Duration::from_secs(4)));
     let (_, retry) = refused(Reply::text(503, "busy")).await;
@@ -223,11 +223,11 @@ async fn a_challenge_for_another_host_gets_no_token() {
     assert!(
         text.starts_with("read the secret `acr`\n  ask the vault `storefront.vault.azure.net`")
     );
-    assert_eq!(fake.asked().len(), 1, "nobody was asked for a token");
+    assert_eq!(fake.asked().len(), 1, "no token was requested");
 }
 
 #[tokio::test]
-async fn a_host_that_is_no_vault_is_not_asked() {
+async fn a_host_that_is_not_a_vault_gets_no_request() {
     let fake = vault(found("pa55word", None)).await;
     let url = "https://storefront.vault.azure.net.evil.example/secrets/x";
     let source = Source::KeyVault(VaultSecret::from_url(url).expect("a reference"));
@@ -237,13 +237,13 @@ async fn a_host_that_is_no_vault_is_not_asked() {
     assert_eq!(
         shown(&errors[0]),
         "read the secret `x`\n  refuse to ask `storefront.vault.azure.net.evil.example`, which is \
-         no vault under `.vault.azure.net`\nhelp: check the URL and the plan's `azure.cloud`"
+         not a vault under `.vault.azure.net`\nhelp: check the URL and the plan's `azure.cloud`"
     );
     assert_eq!(fake.asked().len(), 0);
 }
 
 #[tokio::test]
-async fn a_login_that_fails_is_said_as_such() {
+async fn a_failed_sign_in_is_reported_as_the_cause() {
     let fake = Fake::start(|asked: &Asked| {
         if asked.to.ends_with("/oauth2/v2.0/token") {
             let body: Value = json!({

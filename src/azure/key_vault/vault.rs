@@ -1,4 +1,4 @@
-//! Reads a secret from a vault.
+//! Reads one secret from a vault.
 
 use super::error::{VaultError, classify};
 use crate::azure::credential::options;
@@ -11,10 +11,10 @@ use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Understood by every vault in every cloud.
-const API: &str = "7.4";
+/// All clouds support this version.
+const API_VERSION: &str = "7.4";
 
-/// The vaults of a cloud. A cheap handle.
+/// The client for the vaults of a cloud. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct KeyVault {
     http: http::Client,
@@ -23,16 +23,15 @@ pub struct KeyVault {
 }
 
 impl KeyVault {
-    /// Vaults that `credential` may read.
     pub fn new(http: http::Client, credential: Credential, endpoints: Endpoints) -> Self {
         Self { http, credential, endpoints }
     }
 
-    /// The value; none where the vault says that it has no such secret.
+    /// The value of a secret; `None` where the vault has no such secret.
     ///
-    /// A host that is no vault of this cloud is asked nothing, because the plan
-    /// that names it is what a pull request can edit.
-    pub(super) async fn read(
+    /// A host that is not a vault of this cloud is refused without a request: the
+    /// plan names it, and a pull request can edit the plan.
+    pub async fn read(
         &self,
         secret: &VaultSecret,
     ) -> Result<Option<Zeroizing<String>>, VaultError> {
@@ -44,17 +43,17 @@ impl KeyVault {
             &format!("https://{}/", secret.host),
             Arc::new(self.credential.clone()),
             Some(SecretClientOptions {
-                api_version: API.to_owned(),
+                api_version: API_VERSION.to_owned(),
                 client_options: options(&self.http, &self.endpoints),
                 verify_challenge_resource: Some(true),
             }),
         );
         let client = client.map_err(|error| classify(error, secret, &self.credential))?;
-        let asked = SecretClientGetSecretOptions {
+        let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
             ..SecretClientGetSecretOptions::default()
         };
-        let read = match client.get_secret(&secret.name, Some(asked)).await {
+        let read = match client.get_secret(&secret.name, Some(options)).await {
             Ok(response) => response.into_model(),
             Err(error) => Err(error),
         };
@@ -67,7 +66,7 @@ impl KeyVault {
                 };
             }
         };
-        // A vault serves a secret that has expired all the same.
+        // A vault returns an expired secret without an error.
         let expires = found.attributes.and_then(|attributes| attributes.expires);
         if let Some(expired) = expires.filter(|expires| *expires <= OffsetDateTime::now_utc()) {
             let at = jiff::Timestamp::from_second(expired.unix_timestamp())

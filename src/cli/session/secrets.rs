@@ -5,7 +5,7 @@ use crate::cli::session::Session;
 use crate::cli::session::layout::{Chosen, secrets_of};
 use crate::cli::session::reach::Connections;
 
-use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, Wanted};
+use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, KeyVaultReference, SecretDeclaration, SecretSource, Text};
 use crate::run::outcome::StepError;
@@ -67,7 +67,7 @@ pub(in crate::cli) async fn read(
                 .map(|secret| read.push((name.clone(), secret)))
                 .map_err(|error| StepError::from_error(&SecretError::from(error))),
             None => places(session, name, reach)
-                .map(|sources| wanted.push(Wanted { name: name.clone(), sources })),
+                .map(|sources| wanted.push(SecretRequest { name: name.clone(), sources })),
         };
         troubles.extend(found.err());
     }
