@@ -1,5 +1,5 @@
-//! Stand-ins for Azure's servers: real sockets, TLS under their real names,
-//! scripted answers, and the conversation as the assertion.
+//! Fakes of Azure's servers: real sockets, TLS under the real host names and
+//! scripted replies. Tests assert the log of requests.
 
 use crate::azure::{Application, Arm, Cloud, Credential, Pacing};
 use crate::http::{Client, Proxy, Retryable, SafeUrl, Settings, Trust};
@@ -15,59 +15,58 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
-/// A request as a server saw it.
+/// A request as the server received it.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) method: String,
+pub struct Asked {
+    pub method: String,
     /// Host and path, such as `management.azure.com/subscriptions/s`.
-    pub(super) to: String,
-    pub(super) query: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: String,
+    pub to: String,
+    pub query: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
 }
 
-/// What a server answers.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub struct Reply {
+    pub status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
 impl Reply {
-    pub(super) fn new(status: u16, body: &str) -> Self {
+    pub fn new(status: u16, body: &str) -> Self {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         Self { status, headers: vec![json], body: body.to_owned() }
     }
 
-    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::new(status, &body.to_string())
     }
 
-    pub(super) fn text(status: u16, body: &str) -> Self {
+    pub fn text(status: u16, body: &str) -> Self {
         let html = ("content-type".to_owned(), "text/html".to_owned());
         Self { status, headers: vec![html], body: body.to_owned() }
     }
 
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 }
 
-type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
+type ReplyTo = dyn Fn(&Asked) -> Reply + Send + Sync;
 
-/// A proxy behind which every host is the same scripted server.
-pub(super) struct Fake {
-    pub(super) client: Client,
-    /// Its own address, for servers that are named by the environment.
-    pub(super) address: String,
+/// A proxy that answers for every host.
+pub struct Fake {
+    pub client: Client,
+    /// The address of the proxy, for servers that the environment names.
+    pub address: String,
     asked: Arc<Mutex<Vec<(Asked, u16)>>>,
 }
 
 impl Fake {
-    /// Answers every request with what `answer` says.
-    pub(super) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    /// Answers every request with the result of `answer`.
+    pub async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let authority = Arc::new(Authority::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket").to_string();
@@ -77,7 +76,7 @@ impl Fake {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = server.clone();
-                // A client that goes away ends its own conversation alone.
+                // A client that disconnects must not end the others.
                 tokio::spawn(async move { drop(server.accept(stream).await) });
             }
         });
@@ -91,9 +90,9 @@ impl Fake {
         Self { client: client.expect("a client"), address, asked }
     }
 
-    /// Answers by a table of `METHOD host/path` and replies to be given in
-    /// turn, the last one for ever; anything else is a 404.
-    pub(super) async fn script(table: Vec<(&str, Vec<Reply>)>) -> Self {
+    /// Answers from a table of `METHOD host/path` and its replies in order, the last
+    /// one repeated. Any other request is answered with 404.
+    pub async fn script(table: Vec<(&str, Vec<Reply>)>) -> Self {
         let table: BTreeMap<String, (Vec<Reply>, usize)> = table
             .into_iter()
             .map(|(request, replies)| (request.to_owned(), (replies, 0)))
@@ -116,13 +115,13 @@ impl Fake {
     }
 
     /// The requests so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         let asked = self.asked.lock().expect("no panic");
         asked.iter().map(|(asked, _)| asked.clone()).collect()
     }
 
-    /// The conversation: a line a request, without those for tokens.
-    pub(super) fn log(&self) -> String {
+    /// One line per request, without those for tokens.
+    pub fn log(&self) -> String {
         let mut log = String::new();
         for (asked, status) in self.asked.lock().expect("no panic").iter() {
             if !asked.to.ends_with("/oauth2/v2.0/token") {
@@ -136,7 +135,7 @@ impl Fake {
 #[derive(Clone)]
 struct Server {
     authority: Arc<Authority>,
-    answer: Arc<Answer>,
+    answer: Arc<ReplyTo>,
     asked: Arc<Mutex<Vec<(Asked, u16)>>>,
 }
 
@@ -239,8 +238,8 @@ impl Authority {
     }
 }
 
-/// The whole of what a person sees of an error: message, causes, help.
-pub(super) fn shown(error: &dyn Retryable) -> String {
+/// An error as people see it: message, causes, help.
+pub fn shown(error: &dyn Retryable) -> String {
     let mut lines = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -251,14 +250,14 @@ pub(super) fn shown(error: &dyn Retryable) -> String {
     lines.join("\n")
 }
 
-/// A token for whoever asks, so that scripts need not say it.
-pub(super) fn token() -> Reply {
+/// The reply to every request for a token, so that scripts need not list it.
+pub fn token() -> Reply {
     Reply::new(200, r#"{"token_type":"Bearer","expires_in":3600,"access_token":"the-token"}"#)
 }
 
 impl Fake {
-    /// Somebody signed in with a client secret.
-    pub(super) fn credential(&self, redactor: &Redactor) -> Credential {
+    /// A credential with a client secret.
+    pub fn credential(&self, redactor: &Redactor) -> Credential {
         let application = Application {
             tenant: "tenant-1".into(),
             client_id: "client-1".into(),
@@ -269,8 +268,8 @@ impl Fake {
             .expect("a tenant and a client")
     }
 
-    /// Resource Manager, looked at every few milliseconds.
-    pub(super) fn arm(&self) -> Arm {
+    /// Resource Manager with waits of milliseconds.
+    pub fn arm(&self) -> Arm {
         let credential = self.credential(&Redactor::default());
         let brief = Duration::from_millis(2);
         Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())

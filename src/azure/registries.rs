@@ -1,48 +1,43 @@
 //! Azure's container registries as Resource Manager sees them
 //! (Microsoft.ContainerRegistry, 2023-07-01).
 
-use super::{Arm, ArmError, Call, Verb};
+use super::{Arm, ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
 use serde::Deserialize;
 use serde_json::json;
 
-const API: &str = "2023-07-01";
+const API_VERSION: &str = "2023-07-01";
 
-/// A registry.
+/// A registry as Resource Manager describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AzureRegistry {
-    /// Its resource id.
     pub id: String,
-    /// Its host, as the service says it: it may carry a hash after the name.
+    /// The host. Azure may append a hash to the registry's name.
     pub login_server: String,
-    /// Whether its admin user may sign in.
+    /// Whether the admin user is enabled.
     pub admin_user: bool,
-    /// Whether anybody may pull.
+    /// Whether images can be pulled without a login.
     pub anonymous_pull: bool,
 }
 
 /// The admin user of a registry.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// Its name.
     pub username: String,
-    /// Its password.
     pub password: Secret,
 }
 
-/// A question about a registry that was not answered.
+/// Why a registry could not be read or created.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// Resource Manager said no.
     #[error("{doing}")]
     Arm {
-        /// What was being done.
+        /// The operation, as the first line of the message.
         doing: String,
-        /// Why not.
         source: Box<ArmError>,
     },
-    /// The admin user is there, and has no password.
+    /// The admin user is enabled but has no password.
     #[error("read the admin user's password of `{0}`: it has none")]
     NoPassword(String),
 }
@@ -63,7 +58,7 @@ impl Retryable for RegistryError {
     }
 }
 
-/// The registries of a subscription. A cheap handle.
+/// The client for registries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AzureRegistries {
     arm: Arm,
@@ -71,7 +66,7 @@ pub struct AzureRegistries {
 }
 
 #[derive(Deserialize)]
-struct Found {
+struct RegistryDocument {
     id: String,
     #[serde(default)]
     properties: Properties,
@@ -98,8 +93,8 @@ struct Password {
     value: String,
 }
 
-impl From<Found> for AzureRegistry {
-    fn from(found: Found) -> Self {
+impl From<RegistryDocument> for AzureRegistry {
+    fn from(found: RegistryDocument) -> Self {
         Self {
             id: found.id,
             login_server: found.properties.login_server,
@@ -110,12 +105,11 @@ impl From<Found> for AzureRegistry {
 }
 
 impl AzureRegistries {
-    /// Those that `arm` reaches.
     pub fn new(arm: Arm, redactor: Redactor) -> Self {
         Self { arm, redactor }
     }
 
-    /// The one with this login server, in whatever group of the subscription.
+    /// Finds a registry by its login server, in any resource group.
     pub async fn find(
         &self,
         subscription: &str,
@@ -125,8 +119,8 @@ impl AzureRegistries {
             "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/registries"
         );
         let doing = || format!("look for the registry `{login_server}`");
-        let all: Vec<Found> =
-            self.arm.list(&path, API).await.map_err(|source| failed(doing(), source))?;
+        let all: Vec<RegistryDocument> =
+            self.arm.list(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
         let all = all.into_iter().map(AzureRegistry::from);
         Ok(all.into_iter().find(|one| one.login_server.eq_ignore_ascii_case(login_server)))
     }
@@ -134,10 +128,11 @@ impl AzureRegistries {
     /// The admin user's name and first password.
     pub async fn admin(&self, registry: &AzureRegistry) -> Result<Admin, RegistryError> {
         let path = format!("{}/listCredentials", registry.id);
-        let call = Call { verb: Verb::Post, path: &path, api_version: API, body: None };
+        let request =
+            ArmRequest { verb: Verb::Post, path: &path, api_version: API_VERSION, body: None };
         let server = &registry.login_server;
         let doing = || format!("read the admin user of `{server}`");
-        let answer = self.arm.call(&call).await.map_err(|source| failed(doing(), source))?;
+        let answer = self.arm.call(&request).await.map_err(|source| failed(doing(), source))?;
         let read = serde_json::from_value::<Credentials>(answer.body).map_err(|error| {
             failed(doing(), ArmError::Unreadable { path: path.clone(), reason: error.to_string() })
         })?;
@@ -150,7 +145,7 @@ impl AzureRegistries {
         Ok(Admin { username: read.username, password: self.redactor.adopt(&source, password) })
     }
 
-    /// Makes a registry where there is none of that name, and waits for it.
+    /// Creates a registry and waits until it exists.
     pub async fn create(&self, new: &NewRegistry) -> Result<AzureRegistry, RegistryError> {
         let NewRegistry { subscription, resource_group, name, location, sku, admin_user } = new;
         let path = format!(
@@ -162,30 +157,51 @@ impl AzureRegistries {
             "sku": { "name": sku },
             "properties": { "adminUserEnabled": admin_user },
         });
-        let call = Call { verb: Verb::Put, path: &path, api_version: API, body: Some(&body) };
+        let request = ArmRequest {
+            verb: Verb::Put,
+            path: &path,
+            api_version: API_VERSION,
+            body: Some(&body),
+        };
         let doing = || format!("create the registry `{name}`");
-        let answer = self.arm.call(&call).await.map_err(|source| failed(doing(), source))?;
+        let answer = self.arm.call(&request).await.map_err(|source| failed(doing(), source))?;
         self.arm.finish(&answer, |_| ()).await.map_err(|source| failed(doing(), source))?;
-        let made: Found =
-            self.arm.get(&path, API).await.map_err(|source| failed(doing(), source))?;
-        Ok(made.into())
+        let created: RegistryDocument =
+            self.arm.get(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
+        Ok(created.into())
     }
 }
 
-/// A registry to be made.
+/// A login that Azure pulls with from one registry.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// The registry's host, without scheme.
+    pub server: String,
+    pub login: PullLogin,
+}
+
+/// Who Azure signs in as to pull an image.
+#[derive(Clone, Debug)]
+pub enum PullLogin {
+    User {
+        username: String,
+        password: Secret,
+    },
+    /// A user-assigned identity by its resource id. It has to be assigned to the
+    /// deployed resource too.
+    Identity(String),
+}
+
+/// A registry to be created.
 #[derive(Clone, Debug)]
 pub struct NewRegistry {
-    /// In which subscription.
     pub subscription: String,
-    /// In which group.
     pub resource_group: String,
-    /// Its name; the world has no second one of it.
+    /// Unique among all registries of the cloud.
     pub name: String,
-    /// Where.
     pub location: String,
     /// `Basic`, `Standard` or `Premium`.
     pub sku: String,
-    /// Whether it has an admin user.
     pub admin_user: bool,
 }
 
@@ -220,7 +236,7 @@ mod tests {
 
         assert_eq!(registries.find("s", "other.azurecr.io").await.expect("an answer"), None);
         let found = registries.find("s", "Demo.azurecr.io").await.expect("an answer");
-        let found = found.expect("it is there");
+        let found = found.expect("a registry");
         assert!(found.admin_user && !found.anonymous_pull);
         let admin = registries.admin(&found).await.expect("an admin user");
         assert_eq!((admin.username.as_str(), admin.password.expose()), ("demo", "hunter22"));
@@ -228,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_taken_is_said() {
+    async fn a_name_that_is_taken_is_an_error() {
         let taken = r#"{"status":"Failed","error":{"code":"AlreadyInUse","message":"The registry demo is already in use."}}"#;
         let put = format!("PUT {ONE}");
         let fake = Fake::script(vec![(put.as_str(), vec![Reply::new(409, taken)])]).await;

@@ -1,49 +1,32 @@
-//! Subscriptions, resource groups and the identities in them.
+//! Subscriptions, resource groups and user-assigned identities.
 
 use super::{Arm, ArmError};
 use crate::http::{Retry, Retryable};
 use serde::Deserialize;
 
-const GROUPS: &str = "2021-04-01";
-const SUBSCRIPTIONS: &str = "2022-12-01";
-const IDENTITIES: &str = "2023-01-31";
+const GROUPS_API_VERSION: &str = "2021-04-01";
+const SUBSCRIPTIONS_API_VERSION: &str = "2022-12-01";
+const IDENTITIES_API_VERSION: &str = "2023-01-31";
 
-/// A resource group.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct ResourceGroup {
-    /// Its name.
-    pub name: String,
-    /// Where its metadata lies.
+    /// The default location of resources in the group.
     pub location: String,
 }
 
-/// Something that was looked for and not found.
+/// Why something was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    /// Resource Manager said no.
     #[error("{doing}")]
     Arm {
-        /// What was being done.
+        /// The operation, as the first line of the message.
         doing: String,
-        /// Why not.
         source: Box<ArmError>,
     },
-    /// There is no such group.
     #[error("there is no resource group `{name}` in subscription {subscription}")]
-    NoGroup {
-        /// Its name.
-        name: String,
-        /// Where it was looked for.
-        subscription: String,
-    },
-    /// There is no such identity.
+    NoGroup { name: String, subscription: String },
     #[error("there is no user-assigned identity `{name}` in the resource group `{group}`")]
-    NoIdentity {
-        /// Its name.
-        name: String,
-        /// Where it was looked for.
-        group: String,
-    },
+    NoIdentity { name: String, group: String },
     #[error("there is no Azure subscription that the signed-in identity can see")]
     NoSubscription,
     #[error("no subscription is named, and there are {}: {}", choices.len(), choices.join(", "))]
@@ -86,20 +69,19 @@ impl Retryable for LookupError {
     }
 }
 
-/// Resource groups. A cheap handle.
+/// The client for resource groups. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ResourceGroups(Arm);
 
 impl ResourceGroups {
-    /// Those that `arm` reaches.
     pub fn new(arm: Arm) -> Self {
         Self(arm)
     }
 
-    /// One that must be there.
+    /// Reads a resource group, which must exist.
     pub async fn get(&self, subscription: &str, name: &str) -> Result<ResourceGroup, LookupError> {
         let path = format!("/subscriptions/{subscription}/resourcegroups/{name}");
-        let found = self.0.find(&path, GROUPS).await;
+        let found = self.0.find(&path, GROUPS_API_VERSION).await;
         let found =
             found.map_err(|source| failed(format!("read the resource group `{name}`"), source))?;
         found.ok_or_else(|| LookupError::NoGroup {
@@ -120,7 +102,7 @@ impl ResourceGroups {
         let doing = "list the subscriptions".to_owned();
         let mut all: Vec<Subscription> = self
             .0
-            .list("/subscriptions", SUBSCRIPTIONS)
+            .list("/subscriptions", SUBSCRIPTIONS_API_VERSION)
             .await
             .map_err(|source| failed(doing, source))?;
         if all.len() > 1 {
@@ -152,7 +134,7 @@ impl ResourceGroups {
         );
         let found: Option<Identity> = self
             .0
-            .find(&path, IDENTITIES)
+            .find(&path, IDENTITIES_API_VERSION)
             .await
             .map_err(|source| failed(format!("look for the identity `{name}`"), source))?;
         found.map(|found| found.id).ok_or_else(|| LookupError::NoIdentity {
@@ -176,7 +158,7 @@ mod tests {
     const ALL: &str = "GET management.azure.com/subscriptions";
 
     #[tokio::test]
-    async fn a_group_that_is_not_there_is_said_with_the_remedy() {
+    async fn a_missing_group_is_an_error_with_its_remedy() {
         let gone = r#"{"error":{"code":"ResourceGroupNotFound","message":"gone"}}"#;
         let there = r#"{"name":"demo","location":"westeurope"}"#;
         let replies = vec![Reply::new(404, gone), Reply::new(200, there)];

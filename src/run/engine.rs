@@ -8,7 +8,7 @@ mod record;
 use super::child::Stop;
 use super::layout::{Layout, StepIndex};
 use super::outcome::{AttemptError, Given, StepError, StepOutput};
-use super::perform::{Early, Job, Performer, Say};
+use super::perform::{EarlyBuild, Job, Performer, Say};
 use super::signals::Signals;
 use super::state::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
 use super::store::Store;
@@ -34,7 +34,7 @@ pub struct Engine<'a> {
     /// Who performs the steps.
     pub performer: Arc<Performer>,
     /// Builds that have begun.
-    pub early: Vec<Early>,
+    pub early: Vec<EarlyBuild>,
     /// Where intents are written.
     pub journal: &'a mut Journal,
     /// Who is told.
@@ -207,14 +207,14 @@ impl Loop<'_> {
         let took = self.engine.started.elapsed().saturating_sub(started);
         let entry = Entry::StepSucceeded {
             step: id.clone(),
-            outputs: Store::recorded(&done.outputs, &self.engine.performer.redactor),
+            outputs: Store::recorded(&done.outputs, &self.engine.performer.services.redactor),
             handover: Box::new(done.handover.clone()),
             took: took.as_secs_f64(),
         };
         if let Err(failure) = self.write(&entry) {
             return Ending::Failed { failure, retry: crate::http::Retry::Never };
         }
-        let shown = Store::shown(&done.outputs, &self.engine.performer.redactor);
+        let shown = Store::shown(&done.outputs, &self.engine.performer.services.redactor);
         self.engine.store.keep(&id, done);
         Ending::Succeeded(shown)
     }
@@ -264,7 +264,7 @@ impl Loop<'_> {
         let (service, place) = self.engine.places[step];
         let early = &mut self.engine.early;
         if let Some(at) = early.iter().position(|early| early.place == (service, place)) {
-            let (stop, ended) = early.swap_remove(at).take_up(&say);
+            let (stop, ended) = early.swap_remove(at).adopt(&say);
             self.start(step, stop, ended);
             return;
         }
@@ -291,12 +291,12 @@ impl Loop<'_> {
         attempt: impl Future<Output = Result<StepOutput, AttemptError>> + 'static,
     ) {
         self.stops.insert(step, stop.clone());
-        let cleared = Arc::clone(&self.engine.performer.cleared);
+        let uploads_allowed = Arc::clone(&self.engine.performer.services.uploads_allowed);
         let attempt = async move {
             if stop.ask.is_cancelled() {
                 return (step, Err(AttemptError::Stopped));
             }
-            cleared.set(()).ok();
+            uploads_allowed.set(()).ok();
             (step, attempt.await)
         };
         self.attempts.push(attempt.boxed_local());
@@ -318,20 +318,20 @@ impl Loop<'_> {
     fn send_no_more(&self, id: &StepId) {
         let step = self.state.layout().steps.iter().position(|step| step.id == *id);
         if let Some(step) = step {
-            self.engine.performer.underway.drop_of(self.engine.places[step].0);
+            self.engine.performer.services.early_uploads.abort(self.engine.places[step].0);
         }
     }
 
     fn failure(&self, step: StepIndex, trouble: StepError) -> Failure {
         let span = trouble.span.clone().filter(|span| !span.is_empty());
         let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
-        let place = self.engine.performer.source.place(&span);
-        trouble.shown(&self.engine.performer.redactor, Some(place))
+        let place = self.engine.performer.plan.source.place(&span);
+        trouble.shown(&self.engine.performer.services.redactor, Some(place))
     }
 
     fn planned(&self, step: StepIndex) -> &Step {
         let (service, place) = self.engine.places[step];
-        self.engine.performer.step(service, place)
+        self.engine.performer.plan.step(service, place)
     }
 
     fn id(&self, step: StepIndex) -> StepId {
@@ -364,7 +364,7 @@ impl Loop<'_> {
         ServiceResult {
             name: layout.name.clone(),
             status: self.state.service_status(service),
-            outputs: Store::shown(&given, &self.engine.performer.redactor),
+            outputs: Store::shown(&given, &self.engine.performer.services.redactor),
             took: end.saturating_sub(start),
             failure: self.state.failure(service).cloned(),
         }

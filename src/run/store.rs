@@ -63,23 +63,32 @@ impl Store {
             Some(DependencyStatus { failure: true, .. }) => Status::Failure,
             Some(_) | None => Status::Success,
         };
-        let name = performer.step_service(service);
+        let name = performer.plan.step_service(service);
         let mut steps = Object::default();
         for (id, given) in self.outputs.iter().filter(|(id, _)| id.service == name) {
             steps.set(&id.step, Object::default().with("outputs", object(given)));
         }
         let mut services = Object::default();
-        for need in performer.needs(service) {
+        for need in performer.plan.needs(service) {
             let outputs = object(&self.of_service(performer, need));
-            services.set(&performer.service_name(need), Object::default().with("outputs", outputs));
+            services.set(
+                &performer.plan.service_name(need),
+                Object::default().with("outputs", outputs),
+            );
         }
-        performer.scope.clone().with("steps", steps).with("services", services).with_status(status)
+        performer
+            .plan
+            .scope
+            .clone()
+            .with("steps", steps)
+            .with("services", services)
+            .with_status(status)
     }
 
     /// The outputs of a service: those of its last push, deploy and verify.
     pub fn of_service(&self, performer: &Performer, service: usize) -> Given {
         let mut outputs = Given::new();
-        for (id, action) in performer.actions(service) {
+        for (id, action) in performer.plan.actions(service) {
             if !matches!(action, "push" | "deploy" | "verify") {
                 continue;
             }

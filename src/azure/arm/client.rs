@@ -1,7 +1,8 @@
-//! Requests to Resource Manager. Its token goes to its own host alone.
+//! Requests to Resource Manager. Its token is sent to its own host only.
 
-use super::error::{ArmError, Refusal};
-use super::operation::Pacing;
+use super::error::ArmError;
+use super::pacing::Pacing;
+use super::refusal::Refusal;
 use crate::azure::{Credential, Endpoints};
 use crate::http::{self, SafeUrl};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -10,59 +11,47 @@ use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
-/// More than any answer of Resource Manager's.
-const LIMIT: usize = 16 << 20;
+/// Larger than any response of Resource Manager.
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
-/// A cheap handle on Resource Manager.
+/// The client for Resource Manager. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Arm {
-    pub(super) http: http::Client,
+    pub http: http::Client,
     credential: Credential,
     endpoints: Endpoints,
-    pub(super) pacing: Pacing,
+    pub pacing: Pacing,
 }
 
-/// The verbs that Resource Manager knows.
+/// The HTTP methods in use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verb {
-    /// Read.
     Get,
-    /// Make or replace.
     Put,
-    /// Change in part.
-    Patch,
-    /// Act.
     Post,
-    /// Remove.
     Delete,
 }
 
-/// A request.
 #[derive(Clone, Debug)]
-pub struct Call<'a> {
-    /// What to do.
+pub struct ArmRequest<'a> {
     pub verb: Verb,
-    /// With what: a path such as `/subscriptions/S/resourceGroups/R`, with a
-    /// query if there is one.
+    /// Such as `/subscriptions/S/resourceGroups/R`, with a query if there is one.
     pub path: &'a str,
-    /// In which version of the resource provider's language.
+    /// The version of the resource provider's API.
     pub api_version: &'a str,
-    /// What to send.
     pub body: Option<&'a Value>,
 }
 
-/// An answer that is no error.
+/// A successful response.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
+pub struct ArmResponse {
     pub status: u16,
-    /// What was sent back; null where there was nothing.
+    /// `Null` for an empty body.
     pub body: Value,
-    /// Where a long operation is asked after, as the server gave it.
+    /// `Azure-AsyncOperation`: the URL of the operation that was started.
     pub operation: Option<String>,
-    /// The same in the older way, for those that give no `operation`.
+    /// `Location`: the same for services that send no `Azure-AsyncOperation`.
     pub location: Option<String>,
-    /// When to ask.
     pub retry_after: Option<Duration>,
 }
 
@@ -71,7 +60,6 @@ impl Verb {
         match self {
             Self::Get => reqwest::Method::GET,
             Self::Put => reqwest::Method::PUT,
-            Self::Patch => reqwest::Method::PATCH,
             Self::Post => reqwest::Method::POST,
             Self::Delete => reqwest::Method::DELETE,
         }
@@ -84,43 +72,26 @@ impl Arm {
         Self { http, credential, endpoints, pacing: Pacing::default() }
     }
 
-    /// The same with other waits between two looks at something that takes long.
+    /// The same client with other waits between two polls.
     #[must_use]
     pub fn paced(self, pacing: Pacing) -> Self {
         Self { pacing, ..self }
     }
 
-    /// The waits between two looks.
     pub fn pacing(&self) -> Pacing {
         self.pacing
     }
 
-    /// The endpoints of the cloud that this talks to.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
-    }
-
-    /// The client id we are signed in as, where it is known.
-    pub fn client_id(&self) -> Option<&str> {
-        self.credential.client_id()
-    }
-
-    /// Who signs in.
-    pub fn credential(&self) -> &Credential {
-        &self.credential
-    }
-
-    /// Reads a resource.
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         api_version: &str,
     ) -> Result<T, ArmError> {
-        let answer = self.call(&Call { verb: Verb::Get, path, api_version, body: None }).await?;
-        read(path, answer.body)
+        let request = ArmRequest { verb: Verb::Get, path, api_version, body: None };
+        parse(path, self.call(&request).await?.body)
     }
 
-    /// Reads a resource; none where Resource Manager says that it is not there.
+    /// Reads a resource; `None` where it does not exist.
     pub async fn find<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -150,28 +121,26 @@ impl Arm {
         loop {
             all.append(&mut page.value);
             let Some(link) = page.next_link.filter(|link| !link.is_empty()) else { return Ok(all) };
-            let url = self.own(&link)?;
-            let answer = self.send(Verb::Get, url, None).await?;
-            page = read(path, answer.body)?;
+            let url = self.own_url(&link)?;
+            page = parse(path, self.send(Verb::Get, url, None).await?.body)?;
         }
     }
 
-    /// Sends a request and returns its answer, whether or not an operation has
-    /// only begun by it; see [`Arm::finish`].
-    pub async fn call(&self, call: &Call<'_>) -> Result<Answer, ArmError> {
-        let url = self.endpoints.resource_manager.join(call.path.trim_start_matches('/'));
+    /// Sends a request. It may have started an operation only, see [`Arm::finish`].
+    pub async fn call(&self, request: &ArmRequest<'_>) -> Result<ArmResponse, ArmError> {
+        let ArmRequest { verb, path, api_version, body } = *request;
+        let url = self.endpoints.resource_manager.join(path.trim_start_matches('/'));
         let mut url = url.map_err(|error| ArmError::Unreadable {
-            path: call.path.to_owned(),
+            path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        url.query_pairs_mut().append_pair("api-version", call.api_version);
-        self.send(call.verb, url, call.body).await
+        url.query_pairs_mut().append_pair("api-version", api_version);
+        self.send(verb, url, body).await
     }
 
-    /// A URL that Resource Manager gave, if it is on its own host: our token
-    /// opens everything that we may do, so it goes nowhere else. `:443` is no
-    /// difference.
-    pub(super) fn own(&self, text: &str) -> Result<Url, ArmError> {
+    /// Parses a URL of a response and refuses one of another origin: the token
+    /// grants everything that the identity may do, so it is sent nowhere else.
+    pub fn own_url(&self, text: &str) -> Result<Url, ArmError> {
         let home = &self.endpoints.resource_manager;
         let url = home.join(text).map_err(|error| ArmError::Unreadable {
             path: text.to_owned(),
@@ -184,13 +153,13 @@ impl Arm {
         Ok(url)
     }
 
-    /// Sends a request; a token that is turned down is asked for anew once.
-    pub(super) async fn send(
+    /// Sends a request. After 401 it is sent again once with a new token.
+    pub async fn send(
         &self,
         verb: Verb,
         url: Url,
         body: Option<&Value>,
-    ) -> Result<Answer, ArmError> {
+    ) -> Result<ArmResponse, ArmError> {
         match self.send_once(verb, url.clone(), body).await {
             Err(ArmError::Refused(refusal)) if refusal.status == 401 => {
                 self.credential.forget(&self.endpoints.resource_manager_scope);
@@ -205,7 +174,7 @@ impl Arm {
         verb: Verb,
         url: Url,
         body: Option<&Value>,
-    ) -> Result<Answer, ArmError> {
+    ) -> Result<ArmResponse, ArmError> {
         let token = self.credential.token(&self.endpoints.resource_manager_scope).await?;
         let path = url.path().to_owned();
         let method = verb.method();
@@ -214,12 +183,13 @@ impl Arm {
         if let Some(body) = body {
             request = request.json(body);
         } else if verb == Verb::Post {
+            // Resource Manager answers 411 to a POST without a length.
             request = request.header("content-length", "0");
         }
         let response = self.http.send(request).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let bytes = http::body(method.as_str(), response, LIMIT).await?;
+        let bytes = http::body(method.as_str(), response, MAX_RESPONSE_BYTES).await?;
         let retry_after = retry_after(&headers);
         if status >= 300 {
             let correlation = text(&headers, "x-ms-correlation-request-id");
@@ -235,7 +205,7 @@ impl Arm {
         };
         let operation = text(&headers, "azure-asyncoperation");
         let location = text(&headers, "location");
-        Ok(Answer { status, body, operation, location, retry_after })
+        Ok(ArmResponse { status, body, operation, location, retry_after })
     }
 }
 
@@ -248,7 +218,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     http::parse_retry_after(value, jiff::Timestamp::now())
 }
 
-fn read<T: DeserializeOwned>(path: &str, body: Value) -> Result<T, ArmError> {
+fn parse<T: DeserializeOwned>(path: &str, body: Value) -> Result<T, ArmError> {
     serde_json::from_value(body)
         .map_err(|error| ArmError::Unreadable { path: path.to_owned(), reason: error.to_string() })
 }

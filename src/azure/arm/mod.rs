@@ -1,15 +1,18 @@
-//! Resource Manager: requests, its errors, and operations that take long.
+//! Resource Manager: requests, long-running operations and errors.
 //!
-//! Knows no resource. What a code means for a container group or a registry is
-//! said in [`error`] all the same, in one table, because the codes are shared.
+//! It knows no resource. Only the remedies for error codes of container groups and
+//! registries are here, in one table, because the services share their codes.
 
 mod client;
 mod error;
 mod operation;
+mod pacing;
+mod refusal;
 mod remedy;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answer, Arm, Call, Verb};
-pub use error::{ArmError, Refusal};
-pub use operation::Pacing;
+pub use client::{Arm, ArmRequest, ArmResponse, Verb};
+pub use error::ArmError;
+pub use pacing::Pacing;
+pub use refusal::Refusal;

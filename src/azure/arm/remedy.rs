@@ -1,101 +1,135 @@
-//! What to do about a code. One table, each row with its test.
+//! The remedy for each error code. One table, each row with its test.
 //!
-//! Most of these are from Microsoft's support articles, not from recordings:
-//! the words of a message are only relied on where nothing else tells two
-//! meanings of one code apart.
+//! Most codes are from Microsoft's support articles, not from recordings. The text
+//! of a message is relied on only where one code has two meanings.
 
-use super::error::Refusal;
+use super::refusal::Refusal;
 
-/// What the reader can do about a refusal, where that is known.
-pub(super) fn remedy(refusal: &Refusal) -> Option<String> {
+/// What the reader can do about a refusal, if that is known.
+pub fn remedy(refusal: &Refusal) -> Option<String> {
     refusal.codes().find_map(|code| by_code(code, refusal)).or_else(|| by_status(refusal))
 }
 
+/// The remedies that depend on nothing but the code.
+const REMEDIES: &[(&str, &str)] = &[
+    (
+        "InaccessibleImage",
+        "Azure cannot pull the image: check that it was pushed under this name, that the \
+         `pull` login of its registry works, and that the registry's firewall lets Azure in",
+    ),
+    (
+        "RegistryErrorResponse",
+        "the registry turned Azure away, as Docker Hub does without a login; push the image to \
+         a registry of your own, or give its registry a `pull` login",
+    ),
+    (
+        "AmbiguousImageResitryCredentialType",
+        "a registry has both a user and an identity to pull with; give its `pull` one of them",
+    ),
+    (
+        "AmbiguousImageRegistryCredentialType",
+        "a registry has both a user and an identity to pull with; give its `pull` one of them",
+    ),
+    (
+        "InvalidImageRegistryIdentity",
+        "the identity in `pull` must be a user-assigned one of this tenant; \
+         `az identity list --output table` lists them",
+    ),
+    (
+        "InvalidImageRegistryCredentialType",
+        "the identity in `pull` must be a user-assigned one of this tenant; \
+         `az identity list --output table` lists them",
+    ),
+    (
+        "InvalidRequestContent",
+        "the request lacks something that Azure needs; its message above names it",
+    ),
+    ("InvalidOsType", "Shipway deploys Linux containers; check `--platform` of the build"),
+    (
+        "InvalidContainerGroupUpdate",
+        "this cannot be changed in place; allow `replace: when-required`, which deletes the \
+         group and creates it again, with a new address and a minute without service",
+    ),
+    (
+        "ContainerGroupTransitioning",
+        "the group is in the middle of another change; wait for it, or raise the step's `retry`",
+    ),
+    (
+        "ContainerGroupQuotaReached",
+        "the region's quota is used up; remove groups that are no longer needed with \
+         `az container delete`, choose another `location`, or ask for more in the portal under Quotas",
+    ),
+    ("PrincipalNotFound", "the identity is too new for Azure to know it everywhere; try again"),
+    (
+        "ResourceGroupNotFound",
+        "check `azure.resource-group`; `az group create --name NAME --location REGION` makes one",
+    ),
+    (
+        "SubscriptionNotFound",
+        "check `azure.subscription`, and that Shipway is signed in to its tenant; \
+         `az account list --output table` lists those that you can see",
+    ),
+    (
+        "InvalidSubscriptionId",
+        "check `azure.subscription`, and that Shipway is signed in to its tenant; \
+         `az account list --output table` lists those that you can see",
+    ),
+    (
+        "InvalidAuthenticationTokenTenant",
+        "the subscription belongs to another tenant; check `AZURE_TENANT_ID`",
+    ),
+    (
+        "RequestDisallowedByPolicy",
+        "a policy of the subscription forbids it; its message above names it",
+    ),
+    ("AlreadyInUse", "registry names are worldwide; choose another"),
+    ("ClassicSkuDeprecated", "set `create.sku` to `Basic`, `Standard` or `Premium`"),
+    (
+        "LocationNotAvailableForResourceType",
+        "container instances are not offered there; choose another `location`",
+    ),
+    (
+        "InvalidResourceLocation",
+        "the group is in another location already; keep that `location`, or give this one \
+         another `name`",
+    ),
+    ("ReadOnlyDisabledSubscription", "the subscription is disabled; see its billing"),
+];
+
 fn by_code(code: &str, refusal: &Refusal) -> Option<String> {
-    // The service is not known to spell it in one way only.
+    // Microsoft documents several spellings of this code.
     if code.starts_with("DnsNameLabel") || code == "DnsRecordInUse" {
-        return Some(
-            "somebody in this region has the DNS label; choose another `dns-label`, or set \
-             `dns-label-scope: TenantReuse`, which adds a hash that makes it yours"
-                .to_owned(),
-        );
+        return Some(DNS_LABEL_TAKEN.to_owned());
     }
-    let help = match code {
-        "InaccessibleImage" => {
-            "Azure cannot pull the image: check that it was pushed under this name, that the \
-             `pull` login of its registry works, and that the registry's firewall lets Azure in"
+    match code {
+        "ServiceUnavailable" if refusal.messages().contains("quota") => {
+            Some(SUBSCRIPTION_BARRED.to_owned())
         }
-        "RegistryErrorResponse" => {
-            "the registry turned Azure away, as Docker Hub does without a login; push the image to \
-             a registry of your own, or give its registry a `pull` login"
-        }
-        "AmbiguousImageResitryCredentialType" | "AmbiguousImageRegistryCredentialType" => {
-            "a registry has both a user and an identity to pull with; give its `pull` one of them"
-        }
-        "InvalidImageRegistryIdentity" | "InvalidImageRegistryCredentialType" => {
-            "the identity in `pull` must be a user-assigned one of this tenant; \
-             `az identity list --output table` lists them"
-        }
-        "InvalidRequestContent" => {
-            "the request lacks something that Azure needs; its words above name it"
-        }
-        "InvalidOsType" => "Shipway deploys Linux containers; check `--platform` of the build",
-        "InvalidContainerGroupUpdate" => {
-            "this cannot be changed in place; allow `replace: when-required`, which deletes the \
-             group and makes it anew, with a new address and a minute without service"
-        }
-        "ContainerGroupTransitioning" => {
-            "the group is in the middle of another change; wait for it, or raise the step's `retry`"
-        }
-        "ServiceUnavailable" if refusal.words().contains("quota") => {
-            "the subscription may not make container groups here, as after the same name was used \
-             in many regions at once; ask Azure's support, or choose another `location`"
-        }
-        "ServiceUnavailable" => {
-            "the region has no room for a group of this size just now; try again later, ask for \
-             less cpu and memory, or choose another `location`"
-        }
-        "ContainerGroupQuotaReached" => {
-            "the region's quota is used up; remove groups that are no longer needed (`shipway \
-             sweep`), choose another `location`, or ask for more in the portal under Quotas"
-        }
+        "ServiceUnavailable" => Some(REGION_FULL.to_owned()),
         "MissingSubscriptionRegistration" | "NoRegisteredProviderFound" => {
-            return Some(registration(refusal));
+            Some(registration(refusal))
         }
-        "PrincipalNotFound" => "the identity is too new for Azure to know it everywhere; try again",
-        "ResourceGroupNotFound" => {
-            "check `azure.resource-group`; `az group create --name NAME --location REGION` makes one"
+        "AuthorizationFailed" | "LinkedAuthorizationFailed" => Some(permission(refusal)),
+        _ => {
+            let row = REMEDIES.iter().find(|(known, _)| *known == code);
+            row.map(|(_, help)| (*help).to_owned())
         }
-        "SubscriptionNotFound" | "InvalidSubscriptionId" => {
-            "check `azure.subscription`, and that we are signed in to its tenant; \
-             `az account list --output table` lists those that you can see"
-        }
-        "AuthorizationFailed" | "LinkedAuthorizationFailed" => return Some(permission(refusal)),
-        "InvalidAuthenticationTokenTenant" => {
-            "the subscription belongs to another tenant; check `AZURE_TENANT_ID`"
-        }
-        "RequestDisallowedByPolicy" => {
-            "a policy of the subscription forbids it; its words above name it"
-        }
-        "AlreadyInUse" => "registry names are worldwide; choose another",
-        "ClassicSkuDeprecated" => "set `create.sku` to `Basic`, `Standard` or `Premium`",
-        "LocationNotAvailableForResourceType" => {
-            "container instances are not offered there; choose another `location`"
-        }
-        "InvalidResourceLocation" => {
-            "the group is in another location already; keep that `location`, or give this one \
-             another `name`"
-        }
-        "ReadOnlyDisabledSubscription" => "the subscription is disabled; see its billing",
-        _ => return None,
-    };
-    Some(help.to_owned())
+    }
 }
+
+const DNS_LABEL_TAKEN: &str = "the DNS label is taken in this region; choose another `dns-label`, or \
+     set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours";
+
+const SUBSCRIPTION_BARRED: &str = "the subscription may not make container groups here, as after the \
+     same name was used in many regions at once; ask Azure's support, or choose another `location`";
+
+const REGION_FULL: &str = "the region has no room for a group of this size just now; try again later, \
+     ask for less cpu and memory, or choose another `location`";
 
 fn by_status(refusal: &Refusal) -> Option<String> {
     match refusal.status {
         401 => Some(
-            "check the tenant we sign in to (`AZURE_TENANT_ID`) and this machine's clock"
+            "check the tenant of the sign-in (`AZURE_TENANT_ID`) and this machine's clock"
                 .to_owned(),
         ),
         403 => Some(permission(refusal)),
@@ -103,7 +137,8 @@ fn by_status(refusal: &Refusal) -> Option<String> {
     }
 }
 
-/// Whoever reads this knows who signs in; Azure's words name it too.
+/// The missing role, at the scope of the resource group or subscription. Azure's
+/// message names the identity.
 fn permission(refusal: &Refusal) -> String {
     let scope = match refusal.path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "subscriptions", subscription, group, name, ..]
@@ -115,7 +150,7 @@ fn permission(refusal: &Refusal) -> String {
         _ => "/subscriptions/SUBSCRIPTION".to_owned(),
     };
     format!(
-        "whom we sign in as needs a role: `az role assignment create --role Contributor \
+        "the signed-in identity needs a role: `az role assignment create --role Contributor \
          --assignee CLIENT_ID --scope {scope}`; a new one takes some minutes to work"
     )
 }
@@ -136,18 +171,18 @@ fn registration(refusal: &Refusal) -> String {
 mod tests {
     use super::{Refusal, remedy};
 
-    /// Built from documentation: of these, recordings hold
-    /// `NoRegisteredProviderFound`, `PrincipalNotFound` and `AlreadyInUse` alone.
+    /// From documentation. Recordings hold only
+    /// `NoRegisteredProviderFound`, `PrincipalNotFound` and `AlreadyInUse`.
     const TABLE: &[(u16, &str, &str)] = &[
         (
             400,
             "DnsNameLabelAlreadyTaken",
-            "somebody in this region has the DNS label; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
+            "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
         ),
         (
             409,
             "DnsNameLabelNotAvailable",
-            "somebody in this region has the DNS label; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
+            "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
         ),
         (
             400,
@@ -177,12 +212,12 @@ mod tests {
         (
             400,
             "InvalidRequestContent",
-            "the request lacks something that Azure needs; its words above name it",
+            "the request lacks something that Azure needs; its message above names it",
         ),
         (
             400,
             "InvalidContainerGroupUpdate",
-            "this cannot be changed in place; allow `replace: when-required`, which deletes the group and makes it anew, with a new address and a minute without service",
+            "this cannot be changed in place; allow `replace: when-required`, which deletes the group and creates it again, with a new address and a minute without service",
         ),
         (
             409,
@@ -197,7 +232,7 @@ mod tests {
         (
             409,
             "ContainerGroupQuotaReached",
-            "the region's quota is used up; remove groups that are no longer needed (`shipway sweep`), choose another `location`, or ask for more in the portal under Quotas",
+            "the region's quota is used up; remove groups that are no longer needed with `az container delete`, choose another `location`, or ask for more in the portal under Quotas",
         ),
         (
             400,
@@ -222,12 +257,12 @@ mod tests {
         (
             404,
             "SubscriptionNotFound",
-            "check `azure.subscription`, and that we are signed in to its tenant; `az account list --output table` lists those that you can see",
+            "check `azure.subscription`, and that Shipway is signed in to its tenant; `az account list --output table` lists those that you can see",
         ),
         (
             403,
             "AuthorizationFailed",
-            "whom we sign in as needs a role: `az role assignment create --role Contributor --assignee CLIENT_ID --scope /subscriptions/s/resourceGroups/r`; a new one takes some minutes to work",
+            "the signed-in identity needs a role: `az role assignment create --role Contributor --assignee CLIENT_ID --scope /subscriptions/s/resourceGroups/r`; a new one takes some minutes to work",
         ),
         (
             401,
@@ -237,12 +272,12 @@ mod tests {
         (
             401,
             "ExpiredAuthenticationToken",
-            "check the tenant we sign in to (`AZURE_TENANT_ID`) and this machine's clock",
+            "check the tenant of the sign-in (`AZURE_TENANT_ID`) and this machine's clock",
         ),
         (
             403,
             "RequestDisallowedByPolicy",
-            "a policy of the subscription forbids it; its words above name it",
+            "a policy of the subscription forbids it; its message above names it",
         ),
         (409, "AlreadyInUse", "registry names are worldwide; choose another"),
         (400, "ClassicSkuDeprecated", "set `create.sku` to `Basic`, `Standard` or `Premium`"),
@@ -275,11 +310,11 @@ mod tests {
     }
 
     #[test]
-    fn a_barred_subscription_is_told_from_a_full_region() {
+    fn a_barred_subscription_differs_from_a_full_region() {
         let barred = refused(409, "ServiceUnavailable", "quota 'ContainerGroups' exceeded");
         let help = "the subscription may not make container groups here, as after the same name \
-                    was used in many regions at once; ask Azure's support, or choose another \
-                    `location`";
+                was used in many regions at once; ask Azure's support, or choose another \
+                `location`";
         assert_eq!(remedy(&barred).as_deref(), Some(help));
     }
 }

@@ -1,6 +1,6 @@
 //! Conversations with a stand-in for Resource Manager, and the table of codes.
 
-use super::{ArmError, Call, Refusal, Verb};
+use super::{ArmError, ArmRequest, Refusal, Verb};
 use crate::azure::fake::{Fake, Reply, shown};
 use crate::http::{Retry, Retryable as _};
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ const PUT: &str =
 const OPERATION: &str = "https://management.azure.com/operations/1?api-version=2018-06-01";
 const LOOK: &str = "GET management.azure.com/operations/1";
 
-fn put(body: &Value) -> Call<'_> {
-    Call { verb: Verb::Put, path: PATH, api_version: "2023-05-01", body: Some(body) }
+fn put(body: &Value) -> ArmRequest<'_> {
+    ArmRequest { verb: Verb::Put, path: PATH, api_version: "2023-05-01", body: Some(body) }
 }
 
 fn refused(status: u16, code: &str, message: &str) -> ArmError {
@@ -38,7 +38,7 @@ async fn a_request_names_its_version_and_carries_the_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_none() {
+async fn a_missing_resource_is_none() {
     let body = r#"{"error":{"code":"ResourceNotFound","message":"gone"}}"#;
     let fake = Fake::script(vec![(GET, vec![Reply::new(404, body)])]).await;
 
@@ -47,7 +47,7 @@ async fn what_is_not_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_turned_down_is_asked_for_anew_once() {
+async fn a_refused_token_is_renewed_once() {
     let fake = Fake::script(vec![(GET, vec![Reply::new(401, "{}"), Reply::new(200, "{}")])]).await;
 
     fake.arm().get::<Value>(PATH, "2023-05-01").await.expect("an answer");
@@ -57,7 +57,7 @@ async fn a_token_that_is_turned_down_is_asked_for_anew_once() {
 }
 
 #[tokio::test]
-async fn all_pages_are_read_from_our_host_alone() {
+async fn all_pages_are_read_from_the_same_host_only() {
     let list = "GET management.azure.com/subscriptions";
     let more = "https://management.azure.com:443/subscriptions?page=2";
     let fake = Fake::script(vec![(
@@ -78,12 +78,12 @@ async fn all_pages_are_read_from_our_host_alone() {
         shown(&error),
         "refuse to send the token for `management.azure.com` to https://evil.example/\n\
          help: something between here and Azure rewrites its answers, or the endpoint given for \
-         Resource Manager is another one's"
+         Resource Manager is another service's"
     );
 }
 
 #[tokio::test]
-async fn an_operation_is_asked_after_at_the_servers_own_url() {
+async fn an_operation_is_polled_at_the_url_of_the_server() {
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", OPERATION)]),
         (
@@ -110,7 +110,7 @@ async fn an_operation_is_asked_after_at_the_servers_own_url() {
 }
 
 #[tokio::test]
-async fn a_bad_moment_does_not_fail_an_operation() {
+async fn transient_errors_do_not_fail_an_operation() {
     let busy = || Reply::new(503, "{}");
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(200, "{}").with("Azure-AsyncOperation", OPERATION)]),
@@ -124,7 +124,7 @@ async fn a_bad_moment_does_not_fail_an_operation() {
 }
 
 #[tokio::test]
-async fn an_operation_elsewhere_is_not_asked_after() {
+async fn an_operation_of_another_host_is_not_polled() {
     let link = "https://management.azure.com.evil.example/operations/1";
     let fake =
         Fake::script(vec![(PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", link)])])
@@ -162,7 +162,7 @@ async fn a_failed_operation_shows_its_error() {
 }
 
 #[tokio::test]
-async fn the_older_way_goes_by_location_and_status_code() {
+async fn without_an_operation_url_location_and_status_are_polled() {
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(202, "").with("Location", OPERATION)]),
         (LOOK, vec![Reply::new(202, ""), Reply::new(204, "")]),
@@ -192,7 +192,7 @@ fn errors_are_read_in_every_shape() {
 }
 
 #[test]
-fn what_passes_and_what_does_not() {
+fn transient_errors_are_retried() {
     let class = |status, code, message| refused(status, code, message).retry();
     let seconds = |seconds| Retry::After(Duration::from_secs(seconds));
 

@@ -1,65 +1,24 @@
-//! What can be asked of container groups beside deploying one.
+//! Reads, lists and deletes container groups.
 
 use super::failure::DeployError;
 use super::group::Group;
-use crate::azure::{Arm, ArmError, Call, Verb};
+use super::id::GroupId;
+use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Verb};
 use serde::Deserialize;
-use std::fmt;
 use std::time::Duration;
 
-/// The newest version that all recordings are of; everything used is in it.
-pub(super) const API: &str = "2023-05-01";
+/// The newest `api-version` that all recordings in `tests/fixtures` are of.
+pub const API_VERSION: &str = "2023-05-01";
 
-/// Which container group.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct GroupId {
-    /// The subscription's id.
-    pub subscription: String,
-    /// The resource group's name.
-    pub resource_group: String,
-    /// The container group's name.
-    pub name: String,
-}
+/// With the default waits this is a minute, which a deletion may take.
+const MAX_TRANSITION_RETRIES: u32 = 6;
 
-impl GroupId {
-    /// Reads a resource id.
-    pub fn parse(id: &str) -> Option<Self> {
-        let parts: Vec<&str> = id.trim_matches('/').split('/').collect();
-        let [subscriptions, subscription, groups, group, providers, provider, kind, name] = *parts
-        else {
-            return None;
-        };
-        let fits = subscriptions.eq_ignore_ascii_case("subscriptions")
-            && groups.eq_ignore_ascii_case("resourceGroups")
-            && providers.eq_ignore_ascii_case("providers")
-            && provider.eq_ignore_ascii_case("Microsoft.ContainerInstance")
-            && kind.eq_ignore_ascii_case("containerGroups");
-        fits.then(|| Self {
-            subscription: subscription.to_owned(),
-            resource_group: group.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-}
-
-/// The resource id, which is its path at Resource Manager too.
-impl fmt::Display for GroupId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subscription, resource_group, name } = self;
-        write!(
-            f,
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
-             Microsoft.ContainerInstance/containerGroups/{name}"
-        )
-    }
-}
-
-/// How long things about a group are waited for.
+/// Durations of waiting for a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// How long a container must be seen to run without a restart.
+    /// How long a container must be seen running without a restart.
     pub steady: Duration,
-    /// Between two tries while Azure is in the middle of another change.
+    /// Between two attempts while another change of the group is in progress.
     pub transition: Duration,
 }
 
@@ -69,32 +28,31 @@ impl Default for Patience {
     }
 }
 
-/// Container groups. A cheap handle.
+/// The client for container groups. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ContainerInstances {
-    pub(super) arm: Arm,
-    pub(super) patience: Patience,
+    pub arm: Arm,
+    pub patience: Patience,
 }
 
 impl ContainerInstances {
-    /// Those that `arm` reaches.
     pub fn new(arm: Arm) -> Self {
         Self { arm, patience: Patience::default() }
     }
 
-    /// The same with other waits.
+    /// The same client with other durations.
     #[must_use]
     pub fn patient(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// The group, where there is one.
+    /// Reads a group; `None` where it does not exist.
     pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
-        let found = self.arm.find(&id.to_string(), API).await;
+        let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| failed("read", id, source))
     }
 
-    /// All groups of a resource group. Azure leaves out what they do just now.
+    /// All groups of a resource group, without `instance_view`.
     pub async fn list(
         &self,
         subscription: &str,
@@ -104,18 +62,18 @@ impl ContainerInstances {
             "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
              Microsoft.ContainerInstance/containerGroups"
         );
-        self.arm.list(&path, API).await
+        self.arm.list(&path, API_VERSION).await
     }
 
-    /// All groups of a subscription. Azure leaves out what they do just now.
+    /// All groups of a subscription, without `instance_view`.
     pub async fn list_all(&self, subscription: &str) -> Result<Vec<Group>, ArmError> {
         let path = format!(
             "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance/containerGroups"
         );
-        self.arm.list(&path, API).await
+        self.arm.list(&path, API_VERSION).await
     }
 
-    /// The last lines that a container wrote; empty where it wrote none yet.
+    /// The last lines of a container's log; empty where there is no log yet.
     pub async fn logs(
         &self,
         id: &GroupId,
@@ -127,38 +85,42 @@ impl ContainerInstances {
             content: Option<String>,
         }
         let path = format!("{id}/containers/{container}/logs?tail={tail}");
-        match self.arm.get::<Logs>(&path, API).await {
+        match self.arm.get::<Logs>(&path, API_VERSION).await {
             Ok(logs) => Ok(logs.content.unwrap_or_default()),
-            Err(error) if not_yet(&error) => Ok(String::new()),
+            Err(error) if is_log_missing(&error) => Ok(String::new()),
             Err(source) => Err(failed("read the log of", id, source)),
         }
     }
 
-    /// Removes a group and waits until it is gone. One that is not there is
-    /// gone already.
+    /// Deletes a group and waits until it no longer exists. Deleting a group that
+    /// does not exist succeeds.
     pub async fn delete(&self, id: &GroupId) -> Result<(), DeployError> {
         let doing = |source| failed("delete", id, source);
         let path = id.to_string();
-        let call = Call { verb: Verb::Delete, path: &path, api_version: API, body: None };
-        let answer = match self.settled(&call).await {
+        let request =
+            ArmRequest { verb: Verb::Delete, path: &path, api_version: API_VERSION, body: None };
+        let response = match self.send_when_settled(&request).await {
             Err(error) if error.is_not_found() => return Ok(()),
             other => other.map_err(doing)?,
         };
-        self.arm.finish(&answer, |_| {}).await.map_err(doing)?;
-        // The answer is the old group, which still runs.
+        self.arm.finish(&response, |_| {}).await.map_err(doing)?;
+        // The response is the old group, which may still run; only 204 means gone.
         let mut wait = self.arm.pacing().first;
-        while answer.status != 204 && self.find(id).await?.is_some() {
+        while response.status != 204 && self.find(id).await?.is_some() {
             tokio::time::sleep(wait).await;
             wait = self.arm.pacing().after(wait);
         }
         Ok(())
     }
 
-    /// Sends a request until Azure is no longer in the middle of another change
-    /// of the same group, a few times.
-    pub(super) async fn settled(&self, call: &Call<'_>) -> Result<crate::azure::Answer, ArmError> {
-        for _ in 0..6 {
-            match self.arm.call(call).await {
+    /// Sends a request, and again a few times while Azure refuses it because
+    /// another change of the same group is in progress.
+    pub async fn send_when_settled(
+        &self,
+        request: &ArmRequest<'_>,
+    ) -> Result<ArmResponse, ArmError> {
+        for _ in 0..MAX_TRANSITION_RETRIES {
+            match self.arm.call(request).await {
                 Err(ArmError::Refused(refusal)) if refusal.has("ContainerGroupTransitioning") => {
                     let wait = refusal.retry_after.unwrap_or(self.patience.transition);
                     tokio::time::sleep(wait).await;
@@ -166,16 +128,16 @@ impl ContainerInstances {
                 other => return other,
             }
         }
-        self.arm.call(call).await
+        self.arm.call(request).await
     }
 }
 
-pub(super) fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployError {
+pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployError {
     DeployError::Arm { doing, group: id.name.clone(), source: Box::new(source) }
 }
 
-/// There is no log, and there may be one later.
-fn not_yet(error: &ArmError) -> bool {
+/// Whether there is no log yet, as while the image is being pulled.
+fn is_log_missing(error: &ArmError) -> bool {
     error.refusal().is_some_and(|refusal| {
         refusal.has("ContainerGroupTransitioning")
             || refusal.has("ContainerLogNotAvailable")

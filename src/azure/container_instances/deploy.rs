@@ -1,46 +1,32 @@
-//! Deploys a group: put it, wait for Azure, then look whether it really runs.
+//! Creates, updates or replaces a group, and watches whether it runs.
 
-use super::client::{API, ContainerInstances, failed};
+use super::client::{API_VERSION, ContainerInstances, failed};
 use super::desired::{Desired, Replace, changes_that_need_replacement};
 use super::failure::{Crash, DeployError, Evidence};
 use super::group::Group;
 use super::watch::{Verdict, Watch};
-use crate::azure::{ArmError, Call, Verb};
+use crate::azure::{ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable as _};
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many looks in a row may fail in a way that passes.
-const TOLERATED: u32 = 5;
+/// How many transient errors in a row the watch ignores: Azure goes on with the
+/// group meanwhile.
+const MAX_READ_ERRORS: u32 = 5;
 
-/// A group that runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Deployed {
-    /// Its resource id.
-    pub resource_id: String,
-    /// Its name, where a DNS label was given.
-    pub fqdn: Option<String>,
-    /// Its address, where it has ports.
-    pub ip: Option<String>,
-    /// Where its first public TCP port is reached.
-    pub url: Option<String>,
-    /// Where each public TCP port is reached.
-    pub urls: Vec<String>,
-}
-
-/// Something that happened while a group was deployed, worth a line.
+/// Progress of a deploy, one line of the log each.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeployEvent {
-    /// A group of that name is there and will be updated.
+    /// A group of that name exists and is going to be updated.
     Found,
-    /// It is deleted to be made anew.
+    /// The existing group was deleted, to be created again.
     Deleted,
-    /// Azure took the request.
+    /// Azure accepted the request.
     Accepted,
-    /// Azure is at work; its own word for how far it is.
+    /// The status of Azure's operation, such as `Pending`.
     Progressed(String),
-    /// Azure is done; what is waited for now.
+    /// What the watch waits for now.
     Waited(String),
 }
 
@@ -48,7 +34,7 @@ impl fmt::Display for DeployEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Found => f.write_str("a container group of that name is there: updating it"),
-            Self::Deleted => f.write_str("deleted the container group to make it anew"),
+            Self::Deleted => f.write_str("deleted the container group to create it again"),
             Self::Accepted => f.write_str("Azure accepted the container group"),
             Self::Progressed(state) => write!(f, "Azure: {state}"),
             Self::Waited(why) => write!(f, "waiting for {why}"),
@@ -56,24 +42,18 @@ impl fmt::Display for DeployEvent {
     }
 }
 
-/// Who hears of events.
 type Listener<'a> = &'a (dyn Fn(DeployEvent) + Send + Sync);
 
 impl ContainerInstances {
-    /// Makes the group what is desired and returns once all its containers have
-    /// run for a moment, or have done their work where that is what they are
-    /// for. Doing it again changes nothing. It takes as long as Azure takes:
-    /// the limit is the caller's.
-    pub async fn deploy(
+    /// Creates the group or updates `existing`, and replaces it where Azure requires
+    /// that and `desired` allows it. Returns once Azure has finished the operation.
+    /// A second call changes nothing. The caller sets the time limit.
+    pub async fn apply(
         &self,
         desired: &Desired,
+        existing: Option<&Group>,
         events: Listener<'_>,
-    ) -> Result<Deployed, DeployError> {
-        let group = desired.id.name.clone();
-        if let Some(mistake) = desired.mistake() {
-            return Err(DeployError::Mistake { group, mistake });
-        }
-        let existing = self.find(&desired.id).await?;
+    ) -> Result<(), DeployError> {
         if existing.is_some() {
             events(DeployEvent::Found);
         }
@@ -82,25 +62,40 @@ impl ContainerInstances {
             events(DeployEvent::Deleted);
         }
         match self.put(desired, events).await {
-            Ok(()) => {}
             Err(error) if needs_replacement(&error) => {
-                self.replace(desired, (existing.as_ref(), error), events).await?;
+                if desired.replace == Replace::Never {
+                    return Err(DeployError::NeedsReplacement {
+                        group: desired.id.name.clone(),
+                        changes: existing
+                            .map(|group| changes_that_need_replacement(group, desired))
+                            .unwrap_or_default(),
+                        source: Box::new(error),
+                    });
+                }
+                self.delete(&desired.id).await?;
+                events(DeployEvent::Deleted);
+                let put = self.put(desired, events).await;
+                put.map_err(|error| failed("create", &desired.id, error))
             }
-            Err(error) => return Err(failed("create or update", &desired.id, error)),
+            other => other.map_err(|error| failed("create or update", &desired.id, error)),
         }
-        let running = self.watch(desired, events).await?;
-        Ok(deployed(&running))
     }
 
     async fn put(&self, desired: &Desired, events: Listener<'_>) -> Result<(), ArmError> {
         let path = desired.id.to_string();
         let body = desired.body();
-        let call = Call { verb: Verb::Put, path: &path, api_version: API, body: Some(&body) };
-        let answer = self.settled(&call).await?;
+        let request = ArmRequest {
+            verb: Verb::Put,
+            path: &path,
+            api_version: API_VERSION,
+            body: Some(&body),
+        };
+        let response = self.send_when_settled(&request).await?;
         events(DeployEvent::Accepted);
-        let seen = |state: &str| events(DeployEvent::Progressed(state.to_owned()));
-        match self.arm.finish(&answer, seen).await {
-            // The operation says that it failed and no more; the group knows more.
+        let progressed = |state: &str| events(DeployEvent::Progressed(state.to_owned()));
+        match self.arm.finish(&response, progressed).await {
+            // The operation gives no reason for `Failed`. The group has events and
+            // logs, which the watch reports.
             Err(ArmError::Refused(refusal)) if refusal.code.eq_ignore_ascii_case("Failed") => {
                 Ok(())
             }
@@ -108,45 +103,30 @@ impl ContainerInstances {
         }
     }
 
-    async fn replace(
+    /// Reads the group until all its containers have run for a moment, or have
+    /// finished where the restart policy lets them. A container that fails gives
+    /// an error with its events and log.
+    pub async fn watch(
         &self,
         desired: &Desired,
-        (existing, refused): (Option<&Group>, ArmError),
         events: Listener<'_>,
-    ) -> Result<(), DeployError> {
-        if desired.replace == Replace::Never {
-            let changes = existing.map(|group| changes_that_need_replacement(group, desired));
-            return Err(DeployError::NeedsReplacement {
-                group: desired.id.name.clone(),
-                changes: changes.unwrap_or_default(),
-                source: Box::new(refused),
-            });
-        }
-        self.delete(&desired.id).await?;
-        events(DeployEvent::Deleted);
-        let put = self.put(desired, events).await;
-        put.map_err(|error| failed("create", &desired.id, error))
-    }
-
-    /// Looks until the group works or does not.
-    async fn watch(&self, desired: &Desired, events: Listener<'_>) -> Result<Group, DeployError> {
+    ) -> Result<Group, DeployError> {
         let began = Instant::now();
         let mut watch = Watch::new(desired.restart_policy, self.patience.steady);
         let mut wait = self.arm.pacing().first;
-        let mut told = String::new();
-        let mut missed = 0;
+        let mut last_reason = String::new();
+        let mut errors = 0;
         loop {
             let group = match self.find(&desired.id).await {
                 Ok(found) => found.unwrap_or_default(),
-                // Azure works on meanwhile, so a bad moment must not fail it.
-                Err(error) if missed < TOLERATED && error.retry() != Retry::Never => {
-                    missed += 1;
+                Err(error) if errors < MAX_READ_ERRORS && error.retry() != Retry::Never => {
+                    errors += 1;
                     tokio::time::sleep(wait).await;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            missed = 0;
+            errors = 0;
             let pause = match watch.look(&group, began.elapsed()) {
                 Verdict::Works => return Ok(group),
                 Verdict::Fails { container, why } => {
@@ -154,9 +134,9 @@ impl ContainerInstances {
                 }
                 Verdict::Wait { soon: true, .. } => self.patience.steady,
                 Verdict::Wait { why, soon: false } => {
-                    if why != told {
+                    if why != last_reason {
                         events(DeployEvent::Waited(why.clone()));
-                        told = why;
+                        last_reason = why;
                     }
                     let next = self.arm.pacing().after(wait);
                     std::mem::replace(&mut wait, next)
@@ -167,7 +147,7 @@ impl ContainerInstances {
     }
 
     async fn crashed(&self, desired: &Desired, group: &Group, crash: Crash) -> DeployError {
-        // Without a log the rest is still worth telling.
+        // The state and the events are shown even if the log cannot be read.
         let log = self.logs(&desired.id, &crash.container, 50).await.unwrap_or_default();
         let evidence = Evidence::of(group, &crash.container, &log);
         let group = desired.id.name.clone();
@@ -177,16 +157,4 @@ impl ContainerInstances {
 
 fn needs_replacement(error: &ArmError) -> bool {
     error.refusal().is_some_and(|refusal| refusal.has("InvalidContainerGroupUpdate"))
-}
-
-fn deployed(group: &Group) -> Deployed {
-    let address = group.properties.ip_address.as_ref();
-    let urls = group.urls();
-    Deployed {
-        resource_id: group.id.clone(),
-        fqdn: address.and_then(|address| address.fqdn.clone()),
-        ip: address.and_then(|address| address.ip.clone()),
-        url: urls.first().cloned(),
-        urls,
-    }
 }

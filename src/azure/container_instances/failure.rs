@@ -1,55 +1,42 @@
-//! Why a group does not run, with all that could be learned of it.
+//! Why a group does not run, with the evidence.
 
 use super::group::{ContainerState, Group, GroupEvent};
 use crate::azure::ArmError;
 use crate::http::{Retry, Retryable};
 use std::fmt;
 
-/// How many of the last lines of a log are shown.
-const LINES: usize = 20;
+/// How many of a log's last lines are shown.
+const MAX_LOG_LINES: usize = 20;
 
-/// A deploy that did not lead to running containers.
+/// Why a group could not be deployed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// Azure would refuse it, so it was not sent.
+    /// Azure would refuse the group, so it was not sent.
     #[error("deploy container group `{group}`: {mistake}")]
-    Mistake {
-        /// The group's name.
-        group: String,
-        /// What is wrong.
-        mistake: String,
-    },
-    /// Resource Manager said no.
+    Mistake { group: String, mistake: String },
     #[error("{doing} container group `{group}`")]
     Arm {
-        /// What was tried, such as `create or update`.
+        /// The verb of the message, such as `create or update`.
         doing: &'static str,
-        /// The group's name.
         group: String,
-        /// Why not.
         source: Box<ArmError>,
     },
-    /// The update needs a new group, and that is not allowed.
+    /// The update requires a replacement, which the plan forbids.
     #[error(
         "update container group `{group}`: Azure does not change {} in place",
         if changes.is_empty() { "this".to_owned() } else { changes.join(", ") }
     )]
     NeedsReplacement {
-        /// The group's name.
         group: String,
-        /// What differs, as far as it can be seen.
+        /// The differences that require it; empty where none was found.
         changes: Vec<String>,
-        /// Azure's words.
         source: Box<ArmError>,
     },
-    /// A container ended, or never began.
+    /// A container ended, or never started.
     #[error("start container group `{group}`: container `{}` does not run: {}", crash.container, crash.why)]
     Crashed {
-        /// The group's name.
         group: String,
-        /// Which container, and why.
         crash: Box<Crash>,
-        /// What was seen of it.
         #[source]
         evidence: Box<Evidence>,
     },
@@ -58,35 +45,32 @@ pub enum DeployError {
 /// A container that does not run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Crash {
-    /// Its name.
     pub container: String,
-    /// In one line.
+    /// The reason in one line.
     pub why: String,
 }
 
-/// What was seen of a container that does not run.
+/// States, events and log of a container that does not run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Evidence {
-    /// What it does just now.
     pub current: Option<ContainerState>,
-    /// What it did before.
     pub previous: Option<ContainerState>,
-    /// How often it was started again.
     pub restarts: u32,
-    /// What happened to it and its group.
+    /// Events of the container and its group.
     pub events: Vec<GroupEvent>,
-    /// The last lines it wrote.
+    /// The last lines of its log.
     pub log: Vec<String>,
 }
 
 impl Evidence {
-    /// What is known of a container of `group` that wrote `log`.
-    pub(super) fn of(group: &Group, container: &str, log: &str) -> Self {
+    /// The evidence about a container of `group` whose log is `log`.
+    pub fn of(group: &Group, container: &str, log: &str) -> Self {
         let found = group.properties.containers.iter().find(|found| found.name == container);
         let view =
             found.and_then(|found| found.properties.instance_view.clone()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
-        let log = lines[lines.len().saturating_sub(LINES)..].iter().map(|&line| line.to_owned());
+        let log =
+            lines[lines.len().saturating_sub(MAX_LOG_LINES)..].iter().map(|&line| line.to_owned());
         Self {
             current: view.current_state,
             previous: view.previous_state,
@@ -96,7 +80,7 @@ impl Evidence {
         }
     }
 
-    /// How it ended last.
+    /// The exit code of the last end, if it is known.
     pub fn exit_code(&self) -> Option<i64> {
         [&self.current, &self.previous]
             .into_iter()
@@ -105,7 +89,7 @@ impl Evidence {
             .find_map(|state| state.exit_code)
     }
 
-    fn says(&self, text: &str) -> bool {
+    fn mentions(&self, text: &str) -> bool {
         let states = [&self.current, &self.previous].into_iter().flatten();
         let details = states.map(|state| state.detail_status.as_str());
         let events = self.events.iter().map(|event| event.message.as_str());
@@ -150,15 +134,15 @@ impl fmt::Display for Evidence {
 
 impl std::error::Error for Evidence {}
 
-/// What to do about a container that does not run.
+/// The remedy for a container that does not run, if the evidence tells one.
 fn remedy(crash: &Crash, evidence: &Evidence) -> Option<String> {
-    let says = |text: &str| evidence.says(text) || crash.why.to_lowercase().contains(text);
+    let says = |text: &str| evidence.mentions(text) || crash.why.to_lowercase().contains(text);
     let help = if says("exec format error") {
         "the image is for another kind of processor; build it for `platform: linux/amd64`"
     } else if says("errimagepull") || says("imagepullbackoff") || says("failed to pull image") {
         "Azure cannot pull the image; check the `pull` login of its registry"
     } else if says("invalidimagename") {
-        "the image's name is none; check `image`"
+        "the image's name is invalid; check `image`"
     } else {
         match evidence.exit_code() {
             Some(0) => {

@@ -1,27 +1,25 @@
-//! Azure Container Instances: a group is put, then watched until its containers
-//! really run or really fail, because Azure's "Succeeded" says neither.
+//! Azure Container Instances: creates container groups and watches them.
 //!
-//! Nothing about a group is guessed: name, address and URLs are read back.
+//! A group is put, then read until its containers have run for a moment or have
+//! failed: an operation that "succeeded" says nothing about containers. Address
+//! and URLs are read from the group and never computed.
 
 mod client;
 mod deploy;
 mod desired;
 mod failure;
 mod group;
-mod restore;
+mod id;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use client::{ContainerInstances, GroupId, Patience};
+pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 #[cfg(test)]
-pub use deploy::Deployed;
-#[cfg(test)]
 pub use desired::changes_that_need_replacement;
-pub use desired::{
-    Container, Desired, EnvValue, Port, Protocol, PullLogin, RegistryLogin, Replace, RestartPolicy,
-};
+pub use desired::{Container, Desired, EnvValue, Port, Protocol, Replace, RestartPolicy};
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::Group;
+pub use id::GroupId;

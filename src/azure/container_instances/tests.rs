@@ -3,11 +3,11 @@
 //! from documentation: no recording holds one.
 
 use super::{
-    Container, ContainerInstances, DeployError, DeployEvent, Deployed, Desired, EnvValue, Group,
-    GroupId, Patience, Port, Protocol, PullLogin, RegistryLogin, Replace, RestartPolicy,
-    changes_that_need_replacement,
+    Container, ContainerInstances, DeployError, DeployEvent, Desired, EnvValue, Group, GroupId,
+    Patience, Port, Protocol, Replace, RestartPolicy, changes_that_need_replacement,
 };
 use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use serde_json::{Value, json};
@@ -105,8 +105,20 @@ fn succeeded() -> (&'static str, Vec<Reply>) {
     ("GET management.azure.com/operations/1", vec![Reply::new(200, r#"{"status":"Succeeded"}"#)])
 }
 
-async fn deploy(fake: &Fake, desired: &Desired) -> Result<Deployed, DeployError> {
-    groups(fake).deploy(desired, &|_| {}).await
+/// Reads, applies and watches, as a deploy does.
+async fn deploy_with_events(
+    fake: &Fake,
+    desired: &Desired,
+    events: &(dyn Fn(DeployEvent) + Send + Sync),
+) -> Result<Group, DeployError> {
+    let groups = groups(fake);
+    let existing = groups.find(&desired.id).await?;
+    groups.apply(desired, existing.as_ref(), events).await?;
+    groups.watch(desired, events).await
+}
+
+async fn deploy(fake: &Fake, desired: &Desired) -> Result<Group, DeployError> {
+    deploy_with_events(fake, desired, &|_| {}).await
 }
 
 #[test]
@@ -190,23 +202,14 @@ async fn a_new_group_is_put_polled_and_watched() {
     .await;
     let events = Mutex::new(Vec::new());
 
-    let deployed = groups(&fake)
-        .deploy(&desired(), &|event: DeployEvent| {
-            events.lock().expect("no panic").push(event.to_string());
-        })
-        .await
-        .expect("deployed");
+    let keep = |event: DeployEvent| events.lock().expect("no panic").push(event.to_string());
+    let group = deploy_with_events(&fake, &desired(), &keep).await.expect("deployed");
 
-    assert_eq!(
-        deployed,
-        Deployed {
-            resource_id: PATH.into(),
-            fqdn: Some("demo-label.x.azurecontainer.io".into()),
-            ip: Some("20.0.0.1".into()),
-            url: Some("http://demo-label.x.azurecontainer.io".into()),
-            urls: vec!["http://demo-label.x.azurecontainer.io".into()],
-        }
-    );
+    assert_eq!(group.id, PATH);
+    let address = group.properties.ip_address.as_ref().expect("an address");
+    assert_eq!(address.fqdn.as_deref(), Some("demo-label.x.azurecontainer.io"));
+    assert_eq!(address.ip.as_deref(), Some("20.0.0.1"));
+    assert_eq!(group.urls(), ["http://demo-label.x.azurecontainer.io"]);
     assert_eq!(
         *events.lock().expect("no panic"),
         ["Azure accepted the container group", "Azure: Pending", "waiting for `web`: waiting"]
@@ -274,7 +277,7 @@ async fn a_recorded_group_is_read() {
     let name = "clicontainer000002.westus.azurecontainer.io";
     assert_eq!(group.urls(), [format!("http://{name}:8000"), format!("http://{name}:8001")]);
     assert_eq!(group.state(), "Running");
-    assert_eq!(group.properties.containers[0].properties.environment_variables.len(), 2);
+    assert_eq!(group.properties.containers[0].name, "clicontainer000002");
 }
 
 async fn crash(view: Value, log: Reply) -> String {
@@ -342,7 +345,7 @@ async fn each_way_of_not_running_has_its_remedy() {
 }
 
 #[tokio::test]
-async fn a_label_that_is_taken_is_said_with_two_ways_out() {
+async fn a_label_that_is_taken_has_two_remedies() {
     let (get, put) = (on("GET"), on("PUT"));
     let words = "The DNS name label 'demo-label' in container group 'g' is not available.";
     let fake = Fake::script(vec![
@@ -357,7 +360,7 @@ async fn a_label_that_is_taken_is_said_with_two_ways_out() {
         shown(&error),
         "create or update container group `g`\n  Azure answered 400 `DnsNameLabelAlreadyTaken`: \
          The DNS name label 'demo-label' in container group 'g' is not available\n\
-         help: somebody in this region has the DNS label; choose another `dns-label`, or set \
+         help: the DNS label is taken in this region; choose another `dns-label`, or set \
          `dns-label-scope: TenantReuse`, which adds a hash that makes it yours"
     );
 }
@@ -382,13 +385,13 @@ async fn an_update_that_needs_a_new_group_names_what_changed() {
         "update container group `g`: Azure does not change cpu of `web` from 1 to 0.5 in place\n  \
          Azure answered 400 `InvalidContainerGroupUpdate`: delete it first\n\
          help: this cannot be changed in place; allow `replace: when-required`, which deletes the \
-         group and makes it anew, with a new address and a minute without service"
+         group and creates it again, with a new address and a minute without service"
     );
     assert_eq!(fake.log(), format!("{get} -> 200\n{put} -> 400\n"));
 }
 
 #[tokio::test]
-async fn a_group_is_made_anew_where_that_is_allowed() {
+async fn a_group_is_replaced_where_that_is_allowed() {
     let (get, put, delete) = (on("GET"), on("PUT"), on("DELETE"));
     let fake = Fake::script(vec![
         (&get, vec![running(), running(), missing(), running()]),
@@ -408,7 +411,7 @@ async fn a_group_is_made_anew_where_that_is_allowed() {
     let mut wanted = desired();
     wanted.replace = Replace::WhenRequired;
 
-    deploy(&fake, &wanted).await.expect("made anew");
+    deploy(&fake, &wanted).await.expect("replaced");
 
     let get = format!("{get} -> ");
     assert_eq!(
@@ -433,12 +436,12 @@ async fn replace_always_deletes_first() {
     let mut wanted = desired();
     wanted.replace = Replace::Always;
 
-    deploy(&fake, &wanted).await.expect("made anew");
+    deploy(&fake, &wanted).await.expect("replaced");
     assert!(fake.log().starts_with(&format!("{get} -> 200\n{delete} -> 200\n{get} -> 404\n")));
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_deleted_already() {
+async fn deleting_a_missing_group_succeeds() {
     let delete = on("DELETE");
     for reply in [missing(), Reply::new(204, "")] {
         let fake = Fake::script(vec![(&delete, vec![reply])]).await;
@@ -447,7 +450,7 @@ async fn what_is_not_there_is_deleted_already() {
 }
 
 #[test]
-fn what_needs_a_new_group_is_known_beforehand() {
+fn differences_that_need_a_replacement_are_listed() {
     let group: Group = serde_json::from_value(json!({
         "properties": {
             "osType": "Windows", "restartPolicy": "OnFailure",
@@ -472,10 +475,15 @@ fn what_needs_a_new_group_is_known_beforehand() {
 }
 
 #[test]
-fn mistakes_are_found_before_anything_is_sent() {
-    let labelled = |label: &str| Desired { dns_label: Some(label.into()), ..desired() }.mistake();
+fn mistakes_are_found_before_a_request() {
+    let mistake = |desired: &Desired| match desired.check() {
+        Err(DeployError::Mistake { mistake, .. }) => Some(mistake),
+        Err(other) => panic!("{other}"),
+        Ok(()) => None,
+    };
+    let labelled = |label: &str| mistake(&Desired { dns_label: Some(label.into()), ..desired() });
 
-    assert_eq!(desired().mistake(), None);
+    assert_eq!(mistake(&desired()), None);
     for bad in ["abc", "Demo-label", "1demo", "demo-", "de_mo", &"a".repeat(64)] {
         let text = format!(
             "the DNS label `{bad}` must have 5 to 63 of a-z, 0-9 and `-`, begin with a letter and \
@@ -485,10 +493,10 @@ fn mistakes_are_found_before_anything_is_sent() {
     }
     let mut six = desired();
     six.containers[0].ports = vec![Port { number: 80, protocol: Protocol::Tcp }; 6];
-    assert_eq!(six.mistake().as_deref(), Some("a container group has 5 ports at most, not 6"));
+    assert_eq!(mistake(&six).as_deref(), Some("a container group has 5 ports at most, not 6"));
     let mut none = desired();
     none.containers[0].ports.clear();
-    assert_eq!(none.mistake().as_deref(), Some("a DNS label is of no use without a port"));
+    assert_eq!(mistake(&none).as_deref(), Some("a DNS label is of no use without a port"));
 }
 
 #[test]
@@ -500,7 +508,7 @@ fn a_resource_id_is_read_back() {
 }
 
 #[test]
-fn urls_are_made_of_what_was_read() {
+fn urls_follow_from_the_address_and_its_ports() {
     let urls = |address: Value| {
         let group: Group =
             serde_json::from_value(json!({ "properties": { "ipAddress": address } }))

@@ -1,50 +1,60 @@
-//! Whether a group really runs: judged from what was seen of it and when.
-//! No clock and no network, so that every course can be written as a test.
+//! Decides from successive states of a group whether it runs or has failed.
+//!
+//! The time is an argument and nothing is read here, so that every sequence of
+//! states can be written as a test.
 
 use super::desired::RestartPolicy;
 use super::group::{ContainerView, Group, GroupContainer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What was seen of a group so far.
+/// What the previous states of a group showed.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     policy: RestartPolicy,
-    /// How long a container must have been seen to run without a restart.
+    /// How long a container must be seen running without a restart.
     steady: Duration,
-    containers: BTreeMap<String, Seen>,
+    containers: BTreeMap<String, ContainerHistory>,
 }
 
 #[derive(Debug)]
-struct Seen {
-    /// The fewest restarts: those before do not count.
-    least: u32,
-    /// Since when it is seen to run, and in which of its lives.
-    running: Option<(Duration, u32, String)>,
+struct ContainerHistory {
+    /// The lowest restart count so far: restarts before the watch do not count.
+    first_restarts: u32,
+    running: Option<RunningSince>,
 }
 
-/// What to make of a look.
+/// A container that runs, and since when it was seen so.
+#[derive(Debug)]
+struct RunningSince {
+    at: Duration,
+    restart_count: u32,
+    start_time: String,
+}
+
+/// The result of one look at a group.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
-    /// Neither yet: who is waited for, and why.
+pub enum Verdict {
+    /// Undecided. `soon` where only the time without a restart is missing.
     Wait { why: String, soon: bool },
-    /// All containers run, or have done their work.
+    /// All containers run, or have finished.
     Works,
-    /// This container will not.
+    /// This container will not run.
     Fails { container: String, why: String },
 }
 
-/// What one container does.
-enum Course {
-    Coming(String),
+/// The phase of one container.
+enum Phase {
+    Waiting(String),
+    /// Runs, but not for long enough yet.
     Running,
     Steady,
-    Done,
-    Failing(String),
+    Finished,
+    Failed(String),
 }
 
-/// What a container waits for that does not come by waiting.
-const HOPELESS: [&str; 6] = [
+/// States in which Azure goes on retrying although a deploy should fail.
+const FAILED_STATES: [&str; 6] = [
     "CrashLoopBackOff",
     "ErrImagePull",
     "ImagePullBackOff",
@@ -54,24 +64,24 @@ const HOPELESS: [&str; 6] = [
 ];
 
 impl Watch {
-    pub(super) fn new(policy: RestartPolicy, steady: Duration) -> Self {
+    pub fn new(policy: RestartPolicy, steady: Duration) -> Self {
         Self { policy, steady, containers: BTreeMap::new() }
     }
 
-    /// Judges a look at the group, `at` after the watch began.
-    pub(super) fn look(&mut self, group: &Group, at: Duration) -> Verdict {
+    /// Takes in a state of the group, read `at` after the watch began.
+    pub fn look(&mut self, group: &Group, at: Duration) -> Verdict {
         let containers = &group.properties.containers;
         let mut waiting: Option<(String, bool)> = None;
         for container in containers {
             let name = &container.name;
-            match self.course(container, at) {
-                Course::Failing(why) => return Verdict::Fails { container: name.clone(), why },
-                Course::Coming(why) => waiting = Some((format!("`{name}`: {why}"), false)),
-                Course::Running => {
+            match self.phase(container, at) {
+                Phase::Failed(why) => return Verdict::Fails { container: name.clone(), why },
+                Phase::Waiting(why) => waiting = Some((format!("`{name}`: {why}"), false)),
+                Phase::Running => {
                     let why = format!("`{name}` runs; whether it stays so is seen in a moment");
                     waiting.get_or_insert((why, true));
                 }
-                Course::Steady | Course::Done => {}
+                Phase::Steady | Phase::Finished => {}
             }
         }
         if let Some(why) = self.group_fails(group) {
@@ -98,71 +108,73 @@ impl Watch {
             .then(|| "the group was stopped".to_owned())
     }
 
-    fn course(&mut self, container: &GroupContainer, at: Duration) -> Course {
+    fn phase(&mut self, container: &GroupContainer, at: Duration) -> Phase {
         let Some(view) = &container.properties.instance_view else {
-            return Course::Coming("not started yet".to_owned());
+            return Phase::Waiting("not started yet".to_owned());
         };
-        let fresh = Seen { least: view.restart_count, running: None };
-        let seen = self.containers.entry(container.name.clone()).or_insert(fresh);
-        seen.least = seen.least.min(view.restart_count);
-        let restarts = view.restart_count - seen.least;
+        let new = ContainerHistory { first_restarts: view.restart_count, running: None };
+        let history = self.containers.entry(container.name.clone()).or_insert(new);
+        history.first_restarts = history.first_restarts.min(view.restart_count);
+        let restarts = view.restart_count - history.first_restarts;
         let Some(current) = &view.current_state else {
-            return Course::Coming("not started yet".to_owned());
+            return Phase::Waiting("not started yet".to_owned());
         };
         if restarts >= 2 {
-            return Course::Failing(format!("it was started again {restarts} times"));
+            return Phase::Failed(format!("it was started again {restarts} times"));
         }
         match current.state.to_ascii_lowercase().as_str() {
             "running" => {
                 let Some(started) = &current.start_time else {
-                    return Course::Coming("starting".to_owned());
+                    return Phase::Waiting("starting".to_owned());
                 };
-                steady(seen, view, started, (at, self.steady))
+                if history.running_for(view, started, at) >= self.steady {
+                    Phase::Steady
+                } else {
+                    Phase::Running
+                }
             }
             "terminated" => {
-                seen.running = None;
+                history.running = None;
                 self.ended(current.exit_code.unwrap_or_default())
             }
             _ => {
-                seen.running = None;
+                history.running = None;
                 let why = current.detail_status.trim();
-                if HOPELESS.iter().any(|hopeless| why.contains(hopeless)) {
-                    return Course::Failing(why.to_owned());
+                if FAILED_STATES.iter().any(|failed| why.contains(failed)) {
+                    return Phase::Failed(why.to_owned());
                 }
-                Course::Coming(if why.is_empty() { "waiting".to_owned() } else { why.to_owned() })
+                Phase::Waiting(if why.is_empty() { "waiting".to_owned() } else { why.to_owned() })
             }
         }
     }
 
-    fn ended(&self, code: i64) -> Course {
+    fn ended(&self, code: i64) -> Phase {
         match (self.policy, code) {
-            (RestartPolicy::Never | RestartPolicy::OnFailure, 0) => Course::Done,
+            (RestartPolicy::Never | RestartPolicy::OnFailure, 0) => Phase::Finished,
             (RestartPolicy::Never, code) => {
-                Course::Failing(format!("it ended with exit code {code}"))
+                Phase::Failed(format!("it ended with exit code {code}"))
             }
-            // Azure starts it again; a second end is one too many.
+            // Azure starts it again. A second restart fails the deploy, see `phase`.
             (RestartPolicy::Always | RestartPolicy::OnFailure, code) => {
-                Course::Coming(format!("it ended with exit code {code} and is started again"))
+                Phase::Waiting(format!("it ended with exit code {code} and is started again"))
             }
         }
     }
 }
 
-/// Whether it has run for long enough without beginning anew.
-fn steady(
-    seen: &mut Seen,
-    view: &ContainerView,
-    started: &str,
-    (at, enough): (Duration, Duration),
-) -> Course {
-    match &seen.running {
-        Some((since, count, life)) if *count == view.restart_count && life == started => {
-            if at.saturating_sub(*since) >= enough { Course::Steady } else { Course::Running }
+impl ContainerHistory {
+    /// How long the container has been seen running without a restart.
+    fn running_for(&mut self, view: &ContainerView, start_time: &str, at: Duration) -> Duration {
+        // Azure may restart a container without counting it, so the start counts too.
+        let same = |running: &&RunningSince| {
+            running.restart_count == view.restart_count && running.start_time == start_time
+        };
+        if let Some(running) = self.running.as_ref().filter(same) {
+            return at.saturating_sub(running.at);
         }
-        _ => {
-            seen.running = Some((at, view.restart_count, started.to_owned()));
-            Course::Running
-        }
+        let (restart_count, start_time) = (view.restart_count, start_time.to_owned());
+        self.running = Some(RunningSince { at, restart_count, start_time });
+        Duration::ZERO
     }
 }
 
@@ -204,7 +216,7 @@ mod tests {
         })
     }
 
-    /// What the looks, a second apart, lead to.
+    /// The verdicts on states a second apart.
     fn watch(policy: RestartPolicy, looks: &[Value]) -> Vec<String> {
         let mut watch = Watch::new(policy, Duration::from_secs(3));
         let mut verdicts = Vec::new();
@@ -225,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn it_works_once_it_has_run_for_three_seconds() {
+    fn a_group_works_once_it_has_run_for_three_seconds() {
         let looks = [
             json!(null),
             waiting(""),
@@ -248,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_begins_the_wait_anew() {
+    fn a_restart_starts_the_wait_again() {
         let always = RestartPolicy::Always;
         let looks = [running(0, "a"), running(0, "a"), running(1, "b"), running(1, "b")];
         assert!(last(always, &looks).starts_with("wait"));
@@ -263,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_will_not_come_by_waiting_fails_at_once() {
+    fn states_that_waiting_cannot_change_fail_at_once() {
         for why in ["CrashLoopBackOff: Back-off 10s restarting failed", "ErrImagePull: no"] {
             let expected = format!("c0 fails: {why}");
             assert_eq!(last(RestartPolicy::Always, &[waiting(why)]), expected);
@@ -271,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_means_what_the_policy_makes_of_it() {
+    fn the_restart_policy_decides_what_an_exit_means() {
         let first = |policy, code| last(policy, &[ended(0, code)]);
         assert_eq!(first(RestartPolicy::Never, 0), "works");
         assert_eq!(first(RestartPolicy::OnFailure, 0), "works");
@@ -297,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_azure_gave_up_fails() {
+    fn a_group_whose_provisioning_failed_fails() {
         let mut given_up = group(&[waiting("")]);
         given_up.properties.provisioning_state = "Failed".to_owned();
         let verdict =

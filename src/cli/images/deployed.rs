@@ -102,7 +102,7 @@ impl Deployed<'_> {
     async fn groups(&self) -> Result<Vec<Group>, StepError> {
         let Session { plan, scope, .. } = self.session;
         let subscription = self.clients.subscription.id(plan, scope).await?;
-        let instances = &self.clients.instances;
+        let instances = &self.clients.container_instances;
         let whole = match instances.list_all(&subscription).await {
             Ok(groups) => return Ok(groups),
             Err(error) => error,

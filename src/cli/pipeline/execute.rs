@@ -14,7 +14,7 @@ use crate::local::Fetched;
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
-use crate::run::perform::{Early, Performer};
+use crate::run::perform::{EarlyBuild, Performer};
 use crate::run::signals::Signals;
 use crate::run::store::Store;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Execution<'a> {
     /// Who performs them.
     pub(in crate::cli) performer: Arc<Performer>,
     /// Builds that have begun.
-    pub(in crate::cli) early: Vec<Early>,
+    pub(in crate::cli) early: Vec<EarlyBuild>,
     /// How the outside is reached.
     pub(in crate::cli) reach: &'a Connections,
     /// Its journal, begun or gone on with.
@@ -166,9 +166,9 @@ impl Execution<'_> {
     fn started(&self) -> EventKind {
         let session = self.session;
         let step = |(service, place): &(usize, usize)| {
-            let step = self.performer.step(*service, *place);
+            let step = self.performer.plan.step(*service, *place);
             let id = StepId {
-                service: self.performer.step_service(*service),
+                service: self.performer.plan.step_service(*service),
                 step: step.id.value.clone(),
             };
             let named = step.name.as_ref().and_then(|name| name.render(&session.scope).ok());

@@ -21,7 +21,10 @@ use crate::plan::schema::Action;
 use crate::resolve::credentials::scrub;
 use crate::resolve::{ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
-use crate::run::perform::{Clients, Early, Performer, Preflight, Underway};
+use crate::run::perform::{
+    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PlanSource, Preflight, RunFacts,
+    RunPlan, Services,
+};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,9 +72,9 @@ impl<'a> Pipeline<'a> {
         let preflight = Preflight { performer: &performer };
         let so_far = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref());
         let store = so_far.map(|replay| restore(replay, &secrets)).unwrap_or_default();
-        let shape = (&self.chosen.layout, self.chosen.places.as_slice());
-        let mut early = Early::begin(&performer, shape, &store);
-        Early::until(&mut early, preflight.check()).await.map_err(refused)?;
+        let Chosen { layout, places, .. } = &self.chosen;
+        let mut early = EarlyBuild::begin(&performer, layout, places, &store);
+        EarlyBuild::until(&mut early, preflight.check()).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
         notes.extend(self.sources.notes.iter().cloned());
@@ -103,7 +106,7 @@ impl<'a> Pipeline<'a> {
         let images = Images::open(&session.run.state.join("images"))
             .map_err(|error| refused(StepError::from_error(&error)))?;
         let environment = self.environment(&scope);
-        let clients = Clients::make(crate::run::perform::ClientsConfig {
+        let clients = Clients::make(ClientsConfig {
             http: &self.reach.http,
             credential: &self.reach.credential,
             endpoints: &self.reach.endpoints,
@@ -119,31 +122,37 @@ impl<'a> Pipeline<'a> {
         let clients = clients.await.map_err(refused)?;
         let chosen = session.resolved.environment.as_ref();
         Ok(Arc::new(Performer {
-            plan: Arc::clone(&session.plan),
-            source: crate::run::perform::PlanSource {
-                file: session.loaded.file.clone(),
-                text: session.loaded.text.clone(),
+            services: Services {
+                clients,
+                http: self.reach.http.clone(),
+                images,
+                redactor: session.redactor.clone(),
+                early_uploads: EarlyUploads::default(),
+                uploads_allowed: Arc::default(),
             },
-            folder: session.loaded.folder.clone(),
-            scope,
-            redactor: session.redactor.clone(),
-            clients,
-            http: self.reach.http.clone(),
-            images,
-            environment,
-            environment_secrets: self.reach.secret_variables.clone(),
-            github_cache: GitHubCache::found(&session.surroundings.env, &session.redactor),
-            run: session.run.run.to_string(),
-            state: session.run.state.clone(),
-            workspace: session.run.path(),
-            environment_name: chosen.map(|chosen| chosen.name.clone()),
-            protected: chosen.is_some_and(|chosen| chosen.protected),
-            expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),
-            dry_run: session.dry_run,
-            skip_run: self.skip_run,
-            chosen: self.chosen.places.iter().copied().collect(),
-            underway: Underway::default(),
-            cleared: Arc::default(),
+            facts: RunFacts {
+                id: session.run.run.to_string(),
+                state: session.run.state.clone(),
+                workspace: session.run.path(),
+                environment_name: chosen.map(|chosen| chosen.name.clone()),
+                protected: chosen.is_some_and(|chosen| chosen.protected),
+                expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),
+                dry_run: session.dry_run,
+                skip_run: self.skip_run,
+                child_environment: environment,
+                child_secrets: self.reach.secret_variables.clone(),
+                github_cache: GitHubCache::found(&session.surroundings.env, &session.redactor),
+            },
+            plan: RunPlan {
+                parsed: Arc::clone(&session.plan),
+                source: PlanSource {
+                    file: session.loaded.file.clone(),
+                    text: session.loaded.text.clone(),
+                },
+                folder: session.loaded.folder.clone(),
+                scope,
+                chosen: self.chosen.places.iter().copied().collect(),
+            },
         }))
     }
 

@@ -1,4 +1,4 @@
-//! The clients that attempts use, made as the plan says.
+//! Makes the clients of a run, with the logins that the plan asks for.
 
 use super::names::plain;
 use super::subscription::SubscriptionChoice;
@@ -18,85 +18,91 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Those that reach out.
+/// The clients of the services that steps use.
 #[derive(Clone)]
 pub struct Clients {
-    /// Registries.
     pub registry: registry::Client,
-    /// Container groups.
-    pub instances: ContainerInstances,
-    /// Azure's registries, as Resource Manager sees them.
+    pub container_instances: ContainerInstances,
+    /// Azure's registries in Resource Manager, beside their `registry` endpoint.
     pub azure_registries: AzureRegistries,
-    /// Resource groups and what is in them.
     pub resource_groups: ResourceGroups,
-    /// Which subscription is used.
     pub subscription: SubscriptionChoice,
 }
 
 /// What clients are made from.
 #[derive(Clone)]
 pub struct ClientsConfig<'a> {
-    /// How requests go out.
     pub http: &'a http::Client,
-    /// Who we are in Azure.
     pub credential: &'a Credential,
-    /// Where Azure's doors are.
     pub endpoints: &'a Endpoints,
-    /// Knows all secrets.
     pub redactor: &'a Redactor,
-    /// The plan.
     pub plan: &'a Plan,
-    /// What its settings see.
+    /// The contexts of the plan's settings.
     pub scope: &'a Scope,
     /// The process's environment, for stored logins.
     pub environment: &'a BTreeMap<String, String>,
-    /// Whether it is a local cloud, which answers at once.
+    /// Whether the clients talk to the local cloud.
     pub local: bool,
     /// The value of `AZURE_SUBSCRIPTION_ID`.
     pub subscription: Option<&'a str>,
-    /// Where what is learned of registries outlives the process, if anywhere.
+    /// The folder that keeps what was learned about registries, if any.
     pub memory: Option<PathBuf>,
 }
 
 impl Clients {
-    /// Makes them. Resource Manager is asked only where a registry is signed in
-    /// to as its admin user.
-    pub async fn make(making: ClientsConfig<'_>) -> Result<Self, StepError> {
-        let arm =
-            Arm::new(making.http.clone(), making.credential.clone(), making.endpoints.clone());
-        let arm = if making.local { arm.paced(quick()) } else { arm };
-        let instances = ContainerInstances::new(arm.clone());
-        let instances = if making.local { instances.patient(brief()) } else { instances };
-        let azure_registries = AzureRegistries::new(arm.clone(), making.redactor.clone());
+    /// Makes the clients. A request is sent only for a registry whose login is
+    /// its admin user.
+    pub async fn make(config: ClientsConfig<'_>) -> Result<Self, StepError> {
+        let mut arm =
+            Arm::new(config.http.clone(), config.credential.clone(), config.endpoints.clone());
+        if config.local {
+            arm = arm.paced(LOCAL_PACING);
+        }
+        let mut container_instances = ContainerInstances::new(arm.clone());
+        if config.local {
+            container_instances = container_instances.patient(LOCAL_PATIENCE);
+        }
+        let azure_registries = AzureRegistries::new(arm.clone(), config.redactor.clone());
         let resource_groups = ResourceGroups::new(arm);
-        let subscription = SubscriptionChoice::new(resource_groups.clone(), making.subscription);
-        let settings = making.settings((&azure_registries, &subscription)).await?;
+        let subscription = SubscriptionChoice::new(resource_groups.clone(), config.subscription);
+        let admins = AdminUsers { registries: &azure_registries, subscription: &subscription };
+        let settings = config.settings(&admins).await?;
         let registry =
-            registry::Client::new(making.http.clone(), making.redactor.clone(), settings);
-        Ok(Self { registry, instances, azure_registries, resource_groups, subscription })
+            registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
+        Ok(Self { registry, container_instances, azure_registries, resource_groups, subscription })
     }
 }
 
-/// A local cloud need not be asked as seldom as the real one.
-fn quick() -> Pacing {
-    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) }
+/// The local cloud has no rate limits, and a dry run should be quick.
+const LOCAL_PACING: Pacing =
+    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+const LOCAL_PATIENCE: Patience =
+    Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) };
+
+/// Finds the admin users of Azure's registries.
+struct AdminUsers<'a> {
+    registries: &'a AzureRegistries,
+    subscription: &'a SubscriptionChoice,
 }
 
-fn brief() -> Patience {
-    Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) }
+impl AdminUsers<'_> {
+    async fn of(&self, host: &str, config: &ClientsConfig<'_>) -> Result<Admin, StepError> {
+        let subscription = self.subscription.id(config.plan, config.scope).await?;
+        let found = self.registries.find(&subscription, host).await?.ok_or_else(|| {
+            StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
+        })?;
+        Ok(self.registries.admin(&found).await?)
+    }
 }
-
-/// What is asked of Resource Manager to sign in to a registry.
-type AzureSide<'a> = (&'a AzureRegistries, &'a SubscriptionChoice);
 
 impl ClientsConfig<'_> {
-    /// How each registry is signed in to.
-    async fn settings(&self, azure: AzureSide<'_>) -> Result<Settings, StepError> {
+    /// The login and transport of each registry.
+    async fn settings(&self, admins: &AdminUsers<'_>) -> Result<Settings, StepError> {
         let mut hosts = BTreeMap::new();
         for (host, registry) in self.plan.registries.iter() {
             let login = match &registry.login {
-                Some(login) => self.login(login, &host.value, azure).await?,
-                None => self.usual(&host.value),
+                Some(login) => self.login(login, &host.value, admins).await?,
+                None => self.default_login(&host.value),
             };
             let insecure = registry.insecure.resolve(self.scope)?;
             hosts.insert(host.value.clone(), Access { login, insecure });
@@ -114,7 +120,7 @@ impl ClientsConfig<'_> {
         &self,
         login: &schema::Login,
         host: &str,
-        azure: AzureSide<'_>,
+        admins: &AdminUsers<'_>,
     ) -> Result<Login, StepError> {
         Ok(match login {
             schema::Login::Entra => Login::Entra(self.entra()),
@@ -128,31 +134,19 @@ impl ClientsConfig<'_> {
                 },
             },
             schema::Login::Admin => {
-                let admin = self.admin(host, azure).await?;
+                let admin = admins.of(host, self).await?;
                 Login::Basic { username: admin.username, password: admin.password }
             }
         })
     }
 
-    async fn admin(
-        &self,
-        host: &str,
-        (registries, subscription): AzureSide<'_>,
-    ) -> Result<Admin, StepError> {
-        let subscription = subscription.id(self.plan, self.scope).await?;
-        let found = registries.find(&subscription, host).await;
-        let found = found.map_err(|error| StepError::from_error(&error))?.ok_or_else(|| {
-            StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
-        })?;
-        registries.admin(&found).await.map_err(|error| StepError::from_error(&error))
-    }
-
-    /// By Entra for an Azure registry, else as stored.
-    fn usual(&self, host: &str) -> Login {
+    /// Entra for one of Azure's registries, else the stored login.
+    fn default_login(&self, host: &str) -> Login {
         if registry::is_azure_registry(host) { Login::Entra(self.entra()) } else { self.stored() }
     }
 
-    /// A dry run knows no stored login: they are of the real world.
+    /// The login that docker or podman stored. None in a dry run, whose
+    /// registries are not the real ones.
     fn stored(&self) -> Login {
         if self.local {
             return Login::Anonymous;
@@ -169,7 +163,7 @@ impl ClientsConfig<'_> {
     }
 }
 
-/// The Azure credential, as registries ask for it.
+/// Gives the registry client tokens without letting it know `azure`.
 struct Tokens(Credential);
 
 #[async_trait]

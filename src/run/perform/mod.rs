@@ -1,31 +1,51 @@
-//! Performs one attempt of one step. Everything that reaches out does so here.
+//! Performs one attempt of one step. Every request, child process and file that
+//! a step needs is made below this folder.
 //!
-//! A performer knows nothing of retries, timeouts of other steps or the
-//! journal: it does what the step says once, and tells how that went.
+//! An attempt does what its step says once. It knows nothing of retries, of
+//! other steps' timeouts or of the journal, and returns its outputs or an error.
+//!
+//! `performer` is the data that all actions share, `dispatch` the only file that
+//! knows the actions. `build`, `push`, `tag`, `deploy`, `verify` and `run` are
+//! one module per action; what several of them need lies beside them, one
+//! question a file, so that no action imports another one's inside.
 
 mod attest;
+mod azure_settings;
+mod blocking;
 mod build;
 mod clients;
 mod create;
 mod deploy;
-mod early;
+mod dispatch;
+mod early_build;
+mod early_upload;
+mod facts;
+mod find_image;
+mod located_image;
 mod names;
 mod performer;
+mod plan;
 mod preflight;
 mod progress;
 mod push;
+mod references;
 mod retry;
 mod run;
 mod scratch;
+mod services;
 mod source;
 mod subscription;
 mod tag;
+#[cfg(test)]
+mod test_support;
 mod verify;
 
 pub use clients::{Clients, ClientsConfig};
-pub use early::Early;
+pub use early_build::EarlyBuild;
+pub use facts::RunFacts;
 pub use performer::{Job, Performer, Say};
+pub use plan::RunPlan;
 pub use preflight::Preflight;
-pub use push::ahead::Underway;
 pub use retry::retry;
+pub use services::{EarlyUploads, Services};
 pub use source::PlanSource;

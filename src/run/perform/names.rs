@@ -1,32 +1,31 @@
-//! Texts of the plan as what they must be here: names, lists, folders.
+//! Evaluates texts of the plan that are shown or sent in plain text: a secret in
+//! one of them is an error.
+//!
+//! `what` names the text in that error, such as `image`.
 
 use crate::plan::expr::{EvalError, Rendered, Scope};
 use crate::plan::schema::Text;
 use crate::run::outcome::StepError;
 
-/// A name: never empty, never secret.
-pub(super) fn name(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
+/// A name, which must not be empty.
+pub fn name(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
     public(text, text.render_name(scope), what)
 }
 
-/// A name that is left out where it comes to nothing; one that is half built is
-/// an error.
-pub(super) fn optional_name(
-    text: &Text,
-    what: &str,
-    scope: &Scope,
-) -> Result<Option<String>, StepError> {
+/// A name that is left out where it is empty as a whole. One whose expressions
+/// are empty only in part is an error.
+pub fn optional_name(text: &Text, what: &str, scope: &Scope) -> Result<Option<String>, StepError> {
     let rendered = text.render_optional_name(scope)?;
     rendered.map(|rendered| public(text, Ok(rendered), what)).transpose()
 }
 
-/// A text that everybody may see.
-pub(super) fn plain(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
+/// A text that may be empty.
+pub fn plain(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
     public(text, text.render(scope), what)
 }
 
-/// The same, for one that may be absent.
-pub(super) fn plain_or<'t>(
+/// A text that may be missing from the plan.
+pub fn optional_plain<'t>(
     text: impl Into<Option<&'t Text>>,
     what: &str,
     scope: &Scope,
@@ -34,12 +33,8 @@ pub(super) fn plain_or<'t>(
     text.into().map(|text| plain(text, what, scope)).transpose()
 }
 
-/// A list of texts that everybody may see.
-pub(super) fn plain_list(
-    texts: &[Text],
-    what: &str,
-    scope: &Scope,
-) -> Result<Vec<String>, StepError> {
+/// Each text of a list.
+pub fn plain_list(texts: &[Text], what: &str, scope: &Scope) -> Result<Vec<String>, StepError> {
     texts.iter().map(|text| plain(text, what, scope)).collect()
 }
 
@@ -51,13 +46,13 @@ fn public(
     match rendered? {
         Rendered::Plain(plain) => Ok(plain),
         Rendered::Secret(secret) => {
-            let mut trouble = StepError::new(format!(
+            let mut error = StepError::new(format!(
                 "the {what} holds `{}`, which is a secret",
                 secret.source()
             ))
-            .help(format!("a {what} is seen by everybody: take it from `vars`"));
-            trouble.span = Some(text.span.clone());
-            Err(trouble)
+            .help(format!("a {what} is shown in plain text: take it from `vars`"));
+            error.span = Some(text.span.clone());
+            Err(error)
         }
     }
 }

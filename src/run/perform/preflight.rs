@@ -1,57 +1,60 @@
-//! What can be found out before anything is changed: whether the registries let
-//! us in, whether Azure does, whether the service could pull.
+//! What is checked before the first effect: whether the registries and Azure
+//! grant access, and whether what is deployed could pull its image.
 
-use super::deploy::Target;
-use super::deploy::pull::pull_login;
+use super::deploy;
 use super::performer::Performer;
-use super::tag;
+use super::references::references;
 use crate::http::Retryable as _;
 use crate::oci::Reference;
-use crate::plan::schema::{Action, Deploy, DeployKind, Step, Tag, Text};
+use crate::plan::schema::{Action, Deploy, Step, Tag, Text};
 use crate::registry::Failure;
 use crate::run::outcome::StepError;
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
 
-/// Of the steps that are going to be run.
+/// Host → repository → references with a tag.
+type Repositories = BTreeMap<String, BTreeMap<String, Vec<Reference>>>;
+
+/// Checks the chosen steps.
 pub struct Preflight<'a> {
-    /// Who performs them.
     pub performer: &'a Performer,
 }
 
 impl Preflight<'_> {
-    /// Tries every login that the steps need. What cannot be known before a
-    /// step has run is left to that step.
+    /// Tries every login that the steps need. What depends on outputs of steps
+    /// cannot be checked yet and is left to the step.
     pub async fn check(&self) -> Result<(), StepError> {
         if self.has(|action| matches!(action, Action::Push(_))) {
-            let mut repositories = self.repositories();
-            // What is seen now a program of the plan may have changed by then.
-            let programs = self.has(|action| matches!(action, Action::Run(_)));
-            // One that is to be created may not be there yet.
-            repositories.retain(|host, _| !self.performer.is_created(host));
-            // Each of them, so that no push waits for a token any more.
-            let each = repositories.iter().flat_map(|(host, repositories)| {
-                repositories.iter().map(move |(repository, names)| (host, repository, names))
-            });
-            try_join_all(each.map(|(host, repository, names)| async move {
-                let registry = &self.performer.clients.registry;
-                let names = if programs { &[][..] } else { names.as_slice() };
-                let checked = registry.check_push(host, repository, names).await;
-                checked.map_err(|error| {
-                    let trouble = StepError::from_error(&error);
-                    match &error {
-                        Failure::Login(login) => {
-                            login.help().into_iter().fold(trouble, StepError::help)
-                        }
-                        _ => trouble.while_doing(format!("sign in to `{host}`")),
-                    }
-                })
-            }))
-            .await?;
+            self.check_pushes().await?;
         }
         for (service, deploy) in self.deploys() {
-            self.deploy(service, deploy).await?;
+            let hosts = self.hosts_of(service, deploy);
+            deploy::preflight(self.performer, service, deploy, &hosts).await?;
         }
+        Ok(())
+    }
+
+    /// Signs in to every repository, so that no push has to wait for a token.
+    async fn check_pushes(&self) -> Result<(), StepError> {
+        let mut repositories = self.repositories();
+        repositories.retain(|host, _| !self.performer.plan.creates_registry(host));
+        // A `run` step may change a tag before the push, so that what the registry
+        // says of tags now must not be used then.
+        let has_run = self.has(|action| matches!(action, Action::Run(_)));
+        let each = repositories.iter().flat_map(|(host, repositories)| {
+            repositories.iter().map(move |(repository, names)| (host, repository, names))
+        });
+        try_join_all(each.map(|(host, repository, names)| async move {
+            let registry = &self.performer.services.clients.registry;
+            let names = if has_run { &[][..] } else { names.as_slice() };
+            registry.check_push(host, repository, names).await.map_err(|error| match &error {
+                Failure::Login(login) => {
+                    login.help().into_iter().fold(StepError::from_error(&error), StepError::help)
+                }
+                _ => StepError::from_error(&error).while_doing(format!("sign in to `{host}`")),
+            })
+        }))
+        .await?;
         Ok(())
     }
 
@@ -59,10 +62,10 @@ impl Preflight<'_> {
         self.chosen().any(|(_, step)| is(&step.action))
     }
 
+    /// The chosen steps and the indices of their services.
     fn chosen(&self) -> impl Iterator<Item = (usize, &Step)> {
-        let step =
-            |&(service, place): &(usize, usize)| (service, self.performer.step(service, place));
-        self.performer.chosen.iter().map(step)
+        let plan = &self.performer.plan;
+        plan.chosen.iter().map(|&(service, place)| (service, plan.step(service, place)))
     }
 
     fn deploys(&self) -> impl Iterator<Item = (usize, &Deploy)> {
@@ -72,13 +75,13 @@ impl Preflight<'_> {
         })
     }
 
-    /// What is pushed to: host → repositories → names, as far as they can be told.
-    fn repositories(&self) -> BTreeMap<String, BTreeMap<String, Vec<Reference>>> {
-        let mut repositories: BTreeMap<String, BTreeMap<String, Vec<Reference>>> = BTreeMap::new();
+    /// The repositories that are pushed to, as far as they are known already.
+    fn repositories(&self) -> Repositories {
+        let mut repositories = Repositories::new();
         for (_, step) in self.chosen() {
             let Action::Tag(tag) = &step.action else { continue };
-            let names = tag::references(tag, &self.performer.scope).unwrap_or_default();
-            for reference in self.references(tag).into_iter().chain(names) {
+            let tagged = references(tag, &self.performer.plan.scope).unwrap_or_default();
+            for reference in self.untagged(tag).into_iter().chain(tagged) {
                 let of_host = repositories.entry(reference.host.clone()).or_default();
                 let names = of_host.entry(reference.repository.clone()).or_default();
                 if reference.tag.is_some() && !names.contains(&reference) {
@@ -89,45 +92,28 @@ impl Preflight<'_> {
         repositories
     }
 
-    fn references(&self, tag: &Tag) -> Vec<Reference> {
+    /// The `image` of each target: its repository may be known where a tag is not.
+    fn untagged(&self, tag: &Tag) -> Vec<Reference> {
         tag.targets.iter().filter_map(|target| self.reference(&target.image)).collect()
     }
 
-    /// A reference that can be told already.
+    /// The reference, unless it depends on a step's output.
     fn reference(&self, text: &Text) -> Option<Reference> {
-        let rendered = text.render_name(&self.performer.scope).ok()?;
+        let rendered = text.render_name(&self.performer.plan.scope).ok()?;
         rendered.plain()?.parse().ok()
     }
 
-    /// Asks Azure for the resource group, which shows that we may be there, and
-    /// finds out how the group would pull.
-    async fn deploy(&self, service: usize, deploy: &Deploy) -> Result<(), StepError> {
-        let DeployKind::Aci(aci) = &deploy.kind;
-        let target = Target { performer: self.performer, service, scope: &self.performer.scope };
-        let Ok(group) = target.resource_group(aci.resource_group.as_ref()) else {
-            return Ok(());
-        };
-        let subscription = target.subscription().await?;
-        let found = self.performer.clients.resource_groups.get(&subscription, &group).await;
-        found.map_err(|error| StepError::from_error(&error))?;
-        for host in
-            self.hosts_of(service, deploy).iter().filter(|host| !self.performer.is_created(host))
-        {
-            pull_login(&target, host).await?;
-        }
-        Ok(())
-    }
-
-    /// The registry that a deploy pulls from: of the image that it names, else
-    /// of the first reference of the service's last `tag`.
+    /// The registries that a deploy pulls from and that exist already: of the image
+    /// that it names, else of the first reference of the service's last `tag`.
     fn hosts_of(&self, service: usize, deploy: &Deploy) -> Vec<String> {
         let own = deploy.image.as_ref().and_then(|text| self.reference(text));
-        let steps = &self.performer.plan.services.0[service].1.steps;
-        let last = steps.iter().rev().find_map(|step| match &step.action {
+        let steps = &self.performer.plan.service(service).steps;
+        let last_tag = steps.iter().rev().find_map(|step| match &step.action {
             Action::Tag(tag) => Some(tag),
             _ => None,
         });
-        let tagged = last.and_then(|tag| self.references(tag).into_iter().next());
-        own.or(tagged).map(|reference| reference.host).into_iter().collect()
+        let tagged = last_tag.and_then(|tag| self.untagged(tag).into_iter().next());
+        let hosts = own.or(tagged).into_iter().map(|reference| reference.host);
+        hosts.filter(|host| !self.performer.plan.creates_registry(host)).collect()
     }
 }

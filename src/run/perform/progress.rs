@@ -1,4 +1,4 @@
-//! Tells the run how far a transfer is: what moved, and not what did not.
+//! Emits progress events of a transfer, only for the layers that changed.
 
 use super::performer::{Job, Say};
 use crate::event::{EventKind, LayerProgress, Progress, StepId, Verb};
@@ -6,8 +6,8 @@ use crate::progress::{self, Part};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// What was told of one transfer so far.
-pub(super) struct ProgressReporter {
+/// Publishes the progress of one transfer.
+pub struct ProgressReporter {
     step: StepId,
     verb: Verb,
     say: Say,
@@ -21,27 +21,27 @@ struct Last {
 }
 
 impl ProgressReporter {
-    /// Nothing yet.
-    pub(super) fn new(job: &Job, verb: Verb) -> Self {
+    pub fn new(job: &Job, verb: Verb) -> Self {
         Self { step: job.id.clone(), verb, say: job.say.clone(), last: Mutex::new(None) }
     }
 
-    /// Tells how far all of it is.
-    pub(super) fn tell(&self, progress: progress::Progress) {
+    /// Publishes what changed since the last call.
+    pub fn report(&self, progress: progress::Progress) {
         let progress::Progress { done, total, parts } = progress;
         let layers =
             parts.into_iter().map(|Part { name, done, total }| LayerProgress { name, done, total });
         let progress = Progress { verb: self.verb, done, total, layers: layers.collect() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = news(&mut last, progress) {
+        if let Some(progress) = delta(&mut last, progress) {
             (self.say)(EventKind::Progressed { step: self.step.clone(), progress });
         }
     }
 }
 
-/// What is new. That a transfer stands still is news, since a log has to say so;
-/// that one which is complete does so is none, nor that nothing of it is known.
-fn news(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
+/// The layers that changed since `last`. A transfer that stalls gives an event
+/// without layers, so that a log can say so; one that is complete, or that has no
+/// layers yet, gives none.
+fn delta(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
     if last.is_none() && progress.layers.is_empty() {
         return None;
     }
@@ -62,7 +62,7 @@ fn news(last: &mut Option<Last>, mut progress: Progress) -> Option<Progress> {
 
 #[cfg(test)]
 mod tests {
-    use super::news;
+    use super::delta;
     use crate::event::{LayerProgress, Progress, Verb};
 
     fn progress(layers: &[u64]) -> Progress {
@@ -80,23 +80,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_event_names_all_layers_and_each_other_those_that_moved() {
+    fn the_first_event_names_all_layers_and_later_ones_those_that_changed() {
         let mut last = None;
-        let mut told = |layers: &[u64]| {
-            let news = news(&mut last, progress(layers))?;
-            Some(news.layers.iter().map(|layer| (layer.name.clone(), layer.done)).collect())
+        let mut changed = |layers: &[u64]| {
+            let delta = delta(&mut last, progress(layers))?;
+            Some(delta.layers.iter().map(|layer| (layer.name.clone(), layer.done)).collect())
         };
         let named = |layers: &[(&str, u64)]| -> Option<Vec<(String, u64)>> {
             Some(layers.iter().map(|(name, done)| ((*name).to_owned(), *done)).collect())
         };
 
-        assert_eq!(told(&[]), None, "nothing of it is known");
-        assert_eq!(told(&[0, 10]), named(&[("0", 0), ("1", 10)]));
-        assert_eq!(told(&[4, 10]), named(&[("0", 4)]));
-        assert_eq!(told(&[4, 10]), named(&[]), "it stands still");
-        assert_eq!(told(&[0, 10]), named(&[("0", 0)]), "it begins again");
-        assert_eq!(told(&[10, 10]), named(&[("0", 10)]));
-        assert_eq!(told(&[10, 10]), None, "it is complete");
-        assert_eq!(told(&[10, 10, 2]), named(&[("2", 2)]), "there is more of it");
+        assert_eq!(changed(&[]), None, "no layer is known");
+        assert_eq!(changed(&[0, 10]), named(&[("0", 0), ("1", 10)]));
+        assert_eq!(changed(&[4, 10]), named(&[("0", 4)]));
+        assert_eq!(changed(&[4, 10]), named(&[]), "it stalls");
+        assert_eq!(changed(&[0, 10]), named(&[("0", 0)]), "a layer is sent again");
+        assert_eq!(changed(&[10, 10]), named(&[("0", 10)]));
+        assert_eq!(changed(&[10, 10]), None, "it is complete");
+        assert_eq!(changed(&[10, 10, 2]), named(&[("2", 2)]), "another layer");
     }
 }

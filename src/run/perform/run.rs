@@ -1,6 +1,6 @@
-//! `run`: a program of the user's, by a shell or without one.
+//! `run`: runs a program of the user's, with a shell or without.
 
-use super::names::{plain, plain_or};
+use super::names::{optional_plain, plain};
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
 use crate::event::EventKind;
@@ -13,30 +13,30 @@ use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
 use crate::secret::Redactor;
 use std::fs;
 
-pub(super) async fn perform(
+pub async fn perform(
     performer: &Performer,
     step: &Step,
     run: &Run,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    if performer.skip_run {
+    if performer.facts.skip_run {
         job.note("left out, as `--skip-run` says");
         return Ok(StepOutput { outputs: Given::new(), handover: job.handover.clone() });
     }
     let scratch = Scratch::new(performer, job)?;
     let outputs = scratch.write("outputs", "")?;
-    let command = command(performer, step, (run, &scratch), job)?;
+    let command = Invocation { performer, step, run, scratch: &scratch }.command(job)?;
     let shown = shown(run, &command);
-    let each = |output: child::Output| {
+    let publish = |output: child::Output| {
         let child::Output { stream, line } = output;
         (job.say)(EventKind::OutputLine { step: job.id.clone(), stream, line });
     };
-    let ended = child::run(&command, &performer.redactor, &job.stop, each).await;
-    let given = fs::read(&outputs).unwrap_or_default();
-    match ended.map_err(|error| StepError::from_error(&error))? {
+    let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;
+    let written = fs::read(&outputs).unwrap_or_default();
+    match ended? {
         Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(0) => {
-            let outputs = read_outputs(&given, &performer.redactor, job)?;
+            let outputs = read_outputs(&written, &performer.services.redactor, job)?;
             Ok(StepOutput { outputs, handover: job.handover.clone() })
         }
         Ended::Exited(code) => {
@@ -47,18 +47,18 @@ pub(super) async fn perform(
     }
 }
 
-/// What an exit code says beyond its number.
+/// What a shell or the kernel means by some exit codes.
 fn meaning(code: u8) -> &'static str {
     match code {
         126 => ": it cannot be run",
         127 => ": a command was not found",
-        137 => ": it was killed, perhaps for want of memory",
+        137 => ": it was killed, perhaps for lack of memory",
         143 => ": it was told to end",
         _ => "",
     }
 }
 
-/// How the command is called in a message.
+/// The name of the command in messages.
 fn shown(run: &Run, command: &Command) -> String {
     match &run.script {
         Script::Shell(_) => "the script".to_owned(),
@@ -66,54 +66,63 @@ fn shown(run: &Run, command: &Command) -> String {
     }
 }
 
-fn command(
-    performer: &Performer,
-    step: &Step,
-    (run, scratch): (&Run, &Scratch),
-    job: &Job,
-) -> Result<Command, StepError> {
-    let mut command = Command {
-        environment: performer.environment.clone(),
-        secrets: performer.environment_secrets.clone(),
-        directory: performer.folder.clone(),
-        ..Command::default()
-    };
-    if let Some(folder) = plain_or(&run.working_directory, "working directory", &job.scope)? {
-        command.directory = command.directory.join(folder);
-    }
-    for (key, text) in performer.plan.env.iter().chain(step.env.iter()) {
-        // What the plan gives by name replaces what was inherited.
-        command.environment.remove(&key.value);
-        command.secrets.remove(&key.value);
-        match text.render(&job.scope)? {
-            Rendered::Plain(text) => drop(command.environment.insert(key.value.clone(), text)),
-            Rendered::Secret(secret) => drop(command.secrets.insert(key.value.clone(), secret)),
-        }
-    }
-    let outputs = scratch.path().join("outputs").display().to_string();
-    command.environment.insert("SHIPWAY_OUTPUT".into(), outputs);
-    command.environment.insert("SHIPWAY_RUN_ID".into(), performer.run.clone());
-    match &run.script {
-        Script::Shell(text) => {
-            let script = scratch.write("script", &plain(text, "script", &job.scope)?)?;
-            let (shell, options) = shell(&command);
-            command.program = shell.into();
-            command.arguments.extend(options.iter().map(Into::into));
-            command.arguments.push(script.into());
-        }
-        Script::Exec(words) => {
-            let mut rendered = words.iter().map(|word| plain(word, "argument", &job.scope));
-            let program = rendered.next().unwrap_or_else(|| Err(StepError::new("no program")))?;
-            command.program = program.into();
-            for word in rendered {
-                command.arguments.push(word?.into());
-            }
-        }
-    }
-    Ok(command)
+/// What the child process is made from.
+struct Invocation<'a> {
+    performer: &'a Performer,
+    step: &'a Step,
+    run: &'a Run,
+    scratch: &'a Scratch,
 }
 
-/// bash where the child's `PATH` has it, otherwise sh.
+impl Invocation<'_> {
+    fn command(&self, job: &Job) -> Result<Command, StepError> {
+        let Self { performer, step, run, scratch } = self;
+        let mut command = Command {
+            environment: performer.facts.child_environment.clone(),
+            secrets: performer.facts.child_secrets.clone(),
+            directory: performer.plan.folder.clone(),
+            ..Command::default()
+        };
+        if let Some(folder) =
+            optional_plain(&run.working_directory, "working directory", &job.scope)?
+        {
+            command.directory = command.directory.join(folder);
+        }
+        for (key, text) in performer.plan.parsed.env.iter().chain(step.env.iter()) {
+            // A variable of the plan replaces an inherited one, secret or not.
+            command.environment.remove(&key.value);
+            command.secrets.remove(&key.value);
+            match text.render(&job.scope)? {
+                Rendered::Plain(text) => drop(command.environment.insert(key.value.clone(), text)),
+                Rendered::Secret(secret) => drop(command.secrets.insert(key.value.clone(), secret)),
+            }
+        }
+        let outputs = scratch.path().join("outputs").display().to_string();
+        command.environment.insert("SHIPWAY_OUTPUT".into(), outputs);
+        command.environment.insert("SHIPWAY_RUN_ID".into(), performer.facts.id.clone());
+        match &run.script {
+            Script::Shell(text) => {
+                let script = scratch.write("script", &plain(text, "script", &job.scope)?)?;
+                let (shell, options) = shell(&command);
+                command.program = shell.into();
+                command.arguments.extend(options.iter().map(Into::into));
+                command.arguments.push(script.into());
+            }
+            Script::Exec(words) => {
+                let mut rendered = words.iter().map(|word| plain(word, "argument", &job.scope));
+                let program =
+                    rendered.next().unwrap_or_else(|| Err(StepError::new("no program")))?;
+                command.program = program.into();
+                for word in rendered {
+                    command.arguments.push(word?.into());
+                }
+            }
+        }
+        Ok(command)
+    }
+}
+
+/// The shell and its options: bash where the child's `PATH` has it, else sh.
 fn shell(command: &Command) -> (&'static str, &'static [&'static str]) {
     let path = command.environment.get("PATH").map_or("/usr/bin:/bin", |path| path);
     let has_bash = std::env::split_paths(path).any(|folder| folder.join("bash").is_file());
@@ -124,15 +133,15 @@ fn shell(command: &Command) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// What the step wrote to the file in `SHIPWAY_OUTPUT`. A value that holds a
-/// secret is one.
+/// Parses the file that the step wrote to `SHIPWAY_OUTPUT`. A value that contains
+/// a secret becomes a secret itself.
 fn read_outputs(bytes: &[u8], redactor: &Redactor, job: &Job) -> Result<Given, StepError> {
     let outputs = parse(bytes).map_err(|error| {
         StepError::new("read the outputs of the step").because(error.to_string()).help(
             "write `NAME=VALUE` lines, or `NAME<<END`, the lines of the value, and `END`, to the file in `SHIPWAY_OUTPUT`",
         )
     })?;
-    let taken = |(name, value): (String, String)| {
+    let output = |(name, value): (String, String)| {
         let value = if redactor.redact(&value) == value {
             Rendered::Plain(value)
         } else {
@@ -141,5 +150,5 @@ fn read_outputs(bytes: &[u8], redactor: &Redactor, job: &Job) -> Result<Given, S
         };
         (name, value)
     };
-    Ok(outputs.into_iter().map(taken).collect())
+    Ok(outputs.into_iter().map(output).collect())
 }

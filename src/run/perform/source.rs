@@ -1,4 +1,4 @@
-//! The plan's text, to say where in it something stands.
+//! The plan's text, for turning a span into line and column.
 
 use crate::event::Place;
 use crate::plan::span::Span;
@@ -6,9 +6,8 @@ use crate::plan::span::Span;
 /// The plan as it was read.
 #[derive(Clone, Debug, Default)]
 pub struct PlanSource {
-    /// The file, as people are to see it.
+    /// The path as it is shown in messages.
     pub file: String,
-    /// Its text.
     pub text: String,
 }
 
@@ -34,7 +33,7 @@ mod tests {
     #[test]
     fn a_place_counts_characters_from_one() {
         let source = PlanSource { file: "shipway.yml".into(), text: "a: é\nbé: c\n".into() };
-        let at = source.text.find('c').expect("there");
+        let at = source.text.find('c').expect("it is in the text");
         let place = source.place(&(at..at + 1));
         assert_eq!((place.line, place.column), (2, 5));
         assert_eq!(source.place(&(999..999)).line, 3);

@@ -1,6 +1,6 @@
 //! Which subscription is used: the one rule for every command and step.
 
-use super::names::plain_or;
+use super::names::optional_plain;
 use crate::azure::resource_groups::ResourceGroups;
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
@@ -27,7 +27,7 @@ impl SubscriptionChoice {
     /// only visible one. An empty id counts as not named.
     pub async fn id(&self, plan: &Plan, scope: &Scope) -> Result<String, StepError> {
         let text = plan.azure.as_ref().and_then(|azure| azure.subscription.as_ref());
-        let named = plain_or(text, "subscription", scope)?.filter(|id| !id.is_empty());
+        let named = optional_plain(text, "subscription", scope)?.filter(|id| !id.is_empty());
         if let Some(id) = named.or_else(|| self.variable.clone()) {
             return Ok(id);
         }

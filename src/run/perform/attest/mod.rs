@@ -1,10 +1,9 @@
-//! What a push attaches to what it has pushed: an SBOM of each image, and a
-//! statement of where it came from. As referrers, so that the image itself and
-//! its digest stay what they are.
+//! Attaches an SBOM of each image and a provenance statement to what was pushed.
+//! Both are referrers, so that the image and its digest do not change.
 
 mod provenance;
 
-use super::build::run_blocking;
+use super::blocking::run_blocking;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
 use crate::event::Verb;
@@ -16,29 +15,26 @@ use crate::progress::Progress;
 use crate::registry::{Artifact, Attached, Blob, BlobSource, PushError};
 use crate::run::outcome::{AttemptError, Given, StepError};
 use futures::future::try_join_all;
-use provenance::Facts;
+use provenance::ProvenanceFacts;
 use std::collections::BTreeMap;
 
-/// In-toto's statements as JSON.
-const IN_TOTO: &str = "application/vnd.in-toto+json";
+const IN_TOTO_MEDIA_TYPE: &str = "application/vnd.in-toto+json";
 /// Image specification, "Pre-Defined Annotation Keys".
-const CREATED: &str = "org.opencontainers.image.created";
-const REVISION: &str = "org.opencontainers.image.revision";
-/// What others that attach statements call the kind of one.
-const PREDICATE: &str = "in-toto.io/predicate-type";
+const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
+const REVISION_ANNOTATION: &str = "org.opencontainers.image.revision";
+/// The annotation by which cosign and docker buildx name a statement's kind.
+const PREDICATE_ANNOTATION: &str = "in-toto.io/predicate-type";
 
-/// What was pushed.
-pub(super) struct Subject<'a> {
-    /// What the tags stand for.
-    pub(super) manifest: &'a Descriptor,
-    /// Its images: itself, or those that it lists.
-    pub(super) images: Vec<Descriptor>,
-    /// Where it is now.
-    pub(super) targets: &'a [Reference],
+pub struct Subject<'a> {
+    /// The manifest that the tags point to.
+    pub manifest: &'a Descriptor,
+    /// Its images: the manifest itself, or those that an index lists.
+    pub images: Vec<Descriptor>,
+    pub targets: &'a [Reference],
 }
 
-/// Attaches what the step asks for, in every repository. Gives the outputs.
-pub(super) async fn perform(
+/// Attaches what the step asks for in every repository. Returns the outputs.
+pub async fn perform(
     performer: &Performer,
     push: &schema::Push,
     job: &Job,
@@ -52,26 +48,26 @@ pub(super) async fn perform(
     if push.provenance.resolve(&job.scope)? {
         wanted.push(attester.provenance());
     }
-    let mut given: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut attached: Vec<(&str, Vec<String>)> = Vec::new();
     for (wanted, name) in wanted.iter().zip(attester.attach(&wanted).await?) {
-        match given.last_mut() {
+        match attached.last_mut() {
             Some((output, names)) if *output == wanted.output => names.push(name),
-            _ => given.push((wanted.output, vec![name])),
+            _ => attached.push((wanted.output, vec![name])),
         }
     }
     let output = |(output, names): (&str, Vec<String>)| {
         (output.to_owned(), Rendered::Plain(names.join("\n")))
     };
-    Ok(given.into_iter().map(output).collect())
+    Ok(attached.into_iter().map(output).collect())
 }
 
-/// What is to be attached to one of the manifests.
-struct Wanted<'a> {
-    /// The output that names it.
+/// An artifact to be attached to one of the manifests.
+struct Attachment<'a> {
+    /// The name of the output that lists it.
     output: &'static str,
     to: &'a Descriptor,
     artifact: Artifact,
-    /// What it is, in words.
+    /// Its description for the log.
     what: String,
 }
 
@@ -82,8 +78,8 @@ struct Attester<'a> {
 }
 
 impl<'a> Attester<'a> {
-    /// One reference for each repository.
-    fn places(&self) -> Vec<&Reference> {
+    /// One reference of each repository.
+    fn repositories(&self) -> Vec<&Reference> {
         let mut places: BTreeMap<String, &Reference> = BTreeMap::new();
         for target in self.subject.targets {
             places.entry(target.name()).or_insert(target);
@@ -91,18 +87,18 @@ impl<'a> Attester<'a> {
         places.into_values().collect()
     }
 
-    /// The digests of what was made.
-    fn made(&self) -> Vec<&Digest> {
+    /// The digests of all manifests.
+    fn digests(&self) -> Vec<&Digest> {
         let images = self.subject.images.iter().map(|image| &image.digest);
         std::iter::once(&self.subject.manifest.digest).chain(images).collect()
     }
 
-    /// The first of the targets, by digest.
-    fn first(&self, digest: &Digest) -> Option<Reference> {
+    /// A manifest of the first target by digest.
+    fn by_digest(&self, digest: &Digest) -> Option<Reference> {
         self.subject.targets.first().map(|target| target.with_digest(digest.clone()))
     }
 
-    async fn sboms(&self) -> Result<Vec<Wanted<'a>>, StepError> {
+    async fn sboms(&self) -> Result<Vec<Attachment<'a>>, StepError> {
         let mut wanted = Vec::new();
         for manifest in &self.subject.images {
             let image = self.image(manifest).await?;
@@ -113,35 +109,34 @@ impl<'a> Attester<'a> {
                     source: BlobSource::File(self.path(&found.document)?),
                     descriptor: found.document.clone(),
                 },
-                annotations: BTreeMap::from([(CREATED.to_owned(), found.created)]),
+                annotations: BTreeMap::from([(CREATED_ANNOTATION.to_owned(), found.created)]),
                 same_by: Vec::new(),
             };
             let what = format!("sbom of {} files and {} packages", found.files, found.packages);
-            wanted.push(Wanted { output: "sbom", to: manifest, artifact, what });
+            wanted.push(Attachment { output: "sbom", to: manifest, artifact, what });
         }
         Ok(wanted)
     }
 
-    /// The image with all its layers here. What was copied from registry to
-    /// registry never was, and comes from where it is now.
+    /// The image with all its layers in the store. One that was copied from
+    /// registry to registry is pulled from its first target.
     async fn image(&self, manifest: &Descriptor) -> Result<Image, StepError> {
-        let store = &self.performer.images;
+        let store = &self.performer.services.images;
         if let Ok(image) = store.load(&manifest.digest) {
             return Ok(image);
         }
         let platform = manifest.platform.clone().unwrap_or_default();
-        if let Some(reference) = self.first(&manifest.digest) {
-            let registry = &self.performer.clients.registry;
-            let told = ProgressReporter::new(self.job, Verb::Pulled);
-            let progress = |progress: Progress| told.tell(progress);
-            let pulled = registry.pull(&reference, &platform, store.root(), &progress).await;
-            pulled.map_err(|error| StepError::from_error(&error))?;
+        if let Some(reference) = self.by_digest(&manifest.digest) {
+            let registry = &self.performer.services.clients.registry;
+            let reporter = ProgressReporter::new(self.job, Verb::Pulled);
+            let progress = |progress: Progress| reporter.report(progress);
+            registry.pull(&reference, &platform, store.root(), &progress).await?;
         }
-        store.load(&manifest.digest).map_err(|error| StepError::from_error(&error))
+        Ok(store.load(&manifest.digest)?)
     }
 
     async fn describe(&self, image: Image) -> Result<sbom::Sbom, StepError> {
-        let store = self.performer.images.clone();
+        let store = self.performer.services.images.clone();
         let repository = self.subject.targets.first().map(|target| target.repository.as_str());
         let name = repository.and_then(|name| name.rsplit('/').next()).unwrap_or("image");
         let name = name.to_owned();
@@ -153,73 +148,74 @@ impl<'a> Attester<'a> {
     }
 
     fn path(&self, document: &Descriptor) -> Result<std::path::PathBuf, StepError> {
-        let found = self.performer.images.locate(document);
-        found.map_err(|error| StepError::from_error(&error))
+        Ok(self.performer.services.images.locate(document)?)
     }
 
-    fn provenance(&self) -> Wanted<'a> {
-        let facts = Facts::of(self.performer, self.job, &self.made());
-        let names: Vec<String> = self.places().iter().map(|place| place.name()).collect();
+    fn provenance(&self) -> Attachment<'a> {
+        let facts = ProvenanceFacts::new(self.performer, self.job, &self.digests());
+        let names: Vec<String> = self.repositories().iter().map(|one| one.name()).collect();
         let targets: Vec<String> = self.subject.targets.iter().map(ToString::to_string).collect();
         let statement = facts.statement(&names, &targets, &self.subject.manifest.digest);
-        // It is made of names alone. Should one of them hold a secret, it is
-        // masked here as it is everywhere else.
-        let text = self.performer.redactor.redact(&statement.to_string());
+        // The statement holds names and no values, but a name may contain a secret.
+        let text = self.performer.services.redactor.redact(&statement.to_string());
         let digest = Digest::of(text.as_bytes());
-        let mut annotations =
-            BTreeMap::from([(PREDICATE.to_owned(), provenance::PREDICATE.to_owned())]);
-        annotations.extend(facts.commit().map(|commit| (REVISION.to_owned(), commit)));
-        annotations.extend(facts.started().map(|time| (CREATED.to_owned(), time)));
+        let mut annotations = BTreeMap::from([(
+            PREDICATE_ANNOTATION.to_owned(),
+            provenance::PREDICATE_TYPE.to_owned(),
+        )]);
+        annotations.extend(facts.commit().map(|commit| (REVISION_ANNOTATION.to_owned(), commit)));
+        annotations.extend(facts.started().map(|time| (CREATED_ANNOTATION.to_owned(), time)));
         let artifact = Artifact {
-            artifact_type: IN_TOTO.to_owned(),
+            artifact_type: IN_TOTO_MEDIA_TYPE.to_owned(),
             content: Blob {
-                descriptor: Descriptor::new(IN_TOTO, digest, text.len() as u64),
+                descriptor: Descriptor::new(IN_TOTO_MEDIA_TYPE, digest, text.len() as u64),
                 source: BlobSource::Bytes(text.into_bytes().into()),
             },
             annotations,
-            same_by: vec![PREDICATE, REVISION],
+            same_by: vec![PREDICATE_ANNOTATION, REVISION_ANNOTATION],
         };
         let (to, what) = (self.subject.manifest, "provenance".to_owned());
-        Wanted { output: "provenance", to, artifact, what }
+        Attachment { output: "provenance", to, artifact, what }
     }
 
-    /// Attaches all of it in every repository, at once; gives the names in the
-    /// first one, by digest.
-    async fn attach(&self, wanted: &[Wanted<'a>]) -> Result<Vec<String>, StepError> {
-        let places = self.places();
-        let attached = places.iter().map(|place| self.attach_in(place, wanted));
-        let attached = try_join_all(attached).await?;
+    /// Attaches everything in all repositories at once. Returns the names by digest
+    /// in the first repository.
+    async fn attach(&self, wanted: &[Attachment<'a>]) -> Result<Vec<String>, StepError> {
+        let repositories = self.repositories();
+        let requests = repositories.iter().map(|one| self.attach_in(one, wanted));
+        let attached = try_join_all(requests).await?;
         let mut names = Vec::new();
-        for (at, Wanted { what, .. }) in wanted.iter().enumerate() {
-            for (place, attached) in places.iter().zip(&attached) {
+        for (at, Attachment { what, .. }) in wanted.iter().enumerate() {
+            for (repository, attached) in repositories.iter().zip(&attached) {
                 let Attached { digest, already } = &attached[at];
                 let how = if *already { "was attached" } else { "attached" };
-                self.job.note(format!("{what} {how} to `{}`: {digest}", place.name()));
+                self.job.note(format!("{what} {how} to `{}`: {digest}", repository.name()));
             }
-            let first = places.iter().zip(&attached).next();
-            let first = first.map(|(place, all)| place.with_digest(all[at].digest.clone()));
-            names.push(first.map(|first| first.to_string()).unwrap_or_default());
+            let first = repositories.iter().zip(&attached).next();
+            let name = first.map(|(one, all)| one.with_digest(all[at].digest.clone()).to_string());
+            names.push(name.unwrap_or_default());
         }
         Ok(names)
     }
 
-    /// Attaches all of it in one repository: what is of one manifest together.
+    /// Attaches everything in one repository, with one call per manifest: the
+    /// referrers of a manifest may be one list that has to be changed in turn.
     async fn attach_in(
         &self,
-        place: &Reference,
-        wanted: &[Wanted<'a>],
+        repository: &Reference,
+        wanted: &[Attachment<'a>],
     ) -> Result<Vec<Attached>, StepError> {
         let mut manifests: BTreeMap<&Digest, Vec<usize>> = BTreeMap::new();
         for (at, one) in wanted.iter().enumerate() {
             manifests.entry(&one.to.digest).or_default().push(at);
         }
-        let registry = &self.performer.clients.registry;
-        let asked = manifests.values().map(async |all| {
+        let registry = &self.performer.services.clients.registry;
+        let requests = manifests.values().map(async |all| {
             let artifacts: Vec<&Artifact> = all.iter().map(|at| &wanted[*at].artifact).collect();
-            let attached = registry.attach_all(place, wanted[all[0]].to, &artifacts).await?;
+            let attached = registry.attach_all(repository, wanted[all[0]].to, &artifacts).await?;
             Ok::<_, PushError>(all.iter().copied().zip(attached).collect::<Vec<_>>())
         });
-        let attached = try_join_all(asked).await.map_err(|error| StepError::from_error(&error))?;
+        let attached = try_join_all(requests).await?;
         let attached: BTreeMap<usize, Attached> = attached.into_iter().flatten().collect();
         Ok(attached.into_values().collect())
     }

@@ -1,9 +1,8 @@
-//! The statement of where an image came from: in-toto's statement v1 with the
-//! provenance of SLSA v1 in it. Made of names, never of values: no variable, no
-//! argument, no secret.
+//! The provenance statement: in-toto's statement v1 with a predicate of SLSA v1.
+//! It holds names and never values: no variable, no argument, no secret.
 //!
-//! Outside of GitHub Actions nothing in it depends on when it was made, so that
-//! the same source makes the same statement.
+//! Outside of GitHub Actions it holds no time either, so that the same source
+//! gives the same statement.
 
 use crate::oci::Digest;
 use crate::plan::expr::{Scope, Value as Expression};
@@ -12,24 +11,23 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What kind of predicate it is.
-pub(super) const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+pub const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
 
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-/// How the parameters are to be read: as the reference of Shipway has it.
+/// Names the schema of `externalParameters`, which `docs/reference.md` describes.
 const BUILD_TYPE: &str = "urn:shipway:build:1";
-/// Who builds where nobody vouches for it.
-const LOCAL: &str = "urn:shipway:local";
+/// The builder's id outside of GitHub Actions.
+const LOCAL_BUILDER: &str = "urn:shipway:local";
 
-/// What is known of how an image was made.
+/// How an image was made.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub struct ProvenanceFacts {
     plan: String,
     service: String,
     step: String,
     environment: Option<String>,
     git: Git,
-    /// The images that were built upon, or taken as they were: `name@digest`.
+    /// Base images, and images that were taken as they are, as `name@digest`.
     bases: BTreeSet<String>,
     actions: Option<Actions>,
 }
@@ -38,12 +36,12 @@ pub(super) struct Facts {
 struct Git {
     sha: String,
     remote: String,
-    /// `refs/heads/main`, where that is known.
+    /// Such as `refs/heads/main`; empty where unknown.
     reference: String,
     dirty: bool,
 }
 
-/// A run of GitHub Actions.
+/// A workflow run of GitHub Actions.
 #[derive(Clone, Debug)]
 struct Actions {
     server: String,
@@ -54,11 +52,12 @@ struct Actions {
     started: Option<String>,
 }
 
-impl Facts {
-    /// Gathers them for a step that pushed an image.
-    pub(super) fn of(performer: &Performer, job: &Job, made: &[&Digest]) -> Self {
-        let file = Path::new(&performer.source.file);
-        // A path of this machine says nothing to others.
+impl ProvenanceFacts {
+    /// The facts about the images with these digests, which the step pushed.
+    pub fn new(performer: &Performer, job: &Job, digests: &[&Digest]) -> Self {
+        let Performer { services, facts, plan: run_plan } = performer;
+        let file = Path::new(&run_plan.source.file);
+        // An absolute path would tell about this machine and nothing else.
         let plan = if file.is_absolute() { file.file_name().map(Path::new) } else { Some(file) };
         let member = |context: &str, name: &str| member(&job.scope, context, name);
         let actions = Actions {
@@ -67,37 +66,36 @@ impl Facts {
             workflow: member("github", "workflow_ref"),
             run: member("github", "run_id"),
             attempt: member("github", "run_attempt"),
-            started: started(&performer.run),
+            started: started(&facts.id),
         };
         let is_real = !actions.run.is_empty() && !actions.workflow.is_empty();
         Self {
             plan: plan.unwrap_or(file).display().to_string(),
-            service: performer.service_name(job.service),
+            service: run_plan.service_name(job.service),
             step: job.id.step.clone(),
-            environment: performer.environment_name.clone(),
+            environment: facts.environment_name.clone(),
             git: Git {
                 sha: member("git", "sha"),
                 remote: member("git", "remote"),
                 reference: member("github", "ref"),
                 dirty: member("git", "dirty") == "true",
             },
-            bases: made.iter().filter_map(|digest| performer.images.origin(digest)).collect(),
+            bases: digests.iter().filter_map(|digest| services.images.origin(digest)).collect(),
             actions: is_real.then_some(actions),
         }
     }
 
-    /// The commit that was built.
-    pub(super) fn commit(&self) -> Option<String> {
+    pub fn commit(&self) -> Option<String> {
         Some(self.git.sha.clone()).filter(|sha| !sha.is_empty())
     }
 
-    /// When the run began, where that is part of it.
-    pub(super) fn started(&self) -> Option<String> {
+    /// When the run began, RFC 3339. `None` outside of GitHub Actions.
+    pub fn started(&self) -> Option<String> {
         self.actions.as_ref()?.started.clone()
     }
 
-    /// The statement about an image that is in these repositories.
-    pub(super) fn statement(&self, names: &[String], targets: &[String], digest: &Digest) -> Value {
+    /// The statement about the image with `digest` in the repositories `names`.
+    pub fn statement(&self, names: &[String], targets: &[String], digest: &Digest) -> Value {
         let hash = json!({ digest.algorithm(): digest.hex() });
         let subjects: Vec<Value> =
             names.iter().map(|name| json!({ "name": name, "digest": hash })).collect();
@@ -111,7 +109,7 @@ impl Facts {
         json!({
             "_type": STATEMENT,
             "subject": subjects,
-            "predicateType": PREDICATE,
+            "predicateType": PREDICATE_TYPE,
             "predicate": {
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
@@ -123,7 +121,7 @@ impl Facts {
         })
     }
 
-    /// The commit; with changes that are in none, it says so.
+    /// The commit, annotated as dirty where files differ from it.
     fn source(&self) -> Option<Value> {
         let Git { sha, remote, reference, dirty } = &self.git;
         if sha.is_empty() {
@@ -132,7 +130,7 @@ impl Facts {
         let place = match (remote.as_str(), remote.split_once(':')) {
             ("", _) => "git+file:.".to_owned(),
             (remote, _) if remote.contains("://") => format!("git+{remote}"),
-            // As ssh has it: `git@host:owner/name`.
+            // The short form of an ssh URL: `git@host:owner/name`.
             (_, Some((host, path))) => format!("git+ssh://{host}/{path}"),
             (remote, None) => format!("git+file:{remote}"),
         };
@@ -159,7 +157,7 @@ impl Facts {
     fn run(&self) -> Value {
         let version = json!({ "shipway": env!("CARGO_PKG_VERSION") });
         let Some(actions) = &self.actions else {
-            return json!({ "builder": { "id": LOCAL, "version": version } });
+            return json!({ "builder": { "id": LOCAL_BUILDER, "version": version } });
         };
         let Actions { server, repository, workflow, run, attempt, started } = actions;
         let mut metadata = json!({
@@ -175,13 +173,13 @@ impl Facts {
     }
 }
 
-/// A member of a context as text; empty where there is none.
+/// A member of a context as text; empty where it is missing.
 fn member(scope: &Scope, context: &str, name: &str) -> String {
     let value: Option<Expression> = scope.context(context).map(|context| context.get(name));
     value.map(|value| value.text()).unwrap_or_default()
 }
 
-/// When a run began, which its id tells.
+/// When a run began, from the timestamp in its ULID.
 fn started(run: &str) -> Option<String> {
     let id: ulid::Ulid = run.to_uppercase().parse().ok()?;
     let seconds = i64::try_from(id.timestamp_ms() / 1_000).ok()?;
@@ -190,13 +188,13 @@ fn started(run: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Actions, Facts, Git, started};
+    use super::{Actions, Git, ProvenanceFacts, started};
     use crate::oci::Digest;
     use serde_json::json;
     use std::collections::BTreeSet;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> ProvenanceFacts {
+        ProvenanceFacts {
             plan: "shipway.yml".into(),
             service: "web".into(),
             step: "push".into(),
@@ -213,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_build_on_some_machine() {
+    fn a_local_build_names_source_and_base_images() {
         let digest = Digest::of(b"image");
         let names = ["demo.azurecr.io/web".to_owned()];
         let targets = ["demo.azurecr.io/web:v1".to_owned()];
@@ -255,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn in_actions_the_workflow_vouches_for_it() {
+    fn in_github_actions_the_workflow_is_the_builder() {
         let actions = Actions {
             server: "https://github.com".into(),
             repository: "octo/demo".into(),
@@ -264,7 +262,7 @@ mod tests {
             attempt: "2".into(),
             started: Some("2026-11-21T10:00:00Z".into()),
         };
-        let facts = Facts { actions: Some(actions), ..facts() };
+        let facts = ProvenanceFacts { actions: Some(actions), ..facts() };
 
         let run = &facts.statement(&[], &[], &Digest::of(b""))["predicate"]["runDetails"];
 
@@ -282,24 +280,24 @@ mod tests {
     }
 
     #[test]
-    fn where_the_source_is() {
+    fn the_source_uri_follows_from_the_remote() {
         let uri = |remote: &str| {
             let git = Git { remote: remote.into(), reference: String::new(), ..facts().git };
-            let source = Facts { git, ..facts() }.source().expect("a commit");
+            let source = ProvenanceFacts { git, ..facts() }.source().expect("a commit");
             source["uri"].as_str().map(str::to_owned).expect("text")
         };
         assert_eq!(uri("https://github.com/a/b.git"), "git+https://github.com/a/b.git");
         assert_eq!(uri("git@github.com:a/b.git"), "git+ssh://git@github.com/a/b.git");
         assert_eq!(uri(""), "git+file:.");
         let git = Git { sha: String::new(), ..facts().git };
-        assert_eq!(Facts { git, ..facts() }.source(), None);
+        assert_eq!(ProvenanceFacts { git, ..facts() }.source(), None);
         let git = Git { dirty: true, ..facts().git };
-        let dirty = Facts { git, ..facts() }.source().expect("a commit");
+        let dirty = ProvenanceFacts { git, ..facts() }.source().expect("a commit");
         assert_eq!(dirty["annotations"], json!({ "dirty": true }));
     }
 
     #[test]
-    fn an_id_tells_when_its_run_began() {
+    fn the_start_is_read_from_the_run_id() {
         assert_eq!(started("01m809j6hva2p4rqap4yzdns59").as_deref(), Some("2026-11-22T00:12:43Z"));
         assert_eq!(started("no id"), None);
     }

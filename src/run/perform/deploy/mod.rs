@@ -1,45 +1,64 @@
-//! `deploy`: runs the service's image in Azure Container Instances.
+//! `deploy`: runs the service's image on a target.
+//!
+//! [`DeployTarget`] is all that the other files of the run know of a target: the
+//! code here, `verify` and `preflight` name no resource of a cloud. A target is a
+//! folder beside this file. Adding one touches:
+//!
+//! 1. `src/plan/schema/action.rs`: its variant of `DeployKind` and its keys,
+//! 2. `src/plan/parse/step/deploy.rs`: reading them,
+//! 3. this file: its module and one arm in each of the three functions,
+//! 4. `src/run/perform/clients.rs`: its client, where it needs one,
+//! 5. `src/azure/mod.rs`: the module of that client,
+//! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
 
-mod desired;
-mod evidence;
-pub(super) mod pull;
+mod aci;
+#[cfg(test)]
+mod fake;
+mod pull;
+mod tags;
 mod target;
 
-pub(super) use evidence::with_signs_of_life;
-pub(super) use target::Target;
-
 use super::performer::{Job, Performer};
-use crate::azure::container_instances::DeployEvent;
-use crate::journal::{Deployed, Handover};
-use crate::plan::expr::Rendered;
 use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use aci::ContainerGroup;
+use target::{DeployTarget, deploy_to};
 
-pub(super) async fn perform(
+pub async fn perform(
     performer: &Performer,
     deploy: &Deploy,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    let DeployKind::Aci(aci) = &deploy.kind;
-    let desired = desired::desired(performer, deploy, aci, job).await?;
-    job.note(format!("container group `{}` in {}", desired.id.name, desired.location));
-    let events = |event: DeployEvent| job.note(event.to_string());
-    let deployed = performer.clients.instances.deploy(&desired, &events).await;
-    let deployed = deployed.map_err(|error| StepError::from_error(&error))?;
-    let plain = |name: &str, value: &str| (name.to_owned(), Rendered::Plain(value.to_owned()));
-    let mut outputs = vec![plain("resource-id", &deployed.resource_id)];
-    outputs.extend(deployed.fqdn.iter().map(|fqdn| plain("fqdn", fqdn)));
-    outputs.extend(deployed.ip.iter().map(|ip| plain("ip", ip)));
-    outputs.extend(deployed.url.iter().map(|url| plain("url", url)));
-    outputs.push(plain("urls", &deployed.urls.join("\n")));
-    let handover = Handover {
-        deployed: Some(Deployed {
-            resource_id: deployed.resource_id,
-            fqdn: deployed.fqdn,
-            ip: deployed.ip,
-            url: deployed.url,
-        }),
-        ..job.handover.clone()
+    let service = job.service;
+    let output = match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            deploy_to(&ContainerGroup { performer, service, deploy, keys }, job).await
+        }
     };
-    Ok(StepOutput { outputs, handover })
+    Ok(output?)
+}
+
+/// Checks what the deploy needs before the run's first effect. `registries` are
+/// the hosts that it pulls from, as far as they are known.
+pub async fn preflight(
+    performer: &Performer,
+    service: usize,
+    deploy: &Deploy,
+    registries: &[String],
+) -> Result<(), StepError> {
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            ContainerGroup { performer, service, deploy, keys }.preflight(registries).await
+        }
+    }
+}
+
+/// Adds to an error what the service's deployed resource shows of itself. What
+/// cannot be read is left out, because it would hide the error itself.
+pub async fn with_evidence(performer: &Performer, job: &Job, error: StepError) -> StepError {
+    let Some(deployed) = &job.handover.deployed else { return error };
+    match ContainerGroup::evidence(performer, deployed).await {
+        Some(lines) => error.details(lines),
+        None => error,
+    }
 }

@@ -1,34 +1,35 @@
-//! How Azure is to pull the service's image from its registry.
+//! How Azure pulls the service's image from its registry.
 
-use super::target::Target;
-use crate::azure::container_instances::PullLogin;
+use crate::azure::registries::PullLogin;
 use crate::plan::expr::{Rendered, Scope};
-use crate::plan::schema::{Login, Pull, Registry, Text};
+use crate::plan::schema::{Login, Pull, Text};
 use crate::registry::is_azure_registry;
 use crate::run::outcome::StepError;
+use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::names::plain;
 
-/// What the plan says under `pull`; else the user and password that Shipway
-/// itself signs in with; under `entra` the registry's admin user, where that is
-/// enabled. A registry that anybody may pull from needs nothing.
-pub(in crate::run::perform) async fn pull_login(
-    target: &Target<'_>,
+/// The plan's `pull`, else the user and password of its `login`, else the admin
+/// user of one of Azure's registries. `None` where no login is needed.
+pub async fn pull_login(
+    settings: AzureSettings<'_>,
     host: &str,
 ) -> Result<Option<PullLogin>, StepError> {
-    let settings = target.performer.plan.registries.get(host);
-    if let Some(pull) = settings.and_then(|registry| registry.pull.as_ref()) {
+    let registry = settings.performer.plan.registry(host);
+    if let Some(pull) = registry.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
-            Pull::User { username, password } => user(username, password, target.scope).map(Some),
-            Pull::Identity(identity) => by_identity(target, identity).await.map(Some),
+            Pull::User { username, password } => user(username, password, settings.scope).map(Some),
+            Pull::Identity(identity) => by_identity(settings, identity).await.map(Some),
         };
     }
-    let login = settings.and_then(|registry: &Registry| registry.login.as_ref());
-    match login {
+    match registry.and_then(|registry| registry.login.as_ref()) {
         Some(Login::User { username, password }) => {
-            user(username, password, target.scope).map(Some)
+            user(username, password, settings.scope).map(Some)
         }
-        Some(Login::Entra | Login::Admin) => as_admin(target, host).await,
-        Some(Login::DockerConfig) | None if is_azure_registry(host) => as_admin(target, host).await,
+        Some(Login::Entra | Login::Admin) => as_admin(settings, host).await,
+        Some(Login::DockerConfig) | None if is_azure_registry(host) => {
+            as_admin(settings, host).await
+        }
+        // A stored login is a person's; it must not be copied into a deployment.
         Some(Login::DockerConfig) => Err(cannot_pull(host)),
         Some(Login::Anonymous) | None => Ok(None),
     }
@@ -42,23 +43,23 @@ fn user(username: &Text, password: &Text, scope: &Scope) -> Result<PullLogin, St
     Ok(PullLogin::User { username: plain(username, "user's name", scope)?, password })
 }
 
-async fn by_identity(target: &Target<'_>, identity: &Text) -> Result<PullLogin, StepError> {
-    let name = plain(identity, "identity", target.scope)?;
+/// The identity by its resource id, or by its name in the plan's resource group.
+async fn by_identity(settings: AzureSettings<'_>, identity: &Text) -> Result<PullLogin, StepError> {
+    let name = plain(identity, "identity", settings.scope)?;
     if name.starts_with('/') {
         return Ok(PullLogin::Identity(name));
     }
-    let (subscription, group) = (target.subscription().await?, target.resource_group(None)?);
-    let found =
-        target.performer.clients.resource_groups.identity(&subscription, &group, &name).await;
-    found.map(PullLogin::Identity).map_err(|error| StepError::from_error(&error))
+    let subscription = settings.subscription().await?;
+    let group = settings.resource_group(None)?;
+    let groups = &settings.performer.services.clients.resource_groups;
+    Ok(PullLogin::Identity(groups.identity(&subscription, &group, &name).await?))
 }
 
-/// The registry's admin user, or nothing where anybody may pull.
-async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, StepError> {
-    let registries = &target.performer.clients.azure_registries;
-    let subscription = target.subscription().await?;
-    let found = registries.find(&subscription, host).await;
-    let found = found.map_err(|error| StepError::from_error(&error))?.ok_or_else(|| {
+/// The registry's admin user; `None` where anonymous pull is enabled.
+async fn as_admin(settings: AzureSettings<'_>, host: &str) -> Result<Option<PullLogin>, StepError> {
+    let registries = &settings.performer.services.clients.azure_registries;
+    let subscription = settings.subscription().await?;
+    let found = registries.find(&subscription, host).await?.ok_or_else(|| {
         StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
             .help(remedies(host))
     })?;
@@ -68,8 +69,7 @@ async fn as_admin(target: &Target<'_>, host: &str) -> Result<Option<PullLogin>, 
     if !found.admin_user {
         return Err(cannot_pull(host));
     }
-    let admin = registries.admin(&found).await;
-    let admin = admin.map_err(|error| StepError::from_error(&error))?;
+    let admin = registries.admin(&found).await?;
     Ok(Some(PullLogin::User { username: admin.username, password: admin.password }))
 }
 

@@ -1,75 +1,62 @@
-//! Where in Azure a group goes.
+//! What a deploy target must be able to do, and the deploy made of it.
 
-use crate::azure::container_instances::GroupId;
-use crate::plan::expr::Scope;
-use crate::plan::schema::{Aci, Azure};
-use crate::run::outcome::StepError;
-use crate::run::perform::names::name;
-use crate::run::perform::performer::Performer;
+use crate::journal::{Deployed, Handover};
+use crate::run::outcome::{Given, StepError, StepOutput};
+use crate::run::perform::performer::{Job, Performer};
 
-/// Subscription, resource group and name.
-pub(in crate::run::perform) struct Target<'a> {
-    /// The performer.
-    pub(in crate::run::perform) performer: &'a Performer,
-    /// The service's place in the plan.
-    pub(in crate::run::perform) service: usize,
-    /// What its expressions see.
-    pub(in crate::run::perform) scope: &'a Scope,
+/// A kind of resource that services are deployed to, such as a container group.
+///
+/// A value of it is one `deploy` step. An operation belongs here once generic code
+/// calls it: removing a resource and listing the differences from the live one
+/// follow with the commands that need them.
+pub trait DeployTarget {
+    /// The resource as the plan describes it, its expressions evaluated.
+    type Desired;
+    /// The resource as the cloud reports it.
+    type Live;
+
+    /// Checks before the run's first effect that the deploy has the access it
+    /// needs. `registries` are the hosts that the image is pulled from.
+    async fn preflight(&self, registries: &[String]) -> Result<(), StepError>;
+
+    /// Evaluates the plan, and refuses what the cloud would refuse.
+    async fn desired(&self, job: &Job) -> Result<Self::Desired, StepError>;
+
+    /// Names the resource and its location for the log.
+    fn describe(&self, desired: &Self::Desired) -> String;
+
+    /// Reads the resource; `None` where it does not exist.
+    async fn read(&self, desired: &Self::Desired) -> Result<Option<Self::Live>, StepError>;
+
+    /// Creates, updates or replaces the resource, and returns once the cloud has
+    /// accepted it. With the same `desired` a second call changes nothing.
+    async fn apply(
+        &self,
+        desired: &Self::Desired,
+        live: Option<Self::Live>,
+        job: &Job,
+    ) -> Result<(), StepError>;
+
+    /// Waits until the resource works. An error has the evidence of why it does
+    /// not.
+    async fn watch(&self, desired: &Self::Desired, job: &Job) -> Result<Self::Live, StepError>;
+
+    /// The step's outputs by name, and what later steps are given.
+    fn outputs(&self, live: &Self::Live) -> (Given, Deployed);
+
+    /// What a deployed resource shows of itself, as lines: its state, events and
+    /// logs. `None` where the resource is not of this kind or cannot be read.
+    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>>;
 }
 
-impl Target<'_> {
-    fn azure(&self) -> Option<&Azure> {
-        self.performer.plan.azure.as_ref()
-    }
-
-    /// The subscription, see [`SubscriptionChoice::id`].
-    ///
-    /// [`SubscriptionChoice::id`]: crate::run::perform::subscription::SubscriptionChoice::id
-    pub(in crate::run::perform) async fn subscription(&self) -> Result<String, StepError> {
-        self.performer.clients.subscription.id(&self.performer.plan, self.scope).await
-    }
-
-    /// The resource group: the step's, else the plan's.
-    pub(in crate::run::perform) fn resource_group(
-        &self,
-        own: Option<&crate::plan::schema::Text>,
-    ) -> Result<String, StepError> {
-        let given = own.or_else(|| self.azure().and_then(|azure| azure.resource_group.as_ref()));
-        given.map(|text| name(text, "resource group", self.scope)).transpose()?.ok_or_else(|| {
-            StepError::new("no resource group is named").help("set `azure.resource-group`")
-        })
-    }
-
-    /// The region: the step's, else the plan's, else the resource group's.
-    pub(super) async fn location(&self, aci: &Aci, id: &GroupId) -> Result<String, StepError> {
-        let given = aci.location.as_ref();
-        let given = given.or_else(|| self.azure().and_then(|azure| azure.location.as_ref()));
-        let given = given.map(|text| name(text, "location", self.scope)).transpose()?;
-        if let Some(location) = given {
-            return Ok(location);
-        }
-        let groups = &self.performer.clients.resource_groups;
-        let group = groups.get(&id.subscription, &id.resource_group).await;
-        Ok(group.map_err(|error| StepError::from_error(&error))?.location)
-    }
-
-    /// Which group: its own name, else the DNS label, else plan and service.
-    pub(super) async fn id(&self, aci: &Aci) -> Result<GroupId, StepError> {
-        let given = aci.name.as_ref().or(aci.dns_label.as_ref());
-        let given = given.map(|text| name(text, "container group's name", self.scope));
-        Ok(GroupId {
-            subscription: self.subscription().await?,
-            resource_group: self.resource_group(aci.resource_group.as_ref())?,
-            name: given.transpose()?.unwrap_or_else(|| self.default_name()),
-        })
-    }
-
-    fn default_name(&self) -> String {
-        let plan = crate::resolve::slug(&self.performer.plan.name.value);
-        if self.performer.plan.single {
-            return plan;
-        }
-        let service = crate::resolve::slug(&self.performer.service_name(self.service));
-        format!("{plan}-{service}")
-    }
+/// Deploys to a target.
+pub async fn deploy_to<T: DeployTarget>(target: &T, job: &Job) -> Result<StepOutput, StepError> {
+    let desired = target.desired(job).await?;
+    job.note(target.describe(&desired));
+    let live = target.read(&desired).await?;
+    target.apply(&desired, live, job).await?;
+    let live = target.watch(&desired, job).await?;
+    let (outputs, deployed) = target.outputs(&live);
+    let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
+    Ok(StepOutput { outputs, handover })
 }

@@ -1,44 +1,44 @@
-//! One HTTP exchange: what was asked, what was answered, and how it is shown.
+//! One HTTP request with its answer, and how both are shown.
 
 use crate::http::Client;
 use crate::run::outcome::chain_of;
 use std::time::Duration;
 use url::Url;
 
-/// What is said of a server that does not answer.
-pub(super) const SILENCE: &str = "no answer in time";
+/// The reason of an attempt without an answer within its time.
+pub const TIMED_OUT: &str = "no answer in time";
 
-/// No more of a body is read.
-const LONGEST_BODY: usize = 1024 * 1024;
+/// How much of a body is read.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// No more of a body is shown.
-const SHOWN_BODY: usize = 600;
+/// How much of a body is shown, in characters.
+const MAX_SHOWN_BODY_CHARS: usize = 600;
 
-/// A request and what came of it.
-pub(super) struct Exchange {
+/// A request and its result.
+pub struct Exchange {
     url: Url,
     /// The answer, or why there was none.
-    pub(super) answer: Result<Answer, String>,
+    pub answer: Result<HttpAnswer, String>,
 }
 
-/// An answer.
-pub(super) struct Answer {
-    /// The status code.
-    pub(super) status: u16,
+/// An answer as expectations see it.
+pub struct HttpAnswer {
+    pub status: u16,
     /// Names in lower case, in the order of the answer.
-    pub(super) headers: Vec<(String, String)>,
-    /// Its first mebibyte, what is not UTF-8 replaced.
-    pub(super) body: String,
+    pub headers: Vec<(String, String)>,
+    /// The first mebibyte, with replacement characters for what is not UTF-8.
+    pub body: String,
 }
 
-/// Asks once. A redirect is an answer like any other.
-pub(super) async fn ask(client: &Client, url: &Url, limit: Duration) -> Exchange {
-    let asked = tokio::time::timeout(limit, get(client, url)).await;
-    let answer = asked.unwrap_or_else(|_| Err(SILENCE.into()));
+/// Sends one GET request. A redirect is not followed but an answer, so that a plan
+/// can expect it.
+pub async fn exchange(client: &Client, url: &Url, limit: Duration) -> Exchange {
+    let answer = tokio::time::timeout(limit, get(client, url)).await;
+    let answer = answer.unwrap_or_else(|_| Err(TIMED_OUT.into()));
     Exchange { url: url.clone(), answer }
 }
 
-async fn get(client: &Client, url: &Url) -> Result<Answer, String> {
+async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, String> {
     let request = client.direct().get(url.clone());
     let mut response =
         client.send(request).await.map_err(|error| chain_of(&error)[1..].join(": "))?;
@@ -50,20 +50,20 @@ async fn get(client: &Client, url: &Url) -> Result<Answer, String> {
         })
         .collect();
     let mut body = Vec::new();
-    while body.len() < LONGEST_BODY {
+    while body.len() < MAX_BODY_BYTES {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(error) => return Err(chain_of(&error.without_url()).join(": ")),
         }
     }
-    body.truncate(LONGEST_BODY);
-    Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    body.truncate(MAX_BODY_BYTES);
+    Ok(HttpAnswer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 impl Exchange {
-    /// As people know it from `curl -v`.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// The exchange as lines in the format of `curl -v`.
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("> GET {}", self.url.path()),
             format!("> host: {}", self.url.host_str().unwrap_or_default()),
@@ -74,7 +74,7 @@ impl Exchange {
                 lines.push(format!("< {}", answer.status));
                 let headers = answer.headers.iter();
                 lines.extend(headers.map(|(name, value)| format!("< {name}: {value}")));
-                let shown: String = answer.body.chars().take(SHOWN_BODY).collect();
+                let shown: String = answer.body.chars().take(MAX_SHOWN_BODY_CHARS).collect();
                 lines.extend(shown.lines().map(str::to_owned));
                 if shown.len() < answer.body.len() {
                     lines.push(format!("… {} bytes in all", answer.body.len()));

@@ -1,6 +1,6 @@
-//! What must hold of an answer, its expressions evaluated.
+//! What the plan expects of an answer, its expressions evaluated.
 
-use super::exchange::Answer;
+use super::exchange::HttpAnswer;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Body, Expect};
 use crate::run::outcome::StepError;
@@ -9,9 +9,9 @@ use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-/// What must hold.
+/// Conditions that an answer must meet, all of them.
 #[derive(Default)]
-pub(super) struct Expectation {
+pub struct Expectation {
     status: Vec<u16>,
     headers: Vec<(String, String)>,
     contains: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Expectation {
 
 impl Expectation {
     /// Evaluates what the plan expects.
-    pub(super) fn of(expect: &Expect, scope: &Scope) -> Result<Self, StepError> {
+    pub fn new(expect: &Expect, scope: &Scope) -> Result<Self, StepError> {
         let mut expectation = Self::default();
         for status in &expect.status {
             expectation.status.push(status.resolve(scope)?);
@@ -57,15 +57,15 @@ impl Expectation {
         Ok(expectation)
     }
 
-    /// The first thing that does not hold, in words.
-    pub(super) fn missed(&self, answer: &Answer) -> Option<String> {
+    /// The first condition that the answer does not meet, as a sentence.
+    pub fn missed(&self, answer: &HttpAnswer) -> Option<String> {
         self.status_missed(answer)
             .or_else(|| self.header_missed(answer))
             .or_else(|| self.body_missed(answer))
             .or_else(|| self.json_missed(answer))
     }
 
-    fn status_missed(&self, answer: &Answer) -> Option<String> {
+    fn status_missed(&self, answer: &HttpAnswer) -> Option<String> {
         let status = answer.status;
         if self.status.is_empty() {
             return (status >= 400).then(|| format!("the status is {status}, not below 400"));
@@ -75,7 +75,7 @@ impl Expectation {
             .then(|| format!("the status is {status}, not {}", wanted.join(" or ")))
     }
 
-    fn header_missed(&self, answer: &Answer) -> Option<String> {
+    fn header_missed(&self, answer: &HttpAnswer) -> Option<String> {
         self.headers.iter().find_map(|(name, wanted)| {
             let mut found = answer.headers.iter().filter(|(known, _)| known == name).peekable();
             if found.peek().is_none() {
@@ -88,7 +88,7 @@ impl Expectation {
         })
     }
 
-    fn body_missed(&self, answer: &Answer) -> Option<String> {
+    fn body_missed(&self, answer: &HttpAnswer) -> Option<String> {
         let lacks = |text: &&String| !answer.body.contains(text.as_str());
         if let Some(text) = self.contains.iter().find(lacks) {
             return Some(format!("the body does not contain `{text}`"));
@@ -97,7 +97,7 @@ impl Expectation {
         misses.map(|pattern| format!("the body does not match `{pattern}`"))
     }
 
-    fn json_missed(&self, answer: &Answer) -> Option<String> {
+    fn json_missed(&self, answer: &HttpAnswer) -> Option<String> {
         if self.json.is_empty() {
             return None;
         }
@@ -110,30 +110,30 @@ impl Expectation {
             let Some(first) = found.first() else {
                 return Some(format!("`{shown}` is not in the body"));
             };
-            (!found.iter().any(|value| says(value, wanted)))
-                .then(|| format!("`{shown}` is `{}`, not `{wanted}`", spelled(first)))
+            (!found.iter().any(|value| equals(value, wanted)))
+                .then(|| format!("`{shown}` is `{}`, not `{wanted}`", as_text(first)))
         })
     }
 }
 
-/// Whether a value is what the plan spells: as text, or as the JSON it is.
-fn says(value: &Value, wanted: &str) -> bool {
-    spelled(value) == wanted
+/// Whether a value equals the plan's text, as text or as JSON.
+fn equals(value: &Value, wanted: &str) -> bool {
+    as_text(value) == wanted
         || serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *value)
 }
 
-fn spelled(value: &Value) -> String {
+fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Expectation};
+    use super::{Expectation, HttpAnswer};
     use regex::Regex;
     use serde_json_path::JsonPath;
 
-    fn answer() -> Answer {
-        Answer {
+    fn answer() -> HttpAnswer {
+        HttpAnswer {
             status: 200,
             headers: vec![("content-type".into(), "text/plain".into())],
             body: r#"{"commit":"12e4567","ok":true,"n":1.0,"list":[1,2]}"#.into(),
@@ -151,16 +151,16 @@ mod tests {
     }
 
     #[test]
-    fn without_expectations_a_status_below_400_will_do() {
+    fn without_expectations_a_status_below_400_passes() {
         let expectation = Expectation::default();
         assert_eq!(expectation.missed(&answer()), None);
-        let broken = Answer { status: 503, ..answer() };
+        let broken = HttpAnswer { status: 503, ..answer() };
         let missed = expectation.missed(&broken);
         assert_eq!(missed.as_deref(), Some("the status is 503, not below 400"));
     }
 
     #[test]
-    fn what_is_missed_is_said() {
+    fn a_missed_condition_is_described() {
         let expectation = Expectation { status: vec![204, 404], ..Expectation::default() };
         misses(&expectation, "the status is 200, not 204 or 404");
         let header = |name: &str, value: &str| Expectation {
@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn json_holds_as_text_or_as_the_json_it_spells() {
+    fn json_values_compare_as_text_or_as_json() {
         for (path, value) in
             [("$.commit", "12e4567"), ("$.ok", "true"), ("$.n", "1.0"), ("$.list", "[1, 2]")]
         {
             assert_eq!(json(path, value).missed(&answer()), None, "{path}");
         }
-        let text = Answer { body: "hello".into(), ..answer() };
+        let text = HttpAnswer { body: "hello".into(), ..answer() };
         assert_eq!(
             json("$.a", "1").missed(&text).as_deref(),
             Some("the body is not JSON: expected value at line 1 column 1")

@@ -1,4 +1,4 @@
-//! `verify`: asks the deployed service until it answers as expected.
+//! `verify`: sends requests to the deployed service until it answers as expected.
 
 mod exchange;
 mod expectation;
@@ -10,52 +10,53 @@ use crate::http::connect;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
-use exchange::{Exchange, SILENCE, ask};
+use exchange::{Exchange, TIMED_OUT, exchange};
 use expectation::Expectation;
+use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// One try waits no longer than this for an answer.
-const LONGEST_TRY: Duration = Duration::from_secs(15);
+/// How long one attempt waits for an answer.
+const MAX_TRY_TIME: Duration = Duration::from_secs(15);
 
-pub(super) async fn perform(
+pub async fn perform(
     performer: &Performer,
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    let target = target(verify, job)?;
-    let expectation = Expectation::of(&verify.expect, &job.scope)?;
+    let endpoint = endpoint(verify, job)?;
+    let expectation = Expectation::new(&verify.expect, &job.scope)?;
     let within = verify.within.resolve(&job.scope)?;
     let every = verify.every.resolve(&job.scope)?;
     let consecutive = verify.consecutive.resolve(&job.scope)?.max(1);
     let deadline = Instant::now() + within;
     let mut passed = 0;
     let mut tries = 0_u32;
-    let mut last = None;
+    let mut last_miss = None;
     loop {
         tries += 1;
-        let begun = Instant::now();
-        let left = deadline.saturating_duration_since(begun).min(LONGEST_TRY);
-        let asked = target.try_once(performer, &expectation, left).await;
-        let latency = begun.elapsed();
-        passed = if asked.is_ok() { passed + 1 } else { 0 };
-        let missed = match asked {
+        let began = Instant::now();
+        let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
+        let result = endpoint.try_once(performer, &expectation, left).await;
+        let latency = began.elapsed();
+        passed = if result.is_ok() { passed + 1 } else { 0 };
+        let miss = match result {
             Ok(status) if passed >= consecutive => {
-                job.note(format!("{} answers{}", target.shown(), in_words(status)));
-                return Ok(done(&target, status, latency, job));
+                job.note(format!("{endpoint} answers{}", in_words(status)));
+                return Ok(output(&endpoint, status, latency, job));
             }
             Ok(_) => Miss::default(),
-            Err(missed) => missed,
+            Err(miss) => miss,
         };
         if Instant::now() + every >= deadline {
-            // A try that the end cut short says less than the one before it.
-            let cut_short = left < LONGEST_TRY && missed.is_silent();
-            let told = last.filter(|_| cut_short).unwrap_or(missed);
-            let trouble = told.trouble(&target, tries, within);
-            return Err(deploy::with_signs_of_life(performer, job, trouble).await.into());
+            // An attempt that the deadline cut short says less than the one before.
+            let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
+            let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
+            let error = miss.into_error(&endpoint, tries, within);
+            return Err(deploy::with_evidence(performer, job, error).await.into());
         }
-        last = Some(missed).filter(|missed| !missed.is_silent()).or(last);
+        last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
         tokio::time::sleep(every).await;
     }
 }
@@ -64,10 +65,10 @@ fn in_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" {status}"))
 }
 
-fn done(target: &Target, status: Option<u16>, latency: Duration, job: &Job) -> StepOutput {
+fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job) -> StepOutput {
     let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
     let mut outputs: Given = vec![plain("latency-ms", latency.as_millis().to_string())];
-    if let Target::Http(url) = target {
+    if let Endpoint::Http(url) = endpoint {
         outputs.push(plain("url", url.to_string()));
     }
     if let Some(status) = status {
@@ -76,28 +77,30 @@ fn done(target: &Target, status: Option<u16>, latency: Duration, job: &Job) -> S
     StepOutput { outputs, handover: job.handover.clone() }
 }
 
-/// What is asked.
-enum Target {
+/// What requests or connections go to.
+enum Endpoint {
     Http(Url),
     Tcp { host: String, port: u16 },
 }
 
-/// A try that did not pass.
+/// An attempt that did not pass.
 #[derive(Default)]
 struct Miss {
     reason: String,
     exchange: Vec<String>,
 }
 
-impl Target {
-    fn shown(&self) -> String {
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(url) => url.to_string(),
-            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Http(url) => write!(f, "{url}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
         }
     }
+}
 
-    /// The status, where there is one.
+impl Endpoint {
+    /// Sends one request, or connects once. Returns the status of an HTTP answer.
     async fn try_once(
         &self,
         performer: &Performer,
@@ -106,18 +109,18 @@ impl Target {
     ) -> Result<Option<u16>, Miss> {
         match self {
             Self::Http(url) => {
-                let exchange = ask(&performer.http, url, limit).await;
+                let exchange = exchange(&performer.services.http, url, limit).await;
                 check(&exchange, expectation)
             }
             Self::Tcp { host, port } => {
-                let connected = connect(performer.http.settings(), host, *port);
+                let connected = connect(performer.services.http.settings(), host, *port);
                 match tokio::time::timeout(limit, connected).await {
                     Ok(Ok(_)) => Ok(None),
                     Ok(Err(error)) => Err(Miss {
                         reason: crate::run::outcome::chain_of(&error).join(": "),
                         exchange: Vec::new(),
                     }),
-                    Err(_) => Err(Miss { reason: SILENCE.into(), ..Miss::default() }),
+                    Err(_) => Err(Miss { reason: TIMED_OUT.into(), ..Miss::default() }),
                 }
             }
         }
@@ -136,12 +139,12 @@ fn check(exchange: &Exchange, expectation: &Expectation) -> Result<Option<u16>, 
 }
 
 impl Miss {
-    /// Whether nobody answered.
-    fn is_silent(&self) -> bool {
-        self.reason == SILENCE
+    /// Whether the attempt ended because there was no answer in time.
+    fn is_timeout(&self) -> bool {
+        self.reason == TIMED_OUT
     }
 
-    fn trouble(self, target: &Target, tries: u32, within: Duration) -> StepError {
+    fn into_error(self, endpoint: &Endpoint, tries: u32, within: Duration) -> StepError {
         let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
         let seconds = within.as_secs_f64();
         let reason = if self.reason.is_empty() {
@@ -150,25 +153,24 @@ impl Miss {
             self.reason
         };
         StepError::new(format!(
-            "{} did not answer as expected within {seconds} s, asked {times}",
-            target.shown()
+            "{endpoint} did not answer as expected within {seconds} s, asked {times}"
         ))
         .because(reason)
         .details(self.exchange)
         .help(format!(
-            "ask by hand what it answers: `curl -v {}`; give it longer with `within`",
-            target.shown()
+            "ask by hand what it answers: `curl -v {endpoint}`; give it longer with `within`"
         ))
     }
 }
 
-/// What the plan asks, at the deployed URL.
-fn target(verify: &Verify, job: &Job) -> Result<Target, StepError> {
+/// The endpoint that the plan names; a path or a port alone is of the deployed
+/// service.
+fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
     match &verify.probe {
         Probe::Http(text) => {
             let text = plain(text, "URL", &job.scope)?;
-            let url = if text.starts_with('/') { at_service(&text, job)? } else { text };
-            Url::parse(&url).map(Target::Http).map_err(|error| {
+            let url = if text.starts_with('/') { deployed_url(&text, job)? } else { text };
+            Url::parse(&url).map(Endpoint::Http).map_err(|error| {
                 StepError::new(format!("`{url}` is not a URL")).because(error.to_string())
             })
         }
@@ -176,18 +178,18 @@ fn target(verify: &Verify, job: &Job) -> Result<Target, StepError> {
             let text = plain(text, "port", &job.scope)?;
             let (host, port) = match text.rsplit_once(':') {
                 Some((host, port)) => (host.to_owned(), port),
-                None => (address(job)?, text.as_str()),
+                None => (deployed_host(job)?, text.as_str()),
             };
             let port = port.parse().map_err(|_| {
                 StepError::new(format!("`{text}` is neither a port nor `host:port`"))
             })?;
-            Ok(Target::Tcp { host, port })
+            Ok(Endpoint::Tcp { host, port })
         }
     }
 }
 
-/// A path under the URL that the service was deployed to.
-fn at_service(path: &str, job: &Job) -> Result<String, StepError> {
+/// The URL of a path below the deployed service's URL.
+fn deployed_url(path: &str, job: &Job) -> Result<String, StepError> {
     let deployed = job.handover.deployed.as_ref();
     let url = deployed.and_then(|deployed| deployed.url.clone()).ok_or_else(|| {
         StepError::new(format!("`{path}` is asked for, but nothing is deployed with a URL"))
@@ -196,7 +198,7 @@ fn at_service(path: &str, job: &Job) -> Result<String, StepError> {
     Ok(format!("{}{path}", url.trim_end_matches('/')))
 }
 
-fn address(job: &Job) -> Result<String, StepError> {
+fn deployed_host(job: &Job) -> Result<String, StepError> {
     let deployed = job.handover.deployed.as_ref();
     deployed.and_then(|deployed| deployed.fqdn.clone().or_else(|| deployed.ip.clone())).ok_or_else(
         || {

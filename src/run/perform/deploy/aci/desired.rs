@@ -1,21 +1,24 @@
-//! The container group that the plan asks for, its expressions evaluated.
+//! The container group that the plan describes, its expressions evaluated.
 
-use super::pull::pull_login;
-use super::target::Target;
+use super::group::ContainerGroup;
+use super::id::id;
+use super::image::{image_of, single_image};
 use crate::azure::container_instances::{
-    self as aci, Container, Desired, EnvValue, Port, Protocol, RegistryLogin,
+    self as aci, Container, Desired, EnvValue, Port, Protocol,
 };
-use crate::oci::{Platform, Reference};
+use crate::azure::registries::RegistryLogin;
+use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Aci, Deploy, Map, Size, Text};
-use crate::registry::PullError;
 use crate::run::outcome::StepError;
-use crate::run::perform::names::{name, plain, plain_list};
+use crate::run::perform::deploy::pull::pull_login;
+use crate::run::perform::deploy::tags::resource_tags;
+use crate::run::perform::names::{name, optional_plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
 
-/// What a container has of its own.
-struct Parts<'p> {
+/// The keys that the first container and further ones have in common.
+struct ContainerKeys<'p> {
     ports: &'p [Text],
     cpu: &'p schema::Field<f64>,
     memory: &'p schema::Field<Size>,
@@ -23,26 +26,23 @@ struct Parts<'p> {
     env: &'p Map<Text>,
 }
 
-/// The group as it is to be.
-pub(super) async fn desired(
-    performer: &Performer,
-    deploy: &Deploy,
-    aci: &Aci,
-    job: &Job,
-) -> Result<Desired, StepError> {
-    let target = Target { performer, service: job.service, scope: &job.scope };
-    let id = target.id(aci).await?;
+pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, StepError> {
+    let ContainerGroup { performer, deploy, keys: aci, .. } = group;
+    let scope = &job.scope;
+    let id = id(group, scope).await?;
     let mut containers = containers(deploy, aci, &id.name, job)?;
+    // What this run pushed is known to be a single image and needs no request.
     let pushed = image_of(None, job).ok();
     for container in &mut containers {
         if pushed.as_ref() != Some(&container.image) {
-            container.image = single(performer, &container.image).await?;
+            container.image = single_image(performer, &container.image).await?;
         }
     }
-    let scope = &job.scope;
+    let settings = group.settings(scope);
+    let own = aci.location.as_ref();
     Ok(Desired {
-        location: target.location(aci, &id).await?,
-        registries: registries(performer, &containers, job).await?,
+        location: settings.location(own, &id.subscription, &id.resource_group).await?,
+        registries: registries(group, &containers, scope).await?,
         containers,
         restart_policy: match aci.restart_policy.resolve(scope)? {
             schema::RestartPolicy::Always => aci::RestartPolicy::Always,
@@ -54,24 +54,20 @@ pub(super) async fn desired(
             .as_ref()
             .map(|label| name(label, "DNS label", scope))
             .transpose()?,
-        dns_label_scope: aci
-            .dns_label_scope
-            .as_ref()
-            .map(|text| plain(text, "DNS label's scope", scope))
-            .transpose()?,
-        tags: performer.tags(job),
+        dns_label_scope: optional_plain(aci.dns_label_scope.as_ref(), "DNS label's scope", scope)?,
+        tags: resource_tags(performer, job),
         replace: replace(performer, aci, scope)?,
         id,
     })
 }
 
-/// What the plan says; `never` where the environment is protected.
+/// The plan's `replace`; `never` by default in a protected environment.
 fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<aci::Replace, StepError> {
     let given = aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?;
     Ok(match given {
         Some(schema::Replace::Never) => aci::Replace::Never,
         Some(schema::Replace::Always) => aci::Replace::Always,
-        None if performer.protected => aci::Replace::Never,
+        None if performer.facts.protected => aci::Replace::Never,
         Some(schema::Replace::WhenRequired) | None => aci::Replace::WhenRequired,
     })
 }
@@ -82,7 +78,7 @@ fn containers(
     group: &str,
     job: &Job,
 ) -> Result<Vec<Container>, StepError> {
-    let first = Parts {
+    let first = ContainerKeys {
         ports: &aci.ports,
         cpu: &aci.cpu,
         memory: &aci.memory,
@@ -91,20 +87,20 @@ fn containers(
     };
     let mut containers = vec![first.container(group, deploy.image.as_ref(), job)?];
     for further in &aci.containers {
-        let parts = Parts {
+        let keys = ContainerKeys {
             ports: &further.ports,
             cpu: &further.cpu,
             memory: &further.memory,
             command: further.command.as_ref(),
             env: &further.env,
         };
-        let called = name(&further.name, "container's name", &job.scope)?;
-        containers.push(parts.container(&called, further.image.as_ref(), job)?);
+        let name = name(&further.name, "container's name", &job.scope)?;
+        containers.push(keys.container(&name, further.image.as_ref(), job)?);
     }
     Ok(containers)
 }
 
-impl Parts<'_> {
+impl ContainerKeys<'_> {
     fn container(
         &self,
         name: &str,
@@ -137,58 +133,10 @@ impl Parts<'_> {
     }
 }
 
-/// Azure's `memoryInGB` is in steps of a tenth: the next that is enough.
+/// Azure's `memoryInGB` has steps of a tenth: rounds up to the next.
 fn in_gigabytes(bytes: u64) -> f64 {
     let tenths = bytes.div_ceil(100_000_000);
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
-}
-
-/// The image named, else what the service pushed.
-fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
-    if let Some(text) = named {
-        return name(text, "image", &job.scope);
-    }
-    let pushed = job.handover.pushed.as_deref().ok_or_else(|| {
-        StepError::new("there is no image to deploy")
-            .help("push one in an earlier step, or name one with `image:`")
-    })?;
-    of_index(pushed, &job.handover.images, &Platform::default())
-}
-
-/// What is named by digest may be an index too: then the image for the platform
-/// is meant. Where it cannot be asked for, Azure will say what it makes of it.
-async fn single(performer: &Performer, image: &str) -> Result<String, StepError> {
-    let reference = match image.parse::<Reference>() {
-        Ok(reference) if reference.digest.is_some() => reference,
-        Ok(_) | Err(_) => return Ok(image.to_owned()),
-    };
-    let platform = Platform::default();
-    match performer.clients.registry.resolve(&reference, Some(&platform)).await {
-        Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
-        Err(error @ PullError::Platform { .. }) => Err(StepError::from_error(&error)),
-        Err(_) => Ok(image.to_owned()),
-    }
-}
-
-/// Of an index that was pushed, the image for a platform: Container Instances
-/// are given single images, never an index.
-fn of_index(
-    pushed: &str,
-    images: &BTreeMap<String, String>,
-    platform: &Platform,
-) -> Result<String, StepError> {
-    if images.is_empty() {
-        return Ok(pushed.to_owned());
-    }
-    let takes = |name: &str| name.parse().is_ok_and(|other| platform.takes(&other));
-    let image = images.iter().find(|(name, _)| takes(name)).map(|(_, digest)| digest);
-    let name = pushed.split_once('@').map_or(pushed, |(name, _)| name);
-    image.map(|digest| format!("{name}@{digest}")).ok_or_else(|| {
-        let there: Vec<&str> = images.keys().map(String::as_str).collect();
-        let there = there.join(", ");
-        StepError::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
-            .help(format!("build it for {platform} too"))
-    })
 }
 
 fn port(text: &str) -> Result<Port, StepError> {
@@ -207,11 +155,11 @@ fn port(text: &str) -> Result<Port, StepError> {
         .ok_or_else(|| StepError::new(format!("`{text}` is not a port, such as `80` or `53/udp`")))
 }
 
-/// How Azure pulls, for each registry that an image is in.
+/// The login that Azure pulls with, for each registry of an image.
 async fn registries(
-    performer: &Performer,
+    group: &ContainerGroup<'_>,
     containers: &[Container],
-    job: &Job,
+    scope: &Scope,
 ) -> Result<Vec<RegistryLogin>, StepError> {
     let mut logins = BTreeMap::new();
     for container in containers {
@@ -222,8 +170,7 @@ async fn registries(
         if logins.contains_key(&reference.host) {
             continue;
         }
-        let target = Target { performer, service: job.service, scope: &job.scope };
-        if let Some(login) = pull_login(&target, &reference.host).await? {
+        if let Some(login) = pull_login(group.settings(scope), &reference.host).await? {
             logins.insert(reference.host, login);
         }
     }
@@ -232,9 +179,8 @@ async fn registries(
 
 #[cfg(test)]
 mod tests {
-    use super::{in_gigabytes, of_index, port};
+    use super::{in_gigabytes, port};
     use crate::azure::container_instances::Protocol;
-    use crate::oci::Platform;
 
     #[test]
     fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {
@@ -245,32 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn of_an_index_the_image_for_the_platform_is_deployed() {
-        let pushed = "demo.azurecr.io/web@sha256:a";
-        let pick = |images: &[(&str, &str)]| {
-            let images = images.iter().map(|(name, digest)| ((*name).into(), (*digest).into()));
-            of_index(pushed, &images.collect(), &Platform::default())
-                .map_err(|trouble| trouble.failure.chain.join("; "))
-        };
-
-        assert_eq!(pick(&[]).as_deref(), Ok(pushed));
-        assert_eq!(
-            pick(&[("linux/arm64/v8", "sha256:b"), ("linux/amd64", "sha256:c")]).as_deref(),
-            Ok("demo.azurecr.io/web@sha256:c")
-        );
-        assert_eq!(
-            pick(&[("linux/arm64/v8", "sha256:b"), ("windows/amd64", "sha256:c")]),
-            Err("`demo.azurecr.io/web@sha256:a` is for linux/arm64/v8, windows/amd64, \
-                 and Container Instances run linux/amd64"
-                .to_owned())
-        );
-    }
-
-    #[test]
-    fn a_port_may_say_its_protocol() {
+    fn a_port_may_have_a_protocol() {
         assert_eq!(port("80").expect("a port").number, 80);
         assert_eq!(port("53/udp").expect("a port").protocol, Protocol::Udp);
-        let refused = |text: &str| port(text).expect_err("no port").failure.chain.remove(0);
+        let refused = |text: &str| port(text).expect_err("invalid").failure.chain.remove(0);
         assert_eq!(refused("0"), "`0` is not a port, such as `80` or `53/udp`");
         assert_eq!(refused("80/sctp"), "`80/sctp` is not a port, such as `80` or `53/udp`");
     }

@@ -1,14 +1,14 @@
 //! `push`: sends the service's image to the registries of its references.
 
-pub(super) mod ahead;
-
-use self::ahead::Outbound;
 use super::attest;
-use super::build::{Made, existing};
 use super::create;
+use super::early_upload::BuildJob;
+use super::find_image::find_image;
+use super::located_image::LocatedImage;
 use super::names::plain;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
+use super::services::Services;
 use crate::event::Verb;
 use crate::http::Retryable;
 use crate::image::{Child, Product};
@@ -21,17 +21,17 @@ use crate::registry::{Blob, BlobSource, PushError, PushManifest, Pushed};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) async fn perform(
+pub async fn perform(
     performer: &Performer,
     push: &schema::Push,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    let made = image(performer, push, job).await?;
-    let product = &made.product;
+    let image = image(performer, push, job).await?;
+    let product = &image.product;
     let targets = targets(job)?;
     create::registries(performer, &targets, job).await?;
-    let what = crate::registry::Push {
-        blobs: blobs(performer, &made)?,
+    let request = crate::registry::Push {
+        blobs: blobs(performer, &image)?,
         manifest: PushManifest {
             media_type: product.manifest().media_type.clone(),
             bytes: product.manifest_bytes().clone(),
@@ -40,38 +40,39 @@ pub(super) async fn perform(
         children: product.flights().iter().map(|flight| children(flight)).collect(),
         targets: targets.clone(),
     };
-    let told = ProgressReporter::new(job, Verb::Pushed);
-    let progress = |progress: Progress| told.tell(progress);
-    let registry = &performer.clients.registry;
-    let pushed = match performer.underway.take(job.service).filter(|_| push.image.is_none()) {
-        Some(ahead) => registry.push_after(ahead, what, &progress).await,
-        None => registry.push(what, &progress).await,
+    let reporter = ProgressReporter::new(job, Verb::Pushed);
+    let progress = |progress: Progress| reporter.report(progress);
+    let Services { clients, early_uploads, .. } = &performer.services;
+    let pushed = match early_uploads.take(job.service).filter(|_| push.image.is_none()) {
+        Some(upload) => clients.registry.push_after(upload, request, &progress).await,
+        None => clients.registry.push(request, &progress).await,
     };
     let pushed = match pushed {
         Ok(pushed) => pushed,
-        Err(error) => return Err(refused(performer, &error).await.into()),
+        Err(error) => return Err(explain(performer, &error).await.into()),
     };
     let handover = Handover { images: images(product), ..job.handover.clone() };
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
-    let mut done = done(&pushed, &targets, handover);
-    done.outputs.extend(attached);
-    Ok(done)
+    let mut output = output(&pushed, &targets, handover);
+    output.outputs.extend(attached);
+    Ok(output)
 }
 
-/// Why it did not work. A registry that does not take a blob may have seen what
-/// we did not look at again: that the copy here is damaged.
-async fn refused(performer: &Performer, error: &PushError) -> StepError {
-    let trouble = StepError::from_error(error);
-    let PushError::Blob { digest, source, .. } = error else { return trouble };
+/// The error of a push. A blob that the registry refuses may be damaged in the
+/// store: its digest is checked only now, because hashing every blob before every
+/// push would cost more than sending it.
+async fn explain(performer: &Performer, error: &PushError) -> StepError {
+    let step_error = StepError::from_error(error);
+    let PushError::Blob { digest, source, .. } = error else { return step_error };
     if source.status() != Some(400) {
-        return trouble;
+        return step_error;
     }
-    let (store, blob) = (performer.images.clone(), digest.clone());
+    let (store, blob) = (performer.services.images.clone(), digest.clone());
     let damaged = tokio::task::spawn_blocking(move || store.drop_damaged(&blob)).await;
     if !damaged.unwrap_or_default() {
-        return trouble;
+        return step_error;
     }
-    trouble
+    step_error
         .because(format!("the copy of {digest} in the image store was damaged"))
         .help("it is removed; run the `build` step again: `--from` it, or a new run")
 }
@@ -86,12 +87,16 @@ fn subject<'a>(product: &'a Product, targets: &'a [Reference]) -> attest::Subjec
     attest::Subject { manifest: product.manifest(), images, targets }
 }
 
-/// What the service built, or what the step names instead.
-async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<Made, StepError> {
+/// The image that the step names, else the one that the service built.
+async fn image(
+    performer: &Performer,
+    push: &schema::Push,
+    job: &Job,
+) -> Result<LocatedImage, StepError> {
     if let Some(text) = &push.image {
         let reference = plain(text, "image", &job.scope)?;
-        let outbound = Outbound { job, ahead: None };
-        return existing::find(performer, &reference, None, &outbound).await;
+        let build = BuildJob { job, upload: None };
+        return find_image(performer, &reference, None, &build).await;
     }
     let built = job.handover.built.as_deref().ok_or_else(|| {
         StepError::new("there is no image to push")
@@ -100,31 +105,31 @@ async fn image(performer: &Performer, push: &schema::Push, job: &Job) -> Result<
     let digest: Digest = built.parse().map_err(|error| {
         StepError::new("find the image that was built").because(format!("{error}"))
     })?;
-    let product = performer.images.product(&digest).map_err(|error| gone(&error))?;
+    let product = performer.services.images.product(&digest).map_err(rebuild_help)?;
     let origin = |(blob, from): (&String, &String)| Some((blob.parse().ok()?, from.parse().ok()?));
-    Ok(Made { product, origins: job.handover.origins.iter().filter_map(origin).collect() })
+    Ok(LocatedImage { product, origins: job.handover.origins.iter().filter_map(origin).collect() })
 }
 
-fn gone(error: &impl Retryable) -> StepError {
-    StepError::from_error(error).help("run the `build` step again: `--from` it, or a new run")
+/// An error about something that is missing from the store.
+fn rebuild_help(error: impl Retryable) -> StepError {
+    StepError::from(error).help("run the `build` step again: `--from` it, or a new run")
 }
 
-/// Each blob from the store; one that is in a registry from there, where it may
-/// be mounted.
-fn blobs(performer: &Performer, made: &Made) -> Result<Vec<Blob>, StepError> {
+/// Where each blob is read from: the store, or the registry that has it, which may
+/// mount it across repositories.
+fn blobs(performer: &Performer, image: &LocatedImage) -> Result<Vec<Blob>, StepError> {
     let one = |descriptor: Descriptor| {
-        let here = performer.images.locate(&descriptor);
-        let Some(from) = made.origins.get(&descriptor.digest) else {
-            let path = here.map_err(|error| gone(&error))?;
+        let here = performer.services.images.locate(&descriptor);
+        let Some(from) = image.origins.get(&descriptor.digest) else {
+            let path = here.map_err(rebuild_help)?;
             return Ok(Blob { descriptor, source: BlobSource::File(path) });
         };
-        let blob = performer.clients.registry.blob_in(from, &descriptor, here.ok());
-        blob.map_err(|error| StepError::from_error(&error))
+        Ok(performer.services.clients.registry.blob_in(from, &descriptor, here.ok())?)
     };
-    made.product.blobs().into_iter().map(one).collect()
+    image.product.blobs().into_iter().map(one).collect()
 }
 
-/// What an index lists, as it is sent.
+/// Manifests that an index lists, as they are sent.
 fn children(flight: &[&Child]) -> Vec<PushManifest> {
     let one = |child: &&Child| PushManifest {
         media_type: child.manifest.media_type.clone(),
@@ -134,7 +139,7 @@ fn children(flight: &[&Child]) -> Vec<PushManifest> {
     flight.iter().map(one).collect()
 }
 
-/// The images of an index, by platform; the first for each.
+/// The digests of an index's images by platform; the first of each.
 fn images(product: &Product) -> BTreeMap<String, String> {
     let mut images = BTreeMap::new();
     if let Product::Index(index) = product {
@@ -157,7 +162,7 @@ fn targets(job: &Job) -> Result<Vec<Reference>, StepError> {
     job.handover.references.iter().map(read).collect()
 }
 
-fn done(pushed: &Pushed, targets: &[Reference], handover: Handover) -> StepOutput {
+fn output(pushed: &Pushed, targets: &[Reference], handover: Handover) -> StepOutput {
     let by_digest = targets.first().map(|first| first.with_digest(pushed.digest.clone()));
     let image = by_digest.map(|image| image.to_string()).unwrap_or_default();
     let references: Vec<String> = pushed.references.iter().map(ToString::to_string).collect();

@@ -1,0 +1,27 @@
+//! A `deploy` step with `aci`, and what its operations share.
+
+use crate::azure::container_instances::ContainerInstances;
+use crate::plan::expr::Scope;
+use crate::plan::schema::{Aci, Deploy};
+use crate::run::perform::azure_settings::AzureSettings;
+use crate::run::perform::performer::Performer;
+
+/// A `deploy` step with `aci`.
+pub struct ContainerGroup<'a> {
+    pub performer: &'a Performer,
+    /// Index of the service in the plan.
+    pub service: usize,
+    pub deploy: &'a Deploy,
+    /// The keys below `aci`.
+    pub keys: &'a Aci,
+}
+
+impl<'a> ContainerGroup<'a> {
+    pub fn client(&self) -> &'a ContainerInstances {
+        &self.performer.services.clients.container_instances
+    }
+
+    pub fn settings<'s>(&'s self, scope: &'s Scope) -> AzureSettings<'s> {
+        AzureSettings { performer: self.performer, scope }
+    }
+}

@@ -1,0 +1,28 @@
+//! Which container group a step deploys.
+
+use super::group::ContainerGroup;
+use crate::azure::container_instances::GroupId;
+use crate::plan::expr::Scope;
+use crate::run::outcome::StepError;
+use crate::run::perform::names::name;
+
+/// The group's id. Its name is `name`, else the DNS label, else plan and service.
+pub async fn id(group: &ContainerGroup<'_>, scope: &Scope) -> Result<GroupId, StepError> {
+    let settings = group.settings(scope);
+    let named = group.keys.name.as_ref().or(group.keys.dns_label.as_ref());
+    let named = named.map(|text| name(text, "container group's name", scope)).transpose()?;
+    Ok(GroupId {
+        subscription: settings.subscription().await?,
+        resource_group: settings.resource_group(group.keys.resource_group.as_ref())?,
+        name: named.unwrap_or_else(|| default_name(group)),
+    })
+}
+
+fn default_name(group: &ContainerGroup<'_>) -> String {
+    let plan = &group.performer.plan;
+    let name = crate::resolve::slug(&plan.parsed.name.value);
+    if plan.parsed.single {
+        return name;
+    }
+    format!("{name}-{}", crate::resolve::slug(&plan.service_name(group.service)))
+}

@@ -1,0 +1,86 @@
+//! Which image a container runs.
+
+use crate::oci::{Platform, Reference};
+use crate::plan::schema::Text;
+use crate::registry::PullError;
+use crate::run::outcome::StepError;
+use crate::run::perform::names::name;
+use crate::run::perform::performer::{Job, Performer};
+use std::collections::BTreeMap;
+
+/// The image that the plan names, else the one that the service pushed.
+pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
+    if let Some(text) = named {
+        return name(text, "image", &job.scope);
+    }
+    let pushed = job.handover.pushed.as_deref().ok_or_else(|| {
+        StepError::new("there is no image to deploy")
+            .help("push one in an earlier step, or name one with `image:`")
+    })?;
+    of_index(pushed, &job.handover.images, &Platform::default())
+}
+
+/// The single image for the platform where `image` is an index by digest. An
+/// image that the registry does not describe to us stays as it is: Azure may have
+/// access where we have not.
+pub async fn single_image(performer: &Performer, image: &str) -> Result<String, StepError> {
+    let reference = match image.parse::<Reference>() {
+        Ok(reference) if reference.digest.is_some() => reference,
+        Ok(_) | Err(_) => return Ok(image.to_owned()),
+    };
+    let platform = Platform::default();
+    match performer.services.clients.registry.resolve(&reference, Some(&platform)).await {
+        Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
+        Err(error @ PullError::Platform { .. }) => Err(error.into()),
+        Err(_) => Ok(image.to_owned()),
+    }
+}
+
+/// The image for a platform in an index that was pushed: Container Instances
+/// refuse an index.
+fn of_index(
+    pushed: &str,
+    images: &BTreeMap<String, String>,
+    platform: &Platform,
+) -> Result<String, StepError> {
+    if images.is_empty() {
+        return Ok(pushed.to_owned());
+    }
+    let takes = |name: &str| name.parse().is_ok_and(|other| platform.takes(&other));
+    let image = images.iter().find(|(name, _)| takes(name)).map(|(_, digest)| digest);
+    let name = pushed.split_once('@').map_or(pushed, |(name, _)| name);
+    image.map(|digest| format!("{name}@{digest}")).ok_or_else(|| {
+        let there: Vec<&str> = images.keys().map(String::as_str).collect();
+        let there = there.join(", ");
+        StepError::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
+            .help(format!("build it for {platform} too"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_index;
+    use crate::oci::Platform;
+
+    #[test]
+    fn the_image_for_the_platform_is_deployed_of_an_index() {
+        let pushed = "demo.azurecr.io/web@sha256:a";
+        let pick = |images: &[(&str, &str)]| {
+            let images = images.iter().map(|(name, digest)| ((*name).into(), (*digest).into()));
+            of_index(pushed, &images.collect(), &Platform::default())
+                .map_err(|error| error.failure.chain.join("; "))
+        };
+
+        assert_eq!(pick(&[]).as_deref(), Ok(pushed));
+        assert_eq!(
+            pick(&[("linux/arm64/v8", "sha256:b"), ("linux/amd64", "sha256:c")]).as_deref(),
+            Ok("demo.azurecr.io/web@sha256:c")
+        );
+        assert_eq!(
+            pick(&[("linux/arm64/v8", "sha256:b"), ("windows/amd64", "sha256:c")]),
+            Err("`demo.azurecr.io/web@sha256:a` is for linux/arm64/v8, windows/amd64, \
+                 and Container Instances run linux/amd64"
+                .to_owned())
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! The target `aci`: a container group of Azure Container Instances.
+
+mod desired;
+mod evidence;
+mod group;
+mod id;
+mod image;
+
+pub use group::ContainerGroup;
+
+use super::pull::pull_login;
+use super::target::DeployTarget;
+use crate::azure::container_instances::{DeployEvent, Desired, Group};
+use crate::journal::Deployed;
+use crate::plan::expr::Rendered;
+use crate::run::outcome::{Given, StepError};
+use crate::run::perform::performer::{Job, Performer};
+
+impl DeployTarget for ContainerGroup<'_> {
+    type Desired = Desired;
+    type Live = Group;
+
+    /// Reads the resource group, and finds the login that Azure would pull with.
+    async fn preflight(&self, registries: &[String]) -> Result<(), StepError> {
+        let settings = self.settings(&self.performer.plan.scope);
+        let Ok(group) = settings.resource_group(self.keys.resource_group.as_ref()) else {
+            // It is missing, or an output of a step: the step itself will tell.
+            return Ok(());
+        };
+        let subscription = settings.subscription().await?;
+        self.performer.services.clients.resource_groups.get(&subscription, &group).await?;
+        for host in registries {
+            pull_login(settings, host).await?;
+        }
+        Ok(())
+    }
+
+    async fn desired(&self, job: &Job) -> Result<Desired, StepError> {
+        let desired = desired::desired(self, job).await?;
+        desired.check()?;
+        Ok(desired)
+    }
+
+    fn describe(&self, desired: &Desired) -> String {
+        format!("container group `{}` in {}", desired.id.name, desired.location)
+    }
+
+    async fn read(&self, desired: &Desired) -> Result<Option<Group>, StepError> {
+        Ok(self.client().find(&desired.id).await?)
+    }
+
+    async fn apply(
+        &self,
+        desired: &Desired,
+        live: Option<Group>,
+        job: &Job,
+    ) -> Result<(), StepError> {
+        let events = |event: DeployEvent| job.note(event.to_string());
+        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
+    }
+
+    async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
+        let events = |event: DeployEvent| job.note(event.to_string());
+        Ok(self.client().watch(desired, &events).await?)
+    }
+
+    fn outputs(&self, group: &Group) -> (Given, Deployed) {
+        let address = group.properties.ip_address.as_ref();
+        let urls = group.urls();
+        let deployed = Deployed {
+            resource_id: group.id.clone(),
+            fqdn: address.and_then(|address| address.fqdn.clone()),
+            ip: address.and_then(|address| address.ip.clone()),
+            url: urls.first().cloned(),
+        };
+        let all = urls.join("\n");
+        let outputs = [
+            ("resource-id", Some(&deployed.resource_id)),
+            ("fqdn", deployed.fqdn.as_ref()),
+            ("ip", deployed.ip.as_ref()),
+            ("url", deployed.url.as_ref()),
+            ("urls", Some(&all)),
+        ];
+        let outputs = outputs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), Rendered::Plain(value?.clone()))));
+        (outputs.collect(), deployed)
+    }
+
+    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
+        evidence::evidence(performer, deployed).await
+    }
+}

@@ -1,0 +1,117 @@
+//! A second target, which proves that the seam needs nothing of the first one.
+//!
+//! It "deploys" to a variable: what is applied works on the second look.
+
+use super::target::{DeployTarget, deploy_to};
+use crate::journal::Deployed;
+use crate::plan::expr::Rendered;
+use crate::run::outcome::{Given, StepError};
+use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::test_support::{job, performer};
+use std::sync::Mutex;
+
+/// A job file, as a scheduler would keep it.
+#[derive(Default)]
+struct JobFile {
+    content: Mutex<Option<String>>,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl JobFile {
+    fn called(&self, operation: &'static str) {
+        self.calls.lock().expect("no panic").push(operation);
+    }
+
+    fn content(&self) -> Option<String> {
+        self.content.lock().expect("no panic").clone()
+    }
+}
+
+impl DeployTarget for JobFile {
+    type Desired = String;
+    type Live = String;
+
+    async fn preflight(&self, registries: &[String]) -> Result<(), StepError> {
+        self.called("preflight");
+        match registries {
+            [] => Ok(()),
+            [first, ..] => Err(StepError::new(format!("`{first}` grants no access"))),
+        }
+    }
+
+    async fn desired(&self, job: &Job) -> Result<String, StepError> {
+        self.called("desired");
+        job.handover.pushed.clone().ok_or_else(|| StepError::new("there is no image to deploy"))
+    }
+
+    fn describe(&self, desired: &String) -> String {
+        format!("job file for {desired}")
+    }
+
+    async fn read(&self, _desired: &String) -> Result<Option<String>, StepError> {
+        self.called("read");
+        Ok(self.content())
+    }
+
+    async fn apply(
+        &self,
+        desired: &String,
+        live: Option<String>,
+        job: &Job,
+    ) -> Result<(), StepError> {
+        self.called("apply");
+        if live.as_ref() == Some(desired) {
+            job.note("unchanged");
+        }
+        *self.content.lock().expect("no panic") = Some(desired.clone());
+        Ok(())
+    }
+
+    async fn watch(&self, _desired: &String, _job: &Job) -> Result<String, StepError> {
+        self.called("watch");
+        self.content().ok_or_else(|| StepError::new("the job file is gone"))
+    }
+
+    fn outputs(&self, live: &String) -> (Given, Deployed) {
+        let deployed = Deployed { resource_id: format!("file:{live}"), ..Deployed::default() };
+        (vec![("file".to_owned(), Rendered::Plain(deployed.resource_id.clone()))], deployed)
+    }
+
+    async fn evidence(_performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
+        let image = deployed.resource_id.strip_prefix("file:")?;
+        Some(vec![format!("job file with {image}")])
+    }
+}
+
+const PLAN: &str = "name: web\nazure: { resource-group: demo }\nsteps:\n  - deploy: { aci: {} }\n";
+
+#[tokio::test]
+async fn a_second_target_deploys_through_the_same_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let performer = performer(PLAN, folder.path()).await;
+    let (mut job, notes) = job(&performer);
+    let target = JobFile::default();
+
+    let refused = target.preflight(&["demo.azurecr.io".to_owned()]).await.expect_err("refused");
+    assert_eq!(refused.failure.chain, ["`demo.azurecr.io` grants no access"]);
+    target.preflight(&[]).await.expect("access");
+    let refused = deploy_to(&target, &job).await.expect_err("no image");
+    assert_eq!(refused.failure.chain, ["there is no image to deploy"]);
+    target.calls.lock().expect("no panic").clear();
+
+    job.handover.pushed = Some("web@sha256:1".to_owned());
+    let output = deploy_to(&target, &job).await.expect("deployed");
+    deploy_to(&target, &job).await.expect("deployed again");
+
+    let once = ["desired", "read", "apply", "watch"];
+    assert_eq!(*target.calls.lock().expect("no panic"), [once, once].concat());
+    let describe = "job file for web@sha256:1";
+    assert_eq!(*notes.lock().expect("no panic"), [describe, describe, "unchanged"]);
+    let names: Vec<&str> = output.outputs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["file"]);
+    assert_eq!(output.handover.pushed, job.handover.pushed, "the rest is handed on");
+    let deployed = output.handover.deployed.expect("a deployed resource");
+    assert_eq!(deployed.resource_id, "file:web@sha256:1");
+    let evidence = JobFile::evidence(&performer, &deployed).await;
+    assert_eq!(evidence.expect("its own resource"), ["job file with web@sha256:1"]);
+}

@@ -1,0 +1,57 @@
+//! Which module performs which action, within which time, and how it is stopped.
+
+use super::performer::{Job, Performer};
+use super::{build, deploy, push, run, tag, verify};
+use crate::plan::schema::{Action, BuildKind, Step};
+use crate::run::outcome::{AttemptError, StepOutput};
+
+impl Performer {
+    /// Makes one attempt within the step's timeout.
+    pub async fn attempt(&self, job: Job) -> Result<StepOutput, AttemptError> {
+        let step = self.plan.step(job.service, job.place);
+        let limit = step.timeout.resolve(&job.scope)?;
+        let stop = job.stop.clone();
+        let mut work = std::pin::pin!(self.perform(step, &job));
+        tokio::select! {
+            result = &mut work => result,
+            () = tokio::time::sleep(limit) => {
+                stop.ask.cancel();
+                // It ends within the grace period that it gives its children.
+                drop(work.await);
+                Err(AttemptError::TimedOut(limit))
+            }
+        }
+    }
+
+    async fn perform(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
+        let stop = job.stop.clone();
+        let work = async {
+            match &step.action {
+                Action::Build(build) => build::perform(self, build, job).await,
+                Action::Tag(tag) => tag::perform(tag, job),
+                Action::Push(push) => push::perform(self, push, job).await,
+                Action::Deploy(deploy) => deploy::perform(self, deploy, job).await,
+                Action::Verify(verify) => verify::perform(self, verify, job).await,
+                Action::Run(run) => run::perform(self, step, run, job).await,
+            }
+        };
+        if stops_its_children(&step.action) {
+            return work.await;
+        }
+        tokio::select! {
+            result = work => result,
+            () = stop.ask.cancelled() => Err(AttemptError::Stopped),
+            () = stop.kill.cancelled() => Err(AttemptError::Stopped),
+        }
+    }
+}
+
+/// Whether the action handles a stop itself: it has to wait for its child
+/// processes, so its future must not be dropped.
+fn stops_its_children(action: &Action) -> bool {
+    match action {
+        Action::Run(_) => true,
+        Action::Build(build) => matches!(build.kind, BuildKind::Dockerfile(_)),
+        Action::Tag(_) | Action::Push(_) | Action::Deploy(_) | Action::Verify(_) => false,
+    }
+}

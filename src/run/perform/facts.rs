@@ -1,0 +1,46 @@
+//! What is known of a run when it starts, beside its plan.
+
+use crate::image::dockerfile::GitHubCache;
+use crate::run::outcome::StepError;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Facts that stay the same during the whole run.
+#[derive(Default)]
+pub struct RunFacts {
+    pub id: String,
+    /// The folder that all runs of the plan share, such as `.shipway`.
+    pub state: PathBuf,
+    /// The run's own folder.
+    pub workspace: PathBuf,
+    /// The name of the chosen entry of `environments`.
+    pub environment_name: Option<String>,
+    /// Whether that environment is protected.
+    pub protected: bool,
+    /// How long what is deployed may live.
+    pub expires: Option<Duration>,
+    /// Whether the run is against the local cloud.
+    pub dry_run: bool,
+    /// Whether `run` steps are skipped.
+    pub skip_run: bool,
+    /// The variables that child processes inherit, without credentials.
+    pub child_environment: BTreeMap<String, String>,
+    /// Secret variables of child processes, such as the local cloud's
+    /// credentials in a dry run.
+    pub child_secrets: BTreeMap<String, Secret>,
+    /// GitHub's cache service. Only image builders are given its token.
+    pub github_cache: Option<GitHubCache>,
+}
+
+impl RunFacts {
+    /// The creation time of built images in seconds since 1970: the value of
+    /// `SOURCE_DATE_EPOCH`, else 0, so that the same input gives the same digest.
+    pub fn created(&self) -> Result<u64, StepError> {
+        let Some(text) = self.child_environment.get("SOURCE_DATE_EPOCH") else { return Ok(0) };
+        text.parse().map_err(|_| {
+            StepError::new(format!("`SOURCE_DATE_EPOCH` is `{text}`, not a number of seconds"))
+        })
+    }
+}

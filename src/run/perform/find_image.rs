@@ -1,0 +1,108 @@
+//! Finds an image that a step names: in a registry, an OCI layout or an archive.
+//!
+//! Without a platform an index stays whole. Of an image in a registry only the
+//! manifests are fetched: a push mounts or copies its layers from there, and a
+//! build upon it fetches them.
+
+use super::blocking::run_blocking_with_progress;
+use super::early_upload::{self, BuildJob};
+use super::located_image::LocatedImage;
+use super::performer::{Job, Performer};
+use super::progress::ProgressReporter;
+use crate::event::Verb;
+use crate::image::existing::{Source, import};
+use crate::image::{Image, Product, Watch};
+use crate::oci::{Descriptor, InvalidReference, Platform, Reference};
+use crate::progress::Progress;
+use crate::run::outcome::StepError;
+use std::collections::BTreeMap;
+
+/// Finds an image by its name. One of this machine is imported into the store,
+/// and its layers are uploaded early.
+pub async fn find_image(
+    performer: &Performer,
+    name: &str,
+    platform: Option<&Platform>,
+    BuildJob { job, upload }: &BuildJob<'_>,
+) -> Result<LocatedImage, StepError> {
+    let Some(source) = Source::parse(name, &performer.plan.folder) else {
+        return in_registry(performer, name, platform, job).await;
+    };
+    let (store, upload) = (performer.services.images.clone(), upload.clone());
+    let platform = platform.cloned();
+    let shown = source.to_string();
+    let work = move |watch: Watch<'_>| {
+        let early = |blob: &Descriptor| early_upload::send(upload.as_ref(), &store, blob);
+        import(&store, (&source, platform.as_ref()), &Watch { early: &early, ..watch })
+    };
+    let product = run_blocking_with_progress(job, Verb::Copied, work)
+        .await
+        .map_err(|error| error.while_doing(format!("take in `{shown}`")))?;
+    Ok(LocatedImage { product, origins: BTreeMap::new() })
+}
+
+/// Fetches only the manifests of an image in a registry.
+async fn in_registry(
+    performer: &Performer,
+    name: &str,
+    platform: Option<&Platform>,
+    job: &Job,
+) -> Result<LocatedImage, StepError> {
+    let reference = reference(name)?;
+    let (images, registry) = (&performer.services.images, &performer.services.clients.registry);
+    let found = registry.pull_manifests(&reference, platform, images.root()).await?;
+    job.note(format!("`{name}` is {}", found.digest));
+    let origin = reference.with_digest(found.digest.clone()).to_string();
+    images.note_origin(&found.digest, &origin);
+    let product = images.product(&found.digest)?;
+    if let (Product::Image(image), Some(wanted)) = (&product, platform)
+        && !wanted.takes(&image.platform)
+    {
+        let has = &image.platform;
+        return Err(StepError::new(format!("`{name}` is not there for {wanted}, only for {has}"))
+            .help("name that as `platform`, or another image"));
+    }
+    let origins = product.blobs().into_iter().map(|blob| (blob.digest, reference.clone()));
+    Ok(LocatedImage { origins: origins.collect(), product })
+}
+
+/// Fetches or imports an image with all its layers, for a build upon it. The
+/// reference is the repository that has them; `None` for an image of this machine.
+pub async fn base_image(
+    performer: &Performer,
+    name: &str,
+    platform: &Platform,
+    job: &Job,
+) -> Result<(Image, Option<Reference>), StepError> {
+    if Source::parse(name, &performer.plan.folder).is_none() {
+        let (image, from) = pull_image(performer, name, platform, job).await?;
+        return Ok((image, Some(from)));
+    }
+    let found =
+        find_image(performer, name, Some(platform), &BuildJob { job, upload: None }).await?;
+    match found.product {
+        Product::Image(image) => Ok((*image, None)),
+        Product::Index(_) => Err(StepError::new(format!("`{name}` is an index of images"))
+            .help(format!("name the image for {platform}"))),
+    }
+}
+
+/// Fetches an image with all its layers from a registry, for a build upon it.
+pub async fn pull_image(
+    performer: &Performer,
+    name: &str,
+    platform: &Platform,
+    job: &Job,
+) -> Result<(Image, Reference), StepError> {
+    let reference = reference(name)?;
+    let (images, registry) = (&performer.services.images, &performer.services.clients.registry);
+    let reporter = ProgressReporter::new(job, Verb::Pulled);
+    let progress = |progress: Progress| reporter.report(progress);
+    let pulled = registry.pull(&reference, platform, images.root(), &progress).await?;
+    job.note(format!("`{name}` is {}", pulled.manifest.digest));
+    Ok((images.load(&pulled.manifest.digest)?, reference))
+}
+
+fn reference(name: &str) -> Result<Reference, StepError> {
+    name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))
+}

@@ -1,0 +1,77 @@
+//! The plan of a run, and what steps ask of it.
+
+use super::source::PlanSource;
+use crate::event::StepId;
+use crate::plan::expr::Scope;
+use crate::plan::schema::{Azure, Plan, Registry, Service, Step};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The plan, its text, and the steps that were chosen.
+pub struct RunPlan {
+    pub parsed: Arc<Plan>,
+    pub source: PlanSource,
+    /// The folder that relative paths of the plan start from.
+    pub folder: PathBuf,
+    /// The contexts that stay the same during the whole run.
+    pub scope: Scope,
+    /// The steps to be run, by indices of service and step.
+    pub chosen: BTreeSet<(usize, usize)>,
+}
+
+impl RunPlan {
+    /// A step by its indices.
+    pub fn step(&self, service: usize, place: usize) -> &Step {
+        &self.service(service).steps[place]
+    }
+
+    /// The steps of a service after `place`, and whether each was chosen.
+    pub fn later_steps(&self, service: usize, place: usize) -> impl Iterator<Item = (bool, &Step)> {
+        let steps = self.service(service).steps.iter().enumerate().skip(place + 1);
+        steps.map(move |(place, step)| (self.chosen.contains(&(service, place)), step))
+    }
+
+    pub fn service(&self, service: usize) -> &Service {
+        &self.parsed.services.0[service].1
+    }
+
+    pub fn service_name(&self, service: usize) -> String {
+        self.parsed.services.0[service].0.value.clone()
+    }
+
+    /// The service's part of its steps' ids: empty where the plan has no
+    /// `services`.
+    pub fn step_service(&self, service: usize) -> String {
+        if self.parsed.single { String::new() } else { self.service_name(service) }
+    }
+
+    /// The indices of the services that a service needs.
+    pub fn needs(&self, service: usize) -> Vec<usize> {
+        let find = |name: &str| self.parsed.services.keys().position(|known| known == name);
+        self.service(service).needs.iter().filter_map(|need| find(&need.value)).collect()
+    }
+
+    /// The id and the keyword of each step of a service.
+    pub fn actions(&self, service: usize) -> impl Iterator<Item = (StepId, &'static str)> {
+        let name = self.step_service(service);
+        self.service(service).steps.iter().map(move |step| {
+            let id = StepId { service: name.clone(), step: step.id.value.clone() };
+            (id, step.action.keyword())
+        })
+    }
+
+    pub fn azure(&self) -> Option<&Azure> {
+        self.parsed.azure.as_ref()
+    }
+
+    /// The settings of a registry by its host.
+    pub fn registry(&self, host: &str) -> Option<&Registry> {
+        self.parsed.registries.get(host)
+    }
+
+    /// Whether the plan creates the registry where it does not exist.
+    pub fn creates_registry(&self, host: &str) -> bool {
+        self.registry(host).is_some_and(|registry| registry.create.is_some())
+    }
+}
