@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 pub struct CloudFile {
     /// The version of this format, [`Self::VERSION`].
     pub version: u32,
-
     pub pid: u32,
     /// The proxy with its password, such as `http://shipway:…@127.0.0.1:40123`.
     pub proxy: Hidden,
@@ -22,15 +21,11 @@ pub struct CloudFile {
     pub ca: String,
     /// A file with the content of [`Self::ca`].
     pub ca_file: PathBuf,
-
     pub tenant_id: String,
     /// The only application that may sign in.
     pub client_id: String,
-
     pub client_secret: Hidden,
-
     pub subscription_id: String,
-
     pub github: Option<GitHubAccess>,
     /// Address of the registries without the proxy, such as `127.0.0.1:40124`: plain
     /// HTTP, anonymous pulls allowed.
@@ -43,7 +38,6 @@ pub struct CloudFile {
     pub environment: BTreeMap<String, Hidden>,
     /// A file with one line of JSON for each answered request.
     pub request_log: PathBuf,
-
     pub state: PathBuf,
 }
 
@@ -55,7 +49,6 @@ pub struct GitHubAccess {
     pub repository: String,
     /// The token that the API accepts.
     pub token: Hidden,
-
     pub api_url: String,
 }
 

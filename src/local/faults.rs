@@ -18,7 +18,6 @@ pub struct InjectedFault {
     /// What the path of the requests contains, ignoring case.
     #[serde(default)]
     pub path_contains: String,
-
     pub status: u16,
     /// The error code in the body, such as `ContainerGroupTransitioning`.
     #[serde(default)]

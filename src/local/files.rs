@@ -15,9 +15,7 @@ pub enum FileError {
     Io {
         /// `read`, `write`, `create`, `open`, `remove`, `keep`, `wait for`.
         verb: &'static str,
-
         path: PathBuf,
-
         source: io::Error,
     },
     /// The content is not the expected JSON.

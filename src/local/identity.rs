@@ -12,17 +12,14 @@ use std::path::Path;
 #[serde(rename_all = "kebab-case")]
 pub struct Identity {
     pub tenant_id: String,
-
     pub subscription_id: String,
     /// The only application that may sign in.
     pub client_id: String,
-
     pub client_secret: Hidden,
     /// The object id of the application's service principal.
     pub object_id: String,
     /// The token that the local GitHub API accepts.
     pub github_token: Hidden,
-
     pub proxy_password: Hidden,
     /// The HMAC key of access tokens.
     pub token_key: Hidden,
@@ -95,9 +92,9 @@ mod tests {
     #[test]
     fn a_restart_keeps_the_identity() {
         let state = tempfile::tempdir().expect("a folder");
-        let world = InitialState { subscription_id: "sub".into(), ..InitialState::default() };
+        let initial = InitialState { subscription_id: "sub".into(), ..InitialState::default() };
 
-        let first = Identity::open(state.path(), &world).expect("made");
+        let first = Identity::open(state.path(), &initial).expect("made");
         let second = Identity::open(state.path(), &InitialState::default()).expect("read");
 
         assert_eq!(first.subscription_id, "sub");

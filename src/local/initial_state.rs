@@ -19,17 +19,12 @@ pub struct InitialState {
     pub subscription_id: String,
     /// Random if empty.
     pub tenant_id: String,
-
     pub resource_groups: Vec<ResourceGroup>,
-
     pub registries: Vec<AzureRegistry>,
     /// All registries that are not Azure's.
     pub other_registries: Vec<OtherRegistry>,
-
     pub vaults: Vec<Vault>,
-
     pub github: Option<GitHubRepository>,
-
     pub runtime: RuntimeChoice,
     /// Whether nothing may be pulled from registries outside.
     pub offline: bool,
@@ -37,7 +32,6 @@ pub struct InitialState {
     /// Registries outside that images may be pulled from: `HOST`, or
     /// `HOST/REPOSITORY` for a single repository.
     pub allow_hosts: Vec<String>,
-
     pub faults: Vec<InjectedFault>,
 }
 
@@ -56,7 +50,6 @@ pub struct AzureRegistry {
     pub host: String,
     /// The resource name, such as `storefront`.
     pub name: String,
-
     pub resource_group: String,
     /// The location of the resource group if empty.
     #[serde(default)]
@@ -64,7 +57,6 @@ pub struct AzureRegistry {
     /// `Basic`, `Standard` or `Premium`.
     #[serde(default = "standard")]
     pub sku: String,
-
     #[serde(default)]
     pub admin_user: bool,
     /// Whether pulling needs no login.
@@ -83,7 +75,6 @@ fn standard() -> String {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RegistryUser {
     pub username: String,
-
     pub password: Hidden,
 }
 
@@ -103,7 +94,6 @@ pub struct OtherRegistry {
 pub struct Vault {
     /// Such as `storefront.vault.azure.net`.
     pub host: String,
-
     #[serde(default)]
     pub secrets: BTreeMap<String, VaultSecret>,
 }
@@ -113,7 +103,6 @@ pub struct Vault {
 #[serde(untagged)]
 pub enum VaultSecret {
     Value(Hidden),
-
     Versions(Vec<SecretVersion>),
 }
 
@@ -123,7 +112,6 @@ pub struct SecretVersion {
     /// 32 hexadecimal digits, random if empty.
     #[serde(default)]
     pub version: String,
-
     pub value: Hidden,
     /// Whether clients may read it.
     #[serde(default = "yes")]
@@ -142,7 +130,6 @@ pub struct GitHubRepository {
     /// The only accepted token, random if empty.
     #[serde(default)]
     pub token: Hidden,
-
     #[serde(default)]
     pub pull_request: Option<PullRequest>,
 }
@@ -151,14 +138,10 @@ pub struct GitHubRepository {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PullRequest {
     pub number: u64,
-
     #[serde(default)]
     pub title: String,
-
     pub head_sha: String,
-
     pub head_ref: String,
-
     pub base_ref: String,
     /// `open` or `closed`.
     #[serde(default = "open")]
@@ -192,7 +175,7 @@ mod tests {
 
     #[test]
     fn optional_fields_have_defaults() {
-        let world: InitialState = serde_json::from_str(
+        let initial: InitialState = serde_json::from_str(
             r#"{
                 "resource-groups": [{"name": "demo", "location": "westeurope"}],
                 "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "demo"}],
@@ -206,14 +189,14 @@ mod tests {
                 "runtime": "built-in"
             }"#,
         )
-        .expect("a world");
+        .expect("an initial state");
 
-        assert_eq!(world.registries[0].sku, "Standard");
-        assert!(matches!(world.vaults[0].secrets["plain"], VaultSecret::Value(_)));
+        assert_eq!(initial.registries[0].sku, "Standard");
+        assert!(matches!(initial.vaults[0].secrets["plain"], VaultSecret::Value(_)));
         assert!(
-            matches!(&world.vaults[0].secrets["old"], VaultSecret::Versions(all) if all.len() == 2)
+            matches!(&initial.vaults[0].secrets["old"], VaultSecret::Versions(all) if all.len() == 2)
         );
-        let pull_request = world.github.expect("there").pull_request.expect("there");
+        let pull_request = initial.github.expect("there").pull_request.expect("there");
         assert_eq!(
             (pull_request.state.as_str(), pull_request.author.as_str()),
             ("open", "octocat")

@@ -30,7 +30,6 @@ pub struct CloudStart<'a> {
     pub program: PathBuf,
     /// The arguments before the options of the local cloud: `["local"]`.
     pub arguments: &'a [&'a str],
-
     pub initial_state: &'a InitialState,
     /// The state folder, in which `world.json` and `cloud.json` are written.
     pub state: PathBuf,
@@ -43,17 +42,14 @@ pub struct CloudStart<'a> {
 pub enum CloudStartError {
     #[error("cannot prepare the local cloud")]
     File(#[from] FileError),
-
     #[error("cannot start `{}`", program.display())]
     Spawn { program: PathBuf, source: io::Error },
-
     #[error("the local cloud ended before it was ready ({status}){}", said(output))]
     Ended {
         status: ExitStatus,
         /// The child's standard error.
         output: String,
     },
-
     #[error("the local cloud was not ready within {within:?}{}", said(output))]
     Late {
         within: Duration,

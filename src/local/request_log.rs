@@ -34,13 +34,11 @@ const LOGGED_PARAMETERS: [&str; 15] = [
 pub struct LoggedRequest {
     /// When the request was answered, RFC 3339.
     pub time: String,
-
     pub method: String,
     /// The requested host, with the port unless it is the default one.
     pub host: String,
     /// The path with the logged query parameters.
     pub path: String,
-
     pub status: u16,
     /// Bytes of the request body.
     pub received: u64,
@@ -99,7 +97,7 @@ impl RequestLog {
 }
 
 /// The path with the logged query parameters.
-pub fn shown(uri: &http::Uri) -> String {
+pub fn logged_path(uri: &http::Uri) -> String {
     let mut text = uri.path().to_owned();
     let parts = uri
         .query()
@@ -115,14 +113,14 @@ pub fn shown(uri: &http::Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LoggedRequest, RequestLog, shown};
+    use super::{LoggedRequest, RequestLog, logged_path};
 
     #[test]
     fn parameters_that_may_hold_a_token_are_left_out() {
         let uri = "https://h/v2/a/blobs/uploads/?digest=sha256:00&access_token=x&_state=y&n=2";
 
         assert_eq!(
-            shown(&uri.parse().expect("a URI")),
+            logged_path(&uri.parse().expect("a URI")),
             "/v2/a/blobs/uploads/?digest=sha256:00&n=2"
         );
     }

@@ -22,7 +22,7 @@ pub struct Arm {
 }
 
 impl Arm {
-    pub(super) fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &Identity {
         self.tokens.identity()
     }
 }

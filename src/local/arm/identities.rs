@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const VAULT_DOMAIN: &str = ".vault.azure.net";
 
-pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -43,7 +43,7 @@ pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, Arm
 }
 
 /// The principal id and client id of an identity, derived from its resource id.
-pub(super) fn ids_of(name: &str) -> (String, String) {
+pub fn ids_of(name: &str) -> (String, String) {
     let uuid = |seed: &str| {
         let digest =
             crate::oci::Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());

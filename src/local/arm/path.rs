@@ -4,22 +4,22 @@ use percent_encoding::percent_decode_str;
 use std::fmt;
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct ResourcePath {
+pub struct ResourcePath {
     /// As the client spells it.
-    pub(super) subscription: Option<String>,
+    pub subscription: Option<String>,
     /// As the client spells it.
-    pub(super) resource_group: Option<String>,
+    pub resource_group: Option<String>,
     /// The part after `/providers/`, in lower case.
-    pub(super) provider: Option<String>,
+    pub provider: Option<String>,
     /// The remaining parts, as the client spells them.
-    pub(super) rest: Vec<String>,
+    pub rest: Vec<String>,
     /// Whether the path stops at `/subscriptions` or `/resourceGroups`.
-    pub(super) is_list: bool,
+    pub is_list: bool,
 }
 
 impl ResourcePath {
     /// `None` for a path that does not begin with `/subscriptions`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut words = Vec::new();
         for word in text.split('/').filter(|word| !word.is_empty()) {
             words.push(percent_decode_str(word).decode_utf8().ok()?.into_owned());
@@ -46,7 +46,7 @@ impl ResourcePath {
     }
 
     /// The remaining parts in lower case, to match on.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub fn words(&self) -> Vec<String> {
         self.rest.iter().map(|word| word.to_ascii_lowercase()).collect()
     }
 }
@@ -54,12 +54,12 @@ impl ResourcePath {
 /// A resource id. It is compared ignoring case, and shown as it was spelled when
 /// the resource was created.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ResourceId<'a> {
-    pub(super) subscription: &'a str,
-    pub(super) resource_group: &'a str,
+pub struct ResourceId<'a> {
+    pub subscription: &'a str,
+    pub resource_group: &'a str,
     /// Such as `Microsoft.ContainerInstance/containerGroups`.
-    pub(super) kind: &'a str,
-    pub(super) name: &'a str,
+    pub kind: &'a str,
+    pub name: &'a str,
 }
 
 impl fmt::Display for ResourceId<'_> {

@@ -11,9 +11,9 @@ use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-pub(super) const KIND: &str = "Microsoft.ContainerRegistry/registries";
+pub const KIND: &str = "Microsoft.ContainerRegistry/registries";
 
-pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -45,7 +45,7 @@ pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, Arm
 }
 
 /// Its own location, or that of its resource group.
-pub(super) fn location(arm: &Arm, registry: &AzureRegistry) -> String {
+pub fn location(arm: &Arm, registry: &AzureRegistry) -> String {
     if !registry.location.is_empty() {
         return registry.location.clone();
     }
@@ -54,7 +54,7 @@ pub(super) fn location(arm: &Arm, registry: &AzureRegistry) -> String {
 }
 
 /// Deletes all registries of a resource group.
-pub(super) fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
+pub fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
     let all = arm.registries.accounts.list();
     let mut within =
         all.into_iter().filter(|registry| registry.resource_group.eq_ignore_ascii_case(group));

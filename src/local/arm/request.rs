@@ -6,30 +6,30 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 
 #[derive(Debug)]
-pub(super) struct ArmRequest {
-    pub(super) method: Method,
+pub struct ArmRequest {
+    pub method: Method,
     /// The host it was sent to, for URLs in responses.
-    pub(super) host: String,
-    pub(super) path: ResourcePath,
+    pub host: String,
+    pub path: ResourcePath,
     /// The path as it was sent, for messages.
-    pub(super) raw_path: String,
+    pub raw_path: String,
     /// The parameters, with names in lower case.
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
 }
 
 impl ArmRequest {
-    pub(super) fn no_such_route(&self) -> ArmError {
+    pub fn no_such_route(&self) -> ArmError {
         ArmError::no_such_route(&self.method, &self.raw_path)
     }
 
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The `api-version`, which every request must have.
-    pub(super) fn api_version(&self) -> Result<&str, ArmError> {
+    pub fn api_version(&self) -> Result<&str, ArmError> {
         let version = self.parameter("api-version").filter(|version| !version.is_empty());
         let version = version.ok_or_else(|| {
             let message =
@@ -43,7 +43,7 @@ impl ArmRequest {
         Err(ArmError::bad("InvalidApiVersionParameter", message))
     }
 
-    pub(super) fn json(&self) -> Result<Value, ArmError> {
+    pub fn json(&self) -> Result<Value, ArmError> {
         let wrong = |reason: String| {
             let message = format!(
                 "The request content was invalid and could not be deserialized: '{reason}'."

@@ -7,7 +7,7 @@ use super::store::ResourceGroup;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-pub(super) fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -54,7 +54,7 @@ fn provider_of(arm: &Arm, provider: &str) -> Value {
 }
 
 /// A resource group by name, ignoring case.
-pub(super) fn find(arm: &Arm, name: &str) -> Result<ResourceGroup, ArmError> {
+pub fn find(arm: &Arm, name: &str) -> Result<ResourceGroup, ArmError> {
     let found = arm.store.read().resource_groups.get(&name.to_ascii_lowercase()).cloned();
     found.ok_or_else(|| {
         let message = format!("Resource group '{name}' could not be found.");
@@ -103,7 +103,7 @@ fn one(arm: &Arm, request: &ArmRequest, name: &str) -> Result<ArmResponse, ArmEr
 }
 
 /// Deletes the group itself. Its resources must have been deleted before.
-pub(super) fn delete(arm: &Arm, group: &ResourceGroup) -> Result<ArmResponse, ArmError> {
+pub fn delete(arm: &Arm, group: &ResourceGroup) -> Result<ArmResponse, ArmError> {
     let key = group.name.to_ascii_lowercase();
     let removed = arm.store.change(|content| drop(content.resource_groups.remove(&key)));
     removed.map_err(|error| ArmError::broken(&error))?;
@@ -142,10 +142,10 @@ fn keep(arm: &Arm, group: &ResourceGroup) -> Result<(), ArmError> {
 }
 
 /// Azure treats `West Europe` and `westeurope` as the same location.
-pub(super) fn normal_location(location: &str) -> String {
+pub fn normal_location(location: &str) -> String {
     location.chars().filter(|char| !char.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
 
-pub(super) fn tags(body: &Value) -> Option<Map<String, Value>> {
+pub fn tags(body: &Value) -> Option<Map<String, Value>> {
     body["tags"].as_object().cloned()
 }

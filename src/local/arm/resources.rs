@@ -8,11 +8,7 @@ use super::{containers, registries, resource_groups};
 use serde_json::json;
 
 /// All resources, or those of a type: `$filter=resourceType eq '…'`.
-pub(super) fn list(
-    arm: &Arm,
-    request: &ArmRequest,
-    group: Option<&str>,
-) -> Result<ArmResponse, ArmError> {
+pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmResponse, ArmError> {
     let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
     let filter = request.parameter("$filter").unwrap_or_default();
     let wanted = filter.split('\'').nth(1).filter(|_| filter.contains("resourceType"));

@@ -5,43 +5,43 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use serde_json::{Value, json};
 
 /// The URL at which a client follows an operation.
-pub(super) const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
+pub const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 
 #[derive(Clone, Debug)]
-pub(super) struct ArmResponse {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Value>,
+pub struct ArmResponse {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Option<Value>,
 }
 
 impl ArmResponse {
-    pub(super) fn new(status: StatusCode, body: Value) -> Self {
+    pub fn new(status: StatusCode, body: Value) -> Self {
         Self { status, headers: HeaderMap::new(), body: Some(body) }
     }
 
-    pub(super) fn ok(body: Value) -> Self {
+    pub fn ok(body: Value) -> Self {
         Self::new(StatusCode::OK, body)
     }
 
-    pub(super) fn empty(status: StatusCode) -> Self {
+    pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: None }
     }
 
     /// `{"value": [...]}`.
-    pub(super) fn list(values: impl IntoIterator<Item = Value>) -> Self {
+    pub fn list(values: impl IntoIterator<Item = Value>) -> Self {
         let values: Vec<Value> = values.into_iter().collect();
         Self::ok(json!({ "value": values }))
     }
 
     /// Adds a header. A value that is not allowed in a header is left out.
-    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
         self
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub fn into_response(self) -> Response<Body> {
         let body = self.body.map(|body| body.to_string());
         let mut response = Response::new(body.clone().map_or_else(Body::empty, Body::from));
         *response.status_mut() = self.status;
@@ -55,37 +55,37 @@ impl ArmResponse {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ArmError {
-    pub(super) status: StatusCode,
-    pub(super) code: String,
-    pub(super) message: String,
+pub struct ArmError {
+    pub status: StatusCode,
+    pub code: String,
+    pub message: String,
 }
 
 impl ArmError {
-    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
+    pub fn bad(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    pub(super) fn missing(code: &str, message: impl Into<String>) -> Self {
+    pub fn missing(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
-    pub(super) fn conflict(code: &str, message: impl Into<String>) -> Self {
+    pub fn conflict(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
     /// 404 for a path that no handler answers.
-    pub(super) fn no_such_route(method: &Method, path: &str) -> Self {
+    pub fn no_such_route(method: &Method, path: &str) -> Self {
         let message = format!("No route responds to {method} {path} in the local cloud.");
         Self::missing("InvalidResourceType", message)
     }
 
     /// 500: the state folder cannot be written, for example.
-    pub(super) fn broken(error: &dyn std::error::Error) -> Self {
+    pub fn broken(error: &dyn std::error::Error) -> Self {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let message = format!("the local cloud failed: {error}{cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)

@@ -22,7 +22,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// First starts the container groups again that ran when this state folder was
 /// last in use.
 pub async fn router(arm: Arm) -> Router {
-    containers::start_again(&arm).await;
+    containers::restart_all(&arm).await;
     Router::new().fallback(answer).with_state(Arc::new(arm))
 }
 

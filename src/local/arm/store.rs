@@ -11,57 +11,57 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct ResourceGroup {
-    pub(super) name: String,
-    pub(super) location: String,
+pub struct ResourceGroup {
+    pub name: String,
+    pub location: String,
     #[serde(default)]
-    pub(super) tags: Map<String, Value>,
+    pub tags: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct ContainerGroup {
+pub struct ContainerGroup {
     /// The resource id as it was spelled when the group was created.
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) resource_group: String,
+    pub id: String,
+    pub name: String,
+    pub resource_group: String,
     /// The body of the last PUT, secrets included.
-    pub(super) body: Value,
+    pub body: Value,
     /// Does not change while the group exists.
-    pub(super) ip: String,
-    pub(super) fqdn: Option<String>,
+    pub ip: String,
+    pub fqdn: Option<String>,
     /// Whether a client stopped it.
     #[serde(default)]
-    pub(super) stopped: bool,
+    pub stopped: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Operation {
-    pub(super) resource: String,
-    pub(super) start: String,
+pub struct Operation {
+    pub resource: String,
+    pub start: String,
     /// How often a client polled it.
     #[serde(skip)]
-    pub(super) asked: u32,
+    pub asked: u32,
 }
 
 /// What Resource Manager stores of a registry. The rest is in its accounts.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct RegistryNotes {
-    pub(super) created: String,
+pub struct RegistryNotes {
+    pub created: String,
     #[serde(default)]
-    pub(super) tags: Map<String, Value>,
+    pub tags: Map<String, Value>,
 }
 
 /// All keys are ids or names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(super) struct Resources {
-    pub(super) resource_groups: BTreeMap<String, ResourceGroup>,
-    pub(super) container_groups: BTreeMap<String, ContainerGroup>,
-    pub(super) operations: BTreeMap<String, Operation>,
-    pub(super) registries: BTreeMap<String, RegistryNotes>,
+pub struct Resources {
+    pub resource_groups: BTreeMap<String, ResourceGroup>,
+    pub container_groups: BTreeMap<String, ContainerGroup>,
+    pub operations: BTreeMap<String, Operation>,
+    pub registries: BTreeMap<String, RegistryNotes>,
 }
 
 #[derive(Debug)]
@@ -87,15 +87,12 @@ impl ResourceStore {
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    pub(super) fn read(&self) -> MutexGuard<'_, Resources> {
+    pub fn read(&self) -> MutexGuard<'_, Resources> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Applies a change and writes the file before returning.
-    pub(super) fn change<T>(
-        &self,
-        change: impl FnOnce(&mut Resources) -> T,
-    ) -> Result<T, FileError> {
+    pub fn change<T>(&self, change: impl FnOnce(&mut Resources) -> T) -> Result<T, FileError> {
         let mut content = self.read();
         let changed = change(&mut content);
         write_json(&self.path, &*content)?;

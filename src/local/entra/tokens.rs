@@ -23,16 +23,14 @@ pub const VAULT_AUDIENCES: [&str; 3] =
 pub const REGISTRY_AUDIENCES: [&str; 1] = ["https://containerregistry.azure.net"];
 
 /// The lifetime of an access token.
-pub(super) const TOKEN_TTL_SECS: i64 = 3_599;
+pub const TOKEN_TTL_SECS: i64 = 3_599;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TokenError {
     #[error("the request has no bearer token")]
     Missing,
-
     #[error("the access token is invalid or has expired")]
     Invalid,
-
     #[error("the access token is for another audience")]
     Audience,
 }

@@ -10,88 +10,88 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FIRST_ID: u64 = 2_400_000_001;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Comment {
-    pub(super) id: u64,
-    pub(super) issue: u64,
-    pub(super) body: String,
-    pub(super) created_at: String,
-    pub(super) updated_at: String,
+pub struct Comment {
+    pub id: u64,
+    pub issue: u64,
+    pub body: String,
+    pub created_at: String,
+    pub updated_at: String,
 }
 
 /// `statuses` are in order of creation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Deployment {
-    pub(super) id: u64,
-    pub(super) sha: String,
+pub struct Deployment {
+    pub id: u64,
+    pub sha: String,
     #[serde(rename = "ref")]
-    pub(super) reference: String,
-    pub(super) task: String,
-    pub(super) environment: String,
-    pub(super) payload: Value,
-    pub(super) description: Option<String>,
-    pub(super) transient: bool,
-    pub(super) production: bool,
-    pub(super) created_at: String,
-    pub(super) updated_at: String,
-    pub(super) statuses: Vec<DeploymentStatus>,
+    pub reference: String,
+    pub task: String,
+    pub environment: String,
+    pub payload: Value,
+    pub description: Option<String>,
+    pub transient: bool,
+    pub production: bool,
+    pub created_at: String,
+    pub updated_at: String,
+    pub statuses: Vec<DeploymentStatus>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct DeploymentStatus {
-    pub(super) id: u64,
-    pub(super) state: String,
-    pub(super) description: String,
-    pub(super) environment: String,
-    pub(super) log_url: String,
-    pub(super) environment_url: String,
-    pub(super) created_at: String,
+pub struct DeploymentStatus {
+    pub id: u64,
+    pub state: String,
+    pub description: String,
+    pub environment: String,
+    pub log_url: String,
+    pub environment_url: String,
+    pub created_at: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct CommitStatus {
-    pub(super) id: u64,
-    pub(super) sha: String,
-    pub(super) state: String,
-    pub(super) context: String,
-    pub(super) target_url: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) created_at: String,
+pub struct CommitStatus {
+    pub id: u64,
+    pub sha: String,
+    pub state: String,
+    pub context: String,
+    pub target_url: Option<String>,
+    pub description: Option<String>,
+    pub created_at: String,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub(super) struct ActivityLists {
+pub struct ActivityLists {
     given: u64,
-    pub(super) comments: Vec<Comment>,
-    pub(super) deployments: Vec<Deployment>,
-    pub(super) statuses: Vec<CommitStatus>,
+    pub comments: Vec<Comment>,
+    pub deployments: Vec<Deployment>,
+    pub statuses: Vec<CommitStatus>,
 }
 
 impl ActivityLists {
-    pub(super) fn next_id(&mut self) -> u64 {
+    pub fn next_id(&mut self) -> u64 {
         self.given += 1;
         FIRST_ID + self.given
     }
 }
 
 #[derive(Debug)]
-pub(super) struct ActivityRecord {
+pub struct ActivityRecord {
     path: PathBuf,
     content: Mutex<ActivityLists>,
 }
 
 impl ActivityRecord {
-    pub(super) fn open(state: &Path) -> Result<Self, FileError> {
+    pub fn open(state: &Path) -> Result<Self, FileError> {
         let path = state.join("github.json");
         let content = read_json(&path)?.unwrap_or_default();
         Ok(Self { path, content: Mutex::new(content) })
     }
 
-    pub(super) fn read(&self) -> MutexGuard<'_, ActivityLists> {
+    pub fn read(&self) -> MutexGuard<'_, ActivityLists> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Applies a change and writes the file, unless the change fails.
-    pub(super) fn change<T, E: From<FileError>>(
+    pub fn change<T, E: From<FileError>>(
         &self,
         change: impl FnOnce(&mut ActivityLists) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -103,6 +103,6 @@ impl ActivityRecord {
 }
 
 /// The current time in GitHub's format.
-pub(super) fn now() -> String {
+pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 const MAX_COMMENT_CHARS: usize = 65_536;
 
 /// `/issues/N/comments`
-pub(super) fn all(
+pub fn all(
     context: &RepositoryContext,
     call: &ApiCall,
     number: &str,
@@ -50,7 +50,7 @@ pub(super) fn all(
 }
 
 /// `/issues/comments/ID`
-pub(super) fn one(
+pub fn one(
     context: &RepositoryContext,
     call: &ApiCall,
     id: &str,

@@ -12,29 +12,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The fields of a query, by name.
-pub(super) type Fields = BTreeMap<String, String>;
+pub type Fields = BTreeMap<String, String>;
 
 #[derive(Debug)]
-pub(super) struct RepositoryContext {
+pub struct RepositoryContext {
     /// `owner/name`.
-    pub(super) repository: String,
+    pub repository: String,
     /// A number derived from the name.
-    pub(super) repository_id: u64,
+    pub repository_id: u64,
     /// The login of the token's owner.
-    pub(super) login: String,
-
-    pub(super) pull_request: Option<PullRequest>,
-
-    pub(super) record: ActivityRecord,
+    pub login: String,
+    pub pull_request: Option<PullRequest>,
+    pub record: ActivityRecord,
     token: Hidden,
 }
 
 impl RepositoryContext {
-    pub(super) fn open(
-        github: &GitHubRepository,
-        token: Hidden,
-        state: &Path,
-    ) -> Result<Self, FileError> {
+    pub fn open(github: &GitHubRepository, token: Hidden, state: &Path) -> Result<Self, FileError> {
         // Tokens of Actions begin with `ghs_` and belong to an app, all others to
         // a person.
         let person = || github.pull_request.as_ref().map_or("octocat", |pull| pull.author.as_str());
@@ -52,16 +46,16 @@ impl RepositoryContext {
         })
     }
 
-    pub(super) fn accepts(&self, token: &str) -> bool {
+    pub fn accepts(&self, token: &str) -> bool {
         token == self.token.expose()
     }
 
-    pub(super) fn default_branch(&self) -> &str {
+    pub fn default_branch(&self) -> &str {
         self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
     }
 
     /// The commit that a branch, tag or commit id means.
-    pub(super) fn resolve(&self, reference: &str) -> String {
+    pub fn resolve(&self, reference: &str) -> String {
         let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
         match &self.pull_request {
             Some(pull) if pull.head_ref == short => pull.head_sha.clone(),
@@ -71,11 +65,11 @@ impl RepositoryContext {
     }
 
     /// An invented commit id for a branch whose commit is unknown.
-    pub(super) fn commit_of(branch: &str) -> String {
+    pub fn commit_of(branch: &str) -> String {
         Digest::of(branch.as_bytes()).hex()[..40].to_owned()
     }
 
-    pub(super) fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
+    pub fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
         let found = self.pull_request.as_ref();
         found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
     }
@@ -86,16 +80,16 @@ fn is_commit(text: &str) -> bool {
 }
 
 /// A request that was authenticated.
-pub(super) struct ApiCall {
-    pub(super) method: Method,
-    pub(super) query: Fields,
+pub struct ApiCall {
+    pub method: Method,
+    pub query: Fields,
     /// `null` without a body.
-    pub(super) body: Value,
+    pub body: Value,
 }
 
 impl ApiCall {
     /// A string field of the body.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.body[name].as_str()
     }
 }

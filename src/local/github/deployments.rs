@@ -17,7 +17,7 @@ const STATES: [&str; 7] =
 const MAX_DESCRIPTION_CHARS: usize = 140;
 
 /// `/deployments`
-pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
+pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
     match call.method {
         Method::GET => {
             let asked = |name: &str, is: &str| {
@@ -98,7 +98,7 @@ fn required(context: &RepositoryContext, call: &ApiCall, sha: &str) -> Result<()
 }
 
 /// `/deployments/ID`
-pub(super) fn one(
+pub fn one(
     context: &RepositoryContext,
     call: &ApiCall,
     id: &str,
@@ -133,7 +133,7 @@ fn delete(context: &RepositoryContext, id: &str) -> Result<Response, GithubApiEr
 }
 
 /// `/deployments/ID/statuses`
-pub(super) fn statuses(
+pub fn statuses(
     context: &RepositoryContext,
     call: &ApiCall,
     id: &str,
@@ -152,7 +152,7 @@ pub(super) fn statuses(
 }
 
 /// `/deployments/ID/statuses/STATUS`
-pub(super) fn status(
+pub fn status(
     context: &RepositoryContext,
     id: &str,
     status: &str,

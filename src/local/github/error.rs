@@ -7,29 +7,29 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub(super) struct GithubApiError {
+pub struct GithubApiError {
     status: StatusCode,
     message: String,
     errors: Option<Value>,
 }
 
 impl GithubApiError {
-    pub(super) fn new(status: u16, message: &str) -> Self {
+    pub fn new(status: u16, message: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, message: message.to_owned(), errors: None }
     }
 
-    pub(super) fn not_found() -> Self {
+    pub fn not_found() -> Self {
         Self::new(404, "Not Found")
     }
 
     /// For what the token of a workflow may not do.
-    pub(super) fn not_for_integrations() -> Self {
+    pub fn not_for_integrations() -> Self {
         Self::new(403, "Resource not accessible by integration")
     }
 
     /// 422 for one field. An empty message means that the field is missing.
-    pub(super) fn invalid(resource: &str, field: &str, message: &str) -> Self {
+    pub fn invalid(resource: &str, field: &str, message: &str) -> Self {
         let code = if message.is_empty() { "missing_field" } else { "custom" };
         let mut error = json!({"resource": resource, "code": code, "field": field});
         if !message.is_empty() {
@@ -38,7 +38,7 @@ impl GithubApiError {
         Self { errors: Some(json!([error])), ..Self::new(422, "Validation Failed") }
     }
 
-    pub(super) fn with(mut self, errors: Value) -> Self {
+    pub fn with(mut self, errors: Value) -> Self {
         self.errors = Some(errors);
         self
     }

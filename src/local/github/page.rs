@@ -12,12 +12,7 @@ const MAX_PAGE_SIZE: usize = 100;
 
 /// One page of a list. `path` is relative to the repository. As at GitHub, the
 /// links contain the repository's number instead of its name.
-pub(super) fn page(
-    context: &RepositoryContext,
-    path: &str,
-    query: &Fields,
-    all: &[Value],
-) -> Response {
+pub fn page(context: &RepositoryContext, path: &str, query: &Fields, all: &[Value]) -> Response {
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let size = number("per_page").unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     let current = number("page").unwrap_or(1).max(1);

@@ -10,12 +10,12 @@ use http::Method;
 use serde_json::Value;
 
 /// `/pulls/N`
-pub(super) fn one(
+pub fn one(
     context: &RepositoryContext,
     call: &ApiCall,
     number: &str,
 ) -> Result<Response, GithubApiError> {
-    reads(call)?;
+    require_get(call)?;
     let pull = context.pull(number)?;
     let record = context.record.read();
     let comments = record.comments.iter().filter(|comment| comment.issue == pull.number).count();
@@ -23,8 +23,8 @@ pub(super) fn one(
 }
 
 /// `/pulls?state=&head=&base=`
-pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
-    reads(call)?;
+pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
+    require_get(call)?;
     let owner = context.repository.split('/').next().unwrap_or_default();
     let asked = |name: &str| call.query.get(name).map(String::as_str);
     let found = context.pull_request.iter().filter(|pull| {
@@ -39,18 +39,18 @@ pub(super) fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Respons
 }
 
 /// `/commits/SHA/pulls`
-pub(super) fn of_commit(
+pub fn of_commit(
     context: &RepositoryContext,
     call: &ApiCall,
     sha: &str,
 ) -> Result<Response, GithubApiError> {
-    reads(call)?;
+    require_get(call)?;
     let found = context.pull_request.iter();
     let found = found.filter(|pull| pull.head_sha == sha || pull.head_ref == sha);
     let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
     Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
 }
 
-fn reads(call: &ApiCall) -> Result<(), GithubApiError> {
+fn require_get(call: &ApiCall) -> Result<(), GithubApiError> {
     if call.method == Method::GET { Ok(()) } else { Err(GithubApiError::not_found()) }
 }

@@ -13,7 +13,7 @@ const WEB: &str = "https://github.com";
 const ACTIONS_USER_ID: u64 = 41_898_282;
 const ACTIONS_APP_ID: u64 = 15_368;
 
-pub(super) fn user(login: &str) -> Value {
+pub fn user(login: &str) -> Value {
     let bot = login.ends_with("[bot]");
     let (api, web) = (format!("{API}/users/{login}"), login.trim_end_matches("[bot]"));
     let html = if bot { format!("{WEB}/apps/{web}") } else { format!("{WEB}/{login}") };
@@ -51,7 +51,7 @@ fn via(context: &RepositoryContext) -> Value {
     if context.login.ends_with("[bot]") { app() } else { Value::Null }
 }
 
-pub(super) fn repository(context: &RepositoryContext) -> Value {
+pub fn repository(context: &RepositoryContext) -> Value {
     let name = &context.repository;
     let (owner, short) = name.split_once('/').unwrap_or((name, name));
     let (api, web) = (format!("{API}/repos/{name}"), format!("{WEB}/{name}"));
@@ -116,7 +116,7 @@ const REPOSITORY_URLS: [(&str, &str); 36] = [
 ];
 
 /// A pull request as an element of a list.
-pub(super) fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
+pub fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
     let (name, number) = (&context.repository, pull.number);
     let owner = name.split('/').next().unwrap_or_default();
     let html = format!("{WEB}/{name}/pull/{number}");
@@ -166,7 +166,7 @@ fn links(repository: &str, pull: &PullRequest) -> Value {
 }
 
 /// A pull request with the fields that only its own endpoint returns.
-pub(super) fn whole_pull_request(
+pub fn whole_pull_request(
     context: &RepositoryContext,
     pull: &PullRequest,
     comments: usize,
@@ -184,7 +184,7 @@ pub(super) fn whole_pull_request(
     body
 }
 
-pub(super) fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
+pub fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
     let (name, id, issue) = (&context.repository, comment.id, comment.issue);
     let url = format!("{API}/repos/{name}/issues/comments/{id}");
     json!({
@@ -201,7 +201,7 @@ pub(super) fn comment(context: &RepositoryContext, comment: &Comment) -> Value {
     })
 }
 
-pub(super) fn deployment(context: &RepositoryContext, deployment: &Deployment) -> Value {
+pub fn deployment(context: &RepositoryContext, deployment: &Deployment) -> Value {
     let api = format!("{API}/repos/{}", context.repository);
     let url = format!("{api}/deployments/{}", deployment.id);
     json!({
@@ -217,11 +217,7 @@ pub(super) fn deployment(context: &RepositoryContext, deployment: &Deployment) -
     })
 }
 
-pub(super) fn deployment_status(
-    context: &RepositoryContext,
-    of: u64,
-    status: &DeploymentStatus,
-) -> Value {
+pub fn deployment_status(context: &RepositoryContext, of: u64, status: &DeploymentStatus) -> Value {
     let api = format!("{API}/repos/{}", context.repository);
     let deployment = format!("{api}/deployments/{of}");
     json!({
@@ -236,7 +232,7 @@ pub(super) fn deployment_status(
     })
 }
 
-pub(super) fn status(context: &RepositoryContext, status: &CommitStatus) -> Value {
+pub fn status(context: &RepositoryContext, status: &CommitStatus) -> Value {
     let creator = user(&context.login);
     json!({
         "url": format!("{API}/repos/{}/statuses/{}", context.repository, status.sha),

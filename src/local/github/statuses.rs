@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const STATES: [&str; 4] = ["error", "failure", "pending", "success"];
 
 /// `POST /statuses/SHA`
-pub(super) fn create(
+pub fn create(
     context: &RepositoryContext,
     call: &ApiCall,
     sha: &str,
@@ -47,7 +47,7 @@ pub(super) fn create(
 }
 
 /// `/commits/REF/statuses`: the newest first.
-pub(super) fn of_commit(context: &RepositoryContext, call: &ApiCall, of: &str) -> Response {
+pub fn of_commit(context: &RepositoryContext, call: &ApiCall, of: &str) -> Response {
     let sha = context.resolve(of);
     let record = context.record.read();
     let own = record.statuses.iter().rev().filter(|status| status.sha == sha);
@@ -57,7 +57,7 @@ pub(super) fn of_commit(context: &RepositoryContext, call: &ApiCall, of: &str) -
 
 /// `/commits/REF/status`: the newest status of each context, and the combined
 /// state.
-pub(super) fn combined(context: &RepositoryContext, of: &str) -> Response {
+pub fn combined(context: &RepositoryContext, of: &str) -> Response {
     let sha = context.resolve(of);
     let latest = latest(context, &sha);
     let any = |state: &[&str]| latest.iter().any(|one| state.contains(&one.state.as_str()));
@@ -77,7 +77,7 @@ pub(super) fn combined(context: &RepositoryContext, of: &str) -> Response {
 }
 
 /// The newest status of each context of a commit.
-pub(super) fn latest(context: &RepositoryContext, sha: &str) -> Vec<CommitStatus> {
+pub fn latest(context: &RepositoryContext, sha: &str) -> Vec<CommitStatus> {
     let record = context.record.read();
     let mut latest: Vec<CommitStatus> = Vec::new();
     for status in record.statuses.iter().rev().filter(|status| status.sha == sha) {

@@ -145,17 +145,17 @@ struct Hub {
 
 impl Hub {
     fn open(state: &Path) -> Self {
-        let world: InitialState = serde_json::from_value(json!({"github": {
+        let initial: InitialState = serde_json::from_value(json!({"github": {
             "repository": "octo/demo",
             "pull-request": {
-                "number": 7, "title": "Add a door", "head-sha": "a".repeat(40),
+                "number": 7, "title": "Add a feature", "head-sha": "a".repeat(40),
                 "head-ref": "topic", "base-ref": "main",
             },
         }}))
-        .expect("a world");
-        let identity = Identity::open(state, &world).expect("an identity");
+        .expect("an initial state");
+        let identity = Identity::open(state, &initial).expect("an identity");
         let token = identity.github_token.expose().to_owned();
-        let app = router(world.github.as_ref(), identity.github_token, state).expect("a router");
+        let app = router(initial.github.as_ref(), identity.github_token, state).expect("a router");
         Self { app, token }
     }
 

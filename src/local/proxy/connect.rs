@@ -3,9 +3,9 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
-use super::response::said;
+use super::response::refusal;
 use super::services::PendingEntry;
-use super::stream::{join, serve};
+use super::stream::{copy_both_ways, serve};
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -21,12 +21,12 @@ use tokio_rustls::TlsAcceptor;
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
     let authority = request.uri().authority().cloned();
     let Some((host, port)) =
         authority.as_ref().and_then(|all| Some((all.host().to_owned(), all.port_u16()?)))
     else {
-        return said(StatusCode::BAD_REQUEST, "`CONNECT` needs a host and a port");
+        return refusal(StatusCode::BAD_REQUEST, "`CONNECT` needs a host and a port");
     };
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
@@ -45,7 +45,7 @@ pub(super) async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) ->
             Ok(container) => {
                 PendingEntry::of(&request, &format!("{host}:{port}"))
                     .write_status(&services.log, StatusCode::OK);
-                tokio::spawn(join(hyper::upgrade::on(&mut request), container));
+                tokio::spawn(copy_both_ways(hyper::upgrade::on(&mut request), container));
                 Response::new(Body::empty())
             }
         },

@@ -1,6 +1,6 @@
 //! What the answer to a request to the proxy needs.
 
-use super::response::said;
+use super::response::refusal;
 use super::services::{Dial, PendingEntry, Services};
 use crate::local::authority::Authority;
 use axum::body::Body;
@@ -18,7 +18,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Refuses a request, with an entry in the request log.
-    pub(super) fn refuse<B>(
+    pub fn refuse<B>(
         &self,
         request: &Request<B>,
         status: StatusCode,
@@ -26,6 +26,6 @@ impl Proxy {
     ) -> Response<Body> {
         let host = request.uri().authority().map_or("", |authority| authority.as_str());
         PendingEntry::of(request, host).write_status(&self.services.log, status);
-        said(status, text)
+        refusal(status, text)
     }
 }

@@ -3,9 +3,9 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
-use super::response::said;
+use super::response::refusal;
 use super::services::PendingEntry;
-use super::stream::join;
+use super::stream::copy_both_ways;
 use crate::local::runtime::ByteStream;
 use axum::body::Body;
 use http::uri::{Authority, PathAndQuery};
@@ -24,7 +24,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-pub(super) async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<Body> {
     let Some(authority) = request.uri().authority().cloned() else {
         return proxy.refuse(&request, StatusCode::BAD_REQUEST, "the URL names no host");
     };
@@ -57,7 +57,7 @@ async fn to_container(
     port: u16,
 ) -> Response<Body> {
     let place = format!("{}:{port}", authority.host());
-    let noted = PendingEntry::of(&request, &place);
+    let entry = PendingEntry::of(&request, &place);
     let stream = match (proxy.dial)(authority.host().to_owned(), port).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -67,13 +67,13 @@ async fn to_container(
     };
     match exchange(stream, request, authority).await {
         Ok(answer) => {
-            noted.write(&proxy.services.log, &answer);
+            entry.write(&proxy.services.log, &answer);
             answer
         }
         Err(error) => {
-            noted.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
+            entry.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
             let text = format!("`{place}` took the request and gave no answer: {error}");
-            said(StatusCode::BAD_GATEWAY, &text)
+            refusal(StatusCode::BAD_GATEWAY, &text)
         }
     }
 }
@@ -98,7 +98,7 @@ async fn exchange(
         let container = hyper::upgrade::on(&mut answer);
         tokio::spawn(async move {
             if let Ok(container) = container.await {
-                join(client, Box::new(TokioIo::new(container))).await;
+                copy_both_ways(client, Box::new(TokioIo::new(container))).await;
             }
         });
     } else {

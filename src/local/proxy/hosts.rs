@@ -36,11 +36,8 @@ pub enum Service {
     /// Azure's or another one of the plan.
     Registry,
     Arm,
-
     Vault,
-
     Entra,
-
     GitHub,
     /// A container group, which need not exist.
     Container,
@@ -48,13 +45,12 @@ pub enum Service {
 
 /// A host for which no service answers.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum UnknownHost {
+pub enum UnknownHost {
     /// In a simulated domain, but there is no such resource.
     #[error("there is no {what} `{host}` in the local cloud")]
     Resource {
         /// `registry` or `vault`.
         what: &'static str,
-
         host: String,
     },
     /// In no simulated domain.
@@ -62,7 +58,7 @@ pub(super) enum UnknownHost {
     Host { host: String },
 }
 
-pub(super) fn service(
+pub fn service(
     host: &str,
     port: u16,
     accounts: &Accounts,
@@ -102,7 +98,7 @@ pub(super) fn service(
 
 /// The name of a registry as references have it: with the port unless that is a
 /// default one, and `docker.io` for the hosts behind it.
-pub(super) fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
+pub fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
     let with_port = format!("{host}:{port}");
     let usual = matches!(port, 80 | 443) && !accounts.is_other(&with_port);
     match host.to_ascii_lowercase().as_str() {
@@ -121,7 +117,7 @@ mod tests {
     #[test]
     fn host_names_select_the_service() {
         let state = tempfile::tempdir().expect("a folder");
-        let world = serde_json::from_str(
+        let initial = serde_json::from_str(
             r#"{
                 "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
                 "other-registries": [{"host": "127.0.0.1:5000"}, {"host": "ghcr.io"}],
@@ -129,9 +125,9 @@ mod tests {
                 "vaults": [{"host": "demo.vault.azure.net"}]
             }"#,
         )
-        .expect("a world");
-        let accounts = Accounts::open(state.path(), &world).expect("made");
-        let vaults = Vaults::open(state.path(), &world).expect("made");
+        .expect("an initial state");
+        let accounts = Accounts::open(state.path(), &initial).expect("made");
+        let vaults = Vaults::open(state.path(), &initial).expect("made");
         let case = |host: &str, port| {
             service(host, port, &accounts, &vaults).map_err(|absent| absent.to_string())
         };

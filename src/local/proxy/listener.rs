@@ -2,7 +2,7 @@
 //! plain requests.
 
 use super::context::Proxy;
-use super::response::{password_required, said};
+use super::response::{password_required, refusal};
 use super::services::Answered;
 use super::stream::serve;
 use super::{connect, forward};
@@ -34,7 +34,7 @@ async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answered {
     let given = request.headers().get(header::PROXY_AUTHORIZATION);
     if request.uri().authority().is_none() {
         let text = "this is a proxy, and the request names no host to pass it on to";
-        return Ok(said(StatusCode::BAD_REQUEST, text));
+        return Ok(refusal(StatusCode::BAD_REQUEST, text));
     }
     if given.is_none_or(|given| given.as_bytes() != proxy.login.as_bytes()) {
         return Ok(password_required());

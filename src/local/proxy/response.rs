@@ -6,9 +6,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 
 /// A header that only responses of the proxy itself have.
-pub(super) const MARK: &str = "x-shipway-local";
+pub const MARK: &str = "x-shipway-local";
 
-pub(super) fn said(status: StatusCode, text: &str) -> Response<Body> {
+pub fn refusal(status: StatusCode, text: &str) -> Response<Body> {
     let line = format!("shipway local: {text}");
     let mut answer = Response::new(Body::from(format!("{line}\n")));
     *answer.status_mut() = status;
@@ -21,9 +21,9 @@ pub(super) fn said(status: StatusCode, text: &str) -> Response<Body> {
     answer
 }
 
-pub(super) fn password_required() -> Response<Body> {
+pub fn password_required() -> Response<Body> {
     let text = "this proxy has a password, which is in the address that it printed";
-    let mut answer = said(StatusCode::PROXY_AUTHENTICATION_REQUIRED, text);
+    let mut answer = refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, text);
     answer.headers_mut().insert(
         header::PROXY_AUTHENTICATE,
         HeaderValue::from_static("Basic realm=\"shipway local\""),

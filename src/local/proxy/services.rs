@@ -3,7 +3,7 @@
 use super::hosts::Service;
 use crate::local::faults::Faults;
 use crate::local::registry::{Registries, RegistryServer};
-use crate::local::request_log::{LoggedRequest, RequestLog, shown};
+use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
 use crate::local::runtime::ByteStream;
 use crate::local::vault::Vaults;
 use axum::Router;
@@ -41,16 +41,16 @@ pub struct Services {
 
 impl Services {
     /// The response of a service, or of an injected fault.
-    pub(super) async fn answer(
+    pub async fn answer(
         &self,
         service: Service,
         host: &str,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        let mut noted = PendingEntry::of(&request, host);
+        let mut entry = PendingEntry::of(&request, host);
         let (mut request, received) = counted(request);
         if let Some(fault) = self.faults.take(request.method(), host, request.uri().path()) {
-            noted.write(&self.log, &fault);
+            entry.write(&self.log, &fault);
             return fault;
         }
         request.extensions_mut().insert(RequestHost(host.to_owned()));
@@ -63,18 +63,18 @@ impl Services {
             // `connect` and `forward` connect to containers themselves.
             Service::Container => Response::new(Body::empty()),
         };
-        noted.entry.received = received.load(Ordering::Relaxed);
-        noted.write(&self.log, &answer);
+        entry.request.received = received.load(Ordering::Relaxed);
+        entry.write(&self.log, &answer);
         answer
     }
 
     /// The response on the registries' own port.
-    pub(super) async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut noted = PendingEntry::of(&request, "direct");
+    pub async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut entry = PendingEntry::of(&request, "direct");
         let (request, received) = counted(request);
         let answer = self.registry.answer_directly(request).await;
-        noted.entry.received = received.load(Ordering::Relaxed);
-        noted.write(&self.log, &answer);
+        entry.request.received = received.load(Ordering::Relaxed);
+        entry.write(&self.log, &answer);
         answer
     }
 }
@@ -101,18 +101,18 @@ async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
 }
 
 /// The log entry of a request that is not answered yet.
-pub(super) struct PendingEntry {
-    pub(super) entry: LoggedRequest,
+pub struct PendingEntry {
+    pub request: LoggedRequest,
 }
 
 impl PendingEntry {
-    pub(super) fn of<B>(request: &Request<B>, host: &str) -> Self {
+    pub fn of<B>(request: &Request<B>, host: &str) -> Self {
         Self {
-            entry: LoggedRequest {
+            request: LoggedRequest {
                 time: String::new(),
                 method: request.method().to_string(),
                 host: host.to_owned(),
-                path: shown(request.uri()),
+                path: logged_path(request.uri()),
                 status: 0,
                 received: 0,
                 sent: 0,
@@ -120,16 +120,16 @@ impl PendingEntry {
         }
     }
 
-    pub(super) fn write(mut self, log: &RequestLog, answer: &Response<Body>) {
-        self.entry.sent = answer.body().size_hint().exact().unwrap_or_default();
+    pub fn write(mut self, log: &RequestLog, answer: &Response<Body>) {
+        self.request.sent = answer.body().size_hint().exact().unwrap_or_default();
         self.write_status(log, answer.status());
     }
 
-    pub(super) fn write_status(mut self, log: &RequestLog, status: StatusCode) {
-        self.entry.time = jiff::Timestamp::now().to_string();
-        self.entry.status = status.as_u16();
-        log.add(&self.entry);
+    pub fn write_status(mut self, log: &RequestLog, status: StatusCode) {
+        self.request.time = jiff::Timestamp::now().to_string();
+        self.request.status = status.as_u16();
+        log.add(&self.request);
     }
 }
 
-pub(super) type Answered = Result<Response<Body>, Infallible>;
+pub type Answered = Result<Response<Body>, Infallible>;

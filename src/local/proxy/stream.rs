@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Answers the requests of one connection, one after the other.
-pub(super) async fn serve<S, F, R>(stream: S, answer: F)
+pub async fn serve<S, F, R>(stream: S, answer: F)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> R,
@@ -32,7 +32,7 @@ where
 }
 
 /// Copies bytes both ways until one side ends.
-pub(super) async fn join(upgrade: OnUpgrade, mut container: Box<dyn ByteStream>) {
+pub async fn copy_both_ways(upgrade: OnUpgrade, mut container: Box<dyn ByteStream>) {
     let Ok(client) = upgrade.await else { return };
     let mut client = TokioIo::new(client);
     if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut container).await {

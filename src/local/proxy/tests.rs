@@ -25,12 +25,12 @@ struct Cloud {
 impl Cloud {
     async fn start() -> Self {
         let state = tempfile::tempdir().expect("a folder");
-        let world = serde_json::from_value(json!({
+        let initial = serde_json::from_value(json!({
             "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
             "other-registries": [{"host": "127.0.0.1:5000"}],
         }))
-        .expect("a world");
-        let cloud = CloudState::open(state.path().to_owned(), world).expect("a state folder");
+        .expect("an initial state");
+        let cloud = CloudState::open(state.path().to_owned(), initial).expect("a state folder");
         let domains = super::DOMAINS.map(str::to_owned);
         let authority = Arc::new(Authority::new(&domains).expect("an authority"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

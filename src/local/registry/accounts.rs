@@ -30,9 +30,7 @@ pub struct AdminUser {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Rights {
     None,
-
     Pull,
-
     All,
 }
 
@@ -214,7 +212,7 @@ mod tests {
     use super::{Accounts, Rights};
     use crate::local::initial_state::InitialState;
 
-    fn world() -> InitialState {
+    fn initial() -> InitialState {
         serde_json::from_str(
             r#"{
                 "registries": [
@@ -228,13 +226,13 @@ mod tests {
                 ]
             }"#,
         )
-        .expect("a world")
+        .expect("an initial state")
     }
 
     #[test]
     fn logins_have_rights() {
         let state = tempfile::tempdir().expect("a folder");
-        let accounts = Accounts::open(state.path(), &world()).expect("made");
+        let accounts = Accounts::open(state.path(), &initial()).expect("made");
         let admin = accounts.admin("a.azurecr.io").expect("enabled");
         let password = admin.passwords[1].expose();
 
@@ -253,13 +251,13 @@ mod tests {
     #[test]
     fn passwords_survive_a_restart_and_an_update() {
         let state = tempfile::tempdir().expect("a folder");
-        let accounts = Accounts::open(state.path(), &world()).expect("made");
+        let accounts = Accounts::open(state.path(), &initial()).expect("made");
         let before = accounts.admin("a.azurecr.io");
         let mut registry = accounts.list().remove(0);
         registry.sku = "Premium".into();
         accounts.put(registry).expect("changed");
 
-        let again = Accounts::open(state.path(), &world()).expect("opened again");
+        let again = Accounts::open(state.path(), &initial()).expect("opened again");
 
         assert_eq!(again.list()[0].sku, "Premium");
         assert_eq!(again.admin("a.azurecr.io"), before);

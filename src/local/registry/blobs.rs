@@ -26,7 +26,7 @@ struct BlobRequest {
     range: Option<String>,
 }
 
-pub(super) async fn answer(
+pub async fn answer(
     registries: &Registries,
     call: RegistryCall,
     repository: &str,

@@ -7,7 +7,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The digest of some bytes with the given algorithm. SHA-256 for unknown ones.
-pub(super) fn digest_as(algorithm: &str, bytes: &[u8]) -> Digest {
+pub fn digest_as(algorithm: &str, bytes: &[u8]) -> Digest {
     let own = || Digest::of(bytes);
     let text = match algorithm {
         "sha384" => format!("sha384:{}", hex::encode(Sha384::digest(bytes))),
@@ -18,7 +18,7 @@ pub(super) fn digest_as(algorithm: &str, bytes: &[u8]) -> Digest {
 }
 
 /// The digest of a file with the given algorithm. SHA-256 for unknown ones.
-pub(super) fn digest_of(path: &Path, algorithm: &str) -> io::Result<Digest> {
+pub fn digest_of(path: &Path, algorithm: &str) -> io::Result<Digest> {
     let hash = match algorithm {
         "sha384" => hash_file::<Sha384>(path)?,
         "sha512" => hash_file::<Sha512>(path)?,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) struct DistributionError {
+pub struct DistributionError {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -17,60 +17,60 @@ pub(super) struct DistributionError {
 }
 
 impl DistributionError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
         let message = message.to_owned();
         Self { status, code, message, detail: Vec::new(), headers: Vec::new() }
     }
 
-    pub(super) fn unknown_name(repository: &str) -> Self {
+    pub fn unknown_name(repository: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "repository name not known to registry")
             .about(json!({"name": repository}))
     }
 
-    pub(super) fn invalid_name(repository: &str) -> Self {
+    pub fn invalid_name(repository: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "NAME_INVALID", "invalid repository name")
             .about(json!({"name": repository}))
     }
 
-    pub(super) fn unknown_blob(digest: &str) -> Self {
+    pub fn unknown_blob(digest: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob unknown to registry")
             .about(json!({"digest": digest}))
     }
 
-    pub(super) fn unknown_manifest(reference: &str) -> Self {
+    pub fn unknown_manifest(reference: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "manifest unknown")
             .about(json!({"name": reference}))
     }
 
-    pub(super) fn unknown_upload() -> Self {
+    pub fn unknown_upload() -> Self {
         Self::new(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
     }
 
-    pub(super) fn invalid_digest(why: &str) -> Self {
+    pub fn invalid_digest(why: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", why)
     }
 
-    pub(super) fn method() -> Self {
+    pub fn method() -> Self {
         let message = "the operation is unsupported";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
     }
 
-    pub(super) fn nothing_here() -> Self {
+    pub fn nothing_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such endpoint")
     }
 
     /// Adds a detail. The response has one error for each.
-    pub(super) fn about(mut self, detail: Value) -> Self {
+    pub fn about(mut self, detail: Value) -> Self {
         self.detail.push(detail);
         self
     }
 
-    pub(super) fn with(mut self, name: HeaderName, value: String) -> Self {
+    pub fn with(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    pub(super) fn answer(self) -> Response<Body> {
+    pub fn answer(self) -> Response<Body> {
         let error =
             |detail: Value| json!({"code": self.code, "message": self.message, "detail": detail});
         let errors: Vec<Value> = match self.detail.len() {

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 /// The number of results without the parameter `n`.
 const DEFAULT_PAGE_SIZE: usize = 1_000;
 
-pub(super) fn ping() -> Response<Body> {
+pub fn ping() -> Response<Body> {
     json_answer(StatusCode::OK, "application/json; charset=utf-8", &json!({}))
 }
 
 /// `/v2/_catalog`
-pub(super) fn catalog(
+pub fn catalog(
     storage: &Storage,
     call: &RegistryCall,
 ) -> Result<Response<Body>, DistributionError> {
@@ -27,12 +27,12 @@ pub(super) fn catalog(
 }
 
 /// `/v2/NAME/tags/list`
-pub(super) fn tags(
+pub fn tags(
     storage: &Storage,
     call: &RegistryCall,
     repository: &str,
 ) -> Result<Response<Body>, DistributionError> {
-    reads(call)?;
+    require_get(call)?;
     if !storage.has_repository(&call.host, repository) {
         return Err(DistributionError::unknown_name(repository));
     }
@@ -41,13 +41,13 @@ pub(super) fn tags(
 }
 
 /// `/v2/NAME/referrers/DIGEST`: an index, which is empty for an unknown digest.
-pub(super) fn referrers(
+pub fn referrers(
     storage: &Storage,
     call: &RegistryCall,
     repository: &str,
     digest: &str,
 ) -> Result<Response<Body>, DistributionError> {
-    reads(call)?;
+    require_get(call)?;
     let digest: Digest =
         digest.parse().map_err(|error| DistributionError::invalid_digest(&format!("{error}")))?;
     let mut manifests = storage.referrers(&call.host, repository, &digest);
@@ -69,7 +69,7 @@ pub(super) fn referrers(
 }
 
 /// `/acr/v1/NAME`: the attributes of a repository, or its deletion.
-pub(super) fn repository(
+pub fn repository(
     storage: &Storage,
     call: &RegistryCall,
     repository: &str,
@@ -104,7 +104,7 @@ pub(super) fn repository(
 }
 
 /// `/acr/v1/NAME/_tags[/TAG]`
-pub(super) fn acr_tags(
+pub fn acr_tags(
     storage: &Storage,
     call: &RegistryCall,
     repository: &str,
@@ -124,14 +124,14 @@ pub(super) fn acr_tags(
             }
             return Err(unknown_tag(tag));
         }
-        reads(call)?;
+        require_get(call)?;
         if storage.tag(&call.host, repository, tag).is_none() {
             return Err(unknown_tag(tag));
         }
         let one = json!({"registry": call.host, "imageName": repository, "tag": describe(tag)});
         return Ok(json_answer(StatusCode::OK, JSON, &one));
     }
-    reads(call)?;
+    require_get(call)?;
     if !storage.has_repository(&call.host, repository) {
         return Err(DistributionError::unknown_name(repository));
     }
@@ -141,13 +141,13 @@ pub(super) fn acr_tags(
 }
 
 /// `/acr/v1/NAME/_manifests[/DIGEST]`
-pub(super) fn acr_manifests(
+pub fn acr_manifests(
     storage: &Storage,
     call: &RegistryCall,
     repository: &str,
     digest: Option<&str>,
 ) -> Result<Response<Body>, DistributionError> {
-    reads(call)?;
+    require_get(call)?;
     if !storage.has_repository(&call.host, repository) {
         return Err(DistributionError::unknown_name(repository));
     }
@@ -208,7 +208,7 @@ fn unknown_tag(tag: &str) -> DistributionError {
         .about(json!({"name": tag}))
 }
 
-fn reads(call: &RegistryCall) -> Result<(), DistributionError> {
+fn require_get(call: &RegistryCall) -> Result<(), DistributionError> {
     match *call.request.method() {
         Method::GET | Method::HEAD => Ok(()),
         _ => Err(DistributionError::method()),

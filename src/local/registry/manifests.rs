@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// The limit of Azure's registries.
 const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
-pub(super) async fn answer(
+pub async fn answer(
     registries: &Registries,
     call: RegistryCall,
     repository: &str,
@@ -30,7 +30,7 @@ pub(super) async fn answer(
                 .ok_or_else(|| DistributionError::unknown_manifest(reference))?;
             Ok(send(manifest))
         }
-        Method::PUT => keep(registries, call, repository, reference).await,
+        Method::PUT => push(registries, call, repository, reference).await,
         Method::DELETE => {
             let deleted = match reference.parse::<Digest>() {
                 Ok(digest) => storage.delete_manifest(&call.host, repository, &digest)?,
@@ -61,7 +61,7 @@ fn send(manifest: StoredManifest) -> Response<Body> {
     answer
 }
 
-async fn keep(
+async fn push(
     registries: &Registries,
     mut call: RegistryCall,
     repository: &str,
@@ -73,7 +73,7 @@ async fn keep(
         DistributionError::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
     })?;
     let bytes = bytes.to_bytes().to_vec();
-    let (digest, mut tags) = name(reference, &bytes)?;
+    let (digest, mut tags) = digest_and_tags(reference, &bytes)?;
     tags.extend(call.queries("tag"));
     if let Some(wrong) = tags.iter().find(|tag| !Reference::is_tag(tag)) {
         let invalid =
@@ -91,7 +91,7 @@ async fn keep(
     for digest in blobs(&content).filter_map(|part| part["digest"].as_str()?.parse().ok()) {
         registries.upstream.whole(&call.host, repository, &digest).await?;
     }
-    complete(storage, &call.host, repository, &content)?;
+    check_references(storage, &call.host, repository, &content)?;
     let manifest = StoredManifest { media_type, digest, bytes };
     let subject = referrer(&manifest, &content)?;
     let refers_to = subject.as_ref().map(|(subject, descriptor)| (subject, descriptor));
@@ -118,7 +118,10 @@ async fn keep(
 
 /// The digest and tags of a manifest that is pushed by digest or tag. A digest in
 /// the path must match the content.
-fn name(reference: &str, bytes: &[u8]) -> Result<(Digest, Vec<String>), DistributionError> {
+fn digest_and_tags(
+    reference: &str,
+    bytes: &[u8],
+) -> Result<(Digest, Vec<String>), DistributionError> {
     if !reference.contains(':') {
         return Ok((Digest::of(bytes), vec![reference.to_owned()]));
     }
@@ -151,7 +154,7 @@ fn blobs(content: &Value) -> impl Iterator<Item = &Value> {
 
 /// Fails with all blobs and manifests that the manifest refers to and that do not
 /// exist.
-fn complete(
+fn check_references(
     storage: &Storage,
     host: &str,
     repository: &str,

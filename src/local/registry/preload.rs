@@ -14,16 +14,13 @@ use std::path::{Path, PathBuf};
 pub enum PreloadError {
     #[error("`{reference}` is not the reference of an image")]
     Reference { reference: String, source: InvalidReference },
-
     #[error("cannot read `{}` of the layout for `{reference}`", path.display())]
     Read { reference: String, path: PathBuf, source: io::Error },
     /// A file of the layout is not the expected JSON.
     #[error("cannot parse `{}` of the layout for `{reference}`", path.display())]
     Json { reference: String, path: PathBuf, source: serde_json::Error },
-
     #[error("the layout for `{reference}` holds {count} images where one is needed")]
     Count { reference: String, count: usize },
-
     #[error("cannot store `{reference}`")]
     Keep { reference: String, source: FileError },
 }

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 /// The endpoints of the distribution specification, and Azure's own.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Route {
+pub enum Route {
     Ping,
     Catalog,
     Blob { repository: String, digest: String },
@@ -23,7 +23,7 @@ pub(super) enum Route {
 
 impl Route {
     /// `None` for a path that is not an endpoint.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub fn parse(path: &str) -> Option<Self> {
         let path = percent_decode_str(path).decode_utf8().ok()?;
         match path.as_ref() {
             "/v2" | "/v2/" => Some(Self::Ping),
@@ -76,7 +76,7 @@ impl Route {
         Self::AcrRepository { repository: path.to_owned() }
     }
 
-    pub(super) fn repository(&self) -> Option<&str> {
+    pub fn repository(&self) -> Option<&str> {
         match self {
             Self::Ping | Self::Catalog | Self::Token | Self::Exchange | Self::AcrCatalog => None,
             Self::Blob { repository, .. }

@@ -24,9 +24,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredManifest {
     pub media_type: String,
-
     pub digest: Digest,
-
     pub bytes: Vec<u8>,
 }
 

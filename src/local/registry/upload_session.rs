@@ -29,46 +29,43 @@ const WRITE_CHUNK_BYTES: usize = 128 * 1024;
 
 /// The repository that a session belongs to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct UploadOwner {
-    pub(super) host: String,
-    pub(super) repository: String,
+pub struct UploadOwner {
+    pub host: String,
+    pub repository: String,
 }
 
 /// An upload and what has arrived of it.
 #[derive(Debug)]
-pub(super) struct UploadSession {
-    pub(super) id: String,
-    pub(super) size: u64,
+pub struct UploadSession {
+    pub id: String,
+    pub size: u64,
     path: PathBuf,
     file: File,
     hash: Sha256,
 }
 
 /// A session while one request works on it.
-pub(super) type LockedSession = OwnedMutexGuard<UploadSession>;
+pub type LockedSession = OwnedMutexGuard<UploadSession>;
 
 #[derive(Debug)]
-pub(super) struct UploadSessions {
-    pub(super) storage: Storage,
+pub struct UploadSessions {
+    pub storage: Storage,
     open: Lock<HashMap<String, Arc<Mutex<UploadSession>>>>,
 }
 
 impl UploadSessions {
-    pub(super) fn new(storage: Storage) -> Self {
+    pub fn new(storage: Storage) -> Self {
         Self { storage, open: Lock::default() }
     }
 
-    pub(super) async fn begin(
-        &self,
-        owner: &UploadOwner,
-    ) -> Result<LockedSession, DistributionError> {
+    pub async fn begin(&self, owner: &UploadOwner) -> Result<LockedSession, DistributionError> {
         let id = random_uuid();
         write_json(&self.storage.uploads().join(format!("{id}.json")), owner)?;
-        self.hold(&id).await
+        self.lock(&id).await
     }
 
     /// Continues an upload of the same repository.
-    pub(super) async fn resume(
+    pub async fn resume(
         &self,
         owner: &UploadOwner,
         id: &str,
@@ -76,12 +73,12 @@ impl UploadSessions {
         let plain = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         let known = plain.then(|| read_json(&self.storage.uploads().join(format!("{id}.json"))));
         match known.transpose()?.flatten() {
-            Some(recorded) if *owner == recorded => self.hold(id).await,
+            Some(recorded) if *owner == recorded => self.lock(id).await,
             _ => Err(DistributionError::unknown_upload()),
         }
     }
 
-    async fn hold(&self, id: &str) -> Result<LockedSession, DistributionError> {
+    async fn lock(&self, id: &str) -> Result<LockedSession, DistributionError> {
         let known = self.opened().get(id).cloned();
         let session = if let Some(session) = known {
             session
@@ -102,7 +99,7 @@ impl UploadSessions {
     }
 
     /// Ends an upload and deletes its files.
-    pub(super) fn cancel(&self, session: &UploadSession) -> Result<(), DistributionError> {
+    pub fn cancel(&self, session: &UploadSession) -> Result<(), DistributionError> {
         self.opened().remove(&session.id);
         for path in
             [session.path.clone(), self.storage.uploads().join(format!("{}.json", session.id))]
@@ -118,7 +115,7 @@ impl UploadSessions {
     }
 
     /// Turns an upload into a blob, if its digest matches.
-    pub(super) async fn finish(
+    pub async fn finish(
         &self,
         session: LockedSession,
         owner: &UploadOwner,
@@ -191,7 +188,7 @@ impl UploadSession {
 }
 
 /// Appends a body to a session. The next chunk is read while one is written.
-pub(super) async fn append(
+pub async fn append(
     mut session: LockedSession,
     mut body: Body,
 ) -> Result<LockedSession, DistributionError> {

@@ -11,7 +11,7 @@ use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
 
 /// `POST …/blobs/uploads/`
-pub(super) async fn open(
+pub async fn open(
     sessions: &UploadSessions,
     call: RegistryCall,
     repository: &str,
@@ -66,7 +66,7 @@ fn mount(
 }
 
 /// `GET`, `PATCH`, `PUT` and `DELETE` of an upload.
-pub(super) async fn resume(
+pub async fn resume(
     sessions: &UploadSessions,
     call: RegistryCall,
     repository: &str,
@@ -77,7 +77,7 @@ pub(super) async fn resume(
     match *call.request.method() {
         Method::GET => Ok(status(StatusCode::NO_CONTENT, &call, repository, &session)),
         Method::PATCH => {
-            in_order(&call, repository, &session)?;
+            check_order(&call, repository, &session)?;
             let path = location(&call, repository, &session);
             let session = append(session, call.request.into_body()).await?;
             Ok(progress(StatusCode::ACCEPTED, &path, &session))
@@ -89,7 +89,7 @@ pub(super) async fn resume(
                 ));
             };
             let digest = parse(&digest)?;
-            in_order(&call, repository, &session)?;
+            check_order(&call, repository, &session)?;
             let answer = created(&call, repository, &digest);
             let session = append(session, call.request.into_body()).await?;
             sessions.finish(session, &owner, &digest).await?;
@@ -110,7 +110,7 @@ fn parse(digest: &str) -> Result<Digest, DistributionError> {
 }
 
 /// Fails unless a chunk begins where the last one ended.
-fn in_order(
+fn check_order(
     call: &RegistryCall,
     repository: &str,
     session: &LockedSession,

@@ -9,13 +9,13 @@ const MAX_DELAY: Duration = Duration::from_mins(5);
 const RESET_AFTER: Duration = Duration::from_mins(10);
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Option<Duration>,
 }
 
 impl Backoff {
     /// The delay after the program ran for that long.
-    pub(crate) fn after(&mut self, ran: Duration) -> Duration {
+    pub fn after(&mut self, ran: Duration) -> Duration {
         if ran >= RESET_AFTER {
             self.next = None;
         }

@@ -1,10 +1,11 @@
 //! The handle of the runtime, with which groups are started, viewed, connected to
 //! and ended.
 
-use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths, Sandbox, log_path};
+use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths};
 use super::choice::RuntimeChoice;
 use super::connection::Connection;
 use super::image::{ImageError, remove_tree};
+use super::sandbox::{Sandbox, log_path};
 use super::spec::Group;
 use super::stage::log;
 use super::stage::log::LogQuery;
@@ -28,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 pub struct RuntimeOptions {
     /// A folder that nothing else uses, created if it does not exist.
     pub folder: PathBuf,
-
     pub choice: RuntimeChoice,
     /// The executable of the built-in backend's stages: this program, whose `main`
     /// calls [`super::reexec`]. Tests run in another program and set it.

@@ -13,6 +13,7 @@ mod connection;
 mod engine;
 mod handle;
 mod image;
+mod sandbox;
 mod spec;
 mod stage;
 mod supervise;

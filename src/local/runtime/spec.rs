@@ -10,13 +10,10 @@ pub struct Group {
     pub id: String,
     /// The host names and addresses at which it is reached.
     pub hosts: Vec<String>,
-
     pub ports: Vec<u16>,
-
     pub restart: Restart,
     /// Init containers, each run to success before the next starts.
     pub init: Vec<Container>,
-
     pub containers: Vec<Container>,
 }
 
@@ -24,13 +21,11 @@ pub struct Group {
 pub struct Container {
     /// Unique within the group.
     pub name: String,
-
     pub image: Image,
     /// Replaces entrypoint and arguments of the image, unless empty.
     pub command: Vec<String>,
     /// Added to the variables of the image.
     pub env: Vec<(String, String)>,
-
     pub mounts: Vec<Volume>,
 }
 
@@ -54,7 +49,6 @@ pub struct Volume {
     pub source: PathBuf,
     /// An absolute path in the container.
     pub target: String,
-
     pub read_only: bool,
 }
 

@@ -1,8 +1,9 @@
 //! Runs one group from start to end: starts and restarts its containers, and
 //! updates the view.
 
-use super::backend::{Backend, Sandbox, StartError, log_path};
+use super::backend::Backend;
 use super::backoff::Backoff;
+use super::sandbox::{Sandbox, StartError, log_path};
 use super::spec::{Container, Group, Restart};
 use super::stage::log;
 use super::view::{ContainerView, GroupView};
@@ -18,27 +19,27 @@ use tokio_util::sync::CancellationToken;
 /// How long a program has to end after SIGTERM, and after SIGKILL.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) struct GroupRun {
-    pub(super) backend: Arc<Backend>,
-    pub(super) group: Arc<Group>,
-    pub(super) folder: PathBuf,
-    pub(super) view: watch::Sender<GroupView>,
+pub struct GroupRun {
+    pub backend: Arc<Backend>,
+    pub group: Arc<Group>,
+    pub folder: PathBuf,
+    pub view: watch::Sender<GroupView>,
     /// Set once the sandbox exists, for connections.
-    pub(super) sandbox: watch::Sender<Option<Arc<Sandbox>>>,
-    pub(super) stop: CancellationToken,
+    pub sandbox: watch::Sender<Option<Arc<Sandbox>>>,
+    pub stop: CancellationToken,
     /// Ends the time that programs have after a stop.
-    pub(super) kill: CancellationToken,
+    pub kill: CancellationToken,
 }
 
 impl GroupRun {
-    pub(super) async fn run(self) {
+    pub async fn run(self) {
         for container in self.group.init.iter().chain(&self.group.containers) {
             log::remove(&log_path(&self.folder, &container.name));
         }
         let sandbox = match self.backend.sandbox(&self.group, &self.folder).await {
             Ok(sandbox) => Arc::new(sandbox),
             Err(error) => {
-                self.view.send_modify(|view| view.refused = Some(error.in_words()));
+                self.view.send_modify(|view| view.refused = Some(error.with_causes()));
                 self.stop.cancelled().await;
                 return;
             }
@@ -99,7 +100,9 @@ impl GroupRun {
         let mut exit = match started {
             Ok(exit) => exit,
             Err(error) => {
-                self.note(container, |view| view.not_started(Timestamp::now(), &error.in_words()));
+                self.note(container, |view| {
+                    view.not_started(Timestamp::now(), &error.with_causes())
+                });
                 return Some(127);
             }
         };

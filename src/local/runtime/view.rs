@@ -15,7 +15,6 @@ pub enum ContainerState {
     Running {
         start: Timestamp,
     },
-
     Terminated {
         start: Timestamp,
         finish: Timestamp,
@@ -30,27 +29,21 @@ pub enum ContainerState {
 pub struct ContainerEvent {
     /// `Pulled`, `Started`, `Killing`, `BackOff`, `Failed` …
     pub name: &'static str,
-
     pub warning: bool,
     pub message: String,
     pub count: u32,
-
     pub first: Timestamp,
-
     pub last: Timestamp,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ContainerView {
     pub name: String,
-
     pub image: String,
     pub current: ContainerState,
     /// What it did before.
     pub previous: Option<ContainerState>,
-
     pub restarts: u32,
-
     pub events: Vec<ContainerEvent>,
     /// Whether a start was attempted, successfully or not.
     pub tried: bool,
@@ -60,7 +53,6 @@ pub struct ContainerView {
 pub struct GroupView {
     pub init: Vec<ContainerView>,
     pub containers: Vec<ContainerView>,
-
     pub stopped: bool,
     /// Why the group as a whole cannot run.
     pub refused: Option<String>,
@@ -81,7 +73,7 @@ pub enum GroupState {
 }
 
 impl GroupView {
-    pub(crate) fn new(group: &Group) -> Self {
+    pub fn new(group: &Group) -> Self {
         let view = |container: &super::spec::Container| ContainerView {
             name: container.name.clone(),
             image: container.image.reference.clone(),
@@ -139,7 +131,7 @@ impl GroupView {
         self.containers.iter().chain(&self.init).find(|container| container.name == name)
     }
 
-    pub(crate) fn container_mut(&mut self, name: &str) -> Option<&mut ContainerView> {
+    pub fn container_mut(&mut self, name: &str) -> Option<&mut ContainerView> {
         self.containers.iter_mut().chain(&mut self.init).find(|container| container.name == name)
     }
 }
@@ -149,24 +141,24 @@ impl ContainerView {
         matches!(self.current, ContainerState::Terminated { exit_code, .. } if exit_code != 0)
     }
 
-    pub(crate) fn pulling(&mut self, at: Timestamp) {
+    pub fn pulling(&mut self, at: Timestamp) {
         let message = format!("pulling image \"{}\"", self.image);
         self.event(at, "Pulling", false, message);
     }
 
     /// Its image is there.
-    pub(crate) fn pulled(&mut self, at: Timestamp) {
+    pub fn pulled(&mut self, at: Timestamp) {
         let message = format!("Successfully pulled image \"{}\"", self.image);
         self.event(at, "Pulled", false, message);
     }
 
-    pub(crate) fn started(&mut self, at: Timestamp) {
+    pub fn started(&mut self, at: Timestamp) {
         self.event(at, "Started", false, "Started container".to_owned());
         self.set_state(ContainerState::Running { start: at });
         self.tried = true;
     }
 
-    pub(crate) fn not_started(&mut self, at: Timestamp, reason: &str) {
+    pub fn not_started(&mut self, at: Timestamp, reason: &str) {
         let message = format!("Error: Failed to start container {}: {reason}", self.name);
         self.event(at, "Failed", true, message.clone());
         self.set_state(ContainerState::Terminated {
@@ -178,7 +170,7 @@ impl ContainerView {
         self.tried = true;
     }
 
-    pub(crate) fn exited(&mut self, at: Timestamp, exit_code: i32) {
+    pub fn exited(&mut self, at: Timestamp, exit_code: i32) {
         let start = match self.current {
             ContainerState::Running { start } => start,
             ContainerState::Waiting { .. } | ContainerState::Terminated { .. } => at,
@@ -188,7 +180,7 @@ impl ContainerView {
     }
 
     /// The container will be restarted after a delay.
-    pub(crate) fn restarting(&mut self, at: Timestamp, wait: Duration) {
+    pub fn restarting(&mut self, at: Timestamp, wait: Duration) {
         self.restarts += 1;
         if wait.is_zero() {
             return;
@@ -200,7 +192,7 @@ impl ContainerView {
         });
     }
 
-    pub(crate) fn killing(&mut self, at: Timestamp) {
+    pub fn killing(&mut self, at: Timestamp) {
         let message = format!("Killing container with id {}.", self.name);
         self.event(at, "Killing", false, message);
     }

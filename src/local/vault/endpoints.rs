@@ -302,14 +302,14 @@ mod tests {
     }
 
     fn client(state: &std::path::Path) -> Client {
-        let world: InitialState = serde_json::from_value(json!({"vaults": [{
+        let initial: InitialState = serde_json::from_value(json!({"vaults": [{
             "host": "v.vault.azure.net",
             "secrets": {"key": "one", "old": [{"value": "x", "enabled": false}]},
         }]}))
-        .expect("a world");
-        let identity = Identity::open(state, &world).expect("an identity");
+        .expect("an initial state");
+        let identity = Identity::open(state, &initial).expect("an identity");
         let tokens = Arc::new(Tokens::new(identity));
-        let vaults = Arc::new(Vaults::open(state, &world).expect("opened"));
+        let vaults = Arc::new(Vaults::open(state, &initial).expect("opened"));
         let token = Some(tokens.issue("https://vault.azure.net"));
         Client { vaults, tokens, token }
     }

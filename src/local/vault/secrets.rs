@@ -18,7 +18,6 @@ type StoredVaults = BTreeMap<String, BTreeMap<String, Vec<StoredSecret>>>;
 pub struct StoredSecret {
     /// 32 hexadecimal digits.
     pub version: String,
-
     pub value: Hidden,
     /// Whether clients may read it.
     pub enabled: bool,
@@ -27,7 +26,6 @@ pub struct StoredSecret {
     /// The media type of the value, if the client gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
@@ -148,17 +146,17 @@ mod tests {
     #[test]
     fn the_newest_version_is_read_after_a_restart() {
         let state = tempfile::tempdir().expect("a folder");
-        let world: InitialState = serde_json::from_str(
+        let initial: InitialState = serde_json::from_str(
             r#"{"vaults": [{"host": "V.vault.azure.net", "secrets": {"Key": "first"}}]}"#,
         )
-        .expect("a world");
-        let vaults = Vaults::open(state.path(), &world).expect("made");
+        .expect("an initial state");
+        let vaults = Vaults::open(state.path(), &initial).expect("made");
         let first = vaults.get("v.vault.azure.net", "key", None).expect("there");
         vaults
             .set("v.vault.azure.net", "KEY", StoredSecret::new(Hidden::new("second")))
             .expect("set");
 
-        let again = Vaults::open(state.path(), &world).expect("opened again");
+        let again = Vaults::open(state.path(), &initial).expect("opened again");
 
         let value = |version| {
             let found = again.get("v.vault.azure.net", "key", version).expect("there");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The image of a container. `None` if it does not exist or the group's
 /// credentials do not allow to pull it.
-pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, ArmError> {
+pub fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, ArmError> {
     let text = container["properties"]["image"].as_str().unwrap_or_default();
     let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
     let accounts = &arm.registries.accounts;
@@ -24,7 +24,7 @@ pub(super) fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<
 }
 
 /// Fails with all images that are not accessible, in the words of the service.
-pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
+pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
     let properties = &body["properties"];
     let mut missing = Vec::new();
     for container in
@@ -53,7 +53,7 @@ pub(super) fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError
 }
 
 /// Fetches the images of a group that may come from registries outside.
-pub(super) async fn bring(arm: &Arm, body: &Value) -> Result<(), ArmError> {
+pub async fn fetch_all(arm: &Arm, body: &Value) -> Result<(), ArmError> {
     let properties = &body["properties"];
     for container in
         array(&properties["initContainers"]).iter().chain(array(&properties["containers"]))

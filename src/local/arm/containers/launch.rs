@@ -17,31 +17,31 @@ use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 /// Starts a group, replacing the running one of that name.
-pub(super) async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+pub async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let group = group(arm, found)?;
     arm.runtime.launch(group).await.map_err(|error| ArmError::broken(&error))?;
-    tell_published(arm);
+    write_published(arm);
     Ok(())
 }
 
 /// Writes `published.json`, which maps `NAME` or `NAME:PORT` of each group to the
 /// address at which a browser on this machine reaches it.
-pub(super) fn tell_published(arm: &Arm) {
+pub fn write_published(arm: &Arm) {
     let all = published(arm).into_iter();
-    let told: BTreeMap<String, String> = all
+    let addresses: BTreeMap<String, String> = all
         .map(|(name, port, address)| {
             let name = if port == 80 { name } else { format!("{name}:{port}") };
             (name, address.to_string())
         })
         .collect();
-    if let Err(error) = write_json(&arm.folder.join("published.json"), &told) {
+    if let Err(error) = write_json(&arm.folder.join("published.json"), &addresses) {
         // The groups still run and are reached through the proxy.
         tracing::warn!(%error, "cannot write the addresses of the container groups");
     }
 }
 
 /// Starts the groups that ran when an earlier process of this cloud ended.
-pub(in super::super) async fn start_again(arm: &Arm) {
+pub async fn restart_all(arm: &Arm) {
     let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| !found.stopped) {
         if let Err(refusal) = launch(arm, found).await {
@@ -53,7 +53,7 @@ pub(in super::super) async fn start_again(arm: &Arm) {
             );
         }
     }
-    tell_published(arm);
+    write_published(arm);
 }
 
 /// `(name, port, address on this machine)` of each public port.
@@ -72,7 +72,7 @@ fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
     published
 }
 
-pub(super) fn restart(body: &Value) -> Restart {
+pub fn restart(body: &Value) -> Restart {
     match body["properties"]["restartPolicy"].as_str() {
         Some("OnFailure") => Restart::OnFailure,
         Some("Never") => Restart::Never,
@@ -124,7 +124,7 @@ fn container(
     }
     let command = array(&properties["command"]).iter().filter_map(Value::as_str);
     let mounts = array(&properties["volumeMounts"]).iter().map(|mount| Volume {
-        source: volumes.join(plain(mount["name"].as_str().unwrap_or_default())),
+        source: volumes.join(path_component(mount["name"].as_str().unwrap_or_default())),
         target: mount["mountPath"].as_str().unwrap_or_default().to_owned(),
         read_only: mount["readOnly"].as_bool().unwrap_or(false),
     });
@@ -142,15 +142,15 @@ fn container(
 fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, ArmError> {
     let folder = arm.runtime.volumes(id);
     for volume in array(list) {
-        let place = folder.join(plain(volume["name"].as_str().unwrap_or_default()));
-        create_folder(&place).map_err(|error| ArmError::broken(&error))?;
+        let path_of = folder.join(path_component(volume["name"].as_str().unwrap_or_default()));
+        create_folder(&path_of).map_err(|error| ArmError::broken(&error))?;
         for (name, value) in volume["secret"].as_object().into_iter().flatten() {
             let bytes = STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|_| {
                 let message =
                     format!("The secret '{name}' of volume {} is not base64.", volume["name"]);
                 ArmError::bad("InvalidSecretVolume", message)
             })?;
-            let path = place.join(plain(name));
+            let path = path_of.join(path_component(name));
             write_private(&path, &bytes).map_err(|error| ArmError::broken(&error))?;
         }
     }
@@ -158,7 +158,7 @@ fn volumes(arm: &Arm, id: &str, list: &Value) -> Result<PathBuf, ArmError> {
 }
 
 /// A name as one path component. Names that are not plain are hashed.
-fn plain(name: &str) -> PathBuf {
+fn path_component(name: &str) -> PathBuf {
     let parts = Path::new(name).components();
     let normal: Vec<_> = parts.filter(|part| matches!(part, Component::Normal(_))).collect();
     match normal.as_slice() {

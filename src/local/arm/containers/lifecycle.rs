@@ -13,7 +13,7 @@ use crate::local::runtime::GroupState;
 use http::StatusCode;
 use serde_json::Value;
 
-pub(super) async fn put(
+pub async fn put(
     arm: &Arm,
     request: &ArmRequest,
     group: &str,
@@ -25,7 +25,7 @@ pub(super) async fn put(
     validate::body(&body, name)?;
     let before = arm.store.read().container_groups.get(&key(&group, name)).cloned();
     if let Some(before) = &before {
-        not_in_work(arm, before)?;
+        check_settled(arm, before)?;
         if runs(arm, before) {
             validate::update(&before.body, &body, name)?;
         }
@@ -40,8 +40,8 @@ pub(super) async fn put(
             before: before.as_ref(),
         },
     );
-    free_label(arm, &found)?;
-    images::bring(arm, &found.body).await?;
+    check_label_is_free(arm, &found)?;
+    images::fetch_all(arm, &found.body).await?;
     images::check(arm, &found.body, name)?;
 
     keep(arm, &found)?;
@@ -104,7 +104,7 @@ fn resource(arm: &Arm, new: NewGroup<'_>) -> ContainerGroup {
 }
 
 /// A DNS name label is unique within its region.
-fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+fn check_label_is_free(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let Some(fqdn) = &found.fqdn else { return Ok(()) };
     let content = arm.store.read();
     let taken = content.container_groups.values().any(|other| {
@@ -122,7 +122,7 @@ fn free_label(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     Err(ArmError::bad("DnsNameLabelAlreadyTaken", message))
 }
 
-fn not_in_work(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+fn check_settled(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     if view.is_none_or(|view| view.settled()) {
         return Ok(());
@@ -143,20 +143,20 @@ fn runs(arm: &Arm, found: &ContainerGroup) -> bool {
     })
 }
 
-pub(super) async fn restart(
+pub async fn restart(
     arm: &Arm,
     request: &ArmRequest,
     found: &ContainerGroup,
 ) -> Result<ArmResponse, ArmError> {
-    not_in_work(arm, found)?;
+    check_settled(arm, found)?;
     set_stopped(arm, found, false)?;
     launch::launch(arm, found).await?;
     let operation = operations::begin(arm, &request.host, found)?;
     Ok(ArmResponse::empty(StatusCode::NO_CONTENT).with(ASYNC_OPERATION, &operation))
 }
 
-pub(super) async fn start(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
-    not_in_work(arm, found)?;
+pub async fn start(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
+    check_settled(arm, found)?;
     if !runs(arm, found) {
         set_stopped(arm, found, false)?;
         launch::launch(arm, found).await?;
@@ -164,7 +164,7 @@ pub(super) async fn start(arm: &Arm, found: &ContainerGroup) -> Result<ArmRespon
     Ok(ArmResponse::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn stop(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
+pub async fn stop(arm: &Arm, found: &ContainerGroup) -> Result<ArmResponse, ArmError> {
     set_stopped(arm, found, true)?;
     arm.runtime.stop(&key(&found.resource_group, &found.name)).await;
     Ok(ArmResponse::empty(StatusCode::NO_CONTENT))
@@ -175,7 +175,7 @@ fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), A
 }
 
 /// Answers with the group as it was and stops it in the background, as recorded.
-pub(super) fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
+pub fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     let found = match find(arm, group, name) {
         Ok(found) => found,
         Err(refusal) if refusal.code == "ContainerGroupNotFound" => {
@@ -194,12 +194,12 @@ fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = key(&found.resource_group, &found.name);
     let removed = arm.store.change(|content| drop(content.container_groups.remove(&id)));
     removed.map_err(|error| ArmError::broken(&error))?;
-    launch::tell_published(arm);
+    launch::write_published(arm);
     Ok(id)
 }
 
 /// Deletes all container groups of a resource group.
-pub(in super::super) async fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
+pub async fn delete_all(arm: &Arm, group: &str) -> Result<(), ArmError> {
     let all: Vec<ContainerGroup> = arm.store.read().container_groups.values().cloned().collect();
     for found in all.iter().filter(|found| found.resource_group.eq_ignore_ascii_case(group)) {
         let id = forget(arm, found)?;

@@ -10,9 +10,9 @@ mod secrets;
 mod show;
 mod validate;
 
-pub(super) use launch::start_again;
-pub(super) use lifecycle::delete_all;
-pub(super) use records::KIND;
+pub use launch::restart_all;
+pub use lifecycle::delete_all;
+pub use records::KIND;
 
 use super::handle::Arm;
 use super::request::ArmRequest;
@@ -24,7 +24,7 @@ use http::Method;
 use records::{find, keep, key};
 use serde_json::{Value, json};
 
-pub(super) async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -5,17 +5,17 @@ use serde_json::Value;
 use std::net::Ipv4Addr;
 
 /// What an FQDN depends on beside the body.
-pub(super) struct NameScope<'a> {
-    pub(super) tenant: &'a str,
-    pub(super) subscription: &'a str,
-    pub(super) resource_group: &'a str,
+pub struct NameScope<'a> {
+    pub tenant: &'a str,
+    pub subscription: &'a str,
+    pub resource_group: &'a str,
     /// The host of the request, which tells the Azure cloud.
-    pub(super) host: &'a str,
+    pub host: &'a str,
 }
 
 /// The FQDN of a group with a DNS name label. Every scope except `Unsecure` puts a
 /// hash of the scope into it.
-pub(super) fn fqdn(body: &Value, scope: &NameScope<'_>) -> Option<String> {
+pub fn fqdn(body: &Value, scope: &NameScope<'_>) -> Option<String> {
     let address = &body["properties"]["ipAddress"];
     let label = address["dnsNameLabel"].as_str()?;
     let region = super::super::resource_groups::normal_location(body["location"].as_str()?);
@@ -38,7 +38,7 @@ pub(super) fn fqdn(body: &Value, scope: &NameScope<'_>) -> Option<String> {
 
 /// An unused address from the blocks for documentation (RFC 5737), which are never
 /// routed, so a request that bypasses the proxy reaches no real host.
-pub(super) fn address(taken: &[String]) -> String {
+pub fn address(taken: &[String]) -> String {
     let blocks = [[203, 0, 113], [198, 51, 100], [192, 0, 2]];
     let all =
         blocks.into_iter().flat_map(|[a, b, c]| (1..=254).map(move |d| Ipv4Addr::new(a, b, c, d)));

@@ -13,7 +13,7 @@ const OPERATION_API_VERSION: &str = "2018-06-01";
 const MAX_OPERATIONS: usize = 1_000;
 
 /// Begins an operation on a group and returns its URL.
-pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, ArmError> {
+pub fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = random_uuid();
     let operation = Operation {
         resource: key(&found.resource_group, &found.name),
@@ -40,7 +40,7 @@ pub(super) fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<Str
 }
 
 /// The status of an operation. The first poll always says `Pending`, as recorded.
-pub(super) fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+pub fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
     let mut content = arm.store.read();
     let Some(operation) = content.operations.get_mut(id) else {
         let message = format!("The operation '{id}' was not found.");

@@ -5,14 +5,14 @@ use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
 
-pub(in super::super) const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
+pub const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
 
 /// The key of a group in the store, and its id in the runtime.
-pub(super) fn key(group: &str, name: &str) -> String {
+pub fn key(group: &str, name: &str) -> String {
     format!("{group}/{name}").to_ascii_lowercase()
 }
 
-pub(super) fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup, ArmError> {
+pub fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup, ArmError> {
     let group = resource_groups::find(arm, group)?.name;
     let found = arm.store.read().container_groups.get(&key(&group, name)).cloned();
     found.ok_or_else(|| {
@@ -22,7 +22,7 @@ pub(super) fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup,
     })
 }
 
-pub(super) fn keep(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+pub fn keep(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let key = key(&found.resource_group, &found.name);
     let kept =
         arm.store.change(|content| drop(content.container_groups.insert(key, found.clone())));

@@ -32,14 +32,14 @@ fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, ArmError> {
 
 /// The names of the fields that hold a value, or refer to it.
 #[derive(Clone, Copy)]
-pub(super) struct FieldNames<'a> {
+pub struct FieldNames<'a> {
     /// The first that exists is used.
-    pub(super) inline: &'a [&'a str],
-    pub(super) reference: &'a str,
+    pub inline: &'a [&'a str],
+    pub reference: &'a str,
 }
 
 /// The value of a field that is given inline or by reference.
-pub(super) fn value(
+pub fn value(
     arm: &Arm,
     body: &Value,
     entry: &Value,

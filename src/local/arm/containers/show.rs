@@ -26,19 +26,19 @@ const UNCHANGED_PROPERTIES: [&str; 10] = [
 ];
 
 /// As the response to GET: with instance views.
-pub(super) fn whole(arm: &Arm, found: &ContainerGroup) -> Value {
+pub fn whole(arm: &Arm, found: &ContainerGroup) -> Value {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     shown(arm, found, GroupDisplay { view: view.as_ref(), states: true, pending: false })
 }
 
 /// As an element of a list: without instance views.
-pub(super) fn brief(arm: &Arm, found: &ContainerGroup) -> Value {
+pub fn brief(arm: &Arm, found: &ContainerGroup) -> Value {
     let view = arm.runtime.view(&key(&found.resource_group, &found.name));
     shown(arm, found, GroupDisplay { view: view.as_ref(), states: false, pending: false })
 }
 
 /// As the response to PUT: all is pending, and there is no address yet.
-pub(super) fn pending(arm: &Arm, found: &ContainerGroup) -> Value {
+pub fn pending(arm: &Arm, found: &ContainerGroup) -> Value {
     shown(arm, found, GroupDisplay { view: None, states: true, pending: true })
 }
 

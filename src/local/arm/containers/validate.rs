@@ -10,12 +10,12 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 /// The elements of a list; empty for any other value.
-pub(super) fn array(value: &Value) -> &[Value] {
+pub fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Checks everything that needs only the body.
-pub(super) fn body(body: &Value, group: &str) -> Result<(), ArmError> {
+pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
     if body["location"].as_str().is_none_or(str::is_empty) {
         let message = "The location property is required for this definition.";
         return Err(ArmError::bad("LocationRequired", message));
@@ -274,7 +274,7 @@ fn identity(body: &Value, identity: &str, group: &str) -> Result<(), ArmError> {
 }
 
 /// Fails if an update of a running group changes what the service keeps fixed.
-pub(super) fn update(before: &Value, after: &Value, group: &str) -> Result<(), ArmError> {
+pub fn update(before: &Value, after: &Value, group: &str) -> Result<(), ArmError> {
     let fixed = |body: &Value| {
         let properties = &body["properties"];
         let containers = array(&properties["containers"]).iter().map(|container| {

@@ -13,12 +13,12 @@ use serde_json::Value;
 const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What the service answers to a missing or wrong login.
-pub(super) const AZURE_UNAUTHORIZED: &str =
+pub const AZURE_UNAUTHORIZED: &str =
     "authentication required, visit https://aka.ms/acr/authorization for more information.";
 
 /// What the sender of a request must be allowed to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in super::super) enum Permission<'a> {
+pub enum Permission<'a> {
     /// Any valid login, or anonymous access to anything.
     Login,
     Catalog,
@@ -28,7 +28,7 @@ pub(in super::super) enum Permission<'a> {
 
 /// What the sender of a request may do.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Access {
+pub enum Access {
     /// Of a user, or of anonymous access.
     Rights(Rights),
     /// What the access token grants.
@@ -36,7 +36,7 @@ pub(in super::super) enum Access {
 }
 
 impl Access {
-    pub(in super::super) fn allows(&self, need: Permission<'_>) -> bool {
+    pub fn allows(&self, need: Permission<'_>) -> bool {
         match (self, need) {
             (Self::Rights(Rights::All), _) | (Self::Token(_), Permission::Login) => true,
             (Self::Rights(Rights::Pull), Permission::Repository(_, action)) => {
@@ -59,18 +59,18 @@ impl Access {
 
 /// Checks logins to one registry: against its accounts, and at an Azure registry
 /// also against the tokens that it issued.
-pub(in super::super) struct Logins<'a> {
-    pub(in super::super) accounts: &'a Accounts,
-    pub(in super::super) tokens: &'a Tokens,
+pub struct Logins<'a> {
+    pub accounts: &'a Accounts,
+    pub tokens: &'a Tokens,
     /// The host name of the registry.
-    pub(in super::super) host: &'a str,
+    pub host: &'a str,
 }
 
 impl Logins<'_> {
     /// What the sender of a request may do.
     ///
     /// The error is a 401 with the challenge that tells how to log in.
-    pub(in super::super) fn check(
+    pub fn check(
         &self,
         headers: &HeaderMap,
         need: Permission<'_>,
@@ -99,14 +99,14 @@ impl Logins<'_> {
     }
 
     /// The claims of a token that this local cloud signed and that is still valid.
-    pub(super) fn verified(&self, token: &str) -> Option<Value> {
+    pub fn verified(&self, token: &str) -> Option<Value> {
         verify(self.tokens.identity().token_key.expose(), token, now())
     }
 
     /// What a user with this password may do. At Azure's registries a token is a
     /// password for [`TOKEN_USER`], and the service principal logs in with its
     /// client secret.
-    pub(super) fn login(&self, username: &str, password: &str) -> Rights {
+    pub fn login(&self, username: &str, password: &str) -> Rights {
         if self.accounts.is_azure(self.host) {
             let identity = self.tokens.identity();
             let by_token = || self.verified(password).is_some_and(|it| it["aud"] == self.host);
@@ -141,7 +141,7 @@ impl Logins<'_> {
 }
 
 /// User and password of the value of a `Basic` header.
-pub(super) fn basic(value: &str) -> Option<(String, String)> {
+pub fn basic(value: &str) -> Option<(String, String)> {
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
     let (username, password) = decoded.split_once(':')?;
     Some((username.to_owned(), password.to_owned()))

@@ -35,7 +35,7 @@ impl FormFields {
 }
 
 /// `/oauth2/token`: GET with `Basic`, as docker sends it, or POST with a form.
-pub(in super::super) async fn token(
+pub async fn token(
     logins: &Logins<'_>,
     request: Request<Body>,
 ) -> Result<Response<Body>, DistributionError> {
@@ -61,7 +61,7 @@ pub(in super::super) async fn token(
 }
 
 /// `/oauth2/exchange`: an access token of Entra for a refresh token of the registry.
-pub(in super::super) async fn exchange(
+pub async fn exchange(
     logins: &Logins<'_>,
     request: Request<Body>,
 ) -> Result<Response<Body>, DistributionError> {

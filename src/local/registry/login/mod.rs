@@ -4,5 +4,5 @@ mod access;
 mod endpoints;
 mod scope;
 
-pub(super) use access::{Access, Logins, Permission};
-pub(super) use endpoints::{exchange, token};
+pub use access::{Access, Logins, Permission};
+pub use endpoints::{exchange, token};

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// An element of the `access` claim of a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(in super::super) struct Grant {
+pub struct Grant {
     #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) actions: Vec<String>,
+    pub kind: String,
+    pub name: String,
+    pub actions: Vec<String>,
 }
 
 impl Grant {
     /// Parses the scopes of a request. One value may contain several, separated by
     /// spaces. Invalid ones are ignored.
-    pub(super) fn parse_all(scopes: &[String]) -> Vec<Self> {
+    pub fn parse_all(scopes: &[String]) -> Vec<Self> {
         scopes.iter().flat_map(|scope| scope.split(' ')).filter_map(Self::parse).collect()
     }
 
@@ -31,7 +31,7 @@ impl Grant {
     }
 
     /// The grant reduced to what a user who may only pull is allowed.
-    pub(super) fn only_pull(mut self) -> Option<Self> {
+    pub fn only_pull(mut self) -> Option<Self> {
         if self.kind != "repository" {
             return None;
         }
@@ -39,7 +39,7 @@ impl Grant {
         Some(self)
     }
 
-    pub(super) fn allows(&self, kind: &str, name: &str, action: &str) -> bool {
+    pub fn allows(&self, kind: &str, name: &str, action: &str) -> bool {
         self.kind == kind
             && self.name == name
             && self.actions.iter().any(|given| given == action || given == "*")

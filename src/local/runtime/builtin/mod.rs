@@ -5,6 +5,6 @@
 mod probe;
 mod sandbox;
 
-pub(crate) use probe::probe;
-pub(crate) use sandbox::Sandbox;
+pub use probe::probe;
+pub use sandbox::Sandbox;
 pub use sandbox::SandboxError;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Enters namespaces in a temporary folder. Returns whether overlay file systems
 /// work there; the error tells why namespaces do not.
-pub(crate) async fn probe(program: &Path, folder: &Path) -> Result<bool, SandboxError> {
+pub async fn probe(program: &Path, folder: &Path) -> Result<bool, SandboxError> {
     let mut spawned = Spawned::new(program, folder, StageMode::Probe)?;
     let answer = loop {
         match spawned.next().await? {

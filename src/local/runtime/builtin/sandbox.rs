@@ -39,18 +39,14 @@ impl SandboxError {
 
 /// A stage that was started and has not reported yet.
 #[derive(Debug)]
-pub(super) struct Spawned {
+pub struct Spawned {
     child: Child,
     orders: ChildStdin,
     notices: Lines<BufReader<ChildStdout>>,
 }
 
 impl Spawned {
-    pub(super) fn new(
-        program: &Path,
-        folder: &Path,
-        mode: StageMode,
-    ) -> Result<Self, SandboxError> {
+    pub fn new(program: &Path, folder: &Path, mode: StageMode) -> Result<Self, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "start", source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let errors = File::create(folder.join("stage.log")).map_err(failed)?;
@@ -71,7 +67,7 @@ impl Spawned {
         Ok(Self { child, orders, notices: BufReader::new(notices).lines() })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Notice, SandboxError> {
+    pub async fn next(&mut self) -> Result<Notice, SandboxError> {
         let line = self.notices.next_line().await.map_err(SandboxError::talking)?;
         let line =
             line.ok_or_else(|| SandboxError::talking(io::ErrorKind::UnexpectedEof.into()))?;
@@ -80,7 +76,7 @@ impl Spawned {
 
     /// Maps the users of the new user namespace: all of them if this process is root,
     /// otherwise only its own user, as root. Returns whether the latter.
-    pub(super) async fn map_users(&mut self) -> Result<bool, SandboxError> {
+    pub async fn map_users(&mut self) -> Result<bool, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "map the users of", source };
         let pid = self.child.id().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         let single = map_all(pid).is_err();
@@ -92,7 +88,7 @@ impl Spawned {
         Ok(single)
     }
 
-    pub(super) async fn end(mut self) {
+    pub async fn end(mut self) {
         // Fails only if it has ended already.
         self.child.kill().await.ok();
     }
@@ -128,7 +124,7 @@ type Listeners = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Notice>>>>;
 
 /// The namespaces of a group. Dropping it ends everything in them.
 #[derive(Debug)]
-pub(crate) struct Sandbox {
+pub struct Sandbox {
     folder: PathBuf,
     single_user: bool,
     /// `None` once the group was told to end.
@@ -138,7 +134,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) async fn open(
+    pub async fn open(
         program: &Path,
         folder: &Path,
         mode: StageMode,
@@ -169,7 +165,7 @@ impl Sandbox {
     }
 
     /// Starts a container. The receiver gets its notices, and closes with the group.
-    pub(crate) async fn start(
+    pub async fn start(
         &self,
         mut process: ProcessSpec,
     ) -> Result<mpsc::UnboundedReceiver<Notice>, SandboxError> {
@@ -182,7 +178,7 @@ impl Sandbox {
     }
 
     /// Sends a signal. A container that does not run is ignored.
-    pub(crate) async fn signal(&self, container: &str, signal: Signal) -> Result<(), SandboxError> {
+    pub async fn signal(&self, container: &str, signal: Signal) -> Result<(), SandboxError> {
         let container = container.to_owned();
         self.order(&Order::Signal { container, signal: signal as i32 }).await
     }
@@ -197,7 +193,7 @@ impl Sandbox {
         orders.write_all(&line).await.map_err(SandboxError::talking)
     }
 
-    pub(crate) async fn connect(&self, port: u16) -> io::Result<UnixStream> {
+    pub async fn connect(&self, port: u16) -> io::Result<UnixStream> {
         // The path of a Unix socket has at most 108 bytes, which the state folder's
         // may exceed. A path through /proc never does.
         let folder = File::open(&self.folder)?;
@@ -210,7 +206,7 @@ impl Sandbox {
         }
     }
 
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         // The init process ends with its standard input, and the kernel then ends
         // everything else in the namespace.
         drop(self.orders.lock().await.take());

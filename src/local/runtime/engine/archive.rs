@@ -12,7 +12,7 @@ use std::path::Path;
 use tar::{Builder, Header};
 
 /// Layers are written uncompressed, because not every engine supports zstd.
-pub(super) fn write(image: &Image, name: &str, path: &Path) -> io::Result<()> {
+pub fn write(image: &Image, name: &str, path: &Path) -> io::Result<()> {
     let mut builder = Builder::new(BufWriter::new(File::create(path)?));
     let config = fs::read(&image.config)?;
     let config_name = format!("{}.json", hex::encode(Sha256::digest(&config)));

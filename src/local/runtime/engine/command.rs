@@ -27,7 +27,6 @@ pub enum EngineError {
         command: String,
         message: String,
     },
-
     #[error("cannot write `{reference}` into an archive for `{program}`")]
     Archive {
         /// `docker` or `podman`.
@@ -38,7 +37,7 @@ pub enum EngineError {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     program: String,
     /// The label value of everything that belongs to this state folder.
     state_id: String,
@@ -50,7 +49,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine that need not exist.
-    pub(crate) fn new(program: &str, state_id: &str, folder: PathBuf) -> Self {
+    pub fn new(program: &str, state_id: &str, folder: PathBuf) -> Self {
         Self {
             program: program.to_owned(),
             state_id: state_id.to_owned(),
@@ -59,52 +58,45 @@ impl Engine {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.program
     }
 
-    pub(super) fn state_id(&self) -> &str {
+    pub fn state_id(&self) -> &str {
         &self.state_id
     }
 
     /// Whether the engine's daemon answers in time.
-    pub(crate) async fn answers(&self) -> bool {
+    pub async fn answers(&self) -> bool {
         let mut command = self.command(["ps", "--quiet"]);
         let asked = tokio::time::timeout(ANSWER_TIMEOUT, command.output()).await;
         matches!(asked, Ok(Ok(output)) if output.status.success())
     }
 
     /// The label of this state folder, `name=value`.
-    pub(crate) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         format!("shipway.local={}", self.state_id)
     }
 
     /// A container name that no other state folder uses.
-    pub(crate) fn qualified(&self, name: &str) -> String {
+    pub fn qualified(&self, name: &str) -> String {
         format!("shipway-{}-{name}", self.state_id)
     }
 
     /// A command that is killed when it is dropped.
-    pub(crate) fn command<A: AsRef<OsStr>>(
-        &self,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Command {
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         command
     }
 
     /// Runs a command and returns its trimmed standard output.
-    pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String, EngineError> {
+    pub async fn ask(&self, arguments: &[&str]) -> Result<String, EngineError> {
         self.run(self.command(arguments), arguments[0]).await
     }
 
     /// Runs a command made by [`Self::command`].
-    pub(crate) async fn run(
-        &self,
-        mut command: Command,
-        name: &str,
-    ) -> Result<String, EngineError> {
+    pub async fn run(&self, mut command: Command, name: &str) -> Result<String, EngineError> {
         let output = command
             .output()
             .await
@@ -129,7 +121,7 @@ impl Engine {
     }
 
     /// Loads an image into the engine, once, and returns its name there.
-    pub(crate) async fn load(&self, image: &Image) -> Result<String, EngineError> {
+    pub async fn load(&self, image: &Image) -> Result<String, EngineError> {
         let name = format!("localhost/shipway-{}:{}", self.state_id, image.digest.hex());
         let mut loaded = self.loaded.lock().await;
         if loaded.contains(&name) {
@@ -157,7 +149,7 @@ impl Engine {
     }
 
     /// Removes every container and image of this state folder.
-    pub(crate) async fn sweep(&self) -> Result<(), EngineError> {
+    pub async fn sweep(&self) -> Result<(), EngineError> {
         let filter = format!("label={}", self.label());
         let found = self.ask(&["ps", "--all", "--quiet", "--filter", &filter]).await?;
         let containers: Vec<&str> = found.split_whitespace().collect();

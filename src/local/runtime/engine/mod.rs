@@ -10,6 +10,6 @@ mod command;
 mod sandbox;
 mod trial;
 
-pub(crate) use command::Engine;
+pub use command::Engine;
 pub use command::EngineError;
-pub(crate) use sandbox::{ContainerStart, Sandbox};
+pub use sandbox::{ContainerStart, Sandbox};

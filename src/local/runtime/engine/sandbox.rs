@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
-pub(crate) struct Sandbox {
+pub struct Sandbox {
     engine: Engine,
     /// The prefix of the group's container names.
     prefix: String,
@@ -25,19 +25,15 @@ pub(crate) struct Sandbox {
 }
 
 #[derive(Debug)]
-pub(crate) struct ContainerStart<'a> {
-    pub(crate) container: &'a Container,
-    pub(crate) config: &'a ProgramConfig,
-    pub(crate) log: &'a Path,
+pub struct ContainerStart<'a> {
+    pub container: &'a Container,
+    pub config: &'a ProgramConfig,
+    pub log: &'a Path,
 }
 
 impl Sandbox {
     /// Removes containers of the group that are left from before.
-    pub(crate) async fn open(
-        engine: &Engine,
-        group: &Group,
-        key: &str,
-    ) -> Result<Self, EngineError> {
+    pub async fn open(engine: &Engine, group: &Group, key: &str) -> Result<Self, EngineError> {
         let sandbox = Self {
             engine: engine.clone(),
             prefix: engine.qualified(key),
@@ -60,7 +56,7 @@ impl Sandbox {
     }
 
     /// Starts a container. The receiver gets its exit code.
-    pub(crate) async fn start(
+    pub async fn start(
         &self,
         start: ContainerStart<'_>,
     ) -> Result<oneshot::Receiver<i32>, EngineError> {
@@ -164,11 +160,11 @@ impl Sandbox {
     }
 
     /// Sends a signal. A container that does not run is ignored.
-    pub(crate) async fn signal(&self, container: &str, signal: Signal) {
+    pub async fn signal(&self, container: &str, signal: Signal) {
         self.engine.ask(&["kill", "--signal", signal.as_str(), &self.name(container)]).await.ok();
     }
 
-    pub(crate) async fn connect(&self, port: u16) -> io::Result<TcpStream> {
+    pub async fn connect(&self, port: u16) -> io::Result<TcpStream> {
         let keeper = self.keeper.lock().await.clone();
         let keeper = keeper.ok_or(io::ErrorKind::ConnectionRefused)?;
         let published =
@@ -178,7 +174,7 @@ impl Sandbox {
         TcpStream::connect(address).await
     }
 
-    pub(crate) async fn close(&self, containers: &[String]) {
+    pub async fn close(&self, containers: &[String]) {
         for container in containers {
             self.remove(container).await;
         }

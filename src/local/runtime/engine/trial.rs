@@ -16,7 +16,7 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const EXEC_FORMAT_ERROR: &str = "exec format error";
 
 impl Engine {
-    pub(crate) async fn runs(&self) -> bool {
+    pub async fn runs(&self) -> bool {
         let name = format!("localhost/shipway-{}:trial", self.state_id());
         let tried = tokio::time::timeout(TRIAL_TIMEOUT, self.trial(&name)).await;
         // An image that cannot be removed now is removed by `sweep`.

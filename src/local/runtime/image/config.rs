@@ -6,13 +6,13 @@ use crate::oci::{ImageConfig, ImageProcess};
 use std::fs;
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct ProgramConfig(ImageProcess);
+pub struct ProgramConfig(ImageProcess);
 
 /// Docker's default `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl ProgramConfig {
-    pub(crate) fn read(image: &Image) -> Result<Self, ImageError> {
+    pub fn read(image: &Image) -> Result<Self, ImageError> {
         let bytes = fs::read(&image.config).map_err(|source| ImageError::Io {
             verb: "read",
             path: image.config.clone(),
@@ -28,7 +28,7 @@ impl ProgramConfig {
 
     /// Program and arguments. As in Container Instances, a given command replaces the
     /// entrypoint and its arguments.
-    pub(crate) fn argv(&self, command: &[String]) -> Vec<String> {
+    pub fn argv(&self, command: &[String]) -> Vec<String> {
         if !command.is_empty() {
             return command.to_vec();
         }
@@ -37,11 +37,7 @@ impl ProgramConfig {
 
     /// The image's variables, overridden by those given. `HOSTNAME` and `PATH` are
     /// always set.
-    pub(crate) fn environment(
-        &self,
-        given: &[(String, String)],
-        hostname: &str,
-    ) -> Vec<(String, String)> {
+    pub fn environment(&self, given: &[(String, String)], hostname: &str) -> Vec<(String, String)> {
         let base = [("PATH", DEFAULT_PATH), ("HOSTNAME", hostname)];
         let image = self.0.env.iter().filter_map(|line| line.split_once('='));
         let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -56,12 +52,12 @@ impl ProgramConfig {
     }
 
     /// Empty for `/`.
-    pub(crate) fn working_dir(&self) -> &str {
+    pub fn working_dir(&self) -> &str {
         &self.0.working_dir
     }
 
     /// Empty for root.
-    pub(crate) fn user(&self) -> &str {
+    pub fn user(&self) -> &str {
         &self.0.user
     }
 }

@@ -7,8 +7,8 @@ mod path;
 mod tree;
 mod unpack;
 
-pub(crate) use config::ProgramConfig;
+pub use config::ProgramConfig;
 pub use files::{Image, ImageError};
-pub(crate) use tree::{Trees, remove_tree};
-pub(crate) use unpack::open_layer;
+pub use tree::{Trees, remove_tree};
+pub use unpack::open_layer;
 pub use unpack::unpack;

@@ -11,7 +11,7 @@ const MAX_LINKS: usize = 40;
 
 /// The components of an entry's name. `None` if it contains `..`, which no tool
 /// writes into a layer.
-pub(super) fn parts(name: &Path) -> Option<Vec<OsString>> {
+pub fn parts(name: &Path) -> Option<Vec<OsString>> {
     let mut parts = Vec::new();
     for component in name.components() {
         match component {
@@ -25,7 +25,7 @@ pub(super) fn parts(name: &Path) -> Option<Vec<OsString>> {
 
 /// The path of `parts` in `root`, following links as if `root` were `/`. Missing
 /// components are kept as they are. `None` for a circle of links.
-pub(super) fn resolve(root: &Path, parts: &[OsString]) -> Option<PathBuf> {
+pub fn resolve(root: &Path, parts: &[OsString]) -> Option<PathBuf> {
     let mut todo: VecDeque<OsString> = parts.iter().cloned().collect();
     let mut done: Vec<OsString> = Vec::new();
     let mut links = 0;

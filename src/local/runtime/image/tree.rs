@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A folder of unpacked images, by the digest of the manifest.
 #[derive(Debug)]
-pub(crate) struct Trees {
+pub struct Trees {
     folder: PathBuf,
     /// One lock per image, so that two containers do not unpack it at once.
     locks: Mutex<HashMap<String, Arc<Mutex<()>>>>,
@@ -20,7 +20,7 @@ pub(crate) struct Trees {
 
 impl Trees {
     /// Opens a folder, created if it does not exist.
-    pub(crate) fn open(folder: PathBuf) -> Result<Self, ImageError> {
+    pub fn open(folder: PathBuf) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Io { verb: "create", path: folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         // Left by a process that was killed while unpacking.
@@ -33,7 +33,7 @@ impl Trees {
     }
 
     /// The unpacked files of an image. The first call unpacks it.
-    pub(crate) fn get(&self, image: &Image) -> Result<PathBuf, ImageError> {
+    pub fn get(&self, image: &Image) -> Result<PathBuf, ImageError> {
         let name = image.digest.hex().to_owned();
         let lock = {
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,7 @@ impl Trees {
 
 /// Removes a folder and its content, changing modes that forbid it, which
 /// [`fs::remove_dir_all`] does not. A missing folder is not an error.
-pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
+pub fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;

@@ -57,7 +57,7 @@ fn stands(root: &Path, folder: &Path) -> bool {
 
 /// Opens a layer and decompresses it. The first bytes tell the compression more
 /// reliably than media types do.
-pub(crate) fn open_layer(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub fn open_layer(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let mut file = File::open(path)?;
     let mut magic = Vec::new();
     file.by_ref().take(4).read_to_end(&mut magic)?;

@@ -24,7 +24,7 @@ use std::process::{Command, ExitCode};
 /// The exit code of shells for a program that cannot be started.
 const NOT_STARTED: u8 = 127;
 
-pub(super) fn run(mode: StageMode) -> ExitCode {
+pub fn run(mode: StageMode) -> ExitCode {
     let Ok(channel) = io::stdin().as_fd().try_clone_to_owned() else {
         return ExitCode::from(NOT_STARTED);
     };

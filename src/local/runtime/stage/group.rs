@@ -5,7 +5,8 @@
 use super::mode::{INIT, StageMode};
 use super::network;
 use super::protocol::{MAPPED, Notice, say};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use super::root::{OVERLAY, mount_on};
+use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs;
 use std::fs::File;
@@ -16,7 +17,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-pub(super) fn run(mode: StageMode) -> ExitCode {
+pub fn run(mode: StageMode) -> ExitCode {
     match enter(mode) {
         Ok(code) => code,
         Err(reason) => {
@@ -52,14 +53,14 @@ fn isolate() -> Result<(), String> {
     say(&Notice::Unshared);
     wait_for_maps()?;
     // Mounts from here on must not propagate to the machine.
-    mount_with("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+    mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     network::bring_up().map_err(|error| format!("cannot bring the loopback up: {error}"))?;
     // Docker's default. Some kernels refuse it in a user namespace; then programs
     // that are not root cannot listen on ports below 1024 and fail themselves.
     fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").ok();
     let scratch = Path::new("scratch");
     fs::create_dir_all(scratch).map_err(|error| format!("cannot create `scratch`: {error}"))?;
-    mount_with("tmpfs", "scratch", Some("tmpfs"), MsFlags::empty(), None)?;
+    mount_on("tmpfs", "scratch", Some("tmpfs"), MsFlags::empty(), None)?;
     umount2(scratch, MntFlags::MNT_DETACH).map_err(|error| format!("cannot unmount: {error}"))?;
     Ok(())
 }
@@ -76,17 +77,6 @@ fn wait_for_maps() -> Result<(), String> {
     Err("the local cloud did not confirm the identity maps".to_owned())
 }
 
-fn mount_with(
-    source: &str,
-    target: &str,
-    kind: Option<&str>,
-    flags: MsFlags,
-    options: Option<&str>,
-) -> Result<(), String> {
-    mount(Some(source), target, kind, flags, options)
-        .map_err(|error| format!("cannot mount {source} on `{target}`: {error}"))
-}
-
 /// Mounts an overlay in the folder where container roots will be, because it is
 /// up to that folder's file system whether an overlay works.
 fn overlay_works() -> bool {
@@ -94,8 +84,8 @@ fn overlay_works() -> bool {
     if folders.iter().any(|folder| fs::create_dir_all(folder).is_err()) {
         return false;
     }
-    let options = Some(super::root::OVERLAY);
-    let mounted = mount_with("overlay", "root", Some("overlay"), MsFlags::empty(), options);
+    let options = Some(OVERLAY);
+    let mounted = mount_on("overlay", "root", Some("overlay"), MsFlags::empty(), options);
     // Some file systems allow the mount, but no writing to it.
     let written = mounted.is_ok() && fs::write("root/file", "").is_ok();
     umount2("root", MntFlags::MNT_DETACH).ok();

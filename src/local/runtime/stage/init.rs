@@ -30,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-pub(super) fn run(mode: StageMode) -> ExitCode {
+pub fn run(mode: StageMode) -> ExitCode {
     match serve(mode) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -89,7 +89,7 @@ impl Init {
         loop {
             tokio::select! {
                 line = orders.next_line() => match line? {
-                    Some(line) => self.obey(serde_json::from_str(&line)?),
+                    Some(line) => self.handle(serde_json::from_str(&line)?),
                     None => return Ok(()),
                 },
                 _ = children.recv() => self.reap(),
@@ -97,7 +97,7 @@ impl Init {
         }
     }
 
-    fn obey(&mut self, order: Order) {
+    fn handle(&mut self, order: Order) {
         match order {
             Order::Start(process) => {
                 let container = process.container.clone();
@@ -135,7 +135,7 @@ impl Init {
             let reader = pipe::Receiver::from_owned_fd(end)?;
             output.push(tokio::spawn(copy_lines(reader, Arc::clone(&log))));
         }
-        tokio::spawn(attend(process.container, channel, exit, output));
+        tokio::spawn(report(process.container, channel, exit, output));
         Ok(())
     }
 
@@ -202,7 +202,7 @@ fn outputs(child: &mut Child) -> Vec<OwnedFd> {
 }
 
 /// Reports the start and the end of one container.
-async fn attend(
+async fn report(
     container: String,
     mut channel: UnixStream,
     exit: oneshot::Receiver<i32>,

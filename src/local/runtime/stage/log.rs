@@ -18,7 +18,7 @@ const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 #[derive(Debug)]
-pub(crate) struct LogFile {
+pub struct LogFile {
     path: PathBuf,
     file: File,
     size: u64,
@@ -27,7 +27,7 @@ pub(crate) struct LogFile {
 
 impl LogFile {
     /// Opens a log to append to it.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         Self::with_half(path, MAX_FILE_BYTES)
     }
 
@@ -38,7 +38,7 @@ impl LogFile {
     }
 
     /// Appends a line, or a part of one, given without its line feed.
-    pub(crate) fn append(&mut self, time: &str, whole: bool, text: &[u8]) -> io::Result<()> {
+    pub fn append(&mut self, time: &str, whole: bool, text: &[u8]) -> io::Result<()> {
         if self.size >= self.half {
             fs::rename(&self.path, older(&self.path))?;
             *self = Self::with_half(&self.path, self.half)?;
@@ -56,7 +56,7 @@ fn older(path: &Path) -> PathBuf {
 }
 
 /// Removes a log.
-pub(crate) fn remove(path: &Path) {
+pub fn remove(path: &Path) {
     // Errors are ignored, because the files usually do not exist.
     fs::remove_file(path).ok();
     fs::remove_file(older(path)).ok();
@@ -64,14 +64,14 @@ pub(crate) fn remove(path: &Path) {
 
 /// Splits a stream of bytes into lines.
 #[derive(Debug, Default)]
-pub(crate) struct LogLines {
+pub struct LogLines {
     rest: Vec<u8>,
 }
 
 impl LogLines {
     /// Adds bytes and returns complete lines, and parts of lines that are too long.
     /// The flag tells whether the text ends a line.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<(bool, Vec<u8>)> {
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<(bool, Vec<u8>)> {
         let mut complete = Vec::new();
         for &byte in bytes {
             if byte == b'\n' {
@@ -87,7 +87,7 @@ impl LogLines {
     }
 
     /// The unfinished last line.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+    pub fn finish(self) -> Option<Vec<u8>> {
         (!self.rest.is_empty()).then_some(self.rest)
     }
 }
@@ -97,12 +97,11 @@ impl LogLines {
 pub struct LogQuery {
     /// Only this many last lines.
     pub tail: Option<usize>,
-
     pub timestamps: bool,
 }
 
 /// Reads a log, lossily as UTF-8. A missing log is empty.
-pub(crate) fn read(path: &Path, query: LogQuery) -> io::Result<String> {
+pub fn read(path: &Path, query: LogQuery) -> io::Result<String> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut open = false;
     for part in [older(path), path.to_owned()] {

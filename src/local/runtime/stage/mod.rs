@@ -15,15 +15,15 @@
 mod container;
 mod group;
 mod init;
-pub(crate) mod log;
+pub mod log;
 mod mode;
 mod network;
-pub(crate) mod protocol;
-pub(crate) mod relay;
+pub mod protocol;
+pub mod relay;
 mod root;
 mod user;
 
-pub(crate) use mode::{GROUP, StageMode};
+pub use mode::{GROUP, StageMode};
 
 use mode::{CONTAINER, INIT};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! How a group is set apart from this machine.
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum StageMode {
+pub enum StageMode {
     /// In namespaces of its own.
     Isolated,
     /// As plain processes, because namespaces are refused here.
@@ -12,7 +12,7 @@ pub(crate) enum StageMode {
 
 impl StageMode {
     /// The value as the second argument of a stage.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Isolated => "isolated",
             Self::Plain => "plain",
@@ -20,14 +20,14 @@ impl StageMode {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         [Self::Isolated, Self::Plain, Self::Probe].into_iter().find(|mode| mode.as_str() == text)
     }
 }
 
 /// The first argument that starts the parent of a group.
-pub(crate) const GROUP: &str = "__runtime-group";
+pub const GROUP: &str = "__runtime-group";
 /// The first argument that starts a group's init process.
-pub(super) const INIT: &str = "__runtime-init";
+pub const INIT: &str = "__runtime-init";
 /// The first argument that starts a container.
-pub(super) const CONTAINER: &str = "__runtime-container";
+pub const CONTAINER: &str = "__runtime-container";

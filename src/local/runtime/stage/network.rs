@@ -21,7 +21,7 @@ const IFA_LOCAL: u16 = 2;
 const LOOPBACK: u32 = 1;
 
 /// Brings `lo` up, with [`ADDRESS`] beside 127.0.0.1.
-pub(super) fn bring_up() -> Result<(), Errno> {
+pub fn bring_up() -> Result<(), Errno> {
     exchange(&link_up())?;
     exchange(&address(ADDRESS))
 }

@@ -8,19 +8,19 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// The socket of the relay, relative to the group's folder.
-pub(crate) const RELAY: &str = "relay.sock";
+pub const RELAY: &str = "relay.sock";
 
 /// The line that the parent writes once the user namespace has its identity maps.
-pub(crate) const MAPPED: &str = "mapped";
+pub const MAPPED: &str = "mapped";
 
 /// The address of a group beside 127.0.0.1. The relay connects to it, so that a
 /// program that listens only on localhost is as unreachable as in Azure.
-pub(crate) const ADDRESS: [u8; 4] = [10, 92, 0, 4];
+pub const ADDRESS: [u8; 4] = [10, 92, 0, 4];
 
 /// A message to the init process of a group.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Order {
+pub enum Order {
     Start(Box<ProcessSpec>),
     /// Send it a signal.
     Signal {
@@ -32,7 +32,7 @@ pub(crate) enum Order {
 /// A message from a stage.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Notice {
+pub enum Notice {
     /// The namespaces exist and wait for their identity maps.
     Unshared,
     /// The group cannot be started, with the reason.
@@ -59,44 +59,41 @@ pub(crate) enum Notice {
 /// What a container's process is started with.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct ProcessSpec {
-    pub(crate) container: String,
+pub struct ProcessSpec {
+    pub container: String,
     /// The folder with the root file system: `root`, and for an overlay `lower`,
     /// `upper` and `work`.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// Whether `root` is mounted as an overlay.
-    pub(crate) overlay: bool,
+    pub overlay: bool,
     /// Whether user 0 is the only mapped user.
-    pub(crate) single_user: bool,
+    pub single_user: bool,
     /// The program and its arguments.
-    pub(crate) argv: Vec<String>,
+    pub argv: Vec<String>,
     /// The complete environment.
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) workdir: String,
+    pub env: Vec<(String, String)>,
+    pub workdir: String,
     /// `USER` or `USER:GROUP`, each a name or number.
-    pub(crate) user: String,
-
-    pub(crate) hostname: String,
-
-    pub(crate) mounts: Vec<Mount>,
+    pub user: String,
+    pub hostname: String,
+    pub mounts: Vec<Mount>,
     /// The file for the output.
-    pub(crate) log: PathBuf,
+    pub log: PathBuf,
 }
 
 /// A folder of this machine that is mounted in a container.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Mount {
-    pub(crate) source: PathBuf,
+pub struct Mount {
+    pub source: PathBuf,
     /// An absolute path in the container.
-    pub(crate) target: String,
-
-    pub(crate) read_only: bool,
+    pub target: String,
+    pub read_only: bool,
 }
 
 /// Writes a notice to standard output. Errors are ignored: a stage notices in
 /// other ways that its parent is gone.
-pub(super) fn say(notice: &Notice) {
+pub fn say(notice: &Notice) {
     let mut line = serde_json::to_string(notice).expect("a notice is JSON");
     line.push('\n');
     let mut out = io::stdout().lock();

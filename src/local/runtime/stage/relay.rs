@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-pub(crate) const CONNECTED: u8 = 0;
-pub(crate) const REFUSED: u8 = 1;
+pub const CONNECTED: u8 = 0;
+pub const REFUSED: u8 = 1;
 
 /// Takes connections for ever.
-pub(super) async fn serve(listener: UnixListener, isolated: bool) {
+pub async fn serve(listener: UnixListener, isolated: bool) {
     let address = if isolated { Ipv4Addr::from(ADDRESS) } else { Ipv4Addr::LOCALHOST };
     loop {
         match listener.accept().await {

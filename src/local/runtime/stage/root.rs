@@ -11,19 +11,19 @@ use std::path::{Component, Path, PathBuf};
 
 /// Mount options with paths relative to the current folder. `userxattr` because
 /// unprivileged users may not write `trusted.*` attributes.
-pub(super) const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,userxattr";
+pub const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,userxattr";
 
 /// Devices that every container has.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Sets up the root of a container in the current folder and changes into it.
-pub(super) fn enter(process: &ProcessSpec) -> Result<(), String> {
-    bind_or("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+pub fn enter(process: &ProcessSpec) -> Result<(), String> {
+    mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     let root = Path::new("root");
     if process.overlay {
-        bind_or("overlay", "root", Some("overlay"), MsFlags::empty(), Some(OVERLAY))?;
+        mount_on("overlay", "root", Some("overlay"), MsFlags::empty(), Some(OVERLAY))?;
     } else {
-        bind_or("root", "root", None, MsFlags::MS_BIND, None)?;
+        mount_on("root", "root", None, MsFlags::MS_BIND, None)?;
     }
     proc(root)?;
     devices(root)?;
@@ -39,7 +39,8 @@ pub(super) fn enter(process: &ProcessSpec) -> Result<(), String> {
         .map_err(|error| format!("cannot write the files in `/etc`: {error}"))
 }
 
-fn bind_or(
+/// Mounts with an error message that names source and target.
+pub fn mount_on(
     source: &str,
     target: &str,
     kind: Option<&str>,

@@ -2,17 +2,17 @@
 //! `/etc/group`.
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Account {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct Account {
+    pub uid: u32,
+    pub gid: u32,
     /// Supplementary groups.
-    pub(super) groups: Vec<u32>,
-    pub(super) home: String,
+    pub groups: Vec<u32>,
+    pub home: String,
 }
 
 /// Resolves `name`, `uid`, `name:group` or `uid:gid`. Empty means root. As in
 /// Docker, a name must be in the files, a number need not.
-pub(super) fn lookup(user: &str, passwd: &str, group: &str) -> Result<Account, String> {
+pub fn lookup(user: &str, passwd: &str, group: &str) -> Result<Account, String> {
     let (user, wanted_group) = match user.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (user, None),

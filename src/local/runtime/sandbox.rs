@@ -1,0 +1,203 @@
+//! The sandbox of one group: what the backends have in common.
+
+use super::builtin::{self, SandboxError};
+use super::connection::Connection;
+use super::engine::{self, EngineError};
+use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree, unpack};
+use super::spec::Container;
+use super::stage::StageMode;
+use super::stage::protocol::{Mount, Notice, ProcessSpec};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A container that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StartError {
+    /// The error with all its causes on one line, for a container event.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// What all sandboxes of the built-in backend share.
+#[derive(Debug)]
+pub struct BuiltIn {
+    pub program: PathBuf,
+    pub trees: Trees,
+    pub mode: StageMode,
+    pub overlay: bool,
+}
+
+/// The place where one group runs.
+#[derive(Debug)]
+pub enum Sandbox {
+    Engine { inner: engine::Sandbox, names: Vec<String>, folder: PathBuf },
+    BuiltIn { inner: builtin::Sandbox, shared: Arc<BuiltIn>, folder: PathBuf },
+}
+
+/// The log of a container in its group's folder.
+pub fn log_path(folder: &Path, container: &str) -> PathBuf {
+    folder.join("logs").join(format!("{container}.log"))
+}
+
+impl Sandbox {
+    /// Unpacks an image, where the backend needs that.
+    pub async fn prepare(&self, image: &Image) -> Result<(), StartError> {
+        match self {
+            // Engines load the image when the container is started.
+            Self::Engine { .. } => Ok(()),
+            Self::BuiltIn { shared, .. } => {
+                let (shared, image) = (Arc::clone(shared), image.clone());
+                blocking(move || shared.trees.get(&image).map(drop)).await
+            }
+        }
+    }
+
+    /// Starts a container. The receiver gets its exit code.
+    pub async fn start(&self, container: &Container) -> Result<oneshot::Receiver<i32>, StartError> {
+        let config = ProgramConfig::read(&container.image)?;
+        if config.argv(&container.command).is_empty() {
+            let reason = "the image names no program, and the container has no command";
+            return Err(StartError::Refused(reason.to_owned()));
+        }
+        match self {
+            Self::Engine { inner, folder, .. } => {
+                let log = log_path(folder, &container.name);
+                let start = engine::ContainerStart { container, config: &config, log: &log };
+                Ok(inner.start(start).await?)
+            }
+            Self::BuiltIn { inner, shared, folder } => {
+                let root = folder.join("containers").join(&container.name);
+                let (made, image) = (root.clone(), container.image.clone());
+                let also = Arc::clone(shared);
+                blocking(move || also.make_root(&made, &image)).await?;
+                let mut notices =
+                    inner.start(shared.process(container, &config, folder, root)).await?;
+                match notices.recv().await {
+                    Some(Notice::Started { .. }) => {}
+                    Some(Notice::NotStarted { reason, .. }) => {
+                        return Err(StartError::Refused(reason));
+                    }
+                    _ => return Err(StartError::Refused("the group ended".to_owned())),
+                }
+                let (sender, receiver) = oneshot::channel();
+                tokio::spawn(async move {
+                    if let Some(Notice::Exited { code, .. }) = notices.recv().await {
+                        // The receiver is dropped when the group is removed.
+                        sender.send(code).ok();
+                    }
+                });
+                Ok(receiver)
+            }
+        }
+    }
+
+    /// Sends a container a signal.
+    pub async fn signal(&self, container: &str, signal: Signal) {
+        match self {
+            Self::Engine { inner, .. } => inner.signal(container, signal).await,
+            // Fails only if the group has ended already.
+            Self::BuiltIn { inner, .. } => drop(inner.signal(container, signal).await),
+        }
+    }
+
+    /// Connects to a port of the group.
+    pub async fn connect(&self, port: u16) -> io::Result<Connection> {
+        Ok(match self {
+            Self::Engine { inner, .. } => Box::new(inner.connect(port).await?),
+            Self::BuiltIn { inner, .. } => Box::new(inner.connect(port).await?),
+        })
+    }
+
+    /// Ends all containers and removes their files.
+    pub async fn close(&self) {
+        match self {
+            Self::Engine { inner, names, .. } => inner.close(names).await,
+            Self::BuiltIn { inner, folder, .. } => {
+                inner.close().await;
+                let containers = folder.join("containers");
+                // What cannot be removed is removed when the group is started again.
+                tokio::task::spawn_blocking(move || remove_tree(&containers).ok()).await.ok();
+            }
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, StartError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => Err(StartError::Refused(format!("cannot unpack the image: {error}"))),
+    }
+}
+
+impl BuiltIn {
+    /// Creates the root file system of a container, as a copy or as an overlay.
+    fn make_root(&self, root: &Path, image: &Image) -> Result<(), ImageError> {
+        let failed = |source| ImageError::Io { verb: "create", path: root.to_owned(), source };
+        remove_tree(root).map_err(failed)?;
+        fs::create_dir_all(root).map_err(failed)?;
+        let tree = root.join("root");
+        fs::create_dir(&tree).map_err(failed)?;
+        if !self.overlay {
+            return unpack(&image.layers, &tree);
+        }
+        for folder in ["upper", "work"] {
+            fs::create_dir(root.join(folder)).map_err(failed)?;
+        }
+        // Mount options cannot contain `,` and `:`, which the path of the state folder
+        // may, so the overlay is given relative names.
+        symlink(self.trees.get(image)?, root.join("lower")).map_err(failed)
+    }
+
+    fn process(
+        &self,
+        container: &Container,
+        config: &ProgramConfig,
+        group: &Path,
+        root: PathBuf,
+    ) -> ProcessSpec {
+        let hostname = "SandboxHost".to_owned();
+        let mounts = container.mounts.iter().map(|volume| Mount {
+            source: volume.source.clone(),
+            target: volume.target.clone(),
+            read_only: volume.read_only,
+        });
+        ProcessSpec {
+            container: container.name.clone(),
+            folder: root,
+            overlay: self.overlay,
+            single_user: false,
+            argv: config.argv(&container.command),
+            env: config.environment(&container.env, &hostname),
+            workdir: config.working_dir().to_owned(),
+            user: config.user().to_owned(),
+            hostname,
+            mounts: mounts.collect(),
+            log: log_path(group, &container.name),
+        }
+    }
+}
