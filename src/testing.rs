@@ -9,14 +9,15 @@ pub mod http {
     pub use crate::http::{Client, Retry, Retryable, Settings};
 }
 pub mod image {
-    pub use crate::image::{Image, Product, Store, Watch, export};
+    pub use crate::image::{Image, Product, Store, WorkControl};
     pub mod dockerfile {
         pub use crate::image::dockerfile::{
-            Answer, Bench, Cache, DockerBuilder, Engine, Invocation, Native, Program, Request, Work,
+            BuildDirs, BuildRequest, Cache, DockerBuilder, Engine, EngineBuild, Invocation,
+            NativeBuild, ProbeResult, Program,
         };
     }
     pub mod existing {
-        pub use crate::image::existing::{Source, import};
+        pub use crate::image::existing::{ImageSource, import};
     }
     pub mod layers {
         pub use crate::image::layers::{Compression, LayerSource, Recipe, build};

@@ -5,8 +5,8 @@
 mod entries;
 
 use libfuzzer_sys::fuzz_target;
-use shipway::testing::image::{Store, Watch};
-use shipway::testing::image::existing::{Source, import};
+use shipway::testing::image::{Store, WorkControl};
+use shipway::testing::image::existing::{ImageSource, import};
 use shipway::testing::oci::Platform;
 use std::cell::OnceCell;
 use std::fs;
@@ -28,10 +28,10 @@ fuzz_target!(|input: &[u8]| {
         fs::write(&file, entries::archive(input)).expect("a file");
         let platform: Platform = "linux/amd64".parse().expect("a platform");
         let stop = AtomicBool::new(false);
-        let docker = Source::DockerArchive { file: file.clone(), reference: None };
-        drop(import(store, (&docker, Some(&platform)), &Watch::new(&stop)));
-        let oci = Source::OciArchive { file, tag: None };
-        drop(import(store, (&oci, None), &Watch::new(&stop)));
+        let docker = ImageSource::DockerArchive { file: file.clone(), reference: None };
+        drop(import(store, &docker, Some(&platform), &WorkControl::new(&stop)));
+        let oci = ImageSource::OciArchive { file, tag: None };
+        drop(import(store, &oci, None, &WorkControl::new(&stop)));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     });
 });

@@ -1,26 +1,26 @@
-//! SHA-256 of what streams by.
+//! SHA-256 of a stream as it is written or read.
 
 use crate::oci::Digest;
-pub(super) use crate::oci::Hasher;
+pub use crate::oci::Hasher;
 use std::io::{self, Read, Write};
 
-/// Hashes what is written through it.
-pub(super) struct HashingWriter<W> {
+/// Hashes the bytes that are written through it.
+pub struct HashingWriter<W> {
     inner: W,
     hasher: Hasher,
 }
 
 impl<W: Write> HashingWriter<W> {
-    pub(super) fn new(inner: W) -> Self {
+    pub fn new(inner: W) -> Self {
         Self { inner, hasher: Hasher::new() }
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         self.hasher.length()
     }
 
-    /// What was written to, the digest, and how many bytes it is of.
-    pub(super) fn finish(self) -> (W, Digest, u64) {
+    /// The inner writer, the digest, and the number of bytes.
+    pub fn finish(self) -> (W, Digest, u64) {
         let (digest, length) = self.hasher.finish();
         (self.inner, digest, length)
     }
@@ -38,8 +38,8 @@ impl<W: Write> Write for HashingWriter<W> {
     }
 }
 
-/// The digest of what a reader still holds, and its length.
-pub(super) fn of_reader(reader: &mut impl Read) -> io::Result<(Digest, u64)> {
+/// The digest and length of the bytes that a reader still holds.
+pub fn of_reader(reader: &mut impl Read) -> io::Result<(Digest, u64)> {
     let mut sink = HashingWriter::new(io::sink());
     io::copy(&mut io::BufReader::with_capacity(1 << 18, reader), &mut sink)?;
     let (_, digest, length) = sink.finish();

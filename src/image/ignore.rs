@@ -1,13 +1,11 @@
-//! What a `.dockerignore` leaves out of a build context.
-//!
-//! The rules are Docker's: patterns in order, the last that matches decides, `!`
-//! takes back; a pattern is of the whole path below the context, and what is in
-//! a folder that matches matches too.
+//! The patterns of a `.dockerignore` file. The rules are Docker's: patterns apply in order
+//! and the last match decides, `!` re-includes, a pattern matches the whole path below the
+//! context, and everything in a matching folder matches too.
 
 use regex::Regex;
 use std::fmt::Write as _;
 
-/// A list of patterns.
+/// The patterns of an ignore file, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ignore {
     rules: Vec<Rule>,
@@ -16,42 +14,36 @@ pub struct Ignore {
 #[derive(Clone, Debug)]
 struct Rule {
     pattern: Regex,
-    /// Whether it takes back what an earlier one left out.
+    /// Whether it starts with `!` and so re-includes what an earlier pattern excluded.
     exception: bool,
 }
 
-/// A pattern that is none.
+/// A line of an ignore file that is not a valid pattern.
 #[derive(Debug, thiserror::Error)]
-#[error("understand the pattern `{pattern}` in line {line} of what is to be ignored")]
+#[error("invalid pattern `{pattern}` in line {line} of the ignore file")]
 pub struct InvalidPattern {
-    /// As written.
     pub pattern: String,
-    /// From 1.
+    /// Counted from 1.
     pub line: usize,
-    /// Why not.
-    source: Reason,
+    source: PatternError,
 }
 
-/// Why a pattern is none.
 #[derive(Clone, Debug, thiserror::Error)]
-enum Reason {
-    /// No expression comes of it.
+enum PatternError {
     #[error(transparent)]
     Expression(#[from] regex::Error),
-    /// `!`, and nothing after it. Docker and buildah refuse the list too.
-    #[error("a `!` takes back what is named after it, and nothing is")]
+    #[error("`!` is not followed by a pattern")]
     TakesNothingBack,
 }
 
 impl InvalidPattern {
-    /// What to do about it.
     pub fn help(&self) -> Option<String> {
         match self.source {
-            Reason::TakesNothingBack => Some(format!(
-                "write in line {} what is to stay, as in `!keep/`, or remove the line",
+            PatternError::TakesNothingBack => Some(format!(
+                "write a pattern after `!` in line {}, as in `!keep/`, or remove the line",
                 self.line
             )),
-            Reason::Expression(_) => None,
+            PatternError::Expression(_) => None,
         }
     }
 }
@@ -73,7 +65,7 @@ impl Ignore {
             let invalid =
                 |source| InvalidPattern { pattern: line.to_owned(), line: number + 1, source };
             if exception && pattern.trim_matches('/').is_empty() {
-                return Err(invalid(Reason::TakesNothingBack));
+                return Err(invalid(PatternError::TakesNothingBack));
             }
             let pattern = clean(pattern);
             if pattern.is_empty() {
@@ -86,15 +78,15 @@ impl Ignore {
         Ok(Self { rules })
     }
 
-    /// Whether a path, relative to the context and without `/` at either end, is
-    /// left out. What is in a folder that is left out may not be: see
+    /// Whether a path is excluded. The path is relative to the context, without `/` at
+    /// either end. What is in an excluded folder may still be included: see
     /// [`Ignore::leaves_out_all_in`].
     pub fn leaves_out(&self, path: &[u8]) -> bool {
-        // Characters are matched, as Go does, to which a stray byte is one too.
+        // As in Go, patterns match characters, and an invalid byte counts as one character.
         let path = &*String::from_utf8_lossy(path);
         let mut left_out = false;
         for Rule { pattern, exception } in &self.rules {
-            // Only what would change the answer is asked.
+            // Only a pattern that would change the result has to be matched.
             if *exception == left_out && prefixes(path).any(|prefix| pattern.is_match(prefix)) {
                 left_out = !exception;
             }
@@ -102,19 +94,19 @@ impl Ignore {
         left_out
     }
 
-    /// Whether a folder and all in it is left out, so that nobody need look.
+    /// Whether a folder is excluded with everything in it, so that it need not be listed.
     pub fn leaves_out_all_in(&self, path: &[u8]) -> bool {
         self.rules.iter().all(|rule| !rule.exception) && self.leaves_out(path)
     }
 }
 
-/// A path, and every folder above it.
+/// A path and all its parent folders.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     [path].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[..at]))
 }
 
-/// A pattern without `.`, `..` and `/` where they say nothing. One that leads
-/// out of the context stays, and matches nothing in it.
+/// Removes empty parts, `.` and `..` from a pattern. One that leads out of the context is
+/// kept, and matches nothing in it.
 fn clean(pattern: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in pattern.split('/') {
@@ -128,7 +120,8 @@ fn clean(pattern: &str) -> String {
     parts.join("/")
 }
 
-/// Go's `filepath.Match`, with `**` for any folders.
+/// A regular expression for Go's `filepath.Match`, extended by `**` for any number of
+/// folders.
 fn expression(pattern: &str) -> String {
     let mut expression = String::from("(?s)^");
     let mut characters = pattern.chars().peekable();
@@ -151,7 +144,8 @@ fn expression(pattern: &str) -> String {
     expression
 }
 
-/// `[a-z]`, `[^a-z]`. One that is not closed is no expression either.
+/// Translates a set such as `[a-z]` or `[^a-z]`. An unclosed set yields an invalid
+/// expression, which is reported as such.
 fn set(expression: &mut String, characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     expression.push('[');
     if characters.next_if_eq(&'^').is_some() {
@@ -191,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_of_the_whole_path() {
+    fn a_pattern_matches_the_whole_path() {
         case("target", &["target", "target/debug/x"], &["a/target", "targets"]);
         case("/target/", &["target/x"], &["a/target"]);
         case("./a/../b", &["b"], &["a"]);
@@ -223,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_matches_decides() {
+    fn the_last_match_decides() {
         case("*\n!keep\n", &["a", "a/keep"], &["keep", "keep/x"]);
         case("*.md\n!README*.md\nREADME-secret.md", &["a.md", "README-secret.md"], &["README.md"]);
         case("# a\n  b  \n! b/c", &["b", "b/d"], &["a", "b/c"]);
@@ -231,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_need_not_be_looked_into_where_nothing_is_taken_back() {
+    fn an_ignored_folder_without_exceptions_is_skipped() {
         let of = |list: &str| Ignore::parse(list).expect("a list");
         assert!(of("a").leaves_out_all_in(b"a"));
         assert!(!of("a\n!a/b").leaves_out_all_in(b"a"));
@@ -239,12 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_is_named_with_its_line() {
+    fn an_invalid_pattern_is_named_with_its_line() {
         let error = Ignore::parse("a\n[b").expect_err("no pattern");
-        assert_eq!(
-            error.to_string(),
-            "understand the pattern `[b` in line 2 of what is to be ignored"
-        );
+        assert_eq!(error.to_string(), "invalid pattern `[b` in line 2 of the ignore file");
         assert!(error.source().is_some());
     }
 
@@ -253,16 +244,15 @@ mod tests {
         for line in ["!", "  ! ", "!/"] {
             let error = Ignore::parse(&format!("a\n{line}\n")).expect_err("no pattern");
             let line = line.trim();
-            let message =
-                format!("understand the pattern `{line}` in line 2 of what is to be ignored");
+            let message = format!("invalid pattern `{line}` in line 2 of the ignore file");
             assert_eq!(error.to_string(), message);
             assert_eq!(
                 error.source().expect("a cause").to_string(),
-                "a `!` takes back what is named after it, and nothing is"
+                "`!` is not followed by a pattern"
             );
             assert_eq!(
                 error.help().expect("help"),
-                "write in line 2 what is to stay, as in `!keep/`, or remove the line"
+                "write a pattern after `!` in line 2, as in `!keep/`, or remove the line"
             );
         }
         case("*\n!.", &["a"], &[]);

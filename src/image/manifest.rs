@@ -1,61 +1,45 @@
-//! Which blobs belong together: an image, read from its manifest.
+//! One image: its manifest, configuration and layers.
 //!
-//! The bytes of a manifest are kept as they came, since its digest is of them.
+//! The bytes of a manifest are kept as they were read, because its digest covers them.
 
 use super::store::{Store, StoreError};
 use crate::http::{Retry, Retryable};
-use crate::oci::{Descriptor, Digest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, Platform, media_type};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
-
-/// Docker's configuration.
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// An image for one platform, whose blobs are files of a [`Store`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Image {
-    /// The manifest. Its digest is what a registry gives the image.
+    /// Its digest is the digest of the image in a registry.
     pub manifest: Descriptor,
-    /// The manifest as it is sent.
+    /// The bytes that the digest covers.
     pub manifest_bytes: Bytes,
-    /// The configuration. Its digest is the image's id.
+    /// Its digest is the image ID.
     pub config: Descriptor,
-    /// From the bottom up.
+    /// The lowest layer first.
     pub layers: Vec<Descriptor>,
-    /// What it runs on.
     pub platform: Platform,
 }
 
-/// A manifest that cannot be used.
+/// Why a manifest or configuration could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It is no JSON, or not of the right form.
-    #[error("read the {what} `{digest}`")]
+    #[error("cannot read the {what} `{digest}`")]
     Syntax {
         /// `manifest`, `configuration` or `index`.
         what: &'static str,
-        /// Which.
         digest: Digest,
-        /// Why not.
         source: serde_json::Error,
     },
-    /// It is none of an image.
     #[error("`{digest}` is a `{found}`, not the manifest of an image")]
-    NoImage {
-        /// Which.
-        digest: Digest,
-        /// What it says it is.
-        found: String,
-    },
-    /// Indexes refer to each other without end, or as good as.
+    NoImage { digest: Digest, found: String },
+    #[error("the manifest `{digest}` has no `{field}`")]
+    Incomplete { digest: Digest, field: &'static str },
     #[error("`{digest}` is an index within four others")]
-    TooDeep {
-        /// Which.
-        digest: Digest,
-    },
-    /// A blob is not in the store, or not as it should be.
+    TooDeep { digest: Digest },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -71,48 +55,19 @@ impl Retryable for ManifestError {
             Self::NoImage { .. } => {
                 Some("name an image, not an artifact such as a chart or a signature".into())
             }
-            Self::Syntax { .. } | Self::TooDeep { .. } => None,
+            Self::Syntax { .. } | Self::Incomplete { .. } | Self::TooDeep { .. } => None,
         }
     }
 }
 
-/// What is read of a manifest.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    media_type: Option<String>,
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-}
-
-/// What is written of a manifest, in this order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    schema_version: u8,
-    media_type: &'a str,
-    config: &'a Descriptor,
-    layers: &'a [Descriptor],
-}
-
-/// What a configuration says of the platform.
-#[derive(Deserialize)]
-struct Configured {
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    os: String,
-    variant: Option<String>,
-}
-
 impl Image {
-    /// The digest of the configuration: what docker shows as the image's id.
+    /// The image ID as docker shows it: the digest of the configuration.
     pub fn image_id(&self) -> &Digest {
         &self.config.digest
     }
 
-    /// Every blob but the manifest, each once, with its file: what a registry
-    /// must have before it takes the manifest.
+    /// All blobs except the manifest, each once, with their files. A registry must hold them
+    /// before it accepts the manifest.
     pub fn blobs(&self, store: &Store) -> Result<Vec<(Descriptor, PathBuf)>, StoreError> {
         let mut blobs: Vec<(Descriptor, PathBuf)> = Vec::with_capacity(self.layers.len() + 1);
         for descriptor in self.layers.iter().chain([&self.config]) {
@@ -123,52 +78,49 @@ impl Image {
         Ok(blobs)
     }
 
-    /// The image of a manifest whose configuration is in the store. The layers
-    /// may still be missing.
+    /// Reads an image whose configuration is in the store. Its layers may be missing.
     pub fn read(store: &Store, manifest_bytes: Bytes) -> Result<Self, ManifestError> {
         let digest = Digest::of(&manifest_bytes);
-        let read: Read = read_json("manifest", &digest, &manifest_bytes)?;
-        let found = read.media_type.unwrap_or_else(|| media_type::MANIFEST.to_owned());
-        let known = [media_type::MANIFEST, media_type::DOCKER_MANIFEST];
-        if !known.contains(&found.as_str()) {
+        let read: Manifest = read_json("manifest", &digest, &manifest_bytes)?;
+        let found = read.media_type.clone().unwrap_or_else(|| media_type::MANIFEST.to_owned());
+        if !media_type::is_image_manifest(&found) {
             return Err(ManifestError::NoImage { digest, found });
         }
-        if ![media_type::CONFIG, DOCKER_CONFIG].contains(&read.config.media_type.as_str()) {
-            return Err(ManifestError::NoImage { digest, found: read.config.media_type });
-        }
-        let config = store.read(&read.config.digest)?;
-        let configured: Configured = read_json("configuration", &read.config.digest, &config)?;
+        let config = match (&read.config, read.image_config()) {
+            (_, Some(config)) => config.clone(),
+            (Some(other), None) => {
+                return Err(ManifestError::NoImage { digest, found: other.media_type.clone() });
+            }
+            (None, None) => return Err(ManifestError::Incomplete { digest, field: "config" }),
+        };
+        let Some(layers) = read.layers else {
+            return Err(ManifestError::Incomplete { digest, field: "layers" });
+        };
+        let bytes = store.read(&config.digest)?;
+        let configured: ImageConfig = read_json("configuration", &config.digest, &bytes)?;
         Ok(Self {
             manifest: Descriptor::new(&found, digest, manifest_bytes.len() as u64),
             manifest_bytes,
-            config: read.config,
-            layers: read.layers,
-            platform: Platform {
-                architecture: configured.architecture,
-                os: configured.os,
-                variant: configured.variant.filter(|variant| !variant.is_empty()),
-                other: Map::new(),
-            },
+            config,
+            layers,
+            platform: configured.platform(),
         })
     }
 
-    /// Writes an OCI manifest over a configuration and layers that are in the
-    /// store already.
-    pub(super) fn write(
+    /// Writes an OCI manifest for a configuration and layers that are already stored.
+    pub fn write(
         store: &Store,
         config: &Descriptor,
         layers: &[Descriptor],
     ) -> Result<Self, ManifestError> {
-        let media_type = media_type::MANIFEST;
-        let written = Written { schema_version: 2, media_type, config, layers };
-        let bytes = serde_json::to_vec(&written).expect("a manifest is text by text");
-        store.put(media_type, &bytes)?;
+        let bytes = Manifest::of_image(config.clone(), layers.to_vec()).to_bytes();
+        store.put(media_type::MANIFEST, &bytes)?;
         Self::read(store, bytes.into())
     }
 }
 
-/// Reads a document, naming it where it cannot be read.
-pub(super) fn read_json<'a, T: Deserialize<'a>>(
+/// Parses a JSON document; an error names the document.
+pub fn read_json<'a, T: Deserialize<'a>>(
     what: &'static str,
     digest: &Digest,
     bytes: &'a [u8],
@@ -181,15 +133,14 @@ pub(super) fn read_json<'a, T: Deserialize<'a>>(
 }
 
 impl Store {
-    /// The image of a manifest that was stored before, all of whose blobs must
-    /// be there in their size.
+    /// Reads a stored image, and checks that all its blobs are stored with the right size.
     pub fn load(&self, manifest: &Digest) -> Result<Image, ManifestError> {
         let image = Image::read(self, self.read(manifest)?)?;
         image.blobs(self)?;
         Ok(image)
     }
 
-    /// The configuration of an image, with all that it says.
+    /// The configuration of an image with all its fields, known or not.
     pub fn config(&self, image: &Image) -> Result<Map<String, Value>, ManifestError> {
         let bytes = self.read(&image.config.digest)?;
         read_json("configuration", &image.config.digest, &bytes)
@@ -200,7 +151,7 @@ impl Store {
 mod tests {
     use super::{Image, ManifestError};
     use crate::image::store::{Store, StoreError};
-    use crate::oci::{Descriptor, Digest, media_type};
+    use crate::oci::{Descriptor, Digest, Manifest, media_type};
     use tempfile::TempDir;
 
     fn store() -> (TempDir, Store) {
@@ -217,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_loaded_again() {
+    fn a_written_image_is_loaded_again() {
         let (_folder, store) = store();
         let image = image(&store);
 
@@ -239,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_lacks_a_layer_is_not_loaded() {
+    fn an_incomplete_image_is_refused() {
         let (_folder, store) = store();
         let image = image(&store);
         std::fs::remove_file(store.path(&image.layers[0].digest).expect("a path")).expect("gone");
@@ -250,17 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_is_no_image() {
+    fn an_artifact_is_not_an_image() {
         let (_folder, store) = store();
         let config =
             Descriptor::new("application/vnd.cncf.helm.config.v1+json", Digest::of(b"{}"), 2);
-        let bytes = serde_json::to_vec(&super::Written {
-            schema_version: 2,
-            media_type: media_type::MANIFEST,
-            config: &config,
-            layers: &[],
-        })
-        .expect("JSON");
+        let bytes = Manifest::of_image(config, Vec::new()).to_bytes();
 
         let error = Image::read(&store, bytes.clone().into()).expect_err("no image");
 

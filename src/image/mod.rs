@@ -1,12 +1,11 @@
-//! Images: layers, OCI layouts and archives, Dockerfile builders.
-//!
-//! Everything ends up as blobs in a [`Store`], and an [`Image`] says which of
-//! them belong together. Nothing here talks to a registry or starts a program:
-//! `registry` sends what is here, and the run starts what is described here.
+//! Images: layers, OCI layouts and archives, Dockerfile builds. Every image ends up as blobs
+//! in a [`Store`], and an [`Image`] names the blobs that belong to it. Nothing here talks to
+//! a registry or starts a program: `registry` sends what is stored here, and `run` executes
+//! the commands that are described here.
 
+mod control;
 pub mod dockerfile;
 pub mod existing;
-pub mod export;
 mod hash;
 pub mod ignore;
 pub mod layers;
@@ -15,12 +14,14 @@ mod origin;
 mod product;
 pub mod sbom;
 mod store;
+mod store_error;
 mod stream;
+#[cfg(test)]
+mod testing;
 #[doc(hidden)]
 pub mod untrusted;
-mod watch;
 
+pub use control::WorkControl;
 pub use manifest::Image;
-pub use product::{Child, Index, Product};
+pub use product::{Index, IndexEntry, Product};
 pub use store::Store;
-pub use watch::Watch;

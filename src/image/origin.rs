@@ -1,7 +1,5 @@
-//! What an image was made from, noted beside it.
-//!
-//! A note is a help for those who ask later. One that is lost costs nothing but
-//! its knowledge.
+//! Notes in the store which image another was built on or copied from. A lost note is
+//! harmless: it only answers later questions.
 
 use super::store::Store;
 use crate::oci::Digest;
@@ -9,13 +7,13 @@ use std::fs;
 use std::path::PathBuf;
 
 impl Store {
-    /// Notes that an image was built upon another, or is a copy of it:
+    /// Notes the origin of an image: its base, or the image it is a copy of, as
     /// `host/repository@digest`.
     pub fn note_origin(&self, manifest: &Digest, origin: &str) {
         fs::write(self.origin_note(manifest), origin).ok();
     }
 
-    /// What an image was made from, where that is known.
+    /// The noted origin, if any.
     pub fn origin(&self, manifest: &Digest) -> Option<String> {
         fs::read_to_string(self.origin_note(manifest)).ok()
     }

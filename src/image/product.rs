@@ -1,72 +1,47 @@
-//! What a build made: one image, or an index of several.
+//! The result of a build: one image, or an index of several.
 //!
-//! Of an index every byte is kept, of what it lists too, whatever that is: the
-//! digest that a registry gives it is then the one that it had.
+//! The bytes of an index and of everything it lists are kept as they were read, so that a
+//! registry gives it the digest that it had before.
 
 use super::manifest::{Image, ManifestError, read_json};
 use super::store::Store;
-use crate::oci::{Descriptor, Digest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, Manifest, Platform, media_type};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Indexes within indexes.
-const DEEPEST: usize = 4;
+/// The deepest nesting of indexes that is read.
+const MAX_INDEX_DEPTH: usize = 4;
 
-/// What a build made.
+/// The result of a build.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Product {
     /// An image for one platform.
     Image(Box<Image>),
-    /// Images for several, and whatever else is listed beside them.
+    /// Images for several platforms, with attestations or other manifests listed beside
+    /// them.
     Index(Box<Index>),
 }
 
 /// An index, with the manifests of all that it lists.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Index {
-    /// The index. Its digest is what a registry gives it.
+    /// Its digest is the digest of the index in a registry.
     pub manifest: Descriptor,
-    /// The index as it is sent.
+    /// The bytes that the digest covers.
     pub manifest_bytes: Bytes,
-    /// In its order.
-    pub children: Vec<Child>,
+    pub children: Vec<IndexEntry>,
 }
 
-/// What an index lists: an image, an attestation, another index.
+/// A manifest that an index lists: an image, an attestation, another index.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Child {
-    /// As the index has it, with the platform.
+pub struct IndexEntry {
+    /// The descriptor in the index, with the platform.
     pub manifest: Descriptor,
-    /// The manifest as it is sent.
     pub bytes: Bytes,
-    /// The configuration and the layers.
+    /// Configuration and layers.
     pub blobs: Vec<Descriptor>,
-    /// What it lists itself.
-    pub children: Vec<Child>,
-}
-
-/// What is read of a manifest of any kind.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    media_type: Option<String>,
-    manifests: Option<Vec<Descriptor>>,
-    config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Vec<Descriptor>,
-    /// What artifacts of the first kind have instead.
-    #[serde(default)]
-    blobs: Vec<Descriptor>,
-}
-
-/// What is written of an index, in this order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written {
-    schema_version: u8,
-    media_type: &'static str,
-    manifests: Vec<Descriptor>,
+    /// The manifests that it lists, if it is an index.
+    pub children: Vec<IndexEntry>,
 }
 
 impl From<Image> for Product {
@@ -82,7 +57,6 @@ impl From<Index> for Product {
 }
 
 impl Product {
-    /// What a registry names it by.
     pub fn manifest(&self) -> &Descriptor {
         match self {
             Self::Image(image) => &image.manifest,
@@ -90,7 +64,6 @@ impl Product {
         }
     }
 
-    /// As it is sent.
     pub fn manifest_bytes(&self) -> &Bytes {
         match self {
             Self::Image(image) => &image.manifest_bytes,
@@ -98,7 +71,7 @@ impl Product {
         }
     }
 
-    /// The digest of the configuration; of an index, its own.
+    /// The image ID; for an index, the digest of the index.
     pub fn image_id(&self) -> &Digest {
         match self {
             Self::Image(image) => image.image_id(),
@@ -106,7 +79,7 @@ impl Product {
         }
     }
 
-    /// What it runs on. Attestations run on nothing.
+    /// The platforms of the images. Attestations have none.
     pub fn platforms(&self) -> Vec<Platform> {
         match self {
             Self::Image(image) => vec![image.platform.clone()],
@@ -114,12 +87,12 @@ impl Product {
         }
     }
 
-    /// Every blob but the manifests, each once: what a registry must have before
-    /// it takes them. Layers that may not be handed on are not among them.
+    /// All blobs except manifests, each once. A registry must hold them before it accepts
+    /// the manifests. Layers that must not be redistributed are left out.
     pub fn blobs(&self) -> Vec<Descriptor> {
         let mut blobs = BTreeMap::new();
         let mut add = |blob: &Descriptor| {
-            if !is_foreign(blob) {
+            if !media_type::is_foreign_layer(&blob.media_type) {
                 blobs.entry(blob.digest.clone()).or_insert_with(|| blob.clone());
             }
         };
@@ -132,39 +105,40 @@ impl Product {
         blobs.into_values().collect()
     }
 
-    /// The manifests below, each once, flight by flight: what a flight lists is
-    /// in those before.
-    pub fn flights(&self) -> Vec<Vec<&Child>> {
+    /// The manifests that an index lists, directly or through other indexes, each once.
+    /// Every level lists only manifests of earlier levels, so pushing level by level is
+    /// always valid.
+    pub fn manifest_levels(&self) -> Vec<Vec<&IndexEntry>> {
         let Self::Index(index) = self else { return Vec::new() };
-        let mut flights: Vec<Vec<&Child>> = Vec::new();
+        let mut manifest_levels: Vec<Vec<&IndexEntry>> = Vec::new();
         let mut seen = BTreeSet::new();
         for child in index.below() {
             let height = child.height();
-            if flights.len() <= height {
-                flights.resize_with(height + 1, Vec::new);
+            if manifest_levels.len() <= height {
+                manifest_levels.resize_with(height + 1, Vec::new);
             }
             if seen.insert(&child.manifest.digest) {
-                flights[height].push(child);
+                manifest_levels[height].push(child);
             }
         }
-        flights
+        manifest_levels
     }
 }
 
 impl Index {
-    /// The images, those in indexes below too, and what each runs on.
-    pub fn images(&self) -> impl Iterator<Item = (&Platform, &Child)> {
-        let is_image = |child: &&Child| child.children.is_empty();
+    /// The images with their platforms, including those in nested indexes.
+    pub fn images(&self) -> impl Iterator<Item = (&Platform, &IndexEntry)> {
+        let is_image = |child: &&IndexEntry| child.children.is_empty();
         self.below().into_iter().filter(is_image).filter_map(|child| {
             let platform = child.manifest.platform.as_ref()?;
-            // What build tools say of their attestations.
+            // BuildKit marks attestations with the platform `unknown/unknown`.
             (platform.os != "unknown").then_some((platform, child))
         })
     }
 
-    /// All that is listed, at whatever depth.
-    fn below(&self) -> Vec<&Child> {
-        let mut all: Vec<&Child> = self.children.iter().collect();
+    /// All listed manifests at any depth.
+    fn below(&self) -> Vec<&IndexEntry> {
+        let mut all: Vec<&IndexEntry> = self.children.iter().collect();
         let mut next = 0;
         while let Some(child) = all.get(next).copied() {
             all.extend(&child.children);
@@ -173,36 +147,33 @@ impl Index {
         all
     }
 
-    /// Writes an OCI index of images that are in the store.
+    /// Writes an OCI index of stored images.
     pub fn write(store: &Store, images: &[Image]) -> Result<Self, ManifestError> {
         let entry = |image: &Image| Descriptor {
             platform: Some(image.platform.clone()),
             ..image.manifest.clone()
         };
-        let media_type = media_type::INDEX;
-        let manifests = images.iter().map(entry).collect();
-        let written = Written { schema_version: 2, media_type, manifests };
-        let bytes = serde_json::to_vec(&written).expect("an index is text by text");
+        let bytes = Manifest::of_index(images.iter().map(entry).collect()).to_bytes();
         for image in images {
             store.put(&image.manifest.media_type, &image.manifest_bytes)?;
         }
-        store.put(media_type, &bytes)?;
+        store.put(media_type::INDEX, &bytes)?;
         Self::read(store, bytes.into())
     }
 
-    /// The index of these bytes; what it lists must be in the store.
+    /// Reads an index. The manifests that it lists must be stored.
     fn read(store: &Store, bytes: Bytes) -> Result<Self, ManifestError> {
         let digest = Digest::of(&bytes);
-        let read: Read = read_json("index", &digest, &bytes)?;
+        let read: Manifest = read_json("index", &digest, &bytes)?;
         let media_type = read.media_type.unwrap_or_else(|| media_type::INDEX.to_owned());
         let manifest = Descriptor::new(&media_type, digest, bytes.len() as u64);
-        let children = children(store, read.manifests.unwrap_or_default(), DEEPEST)?;
+        let children = children(store, read.manifests.unwrap_or_default(), MAX_INDEX_DEPTH)?;
         Ok(Self { manifest, manifest_bytes: bytes, children })
     }
 }
 
-impl Child {
-    /// How many indexes are at most between this and an image.
+impl IndexEntry {
+    /// The number of index levels between this manifest and its deepest image.
     fn height(&self) -> usize {
         self.children.iter().map(|child| child.height() + 1).max().unwrap_or(0)
     }
@@ -212,34 +183,27 @@ fn children(
     store: &Store,
     entries: Vec<Descriptor>,
     depth: usize,
-) -> Result<Vec<Child>, ManifestError> {
+) -> Result<Vec<IndexEntry>, ManifestError> {
     let child = |manifest: Descriptor| {
         let bytes = store.read(&manifest.digest)?;
-        let read: Read = read_json("manifest", &manifest.digest, &bytes)?;
-        let below = read.manifests.unwrap_or_default();
-        if depth == 0 && !below.is_empty() {
+        let read: Manifest = read_json("manifest", &manifest.digest, &bytes)?;
+        if depth == 0 && !read.entries().is_empty() {
             return Err(ManifestError::TooDeep { digest: manifest.digest });
         }
+        let blobs = read.content().cloned().collect();
+        let below = read.manifests.unwrap_or_default();
         let children = children(store, below, depth.saturating_sub(1))?;
-        let blobs = read.config.into_iter().chain(read.layers).chain(read.blobs).collect();
-        Ok(Child { manifest, bytes, blobs, children })
+        Ok(IndexEntry { manifest, bytes, blobs, children })
     };
     entries.into_iter().map(child).collect()
 }
 
-/// Whether registries take a manifest without this layer: the bases of Windows
-/// images are fetched from where their licence wants them fetched from.
-pub(in crate::image) fn is_foreign(blob: &Descriptor) -> bool {
-    blob.media_type.contains(".foreign.") || blob.media_type.contains(".nondistributable.")
-}
-
 impl Store {
-    /// What has this digest: an image, or an index with all that it lists. The
-    /// layers may still be missing.
+    /// Reads the image or index with this digest. Layers may be missing.
     pub fn product(&self, manifest: &Digest) -> Result<Product, ManifestError> {
         let bytes = self.read(manifest)?;
-        let read: Read = read_json("manifest", manifest, &bytes)?;
-        if read.manifests.is_some() && read.config.is_none() {
+        let read: Manifest = read_json("manifest", manifest, &bytes)?;
+        if read.is_index() {
             return Ok(Index::read(self, bytes)?.into());
         }
         Ok(Image::read(self, bytes)?.into())
@@ -281,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_joined_is_loaded_again() {
+    fn a_written_index_is_read_again() {
         let desk = Desk::new();
         let (amd, arm) = (desk.image("amd64"), desk.image("arm64"));
         let index = Index::write(&desk.store, &[amd.clone(), arm.clone()]).expect("an index");
@@ -294,8 +258,12 @@ mod tests {
             ["linux/amd64", "linux/arm64"]
         );
         assert_eq!(product.blobs().len(), 3, "the layer of both, and two configurations");
-        let digests: Vec<_> =
-            product.flights().concat().into_iter().map(|child| &child.manifest.digest).collect();
+        let digests: Vec<_> = product
+            .manifest_levels()
+            .concat()
+            .into_iter()
+            .map(|child| &child.manifest.digest)
+            .collect();
         assert_eq!(digests, [&amd.manifest.digest, &arm.manifest.digest]);
     }
 
@@ -315,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_listed_goes_along_and_what_is_below_goes_first() {
+    fn listed_manifests_are_ordered_by_level() {
         let desk = Desk::new();
         let image = desk.image("amd64");
         let attestation = desk.put(&json!({
@@ -333,13 +301,13 @@ mod tests {
         let product = desk.store.product(&outer.digest).expect("there");
 
         assert_eq!(Digest::of(product.manifest_bytes()), outer.digest);
-        let flights: Vec<Vec<_>> = product
-            .flights()
+        let manifest_levels: Vec<Vec<_>> = product
+            .manifest_levels()
             .iter()
-            .map(|flight| flight.iter().map(|child| child.manifest.digest.clone()).collect())
+            .map(|level| level.iter().map(|child| child.manifest.digest.clone()).collect())
             .collect();
         assert_eq!(
-            flights,
+            manifest_levels,
             [vec![attestation.digest, image.manifest.digest], vec![inner.digest]],
             "each once"
         );
@@ -348,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_may_not_be_handed_on_is_left_where_it_is() {
+    fn a_foreign_layer_is_left_out() {
         let desk = Desk::new();
         let config = desk.image("amd64").config;
         let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
@@ -359,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_lacks_what_it_lists_is_not_loaded() {
+    fn an_incomplete_index_is_refused() {
         let desk = Desk::new();
         let index = Index::write(&desk.store, &[desk.image("amd64")]).expect("an index");
         let child = &index.children[0].manifest.digest;
@@ -372,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_in_indexes_end_somewhere() {
+    fn nested_indexes_are_limited() {
         let desk = Desk::new();
         let mut index = desk.put(&json!({ "manifests": [desk.image("amd64").manifest] }));
         for _ in 0..6 {

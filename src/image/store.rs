@@ -1,12 +1,12 @@
-//! Blobs as files, named by their digest.
+//! Content-addressed storage: blobs as files named by their digest.
 //!
-//! A blob is written beside its place and renamed into it once it is whole and
-//! its digest is known, so a file under `blobs` is complete however many
-//! processes write and whenever one of them dies. Nothing here knows what a
-//! blob means; see `manifest` for that.
+//! A blob is written to a temporary file and renamed once it is complete and its digest is
+//! known, so every file under `blobs` is complete, even with many processes writing and
+//! after a crash. Nothing here knows what a blob means; see `manifest` for that.
+
+pub use super::store_error::{ImportError, MAX_DOCUMENT_BYTES, StoreError};
 
 use super::hash::{HashingWriter, of_reader};
-use crate::http::{Retry, Retryable};
 use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -16,123 +16,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 
-/// The largest blob that is read as a whole: manifests and configurations.
-/// Registries take manifests of up to 4 MiB.
-const LARGEST_DOCUMENT: u64 = 8 << 20;
+/// A stored blob of up to this size is verified before it is kept in place of an identical
+/// new one.
+const MAX_VERIFIED_BYTES: u64 = 1 << 20;
 
-/// Up to this size a blob is looked at before it is replaced by the same.
-const SMALL: u64 = 1 << 20;
+/// Temporary files of crashed processes are removed when they were not written to for this
+/// long.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
-/// What a dead process left behind is removed after this long without a write.
-const ABANDONED: Duration = Duration::from_hours(24);
-
-/// A folder of blobs: `blobs/sha256/<hex>`, as in an OCI layout.
+/// A folder of blobs, `blobs/sha256/<hex>` as in an OCI layout.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
 }
 
-/// What a store could not do.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A folder could not be made.
-    #[error("create the folder `{}`", path.display())]
-    Create {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file could not be written.
-    #[error("write `{}`", path.display())]
-    Write {
-        /// Where the bytes were to go.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file could not be read.
-    #[error("read `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A blob is not there.
-    #[error("the image store `{}` has no blob `{digest}`", root.display())]
-    Missing {
-        /// The store.
-        root: PathBuf,
-        /// The blob.
-        digest: Digest,
-    },
-    /// Content is not what its descriptor says.
-    #[error("`{expected}` of {expected_size} bytes is in truth `{found}` of {found_size} bytes")]
-    Mismatch {
-        /// The digest it was to have.
-        expected: Digest,
-        /// The size it was to have.
-        expected_size: u64,
-        /// The digest it has.
-        found: Digest,
-        /// The size it has, or more than it was to have where reading stopped.
-        found_size: u64,
-    },
-    /// Only SHA-256 names files here.
-    #[error("`{0}` is not a SHA-256 digest, and no other is kept here")]
-    Algorithm(Digest),
-    /// A blob that is to be read as a whole is too large for that.
-    #[error(
-        "`{digest}` has {size} bytes, and a manifest or configuration has at most {LARGEST_DOCUMENT}"
-    )]
-    TooLarge {
-        /// The blob.
-        digest: Digest,
-        /// Its size.
-        size: u64,
-    },
-}
-
-impl Retryable for StoreError {
-    fn retry(&self) -> Retry {
-        Retry::Never
-    }
-
-    fn help(&self) -> Option<String> {
-        match self {
-            Self::Create { path, source } | Self::Write { path, source } => disk_help(path, source),
-            Self::Missing { .. } | Self::Mismatch { .. } => Some(
-                "run the plan again from its `build` step: what was stored is gone or damaged"
-                    .into(),
-            ),
-            Self::Read { .. } | Self::Algorithm(_) | Self::TooLarge { .. } => None,
-        }
-    }
-}
-
-/// What to do about a file that could not be written.
-pub(super) fn disk_help(path: &Path, error: &io::Error) -> Option<String> {
-    let file_system = path.parent().unwrap_or(path).display();
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
-            "there is no space left for `{file_system}`: free some, or choose another place with `--state-dir`"
-        )),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(format!(
-            "make `{file_system}` writable, or choose another place with `--state-dir`"
-        )),
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            let file = path.ancestors().find(|path| path.exists() && !path.is_dir())?.display();
-            Some(format!(
-                "`{file}` is to be a folder and is none: remove it, or name another folder with `--state-dir`"
-            ))
-        }
-        _ => None,
-    }
-}
-
 impl Store {
-    /// Opens the store in a folder, which is made where it is not there.
+    /// Opens the store in a folder, creating the folder if necessary.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self { root: root.to_owned() };
         for folder in [store.blobs(), store.incoming(), store.notes()] {
@@ -143,7 +42,6 @@ impl Store {
         Ok(store)
     }
 
-    /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -152,31 +50,31 @@ impl Store {
         self.root.join("blobs/sha256")
     }
 
-    /// Where files are before they have a name. On the same file system as the
-    /// blobs, so that a rename is all that is left to do.
+    /// Temporary files, on the same file system as the blobs so that a rename completes
+    /// them.
     fn incoming(&self) -> PathBuf {
         self.root.join("incoming")
     }
 
-    /// Where what is known about folders and layers is remembered.
-    pub(super) fn notes(&self) -> PathBuf {
+    /// Cached facts about folders and layers.
+    pub fn notes(&self) -> PathBuf {
         self.root.join("notes")
     }
 
-    /// A dead process cannot remove its temporary files. Whatever cannot be
-    /// removed stays: it is in nobody's way.
+    /// Removes temporary files that a crashed process left. Errors are ignored: such files
+    /// do no harm.
     fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(self.incoming()) else { return };
         for entry in entries.flatten() {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-            if age.is_ok_and(|age| age > ABANDONED) {
+            if age.is_ok_and(|age| age > ABANDONED_AFTER) {
                 fs::remove_file(entry.path()).ok();
             }
         }
     }
 
-    /// Where a blob is, or would be.
+    /// The path of a blob, whether it is stored or not.
     pub fn path(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
         if digest.algorithm() != "sha256" {
             return Err(StoreError::Algorithm(digest.clone()));
@@ -184,7 +82,7 @@ impl Store {
         Ok(self.blobs().join(digest.hex()))
     }
 
-    /// Whether a blob is there in the size that its descriptor gives.
+    /// Whether a blob is stored, with the size that its descriptor gives.
     pub fn has(&self, descriptor: &Descriptor) -> bool {
         self.path(&descriptor.digest)
             .and_then(|path| {
@@ -193,25 +91,25 @@ impl Store {
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
     }
 
-    /// Whether a blob is there and is what its name says.
+    /// Whether a blob is stored and its content has the right digest.
     fn holds(&self, descriptor: &Descriptor) -> bool {
         let Ok(path) = self.locate(descriptor) else { return false };
         let found = File::open(path).and_then(|mut file| of_reader(&mut file));
         found.is_ok_and(|(found, _)| found == descriptor.digest)
     }
 
-    /// The blob of a descriptor as a file, when it is there in that size.
+    /// The file of a blob that is stored with the right size.
     pub fn locate(&self, descriptor: &Descriptor) -> Result<PathBuf, StoreError> {
         let path = self.path(&descriptor.digest)?;
         if self.has(descriptor) { Ok(path) } else { Err(self.missing(&descriptor.digest)) }
     }
 
-    pub(super) fn missing(&self, digest: &Digest) -> StoreError {
+    pub fn missing(&self, digest: &Digest) -> StoreError {
         StoreError::Missing { root: self.root.clone(), digest: digest.clone() }
     }
 
-    /// Reads a blob that seems not to be what its name says. Whether it was not,
-    /// and is removed, so that it is made or fetched anew.
+    /// Verifies a blob that seems damaged, and removes it if it is. Returns whether it was
+    /// removed.
     pub fn drop_damaged(&self, digest: &Digest) -> bool {
         let Ok(path) = self.path(digest) else { return false };
         let Ok(mut file) = File::open(&path) else { return false };
@@ -219,7 +117,7 @@ impl Store {
         found.is_ok_and(|(found, _)| found != *digest) && remove_same(&path, &file)
     }
 
-    /// A small blob as a whole, verified. One that is damaged is removed.
+    /// Reads a manifest or configuration and verifies its digest. A damaged blob is removed.
     pub fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let path = self.path(digest)?;
         let read_error = |source| StoreError::Read { path: path.clone(), source };
@@ -231,7 +129,7 @@ impl Store {
             Err(error) => return Err(read_error(error)),
         };
         let size = file.metadata().map_err(read_error)?.len();
-        if size > LARGEST_DOCUMENT {
+        if size > MAX_DOCUMENT_BYTES {
             return Err(StoreError::TooLarge { digest: digest.clone(), size });
         }
         let mut bytes = Vec::new();
@@ -245,21 +143,20 @@ impl Store {
         Ok(bytes.into())
     }
 
-    /// Reads a stored layer or other large blob.
-    pub(super) fn open_blob(&self, descriptor: &Descriptor) -> Result<File, StoreError> {
+    /// Opens a stored blob, for reading it as a stream.
+    pub fn open_blob(&self, descriptor: &Descriptor) -> Result<File, StoreError> {
         let path = self.locate(descriptor)?;
         File::open(&path).map_err(|source| StoreError::Read { path, source })
     }
 
-    /// Stores bytes.
     pub fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, StoreError> {
         let mut writer = self.writer()?;
         writer.write_all(bytes).map_err(|source| writer.write_error(source))?;
         writer.finish(media_type)
     }
 
-    /// Stores what a reader holds, which must be what `expected` says. No more
-    /// is read than that.
+    /// Stores the content of a reader, which must match `expected`. Reads at most one buffer
+    /// beyond the expected size.
     pub fn import(&self, reader: &mut dyn Read, expected: &Descriptor) -> Result<(), ImportError> {
         let mut writer = self.writer()?;
         let mut buffer = vec![0; 1 << 18];
@@ -275,8 +172,7 @@ impl Store {
         Ok(writer.finish_as(expected)?)
     }
 
-    /// Takes in a file that was written beside the store's blobs by someone
-    /// else, such as a download into [`Store::temporary`], after verifying it.
+    /// Stores a file made with [`Store::temporary`], such as a download, after verifying it.
     pub fn adopt(&self, file: NamedTempFile, expected: &Descriptor) -> Result<(), StoreError> {
         let path = file.path().to_owned();
         let read = |source| StoreError::Read { path: path.clone(), source };
@@ -286,26 +182,26 @@ impl Store {
         self.place(file, &digest, size)
     }
 
-    /// An empty file on the same file system as the blobs, removed when dropped.
+    /// A new temporary file on the same file system as the blobs, removed when dropped.
     pub fn temporary(&self) -> Result<NamedTempFile, StoreError> {
         let path = self.incoming();
         NamedTempFile::new_in(&path).map_err(|source| StoreError::Write { path, source })
     }
 
-    /// A blob that is written bit by bit.
+    /// A blob that is written in pieces.
     pub fn writer(&self) -> Result<BlobWriter, StoreError> {
         let file = HashingWriter::new(self.temporary()?);
         Ok(BlobWriter { store: self.clone(), file })
     }
 
-    /// Gives a whole and verified file its name.
+    /// Moves a verified file to its final path.
     fn place(&self, file: NamedTempFile, digest: &Digest, size: u64) -> Result<(), StoreError> {
         let path = self.path(digest)?;
-        // What is there may be damaged, and this is not. A small one is looked at,
-        // which takes less time than to replace it; of a large one that shows when
-        // it is read or pushed.
+        // The stored file may be damaged, the new one is not. Verifying a small one takes
+        // less time than replacing it; damage to a large one shows when it is read or
+        // pushed.
         let blob = Descriptor::new("", digest.clone(), size);
-        if self.has(&blob) && (size > SMALL || self.holds(&blob)) {
+        if self.has(&blob) && (size > MAX_VERIFIED_BYTES || self.holds(&blob)) {
             return Ok(());
         }
         file.persist(&path)
@@ -314,7 +210,7 @@ impl Store {
     }
 }
 
-/// Removes a file, unless another process has put a new one in its place.
+/// Removes a file, unless another process has replaced it since it was opened.
 fn remove_same(path: &Path, file: &File) -> bool {
     let inode = |metadata: io::Result<fs::Metadata>| metadata.map(|it| it.ino()).ok();
     inode(fs::metadata(path)) == inode(file.metadata()) && fs::remove_file(path).is_ok()
@@ -332,36 +228,24 @@ fn matches(expected: &Descriptor, digest: &Digest, size: u64) -> Result<(), Stor
     })
 }
 
-/// Content that could not be taken into the store.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// Where it comes from could not be read.
-    #[error("read what is to be stored")]
-    Source(#[source] io::Error),
-    /// The store could not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A blob on its way into the store. Dropped before it is finished, it leaves
-/// nothing.
+/// An unfinished blob. If it is dropped before it is finished, nothing is stored.
 pub struct BlobWriter {
     store: Store,
     file: HashingWriter<NamedTempFile>,
 }
 
 impl BlobWriter {
-    /// How many bytes there are so far.
+    /// The number of bytes written so far.
     pub fn length(&self) -> u64 {
         self.file.length()
     }
 
-    /// Wraps an error of [`Write`], naming the place.
+    /// Adds the path to an error of [`Write`].
     pub fn write_error(&self, source: io::Error) -> StoreError {
         StoreError::Write { path: self.store.incoming(), source }
     }
 
-    /// Stores what was written.
+    /// Completes the blob.
     pub fn finish(mut self, media_type: &str) -> Result<Descriptor, StoreError> {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
@@ -369,7 +253,7 @@ impl BlobWriter {
         Ok(Descriptor::new(media_type, digest, size))
     }
 
-    /// Stores what was written when it is what `expected` says.
+    /// Completes the blob if it matches `expected`.
     pub fn finish_as(mut self, expected: &Descriptor) -> Result<(), StoreError> {
         self.file.flush().map_err(|source| self.write_error(source))?;
         let (file, digest, size) = self.file.finish();
@@ -424,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_promised_is_not_kept() {
+    fn mismatching_content_is_not_stored() {
         let (_folder, store) = store();
         let promised = Descriptor::new("text/plain", Digest::of(b"hello"), 5);
 
@@ -438,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_blob_is_not_believed_and_is_replaced() {
+    fn a_torn_blob_is_replaced() {
         let (_folder, store) = store();
         let blob = store.put("text/plain", b"hello").expect("stored");
         let path = store.path(&blob.digest).expect("a path");
@@ -453,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_of_the_right_size_that_is_damaged_is_removed_or_replaced() {
+    fn a_damaged_blob_is_removed_or_replaced() {
         let (_folder, store) = store();
         let blob = store.put("text/plain", b"hello").expect("stored");
         let path = store.path(&blob.digest).expect("a path");
@@ -492,7 +376,7 @@ mod tests {
             source: io::Error::from(io::ErrorKind::StorageFull),
         };
 
-        assert_eq!(error.to_string(), "write `/state/images/incoming`");
+        assert_eq!(error.to_string(), "cannot write `/state/images/incoming`");
         assert_eq!(
             error.help().expect("help"),
             "there is no space left for `/state/images`: free some, or choose another place with `--state-dir`"
@@ -511,11 +395,14 @@ mod tests {
             let error = Store::open(&images).expect_err("no folder");
 
             let blobs = images.join("blobs/sha256");
-            assert_eq!(error.to_string(), format!("create the folder `{}`", blobs.display()));
+            assert_eq!(
+                error.to_string(),
+                format!("cannot create the folder `{}`", blobs.display())
+            );
             assert_eq!(
                 error.help().expect("help"),
                 format!(
-                    "`{}` is to be a folder and is none: remove it, or name another folder with `--state-dir`",
+                    "`{}` must be a folder: remove it, or choose another folder with `--state-dir`",
                     file.display()
                 )
             );
@@ -524,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn many_may_write_the_same_blob_at_once() {
+    fn concurrent_writers_may_store_the_same_blob() {
         let (_folder, store) = store();
 
         std::thread::scope(|scope| {

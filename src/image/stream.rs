@@ -1,4 +1,4 @@
-//! Reads layers whatever they are packed with.
+//! Reads layers in any compression.
 
 use flate2::bufread::MultiGzDecoder;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -6,16 +6,17 @@ use std::io::{self, BufRead as _, BufReader, Read};
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// How a stream is packed, by its first bytes: media types are not always true.
+/// The compression of a stream, told by its first bytes because media types are sometimes
+/// wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Packing {
+pub enum Packing {
     Plain,
     Gzip,
     Zstd,
 }
 
-/// How a stream is packed, and the stream from its start.
-pub(super) fn sniff<R: Read>(inner: R) -> io::Result<(Packing, BufReader<R>)> {
+/// The compression of a stream, and the stream from its start.
+pub fn sniff<R: Read>(inner: R) -> io::Result<(Packing, BufReader<R>)> {
     let mut reader = BufReader::with_capacity(1 << 18, inner);
     let start = reader.fill_buf()?;
     let packing = if start.starts_with(&GZIP) {
@@ -28,8 +29,8 @@ pub(super) fn sniff<R: Read>(inner: R) -> io::Result<(Packing, BufReader<R>)> {
     Ok((packing, reader))
 }
 
-/// The stream as it was before it was packed.
-pub(super) fn unpacked<'a>(inner: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+/// The decompressed stream.
+pub fn unpacked<'a>(inner: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let (packing, reader) = sniff(inner)?;
     Ok(match packing {
         Packing::Plain => Box::new(reader),
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_tell() {
+    fn the_first_bytes_decide() {
         let gzip = |text: &str| {
             let mut compressor =
                 libdeflater::Compressor::new(libdeflater::CompressionLvl::fastest());

@@ -1,10 +1,11 @@
 //! Images made of layers, read by skopeo, umoci, gzip and tar.
 
+use crate::peer::export;
 use crate::peer::programs::{run, run_in};
 use serde_json::Value;
-use shipway::testing::image::existing::{Source, import};
+use shipway::testing::image::existing::{ImageSource, import};
 use shipway::testing::image::layers::{Compression, LayerSource, Recipe, build};
-use shipway::testing::image::{Image, Product, Store, Watch, export};
+use shipway::testing::image::{Image, Product, Store, WorkControl};
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -64,7 +65,9 @@ impl Plan {
             env: vec![("A".into(), "b".into())],
             ..Recipe::default()
         };
-        build(&self.store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
+        build(&self.store, &recipe, &WorkControl::new(&AtomicBool::new(false)))
+            .expect("built")
+            .image
     }
 
     fn layout(&self, image: &Image) -> String {
@@ -88,10 +91,10 @@ fn skopeo_keeps_digest_and_blobs_through_a_docker_archive() {
     let file = plan.path("copied.tar").display().to_string();
     let policy = ["--insecure-policy", "copy", "--quiet", &layout];
     run("skopeo", &[policy.as_slice(), &[&format!("docker-archive:{file}:web:v1")]].concat());
-    let source =
-        Source::parse(&format!("docker-archive:{file}:web:v1"), Path::new("/")).expect("local");
+    let source = ImageSource::parse(&format!("docker-archive:{file}:web:v1"), Path::new("/"))
+        .expect("local");
     let stop = AtomicBool::new(false);
-    let back = import(&plan.store, (&source, None), &Watch::new(&stop)).expect("imported");
+    let back = import(&plan.store, &source, None, &WorkControl::new(&stop)).expect("imported");
     assert_eq!(back.blobs(), Product::from(image).blobs(), "compressed again to the same bytes");
 }
 
@@ -299,7 +302,9 @@ fn zstd_and_gzip_layers_have_the_same_content() {
         let layer = LayerSource { from: "tree".into(), to: "/".into(), ..LayerSource::default() };
         let folder = plan.folder.path().to_owned();
         let recipe = Recipe { folder, layers: vec![layer], compression, ..Recipe::default() };
-        build(&plan.store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
+        build(&plan.store, &recipe, &WorkControl::new(&AtomicBool::new(false)))
+            .expect("built")
+            .image
     });
     assert_ne!(gzip.layers, zstd.layers);
     let rootfs = |image| plan.store.config(image).expect("a configuration")["rootfs"].clone();

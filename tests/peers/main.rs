@@ -32,7 +32,7 @@ mod support;
 mod unprivileged;
 
 // See `tests/main.rs`.
-use shipway::testing::{http, oci, progress, registry, secret};
+use shipway::testing::{http, image, oci, progress, registry, secret};
 
 /// The registry that `conformance` checks here: docker-registry. A check that a
 /// widely used registry fails would be one of our own making.

@@ -1,10 +1,9 @@
-//! Keeps our own state out of a build context, where `COPY . .` would bring it
-//! into the image and change it with every run.
+//! Keeps Shipway's state folder out of a build context: `COPY . .` would copy it into the
+//! image and change the image with every run.
 //!
-//! `BuildKit`, podman and buildah are given a list of what to ignore: the one that
-//! is there, and our state. Docker without `BuildKit` takes no other list than the
-//! one in the context, so where the state lies in the context it is given a copy
-//! of it without, made of hard links.
+//! BuildKit, podman and buildah are given an ignore file that adds the state to the existing
+//! patterns. Docker without BuildKit only reads the `.dockerignore` in the context, so if
+//! the state is in the context, docker builds from a copy made of hard links.
 
 use super::error::DockerfileError;
 use std::ffi::OsStr;
@@ -13,36 +12,36 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-const STATE: &str = ".shipway";
+const STATE_DIR_NAME: &str = ".shipway";
 
-/// Where a build takes its files from.
-pub(super) struct Context<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) dockerfile: &'a Path,
-    /// Where our state is.
-    pub(super) state: &'a Path,
-    /// For what is written for this build.
-    pub(super) desk: &'a Path,
+/// The folders and files of one build.
+pub struct BuildContext<'a> {
+    pub folder: &'a Path,
+    pub dockerfile: &'a Path,
+    /// Shipway's state folder.
+    pub state: &'a Path,
+    /// For temporary files of this build.
+    pub scratch_dir: &'a Path,
 }
 
-impl Context<'_> {
+impl BuildContext<'_> {
     fn error(&self) -> impl Fn(io::Error) -> DockerfileError + '_ {
-        |source| DockerfileError::Prepare { path: self.desk.to_owned(), source }
+        |source| DockerfileError::Prepare { path: self.scratch_dir.to_owned(), source }
     }
 
-    /// Writes a list of what to ignore, to be given by name.
-    pub(super) fn ignore_file(&self) -> Result<PathBuf, DockerfileError> {
-        let path = self.desk.join("ignore");
+    /// Writes an ignore file that is passed by name.
+    pub fn ignore_file(&self) -> Result<PathBuf, DockerfileError> {
+        let path = self.scratch_dir.join("ignore");
         self.write_list(&path)?;
         Ok(path)
     }
 
-    /// Copies the Dockerfile to where a list can lie beside it, the one place
-    /// other than the context where `BuildKit` looks for it.
-    pub(super) fn dockerfile_with_ignore(&self) -> Result<PathBuf, DockerfileError> {
-        let path = self.desk.join("Dockerfile");
+    /// Copies the Dockerfile and writes an ignore file beside it, the only place besides the
+    /// context where BuildKit looks for one.
+    pub fn dockerfile_with_ignore(&self) -> Result<PathBuf, DockerfileError> {
+        let path = self.scratch_dir.join("Dockerfile");
         fs::copy(self.dockerfile, &path).map_err(self.error())?;
-        self.write_list(&self.desk.join("Dockerfile.dockerignore"))?;
+        self.write_list(&self.scratch_dir.join("Dockerfile.dockerignore"))?;
         Ok(path)
     }
 
@@ -50,13 +49,13 @@ impl Context<'_> {
         fs::write(path, self.patterns()?).map_err(self.error())
     }
 
-    /// What is to be ignored.
-    pub(super) fn patterns(&self) -> Result<Vec<u8>, DockerfileError> {
+    /// The patterns of the existing ignore file, and those for the state folder.
+    pub fn patterns(&self) -> Result<Vec<u8>, DockerfileError> {
         let mut list = self.list().map_err(self.error())?;
         if !list.is_empty() && !list.ends_with(b"\n") {
             list.push(b'\n');
         }
-        list.extend_from_slice(format!("**/{STATE}\n").as_bytes());
+        list.extend_from_slice(format!("**/{STATE_DIR_NAME}\n").as_bytes());
         if let Some(state) = self.state_within() {
             list.extend_from_slice(state.as_os_str().as_encoded_bytes());
             list.push(b'\n');
@@ -64,7 +63,7 @@ impl Context<'_> {
         Ok(list)
     }
 
-    /// The list that is there: the Dockerfile's own, else the context's.
+    /// The content of the existing ignore file; empty without one.
     fn list(&self) -> io::Result<Vec<u8>> {
         for path in self.list_files() {
             match fs::read(&path) {
@@ -75,13 +74,14 @@ impl Context<'_> {
         Ok(Vec::new())
     }
 
-    /// The file of the list that is there.
-    pub(super) fn list_file(&self) -> PathBuf {
+    /// The path of the existing ignore file.
+    pub fn list_file(&self) -> PathBuf {
         let [.., usual] = self.list_files();
         self.list_files().into_iter().find(|path| path.exists()).unwrap_or(usual)
     }
 
-    /// Where a list may be; the first that is there is taken.
+    /// Candidates for the ignore file, in order of precedence: the Dockerfile's own, then
+    /// the context's.
     fn list_files(&self) -> [PathBuf; 4] {
         let own = |ending: &str| {
             let mut name = self.dockerfile.as_os_str().to_owned();
@@ -96,7 +96,7 @@ impl Context<'_> {
         ]
     }
 
-    /// Where in the context our state is.
+    /// The state folder relative to the context, if it is inside.
     fn state_within(&self) -> Option<PathBuf> {
         let state = fs::canonicalize(self.state).ok()?;
         let folder = fs::canonicalize(self.folder).ok()?;
@@ -104,14 +104,14 @@ impl Context<'_> {
         (!within.as_os_str().is_empty()).then(|| within.to_owned())
     }
 
-    /// The context itself, or a copy without our state where it holds that.
-    pub(super) fn without_state(&self) -> Result<PathBuf, DockerfileError> {
+    /// The context, or a copy without the state folder if the context contains that.
+    pub fn without_state(&self) -> Result<PathBuf, DockerfileError> {
         if self.state_within().is_none() {
             return Ok(self.folder.to_owned());
         }
-        let copy = self.desk.join("context");
-        // The desk too, lest the copy be copied.
-        let ours = [self.state, self.desk]
+        let copy = self.scratch_dir.join("context");
+        // Without the scratch folder too, or the copy would contain itself.
+        let ours = [self.state, self.scratch_dir]
             .map(|ours| fs::metadata(ours).map(|ours| (ours.dev(), ours.ino())).ok());
         link_folder(self.folder, &copy, &ours).map_err(self.error())?;
         Ok(copy)
@@ -124,7 +124,7 @@ fn link_folder(from: &Path, to: &Path, except: &[Option<(u64, u64)>]) -> io::Res
         let entry = entry?;
         let metadata = entry.metadata()?;
         let target = to.join(entry.file_name());
-        let ours = entry.file_name() == OsStr::new(STATE)
+        let ours = entry.file_name() == OsStr::new(STATE_DIR_NAME)
             || except.contains(&Some((metadata.dev(), metadata.ino())));
         if ours {
             continue;
@@ -134,7 +134,7 @@ fn link_folder(from: &Path, to: &Path, except: &[Option<(u64, u64)>]) -> io::Res
         } else if metadata.is_symlink() {
             symlink(fs::read_link(entry.path())?, target)?;
         } else if metadata.is_file() && fs::hard_link(entry.path(), &target).is_err() {
-            // Another file system, or a file of someone else's.
+            // Hard links fail across file systems, and for other users' files.
             fs::copy(entry.path(), target)?;
         }
     }
@@ -143,7 +143,7 @@ fn link_folder(from: &Path, to: &Path, except: &[Option<(u64, u64)>]) -> io::Res
 
 #[cfg(test)]
 mod tests {
-    use super::Context;
+    use super::BuildContext;
     use std::fs;
     use std::path::{Path, PathBuf};
     use tempfile::TempDir;
@@ -155,7 +155,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, file).expect("a file");
         }
-        fs::create_dir_all(folder.path().join(".shipway/desk")).expect("a folder");
+        fs::create_dir_all(folder.path().join(".shipway/scratch_dir")).expect("a folder");
         folder
     }
 
@@ -163,19 +163,19 @@ mod tests {
         folder: PathBuf,
         dockerfile: PathBuf,
         state: PathBuf,
-        desk: PathBuf,
+        scratch_dir: PathBuf,
     }
 
     impl Paths {
         fn new(folder: &TempDir, state: &str) -> Self {
             let path = |name: &str| folder.path().join(name);
-            let (dockerfile, desk) = (path("Dockerfile"), path(".shipway/desk"));
-            Self { folder: folder.path().to_owned(), dockerfile, state: path(state), desk }
+            let (dockerfile, scratch_dir) = (path("Dockerfile"), path(".shipway/scratch_dir"));
+            Self { folder: folder.path().to_owned(), dockerfile, state: path(state), scratch_dir }
         }
 
-        fn context(&self) -> Context<'_> {
-            let Self { folder, dockerfile, state, desk } = self;
-            Context { folder, dockerfile, state, desk }
+        fn context(&self) -> BuildContext<'_> {
+            let Self { folder, dockerfile, state, scratch_dir } = self;
+            BuildContext { folder, dockerfile, state, scratch_dir }
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn our_state_is_ignored_beside_what_is_ignored_already() {
+    fn state_is_added_to_the_ignore_file() {
         let folder = plan(&["Dockerfile"]);
         let list =
             |state| text(&Paths::new(&folder, state).context().ignore_file().expect("written"));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_with_state_is_copied_without() {
+    fn a_context_with_state_is_copied_without_it() {
         let folder = plan(&["Dockerfile", "a/b", "a/.shipway/x", "elsewhere/state"]);
 
         let copy = Paths::new(&folder, "elsewhere").context().without_state().expect("copied");
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_without_state_is_taken_as_it_is() {
+    fn a_context_without_state_is_used_unchanged() {
         let folder = plan(&["Dockerfile"]);
         let taken = Paths::new(&folder, "/nowhere").context().without_state().expect("taken");
         assert_eq!(taken, folder.path());

@@ -1,4 +1,4 @@
-//! Which engine builds: what each program is asked, and what its answers mean.
+//! Selects the engine: how each program is probed, and what the results mean.
 
 use super::invocation::Invocation;
 use crate::oci::Platform;
@@ -7,82 +7,65 @@ use std::fmt;
 /// A program that builds Dockerfiles.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Program {
-    /// `docker`
     Docker,
-    /// `podman`
     Podman,
-    /// `buildah`
     Buildah,
 }
 
-/// A program that answered, and how it is to be used.
+/// A working engine, and how it is used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Engine {
-    /// Docker, by one of its builders.
     Docker(DockerBuilder),
-    /// Podman, under the name of its program: `docker` may be podman.
+    /// Podman; the program may be named `docker`.
     Podman {
-        /// `podman` or `docker`.
         program: String,
     },
-    /// Buildah.
     Buildah,
 }
 
 /// The ways in which docker builds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DockerBuilder {
-    /// `docker buildx build`
     Buildx {
-        /// Whether the builder writes an OCI archive itself. The one inside
-        /// docker does so only over containerd's image store.
+        /// Whether the builder writes an OCI archive. The builder inside docker does so only
+        /// with containerd's image store.
         writes_oci: bool,
-        /// Whether it must be told to attach no provenance (buildx 0.10).
+        /// Whether provenance has to be switched off (buildx 0.10 and later attach it by
+        /// default).
         attests: bool,
-        /// Whether it has several nodes, which together write no OCI archive.
+        /// Whether it has several nodes, which cannot write one OCI archive.
         spread: bool,
     },
-    /// `docker build` with `DOCKER_BUILDKIT=1`, until version 22.
+    /// `docker build` with `DOCKER_BUILDKIT=1`, for clients older than version 23.
     BuildKit,
-    /// `docker build` as it was before.
+    /// The legacy builder.
     Classic,
 }
 
-/// What came of asking a program.
+/// The result of running a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// It is not on the PATH, or not to be run.
+pub enum ProbeResult {
+    /// The program is not on the `PATH`, or cannot be run.
     NotFound,
-    /// It gave no answer in time.
+    /// No result within the time limit.
     TimedOut,
-    /// It answered.
     Ended {
-        /// Whether by code 0.
+        /// Whether the exit code is 0.
         success: bool,
-        /// What it wrote.
         stdout: String,
-        /// What it complained of.
         stderr: String,
     },
 }
 
-/// Why a program cannot build.
+/// Why a program cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unfit {
-    /// It is not on the PATH.
     #[error("`{0}` is not installed")]
     NotFound(Program),
-    /// It gave no answer in time.
     #[error("`{0}` does not answer")]
     TimedOut(Program),
-    /// It says that it cannot.
     #[error("`{program}` says: {message}")]
-    Broken {
-        /// Which.
-        program: Program,
-        /// Its last words.
-        message: String,
-    },
+    Broken { program: Program, message: String },
 }
 
 impl fmt::Display for Program {
@@ -104,8 +87,8 @@ impl fmt::Display for Engine {
 }
 
 impl Engine {
-    /// The platforms, by the calls that build for them. Several in one call share
-    /// what they have in common, and leave one cache with the layers of all.
+    /// Groups platforms by the calls that build them. Platforms in one call share common
+    /// work, and write one cache with the layers of all.
     pub fn calls(&self, platforms: &[Platform]) -> Vec<Vec<Platform>> {
         match self {
             Self::Docker(DockerBuilder::Buildx { writes_oci: true, spread: false, .. }) => {
@@ -118,7 +101,7 @@ impl Engine {
     }
 }
 
-/// The programs that are asked, in order; the first that is fit builds.
+/// The programs to probe, in order of preference.
 pub fn candidates(only: Option<Program>) -> Vec<Program> {
     match only {
         Some(program) => vec![program],
@@ -127,7 +110,7 @@ pub fn candidates(only: Option<Program>) -> Vec<Program> {
 }
 
 impl Program {
-    /// Its name on the PATH.
+    /// Name of the executable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -136,9 +119,9 @@ impl Program {
         }
     }
 
-    /// What to run, in any order, for [`Program::judge`] to decide. Each answers
-    /// within a second where all is well.
-    pub fn questions(self) -> Vec<Invocation> {
+    /// The probes to run, in any order, for [`Program::evaluate`]. A working engine answers
+    /// each within a second.
+    pub fn probes(self) -> Vec<Invocation> {
         let ask = |args: &[&str]| Invocation::new(self.name(), args);
         match self {
             Self::Docker => vec![
@@ -153,41 +136,41 @@ impl Program {
         }
     }
 
-    /// What the answers to [`Program::questions`] mean.
-    pub fn judge(self, answers: &[Answer]) -> Result<Engine, Unfit> {
+    /// Interprets the results of [`Program::probes`].
+    pub fn evaluate(self, results: &[ProbeResult]) -> Result<Engine, Unfit> {
         match self {
-            Self::Docker => docker(answers),
+            Self::Docker => docker(results),
             Self::Podman => {
-                self.said(answers, 0).map(|_| Engine::Podman { program: self.name().to_owned() })
+                self.said(results, 0).map(|_| Engine::Podman { program: self.name().to_owned() })
             }
-            Self::Buildah => self.said(answers, 0).map(|_| Engine::Buildah),
+            Self::Buildah => self.said(results, 0).map(|_| Engine::Buildah),
         }
     }
 
-    /// What it wrote in answer to one question.
-    fn said(self, answers: &[Answer], question: usize) -> Result<&str, Unfit> {
-        match answers.get(question).unwrap_or(&Answer::NotFound) {
-            Answer::NotFound => Err(Unfit::NotFound(self)),
-            Answer::TimedOut => Err(Unfit::TimedOut(self)),
-            Answer::Ended { success: true, stdout, .. } => Ok(stdout.trim()),
-            Answer::Ended { stderr, .. } => {
+    /// Standard output of one probe.
+    fn said(self, results: &[ProbeResult], question: usize) -> Result<&str, Unfit> {
+        match results.get(question).unwrap_or(&ProbeResult::NotFound) {
+            ProbeResult::NotFound => Err(Unfit::NotFound(self)),
+            ProbeResult::TimedOut => Err(Unfit::TimedOut(self)),
+            ProbeResult::Ended { success: true, stdout, .. } => Ok(stdout.trim()),
+            ProbeResult::Ended { stderr, .. } => {
                 let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
-                let message = last.unwrap_or("nothing, and fails").to_owned();
+                let message = last.unwrap_or("no error message").to_owned();
                 Err(Unfit::Broken { program: self, message })
             }
         }
     }
 }
 
-fn docker(answers: &[Answer]) -> Result<Engine, Unfit> {
+fn docker(results: &[ProbeResult]) -> Result<Engine, Unfit> {
     let docker = Program::Docker;
-    let said = |question| docker.said(answers, question);
+    let said = |question| docker.said(results, question);
     if said(0)?.starts_with("podman") {
         return Ok(Engine::Podman { program: docker.name().to_owned() });
     }
     let versions = said(1)?;
     let Ok(buildx) = said(2) else {
-        // Client 23 and later take BuildKit from buildx alone.
+        // Clients since version 23 need buildx for BuildKit.
         let old = major(versions).is_some_and(|major| (18..23).contains(&major));
         let builder = if old { DockerBuilder::BuildKit } else { DockerBuilder::Classic };
         return Ok(Engine::Docker(builder));
@@ -202,13 +185,13 @@ fn docker(answers: &[Answer]) -> Result<Engine, Unfit> {
     Ok(Engine::Docker(DockerBuilder::Buildx { writes_oci, attests: attests(buildx), spread }))
 }
 
-/// `28.2.2 20.10.24`
+/// The major client version in a text such as `28.2.2 20.10.24`.
 fn major(versions: &str) -> Option<u32> {
     versions.split('.').next()?.trim().parse().ok()
 }
 
-/// `github.com/docker/buildx v0.12.1 30feaa1`; a version that is no number is
-/// somebody's own build, taken for a new one.
+/// Reads a text such as `github.com/docker/buildx v0.12.1 30feaa1`. A version that is not a
+/// number is a custom build and taken for a recent one.
 fn attests(buildx: &str) -> bool {
     let version = buildx.split_whitespace().find_map(|word| word.strip_prefix('v'));
     let mut numbers = version.unwrap_or_default().split('.').map(|part| part.parse::<u32>().ok());
@@ -220,21 +203,21 @@ fn attests(buildx: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, DockerBuilder, Engine, Program, candidates};
+    use super::{DockerBuilder, Engine, ProbeResult, Program, candidates};
     use crate::oci::Platform;
 
-    fn ok(stdout: &str) -> Answer {
-        Answer::Ended { success: true, stdout: stdout.into(), stderr: String::new() }
+    fn ok(stdout: &str) -> ProbeResult {
+        ProbeResult::Ended { success: true, stdout: stdout.into(), stderr: String::new() }
     }
 
-    fn failed(stderr: &str) -> Answer {
-        Answer::Ended { success: false, stdout: String::new(), stderr: stderr.into() }
+    fn failed(stderr: &str) -> ProbeResult {
+        ProbeResult::Ended { success: false, stdout: String::new(), stderr: stderr.into() }
     }
 
-    fn docker(client: &str, buildx: Answer, inspect: Answer, status: &str) -> Engine {
+    fn docker(client: &str, buildx: ProbeResult, inspect: ProbeResult, status: &str) -> Engine {
         let versions = ok(&format!("{client} 20.10.24\n"));
-        let answers = [ok("Docker version x"), versions, buildx, inspect, ok(status)];
-        Program::Docker.judge(&answers).expect("fit")
+        let results = [ok("Docker version x"), versions, buildx, inspect, ok(status)];
+        Program::Docker.evaluate(&results).expect("fit")
     }
 
     #[test]
@@ -245,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_builds_by_the_best_that_it_has() {
+    fn docker_uses_its_best_builder() {
         let none = || failed("docker: 'buildx' is not a docker command.");
         assert_eq!(
             docker("20.10.24", none(), none(), "[]"),
@@ -293,14 +276,14 @@ mod tests {
 
     #[test]
     fn docker_may_be_podman() {
-        let engine = Program::Docker.judge(&[ok("podman version 4.3.1")]).expect("fit");
+        let engine = Program::Docker.evaluate(&[ok("podman version 4.3.1")]).expect("fit");
         assert_eq!(engine, Engine::Podman { program: "docker".into() });
     }
 
     #[test]
-    fn who_cannot_build_says_why() {
-        let why = |program: Program, answers: &[Answer]| {
-            program.judge(answers).expect_err("unfit").to_string()
+    fn an_unfit_engine_says_why() {
+        let why = |program: Program, results: &[ProbeResult]| {
+            program.evaluate(results).expect_err("unfit").to_string()
         };
         let down = [ok("Docker version 28"), failed("a\nCannot connect to the Docker daemon\n\n")];
 
@@ -308,8 +291,8 @@ mod tests {
             why(Program::Docker, &down),
             "`docker` says: Cannot connect to the Docker daemon"
         );
-        assert_eq!(why(Program::Podman, &[Answer::NotFound]), "`podman` is not installed");
-        assert_eq!(why(Program::Buildah, &[Answer::TimedOut]), "`buildah` does not answer");
-        assert_eq!(why(Program::Buildah, &[failed("")]), "`buildah` says: nothing, and fails");
+        assert_eq!(why(Program::Podman, &[ProbeResult::NotFound]), "`podman` is not installed");
+        assert_eq!(why(Program::Buildah, &[ProbeResult::TimedOut]), "`buildah` does not answer");
+        assert_eq!(why(Program::Buildah, &[failed("")]), "`buildah` says: no error message");
     }
 }

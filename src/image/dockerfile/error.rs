@@ -1,4 +1,4 @@
-//! What can go wrong with a Dockerfile build, beside the build itself.
+//! Errors of preparing a Dockerfile build and of importing its result.
 
 use super::engine::Unfit;
 use crate::http::{Retry, Retryable};
@@ -6,137 +6,52 @@ use crate::image::existing::ExistingError;
 use std::io;
 use std::path::PathBuf;
 
-/// A Dockerfile that could not be built.
+/// Why a Dockerfile could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum DockerfileError {
-    /// No program that could build it works.
-    #[error("no container engine builds a Dockerfile here: {}", reasons(.0))]
+    #[error("no container engine works here: {}", reasons(.0))]
     NoEngine(Vec<Unfit>),
-    /// The context is not there.
-    #[error("there is no folder `{}` to build in", path.display())]
-    NoContext {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The Dockerfile is not there.
+    #[error("there is no build context `{}`", path.display())]
+    NoContext { path: PathBuf },
     #[error("there is no Dockerfile `{}`", path.display())]
-    NoDockerfile {
-        /// Which.
-        path: PathBuf,
-    },
-    /// Docker without `BuildKit` knows no secrets.
-    #[error("docker without BuildKit cannot give the build the secret `{id}`")]
-    NoSecrets {
-        /// The first of them.
-        id: String,
-    },
-    /// An id that the engines' syntax has no room for.
-    #[error("`{id}` cannot be the id of a build secret: letters, digits, `.`, `_` and `-` alone")]
-    SecretId {
-        /// Which.
-        id: String,
-    },
-    /// Docker without `BuildKit` hands on no ssh agent.
-    #[error("docker without BuildKit cannot give the build the ssh agent `{id}`")]
-    NoSsh {
-        /// The first of them.
-        id: String,
-    },
-    /// An id that the engines' syntax has no room for.
-    #[error("`{id}` cannot be the id of an ssh agent: letters, digits, `.`, `_` and `-` alone")]
-    SshId {
-        /// Which.
-        id: String,
-    },
-    /// An agent is wanted, and none runs.
+    NoDockerfile { path: PathBuf },
+    #[error("docker without BuildKit cannot pass the secret `{id}` to the build")]
+    NoSecrets { id: String },
+    #[error("invalid build secret ID `{id}`: use letters, digits, `.`, `_` and `-`")]
+    SecretId { id: String },
+    #[error("docker without BuildKit cannot pass the ssh agent `{id}` to the build")]
+    NoSsh { id: String },
+    #[error("invalid ssh agent ID `{id}`: use letters, digits, `.`, `_` and `-`")]
+    SshId { id: String },
     #[error("there is no ssh agent for the build's `{id}`: `SSH_AUTH_SOCK` is not set")]
-    NoAgent {
-        /// As which the build knows it.
-        id: String,
-    },
-    /// The engine keeps no caches of that kind.
-    #[error("{engine} knows no cache `{cache}`")]
-    CacheKind {
-        /// Which engine.
-        engine: String,
-        /// The cache.
-        cache: String,
-    },
-    /// The engine wants a repository to itself.
-    #[error("{engine} keeps a cache in a whole repository, and `{cache}` is one image")]
-    CacheTag {
-        /// Which engine.
-        engine: String,
-        /// The cache.
-        cache: String,
-    },
-    /// The engine leaves no cache anywhere.
-    #[error("{engine} cannot leave a cache in `{cache}`")]
-    NoCacheTo {
-        /// Which engine.
-        engine: String,
-        /// The cache.
-        cache: String,
-    },
-    /// Nor does the builder that is part of docker.
-    #[error("the builder inside docker cannot leave a cache in `{cache}`")]
-    InsideDocker {
-        /// The cache.
-        cache: String,
-    },
-    /// What the build needs could not be written.
-    #[error("prepare the build in `{}`", path.display())]
-    Prepare {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The engine left no image id.
-    #[error("read the image id that {engine} wrote")]
-    NoId {
-        /// Which engine.
-        engine: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Programs of a platform do not run where the engine is.
+    NoAgent { id: String },
+    #[error("{engine} does not support the cache `{cache}`")]
+    CacheKind { engine: String, cache: String },
+    #[error("{engine} needs a repository for its cache, and `{cache}` is one image")]
+    CacheTag { engine: String, cache: String },
+    #[error("{engine} cannot write a cache to `{cache}`")]
+    NoCacheTo { engine: String, cache: String },
+    #[error("the builder inside docker cannot write a cache to `{cache}`")]
+    InsideDocker { cache: String },
+    #[error("cannot prepare the build in `{}`", path.display())]
+    Prepare { path: PathBuf, source: io::Error },
+    #[error("cannot read the image ID that {engine} wrote")]
+    NoId { engine: String, source: io::Error },
     #[error("{engine} cannot run programs for {platforms} here")]
     Foreign {
-        /// Which engine.
         engine: String,
         /// In backticks, with `or` between them.
         platforms: String,
     },
-    /// What the engine wrote cannot be read.
-    #[error("read `{}`", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// What the engine wrote is not what it built.
-    #[error("{engine} says that it built `{said}`, and wrote `{wrote}`")]
-    OtherDigest {
-        /// Which engine.
-        engine: String,
-        /// The digest that it gave.
-        said: String,
-        /// The digest of what it wrote.
-        wrote: String,
-    },
-    /// What the engine wrote cannot be used.
-    #[error("take the image from {engine}")]
-    Collect {
-        /// Which engine.
-        engine: String,
-        /// Why not.
-        source: Box<ExistingError>,
-    },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{engine} reported the digest `{said}`, but wrote `{wrote}`")]
+    OtherDigest { engine: String, said: String, wrote: String },
+    #[error("cannot import the image that {engine} wrote")]
+    Collect { engine: String, source: Box<ExistingError> },
 }
 
-pub(super) fn reasons(unfit: &[Unfit]) -> String {
+pub fn reasons(unfit: &[Unfit]) -> String {
     unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -151,10 +66,10 @@ impl Retryable for DockerfileError {
                 [only] => match only {
                     Unfit::NotFound(program) => format!("install {program}, or write `using: auto`"),
                     Unfit::TimedOut(program) | Unfit::Broken { program, .. } => {
-                        format!("see that `{program} info` works, or write `using: auto`")
+                        format!("make sure that `{program} info` works, or write `using: auto`")
                     }
                 },
-                _ => "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine".into(),
+                _ => "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine".into(),
             }),
             Self::NoContext { .. } => Some("`context` is relative to the plan's folder".into()),
             Self::NoDockerfile { .. } => Some(
@@ -165,20 +80,20 @@ impl Retryable for DockerfileError {
             }
             Self::Collect { source, .. } => source.help(),
             Self::NoAgent { id } => Some(format!(
-                "start one by `ssh-agent` and `ssh-add`, or name a key: `{id}=PATH`"
+                "start one with `ssh-agent` and `ssh-add`, or name a key: `{id}=PATH`"
             )),
             Self::CacheKind { .. } => {
                 Some("install docker's buildx, which knows it, or name a repository".into())
             }
             Self::CacheTag { .. } => Some("leave out its tag and digest".into()),
             Self::InsideDocker { .. } => Some(
-                "make a builder of its own by `docker buildx create --use`, on GitHub by `docker/setup-buildx-action`".into(),
+                "create a separate builder with `docker buildx create --use`, on GitHub with `docker/setup-buildx-action`".into(),
             ),
             Self::Foreign { .. } => Some(
-                "give this machine an emulator, by its package `qemu-user-static`, by `docker run --privileged --rm tonistiigi/binfmt --install all`, or on GitHub by `docker/setup-qemu-action`; or use a builder with a machine of that platform".into(),
+                "install an emulator, with the package `qemu-user-static`, with `docker run --privileged --rm tonistiigi/binfmt --install all`, or on GitHub with `docker/setup-qemu-action`; or use a builder with a machine of that platform".into(),
             ),
             Self::OtherDigest { .. } => {
-                Some("build it again; where it stays so, the builder is broken".into())
+                Some("build it again; if the digests still differ, the builder is broken".into())
             }
             Self::SecretId { .. }
             | Self::SshId { .. }
@@ -196,7 +111,7 @@ mod tests {
     use crate::image::dockerfile::engine::{Program, Unfit};
 
     #[test]
-    fn without_an_engine_each_is_named_with_its_reason() {
+    fn without_an_engine_each_reason_is_given() {
         let message = "Cannot connect to the Docker daemon".to_owned();
         let error = DockerfileError::NoEngine(vec![
             Unfit::Broken { program: Program::Docker, message },
@@ -206,11 +121,11 @@ mod tests {
 
         assert_eq!(
             error.to_string(),
-            "no container engine builds a Dockerfile here: `docker` says: Cannot connect to the Docker daemon; `podman` is not installed; `buildah` is not installed"
+            "no container engine works here: `docker` says: Cannot connect to the Docker daemon; `podman` is not installed; `buildah` is not installed"
         );
         assert_eq!(
             error.help().expect("help"),
-            "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine"
+            "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine"
         );
         let error = DockerfileError::NoEngine(vec![Unfit::NotFound(Program::Podman)]);
         assert_eq!(error.help().expect("help"), "install podman, or write `using: auto`");

@@ -1,26 +1,26 @@
-//! A program to be run, as data.
+//! A command as data, to be run by the caller.
 
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A program, its arguments, and what it gets beside them.
+/// A program with its arguments and environment.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Looked for on the PATH.
+    /// Looked up on the `PATH`.
     pub program: String,
-    /// Never hold a secret.
+    /// Must not contain secrets, since process lists show them.
     pub args: Vec<String>,
-    /// Added to what it inherits.
+    /// Added to the inherited environment.
     pub env: BTreeMap<String, String>,
-    /// The same, for values that must not be seen.
+    /// Environment variables whose values must not be shown.
     pub secrets: BTreeMap<String, Secret>,
-    /// Where it runs; where we are when absent.
+    /// The working directory; the caller's when absent.
     pub directory: Option<PathBuf>,
 }
 
 impl Invocation {
-    pub(super) fn new(program: &str, args: &[&str]) -> Self {
+    pub fn new(program: &str, args: &[&str]) -> Self {
         Self {
             program: program.to_owned(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
@@ -30,24 +30,23 @@ impl Invocation {
         }
     }
 
-    pub(super) fn arg(&mut self, arg: impl Into<String>) -> &mut Self {
+    pub fn arg(&mut self, arg: impl Into<String>) -> &mut Self {
         self.args.push(arg.into());
         self
     }
 
-    /// `--name value`
-    pub(super) fn option(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+    pub fn option(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.arg(name).arg(value)
     }
 
-    /// As a person would type it, less the environment.
+    /// The command line as it could be typed into a shell, without the environment.
     pub fn command_line(&self) -> String {
         let words = [&self.program].into_iter().chain(&self.args);
         words.map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// For a POSIX shell.
+/// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,@+".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {

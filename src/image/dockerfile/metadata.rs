@@ -1,16 +1,16 @@
-//! The digest that buildx gives what it built, held against the archive that it
-//! left: `containerimage.digest` of its `--metadata-file` is what the archive's
-//! `index.json` lists, an image or the index of several.
+//! Compares the digest that buildx reports with the archive that it wrote.
+//! `containerimage.digest` in its `--metadata-file` is the digest of the image or index that
+//! the archive's `index.json` lists.
 
 use super::error::DockerfileError;
-use crate::oci::Descriptor;
+use crate::oci::{LAYOUT_INDEX, Manifest};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The largest index of an archive, which lists what was built and no more.
-const LARGEST: u64 = 1 << 20;
+/// The largest `index.json` of an archive that is read.
+const MAX_INDEX_BYTES: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -18,15 +18,9 @@ struct Metadata {
     digest: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Index {
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
-}
-
-/// Refuses an archive of something else. Where nothing is said nothing is
-/// checked: builders of old say nothing.
-pub(super) fn check(engine: &str, archive: &Path, metadata: &Path) -> Result<(), DockerfileError> {
+/// Fails if the archive contains another image than the engine reports. Passes if the engine
+/// reports no digest, as old builders do.
+pub fn check(engine: &str, archive: &Path, metadata: &Path) -> Result<(), DockerfileError> {
     let read = |path: &Path, source| DockerfileError::Read { path: path.to_owned(), source };
     let said = match fs::read(metadata) {
         Ok(bytes) => bytes,
@@ -45,14 +39,15 @@ pub(super) fn check(engine: &str, archive: &Path, metadata: &Path) -> Result<(),
     }
 }
 
-/// What is in the archive. That there is nothing is for who takes it in to say.
+/// The digests that the archive lists. An archive without an index is reported later, by the
+/// import.
 fn listed(archive: &Path) -> io::Result<Vec<String>> {
     let mut archive = tar::Archive::new(File::open(archive)?);
     for entry in archive.entries_with_seek()? {
         let entry = entry?;
-        if entry.path()?.ends_with("index.json") {
-            let index: Index = serde_json::from_reader(entry.take(LARGEST))?;
-            return Ok(index.manifests.iter().map(|one| one.digest.to_string()).collect());
+        if entry.path()?.ends_with(LAYOUT_INDEX) {
+            let index: Manifest = serde_json::from_reader(entry.take(MAX_INDEX_BYTES))?;
+            return Ok(index.entries().iter().map(|one| one.digest.to_string()).collect());
         }
     }
     Ok(Vec::new())
@@ -67,7 +62,7 @@ mod tests {
     use std::fs::{self, File};
 
     #[test]
-    fn an_archive_of_something_else_is_refused() {
+    fn an_archive_with_another_digest_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let (archive, metadata) = (folder.path().join("image.tar"), folder.path().join("said"));
         let [built, other] = [b"built", b"other"].map(|bytes| Digest::of(bytes).to_string());
@@ -95,14 +90,14 @@ mod tests {
         let error = check().expect_err("another");
         assert_eq!(
             error.to_string(),
-            format!("docker (buildx) says that it built `{other}`, and wrote `{built}`")
+            format!("docker (buildx) reported the digest `{other}`, but wrote `{built}`")
         );
         assert_eq!(
             error.help().expect("help"),
-            "build it again; where it stays so, the builder is broken"
+            "build it again; if the digests still differ, the builder is broken"
         );
         fs::write(&metadata, "{").expect("written");
         let error = check().expect_err("no JSON");
-        assert_eq!(error.to_string(), format!("read `{}`", metadata.display()));
+        assert_eq!(error.to_string(), format!("cannot read `{}`", metadata.display()));
     }
 }

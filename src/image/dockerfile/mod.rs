@@ -1,30 +1,33 @@
-//! Builds Dockerfiles by a container engine that is on this machine, or, as long
-//! as nothing has to run, without any ([`Native`]).
+//! Builds Dockerfiles with a container engine of this machine, or without any as long as
+//! there is nothing to run ([`NativeBuild`]).
 //!
-//! Nothing here starts a program. An [`Invocation`] says what is to be run, and
-//! whoever ran it comes back with what it answered or left behind:
+//! Nothing here starts a program. An [`Invocation`] describes a command, and the caller runs
+//! it and passes back the output:
 //!
-//! 1. [`candidates`] and [`Program::questions`] ask which engine works, and
-//!    [`Program::judge`] reads the answers.
-//! 2. [`Work::new`] prepares a build; [`Work::build`] is to be run, then
-//!    [`Work::save`] where there is one.
-//! 3. [`Work::collect`] takes the image into the store. Its digest is of what is
-//!    stored: the id that an engine prints is of a configuration, not of what a
-//!    registry will hold.
+//! 1. [`candidates`] and [`Program::probes`] say how to find a working engine, and
+//!    [`Program::evaluate`] interprets the results.
+//! 2. [`EngineBuild::new`] prepares a build. The caller runs [`EngineBuild::build`], then
+//!    [`EngineBuild::save`] if there is one.
+//! 3. [`EngineBuild::collect`] imports the image into the store. Its digest is computed from
+//!    the stored bytes: the ID that an engine prints is that of a configuration, not what a
+//!    registry will return.
 
 mod cache;
+mod cache_options;
 mod context;
 mod engine;
+mod engine_build;
 mod error;
-mod foreign;
+mod foreign_platform;
 mod invocation;
 mod metadata;
 mod native;
-mod work;
+mod request;
 
 pub use cache::{Cache, GitHubCache};
-pub use engine::{Answer, DockerBuilder, Engine, Program, Unfit, candidates};
+pub use engine::{DockerBuilder, Engine, ProbeResult, Program, Unfit, candidates};
+pub use engine_build::EngineBuild;
 pub use error::DockerfileError;
 pub use invocation::Invocation;
-pub use native::{Bench, Native, Needed};
-pub use work::{Request, Work};
+pub use native::{BuildDirs, NativeBuild, NeededImage};
+pub use request::BuildRequest;

@@ -1,107 +1,37 @@
-//! OCI image layouts: a folder, or a tar archive of one.
-//!
-//! OCI image specification, "Image Layout". Which image is meant is decided by
-//! its tag, then by the platform; then its blobs are copied, each verified.
+//! Imports an image of an OCI layout (OCI image specification, "Image Layout"). The image is
+//! selected by tag and platform, then its blobs are copied and verified.
 
-use super::archive::Archive;
+use super::cancellable::CancellableReader;
 use super::error::ExistingError;
-use super::intake::Intake;
-use super::stoppable::Stoppable;
+use super::importer::Importer;
 use crate::image::manifest::Image;
-use crate::image::product::is_foreign;
-use crate::oci::{Descriptor, Digest, Platform, media_type};
-use serde::Deserialize;
+use crate::oci::{Descriptor, Digest, LAYOUT_INDEX, Manifest, Platform, media_type};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-/// Where a layout keeps the tag of an image.
-const TAG: &str = "org.opencontainers.image.ref.name";
-/// Where buildx keeps its whole name.
-const NAME: &str = "io.containerd.image.name";
-/// What buildx puts beside an image; no image itself.
-const ATTACHED: &str = "vnd.docker.reference.type";
-/// The largest document: as registries have it for manifests, and some.
-const LARGEST_DOCUMENT: u64 = 8 << 20;
-/// So many bytes take a while to copy.
-const MUCH: u64 = 1 << 20;
-/// Indexes within indexes.
-pub(super) const DEEPEST: usize = 4;
-/// What a layout begins with.
-pub(super) const INDEX: &str = "index.json";
+/// The annotation with the tag of an image.
+const TAG_ANNOTATION: &str = "org.opencontainers.image.ref.name";
+/// The annotation in which buildx stores the full name.
+const NAME_ANNOTATION: &str = "io.containerd.image.name";
+/// The annotation that marks attestations of buildx.
+const ATTACHMENT_ANNOTATION: &str = "vnd.docker.reference.type";
+/// Blobs are reported early only while at least this much is left to copy.
+const MIN_EARLY_BYTES: u64 = 1 << 20;
+/// The deepest nesting of indexes that is read.
+pub const MAX_INDEX_DEPTH: usize = 4;
 
-/// Where files are looked up by name.
-pub(super) enum Bag {
-    Folder(PathBuf),
-    Archive(Box<Archive>),
-}
-
-/// A file's bytes, and how many there are.
-pub(super) type Found<'a> = (Box<dyn Read + Send + 'a>, u64);
-
-/// What is read of an index.
-#[derive(Deserialize)]
-pub(super) struct Index {
-    #[serde(default)]
-    pub(super) manifests: Vec<Descriptor>,
-}
-
-/// An image that may be the one.
+/// A candidate for the wanted image.
 struct Candidate {
     manifest: Descriptor,
-    /// The tag of the entry of `index.json` that led here.
+    /// The tag in `index.json` of the entry that leads to it.
     tag: Option<String>,
 }
 
-impl Bag {
-    /// A file, and its length.
-    pub(super) fn find(&self, name: &str) -> Result<Option<Found<'_>>, ExistingError> {
-        match self {
-            Self::Archive(archive) => Ok(archive.find(name)?.map(|section| {
-                let length = section.length();
-                (Box::new(section) as Box<dyn Read + Send>, length)
-            })),
-            Self::Folder(folder) => match open_file(&folder.join(name)) {
-                Ok((file, length)) => Ok(Some((Box::new(file), length))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(source) => Err(ExistingError::Read { path: folder.join(name), source }),
-            },
-        }
-    }
-
-    /// A small file as a whole; none where it is not there.
-    pub(super) fn document(
-        &self,
-        path: &Path,
-        name: &str,
-    ) -> Result<Option<Vec<u8>>, ExistingError> {
-        let Some((reader, size)) = self.find(name)? else { return Ok(None) };
-        if size > LARGEST_DOCUMENT {
-            let (path, name) = (path.to_owned(), name.to_owned());
-            return Err(ExistingError::TooLarge { path, name, size });
-        }
-        let mut bytes = Vec::new();
-        let read = reader.take(LARGEST_DOCUMENT).read_to_end(&mut bytes);
-        read.map_err(|source| ExistingError::Read { path: path.to_owned(), source })?;
-        Ok(Some(bytes))
-    }
-}
-
-/// A regular file, and its length. To open a pipe could take for ever.
-fn open_file(path: &Path) -> io::Result<(File, u64)> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    Ok((File::open(path)?, metadata.len()))
-}
-
-/// Reads a document, naming it where it cannot be read.
-pub(super) fn parse<T: DeserializeOwned>(
+/// Parses a JSON document; an error names the document.
+pub fn parse<T: DeserializeOwned>(
     path: &Path,
     name: &str,
     bytes: &[u8],
@@ -113,19 +43,17 @@ pub(super) fn parse<T: DeserializeOwned>(
     })
 }
 
-impl Intake<'_> {
-    /// Takes the image of a tag and platform into the store as it is.
-    pub(super) fn layout(
+impl Importer<'_> {
+    /// Imports the image for a tag and platform unchanged.
+    pub fn import_layout(
         &self,
         tag: Option<&str>,
         platform: &Platform,
     ) -> Result<Image, ExistingError> {
         let manifest = self.choose(tag, platform)?;
         let bytes = self.manifest_bytes(&manifest)?;
-        let listed: Listed = parse(self.path, manifest.digest.as_str(), &bytes)?;
-        self.copy(
-            &[listed.config.iter().collect(), listed.layers.iter().collect::<Vec<_>>()].concat(),
-        )?;
+        let listed: Manifest = parse(self.path, manifest.digest.as_str(), &bytes)?;
+        self.copy(&listed.config.iter().chain(listed.layers()).collect::<Vec<_>>())?;
         let image = Image::read(self.store, bytes.into())?;
         if !platform.takes(&image.platform) {
             return Err(self.no_platform(platform, [image.platform.to_string()].into()));
@@ -134,32 +62,31 @@ impl Intake<'_> {
         Ok(image)
     }
 
-    /// Takes the one image of a layout into the store with every layer
-    /// compressed, for which its manifest is written anew.
-    pub(super) fn packed_layout(&self, platform: &Platform) -> Result<Image, ExistingError> {
+    /// Imports the only image of a layout, with every layer compressed and a new manifest.
+    pub fn import_packed_layout(&self, platform: &Platform) -> Result<Image, ExistingError> {
         let manifest = self.choose(None, platform)?;
-        let listed: Listed =
+        let listed: Manifest =
             parse(self.path, manifest.digest.as_str(), &self.manifest_bytes(&manifest)?)?;
-        let Some(config) = listed.config else {
+        let Some(config) = &listed.config else {
             return Err(self.incomplete("any configuration"));
         };
-        let bytes = self.manifest_bytes(&config)?;
-        let layers = listed.layers.iter().map(|layer| blob(&layer.digest)).collect();
-        self.packed(config.digest.as_str(), &bytes, (layers, platform))
+        let bytes = self.manifest_bytes(config)?;
+        let layers = listed.layers().iter().map(|layer| blob(&layer.digest)).collect();
+        self.import_packed(config.digest.as_str(), &bytes, layers, platform)
     }
 
     fn choose(&self, tag: Option<&str>, platform: &Platform) -> Result<Descriptor, ExistingError> {
         let path = self.path.to_owned();
-        let Some(bytes) = self.document(INDEX)? else {
-            return Err(ExistingError::Format { path, what: "OCI layout", lacks: INDEX });
+        let Some(bytes) = self.document(LAYOUT_INDEX)? else {
+            return Err(ExistingError::Format { path, what: "OCI layout", lacks: LAYOUT_INDEX });
         };
-        let index: Index = parse(self.path, INDEX, &bytes)?;
+        let index: Manifest = parse(self.path, LAYOUT_INDEX, &bytes)?;
         let tags = tags(&index);
         let mut candidates = Vec::new();
-        for manifest in index.manifests {
-            if tag.is_none_or(|tag| is_called(&manifest, tag)) {
-                let tag = called(&manifest);
-                self.flatten(Candidate { manifest, tag }, DEEPEST, &mut candidates)?;
+        for manifest in index.manifests.unwrap_or_default() {
+            if tag.is_none_or(|tag| is_named(&manifest, tag)) {
+                let tag = tag_of(&manifest);
+                self.flatten(Candidate { manifest, tag }, MAX_INDEX_DEPTH, &mut candidates)?;
             }
         }
         if let Some(name) = tag.filter(|_| candidates.is_empty()) {
@@ -168,7 +95,7 @@ impl Intake<'_> {
         self.narrow(candidates, platform)
     }
 
-    /// Leaves what is for the platform, which must be one image.
+    /// Selects the image for a platform, which must be unique.
     fn narrow(
         &self,
         candidates: Vec<Candidate>,
@@ -209,7 +136,7 @@ impl Intake<'_> {
         ExistingError::NoSuchPlatform { path, wanted, there: there.into_iter().collect() }
     }
 
-    /// Follows indexes down to the manifests of images.
+    /// Collects the image manifests of nested indexes.
     fn flatten(
         &self,
         candidate: Candidate,
@@ -217,38 +144,38 @@ impl Intake<'_> {
         found: &mut Vec<Candidate>,
     ) -> Result<(), ExistingError> {
         let Candidate { manifest, tag } = candidate;
-        if manifest.annotations.contains_key(ATTACHED) {
+        if manifest.annotations.contains_key(ATTACHMENT_ANNOTATION) {
             return Ok(());
         }
-        if !is_index(&manifest) {
+        if !media_type::is_index(&manifest.media_type) {
             found.push(Candidate { manifest, tag });
             return Ok(());
         }
         let Some(depth) = depth.checked_sub(1) else {
             return Err(ExistingError::TooDeep { path: self.path.to_owned() });
         };
-        let index: Index =
+        let index: Manifest =
             parse(self.path, manifest.digest.as_str(), &self.manifest_bytes(&manifest)?)?;
-        for manifest in index.manifests {
+        for manifest in index.manifests.unwrap_or_default() {
             self.flatten(Candidate { manifest, tag: tag.clone() }, depth, found)?;
         }
         Ok(())
     }
 
-    /// What the configuration of a manifest says; none for what is no image.
+    /// The platform in the configuration of a manifest; `None` if it is not an image.
     fn configured_platform(
         &self,
         manifest: &Descriptor,
     ) -> Result<Option<Platform>, ExistingError> {
         let bytes = self.manifest_bytes(manifest)?;
-        let listed: Listed = parse(self.path, manifest.digest.as_str(), &bytes)?;
-        let Some(config) = listed.config else { return Ok(None) };
+        let listed: Manifest = parse(self.path, manifest.digest.as_str(), &bytes)?;
+        let Some(config) = &listed.config else { return Ok(None) };
         let bytes = self.manifest_bytes(&config)?;
         Ok(serde_json::from_slice(&bytes).ok())
     }
 
-    /// A manifest, index or configuration, verified.
-    pub(super) fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ExistingError> {
+    /// Reads and verifies a manifest, index or configuration.
+    pub fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ExistingError> {
         let name = blob(&descriptor.digest);
         let Some(bytes) = self.document(&name)? else {
             return Err(self.incomplete(&name));
@@ -261,24 +188,24 @@ impl Intake<'_> {
         Ok(bytes)
     }
 
-    /// Copies blobs on all cores: most of it is hashing.
-    pub(super) fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
+    /// Copies blobs on all cores, since most of the time is hashing.
+    pub fn copy(&self, blobs: &[&Descriptor]) -> Result<(), ExistingError> {
         let mut seen = BTreeSet::new();
         let missing = blobs.iter().copied().filter(|blob| !self.store.has(blob));
         let blobs: Vec<&Descriptor> = missing.filter(|blob| seen.insert(&blob.digest)).collect();
         for blob in &blobs {
-            self.watch.tally.add(blob.digest.as_str(), blob.size);
+            self.control.tally.add(blob.digest.as_str(), blob.size);
         }
         let next = AtomicUsize::new(0);
-        // Sizes that nobody has verified yet.
+        // The sizes are claims of the manifest until the blobs are verified.
         let all = blobs.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
         let left = AtomicU64::new(all);
         let copy_some = || {
             while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 self.copy_one(blob)?;
                 let left = left.fetch_sub(blob.size, Ordering::Relaxed).saturating_sub(blob.size);
-                if left >= MUCH && !is_foreign(blob) {
-                    (self.watch.early)(blob);
+                if left >= MIN_EARLY_BYTES && !media_type::is_foreign_layer(&blob.media_type) {
+                    (self.control.early)(blob);
                 }
             }
             Ok(())
@@ -298,8 +225,8 @@ impl Intake<'_> {
     fn copy_one(&self, descriptor: &Descriptor) -> Result<(), ExistingError> {
         let name = blob(&descriptor.digest);
         let (reader, _) = self.find(&name)?;
-        let done = self.watch.tally.of(descriptor.digest.as_str());
-        let mut reader = Stoppable::new(reader, self.watch.stop).counted_by(done);
+        let done = self.control.tally.of(descriptor.digest.as_str());
+        let mut reader = CancellableReader::new(reader, self.control.stop).counted_by(done);
         let imported = self.store.import(&mut reader, descriptor);
         if reader.stopped() {
             return Err(ExistingError::Stopped);
@@ -309,33 +236,24 @@ impl Intake<'_> {
     }
 }
 
-/// What is read of a manifest before it is known to be one of an image.
-#[derive(Deserialize)]
-struct Listed {
-    config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Vec<Descriptor>,
-}
-
 fn blob(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
-/// Whether what is described is an index.
-pub(super) fn is_index(manifest: &Descriptor) -> bool {
-    [media_type::INDEX, media_type::DOCKER_LIST].contains(&manifest.media_type.as_str())
+fn tag_of(manifest: &Descriptor) -> Option<String> {
+    manifest
+        .annotations
+        .get(TAG_ANNOTATION)
+        .or_else(|| manifest.annotations.get(NAME_ANNOTATION))
+        .cloned()
 }
 
-fn called(manifest: &Descriptor) -> Option<String> {
-    manifest.annotations.get(TAG).or_else(|| manifest.annotations.get(NAME)).cloned()
-}
-
-/// By its tag, or by its whole name.
-pub(super) fn is_called(manifest: &Descriptor, tag: &str) -> bool {
+/// Whether the tag or the full name matches.
+pub fn is_named(manifest: &Descriptor, tag: &str) -> bool {
     let named = |key| manifest.annotations.get(key).map(String::as_str);
-    named(TAG) == Some(tag) || named(NAME) == Some(tag)
+    named(TAG_ANNOTATION) == Some(tag) || named(NAME_ANNOTATION) == Some(tag)
 }
 
-fn tags(index: &Index) -> Vec<String> {
-    index.manifests.iter().filter_map(called).collect()
+fn tags(index: &Manifest) -> Vec<String> {
+    index.entries().iter().filter_map(tag_of).collect()
 }

@@ -1,108 +1,114 @@
-//! Images that are on this machine already: OCI layouts and docker archives.
-//!
-//! They end up in the store like any other, every blob verified. Blocking: for
-//! a thread of its own.
+//! Imports images from this machine: OCI layouts and docker archives. Every blob is verified
+//! on its way into the store. Blocking: call it on a separate thread.
 
-mod archive;
-mod docker;
+mod cancellable;
+mod docker_archive;
 mod error;
-mod intake;
+mod importer;
+mod index;
 mod layout;
+mod layout_source;
 mod source;
-mod stoppable;
-mod whole;
+mod tar_index;
 
 pub use error::ExistingError;
-pub use source::Source;
+pub use source::ImageSource;
 
-use self::archive::Archive;
-use self::intake::Intake;
-use self::layout::Bag;
-use super::Watch;
+use self::importer::Importer;
+use self::layout_source::LayoutSource;
+use self::tar_index::TarIndex;
+use super::WorkControl;
 use super::manifest::Image;
 use super::product::Product;
 use super::store::Store;
 use crate::oci::Platform;
 use std::path::{Path, PathBuf};
 
-/// Takes the image that a source names into the store; without a platform, the
-/// whole of an index that is all there is. ProgressReporter of early are blobs of an OCI
-/// layout alone; counted is what is read of each blob that the store has not.
+/// Imports the image that a source names; without a platform, a single index is imported
+/// with all its images. Early reports are sent only for blobs of an OCI layout; the progress
+/// counts blobs that the store does not have.
 pub fn import(
     store: &Store,
-    (source, platform): (&Source, Option<&Platform>),
-    watch: &Watch<'_>,
+    source: &ImageSource,
+    platform: Option<&Platform>,
+    control: &WorkControl<'_>,
 ) -> Result<Product, ExistingError> {
     let path = source.path();
     let default = Platform::default();
     let chosen = platform.unwrap_or(&default);
-    let (intake, tag) = match source {
-        Source::OciLayout { folder, tag } => {
-            (Intake { path, bag: folder_bag(folder)?, store, watch }, tag)
+    let (importer, tag) = match source {
+        ImageSource::OciLayout { folder, tag } => {
+            (Importer { path, source: open_folder(folder)?, store, control }, tag)
         }
-        Source::OciArchive { file, tag } => {
-            (Intake { path, bag: archive_bag(file, store, watch)?, store, watch }, tag)
+        ImageSource::OciArchive { file, tag } => {
+            (Importer { path, source: open_archive(file, store, control)?, store, control }, tag)
         }
-        Source::DockerArchive { file, reference } => {
-            let intake = Intake { path, bag: archive_bag(file, store, watch)?, store, watch };
-            return Ok(intake.docker(reference.as_deref(), chosen)?.into());
+        ImageSource::DockerArchive { file, reference } => {
+            let importer =
+                Importer { path, source: open_archive(file, store, control)?, store, control };
+            return Ok(importer.import_docker(reference.as_deref(), chosen)?.into());
         }
     };
     if platform.is_none()
-        && let Some(index) = intake.only_index(tag.as_deref())?
+        && let Some(index) = importer.only_index(tag.as_deref())?
     {
-        return intake.whole(&index);
+        return importer.import_index(&index);
     }
-    Ok(intake.layout(tag.as_deref(), chosen)?.into())
+    Ok(importer.import_layout(tag.as_deref(), chosen)?.into())
 }
 
-/// What an engine wrote after a build.
-pub(super) enum Saved {
+/// The format in which an engine saved an image.
+pub enum EngineOutput {
     OciLayout(PathBuf),
     OciArchive(PathBuf),
     DockerArchive(PathBuf),
 }
 
-/// Takes the one image of what an engine wrote into the store, every layer
-/// compressed.
-pub(super) fn collect(
+/// Imports the image that an engine saved, with every layer compressed.
+pub fn collect(
     store: &Store,
-    saved: &Saved,
+    saved: &EngineOutput,
     platform: &Platform,
-    watch: &Watch<'_>,
+    control: &WorkControl<'_>,
 ) -> Result<Image, ExistingError> {
     match saved {
-        Saved::OciLayout(path) => {
-            Intake { path, bag: folder_bag(path)?, store, watch }.packed_layout(platform)
+        EngineOutput::OciLayout(path) => {
+            Importer { path, source: open_folder(path)?, store, control }
+                .import_packed_layout(platform)
         }
-        Saved::OciArchive(path) => {
-            Intake { path, bag: archive_bag(path, store, watch)?, store, watch }
-                .packed_layout(platform)
+        EngineOutput::OciArchive(path) => {
+            Importer { path, source: open_archive(path, store, control)?, store, control }
+                .import_packed_layout(platform)
         }
-        Saved::DockerArchive(path) => {
-            Intake { path, bag: archive_bag(path, store, watch)?, store, watch }
-                .docker(None, platform)
+        EngineOutput::DockerArchive(path) => {
+            Importer { path, source: open_archive(path, store, control)?, store, control }
+                .import_docker(None, platform)
         }
     }
 }
 
-fn folder_bag(folder: &Path) -> Result<Bag, ExistingError> {
+fn open_folder(folder: &Path) -> Result<LayoutSource, ExistingError> {
     if !folder.is_dir() {
         return Err(ExistingError::Missing { what: "folder", path: folder.to_owned() });
     }
-    Ok(Bag::Folder(folder.to_owned()))
+    Ok(LayoutSource::Folder(folder.to_owned()))
 }
 
-fn archive_bag(file: &Path, store: &Store, watch: &Watch<'_>) -> Result<Bag, ExistingError> {
-    Ok(Bag::Archive(Box::new(Archive::open(file, store, watch)?)))
+fn open_archive(
+    file: &Path,
+    store: &Store,
+    control: &WorkControl<'_>,
+) -> Result<LayoutSource, ExistingError> {
+    Ok(LayoutSource::Archive(Box::new(TarIndex::open(file, store, control)?)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, import};
+    use super::{ImageSource, import};
     use crate::http::Retryable as _;
     use crate::image::layers::{LayerSource, Recipe, build};
-    use crate::image::{Image, Product, Store, Watch, export};
+    use crate::image::testing::export;
+    use crate::image::{Image, Product, Store, WorkControl};
     use crate::oci::{Descriptor, Digest, Platform, media_type};
     use serde_json::{Value, json};
     use std::fs;
@@ -141,7 +147,7 @@ mod tests {
                 platform: platform.clone(),
                 ..Recipe::default()
             };
-            build(store, &recipe, &Watch::new(&AtomicBool::new(false))).expect("built").image
+            build(store, &recipe, &WorkControl::new(&AtomicBool::new(false))).expect("built").image
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -152,7 +158,6 @@ mod tests {
             export::oci_layout(&self.from, &self.image, tag, &self.path("oci")).expect("written");
         }
 
-        /// Changes `index.json`.
         fn edit(&self, change: impl FnOnce(&mut Value)) {
             let path = self.path("oci/index.json");
             let mut index = serde_json::from_slice(&fs::read(&path).expect("there")).expect("JSON");
@@ -169,11 +174,15 @@ mod tests {
         }
 
         fn import_for(&self, source: &str, platform: &str) -> Result<Image, (String, String)> {
-            let source = Source::parse(source, self.folder.path()).expect("local");
+            let source = ImageSource::parse(source, self.folder.path()).expect("local");
             let platform = platform.parse().expect("a platform");
             let here = self.folder.path().display().to_string();
-            let made =
-                import(&self.to, (&source, Some(&platform)), &Watch::new(&AtomicBool::new(false)));
+            let made = import(
+                &self.to,
+                &source,
+                Some(&platform),
+                &WorkControl::new(&AtomicBool::new(false)),
+            );
             let made = made.map_err(|error| {
                 let help = error.help().unwrap_or_default();
                 (error.to_string().replace(&here, "."), help)
@@ -202,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_and_the_platform_choose() {
+    fn tag_and_platform_select_an_image() {
         let desk = Desk::new();
         desk.layout(Some("v1"));
         let arm = Desk::build(&desk.folder, &desk.from, &"linux/arm64".parse().expect("valid"));
@@ -243,9 +252,9 @@ mod tests {
         let list = json!({"schemaVersion": 2, "manifests": entries, "x-own": 1});
         let nested = desk.blob(media_type::INDEX, &list);
         desk.edit(|index| index["manifests"] = json!([nested]));
-        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+        let source = ImageSource::parse("oci:oci", desk.folder.path()).expect("local");
 
-        let made = import(&desk.to, (&source, None), &Watch::new(&AtomicBool::new(false)))
+        let made = import(&desk.to, &source, None, &WorkControl::new(&AtomicBool::new(false)))
             .expect("imported");
 
         assert_eq!(json!(made.manifest().digest), nested["digest"], "byte for byte");
@@ -255,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn blobs_are_told_of_while_much_is_to_come() {
+    fn blobs_are_reported_early_while_much_is_left() {
         let desk = Desk::new();
         // Random bytes, which do not become fewer.
         let noise = |seed: u64| {
@@ -277,17 +286,17 @@ mod tests {
         let (folder, layers) = (desk.folder.path().to_owned(), layers.into());
         let recipe = Recipe { folder, layers, ..Recipe::default() };
         let go_on = AtomicBool::new(false);
-        let image = build(&desk.from, &recipe, &Watch::new(&go_on)).expect("built").image;
+        let image = build(&desk.from, &recipe, &WorkControl::new(&go_on)).expect("built").image;
         export::oci_layout(&desk.from, &image, None, &desk.path("oci")).expect("written");
-        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+        let source = ImageSource::parse("oci:oci", desk.folder.path()).expect("local");
         let told = Mutex::new(Vec::new());
         let early = |blob: &Descriptor| {
             assert!(desk.to.has(blob));
             told.lock().expect("no panic").push(blob.digest.clone());
         };
 
-        let watch = Watch { early: &early, ..Watch::new(&go_on) };
-        import(&desk.to, (&source, None), &watch).expect("imported");
+        let control = WorkControl { early: &early, ..WorkControl::new(&go_on) };
+        import(&desk.to, &source, None, &control).expect("imported");
         let told = std::mem::take(&mut *told.lock().expect("no panic"));
         // Not the last of them, and the configuration only if it came before.
         let layers: Vec<_> = image.layers.iter().filter(|it| told.contains(&it.digest)).collect();
@@ -295,23 +304,23 @@ mod tests {
 
         // What is there already is no news.
         let silent = |blob: &Descriptor| panic!("{} was there", blob.digest);
-        let watch = Watch { early: &silent, ..Watch::new(&go_on) };
-        import(&desk.to, (&source, None), &watch).expect("imported");
+        let control = WorkControl { early: &silent, ..WorkControl::new(&go_on) };
+        import(&desk.to, &source, None, &control).expect("imported");
     }
 
     #[test]
-    fn a_name_that_is_not_there_is_answered_with_those_that_are() {
+    fn an_unknown_tag_lists_the_known_ones() {
         let desk = Desk::new();
         desk.layout(Some("v1"));
 
         assert_eq!(
             desk.import("oci:oci:v2").expect_err("none"),
-            ("`./oci` holds no image called `v2`".into(), "name one after the path: `v1`".into())
+            ("`./oci` holds no image named `v2`".into(), "name one after the path: `v1`".into())
         );
     }
 
     #[test]
-    fn several_images_must_be_told_apart() {
+    fn several_images_need_a_tag() {
         let desk = Desk::new();
         desk.layout(Some("v1"));
         fs::write(desk.path("app"), "other").expect("written");
@@ -344,22 +353,22 @@ mod tests {
             fs::write(&path, wrong).expect("written");
             let (error, _) = desk.import("oci:oci").expect_err("damaged");
             let name = layer.digest.hex();
-            assert_eq!(error, format!("copy `blobs/sha256/{name}` from `./oci`"));
+            assert_eq!(error, format!("cannot copy `blobs/sha256/{name}` from `./oci`"));
             assert!(!desk.to.has(layer));
         }
         fs::remove_file(&path).expect("removed");
         let (error, _) = desk.import("oci:oci").expect_err("incomplete");
-        assert!(error.starts_with("`./oci` does not hold `blobs/sha256/"), "{error}");
+        assert!(error.starts_with("`./oci` is incomplete: it refers to `blobs/sha256/"), "{error}");
         assert!(desk.to.load(&desk.image.manifest.digest).is_err());
     }
 
     #[test]
-    fn what_is_no_layout_is_said() {
+    fn an_invalid_layout_is_refused() {
         let desk = Desk::new();
         fs::create_dir(desk.path("empty")).expect("a folder");
 
         let (error, help) = desk.import("oci:empty").expect_err("no layout");
-        assert_eq!(error, "`./empty` is no OCI layout: it holds no `index.json`");
+        assert_eq!(error, "`./empty` is not a valid OCI layout: it has no `index.json`");
         assert!(help.contains("docker-archive:FILE"), "{help}");
         let (error, help) = desk.import("oci:nowhere").expect_err("nothing");
         assert_eq!(error, "there is no folder `./nowhere`");
@@ -372,12 +381,12 @@ mod tests {
         fs::write(desk.path("loop/index.json"), "{").expect("written");
         assert_eq!(
             desk.import("oci:loop").expect_err("no JSON").0,
-            "read `index.json` in `./loop`"
+            "cannot read `index.json` in `./loop`"
         );
     }
 
     #[test]
-    fn an_archive_of_a_layout_is_one_too() {
+    fn a_layout_may_be_an_archive() {
         let desk = Desk::new();
         desk.layout(Some("v1"));
         let mut builder = tar::Builder::new(Vec::new());
@@ -388,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_docker_archive_is_compressed_as_our_own_layers_are() {
+    fn a_docker_archive_is_compressed_like_built_layers() {
         let desk = Desk::new();
         let names = ["demo.azurecr.io/web:v1".to_owned(), "web:v2".to_owned()];
         let file = desk.path("saved.tar");
@@ -402,7 +411,7 @@ mod tests {
         assert_eq!(
             desk.import("docker-archive:saved.tar:web:v3").expect_err("none"),
             (
-                "`./saved.tar` holds no image called `web:v3`".into(),
+                "`./saved.tar` holds no image named `web:v3`".into(),
                 "name one after the path: `demo.azurecr.io/web:v1`, `web:v2`".into()
             )
         );
@@ -413,18 +422,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_copied_is_counted_and_what_is_there_is_not() {
+    fn only_copied_blobs_are_counted() {
         let desk = Desk::new();
         desk.layout(None);
         let saved = desk.path("saved.tar");
         export::docker_archive(&desk.from, &desk.image, &[], &saved).expect("written");
         let counted = |source: &str, to: &str| {
             let store = Store::open(&desk.path(to)).expect("a store");
-            let source = Source::parse(source, desk.folder.path()).expect("local");
+            let source = ImageSource::parse(source, desk.folder.path()).expect("local");
             let stop = AtomicBool::new(false);
-            let watch = Watch::new(&stop);
-            import(&store, (&source, None), &watch).expect("imported");
-            let parts = watch.tally.progress().parts.into_iter();
+            let control = WorkControl::new(&stop);
+            import(&store, &source, None, &control).expect("imported");
+            let parts = control.tally.progress().parts.into_iter();
             parts.map(|part| (part.name, part.done, part.total)).collect::<Vec<_>>()
         };
         // Each once, though the first layer is there twice.
@@ -448,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_docker_archive_with_another_layer_is_refused() {
+    fn a_docker_archive_with_a_wrong_layer_is_refused() {
         let desk = Desk::new();
         let file = desk.path("saved.tar");
         export::docker_archive(&desk.from, &desk.image, &[], &file).expect("written");
@@ -458,17 +467,17 @@ mod tests {
         fs::write(&file, bytes).expect("written");
 
         let (error, _) = desk.import("docker-archive:saved.tar").expect_err("another");
-        assert!(error.contains("is not the layer `sha256:"), "{error}");
+        assert!(error.contains("has the digest `sha256:"), "{error}");
     }
 
     #[test]
     fn a_stopped_import_says_so() {
         let desk = Desk::new();
         desk.layout(None);
-        let source = Source::parse("oci:oci", desk.folder.path()).expect("local");
+        let source = ImageSource::parse("oci:oci", desk.folder.path()).expect("local");
         let platform = Platform::default();
         let error =
-            import(&desk.to, (&source, Some(&platform)), &Watch::new(&AtomicBool::new(true)));
+            import(&desk.to, &source, Some(&platform), &WorkControl::new(&AtomicBool::new(true)));
         assert_eq!(error.expect_err("stopped").to_string(), "reading the image was stopped");
     }
 }

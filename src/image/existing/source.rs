@@ -1,41 +1,38 @@
-//! How an image that is there already is named.
+//! The names of images on this machine.
 
 use crate::oci::Reference;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// An image on this machine. The spelling is skopeo's.
+/// An image on this machine, spelled as for skopeo.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum ImageSource {
     /// `oci:DIRECTORY[:TAG]`
     OciLayout {
-        /// The folder that holds `index.json`.
         folder: PathBuf,
-        /// Which of its images; not needed where there is one.
+        /// Required only if there are several images.
         tag: Option<String>,
     },
-    /// `oci-archive:FILE[:TAG]`: the same as a tar archive.
+    /// `oci-archive:FILE[:TAG]`: an OCI layout in a tar archive.
     OciArchive {
-        /// The archive.
         file: PathBuf,
         /// Which of its images; not needed where there is one.
         tag: Option<String>,
     },
     /// `docker-archive:FILE[:REPOSITORY:TAG]`: what `docker save` writes.
     DockerArchive {
-        /// The archive.
         file: PathBuf,
         /// Which of its images; not needed where there is one.
         reference: Option<String>,
     },
 }
 
-impl Source {
-    /// Reads a name that says it is on this machine; `None` for any other, which
-    /// is a registry's. Paths are relative to `folder`.
+impl ImageSource {
+    /// Parses the name of a local image; `None` for an image in a registry. Paths are
+    /// relative to `folder`.
     pub fn parse(text: &str, folder: &Path) -> Option<Self> {
         let (transport, rest) = text.split_once(':')?;
-        // As with skopeo, a colon ends the path.
+        // As in skopeo, the path ends at a colon.
         let (path, name) = match rest.split_once(':') {
             Some((path, name)) => (path, Some(name.to_owned()).filter(|name| !name.is_empty())),
             None => (rest, None),
@@ -49,7 +46,6 @@ impl Source {
         }
     }
 
-    /// The folder or file.
     pub fn path(&self) -> &Path {
         match self {
             Self::OciLayout { folder, .. } => folder,
@@ -58,7 +54,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ImageSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (transport, name) = match self {
             Self::OciLayout { tag, .. } => ("oci", tag),
@@ -73,9 +69,9 @@ impl fmt::Display for Source {
     }
 }
 
-/// Whether two names are one to docker, to whom `alpine` is
+/// Whether two names mean the same image: docker completes `alpine` to
 /// `docker.io/library/alpine:latest`.
-pub(super) fn same_reference(one: &str, other: &str) -> bool {
+pub fn same_reference(one: &str, other: &str) -> bool {
     let whole = |text: &str| {
         text.parse::<Reference>().ok().map(|reference| match &reference.tag {
             Some(_) => reference,
@@ -87,12 +83,12 @@ pub(super) fn same_reference(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, same_reference};
+    use super::{ImageSource, same_reference};
     use std::path::Path;
 
     #[test]
-    fn a_name_says_what_it_is() {
-        let read = |text| Source::parse(text, Path::new("/plan"));
+    fn local_names_are_parsed() {
+        let read = |text| ImageSource::parse(text, Path::new("/plan"));
         let show = |text| read(text).expect("local").to_string();
 
         assert_eq!(show("oci:out"), "oci:/plan/out");
@@ -105,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_completes_names() {
+    fn docker_completes_references() {
         assert!(same_reference("alpine", "docker.io/library/alpine:latest"));
         assert!(same_reference("demo.azurecr.io/web:v1", "demo.azurecr.io/web:v1"));
         assert!(!same_reference("alpine:3", "alpine"));

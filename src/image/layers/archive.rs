@@ -1,12 +1,12 @@
-//! The archive of a list of entries, any block of it at any time.
+//! A tar archive of a list of entries, readable in blocks and in any order.
 //!
-//! Where each entry stands follows from the list alone, so blocks are filled by
-//! many threads at once, straight from the files.
+//! The position of each entry follows from the list alone, so many threads fill blocks at
+//! the same time, directly from the files.
 
+use super::entry::{EntryKind, FileStamp, LayerEntry};
 use super::error::LayerError;
-use super::pack::{BLOCK, Source};
-use super::tape::{self, Head};
-use super::walk::{Entry, Kind, Stamp};
+use super::pack::{BLOCK_BYTES, BlockSource};
+use super::tar_header::{self, EntryHeader};
 use crate::progress::Counter;
 use std::fs::File;
 use std::io;
@@ -15,47 +15,45 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tar::EntryType;
 
-pub(super) struct Archive<'a> {
-    entries: Vec<Entry>,
-    /// Where each entry begins, and where the last one ends.
+pub struct LayerArchive<'a> {
+    entries: Vec<LayerEntry>,
+    /// The start of each entry, and the end of the last one.
     starts: Vec<u64>,
-    /// The time of every entry.
     mtime: u64,
     next: AtomicU64,
     stop: &'a AtomicBool,
-    /// Counts what was read.
     done: Counter,
 }
 
-impl<'a> Archive<'a> {
-    pub(super) fn new(entries: Vec<Entry>, mtime: u64, stop: &'a AtomicBool) -> Self {
+impl<'a> LayerArchive<'a> {
+    pub fn new(entries: Vec<LayerEntry>, mtime: u64, stop: &'a AtomicBool) -> Self {
         let mut starts = Vec::with_capacity(entries.len() + 1);
         let mut end = 0;
         starts.push(end);
         for entry in &entries {
-            let head = head(entry);
-            end += tape::head_length(&head) + tape::padded(head.size);
+            let header = header(entry);
+            end += tar_header::header_length(&header) + tar_header::padded(header.size);
             starts.push(end);
         }
         let (next, done) = (AtomicU64::new(0), Counter::default());
         Self { entries, starts, mtime, next, stop, done }
     }
 
-    /// Also counts here what was read, block by block.
-    pub(super) fn counted_by(self, done: Counter) -> Self {
+    /// Counts the bytes read, block by block.
+    pub fn counted_by(self, done: Counter) -> Self {
         Self { done, ..self }
     }
 
-    pub(super) fn length(&self) -> u64 {
-        self.starts.last().copied().unwrap_or_default() + tape::END
+    pub fn length(&self) -> u64 {
+        self.starts.last().copied().unwrap_or_default() + tar_header::END_BYTES
     }
 
-    /// Fills `block` with what stands from `begin` on.
+    /// Fills `block` with the archive's bytes from `begin` on.
     fn fill(&self, begin: u64, block: &mut [u8]) -> Result<(), LayerError> {
         let end = begin + block.len() as u64;
         let first = self.starts.partition_point(|start| *start <= begin).saturating_sub(1);
         let starts = self.starts.windows(2).zip(&self.entries).skip(first);
-        // What no entry fills: the end.
+        // The rest of the block is the end of the archive.
         let mut filled = begin;
         for (bounds, entry) in starts.take_while(|(bounds, _)| bounds[0] < end) {
             if self.stop.load(Ordering::Relaxed) {
@@ -70,40 +68,40 @@ impl<'a> Archive<'a> {
     }
 }
 
-impl Source for Archive<'_> {
+impl BlockSource for LayerArchive<'_> {
     type Error = LayerError;
 
     fn next(&self, block: &mut [u8]) -> Result<Option<(u64, usize)>, LayerError> {
-        // Who finds the end is to know what others did before they took theirs.
+        // Acquire and release: the thread that finds the end must see what others did before
+        // they took their blocks.
         let number = self.next.fetch_add(1, Ordering::AcqRel);
-        let begin = number.saturating_mul(BLOCK as u64);
+        let begin = number.saturating_mul(BLOCK_BYTES as u64);
         if begin >= self.length() {
             return Ok(None);
         }
-        let length = offset(self.length(), begin).min(BLOCK);
+        let length = offset(self.length(), begin).min(BLOCK_BYTES);
         self.fill(begin, &mut block[..length])?;
         self.done.fetch_add(length as u64, Ordering::Relaxed);
         Ok(Some((number, length)))
     }
 }
 
-/// How far `at` lies behind `begin`. Within memory, or so far that any length is
-/// less.
+/// The distance from `begin` to `at`. Saturates, which is beyond any block.
 fn offset(at: u64, begin: u64) -> usize {
     usize::try_from(at.saturating_sub(begin)).unwrap_or(usize::MAX)
 }
 
-fn head(entry: &Entry) -> Head<'_> {
+fn header(entry: &LayerEntry) -> EntryHeader<'_> {
     let (kind, size, target): (_, _, &[u8]) = match &entry.kind {
-        Kind::Folder => (EntryType::Directory, 0, b""),
-        Kind::Symlink { target } => (EntryType::Symlink, 0, target),
-        Kind::HardLink { target } => (EntryType::Link, 0, target),
-        Kind::File { stamp, .. } => (EntryType::Regular, stamp.size, b""),
+        EntryKind::Folder => (EntryType::Directory, 0, b""),
+        EntryKind::Symlink { target } => (EntryType::Symlink, 0, target),
+        EntryKind::HardLink { target } => (EntryType::Link, 0, target),
+        EntryKind::File { stamp, .. } => (EntryType::Regular, stamp.size, b""),
     };
-    Head { path: &entry.path, kind, mode: entry.mode, owner: entry.owner, size, target }
+    EntryHeader { path: &entry.path, kind, mode: entry.mode, owner: entry.owner, size, target }
 }
 
-/// An entry from `start` to `end`, as seen from a block that begins at `begin`.
+/// The position of an entry, and of the block that is being filled.
 struct Piece {
     begin: u64,
     start: u64,
@@ -112,20 +110,20 @@ struct Piece {
 }
 
 impl Piece {
-    /// Fills that part of the block where the entry stands.
-    fn fill(&self, entry: &Entry, block: &mut [u8]) -> Result<(), LayerError> {
-        let head = head(entry);
-        let data = self.end - tape::padded(head.size);
+    /// Fills the part of the block that the entry covers.
+    fn fill(&self, entry: &LayerEntry, block: &mut [u8]) -> Result<(), LayerError> {
+        let header = header(entry);
+        let data = self.end - tar_header::padded(header.size);
         if self.begin < data {
             let mut bytes = Vec::new();
-            tape::write_head(&mut bytes, &head, self.mtime);
+            tar_header::write_header(&mut bytes, &header, self.mtime);
             let skipped = offset(self.begin, self.start);
             let room = &mut block[offset(self.start, self.begin)..];
             let length = (bytes.len() - skipped).min(room.len());
             room[..length].copy_from_slice(&bytes[skipped..skipped + length]);
         }
-        let Kind::File { source, stamp } = &entry.kind else { return Ok(()) };
-        let (from, to) = (offset(data, self.begin), offset(data + head.size, self.begin));
+        let EntryKind::File { source, stamp } = &entry.kind else { return Ok(()) };
+        let (from, to) = (offset(data, self.begin), offset(data + header.size, self.begin));
         let (from, to) = (from.min(block.len()), to.min(block.len()));
         if from < to {
             let at = self.begin.saturating_sub(data);
@@ -137,14 +135,15 @@ impl Piece {
     }
 }
 
-/// Reads a part of a file. One that is not what was listed any more would be
-/// remembered as what was listed, and its blocks would not be of one file.
-fn read(path: &Path, stamp: &Stamp, at: u64, into: &mut [u8]) -> Result<(), LayerError> {
+/// Reads a part of a file, and fails if the file has changed since it was listed: its blocks
+/// would not be from one version of the file, and the result would be cached for the wrong
+/// content.
+fn read(path: &Path, stamp: &FileStamp, at: u64, into: &mut [u8]) -> Result<(), LayerError> {
     let read = |source| LayerError::read(path.to_owned(), source);
     let changed = || LayerError::Changed { path: path.to_owned() };
     let file = File::open(path).map_err(read)?;
     let as_listed = |file: &File| {
-        let now = Stamp::of(&file.metadata()?);
+        let now = FileStamp::of(&file.metadata()?);
         Ok((now.inode, now.size, now.modified) == (stamp.inode, stamp.size, stamp.modified))
     };
     if !as_listed(&file).map_err(read)? {
@@ -160,12 +159,13 @@ fn read(path: &Path, stamp: &Stamp, at: u64, into: &mut [u8]) -> Result<(), Laye
 
 #[cfg(test)]
 mod tests {
-    use super::Archive;
+    use super::LayerArchive;
+    use crate::image::layers::entry::LayerEntry;
     use crate::image::layers::error::LayerError;
-    use crate::image::layers::pack::{BLOCK, Source as _};
+    use crate::image::layers::pack::{BLOCK_BYTES, BlockSource as _};
     use crate::image::layers::recipe::LayerSource;
     use crate::image::layers::tree::Tree;
-    use crate::image::layers::walk::{Entry, walk};
+    use crate::image::layers::walk::walk;
     use crate::image::store::Store;
     use std::fs;
     use std::io::Read as _;
@@ -175,7 +175,7 @@ mod tests {
 
     static GO_ON: AtomicBool = AtomicBool::new(false);
 
-    fn listed(files: &[(&str, usize)]) -> (TempDir, Vec<Entry>) {
+    fn listed(files: &[(&str, usize)]) -> (TempDir, Vec<LayerEntry>) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join(".shipway")).expect("a store");
         for (name, size) in files {
@@ -188,36 +188,36 @@ mod tests {
         (folder, entries)
     }
 
-    /// Bytes that tell where in which file they stand.
+    /// Bytes that identify their file and position.
     fn bytes(name: &str, size: usize) -> Vec<u8> {
         let text = |line: usize| format!("{line} of {name}\n").into_bytes();
         (0..).flat_map(text).take(size).collect()
     }
 
-    fn blocks(archive: &Archive<'_>) -> Result<Vec<u8>, LayerError> {
-        let (mut whole, mut block) = (Vec::new(), vec![0xff; BLOCK]);
+    fn blocks(archive: &LayerArchive<'_>) -> Result<Vec<u8>, LayerError> {
+        let (mut whole, mut block) = (Vec::new(), vec![0xff; BLOCK_BYTES]);
         while let Some((number, length)) = archive.next(&mut block)? {
-            assert_eq!(whole.len() as u64, number * BLOCK as u64);
+            assert_eq!(whole.len() as u64, number * BLOCK_BYTES as u64);
             whole.extend_from_slice(&block[..length]);
         }
         Ok(whole)
     }
 
     #[test]
-    fn files_lie_across_blocks_as_they_do_within() {
+    fn files_may_cross_blocks() {
         let long = format!("{}/{}", "folder".repeat(30), "name".repeat(40));
-        // So that headers, records, bytes and zeros are cut by the end of a block.
+        // Sizes that make headers, records, content and padding cross block borders.
         let files = [
-            ("a-block-but-two-headers", BLOCK - 1024),
-            ("b-several-blocks", 3 * BLOCK + 5),
-            ("c-to-the-end", BLOCK - 512 - 512),
+            ("a-block-but-two-headers", BLOCK_BYTES - 1024),
+            ("b-several-blocks", 3 * BLOCK_BYTES + 5),
+            ("c-to-the-end", BLOCK_BYTES - 512 - 512),
             ("d-empty", 0),
-            (&long, BLOCK),
+            (&long, BLOCK_BYTES),
             ("z/last", 1),
         ];
         let (_folder, entries) = listed(&files);
 
-        let whole = blocks(&Archive::new(entries, 7, &GO_ON)).expect("read");
+        let whole = blocks(&LayerArchive::new(entries, 7, &GO_ON)).expect("read");
 
         assert_eq!(whole.len() % 512, 0);
         let mut found = Vec::new();
@@ -239,12 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_another_by_now_is_an_error() {
+    fn a_changed_file_is_an_error() {
         let change = |change: &dyn Fn(&Path)| {
             let (folder, entries) = listed(&[("a", 10)]);
             let path = folder.path().join("w/a");
             change(&path);
-            let error = blocks(&Archive::new(entries, 0, &GO_ON)).expect_err("changed").to_string();
+            let error =
+                blocks(&LayerArchive::new(entries, 0, &GO_ON)).expect_err("changed").to_string();
             error.replace(&path.display().to_string(), "PATH")
         };
         let changed = "`PATH` changed while it was read";

@@ -1,13 +1,12 @@
-//! What lies below the recipe's layers: the base image's configuration, its
-//! layers, and the folders and links in them.
+//! Reads the base image: its configuration, its layers, and the folders and links in them.
 //!
-//! Only the folders and links are read out of a base, once; they are noted in
-//! the store, because unpacking a base takes longer than the rest of a build.
+//! Only folders and links are read from the layers. The result is cached in the store,
+//! because reading a base takes longer than the rest of a build.
 
 use super::error::LayerError;
 use super::recipe::{Owner, Recipe};
 use super::scan::WHITEOUT;
-use super::tree::{Attributes, Node, Tree, join, parent, parts};
+use super::tree::{Attributes, Tree, TreeNode, join, parent, parts};
 use crate::image::hash::Hasher;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
@@ -21,21 +20,20 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use tar::EntryType;
 
-/// Names of files need not be text, and JSON must be.
+/// File names need not be UTF-8, but JSON text must be.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// What lies below.
 #[derive(Default)]
-pub(super) struct Base {
-    pub(super) tree: Tree,
-    pub(super) layers: Vec<Descriptor>,
-    pub(super) config: Map<String, Value>,
+pub struct BaseImage {
+    pub tree: Tree,
+    pub layers: Vec<Descriptor>,
+    pub config: Map<String, Value>,
 }
 
-/// Reads the base of a recipe.
-pub(super) fn read(store: &Store, recipe: &Recipe) -> Result<Base, LayerError> {
-    let Some(image) = &recipe.base else { return Ok(Base::default()) };
+/// Reads the base of a recipe; an empty one without a base.
+pub fn read(store: &Store, recipe: &Recipe) -> Result<BaseImage, LayerError> {
+    let Some(image) = &recipe.base else { return Ok(BaseImage::default()) };
     if !recipe.platform.takes(&image.platform) {
         let (base, wanted) = (image.platform.to_string(), recipe.platform.to_string());
         return Err(LayerError::BasePlatform { base, wanted });
@@ -48,11 +46,12 @@ pub(super) fn read(store: &Store, recipe: &Recipe) -> Result<Base, LayerError> {
     }
     let tree = if recipe.layers.is_empty() { Tree::default() } else { tree(store, image)? };
     let layers = image.layers.iter().map(as_oci).collect();
-    Ok(Base { tree, layers, config })
+    Ok(BaseImage { tree, layers, config })
 }
 
-/// A manifest of OCI's names its layers by OCI's types. The bytes are the same.
-pub(in crate::image) fn as_oci(layer: &Descriptor) -> Descriptor {
+/// Replaces docker's media type of a layer by OCI's, as an OCI manifest requires. The bytes
+/// are the same.
+pub fn as_oci(layer: &Descriptor) -> Descriptor {
     const NAMES: [(&str, &str); 3] = [
         ("application/vnd.docker.image.rootfs.diff.tar", media_type::LAYER),
         (media_type::DOCKER_LAYER_GZIP, media_type::LAYER_GZIP),
@@ -65,8 +64,8 @@ pub(in crate::image) fn as_oci(layer: &Descriptor) -> Descriptor {
     layer
 }
 
-/// The folders and links of an image.
-pub(in crate::image) fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
+/// The folders and links of an image, cached.
+pub fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
     let note = note(store, image);
     if let Some(tree) = recall(&note) {
         return Ok(tree);
@@ -83,21 +82,21 @@ pub(in crate::image) fn tree(store: &Store, image: &Image) -> Result<Tree, Layer
     Ok(tree)
 }
 
-/// The folders and links that a layer brings.
-pub(in crate::image) fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+/// The paths of the folders and links in one layer.
+pub fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     let mut tree = Tree::default();
     apply(unpacked(layer)?, &mut tree)?;
     Ok(tree.nodes().map(|(path, _)| path.to_vec()).collect())
 }
 
-/// Applies one layer: first what it takes away from those below, wherever that
-/// stands in it, then what it brings.
+/// Applies one layer. Whiteouts affect only lower layers, so they are applied before what
+/// the layer adds, wherever they are in the archive.
 fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
-    let mut brought: Vec<(Vec<u8>, Option<Node>)> = Vec::new();
+    let mut brought: Vec<(Vec<u8>, Option<TreeNode>)> = Vec::new();
     for entry in tar::Archive::new(stream).entries()? {
         let entry = entry?;
         let path = parts(&entry.path_bytes()).fold(Vec::new(), |path, part| match part {
-            // As runtimes read it: nothing is above the root.
+            // Runtimes do the same: nothing is above the root.
             b".." => parent(&path).to_vec(),
             part => join(&path, part),
         });
@@ -120,37 +119,36 @@ fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
     Ok(())
 }
 
-/// What an entry is in a tree; inner `None` for what is neither folder nor link
-/// but takes the place of one.
+/// The node of an entry; the inner `None` is an entry that only replaces a folder or link.
 #[expect(clippy::option_option, reason = "nothing at a path, and no path at all, are two things")]
-fn node(entry: &tar::Entry<'_, impl io::Read>) -> io::Result<Option<Option<Node>>> {
+fn node(entry: &tar::Entry<'_, impl io::Read>) -> io::Result<Option<Option<TreeNode>>> {
     let header = entry.header();
     let id = |id: u64| u32::try_from(id).unwrap_or(0);
     Ok(match header.entry_type() {
         EntryType::Directory => {
             let owner = Owner { uid: id(header.uid()?), gid: id(header.gid()?) };
             let mode = header.mode()? & 0o7777;
-            Some(Some(Node::Folder(Attributes { mode, owner })))
+            Some(Some(TreeNode::Folder(Attributes { mode, owner })))
         }
         EntryType::Symlink => {
             let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-            Some(Some(Node::Link(target)))
+            Some(Some(TreeNode::Link(target)))
         }
         EntryType::XGlobalHeader => None,
         _ => Some(None),
     })
 }
 
-/// A tree as it is noted.
+/// A cached tree with its checksum.
 #[derive(Deserialize, Serialize)]
-struct Note {
-    tree: Vec<Noted>,
+struct TreeNote {
+    tree: Vec<NotedNode>,
     check: Digest,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
-enum Noted {
+enum NotedNode {
     Folder(String, u32, u32, u32),
     Link(String, String),
 }
@@ -163,12 +161,12 @@ fn note(store: &Store, image: &Image) -> PathBuf {
     store.notes().join(format!("tree-{}.json", hasher.finish().0.hex()))
 }
 
-fn check(tree: &[Noted]) -> Digest {
+fn check(tree: &[NotedNode]) -> Digest {
     Digest::of(&serde_json::to_vec(tree).expect("a note is text by text"))
 }
 
 fn recall(note: &PathBuf) -> Option<Tree> {
-    let note: Note = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
+    let note: TreeNote = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
     if note.check != check(&note.tree) {
         return None;
     }
@@ -176,28 +174,30 @@ fn recall(note: &PathBuf) -> Option<Tree> {
     let mut tree = Tree::default();
     for noted in &note.tree {
         match noted {
-            Noted::Folder(path, mode, uid, gid) => {
+            NotedNode::Folder(path, mode, uid, gid) => {
                 let owner = Owner { uid: *uid, gid: *gid };
-                tree.insert(&decode(path), Node::Folder(Attributes { mode: *mode, owner }));
+                tree.insert(&decode(path), TreeNode::Folder(Attributes { mode: *mode, owner }));
             }
-            Noted::Link(path, target) => tree.insert(&decode(path), Node::Link(decode(target))),
+            NotedNode::Link(path, target) => {
+                tree.insert(&decode(path), TreeNode::Link(decode(target)))
+            }
         }
     }
     Some(tree)
 }
 
-/// Not to succeed costs the next run some time and nothing else.
+/// Errors are ignored: without the note the next build only takes longer.
 fn remember(store: &Store, note: &PathBuf, tree: &Tree) {
     let encode = |bytes: &[u8]| percent_encode(bytes, ESCAPED).to_string();
-    let noted = |(path, node): (&[u8], &Node)| match node {
-        Node::Folder(Attributes { mode, owner }) => {
-            Noted::Folder(encode(path), *mode, owner.uid, owner.gid)
+    let noted = |(path, node): (&[u8], &TreeNode)| match node {
+        TreeNode::Folder(Attributes { mode, owner }) => {
+            NotedNode::Folder(encode(path), *mode, owner.uid, owner.gid)
         }
-        Node::Link(target) => Noted::Link(encode(path), encode(target)),
+        TreeNode::Link(target) => NotedNode::Link(encode(path), encode(target)),
     };
-    let tree: Vec<Noted> = tree.nodes().map(noted).collect();
+    let tree: Vec<NotedNode> = tree.nodes().map(noted).collect();
     let check = check(&tree);
-    let text = serde_json::to_vec(&Note { tree, check }).expect("a note is text by text");
+    let text = serde_json::to_vec(&TreeNote { tree, check }).expect("a note is text by text");
     if let Ok(mut file) = store.temporary()
         && file.write_all(&text).is_ok()
     {
@@ -209,8 +209,8 @@ fn remember(store: &Store, note: &PathBuf, tree: &Tree) {
 mod tests {
     use super::{apply, note, recall, tree};
     use crate::image::layers::recipe::Owner;
-    use crate::image::layers::tape::{Head, write_head};
-    use crate::image::layers::tree::{Attributes, Node, Tree};
+    use crate::image::layers::tar_header::{EntryHeader, write_header};
+    use crate::image::layers::tree::{Attributes, Tree, TreeNode};
     use crate::image::manifest::Image;
     use crate::image::store::Store;
     use crate::oci::media_type;
@@ -221,8 +221,8 @@ mod tests {
         for (path, kind, target) in entries {
             let (path, target) = (path.as_bytes(), target.as_bytes());
             let owner = Owner { uid: 1, gid: 2 };
-            let head = Head { path, kind: *kind, mode: 0o1777, owner, size: 0, target };
-            write_head(&mut archive, &head, 0);
+            let header = EntryHeader { path, kind: *kind, mode: 0o1777, owner, size: 0, target };
+            write_header(&mut archive, &header, 0);
         }
         archive.resize(archive.len() + 1024, 0);
         archive
@@ -233,7 +233,7 @@ mod tests {
     const LINK: EntryType = EntryType::Symlink;
 
     #[test]
-    fn layers_take_away_and_bring() {
+    fn layers_remove_and_add() {
         let mut tree = Tree::default();
         let bottom = layer(&[
             ("tmp", FOLDER, ""),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_noted_and_read_back() {
+    fn a_tree_is_cached() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let config = store
@@ -287,7 +287,7 @@ mod tests {
 
         assert_eq!(recall(&note(&store, &image)), Some(read.clone()));
         let mut with_bytes = read;
-        with_bytes.insert(b"\xff", Node::Folder(Attributes::default()));
+        with_bytes.insert(b"\xff", TreeNode::Folder(Attributes::default()));
         super::remember(&store, &note(&store, &image), &with_bytes);
         assert_eq!(recall(&note(&store, &image)), Some(with_bytes));
     }

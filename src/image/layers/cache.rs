@@ -1,14 +1,13 @@
-//! Remembers which layer a list of files became, so that an unchanged folder is
-//! looked at but not read.
+//! Caches which layer a list of files was packed to, so that unchanged files are not read
+//! again.
 //!
-//! A note is believed only when it is whole and the layer it names is in the
-//! store, as it was when the note was written or with the bytes that it should
-//! have. What it stands under is a hash of everything that the layer depends
-//! on, and of what the kernel says of each file in place of its bytes.
+//! The key of a note is a hash of everything that the layer depends on, with the metadata of
+//! each file in place of its content. A note is used only if it is undamaged and its layer
+//! is stored, either untouched since or with the right digest.
 
+use super::entry::{EntryKind, FileStamp, LayerEntry};
 use super::pack::Packed;
 use super::recipe::Compression;
-use super::walk::{Entry, Kind, Stamp};
 use crate::image::hash::of_reader;
 use crate::image::store::Store;
 use crate::oci::{Descriptor, Digest};
@@ -20,33 +19,33 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// Changes when the bytes of an archive would for the same entries.
+/// Must change when the archive of the same entries changes.
 const FORMAT: &str = "tar-1";
 
-/// Entries that are hashed by one thread.
-const PART: usize = 8192;
+/// Number of entries that one thread hashes.
+const ENTRIES_PER_HASH: usize = 8192;
 
-/// A file that changed this shortly before it was read may change again within
-/// the same tick of the file system's clock. Linux ticks every 1 to 10 ms.
-const TICK: Duration = Duration::from_millis(100);
-/// The same for file systems that keep whole seconds, or every second one.
-const COARSE_TICK: Duration = Duration::from_secs(3);
+/// A file that changed within this time before it was read may change again within the same
+/// tick of the file system's clock. Linux ticks every 1 to 10 ms.
+const CLOCK_TICK: Duration = Duration::from_millis(100);
+/// The same for file systems with a resolution of one or two seconds.
+const COARSE_CLOCK_TICK: Duration = Duration::from_secs(3);
 
-/// What a note holds.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Note {
+struct CacheNote {
     layer: Descriptor,
     diff_id: Digest,
     unpacked: u64,
-    seen: Seen,
-    /// The digest of all the others: disks lie.
+    seen: BlobStamp,
+    /// Checksum of all other fields, against damaged disks.
     check: Digest,
 }
 
-impl Note {
+impl CacheNote {
     fn digest(&self) -> Digest {
-        let Self { layer, diff_id, unpacked, seen: Seen(inode, seconds, nanos), check: _ } = self;
+        let Self { layer, diff_id, unpacked, seen: BlobStamp(inode, seconds, nanos), check: _ } =
+            self;
         let Descriptor { media_type, digest, size, .. } = layer;
         let fields =
             format!("{media_type} {digest} {size} {diff_id} {unpacked} {inode} {seconds} {nanos}");
@@ -54,31 +53,31 @@ impl Note {
     }
 }
 
-/// The inode of a layer, and when it was last written to.
+/// The inode of a stored layer and its modification time.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Seen(u64, i64, i64);
+struct BlobStamp(u64, i64, i64);
 
-impl Seen {
+impl BlobStamp {
     fn at(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self(metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
     }
 }
 
-/// Where one layer is remembered.
-pub(in crate::image) struct Cache<'a> {
+/// The cache entry of one layer.
+pub struct LayerCache<'a> {
     store: &'a Store,
     key: Digest,
 }
 
-impl<'a> Cache<'a> {
-    pub(super) fn new(
+impl<'a> LayerCache<'a> {
+    pub fn new(
         store: &'a Store,
-        entries: &[Entry],
+        entries: &[LayerEntry],
         compression: Compression,
         mtime: u64,
     ) -> Self {
-        let mut key = Key::default();
+        let mut key = CacheKey::default();
         for text in [FORMAT, compression.name()] {
             key.bytes(text.as_bytes());
         }
@@ -89,13 +88,9 @@ impl<'a> Cache<'a> {
         Self { store, key: key.finish() }
     }
 
-    /// Where the layer of a stream that is known by its digest is remembered.
-    pub(in crate::image) fn of_stream(
-        store: &'a Store,
-        diff_id: &Digest,
-        compression: Compression,
-    ) -> Self {
-        let mut key = Key::default();
+    /// The cache entry of a layer by the digest of its uncompressed stream.
+    pub fn of_stream(store: &'a Store, diff_id: &Digest, compression: Compression) -> Self {
+        let mut key = CacheKey::default();
         for text in ["stream", compression.name(), diff_id.as_str()] {
             key.bytes(text.as_bytes());
         }
@@ -106,21 +101,21 @@ impl<'a> Cache<'a> {
         self.store.notes().join(format!("layer-{}.json", self.key.hex()))
     }
 
-    /// The layer that these entries became before.
-    pub(in crate::image) fn recall(&self) -> Option<Packed> {
-        let note: Note = serde_json::from_slice(&fs::read(self.path()).ok()?).ok()?;
+    /// The cached layer, if it is still stored.
+    pub fn recall(&self) -> Option<Packed> {
+        let note: CacheNote = serde_json::from_slice(&fs::read(self.path()).ok()?).ok()?;
         if note.check != note.digest() || !self.store.has(&note.layer) {
             return None;
         }
         let path = self.store.path(&note.layer.digest).ok()?;
-        let seen = Seen::at(&path)?;
-        let Note { layer, diff_id, unpacked, .. } = note;
+        let seen = BlobStamp::at(&path)?;
+        let CacheNote { layer, diff_id, unpacked, .. } = note;
         let packed = Packed { layer, diff_id, unpacked };
-        // Copied, put back or written to since: then its bytes must tell.
+        // The file was replaced or written to since, so its content is verified.
         if seen != note.seen {
             let (digest, _) = of_reader(&mut File::open(&path).ok()?).ok()?;
             if digest != packed.layer.digest {
-                // Or it would stand in the way of the whole one.
+                // Removed, or it would be taken for a valid blob.
                 fs::remove_file(path).ok();
                 return None;
             }
@@ -129,13 +124,13 @@ impl<'a> Cache<'a> {
         Some(packed)
     }
 
-    /// Remembers. Not to succeed costs the next run some time and nothing else.
-    pub(in crate::image) fn remember(&self, packed: &Packed) {
+    /// Writes the note. Errors are ignored: without it the next build only takes longer.
+    pub fn remember(&self, packed: &Packed) {
         let Packed { layer, diff_id, unpacked } = packed.clone();
-        let seen = self.store.path(&layer.digest).ok().and_then(|path| Seen::at(&path));
+        let seen = self.store.path(&layer.digest).ok().and_then(|path| BlobStamp::at(&path));
         let Some(seen) = seen else { return };
         let check = Digest::of(b"");
-        let mut note = Note { layer, diff_id, unpacked, seen, check };
+        let mut note = CacheNote { layer, diff_id, unpacked, seen, check };
         note.check = note.digest();
         let text = serde_json::to_vec(&note).expect("a note is text by text");
         if let Ok(mut file) = self.store.temporary()
@@ -146,24 +141,24 @@ impl<'a> Cache<'a> {
     }
 }
 
-/// Whether every file rested long enough before `now` for what is said of it to
-/// tell it from what it may yet become.
-pub(super) fn settled(entries: &[Entry], now: SystemTime) -> bool {
+/// Whether every file is unchanged for so long that a later change would change its
+/// metadata.
+pub fn settled(entries: &[LayerEntry], now: SystemTime) -> bool {
     entries.iter().all(|entry| match &entry.kind {
-        Kind::File { stamp, .. } => {
-            let tick = if stamp.changed.1 == 0 { COARSE_TICK } else { TICK };
+        EntryKind::File { stamp, .. } => {
+            let tick = if stamp.changed.1 == 0 { COARSE_CLOCK_TICK } else { CLOCK_TICK };
             let seconds = u64::try_from(stamp.changed.0).unwrap_or(0);
             let nanos = u32::try_from(stamp.changed.1).unwrap_or(0);
             SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos) + tick < now
         }
-        Kind::Folder | Kind::Symlink { .. } | Kind::HardLink { .. } => true,
+        EntryKind::Folder | EntryKind::Symlink { .. } | EntryKind::HardLink { .. } => true,
     })
 }
 
-/// The digests of the list, so many entries at a time, on all cores.
-fn parts(entries: &[Entry]) -> Vec<Digest> {
-    let digest = |part: &[Entry]| {
-        let mut key = Key::default();
+/// Hashes the list in parts, on all cores.
+fn parts(entries: &[LayerEntry]) -> Vec<Digest> {
+    let digest = |part: &[LayerEntry]| {
+        let mut key = CacheKey::default();
         let mut before: &[u8] = b"";
         for entry in part {
             key.entry(entry, before);
@@ -171,7 +166,7 @@ fn parts(entries: &[Entry]) -> Vec<Digest> {
         }
         key.finish()
     };
-    let mut parts = entries.chunks(PART);
+    let mut parts = entries.chunks(ENTRIES_PER_HASH);
     let Some(first) = parts.next() else { return Vec::new() };
     thread::scope(|scope| {
         let others: Vec<_> = parts.map(|part| scope.spawn(move || digest(part))).collect();
@@ -181,12 +176,12 @@ fn parts(entries: &[Entry]) -> Vec<Digest> {
     })
 }
 
-/// A hash of fields, each of which says where it ends, so that none can pass for
-/// another. Numbers are short where they are small, as a hash takes its time.
+/// A hash of length-prefixed fields, so that different field lists never give the same
+/// bytes. Small numbers take few bytes to keep hashing fast.
 #[derive(Default)]
-struct Key(Vec<u8>);
+struct CacheKey(Vec<u8>);
 
-impl Key {
+impl CacheKey {
     fn finish(self) -> Digest {
         Digest::of(&self.0)
     }
@@ -196,7 +191,7 @@ impl Key {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Seven bits to a byte, the lowest first; the last has none set above.
+    /// A variable-length number: seven bits a byte, the lowest first.
     fn number(&mut self, mut number: u64) {
         while number > 0x7f {
             self.0.push(number.to_le_bytes()[0] | 0x80);
@@ -205,9 +200,9 @@ impl Key {
         self.0.push(number.to_le_bytes()[0]);
     }
 
-    /// What a path shares with the one before is said by its length.
-    fn entry(&mut self, entry: &Entry, before: &[u8]) {
-        let Entry { path, mode, owner, kind } = entry;
+    /// The prefix that a path shares with the previous one is written as its length.
+    fn entry(&mut self, entry: &LayerEntry, before: &[u8]) {
+        let LayerEntry { path, mode, owner, kind } = entry;
         let shared = path.iter().zip(before).take_while(|(one, other)| one == other).count();
         self.number(shared as u64);
         self.bytes(&path[shared..]);
@@ -215,26 +210,26 @@ impl Key {
             self.number(number.into());
         }
         match kind {
-            Kind::Folder => self.number(0),
-            Kind::File { stamp, .. } => {
+            EntryKind::Folder => self.number(0),
+            EntryKind::File { stamp, .. } => {
                 self.number(1);
                 self.stamp(stamp);
             }
-            Kind::Symlink { target } => {
+            EntryKind::Symlink { target } => {
                 self.number(2);
                 self.bytes(target);
             }
-            Kind::HardLink { target } => {
+            EntryKind::HardLink { target } => {
                 self.number(3);
                 self.bytes(target);
             }
         }
     }
 
-    /// Without the device, whose number may be another after a restart, and
-    /// without the links, which another folder's build may add.
-    fn stamp(&mut self, stamp: &Stamp) {
-        let Stamp { inode, size, modified, changed, .. } = *stamp;
+    /// Without the device number, which may change with a restart, and without the link
+    /// count, which the build of another folder may change.
+    fn stamp(&mut self, stamp: &FileStamp) {
+        let FileStamp { inode, size, modified, changed, .. } = *stamp;
         self.number(inode);
         self.number(size);
         for time in [modified.0, modified.1, changed.0, changed.1] {
@@ -245,10 +240,10 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cache, settled};
+    use super::{LayerCache, settled};
+    use crate::image::layers::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
     use crate::image::layers::pack::Packed;
     use crate::image::layers::recipe::{Compression, Owner};
-    use crate::image::layers::walk::{Entry, Kind, Source, Stamp};
     use crate::image::store::Store;
     use crate::oci::Digest;
     use std::fs;
@@ -256,10 +251,10 @@ mod tests {
     use std::time::{Duration, SystemTime};
     use tempfile::TempDir;
 
-    fn entry(path: &str, changed: (i64, i64)) -> Entry {
-        let stamp = Stamp { device: 1, inode: 2, links: 1, size: 3, modified: (4, 5), changed };
-        let kind = Kind::File { source: Source::At(Path::new("/x").into()), stamp };
-        Entry { path: path.as_bytes().into(), mode: 0o644, owner: Owner::default(), kind }
+    fn entry(path: &str, changed: (i64, i64)) -> LayerEntry {
+        let stamp = FileStamp { device: 1, inode: 2, links: 1, size: 3, modified: (4, 5), changed };
+        let kind = EntryKind::File { source: FileSource::At(Path::new("/x").into()), stamp };
+        LayerEntry { path: path.as_bytes().into(), mode: 0o644, owner: Owner::default(), kind }
     }
 
     fn remembered() -> (TempDir, Store, Packed) {
@@ -267,15 +262,16 @@ mod tests {
         let store = Store::open(folder.path()).expect("a store");
         let layer = store.put("layer", b"packed").expect("stored");
         let packed = Packed { layer, diff_id: Digest::of(b"stream"), unpacked: 6 };
-        Cache::new(&store, &[entry("a", (6, 7))], Compression::Gzip, 0).remember(&packed);
+        LayerCache::new(&store, &[entry("a", (6, 7))], Compression::Gzip, 0).remember(&packed);
         (folder, store, packed)
     }
 
     #[test]
     fn the_same_files_are_the_same_layer_and_no_others() {
         let (_folder, store, packed) = remembered();
-        let recall =
-            |entry, compression, mtime| Cache::new(&store, &[entry], compression, mtime).recall();
+        let recall = |entry, compression, mtime| {
+            LayerCache::new(&store, &[entry], compression, mtime).recall()
+        };
 
         assert_eq!(recall(entry("a", (6, 7)), Compression::Gzip, 0), Some(packed));
         assert_eq!(recall(entry("b", (6, 7)), Compression::Gzip, 0), None);
@@ -285,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_note_is_not_believed() {
+    fn a_damaged_note_is_ignored() {
         let (_folder, store, packed) = remembered();
         let entries = [entry("a", (6, 7))];
-        let cache = Cache::new(&store, &entries, Compression::Gzip, 0);
+        let cache = LayerCache::new(&store, &entries, Compression::Gzip, 0);
         let whole = fs::read_to_string(cache.path()).expect("a note");
 
         for length in 0..whole.len() {
@@ -305,10 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_was_written_to_is_read_before_it_is_believed() {
+    fn a_touched_layer_is_verified() {
         let (_folder, store, packed) = remembered();
         let entries = [entry("a", (6, 7))];
-        let cache = Cache::new(&store, &entries, Compression::Gzip, 0);
+        let cache = LayerCache::new(&store, &entries, Compression::Gzip, 0);
         let path = store.path(&packed.layer.digest).expect("a path");
         let note = fs::read(cache.path()).expect("a note");
 
@@ -326,25 +322,27 @@ mod tests {
 
     #[test]
     fn every_field_of_every_entry_counts() {
-        let key = |entries: &[Entry]| {
+        let key = |entries: &[LayerEntry]| {
             let (_folder, store, _) = remembered();
-            Cache::new(&store, entries, Compression::Gzip, 0).key
+            LayerCache::new(&store, entries, Compression::Gzip, 0).key
         };
-        let many = |count| -> Vec<Entry> {
+        let many = |count| -> Vec<LayerEntry> {
             (0..count).map(|number| entry(&format!("folder/{number:06}"), (6, 7))).collect()
         };
         let whole = many(20_000);
-        let change = |at: usize, change: &dyn Fn(&mut Entry)| {
+        let change = |at: usize, change: &dyn Fn(&mut LayerEntry)| {
             let mut entries = whole.clone();
             change(&mut entries[at]);
             key(&entries)
         };
-        let stamped = |change: &dyn Fn(&mut Stamp)| {
-            let Kind::File { source, mut stamp } = whole[7].kind.clone() else { panic!("a file") };
+        let stamped = |change: &dyn Fn(&mut FileStamp)| {
+            let EntryKind::File { source, mut stamp } = whole[7].kind.clone() else {
+                panic!("a file")
+            };
             change(&mut stamp);
-            Kind::File { source, stamp }
+            EntryKind::File { source, stamp }
         };
-        let link = |target: &[u8]| Kind::Symlink { target: target.into() };
+        let link = |target: &[u8]| EntryKind::Symlink { target: target.into() };
         let mut keys = vec![
             key(&[]),
             key(&whole),
@@ -354,10 +352,10 @@ mod tests {
             change(7, &|entry| entry.owner.gid = 1),
             change(7, &|entry| entry.path = b"folder/000007x".as_slice().into()),
             change(19_999, &|entry| entry.owner.uid = 1),
-            change(8191, &|entry| entry.kind = Kind::Folder),
-            change(8192, &|entry| entry.kind = Kind::Folder),
+            change(8191, &|entry| entry.kind = EntryKind::Folder),
+            change(8192, &|entry| entry.kind = EntryKind::Folder),
             change(7, &|entry| entry.kind = link(b"a")),
-            change(7, &|entry| entry.kind = Kind::HardLink { target: b"a".as_slice().into() }),
+            change(7, &|entry| entry.kind = EntryKind::HardLink { target: b"a".as_slice().into() }),
             change(7, &|entry| entry.kind = stamped(&|stamp| stamp.inode = 9)),
             change(7, &|entry| entry.kind = stamped(&|stamp| stamp.size = 200)),
             change(7, &|entry| entry.kind = stamped(&|stamp| stamp.modified = (5, 4))),

@@ -1,16 +1,15 @@
-//! The configuration of an image: what the recipe says over what the base says.
+//! Writes the image configuration: the recipe's settings on top of those of the base.
 //!
-//! OCI image specification, "Image Configuration". What a base has that is not
-//! known here is kept; what docker records of a build is dropped, since it says
-//! when and where.
+//! OCI image specification, "Image Configuration". Unknown fields of the base are kept;
+//! docker's records of when and where it built are dropped.
 
 use super::error::LayerError;
 use super::recipe::Recipe;
 use crate::oci::Digest;
 use serde_json::{Map, Value, json};
 
-/// The order in which fields are written.
-const ORDER: [&str; 10] = [
+/// The order of the fields. It decides the digest of the configuration.
+const FIELD_ORDER: [&str; 10] = [
     "created",
     "author",
     "architecture",
@@ -22,26 +21,25 @@ const ORDER: [&str; 10] = [
     "rootfs",
     "history",
 ];
-/// What docker notes of the container that it built in.
-pub(in crate::image) const DROPPED: [&str; 5] =
+/// Fields in which docker describes the container that it built in.
+pub const BUILD_FIELDS: [&str; 5] =
     ["id", "parent", "container", "container_config", "docker_version"];
 
-/// What one layer of the recipe became.
-pub(super) struct Made {
-    pub(super) diff_id: Digest,
-    /// For the history.
-    pub(super) created_by: String,
+/// A packed layer of the recipe.
+pub struct LayerHistory {
+    pub diff_id: Digest,
+    pub created_by: String,
 }
 
-/// The configuration as it is stored, in one order of fields.
-pub(super) fn configuration(
+/// The bytes of the configuration.
+pub fn configuration(
     recipe: &Recipe,
     base: Map<String, Value>,
-    made: &[Made],
+    made: &[LayerHistory],
 ) -> Result<Vec<u8>, LayerError> {
     let created = timestamp(recipe.created)?;
     let mut fields = base;
-    for field in DROPPED {
+    for field in BUILD_FIELDS {
         fields.remove(field);
     }
     let mut config = object(&mut fields, "config")?;
@@ -69,8 +67,8 @@ pub(super) fn configuration(
     Ok(serde_json::to_vec(&ordered(fields)).expect("a configuration is text by text"))
 }
 
-/// The time of an image as its configuration has it.
-pub(in crate::image) fn timestamp(created: u64) -> Result<String, LayerError> {
+/// The time of an image in RFC 3339.
+pub fn timestamp(created: u64) -> Result<String, LayerError> {
     let seconds = i64::try_from(created).unwrap_or(i64::MAX);
     let timestamp = jiff::Timestamp::from_second(seconds);
     timestamp.map(|at| at.to_string()).map_err(|_| LayerError::Created { created })
@@ -108,7 +106,7 @@ fn settings(recipe: &Recipe, config: &mut Map<String, Value>) -> Result<(), Laye
     extend(config, "ExposedPorts", ports.collect())?;
     let labels = recipe.labels.iter().map(|(key, value)| (key.clone(), json!(value)));
     extend(config, "Labels", labels.collect())?;
-    // Docker repeats the base's id here.
+    // Docker stores the ID of the base here.
     config.remove("Image");
     config.retain(|_, value| !value.is_null());
     Ok(())
@@ -138,7 +136,7 @@ fn extend(
     Ok(())
 }
 
-/// Takes an object out; an empty one where there is none.
+/// Removes and returns an object, by default an empty one.
 fn object(
     fields: &mut Map<String, Value>,
     field: &'static str,
@@ -150,7 +148,7 @@ fn object(
     }
 }
 
-/// Takes a list out; an empty one where there is none.
+/// Removes and returns a list, by default an empty one.
 fn array(fields: &mut Map<String, Value>, field: &'static str) -> Result<Vec<Value>, LayerError> {
     match fields.remove(field) {
         None | Some(Value::Null) => Ok(Vec::new()),
@@ -165,10 +163,10 @@ fn sorted(map: Map<String, Value>) -> Map<String, Value> {
     fields.into_iter().collect()
 }
 
-/// The fields that are known in their order, then the others in theirs.
-pub(in crate::image) fn ordered(mut fields: Map<String, Value>) -> Map<String, Value> {
+/// Sorts known fields in their fixed order, then all others by name.
+pub fn ordered(mut fields: Map<String, Value>) -> Map<String, Value> {
     let mut ordered = Map::new();
-    for field in ORDER {
+    for field in FIELD_ORDER {
         if let Some(value) = fields.remove(field) {
             ordered.insert(field.to_owned(), value);
         }
@@ -179,13 +177,13 @@ pub(in crate::image) fn ordered(mut fields: Map<String, Value>) -> Map<String, V
 
 #[cfg(test)]
 mod tests {
-    use super::{Made, configuration};
+    use super::{LayerHistory, configuration};
     use crate::image::layers::recipe::Recipe;
     use crate::oci::Digest;
     use serde_json::{Map, Value};
 
-    fn made() -> Vec<Made> {
-        vec![Made { diff_id: Digest::of(b""), created_by: "shipway: `a` at `/a`".into() }]
+    fn made() -> Vec<LayerHistory> {
+        vec![LayerHistory { diff_id: Digest::of(b""), created_by: "shipway: `a` at `/a`".into() }]
     }
 
     fn text(recipe: &Recipe, base: &str) -> String {
@@ -252,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_base_of_the_wrong_form_is_named() {
+    fn a_malformed_base_config_is_named() {
         let base = serde_json::from_str(r#"{"config": {"Env": "PATH"}}"#).expect("JSON");
         let recipe = Recipe { env: vec![("A".into(), "b".into())], ..Recipe::default() };
 
         let error = configuration(&recipe, base, &[]).expect_err("wrong");
         assert_eq!(
             error.to_string(),
-            "the base image's configuration has a `Env` of the wrong form"
+            "the field `Env` in the configuration of the base image is malformed"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong when layers are built.
+//! Errors of building layers.
 
 use super::recipe::InvalidRecipe;
 use crate::http::{Retry, Retryable};
@@ -8,157 +8,68 @@ use crate::image::store::StoreError;
 use std::io;
 use std::path::PathBuf;
 
-/// Layers that could not be built.
+/// Why layers could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
-    /// `from` names nothing.
     #[error("there is no `{}` in `{}`", from.display(), folder.display())]
-    Missing {
-        /// As the recipe has it.
-        from: PathBuf,
-        /// The folder that it is relative to.
-        folder: PathBuf,
-    },
-    /// A file or folder could not be read.
-    #[error("read `{}`", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file that a runtime would not see as one.
-    #[error("`{}` has a name that means in a layer that another file is removed", path.display())]
-    Whiteout {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A file that is neither file, folder nor link.
-    #[error("`{}` is a {kind}, which no layer can hold", path.display())]
+    Missing { from: PathBuf, folder: PathBuf },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("`{}` has a name that marks another file as removed in a layer (a whiteout)", path.display())]
+    Whiteout { path: PathBuf },
+    #[error("`{}` is a {kind}, which a layer cannot contain", path.display())]
     Special {
-        /// Which.
         path: PathBuf,
         /// `socket`, `device` or `pipe`.
         kind: &'static str,
     },
-    /// A file had another length when it was read than when it was listed.
     #[error("`{}` changed while it was read", path.display())]
-    Changed {
-        /// Which.
-        path: PathBuf,
-    },
-    /// `include` names nothing.
-    #[error("nothing in `{}` is named by `include`", from.display())]
-    NothingIncluded {
-        /// As the recipe has it.
-        from: PathBuf,
-    },
-    /// A glob that is none.
-    #[error("understand the glob `{glob}`")]
-    Glob {
-        /// Which.
-        glob: String,
-        /// Why not.
-        source: globset::Error,
-    },
-    /// A `.dockerignore` that is none.
-    #[error("read `{}`", path.display())]
-    Ignore {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: InvalidPattern,
-    },
-    /// A glob that takes something back.
+    Changed { path: PathBuf },
+    #[error("no file in `{}` matches `include`", from.display())]
+    NothingIncluded { from: PathBuf },
+    #[error("invalid glob `{glob}`")]
+    Glob { glob: String, source: globset::Error },
+    #[error("cannot read `{}`", path.display())]
+    Ignore { path: PathBuf, source: InvalidPattern },
     #[error("the glob `{glob}` begins with `!`")]
-    NegatedGlob {
-        /// Which.
-        glob: String,
-    },
-    /// `to` is not a path in an image.
-    #[error("`{to}` is not an absolute path in the image without `..`")]
-    Destination {
-        /// Which.
-        to: String,
-    },
-    /// A file where the base has a folder.
+    NegatedGlob { glob: String },
+    #[error("`{to}` is not an absolute path without `..`")]
+    Destination { to: String },
     #[error("`{to}` is a folder in the image, and `{}` is a file", from.display())]
-    FileOntoFolder {
-        /// Where it was to go.
-        to: String,
-        /// As the recipe has it.
-        from: PathBuf,
-    },
-    /// A link of the base leads in a circle.
-    #[error("the symbolic links of the base lead from `{to}` in a circle")]
-    LinkCircle {
-        /// Where the circle was found.
-        to: String,
-    },
-    /// The base is for something else.
-    #[error("the base image is for {base}, and the image is to be for {wanted}")]
-    BasePlatform {
-        /// Of the base.
-        base: String,
-        /// Of the recipe.
-        wanted: String,
-    },
-    /// A layer of the base cannot be read.
-    #[error("read the base image's layer `{digest}`")]
-    BaseLayer {
-        /// Which.
-        digest: String,
-        /// Why not.
-        source: io::Error,
-        /// Whether the copy of it here was damaged, and is removed.
-        damaged: bool,
-    },
-    /// The base names more or fewer layers than it has.
-    #[error("the base image has {layers} layers where its configuration names {diff_ids}")]
-    BaseLayers {
-        /// How many there are.
-        layers: usize,
-        /// How many there should be.
-        diff_ids: usize,
-    },
-    /// The configuration of the base has a field of the wrong form.
-    #[error("the base image's configuration has a `{field}` of the wrong form")]
-    BaseConfig {
-        /// Which.
-        field: &'static str,
-    },
-    /// The time is too late for a file.
-    #[error("the time {created} is later than a layer can hold")]
+    FileOntoFolder { to: String, from: PathBuf },
+    #[error("the symbolic links of the base image form a loop at `{to}`")]
+    LinkCircle { to: String },
+    #[error("the base image is for {base}, not for {wanted}")]
+    BasePlatform { base: String, wanted: String },
+    #[error("cannot read the layer `{digest}` of the base image")]
+    BaseLayer { digest: String, source: io::Error, damaged: bool },
+    #[error("the base image has {layers} layers, and its configuration lists {diff_ids}")]
+    BaseLayers { layers: usize, diff_ids: usize },
+    #[error("the field `{field}` in the configuration of the base image is malformed")]
+    BaseConfig { field: &'static str },
+    #[error(
+        "cannot use {created} as the time of files: a layer holds up to 8589934591 seconds since 1970"
+    )]
     Created {
         /// In seconds since 1970.
         created: u64,
     },
-    /// Text of the recipe does not mean what it should.
     #[error(transparent)]
     Recipe(#[from] InvalidRecipe),
-    /// The run was cancelled.
     #[error("building was stopped")]
     Stopped,
-    /// The archive could not be made.
-    #[error("pack `{}`", from.display())]
-    Pack {
-        /// As the recipe has it.
-        from: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The store could not take it.
+    #[error("cannot pack `{}`", from.display())]
+    Pack { from: PathBuf, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A manifest or configuration could not be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
 
 impl LayerError {
-    /// Something in a folder that could not be read. What was there just before
-    /// and is not any more was changed by somebody.
-    pub(super) fn read(path: PathBuf, source: io::Error) -> Self {
+    /// Wraps an error of reading a listed file. A file that no longer exists was changed by
+    /// another program.
+    pub fn read(path: PathBuf, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Changed { path },
             _ => Self::Read { path, source },
@@ -169,7 +80,7 @@ impl LayerError {
 impl Retryable for LayerError {
     fn retry(&self) -> Retry {
         match self {
-            // Whatever wrote to it may have finished; the base is fetched anew.
+            // The other program may have finished, and a damaged base is fetched again.
             Self::Changed { .. } | Self::BaseLayer { damaged: true, .. } => Retry::Backoff,
             _ => Retry::Never,
         }
@@ -178,17 +89,17 @@ impl Retryable for LayerError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(
-                "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder".into(),
+                "if a `run` step creates it, that step must come before this one; `from` is relative to the plan's folder".into(),
             ),
-            Self::Special { .. } | Self::Whiteout { .. } => Some("name it under `exclude`".into()),
+            Self::Special { .. } | Self::Whiteout { .. } => Some("add it to `exclude`".into()),
             Self::Changed { .. } => {
-                Some("let whatever writes to it finish before this step".into())
+                Some("make sure that no other program writes to it during this step".into())
             }
             Self::NothingIncluded { .. } => Some(
                 "globs are relative to `from`: `*` stays within one name, `**/` stands for any folders".into(),
             ),
             Self::NegatedGlob { .. } => Some(
-                "write what is wanted under `include`, and what is not under `exclude`".into(),
+                "list wanted files under `include` and unwanted ones under `exclude`".into(),
             ),
             Self::Destination { .. } => Some("write it as in the container, such as `/app/server`".into()),
             Self::FileOntoFolder { .. } => {
@@ -198,9 +109,9 @@ impl Retryable for LayerError {
                 Some(format!("write `platform: {base}`, or name a base for the other"))
             }
             Self::BaseLayer { damaged: true, .. } => {
-                Some("the copy of it here was damaged and is removed: run the step again, which fetches it anew".into())
+                Some("the local copy was damaged and has been removed: run the step again to fetch it".into())
             }
-            Self::BaseLayers { .. } => Some("name another base: no runtime can run this one".into()),
+            Self::BaseLayers { .. } => Some("use another base image: no runtime can run this one".into()),
             Self::Ignore { source, .. } => source.help(),
             Self::Store(error) => error.help(),
             Self::Manifest(error) => error.help(),
@@ -230,22 +141,22 @@ mod tests {
         assert_eq!(error.to_string(), "there is no `dist/server` in `/plan`");
         assert_eq!(
             error.help().expect("help"),
-            "is it built by a `run` step, and does that step come before this one? `from` is relative to the plan's folder"
+            "if a `run` step creates it, that step must come before this one; `from` is relative to the plan's folder"
         );
     }
 
     #[test]
-    fn what_goes_while_it_is_read_was_changed_by_somebody() {
+    fn a_file_that_vanishes_has_changed() {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let error = LayerError::read("/plan/dist/a".into(), gone());
 
         assert_eq!(error.to_string(), "`/plan/dist/a` changed while it was read");
         assert_eq!(
             error.help().expect("help"),
-            "let whatever writes to it finish before this step"
+            "make sure that no other program writes to it during this step"
         );
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(LayerError::read("/a".into(), denied).to_string(), "read `/a`");
+        assert_eq!(LayerError::read("/a".into(), denied).to_string(), "cannot read `/a`");
     }
 
     #[test]

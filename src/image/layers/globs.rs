@@ -1,7 +1,7 @@
-//! Which files of a folder go into a layer.
+//! Selects the files of a folder that go into a layer.
 
 use super::error::LayerError;
-use super::recipe::{Ignoring, LayerSource};
+use super::recipe::{IgnoreRules, LayerSource};
 use super::tree::parts;
 use crate::image::ignore::Ignore;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
@@ -11,46 +11,46 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Docker's name for the list of what is to be ignored.
-const OWN: &str = ".dockerignore";
+/// Docker's name for an ignore file.
+const DOCKERIGNORE: &str = ".dockerignore";
 
-/// The `include`, the `exclude` and the `.dockerignore` of one layer.
-pub(super) struct Globs {
-    /// Absent where everything is included.
+/// The `include` and `exclude` patterns and the ignore file of a layer.
+pub struct Globs {
+    /// Absent if everything is included.
     include: Option<GlobSet>,
     exclude: GlobSet,
     ignore: Ignore,
-    /// Where the layer's folder is in the folder that `ignore` is of, with a `/`
-    /// at its end where it is below.
+    /// The layer's folder relative to the folder of the ignore file; ends with `/` unless
+    /// empty.
     within: Vec<u8>,
 }
 
-/// What the globs say of a path that is not left out with all that is in it.
+/// The decision about a path that is not excluded with everything in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Verdict {
-    /// Whether `include` names it or a folder above it.
-    pub(super) included: bool,
-    /// Whether it is ignored, though something in it may not be.
-    pub(super) ignored: bool,
+pub struct Verdict {
+    /// Whether `include` matches it or a parent folder.
+    pub included: bool,
+    /// Whether it is ignored, although files in it may not be.
+    pub ignored: bool,
 }
 
 impl Verdict {
-    /// Whether it goes into the layer.
-    pub(super) fn holds(self) -> bool {
+    /// Whether it becomes part of the layer.
+    pub fn holds(self) -> bool {
         self.included && !self.ignored
     }
 }
 
 impl Globs {
-    /// Of a layer whose folder, or file, is at `from`.
-    pub(super) fn new(source: &LayerSource, from: &Path) -> Result<Self, LayerError> {
+    /// For a layer whose folder or file is at `from`.
+    pub fn new(source: &LayerSource, from: &Path) -> Result<Self, LayerError> {
         let include = match source.include.as_slice() {
             [] => None,
             globs => Some(set(globs)?),
         };
         let (ignore, within) = match &source.ignore {
-            Ignoring::Own => (own(from)?, Vec::new()),
-            Ignoring::Listed { list, within } => {
+            IgnoreRules::Own => (own(from)?, Vec::new()),
+            IgnoreRules::ListedLayer { list, within } => {
                 let parts = parts(within.as_os_str().as_bytes());
                 (list.clone(), parts.flat_map(|part| [part, b"/"]).flatten().copied().collect())
             }
@@ -58,18 +58,13 @@ impl Globs {
         Ok(Self { include, exclude: set(&source.exclude)?, ignore, within })
     }
 
-    pub(super) fn selects(&self) -> bool {
+    pub fn selects(&self) -> bool {
         self.include.is_some()
     }
 
-    /// Judges a path relative to the layer's folder, whose folder was included
-    /// already or not. None where neither it nor anything in it is wanted.
-    pub(super) fn judge(
-        &self,
-        path: &[u8],
-        folder_included: bool,
-        is_folder: bool,
-    ) -> Option<Verdict> {
+    /// Decides about a path relative to the layer's folder. `None` if neither it nor
+    /// anything in it is wanted.
+    pub fn judge(&self, path: &[u8], folder_included: bool, is_folder: bool) -> Option<Verdict> {
         let candidate = Candidate::new(OsStr::from_bytes(path));
         if self.exclude.is_match_candidate(&candidate) {
             return None;
@@ -85,9 +80,9 @@ impl Globs {
     }
 }
 
-/// What the folder itself says.
+/// The `.dockerignore` in the folder itself.
 fn own(from: &Path) -> Result<Ignore, LayerError> {
-    let path = from.join(OWN);
+    let path = from.join(DOCKERIGNORE);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -117,14 +112,14 @@ fn set(globs: &[String]) -> Result<GlobSet, LayerError> {
 mod tests {
     use super::Globs;
     use crate::image::ignore::Ignore;
-    use crate::image::layers::recipe::{Ignoring, LayerSource};
+    use crate::image::layers::recipe::{IgnoreRules, LayerSource};
     use std::path::Path;
 
     fn globs(source: &LayerSource) -> Globs {
         Globs::new(source, Path::new("/dev/null")).expect("valid")
     }
 
-    /// What is said of a file: in, out, or not named.
+    /// The decision about a file: in, out, or not named.
     fn judge(include: &[&str], exclude: &[&str], path: &str) -> &'static str {
         let owned = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
         let source = LayerSource {
@@ -150,15 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn slashes_at_the_ends_mean_nothing() {
+    fn outer_slashes_are_ignored() {
         assert_eq!(judge(&[], &["./target/"], "target"), "out");
         assert_eq!(judge(&[], &["/target"], "target"), "out");
     }
 
     #[test]
-    fn a_list_of_a_folder_above_is_of_paths_in_that_folder() {
+    fn patterns_of_a_parent_folder_apply_to_its_paths() {
         let list = Ignore::parse("app/node_modules\napp/dist\n!app/dist/keep\n").expect("valid");
-        let ignore = Ignoring::Listed { list, within: "./app".into() };
+        let ignore = IgnoreRules::ListedLayer { list, within: "./app".into() };
         let globs = globs(&LayerSource { ignore, ..LayerSource::default() });
         let judge = |path: &str, is_folder| globs.judge(path.as_bytes(), true, is_folder);
 
@@ -170,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_glob_is_said() {
+    fn an_invalid_glob_is_refused() {
         let globs = |glob: &str| {
             let exclude = vec![glob.to_owned()];
             let source = LayerSource { exclude, ..LayerSource::default() };
             Globs::new(&source, Path::new("/")).err().expect("invalid").to_string()
         };
 
-        assert_eq!(globs("a[").as_str(), "understand the glob `a[`");
+        assert_eq!(globs("a[").as_str(), "invalid glob `a[`");
         assert_eq!(globs("!a").as_str(), "the glob `!a` begins with `!`");
     }
 }

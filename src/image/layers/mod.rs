@@ -1,42 +1,42 @@
-//! Makes an image out of files, without a container engine.
+//! Builds an image from files, without a container engine.
 //!
-//! The way of a layer: `walk` lists what goes into it, `split` makes several of a
-//! very large one, `cache` knows whether that list became a layer before,
-//! `archive` is that list as an archive, of which `pack` reads, hashes and
-//! compresses the blocks on all cores. `config` says how the image is run. The
-//! same recipe over the same files gives the same bytes, whoever makes it, where
-//! and when.
+//! The way of a layer: `walk` lists its entries, `split` divides a very large list, `cache`
+//! looks up whether the same list was packed before, `archive` lays the list out as a tar
+//! archive, and `pack` reads, hashes and compresses its blocks on all cores. `config` writes
+//! the image configuration. The same recipe and files give the same bytes on every machine
+//! at any time.
 //!
-//! Blocking, and busy on every core: for a thread of its own.
+//! Blocking, and uses all cores: call it on a separate thread.
 
 mod archive;
 mod base;
 mod cache;
 mod config;
+mod entry;
 mod error;
 mod globs;
 mod pack;
 mod recipe;
 mod scan;
 mod split;
-mod tape;
+mod tar_header;
 mod tree;
 mod walk;
 
-pub(super) use base::{as_oci, paths, tree};
-pub(super) use cache::Cache;
-pub(super) use config::{DROPPED, ordered, timestamp};
+pub use base::{as_oci, paths, tree};
+pub use cache::LayerCache;
+pub use config::{BUILD_FIELDS, ordered, timestamp};
+pub use entry::{EntryKind, FileSource, FileStamp, LayerEntry};
 pub use error::LayerError;
-pub(super) use pack::{PackOptions, Packed, Reading, pack, threads};
+pub use pack::{PackOptions, Packed, ReaderSource, pack, threads};
 pub use recipe::{Compression, ExposedPort, LayerSource, Mode, Owner, Recipe};
-pub(super) use scan::special;
-pub(super) use tree::{Attributes, Node, Tree, join, parent, parts};
-pub(super) use walk::{Entry, Kind, Source, Stamp};
+pub use scan::special;
+pub use tree::{Attributes, Tree, TreeNode, join, parent, parts};
 
-use self::archive::Archive;
-use self::config::Made;
-use self::split::Cutting;
-use super::Watch;
+use self::archive::LayerArchive;
+use self::config::LayerHistory;
+use self::split::LayerSplitter;
+use super::WorkControl;
 use super::manifest::Image;
 use super::store::Store;
 use crate::oci::{Descriptor, media_type};
@@ -44,32 +44,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What was made.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// The image, in the store.
+    /// The stored image.
     pub image: Image,
-    /// The layers over the base, in the recipe's order.
+    /// The layers above the base, in the recipe's order.
     pub layers: Vec<BuiltLayer>,
 }
 
-/// One layer that was made.
+/// A layer of the recipe.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BuiltLayer {
-    /// As stored.
     pub descriptor: Descriptor,
-    /// Entries in it: files, folders and links.
+    /// Number of entries: files, folders and links.
     pub entries: usize,
-    /// Its length before it was compressed.
+    /// Uncompressed size in bytes.
     pub unpacked: u64,
-    /// Whether nothing had changed since it was made before.
+    /// Whether it was packed by an earlier build.
     pub reused: bool,
 }
 
-/// Makes the image of a recipe. What is counted are the bytes of each layer that
-/// has to be packed, before it is.
-pub fn build(store: &Store, recipe: &Recipe, watch: &Watch<'_>) -> Result<Built, LayerError> {
-    if recipe.created > recipe::LATEST {
+/// Builds the image of a recipe. The progress counts the bytes of each layer that has to be
+/// packed.
+pub fn build(
+    store: &Store,
+    recipe: &Recipe,
+    control: &WorkControl<'_>,
+) -> Result<Built, LayerError> {
+    if recipe.created > recipe::MAX_CREATED_SECS {
         return Err(LayerError::Created { created: recipe.created });
     }
     let base = base::read(store, recipe)?;
@@ -80,11 +82,12 @@ pub fn build(store: &Store, recipe: &Recipe, watch: &Watch<'_>) -> Result<Built,
     let sources = recipe.layers.iter().zip(&lists);
     let sources: Vec<_> = sources.flat_map(|(it, lists)| lists.iter().map(move |_| it)).collect();
     let lists = lists.into_iter().flatten().collect();
-    let options = PackOptions { early: watch.early, ..PackOptions::new(recipe.compression) };
-    let packed = make(store, (options, recipe.created), lists, watch)?;
+    let options = PackOptions { early: control.early, ..PackOptions::new(recipe.compression) };
+    let packed =
+        make(store, LayerOptions { pack: options, created: recipe.created }, lists, control)?;
     for (source, (packed, report)) in sources.into_iter().zip(packed) {
         let created_by = format!("shipway: `{}` at `{}`", source.from.display(), source.to);
-        made.push(Made { diff_id: packed.diff_id, created_by });
+        made.push(LayerHistory { diff_id: packed.diff_id, created_by });
         layers.push(packed.layer);
         built.push(report);
     }
@@ -94,42 +97,51 @@ pub fn build(store: &Store, recipe: &Recipe, watch: &Watch<'_>) -> Result<Built,
     Ok(Built { image, layers: built })
 }
 
-/// Entries that were listed elsewhere.
+/// The entries of one layer.
 #[derive(Clone)]
-pub(super) struct Listed {
-    /// What they come from.
-    pub(super) name: String,
-    pub(super) entries: Vec<Entry>,
-    /// A time before they were listed.
-    pub(super) begun: SystemTime,
+pub struct ListedLayer {
+    /// The source path, for progress reports.
+    pub name: String,
+    pub entries: Vec<LayerEntry>,
+    /// A time before the entries were listed.
+    pub started_at: SystemTime,
 }
 
-/// Packs each list into a layer.
-pub(super) fn assemble(
+/// Packs each list as one layer.
+pub fn assemble(
     store: &Store,
-    lists: &[Arc<Listed>],
+    lists: &[Arc<ListedLayer>],
     created: u64,
-    watch: &Watch<'_>,
+    control: &WorkControl<'_>,
 ) -> Result<Vec<Packed>, LayerError> {
-    if created > recipe::LATEST {
+    if created > recipe::MAX_CREATED_SECS {
         return Err(LayerError::Created { created });
     }
-    let lists = lists.iter().map(|list| Listed::clone(list)).collect();
+    let lists = lists.iter().map(|list| ListedLayer::clone(list)).collect();
     let options = PackOptions::new(Compression::default());
-    let made = make(store, (options, created), lists, watch)?;
+    let made = make(store, LayerOptions { pack: options, created }, lists, control)?;
     Ok(made.into_iter().map(|(packed, _)| packed).collect())
 }
 
-/// One layer, of which it is known what goes into it.
-struct Layer<'a> {
-    cache: Cache<'a>,
+/// How lists become layers.
+#[derive(Clone, Copy)]
+struct LayerOptions<'a> {
+    pack: PackOptions<'a>,
+    /// The time of every entry in seconds since 1970.
+    created: u64,
+}
+
+/// A layer with known entries that may have to be packed.
+struct PlannedLayer<'a> {
+    cache: LayerCache<'a>,
     entries: usize,
-    /// Whether what was listed can be told from what it may yet become.
+    /// Whether a later change of the files can be detected. Otherwise the layer is not
+    /// cached.
     settled: bool,
     found: Option<Packed>,
 }
 
-impl Layer<'_> {
+impl PlannedLayer<'_> {
     fn remember(&self, packed: &Packed) {
         if self.settled {
             self.cache.remember(packed);
@@ -146,48 +158,50 @@ impl Layer<'_> {
     }
 }
 
-/// What each source of a recipe puts into the image, in order: one layer, or
-/// several where it is large.
-fn list(store: &Store, recipe: &Recipe, tree: &mut Tree) -> Result<Vec<Vec<Listed>>, LayerError> {
+/// The entries of each source, as one layer or several if it is large.
+fn list(
+    store: &Store,
+    recipe: &Recipe,
+    tree: &mut Tree,
+) -> Result<Vec<Vec<ListedLayer>>, LayerError> {
     let mut walked = Vec::new();
     for source in &recipe.layers {
-        let begun = SystemTime::now();
-        walked.push((walk::walk(source, &recipe.folder, store, tree)?, begun));
+        let started_at = SystemTime::now();
+        walked.push((walk::walk(source, &recipe.folder, store, tree)?, started_at));
     }
     let below = recipe.base.as_ref().map_or(0, |base| base.layers.len());
-    let mut cutting = Cutting::new(walked.iter().map(|(entries, _)| entries), below);
-    let cut = |(source, (entries, begun)): (&LayerSource, _)| {
+    let mut splitter = LayerSplitter::new(walked.iter().map(|(entries, _)| entries), below);
+    let cut = |(source, (entries, started_at)): (&LayerSource, _)| {
         let name = source.from.display().to_string();
-        let lists = cutting.split(entries).into_iter();
-        lists.map(|entries| Listed { name: name.clone(), entries, begun }).collect()
+        let lists = splitter.split(entries).into_iter();
+        lists.map(|entries| ListedLayer { name: name.clone(), entries, started_at }).collect()
     };
     Ok(recipe.layers.iter().zip(walked).map(cut).collect())
 }
 
-/// The layers of lists, in order. What is not remembered is packed, all of it at
-/// once.
+/// The layers of the lists, in order. All that are not cached are packed at the same time.
 fn make<'a>(
     store: &'a Store,
-    (options, created): (PackOptions<'_>, u64),
-    lists: Vec<Listed>,
-    watch: &Watch<'_>,
+    options: LayerOptions<'_>,
+    lists: Vec<ListedLayer>,
+    control: &WorkControl<'_>,
 ) -> Result<Vec<(Packed, BuiltLayer)>, LayerError> {
-    let (mut layers, mut streams): (Vec<Layer<'a>>, _) = (Vec::new(), Vec::new());
+    let (mut layers, mut streams): (Vec<PlannedLayer<'a>>, _) = (Vec::new(), Vec::new());
     let names = names(&lists);
-    for (Listed { entries, begun, .. }, name) in lists.into_iter().zip(names) {
-        let cache = Cache::new(store, &entries, options.compression, created);
+    for (ListedLayer { entries, started_at, .. }, name) in lists.into_iter().zip(names) {
+        let cache = LayerCache::new(store, &entries, options.pack.compression, options.created);
         let found = cache.recall();
-        let settled = cache::settled(&entries, begun);
-        layers.push(Layer { cache, entries: entries.len(), settled, found });
+        let settled = cache::settled(&entries, started_at);
+        layers.push(PlannedLayer { cache, entries: entries.len(), settled, found });
         if layers.last().is_some_and(|layer| layer.found.is_none()) {
-            let archive = Archive::new(entries, created, watch.stop);
-            let done = watch.tally.add(&name, archive.length());
+            let archive = LayerArchive::new(entries, options.created, control.stop);
+            let done = control.tally.add(&name, archive.length());
             streams.push((archive.counted_by(done), store.writer()?));
         }
     }
     let mut packed = match streams.len() {
         0 => Vec::new(),
-        _ => pack(options, streams)?,
+        _ => pack(options.pack, streams)?,
     }
     .into_iter();
     let mut made = Vec::new();
@@ -203,11 +217,11 @@ fn make<'a>(
     Ok(made)
 }
 
-/// What each list is called: what it comes from, and where several come from the
-/// same, which of them it is.
-fn names(lists: &[Listed]) -> Vec<String> {
+/// The name of each list for progress reports: its source, numbered if several layers have
+/// the same source.
+fn names(lists: &[ListedLayer]) -> Vec<String> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    let name = |Listed { name, .. }: &Listed| name.clone();
+    let name = |ListedLayer { name, .. }: &ListedLayer| name.clone();
     let mut names: Vec<String> = lists.iter().map(name).collect();
     for (list, name) in lists.iter().zip(&mut names) {
         let number = seen.entry(&list.name).or_default();
@@ -224,7 +238,7 @@ fn names(lists: &[Listed]) -> Vec<String> {
 mod tests {
     use super::{Built, LayerError, LayerSource, Recipe, build};
     use crate::http::{Retry, Retryable as _};
-    use crate::image::Watch;
+    use crate::image::WorkControl;
     use crate::image::store::Store;
     use crate::image::stream::unpacked;
     use crate::oci::{Digest, Platform};
@@ -267,10 +281,10 @@ mod tests {
         }
 
         fn build(&self, recipe: &Recipe) -> Result<Built, LayerError> {
-            build(&self.store, recipe, &Watch::new(&AtomicBool::new(false)))
+            build(&self.store, recipe, &WorkControl::new(&AtomicBool::new(false)))
         }
 
-        /// Waits until the clock has moved on from the last change.
+        /// Waits until files written so far count as settled.
         fn settle() {
             let until = SystemTime::now() + Duration::from_millis(150);
             while SystemTime::now() < until {
@@ -291,7 +305,7 @@ mod tests {
         assert_eq!(built.image, again.image);
         assert_eq!(one.store.load(&built.image.manifest.digest).expect("stored"), built.image);
         assert_eq!(built.layers.iter().map(|layer| layer.entries).collect::<Vec<_>>(), [3, 1]);
-        // Pinned, because a change to it makes every user's next push a full one.
+        // Pinned: a change would make the next push of every user upload everything.
         assert_eq!(
             built.layers[1].descriptor.digest.as_str(),
             "sha256:fddd198f5420032512a8cbc8cb40182f6f7e9b3614be0b39851d7e41458d01d6",
@@ -299,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_folder_is_not_read_again_and_a_changed_one_is() {
+    fn only_a_changed_folder_is_read_again() {
         let plan = Plan::new(&[("a/x", "1")]);
         Plan::settle();
         let recipe = plan.recipe(&[("a", "/")]);
@@ -321,16 +335,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_counted_and_what_is_not_packed_is_not() {
+    fn only_packed_layers_are_counted() {
         let large = "x".repeat(3 << 20);
         let plan = Plan::new(&[("a/x", &large), ("b", "2")]);
         Plan::settle();
         let counted = |layers: &[(&str, &str)]| {
             let stop = AtomicBool::new(false);
-            let watch = Watch::new(&stop);
-            let built = build(&plan.store, &plan.recipe(layers), &watch).expect("built");
+            let control = WorkControl::new(&stop);
+            let built = build(&plan.store, &plan.recipe(layers), &control).expect("built");
             let sizes = built.layers.iter().map(|layer| layer.unpacked).collect::<Vec<_>>();
-            let parts = watch.tally.progress().parts.into_iter();
+            let parts = control.tally.progress().parts.into_iter();
             (sizes, parts.map(|part| (part.name, part.done, part.total)).collect::<Vec<_>>())
         };
         let part = |name: &str, size| (name.to_owned(), size, size);
@@ -339,13 +353,13 @@ mod tests {
         assert_eq!(parts, [part("a", sizes[0]), part("b", sizes[1])]);
         assert!(sizes[0] > 3 << 20, "{sizes:?}");
 
-        // The first is remembered.
+        // The first layer is cached.
         let (sizes, parts) = counted(&[("a", "/srv"), ("b", "/c"), ("b", "/d")]);
         assert_eq!(parts, [part("b (1 of 2)", sizes[1]), part("b (2 of 2)", sizes[2])]);
     }
 
     #[test]
-    fn a_base_stays_below_with_its_folders_modes() {
+    fn a_base_keeps_its_layers_and_folder_modes() {
         let plan = Plan::new(&[("base/tmp/x", "1"), ("app", "2")]);
         let below = plan.build(&plan.recipe(&[("base", "/")])).expect("built").image;
         let recipe = Recipe { base: Some(below.clone()), ..plan.recipe(&[("app", "/tmp/")]) };
@@ -376,10 +390,7 @@ mod tests {
 
         let error = plan.build(&recipe).expect_err("refused");
 
-        assert_eq!(
-            error.to_string(),
-            "the base image is for linux/amd64, and the image is to be for linux/arm64"
-        );
+        assert_eq!(error.to_string(), "the base image is for linux/amd64, not for linux/arm64");
     }
 
     #[test]
@@ -391,15 +402,15 @@ mod tests {
 
         let error = plan.build(&recipe).expect_err("refused");
 
+        assert_eq!(error.to_string(), "the base image has 2 layers, and its configuration lists 1");
         assert_eq!(
-            error.to_string(),
-            "the base image has 2 layers where its configuration names 1"
+            error.help().as_deref(),
+            Some("use another base image: no runtime can run this one")
         );
-        assert_eq!(error.help().as_deref(), Some("name another base: no runtime can run this one"));
     }
 
     #[test]
-    fn a_damaged_copy_of_a_base_is_removed_and_the_step_may_be_tried_again() {
+    fn a_damaged_base_layer_is_removed_and_retried() {
         let plan = Plan::new(&[("base/x", "1"), ("app", "2")]);
         let base = plan.build(&plan.recipe(&[("base", "/")])).expect("built").image;
         let blob = plan.store.path(&base.layers[0].digest).expect("a path");
@@ -411,19 +422,20 @@ mod tests {
         let error = plan.build(&recipe).expect_err("damaged");
 
         let digest = &base.layers[0].digest;
-        assert_eq!(error.to_string(), format!("read the base image's layer `{digest}`"));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot read the layer `{digest}` of the base image")
+        );
         assert_eq!(
             error.help().as_deref(),
-            Some(
-                "the copy of it here was damaged and is removed: run the step again, which fetches it anew"
-            )
+            Some("the local copy was damaged and has been removed: run the step again to fetch it")
         );
         assert_eq!(error.retry(), Retry::Backoff);
         assert!(!blob.exists());
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_folder() {
+    fn a_missing_source_is_named_with_its_folder() {
         let plan = Plan::new(&[]);
         let error = plan.build(&plan.recipe(&[("dist/server", "/server")])).expect_err("missing");
         assert_eq!(
@@ -435,8 +447,11 @@ mod tests {
     #[test]
     fn a_stopped_build_stores_no_image() {
         let plan = Plan::new(&[("a", "1")]);
-        let error =
-            build(&plan.store, &plan.recipe(&[("a", "/")]), &Watch::new(&AtomicBool::new(true)));
+        let error = build(
+            &plan.store,
+            &plan.recipe(&[("a", "/")]),
+            &WorkControl::new(&AtomicBool::new(true)),
+        );
         assert!(matches!(error, Err(LayerError::Stopped)));
         let blobs = fs::read_dir(plan.store.root().join("blobs/sha256")).expect("a folder");
         assert_eq!(blobs.count(), 0);

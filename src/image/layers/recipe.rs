@@ -1,4 +1,4 @@
-//! What an image made of layers is made from.
+//! The description of an image that is built from layers.
 
 use crate::image::Image;
 use crate::image::ignore::Ignore;
@@ -8,77 +8,66 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The latest time that fits the eleven octal digits of a tar header.
-pub(super) const LATEST: u64 = 0o777_7777_7777;
+/// The latest time that fits into the eleven octal digits of a tar header.
+pub const MAX_CREATED_SECS: u64 = 0o777_7777_7777;
 
-/// How an image is made without a container engine.
+/// The description of an image, built without a container engine.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
-    /// The folder that `from` is relative to: the plan's.
+    /// The plan's folder; `from` is relative to it.
     pub folder: PathBuf,
-    /// What is below. Nothing (`scratch`) where absent. Its configuration must
-    /// be in the store, and its layers too.
+    /// The base image; `scratch` when absent. Its configuration and layers must be stored.
     pub base: Option<Image>,
-    /// In order; each becomes one layer, or several where it is large.
+    /// In order; each becomes one layer, or several if it is large.
     pub layers: Vec<LayerSource>,
-    /// The program and its fixed arguments. Where given, the base's default
-    /// arguments are dropped with the base's entrypoint, as in a Dockerfile.
+    /// The program and its fixed arguments. As in a Dockerfile, setting it drops the base's
+    /// default arguments.
     pub entrypoint: Option<Vec<String>>,
-    /// The default arguments.
     pub cmd: Option<Vec<String>>,
-    /// Variables, in order. One that the base has too keeps its place.
+    /// Environment variables in order. One that the base has too keeps its position.
     pub env: Vec<(String, String)>,
-    /// Ports.
     pub expose: Vec<ExposedPort>,
-    /// User, or user and group.
+    /// `user` or `user:group`.
     pub user: Option<String>,
-    /// The working directory.
     pub workdir: Option<String>,
-    /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// What it runs on.
     pub platform: Platform,
-    /// The time of every file and of the image, in seconds since 1970
-    /// (`SOURCE_DATE_EPOCH`).
+    /// The time of every file and of the image in seconds since 1970 (`SOURCE_DATE_EPOCH`).
     pub created: u64,
-    /// How layers are packed.
     pub compression: Compression,
 }
 
-/// A file or folder that becomes one layer, or several where it is large.
+/// A file or folder that becomes one layer, or several if it is large.
 #[derive(Clone, Debug, Default)]
 pub struct LayerSource {
-    /// Relative to the recipe's folder. When it is a folder, what is in it goes
-    /// into `to`.
+    /// Relative to the recipe's folder. The content of a folder is copied into `to`.
     pub from: PathBuf,
-    /// An absolute path in the image. With a `/` at its end a file goes into it
-    /// under its own name.
+    /// An absolute path in the image. If it ends with `/`, a file is copied into it under
+    /// its own name.
     pub to: String,
-    /// Only what matches one of these globs. Relative to `from`; `*` stays
-    /// within a name, `**` does not; a folder stands for all that is in it.
+    /// Globs of wanted files relative to `from`; empty means all. `*` stays within a name,
+    /// `**` does not; a folder includes everything in it.
     pub include: Vec<String>,
-    /// Nothing that matches one of these.
+    /// Globs of unwanted files.
     pub exclude: Vec<String>,
-    /// What of it is as if it were not there.
-    pub ignore: Ignoring,
-    /// The mode of files; 0755 for what its owner may run, else 0644, where
-    /// absent.
+    /// The ignore patterns that apply.
+    pub ignore: IgnoreRules,
+    /// The mode of files. Default: 0755 if the owner may execute the file, else 0644.
     pub mode: Option<Mode>,
-    /// Who owns what is in it.
+    /// The owner of all its files and folders.
     pub owner: Owner,
 }
 
-/// Which files are as if they were not there, by the rules of a `.dockerignore`.
+/// Files to ignore, by the rules of `.dockerignore`.
 #[derive(Clone, Debug, Default)]
-pub enum Ignoring {
-    /// Those that the `.dockerignore` in the folder says, where there is one.
+pub enum IgnoreRules {
+    /// The `.dockerignore` in the folder, if there is one.
     #[default]
     Own,
-    /// Those that a list says.
-    Listed {
-        /// The list.
+    /// Patterns that were read elsewhere.
+    ListedLayer {
         list: Ignore,
-        /// Where `from` is in the folder that the list is of.
+        /// The path of `from` relative to the folder of the ignore file.
         within: PathBuf,
     },
 }
@@ -86,33 +75,29 @@ pub enum Ignoring {
 /// How layers are packed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Compression {
-    /// What every registry and runtime takes.
+    /// Accepted by every registry and runtime.
     #[default]
     Gzip,
-    /// Smaller and faster, for those that take it.
+    /// Smaller and faster, but not supported everywhere.
     Zstd,
 }
 
-/// Text of a recipe that does not mean what it should.
+/// A value of a recipe that could not be parsed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidRecipe {
-    /// Of `mode`.
     #[error("`{0}` is not a mode, which is octal, such as `0755`")]
     Mode(String),
-    /// Of `owner`.
     #[error("`{0}` is not an owner, which is `uid` or `uid:gid` in numbers, such as `1000:1000`")]
     Owner(String),
-    /// Of `expose`.
     #[error("`{0}` is not a port, such as `80` or `53/udp`")]
     Port(String),
 }
 
-/// Permission bits.
+/// The permission bits of a file, including set-user-ID, set-group-ID and sticky.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mode(u32);
 
 impl Mode {
-    /// The twelve bits.
     pub fn bits(self) -> u32 {
         self.0
     }
@@ -130,19 +115,17 @@ impl FromStr for Mode {
     }
 }
 
-/// Who owns a file, by number: an image need not know any names.
+/// The owner of a file as numbers: an image need not contain the names.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Owner {
-    /// The user.
     pub uid: u32,
-    /// The group.
     pub gid: u32,
 }
 
 impl FromStr for Owner {
     type Err = InvalidRecipe;
 
-    /// A group that is not given is the user's number, as for `COPY --chown`.
+    /// Without a group, the group has the user's number, as for `COPY --chown`.
     fn from_str(text: &str) -> Result<Self, InvalidRecipe> {
         let (uid, gid) = text.split_once(':').unwrap_or((text, text));
         match (number(uid), number(gid)) {
@@ -152,7 +135,7 @@ impl FromStr for Owner {
     }
 }
 
-/// A port of an image: `80/tcp`.
+/// An exposed port such as `80/tcp`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ExposedPort {
     port: u16,
@@ -180,7 +163,7 @@ impl fmt::Display for ExposedPort {
     }
 }
 
-/// Digits alone: `u32::from_str` takes a sign too.
+/// Parses digits only; `u32::from_str` also accepts a sign.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

@@ -1,12 +1,10 @@
-//! Lists a folder on this machine and all that is in it, by several threads: one
-//! waits for the disk, or the kernel, while others go on.
-//!
-//! What it says of a file is what `stat` says. Nothing here reads a file or knows
-//! an image.
+//! Lists a folder recursively on several threads, since each waits for the disk or the
+//! kernel much of the time. Only metadata is read, no content, and nothing here knows an
+//! image.
 
+use super::entry::FileStamp;
 use super::error::LayerError;
 use super::globs::Globs;
-use super::walk::Stamp;
 use std::fs::{self, DirEntry, FileType, Metadata};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -14,46 +12,45 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Never part of a layer, wherever they are: our own state, and git's.
-const NEVER: [&str; 2] = [".shipway", ".git"];
-/// OCI image specification, "Whiteouts": a layer cannot hold such a file.
-pub(super) const WHITEOUT: &[u8] = b".wh.";
-/// More threads than this only wait for each other.
-const MOST_THREADS: usize = 8;
+/// Never part of a layer: Shipway's own state, and git's.
+const NEVER_INCLUDED: [&str; 2] = [".shipway", ".git"];
+/// Prefix of whiteouts (OCI image specification, "Whiteouts"). A layer cannot contain a file
+/// with such a name.
+pub const WHITEOUT: &[u8] = b".wh.";
+/// More threads only contend for the same locks.
+const MAX_THREADS: usize = 8;
 
-/// A folder, in the order of names.
+/// A folder with its children sorted by name.
 #[derive(Debug)]
-pub(super) struct Folder {
-    /// Where it is.
-    pub(super) from: Arc<Path>,
-    pub(super) children: Vec<Child>,
+pub struct ScannedFolder {
+    pub from: Arc<Path>,
+    pub children: Vec<ScannedChild>,
 }
 
 #[derive(Debug)]
-pub(super) struct Child {
-    pub(super) name: Box<[u8]>,
-    /// Whether it goes into the layer itself.
-    pub(super) holds: bool,
-    pub(super) found: Found,
+pub struct ScannedChild {
+    pub name: Box<[u8]>,
+    /// Whether it is itself part of the layer. A folder may be listed only for its content.
+    pub holds: bool,
+    pub found: ScannedKind,
 }
 
-/// What is found at a path.
 #[derive(Debug)]
-pub(super) enum Found {
-    /// Its number among all folders.
+pub enum ScannedKind {
+    /// Index of the folder in the result of [`scan`].
     Folder(usize),
     File {
-        stamp: Stamp,
+        stamp: FileStamp,
         executable: bool,
     },
     Symlink(Box<[u8]>),
-    /// `socket`, `device` or `pipe`.
+    /// `socket`, `device` or `pipe`, which a layer cannot contain.
     Special(&'static str),
 }
 
-impl Found {
-    /// What a path is that is no folder.
-    pub(super) fn of(from: &Path, metadata: &Metadata) -> Result<Self, LayerError> {
+impl ScannedKind {
+    /// The kind of a path that is not a folder.
+    pub fn of(from: &Path, metadata: &Metadata) -> Result<Self, LayerError> {
         let file_type = metadata.file_type();
         if file_type.is_symlink() {
             let read = |source| LayerError::read(from.to_owned(), source);
@@ -61,15 +58,15 @@ impl Found {
             return Ok(Self::Symlink(target.into_os_string().into_vec().into()));
         }
         Ok(if file_type.is_file() {
-            Self::File { stamp: Stamp::of(metadata), executable: metadata.mode() & 0o100 != 0 }
+            Self::File { stamp: FileStamp::of(metadata), executable: metadata.mode() & 0o100 != 0 }
         } else {
             Self::Special(special(file_type))
         })
     }
 }
 
-/// What no layer can hold, in a word.
-pub(in crate::image) fn special(file_type: FileType) -> &'static str {
+/// The name of a kind of file that a layer cannot contain.
+pub fn special(file_type: FileType) -> &'static str {
     if file_type.is_socket() {
         "socket"
     } else if file_type.is_fifo() {
@@ -79,129 +76,133 @@ pub(in crate::image) fn special(file_type: FileType) -> &'static str {
     }
 }
 
-/// Lists the folder `from`, which is number 0, and the folders in it.
-pub(super) fn scan(
+/// Lists the folder `from`, which has the index 0, and all folders in it.
+pub fn scan(
     from: &Path,
     globs: &Globs,
     state: Option<(u64, u64)>,
-) -> Result<Vec<Folder>, LayerError> {
-    let root =
-        Task { number: 0, from: from.into(), relative: Vec::new(), included: !globs.selects() };
-    let hall = Hall { globs, state, desk: Mutex::default(), changed: Condvar::new() };
-    hall.desk().folders.push(None);
-    hall.folder(&root);
-    let waiting = hall.desk().waiting.len();
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+) -> Result<Vec<ScannedFolder>, LayerError> {
+    let root = FolderTask {
+        number: 0,
+        from: from.into(),
+        relative: Vec::new(),
+        included: !globs.selects(),
+    };
+    let workers = ScanWorkers { globs, state, shared: Mutex::default(), changed: Condvar::new() };
+    workers.lock().folders.push(None);
+    workers.scan_folder(&root);
+    let waiting = workers.lock().waiting.len();
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     thread::scope(|scope| {
         for _ in 1..threads.min(waiting) {
-            scope.spawn(|| hall.work());
+            scope.spawn(|| workers.work());
         }
-        hall.work();
+        workers.work();
     });
-    hall.finish()
+    workers.finish()
 }
 
-/// A folder that is to be listed.
-struct Task {
+/// A folder to list.
+struct FolderTask {
     number: usize,
     from: Arc<Path>,
-    /// To the first folder.
+    /// Relative to the first folder.
     relative: Vec<u8>,
     included: bool,
 }
 
-struct Hall<'a> {
+struct ScanWorkers<'a> {
     globs: &'a Globs,
-    /// Device and inode of the store's folder.
+    /// Device and inode of the store's folder, which is left out.
     state: Option<(u64, u64)>,
-    desk: Mutex<Desk>,
+    shared: Mutex<ScanState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Desk {
-    waiting: Vec<Task>,
+struct ScanState {
+    waiting: Vec<FolderTask>,
     busy: usize,
-    folders: Vec<Option<Folder>>,
+    folders: Vec<Option<ScannedFolder>>,
     errors: Vec<(Arc<Path>, LayerError)>,
 }
 
-impl Hall<'_> {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+impl ScanWorkers<'_> {
+    fn lock(&self) -> MutexGuard<'_, ScanState> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) {
-        let mut desk = self.desk();
+        let mut shared = self.lock();
         loop {
-            if let Some(task) = desk.waiting.pop() {
-                desk.busy += 1;
-                drop(desk);
-                self.folder(&task);
-                desk = self.desk();
-                desk.busy -= 1;
-                if desk.busy == 0 {
+            if let Some(task) = shared.waiting.pop() {
+                shared.busy += 1;
+                drop(shared);
+                self.scan_folder(&task);
+                shared = self.lock();
+                shared.busy -= 1;
+                if shared.busy == 0 {
                     self.changed.notify_all();
                 }
-            } else if desk.busy == 0 {
+            } else if shared.busy == 0 {
                 return;
             } else {
-                desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
-    fn folder(&self, task: &Task) {
+    fn scan_folder(&self, task: &FolderTask) {
         let number = task.number;
         let from = Arc::clone(&task.from);
         let listed = self.list(task);
-        let mut desk = self.desk();
+        let mut shared = self.lock();
         match listed {
-            Ok((folder, mut folders)) => {
-                // Their numbers among these become their numbers among all.
-                let first = desk.folders.len();
+            Ok((mut folder, mut folders)) => {
+                // Indexes are local to this folder until here; make them indexes of the
+                // whole list.
+                let first = shared.folders.len();
                 let found = folders.len();
                 for task in &mut folders {
                     task.number += first;
                 }
-                let mut folder = folder;
                 for child in &mut folder.children {
-                    if let Found::Folder(number) = &mut child.found {
+                    if let ScannedKind::Folder(number) = &mut child.found {
                         *number += first;
                     }
                 }
-                desk.folders[number] = Some(folder);
-                desk.folders.resize_with(first + found, || None);
-                desk.waiting.extend(folders);
+                shared.folders[number] = Some(folder);
+                shared.folders.resize_with(first + found, || None);
+                shared.waiting.extend(folders);
                 if found > 0 {
                     self.changed.notify_all();
                 }
             }
             Err(error) => {
-                desk.errors.push((from, error));
-                desk.waiting.clear();
+                shared.errors.push((from, error));
+                shared.waiting.clear();
             }
         }
     }
 
-    fn list(&self, task: &Task) -> Result<(Folder, Vec<Task>), LayerError> {
+    fn list(&self, task: &FolderTask) -> Result<(ScannedFolder, Vec<FolderTask>), LayerError> {
         let read = |source| LayerError::read(task.from.to_path_buf(), source);
         let (mut children, mut folders) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&task.from).map_err(read)? {
             children.extend(self.child(&entry.map_err(read)?, task, &mut folders)?);
         }
         children.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        Ok((Folder { from: Arc::clone(&task.from), children }, folders))
+        Ok((ScannedFolder { from: Arc::clone(&task.from), children }, folders))
     }
 
     fn child(
         &self,
         entry: &DirEntry,
-        task: &Task,
-        folders: &mut Vec<Task>,
-    ) -> Result<Option<Child>, LayerError> {
+        task: &FolderTask,
+        folders: &mut Vec<FolderTask>,
+    ) -> Result<Option<ScannedChild>, LayerError> {
         let name = entry.file_name();
-        if NEVER.iter().any(|never| name == *never) {
+        if NEVER_INCLUDED.iter().any(|never| name == *never) {
             return Ok(None);
         }
         let read = |source| LayerError::read(entry.path(), source);
@@ -225,23 +226,24 @@ impl Hall<'_> {
             }
             relative.push(b'/');
             let (number, from) = (folders.len(), entry.path().into());
-            folders.push(Task { number, from, relative, included: verdict.included });
-            Found::Folder(number)
+            folders.push(FolderTask { number, from, relative, included: verdict.included });
+            ScannedKind::Folder(number)
         } else {
-            // Of a file no path is needed, and there are many.
+            // There are many files, and only links need the path.
             let at = if metadata.is_symlink() { entry.path() } else { PathBuf::new() };
-            Found::of(&at, &metadata)?
+            ScannedKind::of(&at, &metadata)?
         };
-        Ok(Some(Child { name: name.into_vec().into(), holds, found }))
+        Ok(Some(ScannedChild { name: name.into_vec().into(), holds, found }))
     }
 
-    /// Of several errors the one that is first by its path.
-    fn finish(self) -> Result<Vec<Folder>, LayerError> {
-        let desk = self.desk.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let first = desk.errors.into_iter().min_by(|one, other| one.0.cmp(&other.0));
+    /// The result, or of several errors the one with the first path, so that the message
+    /// does not depend on timing.
+    fn finish(self) -> Result<Vec<ScannedFolder>, LayerError> {
+        let shared = self.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let first = shared.errors.into_iter().min_by(|one, other| one.0.cmp(&other.0));
         match first {
             Some((_, error)) => Err(error),
-            None => Ok(desk.folders.into_iter().flatten().collect()),
+            None => Ok(shared.folders.into_iter().flatten().collect()),
         }
     }
 }

@@ -1,54 +1,50 @@
-//! Cuts what would be a very large layer into several.
+//! Splits a very large layer into several.
 //!
-//! Layers are hashed, stored and fetched one beside the other, but none by more
-//! than one core at a time; and of a layer in which one file has changed all
-//! goes up again. So a large folder becomes several layers. Where they are cut
-//! depends on the paths and sizes of files, mostly of those around the cut: a
-//! file that comes, goes or grows changes the layer that it is in, at times the
-//! next, and leaves the others as they are.
+//! Several layers are hashed, stored and fetched in parallel, a single one is not; and if
+//! one file in a layer changes, the whole layer is uploaded again. Where a list is split
+//! depends on the paths and sizes of the files near the split: adding, removing or changing
+//! a file changes its own layer, sometimes the next, and no other.
 
+use super::entry::{EntryKind, LayerEntry};
 use super::tree::parent;
-use super::walk::{Entry, Kind};
 use std::collections::{HashMap, HashSet};
 
-/// Up to this many bytes in files stay one layer.
-const LARGE: u64 = 256 << 20;
-/// About how much goes into a layer of a larger one, at least.
-const USUAL: u64 = 64 << 20;
-/// About how many layers are made of all that an image is made from.
-const WANTED: u64 = 16;
-/// No image becomes one of more layers than this by cutting: engines refuse more
-/// than 125.
-const MOST: usize = 100;
+/// A source with up to this many bytes becomes one layer.
+const MAX_SINGLE_LAYER_BYTES: u64 = 256 << 20;
+/// The smallest target size of a layer that results from a split.
+const MIN_SPLIT_LAYER_BYTES: u64 = 64 << 20;
+/// The target number of layers for all sources of an image.
+const SPLIT_LAYERS: u64 = 16;
+/// Splitting never creates an image with more layers: engines accept at most 125.
+const MAX_LAYERS: usize = 100;
 
-/// How the folders of one image are cut.
-pub(super) struct Cutting {
-    /// About how much goes into a layer.
+/// Splits the layers of one image.
+pub struct LayerSplitter {
+    /// The target size of a layer.
     usual: u64,
-    /// How often may still be cut.
+    /// The number of splits that are still allowed.
     left: usize,
 }
 
-impl Cutting {
-    /// For these lists over a base of so many layers.
-    pub(super) fn new<'a>(lists: impl Iterator<Item = &'a Vec<Entry>>, below: usize) -> Self {
+impl LayerSplitter {
+    /// For these lists above a base with `below` layers.
+    pub fn new<'a>(lists: impl Iterator<Item = &'a Vec<LayerEntry>>, below: usize) -> Self {
         let (mut total, mut layers) = (0, below);
         for entries in lists {
             total += length(entries);
             layers += 1;
         }
-        // A power of two, so that it stays the same while the whole grows.
-        let usual = (total / WANTED).next_power_of_two().max(USUAL);
-        Self { usual, left: MOST.saturating_sub(layers) }
+        // A power of two, so that it rarely changes as the image grows.
+        let usual = (total / SPLIT_LAYERS).next_power_of_two().max(MIN_SPLIT_LAYER_BYTES);
+        Self { usual, left: MAX_LAYERS.saturating_sub(layers) }
     }
 
-    /// The layers of a list that is in the order of its paths: itself, unless it
-    /// is large. Each names the folders that its entries are in, so that it does
-    /// not depend on the others.
-    pub(super) fn split(&mut self, entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-        // The two ends of a hard link have to be in one layer.
-        let linked = entries.iter().any(|entry| matches!(entry.kind, Kind::HardLink { .. }));
-        if length(&entries) <= LARGE || linked {
+    /// Splits a list that is sorted by path; a small one stays whole. Each layer lists the
+    /// parent folders of its entries, so that it is independent of the others.
+    pub fn split(&mut self, entries: Vec<LayerEntry>) -> Vec<Vec<LayerEntry>> {
+        // A hard link and its target must be in the same layer.
+        let linked = entries.iter().any(|entry| matches!(entry.kind, EntryKind::HardLink { .. }));
+        if length(&entries) <= MAX_SINGLE_LAYER_BYTES || linked {
             return vec![entries];
         }
         let folders = folders(&entries);
@@ -70,8 +66,8 @@ impl Cutting {
         layers
     }
 
-    /// Whether a layer that is filled so far ends before this file: as likely as
-    /// the file is large, and for the same path always alike.
+    /// Whether to start a new layer before this file. The decision depends only on the path
+    /// and size, with a probability proportional to the size.
     fn is_cut(&self, filled: u64, path: &[u8], size: u64) -> bool {
         let full = filled + size > 2 * self.usual;
         let falls =
@@ -80,18 +76,18 @@ impl Cutting {
     }
 }
 
-fn length(entries: &[Entry]) -> u64 {
+fn length(entries: &[LayerEntry]) -> u64 {
     entries.iter().map(size).sum()
 }
 
-fn size(entry: &Entry) -> u64 {
+fn size(entry: &LayerEntry) -> u64 {
     match &entry.kind {
-        Kind::File { stamp, .. } => stamp.size,
-        Kind::Folder | Kind::Symlink { .. } | Kind::HardLink { .. } => 0,
+        EntryKind::File { stamp, .. } => stamp.size,
+        EntryKind::Folder | EntryKind::Symlink { .. } | EntryKind::HardLink { .. } => 0,
     }
 }
 
-/// FNV-1a with the last step of Murmur3, which spreads it over all bits.
+/// FNV-1a with the finalizer of MurmurHash3, which spreads the hash over all bits.
 fn hash(path: &[u8]) -> u64 {
     let fnv = path.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -101,17 +97,17 @@ fn hash(path: &[u8]) -> u64 {
     mixed ^ (mixed >> 33)
 }
 
-fn folders(entries: &[Entry]) -> HashMap<Box<[u8]>, Entry> {
-    let folders = entries.iter().filter(|entry| entry.kind == Kind::Folder);
+fn folders(entries: &[LayerEntry]) -> HashMap<Box<[u8]>, LayerEntry> {
+    let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
     folders.map(|entry| (entry.path.clone(), entry.clone())).collect()
 }
 
-/// Adds the folders above each entry that are not there.
-fn name_folders(layer: &mut Vec<Entry>, folders: &HashMap<Box<[u8]>, Entry>) {
+/// Adds the missing parent folders of all entries.
+fn name_folders(layer: &mut Vec<LayerEntry>, folders: &HashMap<Box<[u8]>, LayerEntry>) {
     let mut named: HashSet<&[u8]> = HashSet::new();
     let mut missing = Vec::new();
     for entry in layer.iter() {
-        if entry.kind == Kind::Folder {
+        if entry.kind == EntryKind::Folder {
             named.insert(&entry.path);
         }
     }
@@ -128,53 +124,53 @@ fn name_folders(layer: &mut Vec<Entry>, folders: &HashMap<Box<[u8]>, Entry>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cutting, LARGE, MOST, USUAL};
+    use super::{LayerSplitter, MAX_LAYERS, MAX_SINGLE_LAYER_BYTES, MIN_SPLIT_LAYER_BYTES};
+    use crate::image::layers::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
     use crate::image::layers::recipe::Owner;
-    use crate::image::layers::walk::{Entry, Kind, Source, Stamp};
     use std::collections::BTreeSet;
     use std::path::Path;
 
     const MIB: u64 = 1 << 20;
 
-    fn entry(path: &str, kind: Kind) -> Entry {
-        let mode = if kind == Kind::Folder { 0o755 } else { 0o644 };
-        Entry { path: path.as_bytes().into(), mode, owner: Owner::default(), kind }
+    fn entry(path: &str, kind: EntryKind) -> LayerEntry {
+        let mode = if kind == EntryKind::Folder { 0o755 } else { 0o644 };
+        LayerEntry { path: path.as_bytes().into(), mode, owner: Owner::default(), kind }
     }
 
-    fn file(path: &str, size: u64) -> Entry {
-        let source = Source::At(Path::new(path).into());
+    fn file(path: &str, size: u64) -> LayerEntry {
+        let source = FileSource::At(Path::new(path).into());
         let (device, inode, links) = (1, 1, 1);
-        let stamp = Stamp { device, inode, links, size, modified: (1, 0), changed: (1, 0) };
-        entry(path, Kind::File { source, stamp })
+        let stamp = FileStamp { device, inode, links, size, modified: (1, 0), changed: (1, 0) };
+        entry(path, EntryKind::File { source, stamp })
     }
 
     /// Folders of files of `size`, in the order of their paths.
-    fn list(folders: usize, files: usize, size: u64) -> Vec<Entry> {
-        let mut entries = vec![entry("srv", Kind::Folder)];
+    fn list(folders: usize, files: usize, size: u64) -> Vec<LayerEntry> {
+        let mut entries = vec![entry("srv", EntryKind::Folder)];
         for folder in 0..folders {
-            entries.push(entry(&format!("srv/{folder:03}"), Kind::Folder));
+            entries.push(entry(&format!("srv/{folder:03}"), EntryKind::Folder));
             let name = |number| format!("srv/{folder:03}/{number:03}");
             entries.extend((0..files).map(|number| file(&name(number), size)));
         }
         entries
     }
 
-    fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-        Cutting::new([&entries].into_iter(), 0).split(entries)
+    fn split(entries: Vec<LayerEntry>) -> Vec<Vec<LayerEntry>> {
+        LayerSplitter::new([&entries].into_iter(), 0).split(entries)
     }
 
-    fn bytes(layer: &[Entry]) -> u64 {
+    fn bytes(layer: &[LayerEntry]) -> u64 {
         super::length(layer)
     }
 
-    fn paths(layer: &[Entry]) -> Vec<&str> {
+    fn paths(layer: &[LayerEntry]) -> Vec<&str> {
         layer.iter().map(|entry| std::str::from_utf8(&entry.path).expect("text")).collect()
     }
 
     #[test]
     fn up_to_a_size_a_folder_is_one_layer() {
         let entries = list(4, 64, MIB);
-        assert_eq!(bytes(&entries), LARGE);
+        assert_eq!(bytes(&entries), MAX_SINGLE_LAYER_BYTES);
         assert_eq!(split(entries.clone()), std::slice::from_ref(&entries));
         let mut larger = entries;
         larger.push(file("srv/003/064", MIB));
@@ -191,7 +187,11 @@ mod tests {
         let mut folders: BTreeSet<&str> = BTreeSet::new();
         for layer in &layers {
             assert!(layer.is_sorted_by_key(|entry| &entry.path));
-            assert!((USUAL / 8..=2 * USUAL).contains(&bytes(layer)), "{}", bytes(layer));
+            assert!(
+                (MIN_SPLIT_LAYER_BYTES / 8..=2 * MIN_SPLIT_LAYER_BYTES).contains(&bytes(layer)),
+                "{}",
+                bytes(layer)
+            );
             let paths = paths(layer);
             for path in &paths {
                 let above = path.rsplit_once('/').map(|(above, _)| above);
@@ -199,13 +199,13 @@ mod tests {
             }
             for (path, entry) in paths.into_iter().zip(layer) {
                 match entry.kind {
-                    Kind::Folder => drop(folders.insert(path)),
+                    EntryKind::Folder => drop(folders.insert(path)),
                     _ => all.push(path),
                 }
             }
         }
-        let (expected_folders, expected): (Vec<Entry>, Vec<Entry>) =
-            entries.into_iter().partition(|entry| entry.kind == Kind::Folder);
+        let (expected_folders, expected): (Vec<LayerEntry>, Vec<LayerEntry>) =
+            entries.into_iter().partition(|entry| entry.kind == EntryKind::Folder);
         assert_eq!(all, paths(&expected));
         assert_eq!(folders.into_iter().collect::<Vec<_>>(), paths(&expected_folders));
     }
@@ -224,30 +224,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_becomes_larger_layers_rather_than_more() {
+    fn larger_sources_become_larger_layers() {
         assert!(split(list(100, 100, 2 * MIB)).len() <= 32);
         assert!(split(list(100, 100, 200 * MIB)).len() <= 32);
         // No file is ever cut.
-        assert_eq!(split(vec![file("a", 9 * USUAL), file("b", 9 * USUAL)]).len(), 2);
-        assert_eq!(split(vec![file("a", 99 * USUAL)]).len(), 1);
+        assert_eq!(
+            split(vec![file("a", 9 * MIN_SPLIT_LAYER_BYTES), file("b", 9 * MIN_SPLIT_LAYER_BYTES)])
+                .len(),
+            2
+        );
+        assert_eq!(split(vec![file("a", 99 * MIN_SPLIT_LAYER_BYTES)]).len(), 1);
     }
 
     #[test]
-    fn an_image_does_not_become_one_of_too_many_layers() {
+    fn the_number_of_layers_is_limited() {
         let lists = vec![list(50, 40, MIB); 30];
         let cut = |below| {
-            let mut cutting = Cutting::new(lists.iter(), below);
-            lists.iter().map(|list| cutting.split(list.clone()).len()).collect::<Vec<_>>()
+            let mut splitter = LayerSplitter::new(lists.iter(), below);
+            lists.iter().map(|list| splitter.split(list.clone()).len()).collect::<Vec<_>>()
         };
 
         // All of them together are very large, so each is cut less than alone.
         assert!(split(lists[0].clone()).len() > 8);
         assert!(cut(0).iter().all(|layers| *layers <= 3), "{:?}", cut(0));
-        assert_eq!(cut(MOST - 30), [1; 30]);
-        assert_eq!(cut(2 * MOST), [1; 30]);
+        assert_eq!(cut(MAX_LAYERS - 30), [1; 30]);
+        assert_eq!(cut(2 * MAX_LAYERS), [1; 30]);
         let of_one = [1, 2, 3].map(|left| {
-            let mut cutting = Cutting::new(lists[..1].iter(), MOST - left);
-            cutting.split(lists[0].clone()).len()
+            let mut splitter = LayerSplitter::new(lists[..1].iter(), MAX_LAYERS - left);
+            splitter.split(lists[0].clone()).len()
         });
         assert_eq!(of_one, [1, 2, 3]);
     }
@@ -255,8 +259,10 @@ mod tests {
     #[test]
     fn hard_links_keep_everything_in_one_layer() {
         let mut entries = list(50, 40, MIB / 2);
-        entries
-            .push(entry("srv/link", Kind::HardLink { target: b"srv/000/000".as_slice().into() }));
+        entries.push(entry(
+            "srv/link",
+            EntryKind::HardLink { target: b"srv/000/000".as_slice().into() },
+        ));
         assert_eq!(split(entries).len(), 1);
     }
 }

@@ -1,22 +1,22 @@
-//! The folders and symbolic links that an image has already.
+//! The folders and symbolic links of an image.
 //!
-//! A layer names the folders above its files, because runtimes give a folder
-//! that no layer names a mode of their own choice. Named anew, a folder must
-//! keep the mode and owner it has (`/tmp` is 1777), and a path must go where
-//! the image's links lead (`/bin` is a link to `usr/bin` in most).
+//! A layer lists the parent folders of its files, because runtimes choose the mode of a
+//! folder that no layer lists. A folder that already exists must keep its mode and owner
+//! (`/tmp` is 1777), and a path must follow the links of the image (`/bin` is a link to
+//! `usr/bin` in most images).
 
 use super::error::LayerError;
 use super::recipe::Owner;
 use std::collections::BTreeMap;
 
-/// As many links as Linux follows in one path.
-const MOST_LINKS: usize = 40;
+/// Linux follows at most this many symbolic links in one path (path_resolution(7)).
+const MAX_SYMLINKS: usize = 40;
 
 /// A folder's mode and owner.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::image) struct Attributes {
-    pub(in crate::image) mode: u32,
-    pub(in crate::image) owner: Owner,
+pub struct Attributes {
+    pub mode: u32,
+    pub owner: Owner,
 }
 
 impl Default for Attributes {
@@ -26,58 +26,58 @@ impl Default for Attributes {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::image) enum Node {
+pub enum TreeNode {
     Folder(Attributes),
-    /// A symbolic link and where it points.
+    /// A symbolic link with its target.
     Link(Vec<u8>),
 }
 
-/// Paths without `/` at either end.
+/// Nodes by path, without `/` at either end.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::image) struct Tree {
-    nodes: BTreeMap<Vec<u8>, Node>,
+pub struct Tree {
+    nodes: BTreeMap<Vec<u8>, TreeNode>,
 }
 
 impl Tree {
-    /// Everything, every folder before what is in it.
-    pub(in crate::image) fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
+    /// All nodes, each folder before its content.
+    pub fn nodes(&self) -> impl Iterator<Item = (&[u8], &TreeNode)> {
         self.nodes.iter().map(|(path, node)| (path.as_slice(), node))
     }
 
-    /// What a folder has, when it is there.
-    pub(in crate::image) fn folder(&self, path: &[u8]) -> Option<Attributes> {
+    /// The attributes of a folder, if it exists.
+    pub fn folder(&self, path: &[u8]) -> Option<Attributes> {
         match self.nodes.get(path) {
-            Some(Node::Folder(attributes)) => Some(*attributes),
-            Some(Node::Link(_)) | None => None,
+            Some(TreeNode::Folder(attributes)) => Some(*attributes),
+            Some(TreeNode::Link(_)) | None => None,
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// Puts a folder or link at a path. A link takes away what was below it.
-    pub(in crate::image) fn insert(&mut self, path: &[u8], node: Node) {
-        if let Node::Link(_) = node {
+    /// Adds a folder or link. A link removes everything below it.
+    pub fn insert(&mut self, path: &[u8], node: TreeNode) {
+        if let TreeNode::Link(_) = node {
             self.clear(path);
         }
         self.nodes.insert(path.to_vec(), node);
     }
 
-    /// Takes away what is at a path and below.
-    pub(in crate::image) fn remove(&mut self, path: &[u8]) {
+    /// Removes a node and everything below it.
+    pub fn remove(&mut self, path: &[u8]) {
         self.nodes.remove(path);
         self.clear(path);
     }
 
-    /// Takes away what is below a path; everything for the empty one.
-    pub(in crate::image) fn clear(&mut self, path: &[u8]) {
+    /// Removes everything below a path; the empty path clears the tree.
+    pub fn clear(&mut self, path: &[u8]) {
         if path.is_empty() {
             self.nodes.clear();
             return;
         }
         let first = [path, b"/"].concat();
-        // The character after `/`, so that the range holds what begins with it.
+        // `0` is the byte after `/`, so the range ends after the last path with the prefix.
         let end = [path, b"0"].concat();
         let below: Vec<Vec<u8>> =
             self.nodes.range(first..end).map(|(path, _)| path.clone()).collect();
@@ -86,16 +86,16 @@ impl Tree {
         }
     }
 
-    /// Where the path of a folder leads whose own folder was followed already.
-    pub(super) fn lead(&self, path: Vec<u8>) -> Result<Vec<u8>, LayerError> {
+    /// Follows the last part of a path whose parent folder is already resolved.
+    pub fn lead(&self, path: Vec<u8>) -> Result<Vec<u8>, LayerError> {
         match self.nodes.get(&path) {
-            Some(Node::Link(_)) => self.resolve(&path),
-            Some(Node::Folder(_)) | None => Ok(path),
+            Some(TreeNode::Link(_)) => self.resolve(&path),
+            Some(TreeNode::Folder(_)) | None => Ok(path),
         }
     }
 
-    /// Where a folder's path leads when every link on it is followed.
-    pub(in crate::image) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, LayerError> {
+    /// Follows all symbolic links in the path of a folder.
+    pub fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, LayerError> {
         let mut links = 0;
         let mut left: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
         let mut resolved: Vec<u8> = Vec::new();
@@ -107,9 +107,9 @@ impl Tree {
             }
             let here = join(&resolved, &part);
             match self.nodes.get(&here) {
-                Some(Node::Link(target)) => {
+                Some(TreeNode::Link(target)) => {
                     links += 1;
-                    if links > MOST_LINKS {
+                    if links > MAX_SYMLINKS {
                         let to = String::from_utf8_lossy(&here);
                         return Err(LayerError::LinkCircle { to: format!("/{to}") });
                     }
@@ -118,40 +118,40 @@ impl Tree {
                     }
                     left.extend(parts(target).rev().map(<[u8]>::to_vec));
                 }
-                Some(Node::Folder(_)) | None => resolved = here,
+                Some(TreeNode::Folder(_)) | None => resolved = here,
             }
         }
         Ok(resolved)
     }
 }
 
-/// The names of a path. `.` is none.
-pub(in crate::image) fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+/// The parts of a path, without `.`.
+pub fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }
 
-/// A path under a folder, which may be the root.
-pub(in crate::image) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+/// Joins a folder, which may be the root, and a name.
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     match folder {
         [] => name.to_vec(),
         _ => [folder, b"/", name].concat(),
     }
 }
 
-/// The folder of a path; the root has none.
-pub(in crate::image) fn parent(path: &[u8]) -> &[u8] {
+/// The parent folder; empty for the root and for names in it.
+pub fn parent(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     &path[..end]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Attributes, Node, Tree, parent};
+    use super::{Attributes, Tree, TreeNode, parent};
 
     fn tree(links: &[(&str, &str)]) -> Tree {
         let mut tree = Tree::default();
         for (path, target) in links {
-            tree.insert(path.as_bytes(), Node::Link(target.as_bytes().to_vec()));
+            tree.insert(path.as_bytes(), TreeNode::Link(target.as_bytes().to_vec()));
         }
         tree
     }
@@ -179,14 +179,14 @@ mod tests {
     #[test]
     fn a_circle_is_an_error() {
         let error = tree(&[("a", "b"), ("b", "a")]).resolve(b"a/x").expect_err("a circle");
-        assert_eq!(error.to_string(), "the symbolic links of the base lead from `/a` in a circle");
+        assert_eq!(error.to_string(), "the symbolic links of the base image form a loop at `/a`");
     }
 
     #[test]
-    fn removing_takes_away_what_is_below_and_nothing_beside() {
+    fn removing_affects_only_what_is_below() {
         let mut tree = Tree::default();
         for path in ["a", "a/b", "a/b/c", "a-b", "a0"] {
-            tree.insert(path.as_bytes(), Node::Folder(Attributes::default()));
+            tree.insert(path.as_bytes(), TreeNode::Folder(Attributes::default()));
         }
 
         tree.remove(b"a");

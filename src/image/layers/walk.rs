@@ -1,105 +1,30 @@
-//! Lists what goes into a layer, in one order and with nothing of this machine
-//! but what files hold and whether their owner may run them.
+//! Lists the entries of a layer in a fixed order. Of the files on this machine only content
+//! and the owner's execute permission count.
 //!
-//! `scan` says what is there; where in the image it goes is decided here.
+//! `scan` reads the file system; this file decides the path of each entry in the image.
 
+use super::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
 use super::error::LayerError;
 use super::globs::Globs;
 use super::recipe::{LayerSource, Mode, Owner};
-use super::scan::{Child, Folder, Found, scan};
-use super::tree::{Attributes, Node, Tree, join, parent, parts};
+use super::scan::{ScannedChild, ScannedFolder, ScannedKind, scan};
+use super::tree::{Attributes, Tree, TreeNode, join, parent, parts};
 use crate::image::store::Store;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// One entry of a layer. `path` is in the image, without `/` at either end.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::image) struct Entry {
-    pub(in crate::image) path: Box<[u8]>,
-    pub(in crate::image) mode: u32,
-    pub(in crate::image) owner: Owner,
-    pub(in crate::image) kind: Kind,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::image) enum Kind {
-    Folder,
-    File {
-        source: Source,
-        stamp: Stamp,
-    },
-    Symlink {
-        target: Box<[u8]>,
-    },
-    /// The same file as an earlier entry.
-    HardLink {
-        target: Box<[u8]>,
-    },
-}
-
-/// Where a file is on this machine. Of a layer with hundreds of thousands of
-/// files not every path is kept twice.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::image) enum Source {
-    /// In this folder, under the name that it has in the image.
-    In(Arc<Path>),
-    /// Here.
-    At(Arc<Path>),
-}
-
-impl Source {
-    /// The file, which is at `path` in the image.
-    pub(in crate::image) fn path(&self, path: &[u8]) -> PathBuf {
-        match self {
-            Self::In(folder) => folder.join(OsStr::from_bytes(name(path))),
-            Self::At(path) => path.to_path_buf(),
-        }
-    }
-}
-
-fn name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-/// What tells that a file is still the one that was seen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(in crate::image) struct Stamp {
-    pub(in crate::image) device: u64,
-    pub(in crate::image) inode: u64,
-    pub(in crate::image) links: u64,
-    pub(super) size: u64,
-    pub(super) modified: (i64, i64),
-    /// Not to be set by anyone, so it shows a file whose times were put back.
-    pub(super) changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(in crate::image) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            links: metadata.nlink(),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-/// Lists one layer in the order of its paths, and notes in `tree` what the image
-/// has with it.
-pub(super) fn walk(
+/// Lists a layer sorted by path, and adds its folders and links to `tree`.
+pub fn walk(
     source: &LayerSource,
     folder: &Path,
     store: &Store,
     tree: &mut Tree,
-) -> Result<Vec<Entry>, LayerError> {
+) -> Result<Vec<LayerEntry>, LayerError> {
     let from = folder.join(&source.from);
     let metadata = match fs::metadata(&from) {
         Ok(metadata) => metadata,
@@ -125,7 +50,7 @@ pub(super) fn walk(
     Ok(walk.finish())
 }
 
-/// The names of `to`, joined.
+/// Normalises `to`.
 fn destination(to: &str) -> Result<Vec<u8>, LayerError> {
     let bytes = to.as_bytes();
     if !to.starts_with('/') || bytes.contains(&0) || parts(bytes).any(|part| part == b"..") {
@@ -138,9 +63,8 @@ struct Walk<'a> {
     source: &'a LayerSource,
     globs: Globs,
     tree: &'a mut Tree,
-    entries: Vec<Entry>,
-    /// Where in the image the layer's folder is; the folders above it belong to
-    /// root.
+    entries: Vec<LayerEntry>,
+    /// The layer's folder in the image; its parent folders belong to root.
     top: Vec<u8>,
 }
 
@@ -176,25 +100,25 @@ impl Walk<'_> {
         if self.globs.judge(name, false, false).is_none_or(|verdict| !verdict.holds()) {
             return Ok(());
         }
-        let found = Found::of(from, metadata)?;
-        let child = Child { name: name.into(), holds: true, found };
-        self.other(child, &path, Source::At(from.into()))
+        let found = ScannedKind::of(from, metadata)?;
+        let child = ScannedChild { name: name.into(), holds: true, found };
+        self.other(child, &path, FileSource::At(from.into()))
     }
 
-    /// Takes in a folder's children, whose path in the image is `path`.
+    /// Adds the children of a folder whose path in the image is `path`.
     fn descend(
         &mut self,
-        folders: &mut [Folder],
+        folders: &mut [ScannedFolder],
         number: usize,
         path: &[u8],
     ) -> Result<(), LayerError> {
-        // Taken out, so that what was taken in is not there twice.
-        let Folder { from, children } = &mut folders[number];
+        // Moved out to free memory as the walk advances.
+        let ScannedFolder { from, children } = &mut folders[number];
         let (from, children) = (Arc::clone(from), std::mem::take(children));
         for child in children {
             let path = join(path, &child.name);
-            let Found::Folder(number) = child.found else {
-                self.other(child, &path, Source::In(Arc::clone(&from)))?;
+            let ScannedKind::Folder(number) = child.found else {
+                self.other(child, &path, FileSource::In(Arc::clone(&from)))?;
                 continue;
             };
             let path = self.tree.lead(path)?;
@@ -206,7 +130,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A folder that is there already keeps what it has.
+    /// Adds a folder. An existing folder keeps its attributes.
     fn folder(&mut self, path: &[u8]) {
         let below = path.strip_prefix(&*self.top);
         let inside = self.top.is_empty()
@@ -214,32 +138,37 @@ impl Walk<'_> {
         let owner = if inside { self.source.owner } else { Owner::default() };
         let new = Attributes { mode: 0o755, owner };
         let Attributes { mode, owner } = self.tree.folder(path).unwrap_or(new);
-        self.entries.push(Entry { path: path.into(), mode, owner, kind: Kind::Folder });
+        self.entries.push(LayerEntry { path: path.into(), mode, owner, kind: EntryKind::Folder });
     }
 
-    fn other(&mut self, child: Child, path: &[u8], source: Source) -> Result<(), LayerError> {
+    fn other(
+        &mut self,
+        child: ScannedChild,
+        path: &[u8],
+        source: FileSource,
+    ) -> Result<(), LayerError> {
         if self.tree.folder(path).is_some() {
             return Err(onto_folder(path, &source.path(path)));
         }
         let owner = self.source.owner;
         let (mode, kind) = match child.found {
-            Found::Symlink(target) => (0o777, Kind::Symlink { target }),
-            Found::File { stamp, executable } => {
+            ScannedKind::Symlink(target) => (0o777, EntryKind::Symlink { target }),
+            ScannedKind::File { stamp, executable } => {
                 let own = if executable { 0o755 } else { 0o644 };
-                (self.source.mode.map_or(own, Mode::bits), Kind::File { source, stamp })
+                (self.source.mode.map_or(own, Mode::bits), EntryKind::File { source, stamp })
             }
-            Found::Special(kind) => {
+            ScannedKind::Special(kind) => {
                 return Err(LayerError::Special { path: source.path(path), kind });
             }
-            Found::Folder(_) => return Ok(()),
+            ScannedKind::Folder(_) => return Ok(()),
         };
-        self.entries.push(Entry { path: path.into(), mode, owner, kind });
+        self.entries.push(LayerEntry { path: path.into(), mode, owner, kind });
         Ok(())
     }
 
-    /// Names the folders above everything.
+    /// Adds the missing parent folders of all entries.
     fn add_folders(&mut self) {
-        let is_folder = |entry: &&Entry| entry.kind == Kind::Folder;
+        let is_folder = |entry: &&LayerEntry| entry.kind == EntryKind::Folder;
         let mut named: HashSet<Box<[u8]>> =
             self.entries.iter().filter(is_folder).map(|entry| entry.path.clone()).collect();
         let mut missing: Vec<Box<[u8]>> = Vec::new();
@@ -260,12 +189,11 @@ impl Walk<'_> {
         }
     }
 
-    /// In the order of paths, every folder before what is in it, and what is one
-    /// file on this machine one file in the image.
-    fn finish(self) -> Vec<Entry> {
+    /// Sorts the entries by path, so that every folder precedes its content, and turns
+    /// repeated files into hard links.
+    fn finish(self) -> Vec<LayerEntry> {
         let mut entries = self.entries;
-        // Nearly in order already. Where links lead two files to one path, the
-        // second takes the place of the first.
+        // Nearly sorted already. If links lead two files to one path, the later one wins.
         entries.sort_by(|one, other| one.path.cmp(&other.path));
         entries.dedup_by(|later, earlier| {
             let same = later.path == earlier.path;
@@ -274,13 +202,13 @@ impl Walk<'_> {
             }
             same
         });
-        let mut seen: HashMap<Stamp, Box<[u8]>> = HashMap::new();
+        let mut seen: HashMap<FileStamp, Box<[u8]>> = HashMap::new();
         for entry in &mut entries {
-            if let Kind::File { stamp, .. } = &entry.kind
+            if let EntryKind::File { stamp, .. } = &entry.kind
                 && stamp.links > 1
             {
                 match seen.get(stamp) {
-                    Some(target) => entry.kind = Kind::HardLink { target: target.clone() },
+                    Some(target) => entry.kind = EntryKind::HardLink { target: target.clone() },
                     None => drop(seen.insert(*stamp, entry.path.clone())),
                 }
             }
@@ -290,20 +218,22 @@ impl Walk<'_> {
     }
 }
 
-/// What the image has with these entries.
-fn note(tree: &mut Tree, entries: &[Entry]) {
+/// Adds the folders and links of these entries to the tree.
+fn note(tree: &mut Tree, entries: &[LayerEntry]) {
     if !tree.is_empty() {
-        let files = entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. }));
+        let files = entries.iter().filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
         files.for_each(|entry| tree.remove(&entry.path));
     }
     for entry in entries {
         match &entry.kind {
-            Kind::Folder => {
+            EntryKind::Folder => {
                 let attributes = Attributes { mode: entry.mode, owner: entry.owner };
-                tree.insert(&entry.path, Node::Folder(attributes));
+                tree.insert(&entry.path, TreeNode::Folder(attributes));
             }
-            Kind::Symlink { target } => tree.insert(&entry.path, Node::Link(target.to_vec())),
-            Kind::File { .. } | Kind::HardLink { .. } => {}
+            EntryKind::Symlink { target } => {
+                tree.insert(&entry.path, TreeNode::Link(target.to_vec()))
+            }
+            EntryKind::File { .. } | EntryKind::HardLink { .. } => {}
         }
     }
 }
@@ -315,10 +245,11 @@ fn onto_folder(path: &[u8], from: &Path) -> LayerError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Kind, walk};
+    use super::walk;
+    use crate::image::layers::entry::{EntryKind, LayerEntry};
     use crate::image::layers::error::LayerError;
     use crate::image::layers::recipe::{LayerSource, Owner};
-    use crate::image::layers::tree::{Attributes, Node, Tree};
+    use crate::image::layers::tree::{Attributes, Tree, TreeNode};
     use crate::image::store::Store;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -347,7 +278,7 @@ mod tests {
             self.folder.path()
         }
 
-        fn walk(&mut self, source: &LayerSource) -> Result<Vec<Entry>, LayerError> {
+        fn walk(&mut self, source: &LayerSource) -> Result<Vec<LayerEntry>, LayerError> {
             walk(source, self.folder.path(), &self.store, &mut self.tree)
         }
 
@@ -357,14 +288,14 @@ mod tests {
         }
     }
 
-    fn show(entry: &Entry) -> String {
+    fn show(entry: &LayerEntry) -> String {
         let path = String::from_utf8_lossy(&entry.path);
         let Owner { uid, gid } = entry.owner;
         let tail = match &entry.kind {
-            Kind::Folder => "/".to_owned(),
-            Kind::File { .. } => String::new(),
-            Kind::Symlink { target } => format!(" -> {}", String::from_utf8_lossy(target)),
-            Kind::HardLink { target } => format!(" = {}", String::from_utf8_lossy(target)),
+            EntryKind::Folder => "/".to_owned(),
+            EntryKind::File { .. } => String::new(),
+            EntryKind::Symlink { target } => format!(" -> {}", String::from_utf8_lossy(target)),
+            EntryKind::HardLink { target } => format!(" = {}", String::from_utf8_lossy(target)),
         };
         format!("{:04o} {uid}:{gid} {path}{tail}", entry.mode)
     }
@@ -374,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_brings_what_is_in_it_and_names_the_folders_above() {
+    fn a_folder_is_listed_with_its_parents() {
         let mut plan = Plan::new(&["public/index.html", "public/js/a.js", "public/js-x/b.js"]);
         fs::create_dir(plan.path().join("public/empty")).expect("a folder");
         let run = plan.path().join("public/js/a.js");
@@ -409,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_choose() {
+    fn globs_select_files() {
         let mut plan = Plan::new(&["w/a.js", "w/a.map", "w/deep/er/b.js", "w/deep/c.css", "w/t/x"]);
 
         let source = LayerSource {
@@ -421,7 +352,7 @@ mod tests {
 
         let nothing = LayerSource { include: vec!["*.py".into()], ..layer("w", "/") };
         let error = plan.walk(&nothing).expect_err("nothing");
-        assert_eq!(error.to_string(), "nothing in `w` is named by `include`");
+        assert_eq!(error.to_string(), "no file in `w` matches `include`");
     }
 
     #[test]
@@ -445,11 +376,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_image_has_keeps_its_mode_and_owner_and_links_are_followed() {
+    fn existing_folders_keep_their_attributes_and_links_are_followed() {
         let mut plan = Plan::new(&["w/bin/tool", "w/tmp/x"]);
         let owner = Owner { uid: 5, gid: 5 };
-        plan.tree.insert(b"tmp", Node::Folder(Attributes { mode: 0o1777, owner }));
-        plan.tree.insert(b"bin", Node::Link(b"usr/bin".to_vec()));
+        plan.tree.insert(b"tmp", TreeNode::Folder(Attributes { mode: 0o1777, owner }));
+        plan.tree.insert(b"bin", TreeNode::Link(b"usr/bin".to_vec()));
 
         assert_eq!(
             plan.list(&layer("w", "/")),
@@ -479,14 +410,14 @@ mod tests {
         let path = plan.path().join("w/s");
         assert_eq!(
             error.to_string(),
-            format!("`{}` is a socket, which no layer can hold", path.display())
+            format!("`{}` is a socket, which a layer cannot contain", path.display())
         );
         let exclude = vec!["s".into()];
         assert_eq!(plan.list(&LayerSource { exclude, ..layer("w", "/") }), ["0644 0:0 a"]);
     }
 
     #[test]
-    fn what_would_be_read_as_a_removal_is_refused() {
+    fn a_whiteout_name_is_refused() {
         use crate::http::Retryable as _;
         let mut plan = Plan::new(&["w/a", "w/.wh.b"]);
 
@@ -495,11 +426,11 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "`{}` has a name that means in a layer that another file is removed",
+                "`{}` has a name that marks another file as removed in a layer (a whiteout)",
                 path.display()
             )
         );
-        assert_eq!(error.help().as_deref(), Some("name it under `exclude`"));
+        assert_eq!(error.help().as_deref(), Some("add it to `exclude`"));
         let exclude = vec![".wh.*".into()];
         assert_eq!(plan.list(&LayerSource { exclude, ..layer("w", "/") }), ["0644 0:0 a"]);
     }
@@ -509,15 +440,12 @@ mod tests {
         let mut plan = Plan::new(&["a"]);
         for to in ["app", "", "/a/../b", "../x"] {
             let error = plan.walk(&layer("a", to)).expect_err("relative");
-            assert_eq!(
-                error.to_string(),
-                format!("`{to}` is not an absolute path in the image without `..`")
-            );
+            assert_eq!(error.to_string(), format!("`{to}` is not an absolute path without `..`"));
         }
     }
 
     #[test]
-    fn a_dockerignore_is_obeyed_and_what_it_takes_back_stays() {
+    fn a_dockerignore_excludes_and_re_includes() {
         let mut plan = Plan::new(&[
             "w/a.js",
             "w/node_modules/x/y.js",
@@ -548,32 +476,32 @@ mod tests {
     }
 
     #[test]
-    fn a_dockerignore_that_is_none_is_named() {
+    fn an_invalid_dockerignore_is_named() {
         let mut plan = Plan::new(&["w/a"]);
         let path = plan.path().join("w/.dockerignore");
         fs::write(&path, "[a\n").expect("a list");
 
         let error = plan.walk(&layer("w", "/")).expect_err("no pattern");
-        assert_eq!(error.to_string(), format!("read `{}`", path.display()));
+        assert_eq!(error.to_string(), format!("cannot read `{}`", path.display()));
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
-        assert_eq!(cause, "understand the pattern `[a` in line 1 of what is to be ignored");
+        assert_eq!(cause, "invalid pattern `[a` in line 1 of the ignore file");
 
         fs::write(path, "a\n!\n").expect("a list");
         let error = plan.walk(&layer("w", "/")).expect_err("no pattern");
         assert_eq!(
             crate::http::Retryable::help(&error).expect("help"),
-            "write in line 2 what is to stay, as in `!keep/`, or remove the line"
+            "write a pattern after `!` in line 2, as in `!keep/`, or remove the line"
         );
     }
 
     #[test]
-    fn of_two_files_that_a_link_leads_to_one_path_the_later_is_taken() {
+    fn of_two_files_at_one_path_the_later_wins() {
         let mut plan = Plan::new(&["w/bin/tool", "w/usr/bin/tool"]);
-        plan.tree.insert(b"bin", Node::Link(b"usr/bin".to_vec()));
+        plan.tree.insert(b"bin", TreeNode::Link(b"usr/bin".to_vec()));
 
         let entries = plan.walk(&layer("w", "/")).expect("walked");
         let tool = entries.iter().find(|entry| &*entry.path == b"usr/bin/tool").expect("there");
-        let Kind::File { source, .. } = &tool.kind else { panic!("{tool:?}") };
+        let EntryKind::File { source, .. } = &tool.kind else { panic!("{tool:?}") };
         assert_eq!(source.path(&tool.path), plan.path().join("w/usr/bin/tool"));
         assert_eq!(entries.len(), 3);
     }
@@ -588,7 +516,7 @@ mod tests {
         let entries = plan.walk(&layer("w", "/")).expect("walked");
 
         assert!(entries.is_sorted_by(|one, other| one.path < other.path));
-        let count = entries.iter().filter(|entry| entry.kind != Kind::Folder).count();
+        let count = entries.iter().filter(|entry| entry.kind != EntryKind::Folder).count();
         assert_eq!((count, entries.len()), (400, 400 + 7 + 7 * 31));
     }
 }

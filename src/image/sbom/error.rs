@@ -1,29 +1,20 @@
-//! Why an image could not be described.
+//! Errors of describing an image.
 
 use crate::http::{Retry, Retryable};
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
 use std::io;
 
-/// An image that could not be described.
+/// Why an image could not be described.
 #[derive(Debug, thiserror::Error)]
 pub enum SbomError {
-    /// A layer is no archive, or a damaged one.
-    #[error("read what is in the layer `{digest}`")]
-    Layer {
-        /// Which.
-        digest: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The store could not do its part.
+    #[error("cannot read the layer `{digest}`")]
+    Layer { digest: String, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The image cannot be used.
     #[error(transparent)]
     Image(#[from] ManifestError),
-    /// Nobody waits for it any longer.
-    #[error("the description of the image was stopped")]
+    #[error("describing the image was stopped")]
     Stopped,
 }
 
@@ -34,9 +25,9 @@ impl Retryable for SbomError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Layer { .. } => {
-                Some("push it without `sbom: true`, or look at it with `umoci unpack`".to_owned())
-            }
+            Self::Layer { .. } => Some(
+                "push the image without `sbom: true`, or inspect it with `umoci unpack`".to_owned(),
+            ),
             Self::Store(error) => error.help(),
             Self::Image(error) => error.help(),
             Self::Stopped => None,

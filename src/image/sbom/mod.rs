@@ -1,9 +1,8 @@
-//! What is in an image, as an SPDX 2.3 document: its layers, the files that are
-//! left of each, and the packages that a package database in it names.
+//! The software bill of materials of an image, as an SPDX 2.3 document: its layers, the
+//! files that remain of each, and the packages listed in its package databases.
 //!
-//! A function of the image alone: the same image has the same document, byte
-//! for byte, whoever asks and whenever. Layers are read as a stream; what is
-//! kept of a file is its path and its hashes.
+//! The document depends on the image alone, so the same image always gives the same bytes.
+//! Layers are read as a stream; only paths and hashes of files are kept.
 
 mod error;
 mod packages;
@@ -23,26 +22,24 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-/// SPDX as JSON.
 pub const MEDIA_TYPE: &str = "application/spdx+json";
 
-/// A document in the store.
+/// A stored document.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Sbom {
-    /// Its blob.
     pub document: Descriptor,
-    /// When it says that it was made: when the image was.
+    /// The creation time in the document, which is that of the image.
     pub created: String,
-    /// How many files it lists.
+    /// Number of files listed.
     pub files: usize,
-    /// How many packages it lists.
+    /// Number of packages listed.
     pub packages: usize,
-    /// Package databases that are there and were not read.
+    /// Package databases in a format that is not read.
     pub unread: Vec<String>,
 }
 
-/// Describes an image, all of whose layers are in the store. `name` is what
-/// its repository is called there, the last part alone.
+/// Describes an image whose layers are all stored. `name` is the last part of its
+/// repository.
 pub fn describe(
     store: &Store,
     image: &Image,
@@ -83,14 +80,14 @@ pub fn describe(
         packages: found.packages.len(),
         unread: found.unread,
     };
-    // A note is a shortcut: without it the image is read once more.
+    // The note only saves time: without it the image is read again.
     if let Ok(text) = serde_json::to_vec(&sbom) {
         fs::write(&note, text).ok();
     }
     Ok(sbom)
 }
 
-/// When the image was made, in the form that SPDX wants.
+/// The creation time of the image in SPDX's format, which has whole seconds.
 fn created(store: &Store, image: &Image) -> Result<String, SbomError> {
     let config = store.config(image)?;
     let said = config.get("created").and_then(|created| created.as_str());
@@ -99,14 +96,13 @@ fn created(store: &Store, image: &Image) -> Result<String, SbomError> {
     Ok(Timestamp::from_second(seconds).unwrap_or_default().to_string())
 }
 
-/// Where it is noted which document belongs to an image.
+/// The note that names the document of an image.
 fn note(store: &Store, image: &Image, name: &str) -> PathBuf {
     let key = format!("{} {name} {}", image.manifest.digest, env!("CARGO_PKG_VERSION"));
     store.notes().join(format!("sbom-{}", Digest::of(key.as_bytes()).hex()))
 }
 
-/// A document from before. A note that is torn, or speaks of a blob that is not
-/// there any longer, is none.
+/// The document from an earlier run, unless the note is damaged or the blob was removed.
 fn recall(store: &Store, note: &PathBuf) -> Option<Sbom> {
     let sbom: Sbom = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
     store.has(&sbom.document).then_some(sbom)

@@ -1,5 +1,5 @@
-//! The files of an image: layer upon layer, what a higher one takes away or
-//! replaces left out (image specification, "Applying Changesets").
+//! The files that remain in an image after all its layers are applied (image specification,
+//! "Applying Changesets").
 
 use super::error::SbomError;
 use crate::image::manifest::Image;
@@ -11,48 +11,47 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tar::EntryType;
 
-/// Image specification, "Whiteouts".
+/// Prefix of whiteout files (image specification, "Whiteouts").
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// The largest package database that is read, in bytes.
-const LARGEST: u64 = 64 << 20;
+/// Larger package databases are not read.
+const MAX_DATABASE_BYTES: u64 = 64 << 20;
 
-/// A file that is left.
+/// A file of the final image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct File {
-    pub(super) sha256: [u8; 32],
-    pub(super) sha1: [u8; 20],
-    /// The layer that brought it, from the bottom up.
-    pub(super) layer: usize,
+pub struct ImageFile {
+    pub sha256: [u8; 32],
+    pub sha1: [u8; 20],
+    /// Index of the layer that contains it, the lowest is 0.
+    pub layer: usize,
 }
 
-/// What is in an image.
+/// The files of an image.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
-    /// By path, without a slash in front.
-    pub(super) files: BTreeMap<Vec<u8>, File>,
-    /// The text of those that describe packages.
-    pub(super) kept: BTreeMap<Vec<u8>, Vec<u8>>,
+pub struct Contents {
+    /// By path, without a leading slash.
+    pub files: BTreeMap<Vec<u8>, ImageFile>,
+    /// Content of package databases and `os-release`.
+    pub kept: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// What a layer has at a path.
-enum Brought {
-    File(File, Option<Vec<u8>>),
+/// What a layer adds at a path.
+enum LayerItem {
+    File(ImageFile, Option<Vec<u8>>),
     Folder,
-    /// A link, a device: no content of its own.
+    /// A symbolic link or device, which has no content.
     Other,
 }
 
-/// What a layer takes away.
-enum Taken {
-    /// A path and all below it.
+/// What a layer removes from those below.
+enum Removal {
+    /// A path and everything below it.
     Path(Vec<u8>),
-    /// All below a folder.
+    /// Everything below a folder, but not the folder.
     Below(Vec<u8>),
 }
 
-/// Reads all layers.
-pub(super) fn scan(store: &Store, image: &Image, stop: &AtomicBool) -> Result<Contents, SbomError> {
+pub fn scan(store: &Store, image: &Image, stop: &AtomicBool) -> Result<Contents, SbomError> {
     let mut contents = Contents::default();
     for (index, layer) in image.layers.iter().enumerate() {
         let blob = store.open_blob(layer)?;
@@ -66,14 +65,9 @@ pub(super) fn scan(store: &Store, image: &Image, stop: &AtomicBool) -> Result<Co
 }
 
 impl Contents {
-    /// Applies one layer: first what it takes away from those below, wherever
-    /// that stands in it, then what it brings.
-    pub(super) fn apply(
-        &mut self,
-        stream: impl Read,
-        layer: usize,
-        stop: &AtomicBool,
-    ) -> io::Result<()> {
+    /// Applies one layer. Whiteouts affect only lower layers, so they are applied before
+    /// what the layer adds, wherever they are in the archive.
+    pub fn apply(&mut self, stream: impl Read, layer: usize, stop: &AtomicBool) -> io::Result<()> {
         let (mut brought, mut taken) = (BTreeMap::new(), Vec::new());
         for entry in tar::Archive::new(stream).entries()? {
             if stop.load(Ordering::Relaxed) {
@@ -83,17 +77,17 @@ impl Contents {
             let path = plain(&entry.path_bytes());
             let (folder, name) = split(&path);
             if name == OPAQUE {
-                taken.push(Taken::Below(folder.to_vec()));
+                taken.push(Removal::Below(folder.to_vec()));
             } else if let Some(name) = name.strip_prefix(WHITEOUT) {
-                taken.push(Taken::Path(join(folder, name)));
+                taken.push(Removal::Path(join(folder, name)));
             } else if let Some(found) = self.brought(&mut entry, &path, layer, &brought)? {
                 brought.insert(path, found);
             }
         }
         for one in taken {
             match one {
-                Taken::Path(path) => self.remove(&path),
-                Taken::Below(folder) => self.clear(&folder),
+                Removal::Path(path) => self.remove(&path),
+                Removal::Below(folder) => self.clear(&folder),
             }
         }
         for (path, found) in brought {
@@ -107,36 +101,36 @@ impl Contents {
         entry: &mut tar::Entry<'_, impl Read>,
         path: &[u8],
         layer: usize,
-        before: &BTreeMap<Vec<u8>, Brought>,
-    ) -> io::Result<Option<Brought>> {
+        before: &BTreeMap<Vec<u8>, LayerItem>,
+    ) -> io::Result<Option<LayerItem>> {
         Ok(match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
                 Some(read(entry, path, layer)?)
             }
-            EntryType::Directory => Some(Brought::Folder),
+            EntryType::Directory => Some(LayerItem::Folder),
             EntryType::Link => {
                 let target = plain(&entry.link_name_bytes().unwrap_or_default());
                 match (before.get(&target), self.files.get(&target)) {
-                    (Some(Brought::File(file, _)), _) | (None, Some(file)) => {
-                        Some(Brought::File(File { layer, ..*file }, None))
+                    (Some(LayerItem::File(file, _)), _) | (None, Some(file)) => {
+                        Some(LayerItem::File(ImageFile { layer, ..*file }, None))
                     }
-                    (_, _) => Some(Brought::Other),
+                    (_, _) => Some(LayerItem::Other),
                 }
             }
             EntryType::XGlobalHeader => None,
-            _ => Some(Brought::Other),
+            _ => Some(LayerItem::Other),
         })
     }
 
-    fn place(&mut self, path: Vec<u8>, found: Brought) {
+    fn place(&mut self, path: Vec<u8>, found: LayerItem) {
         match found {
-            // A folder leaves what is in it, and takes the place of a file.
-            Brought::Folder => {
+            // A folder keeps existing content, and replaces a file.
+            LayerItem::Folder => {
                 self.files.remove(&path);
                 self.kept.remove(&path);
             }
-            Brought::Other => self.remove(&path),
-            Brought::File(file, text) => {
+            LayerItem::Other => self.remove(&path),
+            LayerItem::File(file, text) => {
                 self.remove(&path);
                 if let Some(text) = text {
                     self.kept.insert(path.clone(), text);
@@ -165,16 +159,16 @@ fn clear<T>(map: &mut BTreeMap<Vec<u8>, T>, folder: &[u8]) {
     }
 }
 
-/// The paths below a folder; the root has no name.
+/// The range of paths below a folder. The path of the root is empty.
 fn below(folder: &[u8]) -> std::ops::Range<Vec<u8>> {
     if folder.is_empty() {
         return Vec::new()..vec![0xff; 8];
     }
-    // The byte after `/` is `0`.
+    // `0` is the byte after `/`, so the range ends after the last path with the prefix.
     [folder, b"/"].concat()..[folder, b"0"].concat()
 }
 
-fn read(entry: &mut impl Read, path: &[u8], layer: usize) -> io::Result<Brought> {
+fn read(entry: &mut impl Read, path: &[u8], layer: usize) -> io::Result<LayerItem> {
     let (mut sha256, mut sha1) = (Context::new(&SHA256), Context::new(&SHA1_FOR_LEGACY_USE_ONLY));
     let mut text = describes_packages(path).then(Vec::new);
     let mut buffer = vec![0; 1 << 16];
@@ -189,20 +183,20 @@ fn read(entry: &mut impl Read, path: &[u8], layer: usize) -> io::Result<Brought>
         sha256.update(&buffer[..count]);
         sha1.update(&buffer[..count]);
         length += count as u64;
-        if length > LARGEST {
+        if length > MAX_DATABASE_BYTES {
             text = None;
         }
         if let Some(text) = &mut text {
             text.extend_from_slice(&buffer[..count]);
         }
     }
-    let mut file = File { sha256: [0; 32], sha1: [0; 20], layer };
+    let mut file = ImageFile { sha256: [0; 32], sha1: [0; 20], layer };
     file.sha256.copy_from_slice(sha256.finish().as_ref());
     file.sha1.copy_from_slice(sha1.finish().as_ref());
-    Ok(Brought::File(file, text))
+    Ok(LayerItem::File(file, text))
 }
 
-/// Whether the text of a file is needed to know the packages.
+/// Whether the content of a file is needed to find packages.
 fn describes_packages(path: &[u8]) -> bool {
     matches!(
         path,
@@ -214,7 +208,7 @@ fn describes_packages(path: &[u8]) -> bool {
     ) || path.starts_with(b"var/lib/dpkg/status.d/") && !path.ends_with(b".md5sums")
 }
 
-/// A path without what says nothing: `./`, a slash in front or behind, `..`.
+/// Normalises a path: without `.`, `..`, and slashes at the ends.
 fn plain(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|byte| *byte == b'/') {

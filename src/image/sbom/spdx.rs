@@ -1,12 +1,12 @@
-//! The document: SPDX 2.3 as JSON, written as it goes.
+//! Writes the SPDX 2.3 document as JSON, piece by piece.
 //!
-//! The image is the package that is described. It contains its layers, which
-//! contain the files that are left of them, and the packages that a database
-//! names. Every file has a SHA-1 because SPDX 2.3 asks for one (clause 8.4).
+//! The image is the described package. It contains its layers, which contain the files that
+//! remain of them, and the packages of the package databases. Every file has a SHA-1 because
+//! SPDX 2.3 requires one (clause 8.4).
 
 use super::packages::Package;
 use super::purl;
-use super::scan::{Contents, File};
+use super::scan::{Contents, ImageFile};
 use crate::image::manifest::Image;
 use crate::oci::{Descriptor, Digest};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -19,24 +19,22 @@ use std::io::{self, Write};
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const IMAGE: &str = "SPDXRef-Image";
 
-/// What the document is made from.
-pub(super) struct Document<'a> {
-    pub(super) image: &'a Image,
-    pub(super) name: &'a str,
-    pub(super) created: &'a str,
-    pub(super) contents: &'a Contents,
-    pub(super) packages: &'a [Package],
-    pub(super) unread: &'a [String],
+/// The facts that the document states.
+pub struct Document<'a> {
+    pub image: &'a Image,
+    pub name: &'a str,
+    pub created: &'a str,
+    pub contents: &'a Contents,
+    pub packages: &'a [Package],
+    pub unread: &'a [String],
 }
 
 impl Document<'_> {
-    /// Writes it.
-    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer(to, self).map_err(io::Error::from)
     }
 
-    /// A URI of this document alone: of this image, in the words of this
-    /// version.
+    /// A URI that is unique for this image and this version of the program.
     fn namespace(&self) -> String {
         format!(
             "https://spdx.org/spdxdocs/shipway-{}-{}-{}",
@@ -77,8 +75,8 @@ impl Document<'_> {
         package
     }
 
-    /// The SHA-1 of the sorted SHA-1s of all files (clause 7.9); none for a
-    /// layer of which nothing is left.
+    /// The SHA-1 of the sorted SHA-1s of all files (clause 7.9), or `None` for a layer of
+    /// which no file remains.
     fn verification_code(&self, layer: usize) -> Option<String> {
         let files = self.contents.files.values().filter(|file| file.layer == layer);
         let mut hashes: Vec<String> = files.map(|file| hex::encode(file.sha1)).collect();
@@ -167,7 +165,7 @@ impl Serialize for Relationships<'_> {
         for package in document.packages {
             all.serialize_element(&related(IMAGE, "CONTAINS", &package.id))?;
         }
-        for (path, File { layer, .. }) in &document.contents.files {
+        for (path, ImageFile { layer, .. }) in &document.contents.files {
             all.serialize_element(&related(&layer_id(*layer), "CONTAINS", &file_id(path)))?;
         }
         all.end()
@@ -186,23 +184,23 @@ fn reference(purl: &str) -> Value {
     })
 }
 
-/// The digest of a blob, as SPDX writes it.
+/// A digest in SPDX's form.
 fn checksums(digest: &Digest) -> Value {
     let algorithm = digest.algorithm().to_uppercase();
     json!([{ "algorithm": algorithm, "checksumValue": digest.hex() }])
 }
 
-/// By place, since two layers may be the same bytes.
+/// Numbered, since two layers may have the same digest.
 fn layer_id(index: usize) -> String {
     format!("SPDXRef-Layer-{index}")
 }
 
-/// By path, so that it stays when other files come and go.
+/// Derived from the path, so that it does not change when other files do.
 fn file_id(path: &[u8]) -> String {
-    format!("SPDXRef-File-{}", &Digest::of(path).hex()[..20])
+    format!("SPDXRef-ImageFile-{}", &Digest::of(path).hex()[..20])
 }
 
-/// A path as text from which the bytes can be had back.
+/// A path as text that can be converted back to the original bytes.
 fn shown(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for chunk in path.utf8_chunks() {

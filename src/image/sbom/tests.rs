@@ -102,7 +102,7 @@ fn files(document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn files_are_those_that_are_left_and_name_their_layer() {
+fn remaining_files_name_their_layer() {
     let (document, sbom) = described(&[
         &[
             Folder("etc"),
@@ -151,7 +151,7 @@ fn files_are_those_that_are_left_and_name_their_layer() {
 }
 
 #[test]
-fn the_image_is_described_and_holds_its_layers() {
+fn the_image_contains_its_layers() {
     let (document, sbom) = described(&[&[File("a", b"a")], &[File(".wh.a", b"")]]);
     let (_folder, store, image) = image(&[&[File("a", b"a")], &[File(".wh.a", b"")]]);
     let digest = &image.manifest.digest;
@@ -193,7 +193,7 @@ fn the_image_is_described_and_holds_its_layers() {
 }
 
 #[test]
-fn the_same_image_is_described_by_the_same_bytes_and_only_once() {
+fn the_document_is_reproducible_and_cached() {
     let (_folder, store, image) = image(&[&[File("b", b"b"), File("a", b"a")]]);
     let stop = AtomicBool::new(false);
 
@@ -253,7 +253,7 @@ fn packages_of_debian_alpine_and_distroless() {
 }
 
 #[test]
-fn names_that_are_no_text_and_layers_that_are_no_archives() {
+fn invalid_names_are_escaped_and_invalid_layers_refused() {
     let mut builder = Builder::new(Vec::new());
     let mut header = Header::new_gnu();
     header.as_old_mut().name[..4].copy_from_slice(b"%\xffa\0");
@@ -274,5 +274,5 @@ fn names_that_are_no_text_and_layers_that_are_no_archives() {
     let digest = layer.digest.clone();
     let broken = Image::write(&store, &config, &[layer]).expect("an image");
     let error = describe(&store, &broken, "web", &stop).expect_err("no archive");
-    assert_eq!(error.to_string(), format!("read what is in the layer `{digest}`"));
+    assert_eq!(error.to_string(), format!("cannot read the layer `{digest}`"));
 }

@@ -1,7 +1,7 @@
 //! Copies from registry to registry, with indexes.
 
 use crate::http::{self, Retry, Retryable as _};
-use crate::image::{Child, Store};
+use crate::image::{IndexEntry, Store};
 use crate::oci::{Digest, Platform, Reference, media_type};
 use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, noise, reference, silent};
@@ -42,7 +42,7 @@ fn client(logins: &[(&FakeRegistry, Login)], redactor: &Redactor) -> Client {
     Client::new(http, redactor.clone(), settings)
 }
 
-fn child(child: &Child) -> PushManifest {
+fn child(child: &IndexEntry) -> PushManifest {
     PushManifest {
         media_type: child.manifest.media_type.clone(),
         bytes: child.bytes.clone(),
@@ -115,7 +115,7 @@ impl Scene {
                 digest: product.manifest().digest.clone(),
             },
             children: product
-                .flights()
+                .manifest_levels()
                 .into_iter()
                 .map(|flight| flight.into_iter().map(child).collect())
                 .collect(),

@@ -4,7 +4,7 @@ use super::performer::Job;
 use super::progress::ProgressReporter;
 use crate::event::Verb;
 use crate::http::Retryable;
-use crate::image::Watch;
+use crate::image::WorkControl;
 use crate::progress::Tally;
 use crate::run::outcome::StepError;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ where
 pub async fn run_blocking_with_progress<T, E>(
     job: &Job,
     verb: Verb,
-    work: impl FnOnce(Watch<'_>) -> Result<T, E> + Send + 'static,
+    work: impl FnOnce(WorkControl<'_>) -> Result<T, E> + Send + 'static,
 ) -> Result<T, StepError>
 where
     T: Send + 'static,
@@ -38,7 +38,8 @@ where
 {
     let (tally, reporter) = (Tally::default(), ProgressReporter::new(job, verb));
     let counted = tally.clone();
-    let work = run_blocking(move |stop| work(Watch { tally: counted, ..Watch::new(stop) }));
+    let work =
+        run_blocking(move |stop| work(WorkControl { tally: counted, ..WorkControl::new(stop) }));
     tally.while_doing(work, &|progress| reporter.report(progress)).await
 }
 

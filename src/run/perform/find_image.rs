@@ -10,8 +10,8 @@ use super::located_image::LocatedImage;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
 use crate::event::Verb;
-use crate::image::existing::{Source, import};
-use crate::image::{Image, Product, Watch};
+use crate::image::existing::{ImageSource, import};
+use crate::image::{Image, Product, WorkControl};
 use crate::oci::{Descriptor, InvalidReference, Platform, Reference};
 use crate::progress::Progress;
 use crate::run::outcome::StepError;
@@ -25,15 +25,15 @@ pub async fn find_image(
     platform: Option<&Platform>,
     BuildJob { job, upload }: &BuildJob<'_>,
 ) -> Result<LocatedImage, StepError> {
-    let Some(source) = Source::parse(name, &performer.plan.folder) else {
+    let Some(source) = ImageSource::parse(name, &performer.plan.folder) else {
         return in_registry(performer, name, platform, job).await;
     };
     let (store, upload) = (performer.services.images.clone(), upload.clone());
     let platform = platform.cloned();
     let shown = source.to_string();
-    let work = move |watch: Watch<'_>| {
+    let work = move |watch: WorkControl<'_>| {
         let early = |blob: &Descriptor| early_upload::send(upload.as_ref(), &store, blob);
-        import(&store, (&source, platform.as_ref()), &Watch { early: &early, ..watch })
+        import(&store, &source, platform.as_ref(), &WorkControl { early: &early, ..watch })
     };
     let product = run_blocking_with_progress(job, Verb::Copied, work)
         .await
@@ -74,7 +74,7 @@ pub async fn base_image(
     platform: &Platform,
     job: &Job,
 ) -> Result<(Image, Option<Reference>), StepError> {
-    if Source::parse(name, &performer.plan.folder).is_none() {
+    if ImageSource::parse(name, &performer.plan.folder).is_none() {
         let (image, from) = pull_image(performer, name, platform, job).await?;
         return Ok((image, Some(from)));
     }

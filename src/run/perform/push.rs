@@ -11,7 +11,7 @@ use super::progress::ProgressReporter;
 use super::services::Services;
 use crate::event::Verb;
 use crate::http::Retryable;
-use crate::image::{Child, Product};
+use crate::image::{IndexEntry, Product};
 use crate::journal::Handover;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::plan::expr::Rendered;
@@ -37,7 +37,7 @@ pub async fn perform(
             bytes: product.manifest_bytes().clone(),
             digest: product.manifest().digest.clone(),
         },
-        children: product.flights().iter().map(|flight| children(flight)).collect(),
+        children: product.manifest_levels().iter().map(|level| children(level)).collect(),
         targets: targets.clone(),
     };
     let reporter = ProgressReporter::new(job, Verb::Pushed);
@@ -130,13 +130,13 @@ fn blobs(performer: &Performer, image: &LocatedImage) -> Result<Vec<Blob>, StepE
 }
 
 /// Manifests that an index lists, as they are sent.
-fn children(flight: &[&Child]) -> Vec<PushManifest> {
-    let one = |child: &&Child| PushManifest {
+fn children(level: &[&IndexEntry]) -> Vec<PushManifest> {
+    let one = |child: &&IndexEntry| PushManifest {
         media_type: child.manifest.media_type.clone(),
         bytes: child.bytes.clone(),
         digest: child.manifest.digest.clone(),
     };
-    flight.iter().map(one).collect()
+    level.iter().map(one).collect()
 }
 
 /// The digests of an index's images by platform; the first of each.

@@ -5,9 +5,9 @@ mod platforms;
 use crate::peer::dockerd::Dockerd;
 use crate::peer::registry::PeerRegistry;
 use shipway::testing::image::dockerfile::{
-    Answer, Cache, DockerBuilder, Engine, Invocation, Program, Request, Work,
+    BuildRequest, Cache, DockerBuilder, Engine, EngineBuild, Invocation, ProbeResult, Program,
 };
-use shipway::testing::image::{Image, Store, Watch};
+use shipway::testing::image::{Image, Store, WorkControl};
 use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,16 +65,16 @@ impl Plan {
             let output = self.command(question).output().expect("installed");
             let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
             let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-            Answer::Ended { success: output.status.success(), stdout, stderr }
+            ProbeResult::Ended { success: output.status.success(), stdout, stderr }
         };
-        let answers: Vec<Answer> = program.questions().iter().map(ask).collect();
-        program.judge(&answers).expect("fit")
+        let answers: Vec<ProbeResult> = program.probes().iter().map(ask).collect();
+        program.evaluate(&answers).expect("fit")
     }
 
-    fn request(&self, instructions: &[&str]) -> Request {
+    fn request(&self, instructions: &[&str]) -> BuildRequest {
         let dockerfile = self.path("context/Dockerfile");
         fs::write(&dockerfile, instructions.join("\n")).expect("written");
-        Request {
+        BuildRequest {
             context: self.path("context"),
             dockerfile: Some(dockerfile),
             args: [("WHO".to_owned(), "somebody".to_owned())].into(),
@@ -82,7 +82,7 @@ impl Plan {
             labels: [("stage".to_owned(), "test".to_owned())].into(),
             created: Some(1_700_000_000),
             state: self.path("context/.shipway"),
-            ..Request::default()
+            ..BuildRequest::default()
         }
     }
 
@@ -92,16 +92,17 @@ impl Plan {
         assert!(output.status.success(), "{}\n{said}", invocation.command_line());
     }
 
-    fn build(&self, engine: &Engine, request: &Request) -> Image {
+    fn build(&self, engine: &Engine, request: &BuildRequest) -> Image {
         let state = self.path("context/.shipway");
         let desk = tempfile::tempdir_in(state).expect("a folder");
-        let work = Work::new(engine.clone(), request, desk.path()).expect("prepared");
+        let work = EngineBuild::new(engine.clone(), request, desk.path()).expect("prepared");
         self.run(&work.build());
         if let Some(save) = work.save().expect("an id") {
             self.run(&save);
         }
-        let images =
-            work.collect(&self.store, &Watch::new(&AtomicBool::new(false))).expect("collected");
+        let images = work
+            .collect(&self.store, &WorkControl::new(&AtomicBool::new(false)))
+            .expect("collected");
         images.into_iter().next().expect("one for one platform")
     }
 
@@ -206,7 +207,7 @@ fn buildah_uses_a_cache_in_a_registry() {
         ]);
         (request.cache_from, request.cache_to) = (from.to_vec(), to.to_vec());
         let desk = plan.path("context/.shipway");
-        let work = Work::new(Engine::Buildah, &request, &desk).expect("prepared");
+        let work = EngineBuild::new(Engine::Buildah, &request, &desk).expect("prepared");
         let output = plan.command(&work.build()).output().expect("installed");
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8(said).expect("text");
@@ -249,11 +250,11 @@ fn docker_without_a_daemon_is_explained() {
         let output = plan.command(question).output().expect("installed");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        Answer::Ended { success: output.status.success(), stdout, stderr }
+        ProbeResult::Ended { success: output.status.success(), stdout, stderr }
     };
-    let answers: Vec<Answer> = Program::Docker.questions().iter().map(ask).collect();
+    let answers: Vec<ProbeResult> = Program::Docker.probes().iter().map(ask).collect();
 
-    let unfit = Program::Docker.judge(&answers).expect_err("down").to_string();
+    let unfit = Program::Docker.evaluate(&answers).expect_err("down").to_string();
 
     assert!(unfit.starts_with("`docker` says: Cannot connect to the Docker daemon"), "{unfit}");
 }

@@ -6,10 +6,11 @@
 //! here-documents, and creates a working directory only on first use.
 
 use super::Plan;
+use crate::peer::export;
 use serde_json::{Map, Value};
-use shipway::testing::image::dockerfile::{Bench, Engine, Native, Request, Work};
-use shipway::testing::image::existing::{Source, import};
-use shipway::testing::image::{Image, Product, Watch, export};
+use shipway::testing::image::dockerfile::{BuildDirs, Engine, NativeBuild, BuildRequest, EngineBuild};
+use shipway::testing::image::existing::{ImageSource, import};
+use shipway::testing::image::{Image, Product, WorkControl};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -171,8 +172,8 @@ fn settings(plan: &Plan, image: &Image) -> Map<String, Value> {
     settings
 }
 
-fn natively(plan: &Plan, request: &Request, base: Option<&Image>) -> Result<Image, String> {
-    let native = Native::read(request).map_err(|error| error.to_string())?;
+fn natively(plan: &Plan, request: &BuildRequest, base: Option<&Image>) -> Result<Image, String> {
+    let native = NativeBuild::read(request).map_err(|error| error.to_string())?;
     let pulled: Vec<Image> = native
         .images()
         .iter()
@@ -183,14 +184,14 @@ fn natively(plan: &Plan, request: &Request, base: Option<&Image>) -> Result<Imag
         .collect();
     let desk = tempfile::tempdir().expect("a folder");
     let stop = AtomicBool::new(false);
-    let bench = Bench { store: &plan.store, desk: desk.path(), watch: Watch::new(&stop) };
+    let bench = BuildDirs { store: &plan.store, scratch_dir: desk.path(), control: WorkControl::new(&stop) };
     native.build(&bench, &pulled).map_err(|error| error.to_string())
 }
 
-fn request(plan: &Plan, text: &str, target: Option<&str>) -> Request {
+fn request(plan: &Plan, text: &str, target: Option<&str>) -> BuildRequest {
     let dockerfile = plan.path("Dockerfile");
     fs::write(&dockerfile, text).expect("written");
-    Request {
+    BuildRequest {
         context: plan.path("context"),
         dockerfile: Some(dockerfile),
         args: [("GIVEN".to_owned(), "given value".to_owned())].into(),
@@ -198,21 +199,21 @@ fn request(plan: &Plan, text: &str, target: Option<&str>) -> Request {
         labels: [("asked".to_owned(), "for".to_owned())].into(),
         created: Some(1_700_000_000),
         state: plan.path("context/.shipway"),
-        ..Request::default()
+        ..BuildRequest::default()
     }
 }
 
 /// Builds one layer over the base. With a layer for each step buildah would put
 /// the files of earlier steps into later layers.
-fn by_buildah(plan: &Plan, request: &Request) -> Image {
+fn by_buildah(plan: &Plan, request: &BuildRequest) -> Image {
     let desk = tempfile::tempdir().expect("a folder");
-    let work = Work::new(Engine::Buildah, request, desk.path()).expect("prepared");
+    let work = EngineBuild::new(Engine::Buildah, request, desk.path()).expect("prepared");
     let mut build = work.build();
     build.args.retain(|arg| arg != "--layers");
     plan.run(&build);
     plan.run(&work.save().expect("an id").expect("buildah saves"));
     let images =
-        work.collect(&plan.store, &Watch::new(&AtomicBool::new(false))).expect("collected");
+        work.collect(&plan.store, &WorkControl::new(&AtomicBool::new(false))).expect("collected");
     images.into_iter().next().expect("one for one platform")
 }
 
@@ -429,9 +430,9 @@ fn native_build_can_be_imported_and_inspected() {
     let image = natively(&plan, &request(&plan, CASES[0].1, None), None).expect("built");
     let layout = plan.path("layout");
     export::oci_layout(&plan.store, &image, None, &layout).expect("written");
-    let source = Source::parse(&format!("oci:{}", layout.display()), Path::new("/"));
+    let source = ImageSource::parse(&format!("oci:{}", layout.display()), Path::new("/"));
     let source = source.expect("a source");
-    let again = import(&plan.store, (&source, None), &Watch::new(&AtomicBool::new(false)))
+    let again = import(&plan.store, &source, None, &WorkControl::new(&AtomicBool::new(false)))
         .expect("taken in");
     assert_eq!(again, Product::from(image));
     crate::peer::programs::run("skopeo", &["inspect", &format!("oci:{}", layout.display())]);

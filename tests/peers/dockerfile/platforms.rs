@@ -6,8 +6,8 @@ use crate::support::Program;
 use crate::support::state::output;
 use serde_json::{Value, json};
 use shipway::testing::http::Retryable as _;
-use shipway::testing::image::dockerfile::{DockerBuilder, Engine, Request, Work};
-use shipway::testing::image::{Store, Watch};
+use shipway::testing::image::dockerfile::{BuildRequest, DockerBuilder, Engine, EngineBuild};
+use shipway::testing::image::{Store, WorkControl};
 use shipway::testing::oci::{Digest, Platform};
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -113,13 +113,13 @@ fn all_images_of_an_archive_are_imported() {
     programs::run("skopeo", &["copy", "--all", "--src-tls-verify=false", &from, &to]);
     let platforms: Vec<Platform> =
         ["linux/arm64", "linux/amd64"].map(|name| name.parse().expect("a platform")).into();
-    let request = Request {
+    let request = BuildRequest {
         context: program.folder().to_owned(),
         state: program.path(".shipway"),
-        ..Request::default()
+        ..BuildRequest::default()
     };
     let builder = DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false };
-    let work = Work::new(Engine::Docker(builder), &request.on(&platforms), &desk);
+    let work = EngineBuild::new(Engine::Docker(builder), &request.on(&platforms), &desk);
     let work = work.expect("prepared");
     let store = Store::open(&program.path(".shipway/others")).expect("a store");
     let say = |digest: &str| {
@@ -128,16 +128,18 @@ fn all_images_of_an_archive_are_imported() {
     };
 
     say(&output(&program, 0, "digest"));
-    let images = work.collect(&store, &Watch::new(&AtomicBool::new(false))).expect("collected");
+    let images =
+        work.collect(&store, &WorkControl::new(&AtomicBool::new(false))).expect("collected");
 
     let taken: Vec<_> = images.iter().map(|image| image.platform.clone()).collect();
     assert_eq!(taken, platforms);
     assert_ne!(images[0].layers, images[1].layers);
     let other = Digest::of(b"other").to_string();
     say(&other);
-    let error =
-        work.collect(&store, &Watch::new(&AtomicBool::new(false))).expect_err("something else");
-    let said = format!("docker (buildx) says that it built `{other}`, and wrote `sha256:");
+    let error = work
+        .collect(&store, &WorkControl::new(&AtomicBool::new(false)))
+        .expect_err("something else");
+    let said = format!("docker (buildx) reported the digest `{other}`, but wrote `sha256:");
     assert!(error.to_string().starts_with(&said), "{error}");
     assert!(error.help().is_some());
 }
@@ -162,7 +164,7 @@ steps:
     for part in [
         "buildah cannot run programs for `linux/s390x` here",
         "ended with exit code 1",
-        "give this machine an emulator, by its package `qemu-user-static`",
+        "install an emulator, with the package `qemu-user-static`",
     ] {
         assert!(said.contains(part), "no `{part}` in\n{said}");
     }

@@ -1,12 +1,12 @@
-//! `COPY` and `ADD`: which files go where.
+//! `COPY` and `ADD`: selects source files and their destinations.
 //!
-//! As in `BuildKit`: a folder stands for what is in it, a file goes into what
-//! ends in `/` or is a folder, and a folder that is made for it is 0755.
+//! As in BuildKit, a folder stands for its content, a file is copied into the destination if
+//! that ends in `/` or is a folder, and folders created for it have the mode 0755.
 
-use super::draft::{Draft, absolute, cleaned};
-use super::error::{NativeError, Place};
-use super::files::{Files, Item, ItemKind, Where};
-use super::workshop::Workshop;
+use super::draft::{LayerDraft, absolute, cleaned};
+use super::error::{DockerfileLine, NativeError};
+use super::file_sources::FileSources;
+use super::files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 use crate::image::ignore::Ignore;
 use crate::image::layers::{Owner, join, parts};
 use crate::image::stream::{Packing, sniff, unpacked};
@@ -15,60 +15,71 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is to be copied. Its words are as they came out.
-pub(super) struct Order<'a> {
-    pub(super) place: &'a Place,
-    /// Whether archives are unpacked.
-    pub(super) add: bool,
-    pub(super) from: Arc<Files>,
-    /// What `from` is, in words.
-    pub(super) whence: String,
-    /// What a context leaves out.
-    pub(super) ignore: Option<Arc<Ignore>>,
-    pub(super) sources: Vec<Source>,
-    pub(super) to: String,
-    pub(super) working_directory: String,
+/// A `COPY` or `ADD` with its variables expanded.
+pub struct CopyOperation<'a> {
+    pub place: &'a DockerfileLine,
+    pub add: bool,
+    pub from: Arc<FileTree>,
+    /// A description of `from` for errors.
+    pub from_name: String,
+    /// The ignore patterns, if `from` is the context.
+    pub ignore: Option<Arc<Ignore>>,
+    pub sources: Vec<CopySource>,
+    pub to: String,
+    pub working_directory: String,
 }
 
-pub(super) enum Source {
+pub enum CopySource {
     Path(String),
-    Text(String, Where),
+    Text(String, FileLocation),
 }
 
-/// Puts everything that an order names into a draft.
-pub(super) fn copy(
-    order: &Order<'_>,
-    draft: &mut Draft<'_>,
-    workshop: &mut Workshop<'_>,
+/// A file or folder to copy.
+struct Match {
+    /// The path that was matched, whose last part is the name of the copy.
+    path: Vec<u8>,
+    item: TreeItem,
+    /// The path with all symbolic links followed.
+    real: Vec<u8>,
+}
+
+/// Adds everything that an operation copies to a layer.
+pub fn copy(
+    operation: &CopyOperation<'_>,
+    draft: &mut LayerDraft<'_>,
+    file_sources: &mut FileSources<'_>,
 ) -> Result<(), NativeError> {
-    let Order { place, to, .. } = order;
+    let CopyOperation { place, to, .. } = operation;
     let into_folder = to.ends_with('/') || to == "." || to.ends_with("/.");
-    let to = draft.resolve(&absolute(to, &order.working_directory))?;
+    let to = draft.resolve(&absolute(to, &operation.working_directory))?;
     let into_folder = into_folder || draft.has_folder(&to);
     let mut found = Vec::new();
-    for source in &order.sources {
+    for source in &operation.sources {
         match source {
-            Source::Text(name, file) => {
-                let kind = ItemKind::File(file.clone());
-                let item = Item { mode: 0o644, owner: Owner::default(), kind };
-                found.push((name.clone().into_bytes(), item, Vec::new()));
+            CopySource::Text(name, file) => {
+                let kind = TreeItemKind::File(file.clone());
+                let item = TreeItem { mode: 0o644, owner: Owner::default(), kind };
+                found.push(Match { path: name.clone().into_bytes(), item, real: Vec::new() });
             }
-            Source::Path(path) => order.find(path, &mut found)?,
+            CopySource::Path(path) => operation.find(path, &mut found)?,
         }
     }
-    let folders = found.iter().all(|(_, item, _)| matches!(item.kind, ItemKind::Folder));
-    if !into_folder && (order.sources.len() > 1 || found.len() > 1 && !folders) {
-        return Err(NativeError::ManyOntoOne { place: (*place).clone(), to: order.to.clone() });
+    let folders = found.iter().all(|found| matches!(found.item.kind, TreeItemKind::Folder));
+    if !into_folder && (operation.sources.len() > 1 || found.len() > 1 && !folders) {
+        return Err(NativeError::ManyOntoOne { place: (*place).clone(), to: operation.to.clone() });
     }
     if into_folder {
         draft.make_folder(&to);
     }
-    for (path, item, real) in found {
-        if matches!(item.kind, ItemKind::Folder) {
-            fill(&order.from, &real, &to, draft)?;
+    for Match { path, item, real } in found {
+        if matches!(item.kind, TreeItemKind::Folder) {
+            fill(&operation.from, &real, &to, draft)?;
             continue;
         }
-        if order.add && order.unpack(&item, &to, draft, workshop)? {
+        if operation.add
+            && let Some(files) = operation.archive(&item, file_sources)?
+        {
+            fill(&files, b"", &to, draft)?;
             continue;
         }
         let name = parts(&path).next_back().unwrap_or_default();
@@ -78,8 +89,13 @@ pub(super) fn copy(
     Ok(())
 }
 
-/// Copies what is in a folder.
-fn fill(from: &Files, folder: &[u8], to: &[u8], draft: &mut Draft<'_>) -> Result<(), NativeError> {
+/// Copies the content of a folder.
+fn fill(
+    from: &FileTree,
+    folder: &[u8],
+    to: &[u8],
+    draft: &mut LayerDraft<'_>,
+) -> Result<(), NativeError> {
     draft.make_folder(to);
     for (path, item) in from.below(folder) {
         let within = path[folder.len()..].strip_prefix(b"/").unwrap_or(&path[folder.len()..]);
@@ -88,18 +104,14 @@ fn fill(from: &Files, folder: &[u8], to: &[u8], draft: &mut Draft<'_>) -> Result
     Ok(())
 }
 
-impl Order<'_> {
-    /// Each path that is meant, what is there, and where that is.
-    fn find(
-        &self,
-        path: &str,
-        found: &mut Vec<(Vec<u8>, Item, Vec<u8>)>,
-    ) -> Result<(), NativeError> {
+impl CopyOperation<'_> {
+    /// Adds the files that a path or pattern matches.
+    fn find(&self, path: &str, found: &mut Vec<Match>) -> Result<(), NativeError> {
         let pattern = cleaned(path.as_bytes());
         let before = found.len();
         for path in self.from.matching(&pattern) {
             if let Some((real, item)) = self.from.follow(&path) {
-                found.push((path, item, real));
+                found.push(Match { path, item, real });
             }
         }
         if found.len() > before {
@@ -109,34 +121,29 @@ impl Order<'_> {
         Err(NativeError::Missing {
             place: self.place.clone(),
             from: path.to_owned(),
-            whence: self.whence.clone(),
+            from_name: self.from_name.clone(),
             ignored,
         })
     }
 
-    /// Unpacks an archive of the context; says whether it was one.
-    fn unpack(
+    /// The files of an archive; `None` if the item is not one.
+    fn archive(
         &self,
-        item: &Item,
-        to: &[u8],
-        draft: &mut Draft<'_>,
-        workshop: &mut Workshop<'_>,
-    ) -> Result<bool, NativeError> {
-        let ItemKind::File(file) = &item.kind else { return Ok(false) };
-        workshop.lay_down([file].into_iter())?;
-        let (path, _) = workshop.laid(file);
+        item: &TreeItem,
+        file_sources: &mut FileSources<'_>,
+    ) -> Result<Option<FileTree>, NativeError> {
+        let TreeItemKind::File(file) = &item.kind else { return Ok(None) };
+        file_sources.extract([file].into_iter())?;
+        let (path, _) = file_sources.location(file);
         let read = |source| NativeError::Read { path: path.clone(), source };
-        match archive(&path).map_err(read)? {
-            Archive::None => Ok(false),
+        match detect_archive(&path).map_err(read)? {
+            Archive::None => Ok(None),
             Archive::Foreign(kind) => Err(NativeError::Beyond {
                 place: self.place.clone(),
                 what: format!("`ADD` of an archive packed by {kind}"),
                 unfit: Vec::new(),
             }),
-            Archive::Tar => {
-                fill(&Files::of_archive(&path).map_err(read)?, b"", to, draft)?;
-                Ok(true)
-            }
+            Archive::Tar => FileTree::of_archive(&path).map(Some).map_err(read),
         }
     }
 }
@@ -144,12 +151,12 @@ impl Order<'_> {
 enum Archive {
     None,
     Tar,
-    /// One that engines unpack and this does not.
+    /// A compression that engines support and this build does not.
     Foreign(&'static str),
 }
 
-/// What a file is, by what is in it.
-fn archive(path: &Path) -> io::Result<Archive> {
+/// Detects an archive by its content.
+fn detect_archive(path: &Path) -> io::Result<Archive> {
     let (packing, mut reader) = sniff(File::open(path)?)?;
     let start = io::BufRead::fill_buf(&mut reader)?;
     if start.starts_with(b"BZh") {
@@ -163,7 +170,7 @@ fn archive(path: &Path) -> io::Result<Archive> {
         Packing::Plain => Box::new(reader),
         Packing::Gzip | Packing::Zstd => unpacked(reader)?,
     };
-    // What cannot be unpacked is no archive, but a file like any other.
+    // A file that cannot be decompressed is copied like any other.
     let whole = stream.take(512).read_to_end(&mut block).is_ok_and(|length| length == 512);
     let header = whole.then(|| tar::Header::from_byte_slice(&block));
     let sum: u32 = block

@@ -1,128 +1,130 @@
-//! A layer while it is put together: what goes where, over what is there.
+//! A layer under construction, on top of the files of its stage.
 
-use super::error::{NativeError, Place};
-use super::files::{Item, ItemKind, Where};
-use super::workshop::Workshop;
+use super::error::{DockerfileLine, NativeError};
+use super::file_sources::FileSources;
+use super::files::{FileLocation, TreeItem, TreeItemKind};
 use crate::image::layers::{
-    Attributes, Entry, Kind, LayerError, Node, Owner, Source, Tree, join, parent,
+    Attributes, EntryKind, FileSource, LayerEntry, LayerError, Owner, Tree, TreeNode, join, parent,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-/// One layer of a stage.
-pub(super) struct Draft<'a> {
-    place: &'a Place,
-    /// What the stage has so far.
+pub struct LayerDraft<'a> {
+    place: &'a DockerfileLine,
+    /// The folders and links of the stage so far.
     tree: &'a mut Tree,
-    /// Over what items say.
+    /// Replaces the owner of every item.
     owner: Option<Owner>,
     mode: Option<u32>,
-    items: BTreeMap<Vec<u8>, Item>,
+    items: BTreeMap<Vec<u8>, TreeItem>,
 }
 
-impl<'a> Draft<'a> {
-    pub(super) fn new(place: &'a Place, tree: &'a mut Tree) -> Self {
+impl<'a> LayerDraft<'a> {
+    pub fn new(place: &'a DockerfileLine, tree: &'a mut Tree) -> Self {
         Self { place, tree, owner: None, mode: None, items: BTreeMap::new() }
     }
 
-    pub(super) fn owned_by(mut self, owner: Option<Owner>) -> Self {
+    pub fn owned_by(mut self, owner: Option<Owner>) -> Self {
         self.owner = owner;
         self
     }
 
-    pub(super) fn of_mode(mut self, mode: Option<u32>) -> Self {
+    pub fn with_mode(mut self, mode: Option<u32>) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Where a path leads when every link of the image on it is followed.
-    pub(super) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, NativeError> {
+    /// Follows the symbolic links of the image in a path.
+    pub fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, NativeError> {
         Ok(self.tree.resolve(path)?)
     }
 
-    pub(super) fn has_folder(&self, path: &[u8]) -> bool {
+    pub fn has_folder(&self, path: &[u8]) -> bool {
         path.is_empty()
             || self.tree.folder(path).is_some()
-            || matches!(self.items.get(path), Some(Item { kind: ItemKind::Folder, .. }))
+            || matches!(self.items.get(path), Some(TreeItem { kind: TreeItemKind::Folder, .. }))
     }
 
-    /// Makes a folder and those above it, where they are not there.
-    pub(super) fn make_folder(&mut self, path: &[u8]) {
+    /// Creates a folder and its parents, unless they exist.
+    pub fn make_folder(&mut self, path: &[u8]) {
         if !self.has_folder(path) {
             self.make_folder(parent(path));
             let owner = self.owner.unwrap_or_default();
-            let item = Item { mode: 0o755, owner, kind: ItemKind::Folder };
+            let item = TreeItem { mode: 0o755, owner, kind: TreeItemKind::Folder };
             self.items.insert(path.to_vec(), item);
         }
     }
 
-    /// Puts something where it goes. A folder that is there is made like the new
-    /// one; what else is there is replaced.
-    pub(super) fn put(&mut self, path: &[u8], item: &Item) -> Result<(), NativeError> {
+    /// Adds an item. An existing folder takes the attributes of a new one; anything else is
+    /// replaced.
+    pub fn put(&mut self, path: &[u8], item: &TreeItem) -> Result<(), NativeError> {
         let owner = self.owner.unwrap_or(item.owner);
-        let own = if matches!(item.kind, ItemKind::Link(_)) { None } else { self.mode };
-        let item = Item { mode: own.unwrap_or(item.mode), owner, kind: item.kind.clone() };
+        let own = if matches!(item.kind, TreeItemKind::Link(_)) { None } else { self.mode };
+        let item = TreeItem { mode: own.unwrap_or(item.mode), owner, kind: item.kind.clone() };
         match &item.kind {
-            ItemKind::Folder if self.tree.resolve(path)? != path => {
+            TreeItemKind::Folder if self.tree.resolve(path)? != path => {
                 let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
                 return Err(NativeError::FolderOntoLink { place, to });
             }
-            ItemKind::Special(kind, from) => {
+            TreeItemKind::Special(kind, from) => {
                 let special = LayerError::Special { path: from.clone(), kind };
                 return Err(special.into());
             }
-            ItemKind::Link(_) | ItemKind::File(_) if self.has_folder(path) => {
+            TreeItemKind::Link(_) | TreeItemKind::File(_) if self.has_folder(path) => {
                 let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
                 return Err(NativeError::FileOntoFolder { place, to });
             }
-            ItemKind::Folder | ItemKind::Link(_) | ItemKind::File(_) => {}
+            TreeItemKind::Folder | TreeItemKind::Link(_) | TreeItemKind::File(_) => {}
         }
         self.make_folder(parent(path));
         self.items.insert(path.to_vec(), item);
         Ok(())
     }
 
-    /// The layer. From now on the stage has what is in it.
-    pub(super) fn finish(mut self, workshop: &mut Workshop<'_>) -> Result<Vec<Entry>, NativeError> {
+    /// The entries of the layer, which become part of the stage.
+    pub fn finish(
+        mut self,
+        file_sources: &mut FileSources<'_>,
+    ) -> Result<Vec<LayerEntry>, NativeError> {
         self.name_folders();
         let Self { tree, items, .. } = self;
         let files = items.values().filter_map(|item| match &item.kind {
-            ItemKind::File(file) => Some(file),
-            ItemKind::Folder | ItemKind::Link(_) | ItemKind::Special(..) => None,
+            TreeItemKind::File(file) => Some(file),
+            TreeItemKind::Folder | TreeItemKind::Link(_) | TreeItemKind::Special(..) => None,
         });
-        workshop.lay_down(files)?;
+        file_sources.extract(files)?;
         let mut seen: HashMap<(PathBuf, u64), Vec<u8>> = HashMap::new();
         let mut entries = Vec::with_capacity(items.len());
-        for (path, Item { mode, owner, kind }) in items {
+        for (path, TreeItem { mode, owner, kind }) in items {
             let (mode, kind) = match kind {
-                ItemKind::Folder => {
-                    tree.insert(&path, Node::Folder(Attributes { mode, owner }));
-                    (mode, Kind::Folder)
+                TreeItemKind::Folder => {
+                    tree.insert(&path, TreeNode::Folder(Attributes { mode, owner }));
+                    (mode, EntryKind::Folder)
                 }
-                ItemKind::Link(target) => {
-                    tree.insert(&path, Node::Link(target.clone()));
-                    (0o777, Kind::Symlink { target: target.into() })
+                TreeItemKind::Link(target) => {
+                    tree.insert(&path, TreeNode::Link(target.clone()));
+                    (0o777, EntryKind::Symlink { target: target.into() })
                 }
-                ItemKind::File(file) => {
+                TreeItemKind::File(file) => {
                     tree.remove(&path);
-                    (mode, linked(&file, &path, &mut seen, workshop))
+                    (mode, linked(&file, &path, &mut seen, file_sources))
                 }
-                ItemKind::Special(..) => continue,
+                TreeItemKind::Special(..) => continue,
             };
-            entries.push(Entry { path: path.into(), mode, owner, kind });
+            entries.push(LayerEntry { path: path.into(), mode, owner, kind });
         }
         Ok(entries)
     }
 
-    /// Names the folders above everything, as they are: a runtime gives one that
-    /// no layer names a mode of its own choice.
+    /// Adds an entry for every parent folder, with its existing attributes: a runtime
+    /// chooses the mode of a folder that no layer lists.
     fn name_folders(&mut self) {
         let paths: Vec<Vec<u8>> = self.items.keys().cloned().collect();
         for path in paths {
             let mut folder = parent(&path);
             while !folder.is_empty() && !self.items.contains_key(folder) {
                 let Attributes { mode, owner } = self.tree.folder(folder).unwrap_or_default();
-                let item = Item { mode, owner, kind: ItemKind::Folder };
+                let item = TreeItem { mode, owner, kind: TreeItemKind::Folder };
                 self.items.insert(folder.to_vec(), item);
                 folder = parent(folder);
             }
@@ -130,32 +132,32 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A file, or a link to the entry before it that is the same file.
+/// A file, or a hard link to an earlier entry with the same content.
 fn linked(
-    file: &Where,
+    file: &FileLocation,
     path: &[u8],
     seen: &mut HashMap<(PathBuf, u64), Vec<u8>>,
-    workshop: &Workshop<'_>,
-) -> Kind {
+    file_sources: &FileSources<'_>,
+) -> EntryKind {
     if let Some(identity) = file.identity() {
         if let Some(target) = seen.get(&identity) {
-            return Kind::HardLink { target: target.as_slice().into() };
+            return EntryKind::HardLink { target: target.as_slice().into() };
         }
         seen.insert(identity, path.to_vec());
     }
-    let (source, stamp) = workshop.laid(file);
-    Kind::File { source: Source::At(source.into()), stamp }
+    let (source, stamp) = file_sources.location(file);
+    EntryKind::File { source: FileSource::At(source.into()), stamp }
 }
 
-/// A path in an image as a Dockerfile has it, below a working directory.
-pub(super) fn absolute(path: &str, working_directory: &str) -> Vec<u8> {
+/// Resolves a path of a Dockerfile against the working directory.
+pub fn absolute(path: &str, working_directory: &str) -> Vec<u8> {
     let whole =
         if path.starts_with('/') { path.to_owned() } else { format!("{working_directory}/{path}") };
     cleaned(whole.as_bytes())
 }
 
-/// A path without `.`, `..` and what else says nothing.
-pub(super) fn cleaned(path: &[u8]) -> Vec<u8> {
+/// Normalises a path, removing `.`, `..` and repeated slashes.
+pub fn cleaned(path: &[u8]) -> Vec<u8> {
     let mut clean: Vec<u8> = Vec::new();
     for part in crate::image::layers::parts(path) {
         if part == b".." {

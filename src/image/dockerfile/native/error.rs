@@ -1,6 +1,6 @@
-//! What can go wrong when a Dockerfile is built without an engine.
+//! Errors of building a Dockerfile without an engine.
 
-use super::words::BadWord;
+use super::expand::WordError;
 use crate::http::{Retry, Retryable};
 use crate::image::dockerfile::engine::Unfit;
 use crate::image::dockerfile::error::{DockerfileError, reasons};
@@ -12,160 +12,63 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// A line of a Dockerfile.
+/// A line of a Dockerfile, shown as `file:line`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
-    /// As people know it.
+pub struct DockerfileLine {
+    /// The path as given in the plan.
     pub file: String,
-    /// From 1.
+    /// Counted from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DockerfileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
 }
 
-/// A Dockerfile that could not be built here.
+/// Why a Dockerfile could not be built without an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum NativeError {
-    /// Something that an engine alone does.
     #[error("`{place}` has {what}, which needs a container engine{}", unfit_for(.unfit))]
     Beyond {
-        /// Where.
-        place: Place,
-        /// What.
+        place: DockerfileLine,
         what: String,
-        /// Why no engine is used: empty where none was to be.
+        /// Why each engine cannot be used; empty if none was to be used.
         unfit: Vec<Unfit>,
     },
-    /// It is no Dockerfile.
     #[error("`{place}` cannot be understood: {message}")]
-    Syntax {
-        /// Where.
-        place: Place,
-        /// Why not.
-        message: String,
-    },
-    /// A word of it has no meaning.
-    #[error("understand `{text}` in `{place}`")]
-    Word {
-        /// Where.
-        place: Place,
-        /// The word, as written.
-        text: String,
-        /// Why not.
-        source: BadWord,
-    },
-    /// The stage that is asked for is not there.
+    Syntax { place: DockerfileLine, message: String },
+    #[error("cannot expand `{text}` in `{place}`")]
+    Word { place: DockerfileLine, text: String, source: WordError },
     #[error("`{file}` has no stage `{target}`")]
-    NoStage {
-        /// The Dockerfile.
-        file: String,
-        /// What was asked for.
-        target: String,
-        /// Those that have a name.
-        known: Vec<String>,
-    },
-    /// A stage without an image.
-    #[error("`{place}` begins with no image: `{text}` is empty")]
-    NoImage {
-        /// Where.
-        place: Place,
-        /// As written.
-        text: String,
-    },
-    /// Nothing is there to copy.
-    #[error("`{place}` copies `{from}`, which is not in {whence}")]
-    Missing {
-        /// Where.
-        place: Place,
-        /// What.
-        from: String,
-        /// Where it was looked for.
-        whence: String,
-        /// Whether it is there and ignored.
-        ignored: bool,
-    },
-    /// Several things onto one file.
+    NoStage { file: String, target: String, known: Vec<String> },
+    #[error("`{place}` names no image: `{text}` is empty")]
+    NoImage { place: DockerfileLine, text: String },
+    #[error("`{place}` copies `{from}`, which is not in {from_name}")]
+    Missing { place: DockerfileLine, from: String, from_name: String, ignored: bool },
     #[error("`{place}` copies several things to `{to}`, which does not end in `/`")]
-    ManyOntoOne {
-        /// Where.
-        place: Place,
-        /// As written.
-        to: String,
-    },
-    /// A folder where the image has a link.
+    ManyOntoOne { place: DockerfileLine, to: String },
     #[error("`{place}` copies a folder onto `/{to}`, which is a symbolic link in the image")]
-    FolderOntoLink {
-        /// Where.
-        place: Place,
-        /// In the image.
-        to: String,
-    },
-    /// A file where the image has a folder.
+    FolderOntoLink { place: DockerfileLine, to: String },
     #[error("`{place}` copies a file onto `/{to}`, which is a folder in the image")]
-    FileOntoFolder {
-        /// Where.
-        place: Place,
-        /// In the image.
-        to: String,
-    },
-    /// A name that no file of the image explains.
+    FileOntoFolder { place: DockerfileLine, to: String },
     #[error("`{place}` names `{name}`, which is not in the image's `{file}`")]
-    Unknown {
-        /// Where.
-        place: Place,
-        /// Of a user or group.
-        name: String,
-        /// Where it was looked for.
-        file: &'static str,
-    },
-    /// A value that is none of its kind.
+    Unknown { place: DockerfileLine, name: String, file: &'static str },
     #[error("`{place}` has `{text}`, which is not {wanted}")]
-    Value {
-        /// Where.
-        place: Place,
-        /// As it came out.
-        text: String,
-        /// What would be.
-        wanted: &'static str,
-    },
-    /// A file that cannot be read.
-    #[error("read `{}`", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// What is copied could not be laid down.
-    #[error("write `{}`", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The list of what is ignored.
-    #[error("read `{}`", path.display())]
-    Ignore {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: InvalidPattern,
-    },
-    /// What any build needs.
+    Value { place: DockerfileLine, text: String, wanted: &'static str },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read `{}`", path.display())]
+    Ignore { path: PathBuf, source: InvalidPattern },
     #[error(transparent)]
-    Request(#[from] DockerfileError),
-    /// A layer.
+    BuildRequest(#[from] DockerfileError),
     #[error(transparent)]
     Layer(#[from] LayerError),
-    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A base image.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
@@ -179,7 +82,7 @@ fn unfit_for(unfit: &[Unfit]) -> String {
 }
 
 impl NativeError {
-    /// The same, with why no engine was there for it.
+    /// Adds the reasons why no engine can build it instead.
     #[must_use]
     pub fn without(self, engines: Vec<Unfit>) -> Self {
         match self {
@@ -200,10 +103,10 @@ impl Retryable for NativeError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Beyond { unfit, .. } if unfit.is_empty() => Some(
-                "write `using: auto` to have it built by docker, podman or buildah, or make the image of `layers`".into(),
+                "write `using: auto` to build it with docker, podman or buildah, or build the image from `layers`".into(),
             ),
             Self::Beyond { .. } => Some(
-                "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet".into(),
+                "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet".into(),
             ),
             Self::NoStage { known, .. } if !known.is_empty() => {
                 Some(format!("its stages are {}", list(known)))
@@ -212,14 +115,14 @@ impl Retryable for NativeError {
                 Some("give the argument a default before the first `FROM`, or name it under `args`".into())
             }
             Self::Missing { ignored: true, .. } => {
-                Some("it is there, and `.dockerignore` leaves it out".into())
+                Some("it exists, and `.dockerignore` excludes it".into())
             }
-            Self::ManyOntoOne { .. } => Some("write a `/` at its end".into()),
+            Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
             Self::Ignore { source, .. } => source.help(),
-            Self::Request(error) => error.help(),
+            Self::BuildRequest(error) => error.help(),
             Self::Layer(LayerError::Special { .. }) => {
-                Some("name it in `.dockerignore`".into())
+                Some("add it to `.dockerignore`".into())
             }
             Self::Layer(error) => error.help(),
             Self::Store(error) => error.help(),
@@ -243,13 +146,13 @@ fn list(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{NativeError, Place};
+    use super::{DockerfileLine, NativeError};
     use crate::http::Retryable as _;
     use crate::image::dockerfile::engine::{Program, Unfit};
 
     #[test]
-    fn what_an_engine_alone_does_is_told_with_the_ways_out() {
-        let place = Place { file: "web/Dockerfile".into(), line: 3 };
+    fn what_needs_an_engine_has_a_remedy() {
+        let place = DockerfileLine { file: "web/Dockerfile".into(), line: 3 };
         let error = NativeError::Beyond { place, what: "`RUN`".into(), unfit: Vec::new() };
         assert_eq!(
             error.to_string(),
@@ -257,7 +160,7 @@ mod tests {
         );
         assert_eq!(
             error.help().expect("help"),
-            "write `using: auto` to have it built by docker, podman or buildah, or make the image of `layers`"
+            "write `using: auto` to build it with docker, podman or buildah, or build the image from `layers`"
         );
         let error =
             error.without(vec![Unfit::NotFound(Program::Docker), Unfit::TimedOut(Program::Podman)]);
@@ -267,13 +170,13 @@ mod tests {
         );
         assert_eq!(
             error.help().expect("help"),
-            "install docker, podman or buildah and see that its `info` works, or make the image of `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet"
+            "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet"
         );
     }
 
     #[test]
-    fn each_mistake_has_its_remedy() {
-        let place = || Place { file: "Dockerfile".into(), line: 2 };
+    fn errors_have_remedies() {
+        let place = || DockerfileLine { file: "Dockerfile".into(), line: 2 };
         let show = |error: &NativeError| format!("{error}\n{}", error.help().unwrap_or_default());
         let (file, target) = ("Dockerfile".to_owned(), "x".to_owned());
         let known = vec!["a".to_owned(), "b".to_owned()];
@@ -281,14 +184,14 @@ mod tests {
             show(&NativeError::NoStage { file, target, known }),
             "`Dockerfile` has no stage `x`\nits stages are `a`, `b`"
         );
-        let (from, whence) = ("x".to_owned(), "the build context".to_owned());
+        let (from, from_name) = ("x".to_owned(), "the build context".to_owned());
         assert_eq!(
-            show(&NativeError::Missing { place: place(), from, whence, ignored: true }),
-            "`Dockerfile:2` copies `x`, which is not in the build context\nit is there, and `.dockerignore` leaves it out"
+            show(&NativeError::Missing { place: place(), from, from_name, ignored: true }),
+            "`Dockerfile:2` copies `x`, which is not in the build context\nit exists, and `.dockerignore` excludes it"
         );
         assert_eq!(
             show(&NativeError::ManyOntoOne { place: place(), to: "/x".into() }),
-            "`Dockerfile:2` copies several things to `/x`, which does not end in `/`\nwrite a `/` at its end"
+            "`Dockerfile:2` copies several things to `/x`, which does not end in `/`\nend the destination with `/`"
         );
         let name = "app".to_owned();
         assert_eq!(
@@ -297,7 +200,7 @@ mod tests {
         );
         assert_eq!(
             show(&NativeError::NoImage { place: place(), text: "${BASE}".into() }),
-            "`Dockerfile:2` begins with no image: `${BASE}` is empty\ngive the argument a default before the first `FROM`, or name it under `args`"
+            "`Dockerfile:2` names no image: `${BASE}` is empty\ngive the argument a default before the first `FROM`, or name it under `args`"
         );
         assert_eq!(
             NativeError::FolderOntoLink { place: place(), to: "bin".into() }.to_string(),

@@ -1,9 +1,12 @@
-//! What can be copied: the files of a build context, an image or an archive, by
-//! their paths. Paths are without `/` at either end, the root is empty.
+//! The files of a build context, an image or an archive by path. Paths have no `/` at either
+//! end; the root is empty.
 
 use super::error::NativeError;
+use super::file_match::matches;
 use crate::image::ignore::Ignore;
-use crate::image::layers::{Entry, Kind, LayerError, Owner, Stamp, join, parent, parts, special};
+use crate::image::layers::{
+    EntryKind, FileStamp, LayerEntry, LayerError, Owner, join, parent, parts, special,
+};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
@@ -16,39 +19,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tar::EntryType;
 
-/// As many links as Linux follows in one path.
-const MOST_LINKS: usize = 40;
-/// OCI image specification, "Whiteouts".
+/// Linux follows at most this many symbolic links in one path (path_resolution(7)).
+const MAX_SYMLINKS: usize = 40;
+/// Whiteout files (OCI image specification, "Whiteouts").
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 #[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) mode: u32,
-    pub(super) owner: Owner,
-    pub(super) kind: ItemKind,
+pub struct TreeItem {
+    pub mode: u32,
+    pub owner: Owner,
+    pub kind: TreeItemKind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum ItemKind {
+pub enum TreeItemKind {
     Folder,
     Link(Vec<u8>),
-    File(Where),
-    /// What no layer can hold, and where it is.
+    File(FileLocation),
+    /// A kind of file that a layer cannot contain, such as a socket, and its path.
     Special(&'static str, PathBuf),
 }
 
-/// Where the bytes of a file are.
+/// Where the content of a file is.
 #[derive(Clone, Debug)]
-pub(super) enum Where {
-    Disk(PathBuf, Stamp),
-    /// The so-manieth entry of an archive, from 0.
+pub enum FileLocation {
+    Disk(PathBuf, FileStamp),
+    /// The entry of an archive with this index.
     Packed(Arc<Path>, usize),
 }
 
-impl Where {
-    /// What two names of one file have in common.
-    pub(super) fn identity(&self) -> Option<(PathBuf, u64)> {
+impl FileLocation {
+    /// Equal for hard links to the same file.
+    pub fn identity(&self) -> Option<(PathBuf, u64)> {
         match self {
             Self::Disk(_, stamp) if stamp.links < 2 => None,
             Self::Disk(_, stamp) => Some((PathBuf::from(stamp.device.to_string()), stamp.inode)),
@@ -57,16 +60,16 @@ impl Where {
     }
 }
 
-/// A tree of them.
+/// Files by path.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Files {
-    items: BTreeMap<Vec<u8>, Item>,
+pub struct FileTree {
+    items: BTreeMap<Vec<u8>, TreeItem>,
 }
 
-impl Files {
-    /// What is in a folder and not ignored. Everything belongs to root, as in
-    /// every context.
-    pub(super) fn of_context(folder: &Path, ignore: &Ignore) -> Result<Self, NativeError> {
+impl FileTree {
+    /// The files of a folder that are not ignored. As in every build context, all belong to
+    /// root.
+    pub fn of_context(folder: &Path, ignore: &Ignore) -> Result<Self, NativeError> {
         let mut files = Self::default();
         files.walk(folder, b"", ignore)?;
         Ok(files)
@@ -85,7 +88,7 @@ impl Files {
             let left_out = ignore.leaves_out(&name);
             if metadata.is_dir() {
                 if !left_out {
-                    self.items.insert(name.clone(), on_disk(&metadata, ItemKind::Folder));
+                    self.items.insert(name.clone(), on_disk(&metadata, TreeItemKind::Folder));
                 }
                 if !ignore.leaves_out_all_in(&name) {
                     self.walk(&from, &name, ignore)?;
@@ -93,11 +96,11 @@ impl Files {
             } else if !left_out {
                 let kind = if metadata.is_symlink() {
                     let target = fs::read_link(&from).map_err(read(&from))?;
-                    ItemKind::Link(target.into_os_string().into_vec())
+                    TreeItemKind::Link(target.into_os_string().into_vec())
                 } else if metadata.is_file() {
-                    ItemKind::File(Where::Disk(from.clone(), Stamp::of(&metadata)))
+                    TreeItemKind::File(FileLocation::Disk(from.clone(), FileStamp::of(&metadata)))
                 } else {
-                    ItemKind::Special(special(metadata.file_type()), from.clone())
+                    TreeItemKind::Special(special(metadata.file_type()), from.clone())
                 };
                 self.items.insert(name.clone(), on_disk(&metadata, kind));
                 self.add_folders(folder, &name)?;
@@ -106,21 +109,21 @@ impl Files {
         Ok(())
     }
 
-    /// The folders of what was taken back out of an ignored folder.
+    /// Adds the parent folders of a file that was re-included from an ignored folder.
     fn add_folders(&mut self, mut folder: &Path, name: &[u8]) -> Result<(), NativeError> {
         let mut path = parent(name);
         while !path.is_empty() && !self.items.contains_key(path) {
             let metadata = fs::metadata(folder)
                 .map_err(|source| NativeError::Read { path: folder.to_owned(), source })?;
-            self.items.insert(path.to_vec(), on_disk(&metadata, ItemKind::Folder));
+            self.items.insert(path.to_vec(), on_disk(&metadata, TreeItemKind::Folder));
             path = parent(path);
             folder = folder.parent().unwrap_or(folder);
         }
         Ok(())
     }
 
-    /// Everything in an image.
-    pub(super) fn of_image(store: &Store, image: &Image) -> Result<Self, NativeError> {
+    /// The files of an image.
+    pub fn of_image(store: &Store, image: &Image) -> Result<Self, NativeError> {
         let mut files = Self::default();
         for layer in &image.layers {
             let blob: Arc<Path> = store.locate(layer)?.into();
@@ -132,18 +135,18 @@ impl Files {
         Ok(files)
     }
 
-    /// Everything in an archive.
-    pub(super) fn of_archive(path: &Path) -> io::Result<Self> {
+    /// The files of an archive.
+    pub fn of_archive(path: &Path) -> io::Result<Self> {
         let mut files = Self::default();
         files.apply(&path.into())?;
         Ok(files)
     }
 
-    /// Applies one layer: first what it takes away from those below, wherever
-    /// that stands in it, then what it brings.
+    /// Applies one layer. Whiteouts affect only lower layers, so they are applied before
+    /// what the layer adds, wherever they are in the archive.
     fn apply(&mut self, archive: &Arc<Path>) -> io::Result<()> {
         let stream = unpacked(File::open(archive)?)?;
-        let mut brought: Vec<(Vec<u8>, Brought)> = Vec::new();
+        let mut brought: Vec<(Vec<u8>, LayerItem)> = Vec::new();
         for (number, entry) in tar::Archive::new(stream).entries()?.enumerate() {
             let entry = entry?;
             let path = inside(&entry.path_bytes())?;
@@ -160,8 +163,8 @@ impl Files {
         }
         for (path, item) in brought {
             match item {
-                Brought::Item(item) => self.insert(&path, item),
-                Brought::Same(target) => {
+                LayerItem::TreeItem(item) => self.insert(&path, item),
+                LayerItem::Same(target) => {
                     if let Some(item) = self.items.get(&target).cloned() {
                         self.insert(&path, item);
                     }
@@ -171,26 +174,26 @@ impl Files {
         Ok(())
     }
 
-    /// Adds what a layer that is not packed yet brings.
-    pub(super) fn add(&mut self, entries: &[Entry]) {
-        for Entry { path, mode, owner, kind } in entries {
+    /// Adds the entries of a layer that is not packed yet.
+    pub fn add(&mut self, entries: &[LayerEntry]) {
+        for LayerEntry { path, mode, owner, kind } in entries {
             let kind = match kind {
-                Kind::Folder => ItemKind::Folder,
-                Kind::Symlink { target } => ItemKind::Link(target.to_vec()),
-                Kind::File { source, stamp } => {
-                    ItemKind::File(Where::Disk(source.path(path), *stamp))
+                EntryKind::Folder => TreeItemKind::Folder,
+                EntryKind::Symlink { target } => TreeItemKind::Link(target.to_vec()),
+                EntryKind::File { source, stamp } => {
+                    TreeItemKind::File(FileLocation::Disk(source.path(path), *stamp))
                 }
-                Kind::HardLink { target } => match self.items.get(&**target) {
+                EntryKind::HardLink { target } => match self.items.get(&**target) {
                     Some(item) => item.kind.clone(),
                     None => continue,
                 },
             };
-            self.insert(path, Item { mode: *mode, owner: *owner, kind });
+            self.insert(path, TreeItem { mode: *mode, owner: *owner, kind });
         }
     }
 
-    fn insert(&mut self, path: &[u8], item: Item) {
-        if !matches!(item.kind, ItemKind::Folder) {
+    fn insert(&mut self, path: &[u8], item: TreeItem) {
+        if !matches!(item.kind, TreeItemKind::Folder) {
             self.clear(path);
         }
         self.items.insert(path.to_vec(), item);
@@ -208,23 +211,23 @@ impl Files {
         }
     }
 
-    /// Everything below a path, each folder before what is in it.
-    pub(super) fn below<'a>(
+    /// The items below a path, each folder before its content.
+    pub fn below<'a>(
         &'a self,
         path: &[u8],
-    ) -> impl Iterator<Item = (&'a Vec<u8>, &'a Item)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a Vec<u8>, &'a TreeItem)> + use<'a> {
         let first = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
         let prefix = first.clone();
         self.items.range(first..).take_while(move |(path, _)| path.starts_with(&prefix))
     }
 
-    /// What is at a path, when every link on it is followed, and where that is.
-    /// The root is a folder.
-    pub(super) fn follow(&self, path: &[u8]) -> Option<(Vec<u8>, Item)> {
+    /// Follows all symbolic links in a path, and returns the real path and its item. The
+    /// root is a folder.
+    pub fn follow(&self, path: &[u8]) -> Option<(Vec<u8>, TreeItem)> {
         let mut links = 0;
         let mut left: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
         let mut here: Vec<u8> = Vec::new();
-        let root = Item { mode: 0o755, owner: Owner::default(), kind: ItemKind::Folder };
+        let root = TreeItem { mode: 0o755, owner: Owner::default(), kind: TreeItemKind::Folder };
         let mut item = root.clone();
         while let Some(part) = left.pop() {
             if part == b".." {
@@ -234,9 +237,9 @@ impl Files {
             }
             let next = join(&here, &part);
             let found = self.items.get(&next)?;
-            if let ItemKind::Link(target) = &found.kind {
+            if let TreeItemKind::Link(target) = &found.kind {
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MAX_SYMLINKS {
                     return None;
                 }
                 if target.starts_with(b"/") {
@@ -252,8 +255,8 @@ impl Files {
         Some((here, item))
     }
 
-    /// The paths that a pattern names; its parts are Go's `filepath.Match`.
-    pub(super) fn matching(&self, pattern: &[u8]) -> Vec<Vec<u8>> {
+    /// The paths that match a pattern, whose parts are patterns of Go's `filepath.Match`.
+    pub fn matching(&self, pattern: &[u8]) -> Vec<Vec<u8>> {
         if !pattern.iter().any(|byte| b"*?[\\".contains(byte)) {
             return vec![pattern.to_vec()];
         }
@@ -267,13 +270,13 @@ impl Files {
     }
 }
 
-fn on_disk(metadata: &fs::Metadata, kind: ItemKind) -> Item {
-    Item { mode: metadata.mode() & 0o7777, owner: Owner::default(), kind }
+fn on_disk(metadata: &fs::Metadata, kind: TreeItemKind) -> TreeItem {
+    TreeItem { mode: metadata.mode() & 0o7777, owner: Owner::default(), kind }
 }
 
-enum Brought {
-    Item(Item),
-    /// The same file as another.
+enum LayerItem {
+    TreeItem(TreeItem),
+    /// A hard link to this path.
     Same(Vec<u8>),
 }
 
@@ -281,81 +284,36 @@ fn brought_by(
     entry: &tar::Entry<'_, impl io::Read>,
     archive: &Arc<Path>,
     number: usize,
-) -> io::Result<Option<Brought>> {
+) -> io::Result<Option<LayerItem>> {
     let header = entry.header();
     let id = |id: u64| u32::try_from(id).unwrap_or(0);
     let kind = match header.entry_type() {
-        EntryType::Directory => ItemKind::Folder,
+        EntryType::Directory => TreeItemKind::Folder,
         EntryType::Symlink => {
-            ItemKind::Link(entry.link_name_bytes().unwrap_or_default().into_owned())
+            TreeItemKind::Link(entry.link_name_bytes().unwrap_or_default().into_owned())
         }
         EntryType::Link => {
             let target = inside(&entry.link_name_bytes().unwrap_or_default())?;
-            return Ok(Some(Brought::Same(target)));
+            return Ok(Some(LayerItem::Same(target)));
         }
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            ItemKind::File(Where::Packed(Arc::clone(archive), number))
+            TreeItemKind::File(FileLocation::Packed(Arc::clone(archive), number))
         }
-        EntryType::Fifo => ItemKind::Special("pipe", archive.to_path_buf()),
-        EntryType::Char | EntryType::Block => ItemKind::Special("device", archive.to_path_buf()),
+        EntryType::Fifo => TreeItemKind::Special("pipe", archive.to_path_buf()),
+        EntryType::Char | EntryType::Block => {
+            TreeItemKind::Special("device", archive.to_path_buf())
+        }
         _ => return Ok(None),
     };
     let owner = Owner { uid: id(header.uid()?), gid: id(header.gid()?) };
-    Ok(Some(Brought::Item(Item { mode: header.mode()? & 0o7777, owner, kind })))
+    Ok(Some(LayerItem::TreeItem(TreeItem { mode: header.mode()? & 0o7777, owner, kind })))
 }
 
-/// A path of an archive. One that leads out of it is not read as anything else.
+/// Normalises a path of an archive, and refuses one that leads out of it.
 fn inside(path: &[u8]) -> io::Result<Vec<u8>> {
     if parts(path).any(|part| part == b"..") {
         let message = format!("`{}` leads out of the archive", String::from_utf8_lossy(path));
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     Ok(parts(path).fold(Vec::new(), |path, part| join(&path, part)))
-}
-
-/// Go's `filepath.Match`, of one name.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match pattern {
-        [] => name.is_empty(),
-        [b'*', rest @ ..] => (0..=name.len()).any(|taken| matches(rest, &name[taken..])),
-        [b'?', rest @ ..] => {
-            // A character, which may be several bytes.
-            let length = std::str::from_utf8(name)
-                .ok()
-                .and_then(|name| name.chars().next())
-                .map_or(1, char::len_utf8);
-            !name.is_empty() && matches(rest, &name[length..])
-        }
-        [b'[', rest @ ..] => match (set(rest, name.first().copied()), name) {
-            (Some((true, rest)), [_, name @ ..]) => matches(rest, name),
-            _ => false,
-        },
-        [b'\\', byte, rest @ ..] | [byte, rest @ ..] => {
-            name.first() == Some(byte) && matches(rest, &name[1..])
-        }
-    }
-}
-
-/// Whether a byte is in a set that begins here, and what follows the set.
-fn set(pattern: &[u8], byte: Option<u8>) -> Option<(bool, &[u8])> {
-    let (negated, mut pattern) = match pattern {
-        [b'^', rest @ ..] => (true, rest),
-        rest => (false, rest),
-    };
-    let byte = byte?;
-    let mut found = false;
-    loop {
-        let (first, rest) = match pattern {
-            [b']', rest @ ..] => return Some((found != negated, rest)),
-            [b'\\', first, rest @ ..] | [first, rest @ ..] => (*first, rest),
-            [] => return None,
-        };
-        let (last, rest) = match rest {
-            [b'-', b'\\', last, rest @ ..] => (*last, rest),
-            [b'-', last, rest @ ..] if *last != b']' => (*last, rest),
-            rest => (first, rest),
-        };
-        found |= (first..=last).contains(&byte);
-        pattern = rest;
-    }
 }

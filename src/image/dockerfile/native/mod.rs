@@ -1,40 +1,44 @@
-//! Builds a Dockerfile without an engine, as long as nothing in it has to run.
+//! Builds a Dockerfile without an engine, as long as there is nothing to run.
 //!
-//! `script` reads it, `select` finds the stages that are needed and refuses what
-//! an engine alone does, all before anything is fetched. Then `stage` performs
-//! the instructions: `copy` and `draft` put layers together out of `files`,
-//! `settings` says how the image is run. What comes out is what `BuildKit`
-//! makes of the same Dockerfile, but for times.
+//! `parse` reads it; `select` finds the needed stages and refuses everything that needs an
+//! engine, before anything is fetched. `stage` then executes the instructions: `copy` and
+//! `draft` assemble layers from `files`, and `run_config` collects how the image is started.
+//! Except for times, the result is what BuildKit builds from the same Dockerfile.
 //!
 //! ```text
-//! let native = Native::read(&request)?;
+//! let native = NativeBuild::read(&request)?;
 //! // fetch native.images()
-//! let image = native.build(&work, &pulled)?;
+//! let image = native.build(&dirs, &pulled)?;
 //! ```
 
 mod copy;
 mod draft;
 mod error;
+mod execute;
+mod expand;
+mod file_match;
+mod file_sources;
 mod files;
 mod owners;
-mod script;
+mod parse;
+mod run_config;
 mod select;
-mod settings;
 mod stage;
-mod words;
-mod workshop;
 
 pub use error::NativeError;
-pub use select::Needed;
+pub use select::NeededImage;
 
-use self::script::Script;
-use self::select::{Below, Selected, Selection};
-use self::stage::{Around, Past, Stage};
-use self::workshop::Workshop;
-use super::context::Context;
-use super::work::Request;
-use crate::image::Watch;
-use crate::image::layers::{DROPPED, Listed, Packed, as_oci, assemble, ordered, timestamp};
+use self::execute::Execution;
+use self::file_sources::FileSources;
+use self::parse::ParsedDockerfile;
+use self::select::{Selection, StageBase};
+use self::stage::{HistoryEntry, Stage, StageEnv};
+use super::context::BuildContext;
+use super::request::BuildRequest;
+use crate::image::WorkControl;
+use crate::image::layers::{
+    BUILD_FIELDS, ListedLayer, Packed, as_oci, assemble, ordered, timestamp,
+};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::oci::media_type;
@@ -44,126 +48,114 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A Dockerfile that can be built here, as far as can be seen before its images
-/// are fetched.
+/// A Dockerfile that needs no engine, as far as can be told before its images are fetched.
 #[derive(Clone, Debug)]
-pub struct Native {
-    request: Request,
+pub struct NativeBuild {
+    request: BuildRequest,
     dockerfile: PathBuf,
-    script: Script,
+    parsed: ParsedDockerfile,
     selection: Selection,
 }
 
-/// Where a build works.
-pub struct Bench<'a> {
-    /// Where images are kept.
+/// The folders that a build uses.
+pub struct BuildDirs<'a> {
     pub store: &'a Store,
-    /// An empty folder, kept until the image is built, the caller's to remove.
-    pub desk: &'a Path,
-    /// Who may stop it, and is told of it.
-    pub watch: Watch<'a>,
+    /// An empty folder that must exist until the image is built; the caller removes it.
+    pub scratch_dir: &'a Path,
+    pub control: WorkControl<'a>,
 }
 
-impl Native {
-    /// Reads what is to be built, and refuses what an engine alone can build.
-    pub fn read(request: &Request) -> Result<Self, NativeError> {
+impl NativeBuild {
+    /// Reads the Dockerfile, and fails if it needs an engine.
+    pub fn read(request: &BuildRequest) -> Result<Self, NativeError> {
         let dockerfile = request.dockerfile()?;
         let text = fs::read(&dockerfile)
             .map_err(|source| NativeError::Read { path: dockerfile.clone(), source })?;
         let text = String::from_utf8_lossy(&text);
         let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
         let shown = shown.display().to_string();
-        let script = Script::read(&shown, &text)?;
-        let selection = select::select(&shown, request, &script)?;
-        Ok(Self { request: request.clone(), dockerfile, script, selection })
+        let parsed = ParsedDockerfile::read(&shown, &text)?;
+        let selection = select::select(&shown, request, &parsed)?;
+        Ok(Self { request: request.clone(), dockerfile, parsed, selection })
     }
 
-    /// What has to be fetched before it is built.
-    pub fn images(&self) -> &[Needed] {
+    /// The images to fetch before the build.
+    pub fn images(&self) -> &[NeededImage] {
         &self.selection.images
     }
 
-    /// Builds it. `pulled` are the images that were needed, in their order.
-    /// Blocking, and busy on every core.
-    pub fn build(&self, bench: &Bench<'_>, pulled: &[Image]) -> Result<Image, NativeError> {
-        let context = Context {
+    /// Builds the image. `pulled` are the images of [`NativeBuild::images`] in the same
+    /// order. Blocking, and uses all cores.
+    pub fn build(&self, dirs: &BuildDirs<'_>, pulled: &[Image]) -> Result<Image, NativeError> {
+        let context = BuildContext {
             folder: &self.request.context,
             dockerfile: &self.dockerfile,
             state: &self.request.state,
-            desk: bench.desk,
+            scratch_dir: dirs.scratch_dir,
         };
-        let mut workshop = Workshop::new(bench.store, context, pulled);
+        let mut file_sources = FileSources::new(dirs.store, context, pulled);
         let mut stages: BTreeMap<usize, Stage> = BTreeMap::new();
         for (number, selected) in &self.selection.stages {
-            let stage = self.stage(*number, selected, &stages, &mut workshop)?;
+            let mut stage = match selected.base {
+                StageBase::Scratch => Stage::scratch(selected.platform.clone()),
+                StageBase::Stage(earlier) => stages[&earlier].continued(),
+                StageBase::Image(at) => Stage::of_image(&file_sources, &file_sources.pulled[at])?,
+            };
+            let env = StageEnv {
+                escape: self.parsed.escape,
+                given: &self.request.args,
+                globals: &self.selection.globals,
+                predefined: &self.selection.predefined,
+                froms: &selected.froms,
+                stages: &stages,
+            };
+            let text = &self.parsed.stages[*number];
+            let mut execution =
+                Execution { stage: &mut stage, env: &env, file_sources: &mut file_sources };
+            execution.run(&text.place, &text.steps)?;
             stages.insert(*number, stage);
         }
         let stage = stages.remove(&self.selection.wanted).expect("selected");
-        self.image(stage, bench)
+        self.image(stage, dirs)
     }
 
-    fn stage(
-        &self,
-        number: usize,
-        selected: &Selected,
-        stages: &BTreeMap<usize, Stage>,
-        workshop: &mut Workshop<'_>,
-    ) -> Result<Stage, NativeError> {
-        let mut stage = match selected.below {
-            Below::Scratch => Stage::of_scratch(selected.platform.clone()),
-            Below::Stage(earlier) => stages[&earlier].go_on(),
-            Below::Image(at) => Stage::of_image(workshop, &workshop.pulled[at])?,
-        };
-        let around = Around {
-            escape: self.script.escape,
-            given: &self.request.args,
-            globals: &self.selection.globals,
-            predefined: &self.selection.predefined,
-            froms: &selected.froms,
-            stages,
-        };
-        let text = &self.script.stages[number];
-        stage.perform(&text.place, &text.steps, &around, workshop)?;
-        Ok(stage)
-    }
-
-    fn image(&self, mut stage: Stage, bench: &Bench<'_>) -> Result<Image, NativeError> {
+    fn image(&self, mut stage: Stage, dirs: &BuildDirs<'_>) -> Result<Image, NativeError> {
         for (key, value) in &self.request.labels {
-            stage.settings.label(key, value);
+            stage.run_config.label(key, value);
         }
         let created = self.request.created.unwrap_or(0);
-        let lists: Vec<Arc<Listed>> = stage.lists.clone();
-        let packed = assemble(bench.store, &lists, created, &bench.watch)?;
+        let lists: Vec<Arc<ListedLayer>> = stage.lists.clone();
+        let packed = assemble(dirs.store, &lists, created, &dirs.control)?;
         let base = stage.base.as_ref();
         let below = base.map(|base| base.layers.iter().map(as_oci).collect::<Vec<_>>());
         let mut layers = below.unwrap_or_default();
         layers.extend(packed.iter().map(|packed| packed.layer.clone()));
         let config = configuration(stage, &packed, &timestamp(created)?);
-        let config = bench.store.put(media_type::CONFIG, &config)?;
-        Ok(Image::write(bench.store, &config, &layers)?)
+        let config = dirs.store.put(media_type::CONFIG, &config)?;
+        Ok(Image::write(dirs.store, &config, &layers)?)
     }
 }
 
-/// The configuration as it is stored.
+/// The bytes of the image configuration.
 fn configuration(stage: Stage, packed: &[Packed], created: &str) -> Vec<u8> {
-    let Stage { platform, mut below, settings, past, author, .. } = stage;
+    let Stage { platform, mut base_config, run_config, history: added, author, .. } = stage;
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut diff_ids = list(below.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")));
+    let mut diff_ids = list(base_config.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")));
     diff_ids.extend(packed.iter().map(|packed| json!(packed.diff_id.as_str())));
-    let mut history = list(below.get("history"));
-    history.extend(past.iter().map(|Past { created_by, layer }| {
+    let mut history = list(base_config.get("history"));
+    history.extend(added.iter().map(|HistoryEntry { created_by, layer }| {
         let mut line = json!({"created": created, "created_by": created_by});
         if !layer {
             line["empty_layer"] = json!(true);
         }
         line
     }));
-    for field in DROPPED {
-        below.remove(field);
+    for field in BUILD_FIELDS {
+        base_config.remove(field);
     }
-    let mut settings = settings.fields();
-    settings.sort_keys();
-    let mut fields: Map<String, Value> = below;
+    let mut run_config = run_config.fields();
+    run_config.sort_keys();
+    let mut fields: Map<String, Value> = base_config;
     fields.insert("created".into(), json!(created));
     fields.insert("architecture".into(), json!(platform.architecture));
     fields.insert("os".into(), json!(platform.os));
@@ -173,7 +165,7 @@ fn configuration(stage: Stage, packed: &[Packed], created: &str) -> Vec<u8> {
     if let Some(author) = author {
         fields.insert("author".into(), json!(author));
     }
-    fields.insert("config".into(), settings.into());
+    fields.insert("config".into(), run_config.into());
     fields.insert("rootfs".into(), json!({"type": "layers", "diff_ids": diff_ids}));
     fields.insert("history".into(), json!(history));
     serde_json::to_vec(&ordered(fields)).expect("a configuration is text by text")
@@ -181,10 +173,10 @@ fn configuration(stage: Stage, packed: &[Packed], created: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bench, Native, NativeError};
+    use super::{BuildDirs, NativeBuild, NativeError};
     use crate::http::Retryable as _;
-    use crate::image::Watch;
-    use crate::image::dockerfile::Request;
+    use crate::image::WorkControl;
+    use crate::image::dockerfile::BuildRequest;
     use crate::image::manifest::Image;
     use crate::image::store::Store;
     use crate::image::stream::unpacked;
@@ -214,19 +206,26 @@ mod tests {
             Self { folder, store }
         }
 
-        fn request(&self, dockerfile: &str) -> Request {
+        fn request(&self, dockerfile: &str) -> BuildRequest {
             let context = self.folder.path().join("context");
             fs::write(context.join("Dockerfile"), dockerfile).expect("written");
-            Request { context, state: self.folder.path().join("state"), ..Request::default() }
+            BuildRequest {
+                context,
+                state: self.folder.path().join("state"),
+                ..BuildRequest::default()
+            }
         }
 
         fn build(&self, dockerfile: &str, pulled: &[Image]) -> Result<Image, NativeError> {
-            let native = Native::read(&self.request(dockerfile))?;
+            let native = NativeBuild::read(&self.request(dockerfile))?;
             assert_eq!(native.images().len(), pulled.len());
-            let desk = tempfile::tempdir().expect("a folder");
+            let scratch_dir = tempfile::tempdir().expect("a folder");
             let stop = AtomicBool::new(false);
-            let watch = Watch::new(&stop);
-            native.build(&Bench { store: &self.store, desk: desk.path(), watch }, pulled)
+            let control = WorkControl::new(&stop);
+            native.build(
+                &BuildDirs { store: &self.store, scratch_dir: scratch_dir.path(), control },
+                pulled,
+            )
         }
 
         #[track_caller]
@@ -238,7 +237,7 @@ mod tests {
             self.store.config(image).expect("a configuration")["config"].clone()
         }
 
-        /// The files of the image's layers, and what is in them.
+        /// Path, mode, owner and content of the files in all layers.
         fn files(&self, image: &Image) -> BTreeMap<String, String> {
             let mut files = BTreeMap::new();
             for layer in &image.layers {
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_has_beside_oci_is_kept() {
+    fn docker_extensions_are_kept() {
         let plan = Plan::new(&[]);
         let image = plan
             .build(
@@ -288,19 +287,19 @@ mod tests {
             )
             .expect("built");
 
-        let settings = plan.settings(&image);
-        assert_eq!(settings["Shell"], json!(["/bin/ash", "-c"]));
+        let run_config = plan.settings(&image);
+        assert_eq!(run_config["Shell"], json!(["/bin/ash", "-c"]));
         assert_eq!(
-            settings["Healthcheck"],
+            run_config["Healthcheck"],
             json!({"Test": ["CMD-SHELL", "wget /"], "Interval": 5_000_000_000_u64})
         );
-        assert_eq!(settings["OnBuild"], json!(["COPY . /srv"]));
+        assert_eq!(run_config["OnBuild"], json!(["COPY . /srv"]));
         assert_eq!(plan.store.config(&image).expect("a configuration")["author"], "Jo");
         assert_eq!(plan.files(&image)["made/"], "755 7 ", "the user's, as BuildKit makes it");
     }
 
     #[test]
-    fn a_base_s_triggers_are_done_once() {
+    fn onbuild_runs_once() {
         let plan = Plan::new(&[("a", "1")]);
         let base = "FROM scratch\nONBUILD COPY a /srv/\nONBUILD ENV DONE=yes\n";
         let base = plan.build(base, &[]).expect("built");
@@ -309,9 +308,9 @@ mod tests {
 
         let image = image.expect("built");
         assert_eq!(plan.files(&image)["srv/a"], "644 0 1");
-        let settings = plan.settings(&image);
-        assert!(settings["Env"].as_array().expect("a list").contains(&json!("DONE=yes")));
-        assert_eq!(settings["OnBuild"], Value::Null);
+        let run_config = plan.settings(&image);
+        assert!(run_config["Env"].as_array().expect("a list").contains(&json!("DONE=yes")));
+        assert_eq!(run_config["OnBuild"], Value::Null);
 
         let base = plan.build("FROM scratch\nONBUILD RUN make\n", &[]).expect("built");
         let error = plan.build("FROM base\n", &[base]).expect_err("refused");
@@ -319,21 +318,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_target_needs_must_not_run() {
+    fn stages_that_the_target_does_not_need_may_run() {
         let plan = Plan::new(&[("a", "1")]);
         let dockerfile =
             "FROM scratch AS no\nRUN x\nFROM scratch AS yes\nCOPY a /\nFROM no AS last\n";
         let refused = "`Dockerfile:2` has `RUN`, which needs a container engine";
         assert_eq!(plan.refusal(dockerfile), refused);
-        let target = |name: &str| Request { target: Some(name.into()), ..plan.request(dockerfile) };
-        assert!(Native::read(&target("YES")).is_ok());
-        let error = Native::read(&target("maybe")).expect_err("refused");
+        let target =
+            |name: &str| BuildRequest { target: Some(name.into()), ..plan.request(dockerfile) };
+        assert!(NativeBuild::read(&target("YES")).is_ok());
+        let error = NativeBuild::read(&target("maybe")).expect_err("refused");
         assert_eq!(error.to_string(), "`Dockerfile` has no stage `maybe`");
         assert_eq!(error.help().expect("help"), "its stages are `no`, `yes`, `last`");
     }
 
     #[test]
-    fn what_an_engine_alone_does_is_refused_before_anything_is_fetched() {
+    fn what_needs_an_engine_is_refused_before_fetching() {
         let plan = Plan::new(&[("a", "1"), ("x.tar.xz", "\u{1}")]);
         let beyond = |step: &str| {
             let refused = plan.refusal(&format!("FROM scratch\n{step}\n"));
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_line() {
+    fn errors_name_their_line() {
         let plan = Plan::new(&[
             ("a", "1"),
             ("b", "2"),
@@ -390,16 +390,16 @@ mod tests {
         );
         let list = plan.folder.path().join("context/.dockerignore");
         fs::write(&list, "b\n!\n").expect("written");
-        assert_eq!(refused("COPY a /"), format!("read `{}`", list.display()));
+        assert_eq!(refused("COPY a /"), format!("cannot read `{}`", list.display()));
         fs::write(&list, "b\n").expect("written");
-        assert_eq!(refused("ENV \"A"), "understand `\"A` in `Dockerfile:2`");
+        assert_eq!(refused("ENV \"A"), "cannot expand `\"A` in `Dockerfile:2`");
         assert_eq!(
             refused("COPY <<EOF /\nx"),
             "`Dockerfile:3` cannot be understood: expected end of here-document (EOF), but reached eof"
         );
         assert_eq!(
             plan.refusal("ARG BASE\nFROM ${BASE}\n"),
-            "`Dockerfile:2` begins with no image: `${BASE}` is empty"
+            "`Dockerfile:2` names no image: `${BASE}` is empty"
         );
     }
 }

@@ -1,43 +1,42 @@
-//! Who a name is: the users and groups of an image.
+//! Resolves the names of users and groups with the files of an image.
 
-use super::error::{NativeError, Place};
-use super::files::{Files, ItemKind};
-use super::workshop::Workshop;
+use super::error::{DockerfileLine, NativeError};
+use super::file_sources::FileSources;
+use super::files::{FileTree, TreeItemKind};
 use crate::image::layers::Owner;
 use std::fs;
 
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// `user[:group]`, by number or by name.
-pub(super) struct Ownership<'a> {
+/// `user[:group]`, as numbers or names.
+pub struct Ownership<'a> {
     user: &'a str,
     group: Option<&'a str>,
 }
 
 impl<'a> Ownership<'a> {
-    pub(super) fn read(text: &'a str) -> Self {
+    pub fn read(text: &'a str) -> Self {
         match text.split_once(':') {
             Some((user, group)) => Self { user, group: Some(group).filter(|it| !it.is_empty()) },
             None => Self { user: text, group: None },
         }
     }
 
-    /// Where no name has to be looked up. Without a group, a number stands for
-    /// both.
-    pub(super) fn numbers(&self) -> Option<Owner> {
+    /// The owner, if no name has to be looked up. A number without a group stands for both.
+    pub fn numbers(&self) -> Option<Owner> {
         let uid = self.user.parse().ok()?;
         let gid = self.group.unwrap_or(self.user).parse().ok()?;
         Some(Owner { uid, gid })
     }
 }
 
-/// Looks names up in the files of a stage.
-pub(super) fn owner(
+/// Looks up the names in the files of a stage.
+pub fn owner(
     ownership: &Ownership<'_>,
-    files: &Files,
-    place: &Place,
-    workshop: &mut Workshop<'_>,
+    files: &FileTree,
+    place: &DockerfileLine,
+    file_sources: &mut FileSources<'_>,
 ) -> Result<Owner, NativeError> {
     let Ownership { user, group } = ownership;
     let unknown = |name: &str, file| NativeError::Unknown {
@@ -48,7 +47,7 @@ pub(super) fn owner(
     let (uid, own) = if let Ok(number) = user.parse::<u32>() {
         (number, number)
     } else {
-        let users = text(files, USERS, workshop)?;
+        let users = text(files, USERS, file_sources)?;
         let numbers = find(&users, user, &[2, 3]).ok_or_else(|| unknown(user, USERS))?;
         (numbers[0], numbers[1])
     };
@@ -58,7 +57,7 @@ pub(super) fn owner(
             if let Ok(number) = group.parse::<u32>() {
                 number
             } else {
-                let groups = text(files, GROUPS, workshop)?;
+                let groups = text(files, GROUPS, file_sources)?;
                 find(&groups, group, &[2]).ok_or_else(|| unknown(group, GROUPS))?[0]
             }
         }
@@ -66,7 +65,7 @@ pub(super) fn owner(
     Ok(Owner { uid, gid })
 }
 
-/// The numbers in some fields of the line that is of a name.
+/// The numeric `fields` of the line for `name`.
 fn find(text: &str, name: &str, fields: &[usize]) -> Option<Vec<u32>> {
     text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|line| {
         let number = |field: &usize| line.get(*field)?.parse().ok();
@@ -74,12 +73,16 @@ fn find(text: &str, name: &str, fields: &[usize]) -> Option<Vec<u32>> {
     })
 }
 
-/// A file of the stage; nothing where it is not there.
-fn text(files: &Files, path: &str, workshop: &mut Workshop<'_>) -> Result<String, NativeError> {
+/// The content of a file of the stage; empty if it does not exist.
+fn text(
+    files: &FileTree,
+    path: &str,
+    file_sources: &mut FileSources<'_>,
+) -> Result<String, NativeError> {
     let Some((_, item)) = files.follow(path.as_bytes()) else { return Ok(String::new()) };
-    let ItemKind::File(file) = &item.kind else { return Ok(String::new()) };
-    workshop.lay_down([file].into_iter())?;
-    let (path, _) = workshop.laid(file);
+    let TreeItemKind::File(file) = &item.kind else { return Ok(String::new()) };
+    file_sources.extract([file].into_iter())?;
+    let (path, _) = file_sources.location(file);
     match fs::read(&path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(source) => Err(NativeError::Read { path, source }),

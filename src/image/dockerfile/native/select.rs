@@ -1,75 +1,75 @@
-//! Which stages a build needs, and what lies below them.
+//! Selects the stages that a build needs and resolves their base images.
 //!
-//! All that can be known before anything is fetched or read, which is also all
-//! that an engine would be needed for.
+//! Everything that can be known before files or images are read is checked here, including
+//! everything that would need an engine.
 
-use super::error::{NativeError, Place};
-use super::script::{CopyText, Script, SourceText, StageText, Step, What};
-use super::words::{Words, pairs};
-use crate::image::dockerfile::foreign::architecture;
-use crate::image::dockerfile::work::Request;
+use super::error::{DockerfileLine, NativeError};
+use super::expand::{WordExpander, pairs};
+use super::parse::{CopyText, ParsedDockerfile, SourceText, StageText, Step, StepKind};
+use crate::image::dockerfile::foreign_platform::architecture;
+use crate::image::dockerfile::request::BuildRequest;
 use crate::oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a stage begins with.
+/// The base of a stage.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Below {
+pub enum StageBase {
     Scratch,
-    /// An earlier stage, by its number.
+    /// Index of an earlier stage.
     Stage(usize),
-    /// By its place in [`Selection::images`].
+    /// Index in [`Selection::images`].
     Image(usize),
 }
 
 /// An image that has to be fetched before the build.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Needed {
-    /// As the Dockerfile names it.
+pub struct NeededImage {
+    /// The reference as written, with variables expanded.
     pub reference: String,
-    /// What it is to run on.
     pub platform: Platform,
 }
 
-/// A stage that is needed.
+/// A stage that the build needs.
 #[derive(Clone, Debug)]
-pub(super) struct Selected {
-    pub(super) below: Below,
-    pub(super) platform: Platform,
-    /// What each `--from` of the stage means.
-    pub(super) froms: BTreeMap<String, Below>,
+pub struct SelectedStage {
+    pub base: StageBase,
+    pub platform: Platform,
+    /// The source of each `--from` in the stage.
+    pub froms: BTreeMap<String, StageBase>,
 }
 
-/// The stages that are needed by number, the wanted one last.
+/// The needed stages by index; `wanted` is the result of the build.
 #[derive(Clone, Debug)]
-pub(super) struct Selection {
-    pub(super) stages: BTreeMap<usize, Selected>,
-    pub(super) wanted: usize,
-    pub(super) images: Vec<Needed>,
-    /// The arguments before the first stage, which stages may ask for by name.
-    pub(super) globals: BTreeMap<String, String>,
-    /// What the build says of platforms, which stages may ask for too.
-    pub(super) predefined: BTreeMap<String, String>,
+pub struct Selection {
+    pub stages: BTreeMap<usize, SelectedStage>,
+    pub wanted: usize,
+    pub images: Vec<NeededImage>,
+    /// Global `ARG`s, which a stage can declare without a default.
+    pub globals: BTreeMap<String, String>,
+    /// Predefined platform arguments such as `TARGETPLATFORM`, available to stages in the
+    /// same way.
+    pub predefined: BTreeMap<String, String>,
 }
 
 struct Selector<'a> {
-    request: &'a Request,
-    script: &'a Script,
+    request: &'a BuildRequest,
+    parsed: &'a ParsedDockerfile,
     selection: Selection,
     left: BTreeSet<usize>,
 }
 
-/// Chooses what a request needs.
-pub(super) fn select(
+/// Selects the stages that a request needs.
+pub fn select(
     file: &str,
-    request: &Request,
-    script: &Script,
+    request: &BuildRequest,
+    parsed: &ParsedDockerfile,
 ) -> Result<Selection, NativeError> {
     let predefined = predefined(&request.platform);
-    let wanted = wanted(file, request, script)?;
+    let wanted = wanted(file, request, parsed)?;
     let (stages, images) = (BTreeMap::new(), Vec::new());
     let selection = Selection { stages, wanted, images, globals: BTreeMap::new(), predefined };
     let left = [wanted].into();
-    let mut selector = Selector { request, script, selection, left };
+    let mut selector = Selector { request, parsed, selection, left };
     selector.globals()?;
     while let Some(stage) = selector.left.pop_last() {
         selector.stage(stage)?;
@@ -77,24 +77,28 @@ pub(super) fn select(
     Ok(selector.selection)
 }
 
-fn wanted(file: &str, request: &Request, script: &Script) -> Result<usize, NativeError> {
-    let last = script.stages.len() - 1;
+fn wanted(
+    file: &str,
+    request: &BuildRequest,
+    parsed: &ParsedDockerfile,
+) -> Result<usize, NativeError> {
+    let last = parsed.stages.len() - 1;
     let Some(target) = &request.target else { return Ok(last) };
-    find(&script.stages, target).ok_or_else(|| NativeError::NoStage {
+    find(&parsed.stages, target).ok_or_else(|| NativeError::NoStage {
         file: file.to_owned(),
         target: target.clone(),
-        known: script.stages.iter().filter_map(|stage| stage.name.clone()).collect(),
+        known: parsed.stages.iter().filter_map(|stage| stage.name.clone()).collect(),
     })
 }
 
-/// A stage by its name, else by its number.
+/// The index of a stage, by name or number.
 fn find(stages: &[StageText], name: &str) -> Option<usize> {
     let lower = name.to_ascii_lowercase();
     let named = stages.iter().position(|stage| stage.name.as_ref() == Some(&lower));
     named.or_else(|| name.parse().ok().filter(|number| *number < stages.len()))
 }
 
-/// `TARGETPLATFORM` and its like.
+/// The values of `TARGETPLATFORM` and the other platform arguments.
 fn predefined(target: &Platform) -> BTreeMap<String, String> {
     let build: Platform =
         format!("linux/{}", architecture()).parse().expect("a system and an architecture");
@@ -114,9 +118,9 @@ fn predefined(target: &Platform) -> BTreeMap<String, String> {
 
 impl Selector<'_> {
     fn globals(&mut self) -> Result<(), NativeError> {
-        for Step { place, what, .. } in &self.script.globals {
-            let What::Arg(text) = what else { continue };
-            for word in super::words::split(text, self.script.escape) {
+        for Step { place, kind, .. } in &self.parsed.globals {
+            let StepKind::Arg(text) = kind else { continue };
+            for word in super::expand::split(text, self.parsed.escape) {
                 let (name, default) = match word.split_once('=') {
                     Some((name, default)) => (name, Some(self.expand(default, place)?)),
                     None => (word.as_str(), None),
@@ -130,10 +134,10 @@ impl Selector<'_> {
         Ok(())
     }
 
-    fn expand(&self, text: &str, place: &Place) -> Result<String, NativeError> {
+    fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
         let Selection { globals, predefined, .. } = &self.selection;
         let variable = |name: &str| globals.get(name).or_else(|| predefined.get(name)).cloned();
-        let words = Words { escape: self.script.escape, variable: &variable };
+        let words = WordExpander { escape: self.parsed.escape, variable: &variable };
         words.expand(text).map_err(|source| NativeError::Word {
             place: place.clone(),
             text: text.to_owned(),
@@ -142,7 +146,7 @@ impl Selector<'_> {
     }
 
     fn stage(&mut self, number: usize) -> Result<(), NativeError> {
-        let stage = &self.script.stages[number];
+        let stage = &self.parsed.stages[number];
         let place = &stage.place;
         let platform = match &stage.platform {
             Some(text) => {
@@ -161,48 +165,48 @@ impl Selector<'_> {
             return Err(NativeError::NoImage { place: place.clone(), text: stage.from.clone() });
         }
         let named = |stage: &StageText| stage.name.as_deref() == Some(&*name.to_ascii_lowercase());
-        let earlier = self.script.stages[..number].iter().rposition(named);
-        let below = match earlier {
+        let earlier = self.parsed.stages[..number].iter().rposition(named);
+        let base = match earlier {
             Some(earlier) => self.need(earlier),
-            None if name == "scratch" => Below::Scratch,
+            None if name == "scratch" => StageBase::Scratch,
             None => self.image(&name, &platform),
         };
         let mut froms = BTreeMap::new();
         for step in &stage.steps {
             if let Some(from) = self.step(step)? {
-                let source = match find(&self.script.stages[..number], &from) {
+                let source = match find(&self.parsed.stages[..number], &from) {
                     Some(earlier) => self.need(earlier),
                     None => self.image(&from, &platform),
                 };
                 froms.insert(from, source);
             }
         }
-        self.selection.stages.insert(number, Selected { below, platform, froms });
+        self.selection.stages.insert(number, SelectedStage { base, platform, froms });
         Ok(())
     }
 
-    fn need(&mut self, stage: usize) -> Below {
+    fn need(&mut self, stage: usize) -> StageBase {
         self.left.insert(stage);
-        Below::Stage(stage)
+        StageBase::Stage(stage)
     }
 
-    fn image(&mut self, reference: &str, platform: &Platform) -> Below {
-        let needed = Needed { reference: reference.to_owned(), platform: platform.clone() };
+    fn image(&mut self, reference: &str, platform: &Platform) -> StageBase {
+        let needed = NeededImage { reference: reference.to_owned(), platform: platform.clone() };
         let images = &mut self.selection.images;
         let at = images.iter().position(|known| *known == needed).unwrap_or_else(|| {
             images.push(needed);
             images.len() - 1
         });
-        Below::Image(at)
+        StageBase::Image(at)
     }
 
-    /// What a step copies from, beside the context.
+    /// The `--from` of a step, expanded.
     fn step(&self, step: &Step) -> Result<Option<String>, NativeError> {
         beyond(step)?;
-        let from = match &step.what {
-            What::Copy(copy) => copy.options.iter().find(|option| option.name == "from"),
-            What::Env(text) | What::Label(text) => {
-                pairs(text, self.script.escape).map_err(|source| NativeError::Word {
+        let from = match &step.kind {
+            StepKind::Copy(copy) => copy.options.iter().find(|option| option.name == "from"),
+            StepKind::Env(text) | StepKind::Label(text) => {
+                pairs(text, self.parsed.escape).map_err(|source| NativeError::Word {
                     place: step.place.clone(),
                     text: text.clone(),
                     source,
@@ -216,11 +220,11 @@ impl Selector<'_> {
     }
 }
 
-/// Refuses what an engine alone does.
-pub(super) fn beyond(step: &Step) -> Result<(), NativeError> {
-    let what = match &step.what {
-        What::Run => Some("`RUN`".to_owned()),
-        What::Copy(copy) => copy_beyond(copy),
+/// Fails if the step needs an engine.
+pub fn beyond(step: &Step) -> Result<(), NativeError> {
+    let what = match &step.kind {
+        StepKind::Run => Some("`RUN`".to_owned()),
+        StepKind::Copy(copy) => copy_beyond(copy),
         _ => None,
     };
     match what {

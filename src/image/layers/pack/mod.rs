@@ -1,26 +1,25 @@
-//! Packs streams on all cores, hashing them before and after.
+//! Compresses streams on all cores, and hashes them before and after.
 //!
-//! A stream is cut into blocks that are read and compressed apart from each
-//! other and joined in order: gzip members (RFC 1952, section 2.2) or zstd
-//! frames (RFC 8878, section 3), which every reader takes for one stream. What
-//! comes out thus depends neither on how many threads there were nor on which
-//! streams were packed beside it.
+//! A stream is divided into blocks that are read and compressed independently and joined in
+//! order: gzip members (RFC 1952, section 2.2) or zstd frames (RFC 8878, section 3), which
+//! every reader treats as one stream. The result therefore depends neither on the number of
+//! threads nor on other streams.
 //!
-//! Each thread takes a block all the way: reads it, hashes it when its turn has
-//! come, compresses it, writes it when its turn has come. A hash takes blocks
-//! one after the other, so several streams are under way at once, lest cores
-//! wait for one hash. What is in memory is bounded by two pools of buffers.
+//! Each thread takes a block through all steps: it reads and compresses the block, and
+//! hashes and writes it when its turn has come. A hash processes blocks in order, so several
+//! streams are in progress at once to keep all cores busy. Two pools of buffers bound the
+//! memory.
 
 mod codec;
-mod line;
 mod pool;
+mod reorder;
 mod source;
 
-pub(in crate::image) use source::{Reading, Source};
+pub use source::{BLOCK_BYTES, BlockSource, ReaderSource};
 
 use self::codec::Packer;
-use self::line::Line;
-use self::pool::{Alarm, Pool};
+use self::pool::{CloseOnPanic, Pool};
+use self::reorder::ReorderQueue;
 use super::recipe::Compression;
 use crate::image::hash::Hasher;
 use crate::image::store::{BlobWriter, StoreError};
@@ -30,106 +29,99 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-/// Large enough that cutting costs nothing in size, small enough that many are
-/// in the air at once.
-pub(in crate::image) const BLOCK: usize = 1 << 20;
-/// More threads than this gain nothing: one hash runs over a whole stream.
-const MOST_THREADS: usize = 16;
-/// Blocks in memory beyond one for each thread, at most: those that wait for
-/// their turn.
-const MOST_WAITING: usize = 8;
+/// More threads gain nothing, since one hash covers a whole stream.
+const MAX_THREADS: usize = 16;
+/// Additional blocks in memory, beyond one a thread, that wait for their turn.
+const MAX_WAITING_BLOCKS: usize = 8;
 
-/// A packed stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::image) struct Packed {
-    /// As stored.
-    pub(in crate::image) layer: Descriptor,
-    /// The digest of the stream before it was packed.
-    pub(in crate::image) diff_id: Digest,
-    /// The length of the stream before it was packed.
-    pub(in crate::image) unpacked: u64,
+pub struct Packed {
+    pub layer: Descriptor,
+    /// Digest of the uncompressed stream.
+    pub diff_id: Digest,
+    /// Size of the uncompressed stream in bytes.
+    pub unpacked: u64,
 }
 
-/// How many threads pack.
-pub(in crate::image) fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+/// The number of threads to use on this machine.
+pub fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
 }
 
 /// How streams are packed.
 #[derive(Clone, Copy)]
-pub(in crate::image) struct PackOptions<'a> {
-    pub(in crate::image) compression: Compression,
-    pub(in crate::image) threads: usize,
-    /// Is told of each stream that is in the store while others are not yet.
-    pub(in crate::image) early: &'a (dyn Fn(&Descriptor) + Sync),
+pub struct PackOptions<'a> {
+    pub compression: Compression,
+    pub threads: usize,
+    /// Called for each stream that is stored while others are not.
+    pub early: &'a (dyn Fn(&Descriptor) + Sync),
 }
 
 impl PackOptions<'_> {
-    /// On all cores, without a word before the end.
-    pub(in crate::image) fn new(compression: Compression) -> Self {
+    /// On all cores, without reports.
+    pub fn new(compression: Compression) -> Self {
         Self { compression, threads: threads(), early: &|_| () }
     }
 }
 
-/// Packs each stream into its blob. Of several errors, one that came first.
-pub(in crate::image) fn pack<S>(
+/// Compresses each stream into its blob. Returns the first of several errors.
+pub fn pack<S>(
     options: PackOptions<'_>,
     streams: Vec<(S, BlobWriter)>,
 ) -> Result<Vec<Packed>, S::Error>
 where
-    S: Source + Sync,
+    S: BlockSource + Sync,
     S::Error: From<StoreError> + Send,
 {
     let PackOptions { compression, threads, early } = options;
-    let waiting = threads.min(MOST_WAITING);
-    let hall = Hall {
+    let waiting = threads.min(MAX_WAITING_BLOCKS);
+    let workers = PackWorkers {
         compression,
         early,
         left: AtomicUsize::new(streams.len()),
-        jobs: streams.into_iter().map(|(source, out)| Job::new(source, out)).collect(),
+        jobs: streams.into_iter().map(|(source, out)| StreamJob::new(source, out)).collect(),
         open: threads,
-        plain: Pool::new(threads + waiting, BLOCK),
+        plain: Pool::new(threads + waiting, BLOCK_BYTES),
         packed: Pool::new(threads + waiting, codec::bound(compression)),
         failure: Mutex::new(None),
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|| hall.work());
+            scope.spawn(|| workers.work());
         }
-        hall.work();
+        workers.work();
     });
-    hall.finish()
+    workers.finish()
 }
 
-/// Where threads pack.
-struct Hall<'a, S: Source> {
+/// The state that all threads share.
+struct PackWorkers<'a, S: BlockSource> {
     compression: Compression,
     early: &'a (dyn Fn(&Descriptor) + Sync),
-    /// How many streams are not in the store yet.
+    /// Number of streams that are not stored yet.
     left: AtomicUsize,
-    jobs: Vec<Job<S>>,
-    /// How many streams are under way at once, at most.
+    jobs: Vec<StreamJob<S>>,
+    /// The largest number of streams in progress.
     open: usize,
     plain: Pool,
     packed: Pool,
     failure: Mutex<Option<S::Error>>,
 }
 
-/// One stream.
-struct Job<S> {
+struct StreamJob<S> {
     source: S,
-    /// Blocks that were taken, or may be about to be.
+    /// Number of blocks taken, including those about to be.
     taken: AtomicU64,
     hashed: AtomicU64,
     written: AtomicU64,
     ended: AtomicBool,
-    hashing: Line<Block, Hasher>,
-    /// Nothing from when the stream is in the store.
-    writing: Line<Block, Option<BlobWriter>>,
+    hashing: ReorderQueue<Block, Hasher>,
+    /// `None` once the stream is stored.
+    writing: ReorderQueue<Block, Option<BlobWriter>>,
     packed: OnceLock<Packed>,
 }
 
-/// A buffer, filled so far.
+/// A buffer and the length of its content.
 struct Block {
     buffer: Arc<Vec<u8>>,
     length: usize,
@@ -141,7 +133,7 @@ impl Block {
     }
 }
 
-impl<S> Job<S> {
+impl<S> StreamJob<S> {
     fn new(source: S, out: BlobWriter) -> Self {
         Self {
             source,
@@ -149,8 +141,8 @@ impl<S> Job<S> {
             hashed: AtomicU64::new(0),
             written: AtomicU64::new(0),
             ended: AtomicBool::new(false),
-            hashing: Line::new(Hasher::new()),
-            writing: Line::new(Some(out)),
+            hashing: ReorderQueue::new(Hasher::new()),
+            writing: ReorderQueue::new(Some(out)),
             packed: OnceLock::new(),
         }
     }
@@ -159,10 +151,10 @@ impl<S> Job<S> {
         self.taken.load(Ordering::SeqCst).saturating_sub(self.written.load(Ordering::SeqCst))
     }
 
-    /// Whether nothing of it is left to be done.
+    /// Whether the stream is completely hashed and written.
     fn is_over(&self) -> bool {
-        // In this order: who is about to take a block has said so before the
-        // end is known.
+        // `ended` is read first: a thread that takes a block increments `taken` before it
+        // can find the end.
         self.ended.load(Ordering::SeqCst) && {
             let taken = self.taken.load(Ordering::SeqCst);
             [&self.hashed, &self.written].iter().all(|done| done.load(Ordering::SeqCst) == taken)
@@ -170,22 +162,25 @@ impl<S> Job<S> {
     }
 }
 
-impl<S: Source> Hall<'_, S>
+impl<S: BlockSource> PackWorkers<'_, S>
 where
     S::Error: From<StoreError>,
 {
     fn work(&self) {
-        let _alarm = Alarm([&self.plain, &self.packed]);
+        let _alarm = CloseOnPanic([&self.plain, &self.packed]);
         let mut packer = Packer::new(self.compression);
-        // Buffers first: whoever has a block's number has what the block needs,
-        // so the block whose turn it is never waits for one.
-        while let Some((mut plain, packed)) = self.plain.take().zip(self.packed.take()) {
+        // Buffers are taken before a block, so a thread with the next block in order never
+        // waits for a buffer.
+        while let Some((mut plain, mut packed)) = self.plain.take().zip(self.packed.take()) {
             let Some(job) = self.next_job() else { break };
             job.taken.fetch_add(1, Ordering::SeqCst);
             match job.source.next(&mut plain) {
                 Ok(Some((number, length))) => {
                     let block = Block { buffer: Arc::new(plain), length };
-                    self.block(job, number, block, (&mut packer, packed));
+                    self.hash(job, number, &block);
+                    let length = packer.pack(block.bytes(), &mut packed);
+                    give_back(&self.plain, block);
+                    self.write(job, number, Block { buffer: Arc::new(packed), length });
                     self.store_if_over(job);
                 }
                 Ok(None) => {
@@ -198,32 +193,28 @@ where
                 Err(error) => self.fail(error),
             }
         }
-        // Nothing is left, or something went wrong: no one is to wait.
+        // All blocks are done or there was an error: wake all waiting threads.
         self.close();
     }
 
-    /// The stream of which the least is under way, of the first few.
-    fn next_job(&self) -> Option<&Job<S>> {
+    /// Of the first open streams, the one with the fewest blocks in progress.
+    fn next_job(&self) -> Option<&StreamJob<S>> {
         let left = self.jobs.iter().filter(|job| !job.ended.load(Ordering::SeqCst));
         left.take(self.open).min_by_key(|job| job.under_way())
     }
 
-    fn block(
-        &self,
-        job: &Job<S>,
-        number: u64,
-        plain: Block,
-        (packer, mut packed): (&mut Packer, Vec<u8>),
-    ) {
-        let waiting = Block { buffer: Arc::clone(&plain.buffer), ..plain };
-        job.hashing.add(number, waiting, |hasher, block| {
+    /// Hashes a block when its turn has come.
+    fn hash(&self, job: &StreamJob<S>, number: u64, plain: &Block) {
+        let block = Block { buffer: Arc::clone(&plain.buffer), length: plain.length };
+        job.hashing.add(number, block, |hasher, block| {
             hasher.update(block.bytes());
             job.hashed.fetch_add(1, Ordering::SeqCst);
             give_back(&self.plain, block);
         });
-        let length = packer.pack(plain.bytes(), &mut packed);
-        give_back(&self.plain, plain);
-        let packed = Block { buffer: Arc::new(packed), length };
+    }
+
+    /// Writes a compressed block when its turn has come.
+    fn write(&self, job: &StreamJob<S>, number: u64, packed: Block) {
         job.writing.add(number, packed, |out, block| {
             if let Some(out) = out
                 && let Err(source) = out.write_all(block.bytes())
@@ -235,13 +226,13 @@ where
         });
     }
 
-    /// Puts the stream into the store, when that is all that is left of it.
-    fn store_if_over(&self, job: &Job<S>) {
+    /// Stores the stream if it is complete.
+    fn store_if_over(&self, job: &StreamJob<S>) {
         if !job.is_over() || self.has_failed() {
             return;
         }
-        let Some(out) = job.writing.replace_desk(None) else { return };
-        let (diff_id, unpacked) = job.hashing.replace_desk(Hasher::new()).finish();
+        let Some(out) = job.writing.replace_consumer(None) else { return };
+        let (diff_id, unpacked) = job.hashing.replace_consumer(Hasher::new()).finish();
         match out.finish(self.compression.media_type()) {
             Ok(layer) => {
                 let packed = job.packed.get_or_init(|| Packed { layer, diff_id, unpacked });
@@ -257,13 +248,13 @@ where
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// The first failure is the one that is told.
+    /// Keeps the first error and stops all threads.
     fn fail(&self, error: S::Error) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.close();
     }
 
-    /// Sends everyone home after the block that they are at.
+    /// Stops every thread after its current block.
     fn close(&self) {
         self.plain.close();
         self.packed.close();
@@ -278,7 +269,7 @@ where
     }
 }
 
-/// The last who needs a buffer gives it back.
+/// Returns a buffer to its pool if this was the last reference.
 fn give_back(pool: &Pool, block: Block) {
     if let Some(buffer) = Arc::into_inner(block.buffer) {
         pool.give(buffer);

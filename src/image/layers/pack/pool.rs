@@ -1,34 +1,33 @@
-//! Buffers that are used again and again: a bound on memory, and pages that the
-//! kernel need not clear each time.
+//! Reusable buffers: they bound the memory, and save the kernel from clearing new pages.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// So many buffers of one size, made when they are first needed.
-pub(super) struct Pool {
+/// A limited number of buffers of one size, allocated when first needed.
+pub struct Pool {
     size: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     changed: Condvar,
 }
 
-struct State {
+struct PoolState {
     free: Vec<Vec<u8>>,
-    /// How many may still be made.
+    /// The number of buffers that may still be allocated.
     left: usize,
     closed: bool,
 }
 
 impl Pool {
-    pub(super) fn new(count: usize, size: usize) -> Self {
-        let state = State { free: Vec::new(), left: count, closed: false };
+    pub fn new(count: usize, size: usize) -> Self {
+        let state = PoolState { free: Vec::new(), left: count, closed: false };
         Self { size, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A buffer, as soon as one is free; none when the pool is closed.
-    pub(super) fn take(&self) -> Option<Vec<u8>> {
+    /// Waits for a free buffer; `None` once the pool is closed.
+    pub fn take(&self) -> Option<Vec<u8>> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -45,24 +44,22 @@ impl Pool {
         }
     }
 
-    /// Gives a buffer back.
-    pub(super) fn give(&self, buffer: Vec<u8>) {
+    pub fn give(&self, buffer: Vec<u8>) {
         self.state().free.push(buffer);
         self.changed.notify_one();
     }
 
-    /// Lets no one wait any more.
-    pub(super) fn close(&self) {
+    /// Wakes all waiting threads, which get no buffer.
+    pub fn close(&self) {
         self.state().closed = true;
         self.changed.notify_all();
     }
 }
 
-/// Closes pools when its thread panics, so that no other waits for what that
-/// one held.
-pub(super) struct Alarm<'a>(pub(super) [&'a Pool; 2]);
+/// Closes the pools when its thread panics, so that others do not wait for its buffers.
+pub struct CloseOnPanic<'a>(pub [&'a Pool; 2]);
 
-impl Drop for Alarm<'_> {
+impl Drop for CloseOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.iter().for_each(|pool| pool.close());
@@ -76,7 +73,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_buffer_is_waited_for_and_used_again() {
+    fn buffers_are_reused() {
         let pool = Pool::new(1, 8);
         let mut buffer = pool.take().expect("the first");
         buffer[0] = 7;
@@ -89,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_closed_pool() {
+    fn a_closed_pool_wakes_waiting_threads() {
         let pool = Pool::new(0, 8);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| pool.take());

@@ -1,6 +1,6 @@
 //! Whole streams, packed by one thread and by many.
 
-use super::{BLOCK, PackOptions, Packed, Reading, Source, pack};
+use super::{BLOCK_BYTES, BlockSource, PackOptions, Packed, ReaderSource, pack};
 use crate::image::layers::recipe::Compression;
 use crate::image::store::{Store, StoreError};
 use crate::image::stream::unpacked;
@@ -32,7 +32,7 @@ fn packed(
     streams: &[&[u8]],
 ) -> Vec<Packed> {
     let error = |source| StoreError::Write { path: "a stream".into(), source };
-    let stream = |bytes| (Reading::new(bytes, error), store.writer().expect("a writer"));
+    let stream = |bytes| (ReaderSource::new(bytes, error), store.writer().expect("a writer"));
     let streams = streams.iter().copied().map(stream).collect();
     pack(PackOptions { threads, ..PackOptions::new(compression) }, streams).expect("packed")
 }
@@ -40,7 +40,7 @@ fn packed(
 #[test]
 fn bytes_do_not_depend_on_threads_and_unpack_to_what_they_were() {
     let (_folder, store) = store();
-    let bytes = sample(3 * BLOCK + 17);
+    let bytes = sample(3 * BLOCK_BYTES + 17);
 
     for compression in [Compression::Gzip, Compression::Zstd] {
         let one = packed(&store, compression, 1, &[&bytes]);
@@ -58,9 +58,9 @@ fn bytes_do_not_depend_on_threads_and_unpack_to_what_they_were() {
 }
 
 #[test]
-fn streams_side_by_side_are_packed_as_they_are_alone() {
+fn streams_do_not_affect_each_other() {
     let (_folder, store) = store();
-    let all: Vec<Vec<u8>> = [0, 1, BLOCK, 2 * BLOCK + 1, 5, BLOCK - 1, 7]
+    let all: Vec<Vec<u8>> = [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 1, 5, BLOCK_BYTES - 1, 7]
         .iter()
         .map(|&length| sample(length))
         .collect();
@@ -75,13 +75,14 @@ fn streams_side_by_side_are_packed_as_they_are_alone() {
 }
 
 #[test]
-fn each_stream_but_the_last_is_told_of_when_it_is_stored() {
-    let streams: Vec<Vec<u8>> = (1..9).map(|number| sample(number * BLOCK / 3)).collect();
+fn each_stream_but_the_last_is_reported_early() {
+    let streams: Vec<Vec<u8>> = (1..9).map(|number| sample(number * BLOCK_BYTES / 3)).collect();
     for threads in [1, 3] {
         let (_folder, store) = store();
         let error = |source| StoreError::Write { path: "a stream".into(), source };
-        let stream =
-            |bytes: &Vec<u8>| (Reading::new(io::Cursor::new(bytes.clone()), error), store.writer());
+        let stream = |bytes: &Vec<u8>| {
+            (ReaderSource::new(io::Cursor::new(bytes.clone()), error), store.writer())
+        };
         let streams = streams.iter().map(stream);
         let streams = streams.map(|(reading, out)| (reading, out.expect("a writer"))).collect();
         let told = Mutex::new(Vec::new());
@@ -102,19 +103,19 @@ fn each_stream_but_the_last_is_told_of_when_it_is_stored() {
 /// Fails at its third block.
 struct Failing(AtomicU64);
 
-impl Source for Failing {
+impl BlockSource for Failing {
     type Error = StoreError;
 
     fn next(&self, _: &mut [u8]) -> Result<Option<(u64, usize)>, StoreError> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
-            number @ 0..2 => Ok(Some((number, BLOCK))),
+            number @ 0..2 => Ok(Some((number, BLOCK_BYTES))),
             _ => Err(StoreError::Write { path: "x".into(), source: io::ErrorKind::Other.into() }),
         }
     }
 }
 
 #[test]
-fn an_error_of_a_stream_stores_nothing_and_lets_no_thread_wait() {
+fn an_error_stores_nothing_and_ends_all_threads() {
     for threads in [1, 2, 7] {
         let (folder, store) = store();
         let stream = || (Failing(AtomicU64::new(0)), store.writer().expect("a writer"));
@@ -123,7 +124,7 @@ fn an_error_of_a_stream_stores_nothing_and_lets_no_thread_wait() {
         let error = pack(options, vec![stream(), stream(), stream()]);
 
         let error = error.expect_err("an error").to_string();
-        assert_eq!(error, "write `x`");
+        assert_eq!(error, "cannot write `x`");
         for part in ["blobs/sha256", "incoming"] {
             let left = std::fs::read_dir(folder.path().join(part)).expect("a folder").count();
             assert_eq!(left, 0, "{part}");

@@ -1,12 +1,13 @@
-//! `/lib/apk/db/installed` (apk-tools, "Installed DB format"): a letter a field.
+//! Reads `/lib/apk/db/installed`, where one letter names each field (apk-tools, "Installed
+//! DB format").
 
-use super::{Entry, field, paragraphs};
+use super::paragraphs::{PackageEntry, field, paragraphs};
 
-/// The packages that are installed.
-pub(super) fn read(text: &str) -> Vec<Entry> {
+/// The installed packages.
+pub fn read(text: &str) -> Vec<PackageEntry> {
     paragraphs(text)
         .filter(|fields| !field(fields, "P").is_empty())
-        .map(|fields| Entry {
+        .map(|fields| PackageEntry {
             name: field(&fields, "P").to_owned(),
             version: field(&fields, "V").to_owned(),
             architecture: field(&fields, "A").to_owned(),
@@ -19,7 +20,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn what_is_installed_is_listed() {
+    fn only_installed_packages_are_listed() {
         let text = "C:Q1abc=\nP:musl\nV:1.2.5-r0\nA:x86_64\nF:lib\nR:ld-musl-x86_64.so.1\n\nP:zlib\nV:1.3.1-r1\nA:x86_64\n\n";
         let names: Vec<_> =
             read(text).into_iter().map(|one| format!("{} {}", one.name, one.version)).collect();

@@ -1,11 +1,11 @@
-//! `/var/lib/dpkg/status`, and the files of `status.d` that distroless images
-//! have in its place (dpkg-query(1), deb-control(5)).
+//! Reads `/var/lib/dpkg/status`, and the files in `status.d` that distroless images have
+//! instead (dpkg-query(1), deb-control(5)).
 
-use super::{Entry, field, paragraphs};
+use super::paragraphs::{PackageEntry, field, paragraphs};
 
-/// The packages that are installed. What was removed keeps a paragraph for its
-/// configuration, and in `status.d` there is no status because all are.
-pub(super) fn read(text: &str) -> Vec<Entry> {
+/// The installed packages. A removed package keeps a paragraph for its configuration files;
+/// paragraphs in `status.d` have no status because all are installed.
+pub fn read(text: &str) -> Vec<PackageEntry> {
     let installed = |fields: &Vec<(&str, &str)>| {
         let status = field(fields, "Status");
         !field(fields, "Package").is_empty()
@@ -13,7 +13,7 @@ pub(super) fn read(text: &str) -> Vec<Entry> {
     };
     paragraphs(text)
         .filter(installed)
-        .map(|fields| Entry {
+        .map(|fields| PackageEntry {
             name: field(&fields, "Package").to_owned(),
             version: field(&fields, "Version").to_owned(),
             architecture: field(&fields, "Architecture").to_owned(),
@@ -26,7 +26,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn what_is_installed_is_listed() {
+    fn only_installed_packages_are_listed() {
         let text = "\
 Package: base-files
 Status: install ok installed

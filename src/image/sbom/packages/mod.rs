@@ -1,16 +1,18 @@
-//! The packages of an image, from the databases of dpkg and apk. That of rpm is
-//! a data base of its own kind, which is not read here and said to be there.
+//! The packages of an image, from the databases of dpkg and apk. The binary database of rpm
+//! is not read, only reported.
 
 mod apk;
 mod dpkg;
+mod paragraphs;
 
+use self::paragraphs::PackageEntry;
 use super::purl;
 use super::scan::Contents;
 use crate::oci::Digest;
 use std::collections::BTreeMap;
 
-/// Where rpm keeps its database, over the years.
-const RPM: [&str; 6] = [
+/// Paths of the rpm database in various distributions.
+const RPM_DATABASES: [&str; 6] = [
     "var/lib/rpm/rpmdb.sqlite",
     "var/lib/rpm/Packages",
     "var/lib/rpm/Packages.db",
@@ -19,44 +21,32 @@ const RPM: [&str; 6] = [
     "usr/lib/sysimage/rpm/Packages.db",
 ];
 
-/// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    /// By id, each once.
-    pub(super) packages: Vec<Package>,
-    /// Databases that are there and were not read.
-    pub(super) unread: Vec<String>,
+pub struct FoundPackages {
+    /// Sorted by ID, without duplicates.
+    pub packages: Vec<Package>,
+    /// Databases in a format that is not read.
+    pub unread: Vec<String>,
 }
 
-/// An installed package.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Package {
-    /// In the document.
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) purl: String,
-    /// The file that names it.
-    pub(super) database: String,
+pub struct Package {
+    pub id: String,
+    pub name: String,
+    pub version: String,
+    pub purl: String,
+    /// The path of the database that lists it.
+    pub database: String,
 }
 
-/// The distribution, as `os-release` has it.
+/// The distribution, from `os-release`.
 #[derive(Debug, Default)]
 struct Distribution {
     id: String,
     version: String,
 }
 
-/// What a database says of one package.
-#[derive(Debug, Default, Eq, PartialEq)]
-struct Entry {
-    name: String,
-    version: String,
-    architecture: String,
-}
-
-/// Reads all databases.
-pub(super) fn find(contents: &Contents) -> Found {
+pub fn find(contents: &Contents) -> FoundPackages {
     let distribution = distribution(contents);
     let mut packages = BTreeMap::new();
     let mut unread = Vec::new();
@@ -82,12 +72,12 @@ pub(super) fn find(contents: &Contents) -> Found {
             unread.push(path.to_owned());
         }
     }
-    let rpm = RPM.iter().filter(|path| contents.files.contains_key(path.as_bytes()));
+    let rpm = RPM_DATABASES.iter().filter(|path| contents.files.contains_key(path.as_bytes()));
     unread.extend(rpm.map(|path| (*path).to_owned()));
-    Found { packages: packages.into_values().collect(), unread }
+    FoundPackages { packages: packages.into_values().collect(), unread }
 }
 
-impl Entry {
+impl PackageEntry {
     fn package(self, kind: &str, distribution: &Distribution, database: &str) -> Package {
         let Self { name, version, architecture } = self;
         let usual = if kind == "apk" { "alpine" } else { "debian" };
@@ -98,8 +88,11 @@ impl Entry {
             (id, version) => format!("{id}-{version}"),
         };
         let qualifiers = [("arch", architecture.as_str()), ("distro", named.as_str())];
-        let purl = purl::package(kind, vendor, (&name, &version), &qualifiers);
-        // Ids know letters, digits, dots and dashes alone.
+        let purl = purl::package(
+            &purl::Package { kind, vendor, name: &name, version: &version },
+            &qualifiers,
+        );
+        // SPDX IDs allow only letters, digits, dots and dashes.
         let plain: String = name
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '-' })
@@ -121,33 +114,4 @@ fn distribution(contents: &Contents) -> Distribution {
         line.unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
     };
     Distribution { id: value("ID"), version: value("VERSION_ID") }
-}
-
-/// The paragraphs of a database, each as its `key: value` lines.
-fn paragraphs(text: &str) -> impl Iterator<Item = Vec<(&str, &str)>> {
-    let mut lines = text.lines();
-    std::iter::from_fn(move || {
-        let mut fields = Vec::new();
-        let mut any = false;
-        for line in lines.by_ref() {
-            if line.trim().is_empty() {
-                if any {
-                    return Some(fields);
-                }
-                continue;
-            }
-            any = true;
-            // A line that begins with a blank goes on with the one before.
-            if line.starts_with([' ', '\t']) {
-                continue;
-            }
-            fields.extend(line.split_once(':').map(|(key, value)| (key, value.trim())));
-        }
-        any.then_some(fields)
-    })
-}
-
-/// The value of a field; empty where there is none.
-fn field<'t>(fields: &[(&'t str, &'t str)], key: &str) -> &'t str {
-    fields.iter().find(|(name, _)| *name == key).map_or("", |(_, value)| value)
 }

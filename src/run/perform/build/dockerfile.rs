@@ -5,9 +5,10 @@ use super::engine::{find_engine, run};
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::dockerfile::{
-    Bench, Cache, DockerfileError, Engine, Native, Needed, Program, Request, Unfit, Work,
+    BuildDirs, BuildRequest, Cache, DockerfileError, Engine, EngineBuild, NativeBuild, NeededImage,
+    Program, Unfit,
 };
-use crate::image::{Image, Index, Watch};
+use crate::image::{Image, Index, WorkControl};
 use crate::oci::Platform;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Text, Using};
@@ -63,7 +64,7 @@ async fn images(
     if let Some(left_out) = request.without_caches_out_of_reach(performer.facts.dry_run) {
         job.note(left_out);
     }
-    let each: Vec<Request> =
+    let each: Vec<BuildRequest> =
         platforms.iter().map(|platform| request.on(slice::from_ref(platform))).collect();
     let only = match dockerfile.using.resolve(&job.scope)? {
         Using::Auto => None,
@@ -92,11 +93,11 @@ async fn images(
 async fn by_engine(
     performer: &Performer,
     engine: &Engine,
-    request: &Request,
+    request: &BuildRequest,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
     let folder = Scratch::new(performer, job)?;
-    let work = Work::new(engine.clone(), request, folder.path())?;
+    let work = EngineBuild::new(engine.clone(), request, folder.path())?;
     run(performer, &work, &work.build(), job).await?;
     if let Some(save) = work.save()? {
         run(performer, &work, &save, job).await?;
@@ -110,16 +111,16 @@ async fn by_engine(
 /// it is empty where the plan asks for `using: native`.
 async fn without_engine(
     performer: &Performer,
-    requests: &[Request],
+    requests: &[BuildRequest],
     unfit: Vec<Unfit>,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
     let asked = unfit.is_empty();
-    let read: Result<Vec<_>, _> = requests.iter().map(Native::read).collect();
+    let read: Result<Vec<_>, _> = requests.iter().map(NativeBuild::read).collect();
     let read = read.map_err(|error| StepError::from(error.without(unfit)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
-    if let Some(unused) = requests.first().and_then(Request::unused_without_engine) {
+    if let Some(unused) = requests.first().and_then(BuildRequest::unused_without_engine) {
         job.note(unused);
     }
     let mut images = Vec::new();
@@ -129,16 +130,20 @@ async fn without_engine(
     Ok(images)
 }
 
-async fn natively(performer: &Performer, native: Native, job: &Job) -> Result<Image, AttemptError> {
+async fn natively(
+    performer: &Performer,
+    native: NativeBuild,
+    job: &Job,
+) -> Result<Image, AttemptError> {
     let mut pulled = Vec::new();
-    for Needed { reference, platform } in native.images() {
+    for NeededImage { reference, platform } in native.images() {
         let (image, _) = pull_image(performer, reference, platform, job).await?;
         pulled.push(image);
     }
     let scratch = Scratch::new(performer, job)?;
     let (store, folder) = (performer.services.images.clone(), scratch.path().to_owned());
-    let build = move |watch: Watch<'_>| {
-        native.build(&Bench { store: &store, desk: &folder, watch }, &pulled)
+    let build = move |watch: WorkControl<'_>| {
+        native.build(&BuildDirs { store: &store, scratch_dir: &folder, control: watch }, &pulled)
     };
     Ok(run_blocking_with_progress(job, Verb::Packed, build).await?)
 }
@@ -147,7 +152,7 @@ fn request(
     performer: &Performer,
     dockerfile: &Dockerfile,
     job: &Job,
-) -> Result<Request, StepError> {
+) -> Result<BuildRequest, StepError> {
     let scope = &job.scope;
     let Performer { services, facts, plan } = performer;
     let path = |text: &str| plan.folder.join(text);
@@ -173,7 +178,7 @@ fn request(
         Ok::<_, StepError>(list.iter().map(|text| Cache::from(text.as_str())).collect())
     };
     let file = optional_plain(&dockerfile.dockerfile, "path", scope)?;
-    Ok(Request {
+    Ok(BuildRequest {
         context: path(&plain(&dockerfile.context, "path", scope)?),
         dockerfile: file.map(|file| path(&file)),
         args,
@@ -186,6 +191,6 @@ fn request(
         target: optional_plain(&dockerfile.target, "target", scope)?,
         created: Some(facts.created()?),
         state: facts.state.clone(),
-        ..Request::default()
+        ..BuildRequest::default()
     })
 }

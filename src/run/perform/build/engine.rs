@@ -1,7 +1,9 @@
 //! Runs the programs of container engines.
 
 use crate::event::{EventKind, Stream};
-use crate::image::dockerfile::{Answer, Engine, Invocation, Program, Unfit, Work, candidates};
+use crate::image::dockerfile::{
+    Engine, EngineBuild, Invocation, ProbeResult, Program, Unfit, candidates,
+};
 use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::performer::{Job, Performer};
@@ -20,10 +22,10 @@ pub async fn find_engine(
     let mut unfit: Vec<Unfit> = Vec::new();
     for program in candidates(only) {
         let mut answers = Vec::new();
-        for question in program.questions() {
+        for question in program.probes() {
             answers.push(ask(performer, &question, &job.stop).await);
         }
-        match program.judge(&answers) {
+        match program.evaluate(&answers) {
             Ok(engine) => return Ok(engine),
             Err(why) => unfit.push(why),
         }
@@ -31,7 +33,7 @@ pub async fn find_engine(
     Err(unfit)
 }
 
-async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Answer {
+async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> ProbeResult {
     let captured = Mutex::new((String::new(), String::new()));
     let capture = |output: Output| {
         let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,25 +54,25 @@ async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Answe
         () = tokio::time::sleep(MAX_PROBE_TIME) => {
             own.kill.cancel();
             drop(asked.await);
-            return Answer::TimedOut;
+            return ProbeResult::TimedOut;
         }
     };
     let (stdout, stderr) = captured.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match ended {
-        Err(ChildError::Own { .. } | ChildError::Start { .. }) => Answer::NotFound,
-        Ok(Ended::Stopped) => Answer::TimedOut,
-        Ok(Ended::Exited(code)) => Answer::Ended { success: code == 0, stdout, stderr },
+        Err(ChildError::Own { .. } | ChildError::Start { .. }) => ProbeResult::NotFound,
+        Ok(Ended::Stopped) => ProbeResult::TimedOut,
+        Ok(Ended::Exited(code)) => ProbeResult::Ended { success: code == 0, stdout, stderr },
     }
 }
 
 /// Runs one program of the build with its output in the log.
 pub async fn run(
     performer: &Performer,
-    work: &Work,
+    work: &EngineBuild,
     invocation: &Invocation,
     job: &Job,
 ) -> Result<(), AttemptError> {
-    let hearing = Mutex::new(work.hearing());
+    let hearing = Mutex::new(work.foreign_platform_detector());
     let publish = |output: Output| {
         let Output { stream, line } = output;
         hearing.lock().unwrap_or_else(PoisonError::into_inner).line(&line);

@@ -4,7 +4,7 @@
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
-use crate::image::{Image, Index, Watch};
+use crate::image::{Image, Index, WorkControl};
 use crate::oci::{Descriptor, Digest, Platform, Reference};
 use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
 use crate::run::outcome::{AttemptError, StepError};
@@ -92,7 +92,7 @@ async fn one(
     let store = images.clone();
     let built = run_blocking_with_progress(job, Verb::Packed, move |watch| {
         let early = |layer: &Descriptor| early_upload::send(upload.as_ref(), &store, layer);
-        make(&store, &recipe, &Watch { early: &early, ..watch })
+        make(&store, &recipe, &WorkControl { early: &early, ..watch })
     });
     let built = built.await?;
     if let Some(origin) = origin {

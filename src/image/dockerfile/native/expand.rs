@@ -1,73 +1,57 @@
-//! The words of a Dockerfile: quotes, escapes, variables, and `key=value`.
-//!
-//! The same rules as `BuildKit`'s, which are almost a shell's.
+//! Quotes, escapes, variables and `key=value` pairs in a Dockerfile, with the rules of
+//! BuildKit, which are almost those of a shell.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Text that has no meaning.
+/// Why a word could not be expanded.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum BadWord {
-    /// A quote that does not end.
-    #[error("a {0} is opened and not closed")]
+pub enum WordError {
+    #[error("the quote {0} is not closed")]
     Quote(char),
-    /// `${` without an end, or without a name.
     #[error("`${{` is not followed by a name and a `}}`")]
     Substitution,
-    /// `${X#…}` and the like.
-    #[error("`${{{name}{modifier}…}}` is known to engines alone")]
-    Modifier {
-        /// Of the variable.
-        name: String,
-        /// What follows it.
-        modifier: char,
-    },
-    /// `${X:?message}`
+    #[error("`${{{name}{modifier}…}}` needs a container engine")]
+    Modifier { name: String, modifier: char },
     #[error("`{name}` {message}")]
-    Missing {
-        /// Of the variable.
-        name: String,
-        /// As written, or why.
-        message: String,
-    },
-    /// A word without `=`.
+    Missing { name: String, message: String },
     #[error("`{0}` is not written `key=value`")]
     NoValue(String),
 }
 
-/// How words are read: what escapes, and what variables are.
+/// Expands words with an escape character and variables.
 #[derive(Clone, Copy)]
-pub(super) struct Words<'a> {
-    /// `\`, or what the directive `escape` says.
-    pub(super) escape: char,
-    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+pub struct WordExpander<'a> {
+    /// `\`, unless the `escape` directive sets another.
+    pub escape: char,
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-impl Words<'_> {
-    /// Takes quotes and escapes away and puts variables in.
-    pub(super) fn expand(self, text: &str) -> Result<String, BadWord> {
+impl WordExpander<'_> {
+    /// Removes quotes and escapes, and substitutes variables.
+    pub fn expand(self, text: &str) -> Result<String, WordError> {
         self.read(text, true)
     }
 
-    /// The same for a here-document, where quotes are quotes.
-    pub(super) fn expand_text(self, text: &str) -> Result<String, BadWord> {
-        Words { escape: '\\', ..self }.read(text, false)
+    /// The same for a here-document, where quotes have no special meaning.
+    pub fn expand_text(self, text: &str) -> Result<String, WordError> {
+        WordExpander { escape: '\\', ..self }.read(text, false)
     }
 
-    fn read(self, text: &str, quotes: bool) -> Result<String, BadWord> {
-        let mut reading = Reading { words: self, quotes, rest: text.chars().peekable() };
+    fn read(self, text: &str, quotes: bool) -> Result<String, WordError> {
+        let mut reading = WordReader { words: self, quotes, rest: text.chars().peekable() };
         reading.until(None)
     }
 }
 
-struct Reading<'a> {
-    words: Words<'a>,
+struct WordReader<'a> {
+    words: WordExpander<'a>,
     quotes: bool,
     rest: Peekable<Chars<'a>>,
 }
 
-impl Reading<'_> {
-    fn until(&mut self, end: Option<char>) -> Result<String, BadWord> {
+impl WordReader<'_> {
+    fn until(&mut self, end: Option<char>) -> Result<String, WordError> {
         let mut text = String::new();
         while let Some(character) = self.rest.next() {
             match character {
@@ -79,20 +63,20 @@ impl Reading<'_> {
                 _ => text.push(character),
             }
         }
-        if end.is_some() { Err(BadWord::Substitution) } else { Ok(text) }
+        if end.is_some() { Err(WordError::Substitution) } else { Ok(text) }
     }
 
-    fn single(&mut self, text: &mut String) -> Result<(), BadWord> {
+    fn single(&mut self, text: &mut String) -> Result<(), WordError> {
         for character in self.rest.by_ref() {
             if character == '\'' {
                 return Ok(());
             }
             text.push(character);
         }
-        Err(BadWord::Quote('\''))
+        Err(WordError::Quote('\''))
     }
 
-    fn double(&mut self, text: &mut String) -> Result<(), BadWord> {
+    fn double(&mut self, text: &mut String) -> Result<(), WordError> {
         let escape = self.words.escape;
         while let Some(character) = self.rest.next() {
             match character {
@@ -106,28 +90,28 @@ impl Reading<'_> {
                 _ => text.push(character),
             }
         }
-        Err(BadWord::Quote('"'))
+        Err(WordError::Quote('"'))
     }
 
-    fn dollar(&mut self) -> Result<String, BadWord> {
+    fn dollar(&mut self) -> Result<String, WordError> {
         if self.rest.next_if_eq(&'{').is_none() {
             let name = self.name();
             return Ok(if name.is_empty() { "$".into() } else { self.value(&name) });
         }
         let name = self.name();
         if name.is_empty() {
-            return Err(BadWord::Substitution);
+            return Err(WordError::Substitution);
         }
-        let mut modifier = self.rest.next().ok_or(BadWord::Substitution)?;
+        let mut modifier = self.rest.next().ok_or(WordError::Substitution)?;
         if modifier == '}' {
             return Ok(self.value(&name));
         }
         let empty_is_none = modifier == ':';
         if empty_is_none {
-            modifier = self.rest.next().ok_or(BadWord::Substitution)?;
+            modifier = self.rest.next().ok_or(WordError::Substitution)?;
         }
         if !matches!(modifier, '-' | '+' | '?') {
-            return Err(BadWord::Modifier { name, modifier });
+            return Err(WordError::Modifier { name, modifier });
         }
         let word = self.until(Some('}'))?;
         let value = (self.words.variable)(&name);
@@ -137,7 +121,7 @@ impl Reading<'_> {
             '+' => Ok(value.map(|_| word).unwrap_or_default()),
             _ => value.ok_or_else(|| {
                 let message = if word.is_empty() { "is not set".into() } else { word };
-                BadWord::Missing { name, message }
+                WordError::Missing { name, message }
             }),
         }
     }
@@ -163,9 +147,8 @@ impl Reading<'_> {
     }
 }
 
-/// Cuts at spaces that are neither quoted nor escaped; what is cut stays as it
-/// is written.
-pub(super) fn split(text: &str, escape: char) -> Vec<String> {
+/// Splits at white space that is neither quoted nor escaped, leaving the parts as written.
+pub fn split(text: &str, escape: char) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut quote = None;
@@ -192,27 +175,27 @@ pub(super) fn split(text: &str, escape: char) -> Vec<String> {
     words
 }
 
-/// `a=b c=d`, or, as it was first, `a b c` for `a` and `b c`. As written.
-pub(super) fn pairs(text: &str, escape: char) -> Result<Vec<(String, String)>, BadWord> {
+/// Parses `a=b c=d`, or the legacy form `a b c`, where the value of `a` is `b c`.
+pub fn pairs(text: &str, escape: char) -> Result<Vec<(String, String)>, WordError> {
     let words = split(text, escape);
     if words.first().is_some_and(|first| !first.contains('=')) {
         let (key, value) = text
             .trim()
             .split_once(char::is_whitespace)
-            .ok_or_else(|| BadWord::NoValue(text.trim().to_owned()))?;
+            .ok_or_else(|| WordError::NoValue(text.trim().to_owned()))?;
         return Ok(vec![(key.to_owned(), value.trim_start().to_owned())]);
     }
     words
         .into_iter()
         .map(|word| match word.split_once('=') {
             Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-            None => Err(BadWord::NoValue(word)),
+            None => Err(WordError::NoValue(word)),
         })
         .collect()
 }
 
-/// One logical line: continued lines joined, comments between them dropped.
-pub(super) fn logical_line(text: &str, escape: char) -> String {
+/// Joins continued lines, without the comments between them.
+pub fn logical_line(text: &str, escape: char) -> String {
     let mut joined = String::new();
     for (number, line) in text.lines().enumerate() {
         let start = line.trim_start();
@@ -230,7 +213,7 @@ pub(super) fn logical_line(text: &str, escape: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadWord, Words, logical_line, pairs, split};
+    use super::{WordError, WordExpander, logical_line, pairs, split};
 
     fn variable(name: &str) -> Option<String> {
         match name {
@@ -240,10 +223,10 @@ mod tests {
         }
     }
 
-    const WORDS: Words<'static> = Words { escape: '\\', variable: &variable };
+    const WORDS: WordExpander<'static> = WordExpander { escape: '\\', variable: &variable };
 
     #[test]
-    fn variables_are_put_in() {
+    fn variables_are_substituted() {
         for (text, expected) in [
             ("$A", "one"),
             ("${A}s", "ones"),
@@ -263,7 +246,7 @@ mod tests {
         ] {
             assert_eq!(WORDS.expand(text).as_deref(), Ok(expected), "{text}");
         }
-        let windows = Words { escape: '`', variable: &variable };
+        let windows = WordExpander { escape: '`', variable: &variable };
         assert_eq!(windows.expand("C:\\x`$A$A").as_deref(), Ok("C:\\x$Aone"));
     }
 
@@ -273,19 +256,19 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_meaning_is_told() {
+    fn invalid_words_are_refused() {
         let error = |text: &str| WORDS.expand(text).expect_err("no meaning").to_string();
         assert_eq!(error("'a"), "a ' is opened and not closed");
         assert_eq!(error("\"a"), "a \" is opened and not closed");
         assert_eq!(error("${A"), "`${` is not followed by a name and a `}`");
         assert_eq!(error("${}"), "`${` is not followed by a name and a `}`");
-        assert_eq!(error("${A#x}"), "`${A#…}` is known to engines alone");
+        assert_eq!(error("${A#x}"), "`${A#…}` needs a container engine");
         assert_eq!(error("${NO:?is needed}"), "`NO` is needed");
         assert_eq!(error("${NO?}"), "`NO` is not set");
     }
 
     #[test]
-    fn pairs_are_of_either_form() {
+    fn pairs_have_two_forms() {
         let read = |text: &str| {
             let pairs = pairs(text, '\\').expect("pairs");
             pairs.into_iter().map(|(key, value)| format!("{key}|{value}")).collect::<Vec<_>>()
@@ -296,7 +279,7 @@ mod tests {
         );
         assert_eq!(read("A  b c = d"), ["A|b c = d"]);
         assert_eq!(read("A= B=x=y"), ["A|", "B|x=y"]);
-        assert_eq!(pairs("A=1 B", '\\'), Err(BadWord::NoValue("B".into())));
+        assert_eq!(pairs("A=1 B", '\\'), Err(WordError::NoValue("B".into())));
         assert_eq!(
             pairs("A", '\\').expect_err("alone").to_string(),
             "`A` is not written `key=value`"

@@ -1,51 +1,47 @@
-//! A Dockerfile as it is read, before any variable is known.
+//! A parsed Dockerfile, with variables not yet expanded.
 
-use super::error::{NativeError, Place};
-use super::words::logical_line;
+use super::error::{DockerfileLine, NativeError};
+use super::expand::logical_line;
 use parse_dockerfile::{Flag, HealthcheckArguments, Instruction, JsonOrStringArray};
 use std::ops::Range;
 
-/// All of it.
 #[derive(Clone, Debug)]
-pub(super) struct Script {
-    /// What escapes.
-    pub(super) escape: char,
-    /// The arguments before the first `FROM`, as written.
-    pub(super) globals: Vec<Step>,
-    pub(super) stages: Vec<StageText>,
+pub struct ParsedDockerfile {
+    pub escape: char,
+    /// `ARG` instructions before the first `FROM`.
+    pub globals: Vec<Step>,
+    pub stages: Vec<StageText>,
 }
 
-/// From one `FROM` to the next.
+/// A stage: a `FROM` and the instructions after it.
 #[derive(Clone, Debug)]
-pub(super) struct StageText {
-    pub(super) place: Place,
-    pub(super) name: Option<String>,
-    /// As written.
-    pub(super) from: String,
-    pub(super) platform: Option<String>,
-    pub(super) steps: Vec<Step>,
+pub struct StageText {
+    pub place: DockerfileLine,
+    pub name: Option<String>,
+    pub from: String,
+    pub platform: Option<String>,
+    pub steps: Vec<Step>,
 }
 
-/// One instruction.
 #[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) place: Place,
-    /// As written, in one line.
-    pub(super) text: String,
-    pub(super) what: What,
+pub struct Step {
+    pub place: DockerfileLine,
+    /// The instruction as written, joined into one line.
+    pub text: String,
+    pub kind: StepKind,
 }
 
-/// What is to be done, its words as written.
+/// An instruction with its arguments as written.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub enum StepKind {
     Arg(String),
     Cmd(Command),
     Copy(CopyText),
     Entrypoint(Command),
     Env(String),
     Expose(Vec<String>),
-    /// Absent for `NONE`.
-    Healthcheck(Vec<Switch>, Option<Command>),
+    /// The command is absent for `HEALTHCHECK NONE`.
+    Healthcheck(Vec<StepOption>, Option<Command>),
     Label(String),
     Maintainer(String),
     Onbuild(String),
@@ -57,45 +53,39 @@ pub(super) enum What {
     Workdir(String),
 }
 
-/// `CMD` and `ENTRYPOINT`.
+/// The command of `CMD`, `ENTRYPOINT` or `HEALTHCHECK`.
 #[derive(Clone, Debug)]
-pub(super) enum Command {
+pub enum Command {
     Exec(Vec<String>),
     Shell(String),
 }
 
-/// `--name=value`
+/// An option `--name` or `--name=value` of an instruction.
 #[derive(Clone, Debug)]
-pub(super) struct Switch {
-    pub(super) name: String,
-    pub(super) value: Option<String>,
-}
-
-/// `COPY` and `ADD`.
-#[derive(Clone, Debug)]
-pub(super) struct CopyText {
-    pub(super) add: bool,
-    pub(super) options: Vec<Switch>,
-    pub(super) sources: Vec<SourceText>,
-    pub(super) to: String,
+pub struct StepOption {
+    pub name: String,
+    pub value: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum SourceText {
+pub struct CopyText {
+    pub add: bool,
+    pub options: Vec<StepOption>,
+    pub sources: Vec<SourceText>,
+    pub to: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum SourceText {
     Path(String),
-    /// A here-document.
-    Text {
-        name: String,
-        expand: bool,
-        text: String,
-    },
+    Text { name: String, expand: bool, text: String },
 }
 
-impl Script {
-    /// Reads a Dockerfile. `file` is how it is shown.
-    pub(super) fn read(file: &str, text: &str) -> Result<Self, NativeError> {
+impl ParsedDockerfile {
+    /// Parses a Dockerfile. `file` is its name in errors.
+    pub fn read(file: &str, text: &str) -> Result<Self, NativeError> {
         let syntax = |source: parse_dockerfile::Error| {
-            let place = Place { file: file.to_owned(), line: source.line() };
+            let place = DockerfileLine { file: file.to_owned(), line: source.line() };
             NativeError::Syntax { place, message: format!("{source:#}") }
         };
         let parsed = parse_dockerfile::parse(text).map_err(syntax)?;
@@ -112,8 +102,8 @@ impl Script {
         Ok(Self { escape, globals, stages })
     }
 
-    /// Reads what a base image wants done first (`ONBUILD`).
-    pub(super) fn trigger(text: &str, place: &Place) -> Result<Step, NativeError> {
+    /// Parses an `ONBUILD` instruction of a base image.
+    pub fn trigger(text: &str, place: &DockerfileLine) -> Result<Step, NativeError> {
         let syntax = |source: parse_dockerfile::Error| NativeError::Syntax {
             place: place.clone(),
             message: format!("{source:#}"),
@@ -122,7 +112,7 @@ impl Script {
             place: place.clone(),
             message: "an `ONBUILD` of the base says nothing".into(),
         };
-        // Nothing is read that does not begin with a stage.
+        // The parser requires a `FROM` before other instructions.
         let text = format!("FROM scratch\n{text}");
         let mut parsed = parse_dockerfile::parse_iter(&text).map_err(syntax)?;
         let instruction = parsed.nth(1).ok_or_else(nothing)?.map_err(syntax)?;
@@ -136,14 +126,14 @@ struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     escape: char,
-    /// Where it is not that of the text.
+    /// Overrides line numbers computed from the text.
     line: Option<usize>,
 }
 
 impl Reader<'_> {
-    fn place(&self, at: usize) -> Place {
+    fn place(&self, at: usize) -> DockerfileLine {
         let line = || self.text[..at].matches('\n').count() + 1;
-        Place { file: self.file.to_owned(), line: self.line.unwrap_or_else(line) }
+        DockerfileLine { file: self.file.to_owned(), line: self.line.unwrap_or_else(line) }
     }
 
     fn line_from(&self, at: usize) -> String {
@@ -164,62 +154,80 @@ impl Reader<'_> {
     }
 
     fn step(&self, instruction: &Instruction<'_>) -> Result<Step, NativeError> {
-        let (span, what) = self.what(instruction)?;
+        let (span, kind) = self.kind(instruction)?;
         let text = self.line_from(span.start);
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Step { place: self.place(span.start), text, what })
+        Ok(Step { place: self.place(span.start), text, kind })
     }
 
-    fn what(&self, instruction: &Instruction<'_>) -> Result<(Range<usize>, What), NativeError> {
+    fn kind(&self, instruction: &Instruction<'_>) -> Result<(Range<usize>, StepKind), NativeError> {
         let words = |words: &[parse_dockerfile::UnescapedString<'_>]| -> Vec<String> {
             words.iter().map(|word| word.value.clone().into_owned()).collect()
         };
         let raw = |word: &parse_dockerfile::UnescapedString<'_>| word.value.trim().to_owned();
         Ok(match instruction {
             Instruction::Add(it) => {
-                (it.add.span.clone(), self.copy(true, &it.options, &it.src, &raw(&it.dest)))
+                let text = CopyText {
+                    add: true,
+                    options: it.options.iter().map(option).collect(),
+                    sources: self.sources(&it.src),
+                    to: raw(&it.dest),
+                };
+                (it.add.span.clone(), StepKind::Copy(text))
             }
             Instruction::Copy(it) => {
-                (it.copy.span.clone(), self.copy(false, &it.options, &it.src, &raw(&it.dest)))
+                let text = CopyText {
+                    add: false,
+                    options: it.options.iter().map(option).collect(),
+                    sources: self.sources(&it.src),
+                    to: raw(&it.dest),
+                };
+                (it.copy.span.clone(), StepKind::Copy(text))
             }
-            Instruction::Arg(it) => (it.arg.span.clone(), What::Arg(raw(&it.arguments))),
-            Instruction::Cmd(it) => (it.cmd.span.clone(), What::Cmd(self.command(&it.arguments))),
+            Instruction::Arg(it) => (it.arg.span.clone(), StepKind::Arg(raw(&it.arguments))),
+            Instruction::Cmd(it) => {
+                (it.cmd.span.clone(), StepKind::Cmd(self.command(&it.arguments)))
+            }
             Instruction::Entrypoint(it) => {
-                (it.entrypoint.span.clone(), What::Entrypoint(self.command(&it.arguments)))
+                (it.entrypoint.span.clone(), StepKind::Entrypoint(self.command(&it.arguments)))
             }
-            Instruction::Env(it) => (it.env.span.clone(), What::Env(raw(&it.arguments))),
-            Instruction::Expose(it) => (it.expose.span.clone(), What::Expose(words(&it.arguments))),
+            Instruction::Env(it) => (it.env.span.clone(), StepKind::Env(raw(&it.arguments))),
+            Instruction::Expose(it) => {
+                (it.expose.span.clone(), StepKind::Expose(words(&it.arguments)))
+            }
             Instruction::Healthcheck(it) => {
                 let command = match &it.arguments {
                     HealthcheckArguments::Cmd { arguments, .. } => Some(self.command(arguments)),
                     _ => None,
                 };
                 let options = it.options.iter().map(option).collect();
-                (it.healthcheck.span.clone(), What::Healthcheck(options, command))
+                (it.healthcheck.span.clone(), StepKind::Healthcheck(options, command))
             }
-            Instruction::Label(it) => (it.label.span.clone(), What::Label(raw(&it.arguments))),
+            Instruction::Label(it) => (it.label.span.clone(), StepKind::Label(raw(&it.arguments))),
             Instruction::Maintainer(it) => {
-                (it.maintainer.span.clone(), What::Maintainer(raw(&it.name)))
+                (it.maintainer.span.clone(), StepKind::Maintainer(raw(&it.name)))
             }
             Instruction::Onbuild(it) => {
                 let text = self.line_from(it.onbuild.span.end).trim().to_owned();
-                (it.onbuild.span.clone(), What::Onbuild(text))
+                (it.onbuild.span.clone(), StepKind::Onbuild(text))
             }
-            Instruction::Run(it) => (it.run.span.clone(), What::Run),
-            Instruction::Shell(it) => (it.shell.span.clone(), What::Shell(words(&it.arguments))),
+            Instruction::Run(it) => (it.run.span.clone(), StepKind::Run),
+            Instruction::Shell(it) => {
+                (it.shell.span.clone(), StepKind::Shell(words(&it.arguments)))
+            }
             Instruction::Stopsignal(it) => {
-                (it.stopsignal.span.clone(), What::StopSignal(raw(&it.arguments)))
+                (it.stopsignal.span.clone(), StepKind::StopSignal(raw(&it.arguments)))
             }
-            Instruction::User(it) => (it.user.span.clone(), What::User(raw(&it.arguments))),
+            Instruction::User(it) => (it.user.span.clone(), StepKind::User(raw(&it.arguments))),
             Instruction::Volume(it) => {
                 let volumes = match &it.arguments {
                     JsonOrStringArray::Json(list) => words(&list.value),
                     JsonOrStringArray::String(list) => words(list),
                 };
-                (it.volume.span.clone(), What::Volume(volumes))
+                (it.volume.span.clone(), StepKind::Volume(volumes))
             }
             Instruction::Workdir(it) => {
-                (it.workdir.span.clone(), What::Workdir(raw(&it.arguments)))
+                (it.workdir.span.clone(), StepKind::Workdir(raw(&it.arguments)))
             }
             _ => {
                 let message = "this instruction does not belong here".to_owned();
@@ -228,16 +236,10 @@ impl Reader<'_> {
         })
     }
 
-    fn copy(
-        &self,
-        add: bool,
-        options: &[Flag<'_>],
-        sources: &[parse_dockerfile::Source<'_>],
-        to: &str,
-    ) -> What {
+    fn sources(&self, sources: &[parse_dockerfile::Source<'_>]) -> Vec<SourceText> {
         let source = |source: &parse_dockerfile::Source<'_>| match source {
             parse_dockerfile::Source::HereDoc(text) => SourceText::Text {
-                // Its name is what ends it, in the line after it.
+                // The delimiter follows the document in the text; it is the document's name.
                 name: self.text[text.span.end..].lines().next().unwrap_or_default().to_owned(),
                 expand: text.expand,
                 text: text.value.clone().into_owned(),
@@ -247,12 +249,7 @@ impl Reader<'_> {
             }
             _ => SourceText::Path(String::new()),
         };
-        What::Copy(CopyText {
-            add,
-            options: options.iter().map(option).collect(),
-            sources: sources.iter().map(source).collect(),
-            to: to.to_owned(),
-        })
+        sources.iter().map(source).collect()
     }
 
     fn command(&self, command: &parse_dockerfile::Command<'_>) -> Command {
@@ -268,8 +265,8 @@ impl Reader<'_> {
     }
 }
 
-fn option(flag: &Flag<'_>) -> Switch {
-    Switch {
+fn option(flag: &Flag<'_>) -> StepOption {
+    StepOption {
         name: flag.name.value.clone().into_owned(),
         value: flag.value.as_ref().map(|value| value.value.clone().into_owned()),
     }

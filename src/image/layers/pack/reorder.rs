@@ -1,19 +1,20 @@
-//! Puts what comes out of order into order, by whoever is there.
+//! Passes items to a consumer in order, although threads add them out of order.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, TryLockError};
 
-/// A desk that serves numbers one after the other.
+/// Passes numbered items to a consumer in order.
 ///
-/// There is no clerk: who adds something serves all whose turn it is, unless
-/// someone is at it already, who will then see what was added.
-pub(super) struct Line<T, D> {
+/// There is no separate consumer thread: the thread that adds an item passes on all items
+/// that are next in order, unless another thread is already doing so, which will then see
+/// the new item.
+pub struct ReorderQueue<T, D> {
     waiting: Mutex<BTreeMap<u64, T>>,
     desk: Mutex<(u64, D)>,
 }
 
-impl<T, D> Line<T, D> {
-    pub(super) fn new(desk: D) -> Self {
+impl<T, D> ReorderQueue<T, D> {
+    pub fn new(desk: D) -> Self {
         Self { waiting: Mutex::new(BTreeMap::new()), desk: Mutex::new((0, desk)) }
     }
 
@@ -21,8 +22,8 @@ impl<T, D> Line<T, D> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 
-    /// Adds what has a number, from 0 on and each once.
-    pub(super) fn add(&self, number: u64, item: T, mut serve: impl FnMut(&mut D, T)) {
+    /// Adds an item. Numbers start at 0 and each is added once.
+    pub fn add(&self, number: u64, item: T, mut serve: impl FnMut(&mut D, T)) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(number, item);
         loop {
             let mut desk = match self.desk.try_lock() {
@@ -36,7 +37,8 @@ impl<T, D> Line<T, D> {
             }
             let next = desk.0;
             drop(desk);
-            // Whoever came between the last look and now has gone away again.
+            // An item added after the last check, while the lock was held, was left to this
+            // thread.
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if !waiting.contains_key(&next) {
                 return;
@@ -44,8 +46,8 @@ impl<T, D> Line<T, D> {
         }
     }
 
-    /// The desk, when all were served; another takes its place.
-    pub(super) fn replace_desk(&self, other: D) -> D {
+    /// Takes the consumer after all items were passed on, and replaces it.
+    pub fn replace_consumer(&self, other: D) -> D {
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut desk.1, other)
     }
@@ -53,22 +55,22 @@ impl<T, D> Line<T, D> {
 
 #[cfg(test)]
 mod tests {
-    use super::Line;
+    use super::ReorderQueue;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     #[test]
-    fn numbers_are_served_in_order() {
-        let line = Line::new(Vec::new());
+    fn items_are_passed_on_in_order() {
+        let line = ReorderQueue::new(Vec::new());
         for number in [2, 0, 3, 1, 4] {
             line.add(number, number * 10, Vec::push);
         }
-        assert_eq!(line.replace_desk(Vec::new()), [0, 10, 20, 30, 40]);
+        assert_eq!(line.replace_consumer(Vec::new()), [0, 10, 20, 30, 40]);
     }
 
     #[test]
-    fn nothing_is_left_by_many_threads() {
-        let line = Line::new(Vec::new());
+    fn many_threads_leave_no_item_behind() {
+        let line = ReorderQueue::new(Vec::new());
         let next = AtomicU64::new(0);
         thread::scope(|scope| {
             for _ in 0..8 {
@@ -79,6 +81,6 @@ mod tests {
                 });
             }
         });
-        assert!(line.replace_desk(Vec::new()).into_iter().eq(0..10_000));
+        assert!(line.replace_consumer(Vec::new()).into_iter().eq(0..10_000));
     }
 }

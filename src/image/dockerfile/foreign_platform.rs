@@ -1,46 +1,48 @@
-//! A platform whose programs do not run where the engine is, told from what the
-//! engine says when it stumbles over one.
+//! Detects, from the output of a build, that programs of a platform do not run on this
+//! machine.
 
 use super::error::DockerfileError;
 use crate::oci::Platform;
 use std::collections::BTreeMap;
 
-/// What the kernel says of a program for another architecture, and what the
-/// emulators of `BuildKit` do.
-const SIGNS: [&str; 2] = ["exec format error", "invalid elf image for this architecture"];
+/// Messages of the kernel and of BuildKit's emulators for a program of another architecture.
+const FOREIGN_PROGRAM_MESSAGES: [&str; 2] =
+    ["exec format error", "invalid elf image for this architecture"];
 
-/// Hears what an engine says of a build, line by line.
+/// Reads the output of a build line by line.
 #[derive(Clone, Debug)]
-pub struct Hearing {
+pub struct ForeignPlatformDetector {
     engine: String,
     platforms: Vec<Platform>,
-    /// What `BuildKit` works for, by the number of the step: `#9`.
+    /// The platform of each BuildKit step, by step number such as `#9`.
     steps: BTreeMap<String, Platform>,
     foreign: Vec<Platform>,
 }
 
-impl Hearing {
-    pub(super) fn new(engine: String, platforms: Vec<Platform>) -> Self {
+impl ForeignPlatformDetector {
+    pub fn new(engine: String, platforms: Vec<Platform>) -> Self {
         Self { engine, platforms, steps: BTreeMap::new(), foreign: Vec::new() }
     }
 
-    /// Hears a line of its output, of either stream.
+    /// Reads one line of standard output or standard error.
     pub fn line(&mut self, line: &str) {
         if let Some((step, platform)) = step(line) {
             self.steps.insert(step.to_owned(), platform);
         }
         let lower = line.to_ascii_lowercase();
-        if self.foreign.is_empty() && SIGNS.iter().any(|sign| lower.contains(sign)) {
+        if self.foreign.is_empty()
+            && FOREIGN_PROGRAM_MESSAGES.iter().any(|sign| lower.contains(sign))
+        {
             let step = line.split(' ').next().and_then(|step| self.steps.get(step));
             let mut platforms =
                 step.map_or_else(|| self.platforms.clone(), |one| vec![one.clone()]);
-            // What is no program at all is said to be foreign too.
+            // A damaged program gives the same message on its own platform.
             platforms.retain(|platform| platform.architecture != architecture());
             self.foreign = platforms;
         }
     }
 
-    /// Why the build failed, where it was for that.
+    /// The error, if the build failed because of a foreign platform.
     pub fn reason(self) -> Option<DockerfileError> {
         let names: Vec<_> = self.foreign.iter().map(|platform| format!("`{platform}`")).collect();
         let (engine, platforms) = (self.engine, names.join(" or "));
@@ -48,15 +50,15 @@ impl Hearing {
     }
 }
 
-/// `#9 [linux/arm64 build 2/3] RUN make`
+/// Parses a line such as `#9 [linux/arm64 build 2/3] RUN make`.
 fn step(line: &str) -> Option<(&str, Platform)> {
     let (step, rest) = line.split_once(" [")?;
     let platform = rest.split([' ', ']']).next()?.parse().ok()?;
     step.starts_with('#').then_some((step, platform))
 }
 
-/// That of this machine, as images name it.
-pub(super) fn architecture() -> &'static str {
+/// The architecture of this machine in OCI's spelling.
+pub fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -66,16 +68,19 @@ pub(super) fn architecture() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::Hearing;
+    use super::ForeignPlatformDetector;
     use crate::http::Retryable as _;
 
     fn hear(platforms: &[&str], lines: &[&str]) -> Option<String> {
         let platforms = platforms.iter().map(|name| name.parse().expect("a platform")).collect();
-        let mut hearing = Hearing::new("docker (buildx)".into(), platforms);
+        let mut foreign_platform_detector =
+            ForeignPlatformDetector::new("docker (buildx)".into(), platforms);
         for line in lines {
-            hearing.line(line);
+            foreign_platform_detector.line(line);
         }
-        hearing.reason().map(|error| format!("{error}\n{}", error.help().expect("help")))
+        foreign_platform_detector
+            .reason()
+            .map(|error| format!("{error}\n{}", error.help().expect("help")))
     }
 
     #[test]
@@ -93,12 +98,12 @@ mod tests {
         assert_eq!(
             said.expect("foreign"),
             "docker (buildx) cannot run programs for `linux/riscv64` here\n\
-             give this machine an emulator, by its package `qemu-user-static`, by `docker run --privileged --rm tonistiigi/binfmt --install all`, or on GitHub by `docker/setup-qemu-action`; or use a builder with a machine of that platform"
+             install an emulator, with the package `qemu-user-static`, with `docker run --privileged --rm tonistiigi/binfmt --install all`, or on GitHub with `docker/setup-qemu-action`; or use a builder with a machine of that platform"
         );
     }
 
     #[test]
-    fn without_a_step_it_is_every_platform_that_is_not_our_own() {
+    fn without_a_step_all_foreign_platforms_are_named() {
         let first = |platforms: &[&str], line| {
             let said = hear(platforms, &[line])?;
             Some(said.lines().next()?.replace("docker (buildx) cannot run programs for ", ""))

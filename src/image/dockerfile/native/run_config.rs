@@ -1,26 +1,26 @@
-//! How an image is run, as the instructions of a Dockerfile set it.
+//! The `config` object of an image, as the instructions of a Dockerfile set it.
 //!
-//! The fields are those of the OCI image specification, "Image Configuration",
-//! and docker's beside them: `Healthcheck`, `OnBuild`, `Shell`.
+//! The fields are those of the OCI image specification, "Image Configuration", and docker's
+//! additions `Healthcheck`, `OnBuild` and `Shell`.
 
-use super::error::{NativeError, Place};
-use super::script::{Command, Switch};
+use super::error::{DockerfileLine, NativeError};
+use super::parse::{Command, StepOption};
 use crate::image::layers::ExposedPort;
 use serde_json::{Map, Value, json};
 
-/// What an engine sets where a stage begins with nothing.
+/// Engines set this for `FROM scratch`.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The field `config` of an image's configuration.
+/// The `config` object of an image configuration.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub struct RunConfig {
     fields: Map<String, Value>,
-    /// Whether the stage itself has a `CMD`, which an `ENTRYPOINT` leaves alone.
+    /// Whether this stage has a `CMD`. An `ENTRYPOINT` resets only the `CMD` of the base.
     has_cmd: bool,
 }
 
-impl Settings {
-    pub(super) fn of_scratch() -> Self {
+impl RunConfig {
+    pub fn scratch() -> Self {
         let fields = [("Env", json!([PATH])), ("WorkingDir", json!("/"))];
         Self {
             fields: fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
@@ -28,21 +28,21 @@ impl Settings {
         }
     }
 
-    /// Those of a base.
-    pub(super) fn of(config: Option<&Value>) -> Self {
+    /// The `config` object of a base image.
+    pub fn of(config: Option<&Value>) -> Self {
         let mut fields = config.and_then(Value::as_object).cloned().unwrap_or_default();
-        // Docker repeats the base's id here.
+        // Docker stores the ID of the base here.
         fields.remove("Image");
         fields.retain(|_, value| !value.is_null());
         Self { fields, has_cmd: false }
     }
 
-    /// The same, for a stage that goes on from this one.
-    pub(super) fn go_on(&self) -> Self {
+    /// A copy for a stage that starts from this one.
+    pub fn continued(&self) -> Self {
         Self { has_cmd: false, ..self.clone() }
     }
 
-    pub(super) fn fields(self) -> Map<String, Value> {
+    pub fn fields(self) -> Map<String, Value> {
         self.fields
     }
 
@@ -66,23 +66,23 @@ impl Settings {
         map.sort_keys();
     }
 
-    pub(super) fn user(&self) -> &str {
+    pub fn user(&self) -> &str {
         self.text("User")
     }
 
-    /// Absolute.
-    pub(super) fn working_directory(&self) -> String {
+    /// Always absolute.
+    pub fn working_directory(&self) -> String {
         format!("/{}", self.text("WorkingDir").trim_start_matches('/'))
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    pub fn variable(&self, name: &str) -> Option<String> {
         let pairs = self.texts("Env");
         pairs.iter().find_map(|pair| {
             pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
         })
     }
 
-    pub(super) fn set_variable(&mut self, name: &str, value: &str) {
+    pub fn set_variable(&mut self, name: &str, value: &str) {
         let mut pairs = self.texts("Env");
         let pair = format!("{name}={value}");
         let named = |known: &String| known.split('=').next() == Some(name);
@@ -93,30 +93,30 @@ impl Settings {
         self.fields.insert("Env".into(), json!(pairs));
     }
 
-    pub(super) fn set(&mut self, field: &str, value: &str) {
+    pub fn set(&mut self, field: &str, value: &str) {
         self.fields.insert(field.to_owned(), json!(value));
     }
 
-    pub(super) fn label(&mut self, key: &str, value: &str) {
+    pub fn label(&mut self, key: &str, value: &str) {
         self.entry("Labels", key, json!(value));
     }
 
-    pub(super) fn volume(&mut self, path: &str) {
+    pub fn volume(&mut self, path: &str) {
         self.entry("Volumes", path, json!({}));
     }
 
-    pub(super) fn shell(&mut self, words: &[String]) {
+    pub fn shell(&mut self, words: &[String]) {
         self.fields.insert("Shell".into(), json!(words));
     }
 
-    pub(super) fn trigger(&mut self, text: &str) {
+    pub fn trigger(&mut self, text: &str) {
         let mut triggers = self.texts("OnBuild");
         triggers.push(text.to_owned());
         self.fields.insert("OnBuild".into(), json!(triggers));
     }
 
-    /// What a base wants done first, which is done once.
-    pub(super) fn take_triggers(&mut self) -> Vec<String> {
+    /// Takes the `ONBUILD` instructions of the base, which run only once.
+    pub fn take_triggers(&mut self) -> Vec<String> {
         let triggers = self.texts("OnBuild");
         self.fields.remove("OnBuild");
         triggers
@@ -136,21 +136,21 @@ impl Settings {
         }
     }
 
-    pub(super) fn cmd(&mut self, command: &Command) {
+    pub fn cmd(&mut self, command: &Command) {
         self.has_cmd = true;
         self.fields.insert("Cmd".into(), json!(self.words(command)));
     }
 
-    /// A base's `CMD` is of its own entrypoint.
-    pub(super) fn entrypoint(&mut self, command: &Command) {
+    /// Also removes the base's `CMD`, which belongs to the base's entrypoint.
+    pub fn entrypoint(&mut self, command: &Command) {
         if !self.has_cmd {
             self.fields.remove("Cmd");
         }
         self.fields.insert("Entrypoint".into(), json!(self.words(command)));
     }
 
-    /// `80`, `53/udp`, `8000-8002`.
-    pub(super) fn expose(&mut self, text: &str, place: &Place) -> Result<(), NativeError> {
+    /// Adds ports written as `80`, `53/udp` or `8000-8002`.
+    pub fn expose(&mut self, text: &str, place: &DockerfileLine) -> Result<(), NativeError> {
         let wrong = || NativeError::Value {
             place: place.clone(),
             text: text.to_owned(),
@@ -166,11 +166,11 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) fn healthcheck(
+    pub fn healthcheck(
         &mut self,
-        options: &[Switch],
+        options: &[StepOption],
         command: Option<&Command>,
-        place: &Place,
+        place: &DockerfileLine,
     ) -> Result<(), NativeError> {
         let test = match command {
             None => vec!["NONE".to_owned()],
@@ -179,7 +179,7 @@ impl Settings {
         };
         let mut check = Map::new();
         check.insert("Test".into(), json!(test));
-        for Switch { name, value } in options {
+        for StepOption { name, value } in options {
             let text = value.clone().unwrap_or_default();
             let wrong =
                 |wanted| NativeError::Value { place: place.clone(), text: text.clone(), wanted };
@@ -204,7 +204,7 @@ impl Settings {
     }
 }
 
-/// Go's durations: `1m30s`, `1.5h`, `500ms`.
+/// Parses a duration of Go: `1m30s`, `1.5h`, `500ms`.
 fn nanoseconds(text: &str) -> Option<u64> {
     let mut total: u64 = 0;
     let mut rest = text;
@@ -234,13 +234,13 @@ fn nanoseconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, nanoseconds};
-    use crate::image::dockerfile::native::error::Place;
-    use crate::image::dockerfile::native::script::{Command, Switch};
+    use super::{RunConfig, nanoseconds};
+    use crate::image::dockerfile::native::error::DockerfileLine;
+    use crate::image::dockerfile::native::parse::{Command, StepOption};
     use serde_json::{Value, json};
 
-    fn place() -> Place {
-        Place { file: "Dockerfile".into(), line: 1 }
+    fn place() -> DockerfileLine {
+        DockerfileLine { file: "Dockerfile".into(), line: 1 }
     }
 
     fn exec(words: &[&str]) -> Command {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_those_of_go() {
+    fn go_durations_are_parsed() {
         let cases = [("1m30s", 90_000_000_000), ("1.5h", 5_400_000_000_000), ("10ms", 10_000_000)];
         for (text, expected) in cases {
             assert_eq!(nanoseconds(text), Some(expected), "{text}");
@@ -259,28 +259,28 @@ mod tests {
     }
 
     #[test]
-    fn an_entrypoint_drops_the_cmd_of_the_base_alone() {
+    fn an_entrypoint_resets_only_the_cmd_of_the_base() {
         let base = json!({"Cmd": ["sh"], "Image": "sha256:1", "Volumes": null});
-        let mut settings = Settings::of(Some(&base));
-        settings.entrypoint(&exec(&["/a"]));
-        assert_eq!(Value::from(settings.fields()), json!({"Entrypoint": ["/a"]}));
+        let mut run_config = RunConfig::of(Some(&base));
+        run_config.entrypoint(&exec(&["/a"]));
+        assert_eq!(Value::from(run_config.fields()), json!({"Entrypoint": ["/a"]}));
 
-        let mut settings = Settings::of(Some(&base));
-        settings.cmd(&Command::Shell("echo $A".into()));
-        settings.entrypoint(&exec(&["/a"]));
+        let mut run_config = RunConfig::of(Some(&base));
+        run_config.cmd(&Command::Shell("echo $A".into()));
+        run_config.entrypoint(&exec(&["/a"]));
         let expected = json!({"Cmd": ["/bin/sh", "-c", "echo $A"], "Entrypoint": ["/a"]});
-        assert_eq!(Value::from(settings.fields()), expected);
+        assert_eq!(Value::from(run_config.fields()), expected);
     }
 
     #[test]
     fn ports_may_be_ranges() {
-        let mut settings = Settings::of(None);
+        let mut run_config = RunConfig::of(None);
         for text in ["80", "53/UDP", "8000-8001/tcp"] {
-            settings.expose(text, &place()).expect("ports");
+            run_config.expose(text, &place()).expect("ports");
         }
         let expected = json!({"53/udp": {}, "80/tcp": {}, "8000/tcp": {}, "8001/tcp": {}});
-        assert_eq!(settings.fields()["ExposedPorts"], expected);
-        let error = Settings::of(None).expose("http", &place()).expect_err("no port");
+        assert_eq!(run_config.fields()["ExposedPorts"], expected);
+        let error = RunConfig::of(None).expose("http", &place()).expect_err("no port");
         assert_eq!(
             error.to_string(),
             "`Dockerfile:1` has `http`, which is not a port, such as `80` or `53/udp`"
@@ -288,19 +288,19 @@ mod tests {
     }
 
     #[test]
-    fn a_healthcheck_has_docker_s_form() {
+    fn healthcheck_has_docker_fields() {
         let option =
-            |name: &str, value: &str| Switch { name: name.into(), value: Some(value.into()) };
-        let mut settings = Settings::of(None);
+            |name: &str, value: &str| StepOption { name: name.into(), value: Some(value.into()) };
+        let mut run_config = RunConfig::of(None);
         let options = [option("interval", "30s"), option("retries", "3")];
         let command = Command::Shell("curl -f http://localhost/".into());
-        settings.healthcheck(&options, Some(&command), &place()).expect("a check");
+        run_config.healthcheck(&options, Some(&command), &place()).expect("a check");
         assert_eq!(
-            settings.fields()["Healthcheck"],
+            run_config.fields()["Healthcheck"],
             json!({"Test": ["CMD-SHELL", "curl -f http://localhost/"], "Interval": 30_000_000_000_u64, "Retries": 3})
         );
-        let mut settings = Settings::of(None);
-        settings.healthcheck(&[], None, &place()).expect("a check");
-        assert_eq!(settings.fields()["Healthcheck"], json!({"Test": ["NONE"]}));
+        let mut run_config = RunConfig::of(None);
+        run_config.healthcheck(&[], None, &place()).expect("a check");
+        assert_eq!(run_config.fields()["Healthcheck"], json!({"Test": ["NONE"]}));
     }
 }

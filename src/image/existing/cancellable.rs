@@ -1,34 +1,32 @@
-//! A reader that ends with an error when the run is cancelled, and counts what
-//! was read of it.
+//! A reader that fails when the run is cancelled, and counts the bytes read.
 
 use crate::progress::Counter;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(super) struct Stoppable<'a, R> {
+pub struct CancellableReader<'a, R> {
     inner: R,
     stop: &'a AtomicBool,
     done: Counter,
 }
 
-impl<'a, R> Stoppable<'a, R> {
-    pub(super) fn new(inner: R, stop: &'a AtomicBool) -> Self {
+impl<'a, R> CancellableReader<'a, R> {
+    pub fn new(inner: R, stop: &'a AtomicBool) -> Self {
         Self { inner, stop, done: Counter::default() }
     }
 
-    /// Also counts here what was read.
-    pub(super) fn counted_by(self, done: Counter) -> Self {
+    pub fn counted_by(self, done: Counter) -> Self {
         Self { done, ..self }
     }
 
-    pub(super) fn stopped(&self) -> bool {
+    pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }
 
-impl<R: Read> Read for Stoppable<'_, R> {
+impl<R: Read> Read for CancellableReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Not `Interrupted`, which readers take for an invitation to go on.
+        // Not `Interrupted`: readers retry after that.
         if self.stopped() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }

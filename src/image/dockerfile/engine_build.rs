@@ -1,135 +1,70 @@
-//! One build: what is to be run for it, and what is taken from it.
+//! One build with an engine: the commands to run, and the import of the result.
 
-use super::cache::{self, Cache, GitHubCache};
-use super::context::Context;
+use super::cache_options;
+use super::context::BuildContext;
 use super::engine::{DockerBuilder, Engine};
 use super::error::DockerfileError;
-use super::foreign::Hearing;
+use super::foreign_platform::ForeignPlatformDetector;
 use super::invocation::Invocation;
 use super::metadata;
-use crate::image::Watch;
-use crate::image::existing::{ExistingError, Saved, collect};
+use super::request::BuildRequest;
+use crate::image::WorkControl;
+use crate::image::existing::{EngineOutput, ExistingError, collect};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::oci::Platform;
-use crate::secret::Secret;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What buildx says of what it built.
-const METADATA: &str = "metadata.json";
-
-/// What is to be built. All paths are absolute.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    /// The folder that `COPY` copies from.
-    pub context: PathBuf,
-    /// `Dockerfile` in the context where absent.
-    pub dockerfile: Option<PathBuf>,
-    /// Build arguments. They end up in the image's history.
-    pub args: BTreeMap<String, String>,
-    /// Build secrets by id, for `RUN --mount=type=secret`.
-    pub secrets: BTreeMap<String, Secret>,
-    /// Agents and keys for `RUN --mount=type=ssh`: `id` or `id=path`.
-    pub ssh: Vec<String>,
-    /// Whether an agent answers at `SSH_AUTH_SOCK`, which the engine inherits.
-    pub ssh_agent: bool,
-    /// Where layers of earlier builds are looked for.
-    pub cache_from: Vec<Cache>,
-    /// Where layers are left for later builds.
-    pub cache_to: Vec<Cache>,
-    /// How GitHub's cache is reached, where we run there.
-    pub github: Option<GitHubCache>,
-    /// The stage to build; the last where absent.
-    pub target: Option<String>,
-    /// What it is to run on.
-    pub platform: Platform,
-    /// What further images of the same call are to run on, where
-    /// [`Engine::calls`] has several in one. Of no use without an engine.
-    pub further: Vec<Platform>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// The time of the image and what is in it, in seconds since 1970, where the
-    /// engine can set it (`SOURCE_DATE_EPOCH`).
-    pub created: Option<u64>,
-    /// Where our own state is, which is kept out of the context.
-    pub state: PathBuf,
-}
-
-impl Request {
-    /// The same for these platforms.
-    ///
-    /// # Panics
-    ///
-    /// Where there is none.
-    #[must_use]
-    pub fn on(&self, platforms: &[Platform]) -> Self {
-        let (first, further) = platforms.split_first().expect("at least one platform");
-        Self { platform: first.clone(), further: further.to_vec(), ..self.clone() }
-    }
-
-    fn platforms(&self) -> impl Iterator<Item = &Platform> {
-        std::iter::once(&self.platform).chain(&self.further)
-    }
-
-    /// The Dockerfile, where it and its context are there.
-    pub(super) fn dockerfile(&self) -> Result<PathBuf, DockerfileError> {
-        let context = &self.context;
-        if !context.is_dir() {
-            return Err(DockerfileError::NoContext { path: context.clone() });
-        }
-        let dockerfile = self.dockerfile.clone().unwrap_or_else(|| context.join("Dockerfile"));
-        if dockerfile.is_file() {
-            Ok(dockerfile)
-        } else {
-            Err(DockerfileError::NoDockerfile { path: dockerfile })
-        }
-    }
-}
+/// The file that buildx writes about its build.
+const METADATA_FILE: &str = "metadata.json";
 
 /// One build by one engine.
-pub struct Work {
+pub struct EngineBuild {
     engine: Engine,
     build: Invocation,
     platforms: Vec<Platform>,
-    /// For what is written for this build, and by it.
-    desk: PathBuf,
+    /// For files written for or by this build.
+    scratch_dir: PathBuf,
 }
 
-impl Work {
-    /// Prepares a build. `desk` is an empty folder, kept until the image is
-    /// collected, and the caller's to remove.
-    pub fn new(engine: Engine, request: &Request, desk: &Path) -> Result<Self, DockerfileError> {
+impl EngineBuild {
+    /// Prepares a build. `scratch_dir` is an empty folder that must exist until the image is
+    /// collected; the caller removes it.
+    pub fn new(
+        engine: Engine,
+        request: &BuildRequest,
+        scratch_dir: &Path,
+    ) -> Result<Self, DockerfileError> {
         let dockerfile = request.dockerfile()?;
         if let Some(id) = request.secrets.keys().find(|id| !is_secret_id(id)) {
             return Err(DockerfileError::SecretId { id: id.clone() });
         }
         check_ssh(request)?;
-        let context = Context {
+        let context = BuildContext {
             folder: &request.context,
             dockerfile: &dockerfile,
             state: &request.state,
-            desk,
+            scratch_dir,
         };
-        let maker = Maker { request, context, desk };
+        let maker = CommandBuilder { request, context, scratch_dir };
         let build = maker.build(&engine)?;
         let platforms = request.platforms().cloned().collect();
-        Ok(Self { engine, build, platforms, desk: desk.to_owned() })
+        Ok(Self { engine, build, platforms, scratch_dir: scratch_dir.to_owned() })
     }
 
-    /// What builds the image.
+    /// The command that builds the image.
     pub fn build(&self) -> Invocation {
         self.build.clone()
     }
 
-    /// What is to hear all that [`Work::build`] says.
-    pub fn hearing(&self) -> Hearing {
-        Hearing::new(self.engine.to_string(), self.platforms.clone())
+    /// Detects foreign platforms in the output of [`EngineBuild::build`].
+    pub fn foreign_platform_detector(&self) -> ForeignPlatformDetector {
+        ForeignPlatformDetector::new(self.engine.to_string(), self.platforms.clone())
     }
 
-    /// What writes the image into a file, once it is built; none where the
-    /// build did so itself.
+    /// The command that saves the image to a file after the build, unless the build has done
+    /// so.
     pub fn save(&self) -> Result<Option<Invocation>, DockerfileError> {
         let archive = text(&self.archive());
         let mut save = match &self.engine {
@@ -152,39 +87,42 @@ impl Work {
         Ok(Some(save))
     }
 
-    /// Takes the image of each platform into the store, once they are built and
-    /// saved. Layers that the engine did not compress are compressed here, on all
-    /// cores, those that were so before not at all. Blocking.
-    pub fn collect(&self, store: &Store, watch: &Watch<'_>) -> Result<Vec<Image>, DockerfileError> {
+    /// Imports the image of each platform after the commands were run. Layers that the
+    /// engine left uncompressed are compressed on all cores. Blocking.
+    pub fn collect(
+        &self,
+        store: &Store,
+        control: &WorkControl<'_>,
+    ) -> Result<Vec<Image>, DockerfileError> {
         let engine = self.engine.to_string();
-        metadata::check(&engine, &self.archive(), &self.desk.join(METADATA))?;
+        metadata::check(&engine, &self.archive(), &self.scratch_dir.join(METADATA_FILE))?;
         let saved = match &self.engine {
             Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. })
-            | Engine::Podman { .. } => Saved::OciArchive(self.archive()),
-            Engine::Docker(_) => Saved::DockerArchive(self.archive()),
-            Engine::Buildah => Saved::OciLayout(self.layout()),
+            | Engine::Podman { .. } => EngineOutput::OciArchive(self.archive()),
+            Engine::Docker(_) => EngineOutput::DockerArchive(self.archive()),
+            Engine::Buildah => EngineOutput::OciLayout(self.layout()),
         };
-        let one = |platform| collect(store, &saved, platform, watch);
+        let one = |platform| collect(store, &saved, platform, control);
         let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();
         images.map_err(|source| DockerfileError::Collect { engine, source: Box::new(source) })
     }
 
     fn archive(&self) -> PathBuf {
-        self.desk.join("image.tar")
+        self.scratch_dir.join("image.tar")
     }
 
     fn layout(&self) -> PathBuf {
-        self.desk.join("layout")
+        self.scratch_dir.join("layout")
     }
 
     fn id(&self) -> Result<String, DockerfileError> {
-        let read = fs::read_to_string(self.desk.join("id"));
+        let read = fs::read_to_string(self.scratch_dir.join("id"));
         read.map(|id| id.trim().to_owned())
             .map_err(|source| DockerfileError::NoId { engine: self.engine.to_string(), source })
     }
 }
 
-fn check_ssh(request: &Request) -> Result<(), DockerfileError> {
+fn check_ssh(request: &BuildRequest) -> Result<(), DockerfileError> {
     for text in &request.ssh {
         let (id, path) = text.split_once('=').unwrap_or((text, ""));
         if !is_secret_id(id) {
@@ -197,7 +135,7 @@ fn check_ssh(request: &Request) -> Result<(), DockerfileError> {
     Ok(())
 }
 
-/// A comma or an equals sign would end it in `--secret id=…,src=…`.
+/// Commas and equals signs would end the ID in `--secret id=…,src=…`.
 fn is_secret_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !id.is_empty() && id.bytes().all(plain)
@@ -207,14 +145,14 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Makes the command line of a build.
-struct Maker<'a> {
-    request: &'a Request,
-    context: Context<'a>,
-    desk: &'a Path,
+/// Builds the command line.
+struct CommandBuilder<'a> {
+    request: &'a BuildRequest,
+    context: BuildContext<'a>,
+    scratch_dir: &'a Path,
 }
 
-impl Maker<'_> {
+impl CommandBuilder<'_> {
     fn build(&self, engine: &Engine) -> Result<Invocation, DockerfileError> {
         match engine {
             Engine::Docker(builder) => self.docker(*builder),
@@ -238,11 +176,11 @@ impl Maker<'_> {
                     build.arg("--provenance=false").arg("--sbom=false");
                 }
                 if writes_oci && attests {
-                    // Those before do not know it.
-                    build.option("--metadata-file", text(&self.desk.join(METADATA)));
+                    // Older versions do not support this option.
+                    build.option("--metadata-file", text(&self.scratch_dir.join(METADATA_FILE)));
                 }
                 if writes_oci {
-                    let archive = text(&self.desk.join("image.tar"));
+                    let archive = text(&self.scratch_dir.join("image.tar"));
                     let rewrite =
                         if self.request.created.is_some() { ",rewrite-timestamp=true" } else { "" };
                     let output =
@@ -262,7 +200,7 @@ impl Maker<'_> {
             build.option("--build-arg", format!("SOURCE_DATE_EPOCH={created}"));
         }
         self.common(&mut build);
-        cache::ask(&mut build, &Engine::Docker(builder), self.request)?;
+        cache_options::add_options(&mut build, &Engine::Docker(builder), self.request)?;
         let dockerfile = self.context.dockerfile_with_ignore()?;
         build.option("--file", text(&dockerfile)).arg(text(self.context.folder));
         Ok(build)
@@ -279,13 +217,17 @@ impl Maker<'_> {
         build.env.insert("DOCKER_BUILDKIT".into(), "0".into());
         build.option("--iidfile", self.id());
         self.common(&mut build);
-        cache::ask(&mut build, &Engine::Docker(DockerBuilder::Classic), self.request)?;
+        cache_options::add_options(
+            &mut build,
+            &Engine::Docker(DockerBuilder::Classic),
+            self.request,
+        )?;
         let folder = self.context.without_state()?;
         build.option("--file", text(self.context.dockerfile)).arg(text(&folder));
         Ok(build)
     }
 
-    /// Podman builds by buildah, and both are asked in the same words.
+    /// Podman uses buildah for builds, so both take the same options.
     fn podman(
         &self,
         engine: &Engine,
@@ -297,18 +239,18 @@ impl Maker<'_> {
         build.option("--iidfile", self.id());
         build.option("--ignorefile", text(&self.context.ignore_file()?));
         self.common(&mut build);
-        cache::ask(&mut build, engine, self.request)?;
+        cache_options::add_options(&mut build, engine, self.request)?;
         build.option("--file", text(self.context.dockerfile)).arg(text(self.context.folder));
         Ok(build)
     }
 
     fn id(&self) -> String {
-        text(&self.desk.join("id"))
+        text(&self.scratch_dir.join("id"))
     }
 
-    /// What every engine takes in the same words.
+    /// Options that all engines share.
     fn common(&self, build: &mut Invocation) {
-        let Request { args, secrets, ssh, target, labels, .. } = self.request;
+        let BuildRequest { args, secrets, ssh, target, labels, .. } = self.request;
         let platforms: Vec<_> = self.request.platforms().map(Platform::to_string).collect();
         build.option("--platform", platforms.join(","));
         for (name, value) in args {
@@ -320,8 +262,8 @@ impl Maker<'_> {
         if let Some(target) = target {
             build.option("--target", target);
         }
-        // Through the environment of the engine, which no file keeps and no
-        // other user sees. These words are the ones that old versions know too.
+        // Secrets are passed through the environment of the engine, which is not stored in a
+        // file and which other users cannot read. Old versions support these options too.
         for (number, (id, secret)) in secrets.iter().enumerate() {
             let variable = format!("SHIPWAY_BUILD_SECRET_{number}");
             build.option("--secret", format!("id={id},type=env,src={variable}"));
@@ -335,33 +277,39 @@ impl Maker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cache, Request, Work};
+    use super::EngineBuild;
     use crate::http::Retryable as _;
+    use crate::image::dockerfile::cache::Cache;
     use crate::image::dockerfile::engine::{DockerBuilder, Engine};
+    use crate::image::dockerfile::request::BuildRequest;
     use crate::oci::Platform;
     use crate::secret::Redactor;
     use std::fs;
     use tempfile::TempDir;
 
     /// A plan's folder with a Dockerfile, and a request for it.
-    fn plan() -> (TempDir, Request) {
+    fn plan() -> (TempDir, BuildRequest) {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("web/.shipway")).expect("a folder");
-        fs::create_dir(folder.path().join("desk")).expect("a folder");
+        fs::create_dir(folder.path().join("scratch_dir")).expect("a folder");
         fs::write(folder.path().join("web/Dockerfile"), "FROM scratch\n").expect("written");
-        fs::write(folder.path().join("desk/id"), "sha256:1\n").expect("written");
+        fs::write(folder.path().join("scratch_dir/id"), "sha256:1\n").expect("written");
         let context = folder.path().join("web");
         let state = context.join(".shipway");
         let args = [("A".to_owned(), "b c".to_owned())].into();
-        (folder, Request { context, state, args, created: Some(7), ..Request::default() })
+        (folder, BuildRequest { context, state, args, created: Some(7), ..BuildRequest::default() })
     }
 
-    fn work(folder: &TempDir, engine: Engine, request: &Request) -> Result<Work, String> {
-        Work::new(engine, request, &folder.path().join("desk"))
+    fn work(
+        folder: &TempDir,
+        engine: Engine,
+        request: &BuildRequest,
+    ) -> Result<EngineBuild, String> {
+        EngineBuild::new(engine, request, &folder.path().join("scratch_dir"))
             .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), ""))
     }
 
-    fn lines(folder: &TempDir, engine: Engine, request: &Request) -> [String; 2] {
+    fn lines(folder: &TempDir, engine: Engine, request: &BuildRequest) -> [String; 2] {
         let work = work(folder, engine, request).expect("prepared");
         let here = folder.path().display().to_string();
         let save = work.save().expect("an id").map(|save| save.command_line());
@@ -369,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn each_engine_is_asked_in_its_words() {
+    fn each_engine_has_its_options() {
         let (folder, request) = plan();
         let lines = |engine| lines(&folder, engine, &request);
         let buildx = |writes_oci, attests| {
@@ -379,48 +327,48 @@ mod tests {
         assert_eq!(
             lines(buildx(true, true)),
             [
-                "docker buildx build --progress=plain --provenance=false --sbom=false --metadata-file /desk/metadata.json --output type=oci,dest=/desk/image.tar,compression=uncompressed,rewrite-timestamp=true --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /desk/Dockerfile /web",
+                "docker buildx build --progress=plain --provenance=false --sbom=false --metadata-file /scratch_dir/metadata.json --output type=oci,dest=/scratch_dir/image.tar,compression=uncompressed,rewrite-timestamp=true --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /scratch_dir/Dockerfile /web",
                 "",
             ]
         );
         assert_eq!(
             lines(buildx(false, false)),
             [
-                "docker buildx build --progress=plain --load --iidfile /desk/id --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /desk/Dockerfile /web",
-                "docker save --output /desk/image.tar sha256:1",
+                "docker buildx build --progress=plain --load --iidfile /scratch_dir/id --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /scratch_dir/Dockerfile /web",
+                "docker save --output /scratch_dir/image.tar sha256:1",
             ]
         );
         assert_eq!(
             lines(Engine::Docker(DockerBuilder::BuildKit))[0],
-            "docker build --progress=plain --iidfile /desk/id --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /desk/Dockerfile /web"
+            "docker build --progress=plain --iidfile /scratch_dir/id --build-arg SOURCE_DATE_EPOCH=7 --platform linux/amd64 --build-arg 'A=b c' --file /scratch_dir/Dockerfile /web"
         );
         assert_eq!(
             lines(Engine::Docker(DockerBuilder::Classic)),
             [
-                "docker build --iidfile /desk/id --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /desk/context",
-                "docker save --output /desk/image.tar sha256:1",
+                "docker build --iidfile /scratch_dir/id --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /scratch_dir/context",
+                "docker save --output /scratch_dir/image.tar sha256:1",
             ]
         );
         assert_eq!(
             lines(Engine::Podman { program: "podman".into() }),
             [
-                "podman build --timestamp 7 --iidfile /desk/id --ignorefile /desk/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
-                "podman save --quiet --uncompressed --format oci-archive --output /desk/image.tar sha256:1",
+                "podman build --timestamp 7 --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "podman save --quiet --uncompressed --format oci-archive --output /scratch_dir/image.tar sha256:1",
             ]
         );
         assert_eq!(
             lines(Engine::Buildah),
             [
-                "buildah build --layers --timestamp 7 --iidfile /desk/id --ignorefile /desk/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
-                "buildah push --quiet --disable-compression sha256:1 oci:/desk/layout",
+                "buildah build --layers --timestamp 7 --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "buildah push --quiet --disable-compression sha256:1 oci:/scratch_dir/layout",
             ]
         );
     }
 
     #[test]
-    fn several_platforms_are_asked_for_in_one_call_or_in_many() {
+    fn platforms_share_a_call_if_the_engine_can() {
         let (folder, request) = plan();
-        let request = Request { cache_to: vec![Cache::from("r.io/cache")], ..request };
+        let request = BuildRequest { cache_to: vec![Cache::from("r.io/cache")], ..request };
         let both: Vec<Platform> =
             ["linux/amd64", "linux/arm64"].map(|name| name.parse().expect("a platform")).into();
         let asked = |engine: Engine| {
@@ -436,7 +384,7 @@ mod tests {
         assert_eq!(
             asked(Engine::Docker(builder)),
             [
-                "--platform linux/amd64,linux/arm64 --cache-to type=registry,ref=r.io/cache,mode=max --file /desk/Dockerfile /web"
+                "--platform linux/amd64,linux/arm64 --cache-to type=registry,ref=r.io/cache,mode=max --file /scratch_dir/Dockerfile /web"
             ]
         );
         assert_eq!(
@@ -472,7 +420,7 @@ mod tests {
         );
         assert!(!format!("{build:?}").contains("hunter22"));
         assert_eq!(build.secrets["SHIPWAY_BUILD_SECRET_0"].expose(), "hunter22");
-        for entry in fs::read_dir(folder.path().join("desk")).expect("a folder") {
+        for entry in fs::read_dir(folder.path().join("scratch_dir")).expect("a folder") {
             let text = fs::read_to_string(entry.expect("readable").path()).expect("text");
             assert!(!text.contains("hunter22"));
         }
@@ -483,15 +431,16 @@ mod tests {
         let (folder, mut request) = plan();
         let secret = Redactor::default().register("env:T", "hunter22".into()).expect("long");
         request.secrets = [("npm-token".to_owned(), secret)].into();
-        let desk = folder.path().join("desk");
+        let scratch_dir = folder.path().join("scratch_dir");
 
-        let error = Work::new(Engine::Docker(DockerBuilder::Classic), &request, &desk)
-            .err()
-            .expect("refused");
+        let error =
+            EngineBuild::new(Engine::Docker(DockerBuilder::Classic), &request, &scratch_dir)
+                .err()
+                .expect("refused");
 
         assert_eq!(
             error.to_string(),
-            "docker without BuildKit cannot give the build the secret `npm-token`"
+            "docker without BuildKit cannot pass the secret `npm-token` to the build"
         );
         assert_eq!(
             error.help().expect("help"),
@@ -500,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn ssh_is_handed_on_as_every_builder_knows_it() {
+    fn ssh_agents_are_passed_to_the_engine() {
         let (folder, mut request) = plan();
         request.ssh = vec!["default".into(), "deploy=keys/id_ed25519".into()];
         request.ssh_agent = true;
@@ -518,18 +467,19 @@ mod tests {
     }
 
     #[test]
-    fn ssh_that_cannot_be_is_told_with_the_way_out() {
+    fn an_impossible_ssh_agent_has_a_remedy() {
         let (folder, request) = plan();
         let refused = |builder: Engine, ssh: &str, ssh_agent| {
-            let request = Request { ssh: vec![ssh.into()], ssh_agent, ..request.clone() };
-            let error = Work::new(builder, &request, &folder.path().join("desk"));
+            let request = BuildRequest { ssh: vec![ssh.into()], ssh_agent, ..request.clone() };
+            let error = EngineBuild::new(builder, &request, &folder.path().join("scratch_dir"));
             let error = error.err().expect("refused");
             (error.to_string(), error.help())
         };
         assert_eq!(
             refused(Engine::Docker(DockerBuilder::Classic), "deploy=key", false),
             (
-                "docker without BuildKit cannot give the build the ssh agent `deploy`".to_owned(),
+                "docker without BuildKit cannot pass the ssh agent `deploy` to the build"
+                    .to_owned(),
                 Some(
                     "install docker's buildx, or write `using: podman` or `using: buildah`".into()
                 )
@@ -541,30 +491,32 @@ mod tests {
                 "there is no ssh agent for the build's `default`: `SSH_AUTH_SOCK` is not set"
                     .to_owned(),
                 Some(
-                    "start one by `ssh-agent` and `ssh-add`, or name a key: `default=PATH`".into()
+                    "start one with `ssh-agent` and `ssh-add`, or name a key: `default=PATH`"
+                        .into()
                 )
             )
         );
         assert_eq!(
             refused(Engine::Buildah, "a,b", true).0,
-            "`a,b` cannot be the id of an ssh agent: letters, digits, `.`, `_` and `-` alone"
+            "invalid ssh agent ID `a,b`: use letters, digits, `.`, `_` and `-`"
         );
     }
 
     #[test]
-    fn what_is_not_there_is_named() {
+    fn a_missing_context_or_dockerfile_is_named() {
         let (folder, request) = plan();
-        let refused =
-            |request: &Request| work(&folder, Engine::Buildah, request).err().expect("refused");
+        let refused = |request: &BuildRequest| {
+            work(&folder, Engine::Buildah, request).err().expect("refused")
+        };
 
         let context = folder.path().join("nowhere");
         assert_eq!(
-            refused(&Request { context, ..request.clone() }),
-            "there is no folder `/nowhere` to build in"
+            refused(&BuildRequest { context, ..request.clone() }),
+            "there is no build context `/nowhere`"
         );
         let dockerfile = Some(folder.path().join("web/Containerfile"));
         assert_eq!(
-            refused(&Request { dockerfile, ..request }),
+            refused(&BuildRequest { dockerfile, ..request }),
             "there is no Dockerfile `/web/Containerfile`"
         );
     }

@@ -1,12 +1,12 @@
 //! Looks up files in a tar archive by name.
 //!
-//! Nothing is ever unpacked onto the disk: names of entries are keys of a map,
-//! so none of them can lead anywhere. Those that try are refused all the same,
-//! since nobody honest writes them.
+//! Nothing is unpacked to the disk: entry names are only keys of a map, so a name such as
+//! `../x` cannot do harm. An archive with such names is refused nevertheless, since no tool
+//! writes them.
 
+use super::cancellable::CancellableReader;
 use super::error::ExistingError;
-use super::stoppable::Stoppable;
-use crate::image::Watch;
+use crate::image::WorkControl;
 use crate::image::store::Store;
 use crate::image::stream::{Packing, sniff, unpacked};
 use std::collections::HashMap;
@@ -16,34 +16,35 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use tar::EntryType;
 
-/// As many links as are followed from one name.
-const MOST_LINKS: usize = 8;
+/// The largest number of links that are followed for one name.
+const MAX_LINKS: usize = 8;
 
-/// An archive and where in it each file is.
-pub(super) struct Archive {
+/// An archive and the position of each file in it.
+pub struct TarIndex {
     path: PathBuf,
     file: File,
-    entries: HashMap<String, Place>,
+    entries: HashMap<String, TarEntry>,
 }
 
-enum Place {
+enum TarEntry {
     File {
         offset: u64,
         size: u64,
     },
-    /// To the same bytes under another name.
+    /// The same content as another name.
     Link(String),
 }
 
-/// A part of a file, read without moving any other reader of it.
-pub(super) struct Section<'a> {
+/// A section of a file, read without moving the file's position, so that several can be read
+/// at once.
+pub struct Section<'a> {
     file: &'a File,
     at: u64,
     end: u64,
 }
 
 impl Section<'_> {
-    pub(super) fn length(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         self.end - self.at
     }
 }
@@ -58,13 +59,13 @@ impl Read for Section<'_> {
     }
 }
 
-impl Archive {
-    /// Reads the names in an archive. One that is packed is unpacked into the
-    /// store's folder first, to be gone when this is dropped.
-    pub(super) fn open(
+impl TarIndex {
+    /// Indexes an archive. A compressed archive is first decompressed to a temporary file in
+    /// the store.
+    pub fn open(
         path: &Path,
         store: &Store,
-        watch: &Watch<'_>,
+        control: &WorkControl<'_>,
     ) -> Result<Self, ExistingError> {
         let read = |source| ExistingError::Read { path: path.to_owned(), source };
         let mut file = match File::open(path) {
@@ -77,23 +78,23 @@ impl Archive {
         let (packing, _) = sniff(&file).map_err(read)?;
         file.rewind().map_err(read)?;
         if packing != Packing::Plain {
-            file = unpack(path, &file, (store, watch))?;
+            file = unpack(path, &file, store, control)?;
         }
         let entries = index(path, &file)?;
         Ok(Self { path: path.to_owned(), file, entries })
     }
 
-    /// A file by its name, following links within the archive.
-    pub(super) fn find(&self, name: &str) -> Result<Option<Section<'_>>, ExistingError> {
+    /// Finds a file by name, following links within the archive.
+    pub fn find(&self, name: &str) -> Result<Option<Section<'_>>, ExistingError> {
         let mut name = self.inside(name)?;
-        for _ in 0..=MOST_LINKS {
+        for _ in 0..=MAX_LINKS {
             match self.entries.get(&name) {
                 None => return Ok(None),
-                Some(Place::File { offset, size }) => {
+                Some(TarEntry::File { offset, size }) => {
                     let (at, end) = (*offset, offset + size);
                     return Ok(Some(Section { file: &self.file, at, end }));
                 }
-                Some(Place::Link(target)) => name.clone_from(target),
+                Some(TarEntry::Link(target)) => name.clone_from(target),
             }
         }
         Ok(None)
@@ -107,17 +108,18 @@ impl Archive {
     }
 }
 
-/// What is in a packed archive, as a file without a name. Counted under the name
-/// of the archive: what it holds is not known yet.
+/// Decompresses an archive to an anonymous file. The progress shows the archive's name,
+/// since its content is not known yet.
 fn unpack(
     path: &Path,
     file: &File,
-    (store, watch): (&Store, &Watch<'_>),
+    store: &Store,
+    control: &WorkControl<'_>,
 ) -> Result<File, ExistingError> {
     let read = |source| ExistingError::Read { path: path.to_owned(), source };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let done = watch.tally.add(&name, file.metadata().map_err(read)?.len());
-    let mut packed = Stoppable::new(file, watch.stop).counted_by(done);
+    let done = control.tally.add(&name, file.metadata().map_err(read)?.len());
+    let mut packed = CancellableReader::new(file, control.stop).counted_by(done);
     let mut plain = store.temporary()?.into_file();
     let copied = unpacked(&mut packed).and_then(|mut stream| io::copy(&mut stream, &mut plain));
     if packed.stopped() {
@@ -128,7 +130,7 @@ fn unpack(
     Ok(plain)
 }
 
-fn index(path: &Path, file: &File) -> Result<HashMap<String, Place>, ExistingError> {
+fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, ExistingError> {
     let read = |source| ExistingError::Read { path: path.to_owned(), source };
     let length = file.metadata().map_err(read)?.len();
     let mut archive = tar::Archive::new(file);
@@ -147,16 +149,16 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, Place>, ExistingErr
                 if offset.checked_add(size).is_none_or(|end| end > length) {
                     return Err(ExistingError::Truncated { path: path.to_owned(), name });
                 }
-                Place::File { offset, size }
+                TarEntry::File { offset, size }
             }
             EntryType::Symlink => {
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 let target = target();
-                Place::Link(normal(folder, &target).ok_or_else(|| outside(&target))?)
+                TarEntry::Link(normal(folder, &target).ok_or_else(|| outside(&target))?)
             }
             EntryType::Link => {
                 let target = target();
-                Place::Link(normal("", &target).ok_or_else(|| outside(&target))?)
+                TarEntry::Link(normal("", &target).ok_or_else(|| outside(&target))?)
             }
             _ => continue,
         };
@@ -165,7 +167,7 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, Place>, ExistingErr
     Ok(entries)
 }
 
-/// A name without `.` and `..`; none where it is absolute or leads out.
+/// Normalises a name; `None` if it is absolute or leads out of the archive.
 fn normal(folder: &str, name: &str) -> Option<String> {
     if name.starts_with('/') {
         return None;
@@ -183,8 +185,8 @@ fn normal(folder: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Archive, normal};
-    use crate::image::Watch;
+    use super::{TarIndex, normal};
+    use crate::image::WorkControl;
     use crate::image::store::Store;
     use std::fs;
     use std::io::Read as _;
@@ -197,7 +199,7 @@ mod tests {
         bytes: Vec<u8>,
     }
 
-    /// An archive as somebody careless or worse writes one.
+    /// An archive with names that no tool would write.
     fn packed(entries: &[(&str, EntryType, &str)]) -> Packed {
         let mut builder = Builder::new(Vec::new());
         for (name, kind, text) in entries {
@@ -218,18 +220,18 @@ mod tests {
     }
 
     impl Packed {
-        fn open(&self) -> Result<Archive, String> {
+        fn open(&self) -> Result<TarIndex, String> {
             let store = Store::open(&self.folder.path().join("store")).expect("a store");
             let path = self.folder.path().join("a.tar");
             fs::write(&path, &self.bytes).expect("written");
             let shown = path.display().to_string();
             let stop = AtomicBool::new(false);
-            Archive::open(&path, &store, &Watch::new(&stop))
+            TarIndex::open(&path, &store, &WorkControl::new(&stop))
                 .map_err(|error| error.to_string().replace(&shown, "a.tar"))
         }
     }
 
-    fn text(archive: &Archive, name: &str) -> Option<String> {
+    fn text(archive: &TarIndex, name: &str) -> Option<String> {
         let mut text = String::new();
         archive.find(name).expect("inside")?.read_to_string(&mut text).expect("text");
         Some(text)
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_archive_is_unpacked_first() {
+    fn a_compressed_archive_is_decompressed_first() {
         let mut packed = packed(&[("x", FILE, "one")]);
         packed.bytes = zstd::bulk::compress(&packed.bytes, 1).expect("zstd");
         assert_eq!(text(&packed.open().expect("an archive"), "x").as_deref(), Some("one"));
@@ -260,8 +262,8 @@ mod tests {
         let store = Store::open(&packed.folder.path().join("store")).expect("a store");
         let opened = |stop: bool| {
             let stop = AtomicBool::new(stop);
-            let watch = Watch::new(&stop);
-            let opened = Archive::open(&path, &store, &watch).map(|_| watch.tally.progress());
+            let control = WorkControl::new(&stop);
+            let opened = TarIndex::open(&path, &store, &control).map(|_| control.tally.progress());
             opened.map_err(|error| error.to_string())
         };
         let progress = opened(false).expect("an archive");
@@ -282,7 +284,7 @@ mod tests {
             (("l", EntryType::Link, "../x"), "../x"),
         ] {
             let error = packed(&[entry]).open().err().expect("refused");
-            assert_eq!(error, format!("`a.tar` holds `{name}`, a name that leads out of it"));
+            assert_eq!(error, format!("`a.tar` contains `{name}`, a path that leads out of it"));
         }
     }
 
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_made_normal() {
+    fn names_are_normalised() {
         assert_eq!(normal("", "./a//b/../c/").as_deref(), Some("a/c"));
         assert_eq!(normal("a/b", "../c").as_deref(), Some("a/c"));
         assert_eq!(normal("a", "../../c"), None);

@@ -1,0 +1,283 @@
+//! Executes the instructions of one stage.
+
+use super::copy::{CopyOperation, CopySource, copy};
+use super::draft::{LayerDraft, absolute};
+use super::error::{DockerfileLine, NativeError};
+use super::expand::{WordExpander, pairs, split};
+use super::file_sources::FileSources;
+use super::files::FileTree;
+use super::owners::{Ownership, owner};
+use super::parse::{CopyText, ParsedDockerfile, SourceText, Step, StepKind};
+use super::select::{StageBase, beyond};
+use super::stage::{HistoryEntry, Stage, StageEnv};
+use crate::image::layers::{Mode, Owner};
+use std::sync::Arc;
+
+/// The execution of one stage.
+pub struct Execution<'a, 'b> {
+    pub stage: &'a mut Stage,
+    pub env: &'a StageEnv<'a>,
+    pub file_sources: &'a mut FileSources<'b>,
+}
+
+impl Execution<'_, '_> {
+    /// Executes the base's `ONBUILD` instructions, then those of the stage. `place` is the
+    /// `FROM` of the stage.
+    pub fn run(&mut self, place: &DockerfileLine, steps: &[Step]) -> Result<(), NativeError> {
+        for text in self.stage.run_config.take_triggers() {
+            let step = ParsedDockerfile::trigger(&text, place)?;
+            beyond(&step)?;
+            self.step(&step)?;
+        }
+        steps.iter().try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), NativeError> {
+        let before = self.stage.lists.len();
+        self.apply(step)?;
+        if !matches!(step.kind, StepKind::Arg(_)) {
+            let layer = self.stage.lists.len() > before;
+            self.stage.history.push(HistoryEntry { created_by: step.text.clone(), layer });
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), NativeError> {
+        let place = &step.place;
+        match &step.kind {
+            StepKind::Copy(text) => self.copy(step, text)?,
+            StepKind::Workdir(path) => self.workdir(step, path)?,
+            StepKind::Arg(text) => self.declare_arguments(text, place)?,
+            StepKind::Env(text) => {
+                for (key, value) in self.pairs(text, place)? {
+                    self.stage.run_config.set_variable(&key, &value);
+                }
+            }
+            StepKind::Label(text) => {
+                for (key, value) in self.pairs(text, place)? {
+                    self.stage.run_config.label(&key, &value);
+                }
+            }
+            StepKind::Cmd(command) => self.stage.run_config.cmd(command),
+            StepKind::Entrypoint(command) => self.stage.run_config.entrypoint(command),
+            StepKind::Expose(words) => {
+                for word in words {
+                    for port in self.expand(word, place)?.split_whitespace() {
+                        self.stage.run_config.expose(port, place)?;
+                    }
+                }
+            }
+            StepKind::Healthcheck(options, command) => {
+                self.stage.run_config.healthcheck(options, command.as_ref(), place)?;
+            }
+            StepKind::Maintainer(name) => self.stage.author = Some(self.expand(name, place)?),
+            StepKind::Onbuild(text) => self.stage.run_config.trigger(text),
+            StepKind::Run => beyond(step)?,
+            StepKind::Shell(words) => self.stage.run_config.shell(words),
+            StepKind::StopSignal(signal) => {
+                let signal = self.expand(signal, place)?;
+                self.stage.run_config.set("StopSignal", &signal);
+            }
+            StepKind::User(user) => {
+                let user = self.expand(user, place)?;
+                self.stage.run_config.set("User", &user);
+            }
+            StepKind::Volume(paths) => {
+                for path in paths {
+                    let path = self.expand(path, place)?;
+                    self.stage.run_config.volume(&path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
+        let variable = |name: &str| self.stage.variable(name);
+        let words = WordExpander { escape: self.env.escape, variable: &variable };
+        words.expand(text).map_err(|source| NativeError::Word {
+            place: place.clone(),
+            text: text.to_owned(),
+            source,
+        })
+    }
+
+    /// The pairs of `ENV` or `LABEL`. All are expanded before any is set: a variable set in the
+    /// same instruction is not visible in it.
+    fn pairs(
+        &self,
+        text: &str,
+        place: &DockerfileLine,
+    ) -> Result<Vec<(String, String)>, NativeError> {
+        let pairs = pairs(text, self.env.escape).map_err(|source| NativeError::Word {
+            place: place.clone(),
+            text: text.to_owned(),
+            source,
+        })?;
+        let expand = |(key, value): (String, String)| {
+            Ok((self.expand(&key, place)?, self.expand(&value, place)?))
+        };
+        pairs.into_iter().map(expand).collect()
+    }
+
+    /// A given value has precedence over the default in the stage, and that over a global or
+    /// predefined argument.
+    fn declare_arguments(&mut self, text: &str, place: &DockerfileLine) -> Result<(), NativeError> {
+        for word in split(text, self.env.escape) {
+            let (name, default) = match word.split_once('=') {
+                Some((name, default)) => (name, Some(self.expand(default, place)?)),
+                None => (word.as_str(), None),
+            };
+            let inherited = || self.env.globals.get(name).or(self.env.predefined.get(name));
+            let value = self.env.given.get(name).cloned().or(default);
+            if let Some(value) = value.or_else(|| inherited().cloned()) {
+                self.stage.arguments.insert(name.to_owned(), value);
+            }
+        }
+        Ok(())
+    }
+
+    fn workdir(&mut self, step: &Step, path: &str) -> Result<(), NativeError> {
+        let path = self.expand(path, &step.place)?;
+        let path = absolute(&path, &self.stage.run_config.working_directory());
+        let user = self.stage.run_config.user().to_owned();
+        let text = format!("/{}", String::from_utf8_lossy(&path));
+        self.stage.run_config.set("WorkingDir", &text);
+        let real = self.stage.tree.resolve(&path)?;
+        if real.is_empty() || self.stage.tree.folder(&real).is_some() {
+            return Ok(());
+        }
+        let owner = match user.as_str() {
+            "" => None,
+            user => Some(self.owner(user, &step.place)?),
+        };
+        let mut draft = LayerDraft::new(&step.place, &mut self.stage.tree).owned_by(owner);
+        draft.make_folder(&real);
+        let entries = draft.finish(self.file_sources)?;
+        self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
+        Ok(())
+    }
+
+    fn owner(&mut self, text: &str, place: &DockerfileLine) -> Result<Owner, NativeError> {
+        let ownership = Ownership::read(text);
+        if let Some(owner) = ownership.numbers() {
+            return Ok(owner);
+        }
+        let files = self.stage.files(self.file_sources)?;
+        owner(&ownership, &files, place, self.file_sources)
+    }
+
+    fn copy(&mut self, step: &Step, text: &CopyText) -> Result<(), NativeError> {
+        let place = &step.place;
+        let option = |execution: &Self, name: &str| {
+            let option = text.options.iter().find(|option| option.name == name);
+            let value = option.and_then(|option| option.value.as_deref());
+            value.map(|value| execution.expand(value, place)).transpose()
+        };
+        let mode = option(self, "chmod")?.map(|text| mode(text, place)).transpose()?;
+        let owner = match option(self, "chown")? {
+            Some(text) => Some(self.owner(&text, place)?),
+            None => None,
+        };
+        let mut ignore = None;
+        let (from, from_name) = match text.options.iter().find(|option| option.name == "from") {
+            None => {
+                let (files, patterns) = self.file_sources.context()?;
+                ignore = Some(patterns);
+                (files, "the build context".to_owned())
+            }
+            Some(from) => {
+                let name = from.value.clone().unwrap_or_default();
+                (self.files_from(&name, place)?, format!("`{name}`"))
+            }
+        };
+        let operation = CopyOperation {
+            place,
+            add: text.add,
+            from,
+            from_name,
+            ignore,
+            sources: self.copy_sources(text, place)?,
+            to: self.expand(&text.to, place)?,
+            working_directory: self.stage.run_config.working_directory(),
+        };
+        let draft = LayerDraft::new(place, &mut self.stage.tree);
+        let mut draft = draft.owned_by(owner).with_mode(mode);
+        copy(&operation, &mut draft, self.file_sources)?;
+        let entries = draft.finish(self.file_sources)?;
+        self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
+        Ok(())
+    }
+
+    fn copy_sources(
+        &mut self,
+        text: &CopyText,
+        place: &DockerfileLine,
+    ) -> Result<Vec<CopySource>, NativeError> {
+        let mut sources = Vec::new();
+        for source in &text.sources {
+            sources.push(match source {
+                SourceText::Path(path) => CopySource::Path(self.expand(path, place)?),
+                SourceText::Text { name, expand, text } => {
+                    let text = if *expand {
+                        self.expand_document(name, text, place)?
+                    } else {
+                        text.clone()
+                    };
+                    CopySource::Text(name.clone(), self.file_sources.text(&text)?)
+                }
+            });
+        }
+        Ok(sources)
+    }
+
+    fn expand_document(
+        &self,
+        name: &str,
+        text: &str,
+        place: &DockerfileLine,
+    ) -> Result<String, NativeError> {
+        let variable = |name: &str| self.stage.variable(name);
+        let words = WordExpander { escape: self.env.escape, variable: &variable };
+        words.expand_text(text).map_err(|source| NativeError::Word {
+            place: place.clone(),
+            text: format!("<<{name}"),
+            source,
+        })
+    }
+
+    /// The files of a `--from`.
+    fn files_from(
+        &mut self,
+        name: &str,
+        place: &DockerfileLine,
+    ) -> Result<Arc<FileTree>, NativeError> {
+        let env = self.env;
+        // Only the `--from`s of the Dockerfile itself were resolved and fetched before.
+        let beyond = || NativeError::Beyond {
+            place: place.clone(),
+            what: format!("`COPY --from={name}` in an `ONBUILD` of the base"),
+            unfit: Vec::new(),
+        };
+        let variable =
+            |name: &str| env.globals.get(name).or_else(|| env.predefined.get(name)).cloned();
+        let words = WordExpander { escape: env.escape, variable: &variable };
+        let from = words.expand(name).ok().and_then(|name| env.froms.get(&name));
+        match from.ok_or_else(beyond)? {
+            StageBase::Scratch => Ok(Arc::default()),
+            StageBase::Image(at) => {
+                let pulled = self.file_sources.pulled;
+                self.file_sources.files(&pulled[*at])
+            }
+            StageBase::Stage(number) => env.stages[number].files(self.file_sources),
+        }
+    }
+}
+
+fn mode(text: String, place: &DockerfileLine) -> Result<u32, NativeError> {
+    let octal: Result<Mode, _> = text.parse();
+    octal.map(Mode::bits).map_err(|_| {
+        let wanted = "a mode in octal, such as `0755`";
+        NativeError::Value { place: place.clone(), text, wanted }
+    })
+}

@@ -1,0 +1,101 @@
+//! The description of a Dockerfile build.
+
+use super::cache::{Cache, GitHubCache};
+use super::error::DockerfileError;
+use crate::oci::Platform;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A Dockerfile build. All paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub struct BuildRequest {
+    /// The build context.
+    pub context: PathBuf,
+    /// Default: `Dockerfile` in the context.
+    pub dockerfile: Option<PathBuf>,
+    /// Build arguments. They become part of the image's history.
+    pub args: BTreeMap<String, String>,
+    /// Build secrets by ID, for `RUN --mount=type=secret`.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Agents and keys for `RUN --mount=type=ssh`: `id` or `id=path`.
+    pub ssh: Vec<String>,
+    /// Whether there is an agent at `SSH_AUTH_SOCK`, which the engine inherits.
+    pub ssh_agent: bool,
+    /// Caches to read.
+    pub cache_from: Vec<Cache>,
+    /// Caches to write.
+    pub cache_to: Vec<Cache>,
+    /// Access to GitHub's cache, when running there.
+    pub github: Option<GitHubCache>,
+    /// The stage to build; the last stage when absent.
+    pub target: Option<String>,
+    pub platform: Platform,
+    /// Further platforms of the same call, if [`Engine::calls`] groups several. Not used
+    /// without an engine.
+    pub further: Vec<Platform>,
+    pub labels: BTreeMap<String, String>,
+    /// The time of the image and its files in seconds since 1970, for engines that support
+    /// it (`SOURCE_DATE_EPOCH`).
+    pub created: Option<u64>,
+    /// Shipway's state folder, which is kept out of the context.
+    pub state: PathBuf,
+}
+
+impl BuildRequest {
+    /// The same build for these platforms.
+    ///
+    /// # Panics
+    ///
+    /// If `platforms` is empty.
+    #[must_use]
+    pub fn on(&self, platforms: &[Platform]) -> Self {
+        let (first, further) = platforms.split_first().expect("at least one platform");
+        Self { platform: first.clone(), further: further.to_vec(), ..self.clone() }
+    }
+
+    pub fn platforms(&self) -> impl Iterator<Item = &Platform> {
+        std::iter::once(&self.platform).chain(&self.further)
+    }
+
+    /// The path of the Dockerfile, if it and the context exist.
+    pub fn dockerfile(&self) -> Result<PathBuf, DockerfileError> {
+        let context = &self.context;
+        if !context.is_dir() {
+            return Err(DockerfileError::NoContext { path: context.clone() });
+        }
+        let dockerfile = self.dockerfile.clone().unwrap_or_else(|| context.join("Dockerfile"));
+        if dockerfile.is_file() {
+            Ok(dockerfile)
+        } else {
+            Err(DockerfileError::NoDockerfile { path: dockerfile })
+        }
+    }
+
+    /// Removes the caches that this run must not or cannot use. Returns a note if there were
+    /// any.
+    pub fn without_caches_out_of_reach(&mut self, dry_run: bool) -> Option<&'static str> {
+        let github = self.github.is_some();
+        // A daemon would contact the real registry in a dry run, bypassing the local cloud.
+        let stays = |cache: &Cache| !dry_run && (github || !cache.is("type=gha"));
+        let count = self.cache_from.len() + self.cache_to.len();
+        self.cache_from.retain(stays);
+        self.cache_to.retain(stays);
+        (self.cache_from.len() + self.cache_to.len() < count).then_some(if dry_run {
+            "caches are left out of a dry run"
+        } else {
+            "GitHub's cache is left out, since `ACTIONS_RUNTIME_TOKEN` is not set"
+        })
+    }
+
+    /// A note about options that have no effect without an engine.
+    pub fn unused_without_engine(&self) -> Option<String> {
+        let keys = [
+            ("`ssh`", self.ssh.is_empty()),
+            ("`cache-from`", self.cache_from.is_empty()),
+            ("`cache-to`", self.cache_to.is_empty()),
+        ];
+        let used: Vec<_> = keys.iter().filter(|(_, empty)| !empty).map(|(key, _)| *key).collect();
+        (!used.is_empty()).then(|| format!("ignored without an engine: {}", used.join(", ")))
+    }
+}
