@@ -12,7 +12,8 @@ use super::session::layout::{Chosen, choose};
 use super::session::secrets::Sources;
 use super::session::{Session, missing, state_folder};
 use crate::journal::{
-    Entry, Journal, Replay, RunFolder, RunId, StartRecord, StepState, newest_unfinished, read,
+    Journal, JournalEntry, Replay, RunFolder, RunId, StartRecord, StepState, newest_unfinished,
+    read,
 };
 use crate::plan::expr::Scope;
 use crate::plan::schema::Action;
@@ -57,7 +58,7 @@ fn prepare(arguments: &ResumeArguments) -> Result<(Session, Chosen, Journal), Ex
     chosen.mark_done(journal.replay());
     in_doubt(arguments, &session, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
-    journal.append(&Entry::RunResumed { at }).map_err(|error| {
+    journal.append(&JournalEntry::RunResumed { at }).map_err(|error| {
         say::error(&chain_of(&error), None);
         Exit::Precondition
     })?;

@@ -1,6 +1,6 @@
-//! The file: appended to, synced, a torn last line tolerated.
+//! The file of a journal: append, sync, and read, with a torn last line ignored.
 
-use super::entry::Entry;
+use super::entry::JournalEntry;
 use super::lock::RunLock;
 use super::replay::{IllegalEntry, Replay};
 use std::fs::{File, OpenOptions};
@@ -13,59 +13,36 @@ use std::path::{Path, PathBuf};
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// The state after all entries written so far.
     replay: Replay,
-    /// Whether all that was written is on the disk.
+    /// Whether everything written so far is on the disk.
     synced: bool,
     _lock: RunLock,
 }
 
-/// A journal that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk is full, the folder gone, or the file another's.
-    #[error("write the journal `{path}`")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file cannot be read.
-    #[error("read the journal `{path}`")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A line that is not the last is no entry.
-    #[error("read line {line} of the journal `{path}`")]
+    /// For example, the disk is full or the folder is not writable.
+    #[error("cannot write the journal `{path}`")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read the journal `{path}`")]
+    Read { path: PathBuf, source: io::Error },
+    /// An invalid line that is not a torn last one.
+    #[error("cannot read line {line} of the journal `{path}`")]
     Line {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// Why not.
         source: serde_json::Error,
     },
-    /// The entries contradict each other.
-    #[error("believe the journal `{path}`")]
-    Illegal {
-        /// The file.
-        path: PathBuf,
-        /// What contradicts what.
-        source: IllegalEntry,
-    },
-    /// Another process is writing it.
+    #[error("the journal `{path}` contradicts itself")]
+    Illegal { path: PathBuf, source: IllegalEntry },
     #[error("the run of `{path}` is still going on in another process")]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
+    Busy { path: PathBuf },
 }
 
 impl Journal {
-    /// Begins a journal where there was none.
+    /// Creates the journal of a new run.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new()
@@ -75,7 +52,7 @@ impl Journal {
             .open(path)
             .map_err(failed)?;
         let lock = lock(path)?;
-        // The name itself is to survive a crash too.
+        // Syncing the file does not sync its name, which must survive a crash too.
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(Self {
@@ -87,37 +64,38 @@ impl Journal {
         })
     }
 
-    /// Goes on with a journal, after cutting off a torn last line.
+    /// Opens the journal of an earlier process to append to it. A torn last line is
+    /// cut off.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
         let lock = lock(path)?;
         let (entries, whole) = parse(path)?;
         file.set_len(whole).map_err(failed)?;
-        let replay = believe(path, &entries)?;
+        let replay = replayed(path, &entries)?;
         Ok(Self { file, path: path.to_owned(), replay, synced: true, _lock: lock })
     }
 
-    /// Writes an entry and waits until it is on the disk, with all before it.
-    pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+    /// Writes an entry and syncs.
+    pub fn append(&mut self, entry: &JournalEntry) -> Result<(), JournalError> {
         self.write(entry)?;
         self.sync()
     }
 
-    /// Writes an entry. Before anything is done that it announces, it has to be
-    /// on the disk: see [`Journal::sync`].
-    pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
+    /// Writes an entry without waiting for the disk. Call [`Journal::sync`] before
+    /// the effect that the entry announces.
+    pub fn write(&mut self, entry: &JournalEntry) -> Result<(), JournalError> {
         let failed = |source| JournalError::Write { path: self.path.clone(), source };
         self.replay.apply(entry).map_err(|what| failed(io::Error::other(what)))?;
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
-        // One write, so that only the last line can ever be torn.
+        // A single write, so that only the last line can be torn.
         self.file.write_all(&line).map_err(failed)?;
         self.synced = false;
         Ok(())
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until everything written so far is on the disk.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         if !self.synced {
             let failed = |source| JournalError::Write { path: self.path.clone(), source };
@@ -127,19 +105,19 @@ impl Journal {
         Ok(())
     }
 
-    /// What the journal says so far.
+    /// The state after all entries written so far.
     pub fn replay(&self) -> &Replay {
         &self.replay
     }
 }
 
-/// Reads what a journal says, without touching it.
+/// Reads a journal without changing or locking it.
 pub fn read(path: &Path) -> Result<Replay, JournalError> {
     let (entries, _) = parse(path)?;
-    believe(path, &entries)
+    replayed(path, &entries)
 }
 
-fn believe(path: &Path, entries: &[Entry]) -> Result<Replay, JournalError> {
+fn replayed(path: &Path, entries: &[JournalEntry]) -> Result<Replay, JournalError> {
     Replay::of(entries).map_err(|source| JournalError::Illegal { path: path.to_owned(), source })
 }
 
@@ -149,8 +127,8 @@ fn lock(path: &Path) -> Result<RunLock, JournalError> {
     acquired.ok_or_else(|| JournalError::Busy { path: path.to_owned() })
 }
 
-/// The entries, and how many bytes of the file they are.
-fn parse(path: &Path) -> Result<(Vec<Entry>, u64), JournalError> {
+/// Reads the whole lines and returns their entries and their length in bytes.
+fn parse(path: &Path) -> Result<(Vec<JournalEntry>, u64), JournalError> {
     let bytes = std::fs::read(path)
         .map_err(|source| JournalError::Read { path: path.to_owned(), source })?;
     let mut entries = Vec::new();
@@ -174,13 +152,13 @@ fn parse(path: &Path) -> Result<(Vec<Entry>, u64), JournalError> {
 mod tests {
     use super::{Journal, read};
     use crate::event::StepId;
-    use crate::journal::entry::{Entry, StartRecord};
+    use crate::journal::entry::{JournalEntry, StartRecord};
     use crate::journal::replay::StepState;
     use std::fs;
     use std::io::Write as _;
 
-    fn start() -> Entry {
-        Entry::RunStarted(
+    fn start() -> JournalEntry {
+        JournalEntry::RunStarted(
             StartRecord {
                 version: 1,
                 run: "01".into(),
@@ -200,12 +178,12 @@ mod tests {
         StepId { service: String::new(), step: "push".into() }
     }
 
-    fn started() -> Entry {
-        Entry::StepStarted { step: step(), attempt: 1, at: "2026-11-21T10:00:01Z".into() }
+    fn started() -> JournalEntry {
+        JournalEntry::StepStarted { step: step(), attempt: 1, at: "2026-11-21T10:00:01Z".into() }
     }
 
     #[test]
-    fn what_is_written_is_read_and_a_torn_line_is_not() {
+    fn a_torn_last_line_is_cut_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
         let mut journal = Journal::create(&path).expect("a journal");
@@ -246,18 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_in_the_middle_is_named() {
+    fn an_invalid_line_in_the_middle_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
         fs::write(&path, "{}\n{}\n").expect("written");
 
         let refused = read(&path).expect_err("no entry");
         let shown = refused.to_string().replace(&folder.path().display().to_string(), "DIR");
-        assert_eq!(shown, "read line 1 of the journal `DIR/journal.jsonl`");
+        assert_eq!(shown, "cannot read line 1 of the journal `DIR/journal.jsonl`");
     }
 
     #[test]
-    fn nonsense_is_not_written() {
+    fn an_illegal_entry_is_not_written() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
         let mut journal = Journal::create(&path).expect("a journal");

@@ -1,87 +1,82 @@
-//! One transition function, for writing and for believing.
+//! The state of a run according to its journal.
 //!
-//! Used when writing, so that nonsense is never recorded, and when resuming,
-//! so that it is never believed.
+//! One transition function, used when appending, so that no illegal entry is
+//! written, and when resuming, so that an illegal journal is refused.
 
-use super::entry::{Entry, Handover, RecordedOutput, RunRecord, StartRecord};
-use crate::event::StepId;
+use super::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
+use super::handover::Handover;
+use crate::event::{Outputs, StepId};
 use std::collections::BTreeMap;
 
-/// What the journal says of one step.
+/// The state of a step according to the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum StepState {
-    /// Nothing.
     #[default]
     NeverStarted,
-    /// Started, and then silence: it may have happened, it may not have.
+    /// Started without an end: its effects may or may not have happened.
     InDoubt,
-    /// Done.
     Succeeded {
-        /// What it gave.
-        outputs: BTreeMap<String, RecordedOutput>,
+        outputs: Outputs<RecordedOutput>,
     },
-    /// Ended without having done it; a later process may try again.
+    /// Ended without success; a later process may try again.
     Ended,
 }
 
-/// What a whole journal says.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    /// The first entry.
     pub start: Option<StartRecord>,
-    /// By step.
     pub steps: BTreeMap<StepId, StepState>,
-    /// By service, the last handover.
+    /// The last handover of each service.
     pub handovers: BTreeMap<String, Handover>,
-    /// The last entry, once the run has finished.
+    /// Set once the run has finished, unset when it is resumed.
     pub finished: Option<RunRecord>,
 }
 
-/// An entry that cannot follow what stands before it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the journal's entry {place} cannot follow what stands before it: {what}")]
+#[error("entry {number} of the journal cannot follow the entries before it: {reason}")]
 pub struct IllegalEntry {
     /// Counted from 1.
-    pub place: usize,
-    /// The entry in words.
-    pub what: String,
+    pub number: usize,
+    pub reason: String,
 }
 
 impl Replay {
-    /// Believes all entries, in order.
-    pub fn of(entries: &[Entry]) -> Result<Self, IllegalEntry> {
+    /// Applies all entries in order.
+    pub fn of(entries: &[JournalEntry]) -> Result<Self, IllegalEntry> {
         let mut replay = Self::default();
-        for (place, entry) in entries.iter().enumerate() {
-            replay.apply(entry).map_err(|what| IllegalEntry { place: place + 1, what })?;
+        for (index, entry) in entries.iter().enumerate() {
+            replay.apply(entry).map_err(|reason| IllegalEntry { number: index + 1, reason })?;
         }
         Ok(replay)
     }
 
-    /// Believes one more entry, or says in words why it cannot be.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), String> {
+    /// Applies one more entry, or returns the reason why it is illegal.
+    pub fn apply(&mut self, entry: &JournalEntry) -> Result<(), String> {
         match entry {
-            Entry::RunStarted(_) if self.start.is_some() => Err("the run starts twice".into()),
-            Entry::RunStarted(start) => {
+            JournalEntry::RunStarted(_) if self.start.is_some() => {
+                Err("the run starts twice".into())
+            }
+            JournalEntry::RunStarted(start) => {
                 self.start = Some(start.as_ref().clone());
                 Ok(())
             }
             _ if self.start.is_none() => Err("the run has not started".into()),
-            Entry::RunResumed { .. } => {
+            JournalEntry::RunResumed { .. } => {
                 self.finished = None;
                 Ok(())
             }
-            Entry::RunFinished(record) => {
+            JournalEntry::RunFinished(record) => {
                 self.finished = Some(record.clone());
                 Ok(())
             }
-            Entry::StepStarted { step, .. } => self.started(step),
-            Entry::AttemptFailed { step, .. } => self.in_doubt(step).map(drop),
-            Entry::StepSucceeded { step, outputs, handover, .. } => {
+            JournalEntry::StepStarted { step, .. } => self.started(step),
+            JournalEntry::AttemptFailed { step, .. } => self.in_doubt(step).map(drop),
+            JournalEntry::StepSucceeded { step, outputs, handover, .. } => {
                 *self.in_doubt(step)? = StepState::Succeeded { outputs: outputs.clone() };
                 self.handovers.insert(step.service.clone(), handover.as_ref().clone());
                 Ok(())
             }
-            Entry::StepEnded { step, .. } => match self.state(step) {
+            JournalEntry::StepEnded { step, .. } => match self.state(step) {
                 StepState::Succeeded { .. } => Err(format!("`{step}` ends after it succeeded")),
                 StepState::NeverStarted | StepState::InDoubt | StepState::Ended => {
                     self.steps.insert(step.clone(), StepState::Ended);
@@ -91,8 +86,8 @@ impl Replay {
         }
     }
 
-    /// Takes over what an earlier run says of steps and services of which this
-    /// one says nothing.
+    /// Adds the steps and services of an earlier run that this run has no entries
+    /// for.
     pub fn fill_from(&mut self, earlier: Self) {
         for (step, state) in earlier.steps {
             self.steps.entry(step).or_insert(state);
@@ -102,7 +97,6 @@ impl Replay {
         }
     }
 
-    /// What is known of a step.
     pub fn state(&self, step: &StepId) -> StepState {
         self.steps.get(step).cloned().unwrap_or_default()
     }
@@ -128,25 +122,36 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::{Replay, StepState};
-    use crate::event::{Failure, Outcome, Status, StepId};
-    use crate::journal::entry::{Entry, Handover, RecordedOutput, RunRecord, StartRecord};
-    use std::collections::BTreeMap;
+    use crate::event::{Failure, Outcome, OutputName, Outputs, Status, StepId};
+    use crate::journal::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
+    use crate::journal::handover::Handover;
+    use crate::oci::Digest;
 
     fn step(name: &str) -> StepId {
         StepId { service: "web".into(), step: name.into() }
     }
 
-    fn started(name: &str) -> Entry {
-        Entry::StepStarted { step: step(name), attempt: 1, at: "2026-11-21T10:00:00Z".into() }
+    fn started(name: &str) -> JournalEntry {
+        JournalEntry::StepStarted {
+            step: step(name),
+            attempt: 1,
+            at: "2026-11-21T10:00:00Z".into(),
+        }
     }
 
-    fn succeeded(name: &str) -> Entry {
-        let handover = Handover { built: Some(name.into()), ..Handover::default() };
-        let outputs = BTreeMap::from([("digest".into(), RecordedOutput::Value("x".into()))]);
-        Entry::StepSucceeded { step: step(name), outputs, handover: handover.into(), took: 0.5 }
+    fn succeeded(name: &str) -> JournalEntry {
+        let built = Digest::of(name.as_bytes());
+        let handover = Handover { built: Some(built), ..Handover::default() };
+        let outputs = Outputs::from([(OutputName::Digest, RecordedOutput::Value("x".into()))]);
+        JournalEntry::StepSucceeded {
+            step: step(name),
+            outputs,
+            handover: handover.into(),
+            took: 0.5,
+        }
     }
 
-    fn whole() -> Vec<Entry> {
+    fn whole() -> Vec<JournalEntry> {
         let start = StartRecord {
             version: 1,
             run: "01".into(),
@@ -161,18 +166,18 @@ mod tests {
         let failure = Failure { chain: vec!["no".into()], ..Failure::default() };
         let ended = Outcome::Failed { failure: failure.clone(), tolerated: false };
         vec![
-            Entry::RunStarted(start.into()),
+            JournalEntry::RunStarted(start.into()),
             started("build"),
             succeeded("build"),
             started("push"),
-            Entry::AttemptFailed { step: step("push"), attempt: 1, failure },
+            JournalEntry::AttemptFailed { step: step("push"), attempt: 1, failure },
             started("push"),
-            Entry::StepEnded { step: step("push"), outcome: ended },
-            Entry::RunFinished(RunRecord { status: Status::Failed, exit_code: 4 }),
-            Entry::RunResumed { at: "2026-11-21T11:00:00Z".into() },
+            JournalEntry::StepEnded { step: step("push"), outcome: ended },
+            JournalEntry::RunFinished(RunRecord { status: Status::Failed, exit_code: 4 }),
+            JournalEntry::RunResumed { at: "2026-11-21T11:00:00Z".into() },
             started("push"),
             succeeded("push"),
-            Entry::RunFinished(RunRecord { status: Status::Succeeded, exit_code: 0 }),
+            JournalEntry::RunFinished(RunRecord { status: Status::Succeeded, exit_code: 0 }),
         ]
     }
 
@@ -186,38 +191,38 @@ mod tests {
     }
 
     #[test]
-    fn started_then_silence_is_a_state_of_its_own() {
+    fn a_step_that_started_without_an_end_is_in_doubt() {
         let replay = Replay::of(&whole()[..4]).expect("a good journal");
         assert!(matches!(replay.state(&step("build")), StepState::Succeeded { .. }));
         assert_eq!(replay.state(&step("push")), StepState::InDoubt);
         assert_eq!(replay.state(&step("deploy")), StepState::NeverStarted);
-        assert_eq!(replay.handovers["web"].built.as_deref(), Some("build"));
+        assert_eq!(replay.handovers["web"].built, Some(Digest::of(b"build")));
     }
 
     #[test]
-    fn nonsense_is_not_believed() {
+    fn illegal_entries_are_refused() {
         #[track_caller]
-        fn case(entries: &[Entry], expected: &str) {
-            let refused = Replay::of(entries).expect_err("nonsense");
+        fn case(entries: &[JournalEntry], expected: &str) {
+            let refused = Replay::of(entries).expect_err("illegal");
             assert_eq!(refused.to_string(), expected);
         }
 
         let start = whole().remove(0);
         case(
             &[started("build")],
-            "the journal's entry 1 cannot follow what stands before it: the run has not started",
+            "entry 1 of the journal cannot follow the entries before it: the run has not started",
         );
         case(
             &[start.clone(), start.clone()],
-            "the journal's entry 2 cannot follow what stands before it: the run starts twice",
+            "entry 2 of the journal cannot follow the entries before it: the run starts twice",
         );
         case(
             &[start.clone(), succeeded("build")],
-            "the journal's entry 2 cannot follow what stands before it: `web.build` ends without having started",
+            "entry 2 of the journal cannot follow the entries before it: `web.build` ends without having started",
         );
         case(
             &[start, started("build"), succeeded("build"), started("build")],
-            "the journal's entry 4 cannot follow what stands before it: `web.build` starts after it succeeded",
+            "entry 4 of the journal cannot follow the entries before it: `web.build` starts after it succeeded",
         );
     }
 
@@ -226,11 +231,14 @@ mod tests {
         let line = serde_json::to_string(&succeeded("build")).expect("an entry serialises");
         assert_eq!(
             line,
-            r#"{"entry":"step-succeeded","step":{"service":"web","step":"build"},"outputs":{"digest":{"value":"x"}},"handover":{"built":"build","platform":null,"references":[],"pushed":null,"deployed":null},"took":0.5}"#
+            format!(
+                r#"{{"entry":"step-succeeded","step":{{"service":"web","step":"build"}},"outputs":{{"digest":{{"value":"x"}}}},"handover":{{"built":"{}","references":[],"pushed":null,"deployed":null}},"took":0.5}}"#,
+                Digest::of(b"build")
+            )
         );
         for entry in whole() {
             let line = serde_json::to_string(&entry).expect("an entry serialises");
-            assert_eq!(serde_json::from_str::<Entry>(&line).expect("and back"), entry);
+            assert_eq!(serde_json::from_str::<JournalEntry>(&line).expect("and back"), entry);
         }
     }
 }

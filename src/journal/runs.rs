@@ -1,4 +1,4 @@
-//! Where runs keep their state: `.shipway/` beside the plan.
+//! The folders of runs, in the state folder: `.shipway/` beside the plan.
 
 use super::file::{JournalError, read};
 use std::fmt;
@@ -7,22 +7,21 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// The name of a run. Names sort by time.
+/// The id of a run. Ids sort by time.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct RunId(String);
 
 impl RunId {
-    /// A name that no other run has.
+    /// A new, unique id.
     pub fn new() -> Self {
         Self(ulid::Ulid::generate().to_string().to_lowercase())
     }
 
-    /// A name that a run has already.
+    /// The id of an existing run.
     pub fn existing(name: &str) -> Self {
         Self(name.to_owned())
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -40,17 +39,16 @@ impl fmt::Display for RunId {
     }
 }
 
-/// The folder of one run.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     /// The state folder, `.shipway`.
     pub state: PathBuf,
-    /// The run.
     pub run: RunId,
 }
 
 impl RunFolder {
-    /// Makes the folders, the state folder ignored by git and closed to others.
+    /// Creates the folders. The state folder is ignored by git and readable by its
+    /// owner alone.
     pub fn create(state: &Path, run: RunId) -> io::Result<Self> {
         let folder = Self { state: state.to_owned(), run };
         DirBuilder::new().recursive(true).mode(0o700).create(folder.path())?;
@@ -66,7 +64,6 @@ impl RunFolder {
         self.state.join("runs").join(self.run.as_str())
     }
 
-    /// Its journal.
     pub fn journal(&self) -> PathBuf {
         self.path().join("journal.jsonl")
     }
@@ -77,9 +74,9 @@ impl RunFolder {
     }
 }
 
-/// The newest run that has not succeeded, of the kind asked for.
+/// The newest run that has not succeeded, among the dry runs or the others.
 ///
-/// A run without a readable first entry is passed over: nothing was done in it.
+/// A run without a first entry is skipped: it had no effects.
 pub fn newest_unfinished(state: &Path, dry_run: bool) -> Result<Option<RunFolder>, JournalError> {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return Ok(None) };
     let mut names: Vec<String> =
@@ -107,7 +104,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn the_state_folder_is_ours_alone_and_ignored() {
+    fn the_state_folder_is_private_and_ignored_by_git() {
         let folder = tempfile::tempdir().expect("a folder");
         let state = folder.path().join(".shipway");
         let run = RunFolder::create(&state, RunId::new()).expect("made");
@@ -119,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_the_kind_that_has_not_succeeded() {
+    fn the_newest_unfinished_run_of_a_kind_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, dry: bool, exit: Option<u8>| {
             let run = RunFolder::create(folder.path(), RunId::existing(name)).expect("made");

@@ -1,6 +1,7 @@
 //! The name of an image in a registry.
 
 use super::digest::{Digest, InvalidDigest};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use url::Url;
@@ -9,7 +10,8 @@ use url::Url;
 ///
 /// The host is always there: Shipway has no default registry but the one that
 /// docker users expect, `docker.io`, for a name without a host.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Reference {
     /// The registry, with its port where one is given.
     pub host: String,
@@ -73,6 +75,12 @@ impl Reference {
         Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
     }
 
+    /// The same repository, without tag and digest.
+    #[must_use]
+    pub fn without_tag(self) -> Self {
+        Self { tag: None, digest: None, ..self }
+    }
+
     /// The same repository by digest alone.
     #[must_use]
     pub fn with_digest(&self, digest: Digest) -> Self {
@@ -106,6 +114,20 @@ impl Reference {
             None => (text, None),
         };
         is_host(host) && is_authority(host) && repository.is_none_or(is_repository)
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = InvalidReference;
+
+    fn try_from(text: String) -> Result<Self, InvalidReference> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.to_string()
     }
 }
 

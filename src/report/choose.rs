@@ -1,11 +1,11 @@
-//! Which reporters a run gets, from where it runs and what was asked for.
+//! Chooses the reporters of a run by its environment and options.
 //!
-//! People read standard error and programs standard output. In a workflow the
-//! log is that of Actions, whose runner reads commands on both.
+//! Standard error is for people, standard output for programs. In a GitHub workflow
+//! the log uses the format of Actions, whose runner reads commands from both.
 
-use super::Reporters;
 use super::log::{ActionsLog, Live, Plain};
 use super::ndjson::Ndjson;
+use super::reporter::Reporters;
 use super::result::Urls;
 use super::sink::Sink;
 use super::text::Style;
@@ -14,45 +14,41 @@ use crate::secret::Redactor;
 use std::env;
 use std::io::{self, IsTerminal as _, Write};
 
-/// What standard output carries.
+/// The content of standard output.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Output {
-    /// The URLs alone.
+    /// The URLs of the services.
     #[default]
     Human,
-    /// One event a line, as JSON.
+    /// The events as lines of JSON.
     Json,
 }
 
-/// What decides which reporters there are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice {
-    /// What was asked for.
     pub output: Output,
-    /// Whether this process runs in a workflow: `GITHUB_ACTIONS` is `true`.
+    /// The process runs in a GitHub workflow: `GITHUB_ACTIONS` is `true`.
     pub in_actions: bool,
-    /// Whether this is `shipway action`, which alone logs to standard output.
+    /// The command is `shipway action`, which logs to standard output.
     pub is_action: bool,
-    /// What standard error is.
     pub terminal: Terminal,
 }
 
-/// What standard error can show.
+/// The abilities of standard error.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Terminal {
-    /// Whether lines can be drawn again.
+    /// Lines can be redrawn.
     pub live: bool,
-    /// Whether there are colours.
     pub color: bool,
 }
 
 impl Terminal {
-    /// What standard error of this process is.
     pub fn of_stderr() -> Self {
         Self::new(io::stderr().is_terminal(), |name| env::var(name).ok())
     }
 
-    /// By `NO_COLOR`, which wins, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`.
+    /// Colours depend on `NO_COLOR`, which has priority, `CLICOLOR_FORCE`, `CLICOLOR`
+    /// and `TERM`.
     pub fn new(is_terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -63,7 +59,7 @@ impl Terminal {
     }
 }
 
-/// The reporters for this process, on its real streams.
+/// Creates the reporters on the streams of this process.
 pub fn choose(choice: &Choice, redactor: &Redactor) -> Reporters {
     let mut reporters = Reporters::new(redactor.clone());
     let style = Style { color: choice.terminal.color };
@@ -87,8 +83,8 @@ pub fn choose(choice: &Choice, redactor: &Redactor) -> Reporters {
     reporters
 }
 
-/// Tells Actions to hide every secret, those known now and those that come.
-/// To be called before anything else can print; elsewhere it does nothing.
+/// Makes GitHub Actions mask every known and future secret in the log. Must be called
+/// before anything is printed. Does nothing outside of Actions.
 pub fn mask_in_actions(choice: &Choice, redactor: &Redactor) {
     if !choice.in_actions && !choice.is_action {
         return;
@@ -96,12 +92,12 @@ pub fn mask_in_actions(choice: &Choice, redactor: &Redactor) {
     let to_stdout = choice.is_action;
     redactor.on_new(move |value| {
         let out: &mut dyn Write = if to_stdout { &mut io::stdout() } else { &mut io::stderr() };
-        // A closed stream shows no secret either.
+        // A closed stream cannot show the secret either.
         drop(write_masks(out, value));
     });
 }
 
-/// Not through the redactor, which would hide what is to be hidden.
+/// Writes without the redactor, which would mask the value itself.
 fn write_masks(out: &mut dyn Write, value: &str) -> io::Result<()> {
     let commands = actions::masks(value).into_iter().map(|line| line + "\n");
     out.write_all(commands.collect::<String>().as_bytes())?;
@@ -123,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_where_they_are_wanted() {
+    fn colours_depend_on_terminal_and_environment() {
         case(true, &[], true, true);
         case(false, &[], false, false);
         case(true, &[("NO_COLOR", "1")], true, false);
@@ -136,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_action_has_one_reporter_and_all_else_two() {
+    fn the_action_has_one_reporter_and_commands_have_two() {
         let count = |choice: &Choice| format!("{:?}", choose(choice, &Redactor::default()));
         let action = Choice { is_action: true, in_actions: true, ..Choice::default() };
         assert_eq!(count(&action), "Reporters { count: 1, .. }");
@@ -149,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_is_a_command_a_line() {
+    fn each_line_of_a_secret_is_masked() {
         let mut out = Vec::new();
         write_masks(&mut out, "first%\nsecond").expect("written");
         assert_eq!(

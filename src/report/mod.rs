@@ -1,13 +1,14 @@
-//! Shows a run: each reporter is a function of the stream of events.
+//! Reporters show a run; each is a function of the stream of events.
 //!
-//! One fold of the events, the [`View`], is shared by all. A reporter decides
-//! nothing about the run, and one that cannot write is dropped while the run
-//! goes on. Everything written passes the redactor.
+//! They share the [`View`], a fold of the events. A reporter never influences the
+//! run: one that cannot write is dropped and the run continues. Everything that is
+//! written passes the redactor.
 
 mod card;
 mod choose;
 mod log;
 mod ndjson;
+mod reporter;
 mod result;
 mod sink;
 #[cfg(test)]
@@ -20,150 +21,12 @@ pub use card::Card;
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
 #[cfg(test)]
 pub use log::Plain;
+pub use reporter::Reporters;
 pub use result::{action_outputs, result};
+#[cfg(test)]
 pub use sink::Sink;
 #[cfg(test)]
 pub use text::Style;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::View;
-
-use crate::event::{Event, EventKind, RunFinished};
-use crate::secret::Redactor;
-use std::fmt;
-use std::io;
-
-/// One way to show a run.
-pub trait Reporter: Send {
-    /// Shows the event; the view has taken it in already.
-    ///
-    /// # Errors
-    /// When what it writes to is gone. It is then asked no more.
-    fn on(&mut self, view: &View, event: &Event) -> io::Result<()>;
-}
-
-/// The reporters of a run and the view they share.
-pub struct Reporters {
-    view: View,
-    redactor: Redactor,
-    all: Vec<Box<dyn Reporter>>,
-}
-
-impl Reporters {
-    /// None yet.
-    pub fn new(redactor: Redactor) -> Self {
-        Self { view: View::default(), redactor, all: vec![] }
-    }
-
-    /// Adds one. Events go to the reporters in the order in which they came.
-    pub fn add(&mut self, reporter: impl Reporter + 'static) {
-        self.all.push(Box::new(reporter));
-    }
-
-    /// Shows the event in every way there is. Quick, and never fails.
-    pub fn on(&mut self, event: &Event) {
-        if let EventKind::RunFinished(finished) = &event.kind {
-            for message in masked_names(&self.redactor, finished) {
-                let kind = EventKind::Warned { step: None, message };
-                self.show(&Event { at: event.at, kind });
-            }
-        }
-        self.show(event);
-    }
-
-    /// What is known of the run so far.
-    pub fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn show(&mut self, event: &Event) {
-        self.view.apply(event);
-        self.all.retain_mut(|reporter| reporter.on(&self.view, event).is_ok());
-    }
-}
-
-impl fmt::Debug for Reporters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporters").field("count", &self.all.len()).finish_non_exhaustive()
-    }
-}
-
-/// The warning for an output, `url` or `fqdn`, whose value holds a secret's:
-/// GitHub drops such outputs without another word.
-pub fn masked_name(redactor: &Redactor, output: &str, value: &str) -> Option<String> {
-    let masked = redactor.redact(value);
-    if masked == value && !value.contains("***") {
-        return None;
-    }
-    Some(format!(
-        "`{output}` is shown as `{masked}`, because a part of it is the value of a secret; \
-         GitHub drops it with `Skip output '{output}' since it may contain secret.`; \
-         names of resources are not secrets: keep them in `vars`"
-    ))
-}
-
-fn masked_names(redactor: &Redactor, finished: &RunFinished) -> Vec<String> {
-    let outputs = finished.services.iter().filter_map(|service| {
-        ["url", "fqdn"]
-            .iter()
-            .find_map(|name| masked_name(redactor, name, service.outputs.get(*name)?))
-    });
-    outputs.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::testing::sample::{at, begun, good_end, line};
-    use super::testing::{Captured, Closed};
-    use super::{Plain, Reporters, Sink, Style};
-    use crate::event::EventKind;
-    use crate::secret::Redactor;
-
-    #[test]
-    fn a_reporter_that_cannot_write_is_dropped() {
-        let captured = Captured::default();
-        let mut reporters = Reporters::new(Redactor::default());
-        reporters.add(Plain::new(Sink::new(Closed, Redactor::default()), Style::default()));
-        reporters.add(Plain::new(captured.sink(), Style::default()));
-
-        reporters.on(&begun("", "push"));
-        reporters.on(&begun("", "tag"));
-
-        assert_eq!(captured.text(), "push  started\ntag   started\n");
-        assert_eq!(format!("{reporters:?}"), "Reporters { count: 1, .. }");
-    }
-
-    #[test]
-    fn everything_written_is_redacted() {
-        let redactor = Redactor::default();
-        redactor.register("env:PASSWORD", "hunter22".into()).expect("long enough");
-        let captured = Captured::default();
-        let mut reporters = Reporters::new(redactor.clone());
-        let sink = Sink::new(captured.clone(), redactor);
-        reporters.add(Plain::new(sink, Style::default()));
-
-        reporters.on(&line("", "run", "password=hunter22"));
-
-        assert_eq!(captured.text(), "run │ password=***\n");
-    }
-
-    #[test]
-    fn an_address_that_holds_a_secret_is_explained() {
-        let redactor = Redactor::default();
-        redactor.register("env:NAME", "storefront".into()).expect("long enough");
-        let captured = Captured::default();
-        let mut reporters = Reporters::new(redactor.clone());
-        let sink = Sink::new(captured.clone(), redactor);
-        reporters.add(Plain::new(sink, Style::default()));
-
-        reporters.on(&at(1_000, EventKind::RunFinished(good_end())));
-
-        assert_eq!(
-            captured.text(),
-            "warning  `url` is shown as `http://***.westeurope.azurecontainer.io/`, because a part of it is the value of a secret; GitHub drops it with `Skip output 'url' since it may contain secret.`; names of resources are not secrets: keep them in `vars`
-succeeded  (1.0s)
-    web  succeeded  http://***.westeurope.azurecontainer.io/  (12.3s)
-"
-        );
-    }
-}

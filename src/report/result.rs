@@ -1,14 +1,14 @@
-//! What a run leaves for whoever called it: URLs on standard output, the
-//! outputs of the action, and the whole result as JSON.
+//! The result of a run for its caller: URLs on standard output, the outputs of the
+//! GitHub action, and the complete result as JSON.
 
-use super::Reporter;
+use super::reporter::Reporter;
 use super::sink::Sink;
 use super::view::View;
-use crate::event::{Channel, Event, EventKind, RunFinished, ServiceResult, Status};
+use crate::event::{Channel, Event, EventKind, OutputName, RunFinished, ServiceResult, Status};
 use serde_json::{Value, json};
 use std::io;
 
-/// Prints the URLs of the services that are up, one a line, and nothing else,
+/// Prints the URLs of the services that succeeded, one per line, and nothing else,
 /// so that `url=$(shipway run)` works.
 #[derive(Debug)]
 pub struct Urls {
@@ -16,7 +16,6 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// Writes to the sink.
     pub fn new(sink: Sink) -> Self {
         Self { sink }
     }
@@ -25,23 +24,23 @@ impl Urls {
 impl Reporter for Urls {
     fn on(&mut self, _: &View, event: &Event) -> io::Result<()> {
         let EventKind::RunFinished(finished) = &event.kind else { return Ok(()) };
-        let up = finished.services.iter().filter(|service| service.status == Status::Succeeded);
-        let urls: Vec<&str> = up.filter_map(|service| output(service, "url")).collect();
-        self.sink.lines(urls)
+        let services = &finished.services;
+        let up = services.iter().filter(|service| service.status == Status::Succeeded);
+        self.sink.lines(up.filter_map(|service| output(service, OutputName::Url)))
     }
 }
 
-fn output<'a>(service: &'a ServiceResult, name: &str) -> Option<&'a str> {
+fn output(service: &ServiceResult, name: OutputName) -> Option<&str> {
     service.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty())
 }
 
-/// The outputs of the action, in the order of its description; one that the
-/// run does not have is empty. `result` is the path of the result's file.
+/// The outputs of the GitHub action, in the order of `action.yml`. A missing output
+/// is empty. `result` is the path of the file with the complete result.
 ///
-/// Of several services the first in the plan's order that has an output gives
-/// it; `urls` are those of all.
+/// If several services have an output, that of the first in the plan's order is
+/// used; `urls` lists the URLs of all.
 pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<(String, String)> {
-    let first = |name: &str| {
+    let first = |name: OutputName| {
         let found = finished.services.iter().find_map(|service| output(service, name));
         found.unwrap_or_default().to_owned()
     };
@@ -56,12 +55,12 @@ pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<
     };
     let outputs = [
         ("status", status.to_owned()),
-        ("url", first("url")),
+        ("url", first(OutputName::Url)),
         ("urls", Value::from(all_urls(finished)).to_string()),
-        ("fqdn", first("fqdn")),
-        ("image", first("image")),
-        ("digest", first("digest")),
-        ("tags", first("tags")),
+        ("fqdn", first(OutputName::Fqdn)),
+        ("image", first(OutputName::Image)),
+        ("digest", first(OutputName::Digest)),
+        ("tags", first(OutputName::Tags)),
         ("comment-id", id(Channel::Comment)),
         ("deployment-id", id(Channel::Deployment)),
         ("result", result.to_owned()),
@@ -69,23 +68,22 @@ pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<
     outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Every URL of every service, each once.
+/// The URLs of all services, without duplicates.
 fn all_urls(finished: &RunFinished) -> Vec<String> {
     let mut all: Vec<String> = vec![];
     for service in &finished.services {
-        let several = output(service, "urls").and_then(|urls| serde_json::from_str(urls).ok());
-        let several: Vec<String> = several.unwrap_or_default();
-        let one = output(service, "url").map(str::to_owned);
-        for url in several.into_iter().chain(one) {
-            if !all.contains(&url) {
-                all.push(url);
+        // One per line, as `deploy` gives them.
+        let several = output(service, OutputName::Urls).into_iter().flat_map(str::lines);
+        for url in several.chain(output(service, OutputName::Url)) {
+            if !all.iter().any(|known| known == url) {
+                all.push(url.to_owned());
             }
         }
     }
     all
 }
 
-/// The whole result, for the file that the output `result` names.
+/// The complete result, for the file named by the output `result`.
 pub fn result(view: &View, finished: &RunFinished) -> Value {
     let started = view.started.as_ref();
     json!({
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_stand_alone() {
+    fn only_urls_of_succeeded_services_are_printed() {
         assert_eq!(printed(good_end()), "http://storefront.westeurope.azurecontainer.io/\n");
         let failed = ServiceResult { outputs: outputs(&[("url", "http://no/")]), ..broken() };
         let ended = RunFinished { services: vec![failed], ..bad_end() };
@@ -141,13 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn the_actions_outputs_are_the_first_services() {
+    fn action_outputs_are_those_of_the_first_service() {
         let second = ServiceResult {
             name: "api".into(),
-            outputs: outputs(&[
-                ("url", "http://api/"),
-                ("urls", "[\"http://api/\",\"https://api/\"]"),
-            ]),
+            outputs: outputs(&[("url", "http://api/"), ("urls", "http://api/\nhttps://api/")]),
             ..web()
         };
         let without = ServiceResult { outputs: outputs(&[("url", "")]), ..broken() };
@@ -176,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_anything_has_empty_outputs() {
+    fn missing_action_outputs_are_empty() {
         let ended = RunFinished {
             status: Status::Cancelled,
             exit_code: 130,
@@ -189,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_result_holds_all_of_it() {
+    fn the_result_is_complete() {
         let result = result(&view(), &bad_end());
         assert_eq!(result["status"], "failed");
         assert_eq!(result["exit-code"], 4);

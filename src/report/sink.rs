@@ -1,23 +1,21 @@
-//! Where a reporter writes: whole lines, redacted, at once.
+//! The output of a reporter: redacted lines, flushed at once.
 
 use crate::secret::Redactor;
 use serde_json::Value;
 use std::fmt;
 use std::io::{self, Write};
 
-/// A stream that people or programs read.
 pub struct Sink {
     out: Box<dyn Write + Send>,
     redactor: Redactor,
 }
 
 impl Sink {
-    /// Writes to `out` whatever the redactor lets through.
     pub fn new(out: impl Write + Send + 'static, redactor: Redactor) -> Self {
         Self { out: Box::new(out), redactor }
     }
 
-    /// Writes lines, in one piece, so that no other writer comes between.
+    /// Writes lines with a single `write`, so that other writers cannot interleave.
     pub(super) fn lines<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
         let mut text = String::new();
         for line in lines {
@@ -31,8 +29,8 @@ impl Sink {
         self.out.flush()
     }
 
-    /// Writes one line of JSON. Its texts are redacted one by one, since a
-    /// secret may be spelled as a word of JSON.
+    /// Writes one line of JSON. Only strings are redacted, one by one: a secret may be
+    /// equal to a keyword of JSON or the name of a field.
     pub(super) fn json(&mut self, mut value: Value) -> io::Result<()> {
         self.redact_value(&mut value);
         self.out.write_all(format!("{value}\n").as_bytes())?;

@@ -1,15 +1,14 @@
-//! How numbers, spans of time and foreign text are shown to people.
+//! Formats numbers, durations and untrusted text for people.
 
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr as _;
 
-/// Colours, or none of them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Style {
-    /// Whether there are colours.
     pub color: bool,
 }
 
-/// What a piece of text stands for.
+/// The meaning of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Tone {
     Good,
@@ -20,7 +19,6 @@ pub(super) enum Tone {
 }
 
 impl Style {
-    /// The text in the tone's colour.
     pub(super) fn paint(self, tone: Tone, text: &str) -> String {
         if !self.color || text.is_empty() {
             return text.to_owned();
@@ -36,7 +34,7 @@ impl Style {
     }
 }
 
-/// `0.8s`, `12.3s`, `1m 02s`, `2h 05m`.
+/// Such as `0.8s`, `12.3s`, `1m 02s`, `2h 05m`.
 pub(super) fn span(span: Duration) -> String {
     let tenths = (span.as_millis() + 50) / 100;
     let seconds = tenths / 10;
@@ -47,7 +45,7 @@ pub(super) fn span(span: Duration) -> String {
     }
 }
 
-/// What is left, which nobody knows to the tenth: `9s`, `1m 02s`, `2h 05m`.
+/// An estimate of the remaining time, without tenths: `9s`, `1m 02s`, `2h 05m`.
 pub(super) fn left(left: Duration) -> String {
     match left.as_secs() {
         seconds @ 0..60 => format!("{seconds}s"),
@@ -55,14 +53,14 @@ pub(super) fn left(left: Duration) -> String {
     }
 }
 
-/// `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
+/// Such as `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
 pub(crate) fn bytes(bytes: u64) -> String {
     let mut unit = "B";
     let mut scale = 1_u64;
     for (next, name) in
         [(1_000, "kB"), (1_000_000, "MB"), (1_000_000_000, "GB"), (1_000_000_000_000, "TB")]
     {
-        // What would be shown as 1000.0 of a unit is shown as 1.0 of the next.
+        // What would round to 1000.0 of a unit is 1.0 of the next.
         if bytes < next - next / 20_000 {
             break;
         }
@@ -75,7 +73,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-/// `sha256:4f53cda18c2b…`: enough to tell two apart.
+/// Such as `sha256:4f53cda18c2b…`.
 pub(crate) fn short_digest(digest: &str) -> String {
     match digest.split_once(':') {
         Some((algorithm, hex))
@@ -87,9 +85,9 @@ pub(crate) fn short_digest(digest: &str) -> String {
     }
 }
 
-/// A line that others wrote, made safe for a terminal and a log: of a line that
-/// redraws itself what it ended as, without control characters, without marks
-/// that turn the direction of writing. Colours stay where `colors` says so.
+/// Makes a line of untrusted text safe for a terminal and a log: of a line that is
+/// redrawn with carriage returns the last version, without control characters and
+/// without marks that change the text direction. `colors` keeps colour sequences.
 pub(crate) fn clean(line: &str, colors: bool) -> String {
     let line = line.trim_end_matches(['\r', '\n']);
     let line = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
@@ -119,8 +117,8 @@ pub(crate) fn clean(line: &str, colors: bool) -> String {
     kept
 }
 
-/// Takes what belongs to an escape: `[…m` and its kin, `]…` up to its end, or
-/// one or two characters.
+/// Consumes the rest of an escape sequence (ECMA-48): a control sequence (`[`), a
+/// string such as a window title (`]`, `P`, `^`, `_`), or one or two characters.
 fn escape_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
     let mut sequence = String::new();
     let Some(first) = chars.next() else { return sequence };
@@ -141,19 +139,19 @@ fn escape_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Stri
                 }
             }
         }
-        // Of three characters, such as the choice of a character set.
+        // With an intermediate character, such as the choice of a character set.
         ' '..='/' => sequence.extend(chars.next()),
         _ => {}
     }
     sequence
 }
 
-/// The lines of foreign text, each made safe.
+/// The lines of untrusted text, each cleaned.
 pub(super) fn clean_lines(text: &str) -> Vec<String> {
     text.lines().map(|line| clean(line, false)).collect()
 }
 
-/// Foreign text on one line.
+/// Untrusted text, cleaned and joined to one line.
 pub(super) fn one_line(text: &str) -> String {
     clean_lines(text)
         .iter()
@@ -163,13 +161,24 @@ pub(super) fn one_line(text: &str) -> String {
         .join(" ")
 }
 
+/// The columns that a text takes in a terminal: two for most East Asian characters
+/// and emoji, none for combining marks.
+pub(super) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// Text with spaces up to a width in columns, which `format!` counts in characters.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Style, Tone, bytes, clean, left, one_line, short_digest, span};
+    use super::{Style, Tone, bytes, clean, left, one_line, padded, short_digest, span};
     use std::time::Duration;
 
     #[test]
-    fn spans_are_as_fine_as_they_are_short() {
+    fn short_spans_have_tenths() {
         let shown = |millis| span(Duration::from_millis(millis));
         assert_eq!(
             [0, 49, 800, 12_340, 59_940, 59_960, 62_000, 3_599_000, 7_500_000].map(shown),
@@ -178,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_has_no_tenths() {
+    fn the_remaining_time_has_no_tenths() {
         let shown = |seconds| left(Duration::from_secs(seconds));
         assert_eq!([1, 59, 60, 3_600].map(shown), ["1s", "59s", "1m 00s", "1h 00m"]);
     }
@@ -192,14 +201,22 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_shortened_and_nothing_else_is() {
+    fn padding_counts_columns() {
+        assert_eq!(
+            [padded("über", 6), padded("日本", 6), padded("long", 2)],
+            ["über  ", "日本  ", "long"]
+        );
+    }
+
+    #[test]
+    fn only_digests_are_shortened() {
         assert_eq!(short_digest("sha256:0123456789abcdef"), "sha256:0123456789ab…");
         assert_eq!(short_digest("sha256:0123"), "sha256:0123");
         assert_eq!(short_digest("hello"), "hello");
     }
 
     #[test]
-    fn foreign_lines_cannot_drive_the_terminal() {
+    fn untrusted_lines_cannot_control_the_terminal() {
         assert_eq!(clean("10%\r50%\r100%\r", false), "100%");
         assert_eq!(clean("a\u{1b}[2J\u{1b}[1;31mred\u{1b}[0m", false), "ared");
         assert_eq!(clean("a\u{1b}[2J\u{1b}[31mred", true), "a\u{1b}[31mred\u{1b}[0m");
@@ -209,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn without_colours_text_is_left_alone() {
+    fn text_without_colours_is_unchanged() {
         assert_eq!(Style { color: false }.paint(Tone::Good, "ok"), "ok");
         assert_eq!(Style { color: true }.paint(Tone::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
     }

@@ -1,46 +1,40 @@
-//! Bytes on their way: how much, how fast, and how long it will take.
+//! The amount, rate and remaining time of a transfer.
 //!
-//! Pure: time is that of the events.
+//! Pure: the time is that of the events.
 
 use crate::event::{LayerProgress, Progress, Verb};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What came longer ago than this says nothing of how fast it is now.
-const WINDOW: Duration = Duration::from_secs(15);
-/// Too short a time to tell how fast it is.
-const LEAST: Duration = Duration::from_millis(500);
+/// The rate is the average of this time.
+const RATE_WINDOW: Duration = Duration::from_secs(15);
+/// A rate over a shorter time would jump.
+const MIN_RATE_SPAN: Duration = Duration::from_millis(500);
 
-/// A transfer and its parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {
-    /// What is done to its bytes.
     pub verb: Verb,
-    /// All of it.
     pub whole: Flow,
-    /// Its layers, in the order in which they were first named.
+    /// The layers in the order of their first event.
     pub layers: Vec<(String, Flow)>,
 }
 
-/// Bytes on their way.
+/// The progress of one amount of bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flow {
-    /// What is there.
     pub done: u64,
-    /// What is to be there, as far as is known.
+    /// As far as is known.
     pub total: u64,
-    /// When how much was there, the oldest first; the first may be older than
-    /// the window, so that it is always looked at whole.
-    seen: VecDeque<(Duration, u64)>,
+    /// Samples of `done`, the oldest first. The first may be older than the window,
+    /// so that the whole window is covered.
+    samples: VecDeque<(Duration, u64)>,
 }
 
 impl Transfer {
-    /// One of which nothing is known yet.
     pub(super) fn new(verb: Verb) -> Self {
         Self { verb, whole: Flow::default(), layers: Vec::new() }
     }
 
-    /// Takes in what an event says.
     pub(super) fn apply(&mut self, at: Duration, progress: &Progress) {
         self.whole.apply(at, progress.done, progress.total);
         for LayerProgress { name, done, total } in &progress.layers {
@@ -53,7 +47,7 @@ impl Transfer {
         }
     }
 
-    /// The layers that are neither waiting nor there.
+    /// The layers that have begun and are not complete.
     pub fn under_way(&self) -> impl Iterator<Item = &(String, Flow)> {
         self.layers.iter().filter(|(_, flow)| flow.done > 0 && flow.done < flow.total)
     }
@@ -62,39 +56,38 @@ impl Transfer {
 impl Flow {
     fn apply(&mut self, at: Duration, done: u64, total: u64) {
         if done < self.done {
-            // What has to be sent again would make it slower than it is.
-            self.seen.clear();
+            // After a restart, the old samples would make the rate too low.
+            self.samples.clear();
         }
         (self.done, self.total) = (done, total);
-        if self.seen.back().is_none_or(|(last, _)| at.saturating_sub(*last) >= LEAST) {
-            self.seen.push_back((at, done));
+        if self.samples.back().is_none_or(|(last, _)| at.saturating_sub(*last) >= MIN_RATE_SPAN) {
+            self.samples.push_back((at, done));
         }
-        let begin = at.saturating_sub(WINDOW);
-        while self.seen.get(1).is_some_and(|(second, _)| *second <= begin) {
-            self.seen.pop_front();
+        let begin = at.saturating_sub(RATE_WINDOW);
+        while self.samples.get(1).is_some_and(|(second, _)| *second <= begin) {
+            self.samples.pop_front();
         }
     }
 
-    /// Bytes a second of late; nothing while that is too short a time to tell,
-    /// and nothing of what stands still.
+    /// Bytes per second. `None` if the time is too short or nothing was transferred.
     pub fn rate(&self, now: Duration) -> Option<u64> {
-        let (since, before) = self.seen.front()?;
+        let (since, before) = self.samples.front()?;
         let span = now.saturating_sub(*since);
         let bytes = self.done.saturating_sub(*before);
-        if span < LEAST || bytes == 0 {
+        if span < MIN_RATE_SPAN || bytes == 0 {
             return None;
         }
         u64::try_from(u128::from(bytes) * 1000 / span.as_millis()).ok()
     }
 
-    /// The part that is done, in percent, where the whole is known.
+    /// `None` if the total is unknown.
     pub fn percent(&self) -> Option<u64> {
         let part = u128::from(self.done.min(self.total)) * 100;
         part.checked_div(u128::from(self.total)).and_then(|percent| u64::try_from(percent).ok())
     }
 
-    /// How long the rest will take, in whole seconds; nothing where there is no
-    /// rest, and where it cannot be told.
+    /// The remaining time in whole seconds. `None` if the transfer is complete or its
+    /// rate is unknown.
     pub fn left(&self, now: Duration) -> Option<Duration> {
         let rest = self.total.checked_sub(self.done).filter(|rest| *rest > 0)?;
         let rate = self.rate(now).filter(|rate| *rate > 0)?;
@@ -121,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_and_the_time_left_are_those_of_late() {
+    fn rate_and_time_left_are_those_of_the_window() {
         let steady = flow(&[(1, 0), (3, 4_000)]);
         assert_eq!(
             (steady.rate(at(3)), steady.percent(), steady.left(at(3))),
@@ -138,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_not() {
+    fn unknown_rate_time_and_percentage_are_none() {
         assert_eq!(flow(&[(1, 0)]).rate(at(1)), None);
         assert_eq!(flow(&[(1, 500), (9, 500)]).rate(at(9)), None, "it stands still");
         assert_eq!(flow(&[(0, 0), (9, 10_000)]).left(at(9)), None, "it is complete");
@@ -147,19 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_is_measured_anew() {
+    fn a_restart_resets_the_rate() {
         let again = flow(&[(0, 0), (10, 9_000), (11, 0), (13, 2_000)]);
         assert_eq!(again.rate(at(13)), Some(1_000));
     }
 
     #[test]
-    fn what_stands_still_gets_slower() {
+    fn the_rate_of_a_stalled_transfer_falls() {
         let still = flow(&[(0, 0), (2, 2_000)]);
         assert_eq!((still.rate(at(2)), still.rate(at(8))), (Some(1_000), Some(250)));
     }
 
     #[test]
-    fn layers_keep_their_order_and_are_under_way_in_between() {
+    fn layers_keep_their_order() {
         let layer = |name: &str, done| LayerProgress { name: name.to_owned(), done, total: 10 };
         let mut transfer = Transfer::new(Verb::Pulled);
         let progress = |done, layers| Progress { verb: Verb::Pulled, done, total: 30, layers };

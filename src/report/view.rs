@@ -1,6 +1,6 @@
-//! What is known of a run so far: the fold of its events.
+//! The state of a run as its events describe it.
 //!
-//! Pure: no clock, no environment. Reporters draw it and nothing else.
+//! Pure: no clock, no environment. Reporters draw nothing but this.
 
 use super::transfer::Transfer;
 use crate::event::{
@@ -10,96 +10,65 @@ use crate::event::{
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How many of a step's last lines are kept.
-const TAIL: usize = 30;
+/// The number of last lines that are kept of each step.
+const MAX_TAIL_LINES: usize = 30;
 
-/// A run as far as its events have told.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// How it began.
     pub started: Option<RunStarted>,
-    /// In the plan's order; a step that the start did not list comes last.
+    /// In the plan's order, then any step that `RunStarted` did not list.
     pub steps: Vec<StepView>,
-    /// In the order they came.
     pub warnings: Vec<Warning>,
-    /// Deployed groups that were put back, or were to be.
-    pub rollbacks: Vec<Rollback>,
-    /// Where the run was reported.
     pub reported: Vec<Reported>,
-    /// Why it stops, the most urgent so far.
+    /// The most urgent reason so far.
     pub cancelled: Option<CancelReason>,
-    /// How it ended.
     pub finished: Option<RunFinished>,
-    /// When the last event came.
+    /// The time of the last event.
     pub at: Duration,
 }
 
-/// A step as far as its events have told.
 #[derive(Clone, Debug)]
 pub struct StepView {
-    /// What was known before it started.
     pub planned: PlannedStep,
-    /// How far it is.
-    pub state: StepState,
-    /// When its first attempt began.
+    pub state: StepProgress,
+    /// The start of the first attempt.
     pub began: Option<Duration>,
-    /// The last transfer of this attempt.
+    /// The last transfer of the current attempt.
     pub transfer: Option<Transfer>,
-    /// The last lines its children wrote.
+    /// The last lines of its output.
     pub tail: VecDeque<String>,
-    /// What it said last of itself.
+    /// The last remark of the step.
     pub note: Option<String>,
-    /// What it gave.
     pub outputs: Outputs,
 }
 
-/// How far a step is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum StepState {
-    /// Its turn has not come.
+pub enum StepProgress {
+    /// Not started yet.
     Waiting,
-    /// It is at work.
     Running,
-    /// An attempt failed; the next follows.
+    /// An attempt failed and another one follows.
     Pausing {
-        /// The attempt that failed, from 1.
+        /// The attempt that failed, counted from 1.
         attempt: u32,
-        /// How many there may be.
         of: u32,
-        /// When the next one begins, since the run started.
+        /// The start of the next attempt, since the run started.
         until: Duration,
     },
-    /// It has ended.
     Finished {
-        /// How.
         outcome: Outcome,
-        /// From its first attempt on.
+        /// Since the start of the first attempt.
         took: Duration,
     },
 }
 
-/// Something worth a warning.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Warning {
-    /// The step it came from.
     pub step: Option<StepId>,
-    /// What it says.
-    pub message: String,
-}
-
-/// A deployed group that was put back, or was to be.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rollback {
-    /// The step that had deployed it.
-    pub step: StepId,
-    /// Whether that worked.
-    pub worked: bool,
-    /// What was done.
     pub message: String,
 }
 
 impl View {
-    /// Takes in the next event.
     pub fn apply(&mut self, event: &Event) {
         self.at = event.at;
         match &event.kind {
@@ -113,11 +82,6 @@ impl View {
             EventKind::RunCancelled { reason } => {
                 self.cancelled = self.cancelled.max(Some(*reason));
             }
-            EventKind::RolledBack { step, worked, message } => self.rollbacks.push(Rollback {
-                step: step.clone(),
-                worked: *worked,
-                message: message.clone(),
-            }),
             EventKind::Reported(reported) => self.reported.push(reported.clone()),
             EventKind::RunFinished(finished) => self.finished = Some(finished.clone()),
             EventKind::StepStarted { step }
@@ -132,12 +96,11 @@ impl View {
         }
     }
 
-    /// The step of that id.
     pub fn step(&self, id: &StepId) -> Option<&StepView> {
         self.steps.iter().find(|step| step.planned.id == *id)
     }
 
-    /// The steps at work, the one that has been for longest first.
+    /// The running steps, in the order of their start.
     pub fn running(&self) -> Vec<&StepView> {
         let mut running: Vec<&StepView> =
             self.steps.iter().filter(|step| step.is_running()).collect();
@@ -159,7 +122,7 @@ impl StepView {
     fn new(planned: PlannedStep) -> Self {
         Self {
             planned,
-            state: StepState::Waiting,
+            state: StepProgress::Waiting,
             began: None,
             transfer: None,
             tail: VecDeque::new(),
@@ -168,24 +131,23 @@ impl StepView {
         }
     }
 
-    /// Whether it has started and not ended.
     pub fn is_running(&self) -> bool {
-        matches!(self.state, StepState::Running | StepState::Pausing { .. })
+        matches!(self.state, StepProgress::Running | StepProgress::Pausing { .. })
     }
 
     fn apply(&mut self, at: Duration, kind: &EventKind) {
-        self.state = StepState::Running;
+        self.state = StepProgress::Running;
         self.began = self.began.or(Some(at));
         match kind {
             EventKind::OutputLine { line, .. } => {
-                if self.tail.len() == TAIL {
+                if self.tail.len() == MAX_TAIL_LINES {
                     self.tail.pop_front();
                 }
                 self.tail.push_back(line.clone());
             }
             EventKind::Noted { message, .. } => self.note = Some(message.clone()),
             EventKind::Progressed { progress, .. } => {
-                // A step that pulls and then packs does one after the other.
+                // A build pulls its base image before it packs layers.
                 self.transfer.take_if(|before| before.verb != progress.verb);
                 let new = || Transfer::new(progress.verb);
                 self.transfer.get_or_insert_with(new).apply(at, progress);
@@ -193,18 +155,17 @@ impl StepView {
             EventKind::AttemptFailed { attempt, of, retry_in, .. } => {
                 self.transfer = None;
                 let until = at.saturating_add(*retry_in);
-                self.state = StepState::Pausing { attempt: *attempt, of: *of, until };
+                self.state = StepProgress::Pausing { attempt: *attempt, of: *of, until };
             }
             EventKind::StepFinished { outcome, took, outputs, .. } => {
                 self.transfer = None;
                 self.outputs.clone_from(outputs);
-                self.state = StepState::Finished { outcome: outcome.clone(), took: *took };
+                self.state = StepProgress::Finished { outcome: outcome.clone(), took: *took };
             }
             EventKind::StepStarted { .. }
             | EventKind::RunStarted(_)
             | EventKind::Warned { .. }
             | EventKind::RunCancelled { .. }
-            | EventKind::RolledBack { .. }
             | EventKind::Reported(_)
             | EventKind::RunFinished(_) => {}
         }
@@ -213,7 +174,7 @@ impl StepView {
 
 #[cfg(test)]
 mod tests {
-    use super::{StepState, View};
+    use super::{StepProgress, View};
     use crate::event::{CancelReason, EventKind, Outcome, Stream, Verb};
     use crate::report::testing::sample::{
         at, failure, finished, id, progressed, started, transfer,
@@ -229,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_stand_in_the_plans_order_and_run_in_the_order_of_their_start() {
+    fn steps_are_in_the_plans_order_and_running_ones_in_order_of_start() {
         let view = view(&[
             started(),
             at(1_000, EventKind::StepStarted { step: id("web", "push") }),
@@ -243,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_attempt_pauses_until_something_happens() {
+    fn a_failed_attempt_pauses_until_the_next_event_of_the_step() {
         let failed = EventKind::AttemptFailed {
             step: id("web", "push"),
             attempt: 1,
@@ -254,15 +215,15 @@ mod tests {
         let mut view = view(&[started(), progressed(500, 10), at(1_000, failed)]);
         let step = view.step(&id("web", "push")).expect("the step");
         let until = Duration::from_secs(3);
-        assert_eq!(step.state, StepState::Pausing { attempt: 1, of: 4, until });
+        assert_eq!(step.state, StepProgress::Pausing { attempt: 1, of: 4, until });
         assert_eq!(step.transfer, None);
 
         view.apply(&progressed(3_100, 0));
-        assert_eq!(view.step(&id("web", "push")).expect("the step").state, StepState::Running);
+        assert_eq!(view.step(&id("web", "push")).expect("the step").state, StepProgress::Running);
     }
 
     #[test]
-    fn of_two_transfers_the_second_begins_anew() {
+    fn a_second_transfer_replaces_the_first() {
         let view = view(&[
             started(),
             transfer(500, Verb::Pulled, (10, 10), &[("base", 10)]),
@@ -293,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_was_not_planned_comes_last() {
+    fn an_unplanned_step_comes_last() {
         let view = view(&[started(), finished("other", "thing", Outcome::Succeeded, &[])]);
         let last = view.steps.last().expect("a step");
         assert_eq!(last.planned.id, id("other", "thing"));
     }
 
     #[test]
-    fn a_run_is_never_told_to_stop_less_urgently() {
+    fn the_most_urgent_reason_to_stop_is_kept() {
         let stop = |reason| at(1, EventKind::RunCancelled { reason });
         let view = view(&[stop(CancelReason::Interrupted), stop(CancelReason::StepFailed)]);
         assert_eq!(view.cancelled, Some(CancelReason::Interrupted));

@@ -1,14 +1,13 @@
-//! Why a run stops, and that it can only be told so more urgently.
+//! The reason why a run stops, which is only replaced by a more urgent one.
 
 use crate::event::CancelReason;
 
-/// Whether a run has been told to stop.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cancellation(Option<CancelReason>);
 
 impl Cancellation {
-    /// Takes in a reason. Answers with the one that now holds if that is news:
-    /// a second signal kills, and nothing less urgent is heard after another.
+    /// Adds a reason and returns the resulting one if it changed: a second signal
+    /// becomes [`CancelReason::Killed`], a less urgent reason is ignored.
     #[must_use]
     pub fn escalate(&mut self, reason: CancelReason) -> Option<CancelReason> {
         let signal = |reason| reason >= CancelReason::Terminated;
@@ -22,12 +21,11 @@ impl Cancellation {
         Some(next)
     }
 
-    /// The reason that holds.
     pub fn reason(self) -> Option<CancelReason> {
         self.0
     }
 
-    /// Whether running attempts are to be stopped, not only new ones.
+    /// Whether running attempts are stopped too, not only new ones.
     pub fn stops_attempts(self) -> bool {
         self.0.is_some_and(|reason| reason >= CancelReason::JournalFailed)
     }

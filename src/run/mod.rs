@@ -1,9 +1,8 @@
-//! Runs a graph: the one loop, and the state it owns.
+//! Performs the steps of a plan.
 //!
-//! Steps, signals and timers all arrive in the loop as an `Input`; `State::on`
-//! answers with the effects to perform and the events to publish.
-//!
-//! Nothing outside `perform` knows what a registry is.
+//! The loop in `engine` receives results of steps, signals and timers. It passes each
+//! to `state` as an `Input` and carries out the answer: events to publish and effects
+//! such as an attempt. Only `perform` uses registries, Azure and other clients.
 
 pub mod cancel;
 pub mod child;

@@ -1,6 +1,15 @@
-//! What an attempt hands to the loop: what it gave, or why it did not work.
+//! The result of an attempt, and the errors of each stage.
+//!
+//! 1. A client has its own error type, which implements `http::Retryable`.
+//! 2. An action turns it into a [`StepError`]: the chain of causes, details and the
+//!    remedy as text, whether a retry may help, and the position in the plan.
+//! 3. An attempt ends with a [`StepOutput`] or an [`AttemptError`]: a `StepError`,
+//!    a time-out, or a stop that was asked for.
+//! 4. The engine redacts the error, and the state makes an
+//!    [`Outcome`](crate::event::Outcome) of it once no attempt is left. From here
+//!    on the error is a [`Failure`], which is all that events and journal see.
 
-use crate::event::{Failure, Place};
+use crate::event::{Failure, Outputs, PlanPosition};
 use crate::http::{Retry, Retryable};
 use crate::journal::Handover;
 use crate::plan::expr::{EvalError, Rendered};
@@ -9,45 +18,42 @@ use crate::secret::Redactor;
 use std::error::Error;
 use std::time::Duration;
 
-/// What a step gave, by name, secrets still secret.
-pub type Given = Vec<(String, Rendered)>;
-
-/// An attempt that worked.
+/// The result of an attempt that succeeded.
 #[derive(Clone, Debug, Default)]
 pub struct StepOutput {
-    /// Its outputs, as the design's table lists them.
-    pub outputs: Given,
-    /// What the service's later steps take from here.
+    pub outputs: Outputs<Rendered>,
     pub handover: Handover,
 }
 
-/// An attempt that did not.
+/// How an attempt ended without success.
 #[derive(Debug)]
 pub enum AttemptError {
-    /// It went wrong.
     Failed(Box<StepError>),
-    /// It was stopped, as asked.
+    /// The run asked the attempt to stop.
     Stopped,
-    /// It took longer than this.
+    /// The attempt took longer than the step's `timeout`.
     TimedOut(Duration),
 }
 
-/// What went wrong.
+/// The error of an action.
 #[derive(Clone, Debug)]
 pub struct StepError {
-    /// In words, not redacted yet.
+    /// Not redacted until [`StepError::shown`].
     pub failure: Box<Failure>,
-    /// Whether it may be tried again.
     pub retry: Retry,
-    /// Where in the plan's text, when it is not the step as a whole.
+    /// The part of the plan's text at fault; the step as a whole if `None`.
     pub span: Option<Span>,
 }
 
 impl StepError {
-    /// Something that will not get better by trying again.
+    /// An error that a retry does not help against.
     pub fn new(message: impl Into<String>) -> Self {
         let failure = Failure { chain: vec![message.into()], ..Failure::default() };
-        Self { failure: Box::new(failure), retry: Retry::Never, span: None }
+        Self::from_failure(failure, Retry::Never)
+    }
+
+    pub fn from_failure(failure: Failure, retry: Retry) -> Self {
+        Self { failure: Box::new(failure), retry, span: None }
     }
 
     /// A client's error with its causes, help and retry class. A cause of several
@@ -60,43 +66,42 @@ impl StepError {
         Self { failure: Box::new(failure), retry: error.retry(), span: None }
     }
 
-    /// Puts what was being done before it all.
+    /// Adds what was being done as the outermost error.
     #[must_use]
     pub fn while_doing(mut self, what: impl Into<String>) -> Self {
         self.failure.chain.insert(0, what.into());
         self
     }
 
-    /// Says why.
+    /// Adds a cause, innermost.
     #[must_use]
     pub fn because(mut self, why: impl Into<String>) -> Self {
         self.failure.chain.push(why.into());
         self
     }
 
-    /// Says what to do about it.
+    /// Sets the remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.failure.help = Some(help.into());
         self
     }
 
-    /// Adds lines that show it: the last exchange, events, log lines.
+    /// Adds lines of evidence: the last HTTP exchange, events, log lines.
     #[must_use]
     pub fn details(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.failure.details.extend(lines);
         self
     }
 
-    /// Says whether it may be tried again.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The failure as all may see it, at its place in the plan.
-    pub fn shown(self, redactor: &Redactor, place: Option<Place>) -> Failure {
+    /// The failure, redacted, with its position in the plan.
+    pub fn shown(self, redactor: &Redactor, place: Option<PlanPosition>) -> Failure {
         let failure = *self.failure;
         let redact = |lines: Vec<String>| lines.iter().map(|line| redactor.redact(line)).collect();
         Failure {
@@ -121,8 +126,8 @@ impl<E: Retryable> From<E> for AttemptError {
 }
 
 impl From<StepError> for AttemptError {
-    fn from(trouble: StepError) -> Self {
-        Self::Failed(Box::new(trouble))
+    fn from(error: StepError) -> Self {
+        Self::Failed(Box::new(error))
     }
 }
 
@@ -134,14 +139,14 @@ impl From<EvalError> for AttemptError {
 
 impl From<EvalError> for StepError {
     fn from(error: EvalError) -> Self {
-        let mut trouble = Self::new(error.message);
-        trouble.failure.help = error.help;
-        trouble.span = Some(error.span);
-        trouble
+        let mut step_error = Self::new(error.message);
+        step_error.failure.help = error.help;
+        step_error.span = Some(error.span);
+        step_error
     }
 }
 
-/// An error and its causes, outermost first, each said once.
+/// The messages of an error and its causes, outermost first, without repetitions.
 pub fn chain_of(error: &dyn Error) -> Vec<String> {
     let mut chain = vec![error.to_string()];
     let mut next = error.source();

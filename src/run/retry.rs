@@ -1,20 +1,20 @@
-//! How long to wait before the next attempt.
+//! The wait before the next attempt.
 //!
-//! *May* it be tried again is the error's to say (`http::Retry`), *how often*
-//! the plan's ([`RetryPolicy`]), and the waiting is done by the loop, which can
-//! also hear a signal meanwhile.
+//! The error decides whether a retry may help (`http::Retry`), the plan how many
+//! attempts there are ([`RetryPolicy`]). The loop does the waiting, because it must
+//! also react to signals.
 
 use crate::http::Retry;
 use crate::plan::schema::RetryPolicy;
 use std::time::Duration;
 
-/// A server's word is not waited for longer than this: a step has its timeout,
-/// and a run that stands still for an hour helps nobody.
-const LONGEST_WORD: Duration = Duration::from_mins(2);
+/// A server that asks for a longer wait (`Retry-After`) is not retried: a run that
+/// waits for an hour is less useful than one that fails.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 
-/// The wait after `attempt`, counted from 1, has failed; none where there is to
-/// be no further one. `jitter` is from 0 to 1: full jitter, so that many runs
-/// that failed together do not come back together.
+/// The wait after the failure of `attempt`, counted from 1; `None` if there is no
+/// further attempt. `jitter` from 0 to 1 scales the backoff (full jitter), so that
+/// runs that failed at the same time do not retry at the same time.
 pub fn wait_after(
     policy: RetryPolicy,
     attempt: u32,
@@ -26,12 +26,12 @@ pub fn wait_after(
     }
     match retry {
         Retry::Never => None,
-        Retry::After(wait) => (wait <= LONGEST_WORD).then_some(wait),
+        Retry::After(wait) => (wait <= MAX_RETRY_AFTER).then_some(wait),
         Retry::Backoff => Some(backoff(policy, attempt).mul_f64(jitter.clamp(0.0, 1.0))),
     }
 }
 
-/// The base, doubled with each attempt, never past the cap.
+/// The base, doubled with each attempt, at most the cap.
 fn backoff(policy: RetryPolicy, attempt: u32) -> Duration {
     let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
     policy.base.saturating_mul(factor).min(policy.cap)
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_word_beats_the_schedule_within_reason() {
+    fn retry_after_replaces_the_backoff_up_to_a_limit() {
         let said = |seconds| Retry::After(Duration::from_secs(seconds));
         assert_eq!(wait_after(policy(4), 1, said(30), 0.0), Some(Duration::from_secs(30)));
         assert_eq!(wait_after(policy(4), 1, said(3_600), 0.0), None);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_tried_again_is_not() {
+    fn permanent_errors_are_not_retried() {
         assert_eq!(wait_after(policy(4), 1, Retry::Never, 1.0), None);
     }
 }

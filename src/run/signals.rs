@@ -1,10 +1,9 @@
-//! Signals to this process, as inputs to the loop.
+//! The signals that stop a run.
 
 use crate::event::CancelReason;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that stop a run.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -12,7 +11,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on they are heard and no longer end the process by themselves.
+    /// Installs handlers. From here on, the signals no longer end the process.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -20,7 +19,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> CancelReason {
         tokio::select! {
             _ = self.interrupt.recv() => CancelReason::Interrupted,

@@ -1,87 +1,72 @@
-//! What a run has come to: the one place where it is decided what happens next.
+//! The state of a run: the only place that decides what happens next.
 //!
-//! Results, decisions, timers and signals arrive as an [`Input`]; `State::on`
-//! answers with the effects to perform and the events to publish. The function
-//! is synchronous and total, so every ordering of inputs can be written as a
-//! test. Nothing here knows what a registry is.
+//! Results, decisions, timers and signals arrive as an [`Input`]; [`RunState::on`]
+//! returns the events to publish and the effects to carry out. The function is
+//! synchronous and total, so every order of inputs can be written as a test.
 
 use super::cancel::Cancellation;
 use super::layout::{Layout, StepIndex};
+use super::outcome::AttemptError;
 use super::retry::wait_after;
 use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
-use crate::http::Retry;
 use std::time::Duration;
 
-/// Something that happened outside.
 #[derive(Debug)]
 pub enum Input {
-    /// The beginning.
+    /// The first input.
     Begin,
     /// The answer to [`Effect::Decide`].
     Decided { step: StepIndex, decision: Decision },
-    /// An attempt ended.
-    Ended { step: StepIndex, ending: Ending, at: Duration },
-    /// A wait before another attempt is over.
+    /// An attempt ended at this time. Errors are redacted.
+    Ended { step: StepIndex, result: Result<Outputs, AttemptError>, at: Duration },
+    /// The wait before another attempt is over.
     WaitOver { step: StepIndex },
-    /// A signal, or another reason to stop.
+    /// A signal or another reason to stop.
     Stop(CancelReason),
 }
 
-/// What an `if` came to.
+/// The value of a step's `if`.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// The step runs. `tolerant`: its failure is not the run's.
+    /// The step runs. With `tolerant`, its failure does not fail the run.
     Run { tolerant: bool },
-    /// Its `if` is false.
+    /// The `if` is false.
     Skip,
-    /// Its `if` cannot be evaluated.
+    /// The `if` cannot be evaluated.
     Broken(Failure),
 }
 
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub enum Ending {
-    /// It worked.
-    Succeeded(Outputs),
-    /// It did not.
-    Failed { failure: Failure, retry: Retry },
-    /// It took longer than this.
-    TimedOut { limit: Duration },
-    /// It was stopped, as asked.
-    Cancelled,
-}
-
-/// What an `if` may ask of the run so far.
+/// What `success()` and `failure()` in an `if` answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DependencyStatus {
-    /// The service's earlier steps and all that it needs have succeeded.
+    /// The earlier steps of the service and the services it needs have succeeded.
     pub success: bool,
-    /// One of them failed.
+    /// At least one of them failed.
     pub failure: bool,
 }
 
-/// Something to be done outside.
+/// Something for the loop to do.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Evaluate the step's `if`, and answer with [`Input::Decided`].
-    Decide { step: StepIndex, standing: DependencyStatus },
-    /// Record that the step is to be attempted, then attempt it.
+    /// Evaluate the step's `if` and reply with [`Input::Decided`].
+    Decide { step: StepIndex, status: DependencyStatus },
+    /// Write to the journal that the step is attempted, then attempt it.
     Attempt { step: StepIndex, attempt: u32 },
-    /// Say so when this time is over.
+    /// Reply with [`Input::WaitOver`] after this time.
     Wait { step: StepIndex, wait: Duration },
     /// Ask the attempt to end.
     Ask { step: StepIndex },
-    /// End the attempt at once.
+    /// End the attempt without a grace period.
     Kill { step: StepIndex },
 }
 
-/// What comes of an input.
+/// The result of an input.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// To be performed, in order.
+    /// To be carried out in order.
     pub effects: Vec<Effect>,
-    /// To be published, in order, before the effects.
+    /// To be published in order, before the effects.
     pub events: Vec<EventKind>,
 }
 
@@ -94,27 +79,22 @@ enum Phase {
     Done,
 }
 
-/// The state of a run.
 #[derive(Debug)]
-pub struct State {
+pub struct RunState {
     layout: Layout,
     phases: Vec<Phase>,
-    /// By service: its first step that failed, or that of a service it needs.
+    /// By service: the first step that failed in it or in a service it needs.
     blamed: Vec<Option<StepIndex>>,
     /// By service: the first failure of its own steps that was not tolerated.
     failures: Vec<Option<(StepId, Failure)>>,
-    /// The first step that failed of all.
+    /// The first step that failed in the whole run.
     failed: Option<StepIndex>,
     keep_going: bool,
     cancel: Cancellation,
     now: Duration,
-    /// From 0 to 1, set by the loop before each input: the state has no chance
-    /// of its own.
-    pub jitter: f64,
 }
 
-impl State {
-    /// A run that has not begun.
+impl RunState {
     pub fn new(layout: Layout, keep_going: bool) -> Self {
         Self {
             phases: vec![Phase::Pending; layout.steps.len()],
@@ -124,21 +104,21 @@ impl State {
             keep_going,
             cancel: Cancellation::default(),
             now: Duration::ZERO,
-            jitter: 1.0,
             layout,
         }
     }
 
-    /// Takes in what happened at `now` and says what follows.
-    pub fn on(&mut self, input: Input, now: Duration) -> Answer {
+    /// Applies an input that arrived at `now`. `jitter`, a random number from 0 to 1,
+    /// shortens the wait before a retry.
+    pub fn on(&mut self, input: Input, now: Duration, jitter: f64) -> Answer {
         self.now = now;
         let mut answer = Answer::default();
         match input {
             Input::Begin => {}
             Input::Decided { step, decision } => self.decided(step, decision, &mut answer),
-            Input::Ended { step, ending, at } => {
+            Input::Ended { step, result, at } => {
                 self.now = at.max(now);
-                self.ended(step, ending, &mut answer);
+                self.ended(step, result, jitter, &mut answer);
             }
             Input::WaitOver { step } => self.wait_over(step, &mut answer),
             Input::Stop(reason) => self.stop(reason, &mut answer),
@@ -147,7 +127,7 @@ impl State {
         answer
     }
 
-    /// Whether nothing is left to wait for.
+    /// Whether all steps have ended.
     pub fn is_finished(&self) -> bool {
         self.phases.iter().all(|phase| matches!(phase, Phase::Done))
     }
@@ -162,7 +142,7 @@ impl State {
         }
     }
 
-    /// How a service ended: a failure in another one does not count.
+    /// How a service ended. Failures of other services do not count.
     pub fn service_status(&self, service: usize) -> Status {
         match (self.failure(service), self.status()) {
             (Some(_), _) => Status::Failed,
@@ -171,17 +151,15 @@ impl State {
         }
     }
 
-    /// The first step of a service that failed without being tolerated, and why.
+    /// The first step of a service whose failure is not tolerated, and the failure.
     pub fn failure(&self, service: usize) -> Option<&(StepId, Failure)> {
         self.failures[service].as_ref()
     }
 
-    /// Why the run stops, where it does.
     pub fn cancelled(&self) -> Option<CancelReason> {
         self.cancel.reason()
     }
 
-    /// The shape of the run.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -210,23 +188,30 @@ impl State {
         }
     }
 
-    fn ended(&mut self, step: StepIndex, ending: Ending, answer: &mut Answer) {
+    fn ended(
+        &mut self,
+        step: StepIndex,
+        result: Result<Outputs, AttemptError>,
+        jitter: f64,
+        answer: &mut Answer,
+    ) {
         let Phase::Running { attempt, tolerant, since } = self.phases[step] else { return };
-        match ending {
-            Ending::Succeeded(outputs) => {
+        match result {
+            Ok(outputs) => {
                 self.phases[step] = Phase::Done;
                 let took = self.now.saturating_sub(since);
                 let outcome = Outcome::Succeeded;
                 let step = self.id(step);
                 answer.events.push(EventKind::StepFinished { step, outcome, took, outputs });
             }
-            Ending::Cancelled => self.finish(step, Outcome::Cancelled, answer),
-            Ending::TimedOut { limit } => {
+            Err(AttemptError::Stopped) => self.finish(step, Outcome::Cancelled, answer),
+            Err(AttemptError::TimedOut(limit)) => {
                 self.finish(step, Outcome::TimedOut { limit, tolerated: tolerant }, answer);
             }
-            Ending::Failed { failure, retry } => {
+            Err(AttemptError::Failed(error)) => {
                 let policy = self.layout.steps[step].policy;
-                let wait = wait_after(policy, attempt, retry, self.jitter);
+                let wait = wait_after(policy, attempt, error.retry, jitter);
+                let failure = *error.failure;
                 let Some(wait) = wait.filter(|_| !self.cancel.stops_attempts()) else {
                     let outcome = Outcome::Failed { failure, tolerated: tolerant };
                     return self.finish(step, outcome, answer);
@@ -267,7 +252,7 @@ impl State {
         }
     }
 
-    /// Starts whatever can start, and settles whatever can never start.
+    /// Starts every step that can start, and skips every step that never can.
     fn advance(&mut self, answer: &mut Answer) {
         let mut moved = true;
         while moved {
@@ -280,8 +265,8 @@ impl State {
         }
     }
 
-    /// The service's next step, if the one before it has ended and all services
-    /// that it needs have.
+    /// The next step of a service, once the step before it and all services that it
+    /// needs have ended.
     fn next_of(&self, service: usize) -> Option<StepIndex> {
         let layout = &self.layout.services[service];
         let done = |step: &StepIndex| matches!(self.phases[*step], Phase::Done);
@@ -293,7 +278,8 @@ impl State {
         matches!(self.phases[next], Phase::Pending).then_some(next)
     }
 
-    /// Whether that settled the step, so that the next one may be looked at.
+    /// Begins a step. Returns `true` if the step has already ended, so that the next
+    /// one can begin.
     fn begin(&mut self, service: usize, step: StepIndex, answer: &mut Answer) -> bool {
         if self.layout.steps[step].done_before {
             self.phases[step] = Phase::Done;
@@ -310,8 +296,9 @@ impl State {
             return true;
         }
         self.inherit_blame(service);
-        let elsewhere = self.failed.filter(|_| !self.keep_going && self.blamed[service].is_none());
-        if let Some(failed) = elsewhere
+        let failed_elsewhere =
+            self.failed.filter(|_| !self.keep_going && self.blamed[service].is_none());
+        if let Some(failed) = failed_elsewhere
             && !self.layout.steps[step].runs_after_failure
         {
             let because = format!("`{}` failed", self.id(failed));
@@ -320,12 +307,12 @@ impl State {
         }
         let failure = self.blamed[service].is_some();
         self.phases[step] = Phase::Deciding;
-        let standing = DependencyStatus { success: !failure, failure };
-        answer.effects.push(Effect::Decide { step, standing });
+        let status = DependencyStatus { success: !failure, failure };
+        answer.effects.push(Effect::Decide { step, status });
         false
     }
 
-    /// A service that needs a failed one stands as if it had failed itself.
+    /// For `success()` and `failure()`, a service that needs a failed one has failed too.
     fn inherit_blame(&mut self, service: usize) {
         if self.blamed[service].is_none() {
             let needs = &self.layout.services[service].needs;
@@ -342,7 +329,7 @@ impl State {
         self.finish(step, Outcome::Skipped { because }, answer);
     }
 
-    /// Ends a step that gave nothing.
+    /// Ends a step without outputs.
     fn finish(&mut self, step: StepIndex, outcome: Outcome, answer: &mut Answer) {
         let took = match self.phases[step] {
             Phase::Running { since, .. } | Phase::Waiting { since, .. } => {
@@ -379,15 +366,17 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Decision, DependencyStatus, Effect, Ending, Input, State};
-    use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
+    use super::{Answer, Decision, DependencyStatus, Effect, Input, RunState};
+    use crate::event::{CancelReason, EventKind, Outcome, Outputs, Status, StepId};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
     use crate::run::layout::{Layout, ServiceLayout, StepLayout};
+    use crate::run::outcome::{AttemptError, StepError};
     use std::fmt::Write as _;
     use std::time::Duration;
 
-    /// `a: x y; b(a): z` is two services, the second needing the first.
+    /// `a: x y; b(a): z!` is two services, of which the second needs the first; `z`
+    /// runs after a failure.
     fn layout(text: &str) -> Layout {
         let mut layout = Layout::default();
         let mut names: Vec<String> = Vec::new();
@@ -414,31 +403,27 @@ mod tests {
         layout
     }
 
-    fn failure() -> Failure {
-        Failure { chain: vec!["it broke".into()], ..Failure::default() }
+    fn failed(retry: Retry) -> AttemptError {
+        StepError::new("it broke").retry(retry).into()
     }
 
-    fn failed(retry: Retry) -> Ending {
-        Ending::Failed { failure: failure(), retry }
-    }
-
-    /// A run whose conversation is written down.
+    /// A run and a log of its events and effects.
     struct Talk {
-        state: State,
+        state: RunState,
         log: String,
     }
 
     impl Talk {
         fn begin(layout: Layout, keep_going: bool) -> Self {
-            let mut talk = Self { state: State::new(layout, keep_going), log: String::new() };
+            let mut talk = Self { state: RunState::new(layout, keep_going), log: String::new() };
             talk.tell(Input::Begin);
             talk
         }
 
-        /// Tells the state something; every `if` is answered as `success()`,
-        /// and with `true` for a step that hears failure.
+        /// Sends an input to the state. Every `if` is `success()`, and `true` for a
+        /// step that runs after a failure.
         fn tell(&mut self, input: Input) {
-            let answer = self.state.on(input, Duration::ZERO);
+            let answer = self.state.on(input, Duration::ZERO, 1.0);
             self.write(answer);
         }
 
@@ -472,9 +457,9 @@ mod tests {
             }
             for effect in answer.effects {
                 match effect {
-                    Effect::Decide { step, standing } => {
+                    Effect::Decide { step, status } => {
                         let runs =
-                            standing.success || self.state.layout().steps[step].runs_after_failure;
+                            status.success || self.state.layout().steps[step].runs_after_failure;
                         let decision =
                             if runs { Decision::Run { tolerant: false } } else { Decision::Skip };
                         self.tell(Input::Decided { step, decision });
@@ -493,17 +478,17 @@ mod tests {
             }
         }
 
-        fn end(&mut self, step: usize, ending: Ending) {
-            self.tell(Input::Ended { step, ending, at: Duration::ZERO });
+        fn fail(&mut self, step: usize, error: AttemptError) {
+            self.tell(Input::Ended { step, result: Err(error), at: Duration::ZERO });
         }
 
         fn succeed(&mut self, step: usize) {
-            self.end(step, Ending::Succeeded(Outputs::new()));
+            self.tell(Input::Ended { step, result: Ok(Outputs::new()), at: Duration::ZERO });
         }
     }
 
     #[test]
-    fn services_run_beside_each_other_and_steps_in_order() {
+    fn services_run_in_parallel_and_steps_in_order() {
         let mut talk = Talk::begin(layout("a: x y; b: z"), false);
         talk.succeed(0);
         talk.succeed(2);
@@ -532,11 +517,11 @@ a.y succeeded
     }
 
     #[test]
-    fn what_may_be_tried_again_is_until_the_attempts_are_used_up() {
+    fn a_step_is_retried_until_its_attempts_are_used_up() {
         let mut talk = Talk::begin(layout("a: x"), false);
-        talk.end(0, failed(Retry::Backoff));
+        talk.fail(0, failed(Retry::Backoff));
         talk.tell(Input::WaitOver { step: 0 });
-        talk.end(0, failed(Retry::Backoff));
+        talk.fail(0, failed(Retry::Backoff));
 
         assert_eq!(talk.state.status(), Status::Failed);
         assert_eq!(
@@ -552,9 +537,9 @@ cancelled: StepFailed
     }
 
     #[test]
-    fn after_a_failure_only_steps_that_ask_for_it_start() {
+    fn after_a_failure_only_steps_that_run_after_failure_start() {
         let mut talk = Talk::begin(layout("a: x y z!; b: p q r!; c(a): s"), false);
-        talk.end(0, failed(Retry::Never));
+        talk.fail(0, failed(Retry::Never));
         talk.succeed(2);
         talk.succeed(3);
         talk.succeed(5);
@@ -580,9 +565,9 @@ b.r succeeded
     }
 
     #[test]
-    fn keep_going_lets_the_other_services_go_on() {
+    fn keep_going_lets_other_services_continue() {
         let mut talk = Talk::begin(layout("a: x; b: p q"), true);
-        talk.end(0, failed(Retry::Never));
+        talk.fail(0, failed(Retry::Never));
         talk.succeed(1);
         talk.succeed(2);
 
@@ -593,10 +578,10 @@ b.r succeeded
     #[test]
     fn a_signal_asks_and_a_second_one_kills() {
         let mut talk = Talk::begin(layout("a: x y; b: z"), false);
-        talk.end(2, failed(Retry::Backoff));
+        talk.fail(2, failed(Retry::Backoff));
         talk.tell(Input::Stop(CancelReason::Interrupted));
         talk.tell(Input::Stop(CancelReason::Terminated));
-        talk.end(0, Ending::Cancelled);
+        talk.fail(0, AttemptError::Stopped);
 
         assert!(talk.state.is_finished());
         assert_eq!(
@@ -617,7 +602,7 @@ a.y skipped: the run was cancelled
     }
 
     #[test]
-    fn what_an_earlier_process_did_is_not_done_again() {
+    fn steps_done_by_an_earlier_process_are_not_repeated() {
         let mut before = layout("a: x y");
         before.steps[0].done_before = true;
         let talk = Talk::begin(before, false);
@@ -625,31 +610,32 @@ a.y skipped: the run was cancelled
     }
 
     #[track_caller]
-    fn is_tolerated(ending: Ending) {
-        let mut state = State::new(layout("a: x y"), false);
-        let first = state.on(Input::Begin, Duration::ZERO);
-        let standing = DependencyStatus { success: true, failure: false };
-        assert_eq!(first.effects, [Effect::Decide { step: 0, standing }]);
+    fn is_tolerated(error: AttemptError) {
+        let mut state = RunState::new(layout("a: x y"), false);
+        let first = state.on(Input::Begin, Duration::ZERO, 1.0);
+        let status = DependencyStatus { success: true, failure: false };
+        assert_eq!(first.effects, [Effect::Decide { step: 0, status }]);
         let decision = Decision::Run { tolerant: true };
-        drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO));
-        let after = state.on(Input::Ended { step: 0, ending, at: Duration::ZERO }, Duration::ZERO);
+        drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO, 1.0));
+        let input = Input::Ended { step: 0, result: Err(error), at: Duration::ZERO };
+        let after = state.on(input, Duration::ZERO, 1.0);
 
         assert_eq!(state.status(), Status::Succeeded);
         assert_eq!(state.service_status(0), Status::Succeeded);
         assert_eq!(state.failure(0), None);
-        assert_eq!(after.effects, [Effect::Decide { step: 1, standing }]);
+        assert_eq!(after.effects, [Effect::Decide { step: 1, status }]);
     }
 
     #[test]
     fn a_tolerated_failure_or_timeout_fails_neither_run_nor_service() {
         is_tolerated(failed(Retry::Never));
-        is_tolerated(Ending::TimedOut { limit: Duration::from_secs(1) });
+        is_tolerated(AttemptError::TimedOut(Duration::from_secs(1)));
     }
 
     #[test]
-    fn a_failure_is_that_of_its_service_alone() {
+    fn a_failure_counts_for_its_own_service_only() {
         let mut talk = Talk::begin(layout("a: x; b: y"), true);
-        talk.end(0, Ending::TimedOut { limit: Duration::from_secs(90) });
+        talk.fail(0, AttemptError::TimedOut(Duration::from_secs(90)));
         talk.succeed(1);
 
         let state = &talk.state;

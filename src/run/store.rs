@@ -1,31 +1,30 @@
-//! What the steps have given so far, and the scope in which the next one's
-//! expressions are evaluated.
+//! The outputs of the steps so far, and the scope in which the expressions of the
+//! next step are evaluated.
 
-use super::outcome::{Given, StepOutput};
+use super::outcome::StepOutput;
 use super::perform::Performer;
 use super::state::DependencyStatus;
-use crate::event::{Outputs, StepId};
+use crate::event::{OutputName, Outputs, StepId};
 use crate::journal::{Handover, RecordedOutput, Replay, StepState};
 use crate::plan::expr::{Object, Rendered, Scope, Status, Value};
 use crate::secret::{Redactor, Secret};
 use std::collections::BTreeMap;
 
-/// Outputs and handovers by step and service.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    outputs: BTreeMap<StepId, Given>,
+    outputs: BTreeMap<StepId, Outputs<Rendered>>,
+    /// By service.
     handovers: BTreeMap<String, Handover>,
 }
 
 impl Store {
-    /// Keeps what a step gave.
-    pub fn keep(&mut self, step: &StepId, done: StepOutput) {
-        self.outputs.insert(step.clone(), done.outputs);
-        self.handovers.insert(step.service.clone(), done.handover);
+    pub fn keep(&mut self, step: &StepId, output: StepOutput) {
+        self.outputs.insert(step.clone(), output.outputs);
+        self.handovers.insert(step.service.clone(), output.handover);
     }
 
-    /// Takes in what the journal says that earlier processes did. An output that
-    /// was a secret is had again where it was one of the plan's, whole.
+    /// Restores the outputs that earlier processes recorded in the journal. A secret
+    /// output is restored only if it was the value of one of the plan's secrets.
     pub fn restore(&mut self, replay: &Replay, secrets: &[(String, Secret)]) {
         let known = |source: &str| {
             let name = source.strip_prefix("secrets.")?;
@@ -45,28 +44,28 @@ impl Store {
         self.handovers.clone_from(&replay.handovers);
     }
 
-    /// What the last step of a service handed on.
+    /// The handover of a service's last finished step.
     pub fn handover(&self, service: &str) -> Handover {
         self.handovers.get(service).cloned().unwrap_or_default()
     }
 
-    /// The scope of a service's next step.
+    /// The scope of a service's next step. `status` is set for its `if`.
     pub fn scope(
         &self,
         performer: &Performer,
         service: usize,
-        standing: Option<DependencyStatus>,
+        status: Option<DependencyStatus>,
         cancelled: bool,
     ) -> Scope {
-        let status = match standing {
+        let status = match status {
             _ if cancelled => Status::Cancelled,
             Some(DependencyStatus { failure: true, .. }) => Status::Failure,
             Some(_) | None => Status::Success,
         };
         let name = performer.plan.step_service(service);
         let mut steps = Object::default();
-        for (id, given) in self.outputs.iter().filter(|(id, _)| id.service == name) {
-            steps.set(&id.step, Object::default().with("outputs", object(given)));
+        for (id, outputs) in self.outputs.iter().filter(|(id, _)| id.service == name) {
+            steps.set(&id.step, Object::default().with("outputs", object(outputs)));
         }
         let mut services = Object::default();
         for need in performer.plan.needs(service) {
@@ -85,52 +84,53 @@ impl Store {
             .with_status(status)
     }
 
-    /// The outputs of a service: those of its last push, deploy and verify.
-    pub fn of_service(&self, performer: &Performer, service: usize) -> Given {
-        let mut outputs = Given::new();
+    /// The outputs of a service: those of its last `push`, `deploy` and `verify`.
+    pub fn of_service(&self, performer: &Performer, service: usize) -> Outputs<Rendered> {
+        let mut outputs = Outputs::new();
         for (id, action) in performer.plan.actions(service) {
-            if !matches!(action, "push" | "deploy" | "verify") {
-                continue;
-            }
-            for (name, value) in self.outputs.get(&id).into_iter().flatten() {
-                // A path that was asked is not where the service is.
-                let asked = action == "verify" && name == "url";
-                if asked && outputs.iter().any(|(known, _)| known == name) {
-                    continue;
+            let Some(given) = self.outputs.get(&id) else { continue };
+            let known_url = outputs.get(OutputName::Url).cloned();
+            match action {
+                "push" | "deploy" => outputs.extend(given.clone()),
+                "verify" => {
+                    outputs.extend(given.clone());
+                    // `verify` may request a path below the URL of the service.
+                    if let Some(url) = known_url {
+                        outputs.set(OutputName::Url, url);
+                    }
                 }
-                outputs.retain(|(known, _)| known != name);
-                outputs.push((name.clone(), value.clone()));
+                _ => {}
             }
         }
         outputs
     }
 
-    /// As the journal holds them: a secret by its source alone.
-    pub fn recorded(given: &Given, redactor: &Redactor) -> BTreeMap<String, RecordedOutput> {
+    /// The outputs for the journal: a secret is replaced by its source.
+    pub fn recorded(outputs: &Outputs<Rendered>, redactor: &Redactor) -> Outputs<RecordedOutput> {
         let record = |value: &Rendered| match value {
             Rendered::Plain(text) => RecordedOutput::Value(redactor.redact(text)),
             Rendered::Secret(secret) => RecordedOutput::Secret(secret.source().to_owned()),
         };
-        given.iter().map(|(name, value)| (name.clone(), record(value))).collect()
+        outputs.iter().map(|(name, value)| (name.clone(), record(value))).collect()
     }
 
-    /// As everybody may see them: without those that hold a secret.
-    pub fn shown(given: &Given, redactor: &Redactor) -> Outputs {
-        let plain = |(name, value): &(String, Rendered)| {
+    /// The outputs for events and reports: without the secret ones.
+    pub fn shown(outputs: &Outputs<Rendered>, redactor: &Redactor) -> Outputs {
+        let plain = |(name, value): (&String, &Rendered)| {
             Some((name.clone(), redactor.redact(value.plain()?)))
         };
-        given.iter().filter_map(plain).collect()
+        outputs.iter().filter_map(plain).collect()
     }
 }
 
-fn object(given: &Given) -> Object {
-    let mut outputs = Object::default();
-    for (name, value) in given {
+fn object(outputs: &Outputs<Rendered>) -> Object {
+    let mut object = Object::default();
+    for (name, value) in outputs {
         let value = match value {
             Rendered::Plain(text) => Value::from(text.as_str()),
             Rendered::Secret(secret) => Value::secret(secret),
         };
-        outputs.set(name, value);
+        object.set(name, value);
     }
-    outputs
+    object
 }

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["oci", "secret"]),
     ("graph", &["plan"]),
     ("resolve", &["http", "plan", "secret"]),
-    ("journal", &["event"]),
+    ("journal", &["event", "oci"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret"]),
     // The loop and its state know no client.

@@ -9,7 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::reach::Connections;
 use crate::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
-use crate::journal::{Entry, Journal, Replay, RunRecord, StartRecord};
+use crate::journal::{Journal, JournalEntry, Replay, RunRecord, StartRecord};
 use crate::local::Fetched;
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
@@ -70,7 +70,7 @@ pub(in crate::cli) fn begin_journal(session: &Session) -> Result<Journal, Exit> 
     };
     let begun = Journal::create(&session.run.journal()).and_then(|mut journal| {
         // On the disk before anything is done, with the first step that starts.
-        journal.write(&Entry::RunStarted(Box::new(record)))?;
+        journal.write(&JournalEntry::RunStarted(Box::new(record)))?;
         Ok(journal)
     });
     begun.map_err(|error| {
@@ -154,7 +154,7 @@ impl Execution<'_> {
         for kind in told {
             reporters.on(&Event { at: started.elapsed(), kind });
         }
-        if let Err(error) = self.journal.append(&Entry::RunFinished(record)) {
+        if let Err(error) = self.journal.append(&JournalEntry::RunFinished(record)) {
             let message = chain_of(&error).join(": ");
             let kind = EventKind::Warned { step: None, message };
             reporters.on(&Event { at: started.elapsed(), kind });

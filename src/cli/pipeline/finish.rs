@@ -5,7 +5,7 @@
 
 use crate::cli::session::Session;
 use crate::cli::session::reach::{Connections, GitHubReach};
-use crate::event::{Channel, Event, EventKind, Reported, RunFinished, Status};
+use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};
 use crate::github::actions::{append, append_summary};
 use crate::github::client::{
     Client, CommitState, CommitStatus, DeploymentState, DeploymentStatus, Marker, NewDeployment,
@@ -110,7 +110,8 @@ impl Finish<'_> {
         card: &Card,
         finished: &RunFinished,
     ) -> Result<Option<Reported>, String> {
-        let Some(url) = finished.services.iter().find_map(|service| service.outputs.get("url"))
+        let Some(url) =
+            finished.services.iter().find_map(|service| service.outputs.get(OutputName::Url))
         else {
             return Ok(None);
         };
@@ -161,7 +162,7 @@ impl Finish<'_> {
     ) -> Result<Option<Reported>, String> {
         let Some(commit) = self.session.resolved.git.sha.clone() else { return Ok(None) };
         let Some((client, repo)) = self.github("the status")? else { return Ok(None) };
-        let url = finished.services.iter().find_map(|service| service.outputs.get("url"));
+        let url = finished.services.iter().find_map(|service| service.outputs.get(OutputName::Url));
         let status = CommitStatus {
             state: match finished.status {
                 Status::Succeeded => CommitState::Success,

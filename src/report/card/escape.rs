@@ -1,20 +1,23 @@
-//! Foreign text in GitHub's Markdown: shown as it is, and nothing else.
+//! Escapes untrusted text for GitHub's Markdown.
 //!
-//! Branch names, log lines and what servers say may hold mentions, links,
-//! HTML, table bars and backticks.
+//! Branch names, log lines and answers of servers may contain mentions, links, HTML,
+//! table separators and backticks.
 
 use crate::report::text::{clean_lines, one_line};
 use url::Url;
 
-/// Not seen, and enough to make `@name` and `#1` no mention.
+/// A zero-width space: it is invisible, and GitHub makes no mention of `@name` or
+/// `#1` and no link of an address with it in between.
 const GAP: char = '\u{200b}';
 
-/// The longest text in a cell, in characters.
-const LONGEST: usize = 300;
+const MAX_CODE_CHARS: usize = 300;
+const MAX_PROSE_CHARS: usize = 4_000;
+const MAX_LINE_CHARS: usize = 2_000;
+const MAX_URL_BYTES: usize = 2_000;
 
-/// Text in a line, its pairs of backticks kept as code.
+/// Text on one line. Pairs of backticks stay code.
 pub(super) fn prose(text: &str) -> String {
-    let text = shortened(&one_line(text), 4_000);
+    let text = shortened(&one_line(text), MAX_PROSE_CHARS);
     let parts: Vec<&str> = text.split('`').collect();
     let last = parts.len() - 1;
     let mut written = String::new();
@@ -22,7 +25,7 @@ pub(super) fn prose(text: &str) -> String {
         if at % 2 == 0 {
             written += &plain(part);
         } else if at == last {
-            // A backtick without its other half.
+            // A backtick without a closing one.
             written += "\\`";
             written += &plain(part);
         } else {
@@ -50,13 +53,14 @@ fn plain(text: &str) -> String {
             _ => written.push(c),
         }
     }
-    // GitHub makes links of addresses in plain text.
+    // GitHub turns addresses in plain text into links.
     written.replace("://", &format!(":{GAP}//")).replace("www.", &format!("www{GAP}."))
 }
 
-/// A span of code, fenced by more backticks than it holds, fit for a table.
+/// A code span that is safe inside a table. Its fence has more backticks than the
+/// text.
 pub(super) fn code(text: &str) -> String {
-    let text = shortened(&one_line(text), LONGEST).replace('|', "\\|");
+    let text = shortened(&one_line(text), MAX_CODE_CHARS).replace('|', "\\|");
     if text.is_empty() {
         return String::new();
     }
@@ -66,14 +70,13 @@ pub(super) fn code(text: &str) -> String {
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
 
-/// A block of code.
 pub(super) fn block(lines: &[String]) -> String {
     let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     [&[format!("{fence}text")], lines, &[format!("{fence}\n")]].concat().join("\n")
 }
 
-/// A link that shows its address, for addresses of the web alone.
+/// A link that shows its address; code if it is not an HTTP address.
 pub(super) fn link(address: &str) -> String {
     match web(address) {
         Some(url) => format!("<{url}>"),
@@ -81,7 +84,7 @@ pub(super) fn link(address: &str) -> String {
     }
 }
 
-/// A link with words of its own.
+/// A link with a text; only the text if it is not an HTTP address.
 pub(super) fn link_as(words: &str, address: &str) -> String {
     match web(address) {
         Some(url) => format!("[{words}]({})", url.replace('(', "%28").replace(')', "%29")),
@@ -93,12 +96,12 @@ fn web(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
     let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
     let text = url.as_str().replace('|', "%7C").replace('<', "%3C").replace('>', "%3E");
-    (plain && text.len() <= 2_000).then_some(text)
+    (plain && text.len() <= MAX_URL_BYTES).then_some(text)
 }
 
-/// Foreign lines, each made safe, none of them endless.
+/// The lines of untrusted text, each cleaned and limited in length.
 pub(super) fn safe_lines(text: &str) -> Vec<String> {
-    clean_lines(text).iter().map(|line| shortened(line, 2_000)).collect()
+    clean_lines(text).iter().map(|line| shortened(line, MAX_LINE_CHARS)).collect()
 }
 
 fn shortened(text: &str, most: usize) -> String {
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn code_cannot_be_left() {
+    fn text_cannot_end_a_code_span_or_block() {
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`a"), "`` `a ``");
         assert_eq!(code("a|b\n| c"), "`a\\|b \\| c`");
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_the_web_are_links() {
+    fn only_http_addresses_become_links() {
         assert_eq!(
             link("http://x.azurecontainer.io:8080/a|b"),
             "<http://x.azurecontainer.io:8080/a%7Cb>"

@@ -1,34 +1,36 @@
-//! The comment on the pull request and the job's summary.
+//! The report in Markdown: the comment on the pull request and the summary of the
+//! job.
 
 use super::Card;
 use super::escape::{block, code, link, link_as, prose, safe_lines};
-use crate::event::{Failure, ServiceResult, Status, StepId};
+use crate::event::{Failure, OutputName, ServiceResult, Status, StepId};
 use crate::report::log::words;
 use crate::report::text::{one_line, span};
 use crate::secret::Redactor;
 
-/// The most characters of a comment.
-const LONGEST: usize = 65_536;
-
-/// What the table may take of them.
-const LONGEST_TABLE: usize = 30_000;
-
-/// What the causes of one failure may take, in characters.
-const LONGEST_CAUSES: usize = 6_000;
+/// GitHub refuses longer comments.
+const MAX_COMMENT_CHARS: usize = 65_536;
+/// GitHub refuses summaries of more than 1 MiB.
+const MAX_SUMMARY_CHARS: usize = 1_000_000;
+const MAX_TABLE_CHARS: usize = 30_000;
+const MAX_CAUSES_CHARS: usize = 6_000;
+const MAX_ITEM_CHARS: usize = 600;
+const MAX_WARNINGS: usize = 10;
+const MAX_NOTES: usize = 20;
 
 const HEAD: &str = "| Service | Status | URL | Image | Time |\n| --- | --- | --- | --- | --- |\n";
 
 impl Card {
-    /// The comment, of at most 65,536 characters. The marker is its first line;
-    /// of what is too long, the details of failures go first, the table never.
+    /// The comment, with the marker as its first line. If it would be too long for
+    /// GitHub, the details of failures are shortened, never the table.
     pub fn comment(&self, marker: &str, redactor: &Redactor) -> String {
-        let room = LONGEST.saturating_sub(marker.chars().count() + 1);
+        let room = MAX_COMMENT_CHARS.saturating_sub(marker.chars().count() + 1);
         format!("{marker}\n{}", self.body(room, redactor, ""))
     }
 
-    /// The summary of the job: the comment and a table of all steps.
+    /// The summary of the job: the content of the comment and a table of all steps.
     pub fn summary(&self, redactor: &Redactor) -> String {
-        self.body(1_000_000, redactor, &self.step_table())
+        self.body(MAX_SUMMARY_CHARS, redactor, &self.step_table())
     }
 
     fn body(&self, room: usize, redactor: &Redactor, steps: &str) -> String {
@@ -58,7 +60,7 @@ impl Card {
         for (at, service) in self.services.iter().enumerate() {
             let row = row(service);
             length += row.chars().count();
-            if length > LONGEST_TABLE {
+            if length > MAX_TABLE_CHARS {
                 let more = self.services.len() - at;
                 return format!("{table}\n_{more} more services are in the log of the run._\n");
             }
@@ -69,19 +71,14 @@ impl Card {
 
     fn foot(&self) -> String {
         let mut foot = String::new();
-        for rollback in &self.rollbacks {
-            let word = if rollback.worked { "rolled back" } else { "**not rolled back**" };
-            let step = code(&rollback.step.to_string());
-            foot += &item(&format!("{step} {word}: {}", short_prose(&rollback.message)));
-        }
         foot += &self
             .warnings
             .iter()
-            .take(10)
+            .take(MAX_WARNINGS)
             .map(|text| item(&format!("warning: {}", short_prose(text))))
             .collect::<String>();
-        foot +=
-            &self.notes.iter().take(20).map(|text| item(&short_prose(text))).collect::<String>();
+        let notes = self.notes.iter().take(MAX_NOTES);
+        foot += &notes.map(|text| item(&short_prose(text))).collect::<String>();
         if !foot.is_empty() {
             foot.insert(0, '\n');
         }
@@ -114,7 +111,7 @@ fn item(text: &str) -> String {
 }
 
 fn short_prose(text: &str) -> String {
-    prose(&one_line(text).chars().take(600).collect::<String>())
+    prose(&one_line(text).chars().take(MAX_ITEM_CHARS).collect::<String>())
 }
 
 fn mark(status: Status) -> String {
@@ -127,9 +124,10 @@ fn mark(status: Status) -> String {
 }
 
 fn row(service: &ServiceResult) -> String {
-    let get = |name: &str| service.outputs.get(name).map(String::as_str).unwrap_or_default();
-    let url = if get("url").is_empty() { String::new() } else { link(get("url")) };
-    let image = if get("image").is_empty() { get("digest") } else { get("image") };
+    let get =
+        |name| service.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let url = get(OutputName::Url).map(link).unwrap_or_default();
+    let image = get(OutputName::Image).or_else(|| get(OutputName::Digest)).unwrap_or_default();
     format!(
         "| {} | {} | {url} | {} | {} |\n",
         code(&service.name),
@@ -139,8 +137,8 @@ fn row(service: &ServiceResult) -> String {
     )
 }
 
-/// A failure in so many characters, its details cut from the front; nothing
-/// when not even its causes fit.
+/// A failure in at most `room` characters. The first lines of its details are left
+/// out as needed; `None` if not even the causes fit.
 fn fitted(step: &StepId, failure: &Failure, room: usize, redactor: &Redactor) -> Option<String> {
     let details: Vec<String> = failure.details.iter().flat_map(|text| safe_lines(text)).collect();
     let mut kept = details.len();
@@ -156,7 +154,7 @@ fn fitted(step: &StepId, failure: &Failure, room: usize, redactor: &Redactor) ->
     }
 }
 
-/// The causes, the last `kept` lines of the details, folded, and the help.
+/// The causes, the last `kept` lines of the details (folded) and the remedy.
 fn drawn(step: &StepId, failure: &Failure, details: &[String], kept: usize) -> String {
     let top = format!("\n**{} failed**\n\n{}", code(&step.to_string()), causes(failure));
     let details = if details.is_empty() {
@@ -167,7 +165,7 @@ fn drawn(step: &StepId, failure: &Failure, details: &[String], kept: usize) -> S
         let left_out = details.len() - kept;
         let mut lines = details[left_out..].to_vec();
         if left_out > 0 {
-            lines.insert(0, format!("… {left_out} lines before, in the log of the run"));
+            lines.insert(0, format!("… {left_out} earlier lines are in the log of the run"));
         }
         format!("\n<details><summary>Details</summary>\n\n{}\n</details>\n", block(&lines))
     };
@@ -184,7 +182,7 @@ fn causes(failure: &Failure) -> String {
     let lines: Vec<String> = lines
         .take_while(|line| {
             length += line.chars().count() + 1;
-            length <= LONGEST_CAUSES
+            length <= MAX_CAUSES_CHARS
         })
         .collect();
     block(&lines)
@@ -193,10 +191,10 @@ fn causes(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::Card;
-    use crate::event::{EventKind, Outcome, RunFinished, RunStarted, ServiceResult};
+    use crate::event::{EventKind, Outcome, OutputName, RunFinished, RunStarted, ServiceResult};
     use crate::report::View;
     use crate::report::testing::sample::{
-        at, bad_end, begun, broken, failed, finished, good_end, id, run_started, started, web,
+        at, bad_end, begun, broken, failed, finished, good_end, run_started, started, web,
     };
     use crate::secret::Redactor;
 
@@ -213,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_worked() {
+    fn comment_of_a_run_that_succeeded() {
         assert_eq!(
             comment(&view(), &good_end()),
             "<!-- shipway key=storefront/preview/default -->
@@ -229,16 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_failed() {
+    fn comment_of_a_run_that_failed() {
         let mut view = view();
-        view.apply(&at(
-            1,
-            EventKind::RolledBack {
-                step: id("web", "live"),
-                worked: false,
-                message: "busy".into(),
-            },
-        ));
         view.apply(&at(1, EventKind::Warned { step: None, message: "no `bash`".into() }));
         assert_eq!(
             comment(&view, &bad_end()),
@@ -271,7 +261,6 @@ events:
 
 **What to do:** build the image with `/server` in it
 
-- `web.live` **not rolled back**: busy
 - warning: no `bash`
 - the placeholder of `acr-password` was used
 
@@ -281,7 +270,7 @@ events:
     }
 
     #[test]
-    fn a_dry_run_says_so() {
+    fn comment_of_a_dry_run() {
         let dry = RunStarted {
             dry_run: true,
             environment: None,
@@ -303,7 +292,7 @@ events:
     }
 
     #[test]
-    fn a_long_log_is_cut_and_the_table_and_the_marker_stay() {
+    fn long_details_are_cut_but_not_the_table() {
         let mut service = broken();
         if let Some((_, failure)) = &mut service.failure {
             failure.details =
@@ -315,7 +304,7 @@ events:
         assert!(text.starts_with(MARKER));
         assert!(text.contains("| `migrations` | ❌ failed |"));
         assert!(text.contains("line 19999 of the log ü\n"));
-        assert!(text.contains("lines before, in the log of the run"));
+        assert!(text.contains("earlier lines are in the log of the run"));
         assert!(text.ends_with("shipway</sub>\n"));
         assert_eq!(text.matches("failed**").count(), 2);
     }
@@ -331,7 +320,7 @@ events:
     }
 
     #[test]
-    fn hostile_text_is_shown_and_does_nothing() {
+    fn hostile_text_is_escaped() {
         let mut start = run_started();
         start.plan = "x | @octocat <!-- y -->\n# z".into();
         start.environment = Some("a`b|c\n@all".into());
@@ -339,7 +328,7 @@ events:
         view.apply(&at(0, EventKind::RunStarted(start)));
         let mut service = broken();
         service.name = "a|b`c".into();
-        service.outputs.insert("url".into(), "javascript:alert('|')".into());
+        service.outputs.set(OutputName::Url, "javascript:alert('|')".into());
         if let Some((_, failure)) = &mut service.failure {
             failure.chain = vec!["```\n</details> @octocat".into()];
             failure.details = vec!["````\u{1b}[31m".into()];

@@ -1,5 +1,5 @@
-//! The report of a whole run, as the comment, the job's summary and the log of
-//! a dry run show it: gathered once, drawn in Markdown and in plain text.
+//! The report of a run, for the comment, the summary of the job and the log of a dry
+//! run: collected once, drawn as Markdown or plain text.
 
 mod escape;
 mod markdown;
@@ -7,11 +7,11 @@ mod plain;
 
 use super::log::words;
 use super::text::one_line;
-use super::view::{Rollback, StepState, View};
+use super::view::{StepProgress, View};
 use crate::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
 use std::time::Duration;
 
-/// What a run came to.
+/// The content of the report.
 #[derive(Clone, Debug)]
 pub struct Card {
     plan: String,
@@ -20,14 +20,13 @@ pub struct Card {
     origin: Origin,
     status: Status,
     services: Vec<ServiceResult>,
-    rollbacks: Vec<Rollback>,
     warnings: Vec<String>,
     notes: Vec<String>,
     steps: Vec<(StepId, String, Option<Duration>)>,
 }
 
 impl Card {
-    /// Gathers it, before or after the view has seen the end.
+    /// Collects the content. The view may include the last event or not.
     pub fn new(view: &View, finished: &RunFinished) -> Self {
         let started = view.started.as_ref();
         let services = finished
@@ -42,14 +41,13 @@ impl Card {
             origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
             status: finished.status,
             services: services.collect(),
-            rollbacks: view.rollbacks.clone(),
             warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
             notes: finished.notes.clone(),
             steps: steps(view),
         }
     }
 
-    /// The whole in a few words, for a deployment's or a status's description.
+    /// The result in one line, for the description of a deployment or a commit status.
     pub fn line(&self) -> String {
         let (_, word) = words::word_of(self.status);
         let failed = self.failures().next();
@@ -68,7 +66,7 @@ impl Card {
             .filter_map(|service| service.failure.as_ref().map(|(step, failure)| (step, failure)))
     }
 
-    /// The first characters of the commit.
+    /// The abbreviated hash of the commit.
     fn commit(&self) -> Option<String> {
         self.origin.commit.as_deref().map(|commit| one_line(commit).chars().take(7).collect())
     }
@@ -77,9 +75,11 @@ impl Card {
 fn steps(view: &View) -> Vec<(StepId, String, Option<Duration>)> {
     let known = view.steps.iter().map(|step| {
         let (word, took) = match &step.state {
-            StepState::Waiting => ("not started".to_owned(), None),
-            StepState::Running | StepState::Pausing { .. } => ("not finished".to_owned(), None),
-            StepState::Finished { outcome, took } => (ended(outcome), Some(*took)),
+            StepProgress::Waiting => ("not started".to_owned(), None),
+            StepProgress::Running | StepProgress::Pausing { .. } => {
+                ("not finished".to_owned(), None)
+            }
+            StepProgress::Finished { outcome, took } => (ended(outcome), Some(*took)),
         };
         (step.planned.id.clone(), word, took)
     });
@@ -106,7 +106,7 @@ mod tests {
     use crate::report::testing::sample::{bad_end, good_end, started};
 
     #[test]
-    fn the_whole_in_a_few_words() {
+    fn the_line_names_the_first_failure() {
         let mut view = View::default();
         view.apply(&started());
         assert_eq!(Card::new(&view, &good_end()).line(), "storefront succeeded");

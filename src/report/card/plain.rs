@@ -1,27 +1,23 @@
-//! The same without Markdown: how the log of a dry run shows the comment.
+//! The report as plain text, as the log of a dry run shows the comment.
 
 use super::Card;
-use crate::event::ServiceResult;
+use crate::event::{OutputName, ServiceResult};
 use crate::report::log::words;
-use crate::report::text::{one_line, short_digest, span};
+use crate::report::text::{columns, one_line, padded, short_digest, span};
 
 impl Card {
-    /// What the comment says, as plain text.
+    /// The content of the comment as plain text.
     pub fn text(&self) -> String {
         let (_, word) = words::word_of(self.status);
         let dry = if self.dry_run { " (dry run)" } else { "" };
         let mut lines = vec![format!("{}: {word}{dry}", self.plan)];
-        let wide = self.services.iter().map(|service| service.name.chars().count()).max();
+        let wide = self.services.iter().map(|service| columns(&service.name)).max();
         for service in &self.services {
             lines.push(format!("  {}", row(service, wide.unwrap_or(0))));
         }
         for (step, failure) in self.failures() {
             lines.push(format!("  {step} failed"));
             lines.extend(words::failed(failure).into_iter().map(|line| format!("    {line}")));
-        }
-        for rollback in &self.rollbacks {
-            let word = if rollback.worked { "rolled back" } else { "not rolled back" };
-            lines.push(format!("  {} {word}: {}", rollback.step, one_line(&rollback.message)));
         }
         lines.extend(self.warnings.iter().map(|text| format!("  warning: {}", one_line(text))));
         lines.extend(self.notes.iter().map(|text| format!("  note: {}", one_line(text))));
@@ -39,11 +35,11 @@ impl Card {
 }
 
 fn row(service: &ServiceResult, wide: usize) -> String {
-    let get = |name: &str| service.outputs.get(name).map(|value| one_line(value));
+    let get = |name: OutputName| service.outputs.get(name).map(|value| one_line(value));
     let mut parts =
-        vec![format!("{:wide$}", service.name), format!("{:9}", words::word_of(service.status).1)];
-    parts.extend(get("url"));
-    parts.extend(get("digest").map(|digest| short_digest(&digest)));
+        vec![padded(&service.name, wide), format!("{:9}", words::word_of(service.status).1)];
+    parts.extend(get(OutputName::Url));
+    parts.extend(get(OutputName::Digest).map(|digest| short_digest(&digest)));
     parts.push(span(service.took));
     parts.join("  ")
 }

@@ -1,36 +1,38 @@
-//! The log of a job in GitHub Actions: a group a step, an annotation for each
-//! step that failed, and no line of anybody else read as a command.
+//! The log of a job in GitHub Actions: a group per step and an annotation for each
+//! failed step. Output of children is escaped, so that the runner reads no command
+//! in it.
 //!
-//! Groups do not nest and steps may run side by side, so one step's group is
-//! open at a time. The lines of others wait, and a step that ends is shown at
-//! once; a group that is opened again says that it goes on.
+//! Groups do not nest and steps may run in parallel, so the group of one step is
+//! open at a time. The lines of other steps wait until it is closed; a step that
+//! ends is shown at once. A group that is opened again is marked "(continued)".
 
+use super::throttle::{Throttle, width};
 use super::words::{self, Message};
-use super::{Throttle, width};
+
 use crate::event::{Event, EventKind, Failure, Outcome, StepId};
 use crate::github::actions::{Annotation, Level, child_lines, end_group, group, own_lines};
+use crate::report::reporter::Reporter;
+use crate::report::sink::Sink;
 use crate::report::text::{Style, clean, one_line, span};
-use crate::report::{Reporter, Sink, View};
+use crate::report::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// How many lines of a step may wait before its group is opened all the same.
-const MOST_WAITING: usize = 1_000;
+/// If more lines of a step wait, its group is opened although another one is open.
+const MAX_WAITING_LINES: usize = 1_000;
 
-/// Writes the log of a job.
 #[derive(Debug)]
 pub struct ActionsLog {
     sink: Sink,
     style: Style,
     open: Option<StepId>,
     waiting: BTreeMap<StepId, Vec<String>>,
-    /// Steps whose group was opened before.
+    /// The steps whose group has been opened before.
     seen: BTreeSet<StepId>,
     throttle: Throttle,
 }
 
 impl ActionsLog {
-    /// Writes to the sink.
     pub fn new(sink: Sink, style: Style) -> Self {
         Self {
             sink,
@@ -75,16 +77,6 @@ impl ActionsLog {
                 let title = step.as_ref().map(ToString::to_string);
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
             }
-            EventKind::RolledBack { step, worked, message } => {
-                let mut lines = self.closed();
-                let said = words::message(view, &event.kind).unwrap_or_default();
-                lines.extend(self.shown(view, &said));
-                if !worked {
-                    let title = format!("{step} not rolled back");
-                    lines.push(plain_annotation(Level::Error, Some(&title), &one_line(message)));
-                }
-                lines
-            }
             EventKind::RunStarted(_)
             | EventKind::RunCancelled { .. }
             | EventKind::Reported(_)
@@ -101,20 +93,20 @@ impl ActionsLog {
         message.lines(width(view), self.style).iter().flat_map(|line| own_lines(line)).collect()
     }
 
-    /// Lines of a step, now or later.
+    /// Shows lines of a step, or lets them wait for its group.
     fn inside(&mut self, view: &View, step: &StepId, lines: Vec<String>) -> Vec<String> {
         if self.open.as_ref() == Some(step) {
             return lines;
         }
         let waiting = self.waiting.entry(step.clone()).or_default();
         waiting.extend(lines);
-        if self.open.is_none() || waiting.len() > MOST_WAITING {
+        if self.open.is_none() || waiting.len() > MAX_WAITING_LINES {
             return self.opened(view, step);
         }
         vec![]
     }
 
-    /// Opens a step's group with what waits for it.
+    /// Opens the group of a step and shows its waiting lines.
     fn opened(&mut self, view: &View, step: &StepId) -> Vec<String> {
         let mut lines = self.closed();
         let title = view.step(step).map_or("", |known| known.planned.title.as_str());
@@ -134,7 +126,7 @@ impl ActionsLog {
         self.open.take().map(|_| end_group()).into_iter().collect()
     }
 
-    /// Closes what is open, having shown what waited for the step that ended.
+    /// Shows the waiting lines of a step that ended, then closes the open group.
     fn ended(&mut self, view: &View, step: &StepId) -> Vec<String> {
         let waits = self.waiting.get(step).is_some_and(|lines| !lines.is_empty());
         let mut lines = if waits { self.opened(view, step) } else { vec![] };
@@ -143,7 +135,7 @@ impl ActionsLog {
         lines
     }
 
-    /// Opens the group of the step that has waited longest with lines to show.
+    /// Opens the group of the longest-running step with waiting lines.
     fn next(&mut self, view: &View) -> Vec<String> {
         let running = view.running();
         let mut ids = running.iter().map(|step| &step.planned.id);
@@ -159,7 +151,7 @@ impl Reporter for ActionsLog {
     }
 }
 
-/// The one annotation of a step that failed, at its place in the plan.
+/// The annotation of a failed step, at its position in the plan.
 fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Failed { failure, tolerated } => {
@@ -251,7 +243,7 @@ web.push        ok  (0.8s)
     }
 
     #[test]
-    fn a_title_is_in_the_groups_name() {
+    fn the_group_shows_the_title() {
         let captured = Captured::default();
         let mut reporters = Reporters::new(Redactor::default());
         reporters.add(ActionsLog::new(captured.sink(), Style::default()));
@@ -267,7 +259,7 @@ web.push        ok  (0.8s)
     }
 
     #[test]
-    fn what_children_write_is_no_command() {
+    fn output_of_children_is_not_read_as_commands() {
         assert_eq!(
             written(&[
                 line("web", "build", "::add-mask::e"),
@@ -283,7 +275,7 @@ web.push        ok  (0.8s)
     }
 
     #[test]
-    fn a_failure_is_in_the_open_and_annotated_once() {
+    fn a_failure_is_outside_of_groups_and_annotated_once() {
         assert_eq!(
             written(&[
                 begun("web", "live"),
@@ -334,7 +326,7 @@ web.live        failed  (0.8s)
     }
 
     #[test]
-    fn of_steps_side_by_side_one_group_is_open_and_who_ends_is_shown() {
+    fn one_group_is_open_and_a_step_that_ends_is_shown() {
         assert_eq!(
             written(&[
                 begun("web", "build"),
@@ -361,7 +353,7 @@ web.build       ok  (0.8s)
     }
 
     #[test]
-    fn who_waited_comes_next() {
+    fn the_group_of_a_waiting_step_is_opened_next() {
         assert_eq!(
             written(&[
                 begun("web", "build"),
@@ -381,7 +373,7 @@ web.build       ok  (0.8s)
     }
 
     #[test]
-    fn nobody_waits_for_ever() {
+    fn the_number_of_waiting_lines_is_limited() {
         let mut events = vec![begun("web", "build")];
         events.extend((0..1_001).map(|_| line("migrations", "run", "x")));
         let text = written(&events);
@@ -392,7 +384,7 @@ web.build       ok  (0.8s)
     }
 
     #[test]
-    fn everything_else_stands_in_the_open() {
+    fn other_events_are_outside_of_groups() {
         assert_eq!(
             written(&[
                 begun("web", "push"),
@@ -404,14 +396,6 @@ web.build       ok  (0.8s)
                 ),
                 at(1, EventKind::Warned { step: None, message: "no `bash`".into() }),
                 at(1, EventKind::RunCancelled { reason: CancelReason::Terminated }),
-                at(
-                    1,
-                    EventKind::RolledBack {
-                        step: id("web", "live"),
-                        worked: false,
-                        message: "busy".into()
-                    }
-                ),
                 reported(false),
                 at(75_000, EventKind::RunFinished(bad_end())),
             ]),
@@ -420,9 +404,7 @@ pushed 5.0 MB of 10.0 MB, 50%, 833.3 kB/s, 7s left
 ::warning title=web.push::a: b, c%25
 ::warning::no `bash`
 ::endgroup::
-stopping: asked to by SIGTERM, cleaning up
-web.live        not rolled back  busy
-::error title=web.live not rolled back::busy
+stopping: received SIGTERM, cleaning up
 comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41
 failed  (1m 15s)
     web         succeeded                 http://storefront.westeurope.azurecontainer.io/  (12.3s)

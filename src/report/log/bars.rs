@@ -1,46 +1,46 @@
-//! The lines of one step that change: its own, and those of its layers.
+//! The redrawn lines of one step: its own and those of its layers.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-/// How often a spinner turns.
-const TICK: Duration = Duration::from_millis(120);
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
-/// How many layers have a line of their own. More are under way where the
-/// network is fast, and then nobody can read them.
-const MOST_LAYERS: usize = 6;
+/// The number of layers with a line of their own. On a fast network more are in
+/// progress, but change too fast to be read.
+const MAX_LAYER_LINES: usize = 6;
 
-/// The lines of one step.
 pub(super) struct Bars {
     step: ProgressBar,
-    /// In the order in which they stand below it.
+    /// In the order in which they are shown below the step.
     layers: Vec<ProgressBar>,
 }
 
 impl Bars {
-    /// Adds the step's line below all that are there.
+    /// Adds the line of a step below all others.
     pub(super) fn begin(screen: &MultiProgress, id: &str) -> Self {
         let step = screen.add(styled("{spinner} {prefix} {wide_msg} {elapsed}"));
         step.set_prefix(id.to_owned());
         Self { step, layers: Vec::new() }
     }
 
-    /// Turns the spinner from now on.
     pub(super) fn turn(&self) {
-        self.step.enable_steady_tick(TICK);
+        self.step.enable_steady_tick(SPINNER_INTERVAL);
     }
 
-    /// What stands beside the spinner.
+    /// Sets the text beside the spinner.
     pub(super) fn say(&self, text: String) {
         self.step.set_message(text);
         self.step.tick();
     }
 
-    /// Shows a line for each of these, name and text, and for no other.
+    /// Sets the lines of the layers, given as name and text.
     pub(super) fn layers(&mut self, screen: &MultiProgress, layers: &[(String, String)]) {
-        let mut lines: Vec<String> =
-            layers.iter().take(MOST_LAYERS).map(|(name, text)| format!("{name}  {text}")).collect();
-        if let Some(more) = layers.len().checked_sub(MOST_LAYERS).filter(|more| *more > 0) {
+        let mut lines: Vec<String> = layers
+            .iter()
+            .take(MAX_LAYER_LINES)
+            .map(|(name, text)| format!("{name}  {text}"))
+            .collect();
+        if let Some(more) = layers.len().checked_sub(MAX_LAYER_LINES).filter(|more| *more > 0) {
             lines.push(format!("and {more} more"));
         }
         for bar in self.layers.drain(lines.len().min(self.layers.len())..) {
@@ -56,7 +56,7 @@ impl Bars {
         }
     }
 
-    /// Takes all lines away.
+    /// Removes all lines.
     pub(super) fn end(self, screen: &MultiProgress) {
         for bar in self.layers.iter().chain([&self.step]) {
             remove(screen, bar);
@@ -64,7 +64,7 @@ impl Bars {
     }
 }
 
-/// The templates are constants, so there is no mistake to fall back for.
+/// A spinner with a template. The templates are constants, so they are valid.
 fn styled(template: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template(template) {

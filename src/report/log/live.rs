@@ -1,23 +1,20 @@
-//! The live view of a terminal: a line with a spinner for each step at work,
-//! under it one for each layer on its way, and above them all, for good, what
-//! the plain log says.
+//! The live view in a terminal: a line with a spinner for each running step, below
+//! it a line for each layer in progress, and above them the permanent lines of the
+//! plain log.
 
 use super::bars::Bars;
-use super::{width, words};
+use super::throttle::{MAX_ID_COLUMNS, width};
+use super::words;
 use crate::event::{Event, EventKind, StepId};
-use crate::report::text::{Style, Tone, clean, one_line, short_digest};
-use crate::report::{Reporter, View};
+use crate::report::reporter::Reporter;
+use crate::report::text::{Style, Tone, clean, columns, one_line, padded, short_digest};
+use crate::report::view::View;
 use crate::secret::Redactor;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 
-/// How many characters of an id stand beside a spinner, or of a layer's name
-/// below one.
-const LONGEST_ID: usize = 24;
-
-/// Draws on a terminal.
 pub struct Live {
     screen: MultiProgress,
     bars: HashMap<StepId, Bars>,
@@ -45,7 +42,7 @@ impl Live {
     /// Prints lines above the spinners.
     fn print(&self, lines: &[String]) -> io::Result<()> {
         for line in lines {
-            // An empty line would be dropped.
+            // indicatif drops empty lines.
             let line = if line.is_empty() { " " } else { line };
             self.screen.println(self.redactor.redact(line))?;
         }
@@ -53,8 +50,8 @@ impl Live {
     }
 
     fn begin(&mut self, view: &View, step: &StepId) {
-        let (id, wide) = (shortened(&step.to_string(), LONGEST_ID), width(view));
-        let bars = Bars::begin(&self.screen, &self.redactor.redact(&format!("{id:wide$}")));
+        let (id, wide) = (shortened(&step.to_string(), MAX_ID_COLUMNS), width(view));
+        let bars = Bars::begin(&self.screen, &self.redactor.redact(&padded(&id, wide)));
         self.bars.insert(step.clone(), bars);
         let title = view.step(step).map_or("", |known| known.planned.title.as_str());
         self.say(step, if title == step.step { "" } else { title });
@@ -65,14 +62,14 @@ impl Live {
         }
     }
 
-    /// What stands beside the spinner.
+    /// Sets the text beside the spinner.
     fn say(&self, step: &StepId, text: &str) {
         if let Some(bars) = self.bars.get(step) {
             bars.say(self.redactor.redact(&one_line(text)));
         }
     }
 
-    /// How far the step's transfer is, and each layer of it.
+    /// Shows the progress of the step's transfer and of its layers.
     fn moved(&mut self, view: &View, step: &StepId) {
         let Some(transfer) = view.step(step).and_then(|known| known.transfer.as_ref()) else {
             return;
@@ -82,7 +79,7 @@ impl Live {
             .under_way()
             .map(|(name, flow)| {
                 let name = self.redactor.redact(&short_digest(&one_line(name)));
-                (without_middle(&name, LONGEST_ID), words::moving(flow, view.at))
+                (without_middle(&name, MAX_ID_COLUMNS), words::moving(flow, view.at))
             })
             .collect();
         if let Some(bars) = self.bars.get_mut(step) {
@@ -103,7 +100,7 @@ impl Live {
                 return Ok(());
             }
             EventKind::OutputLine { step, line, .. } => {
-                let id = format!("{:1$} │", step.to_string(), width(view));
+                let id = format!("{} │", padded(&step.to_string(), width(view)));
                 let line = clean(line, self.style.color);
                 return self.print(&[format!("{} {line}", self.style.paint(Tone::Quiet, &id))]);
             }
@@ -128,7 +125,6 @@ impl Live {
             EventKind::RunStarted(_)
             | EventKind::Warned { .. }
             | EventKind::RunCancelled { .. }
-            | EventKind::RolledBack { .. }
             | EventKind::Reported(_) => {}
         }
         let lines = words::message(view, &event.kind)
@@ -158,24 +154,34 @@ impl fmt::Debug for Live {
     }
 }
 
-fn shortened(id: &str, most: usize) -> String {
-    if id.chars().count() <= most {
+fn shortened(id: &str, max: usize) -> String {
+    if columns(id) <= max {
         return id.to_owned();
     }
-    let kept: String = id.chars().take(most - 1).collect();
-    format!("{kept}…")
+    format!("{}…", prefix(id.chars(), max - 1))
 }
 
-/// A name that is told from others by its end: `dist/server (2 of 3)`.
-fn without_middle(name: &str, most: usize) -> String {
-    let length = name.chars().count();
-    if length <= most {
+/// Shortens a name whose end distinguishes it from others: `dist/server (2 of 3)`.
+fn without_middle(name: &str, max: usize) -> String {
+    if columns(name) <= max {
         return name.to_owned();
     }
-    let (begin, end) = (most / 2 + 1, most - most / 2 - 2);
-    let begin: String = name.chars().take(begin).collect();
-    let end: String = name.chars().skip(length - end).collect();
-    format!("{begin}…{end}")
+    let end = prefix(name.chars().rev(), max - max / 2 - 2);
+    let end: String = end.chars().rev().collect();
+    format!("{}…{end}", prefix(name.chars(), max / 2 + 1))
+}
+
+/// The first characters that take at most `max` columns.
+fn prefix(chars: impl Iterator<Item = char>, max: usize) -> String {
+    let mut kept = String::new();
+    for c in chars {
+        kept.push(c);
+        if columns(&kept) > max {
+            kept.pop();
+            break;
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -205,7 +211,7 @@ mod tests {
         (screen, reporters)
     }
 
-    /// The screen with spinners that do not turn and clocks that stand still.
+    /// The screen with a constant spinner and clock.
     fn steady(screen: &Screen) -> String {
         let text = screen.text();
         let lines = text.lines().map(|line| {
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_at_work_stand_below_what_was_said() {
+    fn running_steps_are_below_the_log() {
         let (screen, mut reporters) = shown(
             70,
             &[
@@ -255,7 +261,7 @@ web.build      │ Compiling x
     }
 
     #[test]
-    fn layers_on_their_way_stand_below_their_step() {
+    fn layers_in_progress_are_below_their_step() {
         const OTHER: &str =
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let (screen, mut reporters) = shown(
@@ -344,7 +350,7 @@ web.build      │ Compiling x
     }
 
     #[test]
-    fn no_more_layers_are_shown_than_fit() {
+    fn the_number_of_layer_lines_is_limited() {
         let names: Vec<String> = (0..9).map(|number| format!("layer {number}")).collect();
         let layers: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1_000)).collect();
         let (screen, _reporters) =
@@ -366,7 +372,7 @@ web.build      │ Compiling x
     }
 
     #[test]
-    fn a_retry_says_why_and_that_it_waits() {
+    fn a_retry_shows_its_reason_and_the_wait() {
         let (screen, _reporters) = shown(
             200,
             &[
@@ -392,7 +398,7 @@ web.build      │ Compiling x
     }
 
     #[test]
-    fn the_end_leaves_no_spinner() {
+    fn the_end_removes_spinners() {
         let (screen, _reporters) = shown(
             120,
             &[
@@ -419,7 +425,7 @@ succeeded  (1m 15s)
     }
 
     #[test]
-    fn a_narrow_terminal_cuts_what_moves() {
+    fn a_narrow_terminal_shortens_progress() {
         let (screen, _reporters) = shown(
             28,
             &[started(), begun("web", "push"), progressed(2_000, 0), progressed(4_000, 5_000_000)],

@@ -1,12 +1,14 @@
-//! One line an event, for logs and for people without a terminal.
+//! The plain log: a line per event, for files and simple terminals.
 
-use super::{Throttle, width, words};
+use super::throttle::{Throttle, width};
+use super::words;
 use crate::event::{Event, EventKind};
-use crate::report::text::{Style, Tone, clean};
-use crate::report::{Reporter, Sink, View};
+use crate::report::reporter::Reporter;
+use crate::report::sink::Sink;
+use crate::report::text::{Style, Tone, clean, padded};
+use crate::report::view::View;
 use std::io;
 
-/// Writes plain lines.
 #[derive(Debug)]
 pub struct Plain {
     sink: Sink,
@@ -15,7 +17,6 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Writes to the sink.
     pub fn new(sink: Sink, style: Style) -> Self {
         Self { sink, style, throttle: Throttle::default() }
     }
@@ -24,11 +25,12 @@ impl Plain {
         let width = width(view);
         match &event.kind {
             EventKind::OutputLine { step, line, .. } => {
-                let id = self.style.paint(Tone::Quiet, &format!("{:width$} │", step.to_string()));
+                let id = format!("{} │", padded(&step.to_string(), width));
+                let id = self.style.paint(Tone::Quiet, &id);
                 vec![format!("{id} {}", clean(line, self.style.color)).trim_end().to_owned()]
             }
             EventKind::Progressed { step, .. } => {
-                let id = self.style.paint(Tone::Strong, &format!("{:width$}", step.to_string()));
+                let id = self.style.paint(Tone::Strong, &padded(&step.to_string(), width));
                 let moving = self.throttle.progress(view, step);
                 moving.map(|moving| format!("{id}  {moving}")).into_iter().collect()
             }
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_says_what_is_run() {
+    fn the_first_line_names_plan_and_run() {
         assert_eq!(
             written(&[started()]),
             "storefront from shipway.yml, environment preview, run 01JD0000000000000000000000\n"
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_says_that_it_starts() {
+    fn the_start_of_a_step() {
         says(begun("web", "push"), "web.push        started\n");
         says(begun("", "push"), "push            started\n");
         let mut titled = run_started();
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_children_stand_behind_a_bar() {
+    fn output_of_children_is_behind_a_bar() {
         says(line("web", "build", "Compiling\u{1b}[31m x"), "web.build      │ Compiling x\n");
         says(line("web", "build", "10%\r20%\r"), "web.build      │ 20%\n");
         says(line("web", "build", ""), "web.build      │\n");
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_says_what_is_done_to_the_bytes() {
+    fn progress_names_the_kind_of_transfer() {
         let whole = |done| (done, 10_000_000);
         let text = written(&[
             started(),
@@ -171,7 +173,7 @@ mod tests {
 
     /// The step began at 1 s; events come ten times a second.
     #[test]
-    fn progress_is_neither_more_nor_less_than_that() {
+    fn progress_intervals_are_counted_from_the_start_of_the_step() {
         let mut events = vec![started(), begun("web", "push")];
         // 200 kB a second for 35 seconds, and then nothing more for 20.
         events.extend((0..350).map(|tenth| progressed(1_000 + tenth * 100, tenth * 20_000)));
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_says_why_and_when() {
+    fn a_retry_shows_reason_and_wait() {
         says(
             at(
                 1,
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_worked_says_what_it_gave() {
+    fn a_succeeded_step_shows_its_main_outputs() {
         let ok =
             |step: &str, given: &[(&str, &str)]| finished("web", step, Outcome::Succeeded, given);
         says(
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_the_chain_the_details_and_the_help() {
+    fn a_failure_shows_causes_details_and_remedy() {
         let more = "
     deploy `storefront`
       the container ended with exit code 1
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_ends_of_a_step() {
+    fn other_outcomes_of_a_step() {
         let limit = Duration::from_mins(10);
         says(
             finished("web", "live", Outcome::TimedOut { limit, tolerated: false }, &[]),
@@ -281,37 +283,23 @@ mod tests {
     }
 
     #[test]
-    fn stopping_says_why() {
+    fn stopping_shows_the_reason() {
         for (reason, expected) in [
             (CancelReason::StepFailed, "stopping: a step failed, so no new step starts\n"),
             (CancelReason::JournalFailed, "stopping: the journal cannot be written\n"),
-            (CancelReason::Terminated, "stopping: asked to by SIGTERM, cleaning up\n"),
+            (CancelReason::Terminated, "stopping: received SIGTERM, cleaning up\n"),
             (
                 CancelReason::Interrupted,
                 "stopping: interrupted, cleaning up; interrupt again to kill\n",
             ),
-            (CancelReason::Killed, "stopping: killing what still runs\n"),
+            (CancelReason::Killed, "stopping: killing the running steps\n"),
         ] {
             says(at(1, EventKind::RunCancelled { reason }), expected);
         }
     }
 
     #[test]
-    fn rolling_back_says_whether_it_worked() {
-        let rolled = |worked| EventKind::RolledBack {
-            step: id("web", "live"),
-            worked,
-            message: "the group of before is back".into(),
-        };
-        says(at(1, rolled(true)), "web.live        rolled back  the group of before is back\n");
-        says(
-            at(1, rolled(false)),
-            "web.live        not rolled back  the group of before is back\n",
-        );
-    }
-
-    #[test]
-    fn what_was_reported_is_named_and_a_dry_run_shows_it() {
+    fn a_report_shows_its_channel_and_in_a_dry_run_its_text() {
         says(
             reported(false),
             "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41\n",
@@ -345,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_there_when_asked_for() {
+    fn colours_are_optional() {
         let captured = Captured::default();
         let mut reporters = Reporters::new(crate::secret::Redactor::default());
         reporters.add(Plain::new(captured.sink(), Style { color: true }));

@@ -1,25 +1,24 @@
-//! What each event says to people, in words; where it is shown is for others.
+//! The text of each event for people. The reporters decide where it is shown.
 
 use crate::event::{
-    CancelReason, Channel, EventKind, Failure, Outcome, Outputs, Reported, RunFinished, RunStarted,
-    ServiceResult, Status, StepId, Verb,
+    CancelReason, Channel, EventKind, Failure, Outcome, OutputName, Outputs, Reported, RunFinished,
+    RunStarted, ServiceResult, Status, StepId, Verb,
 };
 use crate::report::text::{
-    Style, Tone, bytes, clean, clean_lines, left, one_line, short_digest, span,
+    Style, Tone, bytes, clean, clean_lines, columns, left, one_line, padded, short_digest, span,
 };
 use crate::report::{Flow, Transfer, View};
 use std::time::Duration;
 
-/// A line, and what stands indented under it.
+/// A line and the indented lines below it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in crate::report) struct Message {
-    /// Whom it is about.
     pub(in crate::report) step: Option<StepId>,
-    /// The word that says how it went.
+    /// A coloured word, such as `failed`.
     pub(in crate::report) label: Option<(Tone, String)>,
     /// The rest of the line.
     pub(in crate::report) text: String,
-    /// Further lines.
+    /// The lines below.
     pub(in crate::report) more: Vec<String>,
 }
 
@@ -37,11 +36,11 @@ impl Message {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// The first line, the step's id padded to `width` characters.
+    /// The first line, with the step's id padded to `width` columns.
     pub(in crate::report) fn first(&self, width: usize, style: Style) -> String {
         let mut parts = vec![];
         if let Some(step) = &self.step {
-            parts.push(style.paint(Tone::Strong, &format!("{:width$}", step.to_string())));
+            parts.push(style.paint(Tone::Strong, &padded(&step.to_string(), width)));
         }
         if let Some((tone, label)) = &self.label {
             parts.push(style.paint(*tone, label));
@@ -52,7 +51,6 @@ impl Message {
         parts.join("  ")
     }
 
-    /// All its lines.
     pub(in crate::report) fn lines(&self, width: usize, style: Style) -> Vec<String> {
         let mut lines = vec![self.first(width, style)];
         lines.extend(self.more.iter().map(|line| format!("    {line}").trim_end().to_owned()));
@@ -60,8 +58,8 @@ impl Message {
     }
 }
 
-/// What an event says. Nothing for lines of children and for progress, which
-/// each reporter shows in its own way.
+/// The message for an event. `None` for the output of children and for progress,
+/// which each reporter shows in its own way.
 pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Message> {
     Some(match kind {
         EventKind::OutputLine { .. } | EventKind::Progressed { .. } => return None,
@@ -89,14 +87,6 @@ pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Messag
             ended(view, step, outcome, *took, outputs)
         }
         EventKind::RunCancelled { reason } => Message::plain(stopping(*reason)),
-        EventKind::RolledBack { step, worked, message } => {
-            let (tone, label) = if *worked {
-                (Tone::Caution, "rolled back")
-            } else {
-                (Tone::Bad, "not rolled back")
-            };
-            Message::of(step, tone, label, one_line(message))
-        }
         EventKind::Reported(reported) => shown(reported),
         EventKind::RunFinished(finished) => closing(view, finished),
     })
@@ -116,9 +106,9 @@ fn stopping(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::StepFailed => "stopping: a step failed, so no new step starts",
         CancelReason::JournalFailed => "stopping: the journal cannot be written",
-        CancelReason::Terminated => "stopping: asked to by SIGTERM, cleaning up",
+        CancelReason::Terminated => "stopping: received SIGTERM, cleaning up",
         CancelReason::Interrupted => "stopping: interrupted, cleaning up; interrupt again to kill",
-        CancelReason::Killed => "stopping: killing what still runs",
+        CancelReason::Killed => "stopping: killing the running steps",
     }
 }
 
@@ -133,8 +123,8 @@ fn ended(
     match outcome {
         Outcome::Succeeded => {
             let action = view.step(step).map_or("", |known| known.planned.action);
-            let gave = gist(action, outputs);
-            let text = if gave.is_empty() { time } else { format!("{gave}  {time}") };
+            let result = summary(action, outputs);
+            let text = if result.is_empty() { time } else { format!("{result}  {time}") };
             Message::of(step, Tone::Good, "ok", text)
         }
         Outcome::AlreadyDone => {
@@ -162,8 +152,7 @@ fn ended(
     }
 }
 
-/// The cause, each reason further in than what it is the reason of; then the
-/// details behind a bar; then what to do.
+/// The causes, then the details behind a bar, then the remedy.
 pub(in crate::report) fn failed(failure: &Failure) -> Vec<String> {
     let mut lines = causes(failure);
     lines.extend(failure.details.iter().flat_map(|detail| {
@@ -179,7 +168,7 @@ pub(in crate::report) fn failed(failure: &Failure) -> Vec<String> {
     lines
 }
 
-/// The chain of a failure, each reason two further in than the one before.
+/// The error and its causes, each indented two columns more than the one before.
 pub(in crate::report) fn causes(failure: &Failure) -> Vec<String> {
     let mut lines = vec![];
     for (depth, reason) in failure.chain.iter().enumerate() {
@@ -189,33 +178,36 @@ pub(in crate::report) fn causes(failure: &Failure) -> Vec<String> {
     lines
 }
 
-/// What a step gave, as far as a line of a log can say it.
-pub(in crate::report) fn gist(action: &str, outputs: &Outputs) -> String {
-    let get = |name: &str| {
-        outputs.get(name).map(|value| one_line(value)).filter(|value| !value.is_empty())
-    };
-    let size = |name: &str| outputs.get(name).and_then(|value| value.parse().ok()).map(bytes);
+/// The most important outputs of a step, in one line.
+fn summary(action: &str, outputs: &Outputs) -> String {
+    let get =
+        |name| outputs.get(name).map(|value| one_line(value)).filter(|value| !value.is_empty());
+    let size = |name| outputs.get(name).and_then(|value| value.parse().ok()).map(bytes);
     let parts: Vec<Option<String>> = match action {
-        "build" => vec![get("image-id").map(|id| short_digest(&id)), get("platform")],
-        "tag" => vec![get("references").or_else(|| get("tags"))],
+        "build" => {
+            vec![get(OutputName::ImageId).map(|id| short_digest(&id)), get(OutputName::Platform)]
+        }
+        "tag" => vec![get(OutputName::References).or_else(|| get(OutputName::Tags))],
         "push" => {
-            let sent = size("bytes-sent").map(|sent| format!("{sent} sent"));
-            let reused = size("bytes-reused").map(|reused| format!("{reused} reused"));
+            let sent = size(OutputName::BytesSent).map(|sent| format!("{sent} sent"));
+            let reused = size(OutputName::BytesReused).map(|reused| format!("{reused} reused"));
             let moved: Vec<String> = [sent, reused].into_iter().flatten().collect();
-            let digest = get("digest").map(|digest| short_digest(&digest));
+            let digest = get(OutputName::Digest).map(|digest| short_digest(&digest));
             vec![digest, Some(moved.join(", ")).filter(|moved| !moved.is_empty())]
         }
-        "deploy" => vec![get("url").or_else(|| get("fqdn")).or_else(|| get("ip"))],
+        "deploy" => vec![
+            get(OutputName::Url).or_else(|| get(OutputName::Fqdn)).or_else(|| get(OutputName::Ip)),
+        ],
         "verify" => {
-            let latency = get("latency-ms").map(|latency| format!("in {latency} ms"));
-            vec![get("url"), get("status"), latency]
+            let latency = get(OutputName::LatencyMs).map(|latency| format!("in {latency} ms"));
+            vec![get(OutputName::Url), get(OutputName::Status), latency]
         }
         _ => vec![],
     };
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// How far a transfer is: `pushed 3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
+/// Such as `pushed 3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
 pub(in crate::report) fn moved(transfer: &Transfer, now: Duration) -> String {
     let verb = match transfer.verb {
         Verb::Pushed => "pushed",
@@ -226,7 +218,7 @@ pub(in crate::report) fn moved(transfer: &Transfer, now: Duration) -> String {
     format!("{verb} {}", moving(&transfer.whole, now))
 }
 
-/// How far something is: `3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
+/// Such as `3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
 pub(in crate::report) fn moving(flow: &Flow, now: Duration) -> String {
     let done = bytes(flow.done);
     let part = flow
@@ -267,7 +259,6 @@ fn closing(view: &View, finished: &RunFinished) -> Message {
     }
 }
 
-/// A status and how it looks.
 pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
     match status {
         Status::Succeeded => (Tone::Good, "succeeded"),
@@ -281,21 +272,24 @@ fn row(view: &View, service: &ServiceResult) -> [String; 3] {
         (Some((step, _)), Status::Failed) => format!("failed at {step}"),
         (_, status) => word_of(status).1.to_owned(),
     };
-    let url = service.outputs.get("url").map(|url| one_line(url));
+    let url = service.outputs.get(OutputName::Url).map(|url| one_line(url));
     let time = format!("({})", span(service.took));
     [name_of(view, service), how, url.map_or(time.clone(), |url| format!("{url}  {time}"))]
 }
 
-/// What a service is called: where a plan has one without a name, as the plan.
+/// The name of a service; the name of the plan for the single service of top-level
+/// `steps`.
 pub(in crate::report) fn name_of(view: &View, service: &ServiceResult) -> String {
     let plan = view.started.as_ref().map_or("service", |started| started.plan.as_str());
     one_line(if service.name.is_empty() { plan } else { &service.name })
 }
 
-/// Rows with their first columns padded to one width.
+/// Formats rows as a table with aligned columns.
 fn table(rows: impl Iterator<Item = [String; 3]>) -> Vec<String> {
     let rows: Vec<[String; 3]> = rows.collect();
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
-    rows.iter().map(|[a, b, c]| format!("{a:first$}  {b:second$}  {c}")).collect()
+    let line =
+        |[a, b, c]: &[String; 3]| format!("{}  {}  {c}", padded(a, first), padded(b, second));
+    rows.iter().map(line).collect()
 }

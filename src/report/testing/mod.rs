@@ -1,4 +1,4 @@
-//! What the tests of reporters share: events, streams, a screen.
+//! Events, streams and a screen for the tests of reporters.
 
 pub(in crate::report) mod sample;
 mod screen;

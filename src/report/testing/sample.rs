@@ -1,7 +1,7 @@
 //! Events for the tests of reporters.
 
 use crate::event::{
-    Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, Place,
+    Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, PlanPosition,
     PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId,
     Stream, Verb,
 };
@@ -71,7 +71,7 @@ pub(in crate::report) fn whole_failure() -> Failure {
         ],
         details: vec!["events:".into(), "  Pulled image".into(), "::error::x ##[error]y".into()],
         help: Some("build the image with `/server` in it".into()),
-        place: Some(Place { file: "deploy/shipway.yml".into(), line: 12, column: 9 }),
+        place: Some(PlanPosition { file: "deploy/shipway.yml".into(), line: 12, column: 9 }),
     }
 }
 
@@ -94,12 +94,12 @@ pub(in crate::report) fn progressed(millis: u64, done: u64) -> Event {
     moved(millis, done, &[])
 }
 
-/// With layers of six and four million bytes.
+/// The progress of a push. The layers have six and four million bytes.
 pub(in crate::report) fn moved(millis: u64, done: u64, layers: &[(&str, u64)]) -> Event {
     transfer(millis, Verb::Pushed, (done, 10_000_000), layers)
 }
 
-/// Of a push or of a build, with layers as [`moved`] has them.
+/// The progress of a push or a build, with the layers of [`moved`].
 pub(in crate::report) fn transfer(
     millis: u64,
     verb: Verb,
@@ -150,7 +150,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         status: Status::Succeeded,
         outputs: outputs(&[
             ("url", "http://storefront.westeurope.azurecontainer.io/"),
-            ("urls", "[\"http://storefront.westeurope.azurecontainer.io/\"]"),
+            ("urls", "http://storefront.westeurope.azurecontainer.io/"),
             ("fqdn", "storefront.westeurope.azurecontainer.io"),
             ("digest", DIGEST),
             ("image", &format!("storefront.azurecr.io/web@{DIGEST}")),

@@ -1,4 +1,4 @@
-//! A terminal of a few lines that remembers what it shows.
+//! A terminal that records what it shows.
 
 use indicatif::TermLike;
 use std::io;
@@ -22,7 +22,7 @@ impl Screen {
         Self { columns, cells: Arc::default() }
     }
 
-    /// What is to be seen, without blanks at the ends.
+    /// The visible text without trailing blanks.
     pub(in crate::report) fn text(&self) -> String {
         let cells = self.cells();
         let rows = cells.rows.iter().map(|row| row.iter().collect::<String>());

@@ -1,4 +1,4 @@
-//! A stream for tests that keeps what is written to it.
+//! Streams for tests: one that records and one that is closed.
 
 use crate::report::Sink;
 use crate::secret::Redactor;
@@ -30,7 +30,7 @@ impl Write for Captured {
     }
 }
 
-/// A stream whose reader has gone.
+/// A stream whose reader has closed it.
 #[derive(Debug)]
 pub(in crate::report) struct Closed;
 

@@ -1,19 +1,19 @@
-//! Cuts what a child writes into lines, redacted before anyone sees them.
+//! Splits the output of a child into redacted lines.
 
 use crate::secret::Redactor;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
-/// A line longer than this is given in pieces.
-const LONGEST: usize = 64 * 1024;
+/// A longer line is passed on in pieces.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// Whole lines are redacted as such, so a line that is cut is cut with this
-/// much held back: no secret of the usual kind is longer.
-const OVERLAP: usize = 8 * 1024;
+/// The end of each piece that is held back for the next one, so that a secret across
+/// the cut is still redacted. Longer secrets are unusual.
+const OVERLAP_BYTES: usize = 8 * 1024;
 
-/// Reads until the end and hands each line to `each`, without its line end,
-/// what is not UTF-8 replaced.
+/// Reads to the end and passes each line to `each`, without its line ending and with
+/// invalid UTF-8 replaced.
 ///
-/// A read error ends the stream: the child's exit says what came of it.
+/// A read error counts as the end: the exit code tells how the child ended.
 pub(super) async fn read(
     stream: impl AsyncRead + Unpin,
     redactor: &Redactor,
@@ -32,7 +32,7 @@ pub(super) async fn read(
         if end.is_some() {
             each(shown(&line, redactor));
             line.clear();
-        } else if line.len() > LONGEST + OVERLAP {
+        } else if line.len() > MAX_LINE_BYTES + OVERLAP_BYTES {
             each(piece(&mut line, redactor));
         }
     }
@@ -47,20 +47,20 @@ fn shown(line: &[u8], redactor: &Redactor) -> String {
     redactor.redact(&String::from_utf8_lossy(line))
 }
 
-/// The redacted start of an endless line; its end stays for the next piece.
+/// Takes the redacted start of a long line and leaves its end for the next piece.
 ///
-/// The whole is redacted before it is cut, so that a secret across the cut is
-/// seen; what stays has been redacted already, which redacting again keeps.
+/// The line is redacted before it is cut. The end is thereby redacted twice, which
+/// does not change it.
 fn piece(line: &mut Vec<u8>, redactor: &Redactor) -> String {
     let text = redactor.redact(&String::from_utf8_lossy(line));
-    let cut = text.floor_char_boundary(text.len().saturating_sub(OVERLAP));
+    let cut = text.floor_char_boundary(text.len().saturating_sub(OVERLAP_BYTES));
     *line = text.as_bytes()[cut..].to_vec();
     text[..cut].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, OVERLAP, read};
+    use super::{MAX_LINE_BYTES, OVERLAP_BYTES, read};
     use crate::secret::Redactor;
 
     async fn lines(input: &[u8], redactor: &Redactor) -> Vec<String> {
@@ -70,20 +70,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_come_without_their_ends_and_always_as_text() {
+    async fn lines_have_no_line_endings_and_are_valid_utf8() {
         let redactor = Redactor::default();
         let read = lines(b"one\r\ntwo\n\n\xff!\nlast", &redactor).await;
         assert_eq!(read, ["one", "two", "", "\u{fffd}!", "last"]);
     }
 
     #[tokio::test]
-    async fn a_secret_across_the_cut_of_an_endless_line_is_not_seen() {
+    async fn a_secret_across_the_cut_of_a_long_line_is_redacted() {
         let redactor = Redactor::default();
         redactor.register("secrets.key", "hunter22hunter22".into()).expect("long enough");
-        for before in [LONGEST - 8, LONGEST + OVERLAP - 15, LONGEST + OVERLAP - 3] {
+        for before in [
+            MAX_LINE_BYTES - 8,
+            MAX_LINE_BYTES + OVERLAP_BYTES - 15,
+            MAX_LINE_BYTES + OVERLAP_BYTES - 3,
+        ] {
             let mut input = vec![b'x'; before];
             input.extend_from_slice(b"hunter22hunter22");
-            input.extend(vec![b'y'; 2 * LONGEST]);
+            input.extend(vec![b'y'; 2 * MAX_LINE_BYTES]);
             let whole = lines(&input, &redactor).await.concat();
             assert!(!whole.contains("hunter22"), "{before}");
             assert_eq!(whole.len(), input.len() - "hunter22hunter22".len() + "***".len());

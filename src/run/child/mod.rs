@@ -1,7 +1,5 @@
-//! Child processes: each in its own process group under a supervisor, its
-//! output captured line by line, none left behind.
-//!
-//! Nothing here knows what a child is for.
+//! Child processes: each runs in its own process group under a supervisor, which
+//! leaves no descendant behind. Output is captured line by line.
 
 mod lines;
 mod spawn;

@@ -15,70 +15,55 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What a child is asked to leave before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time between SIGTERM and SIGKILL.
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// A program to run: never through a shell, never with a secret as argument.
+/// A program to run, without a shell. Arguments are visible to other users, so they
+/// must not contain secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
-    /// Looked for on the `PATH` of the environment below.
+    /// Searched on the `PATH` of `environment`.
     pub program: OsString,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// Its whole environment: nothing is inherited.
+    /// The environment without its secrets; nothing is inherited.
     pub environment: BTreeMap<String, String>,
-    /// Of its environment, what holds secrets.
+    /// The secret part of the environment.
     pub secrets: BTreeMap<String, Secret>,
-    /// Where it runs.
     pub directory: PathBuf,
 }
 
-/// How a child is stopped before its end.
+/// Two ways to stop a child.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// Its group gets SIGTERM, and SIGKILL five seconds later.
+    /// Sends SIGTERM to the process group, and SIGKILL five seconds later.
     pub ask: CancellationToken,
-    /// Its group gets SIGKILL.
+    /// Sends SIGKILL to the process group.
     pub kill: CancellationToken,
 }
 
-/// A line that a child wrote, redacted.
+/// A redacted line of output.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Output {
-    /// Where it wrote it.
     pub stream: Stream,
-    /// Without its line end.
+    /// Without its line ending.
     pub line: String,
 }
 
-/// How a child ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
-    /// By itself, with this code; 128 and the signal when one ended it.
+    /// With this exit code, or with 128 plus the number of the signal that ended it.
     Exited(u8),
-    /// Because it was stopped.
+    /// Stopped by a [`Stop`].
     Stopped,
 }
 
-/// A child that could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
-    /// This binary cannot be found to supervise the child.
-    #[error("find the running program, which supervises `{program}`")]
-    Own {
-        /// What was to be run.
-        program: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The program is not on the `PATH`, or is no program.
-    #[error("start `{program}`")]
-    Start {
-        /// What was to be run.
-        program: String,
-        /// Why not.
-        source: io::Error,
-    },
+    /// The supervisor is this same program, whose path is unknown.
+    #[error("cannot find the executable of shipway, which supervises `{program}`")]
+    Own { program: String, source: io::Error },
+    #[error("cannot start `{program}`")]
+    Start { program: String, source: io::Error },
 }
 
 impl Retryable for ChildError {
@@ -96,7 +81,7 @@ impl Retryable for ChildError {
     }
 }
 
-/// Runs a command to its end and hands over each line as it comes.
+/// Runs a command to its end and passes each line of output to `each`.
 pub async fn run(
     command: &Command,
     redactor: &Redactor,
@@ -121,7 +106,7 @@ pub async fn run(
             () = stopped(pid, stop) => None,
         }
     };
-    // The supervisor ends all that the child started, so both streams close.
+    // The supervisor ends all descendants of the child, so that both streams close.
     let (ended, ()) = tokio::join!(watched, read);
     let Some(status) = ended else {
         drop(child.wait().await);
@@ -132,13 +117,12 @@ pub async fn run(
     Ok(Ended::Exited(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
-/// Starts the supervisor with the command behind it.
+/// Starts the supervisor, which starts the command.
 fn start(command: &Command) -> Result<tokio::process::Child, ChildError> {
     let program = command.program.to_string_lossy().into_owned();
     let failed = |source| ChildError::Start { program: program.clone(), source };
-    let found = find(command).ok_or_else(|| {
-        failed(io::Error::new(io::ErrorKind::NotFound, "no such program on the PATH"))
-    })?;
+    let found = find(command)
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "not found on the PATH")))?;
     if !command.directory.is_dir() {
         let shown = format!("`{}` is not a folder", command.directory.display());
         return Err(failed(io::Error::new(io::ErrorKind::NotFound, shown)));
@@ -158,13 +142,14 @@ fn start(command: &Command) -> Result<tokio::process::Child, ChildError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Signals from the terminal reach Shipway alone, which passes them on.
+        // Signals of the terminal go to the process group of Shipway, which decides
+        // whether to pass them on.
         .process_group(0)
         .kill_on_drop(false);
     supervisor.spawn().map_err(failed)
 }
 
-/// Looks for the program as `execvp` does, in the child's own `PATH`.
+/// Searches the program like `execvp`, but on the `PATH` of the child.
 fn find(command: &Command) -> Option<PathBuf> {
     let program = PathBuf::from(&command.program);
     if program.components().count() > 1 {
@@ -179,7 +164,7 @@ fn is_program(file: &std::path::Path) -> bool {
     nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
 }
 
-/// Waits until the child is to be stopped, and stops it.
+/// Waits for a stop, then stops the child.
 async fn stopped(pid: Option<Pid>, stop: &Stop) {
     tokio::select! {
         () = stop.kill.cancelled() => {}
@@ -187,16 +172,16 @@ async fn stopped(pid: Option<Pid>, stop: &Stop) {
             signal(pid, Signal::SIGTERM);
             tokio::select! {
                 () = stop.kill.cancelled() => {}
-                () = tokio::time::sleep(GRACE) => {}
+                () = tokio::time::sleep(GRACE_PERIOD) => {}
                 () = gone(pid) => return,
             }
         }
     }
-    // The supervisor answers this by killing the group and all that is left.
+    // On this signal the supervisor kills the process group and all descendants.
     signal(pid, Signal::SIGUSR1);
 }
 
-/// Resolves when the supervisor has ended, which `/proc` tells without reaping.
+/// Resolves when the supervisor has ended. `/proc` tells that without reaping it.
 async fn gone(pid: Option<Pid>) {
     let Some(pid) = pid else { return };
     let stat = format!("/proc/{pid}/stat");

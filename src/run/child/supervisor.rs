@@ -1,9 +1,10 @@
-//! The small process between Shipway and a child: it ends the child, and all
-//! that the child started, when Shipway ends, however that happens.
+//! The supervisor: a small process between Shipway and a child. It ends the child and
+//! all its descendants when Shipway ends, even by SIGKILL.
 //!
-//! It is this same binary under a hidden first argument, taken in `main`
-//! before any thread exists. It asks the kernel for a signal when its parent
-//! dies, and to be given whatever the child's children leave behind.
+//! It is the same binary, started with a hidden first argument that `main` handles
+//! before any thread exists. It asks the kernel to signal the death of its parent
+//! (`PR_SET_PDEATHSIG`) and to make it the parent of orphaned descendants
+//! (`PR_SET_CHILD_SUBREAPER`).
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -17,17 +18,18 @@ use std::process::{Command, ExitCode};
 /// The hidden first argument.
 pub const ENTRY: &str = "__child";
 
-/// What the kernel sends when the parent has died.
+/// The signal that the kernel sends when the parent dies.
 const ORPHANED: Signal = Signal::SIGUSR1;
 
-/// The exit code of a program that is not there, as shells have it.
+/// The exit code for a missing program, as in shells.
 const NOT_FOUND: u8 = 127;
 
-/// The exit code of a program that is there and cannot be run.
+/// The exit code for a program that cannot be executed, as in shells.
 const NOT_RUNNABLE: u8 = 126;
 
-/// Runs `arguments`: the parent's process id, the program and its arguments.
-/// Returns the program's exit code, or 128 and the signal that ended it.
+/// Runs a program. `arguments` are the process id of the parent, the program and its
+/// arguments. Returns the exit code, or 128 plus the number of the signal that ended
+/// the program.
 pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(parent) = arguments.next().and_then(|text| text.to_str()?.parse().ok()) else {
         return ExitCode::from(NOT_RUNNABLE);
@@ -37,7 +39,7 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if prctl::set_pdeathsig(ORPHANED).is_err() || prctl::set_child_subreaper(true).is_err() {
         return ExitCode::from(NOT_RUNNABLE);
     }
-    // The parent may have died before the kernel was asked.
+    // The parent may have died before the call above.
     if getppid() != Pid::from_raw(parent) {
         return ExitCode::from(NOT_RUNNABLE);
     }
@@ -54,18 +56,17 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     watch(child, &signals)
 }
 
-/// The signals that are waited for, none of which interrupts from here on.
+/// Blocks the signals that [`watch`] waits for.
 fn blocked() -> SigSet {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, ORPHANED] {
         signals.add(signal);
     }
-    // Blocking signals in the only thread cannot fail with a valid set.
     signals.thread_block().expect("a valid set of signals can be blocked");
     signals
 }
 
-/// A child inherits the mask, so it is started with none.
+/// Unblocks signals while the child is started, because it inherits the mask.
 fn unblocked<T>(signals: &SigSet, start: impl FnOnce() -> T) -> T {
     signals.thread_unblock().expect("a valid set of signals can be unblocked");
     let started = start();
@@ -73,7 +74,7 @@ fn unblocked<T>(signals: &SigSet, start: impl FnOnce() -> T) -> T {
     started
 }
 
-/// Waits for the child, passing signals on to its group.
+/// Waits for the child and passes signals on to its process group.
 fn watch(child: Pid, signals: &SigSet) -> ExitCode {
     loop {
         if let Some(code) = reap(child) {
@@ -92,12 +93,12 @@ fn watch(child: Pid, signals: &SigSet) -> ExitCode {
     }
 }
 
-/// A group that is gone needs no signal.
+/// Sends a signal. An error means that the process group has ended.
 fn pass_on(child: Pid, signal: Signal) {
     killpg(child, signal).ok();
 }
 
-/// Collects all that have ended; the child's own exit code when it is among them.
+/// Reaps all ended processes. Returns the exit code of the child if it has ended.
 fn reap(child: Pid) -> Option<u8> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -113,7 +114,8 @@ fn reap(child: Pid) -> Option<u8> {
     }
 }
 
-/// Ends whatever the child left behind: all of it has come to be ours.
+/// Kills all remaining descendants. As a subreaper, this process is their parent once
+/// their own parents have ended.
 fn end_all() {
     loop {
         let left = children_of(Pid::this());
@@ -127,14 +129,14 @@ fn end_all() {
     }
 }
 
-/// The processes whose parent is `parent`, from `/proc`.
 fn children_of(parent: Pid) -> Vec<Pid> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|&pid| parent_of(pid) == Some(parent)).map(Pid::from_raw).collect()
 }
 
-/// The fourth field of `/proc/PID/stat`, after a name that may hold anything.
+/// The fourth field of `/proc/PID/stat`. The second, the name in parentheses, may
+/// contain any character.
 fn parent_of(pid: i32) -> Option<Pid> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let rest = stat.rsplit_once(") ")?.1;

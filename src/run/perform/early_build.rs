@@ -40,7 +40,7 @@ impl EventSink {
                 (
                     Some(EventKind::Progressed { progress: kept, .. }),
                     EventKind::Progressed { progress, .. },
-                ) if kept.verb == progress.verb => kept.go_on(progress),
+                ) if kept.verb == progress.verb => kept.merge(progress),
                 (_, event) => events.push(event),
             },
             Self::Publish(say) => say(event),

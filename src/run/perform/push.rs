@@ -9,17 +9,17 @@ use super::names::plain;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
 use super::services::Services;
-use crate::event::Verb;
+use crate::event::{OutputName, Outputs, Verb};
 use crate::http::Retryable;
 use crate::image::{IndexEntry, Product};
 use crate::journal::Handover;
-use crate::oci::{Descriptor, Digest, Reference};
+use crate::oci::{Descriptor, Digest, Platform, Reference};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::progress::Progress;
 use crate::registry::{Blob, BlobSource, PushError, PushManifest, Pushed};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub async fn perform(
     performer: &Performer,
@@ -98,16 +98,12 @@ async fn image(
         let build = BuildJob { job, upload: None };
         return find_image(performer, &reference, None, &build).await;
     }
-    let built = job.handover.built.as_deref().ok_or_else(|| {
+    let built = job.handover.built.as_ref().ok_or_else(|| {
         StepError::new("there is no image to push")
             .help("build one in an earlier step, or name one with `image:`")
     })?;
-    let digest: Digest = built.parse().map_err(|error| {
-        StepError::new("find the image that was built").because(format!("{error}"))
-    })?;
-    let product = performer.services.images.product(&digest).map_err(rebuild_help)?;
-    let origin = |(blob, from): (&String, &String)| Some((blob.parse().ok()?, from.parse().ok()?));
-    Ok(LocatedImage { product, origins: job.handover.origins.iter().filter_map(origin).collect() })
+    let product = performer.services.images.product(built).map_err(rebuild_help)?;
+    Ok(LocatedImage { product, origins: job.handover.origins.clone() })
 }
 
 /// An error about something that is missing from the store.
@@ -140,11 +136,14 @@ fn children(level: &[&IndexEntry]) -> Vec<PushManifest> {
 }
 
 /// The digests of an index's images by platform; the first of each.
-fn images(product: &Product) -> BTreeMap<String, String> {
-    let mut images = BTreeMap::new();
+fn images(product: &Product) -> Vec<(Platform, Digest)> {
+    let mut images: Vec<(Platform, Digest)> = Vec::new();
     if let Product::Index(index) = product {
         for (platform, image) in index.images() {
-            images.entry(platform.to_string()).or_insert_with(|| image.manifest.digest.to_string());
+            // Platforms may differ in fields beside those of `linux/amd64/v8`.
+            if images.iter().all(|(known, _)| known.to_string() != platform.to_string()) {
+                images.push((platform.clone(), image.manifest.digest.clone()));
+            }
         }
     }
     images
@@ -155,25 +154,22 @@ fn targets(job: &Job) -> Result<Vec<Reference>, StepError> {
         return Err(StepError::new("the image has no name to push it under")
             .help("add a `tag` step before this one"));
     }
-    let read = |text: &String| {
-        text.parse()
-            .map_err(|error: crate::oci::InvalidReference| StepError::new(error.to_string()))
-    };
-    job.handover.references.iter().map(read).collect()
+    Ok(job.handover.references.clone())
 }
 
 fn output(pushed: &Pushed, targets: &[Reference], handover: Handover) -> StepOutput {
-    let by_digest = targets.first().map(|first| first.with_digest(pushed.digest.clone()));
-    let image = by_digest.map(|image| image.to_string()).unwrap_or_default();
+    let image = targets.first().map(|first| first.with_digest(pushed.digest.clone()));
     let references: Vec<String> = pushed.references.iter().map(ToString::to_string).collect();
-    let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
-    let outputs = vec![
-        plain("digest", pushed.digest.to_string()),
-        plain("image", image.clone()),
-        plain("tags", references.join("\n")),
-        plain("bytes-sent", pushed.bytes_sent.to_string()),
-        plain("bytes-reused", pushed.bytes_reused.to_string()),
-    ];
-    let handover = Handover { pushed: Some(image), ..handover };
+    let plain = Rendered::Plain;
+    let mut outputs = Outputs::from([
+        (OutputName::Digest, plain(pushed.digest.to_string())),
+        (OutputName::Tags, plain(references.join("\n"))),
+        (OutputName::BytesSent, plain(pushed.bytes_sent.to_string())),
+        (OutputName::BytesReused, plain(pushed.bytes_reused.to_string())),
+    ]);
+    if let Some(image) = &image {
+        outputs.set(OutputName::Image, plain(image.to_string()));
+    }
+    let handover = Handover { pushed: image, ..handover };
     StepOutput { outputs, handover }
 }

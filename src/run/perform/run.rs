@@ -3,13 +3,13 @@
 use super::names::{optional_plain, plain};
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
-use crate::event::EventKind;
+use crate::event::{EventKind, Outputs};
 use crate::github::actions::parse;
 use crate::http::Retry;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Run, Script, Step};
 use crate::run::child::{self, Command, Ended};
-use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::secret::Redactor;
 use std::fs;
 
@@ -21,7 +21,7 @@ pub async fn perform(
 ) -> Result<StepOutput, AttemptError> {
     if performer.facts.skip_run {
         job.note("left out, as `--skip-run` says");
-        return Ok(StepOutput { outputs: Given::new(), handover: job.handover.clone() });
+        return Ok(StepOutput { outputs: Outputs::new(), handover: job.handover.clone() });
     }
     let scratch = Scratch::new(performer, job)?;
     let outputs = scratch.write("outputs", "")?;
@@ -135,7 +135,11 @@ fn shell(command: &Command) -> (&'static str, &'static [&'static str]) {
 
 /// Parses the file that the step wrote to `SHIPWAY_OUTPUT`. A value that contains
 /// a secret becomes a secret itself.
-fn read_outputs(bytes: &[u8], redactor: &Redactor, job: &Job) -> Result<Given, StepError> {
+fn read_outputs(
+    bytes: &[u8],
+    redactor: &Redactor,
+    job: &Job,
+) -> Result<Outputs<Rendered>, StepError> {
     let outputs = parse(bytes).map_err(|error| {
         StepError::new("read the outputs of the step").because(error.to_string()).help(
             "write `NAME=VALUE` lines, or `NAME<<END`, the lines of the value, and `END`, to the file in `SHIPWAY_OUTPUT`",

@@ -1,6 +1,6 @@
 //! The plan's text, for turning a span into line and column.
 
-use crate::event::Place;
+use crate::event::PlanPosition;
 use crate::plan::span::Span;
 
 /// The plan as it was read.
@@ -13,12 +13,12 @@ pub struct PlanSource {
 
 impl PlanSource {
     /// Line and column of the start of a span, both from 1.
-    pub fn place(&self, span: &Span) -> Place {
+    pub fn place(&self, span: &Span) -> PlanPosition {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let before = &self.text[..start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place {
+        PlanPosition {
             file: self.file.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),

@@ -6,14 +6,14 @@ mod provenance;
 use super::blocking::run_blocking;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
-use crate::event::Verb;
+use crate::event::{Outputs, Verb};
 use crate::image::{Image, sbom};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::plan::expr::Rendered;
 use crate::plan::schema;
 use crate::progress::Progress;
 use crate::registry::{Artifact, Attached, Blob, BlobSource, PushError};
-use crate::run::outcome::{AttemptError, Given, StepError};
+use crate::run::outcome::{AttemptError, StepError};
 use futures::future::try_join_all;
 use provenance::ProvenanceFacts;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub async fn perform(
     push: &schema::Push,
     job: &Job,
     subject: &Subject<'_>,
-) -> Result<Given, AttemptError> {
+) -> Result<Outputs<Rendered>, AttemptError> {
     let attester = Attester { performer, job, subject };
     let mut wanted = Vec::new();
     if push.sbom.resolve(&job.scope)? {

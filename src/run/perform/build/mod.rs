@@ -9,6 +9,7 @@ mod platforms;
 
 use super::early_upload::{self, BuildJob};
 use super::performer::{Job, Performer};
+use crate::event::{OutputName, Outputs};
 use crate::image::{Index, Product};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
@@ -33,18 +34,15 @@ pub async fn perform(
     job.note(summary(&built.product));
     let platforms: Vec<String> =
         built.product.platforms().iter().map(ToString::to_string).collect();
-    let platform = platforms.join(",");
-    let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
-    let outputs = vec![
-        plain("image-id", built.product.image_id().to_string()),
-        plain("platform", platform.clone()),
-    ];
-    let origins = built.origins.iter();
+    let outputs = Outputs::from([
+        (OutputName::ImageId, Rendered::Plain(built.product.image_id().to_string())),
+        (OutputName::Platform, Rendered::Plain(platforms.join(","))),
+    ]);
+    let origins = built.origins.into_iter();
     // A new image has not been tagged or pushed.
     let handover = Handover {
-        built: Some(built.product.manifest().digest.to_string()),
-        platform: Some(platform),
-        origins: origins.map(|(blob, from)| (blob.to_string(), from.name())).collect(),
+        built: Some(built.product.manifest().digest.clone()),
+        origins: origins.map(|(blob, from)| (blob, from.without_tag())).collect(),
         deployed: job.handover.deployed.clone(),
         ..Handover::default()
     };

@@ -3,9 +3,11 @@
 //! It "deploys" to a variable: what is applied works on the second look.
 
 use super::target::{DeployTarget, deploy_to};
+use crate::event::Outputs;
 use crate::journal::Deployed;
+use crate::oci::Digest;
 use crate::plan::expr::Rendered;
-use crate::run::outcome::{Given, StepError};
+use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::test_support::{job, performer};
 use std::sync::Mutex;
@@ -41,7 +43,8 @@ impl DeployTarget for JobFile {
 
     async fn desired(&self, job: &Job) -> Result<String, StepError> {
         self.called("desired");
-        job.handover.pushed.clone().ok_or_else(|| StepError::new("there is no image to deploy"))
+        let pushed = job.handover.pushed.as_ref().map(ToString::to_string);
+        pushed.ok_or_else(|| StepError::new("there is no image to deploy"))
     }
 
     fn describe(&self, desired: &String) -> String {
@@ -72,13 +75,14 @@ impl DeployTarget for JobFile {
         self.content().ok_or_else(|| StepError::new("the job file is gone"))
     }
 
-    fn outputs(&self, live: &String) -> (Given, Deployed) {
-        let deployed = Deployed { resource_id: format!("file:{live}"), ..Deployed::default() };
-        (vec![("file".to_owned(), Rendered::Plain(deployed.resource_id.clone()))], deployed)
+    fn outputs(&self, live: &String) -> (Outputs<Rendered>, Deployed) {
+        let id = format!("file:{live}");
+        let deployed = Deployed { target: id.clone().into(), ..Deployed::default() };
+        (Outputs::from_iter([("file".to_owned(), Rendered::Plain(id))]), deployed)
     }
 
     async fn evidence(_performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
-        let image = deployed.resource_id.strip_prefix("file:")?;
+        let image = deployed.target.as_str().strip_prefix("file:")?;
         Some(vec![format!("job file with {image}")])
     }
 }
@@ -99,19 +103,23 @@ async fn a_second_target_deploys_through_the_same_code() {
     assert_eq!(refused.failure.chain, ["there is no image to deploy"]);
     target.calls.lock().expect("no panic").clear();
 
-    job.handover.pushed = Some("web@sha256:1".to_owned());
+    let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
+    job.handover.pushed = Some(image.parse().expect("a reference"));
     let output = deploy_to(&target, &job).await.expect("deployed");
     deploy_to(&target, &job).await.expect("deployed again");
 
     let once = ["desired", "read", "apply", "watch"];
     assert_eq!(*target.calls.lock().expect("no panic"), [once, once].concat());
-    let describe = "job file for web@sha256:1";
-    assert_eq!(*notes.lock().expect("no panic"), [describe, describe, "unchanged"]);
+    let describe = format!("job file for {image}");
+    assert_eq!(
+        *notes.lock().expect("no panic"),
+        [describe.as_str(), describe.as_str(), "unchanged"]
+    );
     let names: Vec<&str> = output.outputs.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["file"]);
     assert_eq!(output.handover.pushed, job.handover.pushed, "the rest is handed on");
     let deployed = output.handover.deployed.expect("a deployed resource");
-    assert_eq!(deployed.resource_id, "file:web@sha256:1");
+    assert_eq!(deployed.target.as_str(), format!("file:{image}"));
     let evidence = JobFile::evidence(&performer, &deployed).await;
-    assert_eq!(evidence.expect("its own resource"), ["job file with web@sha256:1"]);
+    assert_eq!(evidence.expect("its own resource"), [format!("job file with {image}")]);
 }

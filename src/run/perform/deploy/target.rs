@@ -1,7 +1,9 @@
 //! What a deploy target must be able to do, and the deploy made of it.
 
+use crate::event::Outputs;
 use crate::journal::{Deployed, Handover};
-use crate::run::outcome::{Given, StepError, StepOutput};
+use crate::plan::expr::Rendered;
+use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
 
 /// A kind of resource that services are deployed to, such as a container group.
@@ -42,7 +44,7 @@ pub trait DeployTarget {
     async fn watch(&self, desired: &Self::Desired, job: &Job) -> Result<Self::Live, StepError>;
 
     /// The step's outputs by name, and what later steps are given.
-    fn outputs(&self, live: &Self::Live) -> (Given, Deployed);
+    fn outputs(&self, live: &Self::Live) -> (Outputs<Rendered>, Deployed);
 
     /// What a deployed resource shows of itself, as lines: its state, events and
     /// logs. `None` where the resource is not of this kind or cannot be read.

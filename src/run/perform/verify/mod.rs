@@ -6,10 +6,11 @@ mod expectation;
 use super::deploy;
 use super::names::plain;
 use super::performer::{Job, Performer};
+use crate::event::{OutputName, Outputs};
 use crate::http::connect;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Probe, Verify};
-use crate::run::outcome::{AttemptError, Given, StepError, StepOutput};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use exchange::{Exchange, TIMED_OUT, exchange};
 use expectation::Expectation;
 use std::fmt;
@@ -66,13 +67,14 @@ fn in_words(status: Option<u16>) -> String {
 }
 
 fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job) -> StepOutput {
-    let plain = |name: &str, value: String| (name.to_owned(), Rendered::Plain(value));
-    let mut outputs: Given = vec![plain("latency-ms", latency.as_millis().to_string())];
+    let plain = Rendered::Plain;
+    let mut outputs =
+        Outputs::from([(OutputName::LatencyMs, plain(latency.as_millis().to_string()))]);
     if let Endpoint::Http(url) = endpoint {
-        outputs.push(plain("url", url.to_string()));
+        outputs.set(OutputName::Url, plain(url.to_string()));
     }
     if let Some(status) = status {
-        outputs.push(plain("status", status.to_string()));
+        outputs.set(OutputName::Status, plain(status.to_string()));
     }
     StepOutput { outputs, handover: job.handover.clone() }
 }

@@ -10,7 +10,7 @@ const MAX_LOG_LINES: u32 = 20;
 /// The group's state and events, and the last lines of each container's log. A
 /// log that cannot be read is left out.
 pub async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
-    let id = GroupId::parse(&deployed.resource_id)?;
+    let id = GroupId::parse(deployed.target.as_str())?;
     let client = &performer.services.clients.container_instances;
     let group = client.find(&id).await.ok()??;
     let mut lines = vec![format!("container group `{}`: {}", id.name, group.state())];

@@ -1,19 +1,18 @@
 //! Which image a container runs.
 
-use crate::oci::{Platform, Reference};
+use crate::oci::{Digest, Platform, Reference};
 use crate::plan::schema::Text;
 use crate::registry::PullError;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
 use crate::run::perform::performer::{Job, Performer};
-use std::collections::BTreeMap;
 
 /// The image that the plan names, else the one that the service pushed.
 pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
     if let Some(text) = named {
         return name(text, "image", &job.scope);
     }
-    let pushed = job.handover.pushed.as_deref().ok_or_else(|| {
+    let pushed = job.handover.pushed.as_ref().ok_or_else(|| {
         StepError::new("there is no image to deploy")
             .help("push one in an earlier step, or name one with `image:`")
     })?;
@@ -39,18 +38,17 @@ pub async fn single_image(performer: &Performer, image: &str) -> Result<String, 
 /// The image for a platform in an index that was pushed: Container Instances
 /// refuse an index.
 fn of_index(
-    pushed: &str,
-    images: &BTreeMap<String, String>,
+    pushed: &Reference,
+    images: &[(Platform, Digest)],
     platform: &Platform,
 ) -> Result<String, StepError> {
     if images.is_empty() {
-        return Ok(pushed.to_owned());
+        return Ok(pushed.to_string());
     }
-    let takes = |name: &str| name.parse().is_ok_and(|other| platform.takes(&other));
-    let image = images.iter().find(|(name, _)| takes(name)).map(|(_, digest)| digest);
-    let name = pushed.split_once('@').map_or(pushed, |(name, _)| name);
-    image.map(|digest| format!("{name}@{digest}")).ok_or_else(|| {
-        let there: Vec<&str> = images.keys().map(String::as_str).collect();
+    let image = images.iter().find(|(other, _)| platform.takes(other));
+    let image = image.map(|(_, digest)| pushed.with_digest(digest.clone()).to_string());
+    image.ok_or_else(|| {
+        let there: Vec<String> = images.iter().map(|(other, _)| other.to_string()).collect();
         let there = there.join(", ");
         StepError::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
             .help(format!("build it for {platform} too"))
@@ -60,27 +58,32 @@ fn of_index(
 #[cfg(test)]
 mod tests {
     use super::of_index;
-    use crate::oci::Platform;
+    use crate::oci::{Digest, Platform, Reference};
 
     #[test]
     fn the_image_for_the_platform_is_deployed_of_an_index() {
-        let pushed = "demo.azurecr.io/web@sha256:a";
+        let index = Digest::of(b"index");
+        let pushed: Reference = format!("demo.azurecr.io/web@{index}").parse().expect("valid");
         let pick = |images: &[(&str, &str)]| {
-            let images = images.iter().map(|(name, digest)| ((*name).into(), (*digest).into()));
-            of_index(pushed, &images.collect(), &Platform::default())
+            let image = |(platform, content): &(&str, &str)| {
+                (platform.parse().expect("a platform"), Digest::of(content.as_bytes()))
+            };
+            let images: Vec<(Platform, Digest)> = images.iter().map(image).collect();
+            of_index(&pushed, &images, &Platform::default())
                 .map_err(|error| error.failure.chain.join("; "))
         };
 
-        assert_eq!(pick(&[]).as_deref(), Ok(pushed));
+        assert_eq!(pick(&[]), Ok(pushed.to_string()));
         assert_eq!(
-            pick(&[("linux/arm64/v8", "sha256:b"), ("linux/amd64", "sha256:c")]).as_deref(),
-            Ok("demo.azurecr.io/web@sha256:c")
+            pick(&[("linux/arm64/v8", "b"), ("linux/amd64", "c")]),
+            Ok(format!("demo.azurecr.io/web@{}", Digest::of(b"c")))
         );
         assert_eq!(
-            pick(&[("linux/arm64/v8", "sha256:b"), ("windows/amd64", "sha256:c")]),
-            Err("`demo.azurecr.io/web@sha256:a` is for linux/arm64/v8, windows/amd64, \
-                 and Container Instances run linux/amd64"
-                .to_owned())
+            pick(&[("linux/arm64/v8", "b"), ("windows/amd64", "c")]),
+            Err(format!(
+                "`{pushed}` is for linux/arm64/v8, windows/amd64, and Container Instances run \
+                 linux/amd64"
+            ))
         );
     }
 }

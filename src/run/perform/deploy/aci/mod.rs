@@ -11,9 +11,10 @@ pub use group::ContainerGroup;
 use super::pull::pull_login;
 use super::target::DeployTarget;
 use crate::azure::container_instances::{DeployEvent, Desired, Group};
+use crate::event::{OutputName, Outputs};
 use crate::journal::Deployed;
 use crate::plan::expr::Rendered;
-use crate::run::outcome::{Given, StepError};
+use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
 impl DeployTarget for ContainerGroup<'_> {
@@ -64,27 +65,30 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(self.client().watch(desired, &events).await?)
     }
 
-    fn outputs(&self, group: &Group) -> (Given, Deployed) {
+    fn outputs(&self, group: &Group) -> (Outputs<Rendered>, Deployed) {
         let address = group.properties.ip_address.as_ref();
         let urls = group.urls();
         let deployed = Deployed {
-            resource_id: group.id.clone(),
+            target: group.id.clone().into(),
             fqdn: address.and_then(|address| address.fqdn.clone()),
             ip: address.and_then(|address| address.ip.clone()),
             url: urls.first().cloned(),
         };
         let all = urls.join("\n");
-        let outputs = [
-            ("resource-id", Some(&deployed.resource_id)),
-            ("fqdn", deployed.fqdn.as_ref()),
-            ("ip", deployed.ip.as_ref()),
-            ("url", deployed.url.as_ref()),
-            ("urls", Some(&all)),
+        let given = [
+            (OutputName::ResourceId, Some(&group.id)),
+            (OutputName::Fqdn, deployed.fqdn.as_ref()),
+            (OutputName::Ip, deployed.ip.as_ref()),
+            (OutputName::Url, deployed.url.as_ref()),
+            (OutputName::Urls, Some(&all)),
         ];
-        let outputs = outputs
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), Rendered::Plain(value?.clone()))));
-        (outputs.collect(), deployed)
+        let mut outputs = Outputs::new();
+        for (name, value) in given {
+            if let Some(value) = value {
+                outputs.set(name, Rendered::Plain(value.clone()));
+            }
+        }
+        (outputs, deployed)
     }
 
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {

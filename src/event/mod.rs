@@ -1,0 +1,223 @@
+//! The events of a run, in order: the contract between the run, the journal and
+//! the reporters. It uses no other module of the crate.
+//!
+//! Reporters are functions of this stream and nothing else. A reporter that needs
+//! something it cannot find here needs a new field in an event. All text in an
+//! event is already redacted.
+//!
+//! Serialised, this is what `--output json` prints, so every name here is part of
+//! a documented format. Durations are in seconds.
+
+mod failure;
+mod id;
+mod outputs;
+mod progress;
+mod result;
+mod seconds;
+
+pub use failure::{Failure, PlanPosition};
+pub use id::StepId;
+pub use outputs::{OutputName, Outputs};
+pub use progress::{LayerProgress, Progress, Verb};
+pub use result::{CancelReason, Outcome, RunFinished, ServiceResult, Status};
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// The time since the run started. Only `RunStarted` carries wall-clock time.
+    #[serde(with = "seconds")]
+    pub at: Duration,
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum EventKind {
+    /// The first event.
+    RunStarted(RunStarted),
+    /// The first attempt of a step begins.
+    StepStarted { step: StepId },
+    /// A line that a child process wrote, without its line ending.
+    OutputLine { step: StepId, stream: Stream, line: String },
+    /// A remark of a step, such as `created container group`.
+    Noted { step: StepId, message: String },
+    /// A warning, of the run as a whole if `step` is `None`.
+    Warned { step: Option<StepId>, message: String },
+    /// The progress of a transfer. There may be none for 100%.
+    Progressed { step: StepId, progress: Progress },
+    /// An attempt failed and another one follows.
+    AttemptFailed {
+        step: StepId,
+        /// Counted from 1.
+        attempt: u32,
+        of: u32,
+        failure: Failure,
+        #[serde(with = "seconds")]
+        retry_in: Duration,
+    },
+    /// The last event of a step.
+    StepFinished {
+        step: StepId,
+        outcome: Outcome,
+        #[serde(with = "seconds")]
+        took: Duration,
+        /// Without the outputs that hold a secret.
+        outputs: Outputs,
+    },
+    /// The run starts no further steps.
+    RunCancelled { reason: CancelReason },
+    /// The result was published outside of the log, such as in the comment.
+    Reported(Reported),
+    /// The last event.
+    RunFinished(RunFinished),
+}
+
+/// The first event: the run and the steps it is going to perform.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunStarted {
+    /// The id of the run. Ids sort by time.
+    pub run: String,
+    /// The name of the plan.
+    pub plan: String,
+    /// The plan's file as given on the command line.
+    pub file: String,
+    pub environment: Option<String>,
+    pub dry_run: bool,
+    /// Wall-clock time, RFC 3339.
+    pub started: String,
+    pub origin: Origin,
+    /// In the plan's order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// Links to the source and the log of a run, as far as they are known.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Origin {
+    /// The full hash of the commit; for a pull request its head, not the merge
+    /// commit that GitHub makes.
+    pub commit: Option<String>,
+    pub commit_url: Option<String>,
+    /// The log of this run.
+    pub run_url: Option<String>,
+}
+
+/// The result as it was published on one channel.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reported {
+    pub to: Channel,
+    /// The id that GitHub gave, such as the id of the comment.
+    pub id: Option<u64>,
+    pub url: Option<String>,
+    /// The text as plain text. Only set in a dry run, which shows it instead of
+    /// publishing it.
+    pub text: Option<String>,
+}
+
+/// Where the result of a run is published.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// The comment on the pull request.
+    Comment,
+    /// GitHub's deployment.
+    Deployment,
+    /// The status of the commit.
+    Status,
+    /// The summary of the job.
+    Summary,
+}
+
+/// A step as reporters know it before it starts.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedStep {
+    pub id: StepId,
+    /// The keyword of the action, such as `push`.
+    pub action: &'static str,
+    /// The step's `name`, or else its id.
+    pub title: String,
+}
+
+/// The stream of a child process that a line was read from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Event, EventKind, Failure, Outcome, Outputs, PlanPosition, ServiceResult, Status, StepId,
+    };
+    use std::time::Duration;
+
+    fn failure() -> Failure {
+        Failure {
+            chain: vec!["push `x`".into(), "no answer".into()],
+            details: vec![],
+            help: None,
+            place: None,
+        }
+    }
+
+    #[test]
+    fn spans_of_time_are_seconds() {
+        let event = Event {
+            at: Duration::from_micros(1_234_567),
+            kind: EventKind::StepFinished {
+                step: StepId { service: "web".into(), step: "push".into() },
+                outcome: Outcome::TimedOut { limit: Duration::from_mins(10), tolerated: false },
+                took: Duration::from_millis(800),
+                outputs: Outputs::new(),
+            },
+        };
+        assert_eq!(
+            serde_json::to_string(&event).expect("an event is JSON"),
+            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0,"tolerated":false},"took":0.8,"outputs":{}}"#
+        );
+    }
+
+    #[test]
+    fn an_outcome_is_read_back() {
+        let outcome = Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: true };
+        let text = serde_json::to_string(&outcome).expect("an outcome is JSON");
+        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("the same"), outcome);
+
+        // Earlier journals have no `tolerated` here.
+        let older = r#"{"is":"timed-out","limit":1.5}"#;
+        let read = serde_json::from_str::<Outcome>(older).expect("an older outcome");
+        assert_eq!(
+            read,
+            Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: false }
+        );
+
+        let placed = Failure {
+            place: Some(PlanPosition { file: "shipway.yml".into(), line: 3, column: 5 }),
+            ..failure()
+        };
+        let text = serde_json::to_string(&placed).expect("a failure is JSON");
+        assert_eq!(serde_json::from_str::<Failure>(&text).expect("the same"), placed);
+    }
+
+    #[test]
+    fn the_failure_of_a_service_names_its_step() {
+        let result = ServiceResult {
+            name: "web".into(),
+            status: Status::Failed,
+            outputs: Outputs::new(),
+            took: Duration::from_secs(2),
+            failure: Some((StepId { service: "web".into(), step: "push".into() }, failure())),
+        };
+        assert_eq!(
+            serde_json::to_string(&result).expect("a result is JSON"),
+            r#"{"name":"web","status":"failed","outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["push `x`","no answer"],"details":[],"help":null}}}"#
+        );
+    }
+}

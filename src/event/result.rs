@@ -1,0 +1,130 @@
+//! How steps, services and runs end.
+
+use super::failure::Failure;
+use super::id::StepId;
+use super::outputs::Outputs;
+use super::seconds;
+use serde::{Deserialize, Serialize, Serializer};
+use std::time::Duration;
+
+/// How a step ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Outcome {
+    Succeeded,
+    /// According to the journal, an earlier process of this run did the step.
+    AlreadyDone,
+    Failed {
+        /// The error of the last attempt.
+        failure: Failure,
+        /// The step says `continue-on-error`.
+        tolerated: bool,
+    },
+    /// An attempt took longer than the step's `timeout`. It is not retried.
+    TimedOut {
+        #[serde(with = "seconds")]
+        limit: Duration,
+        /// The step says `continue-on-error`.
+        #[serde(default)]
+        tolerated: bool,
+    },
+    /// The step was not started.
+    Skipped {
+        /// Fits after "skipped: ".
+        because: String,
+    },
+    /// A signal or a journal that cannot be written stopped the step.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The failure that makes the run fail; `None` for a tolerated one.
+    pub fn fatal(&self) -> Option<Failure> {
+        match self {
+            Self::Failed { failure, tolerated: false } => Some(failure.clone()),
+            Self::TimedOut { limit, tolerated: false } => {
+                let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
+                Some(Failure { chain, ..Failure::default() })
+            }
+            Self::Failed { .. }
+            | Self::TimedOut { .. }
+            | Self::Succeeded
+            | Self::AlreadyDone
+            | Self::Skipped { .. }
+            | Self::Cancelled => None,
+        }
+    }
+}
+
+/// Why a run stops. Ordered by urgency: a reason is only replaced by a more
+/// urgent one.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CancelReason {
+    /// A step failed. Running steps finish, no new step starts.
+    StepFailed,
+    /// The journal could not be written. Effects without a record could not be
+    /// resumed safely, so the run stops.
+    JournalFailed,
+    /// SIGTERM: what a CI runner sends before it takes the machine away.
+    Terminated,
+    /// SIGINT.
+    Interrupted,
+    /// A second signal: children are killed without a grace period.
+    Killed,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunFinished {
+    pub status: Status,
+    /// The exit code of the process.
+    pub exit_code: u8,
+    /// In the plan's order.
+    pub services: Vec<ServiceResult>,
+    /// Remarks on a dry run: what the local cloud does not cover, placeholders
+    /// used, base images fetched.
+    pub notes: Vec<String>,
+}
+
+/// How a run or a service ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// No step failed, apart from tolerated failures.
+    Succeeded,
+    Failed,
+    /// A signal stopped the run.
+    Cancelled,
+}
+
+/// How a service ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceResult {
+    pub name: String,
+    pub status: Status,
+    /// The outputs of its last `push`, `deploy` and `verify`.
+    pub outputs: Outputs,
+    /// From the start of its first step to the end of its last.
+    #[serde(with = "seconds")]
+    pub took: Duration,
+    /// The first step that failed, unless the failure is tolerated.
+    #[serde(serialize_with = "named_failure")]
+    pub failure: Option<(StepId, Failure)>,
+}
+
+/// Writes the pair as one object, `{"step": …, "failure": …}`.
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn named_failure<S: Serializer>(
+    failure: &Option<(StepId, Failure)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        step: &'a StepId,
+        failure: &'a Failure,
+    }
+    failure.as_ref().map(|(step, failure)| Named { step, failure }).serialize(serializer)
+}

@@ -1,0 +1,164 @@
+//! Attempts: whether one is made, its start, and its end.
+
+use super::{Loop, Message};
+use crate::event::{CancelReason, Failure, StepId};
+use crate::http::Retry;
+use crate::journal::JournalEntry;
+use crate::plan::expr::Scope;
+use crate::plan::schema::Step;
+use crate::run::child::Stop;
+use crate::run::layout::StepIndex;
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use crate::run::perform::{Job, Say};
+use crate::run::state::{Decision, DependencyStatus, Input};
+use crate::run::store::Store;
+use futures::future::FutureExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Loop<'_> {
+    /// Evaluates the `if` and the `continue-on-error` of a step.
+    pub(super) fn decide(&mut self, step: StepIndex, status: DependencyStatus) -> Decision {
+        let scope = self.scope(step, Some(status));
+        let planned = self.planned(step);
+        let holds = match &planned.condition {
+            Some(condition) => condition.holds(&scope),
+            None => Ok(status.success),
+        };
+        let decided = holds.and_then(|holds| {
+            let tolerant = holds && planned.continue_on_error.resolve(&scope)?;
+            Ok(if holds { Decision::Run { tolerant } } else { Decision::Skip })
+        });
+        decided.unwrap_or_else(|error| {
+            let error = StepError::from(error).while_doing("cannot decide whether the step runs");
+            Decision::Broken(self.failure(step, error))
+        })
+    }
+
+    /// Writes the intent to the journal and adds the attempt to the loop.
+    pub(super) fn attempt(&mut self, step: StepIndex, attempt: u32) {
+        let id = self.id(step);
+        let now = self.engine.started.elapsed();
+        self.spans.entry(id.clone()).or_insert((now, now));
+        let at = jiff::Timestamp::now().to_string();
+        if let Err(failure) =
+            self.write(&JournalEntry::StepStarted { step: id.clone(), attempt, at })
+        {
+            let result = Err(not_recorded(failure));
+            self.inputs.push_back(Input::Ended { step, result, at: now });
+            return;
+        }
+        let inbox = self.inbox.clone();
+        let say: Say = Arc::new(move |event| drop(inbox.send(Message::Event(Box::new(event)))));
+        let (service, place) = self.engine.places[step];
+        let early = &mut self.engine.early;
+        if let Some(index) = early.iter().position(|early| early.place == (service, place)) {
+            let (stop, ended) = early.swap_remove(index).adopt(&say);
+            self.start(step, stop, ended);
+            return;
+        }
+        let stop = Stop::default();
+        let job = self.job(step, id, stop.clone(), say);
+        let performer = Arc::clone(&self.engine.performer);
+        self.start(step, stop, async move { performer.attempt(job).await });
+    }
+
+    fn job(&self, step: StepIndex, id: StepId, stop: Stop, say: Say) -> Job {
+        let (service, place) = self.engine.places[step];
+        Job {
+            service,
+            place,
+            handover: self.engine.store.handover(&id.service),
+            id,
+            scope: self.scope(step, None),
+            stop,
+            say,
+        }
+    }
+
+    /// Adds an attempt to the loop. It is first polled after `drain_inputs`, which
+    /// syncs its intent.
+    fn start(
+        &mut self,
+        step: StepIndex,
+        stop: Stop,
+        attempt: impl Future<Output = Result<StepOutput, AttemptError>> + 'static,
+    ) {
+        self.stops.insert(step, stop.clone());
+        let uploads_allowed = Arc::clone(&self.engine.performer.services.uploads_allowed);
+        let attempt = async move {
+            if stop.ask.is_cancelled() {
+                return (step, Err(AttemptError::Stopped));
+            }
+            uploads_allowed.set(()).ok();
+            (step, attempt.await)
+        };
+        self.attempts.push(attempt.boxed_local());
+    }
+
+    pub(super) fn attempt_ended(
+        &mut self,
+        step: StepIndex,
+        result: Result<StepOutput, AttemptError>,
+    ) {
+        self.stops.remove(&step);
+        let result = match result {
+            Ok(output) => self.succeeded(step, output),
+            Err(AttemptError::Failed(error)) => {
+                let retry = error.retry;
+                let failure = self.failure(step, *error);
+                Err(StepError::from_failure(failure, retry).into())
+            }
+            Err(error @ (AttemptError::Stopped | AttemptError::TimedOut(_))) => Err(error),
+        };
+        let at = self.engine.started.elapsed();
+        self.inputs.push_back(Input::Ended { step, result, at });
+    }
+
+    /// Records the outputs and keeps them for later steps. An attempt that cannot
+    /// be recorded has failed: `resume` would not know of its success.
+    fn succeeded(
+        &mut self,
+        step: StepIndex,
+        output: StepOutput,
+    ) -> Result<crate::event::Outputs, AttemptError> {
+        let id = self.id(step);
+        let started = self.spans.get(&id).map_or(Duration::ZERO, |(start, _)| *start);
+        let took = self.engine.started.elapsed().saturating_sub(started);
+        let entry = JournalEntry::StepSucceeded {
+            step: id.clone(),
+            outputs: Store::recorded(&output.outputs, &self.engine.performer.services.redactor),
+            handover: Box::new(output.handover.clone()),
+            took: took.as_secs_f64(),
+        };
+        self.write(&entry).map_err(not_recorded)?;
+        let shown = Store::shown(&output.outputs, &self.engine.performer.services.redactor);
+        self.engine.store.keep(&id, output);
+        Ok(shown)
+    }
+
+    fn scope(&self, step: StepIndex, status: Option<DependencyStatus>) -> Scope {
+        let (service, _) = self.engine.places[step];
+        let cancelled =
+            self.state.cancelled().is_some_and(|reason| reason >= CancelReason::JournalFailed);
+        self.engine.store.scope(&self.engine.performer, service, status, cancelled)
+    }
+
+    /// The error, redacted and with its position in the plan.
+    fn failure(&self, step: StepIndex, error: StepError) -> Failure {
+        let span = error.span.clone().filter(|span| !span.is_empty());
+        let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
+        let place = self.engine.performer.plan.source.place(&span);
+        error.shown(&self.engine.performer.services.redactor, Some(place))
+    }
+
+    fn planned(&self, step: StepIndex) -> &Step {
+        let (service, place) = self.engine.places[step];
+        self.engine.performer.plan.step(service, place)
+    }
+}
+
+/// The end of an attempt that the journal could not record.
+fn not_recorded(failure: Failure) -> AttemptError {
+    StepError::from_failure(failure, Retry::Never).into()
+}

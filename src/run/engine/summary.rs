@@ -1,0 +1,37 @@
+//! The result of a run.
+
+use super::{Loop, Summary};
+use crate::event::{CancelReason, ServiceResult, StepId};
+use crate::run::store::Store;
+
+impl Loop<'_> {
+    pub(super) fn summary(self) -> Summary {
+        let services = 0..self.state.layout().services.len();
+        Summary {
+            status: self.state.status(),
+            cancelled: self.state.cancelled().filter(|&reason| reason > CancelReason::StepFailed),
+            journal_failed: self.journal_failed.clone(),
+            services: services.map(|service| self.result(service)).collect(),
+        }
+    }
+
+    fn result(&self, service: usize) -> ServiceResult {
+        let layout = &self.state.layout().services[service];
+        let ids: Vec<StepId> = layout.steps.iter().map(|&step| self.id(step)).collect();
+        let spans = || ids.iter().filter_map(|id| self.spans.get(id));
+        let start = spans().map(|(start, _)| *start).min().unwrap_or_default();
+        let end = spans().map(|(_, end)| *end).max().unwrap_or_default();
+        // The layout has only the chosen services, so their indices in the plan differ.
+        let planned = layout.steps.first().map(|&step| self.engine.places[step].0);
+        let outputs = planned
+            .map(|planned| self.engine.store.of_service(&self.engine.performer, planned))
+            .unwrap_or_default();
+        ServiceResult {
+            name: layout.name.clone(),
+            status: self.state.service_status(service),
+            outputs: Store::shown(&outputs, &self.engine.performer.services.redactor),
+            took: end.saturating_sub(start),
+            failure: self.state.failure(service).cloned(),
+        }
+    }
+}
