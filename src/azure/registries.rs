@@ -31,14 +31,14 @@ pub struct Admin {
 /// Why a registry could not be read or created.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    #[error("{doing}")]
+    #[error("cannot {doing}")]
     Arm {
         /// The operation, as the first line of the message.
         doing: String,
         source: Box<ArmError>,
     },
     /// The admin user is enabled but has no password.
-    #[error("read the admin user's password of `{0}`: it has none")]
+    #[error("the admin user of `{0}` has no password")]
     NoPassword(String),
 }
 
@@ -118,7 +118,7 @@ impl AzureRegistries {
         let path = format!(
             "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/registries"
         );
-        let doing = || format!("look for the registry `{login_server}`");
+        let doing = || format!("find the registry `{login_server}`");
         let all: Vec<RegistryDocument> =
             self.arm.list(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
         let all = all.into_iter().map(AzureRegistry::from);
@@ -259,7 +259,7 @@ mod tests {
         };
 
         let refused = registries.create(&new).await.expect_err("taken");
-        assert_eq!(refused.to_string(), "create the registry `demo`");
+        assert_eq!(refused.to_string(), "cannot create the registry `demo`");
         assert_eq!(refused.retry(), crate::http::Retry::Never);
     }
 }

@@ -17,7 +17,7 @@ pub struct ResourceGroup {
 /// Why something was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    #[error("{doing}")]
+    #[error("cannot {doing}")]
     Arm {
         /// The operation, as the first line of the message.
         doing: String,
@@ -136,7 +136,7 @@ impl ResourceGroups {
             .0
             .find(&path, IDENTITIES_API_VERSION)
             .await
-            .map_err(|source| failed(format!("look for the identity `{name}`"), source))?;
+            .map_err(|source| failed(format!("find the identity `{name}`"), source))?;
         found.map(|found| found.id).ok_or_else(|| LookupError::NoIdentity {
             name: name.to_owned(),
             group: group.to_owned(),

@@ -16,10 +16,10 @@ pub enum ArmError {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// A response that cannot be parsed.
-    #[error("read Resource Manager's answer for `{path}`: {reason}")]
+    #[error("cannot parse Resource Manager's response for `{path}`: {reason}")]
     Unreadable { path: String, reason: String },
     /// A URL in a response that the token must not be sent to.
-    #[error("refuse to send the token for `{host}` to {url}")]
+    #[error("the token for `{host}` must not be sent to {url}")]
     Foreign {
         url: SafeUrl,
         /// The host that the token is for.

@@ -76,7 +76,7 @@ async fn all_pages_are_read_from_the_same_host_only() {
     let error = fake.arm().list::<i32>("/subscriptions", "2022-12-01").await.expect_err("foreign");
     assert_eq!(
         shown(&error),
-        "refuse to send the token for `management.azure.com` to https://evil.example/\n\
+        "the token for `management.azure.com` must not be sent to https://evil.example/\n\
          help: something between here and Azure rewrites its answers, or the endpoint given for \
          Resource Manager is another service's"
     );

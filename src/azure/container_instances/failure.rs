@@ -12,9 +12,9 @@ const MAX_LOG_LINES: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// Azure would refuse the group, so it was not sent.
-    #[error("deploy container group `{group}`: {mistake}")]
+    #[error("cannot deploy container group `{group}`: {mistake}")]
     Mistake { group: String, mistake: String },
-    #[error("{doing} container group `{group}`")]
+    #[error("cannot {doing} container group `{group}`")]
     Arm {
         /// The verb of the message, such as `create or update`.
         doing: &'static str,
@@ -23,7 +23,7 @@ pub enum DeployError {
     },
     /// The update requires a replacement, which the plan forbids.
     #[error(
-        "update container group `{group}`: Azure does not change {} in place",
+        "cannot update container group `{group}`: Azure does not change {} in place",
         if changes.is_empty() { "this".to_owned() } else { changes.join(", ") }
     )]
     NeedsReplacement {
@@ -33,7 +33,7 @@ pub enum DeployError {
         source: Box<ArmError>,
     },
     /// A container ended, or never started.
-    #[error("start container group `{group}`: container `{}` does not run: {}", crash.container, crash.why)]
+    #[error("cannot start container group `{group}`: container `{}` does not run: {}", crash.container, crash.why)]
     Crashed {
         group: String,
         crash: Box<Crash>,

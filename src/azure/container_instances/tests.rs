@@ -259,7 +259,7 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
 
     assert_eq!(
         shown(&error),
-        "start container group `clicontainer000002`: container `clicontainer000002` does not run: \
+        "cannot start container group `clicontainer000002`: container `clicontainer000002` does not run: \
          it ended with exit code 2\n  \
          now: Terminated, exit code 2, Error\nits last lines:\n  hello\n  /bin/sh: syntax error\n\
          help: its last lines say why; `az container logs` shows more"
@@ -304,7 +304,7 @@ async fn each_way_of_not_running_has_its_remedy() {
         })
     };
     let silent = || refusal(400, "ContainerLogNotAvailable", "none yet");
-    let head = "start container group `g`: container `web` does not run: CrashLoopBackOff: \
+    let head = "cannot start container group `g`: container `web` does not run: CrashLoopBackOff: \
                 Back-off 10s\n  now: Waiting, CrashLoopBackOff: Back-off 10s\n\
                 before: Terminated, exit code CODE, Error\nrestarts: 3\n\
                 event: Killing (2×): Killing container\nit wrote nothing\nhelp: ";
@@ -358,7 +358,7 @@ async fn a_label_that_is_taken_has_two_remedies() {
 
     assert_eq!(
         shown(&error),
-        "create or update container group `g`\n  Azure answered 400 `DnsNameLabelAlreadyTaken`: \
+        "cannot create or update container group `g`\n  Azure answered 400 `DnsNameLabelAlreadyTaken`: \
          The DNS name label 'demo-label' in container group 'g' is not available\n\
          help: the DNS label is taken in this region; choose another `dns-label`, or set \
          `dns-label-scope: TenantReuse`, which adds a hash that makes it yours"
@@ -382,7 +382,7 @@ async fn an_update_that_needs_a_new_group_names_what_changed() {
 
     assert_eq!(
         shown(&error),
-        "update container group `g`: Azure does not change cpu of `web` from 1 to 0.5 in place\n  \
+        "cannot update container group `g`: Azure does not change cpu of `web` from 1 to 0.5 in place\n  \
          Azure answered 400 `InvalidContainerGroupUpdate`: delete it first\n\
          help: this cannot be changed in place; allow `replace: when-required`, which deletes the \
          group and creates it again, with a new address and a minute without service"

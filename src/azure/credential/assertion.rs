@@ -30,9 +30,9 @@ pub type LastClaims = Arc<Mutex<Option<Claims>>>;
 /// Why there is no federated token.
 #[derive(Debug, thiserror::Error)]
 pub enum AssertionError {
-    #[error("ask GitHub for an OIDC token")]
+    #[error("cannot ask GitHub for an OIDC token")]
     GitHub(#[source] http::Error),
-    #[error("read the federated token `{}`", path.display())]
+    #[error("cannot read the federated token `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
 }
 

@@ -10,16 +10,16 @@ use serde::Deserialize;
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// The environment offers no way to sign in that works.
-    #[error("find a way to sign in to Azure: {}", tried.join("; "))]
+    #[error("cannot find a way to sign in to Azure: {}", tried.join("; "))]
     NoMethod {
         /// Each way and why it failed or is missing.
         tried: Vec<String>,
     },
     /// Some of the variables that belong together are missing.
-    #[error("sign in to Azure with {method}: {} not set", listed(.missing))]
+    #[error("cannot sign in to Azure with {method}: {} not set", listed(.missing))]
     Incomplete { method: SignInMethod, missing: Vec<&'static str> },
     /// The way that the environment decides failed.
-    #[error("sign in to Azure with {method}")]
+    #[error("cannot sign in to Azure with {method}")]
     SignIn { method: SignInMethod, source: Box<SignInError> },
 }
 
@@ -46,12 +46,12 @@ pub enum SignInError {
     #[error(transparent)]
     Assertion(#[from] AssertionFault),
     /// The machine's metadata service issued no token.
-    #[error("ask for the managed identity")]
+    #[error("cannot get a token of the managed identity")]
     Managed(#[source] http::Error),
     /// The Azure CLI issued no token.
     #[error("{output}")]
     Cli { output: String },
-    #[error("reach Entra")]
+    #[error("cannot reach Entra")]
     Unreachable(#[source] azure_core::Error),
     /// The client could not be made, as with an invalid tenant.
     #[error("{0}")]

@@ -148,8 +148,9 @@ async fn each_of_entras_answers_has_its_remedy() {
 
         let error = credential.token(SCOPE).await.expect_err("no token");
 
-        let expected =
-            format!("sign in to Azure with a client secret\n  AADSTS{code}: No.\nhelp: {help}");
+        let expected = format!(
+            "cannot sign in to Azure with a client secret\n  AADSTS{code}: No.\nhelp: {help}"
+        );
         assert_eq!(shown(&error), expected);
         assert_eq!(error.retry(), Retry::Never);
     }
@@ -167,7 +168,7 @@ async fn a_busy_entra_and_a_broken_proxy_are_retried() {
     let credential = fake.credential(&Redactor::default());
 
     let first = credential.token(SCOPE).await.expect_err("a bad gateway");
-    let text = "sign in to Azure with a client secret\n  502: <h1>bad gateway</h1>";
+    let text = "cannot sign in to Azure with a client secret\n  502: <h1>bad gateway</h1>";
     assert_eq!(shown(&first), text);
     assert_eq!(first.retry(), Retry::Backoff);
     let second = credential.token(SCOPE).await.expect_err("throttled");
@@ -239,7 +240,7 @@ async fn a_subject_without_federated_credential_is_shown_with_the_command_that_a
 
     assert_eq!(
         shown(&error),
-        "sign in to Azure with GitHub's OIDC token\n  \
+        "cannot sign in to Azure with GitHub's OIDC token\n  \
          AADSTS700213: No matching federated identity record found.\n\
          help: the token's issuer is `https://token.actions.githubusercontent.com`, its subject \
          `repo:me/app:pull_request`, its audience `api://AzureADTokenExchange`; a federated \
@@ -260,7 +261,7 @@ async fn github_may_refuse_to_issue_a_token() {
 
     assert_eq!(
         shown(&error),
-        "sign in to Azure with GitHub's OIDC token\n  ask GitHub for an OIDC token\n  \
+        "cannot sign in to Azure with GitHub's OIDC token\n  cannot ask GitHub for an OIDC token\n  \
          GET https://pipelines.example.com/token: 403: no\n\
          help: the job needs `permissions: id-token: write`, and a pull request from a fork \
          never has it"
@@ -292,7 +293,7 @@ async fn a_token_file_is_read_each_time() {
     assert_eq!(
         shown(&error),
         format!(
-            "sign in to Azure with workload identity\n  read the federated token `{path}`\n  \
+            "cannot sign in to Azure with workload identity\n  cannot read the federated token `{path}`\n  \
              No such file or directory (os error 2)\nhelp: check `AZURE_FEDERATED_TOKEN_FILE`"
         )
     );
@@ -361,7 +362,7 @@ async fn without_any_way_to_sign_in_each_is_listed() {
 
     assert_eq!(
         shown(&error),
-        "find a way to sign in to Azure: a client secret: `AZURE_CLIENT_SECRET` is not set; \
+        "cannot find a way to sign in to Azure: a client secret: `AZURE_CLIENT_SECRET` is not set; \
          GitHub's OIDC token: the job has no `permissions: id-token: write`; \
          workload identity: `AZURE_FEDERATED_TOKEN_FILE` is not set; \
          the managed identity: `IDENTITY_ENDPOINT` is not set; \
@@ -396,7 +397,7 @@ async fn incomplete_variables_are_an_error() {
 
     assert_eq!(
         shown(&error),
-        "sign in to Azure with a client secret: `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` are not \
+        "cannot sign in to Azure with a client secret: `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` are not \
          set\nhelp: set `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`, or unset the others"
     );
     let variables =

@@ -9,7 +9,7 @@ use azure_core::error::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// No source has the secret.
-    #[error("find the secret `{name}`: {}", tried.join("; "))]
+    #[error("cannot find the secret `{name}`: {}", tried.join("; "))]
     Missing {
         name: String,
         /// Each source and why it has no value.
@@ -18,14 +18,14 @@ pub enum SecretError {
     #[error(transparent)]
     TooShort(#[from] TooShort),
     /// A vault could not be read.
-    #[error("read the secret `{name}`")]
+    #[error("cannot read the secret `{name}`")]
     Vault { name: String, source: Box<VaultError> },
 }
 
 /// Why a vault did not return a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    #[error("refuse to ask `{host}`, which is not a vault under `{suffix}`")]
+    #[error("cannot read `{host}`, which is not a vault under `{suffix}`")]
     Foreign {
         host: String,
         /// The end of the hosts of this cloud's vaults.
@@ -51,10 +51,10 @@ pub enum VaultError {
     },
     #[error("vault `{}`: the response for the secret `{}` holds no value", secret.vault(), secret.name)]
     Empty { secret: VaultSecret },
-    #[error("reach the vault `{host}`")]
+    #[error("cannot reach the vault `{host}`")]
     Unreachable { host: String, source: azure_core::Error },
     /// Any other error, such as a challenge for another resource.
-    #[error("ask the vault `{host}`")]
+    #[error("cannot read the vault `{host}`")]
     Other { host: String, source: azure_core::Error },
 }
 

@@ -131,7 +131,7 @@ async fn a_missing_secret_lists_its_sources() {
     assert_eq!(
         texts,
         [
-            "find the secret `acr`: `ACR_PASSWORD` is not set; vault `storefront` has no secret \
+            "cannot find the secret `acr`: `ACR_PASSWORD` is not set; vault `storefront` has no secret \
              `acr-password`\nhelp: set one of them",
             "the value of `secrets.pin` has fewer than 4 characters\n\
              help: masking so short a value would make logs unreadable; use a longer one",
@@ -168,7 +168,7 @@ async fn each_refusal_has_its_remedy() {
     for (inner, message, help) in cases {
         let (text, retry) = refused(forbidden(inner, message)).await;
         let expected = format!(
-            "read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure answered 403 \
+            "cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure answered 403 \
              `Forbidden`: {message}; `{inner}`\nhelp: {help}"
         );
         assert_eq!(text, expected);
@@ -181,7 +181,7 @@ async fn an_expired_secret_is_refused_though_the_vault_serves_it() {
     let (text, _) = refused(found("pa55word", Some(1_700_000_000))).await;
     assert_eq!(
         text,
-        "read the secret `acr`\n  vault `storefront`: the secret `acr-password` expired at \
+        "cannot read the secret `acr`\n  vault `storefront`: the secret `acr-password` expired at \
          2023-11-14T22:13:20Z\nhelp: store a new version, or move its end: `az keyvault secret \
          set-attributes --vault-name storefront --name acr-password --expires DATE`"
     );
@@ -220,9 +220,9 @@ async fn a_challenge_for_another_host_gets_no_token() {
     let errors = read(&fake, &[], &[wanted("acr", &[in_vault("acr-password")])]).await;
 
     let text = shown(&errors.expect_err("refused").pop().expect("an error"));
-    assert!(
-        text.starts_with("read the secret `acr`\n  ask the vault `storefront.vault.azure.net`")
-    );
+    assert!(text.starts_with(
+        "cannot read the secret `acr`\n  cannot read the vault `storefront.vault.azure.net`"
+    ));
     assert_eq!(fake.asked().len(), 1, "no token was requested");
 }
 
@@ -236,7 +236,7 @@ async fn a_host_that_is_not_a_vault_gets_no_request() {
 
     assert_eq!(
         shown(&errors[0]),
-        "read the secret `x`\n  refuse to ask `storefront.vault.azure.net.evil.example`, which is \
+        "cannot read the secret `x`\n  cannot read `storefront.vault.azure.net.evil.example`, which is \
          not a vault under `.vault.azure.net`\nhelp: check the URL and the plan's `azure.cloud`"
     );
     assert_eq!(fake.asked().len(), 0);
@@ -261,7 +261,7 @@ async fn a_failed_sign_in_is_reported_as_the_cause() {
     let text = shown(&errors.expect_err("no token").pop().expect("an error"));
     assert!(
         text.starts_with(
-            "read the secret `acr`\n  sign in to Azure with a client secret\n  \
+            "cannot read the secret `acr`\n  cannot sign in to Azure with a client secret\n  \
              AADSTS7000215: Invalid client secret provided.\nhelp: `AZURE_CLIENT_SECRET` must hold"
         ),
         "{text}"

@@ -22,7 +22,9 @@ where
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = StopOnDrop(Arc::clone(&stop));
     let joined = tokio::task::spawn_blocking(move || work(&stop)).await;
-    let result = joined.map_err(|error| StepError::new("build").because(error.to_string()))?;
+    let result = joined.map_err(|error| {
+        StepError::new("the thread of the step ended early").because(error.to_string())
+    })?;
     Ok(result?)
 }
 

@@ -37,7 +37,7 @@ pub async fn find_image(
     };
     let product = run_blocking_with_progress(job, Verb::Copied, work)
         .await
-        .map_err(|error| error.while_doing(format!("take in `{shown}`")))?;
+        .map_err(|error| error.while_doing(format!("cannot import `{shown}`")))?;
     Ok(LocatedImage { product, origins: BTreeMap::new() })
 }
 

@@ -51,7 +51,9 @@ impl Preflight<'_> {
                 Failure::Login(login) => {
                     login.help().into_iter().fold(StepError::from_error(&error), StepError::help)
                 }
-                _ => StepError::from_error(&error).while_doing(format!("sign in to `{host}`")),
+                _ => {
+                    StepError::from_error(&error).while_doing(format!("cannot sign in to `{host}`"))
+                }
             })
         }))
         .await?;

@@ -141,7 +141,7 @@ fn read_outputs(
     job: &Job,
 ) -> Result<Outputs<Rendered>, StepError> {
     let outputs = parse(bytes).map_err(|error| {
-        StepError::new("read the outputs of the step").because(error.to_string()).help(
+        StepError::new("cannot parse the outputs of the step").because(error.to_string()).help(
             "write `NAME=VALUE` lines, or `NAME<<END`, the lines of the value, and `END`, to the file in `SHIPWAY_OUTPUT`",
         )
     })?;

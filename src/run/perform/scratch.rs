@@ -15,7 +15,7 @@ impl Scratch {
         let folder = performer.facts.workspace.join("scratch").join(job.id.to_string());
         fs::remove_dir_all(&folder).ok();
         fs::create_dir_all(&folder).map_err(|error| {
-            StepError::new(format!("make the folder `{}`", folder.display()))
+            StepError::new(format!("cannot create the folder `{}`", folder.display()))
                 .because(error.to_string())
         })?;
         Ok(Self(folder))
@@ -29,7 +29,7 @@ impl Scratch {
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, StepError> {
         let file = self.0.join(name);
         fs::write(&file, text).map_err(|error| {
-            StepError::new(format!("write `{}`", file.display())).because(error.to_string())
+            StepError::new(format!("cannot write `{}`", file.display())).because(error.to_string())
         })?;
         Ok(file)
     }
