@@ -49,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // The command line: what every command may use, and what one alone does.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
+    ("cli/arguments", &["local::RuntimeChoice", "oci"]),
     ("cli/run", &["azure::Cloud", "event", "local::CloudFile", "plan", "run"]),
     ("cli/dry_run", &["azure::Cloud", "journal", "local", "oci", "plan", "resolve", "run"]),
     ("cli/local", &["local", "run", "secret"]),
@@ -134,8 +135,10 @@ const IMPURE: &str = concat!(
 );
 
 /// Other parts than `report` and `cli` that write to standard output or error.
-const PRINTS: &[(&str, &str)] =
-    &[("local/runtime/stage/group", "writes to its parent, over a pipe in place of a terminal")];
+const PRINTS: &[(&str, &str)] = &[(
+    "local/runtime/stage/protocol",
+    "writes to the parent process, over a pipe in place of a terminal",
+)];
 
 fn name_of(module: &Segments) -> &str {
     module.first().map_or("", String::as_str)

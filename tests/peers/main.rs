@@ -30,6 +30,7 @@ mod subscription;
 #[path = "../support/mod.rs"]
 mod support;
 mod unprivileged;
+mod workflows;
 
 // See `tests/main.rs`.
 use shipway::testing::{http, image, oci, progress, registry, secret};

@@ -7,6 +7,7 @@ pub mod fake_registry;
 pub mod fetching_cloud;
 #[path = "../../src/registry/testing/images.rs"]
 pub mod images;
+pub mod path;
 mod processes;
 pub mod program;
 pub mod state;
