@@ -1,6 +1,6 @@
 //! GitHub: the Actions protocol, comments, pull requests and deployments.
 //!
-//! Nothing here knows a plan or a run: callers bring text and numbers.
+//! Nothing here depends on a plan or a run: callers pass text and numbers.
 
 pub mod actions;
 pub mod client;

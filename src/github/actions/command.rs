@@ -1,4 +1,4 @@
-//! Workflow commands, `::name key=value::data`: how each is spelled.
+//! Writes workflow commands: `::name key=value::data`.
 //!
 //! The runner undoes the escapes with `%25` last, so `%` is escaped first.
 //! Commands are for standard output: the runner reads both streams, but gives
@@ -6,38 +6,31 @@
 
 use std::fmt;
 
-/// The longest message of an annotation, in characters. The runner cuts there.
-const LONGEST_MESSAGE: usize = 4_096;
+/// The runner cuts the message of an annotation after so many characters.
+const MAX_MESSAGE_CHARS: usize = 4_096;
 
-/// The fewest characters worth masking: fewer would wreck every log.
-const LEAST: usize = 4;
+/// Masking shorter values would replace parts of unrelated words in every log.
+const MIN_MASKED_CHARS: usize = 4;
 
-/// How loud an annotation is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Level {
-    /// A step failed.
     Error,
-    /// Something to look at.
     Warning,
-    /// Something to know.
-    Notice,
 }
 
 /// A message that GitHub shows on the run's page and, with a file, in the
 /// changes of the pull request. Ten of each level per step are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotation<'a> {
-    /// How loud.
     pub level: Level,
-    /// Its heading.
     pub title: Option<&'a str>,
-    /// A file relative to the repository.
+    /// Relative to the repository.
     pub file: Option<&'a str>,
-    /// From 1. Without a file it says nothing.
+    /// Counted from 1. Ignored without a file.
     pub line: Option<u32>,
-    /// From 1. Without a line the runner drops it.
+    /// Counted from 1. Ignored without a line.
     pub column: Option<u32>,
-    /// The text; line ends are kept.
+    /// May have several lines.
     pub message: &'a str,
 }
 
@@ -46,7 +39,6 @@ impl fmt::Display for Annotation<'_> {
         f.write_str(match self.level {
             Level::Error => "::error",
             Level::Warning => "::warning",
-            Level::Notice => "::notice",
         })?;
         let line = self.line.filter(|_| self.file.is_some());
         let properties = [
@@ -57,7 +49,7 @@ impl fmt::Display for Annotation<'_> {
         ];
         let mut separator = ' ';
         for (name, value) in properties {
-            // An empty value would be read as part of its name.
+            // The runner would read an empty value as part of the name.
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
             write!(f, "{separator}{name}={}", escape_property(&value))?;
             separator = ',';
@@ -67,10 +59,10 @@ impl fmt::Display for Annotation<'_> {
 }
 
 fn cut(message: &str) -> String {
-    if message.chars().count() <= LONGEST_MESSAGE {
+    if message.chars().count() <= MAX_MESSAGE_CHARS {
         return message.to_owned();
     }
-    let mut kept: String = message.chars().take(LONGEST_MESSAGE - 1).collect();
+    let mut kept: String = message.chars().take(MAX_MESSAGE_CHARS - 1).collect();
     kept.push('…');
     kept
 }
@@ -95,16 +87,16 @@ pub fn end_group() -> String {
     "::endgroup::".to_owned()
 }
 
-/// The commands that hide a value from the log: one for the whole of it, and
-/// one for each of its lines, which GitHub's runner does by itself and act
-/// does not.
+/// The commands that mask a value in the log: one for the whole value, and one for
+/// each of its lines. GitHub's runner masks the lines by itself, act does not.
 ///
-/// Nothing for a value, or a line, of fewer than four characters. They must be
-/// printed before anything else can print the value, and past the redactor.
+/// Values and lines of fewer than four characters are not masked. The commands must
+/// be printed before anything else can print the value, and not be redacted.
 pub fn masks(value: &str) -> Vec<String> {
-    let whole = (value.chars().count() >= LEAST).then_some(value);
+    let whole = (value.chars().count() >= MIN_MASKED_CHARS).then_some(value);
     let parts: Vec<&str> = value.lines().map(str::trim).collect();
-    let lines = parts.into_iter().filter(|line| line.chars().count() >= LEAST && *line != value);
+    let lines =
+        parts.into_iter().filter(|line| line.chars().count() >= MIN_MASKED_CHARS && *line != value);
     whole
         .into_iter()
         .chain(lines)
@@ -124,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_names_what_it_knows() {
+    fn an_annotation_leaves_out_unknown_properties() {
         let whole = Annotation {
             level: Level::Error,
             title: Some("web.push failed: 403, no"),
@@ -139,7 +131,7 @@ mod tests {
         );
         let bare = Annotation { level: Level::Warning, title: Some(""), file: None, ..whole };
         assert_eq!(bare.to_string(), "::warning::push `x`%0Ano answer");
-        let notice = Annotation { level: Level::Notice, line: None, ..whole };
+        let notice = Annotation { level: Level::Warning, line: None, ..whole };
         assert_eq!(
             notice.to_string(),
             "::notice title=web.push failed%3A 403%2C no,file=deploy/shipway.yml::push `x`%0Ano answer"

@@ -1,8 +1,8 @@
-//! Environment files, such as the one in `GITHUB_OUTPUT`: written and read.
+//! Writes and reads environment files, such as the one in `GITHUB_OUTPUT`.
 //!
-//! Written always as heredocs with a delimiter nobody can guess, since a value
-//! that holds a line `OTHER=x` would otherwise set another output. No blank
-//! line outside a heredoc: act takes one for an error.
+//! Values are written as heredocs with a random delimiter; otherwise a value with a
+//! line `OTHER=x` would set another output. There are no blank lines outside of
+//! heredocs, because act refuses them.
 
 use crate::http::{Retry, Retryable};
 use std::collections::BTreeMap;
@@ -13,18 +13,12 @@ use std::path::{Path, PathBuf};
 /// A record that cannot be written.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RecordError {
-    /// The name would be read as something else.
+    /// The runner would not read the name as a name.
     #[error("`{name}` cannot be the name of an output")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// The value holds the delimiter. By chance this does not happen.
+    Name { name: String },
+    /// Practically impossible with a random delimiter.
     #[error("the value of `{name}` holds the delimiter of its record")]
-    Delimiter {
-        /// The name.
-        name: String,
-    },
+    Delimiter { name: String },
 }
 
 /// Writes one record with the given delimiter.
@@ -42,21 +36,14 @@ pub fn record(name: &str, value: &str, delimiter: &str) -> Result<String, Record
 /// Records that were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// One of them cannot be.
     #[error("write an output")]
     Record(#[from] RecordError),
-    /// The file cannot be written.
     #[error("write outputs to `{}`", path.display())]
-    File {
-        /// The file the runner named.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
 }
 
-/// Appends the records to the file that the runner made: one that is not
-/// there is an error, as it is to GitHub's own toolkit.
+/// Appends records to the file that the runner made. A missing file is an error, as
+/// in GitHub's own toolkit.
 pub fn append(path: &Path, records: &[(String, String)]) -> Result<(), AppendError> {
     let mut text = String::new();
     let failed = |source| AppendError::File { path: path.to_owned(), source };
@@ -66,7 +53,7 @@ pub fn append(path: &Path, records: &[(String, String)]) -> Result<(), AppendErr
     append_lines(path, &text).map_err(failed)
 }
 
-/// Appends whole lines, ending first a line that somebody left open.
+/// Appends lines, after a line end if the file does not end with one.
 fn append_lines(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
     let mut last = [b'\n'];
@@ -85,47 +72,24 @@ fn fresh_delimiter() -> io::Result<String> {
     Ok(format!("ghadelimiter_{:032x}", u128::from_be_bytes(random)))
 }
 
-/// A file of outputs that cannot be read.
+/// Why a file of outputs cannot be read. Lines are counted from 1.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ParseError {
-    /// Neither of the two forms.
     #[error("line {line} of the outputs is neither `NAME=VALUE` nor `NAME<<DELIMITER`: `{text}`")]
-    Format {
-        /// From 1.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
-    /// Nothing before `=` or `<<`, or nothing after `<<`.
+    Format { line: usize, text: String },
+    /// There is nothing before `=` or `<<`, or nothing after `<<`.
     #[error("line {line} of the outputs lacks a name or a delimiter: `{text}`")]
-    Empty {
-        /// From 1.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
-    /// A heredoc without its end.
+    Empty { line: usize, text: String },
+    /// A heredoc has no end. `line` is the one that begins it.
     #[error(
         "the value of `{name}`, begun in line {line} of the outputs, has no end: `{delimiter}` does not follow on a line of its own"
     )]
-    Unended {
-        /// The line that begins it, from 1.
-        line: usize,
-        /// The output.
-        name: String,
-        /// What it waits for.
-        delimiter: String,
-    },
-    /// The file ends in the middle of the last line of a heredoc.
+    Unended { line: usize, name: String, delimiter: String },
+    /// The file ends within a line of a heredoc. `line` is the one that begins it.
     #[error(
         "the value of `{name}`, begun in line {line} of the outputs, does not end with a line end"
     )]
-    NoLineEnd {
-        /// The line that begins it, from 1.
-        line: usize,
-        /// The output.
-        name: String,
-    },
+    NoLineEnd { line: usize, name: String },
 }
 
 impl Retryable for ParseError {
@@ -138,9 +102,9 @@ impl Retryable for ParseError {
     }
 }
 
-/// Reads a file of outputs as GitHub's runner does: of two records of one name
-/// the later counts, blank lines between records are passed over, and a
-/// carriage return belongs to the value.
+/// Reads a file of outputs as GitHub's runner does: of two records with the same
+/// name the later one counts, blank lines between records are skipped, and a
+/// carriage return is part of the value.
 pub fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, ParseError> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -156,13 +120,13 @@ pub fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, ParseError> {
     Ok(outputs)
 }
 
-/// Reads the record that begins with `line`, further lines included.
+/// Reads the record that begins with `line`, and takes further lines if needed.
 fn read_record(line: &str, lines: &mut Lines<'_>) -> Result<(String, String), ParseError> {
     let number = lines.number;
     let empty = || ParseError::Empty { line: number, text: line.to_owned() };
     let equals = line.find('=');
     let heredoc = line.find("<<");
-    // Whichever comes first on the line says which form it is.
+    // The one that comes first decides which form it is.
     match (equals, heredoc) {
         (None, None) => Err(ParseError::Format { line: number, text: line.to_owned() }),
         (Some(at), heredoc) if heredoc.is_none_or(|heredoc| at < heredoc) => {
@@ -203,10 +167,10 @@ fn read_heredoc(name: &str, delimiter: &str, lines: &mut Lines<'_>) -> Result<St
     }
 }
 
-/// Lines ended by `\n` alone, each with whether its end is there.
+/// Lines that only `\n` ends, each with whether it has its end.
 struct Lines<'a> {
     rest: &'a str,
-    /// Of the line last taken, from 1.
+    /// The number of the line taken last, counted from 1.
     number: usize,
 }
 

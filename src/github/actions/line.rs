@@ -1,30 +1,27 @@
-//! Text in a log that must not be read as a command.
+//! Keeps the runner from reading text in a log as commands.
 //!
-//! What a child writes is not ours, and a log line that begins with `::error`
-//! or holds `##[` anywhere is a command to the runner. Each line of a child
-//! gets a prefix that is no blank. The other way, `stop-commands` with a
-//! token, would also stop our own commands while services run side by side,
-//! and act does not know it.
+//! To the runner, a line that begins with `::error`, or that contains `##[`, is a
+//! command, also if a child process wrote it. So each line of a child gets a prefix
+//! that is not white space. `stop-commands` with a token would also stop our own
+//! commands while services run side by side, and act does not support it.
 
-/// Goes before each line of a child's output.
+/// Precedes each line of a child's output.
 const PREFIX: &str = "│ ";
 
-/// The lines to print for one line of a child's output: never commands.
-///
-/// More than one where the text holds a carriage return, at which the runner
-/// would begin a new line.
+/// The lines to print for one line of a child's output. There are several if it has
+/// a carriage return, at which the runner begins a new line.
 pub fn child_lines(text: &str) -> Vec<String> {
     pieces(text).map(|piece| format!("{PREFIX}{}", break_legacy(piece))).collect()
 }
 
-/// The lines to print for text of ours that may quote others: prefixed only
-/// where a line would be a command.
+/// The lines to print for our own text, which may quote a child: only lines that
+/// the runner could read as commands get the prefix.
 pub fn own_lines(text: &str) -> Vec<String> {
     pieces(text)
         .map(|piece| {
             let start = piece.trim_start_matches(|c: char| c.is_whitespace() || is_ignorable(c));
-            // The runner compares by the rules of a language, which skip some
-            // characters, so a lone colon in front is suspicious enough.
+            // The runner compares by linguistic rules, which skip some characters,
+            // so any line that begins with a colon may be a command.
             let prefix = if start.starts_with(':') { PREFIX } else { "" };
             format!("{prefix}{}", break_legacy(piece))
         })
@@ -33,15 +30,14 @@ pub fn own_lines(text: &str) -> Vec<String> {
 
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim_end_matches(['\r', '\n']);
-    // A progress bar draws itself over and over; its blank pieces say nothing.
+    // A progress bar writes many carriage returns with nothing between them.
     text.split(['\r', '\n'])
         .enumerate()
         .filter(|(at, piece)| *at == 0 || !piece.is_empty())
         .map(|(_, piece)| piece)
 }
 
-/// Puts a blank into `##[`, which the runner reads as a command wherever it
-/// stands.
+/// Puts a space into `##[`, which the runner reads as a command anywhere in a line.
 fn break_legacy(line: &str) -> String {
     let mut broken = String::with_capacity(line.len());
     let mut hashes = 0;
@@ -60,8 +56,8 @@ fn break_legacy(line: &str) -> String {
     broken
 }
 
-/// Whether comparing by the rules of a language passes over the character, as
-/// the runner's `IndexOf` and `StartsWith` do.
+/// Whether linguistic comparison ignores the character, as the runner's `IndexOf`
+/// and `StartsWith` do.
 fn is_ignorable(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t'))
         || matches!(

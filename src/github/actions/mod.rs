@@ -1,7 +1,7 @@
 //! The Actions protocol: workflow commands, environment files, the summary.
 //!
-//! Pure functions of text, and the few that append to the files the runner
-//! names. Whether this process runs in Actions is for the caller to know.
+//! These are pure functions of text, and a few that append to the files that the
+//! runner names. The caller decides whether this process runs in Actions.
 
 mod command;
 mod env_file;

@@ -1,29 +1,26 @@
-//! The summary of a job: Markdown appended to the file the runner names.
+//! Appends Markdown to the summary of a job.
 //!
-//! The runner drops a step's summary whole when it is over one mebibyte, so it
-//! is cut before it gets there.
+//! The runner drops the whole summary of a step if it is over 1 MiB, so it is cut
+//! before.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The most bytes that a step's summary may have.
-pub const SUMMARY_LIMIT: usize = 1_048_576;
+/// The limit of GitHub for the summary of a step.
+pub const MAX_SUMMARY_BYTES: usize = 1_048_576;
 
-/// Follows what was cut.
-const CUT: &str = "\n\n_The rest is left out: GitHub takes 1 MiB._\n";
+/// Ends a summary that was cut.
+const CUT_NOTE: &str = "\n\n_The rest is left out: GitHub takes 1 MiB._\n";
 
-/// A summary that was not written.
 #[derive(Debug, thiserror::Error)]
 #[error("write the job's summary to `{}`", path.display())]
 pub struct SummaryError {
-    /// The file the runner named.
     pub path: PathBuf,
-    /// Why not.
     pub source: io::Error,
 }
 
-/// Appends to the summary, as much as fits.
+/// Appends as much as fits.
 pub fn append_summary(path: &Path, markdown: &str) -> Result<(), SummaryError> {
     append(path, markdown).map_err(|source| SummaryError { path: path.to_owned(), source })
 }
@@ -31,27 +28,27 @@ pub fn append_summary(path: &Path, markdown: &str) -> Result<(), SummaryError> {
 fn append(path: &Path, markdown: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).open(path)?;
     let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    // Two blocks of Markdown need an empty line between them.
+    // An empty line ends the Markdown block before.
     let text = if there == 0 { markdown.to_owned() } else { format!("\n{markdown}") };
-    file.write_all(cut_summary(&text, SUMMARY_LIMIT.saturating_sub(there)).as_bytes())?;
+    file.write_all(cut_summary(&text, MAX_SUMMARY_BYTES.saturating_sub(there)).as_bytes())?;
     file.flush()
 }
 
-/// The text cut to so many bytes, with a word about it, at the end of a line
-/// where there is one.
+/// Cuts the text to `room` bytes, if possible at the end of a line, and says so at its
+/// end.
 pub fn cut_summary(markdown: &str, room: usize) -> String {
     if markdown.len() <= room {
         return markdown.to_owned();
     }
-    let Some(room) = room.checked_sub(CUT.len()) else { return String::new() };
+    let Some(room) = room.checked_sub(CUT_NOTE.len()) else { return String::new() };
     let kept = &markdown[..markdown.floor_char_boundary(room)];
     let kept = kept.rfind('\n').map_or(kept, |end| &kept[..end]);
-    format!("{kept}{CUT}")
+    format!("{kept}{CUT_NOTE}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CUT, SUMMARY_LIMIT, append_summary, cut_summary};
+    use super::{CUT_NOTE, MAX_SUMMARY_BYTES, append_summary, cut_summary};
 
     #[test]
     fn a_summary_is_appended() {
@@ -67,21 +64,21 @@ mod tests {
     fn a_summary_never_outgrows_what_github_takes() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("summary");
-        std::fs::write(&path, "x".repeat(SUMMARY_LIMIT - 100)).expect("a file");
+        std::fs::write(&path, "x".repeat(MAX_SUMMARY_BYTES - 100)).expect("a file");
         append_summary(&path, &"ünü\n".repeat(100)).expect("written");
         let text = std::fs::read_to_string(&path).expect("UTF-8");
-        assert!(text.len() <= SUMMARY_LIMIT, "{}", text.len());
-        assert!(text.ends_with(CUT));
+        assert!(text.len() <= MAX_SUMMARY_BYTES, "{}", text.len());
+        assert!(text.ends_with(CUT_NOTE));
 
         append_summary(&path, "more").expect("written");
         append_summary(&path, &"more\n".repeat(100)).expect("written");
-        assert!(std::fs::read(&path).expect("the file").len() <= SUMMARY_LIMIT);
+        assert!(std::fs::read(&path).expect("the file").len() <= MAX_SUMMARY_BYTES);
     }
 
     #[test]
     fn a_cut_is_made_between_lines() {
         let cut = cut_summary("first\nsecond and then some more text than there is room for", 55);
-        assert_eq!(cut, format!("first{CUT}"));
+        assert_eq!(cut, format!("first{CUT_NOTE}"));
         assert_eq!(cut_summary("fits", 4), "fits");
         assert_eq!(cut_summary("no room", 3), "");
     }

@@ -1,25 +1,22 @@
-//! Comments on issues and pull requests, which to GitHub are one thing.
+//! Comments on pull requests, which GitHub's API treats as issues.
 
-use super::ask::{Ask, Client};
 use super::error::Error;
 use super::repo::Repo;
+use super::request::{ApiRequest, Client};
 use ::http::Method;
 use serde::{Deserialize, Serialize};
 
-pub(super) const READ: &str = "pull-requests: read";
-pub(super) const WRITE: &str = "pull-requests: write";
+pub const READ: &str = "pull-requests: read";
+pub const WRITE: &str = "pull-requests: write";
 
-/// A comment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct Comment {
-    /// Its id, which grows with time.
+    /// Later comments have higher ids.
     pub id: u64,
-    /// Where people see it.
     pub html_url: String,
-    /// Its Markdown.
     #[serde(default)]
     pub body: Option<String>,
-    /// Who wrote it; nobody where the account is gone.
+    /// The author; `None` if the account was deleted.
     #[serde(default)]
     pub user: Option<User>,
     /// The app that wrote it, where one did.
@@ -27,10 +24,9 @@ pub struct Comment {
     pub performed_via_github_app: Option<App>,
 }
 
-/// An account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct User {
-    /// Its name; of an app it ends with `[bot]`.
+    /// Ends with `[bot]` if it is an app.
     pub login: String,
     /// `User`, `Bot` or `Organization`.
     #[serde(default, rename = "type")]
@@ -51,15 +47,15 @@ struct Body<'a> {
 }
 
 impl Client {
-    /// All comments of a pull request, the oldest first.
+    /// Lists the comments of a pull request, the oldest first.
     pub async fn comments(&self, repo: &Repo, number: u64) -> Result<Vec<Comment>, Error> {
         let mut url = self.url(&format!("/repos/{repo}/issues/{number}/comments"));
         url.set_query(Some("per_page=100"));
         let doing = format!("list the comments of pull request {number} of `{repo}`");
-        self.list(&Ask { doing, needs: READ, method: Method::GET, url }).await
+        self.list(&ApiRequest { doing, needs: READ, method: Method::GET, url }).await
     }
 
-    /// Comments on a pull request. Those who watch it are told.
+    /// Adds a comment to a pull request. GitHub notifies its watchers.
     pub async fn create_comment(
         &self,
         repo: &Repo,
@@ -68,31 +64,40 @@ impl Client {
     ) -> Result<Comment, Error> {
         let url = self.url(&format!("/repos/{repo}/issues/{number}/comments"));
         let doing = format!("comment on pull request {number} of `{repo}`");
-        let ask = Ask { doing, needs: WRITE, method: Method::POST, url };
-        self.ask(&ask, Some(&Body { body })).await?.read()
+        let request = ApiRequest { doing, needs: WRITE, method: Method::POST, url };
+        self.send(&request, Some(&Body { body })).await?.read()
     }
 
-    /// Gives a comment another text. Nobody is told.
+    /// Replaces the text of a comment. GitHub sends no notification.
     pub async fn update_comment(&self, repo: &Repo, id: u64, body: &str) -> Result<Comment, Error> {
         let doing = format!("update comment {id} of `{repo}`");
-        let ask =
-            Ask { doing, needs: WRITE, method: Method::PATCH, url: self.comment_url(repo, id) };
-        self.ask(&ask, Some(&Body { body })).await?.read()
+        let request = ApiRequest {
+            doing,
+            needs: WRITE,
+            method: Method::PATCH,
+            url: self.comment_url(repo, id),
+        };
+        self.send(&request, Some(&Body { body })).await?.read()
     }
 
-    /// Deletes a comment.
     pub async fn delete_comment(&self, repo: &Repo, id: u64) -> Result<(), Error> {
         let doing = format!("delete comment {id} of `{repo}`");
-        let ask =
-            Ask { doing, needs: WRITE, method: Method::DELETE, url: self.comment_url(repo, id) };
-        self.ask(&ask, None::<&()>).await.map(drop)
+        let request = ApiRequest {
+            doing,
+            needs: WRITE,
+            method: Method::DELETE,
+            url: self.comment_url(repo, id),
+        };
+        self.send(&request, None::<&()>).await.map(drop)
     }
 
-    /// The account whose token this is. GitHub's own token for workflows has
-    /// none and is refused.
+    /// The account of the token. GitHub refuses this to the token of a workflow, which
+    /// has none.
     pub async fn login(&self) -> Result<User, Error> {
         let (doing, url) = ("ask whose token this is".to_owned(), self.url("/user"));
-        self.ask(&Ask { doing, needs: READ, method: Method::GET, url }, None::<&()>).await?.read()
+        self.send(&ApiRequest { doing, needs: READ, method: Method::GET, url }, None::<&()>)
+            .await?
+            .read()
     }
 
     fn comment_url(&self, repo: &Repo, id: u64) -> url::Url {
@@ -205,7 +210,11 @@ mod tests {
 
         let error = github.client().delete_comment(&repo(), 3).await.expect_err("refused");
 
-        assert!(error.source.to_string().ends_with("it leads to another host"), "{}", error.source);
+        assert!(
+            error.source.to_string().ends_with("it redirects to another host"),
+            "{}",
+            error.source
+        );
     }
 
     #[tokio::test]

@@ -1,12 +1,12 @@
-//! Deployments: what the pull request shows as deployed, and where.
+//! Deployments: the pull request shows what is deployed, and where.
 //!
-//! Three of GitHub's defaults would spoil it: it waits for all checks, our own
-//! included; it merges the base branch first and deploys nothing; and it never
-//! ends the older deployments of an environment that is transient.
+//! Three defaults of GitHub are unsuitable: it waits for all checks, among them the
+//! one that runs Shipway; it merges the base branch first; and it does not end the
+//! older deployments of a transient environment.
 
-use super::ask::{Ask, Client};
 use super::error::{Error, Kind};
 use super::repo::Repo;
+use super::request::{ApiRequest, Client};
 use super::statuses::described;
 use ::http::Method;
 use serde::{Deserialize, Serialize};
@@ -14,64 +14,48 @@ use serde::{Deserialize, Serialize};
 const READ: &str = "deployments: read";
 const WRITE: &str = "deployments: write";
 
-/// A deployment to be made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewDeployment {
-    /// The commit: of a pull request its head, or it does not show there.
+    /// In a pull request its head, or the pull request does not show it.
     pub commit: String,
-    /// The environment. One per pull request, or they end each other's.
+    /// One per pull request, because a new deployment ends others of its environment.
     pub environment: String,
-    /// Whether the environment goes away some time.
+    /// Whether the environment will be removed.
     pub transient: bool,
     /// Whether people use the environment directly.
     pub production: bool,
-    /// In a few words; cut at 140 characters.
+    /// Cut at 140 characters.
     pub description: String,
 }
 
-/// A deployment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct Deployment {
-    /// Its id.
     pub id: u64,
-    /// The commit.
     #[serde(default)]
     pub sha: Option<String>,
-    /// The environment.
     #[serde(default)]
     pub environment: Option<String>,
 }
 
-/// How a deployment fares.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeploymentState {
-    /// Something went wrong beside the deployment itself, such as a signal.
+    /// The run was cancelled.
     Error,
-    /// It failed.
     Failure,
-    /// It is no longer there.
+    /// It was removed or replaced.
     Inactive,
-    /// It is at work.
-    InProgress,
-    /// It waits to start.
-    Queued,
-    /// It waits for somebody.
-    Pending,
-    /// It is up.
     Success,
 }
 
-/// The status of a deployment to set.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeploymentStatus {
-    /// How it fares.
     pub state: DeploymentState,
-    /// Where the log of the run can be read.
+    /// The log of the run.
     pub log_url: Option<String>,
-    /// Where it can be seen: the button on the pull request.
+    /// The deployed service: the target of the button on the pull request.
     pub environment_url: Option<String>,
-    /// In a few words; cut at 140 characters.
+    /// Cut at 140 characters.
     pub description: String,
 }
 
@@ -104,7 +88,7 @@ struct Known {
 }
 
 impl Client {
-    /// Makes a deployment, without waiting for checks and without merging.
+    /// Creates a deployment, without waiting for checks and without merging.
     pub async fn create_deployment(
         &self,
         repo: &Repo,
@@ -112,7 +96,7 @@ impl Client {
     ) -> Result<Deployment, Error> {
         let url = self.url(&format!("/repos/{repo}/deployments"));
         let doing = format!("record the deployment to `{}` in `{repo}`", new.environment);
-        let ask = Ask { doing, needs: WRITE, method: Method::POST, url };
+        let request = ApiRequest { doing, needs: WRITE, method: Method::POST, url };
         let body = Create {
             commit: &new.commit,
             environment: &new.environment,
@@ -122,7 +106,7 @@ impl Client {
             production_environment: new.production,
             description: described(&new.description),
         };
-        self.ask(&ask, Some(&body)).await?.read()
+        self.send(&request, Some(&body)).await?.read()
     }
 
     /// Sets the status of a deployment.
@@ -134,7 +118,7 @@ impl Client {
     ) -> Result<(), Error> {
         let url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
         let doing = format!("set the status of deployment {id} of `{repo}`");
-        let ask = Ask { doing, needs: WRITE, method: Method::POST, url };
+        let request = ApiRequest { doing, needs: WRITE, method: Method::POST, url };
         let body = Status {
             state: status.state,
             log_url: status.log_url.as_deref(),
@@ -142,10 +126,10 @@ impl Client {
             description: described(&status.description),
             auto_inactive: true,
         };
-        self.ask(&ask, Some(&body)).await.map(drop)
+        self.send(&request, Some(&body)).await.map(drop)
     }
 
-    /// The deployments to an environment, the newest first.
+    /// Lists the deployments to an environment, the newest first.
     pub async fn deployments(
         &self,
         repo: &Repo,
@@ -156,14 +140,13 @@ impl Client {
             .append_pair("environment", environment)
             .append_pair("per_page", "100");
         let doing = format!("list the deployments to `{environment}` in `{repo}`");
-        self.list(&Ask { doing, needs: READ, method: Method::GET, url }).await
+        self.list(&ApiRequest { doing, needs: READ, method: Method::GET, url }).await
     }
 
-    /// Ends the deployments to an environment other than `keep`, which for a
-    /// transient environment GitHub does not do. Returns those it ended.
+    /// Ends the deployments to an environment except `keep`, which GitHub does not do
+    /// for a transient one. Returns the ids of those that it ended.
     ///
-    /// The newest come first, so the first that has ended already is the last
-    /// to be looked at. Nothing kept ends all.
+    /// It starts with the newest, and stops at the first that has ended already.
     pub async fn retire_deployments(
         &self,
         repo: &Repo,
@@ -186,7 +169,7 @@ impl Client {
             };
             match self.set_deployment_status(repo, deployment.id, &status).await {
                 Ok(()) => ended.push(deployment.id),
-                // Somebody deleted it in between.
+                // It was deleted in the meantime.
                 Err(Error { kind: Kind::Missing, .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -198,9 +181,9 @@ impl Client {
         let mut url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
         url.set_query(Some("per_page=1"));
         let doing = format!("read the status of deployment {id} of `{repo}`");
-        let ask = Ask { doing, needs: READ, method: Method::GET, url };
-        let latest: Vec<Known> = match self.ask(&ask, None::<&()>).await {
-            Ok(answer) => answer.read()?,
+        let request = ApiRequest { doing, needs: READ, method: Method::GET, url };
+        let latest: Vec<Known> = match self.send(&request, None::<&()>).await {
+            Ok(response) => response.read()?,
             Err(Error { kind: Kind::Missing, .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -258,7 +241,7 @@ mod tests {
         )])
         .await;
         let status = DeploymentStatus {
-            state: DeploymentState::InProgress,
+            state: DeploymentState::Success,
             log_url: Some("https://github.com/o/r/actions/runs/77".into()),
             environment_url: Some("http://x/".into()),
             description: "at work".into(),
@@ -266,7 +249,7 @@ mod tests {
         github.client().set_deployment_status(&repo(), 5, &status).await.expect("set");
         assert_eq!(
             github.requests()[0].body,
-            r#"{"state":"in_progress","log_url":"https://github.com/o/r/actions/runs/77","environment_url":"http://x/","description":"at work","auto_inactive":true}"#
+            r#"{"state":"success","log_url":"https://github.com/o/r/actions/runs/77","environment_url":"http://x/","description":"at work","auto_inactive":true}"#
         );
     }
 

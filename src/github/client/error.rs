@@ -1,62 +1,58 @@
-//! What GitHub refuses and why, told apart so that the remedy can be named.
+//! Errors of GitHub's API, told apart as far as their remedies differ.
 
 use crate::http::{self, Retry, Retryable};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long a rate limit may keep a run waiting. A report is not worth more.
-const LONGEST_WAIT: Duration = Duration::from_mins(2);
+/// A report is not worth a longer wait for a rate limit.
+const MAX_WAIT: Duration = Duration::from_mins(2);
 
-/// How long to wait for a secondary limit that does not say.
-const UNTOLD_WAIT: Duration = Duration::from_mins(1);
+/// The wait for a limit whose response names none. GitHub asks for a minute.
+const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 
-/// Something that GitHub was asked and did not do.
+/// A request that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}")]
 pub struct Error {
-    /// What was being done.
+    /// What the request does, in words that fit after "could not".
     pub doing: String,
     /// The permission of the workflow's token that this needs.
     pub needs: &'static str,
-    /// What kind of refusal it was.
     pub kind: Kind,
-    /// The exchange. Boxed, since errors travel through every result.
+    /// Boxed, because it is large and part of every result.
     pub source: Box<http::Error>,
 }
 
-/// The kinds of refusal that callers and people tell apart.
+/// The kinds of errors whose remedies differ.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// 401: the token is not accepted.
     Unauthorized,
     /// 403: the token may not do this.
     Forbidden,
-    /// 403 or 429: too many requests.
-    Limited {
-        /// Until they are taken again.
-        wait: Duration,
-    },
-    /// 404 or 410: not there, or not to be seen with this token.
+    /// 403 or 429: too many requests, until `wait` has passed.
+    Limited { wait: Duration },
+    /// 404 or 410: it does not exist, or the token may not see it.
     Missing,
     /// 422 for a body of more than 65,536 characters.
     TooLong,
-    /// No answer, the server's own errors, and anything else.
+    /// Transport errors, errors of the server, and all others.
     Other,
 }
 
-/// An error of GitHub as it is written in JSON.
+/// The body of an error response.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Said {
+pub struct ErrorBody {
     #[serde(default)]
     message: String,
     #[serde(default)]
     errors: Vec<serde_json::Value>,
 }
 
-impl Said {
-    /// The message with what it lists, in one line.
-    pub(super) fn words(&self) -> String {
+impl ErrorBody {
+    /// The message with the listed errors, in one line.
+    pub fn message_line(&self) -> String {
         let errors = self.errors.iter().filter_map(|error| match error {
             serde_json::Value::String(text) => Some(text.as_str()),
             error => error.get("message").or_else(|| error.get("code"))?.as_str(),
@@ -69,26 +65,24 @@ impl Said {
     }
 }
 
-/// What the headers of a refusal say about limits.
+/// The headers about rate limits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Limits {
-    /// `retry-after`.
-    pub(super) retry_after: Option<Duration>,
-    /// `x-ratelimit-remaining`.
-    pub(super) remaining: Option<u64>,
-    /// `x-ratelimit-reset`, seconds since 1970.
-    pub(super) reset: Option<i64>,
+pub struct Limits {
+    pub retry_after: Option<Duration>,
+    pub remaining: Option<u64>,
+    /// In seconds since 1970.
+    pub reset: Option<i64>,
 }
 
-/// Decides what a refusal is, by its status, its headers and its words.
+/// Decides the kind of an error from its status, headers and message.
 ///
-/// A 403 is a lack of permission unless something says that it is a limit.
-pub(super) fn kind_of(status: u16, words: &str, limits: Limits, now: Timestamp) -> Kind {
+/// A 403 is a missing permission unless a header or the message is about a limit.
+pub fn kind_of(status: u16, words: &str, limits: Limits, now: Timestamp) -> Kind {
     match status {
         401 => Kind::Unauthorized,
         403 | 429 => match limit_of(words, limits, now) {
             Some(wait) => Kind::Limited { wait },
-            None if status == 429 => Kind::Limited { wait: UNTOLD_WAIT },
+            None if status == 429 => Kind::Limited { wait: DEFAULT_WAIT },
             None => Kind::Forbidden,
         },
         404 | 410 => Kind::Missing,
@@ -107,13 +101,13 @@ fn limit_of(words: &str, limits: Limits, now: Timestamp) -> Option<Duration> {
     }
     let words = words.to_lowercase();
     let secondary = words.contains("secondary rate") || words.contains("rate limit exceeded");
-    secondary.then_some(UNTOLD_WAIT)
+    secondary.then_some(DEFAULT_WAIT)
 }
 
 impl Retryable for Error {
     fn retry(&self) -> Retry {
         match self.kind {
-            Kind::Limited { wait } if wait <= LONGEST_WAIT => Retry::After(wait),
+            Kind::Limited { wait } if wait <= MAX_WAIT => Retry::After(wait),
             Kind::Limited { .. }
             | Kind::Unauthorized
             | Kind::Forbidden
@@ -149,7 +143,7 @@ impl Retryable for Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Kind, Limits, Said, kind_of};
+    use super::{Error, ErrorBody, Kind, Limits, kind_of};
     use crate::http::{self, Retry, Retryable as _, SafeUrl};
     use std::time::Duration;
 
@@ -185,7 +179,7 @@ mod tests {
         assert_eq!(kind(403, "", after), wait(7));
         assert_eq!(kind(429, "", after), wait(7));
         let reset = jiff::civil::date(2026, 11, 21).at(10, 0, 30, 0);
-        let reset = reset.in_tz("UTC").expect("UTC").timestamp().as_second();
+        let reset = reset.to_zoned(jiff::tz::TimeZone::UTC).expect("UTC").timestamp().as_second();
         let spent = Limits { remaining: Some(0), reset: Some(reset), ..none };
         assert_eq!(kind(403, "API rate limit exceeded", spent), wait(31));
         let left = Limits { remaining: Some(17), reset: Some(reset), ..none };
@@ -195,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_statuses() {
+    fn other_statuses_have_their_kinds() {
         let none = Limits::default();
         let all: Vec<Kind> = [401, 404, 410, 409, 500].map(|status| kind(status, "", none)).into();
         assert_eq!(
@@ -208,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_short_wait_is_worth_waiting_for() {
+    fn only_short_waits_are_retried() {
         let limited = |seconds| error(Kind::Limited { wait: Duration::from_secs(seconds) }).retry();
         assert_eq!(limited(120), Retry::After(Duration::from_mins(2)));
         assert_eq!(limited(121), Retry::Never);
@@ -247,11 +241,14 @@ mod tests {
 
     #[test]
     fn an_error_is_read_into_one_line() {
-        let said: Said = serde_json::from_str(
+        let said: ErrorBody = serde_json::from_str(
             r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","message":"body is too long"},"x",{"code":"custom"}],"status":"422"}"#,
         )
         .expect("an error of GitHub");
-        assert_eq!(said.words(), "Validation Failed: body is too long; x; custom");
-        assert_eq!(Said { message: "Not Found".into(), errors: vec![] }.words(), "Not Found");
+        assert_eq!(said.message_line(), "Validation Failed: body is too long; x; custom");
+        assert_eq!(
+            ErrorBody { message: "Not Found".into(), errors: vec![] }.message_line(),
+            "Not Found"
+        );
     }
 }

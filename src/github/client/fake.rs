@@ -1,7 +1,7 @@
-//! A GitHub for tests: scripted answers on loopback, and what was asked.
+//! A fake GitHub for tests: scripted answers on loopback, and a log of requests.
 
-use super::ask::Client;
 use super::repo::Repo;
+use super::request::Client;
 use crate::http::{self, Proxy, Settings};
 use crate::secret::Redactor;
 use ::http::HeaderMap;
@@ -15,32 +15,30 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// What the fake answers to one request.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
 impl Answer {
-    pub(super) fn json(status: u16, body: &str) -> Self {
+    pub fn json(status: u16, body: &str) -> Self {
         Self { status, headers: vec![], body: body.to_owned() }
     }
 
-    /// With a header, in which `{base}` is the fake's address.
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+    /// Adds a header, in which `{base}` becomes the address of the fake.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 }
 
-/// What was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) line: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+pub struct Seen {
+    pub line: String,
+    pub headers: HeaderMap,
+    pub body: String,
 }
 
 #[derive(Default)]
@@ -52,19 +50,19 @@ struct Script {
 
 type Shared = Arc<Mutex<Script>>;
 
-pub(super) struct FakeGithub {
+pub struct FakeGithub {
     script: Shared,
     server: JoinHandle<()>,
 }
 
-pub(super) fn repo() -> Repo {
+pub fn repo() -> Repo {
     "o/r".parse().expect("a repository")
 }
 
 impl FakeGithub {
     /// Answers each request, named as `GET /path?query`, with its answers in
     /// turn, and anything else with 500.
-    pub(super) async fn start(script: &[(&str, Vec<Answer>)]) -> Self {
+    pub async fn start(script: &[(&str, Vec<Answer>)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let answers =
@@ -78,34 +76,34 @@ impl FakeGithub {
         Self { script, server }
     }
 
-    pub(super) fn base(&self) -> String {
+    pub fn base(&self) -> String {
         lock(&self.script).base.clone()
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.client_at("")
     }
 
-    pub(super) fn client_at(&self, path: &str) -> Client {
+    pub fn client_at(&self, path: &str) -> Client {
         let settings = Settings { proxy: Proxy::Direct, ..Settings::default() };
         let http = http::Client::new(settings).expect("a client");
         let api = Url::parse(&format!("{}{path}", self.base())).expect("a URL");
         Client::new(&http, api, Redactor::default().adopt("github-token", "ghs_secret".into()))
     }
 
-    /// The conversation, one exchange a line.
-    pub(super) fn log(&self) -> String {
+    /// All exchanges, one a line.
+    pub fn log(&self) -> String {
         let script = lock(&self.script);
         let lines = script.seen.iter().map(|(seen, status)| format!("{} -> {status}", seen.line));
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    pub(super) fn requests(&self) -> Vec<Seen> {
+    pub fn requests(&self) -> Vec<Seen> {
         lock(&self.script).seen.iter().map(|(seen, _)| seen.clone()).collect()
     }
 
-    /// Ends it, so that nobody listens any more.
-    pub(super) async fn stop(self) {
+    /// Stops it, so that its port is closed.
+    pub async fn stop(self) {
         self.server.abort();
         drop(self.server.await);
     }

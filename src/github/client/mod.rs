@@ -1,12 +1,20 @@
-//! The REST API of GitHub, as far as reporting a run needs it.
+//! The part of GitHub's REST API that reports of a run need.
 //!
-//! octocrab carries the requests on our own HTTP client: its retries would send
-//! a POST twice, its default transport brings a second TLS stack, and its error
-//! type loses the headers that say when to ask again, so answers are read here.
-//! One operation is one request, or a few that belong together; waiting and
-//! trying again are for the caller.
+//! Requests go through octocrab's service and body types over our own HTTP client.
+//! More of octocrab would cost more code than it saves:
+//!
+//! - its default client has its own TLS and retries POSTs, which would comment twice;
+//! - its authentication adds the token to every URL of `api.github.com`, also in a
+//!   client of an Enterprise Server, whose pages and redirects might lead there;
+//! - its pages follow links to any host;
+//! - its errors lose the headers `retry-after` and `x-ratelimit-*`, and their messages
+//!   contain a backtrace;
+//! - its models refuse a comment without an author, which is what the API returns once
+//!   the account is deleted, and require a dozen more fields that we do not read.
+//!
+//! An operation is one request, or a few that belong together. Retrying is up to the
+//! caller.
 
-mod ask;
 mod comments;
 mod deployments;
 mod error;
@@ -14,18 +22,15 @@ mod error;
 mod fake;
 mod pulls;
 mod repo;
+mod request;
 mod statuses;
 mod sticky;
 
-pub use ask::Client;
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
 pub use error::Error;
 #[cfg(test)]
 pub use error::Kind;
 pub use repo::{BadRepo, Repo};
+pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};
 pub use sticky::Marker;
-
-/// The most characters a comment may have, counted as GitHub counts them: code
-/// points.
-pub const LONGEST_COMMENT: usize = 65_536;

@@ -3,29 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A repository.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Repo {
     owner: String,
     name: String,
 }
 
-/// A text that names no repository.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is not a repository: it is written `owner/name`")]
 pub struct BadRepo(String);
-
-impl Repo {
-    /// Who owns it.
-    pub fn owner(&self) -> &str {
-        &self.owner
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
 
 impl FromStr for Repo {
     type Err = BadRepo;
@@ -57,7 +43,6 @@ mod tests {
     #[test]
     fn a_repository_is_an_owner_and_a_name() {
         let repo: Repo = "octo-org/my.repo_1".parse().expect("a repository");
-        assert_eq!((repo.owner(), repo.name()), ("octo-org", "my.repo_1"));
         assert_eq!(repo.to_string(), "octo-org/my.repo_1");
         for text in ["", "a", "a/", "/b", "a/b/c", "a/..", "a b/c", "a/b?x"] {
             let refused = text.parse::<Repo>().expect_err("no repository").to_string();

@@ -1,35 +1,28 @@
-//! The status of a commit: the mark beside it on the pull request.
+//! The status of a commit, which the pull request shows.
 
-use super::ask::{Ask, Client};
 use super::error::Error;
 use super::repo::Repo;
+use super::request::{ApiRequest, Client};
 use ::http::Method;
 use serde::Serialize;
 
-/// How a commit fares.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CommitState {
-    /// Something went wrong beside the work itself.
+    /// The run was cancelled.
     Error,
-    /// The work failed.
     Failure,
-    /// It is at work.
-    Pending,
-    /// It worked.
     Success,
 }
 
-/// The status to set. A later one of the same context takes its place.
+/// A status to set. It replaces an earlier one of the same context.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommitStatus {
-    /// How it fares.
     pub state: CommitState,
-    /// Which status, such as `shipway/storefront`.
+    /// The name of the status, such as `shipway/storefront`.
     pub context: String,
-    /// Where more can be read.
     pub target_url: Option<String>,
-    /// In a few words; cut at 140 characters.
+    /// Cut at 140 characters.
     pub description: String,
 }
 
@@ -42,15 +35,15 @@ struct Body<'a> {
     description: String,
 }
 
-/// The most characters of a description, GitHub's own limit.
-const LONGEST_DESCRIPTION: usize = 140;
+/// The limit of GitHub.
+const MAX_DESCRIPTION_CHARS: usize = 140;
 
-/// The description cut to what GitHub takes.
-pub(super) fn described(text: &str) -> String {
-    if text.chars().count() <= LONGEST_DESCRIPTION {
+/// Cuts a description to GitHub's limit.
+pub fn described(text: &str) -> String {
+    if text.chars().count() <= MAX_DESCRIPTION_CHARS {
         return text.to_owned();
     }
-    let mut cut: String = text.chars().take(LONGEST_DESCRIPTION - 1).collect();
+    let mut cut: String = text.chars().take(MAX_DESCRIPTION_CHARS - 1).collect();
     cut.push('…');
     cut
 }
@@ -68,14 +61,14 @@ impl Client {
             segments.push(sha);
         }
         let doing = format!("set the status of commit `{sha}` of `{repo}`");
-        let ask = Ask { doing, needs: "statuses: write", method: Method::POST, url };
+        let request = ApiRequest { doing, needs: "statuses: write", method: Method::POST, url };
         let body = Body {
             state: status.state,
             context: &status.context,
             target_url: status.target_url.as_deref(),
             description: described(&status.description),
         };
-        self.ask(&ask, Some(&body)).await.map(drop)
+        self.send(&request, Some(&body)).await.map(drop)
     }
 }
 

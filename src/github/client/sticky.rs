@@ -1,29 +1,29 @@
-//! The one comment of a plan on a pull request: found again and updated.
+//! The comment of a plan on a pull request, which later runs find and update.
 //!
-//! It is known by a hidden marker *and* by its author: a token that may write
-//! comments may edit anybody's, and a person who quotes the marker must not
-//! find their words replaced.
+//! It is recognized by a hidden marker and by its author: a token that may write
+//! comments may edit all of them, and the comment of a person who quotes the marker
+//! must not be replaced.
 
-use super::ask::Client;
 use super::comments::Comment;
 use super::error::{Error, Kind};
 use super::repo::Repo;
+use super::request::Client;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
-/// The account that GitHub's token for workflows writes as.
+/// The author of comments with the token of a workflow.
 const ACTIONS_BOT: &str = "github-actions[bot]";
 
-/// What may stand in a marker as it is. Not `-`, two of which end a comment in
-/// older HTML, and not `>`.
+/// The characters to escape in a marker. `-` is among them, because `--` ends a
+/// comment in older HTML.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.');
 
-/// The hidden line that tells one comment from another.
+/// The hidden line that identifies a comment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Marker(String);
 
 impl Marker {
-    /// The marker of a plan in an environment, and of a key of the user's.
+    /// The marker of a plan, an environment, and the key of `--comment-key`.
     pub fn new(plan: &str, environment: Option<&str>, key: &str) -> Self {
         let part = |text| utf8_percent_encode(text, ENCODED).to_string();
         let environment = part(environment.unwrap_or_default());
@@ -37,33 +37,26 @@ impl fmt::Display for Marker {
     }
 }
 
-/// Where the comment is now.
+/// The comment after [`Client::upsert_comment`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Posted {
-    /// Its id.
     pub id: u64,
-    /// Where people see it.
     pub url: String,
-    /// What was done.
     pub change: Change,
 }
 
-/// What was done to the comment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
-    /// There was none.
     Created,
-    /// It said something else.
     Updated,
-    /// It said this already.
     Unchanged,
 }
 
 impl Client {
-    /// Makes the comment with that marker on a pull request say `body`, which
-    /// holds the marker or gets it in front.
+    /// Creates or updates the comment with this marker. `body` gets the marker in front
+    /// if it does not contain it.
     ///
-    /// May be tried again whatever happened: it looks before it writes.
+    /// It can be retried after any error, because it looks for the comment first.
     pub async fn upsert_comment(
         &self,
         repo: &Repo,
@@ -78,7 +71,7 @@ impl Client {
             return Ok(posted);
         }
         let created = self.create_comment(repo, number, &body).await?;
-        // Another job may have done the same in this moment. The older stays.
+        // Another job may have created one at the same time. The older one stays.
         let ours = self.ours(repo, number, &marker).await?;
         let raced = ours.first().is_some_and(|oldest| oldest.id != created.id);
         if raced && let Some(posted) = self.update_ours(repo, number, &marker, &body).await? {
@@ -90,8 +83,8 @@ impl Client {
         Ok(posted(created, Change::Created))
     }
 
-    /// Updates the oldest of our comments and deletes the others. Nothing when
-    /// there is none, or when it was deleted in this moment.
+    /// Updates the oldest of our comments and deletes the others. `None` if there are
+    /// none, or if it was deleted at the same time.
     async fn update_ours(
         &self,
         repo: &Repo,
@@ -115,7 +108,7 @@ impl Client {
         }
     }
 
-    /// The comments with the marker that we wrote, the oldest first.
+    /// Our comments with the marker, the oldest first.
     async fn ours(&self, repo: &Repo, number: u64, marker: &str) -> Result<Vec<Comment>, Error> {
         let has_it =
             |comment: &Comment| comment.body.as_deref().is_some_and(|body| body.contains(marker));
@@ -123,7 +116,7 @@ impl Client {
         found.retain(has_it);
         let mut login = None;
         if found.iter().any(|comment| !is_bots(comment)) {
-            // GitHub's token for workflows is refused here, and is a bot.
+            // Fails with the token of a workflow, whose comments are a bot's.
             login = self.login().await.ok().map(|user| user.login);
         }
         found.retain(|comment| is_bots(comment) || is_by(comment, login.as_deref()));
@@ -134,7 +127,7 @@ impl Client {
     async fn delete_duplicates(&self, repo: &Repo, ours: &[Comment]) -> Result<(), Error> {
         for comment in ours.iter().skip(1) {
             match self.delete_comment(repo, comment.id).await {
-                // The other job did.
+                // The other job has deleted it.
                 Ok(()) | Err(Error { kind: Kind::Missing, .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -143,7 +136,7 @@ impl Client {
     }
 }
 
-/// Whether an app wrote it: no person can write as one.
+/// Whether an app wrote it: people cannot write as an app.
 fn is_bots(comment: &Comment) -> bool {
     let user = comment.user.as_ref();
     user.is_some_and(|user| user.kind == "Bot" || user.login == ACTIONS_BOT)
@@ -153,7 +146,7 @@ fn is_by(comment: &Comment, login: Option<&str>) -> bool {
     comment.user.as_ref().is_some_and(|user| Some(user.login.as_str()) == login)
 }
 
-/// Whether two texts are one to GitHub, which trims and may end lines its way.
+/// Whether two texts are equal to GitHub, which trims them and may change line ends.
 fn same(there: &str, body: &str) -> bool {
     let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
     plain(there) == plain(body)

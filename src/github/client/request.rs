@@ -1,6 +1,6 @@
-//! One request to GitHub and what came back.
+//! Sends one request to GitHub and reads the response.
 
-use super::error::{Error, Kind, Limits, Said, kind_of};
+use super::error::{Error, ErrorBody, Kind, Limits, kind_of};
 use crate::http::{self, SafeUrl, parse_retry_after};
 use crate::secret::Secret;
 use ::http::header::{
@@ -19,20 +19,17 @@ use url::Url;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The version of the API that is asked for.
 const API_VERSION: &str = "2022-11-28";
 
-/// A page of a hundred comments of the longest kind is a third of this.
-const LONGEST_ANSWER: usize = 64 << 20;
+/// A page of 100 comments of the maximum length is a third of this.
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// How often one request is sent on to another address. A repository that was
-/// renamed needs one.
-const MOST_REDIRECTS: usize = 5;
+/// The requests to a renamed repository are redirected once.
+const MAX_REDIRECTS: usize = 5;
 
-/// How many pages of a list are read.
-const MOST_PAGES: usize = 100;
+const MAX_PAGES: usize = 100;
 
-/// Asks GitHub with one token.
+/// A client of the API with one token.
 #[derive(Clone)]
 pub struct Client {
     crab: Octocrab,
@@ -40,32 +37,32 @@ pub struct Client {
     token: Secret,
 }
 
-/// What is being asked, for the request and for the words about it.
+/// A request, and what messages say about it.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
-    /// What is being done, in words that fit after "could not".
-    pub(super) doing: String,
-    /// The permission it needs.
-    pub(super) needs: &'static str,
-    pub(super) method: Method,
-    pub(super) url: Url,
+pub struct ApiRequest {
+    /// What the request does, in words that fit after "could not".
+    pub doing: String,
+    /// The permission of the token that it needs.
+    pub needs: &'static str,
+    pub method: Method,
+    pub url: Url,
 }
 
-/// A success.
-pub(super) struct Answer {
-    ask: Ask,
+/// A response with a status of success.
+pub struct ApiResponse {
+    request: ApiRequest,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl Client {
-    /// A client of the API at `api`, which is what `GITHUB_API_URL` says, such
-    /// as `https://api.github.com`. The token goes there and nowhere else.
+    /// A client of the API at `api`, the value of `GITHUB_API_URL`, such as
+    /// `https://api.github.com`. The token is sent only to this origin.
     ///
     /// # Panics
     /// Outside of an asynchronous runtime: octocrab starts a task in it.
     pub fn new(http: &http::Client, api: Url, token: Secret) -> Self {
-        // Redirects are followed here, since reqwest makes a POST a GET.
+        // Without redirects: reqwest would turn a POST into a GET.
         let service = ReqwestConnector::new(http.direct().clone());
         let built =
             OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
@@ -73,82 +70,83 @@ impl Client {
         Self { crab, api, token }
     }
 
-    /// The URL of a path of the API, made of segments that need no escape.
-    pub(super) fn url(&self, path: &str) -> Url {
+    /// The URL of a path of the API. The path must not need escaping.
+    pub fn url(&self, path: &str) -> Url {
         let mut url = self.api.clone();
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}{path}"));
         url
     }
 
-    /// Sends a request, following GitHub's own redirects with the same method.
-    pub(super) async fn ask(
+    /// Sends a request, and follows redirects within the API with the same method.
+    pub async fn send(
         &self,
-        ask: &Ask,
+        request: &ApiRequest,
         body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<ApiResponse, Error> {
         let body = body.map(serde_json::to_string).transpose();
-        let body = body.map_err(|error| ask.unreadable(format!("the request: {error}")))?;
-        let mut ask = ask.clone();
-        for _ in 0..=MOST_REDIRECTS {
-            let (status, headers, text) = self.send(&ask, body.clone()).await?;
+        let body = body.map_err(|error| request.unreadable(format!("the request: {error}")))?;
+        let mut request = request.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let (status, headers, text) = self.send_once(&request, body.clone()).await?;
             if status.is_success() {
-                return Ok(Answer { ask, headers, body: text });
+                return Ok(ApiResponse { request, headers, body: text });
             }
-            match redirected(&ask, status, &headers) {
-                Some(url) if url.origin() == self.api.origin() => ask.url = url,
-                Some(_) => return Err(ask.unreadable("it leads to another host".into())),
-                None => return Err(refused(&ask, status, &headers, &text)),
+            match redirected(&request, status, &headers) {
+                Some(url) if url.origin() == self.api.origin() => request.url = url,
+                Some(_) => return Err(request.unreadable("it redirects to another host".into())),
+                None => return Err(refused(&request, status, &headers, &text)),
             }
         }
-        Err(ask.unreadable("it leads on and on".into()))
+        Err(request.unreadable("it redirects too often".into()))
     }
 
-    /// All pages of a list.
-    pub(super) async fn list<T: DeserializeOwned>(&self, ask: &Ask) -> Result<Vec<T>, Error> {
-        let mut ask = ask.clone();
+    /// Reads all pages of a list.
+    pub async fn list<T: DeserializeOwned>(&self, request: &ApiRequest) -> Result<Vec<T>, Error> {
+        let mut request = request.clone();
         let mut all = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let answer = self.ask(&ask, None::<&()>).await?;
-            let next = answer.next_page();
-            all.extend(answer.read::<Vec<T>>()?);
+        for _ in 0..MAX_PAGES {
+            let response = self.send(&request, None::<&()>).await?;
+            let next = response.next_page();
+            all.extend(response.read::<Vec<T>>()?);
             let Some(next) = next else { return Ok(all) };
             if next.origin() != self.api.origin() {
-                return Err(ask.unreadable("its next page is on another host".into()));
+                return Err(request.unreadable("its next page is on another host".into()));
             }
-            ask.url = next;
+            request.url = next;
         }
         Ok(all)
     }
 
-    async fn send(
+    async fn send_once(
         &self,
-        ask: &Ask,
+        request: &ApiRequest,
         body: Option<String>,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Error> {
-        let mut request = Request::builder()
-            .method(ask.method.clone())
-            .uri(ask.url.as_str())
+        let mut message = Request::builder()
+            .method(request.method.clone())
+            .uri(request.url.as_str())
             .header(ACCEPT, "application/vnd.github+json")
             .header(HeaderName::from_static("x-github-api-version"), API_VERSION);
-        if ask.url.origin() == self.api.origin() {
+        if request.url.origin() == self.api.origin() {
             let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()));
-            let mut bearer = bearer
-                .map_err(|_| ask.unreadable("the token holds characters it cannot".into()))?;
+            let mut bearer = bearer.map_err(|_| {
+                request.unreadable("the token has characters that a header cannot have".into())
+            })?;
             bearer.set_sensitive(true);
-            request = request.header(AUTHORIZATION, bearer);
+            message = message.header(AUTHORIZATION, bearer);
         }
         if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+            message = message.header(CONTENT_TYPE, "application/json");
         }
-        let request = request
+        let message = message
             .body(body.map_or_else(OctoBody::empty, OctoBody::from))
-            .map_err(|error| ask.unreadable(format!("the request: {error}")))?;
+            .map_err(|error| request.unreadable(format!("the request: {error}")))?;
         let response =
-            self.crab.execute(request).await.map_err(|error| ask.unanswered(error.into()))?;
+            self.crab.execute(message).await.map_err(|error| request.no_response(error.into()))?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await;
-        let body = body.map_err(|error| ask.unanswered(error))?;
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
+        let body = body.map_err(|error| request.no_response(error))?;
         Ok((parts.status, parts.headers, body.to_bytes()))
     }
 }
@@ -159,13 +157,15 @@ impl fmt::Debug for Client {
     }
 }
 
-impl Answer {
-    /// Reads the answer's JSON.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| self.ask.unreadable(error.to_string()))
+impl ApiResponse {
+    /// Parses the JSON of the body.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| self.request.unreadable(error.to_string()))
     }
 
-    /// The URL of the next page, verbatim: it is not of the form of the first.
+    /// The URL of the next page, as the `link` header has it: it may have another form
+    /// than the URL of the first page.
     fn next_page(&self) -> Option<Url> {
         let links = self.headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
         links.flat_map(|links| links.split(',')).find_map(|link| {
@@ -179,18 +179,18 @@ impl Answer {
     }
 }
 
-impl Ask {
+impl ApiRequest {
     fn failed(&self, kind: Kind, source: http::Error) -> Error {
         Error { doing: self.doing.clone(), needs: self.needs, kind, source: Box::new(source) }
     }
 
-    pub(super) fn unreadable(&self, reason: String) -> Error {
+    pub fn unreadable(&self, reason: String) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
         self.failed(Kind::Other, http::Error::Unreadable { method, url, reason })
     }
 
-    /// Finds reqwest's error in octocrab's wrapping.
-    fn unanswered(&self, error: BoxError) -> Error {
+    /// Unwraps reqwest's error, to tell a time-out from other errors.
+    fn no_response(&self, error: BoxError) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
         let source = match unwrapped(error) {
             Ok(source) if source.is_timeout() => http::Error::TimedOut { method, url },
@@ -201,7 +201,7 @@ impl Ask {
     }
 }
 
-/// reqwest's error, or the words of another.
+/// The error of reqwest, or the text of another error.
 fn unwrapped(error: BoxError) -> Result<reqwest::Error, String> {
     let error = match error.downcast::<octocrab::Error>() {
         Ok(error) => *error,
@@ -221,14 +221,14 @@ fn unwrapped(error: BoxError) -> Result<reqwest::Error, String> {
     }
 }
 
-fn redirected(ask: &Ask, status: StatusCode, headers: &HeaderMap) -> Option<Url> {
+fn redirected(request: &ApiRequest, status: StatusCode, headers: &HeaderMap) -> Option<Url> {
     if !matches!(status.as_u16(), 301 | 302 | 307 | 308) {
         return None;
     }
-    ask.url.join(headers.get(LOCATION)?.to_str().ok()?).ok()
+    request.url.join(headers.get(LOCATION)?.to_str().ok()?).ok()
 }
 
-fn refused(ask: &Ask, status: StatusCode, headers: &HeaderMap, text: &Bytes) -> Error {
+fn refused(request: &ApiRequest, status: StatusCode, headers: &HeaderMap, text: &Bytes) -> Error {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let now = Timestamp::now();
     let limits = Limits {
@@ -236,16 +236,16 @@ fn refused(ask: &Ask, status: StatusCode, headers: &HeaderMap, text: &Bytes) -> 
         remaining: header("x-ratelimit-remaining").and_then(|value| value.parse().ok()),
         reset: header("x-ratelimit-reset").and_then(|value| value.parse().ok()),
     };
-    // A proxy in between answers in its own words.
-    let words = serde_json::from_slice::<Said>(text)
-        .map_or_else(|_| String::from_utf8_lossy(text).into_owned(), |said| said.words());
+    // A proxy in between may respond with something else than JSON.
+    let words = serde_json::from_slice::<ErrorBody>(text)
+        .map_or_else(|_| String::from_utf8_lossy(text).into_owned(), |body| body.message_line());
     let kind = kind_of(status.as_u16(), &words, limits, now);
     let source = http::Error::Status {
-        method: ask.method.to_string(),
-        url: SafeUrl::new(ask.url.clone()),
+        method: request.method.to_string(),
+        url: SafeUrl::new(request.url.clone()),
         status: status.as_u16(),
         retry_after: limits.retry_after,
         body: words.chars().take(2_000).collect(),
     };
-    ask.failed(kind, source)
+    request.failed(kind, source)
 }
