@@ -1,45 +1,44 @@
-//! `shipway action`: what `action.yml` calls. The inputs come as variables, the
-//! log goes to standard output, where the runner reads its commands.
+//! `shipway action`: what `action.yml` runs. The inputs come as variables, and
+//! the log goes to standard output, where the runner reads its commands.
 
-use super::arguments::{CheckArguments, DryRunArguments, Format, RunArguments};
+use super::check::{CheckArguments, DiagnosticFormat, check};
+use super::dry_run::{DryRunArguments, dry_run};
 use super::exit::Exit;
-use super::pipeline::reporters::Audience;
-use super::{check, dry_run, run, say};
+use super::pipeline::audience::Audience;
+use super::run::{RunArguments, run};
+use super::say;
+use crate::journal::RunOptions;
 use std::path::PathBuf;
 
-/// Reads the inputs and does what they say.
-pub(super) fn action() -> Exit {
+/// Runs the command that the inputs name, with the options that they set.
+pub fn action() -> Result<Exit, Exit> {
     let input = |name: &str| {
         std::env::var(format!("INPUT_{name}")).ok().filter(|value| !value.trim().is_empty())
     };
-    let arguments = match arguments(&input) {
-        Ok(arguments) => arguments,
-        Err(message) => {
-            say::error(&[message], None);
-            return Exit::Usage;
-        }
-    };
+    let arguments = arguments(&input).map_err(|message| {
+        say::error(&[message], None);
+        Exit::Usage
+    })?;
     match input("COMMAND").as_deref().map(str::trim) {
-        None | Some("run") => run::run(&arguments, Audience::Action),
+        None | Some("run") => run(&arguments, Audience::Action),
         Some("dry-run") => {
-            let dry = DryRunArguments { run: arguments, ..DryRunArguments::default() };
-            dry_run::dry_run(&dry, Audience::Action)
+            let arguments = DryRunArguments { run: arguments, ..DryRunArguments::default() };
+            dry_run(&arguments, Audience::Action)
         }
         Some("check") => {
-            let plan = arguments.plan;
-            check::check(&CheckArguments { plan, format: Format::Github })
+            check(&CheckArguments { plan: arguments.plan, format: DiagnosticFormat::Github })
         }
         Some(other) => {
             say::error(
                 &[format!("the input `command` is `{other}`")],
                 Some("it is `run`, `dry-run` or `check`"),
             );
-            Exit::Usage
+            Err(Exit::Usage)
         }
     }
 }
 
-/// The command line that the inputs stand for.
+/// The arguments of `shipway run` that the inputs stand for.
 fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, String> {
     let lines = |name: &str| -> Vec<String> {
         let text = input(name).unwrap_or_default();
@@ -55,8 +54,7 @@ fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, St
             return Err(format!("the input `keep-going` is `{other}`, not `true` or `false`"));
         }
     };
-    Ok(RunArguments {
-        plan: PathBuf::from(input("PLAN").unwrap_or_else(|| "shipway.yml".to_owned())),
+    let options = RunOptions {
         env: input("ENV"),
         set: lines("SET"),
         from: input("FROM"),
@@ -66,8 +64,10 @@ fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, St
         pr: pr.transpose()?,
         comment_key: input("COMMENT_KEY"),
         allow_fork_deploy: input("ALLOW_FORK_DEPLOY"),
-        ..RunArguments::default()
-    })
+        ..RunOptions::default()
+    };
+    let plan = PathBuf::from(input("PLAN").unwrap_or_else(|| "shipway.yml".to_owned()));
+    Ok(RunArguments { plan, options, ..RunArguments::default() })
 }
 
 #[cfg(test)]
@@ -84,9 +84,9 @@ mod tests {
     fn inputs_are_the_command_line() {
         let read = read(&[("SET", "cpu=2\n\n label=x \n"), ("PR", "7"), ("KEEP_GOING", "true")])
             .expect("good inputs");
-        assert_eq!(read.set, ["cpu=2", "label=x"]);
-        assert_eq!(read.pr, Some(7));
-        assert!(read.keep_going);
+        assert_eq!(read.options.set, ["cpu=2", "label=x"]);
+        assert_eq!(read.options.pr, Some(7));
+        assert!(read.options.keep_going);
         assert_eq!(read.plan.to_str(), Some("shipway.yml"));
     }
 

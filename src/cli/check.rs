@@ -1,24 +1,43 @@
-//! `shipway check`: every mistake in the plan, with its line.
+//! `shipway check`: shows every mistake in the plan, with its line.
 
-use super::arguments::{CheckArguments, Format};
 use super::exit::Exit;
-use super::load::{BY_POSITION, load};
+use super::plan_file::{BY_POSITION, PlanFile};
 use super::say;
 use crate::plan::{Diagnostic, render, render_github, render_json};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
-/// Finds every mistake. No mistake, no word.
-pub(super) fn check(arguments: &CheckArguments) -> Exit {
-    let loaded = match load(&arguments.plan, BY_POSITION) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
-    let (file, text, found) = (&loaded.file, &loaded.text, &loaded.diagnostics);
+#[derive(Args, Clone, Debug)]
+pub struct CheckArguments {
+    /// Read the plan from this file
+    #[arg(default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Show mistakes in this form
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DiagnosticFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum DiagnosticFormat {
+    /// The line of the plan, underlined
+    #[default]
+    Human,
+    /// JSON
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+/// Checks the plan.
+pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
+    let PlanFile { name, text, plan, diagnostics: found, .. } =
+        PlanFile::read(&arguments.plan, BY_POSITION)?;
     match arguments.format {
-        Format::Human if found.is_empty() => say::tell(&format!("{file}: no mistakes")),
-        Format::Human => say::tell(&render(file, text, found, say::color())),
-        Format::Json => say::result(&render_json(file, text, found)),
-        Format::Github => say::result(&render_github(file, text, found)),
+        DiagnosticFormat::Human if found.is_empty() => say::tell(&format!("{name}: no mistakes")),
+        DiagnosticFormat::Human => say::tell(&render(&name, &text, &found, say::color())),
+        DiagnosticFormat::Json => say::result(&render_json(&name, &text, &found)),
+        DiagnosticFormat::Github => say::result(&render_github(&name, &text, &found)),
     }
-    let wrong = loaded.plan.is_none() || found.iter().any(Diagnostic::is_error);
-    if wrong { Exit::Usage } else { Exit::Done }
+    let wrong = plan.is_none() || found.iter().any(Diagnostic::is_error);
+    Ok(if wrong { Exit::Usage } else { Exit::Done })
 }

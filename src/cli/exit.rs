@@ -1,17 +1,16 @@
-//! The exit codes, in one place.
+//! The exit codes.
 
 use crate::event::{CancelReason, Status};
 
-/// How the process ends. Documented in the README.
+/// How the process ends. The README documents the codes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Exit {
-    /// Done.
+pub enum Exit {
     Done,
-    /// A mistake of ours.
+    /// An error of Shipway or of the operating system.
     Bug,
     /// The plan or the command line is wrong.
     Usage,
-    /// Something needed was not to be had, found before anything was changed.
+    /// Something that is needed is missing. Nothing was changed.
     Precondition,
     /// A step failed.
     Failed,
@@ -22,8 +21,7 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// The number.
-    pub(super) fn code(self) -> u8 {
+    pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Bug => 1,
@@ -35,8 +33,8 @@ impl Exit {
         }
     }
 
-    /// What the end of a run comes to.
-    pub(super) fn of_run(status: Status, cancelled: Option<CancelReason>) -> Self {
+    /// The exit of a run with this status.
+    pub fn of_run(status: Status, cancelled: Option<CancelReason>) -> Self {
         match (status, cancelled) {
             (Status::Succeeded, _) => Self::Done,
             (Status::Cancelled, Some(CancelReason::Terminated)) => Self::Terminated,
@@ -52,7 +50,7 @@ mod tests {
     use crate::event::{CancelReason, Status};
 
     #[test]
-    fn the_table_of_exit_codes() {
+    fn exit_codes_are_those_of_the_readme() {
         let table = [
             (Exit::Done, 0),
             (Exit::Bug, 1),
@@ -68,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_as_it_was_stopped() {
+    fn a_cancelled_run_exits_by_the_reason() {
         let of = |reason| Exit::of_run(Status::Cancelled, Some(reason));
         assert_eq!(of(CancelReason::Terminated), Exit::Terminated);
         assert_eq!(of(CancelReason::Interrupted), Exit::Interrupted);

@@ -1,43 +1,76 @@
 //! `shipway local`: keeps the local cloud up for other tools.
 
-use super::arguments::{LocalAction, LocalArguments, RunArguments};
-use super::dry_run::{how_to_reach, newest, stop, world_of};
+use super::dry_run::cloud::{how_to_reach, newest, stop};
+use super::dry_run::initial_state_of;
 use super::exit::Exit;
-use super::load::{BY_OPTION, load};
+use super::plan_file::{BY_OPTION, PlanFile};
+use super::runtime::block_on;
 use super::say;
-use super::session::{Session, missing, state_folder};
-use crate::local::{CloudOptions, InitialState};
+use super::session::run::state_folder;
+use super::session::{PlanSession, show_step_error};
+use crate::journal::{DryRunOptions, LocalCloudOptions, RunId, RunOptions};
+use crate::local::{Cloud, CloudFile, CloudOptions, InitialState};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
+use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
-/// Keeps one up, or ends one.
-pub(super) fn local(arguments: &LocalArguments) -> Exit {
-    if let Some(LocalAction::Stop { cloud }) = &arguments.action {
-        return end(arguments, cloud.as_deref());
-    }
-    let redactor = Redactor::default();
-    let options = match options(arguments, &redactor) {
-        Ok(options) => options,
-        Err(exit) => return exit,
-    };
-    super::in_runtime(keep_up(arguments, options, redactor))
+#[derive(Args, Clone, Debug)]
+pub struct LocalArguments {
+    #[command(subcommand)]
+    pub action: Option<LocalAction>,
+    /// Read the plan from this file
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub options: LocalCloudOptions,
+    /// Keep the state of the cloud here
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Write the addresses and credentials of the cloud to this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+    /// Read the initial state from this file instead of from a plan
+    #[arg(long = "world", value_name = "FILE", hide = true)]
+    pub world_file: Option<PathBuf>,
+    /// Stop when standard input ends, which it does with the parent
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
 }
 
-async fn keep_up(arguments: &LocalArguments, options: CloudOptions, redactor: Redactor) -> Exit {
+#[derive(Clone, Debug, Subcommand)]
+pub enum LocalAction {
+    /// Stop a local cloud that was left in the background
+    Stop {
+        /// Stop the cloud that wrote this file instead of the newest one
+        #[arg(value_name = "FILE")]
+        cloud: Option<PathBuf>,
+    },
+}
+
+/// Keeps a cloud up until Ctrl-C, or stops one.
+pub fn local(arguments: &LocalArguments) -> Result<Exit, Exit> {
+    let redactor = Redactor::default();
+    if let Some(LocalAction::Stop { cloud }) = &arguments.action {
+        let stopped = stop_cloud(arguments, cloud.as_deref());
+        return stopped.map(|()| Exit::Done).map_err(|error| show_step_error(error, &redactor));
+    }
+    let options = options(arguments, &redactor)?;
+    block_on(async {
+        match keep_up(arguments, options).await {
+            Ok(()) => Ok(Exit::Done),
+            Err(error) => Err(show_step_error(error, &redactor)),
+        }
+    })
+}
+
+async fn keep_up(arguments: &LocalArguments, options: CloudOptions) -> Result<(), StepError> {
     let failed = |error: &dyn std::error::Error| {
-        let trouble = StepError::new("keep the local cloud up").because(chain_of(error).join(": "));
-        missing(trouble, &redactor)
+        StepError::new("keep the local cloud up").because(chain_of(error).join(": "))
     };
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return failed(&error),
-    };
-    let cloud = match crate::local::Cloud::start(options).await {
-        Ok(cloud) => cloud,
-        Err(error) => return failed(&error),
-    };
+    let mut signals = Signals::listen().map_err(|error| failed(&error))?;
+    let cloud = Cloud::start(options).await.map_err(|error| failed(&error))?;
     if !arguments.until_stdin_ends {
         say::tell(&how_to_reach(cloud.file()));
         for line in exports(cloud.file()) {
@@ -45,75 +78,64 @@ async fn keep_up(arguments: &LocalArguments, options: CloudOptions, redactor: Re
         }
     }
     let stdin = arguments.until_stdin_ends;
-    cloud
-        .run(async move {
-            tokio::select! {
-                _ = signals.next() => {}
-                () = stdin_ends(), if stdin => {}
-            }
-        })
-        .await;
-    Exit::Done
+    let stopped = async move {
+        tokio::select! {
+            _ = signals.next() => {}
+            () = stdin_ends(), if stdin => {}
+        }
+    };
+    cloud.run(stopped).await;
+    Ok(())
 }
 
-/// What `eval "$(…)"` takes in a shell.
-fn exports(file: &crate::local::CloudFile) -> Vec<String> {
+/// Lines for `eval "$(shipway local)"` in a shell.
+fn exports(file: &CloudFile) -> Vec<String> {
     file.variables()
         .map(|(name, value)| format!("export {name}='{}'", value.replace('\'', r"'\''")))
         .collect()
 }
 
-/// Resolves when the parent has gone, however it went.
+/// Ends with standard input, which ends with the parent, even if that is killed.
 async fn stdin_ends() {
     let mut stdin = tokio::io::stdin();
     let mut sink = tokio::io::sink();
     tokio::io::copy(&mut stdin, &mut sink).await.ok();
 }
 
-/// The world as a file describes it, or as the plan takes it to be.
+/// With the initial state that a file describes, or that the plan expects.
 fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptions, Exit> {
-    if let Some(file) = &arguments.world_file {
-        let state =
-            arguments.state.clone().unwrap_or_else(|| PathBuf::from(".shipway/local/world"));
-        let world = read_world(file).map_err(|trouble| missing(trouble, redactor))?;
-        return Ok(of(arguments, world, state));
-    }
-    let run = RunArguments { plan: arguments.plan.clone(), ..RunArguments::default() };
-    let loaded = load(&run.plan, BY_OPTION)?;
-    let session = Session::of(loaded, &run, true, redactor.clone())?;
-    let world =
-        world_of(&session, &arguments.world).map_err(|trouble| missing(trouble, redactor))?;
-    let state = arguments.state.clone().unwrap_or_else(|| session.run.local());
-    // Nothing is run, so there is no run to keep.
-    std::fs::remove_dir_all(session.run.path()).ok();
-    Ok(of(arguments, world, state))
-}
-
-fn of(arguments: &LocalArguments, initial_state: InitialState, state: PathBuf) -> CloudOptions {
+    let show = |error| show_step_error(error, redactor);
+    let (initial_state, state) = if let Some(file) = &arguments.world_file {
+        (read_initial_state(file).map_err(show)?, PathBuf::from(".shipway/local/world"))
+    } else {
+        let file = PlanFile::read(&arguments.plan, BY_OPTION)?;
+        let state = state_folder(None, &file).join("local").join(RunId::new().as_str());
+        let dry_run = DryRunOptions { cloud: arguments.options.clone(), skip_run: false };
+        let options = RunOptions { dry_run: Some(dry_run), ..RunOptions::default() };
+        let session = PlanSession::without_run(file, &options, redactor.clone())?;
+        (initial_state_of(&session, &arguments.options).map_err(show)?, state)
+    };
+    let state = arguments.state.clone().unwrap_or(state);
     let state = std::path::absolute(&state).unwrap_or(state);
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
-    CloudOptions { initial_state, cloud_file, state, port: None }
+    Ok(CloudOptions { initial_state, cloud_file, state, port: None })
 }
 
-fn read_world(file: &Path) -> Result<InitialState, StepError> {
-    let failed =
-        |why: String| StepError::new(format!("read the world `{}`", file.display())).because(why);
+fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
+    let failed = |why: String| {
+        StepError::new(format!("read the initial state `{}`", file.display())).because(why)
+    };
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
-fn end(arguments: &LocalArguments, cloud: Option<&Path>) -> Exit {
-    let redactor = Redactor::default();
-    let state = load(&arguments.plan, BY_OPTION)
-        .map(|loaded| state_folder(None, &loaded))
-        .ok()
-        .filter(|_| cloud.is_none());
-    let file = cloud.map(Path::to_owned).or_else(|| newest(&state?));
-    let Some(file) = file else {
-        return missing(StepError::new("no local cloud was left up here"), &redactor);
+fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<(), StepError> {
+    let newest = || {
+        let file = PlanFile::read(&arguments.plan, BY_OPTION).ok()?;
+        newest(&state_folder(None, &file))
     };
-    match stop(&file) {
-        Ok(()) => Exit::Done,
-        Err(trouble) => missing(trouble, &redactor),
+    match cloud.map(Path::to_owned).or_else(newest) {
+        Some(file) => stop(&file),
+        None => Err(StepError::new("no local cloud was left up here")),
     }
 }

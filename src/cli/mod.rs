@@ -1,71 +1,123 @@
-//! What the user typed; one file a command.
+//! The command line: one file or folder for each command.
+//!
+//! To add the command `status`:
+//!
+//! 1. write `src/cli/status.rs` with its arguments, `StatusArguments`, which
+//!    derives [`clap::Args`], and `pub fn status(&StatusArguments) -> Result<Exit, Exit>`;
+//! 2. add `mod status;` and, to [`Command`], a variant and its arm in `execute`;
+//! 3. add its line to the table in `docs/commands.md`.
+//!
+//! A command reads its plan with `PlanSession`, which makes no folder and asks
+//! no server, and reaches Azure, registries and GitHub through `Connections`.
+//! Only what executes steps has a `RunSession`. What cannot be done is shown
+//! where it is found; the `Err` of a command is its exit code.
 
 mod action;
-mod arguments;
 mod check;
 mod dry_run;
 mod exit;
 mod images;
-mod load;
 mod local;
 mod pipeline;
+mod plan_file;
 mod resume;
 mod run;
+mod runtime;
 mod say;
 mod session;
 
-use arguments::{Arguments, Command};
-use clap::Parser as _;
+use clap::{Parser, Subcommand};
 use exit::Exit;
-use pipeline::reporters::Audience;
+use pipeline::audience::Audience;
 use std::process::ExitCode;
 
-/// Runs the program and says how it ended.
+/// Take a container from source to a verified public URL on the pull request
+#[derive(Debug, Parser)]
+#[command(name = "shipway", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the plan: build, tag, push, deploy, verify, report
+    Run(run::RunArguments),
+    /// Run the plan against a cloud on this machine
+    DryRun(dry_run::DryRunArguments),
+    /// Find every mistake in the plan
+    Check(check::CheckArguments),
+    /// Continue the newest unfinished run
+    Resume(resume::ResumeArguments),
+    /// List or remove the images in a registry
+    Images(images::ImagesArguments),
+    /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
+    Local(local::LocalArguments),
+    /// Run as a GitHub action, with the inputs from its variables
+    Action,
+}
+
+impl Command {
+    fn execute(self) -> Result<Exit, Exit> {
+        match self {
+            Self::Run(arguments) => run::run(&arguments, Audience::Command(arguments.view)),
+            Self::DryRun(arguments) => {
+                dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
+            }
+            Self::Check(arguments) => check::check(&arguments),
+            Self::Resume(arguments) => resume::resume(&arguments),
+            Self::Images(arguments) => images::images(&arguments),
+            Self::Local(arguments) => local::local(&arguments),
+            Self::Action => action::action(),
+        }
+    }
+}
+
+/// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
         Err(error) => {
-            // Help and version are no mistakes, and clap knows where each goes.
+            // `--help` and `--version` come here too, and go to standard output.
             error.print().ok();
             let wrong = error.use_stderr();
             return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done }.code());
         }
     };
-    // So that a child cannot read our memory or our environment. The local
-    // cloud holds no secret of the world, and its containers need to see it.
-    if !matches!(arguments.command, Command::Local(_)) {
+    // Keeps other processes of the user from reading this one's memory and
+    // environment. The local cloud holds no secret of the real world, and its
+    // containers have to see it.
+    if !matches!(command, Command::Local(_)) {
         nix::sys::prctl::set_dumpable(false).ok();
     }
-    ExitCode::from(perform(arguments).code())
+    let exit = command.execute().unwrap_or_else(|exit| exit);
+    ExitCode::from(exit.code())
 }
 
-fn perform(arguments: Arguments) -> Exit {
-    match arguments.command {
-        Command::Run(arguments) => run::run(&arguments, Audience::Command(arguments.output)),
-        Command::DryRun(arguments) => {
-            dry_run::dry_run(&arguments, Audience::Command(arguments.run.output))
-        }
-        Command::Check(arguments) => check::check(&arguments),
-        Command::Resume(arguments) => resume::resume(&arguments),
-        Command::Images(arguments) => images::images(&arguments),
-        Command::Local(arguments) => local::local(&arguments),
-        Command::Action => action::action(),
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::{CommandFactory as _, Parser as _};
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Arguments::command().debug_assert();
     }
-}
 
-/// Does the work of a command that reaches out.
-fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => {
-            let exit = runtime.block_on(work);
-            // A thread that still blocks on something must not hold us up.
-            runtime.shutdown_background();
-            exit
+    #[test]
+    fn an_invalid_host_is_refused_with_the_form_of_a_valid_one() {
+        let read =
+            |value: &str| Arguments::try_parse_from(["shipway", "dry-run", "--allow-host", value]);
+        for wrong in ["", "http://x", "a b", "ghcr.io/"] {
+            assert_eq!(
+                read(wrong).expect_err("an invalid host").to_string(),
+                format!(
+                    "error: invalid value '{wrong}' for '--allow-host <HOST[/REPOSITORY]>': \
+                     write HOST or HOST/REPOSITORY, such as `ghcr.io/org/app`\n\n\
+                     For more information, try '--help'.\n"
+                )
+            );
         }
-        Err(error) => {
-            say::error(&["start the threads of the program".to_owned(), error.to_string()], None);
-            Exit::Bug
-        }
+        assert!(read("ghcr.io").is_ok() && read("ghcr.io/org/app").is_ok());
     }
 }

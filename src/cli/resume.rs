@@ -1,108 +1,105 @@
-//! `shipway resume`: goes on where a run stopped.
+//! `shipway resume`: continues a run that stopped.
 
-use super::arguments::{ResumeArguments, RunArguments};
 use super::dry_run::DryRun;
 use super::exit::Exit;
-use super::load::{BY_OPTION, load};
 use super::pipeline::Pipeline;
-use super::pipeline::reporters::Audience;
-use super::run::reach;
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::{BY_OPTION, PlanFile};
+use super::runtime::block_on;
 use super::say;
+use super::session::connections::Connections;
 use super::session::layout::{Chosen, choose};
-use super::session::secrets::Sources;
-use super::session::{Session, missing, state_folder};
+use super::session::run::{RunSession, state_folder};
+use super::session::secrets::SecretSources;
+use super::session::show_step_error;
 use crate::journal::{
-    Journal, JournalEntry, Replay, RunFolder, RunId, StartRecord, StepState, newest_unfinished,
-    read,
+    Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId, StartRecord,
+    StepState, newest_unfinished,
 };
 use crate::plan::expr::Scope;
-use crate::plan::schema::Action;
+use crate::plan::schema::{Action, Step};
 use crate::run::outcome::chain_of;
+use clap::Args;
+use std::path::{Path, PathBuf};
 
-/// Goes on with the run that is named, or the newest that has not succeeded.
-pub(super) fn resume(arguments: &ResumeArguments) -> Exit {
-    match prepare(arguments) {
-        Ok((session, chosen, journal)) => {
-            super::in_runtime(go(arguments, &session, chosen, journal))
-        }
-        Err(exit) => exit,
-    }
+#[derive(Args, Clone, Debug)]
+pub struct ResumeArguments {
+    /// Continue the run with this id instead of the newest unfinished one
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Read the plan from this file, beside which the state is kept
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Continue a dry run, with its own local cloud
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Continue although the plan has changed since
+    #[arg(long)]
+    pub changed_plan: bool,
+    /// Repeat a step that was interrupted, and that may have been done
+    #[arg(long, value_name = "STEP")]
+    pub rerun: Vec<String>,
+    /// Keep everything up after the dry run, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+    #[command(flatten)]
+    pub cloud: LocalCloudOptions,
+    /// Find the state here instead of in `.shipway` beside the plan
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub view: ViewOptions,
 }
 
-fn prepare(arguments: &ResumeArguments) -> Result<(Session, Chosen, Journal), Exit> {
-    let loaded = load(&arguments.plan, BY_OPTION)?;
-    let state = state_folder(arguments.state_dir.as_ref(), &loaded);
+/// Continues the run that is named, or the newest that has not succeeded.
+pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
+    let (run, chosen, journal) = prepare(arguments)?;
+    block_on(continue_run(arguments, &run, chosen, journal))
+}
+
+fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Chosen, Journal), Exit> {
+    let file = PlanFile::read(&arguments.plan, BY_OPTION)?;
+    let state = state_folder(arguments.state_dir.as_deref(), &file);
     let folder = find(arguments, &state)?;
-    let mut journal = Journal::open(&folder.journal()).map_err(|error| {
-        say::error(&chain_of(&error), None);
-        Exit::Precondition
-    })?;
-    let Some(start) = journal.replay().start.clone() else {
-        say::error(
-            &[format!("run {} has not begun, so there is nothing to go on with", folder.run)],
-            None,
-        );
-        return Err(Exit::Precondition);
-    };
-    if loaded.digest() != start.plan_digest && !arguments.changed_plan {
-        say::error(
-            &[format!("the plan has changed since run {} began", folder.run)],
-            Some("start a new run, or go on all the same with `--changed-plan`"),
-        );
-        return Err(Exit::Usage);
-    }
-    let run = run_arguments(arguments, &start);
-    let audience = Audience::Command(arguments.output);
-    let session = Session::again(&run, &start, folder, audience.redactor())?;
-    let mut chosen = choose(&session)?;
+    let mut journal = Journal::open(&folder.journal()).map_err(|error| show(&error))?;
+    let start = started(arguments, &file, &folder, journal.replay())?;
+    let redactor = Audience::Command(arguments.view).redactor();
+    let run = RunSession::resume(file, start, folder, redactor)?;
+    let mut chosen = choose(&run.session)?;
     chosen.mark_done(journal.replay());
-    in_doubt(arguments, &session, &chosen, journal.replay())?;
+    refuse_doubtful(arguments, &run, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
-    journal.append(&JournalEntry::RunResumed { at }).map_err(|error| {
-        say::error(&chain_of(&error), None);
-        Exit::Precondition
-    })?;
-    Ok((session, chosen, journal))
+    journal.append(&JournalEntry::RunResumed { at }).map_err(|error| show(&error))?;
+    Ok((run, chosen, journal))
 }
 
-async fn go(
+async fn continue_run(
     arguments: &ResumeArguments,
-    session: &Session,
+    run: &RunSession,
     chosen: Chosen,
     journal: Journal,
-) -> Exit {
-    let audience = Audience::Command(arguments.output);
-    if session.dry_run {
-        let dry = DryRun {
-            session,
-            world: &arguments.world,
-            keep: arguments.keep,
-            detach: false,
-            skip_run: false,
-            audience,
-            inherited: None,
-        };
+) -> Result<Exit, Exit> {
+    let audience = Audience::Command(arguments.view);
+    let session = &run.session;
+    if session.is_dry_run() {
+        let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited: None };
         return dry.run(chosen, Some(journal)).await;
     }
-    let reach = match reach(session) {
-        Ok(reach) => reach,
-        Err(trouble) => return missing(trouble, &session.redactor),
-    };
-    let environment = session.surroundings.env.clone();
+    let connections =
+        Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
     let pipeline = Pipeline {
-        session,
+        run,
         chosen,
-        reach: &reach,
-        sources: Sources { environment, ..Sources::default() },
+        connections: &connections,
+        sources: SecretSources::of_environment(session),
         audience,
-        skip_run: false,
         journal: Some(journal),
         inherited: None,
     };
     pipeline.run().await
 }
 
-fn find(arguments: &ResumeArguments, state: &std::path::Path) -> Result<RunFolder, Exit> {
+fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
     if let Some(name) = &arguments.run {
         let folder = RunFolder { state: state.to_owned(), run: RunId::existing(name) };
         if folder.journal().exists() {
@@ -111,10 +108,7 @@ fn find(arguments: &ResumeArguments, state: &std::path::Path) -> Result<RunFolde
         say::error(&[format!("there is no run `{name}` in `{}`", state.display())], None);
         return Err(Exit::Usage);
     }
-    let found = newest_unfinished(state, arguments.dry_run).map_err(|error| {
-        say::error(&chain_of(&error), None);
-        Exit::Precondition
-    })?;
+    let found = newest_unfinished(state, arguments.dry_run).map_err(|error| show(&error))?;
     found.ok_or_else(|| {
         let kind = if arguments.dry_run { "dry run" } else { "run" };
         say::error(
@@ -125,43 +119,55 @@ fn find(arguments: &ResumeArguments, state: &std::path::Path) -> Result<RunFolde
     })
 }
 
-/// The command line of the run, as its journal keeps it.
-fn run_arguments(arguments: &ResumeArguments, start: &StartRecord) -> RunArguments {
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let only = start.selection["only"].as_array().into_iter().flatten();
-    RunArguments {
-        plan: arguments.plan.clone(),
-        from: text(&start.selection["from"]),
-        until: text(&start.selection["until"]),
-        only: only.filter_map(text).collect(),
-        keep_going: start.options["keep-going"].as_bool().unwrap_or_default(),
-        comment_key: text(&start.options["comment-key"]),
-        allow_fork_deploy: text(&start.options["allow-fork-deploy"]),
-        state_dir: arguments.state_dir.clone(),
-        output: arguments.output,
-        verbose: arguments.verbose,
-        ..RunArguments::default()
+/// What the run was started with, and in a dry run what its cloud is given now.
+fn started(
+    arguments: &ResumeArguments,
+    file: &PlanFile,
+    folder: &RunFolder,
+    replay: &Replay,
+) -> Result<StartRecord, Exit> {
+    let id = &folder.run;
+    let Some(mut start) = replay.start.clone() else {
+        say::error(&[format!("run {id} has not begun, so there is nothing to resume")], None);
+        return Err(Exit::Precondition);
+    };
+    if start.version != StartRecord::VERSION {
+        let which = if start.version < StartRecord::VERSION { "an older" } else { "a newer" };
+        say::error(
+            &[format!("run {id} was started by {which} version of Shipway")],
+            Some("start a new run"),
+        );
+        return Err(Exit::Precondition);
     }
+    if file.digest() != start.plan_digest && !arguments.changed_plan {
+        say::error(
+            &[format!("the plan has changed since run {id} began")],
+            Some("start a new run, or resume it all the same with `--changed-plan`"),
+        );
+        return Err(Exit::Usage);
+    }
+    if let Some(dry_run) = &mut start.options.dry_run {
+        dry_run.cloud = std::mem::take(&mut dry_run.cloud).extended_by(&arguments.cloud);
+    }
+    Ok(start)
 }
 
-/// A `run` step of which it is not known whether it was done is not repeated
-/// unless somebody says that it may be.
-fn in_doubt(
+/// Refuses to repeat a `run` step that was interrupted, unless the plan or the
+/// command line allows it: only the user knows what a second time would do.
+fn refuse_doubtful(
     arguments: &ResumeArguments,
-    session: &Session,
+    run: &RunSession,
     chosen: &Chosen,
     replay: &Replay,
 ) -> Result<(), Exit> {
+    let session = &run.session;
     for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
-        let doubtful = replay.state(&layout.id) == StepState::InDoubt;
-        if !doubtful
-            || !matches!(step.action, Action::Run(_))
-            || is_idempotent(step, &session.scope)
-        {
-            continue;
-        }
+        let is_doubtful = replay.state(&layout.id) == StepState::InDoubt
+            && matches!(step.action, Action::Run(_))
+            && !is_idempotent(step, &session.scope);
         let id = layout.id.to_string();
-        if arguments.rerun.contains(&id) || arguments.rerun.contains(&layout.id.step) {
+        let is_allowed = arguments.rerun.contains(&id) || arguments.rerun.contains(&layout.id.step);
+        if !is_doubtful || is_allowed {
             continue;
         }
         say::error(
@@ -175,33 +181,11 @@ fn in_doubt(
     Ok(())
 }
 
-fn is_idempotent(step: &crate::plan::schema::Step, scope: &Scope) -> bool {
+fn is_idempotent(step: &Step, scope: &Scope) -> bool {
     step.idempotent.resolve(scope).unwrap_or_default()
 }
 
-/// What the newest run of the same kind left, for a run that begins later in
-/// the plan; where that began later too, also what those before it left.
-pub(super) fn inherited(session: &Session) -> Option<Replay> {
-    session.arguments.from.as_ref()?;
-    let runs = std::fs::read_dir(session.run.state.join("runs")).ok()?;
-    let mut names: Vec<String> =
-        runs.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    let earlier = names.iter().rev().filter(|name| *name != session.run.run.as_str());
-    let mut left: Option<Replay> = None;
-    for name in earlier {
-        let folder = RunFolder { state: session.run.state.clone(), run: RunId::existing(name) };
-        let Ok(replay) = read(&folder.journal()) else { continue };
-        let Some(start) = replay.start.clone().filter(|it| it.dry_run == session.dry_run) else {
-            continue;
-        };
-        match &mut left {
-            Some(left) => left.fill_from(replay),
-            None => left = Some(replay),
-        }
-        if start.selection["from"].is_null() {
-            break;
-        }
-    }
-    left
+fn show(error: &JournalError) -> Exit {
+    say::error(&chain_of(error), None);
+    Exit::Precondition
 }

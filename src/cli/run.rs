@@ -1,72 +1,51 @@
-//! `shipway run`: the plan, for real.
+//! `shipway run`: runs the plan.
 
-use super::arguments::RunArguments;
 use super::exit::Exit;
 use super::pipeline::Pipeline;
-use super::pipeline::reporters::Audience;
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::runtime::block_on;
+use super::session::connections::Connections;
+use super::session::inherit::inherited;
 use super::session::layout::choose;
-use super::session::reach::Connections;
-use super::session::secrets::Sources;
-use super::session::{Session, missing};
-use crate::azure::Cloud;
-use crate::local::CloudFile;
-use crate::plan::schema;
-use crate::run::outcome::StepError;
+use super::session::run::RunSession;
+use super::session::secrets::SecretSources;
+use super::session::show_step_error;
+use crate::journal::RunOptions;
+use clap::Args;
+use std::path::PathBuf;
 
-/// Runs the plan against the world, or against the local cloud of `--cloud`.
-pub(super) fn run(arguments: &RunArguments, audience: Audience) -> Exit {
-    let redactor = audience.redactor();
-    let session = match Session::prepare(arguments, false, redactor) {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    super::in_runtime(go(&session, audience))
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArguments {
+    /// Read the plan from this file
+    #[arg(default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub options: RunOptions,
+    /// Keep the state here instead of in `.shipway` beside the plan
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub view: ViewOptions,
 }
 
-async fn go(session: &Session, audience: Audience) -> Exit {
-    let prepared = choose(session).and_then(|chosen| {
-        let reach = reach(session).map_err(|trouble| missing(trouble, &session.redactor))?;
-        Ok((chosen, reach))
-    });
-    let (chosen, reach) = match prepared {
-        Ok(prepared) => prepared,
-        Err(exit) => return exit,
-    };
-    let sources = Sources { environment: session.surroundings.env.clone(), ..Sources::default() };
-    let inherited = super::resume::inherited(session);
-    let pipeline = Pipeline {
-        session,
-        chosen,
-        reach: &reach,
-        sources,
-        audience,
-        skip_run: false,
-        journal: None,
-        inherited,
-    };
-    pipeline.run().await
-}
-
-/// The real world, unless the command line names a local cloud.
-pub(super) fn reach(session: &Session) -> Result<Connections, StepError> {
-    if let Some(file) = &session.arguments.cloud {
-        let cloud = CloudFile::read(file).map_err(|error| {
-            StepError::new(format!("read `{}`", file.display()))
-                .because(error.to_string())
-                .help("`shipway local --cloud FILE` writes it while it is up")
-        })?;
-        return Connections::local(&cloud, &session.redactor);
-    }
-    let cloud = cloud(session)?;
-    let repository = session.resolved.repository();
-    Connections::real(&session.surroundings.env, cloud, repository, &session.redactor)
-}
-
-fn cloud(session: &Session) -> Result<Cloud, StepError> {
-    let Some(azure) = &session.plan.azure else { return Ok(Cloud::Public) };
-    Ok(match azure.cloud.resolve(&session.scope)? {
-        schema::Cloud::Public => Cloud::Public,
-        schema::Cloud::UsGovernment => Cloud::UsGovernment,
-        schema::Cloud::China => Cloud::China,
+/// Runs the plan in the real cloud, or in the local cloud of `--cloud`.
+pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
+    let RunArguments { plan, options, state_dir, .. } = arguments;
+    let run = RunSession::start(plan, options, state_dir.as_deref(), audience.redactor())?;
+    block_on(async {
+        let session = &run.session;
+        let chosen = choose(session)?;
+        let connections =
+            Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
+        let pipeline = Pipeline {
+            run: &run,
+            chosen,
+            connections: &connections,
+            sources: SecretSources::of_environment(session),
+            audience,
+            journal: None,
+            inherited: inherited(&run),
+        };
+        pipeline.run().await
     })
 }

@@ -1,23 +1,23 @@
-//! How commands that are no runs speak: results on standard output, all else
-//! on standard error.
+//! The output of commands that are not runs: results on standard output, and
+//! everything else on standard error.
 
 use crate::report::Terminal;
 use std::io::{self, Write as _};
 
-/// Writes a result. A reader that has gone is no mistake of ours.
-pub(super) fn result(text: &str) {
+/// Writes a result. It is not an error if standard output is closed.
+pub fn result(text: &str) {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).ok();
 }
 
-/// Tells people something.
-pub(super) fn tell(text: &str) {
+/// Writes a message for people.
+pub fn tell(text: &str) {
     let mut out = io::stderr().lock();
     writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).ok();
 }
 
-/// An error, its causes indented beneath, its help last.
-pub(super) fn error(chain: &[String], help: Option<&str>) {
+/// Writes an error, with its causes indented below, and its help last.
+pub fn error(chain: &[String], help: Option<&str>) {
     tell(&error_text(chain, help));
 }
 
@@ -31,8 +31,8 @@ fn error_text(chain: &[String], help: Option<&str>) -> String {
     lines.join("\n")
 }
 
-/// Whether standard error is to be coloured.
-pub(super) fn color() -> bool {
+/// Whether standard error shows colours.
+pub fn color() -> bool {
     Terminal::of_stderr().color
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::error_text;
 
     #[test]
-    fn an_error_says_what_then_why_then_what_to_do() {
+    fn an_error_has_its_causes_and_then_its_help() {
         let chain = ["push `a`".to_owned(), "no answer".to_owned()];
         assert_eq!(
             error_text(&chain, Some("try again")),

@@ -1,8 +1,10 @@
 //! The entries of the journal: the lines of `journal.jsonl`.
 
 use super::handover::Handover;
+use super::options::RunOptions;
 use crate::event::{Failure, Outcome, Outputs, Status, StepId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "entry", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -47,7 +49,7 @@ pub enum JournalEntry {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StartRecord {
-    /// The version of this format: 1.
+    /// [`StartRecord::VERSION`] of the Shipway that started the run.
     pub version: u32,
     /// The id of the run.
     pub run: String,
@@ -58,12 +60,26 @@ pub struct StartRecord {
     /// SHA-256 of the plan's text.
     pub plan_digest: String,
     pub dry_run: bool,
-    /// The steps chosen on the command line: `--from`, `--until`, `--only`.
-    pub selection: serde_json::Value,
     /// The resolved contexts, without secrets.
     pub resolved: serde_json::Value,
-    /// The other options of the command line that `resume` needs.
-    pub options: serde_json::Value,
+    /// Defaults in a record of another version.
+    #[serde(default, deserialize_with = "options_or_default")]
+    pub options: RunOptions,
+    /// The state folder of the local cloud of a dry run.
+    #[serde(default)]
+    pub local: PathBuf,
+}
+
+impl StartRecord {
+    /// The version of this format. Version 1 did not hold every option.
+    pub const VERSION: u32 = 2;
+}
+
+/// Reads what it can, so that the journals of other versions stay readable:
+/// whether their options count, [`StartRecord::version`] tells.
+fn options_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<RunOptions, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// How a run ended.

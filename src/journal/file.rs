@@ -153,22 +153,24 @@ mod tests {
     use super::{Journal, read};
     use crate::event::StepId;
     use crate::journal::entry::{JournalEntry, StartRecord};
+    use crate::journal::options::RunOptions;
     use crate::journal::replay::StepState;
     use std::fs;
     use std::io::Write as _;
+    use std::path::PathBuf;
 
     fn start() -> JournalEntry {
         JournalEntry::RunStarted(
             StartRecord {
-                version: 1,
+                version: StartRecord::VERSION,
                 run: "01".into(),
                 at: "2026-11-21T10:00:00Z".into(),
                 plan: "shipway.yml".into(),
                 plan_digest: "sha256:0".into(),
                 dry_run: false,
-                selection: serde_json::Value::Null,
                 resolved: serde_json::Value::Null,
-                options: serde_json::Value::Null,
+                options: RunOptions::default(),
+                local: PathBuf::new(),
             }
             .into(),
         )

@@ -9,11 +9,13 @@ mod entry;
 mod file;
 mod handover;
 mod lock;
+mod options;
 mod replay;
 mod runs;
 
 pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
 pub use handover::{Deployed, Handover};
+pub use options::{DryRunOptions, LocalCloudOptions, RunOptions};
 pub use replay::{Replay, StepState};
 pub use runs::{RunFolder, RunId, newest_unfinished};

@@ -125,7 +125,9 @@ mod tests {
     use crate::event::{Failure, Outcome, OutputName, Outputs, Status, StepId};
     use crate::journal::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
     use crate::journal::handover::Handover;
+    use crate::journal::options::RunOptions;
     use crate::oci::Digest;
+    use std::path::PathBuf;
 
     fn step(name: &str) -> StepId {
         StepId { service: "web".into(), step: name.into() }
@@ -153,15 +155,15 @@ mod tests {
 
     fn whole() -> Vec<JournalEntry> {
         let start = StartRecord {
-            version: 1,
+            version: StartRecord::VERSION,
             run: "01".into(),
             at: "2026-11-21T10:00:00Z".into(),
             plan: "shipway.yml".into(),
             plan_digest: "sha256:0".into(),
             dry_run: true,
-            selection: serde_json::Value::Null,
             resolved: serde_json::Value::Null,
-            options: serde_json::Value::Null,
+            options: RunOptions::default(),
+            local: PathBuf::new(),
         };
         let failure = Failure { chain: vec!["no".into()], ..Failure::default() };
         let ended = Outcome::Failed { failure: failure.clone(), tolerated: false };

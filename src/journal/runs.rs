@@ -121,7 +121,7 @@ mod tests {
         let write = |name: &str, dry: bool, exit: Option<u8>| {
             let run = RunFolder::create(folder.path(), RunId::existing(name)).expect("made");
             let mut text = format!(
-                r#"{{"entry":"run-started","version":1,"run":"{name}","at":"","plan":"","plan-digest":"","dry-run":{dry},"selection":null,"resolved":null,"options":null}}"#
+                r#"{{"entry":"run-started","version":1,"run":"{name}","at":"","plan":"","plan-digest":"","dry-run":{dry},"resolved":null}}"#
             );
             text.push('\n');
             if let Some(code) = exit {

@@ -11,16 +11,17 @@ use super::sink::Sink;
 use super::text::Style;
 use crate::github::actions;
 use crate::secret::Redactor;
+use clap::ValueEnum;
 use std::env;
 use std::io::{self, IsTerminal as _, Write};
 
-/// The content of standard output.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// What standard output carries. The doc comments are help texts of `--output`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Output {
-    /// The URLs of the services.
+    /// The results for people, such as one URL a line
     #[default]
     Human,
-    /// The events as lines of JSON.
+    /// JSON for programs; of a run one event a line
     Json,
 }
 

@@ -1,19 +1,21 @@
-//! Variables of the environment that hold credentials, as one table.
+//! The table of environment variables that hold credentials.
 //!
-//! Three things are made from it: expressions that read one are tainted, the
-//! values of those that are secrets are masked, and no child inherits any.
+//! Expressions that read one are tainted, secret values are masked in all output,
+//! and no child process inherits any of them.
 
+use crate::plan::expr::Scope;
+use crate::plan::schema::{Plan, SecretSource};
 use crate::secret::Redactor;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A variable, or with `*` at an end a family of them.
+/// A variable, or with a `*` a family of variables.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Credential {
-    /// Its name. Names ignore case.
+    /// Compared without case.
     pub name: &'static str,
-    /// Whether its value is to be masked. The others are withheld only, since
-    /// they are of use to whoever holds the secret beside them, or may hold
-    /// anything, `true` included.
+    /// Whether its value is masked in all output. The others are only withheld
+    /// from children: their values help to use a secret, or may be as common as
+    /// `true`.
     pub masked: bool,
 }
 
@@ -25,7 +27,6 @@ const fn withheld(name: &'static str) -> Credential {
     Credential { name, masked: false }
 }
 
-/// All that are known.
 pub const CREDENTIALS: [Credential; 43] = [
     // The runner of GitHub Actions.
     masked("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
@@ -76,7 +77,7 @@ pub const CREDENTIALS: [Credential; 43] = [
     masked("VAULT_TOKEN"),
 ];
 
-/// What the table says of a variable: the first entry that fits.
+/// The first entry of the table that matches a variable.
 pub fn credential(name: &str) -> Option<&'static Credential> {
     CREDENTIALS.iter().find(|known| fits(known.name, name))
 }
@@ -91,7 +92,23 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The environment a child may have: without the credentials, and without the
+/// The names of the variables from which the plan's secrets are read. A name that
+/// is an expression counts as far as `scope` can evaluate it.
+pub fn secret_sources(plan: &Plan, scope: &Scope) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (_, secret) in plan.secrets.iter() {
+        for source in &secret.sources {
+            if let SecretSource::Env(name) = &source.value
+                && let Ok(name) = name.render(scope)
+            {
+                names.insert(name.expose().to_owned());
+            }
+        }
+    }
+    names
+}
+
+/// The environment for a child process: without credentials, and without the
 /// variables from which the plan's secrets are read.
 pub fn scrub(
     env: &BTreeMap<String, String>,
@@ -102,8 +119,8 @@ pub fn scrub(
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Has the values of those that are secrets masked, whether the plan names them
-/// or not: a library or a child may still show them.
+/// Masks the values of secret variables in all output, also of those that the plan
+/// does not name: a library or a child may print them.
 pub fn mask(env: &BTreeMap<String, String>, redactor: &Redactor) {
     for (name, value) in env {
         if !value.is_empty() && credential(name).is_some_and(|known| known.masked) {

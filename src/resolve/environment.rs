@@ -1,8 +1,8 @@
-//! Which environment a run is for, and what its variables are.
+//! Chooses the environment of a run, and evaluates its variables.
 
 use super::error::ResolveError;
 use super::git::Git;
-use super::surroundings::Request;
+use super::inputs::ResolveRequest;
 use crate::plan::diagnostic::closest;
 use crate::plan::expr::{EvalError, Scope};
 use crate::plan::schema::{Environment, Plan, Text};
@@ -10,29 +10,27 @@ use crate::plan::span::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The events by which the `if` of a protected environment can choose it: those
-/// that nobody without write access can cause.
+/// The events for which the `if` of a protected environment can choose it: only
+/// people with write access can cause them.
 pub const PROTECTED_EVENTS: [&str; 3] = ["push", "release", "workflow_dispatch"];
 
-/// The longest a slug gets: a DNS label.
-const LONGEST: usize = 63;
+/// The length of a DNS label.
+const MAX_SLUG_BYTES: usize = 63;
 
 /// The chosen environment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ChosenEnvironment {
-    /// Its name.
     pub name: String,
-    /// Its name as a DNS label.
+    /// The name as a DNS label.
     pub slug: String,
-    /// Whether it is protected.
     pub protected: bool,
-    /// How many seconds what it deploys may live.
+    /// The lifetime of what it deploys, in seconds.
     pub ttl: Option<u64>,
 }
 
 impl ChosenEnvironment {
-    /// How long what it deploys may live.
+    /// The lifetime of what it deploys.
     pub fn time_to_live(&self) -> Option<Duration> {
         self.ttl.map(Duration::from_secs)
     }
@@ -42,22 +40,21 @@ impl ChosenEnvironment {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Variable {
-    /// Its name.
     pub name: String,
-    /// Its value. Absent where a secret went into it, which is then read again.
+    /// `None` if a secret went into it; then it is evaluated again.
     pub value: Option<String>,
-    /// The expression in it that was empty though a name may be made of it.
+    /// The expression that made it empty.
     pub hollow: Option<String>,
 }
 
-/// An environment of the plan and its name there.
+/// An environment of the plan with its name.
 type Named<'p> = (&'p Spanned<String>, &'p Environment);
 
-/// Chooses one: `--env`, or the first whose `if` holds. What is worth a line
-/// goes to `notices`.
-pub(super) fn choose<'p>(
+/// Chooses the environment of `--env`, or the first whose `if` holds. Adds to
+/// `notices` why a protected one was not chosen.
+pub fn choose<'p>(
     plan: &'p Plan,
-    request: &Request,
+    request: &ResolveRequest,
     scope: &Scope,
     notices: &mut Vec<String>,
 ) -> Result<Option<Named<'p>>, ResolveError> {
@@ -90,9 +87,9 @@ pub(super) fn choose<'p>(
     Ok(None)
 }
 
-/// A protected environment gets what is committed and nothing else. A dry run
-/// may rehearse with what is there.
-pub(super) fn admit(
+/// Refuses to deploy uncommitted changes to a protected environment. A dry run only
+/// notes it.
+pub fn admit(
     chosen: &ChosenEnvironment,
     git: &Git,
     dry_run: bool,
@@ -115,11 +112,12 @@ pub(super) fn admit(
     Err(error)
 }
 
-/// The variables: the environment's over the plan's, `--set` over both.
-pub(super) fn variables(
+/// The variables of the plan; those of the environment override them, and `--set`
+/// overrides both.
+pub fn variables(
     plan: &Plan,
     chosen: Option<&Environment>,
-    request: &Request,
+    request: &ResolveRequest,
     scope: &Scope,
 ) -> Result<Vec<Variable>, ResolveError> {
     let mut variables = Vec::new();
@@ -155,8 +153,9 @@ fn variable(name: &str, text: &Text, scope: &Scope) -> Result<Variable, EvalErro
     })
 }
 
-/// Each variable with the text that counts, the plan's own first.
-pub(super) fn definitions<'p>(
+/// Each variable with its text: first those of the plan, overridden by the
+/// environment, then those that only the environment has.
+pub fn definitions<'p>(
     plan: &'p Plan,
     chosen: Option<&'p Environment>,
 ) -> Vec<(&'p str, &'p Text)> {
@@ -180,6 +179,6 @@ pub fn slug(name: &str) -> String {
             _ => slug.push('-'),
         }
     }
-    slug.truncate(LONGEST);
+    slug.truncate(MAX_SLUG_BYTES);
     slug.trim_end_matches('-').to_owned()
 }

@@ -1,4 +1,4 @@
-//! What stops a run before it has begun, with the exit code of each.
+//! Why contexts cannot be resolved.
 
 use super::event::EventError;
 use crate::http::{Retry, Retryable};
@@ -7,50 +7,39 @@ use crate::plan::expr::EvalError;
 /// Contexts that cannot be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// An expression of the plan. Its span points into the plan.
+    /// An expression of the plan, at its span.
     #[error(transparent)]
     Expression(#[from] EvalError),
-    /// The event.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// `--env` names none.
-    #[error("the plan has no environment called `{name}`")]
+    /// Of `--env`.
+    #[error("there is no environment `{name}`")]
     UnknownEnvironment {
-        /// What was asked for.
         name: String,
-        /// What there is.
         known: Vec<String>,
-        /// The one that is nearly called so.
+        /// The known name closest to it.
         near: Option<String>,
     },
-    /// `--set` names none.
-    #[error("the plan has no variable called `{name}`")]
+    /// Of `--set`.
+    #[error("there is no variable `{name}`")]
     UnknownVariable {
-        /// What was asked for.
         name: String,
-        /// What there is.
         known: Vec<String>,
-        /// The one that is nearly called so.
+        /// The known name closest to it.
         near: Option<String>,
     },
-    /// A protected environment and changes that nobody has committed.
+    /// Of a protected environment.
     #[error("`{environment}` is protected, and the tree differs from its commit: {}", listed(.files, *.count))]
     DirtyTree {
-        /// The environment.
         environment: String,
-        /// The first of the files.
+        /// The first files that differ.
         files: Vec<String>,
-        /// How many there are.
+        /// The number of all such files.
         count: usize,
     },
-    /// A protected environment and nothing that could be clean.
+    /// Of a protected environment.
     #[error("`{environment}` is protected, and there is no commit to deploy: {why}")]
-    NoCommit {
-        /// The environment.
-        environment: String,
-        /// Why there is none.
-        why: String,
-    },
+    NoCommit { environment: String, why: String },
 }
 
 fn listed(files: &[String], count: usize) -> String {
@@ -62,14 +51,14 @@ fn listed(files: &[String], count: usize) -> String {
 }
 
 impl ResolveError {
-    /// 2 where the plan or the command line is wrong, 3 where something needed
-    /// was not to be had.
-    pub fn exit_code(&self) -> u8 {
+    /// Whether the plan or the command line is wrong, rather than something that
+    /// the run needs missing.
+    pub fn is_usage(&self) -> bool {
         match self {
             Self::Expression(_)
             | Self::UnknownEnvironment { .. }
-            | Self::UnknownVariable { .. } => 2,
-            Self::Event(_) | Self::DirtyTree { .. } | Self::NoCommit { .. } => 3,
+            | Self::UnknownVariable { .. } => true,
+            Self::Event(_) | Self::DirtyTree { .. } | Self::NoCommit { .. } => false,
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What git knows of the source: commit, branch, tag, changes, remote.
+//! The state of the source by git: commit, branch, tag, changes, remote.
 //!
-//! Asked of the `git` program, which is told to write nothing, run no hook of
-//! the repository and ignore what `GIT_*` variables say. Without git, outside a
-//! repository or before its first commit everything is empty, and why is kept.
+//! It runs the `git` program, and makes it write nothing, run no hook of the
+//! repository and ignore `GIT_*` variables. Without git, outside of a repository,
+//! or before the first commit everything is empty, and the reason is kept.
 
 use super::credentials;
-use super::surroundings::HostEnvironment;
+use super::inputs::HostEnvironment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,49 +13,48 @@ use std::process::{Command, Stdio};
 use std::thread;
 use url::Url;
 
-/// How many changed files are remembered by name.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED_FILES: usize = 20;
 
 /// The state of the source.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Git {
-    /// Why there is nothing here.
+    /// Why everything else is empty.
     pub missing: Option<String>,
     /// The commit that is checked out.
     pub head: Option<String>,
-    /// The commit that is meant: in a pull request its head, where GitHub
-    /// checks out a merge of it.
+    /// The commit that the event is about. In a pull request that is its head, where
+    /// GitHub checks out a merge of it.
     pub sha: Option<String>,
     /// The branch, if one is checked out.
     pub branch: Option<String>,
-    /// The tag at this commit; of several the one with the highest version.
+    /// The tag at this commit; of several, the one with the highest version.
     pub tag: Option<String>,
-    /// When it was committed, in seconds since 1970: `SOURCE_DATE_EPOCH`.
+    /// The commit time in seconds since 1970: `SOURCE_DATE_EPOCH`.
     pub committed: Option<i64>,
-    /// Files that differ from the commit or are not in it, the first few.
+    /// The first files that differ from the commit or are not in it.
     pub changed: Vec<String>,
-    /// How many they are.
+    /// The number of all such files.
     pub changes: usize,
     /// The URL of the remote, without credentials.
     pub remote: Option<String>,
 }
 
-/// Where a repository lives, read from the URL of a remote.
+/// A repository, read from the URL of a remote.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Repository {
     /// Such as `github.com`.
     pub host: String,
-    /// The last two parts of its path.
+    /// The part of the path before the last.
     pub owner: String,
-    /// Without `.git`.
+    /// The last part of the path, without `.git`.
     pub name: String,
 }
 
 impl Git {
-    /// Asks git about the plan's folder.
-    pub fn read(surroundings: &HostEnvironment) -> Self {
-        let program = Program { surroundings };
+    /// Runs git in the plan's folder.
+    pub fn read(host: &HostEnvironment) -> Self {
+        let program = Program { host };
         match program.read() {
             Ok(git) => git,
             Err(missing) => Self { missing: Some(missing), ..Self::default() },
@@ -72,13 +71,13 @@ impl Git {
         self.head.as_ref().map(|_| self.changes > 0)
     }
 
-    /// When it was committed, RFC 3339, in UTC.
+    /// The commit time as RFC 3339, in UTC.
     pub fn commit_time(&self) -> Option<String> {
         let seconds = self.committed?;
         jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
     }
 
-    /// Where it lives.
+    /// The repository of the remote.
     pub fn repository(&self) -> Option<Repository> {
         Repository::parse(self.remote.as_deref()?)
     }
@@ -109,12 +108,12 @@ impl Repository {
 }
 
 struct Program<'a> {
-    surroundings: &'a HostEnvironment,
+    host: &'a HostEnvironment,
 }
 
 impl Program<'_> {
     fn read(&self) -> Result<Git, String> {
-        if !may_be_in_a_repository(&self.surroundings.dir) {
+        if !may_be_in_a_repository(&self.host.dir) {
             return Err(self.outside());
         }
         self.ask(&["rev-parse", "--show-toplevel"])?;
@@ -122,7 +121,7 @@ impl Program<'_> {
             return Err("the git repository has no commit yet".to_owned());
         };
         let head = head.trim().to_owned();
-        // Each is a program of its own to wait for.
+        // Each is a process to wait for, so they run side by side.
         let (committed, branch, tags, status, remote) = thread::scope(|scope| {
             let log = ["log", "-1", "--no-show-signature", "--format=%ct", &head];
             let committed = scope.spawn(move || self.ask(&log));
@@ -144,7 +143,7 @@ impl Program<'_> {
             tag: first_line(&tags),
             committed: committed.trim().parse().ok(),
             changes: changed.len(),
-            changed: changed.into_iter().take(MOST_NAMED).collect(),
+            changed: changed.into_iter().take(MAX_NAMED_FILES).collect(),
             remote,
         })
     }
@@ -157,12 +156,12 @@ impl Program<'_> {
     }
 
     fn outside(&self) -> String {
-        format!("`{}` is in no git repository", self.surroundings.dir.display())
+        format!("`{}` is not in a git repository", self.host.dir.display())
     }
 
-    /// What git says, or why it says nothing.
+    /// The output of git, or why there is none.
     fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut env = credentials::scrub(&self.surroundings.env, &BTreeSet::new());
+        let mut env = credentials::scrub(&self.host.env, &BTreeSet::new());
         env.retain(|name, _| !name.starts_with("GIT_"));
         let output = Command::new("git")
             .args([
@@ -173,7 +172,7 @@ impl Program<'_> {
                 "core.hooksPath=/dev/null",
             ])
             .args(arguments)
-            .current_dir(&self.surroundings.dir)
+            .current_dir(&self.host.dir)
             .env_clear()
             .envs(env)
             .env("LC_ALL", "C")
@@ -181,7 +180,7 @@ impl Program<'_> {
             .stdin(Stdio::null())
             .output()
             .map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => "the program `git` is not there".to_owned(),
+                std::io::ErrorKind::NotFound => "the program `git` was not found".to_owned(),
                 _ => format!("`git` cannot be started: {error}"),
             })?;
         if output.status.success() {
@@ -193,12 +192,12 @@ impl Program<'_> {
         }
         let said = first_line(&said)
             .unwrap_or_else(|| format!("`git {}`: {}", arguments.join(" "), output.status));
-        Err(format!("git refuses: {}", said.trim_start_matches("fatal: ")))
+        Err(format!("git failed: {}", said.trim_start_matches("fatal: ")))
     }
 }
 
-/// Whether git, looking from a folder upwards, can find anything: a work tree, or
-/// a bare repository. Looking here first saves starting a program where it cannot.
+/// Whether a folder or one above it can be a work tree or a bare repository. This
+/// saves starting git where it can find nothing.
 fn may_be_in_a_repository(folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return true };
     folder.ancestors().any(|folder| {
@@ -214,14 +213,14 @@ fn first_line(text: &str) -> Option<String> {
     text.lines().next().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
 }
 
-/// The paths in `status -z`. Shipway's own state never counts.
+/// The paths in the output of `status -z`, without Shipway's own state.
 fn changed(status: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let mut entries = status.split('\0');
     while let Some(entry) = entries.next() {
         let (Some(kind), Some(path)) = (entry.get(..2), entry.get(3..)) else { continue };
         if kind.contains(['R', 'C']) {
-            // Where it came from stands in an entry of its own.
+            // The old path of a renamed file is an entry of its own.
             entries.next();
         }
         if !path.split('/').any(|part| part == ".shipway") {
@@ -231,7 +230,7 @@ fn changed(status: &str) -> Vec<String> {
     paths
 }
 
-/// The URL without password and, where HTTP would send it, without user.
+/// The URL without password, and except for SSH without user.
 fn without_credentials(remote: &str) -> String {
     let Ok(mut url) = Url::parse(remote) else { return remote.to_owned() };
     if url.has_host() {
@@ -254,7 +253,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    fn surroundings(dir: &Path) -> HostEnvironment {
+    fn host(dir: &Path) -> HostEnvironment {
         let env = [
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HOME", "/nonexistent"),
@@ -314,7 +313,7 @@ mod tests {
         git(folder.path(), &["tag", "--force", "v1.9.0"]);
         git(folder.path(), &["tag", "--force", "v1.10.0"]);
 
-        let found = Git::read(&surroundings(&folder.path().join("sub")));
+        let found = Git::read(&host(&folder.path().join("sub")));
 
         assert_eq!(found.missing, None);
         assert_eq!(found.sha, found.head);
@@ -332,7 +331,7 @@ mod tests {
         std::fs::write(folder.path().join("a"), "b").expect("can be written");
         std::fs::write(folder.path().join("ö ß"), "b").expect("can be written");
         git(folder.path(), &["checkout", "--quiet", "--detach"]);
-        let found = Git::read(&surroundings(folder.path()));
+        let found = Git::read(&host(folder.path()));
         assert_eq!(found.is_dirty(), Some(true));
         assert_eq!(found.changed, ["a", "ö ß"]);
         assert_eq!(found.commit_time().as_deref(), Some("2024-05-06T05:08:09Z"));
@@ -342,17 +341,17 @@ mod tests {
     #[test]
     fn why_there_is_nothing() {
         let folder = tempfile::tempdir().expect("can be made");
-        let outside = Git::read(&surroundings(folder.path()));
-        let expected = format!("`{}` is in no git repository", folder.path().display());
+        let outside = Git::read(&host(folder.path()));
+        let expected = format!("`{}` is not in a git repository", folder.path().display());
         assert_eq!(outside, Git { missing: Some(expected), ..Git::default() });
 
         git(folder.path(), &["init", "--quiet"]);
-        let empty = Git::read(&surroundings(folder.path()));
+        let empty = Git::read(&host(folder.path()));
         assert_eq!(empty.missing.as_deref(), Some("the git repository has no commit yet"));
 
-        let mut without = surroundings(folder.path());
+        let mut without = host(folder.path());
         without.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
-        assert_eq!(Git::read(&without).missing.as_deref(), Some("the program `git` is not there"));
+        assert_eq!(Git::read(&without).missing.as_deref(), Some("the program `git` was not found"));
         assert_eq!(Git::read(&without).is_dirty(), None);
     }
 

@@ -1,5 +1,5 @@
-//! The files of `hashFiles`, as GitHub hashes them: the SHA-256 of the SHA-256
-//! of each, in the order of their paths.
+//! `hashFiles`, as GitHub computes it: the SHA-256 of the SHA-256 digests of all
+//! files, in the order of their paths.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Hashes the files under a folder that match any pattern and none after `!`.
-/// The digest in hexadecimal, or nothing where none matches. Shipway's own state
-/// and git's never match.
+/// Hashes the files under a folder that match a pattern and no pattern with `!`.
+/// Returns the digest in hexadecimal, or an empty string if no file matches. The
+/// folders `.shipway` and `.git` never match.
 pub fn hash_files(folder: &Path, patterns: &[String]) -> Result<String, String> {
     let patterns: Vec<&str> =
         patterns.iter().flat_map(|pattern| pattern.lines()).map(str::trim).collect();
@@ -34,16 +34,18 @@ fn globs<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<GlobSet, String>
     let mut set = GlobSetBuilder::new();
     for pattern in patterns.filter(|pattern| !pattern.is_empty() && !pattern.starts_with('#')) {
         let plain = pattern.trim_start_matches("./").trim_end_matches('/');
-        // A folder stands for all in it.
+        // A pattern that names a folder matches every file in it.
         for glob in [plain.to_owned(), format!("{plain}/**")] {
             let glob = GlobBuilder::new(&glob).literal_separator(true).build();
-            set.add(glob.map_err(|error| format!("`{pattern}` is no pattern: {}", error.kind()))?);
+            set.add(glob.map_err(|error| {
+                format!("`{pattern}` is not a valid pattern: {}", error.kind())
+            })?);
         }
     }
     set.build().map_err(|error| format!("the patterns are too many: {error}"))
 }
 
-/// Every file under a folder, links to files included, sorted.
+/// Every file and link to a file under a folder, sorted.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut walk = ignore::WalkBuilder::new(folder);
     walk.standard_filters(false)
@@ -97,6 +99,6 @@ mod tests {
         assert_eq!(hash(&["sub"]), hash(&["sub/*"]));
         assert_ne!(hash(&["**/*.lock"]).as_deref(), Ok(only_a));
         assert_eq!(hash(&["nothing"]).as_deref(), Ok(""));
-        assert_eq!(hash(&["{"]), Err("`{` is no pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)".to_owned()));
+        assert_eq!(hash(&["{"]), Err("`{` is not a valid pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)".to_owned()));
     }
 }

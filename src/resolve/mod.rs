@@ -1,9 +1,10 @@
-//! Reads what expressions see: git, the GitHub event, environment, variables.
+//! Resolves the contexts of expressions: git, the GitHub event, the environment,
+//! variables.
 //!
-//! It reads and changes nothing, and knows of the process only what
-//! [`HostEnvironment`] tell it. [`Resolved::resolve`] finds everything out once;
-//! what it gives goes into the journal, and every [`Scope`](crate::plan::expr::Scope)
-//! of the run is made from it, so that a resumed run sees what the first one saw.
+//! It changes nothing, and knows of the process only what [`HostEnvironment`]
+//! holds. [`Resolved::resolve`] reads everything once. Its result goes into the
+//! journal, and every [`Scope`](crate::plan::expr::Scope) of the run is made from
+//! it, so that a resumed run sees the contexts of the first process.
 
 pub mod credentials;
 
@@ -13,17 +14,17 @@ mod error;
 mod event;
 mod git;
 mod hash_files;
+mod inputs;
 mod resolved;
-mod surroundings;
 mod version;
 
-pub use context::{ResolveInputs, secret_sources, with_secrets};
+pub use context::with_secrets;
+pub use credentials::secret_sources;
 pub use environment::{ChosenEnvironment, slug};
 pub use error::ResolveError;
-pub use event::EventSource;
 #[cfg(test)]
 pub use event::Trust;
 #[cfg(test)]
 pub use git::Git;
+pub use inputs::{EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity};
 pub use resolved::Resolved;
-pub use surroundings::{HostEnvironment, Request, RunIdentity};

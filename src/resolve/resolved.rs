@@ -1,12 +1,11 @@
-//! Everything that a run finds out before it begins, as the journal keeps it.
+//! Everything that a run resolves before it begins, as the journal keeps it.
 
-use super::context::{ResolveInputs, secret_sources};
-use super::credentials;
+use super::credentials::{self, secret_sources};
 use super::environment::{ChosenEnvironment, Variable, admit, choose, slug, variables};
 use super::error::ResolveError;
-use super::event::{Event, Lookup, PullRequest, Trust, github};
+use super::event::{Event, PullRequest, Trust, github};
 use super::git::Git;
-use super::surroundings::{Request, RunIdentity};
+use super::inputs::{ResolveInputs, ResolveRequest, RunIdentity};
 use crate::plan::expr::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,44 +15,40 @@ use std::collections::BTreeMap;
 const MERGED_EVENTS: [&str; 3] =
     ["pull_request", "pull_request_review", "pull_request_review_comment"];
 
-/// What was resolved. It holds no secret: what one went into is left out and
-/// read again, by [`Resolved::scope`], from the same plan and its surroundings.
+/// What was resolved. It holds no secrets: a value that a secret went into is left
+/// out, and [`Resolved::scope`] evaluates it again.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Resolved {
-    /// Which run this is.
     pub run: RunIdentity,
-    /// The state of the source.
     pub git: Git,
     /// The `github` context.
     pub github: Map<String, Value>,
-    /// The pull request.
     pub pull_request: Option<PullRequest>,
-    /// What to ask GitHub where the event does not name the pull request.
-    pub lookup: Option<Lookup>,
-    /// Whose code it is.
     pub trust: Trust,
-    /// The environment, where one was chosen.
     pub environment: Option<ChosenEnvironment>,
     /// The plan's variables, in its order.
     pub variables: Vec<Variable>,
-    /// Of the variables of the process, those that the plan names.
+    /// The variables of the process that the plan names.
     pub env: BTreeMap<String, String>,
-    /// What whoever started this should know.
+    /// Notes for the report.
     pub notices: Vec<String>,
 }
 
 impl Resolved {
-    /// Resolves everything: git, event, environment, variables. Masks every
-    /// credential of the environment first.
-    pub fn resolve(grounds: &ResolveInputs<'_>, request: &Request) -> Result<Self, ResolveError> {
-        credentials::mask(&grounds.surroundings.env, grounds.redactor);
-        let mut resolved = Self::find(grounds, request)?;
-        let scope = resolved.start_scope(grounds)?;
-        resolved.env = recorded(grounds, request, &scope);
-        let chosen = choose(grounds.plan, request, &scope, &mut resolved.notices)?;
+    /// Resolves git, event, environment and variables. First it masks every
+    /// credential of the process's environment.
+    pub fn resolve(
+        inputs: &ResolveInputs<'_>,
+        request: &ResolveRequest,
+    ) -> Result<Self, ResolveError> {
+        credentials::mask(&inputs.host.env, inputs.redactor);
+        let mut resolved = Self::find(inputs, request)?;
+        let scope = resolved.start_scope(inputs)?;
+        resolved.env = recorded(inputs, request, &scope);
+        let chosen = choose(inputs.plan, request, &scope, &mut resolved.notices)?;
         resolved.variables =
-            variables(grounds.plan, chosen.map(|(_, section)| section), request, &scope)?;
+            variables(inputs.plan, chosen.map(|(_, section)| section), request, &scope)?;
         let Some((name, section)) = chosen else { return Ok(resolved) };
         resolved.environment = Some(ChosenEnvironment {
             name: name.value.clone(),
@@ -62,7 +57,7 @@ impl Resolved {
             ttl: None,
         });
         let ttl = match &section.ttl {
-            Some(ttl) => Some(ttl.resolve(&resolved.scope(grounds)?)?.as_secs()),
+            Some(ttl) => Some(ttl.resolve(&resolved.scope(inputs)?)?.as_secs()),
             None => None,
         };
         if let Some(environment) = &mut resolved.environment {
@@ -72,12 +67,12 @@ impl Resolved {
         Ok(resolved)
     }
 
-    /// What does not depend on the plan.
-    fn find(grounds: &ResolveInputs<'_>, request: &Request) -> Result<Self, ResolveError> {
-        let mut git = Git::read(grounds.surroundings);
-        let event = Event::load(&request.event, grounds.surroundings, &git, request.pull_request)?;
+    /// Resolves what does not depend on the plan.
+    fn find(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> Result<Self, ResolveError> {
+        let mut git = Git::read(inputs.host);
+        let event = Event::load(&request.event, inputs.host, &git, request.pull_request)?;
         let event = event.as_ref();
-        let github = github::context(event, grounds.surroundings);
+        let github = github::context(event, inputs.host);
         let told = |member: &str| github.get(member).and_then(Value::as_str);
         let pull_request = match event {
             Some(event) => PullRequest::find(event, request.pull_request, told("ref")),
@@ -86,38 +81,31 @@ impl Resolved {
             }
         };
         let trust = Trust::of(event, pull_request.as_ref(), &github, &git);
-        settle(&mut git, pull_request.as_ref(), &github);
-        let lookup = event.filter(|_| pull_request.is_none()).and_then(Lookup::of);
+        prefer_event(&mut git, pull_request.as_ref(), &github);
         let run = request.run.clone();
-        Ok(Self { run, git, github, pull_request, lookup, trust, ..Self::default() })
+        Ok(Self { run, git, github, pull_request, trust, ..Self::default() })
     }
 
-    /// The event's name; empty where there is none.
-    pub fn event_name(&self) -> &str {
-        self.told("event_name").unwrap_or_default()
-    }
-
-    /// A member of the `github` context that is a text.
+    /// A member of the `github` context that is a string.
     pub fn told(&self, member: &str) -> Option<&str> {
         self.github.get(member).and_then(Value::as_str)
     }
 
-    /// The repository, `owner/name`: GitHub's word, else the remote's.
+    /// The repository, `owner/name`, from the event or else from git's remote.
     pub fn repository(&self) -> Option<String> {
         self.told("repository")
             .map(str::to_owned)
             .or_else(|| Some(self.git.repository()?.full_name()))
     }
 
-    /// Whose code it is.
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
 }
 
-/// Puts what the event knows better into what git says: of a pull request it is
-/// the head that is meant, and Actions checks out commits, not branches.
-fn settle(git: &mut Git, pull_request: Option<&PullRequest>, github: &Map<String, Value>) {
+/// Corrects git by the event: Actions checks out a merge where the head of the pull
+/// request is meant, and a commit where a branch or tag is meant.
+fn prefer_event(git: &mut Git, pull_request: Option<&PullRequest>, github: &Map<String, Value>) {
     let told =
         |member: &str| github.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
     let merged = told("event_name").is_some_and(|name| MERGED_EVENTS.contains(&name));
@@ -134,18 +122,18 @@ fn settle(git: &mut Git, pull_request: Option<&PullRequest>, github: &Map<String
     }
 }
 
-/// The variables of the process whose names occur in the plan, less what is
-/// secret. The whole environment is nobody's business, the journal's included.
+/// The variables of the process whose names occur in the plan, without secret ones.
+/// Others may hold anything, and do not belong into the journal.
 fn recorded(
-    grounds: &ResolveInputs<'_>,
-    request: &Request,
+    inputs: &ResolveInputs<'_>,
+    request: &ResolveRequest,
     scope: &Scope,
 ) -> BTreeMap<String, String> {
-    let sources = secret_sources(grounds.plan, scope);
+    let sources = secret_sources(inputs.plan, scope);
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words: std::collections::BTreeSet<_> =
         request.plan_text.split(|letter| !is_name(letter)).collect();
-    let kept = credentials::scrub(&grounds.surroundings.env, &sources);
+    let kept = credentials::scrub(&inputs.host.env, &sources);
     kept.into_iter().filter(|(name, _)| words.contains(name.as_str())).collect()
 }
 

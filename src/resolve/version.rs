@@ -1,22 +1,20 @@
-//! The version that a tag stands for, in the three forms that images are tagged
-//! with.
+//! Reads a version from a git tag, in the three forms that images are tagged with.
 
 /// A version (Semantic Versioning 2.0.0), read from a tag with or without `v`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Version {
+pub struct Version {
     /// `1.2.3`, `1.2.3-rc.1`
-    pub(super) whole: String,
-    /// `1.2`; none of a version before its release, whose images nobody is to get
-    /// who asks for the newest `1.2`.
-    pub(super) minor: Option<String>,
-    /// `1`; none as above.
-    pub(super) major: Option<String>,
+    pub whole: String,
+    /// `1.2`; `None` for a pre-release, which must not become the newest `1.2`.
+    pub minor: Option<String>,
+    /// `1`; `None` for a pre-release.
+    pub major: Option<String>,
 }
 
 impl Version {
-    /// `None` for a tag that is no version, and for one with build metadata, whose
-    /// `+` no tag of an image may have.
-    pub(super) fn of_tag(tag: &str) -> Option<Self> {
+    /// `None` for a tag that is not a version, or that has build metadata: a tag of an
+    /// image cannot contain its `+`.
+    pub fn of_tag(tag: &str) -> Option<Self> {
         let whole = tag.strip_prefix('v').unwrap_or(tag);
         let (release, before) = match whole.split_once('-') {
             Some((release, before)) => (release, Some(before)),
@@ -52,7 +50,7 @@ mod tests {
     use super::Version;
 
     #[test]
-    fn a_tag_is_a_version_in_three_forms_or_none() {
+    fn versions_are_read_in_three_forms() {
         #[track_caller]
         fn case(tag: &str, expected: &str) {
             let shown = Version::of_tag(tag).map(|found| {

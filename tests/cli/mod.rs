@@ -6,5 +6,6 @@ mod create_registry;
 mod faults;
 mod progress;
 mod refusals;
+mod resume_options;
 mod run;
 mod workflows;

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["oci", "secret"]),
     ("graph", &["plan"]),
     ("resolve", &["http", "plan", "secret"]),
-    ("journal", &["event", "oci"]),
+    ("journal", &["event", "local::RuntimeChoice", "oci"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret"]),
     // The loop and its state know no client.
@@ -49,10 +49,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // The command line: what every command may use, and what one alone does.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
-    ("cli/arguments", &["local::RuntimeChoice", "oci"]),
-    ("cli/run", &["azure::Cloud", "event", "local::CloudFile", "plan", "run"]),
+    ("cli/run", &["journal"]),
     ("cli/dry_run", &["azure::Cloud", "journal", "local", "oci", "plan", "resolve", "run"]),
-    ("cli/local", &["local", "run", "secret"]),
+    ("cli/local", &["journal", "local", "run", "secret"]),
     (
         "cli/images",
         &[
@@ -60,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "azure::container_instances",
             "github::Client",
             "github::client",
+            "journal",
             "oci",
             "plan",
             "registry",

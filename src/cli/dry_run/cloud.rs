@@ -1,4 +1,4 @@
-//! The local cloud of a dry run: started, kept, left up, ended.
+//! The process of a local cloud: started, kept up, left in the background, stopped.
 
 use crate::cli::say;
 use crate::local::process::{CloudStart, RunningCloud, spawn};
@@ -12,22 +12,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a cloud may take to be ready.
-const WITHIN: Duration = Duration::from_secs(30);
+const MAX_START_TIME: Duration = Duration::from_secs(30);
 
 /// A local cloud that this process started.
-pub(in crate::cli) enum LocalCloud {
-    /// It ends with this process.
+pub enum LocalCloud {
+    /// It stops with this process.
     Child(Box<RunningCloud>),
-    /// It does not.
+    /// It outlives this process.
     Detached(Box<CloudFile>),
 }
 
 impl LocalCloud {
-    /// Starts one in a state folder, where it finds what an earlier one left.
-    pub(in crate::cli) async fn start(
+    /// Starts a cloud in a state folder. It goes on with the state that an earlier
+    /// cloud left there.
+    pub async fn start(
         state: &Path,
-        world: &InitialState,
+        initial_state: &InitialState,
         detach: bool,
     ) -> Result<Self, StepError> {
         let program = std::env::current_exe().map_err(|error| {
@@ -35,34 +35,34 @@ impl LocalCloud {
                 .because(error.to_string())
         })?;
         if detach {
-            return detached(&program, state, world)
+            return detached(&program, state, initial_state)
                 .await
                 .map(|file| Self::Detached(Box::new(file)));
         }
         let start = CloudStart {
             program,
             arguments: &["local"],
-            initial_state: world,
+            initial_state,
             state: state.to_owned(),
-            within: WITHIN,
+            within: MAX_START_TIME,
         };
         spawn(start).await.map(|running| Self::Child(Box::new(running))).map_err(|error| {
-            let mut trouble = StepError::new("start the local cloud");
-            trouble.failure.chain.extend(chain_of(&error));
-            trouble
+            let mut failed = StepError::new("start the local cloud");
+            failed.failure.chain.extend(chain_of(&error));
+            failed
         })
     }
 
-    /// How it is reached.
-    pub(in crate::cli) fn file(&self) -> &CloudFile {
+    /// The addresses and credentials of the cloud.
+    pub fn file(&self) -> &CloudFile {
         match self {
             Self::Child(running) => &running.cloud,
             Self::Detached(file) => file,
         }
     }
 
-    /// Says how it is reached, and waits for Ctrl-C.
-    pub(in crate::cli) async fn keep(&mut self) {
+    /// Shows how to reach the cloud, and waits for Ctrl-C.
+    pub async fn keep(&mut self) {
         say::tell(&how_to_reach(self.file()));
         say::tell("kept up until Ctrl-C");
         if let Ok(mut signals) = crate::run::signals::Signals::listen() {
@@ -70,25 +70,24 @@ impl LocalCloud {
         }
     }
 
-    /// Ends it, or says how that is done.
-    pub(in crate::cli) async fn end(self, detach: bool) {
+    /// Stops the cloud; of one that outlives this process, says how to stop it.
+    pub async fn end(self) {
         match self {
             Self::Child(running) => drop(running.stop().await),
-            Self::Detached(file) if detach => {
+            Self::Detached(file) => {
                 say::tell(&how_to_reach(&file));
                 let cloud = file.state.join("cloud.json");
                 say::tell(&format!("left up; `shipway local stop {}` ends it", cloud.display()));
             }
-            Self::Detached(_) => {}
         }
     }
 }
 
-/// Starts one that outlives this process.
+/// Starts a cloud that outlives this process.
 async fn detached(
     program: &Path,
     state: &Path,
-    world: &InitialState,
+    initial_state: &InitialState,
 ) -> Result<CloudFile, StepError> {
     let failed = |error: &dyn std::error::Error| {
         StepError::new("start the local cloud").because(chain_of(error).join(": "))
@@ -96,7 +95,7 @@ async fn detached(
     crate::local::files::create_folder(state).map_err(|error| failed(&error))?;
     let (described, cloud, log) =
         (state.join("world.json"), state.join("cloud.json"), state.join("local.log"));
-    crate::local::files::write_json(&described, world).map_err(|error| failed(&error))?;
+    crate::local::files::write_json(&described, initial_state).map_err(|error| failed(&error))?;
     std::fs::remove_file(&cloud).ok();
     let log = File::create(&log).map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
@@ -111,7 +110,7 @@ async fn detached(
         .spawn()
         .map_err(|error| failed(&error))?;
     let begun = Instant::now();
-    while begun.elapsed() < WITHIN {
+    while begun.elapsed() < MAX_START_TIME {
         if let Ok(file) = CloudFile::read(&cloud) {
             return Ok(file);
         }
@@ -126,8 +125,8 @@ async fn detached(
     Err(StepError::new("start the local cloud").because("it was not ready in time"))
 }
 
-/// How other programs get there.
-pub(in crate::cli) fn how_to_reach(file: &CloudFile) -> String {
+/// Addresses for other programs, as lines for people.
+pub fn how_to_reach(file: &CloudFile) -> String {
     let mut lines = vec![
         format!("proxy     {}", file.proxy.expose()),
         format!("authority {}", file.ca_file.display()),
@@ -144,7 +143,7 @@ pub(in crate::cli) fn how_to_reach(file: &CloudFile) -> String {
     lines.join("\n")
 }
 
-/// Where on this machine the ports of running groups are.
+/// The published ports of running container groups: name and local address.
 fn published(file: &CloudFile) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file.state.join("published.json")).unwrap_or_default();
     serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text)
@@ -153,8 +152,8 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Ends a cloud that was left up.
-pub(in crate::cli) fn stop(file: &Path) -> Result<(), StepError> {
+/// Stops a cloud that was left in the background.
+pub fn stop(file: &Path) -> Result<(), StepError> {
     let cloud = CloudFile::read(file).map_err(|error| {
         StepError::new(format!("read `{}`", file.display())).because(error.to_string())
     })?;
@@ -164,10 +163,11 @@ pub(in crate::cli) fn stop(file: &Path) -> Result<(), StepError> {
     })
 }
 
-/// The cloud file of the newest dry run or `local` under a state folder.
-pub(in crate::cli) fn newest(state: &Path) -> Option<PathBuf> {
+/// The cloud file of the newest local cloud in a state folder.
+pub fn newest(state: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(state.join("local")).ok()?;
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    // Named after runs, whose names sort by time.
     folders.sort();
     folders.into_iter().rev().map(|folder| folder.join("cloud.json")).find(|file| file.exists())
 }

@@ -1,100 +1,90 @@
-//! `shipway dry-run`: the same plan, against a cloud on this machine.
+//! `shipway dry-run`: runs the plan against a cloud on this machine.
 
-mod cloud;
+pub mod cloud;
+mod initial_state;
 mod outside;
-mod secrets;
+mod placeholders;
 mod seeds;
-mod world;
 
-use super::arguments::{DryRunArguments, WorldArguments};
 use super::exit::Exit;
 use super::pipeline::Pipeline;
-use super::pipeline::reporters::Audience;
+use super::pipeline::audience::Audience;
+use super::run::RunArguments;
+use super::runtime::block_on;
+use super::session::connections::Connections;
+use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
-use super::session::reach::Connections;
-use super::session::{Session, missing};
-use crate::journal::Journal;
+use super::session::run::RunSession;
+use super::session::{PlanSession, show_step_error};
+use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
 use crate::local::InitialState;
 use crate::run::outcome::StepError;
+use clap::Args;
+use cloud::LocalCloud;
+use initial_state::Blueprint;
+use placeholders::SecretValues;
 
-pub(super) use cloud::{LocalCloud, how_to_reach, newest, stop};
-pub(super) use secrets::Stand;
+#[derive(Args, Clone, Debug, Default)]
+pub struct DryRunArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Keep everything up after the run, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+    /// Keep everything up in the background, until `shipway local stop`
+    #[arg(long, conflicts_with = "keep")]
+    pub detach: bool,
+    #[command(flatten)]
+    pub options: DryRunOptions,
+}
 
 /// Runs the plan against a local cloud of its own.
-pub(super) fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Exit {
-    let mut session = match Session::prepare(&arguments.run, true, audience.redactor()) {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    // What begins later in the plan goes on in the cloud of what it goes on with.
-    let inherited = super::resume::inherited(&session);
+pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, Exit> {
+    let RunArguments { plan, options, state_dir, .. } = &arguments.run;
+    let options = RunOptions { dry_run: Some(arguments.options.clone()), ..options.clone() };
+    let mut run = RunSession::start(plan, &options, state_dir.as_deref(), audience.redactor())?;
+    let inherited = inherited(&run);
+    // What earlier runs left, such as pushed images, is in the newest one's cloud.
     if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
-        session.local = session.run.state.join("local").join(&start.run);
+        run.local = run.folder.state.join("local").join(&start.run);
     }
-    super::in_runtime(async {
-        let chosen = match choose(&session) {
-            Ok(chosen) => chosen,
-            Err(exit) => return exit,
-        };
-        let dry = DryRun {
-            session: &session,
-            world: &arguments.world,
-            keep: arguments.keep,
-            detach: arguments.detach,
-            skip_run: arguments.skip_run,
-            audience,
-            inherited,
-        };
-        dry.run(chosen, None).await
+    block_on(async {
+        let chosen = choose(&run.session)?;
+        let (keep, detach) = (arguments.keep, arguments.detach);
+        DryRun { run: &run, keep, detach, audience, inherited }.run(chosen, None).await
     })
 }
 
-/// A dry run, new or gone on with.
-pub(super) struct DryRun<'a> {
-    /// The run.
-    pub(super) session: &'a Session,
-    /// What its cloud is given of the world.
-    pub(super) world: &'a WorldArguments,
+/// A dry run, new or resumed.
+pub struct DryRun<'a> {
+    pub run: &'a RunSession,
     /// Whether the cloud stays up until Ctrl-C.
-    pub(super) keep: bool,
-    /// Whether the cloud is left up.
-    pub(super) detach: bool,
-    /// Whether `run` steps are left out.
-    pub(super) skip_run: bool,
-    /// Who watches.
-    pub(super) audience: Audience,
-    /// What another run left, for `--from`.
-    pub(super) inherited: Option<crate::journal::Replay>,
+    pub keep: bool,
+    /// Whether the cloud outlives this process.
+    pub detach: bool,
+    pub audience: Audience,
+    /// What earlier runs left, for `--from`.
+    pub inherited: Option<Replay>,
 }
 
 impl DryRun<'_> {
-    /// Starts the cloud, runs the plan, and ends the cloud or keeps it.
-    pub(super) async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
-        let session = self.session;
-        let refused = |trouble: StepError| missing(trouble, &session.redactor);
-        let stand = match Stand::of(session, self.world) {
-            Ok(stand) => stand,
-            Err(trouble) => return refused(trouble),
-        };
-        let world = match self.make_world(&stand) {
-            Ok(world) => world,
-            Err(trouble) => return refused(trouble),
-        };
-        let mut cloud = match LocalCloud::start(&session.local, &world, self.detach).await {
-            Ok(cloud) => cloud,
-            Err(trouble) => return refused(trouble),
-        };
-        let reach = match Connections::local(cloud.file(), &session.redactor) {
-            Ok(reach) => reach,
-            Err(trouble) => return refused(trouble),
-        };
+    /// Starts the cloud, runs the plan, and stops the cloud unless it is kept.
+    pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Result<Exit, Exit> {
+        let session = &self.run.session;
+        let refused = |error: StepError| show_step_error(error, &session.redactor);
+        let options = session.options.dry_run.clone().unwrap_or_default().cloud;
+        let values = SecretValues::of(session, &options).map_err(refused)?;
+        let initial_state = initial_state(session, &values, &options).map_err(refused)?;
+        let mut cloud = LocalCloud::start(&self.run.local, &initial_state, self.detach)
+            .await
+            .map_err(refused)?;
+        let connections = Connections::local(session, cloud.file()).map_err(refused)?;
         let pipeline = Pipeline {
-            session,
+            run: self.run,
             chosen,
-            reach: &reach,
-            sources: stand.sources,
+            connections: &connections,
+            sources: values.sources,
             audience: self.audience,
-            skip_run: self.skip_run,
             journal,
             inherited: self.inherited,
         };
@@ -102,20 +92,23 @@ impl DryRun<'_> {
         if self.keep {
             cloud.keep().await;
         }
-        cloud.end(self.detach).await;
+        cloud.end().await;
         exit
-    }
-
-    fn make_world(&self, stand: &Stand) -> Result<InitialState, StepError> {
-        world::Blueprint::of(self.session, stand, self.world)?.world().map_err(StepError::from)
     }
 }
 
-/// The world of a plan, for a cloud without a run.
-pub(super) fn world_of(
-    session: &Session,
-    given: &WorldArguments,
+/// The initial state of the local cloud of a plan.
+pub fn initial_state_of(
+    session: &PlanSession,
+    options: &LocalCloudOptions,
 ) -> Result<InitialState, StepError> {
-    let stand = Stand::of(session, given)?;
-    world::Blueprint::of(session, &stand, given)?.world().map_err(StepError::from)
+    initial_state(session, &SecretValues::of(session, options)?, options)
+}
+
+fn initial_state(
+    session: &PlanSession,
+    values: &SecretValues,
+    options: &LocalCloudOptions,
+) -> Result<InitialState, StepError> {
+    Ok(Blueprint::of(session, values, options)?.initial_state()?)
 }

@@ -1,18 +1,20 @@
-//! Which images a dry run may fetch from outside: those that the plan builds on.
+//! Which images a dry run may fetch from real registries: those that the plan
+//! builds on.
 
-use super::world::Blueprint;
+use super::initial_state::Blueprint;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, DeployKind, Dockerfile, Text};
 use std::collections::BTreeSet;
 
 impl Blueprint<'_> {
-    /// What the command line allows, and the repositories of what the plan
-    /// builds on.
+    /// The hosts and repositories that the command line allows, and the
+    /// repositories of the images that the plan builds on.
     ///
-    /// One that the plan itself tags is here, and asking outside for it would
-    /// let a registry that knows no login fail the push. The source of a copy
-    /// within one repository is outside all the same, unless it is seeded.
-    pub(super) fn outside(&self) -> Vec<String> {
+    /// A repository that the plan tags is local: if the real registry were asked
+    /// for it, its refusal of an anonymous request would fail the push. The source
+    /// of a copy within one repository is outside all the same, unless it is
+    /// preloaded.
+    pub fn outside(&self) -> Vec<String> {
         let names = |texts: Vec<String>| -> BTreeSet<String> {
             let read = texts.iter().filter_map(|text| text.parse::<Reference>().ok());
             read.map(|reference| reference.name()).collect()
@@ -23,16 +25,16 @@ impl Blueprint<'_> {
         let bases = bases.into_iter().filter(|name| !tagged.contains(name));
         let copied =
             copied.into_iter().filter(|name| !(tagged.contains(name) && seeded.contains(name)));
-        let mut outside: Vec<String> = self.allowed.clone();
+        let mut outside: Vec<String> = self.options.allow_host.clone();
         outside.extend(bases.chain(copied));
         outside.sort_unstable();
         outside.dedup();
         outside
     }
 
-    /// What the plan's images are made from or run beside, where it can be told
-    /// before the run.
-    pub(super) fn bases(&self) -> Vec<String> {
+    /// The images that the plan builds on or deploys beside its own, if they are
+    /// known before the run.
+    pub fn bases(&self) -> Vec<String> {
         let mut names = Vec::new();
         for action in self.actions() {
             match action {
@@ -55,8 +57,8 @@ impl Blueprint<'_> {
         names
     }
 
-    /// Images that the plan takes as they are from a registry.
-    pub(super) fn copied(&self) -> Vec<String> {
+    /// The images that the plan copies from a registry.
+    pub fn copied(&self) -> Vec<String> {
         let mut names = Vec::new();
         for action in self.actions() {
             if let Action::Build(build) = action
@@ -90,8 +92,8 @@ impl Blueprint<'_> {
     }
 }
 
-/// The images that a Dockerfile names in so many words; what an argument names
-/// is for `--allow-host`.
+/// The images that a Dockerfile names literally. An image that a build argument
+/// names takes `--allow-host`.
 fn bases(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut stages = Vec::new();
@@ -123,7 +125,7 @@ mod tests {
     use super::bases;
 
     #[test]
-    fn the_images_that_a_dockerfile_names() {
+    fn bases_are_the_images_that_a_dockerfile_names() {
         let text = "
 # syntax=docker/dockerfile:1
 ARG TAG=1

@@ -1,7 +1,7 @@
-//! Images that the command line puts into the local registries.
+//! Preloaded images: `--seed-image`.
 //!
-//! They are looked at before the cloud is started: what the cloud itself finds
-//! wrong with them is heard late, and from it alone.
+//! They are checked before the cloud is started. The cloud checks them too, but
+//! its errors come late and through its log.
 
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
@@ -9,28 +9,26 @@ use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// How the option is written.
-const FORM: &str = "write `--seed-image REFERENCE=oci:FOLDER`";
-/// How a layout is made.
-const LAYOUT: &str = "name a folder with an OCI layout of one image, such as `skopeo copy docker://REFERENCE oci:FOLDER` makes";
+const SEED_HELP: &str = "write `--seed-image REFERENCE=oci:FOLDER`";
+const LAYOUT_HELP: &str = "name a folder with an OCI layout of one image, such as `skopeo copy docker://REFERENCE oci:FOLDER` makes";
 
-/// `REFERENCE=oci:FOLDER`
-pub(super) fn seed_image(text: &str) -> Result<(String, PathBuf), StepError> {
+/// Parses `REFERENCE=oci:FOLDER`, and checks the folder.
+pub fn seed_image(text: &str) -> Result<(String, PathBuf), StepError> {
     let nothing = || StepError::new(format!("`--seed-image {text}` seeds nothing"));
-    let (reference, layout) = text.split_once("=oci:").ok_or_else(|| nothing().help(FORM))?;
+    let (reference, layout) = text.split_once("=oci:").ok_or_else(|| nothing().help(SEED_HELP))?;
     if let Err(error) = reference.parse::<Reference>() {
-        return Err(nothing().because(error.to_string()).help(FORM));
+        return Err(nothing().because(error.to_string()).help(SEED_HELP));
     }
     let layout = Path::new(layout);
     if let Some(why) = mistake(layout) {
-        return Err(nothing().because(why).help(LAYOUT));
+        return Err(nothing().because(why).help(LAYOUT_HELP));
     }
     let layout = std::path::absolute(layout).unwrap_or_else(|_| layout.to_owned());
     Ok((reference.to_owned(), layout))
 }
 
-/// Why a folder is no layout of one image (OCI image specification, "Image
-/// Layout").
+/// Why a folder is not a layout of one image (OCI image specification, "Image
+/// Layout"), or `None` if it is.
 fn mistake(layout: &Path) -> Option<String> {
     let shown = layout.display();
     let bytes = match std::fs::read(layout.join("index.json")) {
@@ -54,7 +52,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_seed_that_is_none_has_one_cause_and_a_remedy() {
+    fn an_invalid_seed_is_shown_with_one_cause_and_a_remedy() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().display().to_string();
         let said = |text: &str| {

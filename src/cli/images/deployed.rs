@@ -1,53 +1,46 @@
-//! What runs: the container groups of the plan's subscription, and the images
-//! that they run.
+//! Asks Azure which images the container groups of the plan's subscription run.
 
 use crate::azure::ArmError;
 use crate::azure::container_instances::Group;
-use crate::cli::session::Session;
-use crate::cli::session::reach::Connections;
+use crate::cli::session::PlanSession;
+use crate::cli::session::connections::Connections;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, DeployKind, Text};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::perform::Clients;
 use std::collections::BTreeSet;
 
-/// What runs, or why that is not known.
+/// The images that are deployed, or why they are not known.
 #[derive(Clone, Debug)]
-pub(super) enum Running {
-    /// These images, by these groups.
-    Known(Vec<Use>),
-    /// Nobody could be asked.
+pub enum Running {
+    /// All of them.
+    Known(Vec<ImageUse>),
+    /// None, for this reason.
     Unknown(String),
-    /// These images, and what a group runs that cannot be understood, and so may
-    /// be any image.
-    Unclear {
-        /// What is understood.
-        uses: Vec<Use>,
-        /// What is not.
-        why: String,
-    },
+    /// Some of them. Another group runs an image whose name cannot be parsed, for
+    /// the reason `why`, and which may be any image.
+    Unclear { uses: Vec<ImageUse>, why: String },
 }
 
 /// An image that a container group runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Use {
-    /// The group's name.
-    pub(super) group: String,
-    /// The image, as the group names it.
-    pub(super) image: Reference,
+pub struct ImageUse {
+    /// The name of the group.
+    pub group: String,
+    pub image: Reference,
 }
 
 impl Running {
-    /// Why it is not known.
-    pub(super) fn unknown(&self) -> Option<&str> {
+    /// Why not all images are known, or `None` if they are.
+    pub fn unknown(&self) -> Option<&str> {
         match self {
             Self::Known(_) => None,
             Self::Unknown(why) | Self::Unclear { why, .. } => Some(why),
         }
     }
 
-    /// What to do about it where something is to be removed.
-    pub(super) fn remedy(&self) -> Option<&'static str> {
+    /// What to do about that before images are removed.
+    pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Known(_) => None,
             Self::Unknown(_) => Some(
@@ -59,11 +52,11 @@ impl Running {
         }
     }
 
-    /// The images of a repository that run.
-    pub(super) fn of<'a>(&'a self, host: &'a str, repository: &'a str) -> Vec<&'a Use> {
+    /// The deployed images of a repository.
+    pub fn of<'a>(&'a self, host: &'a str, repository: &'a str) -> Vec<&'a ImageUse> {
         let (Self::Known(uses) | Self::Unclear { uses, .. }) = self else { return Vec::new() };
         let host = registry(host);
-        let here = |one: &&Use| {
+        let here = |one: &&ImageUse| {
             registry(&one.image.host).eq_ignore_ascii_case(host)
                 && one.image.repository == repository
         };
@@ -71,19 +64,18 @@ impl Running {
     }
 }
 
-/// Who is asked for what runs.
-pub(super) struct Deployed<'a> {
-    pub(super) session: &'a Session,
-    pub(super) reach: &'a Connections,
-    pub(super) clients: &'a Clients,
+pub struct Deployed<'a> {
+    pub session: &'a PlanSession,
+    pub connections: &'a Connections,
+    pub clients: &'a Clients,
 }
 
 impl Deployed<'_> {
-    /// Asks for the groups of the subscription; of the plan's resource groups
-    /// alone where that is all we may see.
-    pub(super) async fn find(&self) -> Running {
-        if self.session.plan.azure.is_none() && self.reach.subscription.is_none() {
-            let why = if self.session.loaded.is_nothing() {
+    /// Lists the groups of the subscription, or only those of the plan's resource
+    /// groups if the credential may not list all.
+    pub async fn find(&self) -> Running {
+        if self.session.plan.azure.is_none() && self.connections.subscription.is_none() {
+            let why = if self.session.file.is_none() {
                 "there is no plan, and `AZURE_SUBSCRIPTION_ID` is not set"
             } else {
                 "the plan has no `azure`"
@@ -92,15 +84,15 @@ impl Deployed<'_> {
         }
         match self.groups().await {
             Ok(groups) => running(&groups),
-            Err(trouble) => {
-                let chain = trouble.shown(&self.session.redactor, None).chain;
+            Err(error) => {
+                let chain = error.shown(&self.session.redactor, None).chain;
                 Running::Unknown(chain.join(": "))
             }
         }
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StepError> {
-        let Session { plan, scope, .. } = self.session;
+        let PlanSession { plan, scope, .. } = self.session;
         let subscription = self.clients.subscription.id(plan, scope).await?;
         let instances = &self.clients.container_instances;
         let whole = match instances.list_all(&subscription).await {
@@ -119,8 +111,7 @@ impl Deployed<'_> {
         Ok(found)
     }
 
-    /// The resource groups that the plan names, as far as they are known
-    /// before a run.
+    /// The resource groups that the plan names, if they are known before a run.
     fn resource_groups(&self) -> BTreeSet<String> {
         let plan = &self.session.plan;
         let own = plan.azure.iter().filter_map(|azure| azure.resource_group.as_ref());
@@ -151,7 +142,7 @@ fn failed(error: &ArmError) -> StepError {
     chain.fold(first, StepError::because).while_doing("list the container groups")
 }
 
-/// Docker's registry goes by several names.
+/// The usual name of a registry: Docker Hub has several.
 fn registry(host: &str) -> &str {
     match host.strip_suffix(":443").unwrap_or(host) {
         "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
@@ -159,7 +150,7 @@ fn registry(host: &str) -> &str {
     }
 }
 
-/// Every image of every group, once each.
+/// Every image of every group, each once.
 fn running(groups: &[Group]) -> Running {
     let mut uses = Vec::new();
     let mut unclear = None;
@@ -167,7 +158,7 @@ fn running(groups: &[Group]) -> Running {
         for image in group.images() {
             match image.parse() {
                 Ok(image) => {
-                    let one = Use { group: group.name.clone(), image };
+                    let one = ImageUse { group: group.name.clone(), image };
                     if !uses.contains(&one) {
                         uses.push(one);
                     }
@@ -195,7 +186,7 @@ mod tests {
         json!({ "name": "c", "properties": { "image": image } })
     }
 
-    /// What runs, by the containers of the groups `a`, `b`, ….
+    /// The images of the groups `a`, `b`, `c` with these properties.
     fn of(groups: &[Value]) -> Running {
         let named = ["a", "b", "c"].iter().zip(groups);
         let groups =
@@ -209,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn images_are_read_from_groups_whatever_their_spelling() {
+    fn images_are_found_under_every_spelling_of_their_name() {
         let running = of(&[
             json!({ "containers": [container("Demo.azurecr.io/web:v1"), container("nginx")] }),
             json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
@@ -237,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_cannot_be_understood_may_be_any() {
+    fn an_image_name_that_cannot_be_parsed_makes_the_rest_unknown() {
         let running = of(&[
             json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
             json!({ "containers": [container("demo.azurecr.io/Web:v1")] }),

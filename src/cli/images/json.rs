@@ -1,25 +1,25 @@
-//! The lists for programs. Their keys are documented in the reference and stay.
+//! The lists as JSON. Their keys are documented in the reference and do not change.
 
 use super::deployed::Running;
-use super::survey::{Row, Shelf, Survey};
+use super::survey::{ListingRow, RepositoryListing, Survey};
 use crate::registry::ListedKind;
 use serde_json::{Value, json};
 
-/// A list, one object a row.
-pub(super) fn list(survey: &Survey) -> String {
+/// One object for each row.
+pub fn list(survey: &Survey) -> String {
     let rows = survey
-        .shelves
+        .listings
         .iter()
-        .flat_map(|shelf| shelf.rows.iter().map(move |one| row(shelf, one, &survey.running)));
+        .flat_map(|listing| listing.rows.iter().map(move |one| row(listing, one, &survey.running)));
     text(&Value::Array(rows.collect()))
 }
 
-/// JSON as people can read it too.
-pub(super) fn text(value: &Value) -> String {
+/// Indented JSON.
+pub fn text(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-fn row(shelf: &Shelf, row: &Row, running: &Running) -> Value {
+fn row(listing: &RepositoryListing, row: &ListingRow, running: &Running) -> Value {
     let held = &row.held;
     let platforms: Vec<Value> = held
         .platforms
@@ -29,9 +29,9 @@ fn row(shelf: &Shelf, row: &Row, running: &Running) -> Value {
     let known = running.unknown().is_none() || !row.groups.is_empty();
     let groups = known.then_some(&row.groups);
     json!({
-        "reference": shelf.name(row),
-        "registry": shelf.host,
-        "repository": shelf.repository,
+        "reference": listing.name(row),
+        "registry": listing.host,
+        "repository": listing.repository,
         "tag": held.tag,
         "digest": held.digest,
         "kind": kind(&held.kind),

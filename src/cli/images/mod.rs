@@ -1,89 +1,115 @@
-//! `shipway images`: what registries hold and what of it is deployed; what is
-//! attached to an image; and the removal of what nobody needs any longer.
+//! `shipway images`: lists what registries hold and what of it is deployed, lists
+//! what is attached to an image, and removes old images.
 //!
-//! `survey` asks, `table` and `json` show, `prune` chooses and removes.
+//! `survey` asks the servers, `table` and `json` show the result, `prune` chooses
+//! and removes.
 
 mod deployed;
 mod json;
-mod place;
 mod prune;
 mod referrers;
 mod survey;
 mod table;
+mod target;
 
-use super::arguments::{ImagesArguments, Output, RunArguments};
 use super::exit::Exit;
-use super::load::{Loaded, load};
-use super::pipeline::reporters::Audience;
-use super::run::reach;
-use super::session::reach::Connections;
-use super::session::{Session, missing};
-use super::{say, session::secrets};
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::PlanFile;
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::layout::secrets_of;
+use super::session::secrets::{self, SecretSources};
+use super::session::{PlanSession, show_step_error};
+use crate::journal::RunOptions;
+use crate::report::Output;
 use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;
 use crate::run::perform::{Clients, ClientsConfig};
 use crate::secret::Redactor;
+use clap::Args;
 use deployed::{Deployed, Running};
 use jiff::Timestamp;
-use place::Place;
-use prune::Prune;
-use std::path::PathBuf;
+use prune::{Prune, PruneArguments};
+use std::path::{Path, PathBuf};
+use target::RegistryTarget;
 
-/// What to do where there is no plan.
-const REMEDY: &str =
+#[derive(Args, Clone, Debug)]
+pub struct ImagesArguments {
+    /// List this registry or repository instead of the plan's registries
+    #[arg(value_name = "REGISTRY[/REPOSITORY]")]
+    pub name: Option<String>,
+    /// Take registries and logins from this plan [default: shipway.yml if it exists]
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// List what is attached to an image: SBOM, provenance, signatures
+    #[arg(long, requires = "name", conflicts_with = "prune")]
+    pub referrers: bool,
+    /// With `--referrers`, list only this type, such as `application/spdx+json`
+    #[arg(long, value_name = "TYPE", requires = "referrers")]
+    pub artifact_type: Option<String>,
+    #[command(flatten)]
+    pub removal: PruneArguments,
+}
+
+/// The remedy for a missing plan.
+const NO_PLAN_HELP: &str =
     "name the plan's file with `--plan PLAN`, or a registry, as in `shipway images REGISTRY`";
 
-/// Lists repositories, or the tags of one with their digests.
-pub(super) fn images(arguments: &ImagesArguments) -> Exit {
-    let redactor = Audience::Command(arguments.output).redactor();
-    let mistake = place::mistake(arguments).or_else(|| prune::mistake(&arguments.removal));
-    if let Some(mistake) = mistake {
-        missing(mistake, &redactor);
-        return Exit::Usage;
+/// Lists or removes images.
+pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
+    let view = ViewOptions { output: arguments.output, verbose: false };
+    let redactor = Audience::Command(view).redactor();
+    let mistake = target::mistake(arguments.name.as_deref(), arguments.referrers);
+    if let Some(mistake) = mistake.or_else(|| prune::mistake(&arguments.removal)) {
+        show_step_error(mistake, &redactor);
+        return Err(Exit::Usage);
     }
-    let session = match session(arguments, redactor) {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    super::in_runtime(async {
-        match perform(arguments, &session).await {
-            Ok(exit) => exit,
-            Err(trouble) => missing(trouble, &session.redactor),
-        }
+    let session = session(arguments, redactor)?;
+    block_on(async {
+        let done = perform(arguments, &session).await;
+        done.map_err(|error| show_step_error(error, &session.redactor))
     })
 }
 
-/// With the plan that is named or there; a registry that is named needs none.
-fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<Session, Exit> {
-    let usual = || PathBuf::from("shipway.yml");
-    let none = arguments.plan.is_none() && arguments.name.is_some() && !usual().exists();
-    let plan = arguments.plan.clone().unwrap_or_else(usual);
-    // Nothing is run, so there is no run to keep, and without a plan no place
-    // for one either.
-    let scratch = if none { tempfile::tempdir().ok() } else { None };
-    let state_dir = scratch.as_ref().map(|folder| folder.path().to_owned());
-    let cloud = arguments.cloud.clone();
-    let run = RunArguments { plan, state_dir, cloud, ..RunArguments::default() };
-    let loaded = if none { Loaded::nothing() } else { load(&run.plan, REMEDY)? };
-    let session = Session::of(loaded, &run, false, redactor)?;
-    std::fs::remove_dir_all(session.run.path()).ok();
-    Ok(session)
+/// With the plan that is named or exists. A registry that is named needs none.
+fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<PlanSession, Exit> {
+    let usual = Path::new("shipway.yml");
+    let file = match &arguments.plan {
+        Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
+        None if arguments.name.is_some() && !usual.exists() => PlanFile::none(),
+        None => PlanFile::read(usual, NO_PLAN_HELP)?,
+    };
+    let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
+    PlanSession::without_run(file, &options, redactor)
 }
 
-async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit, StepError> {
-    let reach = reach(session)?;
-    let clients = clients(session, &reach).await?;
+async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<Exit, StepError> {
+    let connections = Connections::of(session)?;
+    let clients = clients(session, &connections).await?;
     if arguments.referrers {
-        say::result(&referrers::list(arguments, &clients.registry).await?);
+        let (name, kind) = (arguments.name.as_deref(), arguments.artifact_type.as_deref());
+        let (name, registry) = (name.unwrap_or_default(), &clients.registry);
+        say::result(&referrers::list(name, kind, arguments.output, registry).await?);
         return Ok(Exit::Done);
     }
-    let places = asked(arguments, session)?;
-    let deployed = Deployed { session, reach: &reach, clients: &clients };
-    let survey = survey::survey(&clients.registry, places, deployed.find()).await?;
+    let targets = targets(arguments, session)?;
+    let deployed = Deployed { session, connections: &connections, clients: &clients };
+    let survey = survey::survey(&clients.registry, targets, deployed.find()).await?;
     if arguments.removal.prune {
-        let (output, registry) = (arguments.output, &clients.registry);
-        let removal = &arguments.removal;
-        let prune = Prune { arguments: removal, output, session, reach: &reach, registry };
+        let prune = Prune {
+            arguments: &arguments.removal,
+            output: arguments.output,
+            session,
+            connections: &connections,
+            registry: &clients.registry,
+        };
         return prune.run(&survey).await;
     }
     say::result(&match arguments.output {
@@ -100,13 +126,17 @@ async fn perform(arguments: &ImagesArguments, session: &Session) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// The registries asked for: that of the command line, else the plan's.
-fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, StepError> {
+/// The registry of the command line, or those of the plan.
+fn targets(
+    arguments: &ImagesArguments,
+    session: &PlanSession,
+) -> Result<Vec<RegistryTarget>, StepError> {
     if let Some(name) = &arguments.name {
-        return Ok(vec![Place::named(name)]);
+        return Ok(vec![RegistryTarget::named(name)]);
     }
     let all = session.plan.registries.keys();
-    let hosts: Vec<_> = all.map(|host| Place { host: host.to_owned(), repository: None }).collect();
+    let hosts: Vec<_> =
+        all.map(|host| RegistryTarget { host: host.to_owned(), repository: None }).collect();
     if hosts.is_empty() {
         return Err(StepError::new("the plan lists no registries")
             .help("name one, as in `shipway images REGISTRY`"));
@@ -114,33 +144,30 @@ fn asked(arguments: &ImagesArguments, session: &Session) -> Result<Vec<Place>, S
     Ok(hosts)
 }
 
-/// The clients, with the logins of the plan.
-async fn clients(session: &Session, reach: &Connections) -> Result<Clients, StepError> {
+/// The clients, signed in as the plan says.
+async fn clients(session: &PlanSession, connections: &Connections) -> Result<Clients, StepError> {
     let mut names: Vec<String> = session
         .plan
         .registries
         .iter()
-        .flat_map(|(_, registry)| super::session::layout::secrets_of(registry.templates()))
+        .flat_map(|(_, registry)| secrets_of(registry.templates()))
         .collect();
     names.sort();
     names.dedup();
-    let sources = secrets::Sources {
-        environment: session.surroundings.env.clone(),
-        ..secrets::Sources::default()
-    };
-    let read = secrets::read(session, &names, reach, &sources).await;
-    let read = read.map_err(|mut troubles| troubles.swap_remove(0))?;
+    let sources = SecretSources::of_environment(session);
+    let read = secrets::read(session, &names, connections, &sources).await;
+    let read = read.map_err(|mut errors| errors.swap_remove(0))?;
     let scope = with_secrets(session.scope.clone(), &session.plan, &read)?;
     let clients = Clients::make(ClientsConfig {
-        http: &reach.http,
-        credential: &reach.credential,
-        endpoints: &reach.endpoints,
+        http: &connections.http,
+        credential: &connections.credential,
+        endpoints: &connections.endpoints,
         redactor: &session.redactor,
         plan: &session.plan,
         scope: &scope,
-        environment: &session.surroundings.env,
-        local: session.arguments.cloud.is_some(),
-        subscription: reach.subscription.as_deref(),
+        environment: &session.host.env,
+        local: session.options.cloud.is_some(),
+        subscription: connections.subscription.as_deref(),
         memory: None,
     });
     clients.await

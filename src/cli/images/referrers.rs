@@ -1,31 +1,31 @@
-//! `shipway images REFERENCE --referrers`: what is attached to an image.
+//! `shipway images REFERENCE --referrers`: lists what is attached to an image.
 
 use super::{json, table};
-use crate::cli::arguments::{ImagesArguments, Output};
 use crate::oci::{Descriptor, InvalidReference, Reference};
 use crate::registry::{Client, ListedManifest};
-use crate::report::{bytes, short_digest};
+use crate::report::{Output, bytes, short_digest};
 use crate::run::outcome::StepError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The list, for people or for programs.
-pub(super) async fn list(
-    arguments: &ImagesArguments,
+/// The list as a table or as JSON.
+pub async fn list(
+    name: &str,
+    artifact_type: Option<&str>,
+    output: Output,
     registry: &Client,
 ) -> Result<String, StepError> {
-    let name = arguments.name.as_deref().unwrap_or_default();
     let reference: Reference =
         name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
     let subject = subject(registry, &reference).await?;
-    let found = registry.referrers(&subject, arguments.artifact_type.as_deref()).await;
+    let found = registry.referrers(&subject, artifact_type).await;
     let entries = found.map_err(|error| StepError::from_error(&error))?.entries;
     let names: Vec<Reference> =
         entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
     let held = registry.inspect(&subject, &names).await;
     let held = held.map_err(|error| StepError::from_error(&error))?;
     let rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
-    Ok(match arguments.output {
+    Ok(match output {
         Output::Json => {
             json::text(&Value::Array(rows.iter().map(|row| object(&subject, row)).collect()))
         }
@@ -33,7 +33,7 @@ pub(super) async fn list(
     })
 }
 
-/// The image by digest.
+/// The image by its digest.
 async fn subject(registry: &Client, reference: &Reference) -> Result<Reference, StepError> {
     if reference.digest.is_some() {
         return Ok(reference.clone());

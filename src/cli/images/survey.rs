@@ -1,42 +1,40 @@
-//! What registries hold beside what runs.
+//! Asks the registries for their images, and Azure for what is deployed.
 
 use super::deployed::Running;
-use super::place::Place;
+use super::target::RegistryTarget;
 use crate::oci::Digest;
 use crate::registry::{Client, ListedManifest, PullError};
 use crate::run::outcome::StepError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 
-/// How many repositories are looked at at a time.
-const AT_ONCE: usize = 4;
+const MAX_PARALLEL_REPOSITORIES: usize = 4;
 
-/// What there is.
 #[derive(Debug)]
-pub(super) struct Survey {
-    pub(super) shelves: Vec<Shelf>,
-    pub(super) running: Running,
+pub struct Survey {
+    pub listings: Vec<RepositoryListing>,
+    pub running: Running,
 }
 
 /// One repository.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    pub(super) host: String,
-    pub(super) repository: String,
-    pub(super) rows: Vec<Row>,
+pub struct RepositoryListing {
+    pub host: String,
+    pub repository: String,
+    pub rows: Vec<ListingRow>,
 }
 
-/// One tag, or an image without a tag that runs.
+/// One tag, or a deployed image without a tag.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) held: ListedManifest,
-    /// The groups that run it.
-    pub(super) groups: Vec<String>,
+pub struct ListingRow {
+    pub held: ListedManifest,
+    /// The container groups that run it.
+    pub groups: Vec<String>,
 }
 
-impl Shelf {
-    /// The full name of a row: by tag, else by digest.
-    pub(super) fn name(&self, row: &Row) -> String {
+impl RepositoryListing {
+    /// The full name of a row, by tag if it has one, or by digest.
+    pub fn name(&self, row: &ListingRow) -> String {
         let Self { host, repository, .. } = self;
         match &row.held.tag {
             Some(tag) => format!("{host}/{repository}:{tag}"),
@@ -45,48 +43,51 @@ impl Shelf {
     }
 }
 
-/// Asks the registries for what they hold, and Azure for what runs.
-pub(super) async fn survey(
+pub async fn survey(
     registry: &Client,
-    places: Vec<Place>,
+    targets: Vec<RegistryTarget>,
     running: impl Future<Output = Running>,
 ) -> Result<Survey, StepError> {
     let repositories = async {
-        let listed = places.into_iter().map(|place| repositories(registry, place));
+        let listed = targets.into_iter().map(|target| repositories(registry, target));
         let listed: Vec<Vec<_>> =
-            futures::stream::iter(listed).buffered(AT_ONCE).try_collect().await?;
+            futures::stream::iter(listed).buffered(MAX_PARALLEL_REPOSITORIES).try_collect().await?;
         Ok::<_, PullError>(listed.into_iter().flatten().collect::<Vec<_>>())
     };
     let (repositories, running) = futures::join!(repositories, running);
     let repositories = repositories.map_err(|error| StepError::from_error(&error))?;
-    let shelves = repositories
+    let listings = repositories
         .into_iter()
-        .map(|(host, repository)| shelf(registry, host, repository, &running));
-    let shelves = futures::stream::iter(shelves).buffered(AT_ONCE).try_collect().await;
-    let shelves = shelves.map_err(|error: PullError| StepError::from_error(&error))?;
-    Ok(Survey { shelves, running })
+        .map(|(host, repository)| listing(registry, host, repository, &running));
+    let listings =
+        futures::stream::iter(listings).buffered(MAX_PARALLEL_REPOSITORIES).try_collect().await;
+    let listings = listings.map_err(|error: PullError| StepError::from_error(&error))?;
+    Ok(Survey { listings, running })
 }
 
-async fn repositories(registry: &Client, place: Place) -> Result<Vec<(String, String)>, PullError> {
-    let names = match place.repository {
+async fn repositories(
+    registry: &Client,
+    target: RegistryTarget,
+) -> Result<Vec<(String, String)>, PullError> {
+    let names = match target.repository {
         Some(repository) => vec![repository],
-        None => registry.catalog(&place.host).await?,
+        None => registry.catalog(&target.host).await?,
     };
-    Ok(names.into_iter().map(|name| (place.host.clone(), name)).collect())
+    Ok(names.into_iter().map(|name| (target.host.clone(), name)).collect())
 }
 
-async fn shelf(
+async fn listing(
     registry: &Client,
     host: String,
     repository: String,
     running: &Running,
-) -> Result<Shelf, PullError> {
+) -> Result<RepositoryListing, PullError> {
     let uses = running.of(&host, &repository);
     let by_digest: BTreeSet<Digest> =
         uses.iter().filter_map(|one| one.image.digest.clone()).collect();
     let by_digest: Vec<Digest> = by_digest.into_iter().collect();
     let held = registry.list_manifests(&host, &repository, &by_digest).await?;
-    // What has a tag, or is a platform of what has one, is seen there.
+    // A manifest with a tag, or a platform of one, has its row already.
     let tagged: BTreeSet<Digest> = held
         .iter()
         .filter(|held| held.tag.is_some())
@@ -103,7 +104,7 @@ async fn shelf(
     let rows = held
         .iter()
         .filter(|held| held.tag.is_some() || !tagged.contains(&held.digest))
-        .map(|held| Row { held: held.clone(), groups: groups(held) })
+        .map(|held| ListingRow { held: held.clone(), groups: groups(held) })
         .collect();
-    Ok(Shelf { host, repository, rows })
+    Ok(RepositoryListing { host, repository, rows })
 }

@@ -1,21 +1,21 @@
-//! The lists for people: columns under headings, plain text everywhere.
+//! The lists as tables: columns under headings, without colours.
 
-use super::survey::{Row, Survey};
+use super::survey::{ListingRow, Survey};
 use crate::registry::ListedKind;
 use crate::report::{bytes, clean, short_digest};
 use jiff::Timestamp;
 
-/// Stands where nothing is known.
+/// The cell of an unknown value.
 const UNKNOWN: &str = "-";
 
-/// What registries hold.
-pub(super) fn list(survey: &Survey, now: Timestamp) -> String {
+/// The table of images.
+pub fn list(survey: &Survey, now: Timestamp) -> String {
     let mut rows = Vec::new();
-    for shelf in &survey.shelves {
-        for row in &shelf.rows {
+    for listing in &survey.listings {
+        for row in &listing.rows {
             let held = &row.held;
             rows.push(vec![
-                name(&shelf.host, &shelf.repository, row),
+                name(&listing.host, &listing.repository, row),
                 short_digest(held.digest.as_str()),
                 held.size.map_or_else(|| UNKNOWN.to_owned(), bytes),
                 what(row),
@@ -30,15 +30,15 @@ pub(super) fn list(survey: &Survey, now: Timestamp) -> String {
     columns(&["IMAGE", "DIGEST", "SIZE", "PLATFORMS", "AGE", "DEPLOYED"], &rows)
 }
 
-/// The name without the digest, which has a column of its own.
-fn name(host: &str, repository: &str, row: &Row) -> String {
+/// The name without the digest, which has its own column.
+fn name(host: &str, repository: &str, row: &ListingRow) -> String {
     match &row.held.tag {
         Some(tag) => format!("{host}/{repository}:{tag}"),
         None => format!("{host}/{repository} (no tag)"),
     }
 }
 
-fn what(row: &Row) -> String {
+fn what(row: &ListingRow) -> String {
     match &row.held.kind {
         ListedKind::Artifact(kind) => kind.clone(),
         ListedKind::Unreadable => "unreadable".to_owned(),
@@ -51,7 +51,7 @@ fn what(row: &Row) -> String {
     }
 }
 
-fn deployed(row: &Row, known: bool) -> String {
+fn deployed(row: &ListingRow, known: bool) -> String {
     match (known, row.groups.is_empty()) {
         (_, false) => row.groups.join(", "),
         (false, true) => "?".to_owned(),
@@ -60,7 +60,7 @@ fn deployed(row: &Row, known: bool) -> String {
 }
 
 /// `42s`, `12m`, `5h`, `3d`: how long ago something was.
-pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> String {
+pub fn age(time: Option<Timestamp>, now: Timestamp) -> String {
     let Some(time) = time else { return UNKNOWN.to_owned() };
     let seconds = now.as_second().saturating_sub(time.as_second()).max(0);
     match seconds {
@@ -71,9 +71,9 @@ pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-/// Rows under headings, each column as wide as its widest. What came from
-/// elsewhere cannot steer the terminal.
-pub(super) fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
+/// Rows under headings, each column as wide as its widest cell. Control characters
+/// are removed, because names and types come from servers.
+pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
     let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
     let safe = |row: &Vec<String>| row.iter().map(|cell| clean(cell, false)).collect();
     let all: Vec<Vec<String>> = std::iter::once(headings).chain(rows.iter().map(safe)).collect();
@@ -93,7 +93,7 @@ pub(super) fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
 mod tests {
     use super::{age, list};
     use crate::cli::images::deployed::Running;
-    use crate::cli::images::survey::{Row, Shelf, Survey};
+    use crate::cli::images::survey::{ListingRow, RepositoryListing, Survey};
     use crate::oci::Digest;
     use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
     use jiff::Timestamp;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn survey(running: Running) -> Survey {
-        let row = |held: ListedManifest, groups: &[&str]| Row {
+        let row = |held: ListedManifest, groups: &[&str]| ListingRow {
             held,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         };
@@ -134,12 +134,13 @@ mod tests {
             row(held(Some("chart"), ListedKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
             row(gone, &["lost"]),
         ];
-        let shelf = Shelf { host: "demo.azurecr.io".into(), repository: "web".into(), rows };
-        Survey { shelves: vec![shelf], running }
+        let listing =
+            RepositoryListing { host: "demo.azurecr.io".into(), repository: "web".into(), rows };
+        Survey { listings: vec![listing], running }
     }
 
     #[test]
-    fn what_people_see() {
+    fn a_table_has_a_row_for_each_image() {
         assert_eq!(
             list(&survey(Running::Known(Vec::new())), now()),
             "\
@@ -148,12 +149,12 @@ demo.azurecr.io/web:v1        sha256:3bfc269594ef…  12.3 MB  linux/amd64      
 demo.azurecr.io/web:chart     sha256:cc57fc1903e4…  12.3 MB  x/helm                  3d   -
 demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the registry  -    lost"
         );
-        let empty = Survey { shelves: Vec::new(), running: Running::Known(Vec::new()) };
+        let empty = Survey { listings: Vec::new(), running: Running::Known(Vec::new()) };
         assert_eq!(list(&empty, now()), "no images");
     }
 
     #[test]
-    fn what_is_not_known_is_not_said_to_be_none() {
+    fn unknown_deployments_are_shown_as_unknown() {
         let unknown = list(&survey(Running::Unknown("no login".into())), now());
         assert!(unknown.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unknown}");
         let running = Running::Unclear { uses: Vec::new(), why: "a group runs `?`".into() };
@@ -163,7 +164,7 @@ demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the reg
     }
 
     #[test]
-    fn ages_in_their_largest_unit() {
+    fn ages_have_their_largest_unit() {
         let case = |time: &str, expected: &str| {
             assert_eq!(age(time.parse().ok(), now()), expected, "{time}");
         };

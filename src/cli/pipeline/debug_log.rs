@@ -1,6 +1,5 @@
-//! What the libraries have to say: to the run's `debug.log`, and with `-v` to
-//! standard error. Redacted, and without the queries of URLs, which carry
-//! signatures.
+//! The log of the libraries: to the run's `debug.log`, and with `-v` to standard
+//! error. It is redacted, and URLs lose their queries, which carry signatures.
 
 use crate::secret::Redactor;
 use regex::Regex;
@@ -11,18 +10,18 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is written where nothing else is asked for by `SHIPWAY_LOG`.
+/// The filter unless `SHIPWAY_LOG` sets another.
 const FILTER: &str = "info,shipway=debug,azure_core=debug,azure_identity=debug,reqwest=debug";
 
 static QUERY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(https?://[^\s?"]+)\?[^\s"]*"#).expect("a valid pattern"));
 
-/// Begins the log. A file that cannot be written leaves the run without one.
-pub(in crate::cli) fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
+/// Begins the log. If the file cannot be written, the run goes on without it.
+pub fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
     let file = OpenOptions::new().create(true).append(true).open(folder.join("debug.log")).ok();
     let filter = EnvFilter::try_from_env("SHIPWAY_LOG").unwrap_or_else(|_| FILTER.into());
     let log = Log { file: Arc::new(Mutex::new(file)), verbose, redactor: redactor.clone() };
-    // A second run in this process would go on with the first one's log.
+    // Fails if this process has begun a log before; then that one is kept.
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
@@ -47,7 +46,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Write for Log {
-    /// Each call is one whole line of the log.
+    // tracing-subscriber writes each line in one call, so no secret is split.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = shown(&String::from_utf8_lossy(bytes), &self.redactor);
         if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {

@@ -1,107 +1,98 @@
-//! Runs a session: journal and reporters around the engine, then the report.
+//! Executes the steps: journal and reporters around the engine, then the report.
 
 use crate::cli::exit::Exit;
+use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
 use crate::cli::pipeline::finish::Finish;
-use crate::cli::pipeline::reporters::Audience;
+use crate::cli::pipeline::origin::{from_outside, origin};
 use crate::cli::say;
-use crate::cli::session::Session;
+use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
-use crate::cli::session::reach::Connections;
-use crate::event::{Event, EventKind, Origin, PlannedStep, RunFinished, RunStarted, StepId};
-use crate::journal::{Journal, JournalEntry, Replay, RunRecord, StartRecord};
-use crate::local::Fetched;
+use crate::cli::session::run::RunSession;
+use crate::event::{Event, EventKind, PlannedStep, RunFinished, RunStarted, StepId};
+use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
 use crate::run::perform::{EarlyBuild, Performer};
 use crate::run::signals::Signals;
 use crate::run::store::Store;
-use std::collections::BTreeMap;
+use crate::secret::Redactor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Everything that a run needs, ready.
-pub(in crate::cli) struct Execution<'a> {
-    /// The run.
-    pub(in crate::cli) session: &'a Session,
-    /// Its steps.
-    pub(in crate::cli) chosen: Chosen,
-    /// Who performs them.
-    pub(in crate::cli) performer: Arc<Performer>,
-    /// Builds that have begun.
-    pub(in crate::cli) early: Vec<EarlyBuild>,
-    /// How the outside is reached.
-    pub(in crate::cli) reach: &'a Connections,
-    /// Its journal, begun or gone on with.
-    pub(in crate::cli) journal: Journal,
-    /// What earlier processes of the run left.
-    pub(in crate::cli) store: Store,
-    /// Who watches.
-    pub(in crate::cli) audience: Audience,
-    /// What the end of the run is to say beside its results.
-    pub(in crate::cli) notes: Vec<String>,
+/// Everything that the steps need.
+pub struct Execution<'a> {
+    pub run: &'a RunSession,
+    pub chosen: Chosen,
+    pub performer: Arc<Performer>,
+    /// Builds that have begun before the preflight ended.
+    pub early: Vec<EarlyBuild>,
+    pub connections: &'a Connections,
+    pub journal: Journal,
+    /// What earlier processes and runs left.
+    pub store: Store,
+    pub audience: Audience,
+    /// What the report says beside the results.
+    pub notes: Vec<String>,
 }
 
-/// The journal of a new run, its first entry written.
-pub(in crate::cli) fn begin_journal(session: &Session) -> Result<Journal, Exit> {
-    let record = StartRecord {
-        version: 1,
-        run: session.run.run.to_string(),
-        at: jiff::Timestamp::now().to_string(),
-        plan: std::path::absolute(&session.arguments.plan)
-            .unwrap_or_else(|_| session.arguments.plan.clone())
-            .display()
-            .to_string(),
-        plan_digest: session.loaded.digest(),
-        dry_run: session.dry_run,
-        selection: serde_json::json!({
-            "from": session.arguments.from,
-            "until": session.arguments.until,
-            "only": session.arguments.only,
-        }),
-        resolved: redacted(session),
-        options: serde_json::json!({
-            "keep-going": session.arguments.keep_going,
-            "comment-key": session.arguments.comment_key,
-            "allow-fork-deploy": session.arguments.allow_fork_deploy,
-            "local": session.local,
-        }),
-    };
-    let begun = Journal::create(&session.run.journal()).and_then(|mut journal| {
-        // On the disk before anything is done, with the first step that starts.
-        journal.write(&JournalEntry::RunStarted(Box::new(record)))?;
-        Ok(journal)
+/// Begins the journal of a new run.
+pub fn begin_journal(run: &RunSession) -> Result<Journal, Exit> {
+    let begun = start_record(run).map_err(|error| vec![error.to_string()]).and_then(|record| {
+        let journal = create(&run.folder.journal(), record);
+        journal.map_err(|error| chain_of(&error))
     });
-    begun.map_err(|error| {
-        say::error(
-            &chain_of(&error),
-            Some("free some space, or name another folder with `--state-dir`"),
-        );
+    begun.map_err(|chain| {
+        say::error(&chain, Some("free some space, or name another folder with `--state-dir`"));
         Exit::Precondition
     })
 }
 
-/// What was resolved, for the journal. An event may quote anything.
-fn redacted(session: &Session) -> serde_json::Value {
-    let text = serde_json::to_string(&session.resolved).unwrap_or_default();
-    serde_json::from_str(&session.redactor.redact(&text)).unwrap_or_default()
+fn create(path: &Path, record: StartRecord) -> Result<Journal, JournalError> {
+    let mut journal = Journal::create(path)?;
+    // Not synced: that happens with the first step that starts, before it does
+    // anything.
+    journal.write(&JournalEntry::RunStarted(Box::new(record)))?;
+    Ok(journal)
+}
+
+fn start_record(run: &RunSession) -> io::Result<StartRecord> {
+    let RunSession { session, folder, local } = run;
+    let options = session.options.clone().with_absolute_paths()?;
+    Ok(StartRecord {
+        version: StartRecord::VERSION,
+        run: folder.run.to_string(),
+        at: jiff::Timestamp::now().to_string(),
+        plan: std::path::absolute(&session.file.name)?.display().to_string(),
+        plan_digest: session.file.digest(),
+        dry_run: session.is_dry_run(),
+        resolved: redacted(&session.resolved, &session.redactor)?,
+        options: redacted(&options, &session.redactor)?,
+        local: local.clone(),
+    })
+}
+
+/// A value without secrets: an event or an option may quote anything.
+fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) -> io::Result<T> {
+    Ok(serde_json::from_str(&redactor.redact(&serde_json::to_string(value)?))?)
 }
 
 impl Execution<'_> {
-    /// Runs it to its end.
-    pub(in crate::cli) async fn run(mut self) -> Exit {
+    pub async fn run(mut self) -> Result<Exit, Exit> {
         let started = Instant::now();
-        let (folder, verbose) = (self.session.run.path(), self.session.arguments.verbose);
-        debug_log::begin(&folder, verbose, &self.session.redactor);
-        let mut reporters = self.audience.reporters(&self.session.redactor);
-        let mut signals = match Signals::listen() {
-            Ok(signals) => signals,
-            Err(error) => {
-                say::error(&["listen for signals".to_owned(), error.to_string()], None);
-                return Exit::Bug;
-            }
-        };
+        let session = &self.run.session;
+        let verbose = self.audience.is_verbose();
+        debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
+        let mut reporters = self.audience.reporters(&session.redactor);
+        let mut signals = Signals::listen().map_err(|error| {
+            say::error(&["listen for signals".to_owned(), error.to_string()], None);
+            Exit::Bug
+        })?;
         reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
         let summary = engine::run(Engine {
             layout: self.chosen.layout.clone(),
@@ -112,7 +103,7 @@ impl Execution<'_> {
             publish: &mut |event| reporters.on(event),
             signals: &mut signals,
             store: self.store.clone(),
-            keep_going: self.session.arguments.keep_going,
+            keep_going: session.options.keep_going,
             started,
         })
         .await;
@@ -121,8 +112,8 @@ impl Execution<'_> {
         if let Some(failed) = &summary.journal_failed {
             notes.push(failed.chain.join(": "));
         }
-        if self.session.dry_run {
-            notes.extend(from_outside(&crate::local::fetched(&self.session.local)));
+        if session.is_dry_run() {
+            notes.extend(from_outside(&crate::local::fetched(&self.run.local)));
         }
         let finished = RunFinished {
             status: summary.status,
@@ -131,10 +122,10 @@ impl Execution<'_> {
             notes,
         };
         self.finish(&mut reporters, finished, started, &mut signals).await;
-        exit
+        Ok(exit)
     }
 
-    /// Tells the end where people read it, then ends the stream of events.
+    /// Reports the result to GitHub and to files, then ends the stream of events.
     async fn finish(
         &mut self,
         reporters: &mut Reporters,
@@ -144,14 +135,14 @@ impl Execution<'_> {
     ) {
         let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
         let at = started.elapsed();
-        let finish = Finish { session: self.session, reach: self.reach };
+        let finish = Finish { run: self.run, connections: self.connections };
         let view = reporters.view().clone();
-        let told = tokio::select! {
-            told = finish.tell(&view, &finished, at) => told,
-            // Reporting must not hold up a second signal.
+        let reported = tokio::select! {
+            reported = finish.report(&view, &finished, at) => reported,
+            // A second signal ends the program even while GitHub does not answer.
             _ = signals.next() => Vec::new(),
         };
-        for kind in told {
+        for kind in reported {
             reporters.on(&Event { at: started.elapsed(), kind });
         }
         if let Err(error) = self.journal.append(&JournalEntry::RunFinished(record)) {
@@ -164,7 +155,7 @@ impl Execution<'_> {
     }
 
     fn started(&self) -> EventKind {
-        let session = self.session;
+        let session = &self.run.session;
         let step = |(service, place): &(usize, usize)| {
             let step = self.performer.plan.step(*service, *place);
             let id = StepId {
@@ -180,68 +171,14 @@ impl Execution<'_> {
             }
         };
         EventKind::RunStarted(RunStarted {
-            run: session.run.run.to_string(),
+            run: self.run.folder.run.to_string(),
             plan: session.plan.name.value.clone(),
-            file: session.loaded.file.clone(),
+            file: session.file.name.clone(),
             environment: session.resolved.environment.as_ref().map(|chosen| chosen.name.clone()),
-            dry_run: session.dry_run,
+            dry_run: session.is_dry_run(),
             started: jiff::Timestamp::now().to_string(),
             origin: origin(session),
             steps: self.chosen.places.iter().map(step).collect(),
         })
     }
-}
-
-/// What the local cloud let in: each image, and the blobs of each repository.
-fn from_outside(fetched: &[Fetched]) -> Vec<String> {
-    let (blobs, manifests): (Vec<&Fetched>, Vec<&Fetched>) =
-        fetched.iter().partition(|fetched| fetched.blob);
-    let mut notes = Vec::new();
-    for manifest in manifests {
-        let (reference, digest) = (manifest.reference(), &manifest.digest);
-        let named = if reference.ends_with(digest.as_str()) {
-            String::new()
-        } else {
-            format!(": {digest}")
-        };
-        notes.push(format!("`{reference}` was fetched from outside{named}"));
-    }
-    let mut sums: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
-    for blob in blobs {
-        let sum = sums.entry((&blob.host, &blob.repository)).or_default();
-        *sum = (sum.0 + 1, sum.1 + blob.bytes);
-    }
-    notes.extend(sums.iter().map(|((host, repository), (count, bytes))| {
-        let blobs = if *count == 1 { "blob" } else { "blobs" };
-        format!("{count} {blobs} of `{host}/{repository}` came with it, {bytes} bytes")
-    }));
-    notes
-}
-
-/// Where the source comes from, and where the log of this run can be read.
-fn origin(session: &Session) -> Origin {
-    let resolved = &session.resolved;
-    let commit = resolved.git.sha.clone().or_else(|| resolved.told("sha").map(str::to_owned));
-    let at_github = resolved
-        .told("server_url")
-        .zip(resolved.told("repository"))
-        .map(|(server, repository)| format!("{server}/{repository}"));
-    let commit_url = at_github
-        .as_ref()
-        .zip(commit.as_ref())
-        .map(|(repository, commit)| format!("{repository}/commit/{commit}"));
-    let run_url = at_github
-        .zip(resolved.told("run_id").filter(|id| !id.is_empty()))
-        .map(|(repository, run)| format!("{repository}/actions/runs/{run}"));
-    Origin { commit, commit_url, run_url }
-}
-
-/// What an earlier process of the run left, as its journal says.
-pub(in crate::cli) fn restore(
-    replay: &Replay,
-    secrets: &[(String, crate::secret::Secret)],
-) -> Store {
-    let mut store = Store::default();
-    store.restore(replay, secrets);
-    store
 }

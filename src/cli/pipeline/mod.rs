@@ -1,96 +1,92 @@
-//! From a session to its end: secrets read, clients made, what could go wrong
-//! asked beforehand, and then the run. The same for a run, a dry run and what
-//! goes on with either.
+//! From the chosen steps to the end of the run: reads secrets, makes clients,
+//! checks what can be checked beforehand, and then runs the steps. The same for
+//! a run, a dry run, and a resumed one.
 
+pub mod audience;
 mod debug_log;
 mod execute;
 mod finish;
-pub(in crate::cli) mod reporters;
+mod origin;
 
 use crate::cli::exit::Exit;
-use crate::cli::pipeline::execute::{Execution, begin_journal, restore};
-use crate::cli::pipeline::reporters::Audience;
+use crate::cli::pipeline::audience::Audience;
+use crate::cli::pipeline::execute::{Execution, begin_journal};
+use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
-use crate::cli::session::reach::Connections;
-use crate::cli::session::secrets::{self, Sources};
-use crate::cli::session::{Session, all_missing, missing, refuse};
+use crate::cli::session::run::RunSession;
+use crate::cli::session::secrets::{self, SecretSources};
+use crate::cli::session::{PlanSession, show_resolve_error, show_step_error};
 use crate::image::Store as Images;
 use crate::image::dockerfile::GitHubCache;
-use crate::journal::Journal;
-use crate::plan::schema::Action;
+use crate::journal::{Journal, Replay};
+use crate::plan::expr::Scope;
+use crate::plan::schema::{Action, Step};
 use crate::resolve::credentials::scrub;
-use crate::resolve::{ResolveError, secret_sources, with_secrets};
+use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
     Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PlanSource, Preflight, RunFacts,
     RunPlan, Services,
 };
+use crate::run::store::Store;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a run is made of beside its session.
-pub(in crate::cli) struct Pipeline<'a> {
-    /// The run.
-    pub(in crate::cli) session: &'a Session,
-    /// Its steps.
-    pub(in crate::cli) chosen: Chosen,
-    /// How the outside is reached.
-    pub(in crate::cli) reach: &'a Connections,
-    /// Where secrets that are variables come from.
-    pub(in crate::cli) sources: Sources,
-    /// Who watches.
-    pub(in crate::cli) audience: Audience,
-    /// Whether `run` steps are left out.
-    pub(in crate::cli) skip_run: bool,
-    /// The journal to go on with, where the run has begun before.
-    pub(in crate::cli) journal: Option<Journal>,
-    /// Outputs and handovers of another run, for `--from`.
-    pub(in crate::cli) inherited: Option<crate::journal::Replay>,
-}
-
-impl Pipeline<'_> {
-    /// Runs it.
-    pub(in crate::cli) async fn run(self) -> Exit {
-        match self.prepared().await {
-            Ok(execution) => execution.run().await,
-            Err(exit) => exit,
-        }
-    }
+pub struct Pipeline<'a> {
+    pub run: &'a RunSession,
+    pub chosen: Chosen,
+    pub connections: &'a Connections,
+    pub sources: SecretSources,
+    pub audience: Audience,
+    /// The journal of a resumed run.
+    pub journal: Option<Journal>,
+    /// What earlier runs left, for `--from`.
+    pub inherited: Option<Replay>,
 }
 
 impl<'a> Pipeline<'a> {
+    pub async fn run(self) -> Result<Exit, Exit> {
+        self.prepared().await?.run().await
+    }
+
     async fn prepared(self) -> Result<Execution<'a>, Exit> {
-        let session = self.session;
-        let refused = |trouble: StepError| missing(trouble, &session.redactor);
+        let session = &self.run.session;
+        let refused = |error: StepError| show_step_error(error, &session.redactor);
         let mut names = secrets::needed(session, &self.chosen);
         names.sort_unstable();
         names.dedup();
-        let secrets = secrets::read(session, &names, self.reach, &self.sources).await;
-        let secrets = secrets.map_err(|troubles| all_missing(troubles, &session.redactor))?;
+        let secrets = secrets::read(session, &names, self.connections, &self.sources).await;
+        let secrets = secrets.map_err(|errors| {
+            for error in errors {
+                refused(error);
+            }
+            Exit::Precondition
+        })?;
         let performer = self.performer(&secrets).await?;
         let preflight = Preflight { performer: &performer };
-        let so_far = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref());
-        let store = so_far.map(|replay| restore(replay, &secrets)).unwrap_or_default();
+        let mut store = Store::default();
+        if let Some(replay) = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref())
+        {
+            store.restore(replay, &secrets);
+        }
         let Chosen { layout, places, .. } = &self.chosen;
         let mut early = EarlyBuild::begin(&performer, layout, places, &store);
         EarlyBuild::until(&mut early, preflight.check()).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
         notes.extend(self.sources.notes.iter().cloned());
-        if session.dry_run && !self.skip_run {
-            notes.extend(uncontained(session, &self.chosen));
-        }
+        notes.extend(uncontained(session, &self.chosen));
         let journal = match self.journal {
             Some(journal) => journal,
-            None => begin_journal(session)?,
+            None => begin_journal(self.run)?,
         };
         Ok(Execution {
-            session,
+            run: self.run,
             chosen: self.chosen,
             performer,
             early,
-            reach: self.reach,
+            connections: self.connections,
             journal,
             store,
             audience: self.audience,
@@ -99,69 +95,82 @@ impl<'a> Pipeline<'a> {
     }
 
     async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Exit> {
-        let session = self.session;
-        let refused = |trouble: StepError| missing(trouble, &session.redactor);
+        let RunSession { session, folder, .. } = self.run;
+        let refused = |error: StepError| show_step_error(error, &session.redactor);
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
-            .map_err(|error| refuse(&session.loaded, &ResolveError::Expression(error)))?;
-        let images = Images::open(&session.run.state.join("images"))
+            .map_err(|error| show_resolve_error(&session.file, &ResolveError::Expression(error)))?;
+        let images = Images::open(&folder.state.join("images"))
             .map_err(|error| refused(StepError::from_error(&error)))?;
-        let environment = self.environment(&scope);
-        let clients = Clients::make(ClientsConfig {
-            http: &self.reach.http,
-            credential: &self.reach.credential,
-            endpoints: &self.reach.endpoints,
-            redactor: &session.redactor,
-            plan: &session.plan,
-            scope: &scope,
-            environment: &session.surroundings.env,
-            local: session.dry_run,
-            subscription: self.reach.subscription.as_deref(),
-            // Registries of a dry run are of this run alone.
-            memory: (!session.dry_run).then(|| session.run.state.join("registries")),
-        });
-        let clients = clients.await.map_err(refused)?;
-        let chosen = session.resolved.environment.as_ref();
+        let facts = self.facts(&scope);
+        let clients = self.clients(&scope).await.map_err(refused)?;
         Ok(Arc::new(Performer {
             services: Services {
                 clients,
-                http: self.reach.http.clone(),
+                http: self.connections.http.clone(),
                 images,
                 redactor: session.redactor.clone(),
                 early_uploads: EarlyUploads::default(),
                 uploads_allowed: Arc::default(),
             },
-            facts: RunFacts {
-                id: session.run.run.to_string(),
-                state: session.run.state.clone(),
-                workspace: session.run.path(),
-                environment_name: chosen.map(|chosen| chosen.name.clone()),
-                protected: chosen.is_some_and(|chosen| chosen.protected),
-                expires: chosen.and_then(crate::resolve::ChosenEnvironment::time_to_live),
-                dry_run: session.dry_run,
-                skip_run: self.skip_run,
-                child_environment: environment,
-                child_secrets: self.reach.secret_variables.clone(),
-                github_cache: GitHubCache::found(&session.surroundings.env, &session.redactor),
-            },
+            facts,
             plan: RunPlan {
                 parsed: Arc::clone(&session.plan),
                 source: PlanSource {
-                    file: session.loaded.file.clone(),
-                    text: session.loaded.text.clone(),
+                    file: session.file.name.clone(),
+                    text: session.file.text.clone(),
                 },
-                folder: session.loaded.folder.clone(),
+                folder: session.file.folder.clone(),
                 scope,
                 chosen: self.chosen.places.iter().copied().collect(),
             },
         }))
     }
 
-    /// What children inherit: everything less the credentials, and what they
-    /// need to live in the same world.
-    fn environment(&self, scope: &crate::plan::expr::Scope) -> BTreeMap<String, String> {
-        let sources = secret_sources(&self.session.plan, scope);
-        let mut environment = scrub(&self.session.surroundings.env, &sources);
-        for (name, value) in &self.reach.variables {
+    fn facts(&self, scope: &Scope) -> RunFacts {
+        let RunSession { session, folder, .. } = self.run;
+        let chosen = session.resolved.environment.as_ref();
+        let dry_run = session.options.dry_run.as_ref();
+        RunFacts {
+            id: folder.run.to_string(),
+            state: folder.state.clone(),
+            workspace: folder.path(),
+            environment_name: chosen.map(|chosen| chosen.name.clone()),
+            protected: chosen.is_some_and(|chosen| chosen.protected),
+            expires: chosen.and_then(ChosenEnvironment::time_to_live),
+            dry_run: dry_run.is_some(),
+            skip_run: dry_run.is_some_and(|options| options.skip_run),
+            child_environment: self.environment(scope),
+            child_secrets: self.connections.secret_variables.clone(),
+            github_cache: GitHubCache::found(&session.host.env, &session.redactor),
+        }
+    }
+
+    async fn clients(&self, scope: &Scope) -> Result<Clients, StepError> {
+        let RunSession { session, folder, .. } = self.run;
+        let clients = Clients::make(ClientsConfig {
+            http: &self.connections.http,
+            credential: &self.connections.credential,
+            endpoints: &self.connections.endpoints,
+            redactor: &session.redactor,
+            plan: &session.plan,
+            scope,
+            environment: &session.host.env,
+            local: session.is_dry_run(),
+            subscription: self.connections.subscription.as_deref(),
+            // The registries of a dry run end with it: there is nothing to
+            // remember of them.
+            memory: (!session.is_dry_run()).then(|| folder.state.join("registries")),
+        });
+        clients.await
+    }
+
+    /// The variables of child processes: those of this process without
+    /// credentials, and those that point to the same servers.
+    fn environment(&self, scope: &Scope) -> BTreeMap<String, String> {
+        let session = &self.run.session;
+        let sources = secret_sources(&session.plan, scope);
+        let mut environment = scrub(&session.host.env, &sources);
+        for (name, value) in &self.connections.variables {
             environment.insert(name.clone(), value.clone());
         }
         environment
@@ -169,14 +178,15 @@ impl<'a> Pipeline<'a> {
 }
 
 /// What a dry run does not contain: the user's own programs.
-fn uncontained(session: &Session, chosen: &Chosen) -> Vec<String> {
-    let is_own = |step: &crate::plan::schema::Step| matches!(step.action, Action::Run(_));
-    let own = chosen.steps(session).filter(|(_, step)| is_own(step)).count();
-    if own == 0 {
-        return Vec::new();
-    }
-    let steps = if own == 1 { "step is a program" } else { "steps are programs" };
-    vec![format!(
-        "{own} `run` {steps} of yours and not contained: they ran on this machine as they are; `--skip-run` leaves them out"
-    )]
+fn uncontained(session: &PlanSession, chosen: &Chosen) -> Option<String> {
+    session.options.dry_run.as_ref().filter(|options| !options.skip_run)?;
+    let is_run = |step: &Step| matches!(step.action, Action::Run(_));
+    let steps = match chosen.steps(session).filter(|(_, step)| is_run(step)).count() {
+        0 => return None,
+        1 => "1 `run` step is a program".to_owned(),
+        count => format!("{count} `run` steps are programs"),
+    };
+    Some(format!(
+        "{steps} of yours and not contained: they ran on this machine as they are; `--skip-run` leaves them out"
+    ))
 }

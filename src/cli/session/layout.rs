@@ -1,8 +1,8 @@
-//! The chosen steps, as the engine takes them.
+//! Chooses the steps of a run, and lays them out for the engine.
 
 use crate::cli::exit::Exit;
 use crate::cli::say;
-use crate::cli::session::Session;
+use crate::cli::session::PlanSession;
 use crate::event::StepId;
 use crate::graph::{Graph, Selection};
 use crate::http::Retryable as _;
@@ -11,22 +11,22 @@ use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
 use crate::run::layout::{Layout, ServiceLayout, StepLayout};
 
-/// The chosen steps.
-pub(in crate::cli) struct Chosen {
-    /// Their shape.
-    pub(in crate::cli) layout: Layout,
-    /// By the layout's places: of the service in the plan, of the step in it.
-    pub(in crate::cli) places: Vec<(usize, usize)>,
-    /// What was left out, and why.
-    pub(in crate::cli) notes: Vec<String>,
+pub struct Chosen {
+    pub layout: Layout,
+    /// For each step of the layout, the index of its service in the plan and its
+    /// index in that service.
+    pub places: Vec<(usize, usize)>,
+    /// Why steps were left out.
+    pub notes: Vec<String>,
 }
 
-/// Chooses the steps that the command line names, less what a fork may not do.
-pub(in crate::cli) fn choose(session: &Session) -> Result<Chosen, Exit> {
+/// Chooses the steps that the command line selects, without those that the code
+/// of a fork may not run.
+pub fn choose(session: &PlanSession) -> Result<Chosen, Exit> {
     let selection = Selection {
-        from: session.arguments.from.clone(),
-        until: session.arguments.until.clone(),
-        only: session.arguments.only.clone(),
+        from: session.options.from.clone(),
+        until: session.options.until.clone(),
+        only: session.options.only.clone(),
     };
     let graph = Graph::of(&session.plan, &selection).map_err(|errors| {
         for error in errors {
@@ -42,10 +42,10 @@ pub(in crate::cli) fn choose(session: &Session) -> Result<Chosen, Exit> {
     Ok(chosen)
 }
 
-/// Whether the code is somebody else's and may not be deployed.
-fn is_fork(session: &Session) -> Result<bool, Exit> {
+/// Whether the code comes from a fork and may not be deployed.
+fn is_fork(session: &PlanSession) -> Result<bool, Exit> {
     let trust = session.resolved.trust();
-    let allowed = session.arguments.allow_fork_deploy.as_deref();
+    let allowed = session.options.allow_fork_deploy.as_deref();
     match trust.deploy(allowed, &session.resolved.git) {
         Ok(()) => Ok(false),
         Err(_) if allowed.is_none() => Ok(true),
@@ -57,7 +57,7 @@ fn is_fork(session: &Session) -> Result<bool, Exit> {
 }
 
 impl Chosen {
-    fn take(&mut self, session: &Session, node: &crate::graph::Node, fork: bool) {
+    fn take(&mut self, session: &PlanSession, node: &crate::graph::Node, fork: bool) {
         let (name, service) = &session.plan.services.0[node.service];
         let place = self.layout.services.len();
         let mut steps = Vec::new();
@@ -88,17 +88,17 @@ impl Chosen {
         self.layout.services.push(ServiceLayout { name: name.value.clone(), needs, steps });
     }
 
-    /// Marks what an earlier process of the run has done.
-    pub(in crate::cli) fn mark_done(&mut self, replay: &Replay) {
+    /// Marks the steps that an earlier process of the run has done.
+    pub fn mark_done(&mut self, replay: &Replay) {
         for step in &mut self.layout.steps {
             step.done_before = matches!(replay.state(&step.id), StepState::Succeeded { .. });
         }
     }
 
-    /// The steps themselves, with the place of their service.
-    pub(in crate::cli) fn steps<'p>(
+    /// The chosen steps, each with the index of its service.
+    pub fn steps<'p>(
         &'p self,
-        session: &'p Session,
+        session: &'p PlanSession,
     ) -> impl Iterator<Item = (usize, &'p Step)> {
         let step = |&(service, place): &(usize, usize)| {
             (service, &session.plan.services.0[service].1.steps[place])
@@ -107,16 +107,15 @@ impl Chosen {
     }
 }
 
-/// Whether a step reaches nothing but this machine and uses no secret.
+/// Whether a step affects only this machine and uses no secret.
 fn is_harmless(step: &Step) -> bool {
     let here = matches!(step.action, Action::Build(_) | Action::Tag(_) | Action::Run(_));
     here && secrets_of(step.templates()).is_empty()
 }
 
-/// The names of the secrets that templates use; `*` stands for all.
-pub(in crate::cli) fn secrets_of<'p>(
-    templates: impl IntoIterator<Item = Template<'p>>,
-) -> Vec<String> {
+/// The names of the secrets that templates use. `*` stands for all of them, where
+/// the name is computed.
+pub fn secrets_of<'p>(templates: impl IntoIterator<Item = Template<'p>>) -> Vec<String> {
     let mut names = Vec::new();
     for template in templates {
         for expression in template.expressions() {

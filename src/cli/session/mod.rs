@@ -1,184 +1,125 @@
-//! One run before it begins: the plan read, the contexts resolved, the steps
-//! chosen. Nothing has been changed and nobody has been asked yet.
+//! A plan with its contexts resolved: what a command has before it asks a server
+//! or changes anything.
+//!
+//! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
+//! what they need, `inherit` finds what earlier runs left, `connections` says
+//! how servers are reached.
 
-pub(in crate::cli) mod layout;
-pub(in crate::cli) mod reach;
-pub(in crate::cli) mod secrets;
+pub mod connections;
+pub mod inherit;
+pub mod layout;
+pub mod run;
+pub mod secrets;
 
-use crate::cli::arguments::RunArguments;
 use crate::cli::exit::Exit;
-use crate::cli::load::{BY_OPTION, BY_POSITION, Loaded, load};
+use crate::cli::plan_file::PlanFile;
 use crate::cli::say;
 use crate::http::Retryable;
-use crate::journal::{RunFolder, RunId, StartRecord};
+use crate::journal::{RunId, RunOptions};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
 use crate::plan::{Diagnostic, render};
 use crate::resolve::{
-    EventSource, HostEnvironment, Request, ResolveError, ResolveInputs, Resolved, RunIdentity,
+    EventSource, HostEnvironment, ResolveError, ResolveInputs, ResolveRequest, Resolved,
+    RunIdentity,
 };
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Stands for the subscription in a dry run that is told none.
-pub(in crate::cli) const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
+/// The subscription of a dry run whose plan and environment name none.
+const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
-/// One run before it begins.
-pub(in crate::cli) struct Session {
-    /// The plan.
-    pub(in crate::cli) plan: Arc<Plan>,
-    /// Its file and text.
-    pub(in crate::cli) loaded: Loaded,
-    /// The command line.
-    pub(in crate::cli) arguments: RunArguments,
-    /// Where Shipway was started.
-    pub(in crate::cli) surroundings: HostEnvironment,
-    /// Knows all secrets.
-    pub(in crate::cli) redactor: Redactor,
+pub struct PlanSession {
+    pub plan: Arc<Plan>,
+    pub file: PlanFile,
+    pub options: RunOptions,
+    pub host: HostEnvironment,
+    pub redactor: Redactor,
     /// The contexts, as the journal keeps them.
-    pub(in crate::cli) resolved: Resolved,
-    /// The same, as expressions see them.
-    pub(in crate::cli) scope: Scope,
-    /// Whether it runs against the local cloud.
-    pub(in crate::cli) dry_run: bool,
-    /// Where it keeps its state.
-    pub(in crate::cli) run: RunFolder,
-    /// Where the local cloud of a dry run keeps its state.
-    pub(in crate::cli) local: PathBuf,
+    pub resolved: Resolved,
+    /// The contexts, as expressions see them. Without secrets and outputs.
+    pub scope: Scope,
 }
 
-impl Session {
-    /// Reads and resolves; says what is wrong and how to exit where that fails.
-    pub(in crate::cli) fn prepare(
-        arguments: &RunArguments,
-        dry_run: bool,
+impl PlanSession {
+    /// Resolves the contexts of a plan that is not run.
+    pub fn without_run(
+        file: PlanFile,
+        options: &RunOptions,
         redactor: Redactor,
     ) -> Result<Self, Exit> {
-        Self::of(load(&arguments.plan, BY_POSITION)?, arguments, dry_run, redactor)
+        Self::of_run(file, options, redactor, &RunId::new())
     }
 
-    /// The same with a plan that is read.
-    pub(in crate::cli) fn of(
-        loaded: Loaded,
-        arguments: &RunArguments,
-        dry_run: bool,
+    /// Resolves the contexts of a run.
+    pub fn of_run(
+        file: PlanFile,
+        options: &RunOptions,
         redactor: Redactor,
+        id: &RunId,
     ) -> Result<Self, Exit> {
-        let (plan, loaded) = loaded.sound()?;
-        let surroundings = surroundings(&loaded, dry_run);
-        let run = RunId::new();
-        let request = request(arguments, &loaded, dry_run, &run)?;
-        let grounds =
-            ResolveInputs { plan: &plan, surroundings: &surroundings, redactor: &redactor };
-        let resolved =
-            Resolved::resolve(&grounds, &request).map_err(|error| refuse(&loaded, &error))?;
-        let scope = resolved
-            .scope(&grounds)
-            .map_err(|error| refuse(&loaded, &ResolveError::Expression(error)))?;
-        let state = state_folder(arguments.state_dir.as_ref(), &loaded);
-        let run = create(&state, run)?;
-        Ok(Self {
-            local: run.local(),
-            plan: Arc::new(plan),
-            arguments: arguments.clone(),
-            loaded,
-            surroundings,
-            redactor,
-            resolved,
-            scope,
-            dry_run,
-            run,
+        Self::with(file, options, redactor, |inputs, file| {
+            let request = request(options, file, id)?;
+            Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
         })
     }
 
-    /// The session of a run that has begun before: its contexts are those of
-    /// its journal, and nothing is resolved anew but secrets.
-    pub(in crate::cli) fn again(
-        arguments: &RunArguments,
-        start: &StartRecord,
-        run: RunFolder,
+    /// With the contexts that `resolve` finds.
+    fn with(
+        file: PlanFile,
+        options: &RunOptions,
         redactor: Redactor,
+        resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Exit>,
     ) -> Result<Self, Exit> {
-        let (plan, loaded) = load(&arguments.plan, BY_OPTION)?.sound()?;
-        let surroundings = surroundings(&loaded, start.dry_run);
-        let resolved: Resolved =
-            serde_json::from_value(start.resolved.clone()).map_err(|error| {
-                let doing = format!("read what run {} had resolved", run.run);
-                say::error(&[doing, error.to_string()], Some("start a new run"));
-                Exit::Precondition
-            })?;
-        let grounds =
-            ResolveInputs { plan: &plan, surroundings: &surroundings, redactor: &redactor };
+        let (plan, file) = file.into_plan()?;
+        let host = host_environment(&file, options.dry_run.is_some());
+        let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor };
+        let resolved = resolve(&inputs, &file)?;
         let scope = resolved
-            .scope(&grounds)
-            .map_err(|error| refuse(&loaded, &ResolveError::Expression(error)))?;
-        let local = start.options["local"].as_str().map(PathBuf::from);
+            .scope(&inputs)
+            .map_err(|error| show_resolve_error(&file, &ResolveError::Expression(error)))?;
         Ok(Self {
-            local: local.unwrap_or_else(|| run.local()),
             plan: Arc::new(plan),
-            arguments: arguments.clone(),
-            loaded,
-            surroundings,
+            file,
+            options: options.clone(),
+            host,
             redactor,
             resolved,
             scope,
-            dry_run: start.dry_run,
-            run,
         })
+    }
+
+    pub fn is_dry_run(&self) -> bool {
+        self.options.dry_run.is_some()
     }
 }
 
-/// Shows why the contexts cannot be resolved, in the plan where it is there.
-pub(in crate::cli) fn refuse(loaded: &Loaded, error: &ResolveError) -> Exit {
+/// Shows why the contexts cannot be resolved, with the line of the plan if an
+/// expression is to blame.
+pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Exit {
     match error {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
             diagnostic.help.clone_from(&error.help);
-            say::tell(&render(&loaded.file, &loaded.text, &[diagnostic], say::color()));
+            say::tell(&render(&file.name, &file.text, &[diagnostic], say::color()));
         }
         other => say::error(&chain_of(other), other.help().as_deref()),
     }
-    if error.exit_code() == 2 { Exit::Usage } else { Exit::Precondition }
-}
-
-/// Shows everything that stops a run before it has begun.
-pub(in crate::cli) fn all_missing(troubles: Vec<StepError>, redactor: &Redactor) -> Exit {
-    for trouble in troubles {
-        missing(trouble, redactor);
-    }
-    Exit::Precondition
+    if error.is_usage() { Exit::Usage } else { Exit::Precondition }
 }
 
 /// Shows what stops a run before it has begun.
-pub(in crate::cli) fn missing(trouble: StepError, redactor: &Redactor) -> Exit {
-    let failure = trouble.shown(redactor, None);
+pub fn show_step_error(error: StepError, redactor: &Redactor) -> Exit {
+    let failure = error.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
     Exit::Precondition
 }
 
-/// `.shipway` beside the plan, unless the command line says otherwise.
-pub(in crate::cli) fn state_folder(given: Option<&PathBuf>, loaded: &Loaded) -> PathBuf {
-    let given = given.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
-    given.unwrap_or_else(|| loaded.folder.join(".shipway"))
-}
-
-/// Makes the run's folder.
-pub(in crate::cli) fn create(state: &Path, run: RunId) -> Result<RunFolder, Exit> {
-    RunFolder::create(state, run).map_err(|error| {
-        say::error(
-            &[format!("make the state folder `{}`", state.display()), error.to_string()],
-            Some("name another folder with `--state-dir`"),
-        );
-        Exit::Precondition
-    })
-}
-
-/// The process's environment. A dry run knows no real credential, and a
-/// subscription of its own where none is named.
-pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> HostEnvironment {
+/// The environment of this process. A dry run sees no real credential, and has a
+/// subscription of its own if none is named.
+fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -189,45 +130,32 @@ pub(in crate::cli) fn surroundings(loaded: &Loaded, dry_run: bool) -> HostEnviro
             LOCAL_SUBSCRIPTION.clone_into(subscription);
         }
     }
-    HostEnvironment { env, dir: loaded.folder.clone() }
+    HostEnvironment { env, dir: file.folder.clone() }
 }
 
-fn request(
-    arguments: &RunArguments,
-    loaded: &Loaded,
-    dry_run: bool,
-    run: &RunId,
-) -> Result<Request, Exit> {
+fn request(options: &RunOptions, file: &PlanFile, id: &RunId) -> Result<ResolveRequest, Exit> {
     let here = std::env::current_dir().unwrap_or_default();
-    let event = match &arguments.event {
+    let dry_run = options.dry_run.is_some();
+    let event = match &options.event {
         Some(event) => EventSource::parse(event, &here),
         None if dry_run => EventSource::EnvironmentOrPullRequest,
         None => EventSource::Environment,
     };
-    Ok(Request {
-        environment: arguments.env.clone(),
-        set: assignments(&arguments.set)?,
+    Ok(ResolveRequest {
+        environment: options.env.clone(),
+        set: options.set.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         event,
-        pull_request: arguments.pr,
-        run: RunIdentity { id: run.to_string(), attempt: 1, dry_run },
-        plan_text: loaded.text.clone(),
+        pull_request: options.pr,
+        run: RunIdentity { id: id.to_string(), attempt: 1, dry_run },
+        plan_text: file.text.clone(),
     })
 }
 
-fn assignments(set: &[String]) -> Result<Vec<(String, String)>, Exit> {
-    let split = |text: &String| {
-        let (name, value) = text.split_once('=')?;
-        Some((name.trim().to_owned(), value.to_owned()))
+fn assignment(text: &str) -> Result<(String, String), Exit> {
+    let Some((name, value)) = text.split_once('=') else {
+        let what = format!("`--set {text}` sets nothing");
+        say::error(&[what], Some("write `--set NAME=VALUE`"));
+        return Err(Exit::Usage);
     };
-    set.iter()
-        .map(|text| {
-            split(text).ok_or_else(|| {
-                say::error(
-                    &[format!("`--set {text}` sets nothing")],
-                    Some("write `--set NAME=VALUE`"),
-                );
-                Exit::Usage
-            })
-        })
-        .collect()
+    Ok((name.trim().to_owned(), value.to_owned()))
 }

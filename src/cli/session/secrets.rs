@@ -1,10 +1,9 @@
-//! The secrets of the chosen steps: which they are, and their values, read in
-//! parallel and once, before anything is changed.
+//! Finds and reads the secrets that the chosen steps need: in parallel, each
+//! once, and before anything is changed.
 
-use crate::cli::session::Session;
-use crate::cli::session::layout::{Chosen, secrets_of};
-use crate::cli::session::reach::Connections;
-
+use super::PlanSession;
+use super::connections::Connections;
+use super::layout::{Chosen, secrets_of};
 use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, KeyVaultReference, SecretDeclaration, SecretSource, Text};
@@ -12,20 +11,27 @@ use crate::run::outcome::StepError;
 use crate::secret::{Secret, Source, VaultSecret};
 use std::collections::BTreeMap;
 
-/// Where secrets that are variables come from.
+/// Where the values of secrets come from, beside vaults.
 #[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Sources {
-    /// The variables: the process's own, in a dry run those it was given.
-    pub(in crate::cli) environment: BTreeMap<String, String>,
-    /// Values that stand for secrets by name, before any source is asked.
-    pub(in crate::cli) given: BTreeMap<String, String>,
-    /// What the end of the run is to say of them.
-    pub(in crate::cli) notes: Vec<String>,
+pub struct SecretSources {
+    /// The variables of this process; empty in a dry run.
+    pub environment: BTreeMap<String, String>,
+    /// Values by the names of secrets. They come before every other source.
+    pub given: BTreeMap<String, String>,
+    /// Notes on them for the end of the run.
+    pub notes: Vec<String>,
 }
 
-/// The names of the secrets that the chosen steps use, with the settings that
-/// these need. In no order, some more than once.
-pub(in crate::cli) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> {
+impl SecretSources {
+    /// The variables of this process.
+    pub fn of_environment(session: &PlanSession) -> Self {
+        Self { environment: session.host.env.clone(), ..Self::default() }
+    }
+}
+
+/// The names of the secrets that the chosen steps and the settings they depend on
+/// use. In no order, and possibly more than once.
+pub fn needed(session: &PlanSession, chosen: &Chosen) -> Vec<String> {
     let plan = &session.plan;
     let mut names = Vec::new();
     let (mut outward, mut runs) = (false, false);
@@ -51,14 +57,14 @@ pub(in crate::cli) fn needed(session: &Session, chosen: &Chosen) -> Vec<String> 
     names.iter().filter_map(|name| known(name).map(str::to_owned)).collect()
 }
 
-/// Reads them all at once, and says what is wrong with each that cannot be had.
-pub(in crate::cli) async fn read(
-    session: &Session,
+/// Reads the secrets in parallel. Returns one error for each that cannot be read.
+pub async fn read(
+    session: &PlanSession,
     names: &[String],
-    reach: &Connections,
-    sources: &Sources,
+    connections: &Connections,
+    sources: &SecretSources,
 ) -> Result<Vec<(String, Secret)>, Vec<StepError>> {
-    let (mut wanted, mut read, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut wanted, mut read, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         let found = match sources.given.get(name) {
             Some(value) => session
@@ -66,16 +72,19 @@ pub(in crate::cli) async fn read(
                 .register(&format!("secrets.{name}"), value.clone())
                 .map(|secret| read.push((name.clone(), secret)))
                 .map_err(|error| StepError::from_error(&SecretError::from(error))),
-            None => places(session, name, reach)
+            None => declared_sources(session, name, connections)
                 .map(|sources| wanted.push(SecretRequest { name: name.clone(), sources })),
         };
-        troubles.extend(found.err());
+        errors.extend(found.err());
     }
-    if !troubles.is_empty() {
-        return Err(troubles);
+    if !errors.is_empty() {
+        return Err(errors);
     }
-    let vaults =
-        KeyVault::new(reach.http.clone(), reach.credential.clone(), reach.endpoints.clone());
+    let vaults = KeyVault::new(
+        connections.http.clone(),
+        connections.credential.clone(),
+        connections.endpoints.clone(),
+    );
     let reader = SecretReader {
         environment: &sources.environment,
         vaults: &vaults,
@@ -88,22 +97,26 @@ pub(in crate::cli) async fn read(
     Ok(read)
 }
 
-/// Where a secret may be, the expressions in that evaluated.
-fn places(session: &Session, name: &str, reach: &Connections) -> Result<Vec<Source>, StepError> {
+/// The sources of a secret, their expressions evaluated.
+fn declared_sources(
+    session: &PlanSession,
+    name: &str,
+    connections: &Connections,
+) -> Result<Vec<Source>, StepError> {
     let declared = session.plan.secrets.get(name).ok_or_else(|| {
         StepError::new(format!("read the secret `{name}`")).because("the plan does not declare it")
     })?;
-    let place = |source: &SecretSource| match source {
+    let evaluated = |source: &SecretSource| match source {
         SecretSource::Env(variable) => Ok(Source::Env(rendered(variable, &session.scope)?)),
         SecretSource::KeyVault(reference) => {
-            vault_secret(reference, &session.scope, &reach.endpoints).map(Source::KeyVault)
+            vault_secret(reference, &session.scope, &connections.endpoints).map(Source::KeyVault)
         }
     };
-    declared.sources.iter().map(|source| place(&source.value)).collect()
+    declared.sources.iter().map(|source| evaluated(&source.value)).collect()
 }
 
-/// A reference to a vault, its expressions evaluated.
-pub(in crate::cli) fn vault_secret(
+/// The secret of a vault that a reference names, its expressions evaluated.
+pub fn vault_secret(
     reference: &KeyVaultReference,
     scope: &Scope,
     endpoints: &Endpoints,
@@ -127,10 +140,8 @@ fn rendered(text: &Text, scope: &Scope) -> Result<String, StepError> {
     Ok(text.render(scope)?.expose().to_owned())
 }
 
-/// Those of its sources that are vaults.
-pub(in crate::cli) fn vault_sources(
-    declaration: &SecretDeclaration,
-) -> impl Iterator<Item = &KeyVaultReference> {
+/// The sources of a secret that are vaults.
+pub fn vault_sources(declaration: &SecretDeclaration) -> impl Iterator<Item = &KeyVaultReference> {
     declaration.sources.iter().filter_map(|source| match &source.value {
         SecretSource::KeyVault(reference) => Some(reference),
         SecretSource::Env(_) => None,

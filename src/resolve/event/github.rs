@@ -1,12 +1,12 @@
-//! The `github` context: as in Actions, from its variables and the payload.
+//! The `github` context, as in Actions: from variables and the payload.
 //!
-//! Without a token: that is read where it is needed, as a secret.
+//! It has no `token`: that is read as a secret, where it is needed.
 
 use super::{Event, PullRequest};
-use crate::resolve::surroundings::HostEnvironment;
+use crate::resolve::inputs::HostEnvironment;
 use serde_json::{Map, Value};
 
-/// Members that a variable gives, by name and variable.
+/// The members that come from variables.
 const VARIABLES: [(&str, &str); 31] = [
     ("event_name", "GITHUB_EVENT_NAME"),
     ("event_path", "GITHUB_EVENT_PATH"),
@@ -41,40 +41,37 @@ const VARIABLES: [(&str, &str); 31] = [
     ("graphql_url", "GITHUB_GRAPHQL_URL"),
 ];
 
-/// The members of the context; none where there is no event.
-pub(in crate::resolve) fn context(
-    event: Option<&Event>,
-    surroundings: &HostEnvironment,
-) -> Map<String, Value> {
+/// The members of the context; none without an event.
+pub fn context(event: Option<&Event>, host: &HostEnvironment) -> Map<String, Value> {
     let Some(event) = event else { return Map::new() };
-    let mut members = if event.ours { Map::new() } else { told_by_payload(event) };
+    let mut members = if event.ours { Map::new() } else { from_payload(event) };
     if event.ours {
         for (name, variable) in VARIABLES {
-            if let Some(value) = surroundings.var(variable) {
+            if let Some(value) = host.var(variable) {
                 members.insert(name.to_owned(), Value::from(value));
             }
         }
         members.insert(
             "ref_protected".to_owned(),
-            (surroundings.var("GITHUB_REF_PROTECTED") == Some("true")).into(),
+            (host.var("GITHUB_REF_PROTECTED") == Some("true")).into(),
         );
     }
-    let workspace = surroundings.var("GITHUB_WORKSPACE").map(str::to_owned);
-    let workspace = workspace.unwrap_or_else(|| surroundings.dir.display().to_string());
+    let workspace = host.var("GITHUB_WORKSPACE").map(str::to_owned);
+    let workspace = workspace.unwrap_or_else(|| host.dir.display().to_string());
     members.insert("workspace".to_owned(), workspace.into());
     for (name, variable, default) in [
         ("server_url", "GITHUB_SERVER_URL", "https://github.com"),
         ("api_url", "GITHUB_API_URL", "https://api.github.com"),
         ("graphql_url", "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
     ] {
-        members.insert(name.to_owned(), surroundings.var(variable).unwrap_or(default).into());
+        members.insert(name.to_owned(), host.var(variable).unwrap_or(default).into());
     }
     members.insert("event".to_owned(), event.payload.clone());
     members
 }
 
-/// What Actions would say of an event that did not start this process.
-fn told_by_payload(event: &Event) -> Map<String, Value> {
+/// The members that Actions would set for an event that did not start this process.
+fn from_payload(event: &Event) -> Map<String, Value> {
     let reference = reference(event);
     let name = ["refs/heads/", "refs/tags/", "refs/pull/"];
     let name = name.iter().find_map(|prefix| reference.as_deref()?.strip_prefix(prefix));

@@ -1,59 +1,37 @@
-//! Which pull request an event is about.
-//!
-//! Only what the payload and the reference say. Where neither does, a
-//! [`Lookup`] says what to ask GitHub.
+//! Finds the pull request that an event is about, in the payload or in the
+//! reference.
 
 use super::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// GitHub's own account, which has no secrets when it starts a workflow.
-pub(super) const DEPENDABOT: &str = "dependabot[bot]";
+/// GitHub's account for updates. Workflows that it starts get no secrets.
+pub const DEPENDABOT: &str = "dependabot[bot]";
 
 /// A pull request.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct PullRequest {
-    /// Its number.
     pub number: u64,
-    /// The commit at its head: not the temporary merge that GitHub checks out.
+    /// The commit at its head, which is not the merge that GitHub checks out.
     pub head_sha: Option<String>,
     /// The branch it comes from.
     pub branch: Option<String>,
     /// The branch it goes to.
     pub base: Option<String>,
-    /// Who opened it.
+    /// The login of the account that opened it.
     pub author: Option<String>,
-    /// Whether it comes from elsewhere, or from dependabot. Unknown where the
+    /// Whether it comes from another repository, or from dependabot. `None` if the
     /// event does not say.
     pub fork: Option<bool>,
 }
 
-/// What to ask GitHub where the event does not name the pull request.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "by", rename_all = "kebab-case")]
-pub enum Lookup {
-    /// Open ones from this branch, whose head is this commit: the events of
-    /// workflows that a fork started do not list them.
-    Head {
-        /// `owner:branch`
-        head: String,
-        /// The commit.
-        sha: String,
-    },
-    /// Open ones that hold this commit.
-    Commit {
-        /// The commit.
-        sha: String,
-    },
-}
-
 impl PullRequest {
-    /// The pull request of an event. `number` is what the command line said,
-    /// `reference` is `GITHUB_REF`.
+    /// The pull request of an event. `number` is from the command line, `reference`
+    /// is `GITHUB_REF`.
     ///
-    /// The payload comes before the reference: when one was merged, that is the
-    /// base branch.
+    /// The payload comes before the reference, which is the base branch once a pull
+    /// request was merged.
     pub fn find(event: &Event, number: Option<u64>, reference: Option<&str>) -> Option<Self> {
         let found = [of_pull_request, of_comment, of_workflow_run, of_merge_group]
             .iter()
@@ -70,21 +48,6 @@ impl PullRequest {
     /// `pr-12`, for names and tags.
     pub fn slug(&self) -> String {
         format!("pr-{}", self.number)
-    }
-}
-
-impl Lookup {
-    /// What to ask about an event that names no pull request.
-    pub fn of(event: &Event) -> Option<Self> {
-        if let Some(run) = event.workflow_run() {
-            let owner = run.get("head_repository")?.get("owner")?.get("login")?.as_str()?;
-            let branch = run.get("head_branch")?.as_str()?;
-            let sha = run.get("head_sha")?.as_str()?.to_owned();
-            return Some(Self::Head { head: format!("{owner}:{branch}"), sha });
-        }
-        let is_branch = event.name == "push" && event.text(&["ref"])?.starts_with("refs/heads/");
-        let sha = event.text(&["after"]).filter(|sha| sha.bytes().any(|digit| digit != b'0'))?;
-        is_branch.then(|| Self::Commit { sha: sha.to_owned() })
     }
 }
 
@@ -116,7 +79,7 @@ fn of_comment(event: &Event) -> Option<PullRequest> {
     Some(PullRequest { number, author, fork, ..PullRequest::default() })
 }
 
-/// The first that is listed. None is where a fork started the workflow.
+/// The first that is listed. GitHub lists none if a fork started the workflow.
 fn of_workflow_run(event: &Event) -> Option<PullRequest> {
     let run = event.workflow_run()?;
     let listed = run.get("pull_requests")?.get(0)?;
@@ -136,8 +99,8 @@ fn of_workflow_run(event: &Event) -> Option<PullRequest> {
     })
 }
 
-/// Whether another repository's code started the workflow.
-pub(super) fn is_foreign_run(run: &Value) -> Option<bool> {
+/// Whether the code of another repository started the workflow.
+pub fn is_foreign_run(run: &Value) -> Option<bool> {
     let name = |at: &str| run.get(at)?.get("full_name")?.as_str();
     if run.get("actor").and_then(|actor| actor.get("login")?.as_str()) == Some(DEPENDABOT) {
         return Some(true);
@@ -154,7 +117,7 @@ fn of_merge_group(event: &Event) -> Option<PullRequest> {
     Some(PullRequest {
         number: number.parse().ok()?,
         base: Some(base.strip_prefix("refs/heads/").unwrap_or(base).to_owned()),
-        // It is in the queue of this repository because someone put it there.
+        // Only people with write access can add it to the merge queue.
         fork: Some(false),
         ..PullRequest::default()
     })

@@ -1,15 +1,15 @@
-//! Events of what is checked out here, for dry runs outside of GitHub.
+//! Simulated events of what is checked out, for dry runs outside of GitHub.
 
 use crate::resolve::git::Git;
-use crate::resolve::surroundings::HostEnvironment;
+use crate::resolve::inputs::HostEnvironment;
 use serde_json::{Value, json};
 
 /// A pull request from the branch that is checked out, to `main`.
-pub(super) fn pull_request(surroundings: &HostEnvironment, git: &Git, number: u64) -> Value {
-    let repository = repository(surroundings, git);
+pub fn pull_request(host: &HostEnvironment, git: &Git, number: u64) -> Value {
+    let repository = repository(host, git);
     let full_name = &repository["full_name"];
     let branch = git.branch.as_deref().unwrap_or("HEAD");
-    let user = json!({ "login": actor(surroundings), "type": "User" });
+    let user = json!({ "login": actor(host), "type": "User" });
     json!({
         "action": "synchronize",
         "number": number,
@@ -31,13 +31,13 @@ pub(super) fn pull_request(surroundings: &HostEnvironment, git: &Git, number: u6
 }
 
 /// A push of the branch or tag that is checked out.
-pub(super) fn push(surroundings: &HostEnvironment, git: &Git) -> Value {
+pub fn push(host: &HostEnvironment, git: &Git) -> Value {
     let reference = match (&git.branch, &git.tag) {
         (Some(branch), _) => format!("refs/heads/{branch}"),
         (None, Some(tag)) => format!("refs/tags/{tag}"),
         (None, None) => "refs/heads/main".to_owned(),
     };
-    let actor = actor(surroundings);
+    let actor = actor(host);
     json!({
         "ref": reference,
         "after": git.sha,
@@ -46,18 +46,17 @@ pub(super) fn push(surroundings: &HostEnvironment, git: &Git) -> Value {
         "forced": false,
         "commits": [],
         "head_commit": { "id": git.sha },
-        "repository": repository(surroundings, git),
+        "repository": repository(host, git),
         "pusher": { "name": actor },
         "sender": { "login": actor, "type": "User" },
     })
 }
 
-/// The remote's, or one that is named after the folder.
-fn repository(surroundings: &HostEnvironment, git: &Git) -> Value {
+/// The repository of git's remote, or one named after the folder.
+fn repository(host: &HostEnvironment, git: &Git) -> Value {
     let (owner, name) = git.repository().map_or_else(
         || {
-            let folder =
-                surroundings.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+            let folder = host.dir.file_name().map(|name| name.to_string_lossy().into_owned());
             ("local".to_owned(), folder.unwrap_or_else(|| "source".to_owned()))
         },
         |found| (found.owner, found.name),
@@ -70,6 +69,6 @@ fn repository(surroundings: &HostEnvironment, git: &Git) -> Value {
     })
 }
 
-fn actor(surroundings: &HostEnvironment) -> &str {
-    surroundings.var("USER").or_else(|| surroundings.var("LOGNAME")).unwrap_or("local")
+fn actor(host: &HostEnvironment) -> &str {
+    host.var("USER").or_else(|| host.var("LOGNAME")).unwrap_or("local")
 }

@@ -1,7 +1,8 @@
 //! Events as GitHub sends them.
 
-use super::{Event, EventSource, Lookup, PullRequest, Trust, github};
+use super::{Event, PullRequest, Trust, github};
 use crate::http::Retryable;
+use crate::resolve::inputs::EventSource;
 use crate::resolve::{Git, HostEnvironment};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/github")
 }
 
-fn surroundings(env: &[(&str, &str)]) -> HostEnvironment {
+fn host(env: &[(&str, &str)]) -> HostEnvironment {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     HostEnvironment { env, dir: PathBuf::from("/src/shop") }
 }
@@ -46,14 +47,13 @@ fn every_payload_of_github() {
     for file in files {
         let name = file.file_name().expect("has one").to_string_lossy().into_owned();
         let source = EventSource::File(file);
-        let event = Event::load(&source, &surroundings(&[]), &Git::default(), None)
+        let event = Event::load(&source, &host(&[]), &Git::default(), None)
             .expect("is an event")
             .expect("is there");
-        let context = github::context(Some(&event), &surroundings(&[]));
+        let context = github::context(Some(&event), &host(&[]));
         let told = |member: &str| context.get(member).and_then(Value::as_str);
         let found = PullRequest::find(&event, None, told("ref"));
         let trust = Trust::of(Some(&event), found.as_ref(), &context, &Git::default());
-        let lookup = if found.is_none() { Lookup::of(&event) } else { None };
         writeln!(
             table,
             "{name}\n  {} at {} by {}",
@@ -65,9 +65,6 @@ fn every_payload_of_github() {
         writeln!(table, "  {}", shown(found.as_ref())).expect("a string takes everything");
         if let Trust::Fork { why, .. } = &trust {
             writeln!(table, "  not trusted: {why}").expect("a string takes everything");
-        }
-        if let Some(lookup) = lookup {
-            writeln!(table, "  ask by {lookup:?}").expect("a string takes everything");
         }
     }
     insta::assert_snapshot!(table);
@@ -125,7 +122,7 @@ fn a_merged_pull_request_is_known_by_its_payload_not_by_the_reference() {
         shown(found.as_ref()),
         "pr-12 head 1234567 branch topic base main author ada fork no"
     );
-    let context = github::context(Some(&event), &surroundings(&[]));
+    let context = github::context(Some(&event), &host(&[]));
     assert_eq!(context["ref"], "refs/heads/main");
 }
 
@@ -162,10 +159,6 @@ fn a_workflow_that_a_fork_started_names_no_pull_request() {
     } });
     let event = event_of("workflow_run", payload);
     assert_eq!(PullRequest::find(&event, None, None), None);
-    assert_eq!(
-        Lookup::of(&event),
-        Some(Lookup::Head { head: "eve:topic".to_owned(), sha: "12ab".to_owned() })
-    );
     let trust = Trust::of(Some(&event), None, &serde_json::Map::new(), &Git::default());
     assert!(
         matches!(trust, Trust::Fork { why, .. } if why == "a fork started the workflow that this one follows")
@@ -207,7 +200,7 @@ fn actions_say_what_the_event_is() {
     let folder = tempfile::tempdir().expect("can be made");
     let path = folder.path().join("event.json");
     std::fs::write(&path, r#"{"number": 12}"#).expect("can be written");
-    let surroundings = surroundings(&[
+    let host = host(&[
         ("GITHUB_ACTIONS", "true"),
         ("GITHUB_EVENT_NAME", "pull_request"),
         ("GITHUB_EVENT_PATH", &path.to_string_lossy()),
@@ -217,11 +210,10 @@ fn actions_say_what_the_event_is() {
         ("GITHUB_API_URL", "https://ghes.example/api/v3"),
         ("GITHUB_WORKSPACE", "/home/runner/shop"),
     ]);
-    let event =
-        Event::load(&EventSource::EnvironmentOrPullRequest, &surroundings, &Git::default(), None)
-            .expect("can be read")
-            .expect("is there");
-    let context = github::context(Some(&event), &surroundings);
+    let event = Event::load(&EventSource::EnvironmentOrPullRequest, &host, &Git::default(), None)
+        .expect("can be read")
+        .expect("is there");
+    let context = github::context(Some(&event), &host);
     let shown = serde_json::to_string_pretty(&context).expect("is JSON");
     assert_eq!(
         shown.replace(&*path.to_string_lossy(), "PATH"),
@@ -244,28 +236,27 @@ fn actions_say_what_the_event_is() {
 
 #[test]
 fn outside_of_actions_there_is_no_event_unless_one_is_asked_for() {
-    let surroundings = surroundings(&[("USER", "ada")]);
+    let host = host(&[("USER", "ada")]);
     let git = Git {
         sha: Some("12ab".to_owned()),
         branch: Some("topic".to_owned()),
         remote: Some("git@github.com:acme/shop.git".to_owned()),
         ..Git::default()
     };
-    let load = |source: EventSource| {
-        Event::load(&source, &surroundings, &git, Some(7)).expect("can be had")
-    };
+    let load =
+        |source: EventSource| Event::load(&source, &host, &git, Some(7)).expect("can be had");
     assert_eq!(load(EventSource::Environment), None);
-    assert_eq!(github::context(None, &surroundings), serde_json::Map::new());
+    assert_eq!(github::context(None, &host), serde_json::Map::new());
 
     let event = load(EventSource::EnvironmentOrPullRequest).expect("is simulated");
-    let context = github::context(Some(&event), &surroundings);
+    let context = github::context(Some(&event), &host);
     assert_eq!(context["ref"], "refs/pull/7/merge");
     assert_eq!(context["repository"], "acme/shop");
     let found = PullRequest::find(&event, None, None);
     assert_eq!(shown(found.as_ref()), "pr-7 head 12ab branch topic base main author ada fork no");
 
     let event = load(EventSource::Push).expect("is simulated");
-    let context = github::context(Some(&event), &surroundings);
+    let context = github::context(Some(&event), &host);
     assert_eq!(
         (&context["event_name"], &context["ref"]),
         (&json!("push"), &json!("refs/heads/topic"))
@@ -283,14 +274,13 @@ fn what_is_no_event() {
             std::fs::write(&path, text).expect("can be written");
         }
         let source = EventSource::parse("event.json", folder.path());
-        let error =
-            Event::load(&source, &surroundings(&[]), &Git::default(), None).expect_err("is none");
+        let error = Event::load(&source, &host(&[]), &Git::default(), None).expect_err("is none");
         error.to_string().replace(&*path.to_string_lossy(), "PATH")
     };
     assert_eq!(said(None), "read the event in `PATH`");
-    assert_eq!(said(Some("{")), "the event in `PATH` is no JSON");
-    assert_eq!(said(Some("[]")), "`PATH` holds no event of GitHub");
-    assert_eq!(said(Some(r#"{"x": 1}"#)), "`PATH` holds no event of GitHub");
+    assert_eq!(said(Some("{")), "the event in `PATH` is not JSON");
+    assert_eq!(said(Some("[]")), "`PATH` is not an event of GitHub");
+    assert_eq!(said(Some(r#"{"x": 1}"#)), "`PATH` is not an event of GitHub");
 }
 
 #[test]

@@ -1,28 +1,28 @@
-//! Whether the code that an event brings may be deployed.
+//! Decides whether the code of an event may be deployed.
 //!
 //! A pull request from a fork can hold anything, and so can one whose origin the
-//! event does not tell. Its code is built and reported, and deployed only when
-//! somebody who may has named the very commit.
+//! event does not name. Its code is built and reported, and deployed only if a
+//! maintainer has named exactly this commit.
 
-use super::pull_request::{DEPENDABOT, is_foreign_run};
-use super::{Event, PullRequest};
+use super::load::Event;
+use super::pull_request::{DEPENDABOT, PullRequest, is_foreign_run};
 use crate::http::{Retry, Retryable};
 use crate::resolve::git::Git;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whose code this is.
+/// Where the code comes from.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Trust {
-    /// The repository's own, or that of whoever sits at this machine.
+    /// From the repository itself, or from the user of this machine.
     #[default]
     Trusted,
-    /// Somebody else's, or nobody can tell.
+    /// From a fork, or possibly from one.
     Fork {
-        /// The commit at the pull request's head, where the event says it.
+        /// The commit at the head of the pull request, if the event names it.
         head: Option<String>,
-        /// Why it is taken for one. Fits after "because".
+        /// The reason, in words that fit after "because".
         why: String,
     },
 }
@@ -46,7 +46,6 @@ impl Retryable for Refusal {
 }
 
 impl Trust {
-    /// Judges an event.
     pub fn of(
         event: Option<&Event>,
         pull_request: Option<&PullRequest>,
@@ -69,7 +68,7 @@ impl Trust {
             None | Some((Some(false), _)) => Self::Trusted,
             Some((Some(true), Some(DEPENDABOT))) => fork("the pull request is dependabot's"),
             Some((Some(true), _)) => fork("the pull request comes from a fork"),
-            // GitHub checks out the default branch for a comment, unless told otherwise.
+            // By default, GitHub checks out the default branch for a comment.
             Some((None, _)) if event.name == "issue_comment" && is_at(git, told("sha")) => {
                 Self::Trusted
             }
@@ -79,14 +78,9 @@ impl Trust {
         }
     }
 
-    /// Whether it is somebody else's.
-    pub fn is_fork(&self) -> bool {
-        matches!(self, Self::Fork { .. })
-    }
-
-    /// Whether what is checked out may be deployed. `allowed` is what
-    /// `--allow-fork-deploy` said: the whole hash of the event's head and of
-    /// what is checked out.
+    /// Checks that what is checked out may be deployed. `allowed` is the commit of
+    /// `--allow-fork-deploy`: it must be the whole hash of both the pull request's
+    /// head and what is checked out.
     pub fn deploy(&self, allowed: Option<&str>, git: &Git) -> Result<(), Refusal> {
         let Self::Fork { head, why } = self else { return Ok(()) };
         let refuse = |message: String, help: String| Err(Refusal { message, help });

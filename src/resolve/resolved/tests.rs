@@ -1,16 +1,15 @@
-//! From surroundings to scopes.
+//! From host to scopes.
 
 use super::Resolved;
 use crate::http::Retryable;
 use crate::plan::expr::contexts::{CONTEXTS, Members};
-use crate::plan::expr::{Object, Scope, Value};
+use crate::plan::expr::{Scope, Value};
 use crate::plan::schema::{
     Condition, Environment, Field, Map, Part, Plan, SecretDeclaration, SecretSource, Text,
 };
 use crate::plan::span::Spanned;
-use crate::resolve::context::{child_environment, with_outputs};
 use crate::resolve::{
-    EventSource, HostEnvironment, Request, ResolveInputs, RunIdentity, Trust, with_secrets,
+    EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, Trust, with_secrets,
 };
 use crate::secret::Redactor;
 use std::marker::PhantomData;
@@ -95,7 +94,7 @@ fn plan() -> Plan {
 /// A folder with a commit in it.
 struct Machine {
     folder: tempfile::TempDir,
-    surroundings: HostEnvironment,
+    host: HostEnvironment,
     redactor: Redactor,
     plan: Plan,
 }
@@ -118,8 +117,8 @@ impl Machine {
         ];
         let env =
             usual.iter().chain(env).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let surroundings = HostEnvironment { env: env.collect(), dir: folder.path().to_owned() };
-        Self { folder, surroundings, redactor: Redactor::default(), plan: plan() }
+        let host = HostEnvironment { env: env.collect(), dir: folder.path().to_owned() };
+        Self { folder, host, redactor: Redactor::default(), plan: plan() }
     }
 
     /// In a workflow, with this event.
@@ -128,20 +127,16 @@ impl Machine {
         let path = machine.folder.path().join(".git/event.json");
         std::fs::write(&path, payload).expect("can be written");
         let path = path.to_string_lossy().into_owned();
-        machine.surroundings.env.insert("GITHUB_EVENT_PATH".to_owned(), path);
+        machine.host.env.insert("GITHUB_EVENT_PATH".to_owned(), path);
         machine
     }
 
-    fn grounds(&self) -> ResolveInputs<'_> {
-        ResolveInputs {
-            plan: &self.plan,
-            surroundings: &self.surroundings,
-            redactor: &self.redactor,
-        }
+    fn inputs(&self) -> ResolveInputs<'_> {
+        ResolveInputs { plan: &self.plan, host: &self.host, redactor: &self.redactor }
     }
 
-    fn resolve(&self, request: &Request) -> Result<Resolved, super::ResolveError> {
-        Resolved::resolve(&self.grounds(), request)
+    fn resolve(&self, request: &ResolveRequest) -> Result<Resolved, super::ResolveError> {
+        Resolved::resolve(&self.inputs(), request)
     }
 }
 
@@ -172,7 +167,7 @@ const PULL_REQUEST: &str = r#"{"pull_request": {"number": 12, "user": {"login": 
 #[test]
 fn a_pull_request_gets_its_preview() {
     let machine = Machine::in_actions("pull_request", PULL_REQUEST);
-    let resolved = machine.resolve(&Request::default()).expect("resolves");
+    let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
     let chosen = resolved.environment.as_ref().expect("one is chosen");
     assert_eq!(
         (chosen.name.as_str(), chosen.slug.as_str(), chosen.ttl),
@@ -184,7 +179,7 @@ fn a_pull_request_gets_its_preview() {
             "`production` is protected and not chosen by `pull_request`; `--env production` chooses it"
         ]
     );
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     for (source, expected) in [
         ("${{ git.sha }} ${{ git.short-sha }} ${{ git.branch }}", "1234567890 1234567 topic"),
         ("${{ vars.label }} ${{ vars.cpu }} ${{ vars.cpu > 1 }}", "shop-pr-12 1.10 true"),
@@ -207,8 +202,9 @@ fn a_pull_request_gets_its_preview() {
 #[test]
 fn protected_environments_are_chosen_by_trusted_events_alone() {
     let chosen = |event: &str, payload: &str| {
-        let resolved =
-            Machine::in_actions(event, payload).resolve(&Request::default()).expect("resolves");
+        let resolved = Machine::in_actions(event, payload)
+            .resolve(&ResolveRequest::default())
+            .expect("resolves");
         resolved.environment.map(|chosen| chosen.name).unwrap_or_default()
     };
     for event in ["push", "release", "workflow_dispatch"] {
@@ -234,7 +230,8 @@ fn protected_environments_are_chosen_by_trusted_events_alone() {
 #[test]
 fn a_protected_environment_wants_a_clean_tree() {
     let machine = Machine::new(&[]);
-    let mut request = Request { environment: Some("production".to_owned()), ..Request::default() };
+    let mut request =
+        ResolveRequest { environment: Some("production".to_owned()), ..ResolveRequest::default() };
     assert!(machine.resolve(&request).is_ok());
 
     std::fs::write(machine.folder.path().join("b"), "b").expect("can be written");
@@ -247,7 +244,7 @@ fn a_protected_environment_wants_a_clean_tree() {
         error.help().as_deref(),
         Some("commit or remove them, or list them in `.gitignore`")
     );
-    assert_eq!(error.exit_code(), 3);
+    assert!(!error.is_usage());
 
     for number in 0..30 {
         std::fs::write(machine.folder.path().join(format!("c{number}")), "b")
@@ -267,40 +264,44 @@ fn a_protected_environment_wants_a_clean_tree() {
 fn a_protected_environment_wants_a_commit() {
     let mut machine = Machine::new(&[]);
     let empty = tempfile::tempdir().expect("can be made");
-    empty.path().clone_into(&mut machine.surroundings.dir);
-    let request = Request { environment: Some("production".to_owned()), ..Request::default() };
+    empty.path().clone_into(&mut machine.host.dir);
+    let request =
+        ResolveRequest { environment: Some("production".to_owned()), ..ResolveRequest::default() };
     let error = machine.resolve(&request).expect_err("has no commit");
     let expected = format!(
-        "`production` is protected, and there is no commit to deploy: `{}` is in no git repository",
+        "`production` is protected, and there is no commit to deploy: `{}` is not in a git repository",
         empty.path().display()
     );
-    assert_eq!((error.to_string(), error.exit_code()), (expected, 3));
+    assert_eq!((error.to_string(), error.is_usage()), (expected, false));
 }
 
 #[test]
 fn names_on_the_command_line_are_checked() {
     let machine = Machine::new(&[]);
-    let said = |request: &Request| {
+    let said = |request: &ResolveRequest| {
         let error = machine.resolve(request).expect_err("is not known");
-        (error.to_string(), error.help().unwrap_or_default(), error.exit_code())
+        (error.to_string(), error.help().unwrap_or_default(), error.is_usage())
     };
-    let request = Request { environment: Some("prodution".to_owned()), ..Request::default() };
+    let request =
+        ResolveRequest { environment: Some("prodution".to_owned()), ..ResolveRequest::default() };
     assert_eq!(
         said(&request),
         (
-            "the plan has no environment called `prodution`".to_owned(),
+            "there is no environment `prodution`".to_owned(),
             "did you mean `production`?".to_owned(),
-            2
+            true
         )
     );
-    let request =
-        Request { set: vec![("memory".to_owned(), "1".to_owned())], ..Request::default() };
+    let request = ResolveRequest {
+        set: vec![("memory".to_owned(), "1".to_owned())],
+        ..ResolveRequest::default()
+    };
     assert_eq!(
         said(&request),
         (
-            "the plan has no variable called `memory`".to_owned(),
+            "there is no variable `memory`".to_owned(),
             "its variables are `label`, `cpu`, `days`".to_owned(),
-            2
+            true
         )
     );
 }
@@ -309,24 +310,24 @@ fn names_on_the_command_line_are_checked() {
 fn variables_are_set_over_each_other() {
     let machine = Machine::new(&[]);
     let set = [("cpu", "2"), ("cpu", "3.0"), ("extra", "no")];
-    let request = Request {
+    let request = ResolveRequest {
         environment: Some("Preview / EU".to_owned()),
         set: set.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        ..Request::default()
+        ..ResolveRequest::default()
     };
     let resolved = machine.resolve(&request).expect("resolves");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     assert_eq!(rendered("${{ vars.cpu }} ${{ vars.extra }} ${{ vars.days }}", &scope), "3.0 no 2");
 }
 
 #[test]
 fn a_name_made_of_a_missing_pull_request_is_refused_through_a_variable() {
     let machine = Machine::new(&[]);
-    let resolved = machine.resolve(&Request::default()).expect("resolves");
+    let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
     assert_eq!(resolved.environment, None);
     let json = serde_json::to_string(&resolved).expect("is JSON");
     let resolved: Resolved = serde_json::from_str(&json).expect("is a record");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     let error = text("${{ vars.label }}").render_name(&scope).expect_err("has a hole");
     assert_eq!(error.to_string(), "`vars.label` is made of `pr.slug`, which is empty");
     assert_eq!(
@@ -342,11 +343,11 @@ fn a_name_made_of_a_missing_pull_request_is_refused_through_a_variable() {
 fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
     let mut machine =
         Machine::new(&[("REGION", "eu"), ("OTHER", "x"), ("GITHUB_TOKEN", "ghs_hunter22")]);
-    let request = Request {
+    let request = ResolveRequest {
         environment: Some("Preview / EU".to_owned()),
         run: RunIdentity { id: "01J".to_owned(), attempt: 1, dry_run: false },
         plan_text: "env.REGION env.NPM env.GITHUB_TOKEN".to_owned(),
-        ..Request::default()
+        ..ResolveRequest::default()
     };
     let resolved = machine.resolve(&request).expect("resolves");
     let json = serde_json::to_string(&resolved).expect("is JSON");
@@ -356,9 +357,9 @@ fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
 
     let again: Resolved = serde_json::from_str(&json).expect("is a record");
     assert_eq!(again, resolved);
-    machine.surroundings.env.insert("REGION".to_owned(), "us".to_owned());
-    machine.surroundings.env.insert("NPM".to_owned(), "npm_renewed".to_owned());
-    let scope = again.scope(&machine.grounds()).expect("resolves");
+    machine.host.env.insert("REGION".to_owned(), "us".to_owned());
+    machine.host.env.insert("NPM".to_owned(), "npm_renewed".to_owned());
+    let scope = again.scope(&machine.inputs()).expect("resolves");
     assert_eq!(rendered("${{ env.REGION }} ${{ run.id }} ${{ run.attempt }}", &scope), "eu 01J 1");
     let extra = text("${{ vars.extra }}").render(&scope).expect("renders");
     assert_eq!((extra.is_secret(), extra.expose()), (true, "npm_renewed!"));
@@ -367,8 +368,8 @@ fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
 #[test]
 fn credentials_and_sources_of_secrets_are_tainted() {
     let machine = Machine::new(&[("GITHUB_TOKEN", "ghs_hunter22"), ("INPUT_PLAN", "shipway.yml")]);
-    let resolved = machine.resolve(&Request::default()).expect("resolves");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     for name in ["GITHUB_TOKEN", "INPUT_PLAN", "NPM"] {
         let source = format!("x${{{{ env.{name} }}}}");
         assert_eq!(rendered(&source, &scope), format!("Secret(Secret(env.{name}))"));
@@ -378,59 +379,23 @@ fn credentials_and_sources_of_secrets_are_tainted() {
 }
 
 #[test]
-fn secrets_and_outputs_come_later() {
+fn secrets_come_in_a_later_phase() {
     let machine = Machine::new(&[]);
-    let resolved = machine.resolve(&Request::default()).expect("resolves");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     assert_eq!(rendered("x${{ env.PASSWORD }}", &scope), "x");
     let secret = machine.redactor.adopt("secrets.npm", "npm_hunter22".to_owned());
     let scope =
         with_secrets(scope, &machine.plan, &[("npm".to_owned(), secret)]).expect("resolves");
     assert_eq!(rendered("${{ secrets.npm }}", &scope), "Secret(Secret(secrets.npm))");
     assert_eq!(rendered("${{ env.PASSWORD }}", &scope), "Secret(Secret(secrets.npm))");
-    let push = Object::default().with("digest", "sha256:12");
-    let web = Object::default().with("url", "http://x");
-    let scope = with_outputs(scope, [("push", push)], [("web", web)]);
-    assert_eq!(rendered("${{ steps.push.outputs.digest }}", &scope), "sha256:12");
-    assert_eq!(rendered("${{ services.WEB.outputs.url }}", &scope), "http://x");
-}
-
-#[test]
-fn a_child_gets_no_credential_unless_the_plan_gives_it() {
-    let machine = Machine::new(&[
-        ("GITHUB_TOKEN", "ghs_hunter22"),
-        ("INPUT_PLAN", "shipway.yml"),
-        ("LOG", "debug"),
-    ]);
-    let resolved = machine.resolve(&Request::default()).expect("resolves");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
-    let secret = machine.redactor.adopt("secrets.npm", "npm_hunter22".to_owned());
-    let scope =
-        with_secrets(scope, &machine.plan, &[("npm".to_owned(), secret)]).expect("resolves");
-    let own = texts(&[("COMMIT", "none"), ("GITHUB_TOKEN", "${{ env.GITHUB_TOKEN }}")]);
-    let child = child_environment(&machine.grounds(), &scope, &own).expect("renders");
-    let plain: Vec<_> = child.plain.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(
-        plain,
-        [
-            "COMMIT=none",
-            "HOME=/nonexistent",
-            "LOG=info",
-            "PATH=/usr/local/bin:/usr/bin:/bin",
-            "WHERE="
-        ]
-    );
-    assert_eq!(
-        format!("{:?}", child.secrets),
-        r#"{"GITHUB_TOKEN": Secret(env.GITHUB_TOKEN), "PASSWORD": Secret(secrets.npm)}"#
-    );
 }
 
 #[test]
 fn a_fork_is_not_trusted() {
     let payload = PULL_REQUEST.replacen("acme/shop", "eve/shop", 1);
     let resolved = Machine::in_actions("pull_request", &payload)
-        .resolve(&Request::default())
+        .resolve(&ResolveRequest::default())
         .expect("resolves");
     let expected = Trust::Fork {
         head: Some("1234567890".to_owned()),
@@ -444,8 +409,8 @@ fn actions_know_which_branch_or_tag_is_checked_out() {
     let resolved = |kind: &str, name: &str, sha: Option<&str>| {
         let mut machine = Machine::in_actions("push", "{}");
         git(machine.folder.path(), &["checkout", "--quiet", "--detach"]);
-        let head = crate::resolve::Git::read(&machine.surroundings).head.expect("has a commit");
-        let env = &mut machine.surroundings.env;
+        let head = crate::resolve::Git::read(&machine.host).head.expect("has a commit");
+        let env = &mut machine.host.env;
         for (variable, value) in [
             ("GITHUB_REF_TYPE", kind),
             ("GITHUB_REF_NAME", name),
@@ -453,7 +418,7 @@ fn actions_know_which_branch_or_tag_is_checked_out() {
         ] {
             env.insert(variable.to_owned(), value.to_owned());
         }
-        let git = machine.resolve(&Request::default()).expect("resolves").git;
+        let git = machine.resolve(&ResolveRequest::default()).expect("resolves").git;
         (git.branch, git.tag)
     };
     assert_eq!(resolved("branch", "main", None), (Some("main".to_owned()), None));
@@ -465,13 +430,13 @@ fn actions_know_which_branch_or_tag_is_checked_out() {
 #[test]
 fn contexts_have_the_members_of_the_table() {
     let machine = Machine::new(&[]);
-    let request = Request {
+    let request = ResolveRequest {
         event: EventSource::PullRequest,
         environment: Some("manual".to_owned()),
-        ..Request::default()
+        ..ResolveRequest::default()
     };
     let resolved = machine.resolve(&request).expect("resolves");
-    let scope = resolved.scope(&machine.grounds()).expect("resolves");
+    let scope = resolved.scope(&machine.inputs()).expect("resolves");
     for context in &CONTEXTS {
         let (Some(value), Members::Closed(members)) =
             (scope.context(context.name), context.members)

@@ -208,7 +208,7 @@ fn prune_needs_a_filter() {
     let soon = program.run(&["images", "--prune", "--older-than", "soon"]).exits(2);
     assert_eq!(
         soon.stderr,
-        "error: `--older-than soon` is no time
+        "error: `--older-than soon` is not a duration
   because: expected a duration such as `10m`, `1h30m` or `500ms`\n"
     );
     program.run(&["images", "--yes"]).exits(2);

@@ -1,100 +1,100 @@
-//! Which tags and manifests go, and why others stay though they were meant.
-//! Pure.
+//! Chooses the tags and manifests to remove, and says why matching ones are kept.
+//! Without any input or output.
 
-use crate::cli::images::survey::{Row, Shelf};
+use crate::cli::images::survey::{ListingRow, RepositoryListing};
 use crate::oci::Digest;
 use crate::registry::{ListedKind, is_azure_registry};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What is to go: tags that fulfil all that is given.
+/// Which tags to remove: those that match every condition that is set.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
-    /// Made or moved longer ago than this.
-    pub(super) older_than: Option<Duration>,
-    /// Not among the newest so many of their repository.
-    pub(super) keep: Option<usize>,
-    /// Of one of these pull requests.
-    pub(super) pull_requests: Option<BTreeSet<u64>>,
-    pub(super) now: Timestamp,
+pub struct PruneFilter {
+    /// Created or moved longer ago than this.
+    pub older_than: Option<Duration>,
+    /// Not among the newest N of their repository.
+    pub keep: Option<usize>,
+    /// Belonging to one of these pull requests.
+    pub pull_requests: Option<BTreeSet<u64>>,
+    pub now: Timestamp,
 }
 
-/// What goes of one repository.
+/// What to remove from one repository.
 #[derive(Debug, Default)]
-pub(super) struct Choice {
-    /// Manifests, with all their tags.
-    pub(super) delete: Vec<Deletion>,
-    /// Tags that go from a manifest that stays.
-    pub(super) untag: Vec<(String, Digest)>,
-    /// What was meant, and stays.
-    pub(super) kept: Vec<(String, Reason)>,
-    /// Every digest that stays, and so does not go with what it is attached to.
-    pub(super) stays: BTreeSet<Digest>,
+pub struct PruneChoice {
+    /// Manifests to delete with all their tags.
+    pub delete: Vec<Deletion>,
+    /// Tags to remove from manifests that stay.
+    pub untag: Vec<(String, Digest)>,
+    /// Matching tags that are kept, and why.
+    pub kept: Vec<(String, KeepReason)>,
+    /// Every digest that stays, even if it is attached to a manifest that goes.
+    pub stays: BTreeSet<Digest>,
 }
 
-impl Choice {
-    /// Whether nothing goes.
-    pub(super) fn is_empty(&self) -> bool {
+impl PruneChoice {
+    pub fn is_empty(&self) -> bool {
         self.delete.is_empty() && self.untag.is_empty()
     }
 }
 
-/// A manifest that goes.
+/// A manifest to delete.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Deletion {
-    pub(super) digest: Digest,
-    pub(super) tags: Vec<String>,
-    pub(super) size: Option<u64>,
-    pub(super) newest: Option<Timestamp>,
-    /// Manifests that it lists, such as its platforms, and nothing else refers to.
-    pub(super) platforms: Vec<Digest>,
+pub struct Deletion {
+    pub digest: Digest,
+    pub tags: Vec<String>,
+    pub size: Option<u64>,
+    pub newest: Option<Timestamp>,
+    /// Manifests that only this index lists, such as its platforms.
+    pub platforms: Vec<Digest>,
 }
 
-/// Why something stays.
+/// Why a matching tag is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Reason {
-    /// These groups run it.
+pub enum KeepReason {
+    /// These container groups run it.
     Deployed(Vec<String>),
-    /// It is the same manifest as what this stands for, or a platform of it.
+    /// It is the manifest of this tag, or a platform of it, which stays.
     Shared(String),
-    /// How old it is cannot be found out.
+    /// Its age is not known.
     NoAge,
-    /// This stays and cannot be read, so it may list it.
+    /// This manifest stays and cannot be read, so it may list it.
     Unreadable(String),
 }
 
-/// Chooses.
-pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
-    let mut choice = Choice::default();
-    let newest = newest_tags(shelf, wish.keep.unwrap_or(0));
-    let mut meant: Vec<&Row> = Vec::new();
-    for row in &shelf.rows {
+pub fn choose(listing: &RepositoryListing, filter: &PruneFilter) -> PruneChoice {
+    let mut choice = PruneChoice::default();
+    let newest = newest_tags(listing, filter.keep.unwrap_or(0));
+    let mut matching: Vec<&ListingRow> = Vec::new();
+    for row in &listing.rows {
         let Some(tag) = &row.held.tag else { continue };
-        if !wish.pull_requests.as_ref().is_none_or(|all| is_of(tag, all)) || newest.contains(tag) {
+        if !filter.pull_requests.as_ref().is_none_or(|all| is_of(tag, all)) || newest.contains(tag)
+        {
             continue;
         }
-        let by_age = wish.older_than.is_some() || wish.keep.is_some();
+        let by_age = filter.older_than.is_some() || filter.keep.is_some();
         match row.held.newest() {
-            None if by_age => choice.kept.push((tag.clone(), Reason::NoAge)),
-            Some(time) if wish.older_than.is_some_and(|most| !is_older(time, most, wish.now)) => {}
+            None if by_age => choice.kept.push((tag.clone(), KeepReason::NoAge)),
+            Some(time)
+                if filter.older_than.is_some_and(|most| !is_older(time, most, filter.now)) => {}
             _ if !row.groups.is_empty() => {
-                choice.kept.push((tag.clone(), Reason::Deployed(row.groups.clone())));
+                choice.kept.push((tag.clone(), KeepReason::Deployed(row.groups.clone())));
             }
-            _ => meant.push(row),
+            _ => matching.push(row),
         }
     }
-    if let Some(name) = unreadable(shelf, &meant) {
-        for row in meant.drain(..) {
+    if let Some(name) = unreadable(listing, &matching) {
+        for row in matching.drain(..) {
             let tag = row.held.tag.clone().unwrap_or_default();
-            choice.kept.push((tag, Reason::Unreadable(name.clone())));
+            choice.kept.push((tag, KeepReason::Unreadable(name.clone())));
         }
     }
-    let untags = is_azure_registry(&shelf.host);
-    let mut held_by = stays(shelf, &meant);
-    // What stays keeps its own platforms, which may be meant too.
-    while let Some(at) = meant.iter().position(|row| held_by.contains_key(&row.held.digest)) {
-        let row = meant.swap_remove(at);
+    let untags = is_azure_registry(&listing.host);
+    let mut held_by = stays(listing, &matching);
+    // A manifest that stays keeps its platforms, which may match too; hence the loop.
+    while let Some(at) = matching.iter().position(|row| held_by.contains_key(&row.held.digest)) {
+        let row = matching.swap_remove(at);
         let tag = row.held.tag.clone().unwrap_or_default();
         for digest in row.held.digests() {
             held_by.entry(digest.clone()).or_insert_with(|| tag.clone());
@@ -103,33 +103,35 @@ pub(super) fn choose(shelf: &Shelf, wish: &Wish) -> Choice {
             choice.untag.push((tag, row.held.digest.clone()));
             continue;
         }
-        let reason = Reason::Shared(held_by[&row.held.digest].clone());
+        let reason = KeepReason::Shared(held_by[&row.held.digest].clone());
         choice.kept.push((tag, reason));
     }
-    choice.delete = deletions(&meant, &held_by);
+    choice.delete = deletions(&matching, &held_by);
     choice.stays = held_by.into_keys().collect();
     choice.untag.sort();
     choice.kept.sort_by(|one, other| one.0.cmp(&other.0));
     choice
 }
 
-/// What stays and cannot be read. An index of which nobody knows what it lists
-/// may list anything.
-fn unreadable(shelf: &Shelf, meant: &[&Row]) -> Option<String> {
-    let unread = shelf.rows.iter().filter(|row| row.held.kind == ListedKind::Unreadable);
-    let stays = |row: &&Row| !meant.iter().any(|other| other.held.digest == row.held.digest);
-    let name = |row: &Row| row.held.tag.clone().unwrap_or_else(|| row.held.digest.to_string());
+/// The name of a manifest that stays and cannot be read: an index that may list
+/// anything.
+fn unreadable(listing: &RepositoryListing, matching: &[&ListingRow]) -> Option<String> {
+    let unread = listing.rows.iter().filter(|row| row.held.kind == ListedKind::Unreadable);
+    let stays =
+        |row: &&ListingRow| !matching.iter().any(|other| other.held.digest == row.held.digest);
+    let name =
+        |row: &ListingRow| row.held.tag.clone().unwrap_or_else(|| row.held.digest.to_string());
     unread.filter(stays).map(name).next()
 }
 
-/// Every digest that stays, and the name by which it does. Azure's registries
-/// delete what is attached with what it is attached to, so there that stays too.
-fn stays(shelf: &Shelf, meant: &[&Row]) -> BTreeMap<Digest, String> {
-    let goes = |row: &&Row| meant.iter().any(|other| std::ptr::eq(*other, *row));
+/// Every digest that stays, with the name that keeps it. Azure's registries delete
+/// attachments with their subject, so there the subject of what stays stays too.
+fn stays(listing: &RepositoryListing, matching: &[&ListingRow]) -> BTreeMap<Digest, String> {
+    let goes = |row: &&ListingRow| matching.iter().any(|other| std::ptr::eq(*other, *row));
     let mut held_by = BTreeMap::new();
-    for row in shelf.rows.iter().filter(|row| !goes(row)) {
+    for row in listing.rows.iter().filter(|row| !goes(row)) {
         let name = row.held.tag.clone().unwrap_or_else(|| row.groups.join(", "));
-        let subject = row.held.subject.iter().filter(|_| is_azure_registry(&shelf.host));
+        let subject = row.held.subject.iter().filter(|_| is_azure_registry(&listing.host));
         for digest in row.held.digests().chain(subject) {
             held_by.entry(digest.clone()).or_insert_with(|| name.clone());
         }
@@ -137,9 +139,9 @@ fn stays(shelf: &Shelf, meant: &[&Row]) -> BTreeMap<Digest, String> {
     held_by
 }
 
-fn deletions(meant: &[&Row], held_by: &BTreeMap<Digest, String>) -> Vec<Deletion> {
+fn deletions(matching: &[&ListingRow], held_by: &BTreeMap<Digest, String>) -> Vec<Deletion> {
     let mut all: BTreeMap<&Digest, Deletion> = BTreeMap::new();
-    for row in meant {
+    for row in matching {
         let held = &row.held;
         let platforms = held.digests().skip(1).filter(|digest| !held_by.contains_key(*digest));
         let deletion = all.entry(&held.digest).or_insert_with(|| Deletion {
@@ -164,8 +166,8 @@ fn deletions(meant: &[&Row], held_by: &BTreeMap<Digest, String>) -> Vec<Deletion
 }
 
 /// The newest tags of a repository; those whose age is known come first.
-fn newest_tags(shelf: &Shelf, count: usize) -> BTreeSet<String> {
-    let mut tags: Vec<_> = shelf
+fn newest_tags(listing: &RepositoryListing, count: usize) -> BTreeSet<String> {
+    let mut tags: Vec<_> = listing
         .rows
         .iter()
         .filter_map(|row| Some((row.held.newest()?, row.held.tag.clone()?)))
@@ -180,7 +182,7 @@ fn is_older(time: Timestamp, most: Duration, now: Timestamp) -> bool {
 
 /// The pull request that a tag belongs to: `pr-12`, and what begins so:
 /// `pr-12-4f53cda`, `pr-12.1`.
-pub(super) fn pull_request(tag: &str) -> Option<u64> {
+pub fn pull_request(tag: &str) -> Option<u64> {
     let rest = tag.strip_prefix("pr-")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let (number, after) = rest.split_at(digits);
@@ -194,8 +196,8 @@ fn is_of(tag: &str, all: &BTreeSet<u64>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Reason, Wish, choose, pull_request};
-    use crate::cli::images::survey::{Row, Shelf};
+    use super::{KeepReason, PruneChoice, PruneFilter, choose, pull_request};
+    use crate::cli::images::survey::{ListingRow, RepositoryListing};
     use crate::oci::Digest;
     use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
     use jiff::{Timestamp, ToSpan as _};
@@ -209,7 +211,7 @@ mod tests {
     }
 
     /// A tag of some content, so many days old.
-    fn row(tag: &str, content: &str, days: Option<i64>) -> Row {
+    fn row(tag: &str, content: &str, days: Option<i64>) -> ListingRow {
         let digest = Digest::of(content.as_bytes());
         let created = days.map(|days| now() - (days * 24).hours());
         let held = ListedManifest {
@@ -224,10 +226,10 @@ mod tests {
             created,
             updated: None,
         };
-        Row { held, groups: Vec::new() }
+        ListingRow { held, groups: Vec::new() }
     }
 
-    fn of(mut row: Row, children: &[&str]) -> Row {
+    fn of(mut row: ListingRow, children: &[&str]) -> ListingRow {
         let platform = |content: &&str| ListedPlatform {
             platform: String::new(),
             digest: Digest::of(content.as_bytes()),
@@ -237,26 +239,26 @@ mod tests {
         row
     }
 
-    fn run_by(mut row: Row, group: &str) -> Row {
+    fn run_by(mut row: ListingRow, group: &str) -> ListingRow {
         row.groups.push(group.to_owned());
         row
     }
 
-    fn wish() -> Wish {
-        Wish { older_than: None, keep: None, pull_requests: None, now: now() }
+    fn filter() -> PruneFilter {
+        PruneFilter { older_than: None, keep: None, pull_requests: None, now: now() }
     }
 
-    fn chosen(host: &str, rows: Vec<Row>, wish: &Wish) -> Choice {
-        choose(&Shelf { host: host.into(), repository: "web".into(), rows }, wish)
+    fn chosen(host: &str, rows: Vec<ListingRow>, filter: &PruneFilter) -> PruneChoice {
+        choose(&RepositoryListing { host: host.into(), repository: "web".into(), rows }, filter)
     }
 
     /// The tags that go with their manifest, by a space.
-    fn tags(choice: &Choice) -> String {
+    fn tags(choice: &PruneChoice) -> String {
         choice.delete.iter().map(|one| one.tags.join("+")).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn all_that_is_given_must_hold() {
+    fn every_condition_must_match() {
         let rows = || {
             vec![
                 row("v1", "1", Some(50)),
@@ -267,21 +269,21 @@ mod tests {
                 row("pr-120", "6", Some(60)),
             ]
         };
-        let case = |wish: Wish, expected: &str| {
-            assert_eq!(tags(&chosen("127.0.0.1:5000", rows(), &wish)), expected);
+        let case = |filter: PruneFilter, expected: &str| {
+            assert_eq!(tags(&chosen("127.0.0.1:5000", rows(), &filter)), expected);
         };
         let twelve = Some(BTreeSet::from([12]));
 
-        case(Wish { older_than: Some(30 * DAY), ..wish() }, "pr-12 pr-120 v1 v2");
-        case(Wish { older_than: Some(40 * DAY), ..wish() }, "pr-12 pr-120 v1");
-        case(Wish { keep: Some(2), ..wish() }, "pr-12 pr-120 v1 v2");
-        case(Wish { pull_requests: twelve.clone(), ..wish() }, "pr-12 pr-12-abc");
-        case(Wish { pull_requests: twelve, keep: Some(1), ..wish() }, "pr-12");
-        case(Wish { pull_requests: Some(BTreeSet::new()), ..wish() }, "");
+        case(PruneFilter { older_than: Some(30 * DAY), ..filter() }, "pr-12 pr-120 v1 v2");
+        case(PruneFilter { older_than: Some(40 * DAY), ..filter() }, "pr-12 pr-120 v1");
+        case(PruneFilter { keep: Some(2), ..filter() }, "pr-12 pr-120 v1 v2");
+        case(PruneFilter { pull_requests: twelve.clone(), ..filter() }, "pr-12 pr-12-abc");
+        case(PruneFilter { pull_requests: twelve, keep: Some(1), ..filter() }, "pr-12");
+        case(PruneFilter { pull_requests: Some(BTreeSet::new()), ..filter() }, "");
     }
 
     #[test]
-    fn what_runs_stays_by_whatever_name() {
+    fn a_deployed_image_is_kept_under_every_name() {
         let rows = vec![
             run_by(row("v1", "1", Some(50)), "live"),
             row("old", "1", Some(50)),
@@ -289,12 +291,12 @@ mod tests {
             row("arm", "arm", Some(50)),
             row("v2", "2", Some(50)),
         ];
-        let choice = chosen("127.0.0.1:5000", rows, &Wish { keep: Some(0), ..wish() });
+        let choice = chosen("127.0.0.1:5000", rows, &PruneFilter { keep: Some(0), ..filter() });
 
         assert_eq!(tags(&choice), "v2");
         let kept: Vec<_> = choice.kept.iter().map(|(tag, why)| (tag.as_str(), why)).collect();
-        let deployed = |group: &str| Reason::Deployed(vec![group.to_owned()]);
-        let shared = |with: &str| Reason::Shared(with.to_owned());
+        let deployed = |group: &str| KeepReason::Deployed(vec![group.to_owned()]);
+        let shared = |with: &str| KeepReason::Shared(with.to_owned());
         assert_eq!(
             kept,
             [
@@ -307,21 +309,21 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_with_a_tag_that_stays_stays() {
+    fn a_digest_with_another_tag_is_kept() {
         let rows = || vec![row("old", "1", Some(50)), row("stable", "1", Some(1))];
-        let wish = Wish { older_than: Some(30 * DAY), ..wish() };
+        let filter = PruneFilter { older_than: Some(30 * DAY), ..filter() };
 
-        let elsewhere = chosen("127.0.0.1:5000", rows(), &wish);
+        let elsewhere = chosen("127.0.0.1:5000", rows(), &filter);
         assert_eq!(tags(&elsewhere), "");
-        assert_eq!(elsewhere.kept, [("old".to_owned(), Reason::Shared("stable".to_owned()))]);
+        assert_eq!(elsewhere.kept, [("old".to_owned(), KeepReason::Shared("stable".to_owned()))]);
 
-        let azure = chosen("demo.azurecr.io", rows(), &wish);
+        let azure = chosen("demo.azurecr.io", rows(), &filter);
         assert_eq!(azure.untag, [("old".to_owned(), Digest::of(b"1"))]);
         assert!(azure.delete.is_empty() && azure.kept.is_empty());
     }
 
     #[test]
-    fn what_would_take_an_attachment_along_that_stays_stays() {
+    fn azure_keeps_the_subject_of_a_kept_attachment() {
         let rows = || {
             let mut sbom = row("sbom", "sbom", Some(1));
             sbom.held.subject = Some(Digest::of(b"index"));
@@ -332,32 +334,32 @@ mod tests {
                 sbom,
             ]
         };
-        let wish = Wish { older_than: Some(30 * DAY), ..wish() };
+        let filter = PruneFilter { older_than: Some(30 * DAY), ..filter() };
 
-        let azure = chosen("demo.azurecr.io", rows(), &wish);
+        let azure = chosen("demo.azurecr.io", rows(), &filter);
         assert_eq!(tags(&azure), "v2");
         let untag = [("v1", "index"), ("v1-arm", "arm")];
         let untag = untag.map(|(tag, content)| (tag.to_owned(), Digest::of(content.as_bytes())));
         assert_eq!(azure.untag, untag);
 
-        assert_eq!(tags(&chosen("127.0.0.1:5000", rows(), &wish)), "v1 v1-arm v2");
+        assert_eq!(tags(&chosen("127.0.0.1:5000", rows(), &filter)), "v1 v1-arm v2");
     }
 
     #[test]
-    fn platforms_go_with_their_index_unless_another_has_them() {
+    fn platforms_are_deleted_unless_another_index_lists_them() {
         let rows = vec![
             of(row("v1", "index-1", Some(50)), &["shared", "arm-1"]),
             of(row("v2", "index-2", Some(1)), &["shared", "arm-2"]),
         ];
-        let choice = chosen("demo.azurecr.io", rows, &Wish { keep: Some(1), ..wish() });
+        let choice = chosen("demo.azurecr.io", rows, &PruneFilter { keep: Some(1), ..filter() });
 
         assert_eq!(tags(&choice), "v1");
         assert_eq!(choice.delete[0].platforms, [Digest::of(b"arm-1")]);
     }
 
     #[test]
-    fn what_is_deep_in_an_index_stays_and_goes_with_it() {
-        let deep = |mut row: Row, content: &str| {
+    fn nested_manifests_follow_their_outer_index() {
+        let deep = |mut row: ListingRow, content: &str| {
             row.held.within.push(Digest::of(content.as_bytes()));
             row
         };
@@ -366,43 +368,43 @@ mod tests {
             deep(of(row("stable", "outer-2", Some(1)), &["inner-2"]), "amd"),
             row("amd", "amd", Some(50)),
         ];
-        let choice = chosen("127.0.0.1:5000", rows, &Wish { keep: Some(1), ..wish() });
+        let choice = chosen("127.0.0.1:5000", rows, &PruneFilter { keep: Some(1), ..filter() });
 
         assert_eq!(tags(&choice), "v1");
         let gone = [Digest::of(b"inner-1"), Digest::of(b"attestation")];
         assert_eq!(choice.delete[0].platforms, gone);
-        assert_eq!(choice.kept, [("amd".to_owned(), Reason::Shared("stable".to_owned()))]);
+        assert_eq!(choice.kept, [("amd".to_owned(), KeepReason::Shared("stable".to_owned()))]);
         assert!(choice.stays.contains(&Digest::of(b"inner-2")));
     }
 
     #[test]
-    fn nothing_goes_beside_what_stays_and_cannot_be_read() {
+    fn an_unreadable_manifest_that_stays_keeps_everything() {
         let mut bad = row("stable", "bad", Some(1));
         bad.held.kind = ListedKind::Unreadable;
         let rows = vec![bad.clone(), row("pr-5", "5", Some(50))];
-        let wish = |numbers: &[u64]| Wish {
+        let filter = |numbers: &[u64]| PruneFilter {
             pull_requests: Some(numbers.iter().copied().collect()),
-            ..wish()
+            ..filter()
         };
 
-        let choice = chosen("127.0.0.1:5000", rows, &wish(&[5]));
+        let choice = chosen("127.0.0.1:5000", rows, &filter(&[5]));
         assert_eq!(tags(&choice), "");
-        assert_eq!(choice.kept, [("pr-5".to_owned(), Reason::Unreadable("stable".to_owned()))]);
+        assert_eq!(choice.kept, [("pr-5".to_owned(), KeepReason::Unreadable("stable".to_owned()))]);
 
         bad.held.tag = Some("pr-4".to_owned());
-        let both = chosen("h:1", vec![bad, row("pr-5", "5", Some(50))], &wish(&[4, 5]));
+        let both = chosen("h:1", vec![bad, row("pr-5", "5", Some(50))], &filter(&[4, 5]));
         assert_eq!(tags(&both), "pr-4 pr-5");
     }
 
     #[test]
-    fn what_has_no_age_is_neither_old_nor_beyond_the_newest() {
+    fn tags_without_an_age_are_kept_by_age_conditions() {
         let rows = || vec![row("v1", "1", None), row("pr-3", "2", None)];
-        let old = chosen("h:1", rows(), &Wish { older_than: Some(DAY), ..wish() });
+        let old = chosen("h:1", rows(), &PruneFilter { older_than: Some(DAY), ..filter() });
         assert_eq!(tags(&old), "");
         assert_eq!(old.kept.len(), 2);
-        assert_eq!(old.kept[0], ("pr-3".to_owned(), Reason::NoAge));
+        assert_eq!(old.kept[0], ("pr-3".to_owned(), KeepReason::NoAge));
 
-        let by_name = Wish { pull_requests: Some(BTreeSet::from([3])), ..wish() };
+        let by_name = PruneFilter { pull_requests: Some(BTreeSet::from([3])), ..filter() };
         assert_eq!(tags(&chosen("h:1", rows(), &by_name)), "pr-3");
     }
 

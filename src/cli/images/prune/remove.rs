@@ -1,8 +1,8 @@
-//! Removes what was chosen: what is attached first and the manifest after it,
-//! so that one that is stopped half-way is found again by the next.
+//! Removes what was chosen. What is attached to a manifest goes before it, so that
+//! after an interruption the next prune finds the rest.
 
-use super::choose::{Choice, Deletion};
-use crate::cli::images::survey::Shelf;
+use super::choose::{Deletion, PruneChoice};
+use crate::cli::images::survey::RepositoryListing;
 use crate::oci::{Digest, Reference};
 use crate::registry::{Client, PullError};
 use crate::run::outcome::StepError;
@@ -10,21 +10,21 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-/// How many manifests go at a time.
-const AT_ONCE: usize = 8;
-/// How far what is attached to what is attached is followed.
-const DEPTH: u32 = 4;
+const MAX_PARALLEL_DELETIONS: usize = 8;
+/// How many levels of attachments to attachments are followed.
+const MAX_ATTACHMENT_DEPTH: u32 = 4;
 
-/// Removes everything; what is gone is told in `removed`, by digest or by tag.
-pub(super) async fn all<'a>(
+/// Removes everything. What is gone is added to `removed`, by digest or by tag,
+/// also if an error ends this early.
+pub async fn all<'a>(
     registry: &Client,
-    chosen: impl Iterator<Item = (&'a Shelf, &'a Choice)>,
+    chosen: impl Iterator<Item = (&'a RepositoryListing, &'a PruneChoice)>,
     removed: &mut Vec<Reference>,
 ) -> Result<(), StepError> {
     let gone = Mutex::new(Vec::new());
     let mut outcome = Ok(());
-    for (shelf, choice) in chosen.filter(|(_, choice)| !choice.is_empty()) {
-        outcome = repository(registry, shelf, choice, &gone).await;
+    for (listing, choice) in chosen.filter(|(_, choice)| !choice.is_empty()) {
+        outcome = repository(registry, listing, choice, &gone).await;
         if outcome.is_err() {
             break;
         }
@@ -35,29 +35,33 @@ pub(super) async fn all<'a>(
 
 async fn repository(
     registry: &Client,
-    shelf: &Shelf,
-    choice: &Choice,
+    listing: &RepositoryListing,
+    choice: &PruneChoice,
     gone: &Mutex<Vec<Reference>>,
 ) -> Result<(), PullError> {
     let place = Reference {
-        host: shelf.host.clone(),
-        repository: shelf.repository.clone(),
+        host: listing.host.clone(),
+        repository: listing.repository.clone(),
         tag: None,
         digest: None,
     };
-    let tags = registry.tags(&shelf.host, &shelf.repository).await?;
+    let tags = registry.tags(&listing.host, &listing.repository).await?;
     let remover = Remover { registry, place: &place, tags: &tags, stays: &choice.stays, gone };
-    // One alone at first: a registry that refuses it refuses them all.
+    // The first alone: a registry that refuses deletions is asked once, not eight
+    // times.
     let (first, others) = choice.delete.split_at(choice.delete.len().min(1));
     for deletion in first {
         remover.deletion(deletion).await?;
     }
     let others = others.iter().map(|deletion| remover.deletion(deletion));
-    futures::stream::iter(others).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+    futures::stream::iter(others)
+        .buffer_unordered(MAX_PARALLEL_DELETIONS)
+        .try_collect::<Vec<()>>()
+        .await?;
     for (tag, _) in &choice.untag {
         let name = place.with_tag(tag);
         registry.untag(&name).await?;
-        remover.tell(name);
+        remover.record(name);
     }
     Ok(())
 }
@@ -68,27 +72,27 @@ struct Remover<'a> {
     place: &'a Reference,
     /// All tags of the repository.
     tags: &'a [String],
-    /// What has a name of its own that stays.
+    /// The digests that stay.
     stays: &'a BTreeSet<Digest>,
     gone: &'a Mutex<Vec<Reference>>,
 }
 
 impl Remover<'_> {
     async fn deletion(&self, deletion: &Deletion) -> Result<(), PullError> {
-        // Platforms last: while the index is there, it is whole.
+        // The index before its platforms, so that it never lists a missing one.
         for digest in std::iter::once(&deletion.digest).chain(&deletion.platforms) {
             self.with_attached(digest).await?;
         }
         Ok(())
     }
 
-    /// A manifest, and before it all that is attached to it.
+    /// Deletes what is attached to a manifest, and then the manifest.
     async fn with_attached(&self, digest: &Digest) -> Result<(), PullError> {
         let mut order = vec![digest.clone()];
         let mut lists = Vec::new();
         let mut seen: BTreeSet<Digest> = order.iter().cloned().collect();
         let mut level = order.clone();
-        for _ in 0..DEPTH {
+        for _ in 0..MAX_ATTACHMENT_DEPTH {
             let mut next = Vec::new();
             for subject in &level {
                 let subject = self.place.with_digest(subject.clone());
@@ -104,17 +108,17 @@ impl Remover<'_> {
                 break;
             }
         }
-        // The list of what is attached goes when all that it lists is gone.
+        // The index of the attachments goes after everything that it lists.
         let attached = order.split_off(1);
         for digest in attached.into_iter().rev().chain(lists).chain(order) {
             let name = self.place.with_digest(digest);
             self.registry.delete_manifest(&name).await?;
-            self.tell(name);
+            self.record(name);
         }
         Ok(())
     }
 
-    /// What is attached by a tag alone, as cosign attaches signatures.
+    /// What is attached only by the form of a tag, as cosign attaches signatures.
     async fn tagged(&self, subject: &Reference) -> Result<Vec<Digest>, PullError> {
         let Some(digest) = &subject.digest else { return Ok(Vec::new()) };
         let start = format!("{}-{}.", digest.algorithm(), digest.hex());
@@ -126,7 +130,7 @@ impl Remover<'_> {
         Ok(found)
     }
 
-    fn tell(&self, name: Reference) {
+    fn record(&self, name: Reference) {
         if let Ok(mut gone) = self.gone.lock() {
             gone.push(name);
         }

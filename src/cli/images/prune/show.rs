@@ -1,40 +1,40 @@
-//! What goes and what stays, in words and as JSON.
+//! Shows what is removed and what is kept, as text and as JSON.
 
-use super::choose::{Choice, Deletion, Reason};
+use super::choose::{Deletion, KeepReason, PruneChoice};
 use crate::cli::images::json;
-use crate::cli::images::survey::{Shelf, Survey};
+use crate::cli::images::survey::{RepositoryListing, Survey};
 use crate::cli::images::table::age;
 use crate::oci::Reference;
 use crate::report::{bytes, clean};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What was chosen, and what of it is gone.
-pub(super) struct Shown<'a> {
-    pub(super) survey: &'a Survey,
-    pub(super) choices: &'a [Choice],
-    /// `None` where nothing was to be removed yet.
-    pub(super) removed: Option<&'a Vec<Reference>>,
-    pub(super) now: Timestamp,
+/// What was chosen, and what of it was removed.
+pub struct PruneReport<'a> {
+    pub survey: &'a Survey,
+    pub choices: &'a [PruneChoice],
+    /// `None` without `--yes`.
+    pub removed: Option<&'a Vec<Reference>>,
+    pub now: Timestamp,
 }
 
-impl Shown<'_> {
-    fn shelves(&self) -> impl Iterator<Item = (&Shelf, &Choice)> {
-        self.survey.shelves.iter().zip(self.choices)
+impl PruneReport<'_> {
+    fn listings(&self) -> impl Iterator<Item = (&RepositoryListing, &PruneChoice)> {
+        self.survey.listings.iter().zip(self.choices)
     }
 
-    /// A line for each tag that goes or stays.
-    pub(super) fn lines(&self) -> String {
+    /// One line for each tag.
+    pub fn lines(&self) -> String {
         let mut lines = Vec::new();
-        for (shelf, choice) in self.shelves() {
-            let place = format!("{}/{}", shelf.host, shelf.repository);
+        for (listing, choice) in self.listings() {
+            let place = format!("{}/{}", listing.host, listing.repository);
             for one in &choice.delete {
                 let size = one.size.map(|size| format!(", {}", bytes(size))).unwrap_or_default();
                 let old = one.newest.map(|_| format!(", {} old", age(one.newest, self.now)));
                 let (tags, digest) = (one.tags.join(", "), one.digest.short());
                 let what =
                     format!("{place}: {tags} (sha256:{digest}…{size}{})", old.unwrap_or_default());
-                lines.push(format!("{} {what}", self.verb(self.is_gone(shelf, one))));
+                lines.push(format!("{} {what}", self.verb(self.is_gone(listing, one))));
             }
             for (tag, digest) in &choice.untag {
                 let verb = if self.removed.is_some() { "untagged" } else { "would untag" };
@@ -58,24 +58,24 @@ impl Shown<'_> {
         }
     }
 
-    fn is_gone(&self, shelf: &Shelf, deletion: &Deletion) -> bool {
+    fn is_gone(&self, listing: &RepositoryListing, deletion: &Deletion) -> bool {
         let is_it = |name: &Reference| {
-            name.host == shelf.host
-                && name.repository == shelf.repository
+            name.host == listing.host
+                && name.repository == listing.repository
                 && name.digest.as_ref() == Some(&deletion.digest)
         };
         self.removed.is_some_and(|removed| removed.iter().any(is_it))
     }
 
-    /// One line about it all.
-    pub(super) fn summary(&self) -> String {
+    /// One line with the totals.
+    pub fn summary(&self) -> String {
         let all = || {
-            self.shelves()
-                .flat_map(|(shelf, choice)| choice.delete.iter().map(move |one| (shelf, one)))
+            self.listings()
+                .flat_map(|(listing, choice)| choice.delete.iter().map(move |one| (listing, one)))
         };
         let size = |gone: bool| -> u64 {
             all()
-                .filter(|(shelf, one)| !gone || self.is_gone(shelf, one))
+                .filter(|(listing, one)| !gone || self.is_gone(listing, one))
                 .filter_map(|(_, one)| one.size)
                 .sum()
         };
@@ -85,14 +85,14 @@ impl Shown<'_> {
                 "nothing was deleted: {count} of up to {size} would be; say `--yes` to delete"
             );
         }
-        let gone = all().filter(|(shelf, one)| self.is_gone(shelf, one)).count();
+        let gone = all().filter(|(listing, one)| self.is_gone(listing, one)).count();
         format!("deleted {} of up to {}", images(gone), bytes(size(true)))
     }
 
-    /// What to do where tags stay because nobody knows how old they are.
-    pub(super) fn advice(&self) -> Option<String> {
+    /// What to do about tags that are kept because their age is not known.
+    pub fn advice(&self) -> Option<String> {
         let kept = self.choices.iter().flat_map(|choice| &choice.kept);
-        let tags = match kept.filter(|(_, reason)| *reason == Reason::NoAge).count() {
+        let tags = match kept.filter(|(_, reason)| *reason == KeepReason::NoAge).count() {
             0 => return None,
             1 => "1 tag stays because its".to_owned(),
             count => format!("{count} tags stay because their"),
@@ -103,18 +103,18 @@ impl Shown<'_> {
         ))
     }
 
-    /// The same for programs.
-    pub(super) fn json(&self) -> String {
+    /// The same as JSON.
+    pub fn json(&self) -> String {
         let (mut delete, mut untag, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-        for (shelf, choice) in self.shelves() {
-            let place = format!("{}/{}", shelf.host, shelf.repository);
+        for (listing, choice) in self.listings() {
+            let place = format!("{}/{}", listing.host, listing.repository);
             delete.extend(choice.delete.iter().map(|one| {
                 json!({
                     "reference": format!("{place}@{}", one.digest),
                     "digest": one.digest,
                     "tags": one.tags,
                     "size": one.size,
-                    "deleted": self.is_gone(shelf, one),
+                    "deleted": self.is_gone(listing, one),
                 })
             }));
             untag.extend(choice.untag.iter().map(
@@ -135,48 +135,48 @@ fn images(count: usize) -> String {
     if count == 1 { "1 image".to_owned() } else { format!("{count} images") }
 }
 
-fn words(reason: &Reason) -> String {
+fn words(reason: &KeepReason) -> String {
     match reason {
-        Reason::Deployed(groups) => format!("which `{}` runs", groups.join("`, `")),
-        Reason::Shared(with) => format!("which is part of `{with}`"),
-        Reason::NoAge => "whose age is not known".to_owned(),
-        Reason::Unreadable(name) => format!("which `{name}`, which cannot be read, may list"),
+        KeepReason::Deployed(groups) => format!("which `{}` runs", groups.join("`, `")),
+        KeepReason::Shared(with) => format!("which is part of `{with}`"),
+        KeepReason::NoAge => "whose age is not known".to_owned(),
+        KeepReason::Unreadable(name) => format!("which `{name}`, which cannot be read, may list"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Reason, Shown, words};
+    use super::{KeepReason, PruneChoice, PruneReport, words};
     use crate::cli::images::deployed::Running;
     use crate::cli::images::survey::Survey;
     use jiff::Timestamp;
 
     #[test]
     fn tags_without_an_age_come_with_advice() {
-        let survey = Survey { shelves: Vec::new(), running: Running::Known(Vec::new()) };
-        let advice = |reasons: &[Reason]| {
+        let survey = Survey { listings: Vec::new(), running: Running::Known(Vec::new()) };
+        let advice = |reasons: &[KeepReason]| {
             let kept = reasons.iter().map(|reason| ("v1".to_owned(), reason.clone())).collect();
-            let choices = [Choice { kept, ..Choice::default() }];
+            let choices = [PruneChoice { kept, ..PruneChoice::default() }];
             let now = Timestamp::UNIX_EPOCH;
-            Shown { survey: &survey, choices: &choices, removed: None, now }.advice()
+            PruneReport { survey: &survey, choices: &choices, removed: None, now }.advice()
         };
         let end = "age is not known, as of every reproducible build: build with \
                    `SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)`, or prune by `--pr`";
 
-        assert_eq!(advice(&[Reason::Shared("v2".into())]), None);
+        assert_eq!(advice(&[KeepReason::Shared("v2".into())]), None);
         let one = format!("note: 1 tag stays because its {end}");
-        assert_eq!(advice(&[Reason::NoAge, Reason::Shared("v2".into())]), Some(one));
+        assert_eq!(advice(&[KeepReason::NoAge, KeepReason::Shared("v2".into())]), Some(one));
         let two = format!("note: 2 tags stay because their {end}");
-        assert_eq!(advice(&[Reason::NoAge, Reason::NoAge]), Some(two));
+        assert_eq!(advice(&[KeepReason::NoAge, KeepReason::NoAge]), Some(two));
     }
 
     #[test]
-    fn why_something_stays() {
+    fn every_reason_has_its_words() {
         let all = [
-            (Reason::Deployed(vec!["a".into(), "b".into()]), "which `a`, `b` runs"),
-            (Reason::Shared("v1".into()), "which is part of `v1`"),
-            (Reason::NoAge, "whose age is not known"),
-            (Reason::Unreadable("v2".into()), "which `v2`, which cannot be read, may list"),
+            (KeepReason::Deployed(vec!["a".into(), "b".into()]), "which `a`, `b` runs"),
+            (KeepReason::Shared("v1".into()), "which is part of `v1`"),
+            (KeepReason::NoAge, "whose age is not known"),
+            (KeepReason::Unreadable("v2".into()), "which `v2`, which cannot be read, may list"),
         ];
         for (reason, said) in all {
             assert_eq!(words(&reason), said);

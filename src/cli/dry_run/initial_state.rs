@@ -1,12 +1,12 @@
-//! The world that a plan expects: what the local cloud is to start with.
+//! The initial state of a local cloud: everything that the plan expects to exist.
 
-use super::Stand;
+use super::placeholders::SecretValues;
 use super::seeds::seed_image;
-use crate::cli::arguments::WorldArguments;
-use crate::cli::session::Session;
+use crate::cli::session::PlanSession;
+use crate::journal::LocalCloudOptions;
 use crate::local::{
     AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry, PreloadedImage,
-    PullRequest, RegistryUser, ResourceGroup, RuntimeChoice, Vault, VaultSecret,
+    PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
@@ -16,64 +16,55 @@ use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where everything is that says nothing of it.
-const LOCATION: &str = "westeurope";
+/// The location of the resources if the plan names none.
+const DEFAULT_LOCATION: &str = "westeurope";
 
-/// What a world is made from.
-pub(super) struct Blueprint<'a> {
-    /// The plan.
-    pub(super) plan: &'a Plan,
-    /// Contexts, secrets included.
-    pub(super) scope: Scope,
-    /// The value of each secret that is read from a vault, by host and name.
+/// What the initial state is made from.
+pub struct Blueprint<'a> {
+    pub plan: &'a Plan,
+    /// The contexts, with secrets.
+    pub scope: Scope,
+    /// The content of the vaults: by host, then by the name in the vault.
     vaults: &'a BTreeMap<String, BTreeMap<String, String>>,
-    /// Who runs the containers.
-    runtime: RuntimeChoice,
-    /// Images that are there from the start.
-    pub(super) seeds: Vec<(String, PathBuf)>,
-    /// Whether base images may be fetched.
-    offline: bool,
-    /// From where else images may be fetched.
-    pub(super) allowed: Vec<String>,
+    pub options: &'a LocalCloudOptions,
+    /// Preloaded images: reference and folder of the OCI layout.
+    pub seeds: Vec<(String, PathBuf)>,
     /// The plan's folder.
-    pub(super) folder: &'a Path,
+    pub folder: &'a Path,
 }
 
 impl<'a> Blueprint<'a> {
-    /// What the plan, the secrets' stand-ins and the command line come to.
-    pub(super) fn of(
-        session: &'a Session,
-        stand: &'a Stand,
-        given: &WorldArguments,
+    pub fn of(
+        session: &'a PlanSession,
+        secrets: &'a SecretValues,
+        options: &'a LocalCloudOptions,
     ) -> Result<Self, StepError> {
-        let mut secrets = Vec::new();
-        for (name, value) in &stand.values {
+        let mut registered = Vec::new();
+        for (name, value) in &secrets.values {
             let source = format!("secrets.{name}");
             let secret = session.redactor.register(&source, value.clone());
-            secrets
-                .push((name.clone(), secret.map_err(|error| StepError::new(error.to_string()))?));
+            let secret = secret.map_err(|error| StepError::new(error.to_string()))?;
+            registered.push((name.clone(), secret));
         }
-        let seeds = given.seed_image.iter().map(|text| seed_image(text));
+        let seeds = options.seed_image.iter().map(|text| seed_image(text));
         Ok(Self {
             plan: &session.plan,
-            scope: with_secrets(session.scope.clone(), &session.plan, &secrets)?,
-            vaults: &stand.vaults,
-            runtime: given.runtime,
+            scope: with_secrets(session.scope.clone(), &session.plan, &registered)?,
+            vaults: &secrets.vaults,
             seeds: seeds.collect::<Result<_, _>>()?,
-            offline: given.offline,
-            allowed: given.allow_host.clone(),
-            folder: &session.loaded.folder,
+            folder: &session.file.folder,
+            options,
         })
     }
 }
 
 impl Blueprint<'_> {
-    /// Everything that the plan takes to be there: its subscription and groups,
-    /// registries that it does not create, vaults, the pull request.
-    pub(super) fn world(&self) -> Result<InitialState, EvalError> {
+    /// The subscription and its resource groups, the registries that the plan does
+    /// not create, the vaults, and the pull request.
+    pub fn initial_state(&self) -> Result<InitialState, EvalError> {
         let group = self.of_azure(|azure| azure.resource_group.as_ref())?;
         let location = self.of_azure(|azure| azure.location.as_ref())?;
-        let location = location.unwrap_or_else(|| LOCATION.to_owned());
+        let location = location.unwrap_or_else(|| DEFAULT_LOCATION.to_owned());
         let group = group.unwrap_or_else(|| self.plan.name.value.clone());
         let mut groups = vec![group.clone()];
         groups.extend(self.further_groups()?);
@@ -89,8 +80,8 @@ impl Blueprint<'_> {
             other_registries: other,
             vaults: self.vaults.iter().map(vault).collect(),
             github: Some(self.github()),
-            runtime: self.runtime,
-            offline: self.offline,
+            runtime: self.options.runtime.unwrap_or_default(),
+            offline: self.options.offline,
             seed_images: self.seeds.iter().map(seed).collect(),
             allow_hosts: self.outside(),
             ..InitialState::default()
@@ -119,13 +110,13 @@ impl Blueprint<'_> {
         Ok(groups)
     }
 
-    pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
         let services = self.plan.services.iter();
         services.flat_map(|(_, service)| service.steps.iter().map(|step| &step.action))
     }
 
-    /// The registries that the plan names: Azure's and others. One that is to
-    /// be created is not there yet.
+    /// The registries that the plan names, Azure's and others, without those that
+    /// it creates.
     fn registries(
         &self,
         group: &str,
@@ -144,8 +135,8 @@ impl Blueprint<'_> {
                     resource_group: group.to_owned(),
                     location: String::new(),
                     sku: "Standard".to_owned(),
-                    // Where the plan does not say how the service pulls, it
-                    // pulls as the admin user.
+                    // Without `pull` in the plan, the service pulls as the admin
+                    // user.
                     admin_user: true,
                     anonymous_pull: false,
                     users,
@@ -168,7 +159,7 @@ impl Blueprint<'_> {
         Ok(vec![RegistryUser { username, password: Hidden::new(password) }])
     }
 
-    /// Hosts that the plan lists and those that its images are tagged for.
+    /// The hosts that the plan lists, and those of its images.
     fn hosts(&self) -> Vec<String> {
         let mut hosts: Vec<String> = self.plan.registries.keys().map(str::to_owned).collect();
         for action in self.actions() {
@@ -184,7 +175,7 @@ impl Blueprint<'_> {
         hosts
     }
 
-    /// The host of a reference, where it can be told before the run.
+    /// The host of a reference, if it is known before the run.
     fn host(&self, text: &Text) -> Option<String> {
         let rendered = text.render(&self.scope).ok()?;
         rendered.expose().parse::<Reference>().ok().map(|reference| reference.host)

@@ -1,35 +1,31 @@
-//! What the command line asks about: a registry, a repository of it, or with
+//! The name on the command line: a registry, a repository of it, or with
 //! `--referrers` an image.
 
-use crate::cli::arguments::ImagesArguments;
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
 
 /// A registry, or one repository of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Place {
-    pub(super) host: String,
-    pub(super) repository: Option<String>,
+pub struct RegistryTarget {
+    pub host: String,
+    pub repository: Option<String>,
 }
 
-impl Place {
-    /// What the command line names.
-    pub(super) fn named(name: &str) -> Self {
+impl RegistryTarget {
+    pub fn named(name: &str) -> Self {
         let (host, repository) = name.split_once('/').unwrap_or((name, ""));
         let repository = Some(repository.trim_end_matches('/')).filter(|rest| !rest.is_empty());
         Self { host: host.to_owned(), repository: repository.map(str::to_owned) }
     }
 }
 
-/// What is wrong with the name, before anybody is asked.
-pub(super) fn mistake(arguments: &ImagesArguments) -> Option<StepError> {
-    let given = arguments.name.as_deref()?;
-    let name = given.trim_end_matches('/');
-    let place = || if arguments.referrers { no_image(name) } else { no_place(name) };
-    url(name, arguments.referrers).or_else(place)
+/// What is wrong with the name, if anything.
+pub fn mistake(name: Option<&str>, referrers: bool) -> Option<StepError> {
+    let name = name?.trim_end_matches('/');
+    url(name, referrers).or_else(|| if referrers { not_an_image(name) } else { not_a_target(name) })
 }
 
-/// What is wrong with a URL, which is shown without its user and password.
+/// Refuses a URL, and shows it without its user and password.
 fn url(name: &str, referrers: bool) -> Option<StepError> {
     let (scheme, rest) = name.split_once("://")?;
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
@@ -39,9 +35,9 @@ fn url(name: &str, referrers: bool) -> Option<StepError> {
     Some(StepError::new(what).help(help))
 }
 
-/// Why a name is that of no image.
-fn no_image(name: &str) -> Option<StepError> {
-    // Without a dot it is one of Docker's, such as `alpine:3`.
+/// Why a name is not an image, or `None` if it is.
+fn not_an_image(name: &str) -> Option<StepError> {
+    // A name without a dot is an image of Docker Hub, such as `alpine:3`.
     let host = name.split(':').next().unwrap_or_default();
     let is_registry = !name.contains('/')
         && Reference::is_place(name)
@@ -55,13 +51,13 @@ fn no_image(name: &str) -> Option<StepError> {
         );
     }
     let error = name.parse::<Reference>().err()?;
-    Some(StepError::new(format!("`{name}` is no image")).because(error.to_string()).help(
+    Some(StepError::new(format!("`{name}` is not an image")).because(error.to_string()).help(
         "write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@DIGEST, such as `ghcr.io/org/app:v1`",
     ))
 }
 
-/// Why a name is that of no registry and no repository.
-fn no_place(name: &str) -> Option<StepError> {
+/// Why a name is neither a registry nor a repository, or `None` if it is one.
+fn not_a_target(name: &str) -> Option<StepError> {
     if Reference::is_place(name) {
         return None;
     }
@@ -69,7 +65,7 @@ fn no_place(name: &str) -> Option<StepError> {
     let reference = match name.parse::<Reference>() {
         Ok(reference) => reference,
         Err(error) => {
-            let what = format!("`{name}` is no registry and no repository");
+            let what = format!("`{name}` is not a registry or repository");
             return Some(StepError::new(what).because(error.to_string()).help(help));
         }
     };
@@ -93,7 +89,7 @@ fn no_place(name: &str) -> Option<StepError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, no_image, no_place, url};
+    use super::{RegistryTarget, not_a_target, not_an_image, url};
     use crate::secret::Redactor;
 
     fn said(trouble: Option<crate::run::outcome::StepError>) -> String {
@@ -102,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn registries_and_repositories_are_places() {
-        let place = |host: &str, repository: Option<&str>| Place {
+    fn registries_and_repositories_are_targets() {
+        let place = |host: &str, repository: Option<&str>| RegistryTarget {
             host: host.to_owned(),
             repository: repository.map(str::to_owned),
         };
@@ -112,8 +108,8 @@ mod tests {
             ("127.0.0.1:5000/", place("127.0.0.1:5000", None)),
             ("ghcr.io/org/app", place("ghcr.io", Some("org/app"))),
         ] {
-            assert!(no_place(name.trim_end_matches('/')).is_none(), "{name}");
-            assert_eq!(Place::named(name), expected);
+            assert!(not_a_target(name.trim_end_matches('/')).is_none(), "{name}");
+            assert_eq!(RegistryTarget::named(name), expected);
         }
     }
 
@@ -127,22 +123,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_is_told_what_to_type() {
+    fn what_is_not_a_target_is_told_what_to_type() {
         assert_eq!(
-            said(no_place("team/web")),
+            said(not_a_target("team/web")),
             "`team/web` does not say of which registry\n\
              write REGISTRY or REGISTRY/REPOSITORY, such as `ghcr.io/org/app`; \
              Docker's own is `docker.io/team/web`"
         );
         assert_eq!(
-            said(no_place("web:v1")),
+            said(not_a_target("web:v1")),
             "`web:v1` is an image, and a registry or a repository is asked for\n\
              `shipway images docker.io/library/web` lists its tags, \
              `shipway images docker.io/library/web:v1 --referrers` what is attached to it"
         );
         assert_eq!(
-            said(no_place("ghcr.io/Org")),
-            "`ghcr.io/Org` is no registry and no repository\n\
+            said(not_a_target("ghcr.io/Org")),
+            "`ghcr.io/Org` is not a registry or repository\n\
              `Org` is not a repository: lower-case letters, digits and single `.`, `_`, `-` \
              between them, parts joined by `/`\n\
              write REGISTRY or REGISTRY/REPOSITORY, such as `ghcr.io/org/app`"
@@ -150,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_is_told_what_to_type() {
+    fn an_invalid_image_is_shown_with_what_to_type() {
         for name in ["alpine", "alpine:3", "ghcr.io/org/app", "localhost:5000/web:v1"] {
-            assert!(no_image(name).is_none(), "{name}");
+            assert!(not_an_image(name).is_none(), "{name}");
         }
         for name in ["ghcr.io", "localhost:5000"] {
             assert_eq!(
-                said(no_image(name)),
+                said(not_an_image(name)),
                 format!(
                     "`{name}` is a registry, and `--referrers` asks for an image\n\
                      name one, as in `shipway images {name}/REPOSITORY:TAG --referrers`"
@@ -164,8 +160,8 @@ mod tests {
             );
         }
         assert_eq!(
-            said(no_image("ghcr.io/web:.1")),
-            "`ghcr.io/web:.1` is no image\n\
+            said(not_an_image("ghcr.io/web:.1")),
+            "`ghcr.io/web:.1` is not an image\n\
              `.1` is not a tag: at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`\n\
              write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@DIGEST, such as `ghcr.io/org/app:v1`"
         );

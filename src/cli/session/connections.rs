@@ -1,60 +1,64 @@
-//! How the outside is reached: the real one, or a local cloud. The clients are
-//! the same; only this differs.
+//! How servers are reached: the real ones, or those of a local cloud. The
+//! clients are the same; only addresses, trust and credentials differ.
 
+use super::PlanSession;
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::local::CloudFile;
-use crate::run::outcome::StepError;
-use crate::secret::{Redactor, Secret};
+use crate::plan::schema;
+use crate::run::outcome::{StepError, chain_of};
+use crate::secret::Secret;
 use std::collections::BTreeMap;
 use url::Url;
 
-/// How the outside is reached.
-pub(in crate::cli) struct Connections {
-    /// The client of every request.
-    pub(in crate::cli) http: Client,
-    /// Who we are in Azure.
-    pub(in crate::cli) credential: Credential,
-    /// Where Azure's doors are.
-    pub(in crate::cli) endpoints: Endpoints,
-    /// GitHub's API, its token and the repository, where there is one.
-    pub(in crate::cli) github: Option<GitHubReach>,
-    /// The subscription that is meant where the plan names none.
-    pub(in crate::cli) subscription: Option<String>,
-    /// What children are given so that they live in the same world.
-    pub(in crate::cli) variables: BTreeMap<String, String>,
-    /// The same, for what is secret.
-    pub(in crate::cli) secret_variables: BTreeMap<String, Secret>,
+pub struct Connections {
+    /// The client that sends every request.
+    pub http: Client,
+    /// The Azure credential.
+    pub credential: Credential,
+    pub endpoints: Endpoints,
+    /// `None` without a token or a repository.
+    pub github: Option<GitHubConnection>,
+    /// The subscription to use if the plan names none.
+    pub subscription: Option<String>,
+    /// Variables that point child processes to the same servers.
+    pub variables: BTreeMap<String, String>,
+    /// Such variables that hold a secret.
+    pub secret_variables: BTreeMap<String, Secret>,
 }
 
-/// How GitHub is reached.
-pub(in crate::cli) struct GitHubReach {
-    /// The API's base URL.
-    pub(in crate::cli) api: String,
-    /// The token.
-    pub(in crate::cli) token: Secret,
+pub struct GitHubConnection {
+    /// The base URL of the API.
+    pub api: String,
+    pub token: Secret,
     /// `owner/name`.
-    pub(in crate::cli) repository: String,
+    pub repository: String,
 }
 
 impl Connections {
-    /// The real world, as the environment describes it.
-    pub(in crate::cli) fn real(
-        environment: &BTreeMap<String, String>,
-        cloud: Cloud,
-        repository: Option<String>,
-        redactor: &Redactor,
-    ) -> Result<Self, StepError> {
-        let http = Client::new(Settings::default()).map_err(|error| client_trouble(&error))?;
-        let endpoints = cloud.endpoints();
+    /// Those of the real cloud, or of the local cloud that `--cloud` names.
+    pub fn of(session: &PlanSession) -> Result<Self, StepError> {
+        let Some(file) = &session.options.cloud else { return Self::real(session) };
+        let cloud = CloudFile::read(file).map_err(|error| {
+            StepError::new(format!("read `{}`", file.display()))
+                .because(error.to_string())
+                .help("`shipway local --cloud FILE` writes it while it is up")
+        })?;
+        Self::local(session, &cloud)
+    }
+
+    fn real(session: &PlanSession) -> Result<Self, StepError> {
+        let (environment, redactor) = (&session.host.env, &session.redactor);
+        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
+        let endpoints = cloud(session)?.endpoints();
         let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
         let credential = detection.detect().map_err(|error| StepError::from_error(&error))?;
         let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         let token =
             ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| set(name));
         let api = set("GITHUB_API_URL").map_or("https://api.github.com", String::as_str);
-        let github = match (token, repository) {
-            (Some(token), Some(repository)) => Some(GitHubReach {
+        let github = match (token, session.resolved.repository()) {
+            (Some(token), Some(repository)) => Some(GitHubConnection {
                 api: api.to_owned(),
                 token: redactor.adopt("env.GITHUB_TOKEN", token.clone()),
                 repository,
@@ -72,8 +76,9 @@ impl Connections {
         })
     }
 
-    /// A local cloud.
-    pub(in crate::cli) fn local(file: &CloudFile, redactor: &Redactor) -> Result<Self, StepError> {
+    /// Those of a local cloud.
+    pub fn local(session: &PlanSession, file: &CloudFile) -> Result<Self, StepError> {
+        let redactor = &session.redactor;
         let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
             StepError::new("read the address of the local cloud").because(error.to_string())
         })?;
@@ -85,7 +90,7 @@ impl Connections {
             trust: Trust::Only(file.ca.clone()),
             ..Settings::default()
         };
-        let http = Client::new(settings).map_err(|error| client_trouble(&error))?;
+        let http = Client::new(settings).map_err(|error| client_error(&error))?;
         let endpoints = Cloud::Public.endpoints();
         let application = Application {
             tenant: file.tenant_id.clone(),
@@ -95,7 +100,7 @@ impl Connections {
         };
         let credential = Credential::client_secret(&http, redactor, &endpoints, &application)
             .map_err(|error| StepError::from_error(&error))?;
-        let github = file.github.as_ref().map(|github| GitHubReach {
+        let github = file.github.as_ref().map(|github| GitHubConnection {
             api: github.api_url.clone(),
             token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
             repository: github.repository.clone(),
@@ -122,8 +127,17 @@ impl Connections {
     }
 }
 
-fn client_trouble(error: &crate::http::BuildError) -> StepError {
-    let mut trouble = StepError::new(error.to_string());
-    trouble.failure.chain = crate::run::outcome::chain_of(error);
-    trouble.help("install the package `ca-certificates`, or check the proxy's variables")
+fn cloud(session: &PlanSession) -> Result<Cloud, StepError> {
+    let Some(azure) = &session.plan.azure else { return Ok(Cloud::Public) };
+    Ok(match azure.cloud.resolve(&session.scope)? {
+        schema::Cloud::Public => Cloud::Public,
+        schema::Cloud::UsGovernment => Cloud::UsGovernment,
+        schema::Cloud::China => Cloud::China,
+    })
+}
+
+fn client_error(error: &crate::http::BuildError) -> StepError {
+    let mut shown = StepError::new(error.to_string());
+    shown.failure.chain = chain_of(error);
+    shown.help("install the package `ca-certificates`, or check the proxy's variables")
 }

@@ -1,0 +1,55 @@
+//! Who watches a run, and the reporters that this takes.
+
+use crate::report::{Choice, Output, Reporters, Terminal, choose, mask_in_actions};
+use crate::secret::Redactor;
+use clap::Args;
+
+/// How a run is shown. Not among its `RunOptions`: each process of a run is
+/// shown as its own command line says.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct ViewOptions {
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Show the log of the libraries too
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Audience {
+    /// People at a terminal or reading a log, and programs on standard output.
+    Command(ViewOptions),
+    /// The runner of GitHub Actions, which reads commands on standard output.
+    Action,
+}
+
+impl Audience {
+    /// A redactor that, in a workflow, tells the runner of every secret before
+    /// anything else can print it.
+    pub fn redactor(self) -> Redactor {
+        let redactor = Redactor::default();
+        mask_in_actions(&self.choice(), &redactor);
+        redactor
+    }
+
+    pub fn reporters(self, redactor: &Redactor) -> Reporters {
+        choose(&self.choice(), redactor)
+    }
+
+    pub fn is_verbose(self) -> bool {
+        matches!(self, Self::Command(view) if view.verbose)
+    }
+
+    fn choice(self) -> Choice {
+        Choice {
+            output: match self {
+                Self::Command(view) => view.output,
+                Self::Action => Output::Human,
+            },
+            in_actions: std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true"),
+            is_action: matches!(self, Self::Action),
+            terminal: Terminal::of_stderr(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The threads of a command that talks to servers.
+
+use super::exit::Exit;
+use super::say;
+
+/// Does the asynchronous work of a command.
+pub fn block_on(work: impl Future<Output = Result<Exit, Exit>>) -> Result<Exit, Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        say::error(&["start the threads of the program".to_owned(), error.to_string()], None);
+        Exit::Bug
+    })?;
+    let exit = runtime.block_on(work);
+    // Dropping the runtime would wait for threads that still block on a read.
+    runtime.shutdown_background();
+    exit
+}

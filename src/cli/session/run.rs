@@ -1,0 +1,71 @@
+//! A run before its first step: its plan and options, and the folder that keeps
+//! its state.
+
+use super::PlanSession;
+use crate::cli::exit::Exit;
+use crate::cli::plan_file::{BY_POSITION, PlanFile};
+use crate::cli::say;
+use crate::journal::{RunFolder, RunId, RunOptions, StartRecord};
+use crate::secret::Redactor;
+use std::path::{Path, PathBuf};
+
+pub struct RunSession {
+    pub session: PlanSession,
+    pub folder: RunFolder,
+    /// The state folder of the local cloud of a dry run.
+    pub local: PathBuf,
+}
+
+impl RunSession {
+    /// Reads the plan, resolves the contexts, and makes the folder of a new run.
+    pub fn start(
+        plan: &Path,
+        options: &RunOptions,
+        state_dir: Option<&Path>,
+        redactor: Redactor,
+    ) -> Result<Self, Exit> {
+        let file = PlanFile::read(plan, BY_POSITION)?;
+        let state = state_folder(state_dir, &file);
+        let id = RunId::new();
+        let session = PlanSession::of_run(file, options, redactor, &id)?;
+        let folder = create(&state, id)?;
+        Ok(Self { local: folder.local(), session, folder })
+    }
+
+    /// Takes options and contexts from the journal of a run. Only secrets are
+    /// resolved again.
+    pub fn resume(
+        file: PlanFile,
+        start: StartRecord,
+        folder: RunFolder,
+        redactor: Redactor,
+    ) -> Result<Self, Exit> {
+        let StartRecord { options, resolved, local, .. } = start;
+        let session = PlanSession::with(file, &options, redactor, |_, _| {
+            serde_json::from_value(resolved).map_err(|error| {
+                let doing = format!("read the contexts of run {}", folder.run);
+                say::error(&[doing, error.to_string()], Some("start a new run"));
+                Exit::Precondition
+            })
+        })?;
+        Ok(Self { session, folder, local })
+    }
+}
+
+/// `.shipway` beside the plan, unless the command line says otherwise.
+pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
+    match given {
+        Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+        None => file.folder.join(".shipway"),
+    }
+}
+
+fn create(state: &Path, id: RunId) -> Result<RunFolder, Exit> {
+    RunFolder::create(state, id).map_err(|error| {
+        say::error(
+            &[format!("make the state folder `{}`", state.display()), error.to_string()],
+            Some("name another folder with `--state-dir`"),
+        );
+        Exit::Precondition
+    })
+}

@@ -1,0 +1,201 @@
+//! The options of a run: what `shipway run` and `shipway dry-run` are told
+//! beside the plan.
+//!
+//! They are defined here alone. clap fills them from the command line, the
+//! first entry of the journal holds them, and `shipway resume` continues the run
+//! with them; an option that is added here is on the command line, in the
+//! journal, and kept by `resume`. Their doc comments are their help texts.
+
+use crate::local::RuntimeChoice;
+use crate::oci::Reference;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::PathBuf;
+
+/// The options of a run.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RunOptions {
+    /// Use this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Begin with this step
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+    /// End after this step
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<String>,
+    /// Run only this service, and assume that the services it needs are up
+    #[arg(long, value_name = "SERVICE")]
+    pub only: Vec<String>,
+    /// Keep running the other services after a failure
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Simulate an event: `push`, `pull_request`, or a file with a payload
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// Set the number of the pull request
+    #[arg(long, value_name = "N")]
+    pub pr: Option<u64>,
+    /// Deploy a fork's pull request if its head is still this reviewed commit
+    #[arg(long, value_name = "SHA")]
+    pub allow_fork_deploy: Option<String>,
+    /// Tell this comment apart from others of Shipway on the same pull request
+    #[arg(long, value_name = "KEY")]
+    pub comment_key: Option<String>,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+    /// The options of a dry run; `None` in a run for real.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRunOptions>,
+}
+
+/// The options that only a dry run has.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct DryRunOptions {
+    /// Skip the plan's `run` steps
+    #[arg(long)]
+    pub skip_run: bool,
+    #[command(flatten)]
+    pub cloud: LocalCloudOptions,
+}
+
+/// What a local cloud is given beside the plan.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct LocalCloudOptions {
+    /// Give a secret the value of a variable, by default of the same name
+    #[arg(long, value_name = "NAME[=VARIABLE]")]
+    pub secret_env: Vec<String>,
+    /// Give secrets their values from a file of `NAME=VALUE` lines
+    #[arg(long, value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
+    /// Choose what runs the containers [default: auto]
+    #[arg(long, value_enum)]
+    pub runtime: Option<RuntimeChoice>,
+    /// Put an image into the local registries before the run
+    #[arg(long, value_name = "REFERENCE=oci:FOLDER")]
+    pub seed_image: Vec<String>,
+    /// Allow images from this outside registry, or from one repository of it
+    #[arg(long, value_name = "HOST[/REPOSITORY]", value_parser = host_or_repository)]
+    pub allow_host: Vec<String>,
+    /// Refuse to fetch base images
+    #[arg(long)]
+    pub offline: bool,
+}
+
+fn host_or_repository(text: &str) -> Result<String, &'static str> {
+    let remedy = "write HOST or HOST/REPOSITORY, such as `ghcr.io/org/app`";
+    if Reference::is_place(text) { Ok(text.to_owned()) } else { Err(remedy) }
+}
+
+impl RunOptions {
+    /// The same options with absolute paths, so that they mean the same when the
+    /// run is resumed from another folder.
+    pub fn with_absolute_paths(mut self) -> io::Result<Self> {
+        self.cloud = self.cloud.map(std::path::absolute).transpose()?;
+        if let Some(dry_run) = &mut self.dry_run {
+            let cloud = &mut dry_run.cloud;
+            cloud.secrets_file = cloud.secrets_file.take().map(std::path::absolute).transpose()?;
+            for seed in &mut cloud.seed_image {
+                if let Some((reference, folder)) = seed.split_once("=oci:") {
+                    let folder = std::path::absolute(folder)?;
+                    *seed = format!("{reference}=oci:{}", folder.display());
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl LocalCloudOptions {
+    /// These options with those that are given when the run is resumed: lists
+    /// are added to, and of single values the later one counts.
+    pub fn extended_by(mut self, later: &Self) -> Self {
+        self.secret_env.extend(later.secret_env.iter().cloned());
+        self.seed_image.extend(later.seed_image.iter().cloned());
+        self.allow_host.extend(later.allow_host.iter().cloned());
+        Self {
+            secrets_file: later.secrets_file.clone().or(self.secrets_file),
+            runtime: later.runtime.or(self.runtime),
+            offline: later.offline || self.offline,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DryRunOptions, LocalCloudOptions, RunOptions};
+    use crate::local::RuntimeChoice;
+    use clap::{Args as _, FromArgMatches as _};
+    use std::path::Path;
+
+    #[derive(clap::Args)]
+    struct All {
+        #[command(flatten)]
+        run: RunOptions,
+        #[command(flatten)]
+        dry_run: DryRunOptions,
+    }
+
+    /// The options of a dry run that has all of them.
+    fn all() -> RunOptions {
+        let command = All::augment_args(clap::Command::new("shipway"));
+        let line = "shipway --env e --set a=b --from f --until u --only o --keep-going \
+            --event push --pr 7 --allow-fork-deploy 4f53cda --comment-key k --cloud cloud.json \
+            --skip-run --secret-env A=B --secrets-file secrets --runtime built-in \
+            --seed-image web:v1=oci:layout --allow-host ghcr.io --offline";
+        let matches = command.try_get_matches_from(line.split_whitespace()).expect("good options");
+        let all = All::from_arg_matches(&matches).expect("good options");
+        RunOptions { dry_run: Some(all.dry_run), ..all.run }
+    }
+
+    /// Fails when an option is added that the journal loses.
+    #[test]
+    fn every_option_survives_the_journal() {
+        let all = all();
+        let json = serde_json::to_value(&all).expect("JSON");
+        let empty = ["null", "[]", "false", "\"\""];
+        let given = [&json, &json["dry-run"], &json["dry-run"]["cloud"]];
+        for (name, value) in given.iter().flat_map(|object| object.as_object().expect("an object"))
+        {
+            assert!(!empty.contains(&value.to_string().as_str()), "`{name}` is not set: {json}");
+        }
+        assert_eq!(serde_json::from_value::<RunOptions>(json).expect("options"), all);
+    }
+
+    #[test]
+    fn paths_do_not_depend_on_the_folder() {
+        let all = all().with_absolute_paths().expect("a current folder");
+        let here = std::env::current_dir().expect("a current folder");
+        let cloud = all.dry_run.expect("a dry run").cloud;
+        assert_eq!(all.cloud.as_deref(), Some(here.join("cloud.json").as_path()));
+        assert_eq!(cloud.secrets_file.as_deref(), Some(here.join("secrets").as_path()));
+        assert_eq!(cloud.seed_image, [format!("web:v1=oci:{}", here.join("layout").display())]);
+    }
+
+    #[test]
+    fn later_options_are_added_or_win() {
+        let first = all().dry_run.expect("a dry run").cloud;
+        let later = LocalCloudOptions {
+            secret_env: vec!["C".into()],
+            secrets_file: Some("other".into()),
+            runtime: Some(RuntimeChoice::Docker),
+            ..LocalCloudOptions::default()
+        };
+        let both = first.clone().extended_by(&later);
+        assert_eq!(both.secret_env, ["A=B", "C"]);
+        assert_eq!(both.secrets_file.as_deref(), Some(Path::new("other")));
+        assert_eq!(both.runtime, Some(RuntimeChoice::Docker));
+        assert!(both.offline);
+        assert_eq!(first.clone().extended_by(&LocalCloudOptions::default()), first);
+    }
+}

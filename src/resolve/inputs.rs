@@ -1,0 +1,96 @@
+//! What resolving is given: the plan, the environment, the command line.
+//!
+//! Nothing else in `resolve` reads variables or the command line, so that a test
+//! can describe a whole machine.
+
+use crate::plan::schema::Plan;
+use crate::secret::Redactor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What the contexts of a run are made from.
+#[derive(Clone, Copy)]
+pub struct ResolveInputs<'a> {
+    pub plan: &'a Plan,
+    pub host: &'a HostEnvironment,
+    /// Secrets that are found on the way are registered here.
+    pub redactor: &'a Redactor,
+}
+
+/// The machine and the folder of the plan.
+#[derive(Clone, Debug, Default)]
+pub struct HostEnvironment {
+    /// The variables of the process.
+    pub env: BTreeMap<String, String>,
+    /// The plan's folder, absolute.
+    pub dir: PathBuf,
+}
+
+impl HostEnvironment {
+    /// A variable that is set and not empty.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether this process runs in a GitHub workflow, or in a tool that acts as
+    /// one.
+    pub fn in_actions(&self) -> bool {
+        self.var("GITHUB_ACTIONS") == Some("true") || self.var("GITHUB_EVENT_NAME").is_some()
+    }
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, Default)]
+pub struct ResolveRequest {
+    /// `--env NAME`
+    pub environment: Option<String>,
+    /// `--set NAME=VALUE`, in order. The last of a name counts.
+    pub set: Vec<(String, String)>,
+    /// `--event`
+    pub event: EventSource,
+    /// `--pr N`
+    pub pull_request: Option<u64>,
+    pub run: RunIdentity,
+    /// The text of the plan. Only the variables of the process whose names occur
+    /// in it are recorded.
+    pub plan_text: String,
+}
+
+/// The `run` context.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunIdentity {
+    pub id: String,
+    /// Counted from 1.
+    pub attempt: u32,
+    pub dry_run: bool,
+}
+
+/// Where the event comes from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum EventSource {
+    /// The workflow that runs this process. Elsewhere there is no event.
+    #[default]
+    Environment,
+    /// The workflow that runs this process. Elsewhere a simulated pull request, as
+    /// in a dry run.
+    EnvironmentOrPullRequest,
+    /// A file with a payload as GitHub sends it.
+    File(PathBuf),
+    /// A simulated pull request of what is checked out.
+    PullRequest,
+    /// A simulated push of what is checked out.
+    Push,
+}
+
+impl EventSource {
+    /// Reads `--event FILE|push|pull_request`. The file is relative to `dir`.
+    pub fn parse(text: &str, dir: &Path) -> Self {
+        match text {
+            "push" => Self::Push,
+            "pull_request" => Self::PullRequest,
+            file => Self::File(dir.join(file)),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A resumed run has the options that the run was started with.
+
+use crate::support::Program;
+use crate::support::state::journal;
+use std::fs;
+
+/// A program of the user's before a build that fails until `tree` exists.
+const SKIP_RUN: &str = "\
+name: web
+steps:
+  - run: echo ran >> ran
+  - build: { layers: [{ from: tree, to: /srv }] }
+";
+
+/// The lines that the steps wrote to `ran`.
+fn ran(program: &Program) -> Vec<String> {
+    let text = fs::read_to_string(program.path("ran")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn resume_keeps_skip_run() {
+    let program = Program::with_plan(SKIP_RUN);
+    program.run(&["dry-run", "--skip-run"]).exits(4);
+    let program = program.file("tree/a", "a file\n");
+
+    program.run(&["resume", "--dry-run"]).exits(0);
+
+    assert_eq!(ran(&program), Vec::<String>::new());
+}
+
+#[test]
+fn resume_runs_the_programs_of_a_run_that_did_not_skip_them() {
+    let program = Program::with_plan(SKIP_RUN);
+    program.run(&["dry-run"]).exits(4);
+    let program = program.file("tree/a", "a file\n");
+
+    program.run(&["resume", "--dry-run"]).exits(0);
+
+    assert_eq!(ran(&program), ["ran"]);
+}
+
+/// Each service writes its name; each fails as long as `FILE` does not exist.
+const SERVICES: &str = "\
+name: shop
+vars: { who: nobody }
+environments:
+  first: {}
+  second: { vars: { place: elsewhere } }
+services:
+  one:
+    steps:
+      - { id: early, run: 'echo one.early >> ran' }
+      - { id: gate, run: 'test -e FILE' }
+      - { id: say, run: 'echo ${{ vars.who }} ${{ environment.name }} ${{ pr.number }} >> ran' }
+      - { id: late, run: 'echo one.late >> ran' }
+  two:
+    steps:
+      - { id: gate, run: 'test -e FILE' }
+      - { id: say, run: 'echo two >> ran' }
+";
+
+/// What the steps wrote after `shipway run OPTIONS` failed and was resumed.
+#[track_caller]
+fn resumed(options: &[&str]) -> Vec<String> {
+    let program = Program::with_plan(SERVICES);
+    program.run(&[&["run"], options].concat()).exits(4);
+    fs::remove_file(program.path("ran")).ok();
+    let program = program.file("FILE", "");
+    program.run(&["resume"]).exits(0);
+    ran(&program)
+}
+
+#[test]
+fn resume_keeps_only_and_until() {
+    assert_eq!(resumed(&["--only", "two"]), ["two"]);
+    assert_eq!(resumed(&["--only", "one", "--until", "one.gate"]), Vec::<String>::new());
+}
+
+#[test]
+fn resume_keeps_from() {
+    assert_eq!(resumed(&["--only", "one", "--from", "one.gate"]), ["nobody", "one.late"]);
+}
+
+#[test]
+fn resume_keeps_set_and_env_and_pr() {
+    let options = ["--only", "one", "--set", "who=me", "--env", "second", "--pr", "7"];
+    assert_eq!(resumed(&options), ["me second 7", "one.late"]);
+}
+
+#[test]
+fn resume_keeps_keep_going() {
+    let plan = "\
+name: shop
+services:
+  one: { steps: [{ id: fail, run: 'exit 1' }] }
+  two: { needs: [], steps: [{ id: wait, run: 'sleep 0.3; test -e FILE' }, { id: say, run: 'echo two >> ran' }] }
+";
+    let program = Program::with_plan(plan);
+    program.run(&["run", "--keep-going"]).exits(4);
+    let program = program.file("FILE", "");
+
+    program.run(&["resume"]).exits(4);
+
+    assert_eq!(ran(&program), ["two"]);
+}
+
+#[test]
+fn a_run_of_an_older_version_is_not_resumed() {
+    let program = Program::with_plan(SKIP_RUN);
+    program.run(&["run"]).exits(4);
+    let entry = journal(&program).remove(0);
+    let mut old = entry.clone();
+    old["version"] = 1.into();
+    old["selection"] = serde_json::json!({ "from": null, "until": null, "only": [] });
+    old["options"] = serde_json::json!({ "keep-going": false, "local": "/nowhere" });
+    let folder = crate::support::state::newest(&program, "runs").expect("a run");
+    fs::write(folder.join("journal.jsonl"), format!("{old}\n")).expect("written");
+
+    let refused = program.run(&["resume"]).exits(3);
+
+    let run = entry["run"].as_str().expect("an id");
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "error: run {run} was started by an older version of Shipway\n  help: start a new run\n"
+        )
+    );
+}
