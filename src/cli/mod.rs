@@ -16,6 +16,8 @@ mod action;
 mod check;
 mod dry_run;
 mod exit;
+#[cfg(test)]
+mod help_lines;
 mod images;
 mod local;
 mod pipeline;

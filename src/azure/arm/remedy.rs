@@ -44,7 +44,7 @@ const REMEDIES: &[(&str, &str)] = &[
         "InvalidRequestContent",
         "the request lacks something that Azure needs; its message above names it",
     ),
-    ("InvalidOsType", "Shipway deploys Linux containers; check `--platform` of the build"),
+    ("InvalidOsType", "Shipway deploys Linux containers; check `platform` of the build"),
     (
         "InvalidContainerGroupUpdate",
         "this cannot be changed in place; allow `replace: when-required`, which deletes the \
@@ -281,7 +281,7 @@ mod tests {
         ),
         (409, "AlreadyInUse", "registry names are worldwide; choose another"),
         (400, "ClassicSkuDeprecated", "set `create.sku` to `Basic`, `Standard` or `Premium`"),
-        (400, "InvalidOsType", "Shipway deploys Linux containers; check `--platform` of the build"),
+        (400, "InvalidOsType", "Shipway deploys Linux containers; check `platform` of the build"),
         (
             400,
             "LocationNotAvailableForResourceType",

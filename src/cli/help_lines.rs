@@ -1,0 +1,155 @@
+//! Holds the texts of the whole program to its own command line: a command or an
+//! option that a message names must exist.
+
+use super::Arguments;
+use clap::{Command, CommandFactory as _};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Options of other programs that messages name: of `FROM` in a Dockerfile.
+const FOREIGN: [&str; 1] = ["--platform"];
+
+/// The string literals of Rust source code. Escapes stay as they are, but lines that
+/// end with a backslash are joined.
+fn literals(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let raw = rest[..at].ends_with("r#");
+        let (start, after) = rest.split_at(at);
+        let raw_plain = start.ends_with('r');
+        if after.starts_with("//") {
+            rest = after.split_once('\n').map_or("", |(_, next)| next);
+        } else if let Some(character) = after.strip_prefix('\'') {
+            // A character may be a quotation mark; a lifetime has no end.
+            let length = if character.starts_with('\\') { 2 } else { 1 };
+            let end = character.char_indices().nth(length);
+            let is_character = end.is_some_and(|(end, _)| character[end..].starts_with('\''));
+            rest = if is_character {
+                &character[end.map_or(0, |(end, _)| end + 1)..]
+            } else {
+                character
+            };
+        } else if let Some(text) = after.strip_prefix('"') {
+            let end = if raw {
+                text.find("\"#")
+            } else if raw_plain {
+                text.find('"')
+            } else {
+                let mut escaped = false;
+                text.find(|letter| {
+                    let ends = letter == '"' && !escaped;
+                    escaped = letter == '\\' && !escaped;
+                    ends
+                })
+            };
+            let (literal, next) = text.split_at(end.unwrap_or(text.len()));
+            let lines = literal.split("\\\n").enumerate();
+            let lines = lines.map(|(at, line)| if at == 0 { line } else { line.trim_start() });
+            found.push(lines.collect());
+            rest = next.get(1..).unwrap_or_default();
+        } else {
+            rest = &after[1..];
+        }
+    }
+    found
+}
+
+/// The parts of a text in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn has_option(command: &Command, option: &str) -> bool {
+    let name = option.trim_start_matches('-').split(['=', '[']).next().unwrap_or_default();
+    let is_it = |known: &str| known == name;
+    let own = command.get_arguments().any(|argument| {
+        argument.get_long().is_some_and(is_it)
+            || argument.get_all_aliases().is_some_and(|all| all.into_iter().any(is_it))
+    });
+    own || ["help", "version"].contains(&name)
+}
+
+fn any_has_option(command: &Command, option: &str) -> bool {
+    has_option(command, option)
+        || command.get_subcommands().any(|command| any_has_option(command, option))
+}
+
+/// What is wrong with a quoted text, if it is about the command line.
+fn mistake(shipway: &Command, text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    if first == "shipway" {
+        let mut command = shipway;
+        for word in words {
+            let placeholder = word.contains(['{', '…']);
+            if word.starts_with("--") {
+                if !placeholder && !has_option(command, word) {
+                    return Some(format!("`{}` has no `{word}`", command.get_name()));
+                }
+            } else if let Some(next) = command.find_subcommand(word) {
+                command = next;
+            } else if command.get_name() == "shipway" && !placeholder {
+                return Some(format!("there is no command `{word}`"));
+            }
+        }
+        return None;
+    }
+    let is_option = first.starts_with("--")
+        && first[2..].starts_with(|letter: char| letter.is_ascii_lowercase())
+        && !FOREIGN.contains(&first.split('=').next().unwrap_or_default());
+    (is_option && !any_has_option(shipway, first)).then(|| format!("there is no option `{first}`"))
+}
+
+#[test]
+fn messages_name_commands_and_options_that_exist() {
+    let shipway = Arguments::command();
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("help_lines.rs")) {
+        let source = fs::read_to_string(file).expect("a source file");
+        // Tests quote the wrong commands that they expect to be refused.
+        let shipped = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for literal in literals(shipped) {
+            let mistakes = quoted(&literal).filter_map(|text| mistake(&shipway, text));
+            wrong.extend(mistakes.map(|mistake| format!("{}: {mistake}", file.display())));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn literals_are_found_between_comments_and_characters() {
+    let source = r##"
+        // "not this"
+        let a = ('"', '\'', "one `--a`", r"two\", r#"th"ree"#, 'b', "fo\"ur");
+        fn f<'a>(x: &'a str) { g("five \
+            six") }
+    "##;
+    assert_eq!(literals(source), ["one `--a`", "two\\", "th\"ree", "fo\\\"ur", "five six"]);
+}
+
+#[test]
+fn mistakes_are_found() {
+    let shipway = Arguments::command();
+    let mistake = |text| mistake(&shipway, text);
+    assert_eq!(mistake("shipway resume --rerun {id}"), None);
+    assert_eq!(mistake("shipway local stop FILE"), None);
+    assert_eq!(mistake("--seed-image REFERENCE=oci:FOLDER"), None);
+    assert_eq!(mistake("git log"), None);
+    assert_eq!(mistake("shipway sweep").as_deref(), Some("there is no command `sweep`"));
+    assert_eq!(mistake("shipway run --rerun x").as_deref(), Some("`run` has no `--rerun`"));
+    assert_eq!(mistake("--sweep").as_deref(), Some("there is no option `--sweep`"));
+}
