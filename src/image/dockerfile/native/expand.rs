@@ -1,5 +1,5 @@
 //! Quotes, escapes, variables and `key=value` pairs in a Dockerfile, with the rules of
-//! BuildKit, which are almost those of a shell.
+//! `BuildKit`, which are almost those of a shell.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -258,8 +258,8 @@ mod tests {
     #[test]
     fn invalid_words_are_refused() {
         let error = |text: &str| WORDS.expand(text).expect_err("no meaning").to_string();
-        assert_eq!(error("'a"), "a ' is opened and not closed");
-        assert_eq!(error("\"a"), "a \" is opened and not closed");
+        assert_eq!(error("'a"), "the quote ' is not closed");
+        assert_eq!(error("\"a"), "the quote \" is not closed");
         assert_eq!(error("${A"), "`${` is not followed by a name and a `}`");
         assert_eq!(error("${}"), "`${` is not followed by a name and a `}`");
         assert_eq!(error("${A#x}"), "`${A#…}` needs a container engine");
