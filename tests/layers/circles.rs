@@ -8,7 +8,18 @@ const MAX_CIRCLES: usize = 12;
 const MAX_FILES: usize = 3;
 
 /// The circles that are allowed, and why.
-const ALLOWED: [(&[&str], &str); 0] = [];
+const ALLOWED: &[(&[&str], &str)] = &[
+    (&["http/cause.rs", "http/error.rs"], "an error, and the words for its causes"),
+    (
+        &["local/registry/error.rs", "local/registry/upstream/error.rs"],
+        "the error of a response, and the error of a fetch that becomes one",
+    ),
+    (
+        &["plan/expr/evaluate.rs", "plan/expr/functions.rs"],
+        "functions such as `case` evaluate only the arguments that they need",
+    ),
+    (&["secret/redactor.rs", "secret/stream.rs"], "the redactor, and its form for streams"),
+];
 
 /// The sets of modules from which each reaches all others.
 fn circles(source: &Source) -> Vec<BTreeSet<Segments>> {
@@ -55,7 +66,10 @@ fn files_import_each_other_only_where_allowed() {
         .map(|(files, _)| files.iter().map(|file| (*file).to_owned()).collect())
         .collect();
 
-    assert_eq!(found, allowed);
+    let unexpected: Vec<_> = found.difference(&allowed).collect();
+    let gone: Vec<_> = allowed.difference(&found).collect();
+    assert!(unexpected.is_empty(), "new circles: {unexpected:#?}");
+    assert!(gone.is_empty(), "no longer circles, remove them from the list: {gone:#?}");
     assert!(allowed.len() <= MAX_CIRCLES, "{} circles", allowed.len());
     assert!(allowed.iter().all(|files| files.len() <= MAX_FILES), "{allowed:#?}");
 }

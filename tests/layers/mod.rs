@@ -27,6 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["event", "local::RuntimeChoice", "oci"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret"]),
+    // Asks the real registries, so it may use the client that the rest serves.
+    ("local/registry/upstream", &["http", "oci", "registry", "secret"]),
     // The loop and its state know no client.
     ("run", &["event", "http::Retry", "http::Retryable", "journal", "plan", "secret"]),
     // What performs a step is where plan and clients meet.
