@@ -1,4 +1,4 @@
-//! Which steps are to be run, and what waits for what. Pure.
+//! The steps to run and their dependencies. Pure.
 //!
 //! Services run beside each other except where they need one another; the steps
 //! of one service run in order. `--from`, `--until` and `--only` cut the plan
@@ -9,16 +9,16 @@ use crate::plan::diagnostic::closest;
 use crate::plan::schema::{Plan, Service};
 use std::collections::{HashMap, HashSet};
 
-/// What the command line says is to be run.
+/// The part of a plan that the command line selects.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Selection {
-    /// `--from STEP`: what stands before it is taken to be done. `push` is that
-    /// step in every service that has it, `web.push` the one of a service.
+    /// `--from STEP`: earlier steps are taken as done. `push` is that step in every
+    /// service that has it, `web.push` the one of a service.
     pub from: Option<String>,
-    /// `--until STEP`: what stands after it is left out.
+    /// `--until STEP`: later steps are left out.
     pub until: Option<String>,
-    /// `--only SERVICE`: the others are left out, and what these need is taken
-    /// to be there.
+    /// `--only SERVICE`: the others are left out, and what these need is taken as
+    /// done.
     pub only: Vec<String>,
 }
 
@@ -29,45 +29,30 @@ pub struct Graph {
     pub services: Vec<Node>,
 }
 
-/// One service.
+/// A service with steps to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
-    /// Its place among the plan's services.
+    /// Index among the plan's services.
     pub service: usize,
-    /// Places in [`Graph::services`] of those that it waits for.
+    /// Indices in [`Graph::services`] of those that it waits for.
     pub needs: Vec<usize>,
-    /// Places of its steps in the service, in order.
+    /// Indices of its steps in the service, in order.
     pub steps: Vec<usize>,
 }
 
-/// A selection that names what is not there.
+/// A selection that does not fit the plan.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SelectionError {
-    /// No step has this id.
-    #[error("`{option} {name}`: no step is called so")]
-    UnknownStep {
-        /// `--from` or `--until`.
-        option: &'static str,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// No service has this name.
-    #[error("`--only {name}`: no service is called so")]
-    UnknownService {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// Nothing is left.
+    #[error("`{option} {name}`: there is no such step")]
+    UnknownStep { option: &'static str, name: String, known: Vec<String> },
+    #[error("`--only {name}`: there is no such service")]
+    UnknownService { name: String, known: Vec<String> },
     #[error("nothing is left to run: `--from` stands after `--until`")]
     Nothing,
 }
 
 impl SelectionError {
-    /// What there is instead.
+    /// The nearest name, or all names.
     pub fn help(&self) -> Option<String> {
         let (name, known, what) = match self {
             Self::UnknownStep { name, known, .. } => (name, known, "steps"),
@@ -92,7 +77,7 @@ fn listed(known: &[String]) -> String {
 }
 
 impl Graph {
-    /// The steps that a selection leaves.
+    /// The steps that a selection leaves of a plan.
     pub fn of(plan: &Plan, selection: &Selection) -> Result<Self, Vec<SelectionError>> {
         let cut = Cut { plan, selection };
         let errors = cut.errors();
@@ -165,14 +150,14 @@ impl Cut<'_> {
         Graph { services }
     }
 
-    /// The steps that an option means, by the places of their services.
+    /// The steps that an option names, by the indices of their services.
     fn ends(&self, name: Option<&str>) -> HashMap<usize, usize> {
         let Some(name) = name else { return HashMap::new() };
         let services = 0..self.plan.services.len();
         services.filter_map(|service| Some((service, self.find(service, name)?))).collect()
     }
 
-    /// All services on one side of those that are cut, themselves not among them.
+    /// All services on one side of those that are cut, without these.
     fn beyond(&self, cut: &HashMap<usize, usize>, direction: Direction) -> HashSet<usize> {
         if cut.is_empty() {
             return HashSet::new();
@@ -206,8 +191,8 @@ impl Cut<'_> {
         next
     }
 
-    /// The place of a step in a service: by its bare id, or by `service.step`.
-    /// A service that has no such step is not cut.
+    /// The index of a step in a service, by its bare id or by `service.step`. `None`
+    /// for a service without such a step, which is not cut.
     fn find(&self, service: usize, name: &str) -> Option<usize> {
         let (of, definition) = &self.plan.services.0[service];
         let bare = match name.split_once('.') {
@@ -223,8 +208,11 @@ impl Cut<'_> {
         for (name, service) in self.plan.services.iter() {
             for step in &service.steps {
                 let id = &step.id.value;
-                let shown =
-                    if self.plan.single { id.clone() } else { format!("{}.{id}", name.value) };
+                let shown = if self.plan.services.is_single {
+                    id.clone()
+                } else {
+                    format!("{}.{id}", name.value)
+                };
                 known.push(shown);
             }
         }
@@ -315,14 +303,14 @@ services:
         let told = |result: Result<String, String>| result.expect_err("nothing of the plan");
         assert_eq!(
             told(chosen("psuh", "zzz", &["wbe"])),
-            "`--from psuh`: no step is called so; did you mean `push`?\n\
-             `--until zzz`: no step is called so; its steps are `web.build`, `web.tag`, `web.push`, \
+            "`--from psuh`: there is no such step; did you mean `push`?\n\
+             `--until zzz`: there is no such step; its steps are `web.build`, `web.tag`, `web.push`, \
              `web.tell`, `docs.build`, `docs.tag`, `docs.push`, `db.run`\n\
-             `--only wbe`: no service is called so; did you mean `web`?"
+             `--only wbe`: there is no such service; did you mean `web`?"
         );
         assert_eq!(
             told(chosen("", "web.pusj", &[])),
-            "`--until web.pusj`: no step is called so; did you mean `web.push`?"
+            "`--until web.pusj`: there is no such step; did you mean `web.push`?"
         );
         assert_eq!(
             told(chosen("web.push", "web.build", &["web"])),

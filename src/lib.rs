@@ -33,6 +33,7 @@ mod report;
 mod resolve;
 mod run;
 mod secret;
+mod value;
 
 #[doc(hidden)]
 pub mod testing;

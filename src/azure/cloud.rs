@@ -3,15 +3,8 @@
 //! A plan can choose among these and name no others, because a pull request can
 //! edit the plan, and tokens and secrets go to these hosts.
 
+use crate::value::Cloud;
 use url::Url;
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Cloud {
-    #[default]
-    Public,
-    UsGovernment,
-    China,
-}
 
 /// The hosts and token scopes of a cloud.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,7 +72,7 @@ fn url(constant: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use super::Cloud;
+    use crate::value::Cloud;
 
     #[test]
     fn the_endpoints_of_the_clouds_differ() {

@@ -14,7 +14,8 @@ mod key_vault;
 pub mod registries;
 pub mod resource_groups;
 
+pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Pacing, Refusal, Verb};
-pub use cloud::{Cloud, Endpoints};
+pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
 pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};

@@ -26,6 +26,7 @@ mod resume;
 mod run;
 mod runtime;
 mod say;
+mod schema;
 mod session;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +56,8 @@ enum Command {
     Images(images::ImagesArguments),
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
     Local(local::LocalArguments),
+    /// Print the JSON Schema of plans, for editors and validators
+    Schema,
     /// Run as a GitHub action, with the inputs from its variables
     Action,
 }
@@ -70,6 +73,7 @@ impl Command {
             Self::Resume(arguments) => resume::resume(&arguments),
             Self::Images(arguments) => images::images(&arguments),
             Self::Local(arguments) => local::local(&arguments),
+            Self::Schema => Ok(schema::schema()),
             Self::Action => action::action(),
         }
     }

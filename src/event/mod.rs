@@ -21,6 +21,7 @@ pub use outputs::{OutputName, Outputs};
 pub use progress::{LayerProgress, Progress, Verb};
 pub use result::{CancelReason, Outcome, RunFinished, ServiceResult, Status};
 
+pub use crate::value::Channel;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -117,20 +118,6 @@ pub struct Reported {
     /// The text as plain text. Only set in a dry run, which shows it instead of
     /// publishing it.
     pub text: Option<String>,
-}
-
-/// Where the result of a run is published.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Channel {
-    /// The comment on the pull request.
-    Comment,
-    /// GitHub's deployment.
-    Deployment,
-    /// The status of the commit.
-    Status,
-    /// The summary of the job.
-    Summary,
 }
 
 /// A step as reporters know it before it starts.

@@ -1,20 +1,27 @@
-//! The plan: its schema, how it is read, its expressions, its checks.
+//! The plan: its keys, how it is read, its expressions, its checks.
 //!
 //! Everything here is a function of its arguments: no clock, no environment, no
-//! files, no network. [`read`] is the way in: text → `tree` → `parse` → `check`.
-//! The types that come out are in `schema`, the mistakes in `diagnostic`.
+//! files, no network. [`read_bytes`] is the way in: text → `tree` → `schema` →
+//! `check`. `schema` declares the keys by the macros of `describe`, whose values
+//! are the types of `literal`, and reads them by `parse`.
 
 pub mod diagnostic;
 pub mod expr;
+pub mod literal;
 pub mod schema;
 pub mod span;
 
 mod check;
+mod describe;
+mod json_schema;
 mod parse;
+mod parsed;
 mod read;
 mod tree;
 
+pub use describe::PlanKeys;
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
+pub use json_schema::json_schema;
 #[cfg(test)]
 pub use read::read;
 pub use read::read_bytes;

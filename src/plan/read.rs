@@ -2,26 +2,26 @@
 
 use super::check::check;
 use super::diagnostic::{self, Diagnostic};
-use super::parse::parse;
+use super::parsed::parse;
 use super::schema::Plan;
 use super::tree::load;
 
-/// The largest plan, in bytes. A thousand services fit in twice.
-pub const LARGEST: usize = 1 << 20;
+/// A thousand services fit in twice.
+pub const MAX_PLAN_BYTES: usize = 1 << 20;
 
-/// What came of reading a plan.
+/// The result of reading a plan.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// The plan, where no diagnostic is an error.
+    /// `None` where a diagnostic is an error.
     pub plan: Option<Plan>,
-    /// Everything that is wrong with it, in the order of the text.
+    /// In the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Reads a plan: its syntax, its types, and what it says.
 pub fn read(text: &str) -> Reading {
     let mut diagnostics = Vec::new();
-    let plan = if text.len() > LARGEST {
+    let plan = if text.len() > MAX_PLAN_BYTES {
         diagnostics.push(too_large(text.len()));
         None
     } else {
@@ -32,11 +32,11 @@ pub fn read(text: &str) -> Reading {
     Reading { plan: plan.filter(|_| good), diagnostics }
 }
 
-/// Reads a plan from what a file holds. The text that comes with it is the one
-/// that the diagnostics are to be drawn in.
+/// Reads a plan from the bytes of a file. Returns the text beside it in which
+/// the diagnostics are to be drawn.
 pub fn read_bytes(bytes: &[u8]) -> (String, Reading) {
     let refused = |diagnostic| Reading { plan: None, diagnostics: vec![diagnostic] };
-    if bytes.len() > LARGEST {
+    if bytes.len() > MAX_PLAN_BYTES {
         return (String::new(), refused(too_large(bytes.len())));
     }
     match std::str::from_utf8(bytes) {
@@ -56,7 +56,7 @@ pub fn read_bytes(bytes: &[u8]) -> (String, Reading) {
 
 fn typed(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {
     let root = load(text, diagnostics);
-    // One that is no YAML is reported as that alone.
+    // One that is not YAML is reported as that alone.
     if root.is_none() && !diagnostics.is_empty() {
         return None;
     }
@@ -66,6 +66,6 @@ fn typed(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {
 }
 
 fn too_large(bytes: usize) -> Diagnostic {
-    let message = format!("a plan has at most {LARGEST} bytes, and this has {bytes}");
+    let message = format!("a plan has at most {MAX_PLAN_BYTES} bytes, and this has {bytes}");
     Diagnostic::error("too-large", message, &(0..0))
 }

@@ -1,4 +1,4 @@
-//! Where something stands in the plan's text.
+//! Places in the plan's text.
 
 use std::ops::Range;
 
@@ -6,16 +6,14 @@ use std::ops::Range;
 pub type Span = Range<usize>;
 
 /// A value and where it stands.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Spanned<T> {
-    /// What it is.
     pub value: T,
-    /// Where it stands.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// Puts a value at a place.
+    /// A value that stands at a place.
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }

@@ -1,9 +1,12 @@
 //! Reading as a whole: mistakes together, bad input, size, and anything at all.
 
-use super::read::LARGEST;
+use super::read::MAX_PLAN_BYTES;
 use super::{read, read_bytes, render};
 use proptest::prelude::*;
+use regex::Regex;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 const GOOD: [&str; 3] = [
@@ -49,7 +52,7 @@ fn bytes_that_are_no_text() {
         assert!(reading.plan.is_none());
         render("shipway.yml", &text, &reading.diagnostics, false)
     };
-    let large = vec![b'a'; LARGEST + 1];
+    let large = vec![b'a'; MAX_PLAN_BYTES + 1];
     let shown = [
         drawn(b"name: a\nx: \xc3(\n"),
         drawn(b"\xff\xfen\0a\0"),
@@ -98,7 +101,7 @@ fn a_thousand_services() {
 
 #[test]
 fn nothing_takes_long() {
-    let half = LARGEST / 2;
+    let half = MAX_PLAN_BYTES / 2;
     let plans = [
         "[".repeat(half),
         "- ".repeat(half),
@@ -171,4 +174,50 @@ proptest! {
         super::render_github("shipway.yml", &text, &reading.diagnostics);
         drawn(&text);
     }
+}
+
+/// The codes in the sources of this module, where a diagnostic or an error of an
+/// evaluation is made.
+fn codes_in_sources() -> BTreeSet<String> {
+    let code = Regex::new(
+        r#"(?:Diagnostic::(?:error|warning)|nothing|\.error)\(\s*"([a-z0-9-]+)"|code: "([a-z0-9-]+)"|=> "(yaml-[a-z]+)""#,
+    )
+    .expect("a pattern");
+    let mut codes = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a file");
+            let shipped = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            if path.extension().is_some_and(|one| one == "rs") && !path.ends_with("tests.rs") {
+                let found = code.captures_iter(shipped);
+                codes.extend(found.flat_map(|one| {
+                    one.iter()
+                        .skip(1)
+                        .flatten()
+                        .map(|code| code.as_str().to_owned())
+                        .collect::<Vec<_>>()
+                }));
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn every_code_is_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md");
+    let text = std::fs::read_to_string(path).expect("the page is there");
+    let line = Regex::new(r"(?m)^- `([a-z0-9-]+)`: .+\. .+$").expect("a pattern");
+    let documented: Vec<String> =
+        line.captures_iter(&text).map(|line| line[1].to_owned()).collect();
+    let as_set: BTreeSet<String> = documented.iter().cloned().collect();
+    assert_eq!(as_set.len(), documented.len(), "a code is documented twice");
+    assert_eq!(text.matches("\n- ").count(), documented.len(), "a line has another form");
+    assert_eq!(as_set, codes_in_sources());
 }

@@ -51,7 +51,7 @@ impl Resolved {
                 (None, Some(text)) => text.evaluate(&scope)?,
                 (None, None) => Value::NULL,
             };
-            variables.set(&variable.name, value.hollowed(variable.hollow.as_deref()));
+            variables.set(&variable.name, value.with_missing_source(variable.hollow.as_deref()));
         }
         let scope = scope.with("environment", environment).with("vars", variables);
         overlay(inputs.plan, scope, &[Phase::Environment, Phase::Variables])

@@ -149,7 +149,7 @@ fn variable(name: &str, text: &Text, scope: &Scope) -> Result<Variable, EvalErro
     Ok(Variable {
         name: name.to_owned(),
         value: value.as_text().filter(|_| visible).map(str::to_owned),
-        hollow: value.hollow().map(str::to_owned),
+        hollow: value.missing_source().map(str::to_owned),
     })
 }
 

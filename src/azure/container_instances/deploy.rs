@@ -1,12 +1,13 @@
 //! Creates, updates or replaces a group, and watches whether it runs.
 
 use super::client::{API_VERSION, ContainerInstances, failed};
-use super::desired::{Desired, Replace, changes_that_need_replacement};
+use super::desired::{Desired, changes_that_need_replacement};
 use super::failure::{Crash, DeployError, Evidence};
 use super::group::Group;
 use super::watch::{Verdict, Watch};
 use crate::azure::{ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable as _};
+use crate::value::Replace;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -6,9 +6,10 @@ use super::group::Group;
 use super::id::GroupId;
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Secret;
+use crate::value::{DnsLabel, Port, Protocol, Replace, RestartPolicy};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::str::FromStr as _;
 
 /// A desired container group.
 #[derive(Clone, Debug)]
@@ -53,65 +54,6 @@ pub enum EnvValue {
     Secret(Secret),
 }
 
-/// A port of a container.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Port {
-    pub number: u16,
-    pub protocol: Protocol,
-}
-
-/// The protocol of a port.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Protocol {
-    Tcp,
-    Udp,
-}
-
-/// When a container that has ended is started again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RestartPolicy {
-    Always,
-    /// Only after an exit code other than 0.
-    OnFailure,
-    Never,
-}
-
-/// Whether an existing group may be deleted and created again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Replace {
-    /// An update that requires it is an error.
-    Never,
-    /// When Azure refuses the update in place.
-    WhenRequired,
-    /// On every deploy.
-    Always,
-}
-
-impl Protocol {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
-    }
-}
-
-impl RestartPolicy {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::OnFailure => "OnFailure",
-            Self::Never => "Never",
-        }
-    }
-}
-
-impl fmt::Display for RestartPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Desired {
     /// Refuses what Azure would refuse, before a request is sent.
     pub fn check(&self) -> Result<(), DeployError> {
@@ -129,11 +71,8 @@ impl Desired {
         if ports > 5 {
             return Some(format!("a container group has 5 ports at most, not {ports}"));
         }
-        if let Some(label) = self.dns_label.as_deref().filter(|label| !is_label(label)) {
-            return Some(format!(
-                "the DNS label `{label}` must have 5 to 63 of a-z, 0-9 and `-`, begin with a letter \
-                 and end with a letter or digit"
-            ));
+        if let Some(Err(error)) = self.dns_label.as_deref().map(DnsLabel::from_str) {
+            return Some(error.to_string());
         }
         (self.dns_label.is_some() && ports == 0)
             .then(|| "a DNS label is of no use without a port".to_owned())
@@ -148,7 +87,7 @@ impl Desired {
             let logins: Vec<Value> = self.registries.iter().map(login).collect();
             properties.insert("imageRegistryCredentials".into(), logins.into());
         }
-        properties.insert("restartPolicy".into(), self.restart_policy.name().into());
+        properties.insert("restartPolicy".into(), policy_name(self.restart_policy).into());
         if let Some(address) = self.address() {
             properties.insert("ipAddress".into(), address);
         }
@@ -192,16 +131,25 @@ impl Desired {
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let bytes = label.as_bytes();
-    (5..=63).contains(&bytes.len())
-        && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        && bytes[0].is_ascii_lowercase()
-        && bytes[bytes.len() - 1] != b'-'
+/// As Azure spells it.
+fn policy_name(policy: RestartPolicy) -> &'static str {
+    match policy {
+        RestartPolicy::Always => "Always",
+        RestartPolicy::OnFailure => "OnFailure",
+        RestartPolicy::Never => "Never",
+    }
+}
+
+/// As Azure spells it.
+fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
 }
 
 fn port(port: Port) -> Value {
-    json!({ "protocol": port.protocol.name(), "port": port.number })
+    json!({ "protocol": protocol_name(port.protocol), "port": port.number })
 }
 
 fn container(container: &Container) -> Value {
@@ -255,7 +203,7 @@ pub fn changes_that_need_replacement(group: &Group, desired: &Desired) -> Vec<St
         differs("the operating system", properties.os_type.clone(), "Linux".to_owned());
     }
     if !properties.restart_policy.is_empty() {
-        let new = desired.restart_policy.name().to_owned();
+        let new = policy_name(desired.restart_policy).to_owned();
         differs("the restart policy", properties.restart_policy.clone(), new);
     }
     for container in &desired.containers {

@@ -14,11 +14,12 @@ mod id;
 mod tests;
 mod watch;
 
+pub use crate::value::{Port, Protocol, Replace, RestartPolicy};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 #[cfg(test)]
 pub use desired::changes_that_need_replacement;
-pub use desired::{Container, Desired, EnvValue, Port, Protocol, Replace, RestartPolicy};
+pub use desired::{Container, Desired, EnvValue};
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::Group;

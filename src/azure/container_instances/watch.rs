@@ -3,8 +3,8 @@
 //! The time is an argument and nothing is read here, so that every sequence of
 //! states can be written as a test.
 
-use super::desired::RestartPolicy;
 use super::group::{ContainerView, Group, GroupContainer};
+use crate::value::RestartPolicy;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -180,9 +180,9 @@ impl ContainerHistory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desired::RestartPolicy;
     use super::super::group::Group;
     use super::{Verdict, Watch};
+    use crate::value::RestartPolicy;
     use serde_json::{Value, json};
     use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::local::{
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
-use crate::plan::schema::{Action, DeployKind, Login, Plan, Text};
+use crate::plan::schema::{Action, DeployKind, Login, Plan, Text, UserPassword};
 use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
@@ -150,7 +150,9 @@ impl Blueprint<'_> {
     }
 
     fn users(&self, login: Option<&Login>) -> Result<Vec<RegistryUser>, EvalError> {
-        let Some(Login::User { username, password }) = login else { return Ok(Vec::new()) };
+        let Some(Login::User(UserPassword { username, password })) = login else {
+            return Ok(Vec::new());
+        };
         let username = username.render(&self.scope)?.expose().to_owned();
         let password = match password.render(&self.scope)? {
             Rendered::Plain(text) => text,

@@ -22,6 +22,7 @@ use super::session::layout::secrets_of;
 use super::session::secrets::{self, SecretSources};
 use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
+use crate::plan::PlanKeys as _;
 use crate::report::Output;
 use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;

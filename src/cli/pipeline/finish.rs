@@ -12,7 +12,6 @@ use crate::github::client::{
     Repo,
 };
 use crate::http::Retryable;
-use crate::plan::schema::Report;
 use crate::report::{Card, View, action_outputs, result};
 use crate::run::outcome::chain_of;
 use crate::run::perform::retry;
@@ -63,16 +62,8 @@ impl Finish<'_> {
 
     /// The reports that the plan asks for, each once.
     fn channels(&self) -> Vec<Channel> {
-        let wanted = self.run.session.plan.report.iter().map(|report| report.value);
         let mut channels = Vec::new();
-        for report in wanted {
-            let channel = match report {
-                Report::Comment => Channel::Comment,
-                Report::Deployment => Channel::Deployment,
-                Report::Status => Channel::Status,
-                Report::Summary => Channel::Summary,
-                Report::None => continue,
-            };
+        for &channel in &self.run.session.plan.report.0 {
             if !channels.contains(&channel) {
                 channels.push(channel);
             }

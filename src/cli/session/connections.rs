@@ -5,7 +5,6 @@ use super::PlanSession;
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::local::CloudFile;
-use crate::plan::schema;
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -129,11 +128,7 @@ impl Connections {
 
 fn cloud(session: &PlanSession) -> Result<Cloud, StepError> {
     let Some(azure) = &session.plan.azure else { return Ok(Cloud::Public) };
-    Ok(match azure.cloud.resolve(&session.scope)? {
-        schema::Cloud::Public => Cloud::Public,
-        schema::Cloud::UsGovernment => Cloud::UsGovernment,
-        schema::Cloud::China => Cloud::China,
-    })
+    Ok(azure.cloud.resolve(&session.scope)?)
 }
 
 fn client_error(error: &crate::http::BuildError) -> StepError {

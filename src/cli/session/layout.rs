@@ -7,6 +7,7 @@ use crate::event::StepId;
 use crate::graph::{Graph, Selection};
 use crate::http::Retryable as _;
 use crate::journal::{Replay, StepState};
+use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
 use crate::run::layout::{Layout, ServiceLayout, StepLayout};
@@ -63,7 +64,8 @@ impl Chosen {
         let mut steps = Vec::new();
         for &at in &node.steps {
             let step = &service.steps[at];
-            let of = if session.plan.single { String::new() } else { name.value.clone() };
+            let of =
+                if session.plan.services.is_single { String::new() } else { name.value.clone() };
             let id = StepId { service: of, step: step.id.value.clone() };
             if fork && !is_harmless(step) {
                 self.notes.push(format!(
@@ -118,7 +120,7 @@ fn is_harmless(step: &Step) -> bool {
 pub fn secrets_of<'p>(templates: impl IntoIterator<Item = Template<'p>>) -> Vec<String> {
     let mut names = Vec::new();
     for template in templates {
-        for expression in template.expressions() {
+        for (expression, _) in template.expressions() {
             for found in references(expression, 0).unwrap_or_default() {
                 if found.context().eq_ignore_ascii_case("secrets") {
                     names.push(match found.path.get(1) {

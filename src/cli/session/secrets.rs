@@ -5,8 +5,11 @@ use super::PlanSession;
 use super::connections::Connections;
 use super::layout::{Chosen, secrets_of};
 use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest};
+use crate::plan::PlanKeys as _;
 use crate::plan::expr::Scope;
-use crate::plan::schema::{Action, KeyVaultReference, SecretDeclaration, SecretSource, Text};
+use crate::plan::schema::{
+    Action, KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource, Text,
+};
 use crate::run::outcome::StepError;
 use crate::secret::{Secret, Source, VaultSecret};
 use std::collections::BTreeMap;
@@ -124,12 +127,12 @@ pub fn vault_secret(
     let text = |text: &Text| rendered(text, scope);
     let read = match reference {
         KeyVaultReference::Url(url) => VaultSecret::from_url(&text(url)?),
-        KeyVaultReference::Named { vault, name, version } => {
+        KeyVaultReference::Named(NamedSecret { vault, name, version }) => {
             let version = version.as_ref().map(text).transpose()?;
             let (vault, name) = (text(vault)?, text(name)?);
             VaultSecret::named(&vault, &endpoints.vault_suffix, &name, version.as_deref())
         }
-        KeyVaultReference::Referenced { vault_id, secret_url } => {
+        KeyVaultReference::Referenced(ReferencedSecret { vault_id, secret_url }) => {
             VaultSecret::referenced(&text(vault_id)?, &text(secret_url)?)
         }
     };

@@ -1,6 +1,5 @@
 //! Errors of building layers.
 
-use super::recipe::InvalidRecipe;
 use crate::http::{Retry, Retryable};
 use crate::image::ignore::InvalidPattern;
 use crate::image::manifest::ManifestError;
@@ -54,8 +53,6 @@ pub enum LayerError {
         /// In seconds since 1970.
         created: u64,
     },
-    #[error(transparent)]
-    Recipe(#[from] InvalidRecipe),
     #[error("building was stopped")]
     Stopped,
     #[error("cannot pack `{}`", from.display())]
@@ -121,7 +118,6 @@ impl Retryable for LayerError {
             | Self::BaseLayer { .. }
             | Self::BaseConfig { .. }
             | Self::Created { .. }
-            | Self::Recipe(_)
             | Self::Stopped
             | Self::Pack { .. } => None,
         }

@@ -1,5 +1,5 @@
-//! What a plan says, beyond its single parts: whether what is named is there,
-//! known by then, and may be seen where it is put.
+//! The rules about what a plan says, beyond its single values: whether what is
+//! named is there, known by then, and may be seen where it is put.
 //!
 //! One rule is one file, one code, and a test that shows its text. `uses` finds
 //! every expression and what it names, once, and the rules look at that.
@@ -8,22 +8,22 @@ mod expression;
 mod leak;
 mod order;
 mod reference;
+mod unsupported;
 mod unused;
 mod uses;
-mod walk;
 
 use super::diagnostic::Diagnostic;
-use super::parse::Parsed;
+use super::parsed::Parsed;
 use uses::Uses;
 
-/// Everything that is wrong with what a plan says. What could not be read of it
-/// is not reported again for being missing.
-pub(super) fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+/// Applies all rules. What could not be read is not reported again as missing.
+pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     let uses = Uses::of(text, parsed, found);
     expression::check(&uses, found);
     reference::check(&uses, found);
     leak::check(&uses, found);
     order::check(&uses, found);
+    unsupported::check(uses.plan, found);
     unused::check(&uses, found);
 }
 

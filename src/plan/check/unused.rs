@@ -1,4 +1,4 @@
-//! `unused-secret`: a secret that nothing in the plan uses.
+//! `unused-secret`: nothing in the plan uses a secret.
 
 use super::uses::{Uses, member};
 use crate::plan::diagnostic::Diagnostic;

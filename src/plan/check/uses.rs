@@ -1,69 +1,56 @@
 //! Every expression of a plan, where it stands and what it names.
 
 use super::expression::syntax;
-use super::walk::walk;
+use crate::plan::describe::{Found, Place, PlanKeys as _, Visit};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::{Site, is_untrusted};
-use crate::plan::expr::{ContextRef, FunctionRef, Segment, functions, references};
-use crate::plan::parse::Parsed;
+use crate::plan::expr::{ContextRef, FunctionRef, Segment, SyntaxError, functions, references};
+use crate::plan::parsed::Parsed;
 use crate::plan::schema::{Plan, SecretSource, Service, Text};
 use crate::plan::span::{Span, Spanned};
 use std::collections::{HashMap, HashSet};
 
-/// Where an expression stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) site: Site,
-    pub(super) role: Role,
-    /// The numbers of the service and of its step.
-    pub(super) step: Option<(usize, usize)>,
-}
-
-/// What becomes of what an expression gives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
-    /// Nothing that could hurt.
-    Plain,
-    /// A part of a script.
-    Script,
-    /// Something that anybody may see: what it is, and what to do instead.
-    Public(&'static str, &'static str),
-}
-
 /// An expression and what it names.
-pub(super) struct Use<'p> {
-    pub(super) place: Place,
-    pub(super) expression: Spanned<&'p str>,
-    pub(super) contexts: Vec<ContextRef>,
-    pub(super) functions: Vec<FunctionRef>,
-    /// Whether the text has it letter by letter, so that a part has a place.
+pub struct Use<'p> {
+    pub place: Place,
+    pub expression: Spanned<&'p str>,
+    pub contexts: Vec<ContextRef>,
+    pub functions: Vec<FunctionRef>,
+    /// Whether the plan spells it without escapes and folds, so that a part of it
+    /// has a place in the text.
     exact: bool,
 }
 
 /// A plan, with all its expressions and what its names stand for.
-pub(super) struct Uses<'p> {
-    pub(super) text: &'p str,
-    pub(super) plan: &'p Plan,
+pub struct Uses<'p> {
+    pub text: &'p str,
+    pub plan: &'p Plan,
     parsed: &'p Parsed,
-    pub(super) all: Vec<Use<'p>>,
+    pub all: Vec<Use<'p>>,
     services: HashMap<&'p str, usize>,
-    /// Variables of the environment that a secret comes from.
+    /// Environment variables that a secret comes from.
     sources: HashSet<&'p str>,
-    /// Variables of the plan that hold a secret, and those with others' text, in
-    /// lower case.
+    /// Variables of the plan that hold a secret, in lower case.
     secret_vars: HashSet<String>,
+    /// Variables of the plan that hold text which others wrote, in lower case.
     untrusted_vars: HashSet<String>,
 }
 
 impl<'p> Uses<'p> {
-    /// Finds all expressions; those that are none are mistakes.
-    pub(super) fn of(text: &'p str, parsed: &'p Parsed, found: &mut Vec<Diagnostic>) -> Self {
+    /// Finds all expressions, and reports those that cannot be parsed.
+    pub fn of(text: &'p str, parsed: &'p Parsed, found: &mut Vec<Diagnostic>) -> Self {
         let plan = &parsed.plan;
         let mut all = Vec::new();
-        walk(plan, |place, expression| match Use::of(text, place, expression.clone()) {
-            Ok(one) => all.push(one),
-            Err(error) => found.push(syntax::explain(text, &expression, &error)),
-        });
+        let mut see = |Found { template, place }: Found<'p>| {
+            for (source, span) in template.expressions() {
+                let expression = Spanned::new(source, span.clone());
+                match Use::of(text, place, expression.clone()) {
+                    Ok(one) => all.push(one),
+                    Err(error) => found.push(syntax::explain(text, &expression, &error)),
+                }
+            }
+        };
+        plan.visit_keys(&mut Visit::new(Site::Step, &mut see));
         let services = plan.services.keys().enumerate().map(|(at, name)| (name, at)).collect();
         let sources = plan.secrets.iter().flat_map(|(_, secret)| &secret.sources);
         let sources = sources.filter_map(|source| match &source.value {
@@ -84,7 +71,7 @@ impl<'p> Uses<'p> {
         uses
     }
 
-    /// Variables see no others, so that once through them is enough.
+    /// Finds what variables hold. One pass is enough: they do not see each other.
     fn taint_variables(&mut self) {
         let of_plan = self.plan.vars.iter();
         let of_environments = self.plan.environments.iter().flat_map(|(_, one)| one.vars.iter());
@@ -103,40 +90,40 @@ impl<'p> Uses<'p> {
     }
 
     /// The service of a place.
-    pub(super) fn service_at(&self, place: Place) -> Option<(&'p str, &'p Service)> {
+    pub fn service_at(&self, place: Place) -> Option<(&'p str, &'p Service)> {
         let (name, service) = self.plan.services.0.get(place.step?.0)?;
         Some((name.value.as_str(), service))
     }
 
     /// A service by its name.
-    pub(super) fn service(&self, name: &str) -> Option<&'p Service> {
+    pub fn service(&self, name: &str) -> Option<&'p Service> {
         let at = self.services.get(name)?;
         self.plan.services.0.get(*at).map(|(_, service)| service)
     }
 
     /// The number of a service in the plan.
-    pub(super) fn number_of(&self, service: &str) -> Option<usize> {
+    pub fn number_of(&self, service: &str) -> Option<usize> {
         self.services.get(service).copied()
     }
 
     /// Whether all steps of all services could be read.
-    pub(super) fn are_whole(&self) -> bool {
-        self.parsed.broken.is_empty()
+    pub fn are_whole(&self) -> bool {
+        self.parsed.unread.is_empty()
     }
 
     /// Whether all steps of a service could be read.
-    pub(super) fn is_whole(&self, service: &str) -> bool {
-        !self.parsed.broken.contains_key(service)
+    pub fn is_whole(&self, service: &str) -> bool {
+        !self.parsed.unread.contains_key(service)
     }
 
     /// Whether a step of this id may be there though it could not be read.
-    pub(super) fn may_have(&self, service: &str, step: &str) -> bool {
-        let broken = self.parsed.broken.get(service);
-        broken.is_some_and(|broken| broken.nameless || broken.ids.contains(step))
+    pub fn may_have(&self, service: &str, step: &str) -> bool {
+        let unread = self.parsed.unread.get(service);
+        unread.is_some_and(|unread| unread.has_unnamed || unread.ids.contains(step))
     }
 
     /// Whether a reference is to something secret.
-    pub(super) fn is_secret(&self, found: &ContextRef) -> bool {
+    pub fn is_secret(&self, found: &ContextRef) -> bool {
         let is = |name: &str| found.context().eq_ignore_ascii_case(name);
         match found.path.get(1) {
             Some(Segment::Name(name)) if is("env") => self.sources.contains(name.as_str()),
@@ -148,7 +135,7 @@ impl<'p> Uses<'p> {
     }
 
     /// Whether a reference can bring text that others wrote.
-    pub(super) fn is_untrusted(&self, found: &ContextRef) -> bool {
+    pub fn is_untrusted(&self, found: &ContextRef) -> bool {
         is_untrusted(&found.path)
             || found.context().eq_ignore_ascii_case("vars")
                 && matches!(found.path.get(1), Some(Segment::Name(name))
@@ -157,11 +144,7 @@ impl<'p> Uses<'p> {
 }
 
 impl<'p> Use<'p> {
-    fn of(
-        text: &str,
-        place: Place,
-        expression: Spanned<&'p str>,
-    ) -> Result<Self, crate::plan::expr::SyntaxError> {
+    fn of(text: &str, place: Place, expression: Spanned<&'p str>) -> Result<Self, SyntaxError> {
         let contexts = references(expression.value, expression.span.start)?;
         // Without a parenthesis there is no call: most expressions are a path.
         let functions = if expression.value.contains('(') {
@@ -174,7 +157,7 @@ impl<'p> Use<'p> {
     }
 
     /// Where a part of it stands in the text; the whole, where that is not known.
-    pub(super) fn span(&self, part: &Span) -> Span {
+    pub fn span(&self, part: &Span) -> Span {
         if self.exact { part.clone() } else { self.expression.span.clone() }
     }
 }
@@ -184,7 +167,7 @@ fn named_in(text: &Text) -> impl Iterator<Item = ContextRef> {
 }
 
 /// A member of a context by its name, where it is one: `secrets.NAME`.
-pub(super) fn member<'r>(found: &'r ContextRef, context: &str) -> Option<&'r str> {
+pub fn member<'r>(found: &'r ContextRef, context: &str) -> Option<&'r str> {
     match found.path.get(1) {
         Some(Segment::Name(name)) if found.context().eq_ignore_ascii_case(context) => Some(name),
         _ => None,

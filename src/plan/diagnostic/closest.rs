@@ -1,44 +1,25 @@
-//! Which of the known words a misspelt one may have been.
+//! Finds the known word that a misspelt one may have been.
 
-/// Longer words are no slips of the finger, and comparing them takes long.
-const LONGEST: usize = 64;
+/// Longer words are not typing errors, and comparing them takes long.
+const MAX_WORD_CHARS: usize = 64;
 
-/// The known word that is nearest to this one, where one is near enough: a third
-/// of its letters may be added, left out, changed or swapped with a neighbour.
+/// The known word that is nearest to this one, if any is near enough: up to a
+/// third of the letters may be added, left out, changed or swapped with a
+/// neighbour.
 pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let letters: Vec<char> = word.to_lowercase().chars().collect();
-    if letters.is_empty() || letters.len() > LONGEST {
+    let lower = word.to_lowercase();
+    let letters = lower.chars().count();
+    if letters == 0 || letters > MAX_WORD_CHARS {
         return None;
     }
-    let limit = (letters.len() / 3).max(1);
+    let limit = (letters / 3).max(1);
     known
         .into_iter()
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= limit * 2)
-        .map(|candidate| (distance(&letters, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *candidate != word)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
-}
-
-/// How many letters have to be added, left out, changed or swapped.
-fn distance(left: &[char], right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, letter) in left.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, other) in right.iter().enumerate() {
-            let changed = row[j] + usize::from(letter != other);
-            let mut best = changed.min(row[j + 1] + 1).min(next[j] + 1);
-            let swapped = i > 0 && j > 0 && left[i - 1] == *other && right[j - 1] == *letter;
-            if swapped {
-                best = best.min(before[j - 1] + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

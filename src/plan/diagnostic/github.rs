@@ -4,14 +4,15 @@
 //! `packages/core/src/command.ts`. The runner drops columns when a command spans
 //! lines, so each is cut to its first.
 
-use super::{Diagnostic, Lines, SHOWN, and_more};
+use super::kind::{Diagnostic, MAX_SHOWN, and_more};
+use super::lines::Lines;
 
 /// Writes one command a line. `file` has to be relative to the repository for
 /// the annotation to be shown beside the line.
 pub fn render_github(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
     let lines = Lines::of(text);
     let mut commands: Vec<String> =
-        diagnostics.iter().take(SHOWN).map(|one| command(file, &lines, one)).collect();
+        diagnostics.iter().take(MAX_SHOWN).map(|one| command(file, &lines, one)).collect();
     commands.extend(and_more(diagnostics.len()));
     commands.join("\n")
 }
@@ -50,8 +51,8 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Diagnostic;
     use super::{data, property, render_github};
+    use crate::plan::diagnostic::Diagnostic;
 
     #[test]
     fn one_command_a_mistake() {

@@ -1,6 +1,7 @@
 //! Diagnostics as programs read them.
 
-use super::{Diagnostic, Label, Lines};
+use super::kind::{Diagnostic, Label};
+use super::lines::Lines;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -63,8 +64,8 @@ impl<'t> Place<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Diagnostic;
     use super::render_json;
+    use crate::plan::diagnostic::Diagnostic;
 
     #[test]
     fn every_part_is_there() {

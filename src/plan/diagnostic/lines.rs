@@ -2,16 +2,14 @@
 
 use crate::plan::span::Span;
 
-/// Where a place is, as people count: from 1, columns in characters.
+/// A place as people count: lines and columns from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Position {
-    /// The line.
     pub line: usize,
-    /// The character in the line.
     pub column: usize,
 }
 
-/// Where each line of a text begins, found once.
+/// The starts of all lines of a text, found once.
 #[derive(Debug)]
 pub struct Lines<'t> {
     text: &'t str,
@@ -19,15 +17,14 @@ pub struct Lines<'t> {
 }
 
 impl<'t> Lines<'t> {
-    /// Finds the lines of a text.
     pub fn of(text: &'t str) -> Self {
         let after =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self { text, starts: std::iter::once(0).chain(after).collect() }
     }
 
-    /// Where a byte is. One that is past the end is at the end, and one inside a
-    /// character is at that character.
+    /// The position of a byte offset. One past the end is at the end, and one inside
+    /// a character at that character.
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.clamp(offset);
         let line = self.line_of(offset);
@@ -36,7 +33,7 @@ impl<'t> Lines<'t> {
         Position { line: line + 1, column: columns + 1 }
     }
 
-    /// The part of a span that is on its first line, at character borders.
+    /// The part of a span on its first line, at character boundaries.
     pub fn first_line(&self, span: &Span) -> Span {
         let start = self.clamp(span.start);
         let end = self.clamp(span.end).max(start);
@@ -46,13 +43,13 @@ impl<'t> Lines<'t> {
         start..start + self.text[start..end].trim_end().len()
     }
 
-    /// The number of the line, from 0, that a byte is on.
+    /// The index, from 0, of the line that a byte is on.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line begins, by its number from 0; the end of the text for one
-    /// that is not there.
+    /// The offset where a line begins, by its index from 0; the end of the text for
+    /// one that does not exist.
     pub(super) fn start_of(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }

@@ -1,6 +1,7 @@
 //! Diagnostics as people read them: rustc's look.
 
-use super::{Diagnostic, Label, Lines, SHOWN, Severity, and_more};
+use super::kind::{Diagnostic, Label, MAX_SHOWN, Severity, and_more};
+use super::lines::Lines;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// Where more bytes than this would have to be looked at to draw a few lines,
@@ -14,7 +15,7 @@ pub fn render(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -
     let lines = Lines::of(text);
     let page = Page { file, text, lines: &lines };
     let mut drawn: Vec<String> =
-        diagnostics.iter().take(SHOWN).map(|one| renderer.render(&[page.group(one)])).collect();
+        diagnostics.iter().take(MAX_SHOWN).map(|one| renderer.render(&[page.group(one)])).collect();
     drawn.extend(and_more(diagnostics.len()));
     drawn.join("\n\n")
 }
@@ -81,8 +82,8 @@ impl<'t> Page<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Diagnostic, sort};
     use super::render;
+    use crate::plan::diagnostic::{Diagnostic, sort};
 
     #[test]
     fn a_mistake_with_label_and_help() {

@@ -1,16 +1,16 @@
-//! What an expression may name, as data: contexts with their phases and
-//! members, the outputs of each action, and which of all that others wrote.
+//! What an expression may name, as data: contexts with their phases and members,
+//! the outputs of each action, and what of all that is untrusted.
 //!
 //! `check`, the schema and the reference are made from these tables, so that
 //! what is documented is what is enforced.
 
 use super::syntax::Segment;
-use crate::plan::schema::Action;
 
-/// When a context is known. An expression sees only those of earlier phases.
+/// From when on a context has a value. An expression sees only contexts of earlier
+/// phases.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
-    /// What the process finds when it starts.
+    /// What the process reads when it starts.
     Start,
     /// The environment is chosen, by the `if` of each.
     Environment,
@@ -18,12 +18,12 @@ pub enum Phase {
     Variables,
     /// The secrets have been read.
     Secrets,
-    /// Steps have run.
+    /// Earlier steps have run.
     Steps,
 }
 
 impl Phase {
-    /// Fits after "it is there".
+    /// In words that fit after "it is there".
     pub fn describe(self) -> &'static str {
         match self {
             Self::Start => "from the start",
@@ -34,31 +34,28 @@ impl Phase {
     }
 }
 
-/// What names a context has.
+/// The names that a context has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Members {
-    /// These alone; another is a mistake.
+    /// Exactly these; another is a mistake.
     Closed(&'static [&'static str]),
     /// Whatever the plan declares: variables, secrets, steps, services.
     Declared,
-    /// Any; one that is not there is empty.
+    /// Any; a missing one is empty.
     Open,
 }
 
-/// A context.
+/// A name that an expression may begin with.
 #[derive(Debug)]
 pub struct Context {
-    /// Its name.
     pub name: &'static str,
-    /// When it is known.
     pub phase: Phase,
-    /// What can be asked of it.
     pub members: Members,
-    /// What it is, for the reference.
+    /// Its meaning, for the reference.
     pub about: &'static str,
 }
 
-/// All there are, by phase.
+/// All contexts, by phase.
 pub const CONTEXTS: [Context; 10] = [
     Context {
         name: "env",
@@ -170,22 +167,22 @@ pub const CONTEXTS: [Context; 10] = [
     },
 ];
 
-/// Members of closed contexts under which everything is open, as at GitHub.
+/// Members of closed contexts below which any name is accepted, as at GitHub.
 const OPEN_MEMBERS: [(&str, &str); 1] = [("github", "event")];
 
-/// A context by its name, which ignores case.
+/// Finds a context by its name, ignoring case.
 pub fn context(name: &str) -> Option<&'static Context> {
     CONTEXTS.iter().find(|context| context.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether `context.member` may be looked into further.
+/// Whether any name is accepted below `context.member`.
 pub fn is_open_member(context: &str, member: &str) -> bool {
     OPEN_MEMBERS
         .iter()
         .any(|(c, m)| c.eq_ignore_ascii_case(context) && m.eq_ignore_ascii_case(member))
 }
 
-/// Where an expression stands in a plan, which decides what it sees.
+/// Where an expression stands in a plan, which decides what contexts it sees.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Site {
     /// The `if` of an environment.
@@ -198,9 +195,7 @@ pub enum Site {
     PlanEnv,
     /// A source of a secret.
     SecretSource,
-    /// Under `azure`.
     Azure,
-    /// Under `registries`.
     Registry,
     /// The `if` of a step.
     StepCondition,
@@ -229,7 +224,7 @@ impl Site {
         CONTEXTS.iter().filter(move |context| self.sees(context))
     }
 
-    /// Whether `success()` and its kin mean something here.
+    /// Whether `success()`, `failure()`, `cancelled()` and `always()` may be called.
     pub fn has_status(self) -> bool {
         self == Self::StepCondition
     }
@@ -238,9 +233,8 @@ impl Site {
 /// The outputs of an action.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Outputs {
-    /// The action's keyword.
     pub action: &'static str,
-    /// Their names. Open where a program names them.
+    /// Open where a program chooses the names.
     pub names: Members,
 }
 
@@ -277,9 +271,10 @@ pub fn outputs_of(action: &str) -> Option<Members> {
     OUTPUTS.iter().find(|outputs| outputs.action == action).map(|outputs| outputs.names)
 }
 
-/// The outputs of a service with these actions, in the order of the table.
-pub fn outputs_of_service<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Vec<&'static str> {
-    let present: Vec<_> = actions.into_iter().map(Action::keyword).collect();
+/// The outputs of a service with actions of these keywords, in the order of the
+/// table.
+pub fn outputs_of_service<'a>(actions: impl IntoIterator<Item = &'a str>) -> Vec<&'static str> {
+    let present: Vec<_> = actions.into_iter().collect();
     let mut names = Vec::new();
     for action in SERVICE_ACTIONS.iter().filter(|action| present.contains(action)) {
         if let Some(Members::Closed(outputs)) = outputs_of(action) {
@@ -289,9 +284,9 @@ pub fn outputs_of_service<'a>(actions: impl IntoIterator<Item = &'a Action>) -> 
     names
 }
 
-/// What others can write: whoever opens a pull request, pushes a branch or
-/// answers a request of a step. None of it may reach a shell as text. `*` is
-/// any one member; what lies below a path is meant too.
+/// What people without write access can write: by opening a pull request, pushing
+/// a branch or answering a request of a step. It must not reach a shell as text.
+/// `*` is any one member; what lies below a path is included.
 pub const UNTRUSTED: [&[&str]; 21] = [
     &["github", "event"],
     &["github", "head_ref"],
@@ -316,8 +311,8 @@ pub const UNTRUSTED: [&[&str]; 21] = [
     &["env", "GITHUB_TRIGGERING_ACTOR"],
 ];
 
-/// Whether a reference can bring text that others wrote: it lies under one of
-/// the paths of the table, or is a whole context that holds one.
+/// Whether a reference can bring text that others wrote: it lies below one of the
+/// paths in [`UNTRUSTED`], or is a whole context that holds one.
 pub fn is_untrusted(path: &[Segment]) -> bool {
     UNTRUSTED.iter().any(|untrusted| {
         path.iter().zip(*untrusted).all(|(segment, name)| match segment {

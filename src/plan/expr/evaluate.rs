@@ -16,17 +16,16 @@ use github_actions_expressions::{Expr, SpannedExpr};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// An expression that has no value, or none that fits where it stands.
+/// An expression that cannot be evaluated, or whose value does not fit its place.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct EvalError {
     /// Stable, documented, searchable: `unknown-context`.
     pub code: &'static str,
-    /// What is wrong. Never holds the value of a secret.
+    /// Never holds the value of a secret.
     pub message: String,
-    /// Where in the plan's text.
+    /// In the plan's text.
     pub span: Span,
-    /// The remedy.
     pub help: Option<String>,
 }
 
@@ -52,8 +51,8 @@ pub(super) struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// A place in the expression as one in the plan. Where the plan spells the
-    /// expression with escapes or over several lines, that is the whole of it.
+    /// Converts a place in the expression to one in the plan. The span of the whole
+    /// expression, if the plan spells it with escapes or over several lines.
     fn absolute(&self, local: Span) -> Span {
         let whole = &self.expression.span;
         if whole.len() == self.expression.value.len() {
@@ -76,7 +75,7 @@ impl Evaluator<'_> {
     pub(super) fn value(&self, expression: &SpannedExpr<'_>) -> Result<Value, EvalError> {
         match &expression.inner {
             Expr::Literal(literal) => Ok(self::literal(literal)),
-            // Stands only where an index looks for it first.
+            // A star is only parsed inside an index, which is evaluated before.
             Expr::Star => Ok(Value::NULL),
             Expr::Identifier(name) => self.context(expression, name.as_str()),
             Expr::Index(index) => self.value(index),
@@ -650,8 +649,8 @@ mod tests {
 
         #[test]
         fn numbers_survive_their_text(number in any::<f64>().prop_filter("is finite", |n| n.is_finite())) {
-            let text = super::super::coerce::number_to_text(number);
-            let back = super::super::coerce::text_to_number(&text);
+            let text = crate::plan::expr::primitive::number_to_text(number);
+            let back = crate::plan::expr::primitive::text_to_number(&text);
             assert!((back - number).abs() <= number.abs() * 1e-14, "{number} as {text} is {back}");
         }
     }

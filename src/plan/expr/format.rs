@@ -3,13 +3,13 @@
 /// A piece of a template.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Piece<'template> {
-    /// Stands for itself.
+    /// Text that is copied.
     Text(&'template str),
-    /// The argument of this number, the first being 0.
+    /// An argument by its number, from 0.
     Argument(usize),
 }
 
-/// Cuts a template into its pieces. `None` where a brace stands alone.
+/// Cuts a template into pieces. `None` if it has an unmatched brace.
 pub(super) fn pieces(template: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut rest = template;

@@ -1,17 +1,14 @@
 //! The functions of GitHub's language.
 
-use super::coerce::{folded, same};
+use super::coerce::same;
 use super::evaluate::{EvalError, Evaluator};
 use super::format::{Piece, pieces};
 use super::json;
+use super::primitive::folded;
 use super::scope::Status;
-use super::value::{Kind, Taint, Value};
+use super::value::{Kind, MAX_TEXT_BYTES, Taint, Value};
 use github_actions_expressions::SpannedExpr;
 use github_actions_expressions::call::{Call, Function};
-
-/// The longest text a function may make, in bytes, as at GitHub. `format` and
-/// `toJSON` inside each other grow without bound.
-pub(super) const LARGEST: usize = 10 * 1024 * 1024;
 
 /// The value of a call.
 pub(super) fn call(
@@ -56,9 +53,9 @@ impl Calling<'_> {
         Value::from(self.evaluator.scope.status() == status)
     }
 
-    /// A text that was made, unless it is too large.
+    /// A text that a function made, unless it is too large.
     fn made(&self, text: String, taint: &Taint) -> Result<Value, EvalError> {
-        if text.len() > LARGEST {
+        if text.len() > MAX_TEXT_BYTES {
             return Err(self.error("too-large", "the text would be larger than 10 MiB"));
         }
         Ok(Value::from(text).tainted(taint))
@@ -119,7 +116,7 @@ impl Calling<'_> {
                     return Err(self.error("bad-format", message));
                 }
             }
-            if text.len() > LARGEST {
+            if text.len() > MAX_TEXT_BYTES {
                 break;
             }
         }
@@ -145,7 +142,7 @@ impl Calling<'_> {
         for (at, item) in items.iter().enumerate() {
             text.push_str(if at == 0 { "" } else { &separator });
             text.push_str(&item.to_text());
-            if text.len() > LARGEST {
+            if text.len() > MAX_TEXT_BYTES {
                 break;
             }
         }

@@ -16,15 +16,13 @@ mod evaluate;
 mod format;
 mod functions;
 mod json;
-
-mod scalar;
+mod primitive;
 mod scope;
 mod syntax;
 mod text;
 mod value;
 
 pub use evaluate::EvalError;
-pub use scalar::Scalar;
 pub use scope::{Scope, Status};
 pub use syntax::{ContextRef, FUNCTIONS, FunctionRef, Segment, SyntaxError, functions, references};
 pub use text::Rendered;

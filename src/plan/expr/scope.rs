@@ -5,23 +5,24 @@ use crate::secret::Redactor;
 use std::fmt;
 use std::sync::Arc;
 
-/// Hashes the files that match these patterns: the digest in hexadecimal, empty
-/// where none matches, or why it cannot be had.
+/// Hashes the files that match patterns. Returns the digest in hexadecimal, empty
+/// if no file matches; the error says why the files cannot be read.
 pub type HashFiles = dyn Fn(&[String]) -> Result<String, String> + Send + Sync;
 
-/// What `success()`, `failure()` and `cancelled()` answer from.
+/// The state of a run that `success()`, `failure()` and `cancelled()` ask for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Status {
-    /// Everything before went well.
+    /// All earlier steps succeeded.
     #[default]
     Success,
-    /// Something before failed.
+    /// An earlier step failed.
     Failure,
     /// The run is being cancelled.
     Cancelled,
 }
 
-/// What an expression sees. Cloning is cheap, so that each step can have its own.
+/// The values that an expression sees. Cheap to clone, so that each step can have
+/// its own.
 #[derive(Clone, Default)]
 pub struct Scope {
     contexts: Object,
@@ -32,7 +33,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// One without contexts. Values derived from secrets are registered with
+    /// A scope without contexts. Values derived from secrets are registered with
     /// the redactor.
     pub fn new(redactor: Redactor) -> Self {
         Self { redactor, ..Self::default() }
@@ -45,21 +46,21 @@ impl Scope {
         self
     }
 
-    /// Says how the run stands.
+    /// Sets the state of the run.
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {
         self.status = status;
         self
     }
 
-    /// Gives `hashFiles` its files.
+    /// Sets how `hashFiles` hashes files.
     #[must_use]
     pub fn with_hash_files(mut self, hash_files: Arc<HashFiles>) -> Self {
         self.hash_files = Some(hash_files);
         self
     }
 
-    /// Says why the members of a context may be empty, for whoever needs one.
+    /// Explains, for error messages, why the members of a context may be empty.
     #[must_use]
     pub fn with_reason(mut self, context: &str, reason: &str) -> Self {
         self.empty_because.push((context.to_owned(), reason.to_owned()));
@@ -71,12 +72,12 @@ impl Scope {
         self.contexts.get(name)
     }
 
-    /// How the run stands.
+    /// The state of the run.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// Where derived secrets are registered.
+    /// The redactor that derived secrets are registered with.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }

@@ -1,4 +1,4 @@
-//! Reads an expression, and says what it names.
+//! Parses an expression, and lists what it names.
 //!
 //! The checks work on these lists: which contexts an expression refers to, where
 //! and whether their text can come out of it, and which functions it calls.
@@ -9,13 +9,13 @@ use github_actions_expressions::literal::Literal;
 use github_actions_expressions::op::{BinExpr, BinOp};
 use github_actions_expressions::{Error, Expr, SpannedExpr};
 
-/// The longest expression, in bytes, as at GitHub.
-const LONGEST: usize = 21_000;
-/// The most binary operators. Their tree leans to the left as deep as they are
-/// many, and whoever walks it must not run out of stack.
+/// As at GitHub.
+const MAX_EXPRESSION_BYTES: usize = 21_000;
+/// The parser's tree is as deep as there are binary operators, and code that walks
+/// it recursively must not run out of stack.
 const MOST_OPERATORS: usize = 300;
 
-/// The functions there are, as they are usually spelled.
+/// All functions, in their usual spelling.
 pub const FUNCTIONS: [(&str, Function); 13] = [
     ("contains", Function::Contains),
     ("startsWith", Function::StartsWith),
@@ -32,15 +32,13 @@ pub const FUNCTIONS: [(&str, Function); 13] = [
     ("cancelled", Function::Cancelled),
 ];
 
-/// Text that is not an expression.
+/// A text that is not an expression.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// What is wrong.
     pub message: String,
-    /// Where, from the same start as the offset that was given.
+    /// In the plan's text, by the offset that was given to the parser.
     pub span: Span,
-    /// What to write instead.
     pub help: Option<String>,
 }
 
@@ -49,9 +47,9 @@ pub struct SyntaxError {
 pub enum Segment {
     /// `.name` or `['name']`, as it is spelled. Names ignore case.
     Name(String),
-    /// `[0]`
+    /// An index that is a number: `[0]`.
     Index(f64),
-    /// `.*`
+    /// Every member: `.*`.
     Any,
     /// An index that is only known when it is evaluated.
     Computed,
@@ -62,7 +60,6 @@ pub enum Segment {
 pub struct ContextRef {
     /// The context's name first.
     pub path: Vec<Segment>,
-    /// The whole reference.
     pub span: Span,
     /// Whether its text can come out of the expression: not where it is only
     /// compared, negated or searched.
@@ -82,14 +79,13 @@ impl ContextRef {
 /// A function that an expression calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FunctionRef {
-    /// Its name as it is usually spelled.
+    /// In its usual spelling.
     pub name: &'static str,
-    /// The whole call.
     pub span: Span,
 }
 
 impl FunctionRef {
-    /// Whether it asks how the run stands, which only an `if` can.
+    /// Whether it asks for the state of the run, which only an `if` can.
     pub fn is_status(&self) -> bool {
         ["success", "failure", "always", "cancelled"].contains(&self.name)
     }
@@ -110,11 +106,11 @@ pub fn functions(source: &str, offset: usize) -> Result<Vec<FunctionRef>, Syntax
     Ok(walk.functions)
 }
 
-/// Reads an expression that starts at `offset`.
+/// Parses an expression that starts at `offset` in the plan's text.
 pub(super) fn parse(source: &str, offset: usize) -> Result<SpannedExpr<'_>, SyntaxError> {
     let whole = offset..offset + source.len();
-    if source.len() > LONGEST {
-        let message = format!("the expression is longer than {LONGEST} characters");
+    if source.len() > MAX_EXPRESSION_BYTES {
+        let message = format!("the expression is longer than {MAX_EXPRESSION_BYTES} characters");
         return Err(SyntaxError { message, span: whole, help: None });
     }
     if operators(source) > MOST_OPERATORS {
@@ -128,7 +124,7 @@ pub(super) fn function_name(function: Function) -> &'static str {
     FUNCTIONS.iter().find(|(_, known)| *known == function).map_or("", |(name, _)| name)
 }
 
-/// How many binary operators stand outside of strings, at most.
+/// An upper bound for the number of binary operators outside of strings.
 fn operators(source: &str) -> usize {
     let mut quoted = false;
     let mut previous = false;
@@ -171,7 +167,7 @@ fn explain(source: &str, offset: usize, error: &Error) -> SyntaxError {
     SyntaxError { message, span: at.start + offset..at.end + offset, help }
 }
 
-/// The letter at a place, or the last one.
+/// The span of the letter at an offset, or of the last one.
 fn letter_at(source: &str, offset: usize) -> Span {
     let found = source.char_indices().find(|(at, _)| *at >= offset);
     let (start, letter) = found.or_else(|| source.char_indices().last()).unwrap_or((0, ' '));
@@ -188,7 +184,7 @@ fn advice(at: &str) -> Option<String> {
     Some(help.to_owned())
 }
 
-/// Every `name(…)` outside of strings, to its closing parenthesis.
+/// The spans of all `name(…)` outside of strings.
 fn calls(source: &str) -> impl Iterator<Item = Span> {
     let mut found = Vec::new();
     let mut open = Vec::new();
@@ -214,8 +210,8 @@ fn called<'a>(source: &'a str, at: &Span) -> &'a str {
     call.split('(').next().unwrap_or_default().trim_end()
 }
 
-/// The parser does not say where: it is the first complete call that is wrong
-/// by itself too.
+/// The span of a call with a wrong number of arguments. The parser does not say
+/// which: it is the first that is wrong by itself too.
 fn miscalled(source: &str, function: Function) -> Span {
     calls(source)
         .find(|at| {
@@ -245,7 +241,7 @@ impl Walk {
             Expr::Index(index) => self.expression(index, flows),
             Expr::Context(context) => self.context(expression, &context.parts, flows),
             Expr::BinExpr(BinExpr { lhs, op, rhs }) => {
-                // What `&&` gives of its left side is nothing but an empty text.
+                // `&&` gives its left side only where that is empty or false.
                 self.expression(lhs, flows && *op == BinOp::Or);
                 self.expression(rhs, flows && matches!(op, BinOp::And | BinOp::Or));
             }

@@ -1,11 +1,10 @@
 //! Expressions where a plan has them: in texts, in conditions, in scalars.
 
 use super::evaluate::{EvalError, evaluate};
-use super::functions::LARGEST;
-use super::scalar::Scalar;
 use super::scope::{Scope, Status};
 use super::syntax::{ContextRef, functions, references};
-use super::value::{Taint, Value};
+use super::value::{MAX_TEXT_BYTES, Taint, Value};
+use crate::plan::literal::Literal;
 use crate::plan::schema::{Condition, Field, Part, Text};
 use crate::plan::span::{Span, Spanned};
 use crate::secret::Secret;
@@ -13,9 +12,9 @@ use crate::secret::Secret;
 /// A text whose expressions have been evaluated.
 #[derive(Clone, Debug)]
 pub enum Rendered {
-    /// One that anybody may see.
+    /// A text that may be shown.
     Plain(String),
-    /// One that a secret went into.
+    /// A text that a secret went into.
     Secret(Secret),
 }
 
@@ -28,7 +27,7 @@ impl Rendered {
         }
     }
 
-    /// The text where anybody may see it.
+    /// The text, unless it is secret.
     pub fn plain(&self) -> Option<&str> {
         match self {
             Self::Plain(text) => Some(text),
@@ -36,48 +35,29 @@ impl Rendered {
         }
     }
 
-    /// Whether a secret went into it.
-    pub fn is_secret(&self) -> bool {
-        matches!(self, Self::Secret(_))
-    }
-
-    /// Whether there is nothing in it.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()
     }
 }
 
 impl Text {
-    /// The text where it holds no expression.
-    pub fn as_literal(&self) -> Option<&str> {
-        let is_literal = |part: &Part| matches!(part, Part::Literal(_));
-        self.parts.iter().all(is_literal).then_some(self.source.as_str())
-    }
-
-    /// The expressions in it.
-    pub fn expressions(&self) -> impl Iterator<Item = &Spanned<String>> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
-            Part::Expression(expression) => Some(expression),
-        })
-    }
-
     /// Evaluates its expressions. What a secret went into is a secret.
     pub fn render(&self, scope: &Scope) -> Result<Rendered, EvalError> {
         self.value(scope, |_, _| Ok(())).map(|value| rendered(&value, scope))
     }
 
-    /// As [`Self::render`], for a name or label of something: an expression that
-    /// gives nothing is an error, since what would be built without it is another
-    /// thing's name. `git.dirty-suffix` alone may be empty: it is meant for names.
+    /// As [`Self::render`], for the name of a resource: an expression that is empty
+    /// is an error, because the name without it is that of another resource.
+    /// Only `git.dirty-suffix` may be empty: it is meant for names.
     pub fn render_name(&self, scope: &Scope) -> Result<Rendered, EvalError> {
         let value = self.value(scope, |expression, value| {
             let source = expression.value.trim();
             let suffix = source.eq_ignore_ascii_case("git.dirty-suffix");
-            match value.hollow() {
-                Some(hole) => {
-                    let message = format!("`{source}` is made of `{hole}`, which is empty");
-                    Err(empty(expression, message, hole, scope))
+            match value.missing_source() {
+                Some(missing) => {
+                    let message = format!("`{source}` is made of `{missing}`, which is empty");
+                    Err(empty(expression, message, missing, scope))
                 }
                 None if value.to_text().is_empty() && !suffix => {
                     let message = format!("`{source}` is empty, and a name would be made of it");
@@ -89,7 +69,7 @@ impl Text {
         Ok(rendered(&value, scope))
     }
 
-    /// As [`Self::render_name`], for one of several that may be left out: nothing
+    /// As [`Self::render_name`], for one of several that may be left out: `None`
     /// where the whole text is empty.
     pub fn render_optional_name(&self, scope: &Scope) -> Result<Option<Rendered>, EvalError> {
         if self.render(scope)?.is_empty() {
@@ -98,7 +78,8 @@ impl Text {
         self.render_name(scope).map(Some)
     }
 
-    /// Evaluates it to a value: a text, whatever its expressions gave.
+    /// Evaluates it to a value that keeps its taint: a text, whatever its
+    /// expressions gave.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
         self.value(scope, |_, _| Ok(()))
     }
@@ -110,7 +91,7 @@ impl Text {
     ) -> Result<Value, EvalError> {
         let mut text = String::new();
         let mut taint = Taint::default();
-        let mut hollow = None;
+        let mut missing = None;
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
@@ -122,10 +103,10 @@ impl Text {
                     accept(expression, &value)?;
                     text.push_str(&value.to_text());
                     taint = taint.union(&value.text_taint());
-                    hollow = hollow.or_else(|| hole(expression, &value));
+                    missing = missing.or_else(|| missing_source(expression, &value));
                 }
             }
-            if text.len() > LARGEST {
+            if text.len() > MAX_TEXT_BYTES {
                 let message = "the text would be larger than 10 MiB".to_owned();
                 return Err(EvalError {
                     code: "too-large",
@@ -135,14 +116,14 @@ impl Text {
                 });
             }
         }
-        Ok(Value::from(text).tainted(&taint).hollowed(hollow.as_deref()))
+        Ok(Value::from(text).tainted(&taint).with_missing_source(missing.as_deref()))
     }
 }
 
-/// What is missing of the pull request in a value, where something is.
-fn hole(expression: &Spanned<String>, value: &Value) -> Option<String> {
-    if let Some(hole) = value.hollow() {
-        return Some(hole.to_owned());
+/// The expression over the pull request that was empty, if one went into a value.
+fn missing_source(expression: &Spanned<String>, value: &Value) -> Option<String> {
+    if let Some(missing) = value.missing_source() {
+        return Some(missing.to_owned());
     }
     let of_pull_request =
         |found: &ContextRef| found.flows && found.context().eq_ignore_ascii_case("pr");
@@ -151,7 +132,8 @@ fn hole(expression: &Spanned<String>, value: &Value) -> Option<String> {
         .then(|| expression.value.trim().to_owned())
 }
 
-/// Nothing that comes of a secret is no secret: there is nothing to hide.
+/// An empty text is not a secret, even if it came from one: there is nothing to
+/// hide.
 fn rendered(value: &Value, scope: &Scope) -> Rendered {
     let text = value.to_text().into_owned();
     if value.taint().is_secret() && !text.is_empty() {
@@ -174,7 +156,8 @@ fn no_text(expression: &Spanned<String>, value: &Value) -> EvalError {
     }
 }
 
-/// `source` is the expression that is empty, here or where a variable is made.
+/// `source` is the empty expression, here or in the variable that `expression`
+/// names.
 fn empty(expression: &Spanned<String>, message: String, source: &str, scope: &Scope) -> EvalError {
     let contexts = references(source, 0).unwrap_or_default();
     let reason = contexts.iter().find_map(|found| scope.reason(found.context()));
@@ -217,11 +200,11 @@ impl Condition {
     }
 }
 
-impl<T: Scalar> Field<T> {
+impl<T: Literal> Field<T> {
     /// Evaluates its expressions and reads what they gave.
     pub fn resolve(&self, scope: &Scope) -> Result<T, EvalError> {
         let rendered = self.text.render(scope)?;
-        T::read(rendered.expose()).map_err(|expected| EvalError {
+        T::parse(rendered.expose()).map_err(|expected| EvalError {
             code: "bad-value",
             message: match rendered.plain() {
                 Some("") => format!("{expected}, not nothing"),
@@ -234,7 +217,7 @@ impl<T: Scalar> Field<T> {
     }
 }
 
-/// Its only expression, or the whole of it.
+/// The span of its only expression, or of the whole text.
 fn place(text: &Text) -> Span {
     match text.parts.as_slice() {
         [Part::Expression(expression)] => expression.span.clone(),
@@ -246,7 +229,8 @@ fn place(text: &Text) -> Span {
 mod tests {
     use super::Rendered;
     use crate::plan::expr::{Object, Scope, Status, Value};
-    use crate::plan::schema::{Condition, Field, Part, Size, Text};
+    use crate::plan::literal::{Size, StatusCode};
+    use crate::plan::schema::{Condition, Field, Part, Text};
     use crate::plan::span::Spanned;
     use crate::secret::Redactor;
     use std::marker::PhantomData;
@@ -342,7 +326,7 @@ mod tests {
         let rendered = text("${{ vars.label }}").render(&scope).expect("is a text like any");
         assert_eq!(rendered.plain(), Some("shop-"));
         let again = text("${{ vars.label || 'x' }}!").evaluate(&scope).expect("has a value");
-        assert_eq!(again.hollow(), Some("pr.slug"));
+        assert_eq!(again.missing_source(), Some("pr.slug"));
     }
 
     #[test]
@@ -378,7 +362,7 @@ mod tests {
         );
         assert_eq!(field::<Size>("${{ vars.cpu }}GB").resolve(&scope()), Ok(Size(1_100_000_000)));
         assert_eq!(field::<bool>("${{ pr.number > 3 }}").resolve(&scope()), Ok(true));
-        assert_eq!(field::<u16>("80${{ pr.number }}").resolve(&scope()), Ok(8012));
+        assert_eq!(field::<StatusCode>("2${{ pr.number }}").resolve(&scope()), Ok(StatusCode(212)));
     }
 
     #[test]

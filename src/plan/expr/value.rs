@@ -1,4 +1,4 @@
-//! What an expression works on, and the secrets that went into it.
+//! The values of expressions, and the secrets that went into them.
 //!
 //! A value can be printed for debugging but a tainted one shows only where it
 //! came from; there is no `Display` and no `Serialize`.
@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+/// The longest text that an expression may make, in bytes, as at GitHub. `format`
+/// and `toJSON` inside each other grow without bound.
+pub(super) const MAX_TEXT_BYTES: usize = 10 * 1024 * 1024;
 
 /// The secrets that a value came from, by the names the plan gives them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -24,7 +28,7 @@ impl Taint {
         self.0.is_some()
     }
 
-    /// The secrets, sorted.
+    /// The names of the secrets, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|names| names.iter().map(String::as_str))
     }
@@ -53,8 +57,9 @@ impl Taint {
 pub struct Value {
     pub(super) kind: Kind,
     pub(super) taint: Taint,
-    /// The expression in it that was empty though a name may be made of it.
-    hollow: Option<Arc<str>>,
+    /// The expression that was empty when this was made, if a name made of it would
+    /// be that of something else.
+    missing_source: Option<Arc<str>>,
 }
 
 /// What a [`Value`] is, apart from where it came from.
@@ -79,8 +84,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// One whose names are found exactly as they are spelled, as the variables
-    /// of a process are.
+    /// An object whose names are case-sensitive, as environment variables are.
     pub fn case_sensitive() -> Self {
         Self { members: Vec::new(), case_sensitive: true }
     }
@@ -94,14 +98,14 @@ impl Object {
         }
     }
 
-    /// One of these members, whose names are all different.
+    /// Adds members, whose names are all different.
     #[must_use]
     pub fn holding(mut self, members: impl IntoIterator<Item = (String, Value)>) -> Self {
         self.members.extend(members);
         self
     }
 
-    /// [`Self::set`], to build one in a row.
+    /// As [`Self::set`], for building one in a chain.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.set(name, value);
@@ -112,7 +116,7 @@ impl Object {
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.find(|known| known == name).or_else(|| {
             (!self.case_sensitive)
-                .then(|| self.find(|known| super::coerce::same_text(known, name)))?
+                .then(|| self.find(|known| super::primitive::same_text(known, name)))?
         })
     }
 
@@ -124,16 +128,11 @@ impl Object {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.members.iter().map(|(name, value)| (name.as_str(), value))
     }
-
-    /// Whether it has no member.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
 }
 
 impl Value {
     /// `null`, which is also what a missing member is.
-    pub const NULL: Self = Self { kind: Kind::Null, taint: Taint(None), hollow: None };
+    pub const NULL: Self = Self { kind: Kind::Null, taint: Taint(None), missing_source: None };
 
     /// A secret's value; whatever is made from it stays secret.
     pub fn secret(secret: &Secret) -> Self {
@@ -167,17 +166,17 @@ impl Value {
         }
     }
 
-    /// The same value, known to be a text with a hole: the expression in it,
-    /// of the pull request, that was empty. A name must not be made of it.
+    /// The same value, made with an expression over the pull request that was
+    /// empty. It must not become part of a name.
     #[must_use]
-    pub fn hollowed(mut self, by: Option<&str>) -> Self {
-        self.hollow = by.map(Arc::from).or(self.hollow);
+    pub fn with_missing_source(mut self, by: Option<&str>) -> Self {
+        self.missing_source = by.map(Arc::from).or(self.missing_source);
         self
     }
 
-    /// The expression that left a hole in it.
-    pub fn hollow(&self) -> Option<&str> {
-        self.hollow.as_deref()
+    /// The expression that was empty when this was made.
+    pub fn missing_source(&self) -> Option<&str> {
+        self.missing_source.as_deref()
     }
 
     /// The text that it is, secret or not; nothing where it is no text.
@@ -191,16 +190,6 @@ impl Value {
             | Kind::Filtered(_)
             | Kind::Object(_) => None,
         }
-    }
-
-    /// As JSON for people to read, with `***` for what a secret went into.
-    pub fn shown(&self) -> String {
-        super::json::to_shown_json(self)
-    }
-
-    /// Whether it is `null`.
-    pub fn is_null(&self) -> bool {
-        matches!(self.kind, Kind::Null)
     }
 
     /// The member of this name, or `null`; it came from what this came from.
@@ -225,7 +214,7 @@ impl Value {
     }
 
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, taint: Taint::default(), hollow: None }
+        Self { kind, taint: Taint::default(), missing_source: None }
     }
 
     pub(super) fn is_array(&self) -> bool {
@@ -312,7 +301,7 @@ impl fmt::Debug for Value {
         match &self.kind {
             Kind::Null => f.write_str("null"),
             Kind::Boolean(value) => write!(f, "{value}"),
-            Kind::Number(number) => f.write_str(&super::coerce::number_to_text(*number)),
+            Kind::Number(number) => f.write_str(&super::primitive::number_to_text(*number)),
             Kind::String(text) => write!(f, "{:?}", text.as_str()),
             Kind::Array(items) | Kind::Filtered(items) => {
                 f.debug_list().entries(items.iter()).finish()

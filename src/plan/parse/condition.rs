@@ -7,23 +7,20 @@ use crate::plan::tree::Node;
 
 impl Reader<'_> {
     /// A bare expression, or one in `${{ }}`. With text around it, it would be a
-    /// string, which always holds.
-    pub(super) fn condition(&mut self, node: &Node) -> Option<Condition> {
+    /// string, which is always true.
+    pub fn condition(&mut self, node: &Node) -> Option<Condition> {
         let text = self.string("if", node)?;
         let expressions: Vec<_> = text.expressions().cloned().collect();
         let Some(expression) = expressions.first() else {
             return Some(Condition { source: text.source, span: text.span });
         };
-        let blank =
+        let is_text =
             |part: &Part| matches!(part, Part::Literal(literal) if !literal.trim().is_empty());
-        if expressions.len() > 1 || text.parts.iter().any(blank) {
+        if expressions.len() > 1 || text.parts.iter().any(is_text) {
+            let message = "this `if` is a text, which always holds";
             self.report(
-                Diagnostic::error(
-                    "text-as-condition",
-                    "this `if` is a text, which always holds",
-                    &text.span,
-                )
-                .help("write the whole condition as one expression, without `${{ }}`"),
+                Diagnostic::error("text-as-condition", message, &text.span)
+                    .help("write the whole condition as one expression, without `${{ }}`"),
             );
         }
         Some(Condition { source: expression.value.clone(), span: expression.span.clone() })

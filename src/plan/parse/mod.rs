@@ -1,18 +1,13 @@
-//! From the tree to the typed plan.
+//! Reads single values and mappings of the tree, and collects what is wrong with
+//! them: reading goes on after each mistake, with what is left.
 //!
-//! Every mistake is collected: reading goes on after each, with what is left.
-//! What a plan means beyond its single parts is the business of `check`.
+//! What keys there are is declared in `schema`; what a plan means beyond its
+//! single parts is checked in `check`.
 
 mod condition;
-mod literal;
-mod mapping;
-mod plan;
+mod entries;
 mod reader;
-mod settings;
-mod step;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
-pub(super) use plan::{Parsed, parse};
+pub use entries::Entries;
+pub use reader::{Reader, Unread};

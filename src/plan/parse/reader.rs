@@ -1,200 +1,140 @@
-//! Reads single values of the tree, and keeps what is wrong with them.
+//! Reads single values of the tree, and collects what is wrong with them.
 
-use super::plan::Broken;
 use super::text::cut;
 use crate::plan::diagnostic::{Diagnostic, closest};
-use crate::plan::expr::Scalar;
-use crate::plan::schema::{Field, Map, Text};
+use crate::plan::literal::Shape;
+use crate::plan::schema::Text;
 use crate::plan::span::Spanned;
-use crate::plan::tree::{Kind, Node};
-use std::collections::HashMap;
-use std::marker::PhantomData;
+use crate::plan::tree::{Entry, Kind, Node};
+use std::collections::{HashMap, HashSet};
+
+/// How many characters of a bad value a message repeats.
+const MAX_SHOWN_CHARS: usize = 60;
 
 /// What is found while a plan is read.
-pub(super) struct Reader<'t> {
-    /// The plan's text.
-    pub(super) text: &'t str,
-    pub(super) found: Vec<Diagnostic>,
-    /// What could not be read, by service.
-    pub(super) broken: HashMap<String, Broken>,
+pub struct Reader<'t> {
+    text: &'t str,
+    pub found: Vec<Diagnostic>,
+    /// The steps that could not be read, by service.
+    pub unread: HashMap<String, Unread>,
 }
 
-/// A check of a literal: what was expected, where it is not that.
-pub(super) type Check = fn(&str) -> Result<(), String>;
+/// Steps of a service that are there but could not be read.
+#[derive(Debug, Default)]
+pub struct Unread {
+    /// The ids of those that have one.
+    pub ids: HashSet<String>,
+    /// Whether there are others, whose ids are not known.
+    pub has_unnamed: bool,
+}
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new(), broken: HashMap::new() }
+    pub fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new(), unread: HashMap::new() }
     }
 
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+    pub fn report(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
 
-    /// `key` was to be something else.
-    pub(super) fn wrong_type(&mut self, key: &str, node: &Node, expected: &str) {
-        let what = node.kind.name();
-        self.report(Diagnostic::error(
-            "wrong-type",
-            format!("`{key}` takes {expected}, not {what}"),
-            &node.span,
-        ));
+    /// Reports that `name` has a value of another type than expected.
+    pub fn wrong_type(&mut self, name: &str, node: &Node, expected: &str) {
+        let message = format!("`{name}` takes {expected}, not {}", node.kind.name());
+        self.report(Diagnostic::error("wrong-type", message, &node.span));
     }
 
-    /// The value of `key` is not what it can be; `expected` says what is.
-    pub(super) fn bad_value(&mut self, key: &str, value: &Spanned<&str>, expected: &str) {
+    /// Reports that the value of `name` is not what was expected.
+    pub fn bad_value(&mut self, name: &str, value: &Spanned<&str>, expected: &str) {
         // One that is not closed is reported as that.
         if value.value.contains("${{") {
             return;
         }
-        let shown: String = value.value.chars().take(60).collect();
+        let shown: String = value.value.chars().take(MAX_SHOWN_CHARS).collect();
         let what = match shown.as_str() {
             "" => "empty".to_owned(),
             shown if shown.len() < value.value.len() => format!("`{shown}…`"),
             shown => format!("`{shown}`"),
         };
+        let message = format!("`{name}` cannot be {what}");
+        self.report(Diagnostic::error("bad-value", message, &value.span).label(expected));
+    }
+
+    /// Reports a word that is not one of the known ones.
+    pub fn bad_word(&mut self, name: &str, word: &Spanned<String>, known: &[&'static str]) {
+        if word.value.contains("${{") {
+            return;
+        }
+        let message = format!("`{name}` cannot be `{}`", word.value);
         self.report(
-            Diagnostic::error("bad-value", format!("`{key}` cannot be {what}"), &value.span)
-                .label(expected),
+            Diagnostic::error("bad-value", message, &word.span)
+                .label(format!("expected one of `{}`", known.join("`, `")))
+                .suggest(&word.value, known.iter().copied()),
         );
     }
 
     /// A string with its expressions.
-    pub(super) fn string(&mut self, key: &str, node: &Node) -> Option<Text> {
+    pub fn string(&mut self, name: &str, node: &Node) -> Option<Text> {
         match &node.kind {
             Kind::Scalar(scalar) => Some(cut(self.text, scalar, &node.span, &mut self.found)),
             Kind::Null => {
-                let diagnostic =
-                    Diagnostic::error("wrong-type", format!("`{key}` has no value"), &node.span);
-                self.report(diagnostic.help(format!("an empty one is written `{key}: \"\"`")));
+                let message = format!("`{name}` has no value");
+                let diagnostic = Diagnostic::error("wrong-type", message, &node.span);
+                self.report(diagnostic.help(format!("an empty one is written `{name}: \"\"`")));
                 None
             }
             Kind::Sequence(_) | Kind::Mapping(_) => {
-                self.wrong_type(key, node, "a single value");
+                self.wrong_type(name, node, "a single value");
                 None
             }
         }
     }
 
-    /// A string that, where it holds no expression, passes a check.
-    pub(super) fn checked(&mut self, key: &str, node: &Node, check: Check) -> Option<Text> {
-        let text = self.string(key, node)?;
+    /// A string that, where it holds no expression, has a shape.
+    pub fn checked(&mut self, name: &str, node: &Node, shape: &Shape) -> Option<Text> {
+        let text = self.string(name, node)?;
         if let Some(literal) = text.as_literal()
-            && let Err(expected) = check(literal)
+            && let Err(expected) = (shape.check)(literal)
         {
-            self.bad_value(key, &Spanned::new(literal, text.span.clone()), &expected);
+            self.bad_value(name, &Spanned::new(literal, text.span.clone()), &expected);
+            let near = closest(literal, shape.words.iter().copied());
+            if let (Some(near), Some(last)) = (near, self.found.last_mut()) {
+                last.help = Some(format!("did you mean `{near}`?"));
+            }
         }
         Some(text)
     }
 
     /// A string that has to be known before anything is evaluated.
-    pub(super) fn word(&mut self, key: &str, node: &Node) -> Option<Spanned<String>> {
-        let text = self.string(key, node)?;
+    pub fn word(&mut self, name: &str, node: &Node) -> Option<Spanned<String>> {
+        let text = self.string(name, node)?;
         if let Some(expression) = text.expressions().next() {
+            let message = format!("`{name}` takes no expression");
             self.report(
-                Diagnostic::error(
-                    "no-expression-here",
-                    format!("`{key}` takes no expression"),
-                    &expression.span,
-                )
-                .label("it has to be known before anything is evaluated"),
+                Diagnostic::error("no-expression-here", message, &expression.span)
+                    .label("it has to be known before anything is evaluated"),
             );
         }
         Some(Spanned::new(text.source, text.span))
     }
 
-    /// A string of a certain type, that has to be known beforehand.
-    pub(super) fn scalar<T: Scalar>(&mut self, key: &str, node: &Node) -> Option<T> {
-        let word = self.word(key, node)?;
-        match T::read(&word.value) {
-            Ok(value) => Some(value),
-            Err(expected) => {
-                self.bad_value(key, &Spanned::new(&word.value, word.span.clone()), &expected);
-                None
-            }
-        }
-    }
-
-    /// A scalar of a certain type, with its expressions.
-    pub(super) fn field<T: Scalar>(&mut self, key: &str, node: &Node) -> Option<Field<T>> {
-        let text = self.string(key, node)?;
-        if let Some(literal) = text.as_literal()
-            && let Err(expected) = T::read(literal)
-        {
-            self.bad_value(key, &Spanned::new(literal, text.span.clone()), &expected);
-            let near = closest(literal, T::WORDS.iter().copied());
-            if let (Some(near), Some(last)) = (near, self.found.last_mut()) {
-                last.help = Some(format!("did you mean `{near}`?"));
-            }
-        }
-        Some(Field { text, reads_as: PhantomData })
-    }
-
-    /// A list of strings, or a single one.
-    pub(super) fn strings(&mut self, key: &str, node: &Node, check: Check) -> Vec<Text> {
-        node.items().iter().filter_map(|item| self.checked(key, item, check)).collect()
-    }
-
-    /// A list of strings, which may not be a single one.
-    pub(super) fn list(&mut self, key: &str, node: &Node) -> Option<Vec<Text>> {
-        let Kind::Sequence(items) = &node.kind else {
-            self.wrong_type(key, node, "a list");
-            return None;
-        };
-        Some(items.iter().filter_map(|item| self.string(key, item)).collect())
-    }
-
-    /// A mapping of strings, under names that pass a check.
-    pub(super) fn strings_by_name(&mut self, key: &str, node: &Node, check: Check) -> Map<Text> {
-        self.named(key, node, check, |reader, name, value| reader.string(&name.value, value))
-    }
-
-    /// A mapping of anything, under names that pass a check.
-    pub(super) fn named<T>(
-        &mut self,
-        key: &str,
-        node: &Node,
-        check: Check,
-        mut read: impl FnMut(&mut Self, &Spanned<String>, &Node) -> Option<T>,
-    ) -> Map<T> {
+    /// The entries of a mapping of any names. Names without the shape are
+    /// reported and kept.
+    pub fn named_entries<'n>(&mut self, name: &str, node: &'n Node, names: &Shape) -> &'n [Entry] {
         let entries = match &node.kind {
             Kind::Mapping(entries) => entries.as_slice(),
             Kind::Null => &[],
             Kind::Scalar(_) | Kind::Sequence(_) => {
-                self.wrong_type(key, node, "a mapping");
+                self.wrong_type(name, node, "a mapping");
                 &[]
             }
         };
-        let mut map = Map::default();
         for entry in entries {
-            if let Err(expected) = check(&entry.key.value) {
-                let message = format!("`{}` cannot be a name under `{key}`", entry.key.value);
-                self.report(
-                    Diagnostic::error("bad-value", message, &entry.key.span).label(expected),
-                );
-            }
-            if let Some(value) = read(self, &entry.key, &entry.value) {
-                map.0.push((entry.key.clone(), value));
+            if let Err(expected) = (names.check)(&entry.key.value) {
+                let message = format!("`{}` cannot be a name under `{name}`", entry.key.value);
+                let diagnostic = Diagnostic::error("bad-value", message, &entry.key.span);
+                self.report(diagnostic.label(expected));
             }
         }
-        map
-    }
-}
-
-impl Text {
-    /// A text that stands in no plan: the default of an absent key.
-    pub fn default_of(literal: &str) -> Self {
-        let parts = match literal {
-            "" => Vec::new(),
-            literal => vec![crate::plan::schema::Part::Literal(literal.to_owned())],
-        };
-        Self { source: literal.to_owned(), span: 0..0, parts }
-    }
-}
-
-impl<T> Field<T> {
-    /// What an absent key is read as.
-    pub fn default_of(literal: &str) -> Self {
-        Self { text: Text::default_of(literal), reads_as: PhantomData }
+        entries
     }
 }

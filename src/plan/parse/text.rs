@@ -6,12 +6,7 @@ use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Scalar, locate};
 
 /// Cuts a scalar. An expression that is not closed is a mistake, and then text.
-pub(in crate::plan) fn cut(
-    text: &str,
-    scalar: &Scalar,
-    span: &Span,
-    found: &mut Vec<Diagnostic>,
-) -> Text {
+pub(super) fn cut(text: &str, scalar: &Scalar, span: &Span, found: &mut Vec<Diagnostic>) -> Text {
     let value = scalar.value.as_str();
     if !value.contains("${{") {
         return Text { span: span.clone(), ..Text::default_of(value) };

@@ -8,47 +8,84 @@ use std::marker::PhantomData;
 pub struct Text {
     /// The scalar's value: without quotes, escapes resolved, never retyped.
     pub source: String,
-    /// Where the scalar stands.
     pub span: Span,
-    /// `source`, in order.
+    /// The pieces of `source`, in order.
     pub parts: Vec<Part>,
 }
 
 /// A piece of a [`Text`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {
-    /// Stands for itself.
     Literal(String),
-    /// What is between `${{` and `}}`, and where.
+    /// What is between `${{` and `}}`, without the blanks at its ends.
     Expression(Spanned<String>),
 }
 
 /// A bare expression, as `if` takes it, without `${{ }}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Condition {
-    /// The expression.
     pub source: String,
-    /// Where it stands.
     pub span: Span,
 }
 
 /// A scalar of type `T`: a literal, checked when the plan is read, or a text
-/// with expressions, read as a `T` when they can be.
+/// with expressions, read as a `T` when they have values.
 #[derive(Clone, Debug)]
 pub struct Field<T> {
     /// As the plan spells it. An absent key has its default here and an empty span.
     pub text: Text,
-    /// What it is to be read as.
     pub reads_as: PhantomData<T>,
 }
-
-/// A size in bytes: `1.5GB` is 1,500,000,000 and `1GiB` is 1,073,741,824.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Size(pub u64);
 
 /// Keys and values in the order of the plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Map<T>(pub Vec<(Spanned<String>, T)>);
+
+/// A string of the plan that may hold expressions.
+#[derive(Clone, Copy, Debug)]
+pub enum Template<'p> {
+    /// Expressions between `${{` and `}}`.
+    Text(&'p Text),
+    /// An expression without `${{ }}`.
+    Condition(&'p Condition),
+}
+
+impl Text {
+    /// A text that stands nowhere in the plan: the default of an absent key.
+    pub fn default_of(literal: &str) -> Self {
+        let parts = match literal {
+            "" => Vec::new(),
+            literal => vec![Part::Literal(literal.to_owned())],
+        };
+        Self { source: literal.to_owned(), span: 0..0, parts }
+    }
+
+    /// The text where it holds no expression.
+    pub fn as_literal(&self) -> Option<&str> {
+        let is_literal = |part: &Part| matches!(part, Part::Literal(_));
+        self.parts.iter().all(is_literal).then_some(self.source.as_str())
+    }
+
+    /// The expressions in it.
+    pub fn expressions(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Expression(expression) => Some(expression),
+        })
+    }
+}
+
+impl<T> Field<T> {
+    /// A text that is to be read as a `T`.
+    pub fn of(text: Text) -> Self {
+        Self { text, reads_as: PhantomData }
+    }
+
+    /// What an absent key is read as.
+    pub fn default_of(literal: &str) -> Self {
+        Self::of(Text::default_of(literal))
+    }
+}
 
 impl<T> Default for Map<T> {
     fn default() -> Self {
@@ -72,13 +109,21 @@ impl<T> Map<T> {
         self.0.iter().map(|(key, _)| key.value.as_str())
     }
 
-    /// How many.
+    /// How many keys there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
+}
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl<'p> Template<'p> {
+    /// The expressions in it, each with the place where it stands.
+    pub fn expressions(self) -> Vec<(&'p str, &'p Span)> {
+        match self {
+            Self::Text(text) => text
+                .expressions()
+                .map(|expression| (expression.value.as_str(), &expression.span))
+                .collect(),
+            Self::Condition(condition) => vec![(&condition.source, &condition.span)],
+        }
     }
 }

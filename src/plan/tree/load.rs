@@ -1,25 +1,25 @@
 //! From text to the tree, within limits.
 
-use super::super::diagnostic::Diagnostic;
-use super::super::span::{Span, Spanned};
-use super::{Entry, Kind, Node, Scalar, Style, merge, syntax};
+use super::node::{Entry, Kind, Node, Scalar, Style};
+use super::{merge, syntax};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::span::{Span, Spanned};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 use std::collections::HashMap;
 
-/// Collections in collections. No plan needs a third of it.
-const DEEPEST: usize = 64;
+/// How deep collections may be nested. No plan needs a third of it.
+const MAX_NESTING: usize = 64;
 
-/// How many values aliases may repeat in all: a YAML bomb is many more.
-const REPEATED: usize = 100_000;
+/// How many values aliases may repeat in all: a YAML bomb has many more.
+const MAX_REPEATED_VALUES: usize = 100_000;
 
-/// Reads the one document of a text. `None` where there is none, or where the
-/// text is not YAML, which is then among what was found. All else that is wrong
-/// is found along the way.
-pub(in crate::plan) fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
+/// Reads the one document of a text. Mistakes are added to `found`. `None` where
+/// the text is empty, or is not YAML.
+pub fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
-    options.flow_nesting_limit = DEEPEST;
-    options.block_nesting_limit = DEEPEST;
+    options.flow_nesting_limit = MAX_NESTING;
+    options.block_nesting_limit = MAX_NESTING;
     let events = Parser::new_from_str_with_options(text, options);
     let mut loader = Loader { text, events, anchors: HashMap::new(), repeated: 0, found };
     match loader.document() {
@@ -82,7 +82,7 @@ impl<'t> Loader<'t, '_> {
         Ok(Some((event, at(span.start)..at(span.end))))
     }
 
-    /// The next event of a collection, whose end is one of them.
+    /// The next event inside a collection, its end included.
     fn inner(&mut self) -> Result<Next<'t>, Stop> {
         match self.next()? {
             Some(next) => Ok(next),
@@ -127,7 +127,7 @@ impl<'t> Loader<'t, '_> {
         Node { kind: Kind::Scalar(Scalar { value: value.to_owned(), style }), span }
     }
 
-    /// How many bytes of its line are before a place.
+    /// The number of bytes between the start of a line and a place in it.
     fn column(&self, offset: usize) -> usize {
         let before = self.text.get(..offset).unwrap_or_default();
         before.len() - before.rfind('\n').map_or(0, |newline| newline + 1)
@@ -175,7 +175,7 @@ impl<'t> Loader<'t, '_> {
         Ok(Node { kind: Kind::Mapping(entries), span })
     }
 
-    /// A key as it is spelled. `None`, and a mistake, for one that is a collection.
+    /// A key as it is spelled. `None` for a collection, which is reported.
     fn key(&mut self, next: Next<'t>) -> Result<Option<Spanned<String>>, Stop> {
         let node = self.node(next)?;
         let value = match node.kind {
@@ -203,11 +203,11 @@ impl<'t> Loader<'t, '_> {
             )));
         };
         self.repeated += size;
-        if self.repeated > REPEATED {
+        if self.repeated > MAX_REPEATED_VALUES {
             return Err(refuse(
                 Diagnostic::error(
                     "yaml-bomb",
-                    format!("aliases repeat more than {REPEATED} values"),
+                    format!("aliases repeat more than {MAX_REPEATED_VALUES} values"),
                     span,
                 )
                 .label("the last one too many"),
@@ -216,8 +216,8 @@ impl<'t> Loader<'t, '_> {
         Ok(node.clone())
     }
 
-    /// Tags of the core schema change nothing, since a scalar is taken as it is
-    /// spelled; others would be lost without a word.
+    /// Reports a tag, unless it is one of the core schema: those change nothing,
+    /// since a scalar is taken as it is spelled, and others would be lost.
     fn check_tag(&mut self, tag: Option<&Tag>, span: &Span) {
         let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && tag.original() != "!")
         else {
@@ -241,8 +241,8 @@ fn refuse(diagnostic: Diagnostic) -> Stop {
     Stop::Refused(Box::new(diagnostic))
 }
 
-/// A collection from its start to its closing bracket, or in block style, where
-/// there is none, to the end of what it holds.
+/// The span of a collection: from its start to its closing bracket, or in block
+/// style, which has no bracket, to the end of its last value.
 fn whole(start: &Span, last: Option<&Span>, end: &Span) -> Span {
     let stop = if end.is_empty() {
         last.filter(|last| last.start >= start.start).map_or(start.end, |last| last.end)

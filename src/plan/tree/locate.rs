@@ -1,17 +1,12 @@
-//! Where a piece of a scalar's value stands in the text.
+//! Finds the place of a piece of a scalar's value in the text.
 
-use super::{Scalar, Style};
+use super::node::{Scalar, Style};
 use crate::plan::span::Span;
 
-/// For offsets into a scalar's value, in ascending order, the offsets into the
-/// text. Escapes, doubled quotes and folded lines make the two differ. Where it
-/// cannot be told, the end of the scalar.
-pub(in crate::plan) fn locate(
-    text: &str,
-    scalar: &Scalar,
-    span: &Span,
-    offsets: &[usize],
-) -> Vec<usize> {
+/// Converts offsets into a scalar's value, in ascending order, to offsets into
+/// the text. Escapes, doubled quotes and folded lines make the two differ. The
+/// end of the scalar stands for a place that cannot be found.
+pub fn locate(text: &str, scalar: &Scalar, span: &Span, offsets: &[usize]) -> Vec<usize> {
     let source = text.get(span.clone()).unwrap_or_default();
     let mut walk = Walk { source, style: scalar.style, at: usize::from(scalar.style.is_quoted()) };
     let mut found = Vec::with_capacity(offsets.len());
@@ -43,8 +38,8 @@ struct Walk<'t> {
 }
 
 impl Walk<'_> {
-    /// Goes past what makes this letter of the value. `false` where the two do
-    /// not match, which no parser that agrees with YAML leads to.
+    /// Moves past the source of this letter of the value. `false` where the two
+    /// do not match, which does not happen to what a YAML parser accepted.
     fn step(&mut self, letter: char) -> bool {
         self.skip_joined_lines();
         if letter.is_ascii_whitespace() && self.fold() {
@@ -76,8 +71,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes past a line end and the indentation after it, where here is one. In
-    /// quotes and plain text that is all line ends of a row.
+    /// Moves past a line end and the indentation after it, if there is one here.
+    /// In quotes and plain text that is all consecutive line ends.
     fn fold(&mut self) -> bool {
         let rest = &self.source[self.at..];
         let after = match self.style {
@@ -99,7 +94,7 @@ fn strip_line_end(text: &str) -> Option<&str> {
     text.strip_prefix('\n').or_else(|| text.strip_prefix("\r\n"))
 }
 
-/// How long an escape is (YAML 1.2.2, section 5.7).
+/// The length of an escape in bytes (YAML 1.2.2, section 5.7).
 fn escape(rest: &str) -> usize {
     let digits = match rest.as_bytes().get(1) {
         Some(b'x') => 4,

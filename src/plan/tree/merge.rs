@@ -1,11 +1,11 @@
-//! What becomes of keys that stand twice, and of `<<`.
+//! Duplicate keys, and the merge key `<<`.
 
-use super::super::diagnostic::Diagnostic;
-use super::{Entry, Kind, Node};
+use super::node::{Entry, Kind, Node};
+use crate::plan::diagnostic::Diagnostic;
 use std::collections::{HashMap, HashSet};
 
-/// Keeps the first of several entries of one name and reports each other.
-pub(super) fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
+/// Keeps the first of several entries with one name and reports the others.
+pub fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
     if are_few_and_differ(entries) {
         return;
     }
@@ -36,7 +36,8 @@ pub(super) fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnost
     }
 }
 
-/// Most mappings are small, and for those comparing all takes less than a table.
+/// Whether these are few entries with different names. Most mappings are small,
+/// and for those comparing each with each takes less than a table.
 fn are_few_and_differ(entries: &[Entry]) -> bool {
     let is_new = |at: usize| entries[..at].iter().all(|e| e.key.value != entries[at].key.value);
     entries.len() <= 12 && (1..entries.len()).all(is_new)
@@ -44,7 +45,7 @@ fn are_few_and_differ(entries: &[Entry]) -> bool {
 
 /// Adds what `<<` brings (YAML 1.1, "Merge Key Language-Independent Type"): what
 /// the mapping says itself wins, then what comes first.
-pub(super) fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, found: &mut Vec<Diagnostic>) {
+pub fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, found: &mut Vec<Diagnostic>) {
     if merged.is_empty() {
         return;
     }

@@ -1,11 +1,11 @@
-//! What the scanner says, in words that name the remedy.
+//! The scanner's errors, in words that name the remedy.
 
-use super::super::diagnostic::Diagnostic;
+use crate::plan::diagnostic::Diagnostic;
 use granit_parser::{ErrorKind, Marker, ScanError};
 
-/// A mistake of YAML. There is never more than one: after it, nobody can tell
-/// what the rest means.
-pub(super) fn explain(text: &str, error: &ScanError) -> Diagnostic {
+/// A mistake of YAML. There is never more than one, because what comes after it
+/// cannot be parsed.
+pub fn explain(text: &str, error: &ScanError) -> Diagnostic {
     let mut at = byte(text, error.marker());
     if text[..at].ends_with('\t') {
         at -= 1;
@@ -77,7 +77,7 @@ fn words(kind: &ErrorKind, rest: &str) -> (String, Option<&'static str>) {
     }
 }
 
-/// The scanner counts characters where it reports errors.
+/// The byte of a place: the scanner's errors count characters.
 fn byte(text: &str, marker: &Marker) -> usize {
     let counted = || text.char_indices().nth(marker.index()).map_or(text.len(), |(at, _)| at);
     let at = marker.byte_offset().unwrap_or_else(counted);

@@ -49,7 +49,6 @@ fn environment(condition: &str, protected: bool, vars: &[(&str, &str)]) -> Envir
         protected: field(if protected { "true" } else { "false" }),
         vars: texts(vars),
         ttl: (!protected).then(|| field("${{ vars.days }}d")),
-        span: 0..0,
     }
 }
 
@@ -82,12 +81,8 @@ fn plan() -> Plan {
         ]),
         vars: texts(&[("label", "shop-${{ pr.slug }}"), ("cpu", "1.10"), ("days", "2")]),
         secrets: Map(vec![(named("npm"), token)]),
-        azure: None,
-        registries: Map::default(),
         environments: Map(environments),
-        services: Map::default(),
-        single: false,
-        report: vec![],
+        ..Plan::empty()
     }
 }
 
@@ -362,7 +357,7 @@ fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
     let scope = again.scope(&machine.inputs()).expect("resolves");
     assert_eq!(rendered("${{ env.REGION }} ${{ run.id }} ${{ run.attempt }}", &scope), "eu 01J 1");
     let extra = text("${{ vars.extra }}").render(&scope).expect("renders");
-    assert_eq!((extra.is_secret(), extra.expose()), (true, "npm_renewed!"));
+    assert_eq!((extra.plain(), extra.expose()), (None, "npm_renewed!"));
 }
 
 #[test]

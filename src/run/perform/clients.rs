@@ -126,7 +126,7 @@ impl ClientsConfig<'_> {
             schema::Login::Entra => Login::Entra(self.entra()),
             schema::Login::Anonymous => Login::Anonymous,
             schema::Login::DockerConfig => self.stored(),
-            schema::Login::User { username, password } => Login::Basic {
+            schema::Login::User(schema::UserPassword { username, password }) => Login::Basic {
                 username: plain(username, "user's name", self.scope)?,
                 password: match password.render(self.scope)? {
                     Rendered::Secret(secret) => secret,

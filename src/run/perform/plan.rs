@@ -43,7 +43,7 @@ impl RunPlan {
     /// The service's part of its steps' ids: empty where the plan has no
     /// `services`.
     pub fn step_service(&self, service: usize) -> String {
-        if self.parsed.single { String::new() } else { self.service_name(service) }
+        if self.parsed.services.is_single { String::new() } else { self.service_name(service) }
     }
 
     /// The indices of the services that a service needs.

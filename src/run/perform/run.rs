@@ -84,7 +84,7 @@ impl Invocation<'_> {
             ..Command::default()
         };
         if let Some(folder) =
-            optional_plain(&run.working_directory, "working directory", &job.scope)?
+            optional_plain(&step.working_directory, "working directory", &job.scope)?
         {
             command.directory = command.directory.join(folder);
         }

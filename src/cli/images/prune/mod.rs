@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::{PlanSession, show_step_error};
-use crate::plan::expr::Scalar as _;
+use crate::plan::literal::Literal as _;
 use crate::registry::Client;
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -69,7 +69,7 @@ pub fn mistake(arguments: &PruneArguments) -> Option<StepError> {
 
 fn older_than(arguments: &PruneArguments) -> Result<Option<Duration>, StepError> {
     let read = |text: &String| {
-        Duration::read(text).map_err(|expected| {
+        Duration::parse(text).map_err(|expected| {
             StepError::new(format!("`--older-than {text}` is not a duration")).because(expected)
         })
     };

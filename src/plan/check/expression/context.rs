@@ -1,10 +1,10 @@
-//! `unknown-context`: an expression begins with a name that is none.
+//! `unknown-context`: an expression begins with a name that is not a context.
 
 use crate::plan::check::uses::Use;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::{CONTEXTS, context};
 
-/// Contexts of GitHub that are not here, and what is instead.
+/// Contexts of GitHub that plans do not have, and what to use instead.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("inputs", "take it from `vars`, set by `--set`"),
     ("needs", "the outputs of a service that this one needs are `services.NAME.outputs`"),

@@ -1,4 +1,4 @@
-//! Whether expressions are such, and what they name is known where they stand.
+//! Rules for expressions: their syntax, and whether contexts are known by then.
 
 mod context;
 mod phase;

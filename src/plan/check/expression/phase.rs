@@ -1,4 +1,4 @@
-//! `not-known-yet`: an expression sees only what is known before it is needed.
+//! `not-known-yet`: an expression names a context that has no value yet.
 
 use crate::plan::check::uses::Use;
 use crate::plan::diagnostic::Diagnostic;
@@ -32,7 +32,7 @@ pub(super) fn check(one: &Use<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Fits after "is not known".
+/// In words that fit after "is not known".
 fn describe(site: Site) -> &'static str {
     match site {
         Site::EnvironmentCondition => "when the environment is chosen",

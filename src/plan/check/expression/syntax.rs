@@ -1,10 +1,10 @@
-//! `expression-syntax` and `unknown-function`: text that is no expression.
+//! `expression-syntax` and `unknown-function`: an expression cannot be parsed.
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::{FUNCTIONS, SyntaxError};
 use crate::plan::span::Spanned;
 
-/// What the parser says, at the place it says it.
+/// The parser's error as a diagnostic.
 pub(in crate::plan::check) fn explain(
     text: &str,
     expression: &Spanned<&str>,

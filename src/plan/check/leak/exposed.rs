@@ -1,10 +1,11 @@
-//! `secret-exposed`: a secret where it can be seen.
+//! `secret-exposed`: a secret is put where it can be seen.
 
-use crate::plan::check::uses::{Role, Use, Uses};
+use crate::plan::check::uses::{Use, Uses};
+use crate::plan::describe::Exposure;
 use crate::plan::diagnostic::Diagnostic;
 
 pub(super) fn check(uses: &Uses<'_>, one: &Use<'_>, found: &mut Vec<Diagnostic>) {
-    let Role::Public(what, instead) = one.place.role else { return };
+    let Exposure::Public { what, instead } = one.place.exposure else { return };
     let secret = one.contexts.iter().find(|named| named.flows && uses.is_secret(named));
     let Some(secret) = secret else { return };
     let span = one.span(&secret.span);

@@ -1,5 +1,5 @@
-//! What must not be put where: secrets where anybody sees them, others' text
-//! where a shell reads it.
+//! Rules against leaks: secrets where they can be seen, and untrusted text where a
+//! shell reads it.
 
 mod exposed;
 mod password;

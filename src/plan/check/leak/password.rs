@@ -1,4 +1,4 @@
-//! `plain-password`: a password that stands in the plan as it is.
+//! `plain-password`: a password is written into the plan.
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::{Login, Plan, Pull};
@@ -6,11 +6,11 @@ use crate::plan::schema::{Login, Plan, Pull};
 pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
     for (_, registry) in plan.registries.iter() {
         let login = registry.login.iter().filter_map(|login| match login {
-            Login::User { password, .. } => Some(password),
+            Login::User(user) => Some(&user.password),
             Login::Entra | Login::Admin | Login::DockerConfig | Login::Anonymous => None,
         });
         let pull = registry.pull.iter().filter_map(|pull| match pull {
-            Pull::User { password, .. } => Some(password),
+            Pull::User(user) => Some(&user.password),
             Pull::Identity(_) => None,
         });
         for password in login.chain(pull).filter(|password| password.as_literal().is_some()) {

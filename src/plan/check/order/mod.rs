@@ -1,5 +1,6 @@
-//! Whether what is needed comes before.
+//! Rules for what has to come before, in a service and between services.
 
+mod container;
 mod cycle;
 mod group;
 mod image;
@@ -16,6 +17,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         if uses.is_whole(&name.value) {
             image::check(service, found);
         }
+        container::check(service, found);
         group::check(uses.plan, service, found);
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn check(
         return;
     }
     if uses.is_whole(name) {
-        let outputs = outputs_of_service(named.steps.iter().map(|step| &step.action));
+        let outputs = outputs_of_service(named.steps.iter().map(|step| step.action.keyword()));
         output::check(one, reference, ("service", name), Some(&outputs), found);
     }
 }

@@ -3,10 +3,10 @@
 
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
-use crate::image::layers::{Compression as Packing, LayerSource, Recipe, build as make};
+use crate::image::layers::{LayerSource, Recipe, build as make};
 use crate::image::{Image, Index, WorkControl};
 use crate::oci::{Descriptor, Digest, Platform, Reference};
-use crate::plan::schema::{Compression, Layer, Layers, Map, Text};
+use crate::plan::schema::{Layer, Layers, Map, Text};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::blocking::run_blocking_with_progress;
 use crate::run::perform::early_upload::{self, BuildJob};
@@ -149,10 +149,7 @@ fn recipe(
         labels: pairs(&layers.labels, "label")?.into_iter().collect(),
         platform: platform.clone(),
         created: performer.facts.created()?,
-        compression: match layers.compression.resolve(scope)? {
-            Compression::Gzip => Packing::Gzip,
-            Compression::Zstd => Packing::Zstd,
-        },
+        compression: layers.compression.resolve(scope)?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::azure::registries::PullLogin;
 use crate::plan::expr::{Rendered, Scope};
-use crate::plan::schema::{Login, Pull, Text};
+use crate::plan::schema::{Login, Pull, Text, UserPassword};
 use crate::registry::is_azure_registry;
 use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
@@ -17,12 +17,14 @@ pub async fn pull_login(
     let registry = settings.performer.plan.registry(host);
     if let Some(pull) = registry.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
-            Pull::User { username, password } => user(username, password, settings.scope).map(Some),
+            Pull::User(UserPassword { username, password }) => {
+                user(username, password, settings.scope).map(Some)
+            }
             Pull::Identity(identity) => by_identity(settings, identity).await.map(Some),
         };
     }
     match registry.and_then(|registry| registry.login.as_ref()) {
-        Some(Login::User { username, password }) => {
+        Some(Login::User(UserPassword { username, password })) => {
             user(username, password, settings.scope).map(Some)
         }
         Some(Login::Entra | Login::Admin) => as_admin(settings, host).await,

@@ -2,7 +2,8 @@
 
 use super::exchange::HttpAnswer;
 use crate::plan::expr::Scope;
-use crate::plan::schema::{Body, Expect};
+use crate::plan::literal::StatusCode;
+use crate::plan::schema::Expect;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::plain;
 use regex::Regex;
@@ -24,25 +25,24 @@ impl Expectation {
     pub fn new(expect: &Expect, scope: &Scope) -> Result<Self, StepError> {
         let mut expectation = Self::default();
         for status in &expect.status {
-            expectation.status.push(status.resolve(scope)?);
+            let StatusCode(status) = status.resolve(scope)?;
+            expectation.status.push(status);
         }
         for (name, value) in expect.headers.iter() {
             let value = plain(value, "expected header", scope)?;
             expectation.headers.push((name.value.to_ascii_lowercase(), value));
         }
         for body in &expect.body {
-            match body {
-                Body::Contains(text) => {
-                    expectation.contains.push(plain(text, "expected text", scope)?);
-                }
-                Body::Matches(text) => {
-                    let pattern = plain(text, "expected pattern", scope)?;
-                    let pattern = Regex::new(&pattern).map_err(|error| {
-                        StepError::new(format!("`{pattern}` is not a regular expression"))
-                            .because(error.to_string())
-                    })?;
-                    expectation.matches.push(pattern);
-                }
+            if let Some(text) = &body.contains {
+                expectation.contains.push(plain(text, "expected text", scope)?);
+            }
+            if let Some(text) = &body.matches {
+                let pattern = plain(text, "expected pattern", scope)?;
+                let pattern = Regex::new(&pattern).map_err(|error| {
+                    StepError::new(format!("`{pattern}` is not a regular expression"))
+                        .because(error.to_string())
+                })?;
+                expectation.matches.push(pattern);
             }
         }
         for (path, value) in expect.json.iter() {

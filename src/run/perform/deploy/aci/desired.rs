@@ -3,13 +3,12 @@
 use super::group::ContainerGroup;
 use super::id::id;
 use super::image::{image_of, single_image};
-use crate::azure::container_instances::{
-    self as aci, Container, Desired, EnvValue, Port, Protocol,
-};
+use crate::azure::container_instances::{Container, Desired, EnvValue, Port, Replace};
 use crate::azure::registries::RegistryLogin;
 use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
-use crate::plan::schema::{self, Aci, Deploy, Map, Size, Text};
+use crate::plan::literal::Size;
+use crate::plan::schema::{self, Aci, Deploy, Map, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deploy::tags::resource_tags;
@@ -44,11 +43,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
         location: settings.location(own, &id.subscription, &id.resource_group).await?,
         registries: registries(group, &containers, scope).await?,
         containers,
-        restart_policy: match aci.restart_policy.resolve(scope)? {
-            schema::RestartPolicy::Always => aci::RestartPolicy::Always,
-            schema::RestartPolicy::OnFailure => aci::RestartPolicy::OnFailure,
-            schema::RestartPolicy::Never => aci::RestartPolicy::Never,
-        },
+        restart_policy: aci.restart_policy.resolve(scope)?,
         dns_label: aci
             .dns_label
             .as_ref()
@@ -62,14 +57,9 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
 }
 
 /// The plan's `replace`; `never` by default in a protected environment.
-fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<aci::Replace, StepError> {
-    let given = aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?;
-    Ok(match given {
-        Some(schema::Replace::Never) => aci::Replace::Never,
-        Some(schema::Replace::Always) => aci::Replace::Always,
-        None if performer.facts.protected => aci::Replace::Never,
-        Some(schema::Replace::WhenRequired) | None => aci::Replace::WhenRequired,
-    })
+fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<Replace, StepError> {
+    let default = if performer.facts.protected { Replace::Never } else { Replace::WhenRequired };
+    Ok(aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?.unwrap_or(default))
 }
 
 fn containers(
@@ -120,7 +110,11 @@ impl ContainerKeys<'_> {
         Ok(Container {
             name: name.to_owned(),
             image: image_of(image, job)?,
-            ports: ports.iter().map(|text| port(text)).collect::<Result<_, _>>()?,
+            ports: ports
+                .iter()
+                .map(|text| text.parse::<Port>())
+                .collect::<Result<_, _>>()
+                .map_err(|error| StepError::new(error.to_string()))?,
             cpu: self.cpu.resolve(scope)?,
             memory_gb: in_gigabytes(memory),
             command: self
@@ -137,22 +131,6 @@ impl ContainerKeys<'_> {
 fn in_gigabytes(bytes: u64) -> f64 {
     let tenths = bytes.div_ceil(100_000_000);
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
-}
-
-fn port(text: &str) -> Result<Port, StepError> {
-    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = match protocol.to_ascii_lowercase().as_str() {
-        "tcp" => Some(Protocol::Tcp),
-        "udp" => Some(Protocol::Udp),
-        _ => None,
-    };
-    number
-        .parse()
-        .ok()
-        .filter(|number| *number != 0)
-        .zip(protocol)
-        .map(|(number, protocol)| Port { number, protocol })
-        .ok_or_else(|| StepError::new(format!("`{text}` is not a port, such as `80` or `53/udp`")))
 }
 
 /// The login that Azure pulls with, for each registry of an image.
@@ -179,8 +157,7 @@ async fn registries(
 
 #[cfg(test)]
 mod tests {
-    use super::{in_gigabytes, port};
-    use crate::azure::container_instances::Protocol;
+    use super::in_gigabytes;
 
     #[test]
     fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {
@@ -188,14 +165,5 @@ mod tests {
             .map(|bytes| in_gigabytes(bytes).to_string())
             .to_vec();
         assert_eq!(read, ["0.5", "1.5", "0.6", "0.1"]);
-    }
-
-    #[test]
-    fn a_port_may_have_a_protocol() {
-        assert_eq!(port("80").expect("a port").number, 80);
-        assert_eq!(port("53/udp").expect("a port").protocol, Protocol::Udp);
-        let refused = |text: &str| port(text).expect_err("invalid").failure.chain.remove(0);
-        assert_eq!(refused("0"), "`0` is not a port, such as `80` or `53/udp`");
-        assert_eq!(refused("80/sctp"), "`80/sctp` is not a port, such as `80` or `53/udp`");
     }
 }

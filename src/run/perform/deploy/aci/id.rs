@@ -21,7 +21,7 @@ pub async fn id(group: &ContainerGroup<'_>, scope: &Scope) -> Result<GroupId, St
 fn default_name(group: &ContainerGroup<'_>) -> String {
     let plan = &group.performer.plan;
     let name = crate::resolve::slug(&plan.parsed.name.value);
-    if plan.parsed.single {
+    if plan.parsed.services.is_single {
         return name;
     }
     format!("{name}-{}", crate::resolve::slug(&plan.service_name(group.service)))

@@ -1,29 +1,61 @@
-//! Scalars as a plan spells them: durations, sizes, numbers, words.
-//!
-//! The message of each says what is expected and never what was given, which
-//! may be a secret.
+//! Durations, sizes, numbers and booleans.
 
-use crate::plan::schema::{Cloud, Compression, OnFailure, Replace, RestartPolicy, Size, Using};
+use super::shape::{Literal, Shape, ShapeKind};
+use std::str::FromStr;
 use std::time::Duration;
 
-/// A type that a scalar of the plan can be read as.
-pub trait Scalar: Sized {
-    /// The words it is one of; empty where it is not a word.
-    const WORDS: &'static [&'static str] = &[];
+/// A size in bytes: `1.5GB` is 1,500,000,000 and `1GiB` is 1,073,741,824.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Size(pub u64);
 
-    /// Reads it. The error says what is expected, such as "expected a number".
-    fn read(text: &str) -> Result<Self, String>;
+/// How often a step is tried: 1 to 100 times.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Attempts(pub u32);
+
+/// The waits between the attempts of a step: each is twice the one before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Backoff {
+    pub base: Duration,
+    /// No wait is longer than this.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { base: Duration::from_secs(1), cap: Duration::from_secs(30) }
+    }
 }
 
 /// The units of a duration, in milliseconds, the longest first.
 const UNITS_OF_TIME: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-impl Scalar for Duration {
+impl Literal for Duration {
+    const SHAPE: Shape =
+        Shape::text("^([0-9]+(\\.[0-9]+)?(d|h|m|s|ms))+$", &["10m", "1h30m", "500ms"]);
+
     /// Numbers with units, the longest unit first: `10m`, `1h30m`, `500ms`.
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         duration(text)
             .ok_or_else(|| "expected a duration such as `10m`, `1h30m` or `500ms`".to_owned())
+    }
+}
+
+impl Literal for Backoff {
+    const SHAPE: Shape = Shape::text("^[0-9.]+[a-z][0-9a-z.]*$", &["1s..30s", "2s"]);
+
+    /// The first and the longest wait, `1s..30s`, or the first alone.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (base, cap) = if let Some((base, cap)) = text.split_once("..") {
+            (duration(base), duration(cap))
+        } else {
+            let base = duration(text);
+            (base, base.map(|base| base.max(Self::default().cap)))
+        };
+        base.zip(cap)
+            .filter(|(base, cap)| base <= cap)
+            .map(|(base, cap)| Self { base, cap })
+            .ok_or_else(|| "expected the first and the longest wait, such as `1s..30s`".to_owned())
     }
 }
 
@@ -57,9 +89,12 @@ const UNITS_OF_SIZE: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
 ];
 
-impl Scalar for Size {
+impl Literal for Size {
+    const SHAPE: Shape =
+        Shape::text("^[0-9]+(\\.[0-9]+)? *([kKmMgGtT][iI]?)?[bB]$", &["1.5GB", "512MiB"]);
+
     /// A number with a unit: `1.5GB`, `512 MiB`. Units ignore case.
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         size(text).map(Self).ok_or_else(|| "expected a size such as `1.5GB` or `512MiB`".to_owned())
     }
 }
@@ -100,9 +135,12 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     u64::try_from(total).ok()
 }
 
-impl Scalar for f64 {
+impl Literal for f64 {
+    const SHAPE: Shape =
+        Shape { kind: ShapeKind::Number, ..Shape::text("^[0-9]+(\\.[0-9]+)?$", &["0.5"]) };
+
     /// Digits and a point; no sign, no exponent.
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let number = is_decimal(text).then(|| text.parse().ok()).flatten();
         number
             .filter(|number: &Self| number.is_finite())
@@ -110,104 +148,55 @@ impl Scalar for f64 {
     }
 }
 
-impl Scalar for u16 {
-    fn read(text: &str) -> Result<Self, String> {
-        whole(text).ok_or_else(|| "expected a whole number up to 65535".to_owned())
-    }
-}
+impl Literal for u32 {
+    const SHAPE: Shape = Shape { kind: ShapeKind::Integer, ..Shape::text("^[0-9]+$", &[]) };
 
-impl Scalar for u32 {
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         whole(text).ok_or_else(|| "expected a whole number".to_owned())
     }
 }
 
-fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+impl Literal for Attempts {
+    const SHAPE: Shape = u32::SHAPE;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let attempts = u32::parse(text)?;
+        if (1..=100).contains(&attempts) {
+            Ok(Self(attempts))
+        } else {
+            Err("expected a number from 1 to 100".to_owned())
+        }
+    }
+}
+
+/// Digits alone: `FromStr` accepts a sign too.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-impl Scalar for bool {
-    const WORDS: &'static [&'static str] = &["true", "false"];
+impl Literal for bool {
+    const SHAPE: Shape = Shape { kind: ShapeKind::Boolean, ..Shape::one_of(&["true", "false"]) };
 
-    fn read(text: &str) -> Result<Self, String> {
-        word(text, Self::WORDS, &[true, false])
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("expected `true` or `false`".to_owned()),
+        }
     }
-}
-
-impl Scalar for Cloud {
-    const WORDS: &'static [&'static str] = &["public", "usgov", "china"];
-
-    fn read(text: &str) -> Result<Self, String> {
-        word(text, Self::WORDS, &[Self::Public, Self::UsGovernment, Self::China])
-    }
-}
-
-impl Scalar for Using {
-    const WORDS: &'static [&'static str] =
-        &["auto", "docker", "podman", "buildah", "native", "acr"];
-
-    fn read(text: &str) -> Result<Self, String> {
-        let values =
-            [Self::Auto, Self::Docker, Self::Podman, Self::Buildah, Self::Native, Self::Acr];
-        word(text, Self::WORDS, &values)
-    }
-}
-
-impl Scalar for Compression {
-    const WORDS: &'static [&'static str] = &["gzip", "zstd"];
-
-    fn read(text: &str) -> Result<Self, String> {
-        word(text, Self::WORDS, &[Self::Gzip, Self::Zstd])
-    }
-}
-
-impl Scalar for RestartPolicy {
-    const WORDS: &'static [&'static str] = &["always", "on-failure", "never"];
-
-    /// Azure's own spelling is taken too: `Always`, `OnFailure`, `Never`.
-    fn read(text: &str) -> Result<Self, String> {
-        let values = [Self::Always, Self::OnFailure, Self::Never];
-        word(text, &["Always", "OnFailure", "Never"], &values)
-            .or_else(|_| word(text, Self::WORDS, &values))
-    }
-}
-
-impl Scalar for Replace {
-    const WORDS: &'static [&'static str] = &["never", "when-required", "always"];
-
-    fn read(text: &str) -> Result<Self, String> {
-        word(text, Self::WORDS, &[Self::Never, Self::WhenRequired, Self::Always])
-    }
-}
-
-impl Scalar for OnFailure {
-    const WORDS: &'static [&'static str] = &["rollback", "keep"];
-
-    fn read(text: &str) -> Result<Self, String> {
-        word(text, Self::WORDS, &[Self::Rollback, Self::Keep])
-    }
-}
-
-/// The value that stands where the word does.
-fn word<T: Copy>(text: &str, words: &[&str], values: &[T]) -> Result<T, String> {
-    let found = words.iter().position(|word| *word == text).and_then(|at| values.get(at));
-    found.copied().ok_or_else(|| {
-        let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-        format!("expected {}", words.join(" or "))
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Scalar;
-    use crate::plan::schema::{Cloud, Compression, OnFailure, Replace, RestartPolicy, Size, Using};
+    use super::{Backoff, Literal, Size};
+    use crate::value::{Compression, RestartPolicy};
     use std::time::Duration;
 
     #[test]
     fn durations() {
         #[track_caller]
         fn case(text: &str, milliseconds: u64) {
-            assert_eq!(Duration::read(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+            assert_eq!(Duration::parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         case("10m", 600_000);
         case("1h30m", 5_400_000);
@@ -232,7 +221,7 @@ mod tests {
             "1µs",
         ] {
             assert_eq!(
-                Duration::read(text),
+                Duration::parse(text),
                 Err("expected a duration such as `10m`, `1h30m` or `500ms`".to_owned()),
                 "{text}"
             );
@@ -243,7 +232,7 @@ mod tests {
     fn sizes() {
         #[track_caller]
         fn case(text: &str, bytes: u64) {
-            assert_eq!(Size::read(text), Ok(Size(bytes)), "{text}");
+            assert_eq!(Size::parse(text), Ok(Size(bytes)), "{text}");
         }
         case("1.5GB", 1_500_000_000);
         case("1GiB", 1_073_741_824);
@@ -252,7 +241,7 @@ mod tests {
         case("17B", 17);
         for text in ["", "1", "GB", "1.5", "1G", "-1GB", "1e3GB", "99999999TB"] {
             assert_eq!(
-                Size::read(text),
+                Size::parse(text),
                 Err("expected a size such as `1.5GB` or `512MiB`".to_owned()),
                 "{text}"
             );
@@ -261,35 +250,42 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!(f64::read("0.5"), Ok(0.5));
-        assert_eq!(u16::read("8080"), Ok(8080));
-        assert_eq!(u32::read("4294967295"), Ok(u32::MAX));
+        assert_eq!(f64::parse("0.5"), Ok(0.5));
+        assert_eq!(u32::parse("4294967295"), Ok(u32::MAX));
         for text in ["", "-1", "+1", "1e3", "NaN", "inf", "0x1", "1,5"] {
             assert_eq!(
-                f64::read(text),
+                f64::parse(text),
                 Err("expected a number such as `0.5`".to_owned()),
                 "{text}"
             );
-            assert_eq!(u32::read(text), Err("expected a whole number".to_owned()), "{text}");
+            assert_eq!(u32::parse(text), Err("expected a whole number".to_owned()), "{text}");
         }
-        assert_eq!(u16::read("65536"), Err("expected a whole number up to 65535".to_owned()));
+    }
+
+    #[test]
+    fn waits() {
+        let seconds = |base, cap| {
+            Ok(Backoff { base: Duration::from_secs(base), cap: Duration::from_secs(cap) })
+        };
+        assert_eq!(Backoff::parse("2s..10s"), seconds(2, 10));
+        assert_eq!(Backoff::parse("2s"), seconds(2, 30));
+        assert_eq!(Backoff::parse("1m"), seconds(60, 60));
+        for text in ["", "..", "10s..2s", "2s..", "x"] {
+            assert!(Backoff::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn words() {
-        assert_eq!(bool::read("true"), Ok(true));
-        assert_eq!(bool::read("no"), Err("expected `true` or `false`".to_owned()));
-        assert_eq!(Cloud::read("usgov"), Ok(Cloud::UsGovernment));
-        assert_eq!(Using::read("buildah"), Ok(Using::Buildah));
-        assert_eq!(Compression::read("zstd"), Ok(Compression::Zstd));
-        assert_eq!(Compression::read("xz"), Err("expected `gzip` or `zstd`".to_owned()));
-        assert_eq!(RestartPolicy::read("OnFailure"), Ok(RestartPolicy::OnFailure));
-        assert_eq!(RestartPolicy::read("on-failure"), Ok(RestartPolicy::OnFailure));
+        assert_eq!(bool::parse("true"), Ok(true));
+        assert_eq!(bool::parse("no"), Err("expected `true` or `false`".to_owned()));
+        assert_eq!(Compression::parse("zstd"), Ok(Compression::Zstd));
+        assert_eq!(Compression::parse("xz"), Err("expected `gzip` or `zstd`".to_owned()));
+        assert_eq!(RestartPolicy::parse("OnFailure"), Ok(RestartPolicy::OnFailure));
+        assert_eq!(RestartPolicy::parse("on-failure"), Ok(RestartPolicy::OnFailure));
         assert_eq!(
-            RestartPolicy::read("sometimes"),
+            RestartPolicy::parse("sometimes"),
             Err("expected `always` or `on-failure` or `never`".to_owned())
         );
-        assert_eq!(Replace::read("when-required"), Ok(Replace::WhenRequired));
-        assert_eq!(OnFailure::read("keep"), Ok(OnFailure::Keep));
     }
 }

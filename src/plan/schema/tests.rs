@@ -3,9 +3,10 @@
 use crate::plan::read;
 use crate::plan::render;
 use crate::plan::schema::{
-    Action, BuildKind, DeployKind, KeyVaultReference, Login, Plan, Probe, Pull, Report, Script,
+    Action, BuildKind, DeployKind, KeyVaultReference, Login, Plan, Probe, Pull, Script,
     SecretSource,
 };
+use crate::value::Channel;
 use std::time::Duration;
 
 #[track_caller]
@@ -20,7 +21,7 @@ fn good(text: &str) -> Plan {
 fn the_smallest_plan() {
     let plan = good(include_str!("../../../tests/fixtures/plans/smallest.yml"));
     assert_eq!(plan.name.value, "hello");
-    assert!(plan.single);
+    assert!(plan.services.is_single);
     let service = plan.services.get("hello").expect("named as the plan");
     let ids: Vec<_> = service.steps.iter().map(|step| step.id.value.as_str()).collect();
     assert_eq!(ids, ["build", "tag", "push", "deploy", "verify"]);
@@ -31,8 +32,7 @@ fn the_smallest_plan() {
     let DeployKind::Aci(aci) = &deploy.kind;
     assert_eq!(aci.ports[0].source, "80");
     assert_eq!(aci.memory.text.source, "1.5GB");
-    let reports: Vec<_> = plan.report.iter().map(|report| report.value).collect();
-    assert_eq!(reports, [Report::Comment, Report::Summary]);
+    assert_eq!(plan.report.0, [Channel::Comment, Channel::Summary]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_dockerfile_takes_ssh_and_caches() {
 #[test]
 fn the_full_plan() {
     let plan = good(include_str!("../../../tests/fixtures/plans/full.yml"));
-    assert!(!plan.single);
+    assert!(!plan.services.is_single);
     let names: Vec<_> = plan.services.keys().collect();
     assert_eq!(names, ["web", "migrations"]);
 
@@ -70,13 +70,13 @@ fn the_full_plan() {
     let database = plan.secrets.get("database-url").expect("declared");
     assert!(matches!(
         &database.sources[0].value,
-        SecretSource::KeyVault(KeyVaultReference::Named { version: Some(version), .. })
-            if version.source == "4387e9f3d6e14c459867679a90fd0f79"
+        SecretSource::KeyVault(KeyVaultReference::Named(secret))
+            if secret.version.as_ref().is_some_and(|version| version.source == "4387e9f3d6e14c459867679a90fd0f79")
     ));
     let partner = plan.secrets.get("partner-password").expect("declared");
     assert!(matches!(
         &partner.sources[0].value,
-        SecretSource::KeyVault(KeyVaultReference::Referenced { .. })
+        SecretSource::KeyVault(KeyVaultReference::Referenced(_))
     ));
 
     let registry = plan.registries.get("storefront.azurecr.io").expect("listed");

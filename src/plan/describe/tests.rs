@@ -1,0 +1,81 @@
+//! The tables of keys in `docs/reference.md` are those of the description.
+//!
+//! `UPDATE_DOCS=1 cargo test --lib plan::describe` rewrites them.
+
+use super::{Object, PlanMapping as _, table};
+use crate::plan::schema::{
+    Aci, Azure, BodyExpectation, Container, Create, Deploy, Dockerfile, Environment, ExistingImage,
+    Expect, Layer, Layers, NamedSecret, Plan, Push, ReferencedSecret, Registry, Service, Step,
+    TagTarget, UserPassword, Verify,
+};
+use std::fs;
+use std::path::Path;
+
+/// The mapping of each marker in the reference.
+fn objects() -> Vec<(&'static str, Object)> {
+    vec![
+        ("plan", Plan::object()),
+        ("azure", Azure::object()),
+        ("registry", Registry::object()),
+        ("user", UserPassword::object()),
+        ("create", Create::object()),
+        ("environment", Environment::object()),
+        ("named-secret", NamedSecret::object()),
+        ("referenced-secret", ReferencedSecret::object()),
+        ("service", Service::object()),
+        ("step", Step::object()),
+        ("dockerfile", Dockerfile::object()),
+        ("layers", Layers::object()),
+        ("layer", Layer::object()),
+        ("existing-image", ExistingImage::object()),
+        ("tag", TagTarget::object()),
+        ("push", Push::object()),
+        ("deploy", Deploy::object()),
+        ("aci", Aci::object()),
+        ("container", Container::object()),
+        ("verify", Verify::object()),
+        ("expect", Expect::object()),
+        ("body", BodyExpectation::object()),
+    ]
+}
+
+/// The text with the table of every marker put in.
+fn with_tables(text: &str) -> String {
+    let mut updated = String::new();
+    let mut rest = text;
+    let mut objects = objects();
+    while let Some((before, after)) = rest.split_once("<!-- keys: ") {
+        let (name, after) = after.split_once(" -->\n").expect("a marker ends in its line");
+        let (_, after) = after.split_once("<!-- end -->").expect("a table has an end");
+        let at = objects.iter().position(|(known, _)| *known == name);
+        let at = at.unwrap_or_else(|| panic!("`{name}` is unknown or stands twice"));
+        let (_, object) = objects.remove(at);
+        updated += &format!("{before}<!-- keys: {name} -->\n{}<!-- end -->", table(&object));
+        rest = after;
+    }
+    let missing: Vec<_> = objects.iter().map(|(name, _)| *name).collect();
+    assert!(missing.is_empty(), "the reference has no table of {missing:?}");
+    updated + rest
+}
+
+#[test]
+fn the_reference_has_the_tables_of_the_description() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let text = fs::read_to_string(&path).expect("the reference is there");
+    let updated = with_tables(&text);
+    if text != updated && std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, updated).expect("can be written");
+        return;
+    }
+    assert_eq!(text, updated, "stale; run this test with UPDATE_DOCS=1");
+}
+
+#[test]
+fn every_key_has_a_meaning() {
+    for (name, object) in objects() {
+        for one in object.keys() {
+            let about = super::object::sentence(one.key.about);
+            assert!(about.ends_with('.'), "`{}` of {name}: {about:?}", one.key.name);
+        }
+    }
+}

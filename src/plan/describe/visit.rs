@@ -1,0 +1,64 @@
+//! The walk over all strings of a plan that may hold expressions.
+
+use super::key::{Exposure, Key};
+use crate::plan::expr::contexts::Site;
+use crate::plan::schema::{Condition, Template, Text};
+
+/// A string that was found, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'p> {
+    pub template: Template<'p>,
+    pub place: Place,
+}
+
+/// Where a string stands in the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub site: Site,
+    pub exposure: Exposure,
+    /// The numbers of the service and of its step, in a walk over a whole plan.
+    pub step: Option<(usize, usize)>,
+}
+
+/// Hands every string to a callback.
+pub struct Visit<'v, 'p> {
+    site: Site,
+    step: Option<(usize, usize)>,
+    see: &'v mut dyn FnMut(Found<'p>),
+}
+
+impl<'v, 'p> Visit<'v, 'p> {
+    /// A walk that begins at a site.
+    pub fn new(site: Site, see: &'v mut dyn FnMut(Found<'p>)) -> Self {
+        Self { site, step: None, see }
+    }
+
+    /// Visits something whose expressions stand at `site`, where that is another
+    /// than that of what holds it.
+    pub fn at(&mut self, site: Option<Site>, inside: impl FnOnce(&mut Self)) {
+        let outer = self.site;
+        self.site = site.unwrap_or(outer);
+        inside(self);
+        self.site = outer;
+    }
+
+    /// Visits a step, by the number of its service and its own.
+    pub fn step(&mut self, service: usize, step: usize, inside: impl FnOnce(&mut Self)) {
+        self.step = Some((service, step));
+        self.at(Some(Site::Step), inside);
+        self.step = None;
+    }
+
+    pub(super) fn text(&mut self, key: &Key, text: &'p Text) {
+        self.see(Template::Text(text), key.exposure);
+    }
+
+    pub(super) fn condition(&mut self, condition: &'p Condition) {
+        self.see(Template::Condition(condition), Exposure::Private);
+    }
+
+    fn see(&mut self, template: Template<'p>, exposure: Exposure) {
+        let place = Place { site: self.site, exposure, step: self.step };
+        (self.see)(Found { template, place });
+    }
+}

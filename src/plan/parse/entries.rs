@@ -1,0 +1,109 @@
+//! Mappings whose keys are known.
+
+use super::reader::Reader;
+use crate::plan::describe::Key;
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::span::{Span, Spanned};
+use crate::plan::tree::{Entry, Kind, Node};
+
+/// A mapping, all of whose keys are known. Nothing at all is an empty one.
+pub struct Entries<'n> {
+    /// What it is, such as `a step`.
+    what: &'static str,
+    span: Span,
+    entries: &'n [Entry],
+    /// Whether it has unknown keys: what seems to be missing may be one of them,
+    /// misspelt.
+    pub has_unknown: bool,
+}
+
+impl Reader<'_> {
+    /// Reads a mapping of these keys and reports all others but `x-…`.
+    pub fn entries<'n>(
+        &mut self,
+        what: &'static str,
+        node: &'n Node,
+        keys: &[Key],
+    ) -> Option<Entries<'n>> {
+        let entries = match &node.kind {
+            Kind::Mapping(entries) => entries.as_slice(),
+            Kind::Null => &[],
+            Kind::Scalar(_) | Kind::Sequence(_) => {
+                let message = format!("{what} is a mapping, not {}", node.kind.name());
+                self.report(Diagnostic::error("wrong-type", message, &node.span));
+                return None;
+            }
+        };
+        let mut has_unknown = false;
+        for entry in entries {
+            let name = entry.key.value.as_str();
+            if !name.starts_with("x-") && !keys.iter().any(|key| key.name == name) {
+                has_unknown = true;
+                self.unknown_key(what, &entry.key, keys);
+            }
+        }
+        Some(Entries { what, span: node.span.clone(), entries, has_unknown })
+    }
+
+    fn unknown_key(&mut self, what: &str, key: &Spanned<String>, keys: &[Key]) {
+        let name = &key.value;
+        let known = || keys.iter().map(|key| key.name);
+        let mut diagnostic =
+            Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"), &key.span)
+                .suggest(name, known());
+        if diagnostic.help.is_none() {
+            let list = known().collect::<Vec<_>>().join("`, `");
+            diagnostic = diagnostic.help(format!("it has `{list}`"));
+        }
+        self.report(diagnostic);
+    }
+
+    /// Reports a key that has to be there and is not.
+    pub fn missing(&mut self, entries: &Entries<'_>, key: &str, help: &str) {
+        if entries.has_unknown {
+            return;
+        }
+        let message = format!("{} needs `{key}`", entries.what);
+        let diagnostic = Diagnostic::error("missing-key", message, &entries.span);
+        self.report(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+    }
+
+    /// Reports a key that does not go with another.
+    pub fn conflict(&mut self, key: &Spanned<String>, with: &Spanned<String>, help: &str) {
+        let message = format!("`{}` does not go with `{}`", key.value, with.value);
+        let diagnostic = Diagnostic::error("conflicting-keys", message, &key.span)
+            .also(&with.span, format!("`{}` is here", with.value));
+        self.report(diagnostic.help(help));
+    }
+}
+
+impl<'n> Entries<'n> {
+    /// Where the mapping stands.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The value of a key, where it is there.
+    pub fn get(&self, name: &str) -> Option<&'n Node> {
+        self.entry(name).map(|entry| &entry.value)
+    }
+
+    /// The key itself, where it is there.
+    pub fn key(&self, name: &str) -> Option<&'n Spanned<String>> {
+        self.entry(name).map(|entry| &entry.key)
+    }
+
+    /// The keys that are there, in the order of the text.
+    pub fn keys(&self) -> impl Iterator<Item = &'n Spanned<String>> {
+        self.entries.iter().map(|entry| &entry.key)
+    }
+
+    /// The first of several keys that is there.
+    pub fn first_of(&self, keys: &[Key]) -> Option<&'n Spanned<String>> {
+        self.keys().find(|found| keys.iter().any(|key| key.name == found.value))
+    }
+
+    fn entry(&self, name: &str) -> Option<&'n Entry> {
+        self.entries.iter().find(|entry| entry.key.value == name)
+    }
+}

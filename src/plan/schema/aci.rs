@@ -1,0 +1,96 @@
+//! `aci`: a container group in Azure Container Instances.
+
+use super::text::{Field, Map, Text};
+use crate::oci::Reference;
+use crate::plan::describe::{Exposure, key, mapping};
+use crate::plan::literal::{DnsLabelScope, NotEmpty, Size, VariableName};
+use crate::value::{DnsLabel, Port, Replace, RestartPolicy, words};
+
+mapping! {
+    /// A container group in Azure Container Instances.
+    pub struct Aci = "`aci`" {
+        /// Name of the container group.
+        pub name: Option<Text> = key("name")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("the DNS label, else plan and service"),
+        /// First label of its FQDN, 5 to 63 lower-case letters, digits and `-`.
+        pub dns_label: Option<Text> = key("dns-label")
+            .is::<DnsLabel>()
+            .names_resource()
+            .absent("an address alone"),
+        /// How far the DNS label stays reserved when the group is deleted.
+        pub dns_label_scope: Option<Text> = key("dns-label-scope")
+            .is::<DnsLabelScope>()
+            .names_resource()
+            .absent("Azure's default"),
+        /// Public ports of the first container: `80`, `53/udp`.
+        pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
+        /// Cores of the first container.
+        pub cpu: Field<f64> = key("cpu").default("1"),
+        /// Memory of the first container.
+        pub memory: Field<Size> = key("memory").default("1.5GB"),
+        /// Command of the first container, instead of the image's entrypoint.
+        pub command: Option<Vec<Text>> = key("command")
+            .list()
+            .exposed(Exposure::CONTAINER_COMMAND)
+            .absent("the image's"),
+        /// Environment variables of the first container; those from a secret are sent as secure values.
+        pub env: Map<Text> = key("env").names::<VariableName>().absent("none"),
+        /// When a container is started again.
+        pub restart_policy: Field<RestartPolicy> = key("restart-policy").default("always"),
+        /// Further containers.
+        pub containers: Vec<Container> = key("containers").list().absent("none"),
+        /// Resource group, over the plan's.
+        pub resource_group: Option<Text> = key("resource-group")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("the plan's"),
+        /// Region, over the plan's.
+        pub location: Option<Text> = key("location")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("the plan's"),
+        /// Whether the group may be deleted and created again.
+        pub replace: Option<Field<Replace>> = key("replace")
+            .absent("`when-required`; `never` where the environment is protected"),
+        /// What happens to the group when this deploy or a later step of the service fails; not acted upon yet.
+        pub on_failure: Option<Field<OnFailure>> = key("on-failure").absent("nothing"),
+    }
+}
+
+mapping! {
+    /// A further container of the group.
+    pub struct Container = "a container" {
+        /// Name in the group.
+        pub name: Text = key("name").is::<NotEmpty>().names_resource(),
+        /// Image.
+        pub image: Option<Text> = key("image")
+            .is::<Reference>()
+            .names_image()
+            .absent("what the service pushed"),
+        /// Ports, which are public too.
+        pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
+        /// Cores.
+        pub cpu: Field<f64> = key("cpu").default("1"),
+        /// Memory.
+        pub memory: Field<Size> = key("memory").default("1.5GB"),
+        /// Command, instead of the image's entrypoint.
+        pub command: Option<Vec<Text>> = key("command")
+            .list()
+            .exposed(Exposure::CONTAINER_COMMAND)
+            .absent("the image's"),
+        /// Environment variables; those from a secret are sent as secure values.
+        pub env: Map<Text> = key("env").names::<VariableName>().absent("none"),
+    }
+}
+
+words! {
+    /// What happens to a deployed group when its service fails.
+    pub enum OnFailure {
+        /// The previous one is put back.
+        Rollback = "rollback",
+        /// It stays for inspection.
+        Keep = "keep",
+    }
+}

@@ -1,0 +1,29 @@
+//! `azure`: where things are deployed.
+
+use super::text::{Field, Text};
+use crate::plan::describe::{key, mapping};
+use crate::plan::literal::NotEmpty;
+use crate::value::Cloud;
+
+mapping! {
+    /// Where in Azure things are deployed.
+    pub struct Azure = "`azure`" {
+        /// Id of the subscription.
+        pub subscription: Option<Text> = key("subscription")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("`AZURE_SUBSCRIPTION_ID`, else the only one that is visible"),
+        /// Name of the resource group, which must exist.
+        pub resource_group: Option<Text> = key("resource-group")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("needed, here or in the step"),
+        /// Region, such as `westeurope`.
+        pub location: Option<Text> = key("location")
+            .is::<NotEmpty>()
+            .names_resource()
+            .absent("the resource group's"),
+        /// Which of Microsoft's clouds.
+        pub cloud: Field<Cloud> = key("cloud").names_resource().default("public"),
+    }
+}

@@ -1,0 +1,71 @@
+//! `deploy`: where an image runs.
+
+use super::aci::Aci;
+use super::text::Text;
+use crate::oci::Reference;
+use crate::plan::describe::{
+    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, choice, key, mapping,
+};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::{Entries, Reader};
+use crate::plan::span::Spanned;
+use crate::plan::tree::Kind;
+use serde_json::Value;
+
+mapping! {
+    by hand
+    /// To what an image is deployed.
+    pub struct Deploy = "`deploy`" {
+        flattened pub kind: DeployKind,
+        /// Another image than what the service pushed.
+        pub image: Option<Text> = key("image")
+            .is::<Reference>()
+            .names_image()
+            .absent("what the service pushed"),
+    }
+}
+
+choice! {
+    /// To what a service is deployed.
+    pub enum DeployKind {
+        /// Container group in Azure Container Instances.
+        Aci(Box<Aci>) = key("aci"),
+    }
+}
+
+/// Keys that are kept for targets to come.
+const RESERVED: [&str; 2] = ["container-app", "batch-ai-job"];
+
+impl PlanValue for Deploy {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        if let Kind::Mapping(entries) = &slot.node.kind {
+            let is_reserved = |name: &&Spanned<String>| RESERVED.contains(&name.value.as_str());
+            if let Some(key) = entries.iter().map(|entry| &entry.key).find(is_reserved) {
+                let message = format!("`{}` is not supported yet", key.value);
+                let diagnostic = Diagnostic::error("not-yet-supported", message, &key.span);
+                reader.report(diagnostic.help("`aci` deploys to Container Instances"));
+                return None;
+            }
+        }
+        let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
+        Self::from_entries(reader, &entries)
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        self.visit_keys(visit);
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        Self::object().to_schema()
+    }
+}
+
+impl DeployKind {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+        let chosen = entries.first_of(Self::KEYS);
+        if chosen.is_none() {
+            reader.missing(entries, "aci", "it deploys to Container Instances");
+        }
+        chosen
+    }
+}

@@ -1,0 +1,23 @@
+//! `environments`, of which a run has one or none.
+
+use super::text::{Condition, Field, Map, Text};
+use crate::plan::describe::{key, mapping};
+use crate::plan::expr::contexts::Site;
+use crate::plan::literal::Name;
+use std::time::Duration;
+
+mapping! {
+    /// One environment, such as `preview`.
+    pub struct Environment = "an environment" {
+        /// Condition under which it is chosen.
+        pub condition: Option<Condition> = key("if")
+            .at(Site::EnvironmentCondition)
+            .absent("chosen by `--env` alone"),
+        /// Whether it is chosen only with a clean tree, and by its `if` only on `push`, `release`, `workflow_dispatch`.
+        pub protected: Field<bool> = key("protected").default("false"),
+        /// Variables that replace the plan's.
+        pub vars: Map<Text> = key("vars").names::<Name>().at(Site::Variable).absent("none"),
+        /// How long what it deploys may live: stamped on it, and nothing removes it yet.
+        pub ttl: Option<Field<Duration>> = key("ttl").absent("for ever"),
+    }
+}

@@ -1,0 +1,149 @@
+//! `registries`: how each registry is signed in to, pulled from and created.
+
+use super::text::{Field, Text};
+use crate::plan::describe::{
+    Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, concat, describe_key,
+    key, length, mapping, read_key, visit_key,
+};
+use crate::plan::literal::{NotEmpty, Sku};
+use crate::plan::parse::Reader;
+use crate::plan::tree::Kind;
+use crate::value::{Word as _, words};
+use serde_json::{Value, json};
+
+mapping! {
+    /// How one registry is signed in to, pulled from and created.
+    pub struct Registry = "a registry" {
+        /// How Shipway signs in: `entra`, `admin`, `docker-config`, `anonymous`, or `{ username, password }`.
+        pub login: Option<Login> = key("login").absent(
+            "`entra` for an Azure registry, else the stored docker or podman login, else anonymous",
+        ),
+        /// How the deployed service pulls: `{ identity }`, or `{ username, password }`.
+        pub pull: Option<Pull> = key("pull")
+            .absent("the login's user and password; of an Azure registry the admin user"),
+        /// Creates the registry where it is not there, before the push: `{ sku, admin-user }`.
+        pub create: Option<Create> = key("create").absent("the registry must exist"),
+        /// Whether it may speak plain HTTP though it is not on loopback.
+        pub insecure: Field<bool> = key("insecure").default("false"),
+    }
+}
+
+mapping! {
+    /// A registry to be created where it is not there.
+    pub struct Create = "`create`" {
+        /// Pricing tier.
+        pub sku: Text = key("sku").is::<Sku>().names_resource().default("Basic"),
+        /// Whether the registry has an admin user.
+        pub admin_user: Field<bool> = key("admin-user").names_resource().default("false"),
+    }
+}
+
+mapping! {
+    /// A user of a registry.
+    pub struct UserPassword = "`login`" {
+        /// Name of the user.
+        pub username: Text = key("username").is::<NotEmpty>(),
+        /// Password of the user.
+        pub password: Text = key("password").is::<NotEmpty>(),
+    }
+}
+
+/// How Shipway signs in to a registry.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// With the Azure credential, exchanged at the registry.
+    Entra,
+    /// As the registry's admin user, read from Resource Manager.
+    Admin,
+    /// With what `docker login` or `podman login` stored.
+    DockerConfig,
+    Anonymous,
+    User(UserPassword),
+}
+
+words! {
+    /// The ways to sign in that need nothing more.
+    enum LoginWord {
+        Entra = "entra",
+        Admin = "admin",
+        DockerConfig = "docker-config",
+        Anonymous = "anonymous",
+    }
+}
+
+impl PlanValue for Login {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        if matches!(slot.node.kind, Kind::Mapping(_)) {
+            return UserPassword::read(reader, slot).map(Self::User);
+        }
+        let word = reader.word(slot.name, slot.node)?;
+        match LoginWord::from_word(&word.value) {
+            Some(LoginWord::Entra) => Some(Self::Entra),
+            Some(LoginWord::Admin) => Some(Self::Admin),
+            Some(LoginWord::DockerConfig) => Some(Self::DockerConfig),
+            Some(LoginWord::Anonymous) => Some(Self::Anonymous),
+            None => {
+                reader.bad_word(slot.name, &word, LoginWord::WORDS);
+                None
+            }
+        }
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        match self {
+            Self::User(user) => user.visit_keys(visit),
+            Self::Entra | Self::Admin | Self::DockerConfig | Self::Anonymous => {}
+        }
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        any_of([json!({ "enum": LoginWord::WORDS }), UserPassword::object().to_schema()])
+    }
+}
+
+/// How the deployed service pulls.
+#[derive(Clone, Debug)]
+pub enum Pull {
+    /// As a user-assigned identity: its name in the resource group, or its id.
+    Identity(Text),
+    User(UserPassword),
+}
+
+const IDENTITY: Key = key("identity")
+    .about("User-assigned identity: its name in the resource group, or its id.")
+    .is::<NotEmpty>()
+    .names_resource();
+
+impl Pull {
+    const KEYS: &'static [Key] = {
+        const LISTS: &[&[Key]] = &[&[IDENTITY], UserPassword::KEYS];
+        const ALL: [Key; length(LISTS)] = concat(LISTS);
+        &ALL
+    };
+}
+
+impl PlanValue for Pull {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        let entries = reader.entries("`pull`", slot.node, Self::KEYS)?;
+        let Some(identity) = entries.key(IDENTITY.name) else {
+            return UserPassword::from_entries(reader, &entries).map(Self::User);
+        };
+        if let Some(user) = entries.first_of(UserPassword::KEYS) {
+            reader.conflict(user, identity, "the service pulls in one way");
+        }
+        read_key(reader, &entries, &IDENTITY).map(Self::Identity)
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        match self {
+            Self::Identity(identity) => visit_key(visit, &IDENTITY, identity),
+            Self::User(user) => user.visit_keys(visit),
+        }
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        let mut by_identity = Object::default();
+        describe_key::<Text>(&mut by_identity, &IDENTITY);
+        any_of([by_identity.to_schema(), UserPassword::object().to_schema()])
+    }
+}

@@ -1,0 +1,182 @@
+//! `verify`: what is asked of the deployed service, and what is expected.
+
+use super::text::{Field, Map, Text};
+use crate::plan::describe::{
+    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, key, mapping,
+    shape_schema,
+};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::literal::{
+    Address, HeaderName, HttpTarget, JsonPath, Literal as _, NotEmpty, Pattern, StatusCode,
+};
+use crate::plan::parse::{Entries, Reader};
+use crate::plan::span::{Span, Spanned};
+use crate::plan::tree::Kind;
+use serde_json::Value;
+use std::time::Duration;
+
+mapping! {
+    by hand
+    /// What is asked, and what is expected.
+    pub struct Verify = "`verify`" {
+        flattened pub probe: Probe,
+        /// What must hold of the answer.
+        pub expect: Expect = key("expect").absent("a status below 400"),
+        /// How long it may take until it holds.
+        pub within: Field<Duration> = key("within").default(WITHIN),
+        /// Time between two tries.
+        pub every: Field<Duration> = key("every").default(EVERY),
+        /// How many tries in a row must pass.
+        pub consecutive: Field<u32> = key("consecutive").default(CONSECUTIVE),
+    }
+    and {
+        /// The value of the key.
+        pub span: Span,
+    }
+}
+
+const WITHIN: &str = "3m";
+const EVERY: &str = "2s";
+const CONSECUTIVE: &str = "1";
+
+choice! {
+    /// What a `verify` asks.
+    pub enum Probe {
+        /// Path under the deployed URL, or a whole URL.
+        Http(Text) = key("http").is::<HttpTarget>().absent("this or `tcp`"),
+        /// Port of the deployed group, or `host:port`.
+        Tcp(Text) = key("tcp").is::<Address>().absent("this or `http`"),
+    }
+}
+
+mapping! {
+    by hand
+    /// What must hold of an HTTP answer.
+    pub struct Expect = "`expect`" {
+        /// Status, or statuses of which it must be one.
+        pub status: Vec<Field<StatusCode>> = key("status").absent("below 400"),
+        /// Headers by name, each with its whole value.
+        pub headers: Map<Text> = key("headers").names::<HeaderName>().absent("any"),
+        /// Text that the body contains, or `{ contains, matches }`, or a list of these.
+        pub body: Vec<BodyExpectation> = key("body").absent("any"),
+        /// Values by JSON path (RFC 9535), each as text or as the JSON that it spells.
+        pub json: Map<Text> = key("json").names::<JsonPath>().takes_null().absent("any"),
+    }
+}
+
+impl PlanValue for Expect {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
+        Self::from_entries(reader, &entries)
+    }
+
+    fn absent(_: &'static Key) -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        self.visit_keys(visit);
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        Self::object().to_schema()
+    }
+}
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self { status: Vec::new(), headers: Map::default(), body: Vec::new(), json: Map::default() }
+    }
+}
+
+const CONTAINS: Key = key("contains").is::<NotEmpty>().absent("any");
+
+mapping! {
+    by hand
+    /// What must hold of the body of an answer.
+    pub struct BodyExpectation = "`body`" {
+        /// Text that it contains.
+        pub contains: Option<Text> = CONTAINS,
+        /// Regular expression that it matches.
+        pub matches: Option<Text> = key("matches").is::<Pattern>().absent("any"),
+    }
+}
+
+impl PlanValue for BodyExpectation {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        if matches!(slot.node.kind, Kind::Scalar(_)) {
+            let contains = reader.checked(slot.name, slot.node, &CONTAINS.shape)?;
+            return Some(Self { contains: Some(contains), matches: None });
+        }
+        let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
+        Self::from_entries(reader, &entries)
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        self.visit_keys(visit);
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        any_of([shape_schema(&NotEmpty::SHAPE), Self::object().to_schema()])
+    }
+}
+
+impl PlanValue for Verify {
+    /// A path or URL alone, or what is asked with what is expected.
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        let span = slot.node.span.clone();
+        match &slot.node.kind {
+            Kind::Scalar(_) => {
+                let target = reader.checked(slot.name, slot.node, &HTTP)?;
+                Some(Self {
+                    probe: Probe::Http(target),
+                    expect: Expect::default(),
+                    within: Field::default_of(WITHIN),
+                    every: Field::default_of(EVERY),
+                    consecutive: Field::default_of(CONSECUTIVE),
+                    span,
+                })
+            }
+            Kind::Mapping(_) => {
+                let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
+                Some(Self { span, ..Self::from_entries(reader, &entries)? })
+            }
+            Kind::Null | Kind::Sequence(_) => {
+                let message =
+                    format!("`verify` takes a path or a mapping, not {}", slot.node.kind.name());
+                let diagnostic = Diagnostic::error("wrong-type", message, &span);
+                reader.report(
+                    diagnostic.help("the deployed service is asked for a page by `verify: /`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
+        self.visit_keys(visit);
+    }
+
+    fn schema(_: &'static Key) -> Value {
+        any_of([shape_schema(&HttpTarget::SHAPE), Self::object().to_schema()])
+    }
+}
+
+const HTTP: crate::plan::literal::Shape = crate::plan::literal::Shape::of::<HttpTarget>();
+
+impl Probe {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+        let (http, tcp) = (entries.key("http"), entries.key("tcp"));
+        if let (Some(tcp), Some(http)) = (tcp, http) {
+            reader.conflict(tcp, http, "a step asks one thing: make it two steps");
+        } else if let (Some(tcp), Some(expect)) = (tcp, entries.key("expect")) {
+            let help = "a TCP connection has no answer that could be looked at";
+            reader.conflict(expect, tcp, help);
+        }
+        let chosen = http.or(tcp);
+        if chosen.is_none() {
+            reader.missing(entries, "http", "or `tcp`");
+        }
+        chosen
+    }
+}

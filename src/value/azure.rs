@@ -1,0 +1,46 @@
+//! Names under Azure's rules.
+
+use std::str::FromStr;
+
+/// The first label of a container group's FQDN: 5 to 63 lower-case letters,
+/// digits and `-`, beginning with a letter and not ending with `-` (the service's
+/// own rule for `dnsNameLabel`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DnsLabel(String);
+
+/// Text that is not a DNS label.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "the DNS label `{0}` must have 5 to 63 of a-z, 0-9 and `-`, begin with a letter and end with a \
+     letter or digit"
+)]
+pub struct InvalidDnsLabel(String);
+
+impl FromStr for DnsLabel {
+    type Err = InvalidDnsLabel;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDnsLabel> {
+        let bytes = text.as_bytes();
+        let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_label = (5..=63).contains(&bytes.len())
+            && bytes.first().is_some_and(u8::is_ascii_lowercase)
+            && bytes.last().is_some_and(word)
+            && bytes.iter().all(|byte| word(byte) || *byte == b'-');
+        if is_label { Ok(Self(text.to_owned())) } else { Err(InvalidDnsLabel(text.to_owned())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DnsLabel;
+
+    #[test]
+    fn labels_follow_the_rule_of_the_service() {
+        for label in ["shop5", "a-b-c", "a1234", &"a".repeat(63)] {
+            assert!(label.parse::<DnsLabel>().is_ok(), "{label}");
+        }
+        for text in ["", "shop", "Shop-1", "1shop", "shop-", "sh.op", "shöp5", &"a".repeat(64)] {
+            assert!(text.parse::<DnsLabel>().is_err(), "{text}");
+        }
+    }
+}

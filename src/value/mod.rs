@@ -1,0 +1,18 @@
+//! Small values that a plan spells and other modules use as types: ports, file
+//! modes, DNS labels, and enums that are one word each.
+//!
+//! Pure data with parsers. Nothing here knows a plan, an image or a cloud, so
+//! that all of these may share one rule and one type.
+
+mod azure;
+mod choice;
+mod file;
+mod port;
+mod word;
+
+pub use azure::DnsLabel;
+pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
+pub use file::{Mode, Owner};
+pub use port::{ExposedPort, Port, Protocol};
+pub use word::Word;
+pub(crate) use word::words;
