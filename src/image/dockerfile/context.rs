@@ -1,8 +1,8 @@
 //! Keeps Shipway's state folder out of a build context: `COPY . .` would copy it into the
 //! image and change the image with every run.
 //!
-//! BuildKit, podman and buildah are given an ignore file that adds the state to the existing
-//! patterns. Docker without BuildKit only reads the `.dockerignore` in the context, so if
+//! `BuildKit`, podman and buildah are given an ignore file that adds the state to the existing
+//! patterns. Docker without `BuildKit` only reads the `.dockerignore` in the context, so if
 //! the state is in the context, docker builds from a copy made of hard links.
 
 use super::error::DockerfileError;
@@ -37,7 +37,7 @@ impl BuildContext<'_> {
     }
 
     /// Copies the Dockerfile and writes an ignore file beside it, the only place besides the
-    /// context where BuildKit looks for one.
+    /// context where `BuildKit` looks for one.
     pub fn dockerfile_with_ignore(&self) -> Result<PathBuf, DockerfileError> {
         let path = self.scratch_dir.join("Dockerfile");
         fs::copy(self.dockerfile, &path).map_err(self.error())?;

@@ -5,7 +5,7 @@ use super::error::DockerfileError;
 use crate::oci::Platform;
 use std::collections::BTreeMap;
 
-/// Messages of the kernel and of BuildKit's emulators for a program of another architecture.
+/// Messages of the kernel and of `BuildKit`'s emulators for a program of another architecture.
 const FOREIGN_PROGRAM_MESSAGES: [&str; 2] =
     ["exec format error", "invalid elf image for this architecture"];
 
@@ -14,7 +14,7 @@ const FOREIGN_PROGRAM_MESSAGES: [&str; 2] =
 pub struct ForeignPlatformDetector {
     engine: String,
     platforms: Vec<Platform>,
-    /// The platform of each BuildKit step, by step number such as `#9`.
+    /// The platform of each `BuildKit` step, by step number such as `#9`.
     steps: BTreeMap<String, Platform>,
     foreign: Vec<Platform>,
 }

@@ -6,7 +6,7 @@
 //! valid either way.
 
 use super::error::ExistingError;
-use super::importer::{Importer, NamedLayer};
+use super::importer::{ConfigFile, Importer, NamedLayer};
 use super::layout::parse;
 use super::source::same_reference;
 use crate::image::manifest::Image;
@@ -46,19 +46,19 @@ impl Importer<'_> {
         let Some(bytes) = self.document(&saved.config)? else {
             return Err(self.incomplete(&saved.config));
         };
-        self.import_packed(&saved.config, &bytes, saved.layers, platform)
+        let config = ConfigFile { name: &saved.config, bytes: &bytes };
+        self.import_packed(&config, saved.layers, platform)
     }
 
     /// Imports an image whose layers may be uncompressed. `layers` are their names in the
     /// source, in the order of the configuration.
     pub fn import_packed(
         &self,
-        name: &str,
-        config: &[u8],
+        config: &ConfigFile<'_>,
         layers: Vec<String>,
         platform: &Platform,
     ) -> Result<Image, ExistingError> {
-        let configured: ImageConfig = parse(self.path, name, config)?;
+        let configured: ImageConfig = parse(self.path, config.name, config.bytes)?;
         if !platform.takes(&configured.platform()) {
             let there = vec![configured.platform().to_string()];
             let (path, wanted) = (self.path.to_owned(), platform.to_string());
@@ -74,7 +74,7 @@ impl Importer<'_> {
         let layers = self.import_layers(
             &named.map(|(name, diff_id)| NamedLayer { name, diff_id }).collect::<Vec<_>>(),
         )?;
-        let config = self.store.put(media_type::CONFIG, config)?;
+        let config = self.store.put(media_type::CONFIG, config.bytes)?;
         Ok(Image::write(self.store, &config, &layers)?)
     }
 

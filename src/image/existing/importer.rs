@@ -22,6 +22,12 @@ pub struct Importer<'a> {
     pub control: &'a WorkControl<'a>,
 }
 
+/// The configuration of an image, with its name in the source.
+pub struct ConfigFile<'a> {
+    pub name: &'a str,
+    pub bytes: &'a [u8],
+}
+
 /// A layer in an archive or folder.
 pub struct NamedLayer {
     pub name: String,

@@ -3,7 +3,7 @@
 
 use super::cancellable::CancellableReader;
 use super::error::ExistingError;
-use super::importer::Importer;
+use super::importer::{ConfigFile, Importer};
 use crate::image::manifest::Image;
 use crate::oci::{Descriptor, Digest, LAYOUT_INDEX, Manifest, Platform, media_type};
 use serde::de::DeserializeOwned;
@@ -72,7 +72,8 @@ impl Importer<'_> {
         };
         let bytes = self.manifest_bytes(config)?;
         let layers = listed.layers().iter().map(|layer| blob(&layer.digest)).collect();
-        self.import_packed(config.digest.as_str(), &bytes, layers, platform)
+        let config = ConfigFile { name: config.digest.as_str(), bytes: &bytes };
+        self.import_packed(&config, layers, platform)
     }
 
     fn choose(&self, tag: Option<&str>, platform: &Platform) -> Result<Descriptor, ExistingError> {

@@ -87,7 +87,7 @@ fn size(entry: &LayerEntry) -> u64 {
     }
 }
 
-/// FNV-1a with the finalizer of MurmurHash3, which spreads the hash over all bits.
+/// FNV-1a with the finalizer of `MurmurHash3`, which spreads the hash over all bits.
 fn hash(path: &[u8]) -> u64 {
     let fnv = path.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

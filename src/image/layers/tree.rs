@@ -9,7 +9,7 @@ use super::error::LayerError;
 use super::recipe::Owner;
 use std::collections::BTreeMap;
 
-/// Linux follows at most this many symbolic links in one path (path_resolution(7)).
+/// Linux follows at most this many symbolic links in one path (`path_resolution(7)`).
 const MAX_SYMLINKS: usize = 40;
 
 /// A folder's mode and owner.

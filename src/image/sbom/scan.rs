@@ -80,7 +80,19 @@ impl Contents {
                 taken.push(Removal::Below(folder.to_vec()));
             } else if let Some(name) = name.strip_prefix(WHITEOUT) {
                 taken.push(Removal::Path(join(folder, name)));
-            } else if let Some(found) = self.brought(&mut entry, &path, layer, &brought)? {
+            } else {
+                let found = match entry.header().entry_type() {
+                    EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                        read(&mut entry, &path, layer)?
+                    }
+                    EntryType::Directory => LayerItem::Folder,
+                    EntryType::Link => {
+                        let target = plain(&entry.link_name_bytes().unwrap_or_default());
+                        self.linked(&target, layer, &brought)
+                    }
+                    EntryType::XGlobalHeader => continue,
+                    _ => LayerItem::Other,
+                };
                 brought.insert(path, found);
             }
         }
@@ -96,30 +108,19 @@ impl Contents {
         Ok(())
     }
 
-    fn brought(
+    /// A hard link, to a file that the same layer or a lower one contains.
+    fn linked(
         &self,
-        entry: &mut tar::Entry<'_, impl Read>,
-        path: &[u8],
+        target: &[u8],
         layer: usize,
         before: &BTreeMap<Vec<u8>, LayerItem>,
-    ) -> io::Result<Option<LayerItem>> {
-        Ok(match entry.header().entry_type() {
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                Some(read(entry, path, layer)?)
+    ) -> LayerItem {
+        match (before.get(target), self.files.get(target)) {
+            (Some(LayerItem::File(file, _)), _) | (None, Some(file)) => {
+                LayerItem::File(ImageFile { layer, ..*file }, None)
             }
-            EntryType::Directory => Some(LayerItem::Folder),
-            EntryType::Link => {
-                let target = plain(&entry.link_name_bytes().unwrap_or_default());
-                match (before.get(&target), self.files.get(&target)) {
-                    (Some(LayerItem::File(file, _)), _) | (None, Some(file)) => {
-                        Some(LayerItem::File(ImageFile { layer, ..*file }, None))
-                    }
-                    (_, _) => Some(LayerItem::Other),
-                }
-            }
-            EntryType::XGlobalHeader => None,
-            _ => Some(LayerItem::Other),
-        })
+            (_, _) => LayerItem::Other,
+        }
     }
 
     fn place(&mut self, path: Vec<u8>, found: LayerItem) {

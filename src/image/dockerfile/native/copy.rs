@@ -1,6 +1,6 @@
 //! `COPY` and `ADD`: selects source files and their destinations.
 //!
-//! As in BuildKit, a folder stands for its content, a file is copied into the destination if
+//! As in `BuildKit`, a folder stands for its content, a file is copied into the destination if
 //! that ends in `/` or is a folder, and folders created for it have the mode 0755.
 
 use super::draft::{LayerDraft, absolute, cleaned};

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tar::EntryType;
 
-/// Linux follows at most this many symbolic links in one path (path_resolution(7)).
+/// Linux follows at most this many symbolic links in one path (`path_resolution(7)`).
 const MAX_SYMLINKS: usize = 40;
 /// Whiteout files (OCI image specification, "Whiteouts").
 const WHITEOUT: &[u8] = b".wh.";

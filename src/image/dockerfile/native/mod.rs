@@ -3,7 +3,7 @@
 //! `parse` reads it; `select` finds the needed stages and refuses everything that needs an
 //! engine, before anything is fetched. `stage` then executes the instructions: `copy` and
 //! `draft` assemble layers from `files`, and `run_config` collects how the image is started.
-//! Except for times, the result is what BuildKit builds from the same Dockerfile.
+//! Except for times, the result is what `BuildKit` builds from the same Dockerfile.
 //!
 //! ```text
 //! let native = NativeBuild::read(&request)?;

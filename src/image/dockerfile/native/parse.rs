@@ -164,24 +164,13 @@ impl Reader<'_> {
         let words = |words: &[parse_dockerfile::UnescapedString<'_>]| -> Vec<String> {
             words.iter().map(|word| word.value.clone().into_owned()).collect()
         };
-        let raw = |word: &parse_dockerfile::UnescapedString<'_>| word.value.trim().to_owned();
         Ok(match instruction {
             Instruction::Add(it) => {
-                let text = CopyText {
-                    add: true,
-                    options: it.options.iter().map(option).collect(),
-                    sources: self.sources(&it.src),
-                    to: raw(&it.dest),
-                };
-                (it.add.span.clone(), StepKind::Copy(text))
+                let text = self.copy_text(&it.options, &it.src, &it.dest);
+                (it.add.span.clone(), StepKind::Copy(CopyText { add: true, ..text }))
             }
             Instruction::Copy(it) => {
-                let text = CopyText {
-                    add: false,
-                    options: it.options.iter().map(option).collect(),
-                    sources: self.sources(&it.src),
-                    to: raw(&it.dest),
-                };
+                let text = self.copy_text(&it.options, &it.src, &it.dest);
                 (it.copy.span.clone(), StepKind::Copy(text))
             }
             Instruction::Arg(it) => (it.arg.span.clone(), StepKind::Arg(raw(&it.arguments))),
@@ -195,14 +184,7 @@ impl Reader<'_> {
             Instruction::Expose(it) => {
                 (it.expose.span.clone(), StepKind::Expose(words(&it.arguments)))
             }
-            Instruction::Healthcheck(it) => {
-                let command = match &it.arguments {
-                    HealthcheckArguments::Cmd { arguments, .. } => Some(self.command(arguments)),
-                    _ => None,
-                };
-                let options = it.options.iter().map(option).collect();
-                (it.healthcheck.span.clone(), StepKind::Healthcheck(options, command))
-            }
+            Instruction::Healthcheck(it) => (it.healthcheck.span.clone(), self.healthcheck(it)),
             Instruction::Label(it) => (it.label.span.clone(), StepKind::Label(raw(&it.arguments))),
             Instruction::Maintainer(it) => {
                 (it.maintainer.span.clone(), StepKind::Maintainer(raw(&it.name)))
@@ -236,6 +218,29 @@ impl Reader<'_> {
         })
     }
 
+    /// The arguments of `COPY`.
+    fn copy_text(
+        &self,
+        options: &[Flag<'_>],
+        sources: &[parse_dockerfile::Source<'_>],
+        to: &parse_dockerfile::UnescapedString<'_>,
+    ) -> CopyText {
+        CopyText {
+            add: false,
+            options: options.iter().map(option).collect(),
+            sources: self.sources(sources),
+            to: raw(to),
+        }
+    }
+
+    fn healthcheck(&self, check: &parse_dockerfile::HealthcheckInstruction<'_>) -> StepKind {
+        let command = match &check.arguments {
+            HealthcheckArguments::Cmd { arguments, .. } => Some(self.command(arguments)),
+            _ => None,
+        };
+        StepKind::Healthcheck(check.options.iter().map(option).collect(), command)
+    }
+
     fn sources(&self, sources: &[parse_dockerfile::Source<'_>]) -> Vec<SourceText> {
         let source = |source: &parse_dockerfile::Source<'_>| match source {
             parse_dockerfile::Source::HereDoc(text) => SourceText::Text {
@@ -263,6 +268,11 @@ impl Reader<'_> {
             _ => Command::Exec(Vec::new()),
         }
     }
+}
+
+/// A word as written, without white space around it.
+fn raw(word: &parse_dockerfile::UnescapedString<'_>) -> String {
+    word.value.trim().to_owned()
 }
 
 fn option(flag: &Flag<'_>) -> StepOption {
