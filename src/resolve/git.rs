@@ -159,7 +159,7 @@ impl Program<'_> {
         format!("`{}` is not in a git repository", self.host.dir.display())
     }
 
-    /// The output of git, or why there is none.
+    /// The output of git, or an error message.
     fn ask(&self, arguments: &[&str]) -> Result<String, String> {
         let mut env = credentials::scrub(&self.host.env, &BTreeSet::new());
         env.retain(|name, _| !name.starts_with("GIT_"));
