@@ -87,7 +87,12 @@ impl DeployTarget for JobFile {
     }
 }
 
-const PLAN: &str = "name: web\nazure: { resource-group: demo }\nsteps:\n  - deploy: { image: demo.azurecr.io/web:v1, aci: {} }\n";
+const PLAN: &str = "\
+name: web
+azure: { resource-group: demo }
+steps:
+  - deploy: { image: 'demo.azurecr.io/web:v1', aci: {} }
+";
 
 #[tokio::test]
 async fn a_second_target_deploys_through_the_same_code() {
