@@ -10,7 +10,7 @@ use crate::local::{
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Rendered, Scope, Value};
-use crate::plan::schema::{Action, DeployKind, Login, Plan, Text, UserPassword};
+use crate::plan::schema::{Action, Login, Plan, Text, UserPassword};
 use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
@@ -101,8 +101,7 @@ impl Blueprint<'_> {
         let mut groups = Vec::new();
         for action in self.actions() {
             if let Action::Deploy(deploy) = action {
-                let DeployKind::Aci(aci) = &deploy.kind;
-                if let Some(text) = &aci.resource_group {
+                if let Some(text) = deploy.resource_group() {
                     groups.push(text.render(&self.scope)?.expose().to_owned());
                 }
             }

@@ -3,7 +3,7 @@
 
 use super::initial_state::Blueprint;
 use crate::oci::Reference;
-use crate::plan::schema::{Action, BuildKind, DeployKind, Dockerfile, Text};
+use crate::plan::schema::{Action, BuildKind, Dockerfile, Text};
 use std::collections::BTreeSet;
 
 impl Blueprint<'_> {
@@ -46,9 +46,8 @@ impl Blueprint<'_> {
                     BuildKind::Image(_) => {}
                 },
                 Action::Deploy(deploy) => {
-                    let DeployKind::Aci(aci) = &deploy.kind;
-                    let images = aci.containers.iter().filter_map(|it| it.image.as_ref());
-                    names.extend(images.chain(&deploy.image).filter_map(|it| self.text(it)));
+                    let images = deploy.images().into_iter().flatten();
+                    names.extend(images.filter_map(|it| self.text(it)));
                 }
                 _ => {}
             }

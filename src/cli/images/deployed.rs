@@ -5,7 +5,7 @@ use crate::azure::container_instances::Group;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
 use crate::oci::Reference;
-use crate::plan::schema::{Action, DeployKind, Text};
+use crate::plan::schema::{Action, Text};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::perform::Clients;
 use std::collections::BTreeSet;
@@ -117,10 +117,7 @@ impl Deployed<'_> {
         let own = plan.azure.iter().filter_map(|azure| azure.resource_group.as_ref());
         let steps = plan.services.iter().flat_map(|(_, service)| &service.steps);
         let deploys = steps.filter_map(|step| match &step.action {
-            Action::Deploy(deploy) => {
-                let DeployKind::Aci(aci) = &deploy.kind;
-                aci.resource_group.as_ref()
-            }
+            Action::Deploy(deploy) => deploy.resource_group(),
             _ => None,
         });
         own.chain(deploys).filter_map(|text| self.rendered(text)).collect()

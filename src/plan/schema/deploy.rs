@@ -1,6 +1,6 @@
 //! `deploy`: where an image runs.
 
-use super::aci::Aci;
+use super::aci::{Aci, Container};
 use super::text::Text;
 use crate::oci::Reference;
 use crate::plan::describe::{
@@ -67,5 +67,28 @@ impl DeployKind {
             reader.missing(entries, "aci", "it deploys to Container Instances");
         }
         chosen
+    }
+}
+
+/// What all targets have in common.
+impl Deploy {
+    /// The step's own resource group, which overrides the plan's.
+    pub fn resource_group(&self) -> Option<&Text> {
+        match &self.kind {
+            DeployKind::Aci(aci) => aci.resource_group.as_ref(),
+        }
+    }
+
+    /// The containers beside the first.
+    pub fn containers(&self) -> &[Container] {
+        match &self.kind {
+            DeployKind::Aci(aci) => &aci.containers,
+        }
+    }
+
+    /// The image of each container; `None` stands for what the service pushed.
+    pub fn images(&self) -> Vec<Option<&Text>> {
+        let further = self.containers().iter().map(|it| it.image.as_ref());
+        std::iter::once(self.image.as_ref()).chain(further).collect()
     }
 }

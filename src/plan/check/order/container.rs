@@ -1,15 +1,15 @@
 //! `duplicate-id`: two containers of a group have one name.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, DeployKind, Service};
+use crate::plan::schema::{Action, Service};
 
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     for step in &service.steps {
         let Action::Deploy(deploy) = &step.action else { continue };
-        let DeployKind::Aci(aci) = &deploy.kind;
-        for (at, container) in aci.containers.iter().enumerate() {
+        let containers = deploy.containers();
+        for (at, container) in containers.iter().enumerate() {
             let name = &container.name;
-            let before = aci.containers[..at].iter().map(|container| &container.name);
+            let before = containers[..at].iter().map(|container| &container.name);
             if let Some(first) = before.into_iter().find(|other| other.source == name.source) {
                 let message = format!("two containers are called `{}`", name.source);
                 found.push(

@@ -1,14 +1,13 @@
 //! `missing-resource-group`: neither plan nor step says where a container group goes.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, DeployKind, Plan, Service};
+use crate::plan::schema::{Action, Plan, Service};
 
 pub(super) fn check(plan: &Plan, service: &Service, found: &mut Vec<Diagnostic>) {
     let by_plan = plan.azure.as_ref().is_some_and(|azure| azure.resource_group.is_some());
     for step in &service.steps {
         let Action::Deploy(deploy) = &step.action else { continue };
-        let DeployKind::Aci(aci) = &deploy.kind;
-        if !by_plan && aci.resource_group.is_none() {
+        if !by_plan && deploy.resource_group().is_none() {
             let message = "nothing says which resource group this is deployed to";
             found.push(
                 Diagnostic::error("missing-resource-group", message, &step.span)

@@ -2,7 +2,7 @@
 //! and `never-pushed`: each step works on what those before it made.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, Deploy, DeployKind, Part, Probe, Service, Text, Verify};
+use crate::plan::schema::{Action, Deploy, Part, Probe, Service, Text, Verify};
 use crate::plan::span::Span;
 
 /// What the steps so far have made.
@@ -87,8 +87,7 @@ fn nothing(code: &'static str, message: &str, span: &Span, help: &str) -> Diagno
 
 /// Whether a container runs what the service pushed.
 fn needs_image(deploy: &Deploy) -> bool {
-    let DeployKind::Aci(aci) = &deploy.kind;
-    deploy.image.is_none() || aci.containers.iter().any(|container| container.image.is_none())
+    deploy.images().iter().any(Option::is_none)
 }
 
 /// Whether what is asked is a part of the deployed address.

@@ -2,12 +2,13 @@
 //!
 //! [`DeployTarget`] is all that the other files of the run know of a target: the
 //! code here, `verify` and `preflight` name no resource of a cloud. A target is a
-//! folder beside this file. Adding one touches:
+//! folder beside this file. Adding one, with a file of its keys in
+//! `src/plan/schema` and a client, touches:
 //!
-//! 1. `src/plan/schema/action.rs`: its variant of `DeployKind` and its keys,
-//! 2. `src/plan/parse/step/deploy.rs`: reading them,
+//! 1. `src/plan/schema/mod.rs`: the module of its keys,
+//! 2. `src/plan/schema/deploy.rs`: its variant of `DeployKind`,
 //! 3. this file: its module and one arm in each of the three functions,
-//! 4. `src/run/perform/clients.rs`: its client, where it needs one,
+//! 4. `src/run/perform/clients.rs`: its client,
 //! 5. `src/azure/mod.rs`: the module of that client,
 //! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
 
