@@ -53,8 +53,8 @@ pub mod progress {
 }
 pub mod registry {
     pub use crate::registry::{
-        Access, Artifact, Attached, Blob, BlobSource, Client, Login, Push, PushManifest, Settings,
-        Stored, Timing, untrusted,
+        Artifact, Attached, Blob, BlobSource, Client, HostAccess, Login, Push, PushManifest,
+        RegistryTiming, Settings, StoredLogins, untrusted,
     };
 }
 pub mod oci {

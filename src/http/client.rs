@@ -156,32 +156,34 @@ async fn refused(method: &str, response: reqwest::Response) -> Error {
     Error::Status { method: method.to_owned(), url, status, retry_after, body }
 }
 
-/// Reads the body of an answer, which may have `limit` bytes and no more.
+/// Reads the body of a response, of at most `limit` bytes.
 pub async fn body(
     method: &str,
     mut response: reqwest::Response,
     limit: usize,
 ) -> Result<Bytes, Error> {
-    let url = SafeUrl::new(response.url().clone());
     let mut read = BytesMut::new();
-    loop {
-        let chunk = match response.chunk().await {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => return Ok(read.freeze()),
-            Err(source) if source.is_timeout() => {
-                return Err(Error::TimedOut { method: method.to_owned(), url });
-            }
-            Err(source) => {
-                let source = source.without_url();
-                return Err(Error::Transport { method: method.to_owned(), url, source });
-            }
-        };
+    while let Some(chunk) = chunk(method, &mut response).await? {
         if read.len() + chunk.len() > limit {
+            let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
             let reason = format!("it has more than {limit} bytes");
-            return Err(Error::Unreadable { method: method.to_owned(), url, reason });
+            return Err(Error::Unreadable { method, url, reason });
         }
         read.extend_from_slice(&chunk);
     }
+    Ok(read.freeze())
+}
+
+/// Reads the next chunk of the body of a response; `None` at its end.
+pub async fn chunk(method: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+    response.chunk().await.map_err(|source| {
+        let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
+        if source.is_timeout() {
+            Error::TimedOut { method, url }
+        } else {
+            Error::Transport { method, url, source: source.without_url() }
+        }
+    })
 }
 
 fn nowhere() -> Url {

@@ -14,7 +14,7 @@ mod trust;
 mod tunnel;
 
 pub use cause::Cause;
-pub use client::{Client, Proxy, Settings, Trust, body};
+pub use client::{Client, Proxy, Settings, Trust, body, chunk};
 pub use error::{BuildError, Error};
 pub use retry::{Retry, Retryable, parse_retry_after};
 pub use safe_url::SafeUrl;

@@ -4,10 +4,10 @@ use crate::oci::{Descriptor, Manifest, media_type};
 
 /// The largest manifest that is read, in bytes: what Azure and other registries
 /// accept.
-pub(super) const MAX_MANIFEST_BYTES: usize = 4 << 20;
+pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 /// The content of a manifest.
-pub(super) enum ManifestContent {
+pub enum ManifestContent {
     Image {
         config: Box<Descriptor>,
         /// The lowest first.
@@ -21,7 +21,7 @@ impl ManifestContent {
     ///
     /// `declared` is the type that the registry gave. Where that is not the type of
     /// a manifest (some storage answers `text/plain`), the manifest itself decides.
-    pub(super) fn parse(declared: &str, bytes: &[u8]) -> Result<(String, Self), String> {
+    pub fn parse(declared: &str, bytes: &[u8]) -> Result<(String, Self), String> {
         let read: Manifest = serde_json::from_slice(bytes)
             .map_err(|error| format!("the manifest cannot be read: {error}"))?;
         if read.schema_version == Some(1) {

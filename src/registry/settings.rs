@@ -1,6 +1,7 @@
-//! What the client is told: how to sign in where, and how patient to be.
+//! The settings of the client: how to sign in where, and its time limits.
 
-use super::login::{EntraTokens, Login, is_azure_registry};
+use super::azure::is_azure_registry;
+use super::login::{EntraTokens, Login};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,19 +10,16 @@ use std::time::Duration;
 /// How to reach registries.
 #[derive(Clone)]
 pub struct Settings {
-    /// What the plan says of single registries, by host as references spell it.
-    pub hosts: BTreeMap<String, Access>,
+    /// The registries that the plan lists, by host as references spell it.
+    pub hosts: BTreeMap<String, HostAccess>,
     /// How to sign in to Azure registries that are not listed.
     pub azure: Option<Arc<dyn EntraTokens>>,
     /// How to sign in to any other host.
     pub otherwise: Login,
-    /// How patient to be.
-    pub timing: Timing,
-    /// How large blobs are cut.
-    pub parts: Parts,
-    /// A folder for what is learned of registries, so that the next process
-    /// knows it too. It saves questions and is never believed in place of an
-    /// answer.
+    pub timing: RegistryTiming,
+    pub parts: UploadParts,
+    /// A folder that keeps what is known of registries for the next process. It saves
+    /// requests and never replaces what a registry answers.
     pub memory: Option<PathBuf>,
 }
 
@@ -31,51 +29,50 @@ impl Default for Settings {
             hosts: BTreeMap::new(),
             azure: None,
             otherwise: Login::Anonymous,
-            timing: Timing::default(),
-            parts: Parts::default(),
+            timing: RegistryTiming::default(),
+            parts: UploadParts::default(),
             memory: None,
         }
     }
 }
 
-/// How large blobs are cut: in parts, so that most of what has arrived is kept
-/// when this process or the connection ends.
+/// How large blobs are split, so that most of what has arrived is kept when this
+/// process or the connection ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Parts {
-    /// From which size on, in bytes.
+pub struct UploadParts {
+    /// The smallest blob that is split, in bytes.
     pub from: u64,
-    /// How large a part is, in bytes.
+    /// The size of a part, in bytes.
     pub size: u64,
 }
 
-impl Default for Parts {
+impl Default for UploadParts {
     fn default() -> Self {
-        // One more round trip for this many bytes is not to be measured.
+        // For this many bytes the time of one more round trip cannot be measured.
         Self { from: 128 << 20, size: 64 << 20 }
     }
 }
 
 /// How to reach one registry.
 #[derive(Clone, Debug)]
-pub struct Access {
-    /// How to sign in.
+pub struct HostAccess {
     pub login: Login,
-    /// Whether plain HTTP is allowed. Loopback speaks it in any case.
+    /// Whether plain HTTP is used. On loopback it always is.
     pub insecure: bool,
 }
 
-/// How patient to be.
+/// Time limits, and the pauses of repeated requests.
 #[derive(Clone, Debug)]
-pub struct Timing {
-    /// How long a body may stand still.
+pub struct RegistryTiming {
+    /// How long the upload of a body may make no progress.
     pub stall: Duration,
-    /// How long a registry may take to store a body that it has.
+    /// How long a registry may take to store a body that it has received.
     pub commit: Duration,
-    /// The pauses before a request whose connection broke is sent again.
+    /// The pauses before a request whose connection broke is repeated.
     pub pauses: Vec<Duration>,
 }
 
-impl Default for Timing {
+impl Default for RegistryTiming {
     fn default() -> Self {
         Self {
             stall: Duration::from_mins(1),
@@ -86,9 +83,9 @@ impl Default for Timing {
 }
 
 impl Settings {
-    /// How to reach a host: as listed, else by Entra where it is an Azure
-    /// registry, else as all others.
-    pub(super) fn access(&self, host: &str) -> Access {
+    /// How to reach a host: as listed, else with Entra if it is an Azure registry,
+    /// else like all others.
+    pub(super) fn access(&self, host: &str) -> HostAccess {
         if let Some(access) = self.hosts.get(host) {
             return access.clone();
         }
@@ -96,6 +93,6 @@ impl Settings {
             Some(tokens) if is_azure_registry(host) => Login::Entra(tokens.clone()),
             Some(_) | None => self.otherwise.clone(),
         };
-        Access { login, insecure: false }
+        HostAccess { login, insecure: false }
     }
 }

@@ -1,10 +1,9 @@
-//! Doors to what reads the words of a registry, for throwing bytes at it. Not
-//! part of the interface: nobody else is to use them.
+//! Entry points for the fuzz targets: everything that parses bytes of a registry.
 
 use super::login::{challenge_parameters, token_length};
 use super::manifest::ManifestContent;
 use super::pull::next_target;
-use super::wire::{Address, error_words};
+use super::wire::{Address, error_message};
 use crate::oci::Digest;
 use url::Url;
 
@@ -13,35 +12,34 @@ pub fn challenges(header: &str) -> Vec<(String, String)> {
     challenge_parameters(header)
 }
 
-/// Where a `Link` says that a list goes on.
+/// The target of the next page in a `Link` header.
 pub fn next_page(header: &str) -> Option<&str> {
     next_target(header)
 }
 
-/// Where a `Location` of a registry leads, if one may go there.
+/// The URL of a `Location`, if the registry may redirect there.
 pub fn location(registry: &str, text: &str) -> Option<Url> {
     let address = Address::new(registry, false)?;
     address.locate(&address.url("web/blobs/uploads/"), text)
 }
 
-/// The digests that a manifest names, if it is one of the kind that it is said
-/// to be.
-pub fn manifest(said: &str, bytes: &[u8]) -> Option<Vec<Digest>> {
-    let (_, manifest) = ManifestContent::parse(said, bytes).ok()?;
-    let named = match manifest {
+/// The digests that a manifest names, if it is of the declared media type.
+pub fn manifest(declared: &str, bytes: &[u8]) -> Option<Vec<Digest>> {
+    let (_, content) = ManifestContent::parse(declared, bytes).ok()?;
+    let named = match content {
         ManifestContent::Image { config, layers } => layers.into_iter().chain([*config]).collect(),
         ManifestContent::Index(entries) => entries,
     };
     Some(named.into_iter().map(|entry| entry.digest).collect())
 }
 
-/// Whether a token server's answer has a token; what the token says of itself
-/// is read too.
+/// Whether the response of a token server has a token. The claims of the token are
+/// parsed too.
 pub fn token(bytes: &[u8]) -> bool {
     token_length(bytes).is_some()
 }
 
-/// An error of a registry, in words for people.
+/// The message in the body of an error.
 pub fn error(body: &[u8]) -> String {
-    error_words(body)
+    error_message(body)
 }

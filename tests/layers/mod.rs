@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["event", "local::RuntimeChoice", "oci"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret"]),
-    // Asks the real registries, so it may use the client that the rest serves.
+    // Reads base images of real registries: there the other side is not our own code.
     ("local/registry/upstream", &["http", "oci", "registry", "secret"]),
     // The loop and its state know no client.
     ("run", &["event", "http::Retry", "http::Retryable", "journal", "plan", "secret"]),

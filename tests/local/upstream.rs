@@ -149,7 +149,7 @@ async fn content_with_another_digest_is_discarded() {
         (
             424,
             format!(
-                "what `HOST` has as {manifest} is {}, and was thrown away",
+                "`HOST` sent content with the digest {} for {manifest}, which was discarded",
                 Digest::of(br#"{"schemaVersion":2}"#)
             )
         )
@@ -166,7 +166,7 @@ async fn content_with_another_digest_is_discarded() {
         (
             424,
             format!(
-                "what `HOST` has as {small} is {}, and was thrown away",
+                "`HOST` sent content with the digest {} for {small}, which was discarded",
                 Digest::of(b"another")
             )
         )
@@ -199,8 +199,8 @@ async fn failing_outside_registry_is_named() {
         cloud.refused("base/manifests/2").await,
         (
             424,
-            "`HOST` answers 401 Unauthorized to who has no login, and none goes there from here: \
-             give the image with `--seed-image HOST/base:2=oci:FOLDER`"
+            "`HOST` asks for a login for `HOST/base:2`, and the local cloud sends none: give the \
+             image with `--seed-image HOST/base:2=oci:FOLDER`"
                 .to_owned()
         )
     );
@@ -218,7 +218,7 @@ async fn failing_outside_registry_is_named() {
     }
     assert_eq!(
         cloud.refused("base/manifests/2").await,
-        (424, "`HOST` answers 503 Service Unavailable where `2` was asked for".to_owned())
+        (424, "`HOST` answered 503 Service Unavailable for `2`".to_owned())
     );
     assert_eq!(outside.log().lines().count(), 3);
     // The port was just closed, so a connection to it is refused.
@@ -228,7 +228,7 @@ async fn failing_outside_registry_is_named() {
     let cloud = FetchingCloud::new(&address);
     let (status, said) = cloud.refused("base/manifests/2").await;
     assert_eq!(status, 424);
-    assert!(said.starts_with("fetch `2` from `HOST`: "), "{said}");
+    assert!(said.starts_with("cannot fetch `2` from `HOST`: "), "{said}");
     assert!(said.ends_with("Connection refused (os error 111)"), "{said}");
 }
 

@@ -5,7 +5,7 @@ use crate::peer::registry::PeerRegistry;
 use crate::support::images::{client, client_with, image, noise, reference, silent};
 use shipway::testing::http::{Retry, Retryable as _};
 use shipway::testing::oci::{Digest, Platform};
-use shipway::testing::registry::{Login, Stored};
+use shipway::testing::registry::{Login, StoredLogins};
 use shipway::testing::secret::Redactor;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -136,7 +136,7 @@ async fn login_stored_by_skopeo_is_found() {
     ]);
     let env = BTreeMap::from([("REGISTRY_AUTH_FILE".to_owned(), file.to_owned())]);
 
-    let client = client(&host, Login::Stored(Stored { home: None, env, user: None }));
+    let client = client(&host, Login::Stored(StoredLogins { home: None, env, user: None }));
 
     client.check_login(&host, "web", "push").await.expect("signed in");
 }

@@ -4,9 +4,9 @@
 
 use super::time;
 use crate::oci::Reference;
+use crate::registry::azure::is_azure_registry;
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
-use crate::registry::login::is_azure_registry;
 use crate::registry::pull::pages;
 use crate::registry::wire::{self, Request, Scope};
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ struct TagAttributes {
 
 /// When each tag was last moved. Empty at other registries, and where the request
 /// fails: a listing is useful without these times.
-pub(super) async fn tag_updates(
+pub async fn tag_updates(
     client: &Client,
     host: &str,
     repository: &str,

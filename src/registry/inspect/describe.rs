@@ -10,15 +10,15 @@ const CREATED: &str = "org.opencontainers.image.created";
 
 /// The part of a configuration that a listing shows.
 #[derive(Clone, Debug)]
-pub(super) struct ConfigSummary {
+pub struct ConfigSummary {
     /// `linux/amd64`, as far as the configuration names it.
-    pub(super) platform: String,
-    pub(super) created: Option<Timestamp>,
+    pub platform: String,
+    pub created: Option<Timestamp>,
 }
 
 impl ConfigSummary {
     /// Reads a configuration. An unreadable one is an empty summary.
-    pub(super) fn parse(bytes: &[u8]) -> Self {
+    pub fn parse(bytes: &[u8]) -> Self {
         let config: ImageConfig = serde_json::from_slice(bytes).unwrap_or_default();
         let created = config.created.as_deref().and_then(time::meaningful);
         let parts = [Some(config.os), Some(config.architecture), config.variant];
@@ -30,12 +30,12 @@ impl ConfigSummary {
 
 /// Reads a manifest. `None` for anything else, such as Docker's manifests of
 /// schema 1.
-pub(super) fn parse(bytes: &[u8]) -> Option<Manifest> {
+pub fn parse(bytes: &[u8]) -> Option<Manifest> {
     let manifest: Manifest = serde_json::from_slice(bytes).ok()?;
     (manifest.config.is_some() || manifest.manifests.is_some()).then_some(manifest)
 }
 
-pub(super) fn kind(manifest: &Manifest) -> ListedKind {
+pub fn kind(manifest: &Manifest) -> ListedKind {
     if manifest.is_index() {
         return ListedKind::Index;
     }
@@ -51,7 +51,7 @@ pub(super) fn kind(manifest: &Manifest) -> ListedKind {
 
 /// The images that an index lists, without the attestations that build tools add
 /// as images for the platform `unknown/unknown`.
-pub(super) fn platforms(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+pub fn platforms(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let attestation = |entry: &&Descriptor| {
         entry.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
     };
@@ -59,6 +59,6 @@ pub(super) fn platforms(manifest: &Manifest) -> impl Iterator<Item = &Descriptor
 }
 
 /// The creation time in the annotations.
-pub(super) fn created(manifest: &Manifest) -> Option<Timestamp> {
+pub fn created(manifest: &Manifest) -> Option<Timestamp> {
     manifest.annotations.get(CREATED).and_then(|text| time::meaningful(text))
 }

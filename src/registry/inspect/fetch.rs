@@ -3,13 +3,14 @@
 use super::azure;
 use super::describe::{self, ConfigSummary};
 use super::listed::{ListedManifest, is_referrer_tag};
-use super::listing::{MAX_INDEX_DEPTH, RepositoryListing};
+use super::listing::{FetchedManifest, MAX_INDEX_DEPTH, RepositoryListing};
 use crate::http;
-use crate::oci::{Descriptor, Digest, Manifest, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
 use crate::registry::manifest::MAX_MANIFEST_BYTES;
-use crate::registry::push::settle;
+use crate::registry::manifest_requests::RawManifest;
+use crate::registry::try_join_bounded::try_join_bounded;
 use crate::registry::wire::{self, Request, Scope};
 use bytes::Bytes;
 use reqwest::Method;
@@ -17,14 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many manifests or configurations of one repository are requested at a time.
 const MAX_CONCURRENT_FETCHES: usize = 16;
-
-/// A manifest that was read.
-pub(super) struct FetchedManifest {
-    pub(super) digest: Digest,
-    pub(super) media_type: String,
-    /// `None` where the content cannot be read as a manifest.
-    pub(super) manifest: Option<Manifest>,
-}
 
 impl Client {
     /// Lists the manifests of a repository: one entry per tag, and one per digest in
@@ -104,7 +97,8 @@ impl Client {
         }
         let configs = listing.image_configs();
         let read = configs.values().map(|config| self.summarise_config(place, config));
-        listing.configs = settle(read, MAX_CONCURRENT_FETCHES).await?.into_iter().collect();
+        listing.configs =
+            try_join_bounded(read, MAX_CONCURRENT_FETCHES).await?.into_iter().collect();
         Ok(())
     }
 
@@ -115,8 +109,8 @@ impl Client {
     ) -> Result<Vec<(&'n Reference, FetchedManifest)>, PullError> {
         let read = names.iter().map(|name| async move {
             let failed = |source| PullError::Manifest { reference: name.clone(), source };
-            match self.manifest_bytes(name).await {
-                Ok((media_type, bytes)) => {
+            match self.raw_manifest(name).await {
+                Ok(RawManifest { media_type, bytes, .. }) => {
                     let digest = match &name.digest {
                         Some(expected) => {
                             verify(expected, &bytes).map_err(failed)?;
@@ -131,7 +125,7 @@ impl Client {
                 Err(failure) => Err(failed(failure)),
             }
         });
-        Ok(settle(read, MAX_CONCURRENT_FETCHES).await?.into_iter().flatten().collect())
+        Ok(try_join_bounded(read, MAX_CONCURRENT_FETCHES).await?.into_iter().flatten().collect())
     }
 
     /// Reads a configuration. A missing one is an empty summary.

@@ -2,38 +2,45 @@
 //! Pure.
 
 use super::describe::{self, ConfigSummary};
-use super::fetch::FetchedManifest;
 use super::listed::{ListedKind, ListedManifest, ListedPlatform};
 use crate::oci::{Descriptor, Digest, Manifest};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep nested indexes are followed.
-pub(super) const MAX_INDEX_DEPTH: u32 = 4;
+pub const MAX_INDEX_DEPTH: u32 = 4;
+
+/// A manifest that was read.
+pub struct FetchedManifest {
+    pub digest: Digest,
+    pub media_type: String,
+    /// `None` where the content cannot be read as a manifest.
+    pub manifest: Option<Manifest>,
+}
 
 /// Everything that was read of a repository.
 #[derive(Default)]
-pub(super) struct RepositoryListing {
-    pub(super) manifests: BTreeMap<Digest, FetchedManifest>,
-    pub(super) configs: BTreeMap<Digest, ConfigSummary>,
+pub struct RepositoryListing {
+    pub manifests: BTreeMap<Digest, FetchedManifest>,
+    pub configs: BTreeMap<Digest, ConfigSummary>,
 }
 
 impl RepositoryListing {
     /// The images that all indexes together list.
-    pub(super) fn platform_entries(&self) -> impl Iterator<Item = &Descriptor> {
+    pub fn platform_entries(&self) -> impl Iterator<Item = &Descriptor> {
         let manifests = self.manifests.values().filter_map(|fetched| fetched.manifest.as_ref());
         manifests.flat_map(describe::platforms)
     }
 
     /// The configurations of all images, by digest.
-    pub(super) fn image_configs(&self) -> BTreeMap<Digest, Descriptor> {
+    pub fn image_configs(&self) -> BTreeMap<Digest, Descriptor> {
         let manifests = self.manifests.values().filter_map(|fetched| fetched.manifest.as_ref());
         let configs = manifests.filter_map(Manifest::image_config);
         configs.map(|config| (config.digest.clone(), config.clone())).collect()
     }
 
     /// The entry for a digest, without tag.
-    pub(super) fn entry(&self, digest: &Digest) -> ListedManifest {
+    pub fn entry(&self, digest: &Digest) -> ListedManifest {
         let mut entry = ListedManifest {
             tag: None,
             digest: digest.clone(),

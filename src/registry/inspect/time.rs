@@ -8,7 +8,7 @@ const FIRST_IMAGE_SECS: i64 = 1_356_998_400;
 
 /// Reads a time. `None` where the text is not one, or is the fixed time of a
 /// reproducible build.
-pub(super) fn meaningful(text: &str) -> Option<Timestamp> {
+pub fn meaningful(text: &str) -> Option<Timestamp> {
     let time: Timestamp = text.trim().parse().ok()?;
     (time.as_second() >= FIRST_IMAGE_SECS).then_some(time)
 }

@@ -3,22 +3,22 @@
 
 /// One way to sign in that a registry offers.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Challenge {
+pub struct Challenge {
     /// `basic`, `bearer`, in lower case.
-    pub(super) scheme: String,
+    pub scheme: String,
     /// Its parameters, names in lower case.
-    pub(super) parameters: Vec<(String, String)>,
+    pub parameters: Vec<(String, String)>,
 }
 
 impl Challenge {
     /// The value of a parameter.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// All challenges of one header. What cannot be understood is left out.
-pub(super) fn parse(header: &str) -> Vec<Challenge> {
+pub fn parse(header: &str) -> Vec<Challenge> {
     let mut found: Vec<Challenge> = Vec::new();
     let mut rest = Scanner { text: header };
     loop {
@@ -37,7 +37,7 @@ pub(super) fn parse(header: &str) -> Vec<Challenge> {
 }
 
 /// Every parameter of every challenge of a header.
-pub(in crate::registry) fn parameters(header: &str) -> Vec<(String, String)> {
+pub fn parameters(header: &str) -> Vec<(String, String)> {
     parse(header).into_iter().flat_map(|challenge| challenge.parameters).collect()
 }
 

@@ -1,142 +1,109 @@
-//! Why signing in did not work, and what to do about it.
+//! Errors of signing in, with their remedies.
 
-use super::is_azure_registry;
+use super::credentials::Credentials;
 use crate::http::{self, Retry, Retryable};
+use crate::registry::azure::{is_azure_registry, registry_name};
+use crate::registry::help;
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-/// A login that did not work.
+/// A failed login.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// A file of docker or podman cannot be read.
     #[error("read the stored logins in `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A variable of the environment does not hold logins.
+    File { path: PathBuf, source: std::io::Error },
     #[error("read the stored logins in the variable `{name}`")]
-    Variable {
-        /// The variable.
-        name: &'static str,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A credential helper does not answer as one.
+    Variable { name: &'static str, source: std::io::Error },
+    /// A credential helper failed or printed something else than a login.
     #[error("ask `{program}` for the login to `{host}`")]
-    Helper {
-        /// The program.
-        program: String,
-        /// The registry.
-        host: String,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The registry wants a login and there is none.
+    Helper { program: String, host: String, source: std::io::Error },
+    /// The registry asks for a login and there is no login for it.
     #[error("sign in to `{host}`: it asks for a login, and there is none")]
     Needed {
-        /// The registry.
         host: String,
-        /// Why there is none.
+        /// Why there is no login.
         note: Option<String>,
     },
-    /// User or password are wrong.
+    /// The registry does not accept user and password.
     #[error("sign in to `{host}` as `{user}` with the password from `{from}`")]
     Refused {
-        /// The registry.
         host: String,
-        /// The user.
         user: String,
-        /// Where the password came from.
+        /// The source of the password, as the plan names it.
         from: String,
-        /// The answer.
         source: Box<http::Error>,
     },
-    /// A token is not, or no longer, good.
+    /// The registry does not accept a stored token (any longer).
     #[error("sign in to `{host}` with the token from `{from}`")]
     Expired {
-        /// The registry.
         host: String,
-        /// Where the token came from.
+        /// The file or helper that holds the token.
         from: String,
-        /// The answer.
         source: Box<http::Error>,
     },
-    /// Entra gives no token.
+    /// Entra issued no token.
     #[error("sign in to `{host}` by entra")]
-    Entra {
-        /// The registry.
-        host: String,
-        /// Why not.
-        source: Cause,
-    },
-    /// The registry does not take the identity.
+    Entra { host: String, source: EntraCause },
+    /// The registry did not exchange the Entra token.
     #[error("sign in to `{host}` by entra")]
-    Exchange {
-        /// The registry.
-        host: String,
-        /// The answer.
-        source: Box<http::Error>,
-    },
-    /// The registry offers nothing that is known here.
+    Exchange { host: String, source: Box<http::Error> },
+    /// The registry offers no supported scheme.
     #[error("sign in to `{host}`: it offers no way that is known: `{header}`")]
-    Challenge {
-        /// The registry.
-        host: String,
-        /// What it offers.
-        header: String,
-    },
-    /// The registry sends its users to a place where no password may go.
+    Challenge { host: String, header: String },
+    /// The registry names a token server that must not be sent a password.
     #[error("sign in to `{host}`: it sends logins to `{realm}`, where none may go")]
-    Realm {
-        /// The registry.
-        host: String,
-        /// The place.
-        realm: String,
-    },
-    /// No token was to be had.
+    Realm { host: String, realm: String },
+    /// The token server issued no token.
     #[error("sign in to `{host}`")]
-    Token {
-        /// The registry.
-        host: String,
-        /// Why not.
-        source: Box<http::Error>,
-    },
-    /// The token does not hold what was asked for.
+    Token { host: String, source: Box<http::Error> },
+    /// The user lacks a permission.
     #[error("sign in to `{host}`: `{user}` may not {action} `{repository}`")]
     Lacks {
-        /// The registry.
         host: String,
-        /// Who.
         user: String,
         /// `pull` or `push`.
         action: String,
-        /// Of which repository.
         repository: String,
     },
 }
 
-/// An error of another part, with its class and help.
-pub struct Cause(pub Box<dyn Retryable>);
+/// An error of the Entra client, with its retry class and help.
+pub struct EntraCause(pub Box<dyn Retryable>);
 
-impl fmt::Debug for Cause {
+impl fmt::Debug for EntraCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for EntraCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
 }
 
-impl Error for Cause {
+impl Error for EntraCause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
+    }
+}
+
+impl LoginError {
+    /// The error of credentials that the host, or its token server, does not accept.
+    pub fn rejected(host: String, credentials: &Credentials, error: http::Error) -> Self {
+        let source = Box::new(error);
+        match credentials {
+            Credentials::Nothing { note } => Self::Needed { host, note: note.clone() },
+            Credentials::Password { user, password } => {
+                let (user, from) = (user.clone(), password.source().to_owned());
+                Self::Refused { host, user, from, source }
+            }
+            Credentials::Identity(token) | Credentials::Bearer(token) => {
+                Self::Expired { host, from: token.source().to_owned(), source }
+            }
+            Credentials::Entra(_) => Self::Exchange { host, source },
+        }
     }
 }
 
@@ -187,14 +154,10 @@ impl Retryable for LoginError {
             Self::Realm { host, .. } => {
                 Some(format!("`{host}` is set up wrongly, or not the registry that you mean"))
             }
-            Self::Token { host, source } => crate::registry::error::help(source, host),
-            Self::Lacks { host, action, .. } => Some(may(host, action)),
+            Self::Token { host, source } => help::of_request(source, host),
+            Self::Lacks { host, action, .. } => Some(help::permission(host, action)),
         }
     }
-}
-
-fn registry_name(host: &str) -> &str {
-    host.split('.').next().unwrap_or(host)
 }
 
 fn refused(host: &str, user: &str, from: &str) -> String {
@@ -213,23 +176,6 @@ fn exchange(host: &str, source: &http::Error) -> Option<String> {
         Some(401) => Some(format!(
             "the identity is not known to the tenant of `{host}`; check the tenant you are signed in to"
         )),
-        Some(_) | None => crate::registry::error::help(source, host),
+        Some(_) | None => help::of_request(source, host),
     }
-}
-
-/// Who may do what, in the words of the registry.
-pub(in crate::registry) fn may(host: &str, action: &str) -> String {
-    if is_azure_registry(host) {
-        let (role, new) = if action == "pull" {
-            ("AcrPull", "Container Registry Repository Reader")
-        } else {
-            ("AcrPush", "Container Registry Repository Writer")
-        };
-        return format!(
-            "give the identity the role `{role}` on the registry `{}` (`{new}` where it uses \
-             repository permissions); a new role takes some minutes to hold",
-            registry_name(host)
-        );
-    }
-    format!("ask whoever runs `{host}` for the right to {action}, or sign in as someone who has it")
 }

@@ -3,7 +3,7 @@
 //!
 //! The protocol is that of docker/docker-credential-helpers.
 
-use super::Hidden;
+use super::credentials::Hidden;
 use super::error::LoginError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,41 +14,39 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-/// How long a helper may think. Some ask a cloud.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Some helpers ask a cloud service.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a helper answers with.
+/// The output of a helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Answer {
+pub struct HelperOutput {
     /// The user, or `<token>` where the secret is an identity token.
-    pub(super) username: String,
-    /// The password.
-    pub(super) secret: Hidden,
+    pub username: String,
+    pub secret: Hidden,
 }
 
-/// What came of asking.
-pub(super) enum Asked {
-    /// A login.
-    Found(Answer),
-    /// The helper has none for this host.
+/// The outcome of asking a helper.
+pub enum HelperOutcome {
+    Found(HelperOutput),
+    /// The helper has no login for this host.
     Nothing,
     /// There is no such program.
     NoProgram,
 }
 
 /// Asks the helper `name` for the login to `server`.
-pub(super) async fn ask(
+pub async fn ask(
     name: &str,
     server: &str,
     env: &BTreeMap<String, String>,
-) -> Result<Asked, LoginError> {
+) -> Result<HelperOutcome, LoginError> {
     let program = format!("docker-credential-{name}");
     let failed =
         |source| LoginError::Helper { program: program.clone(), host: server.to_owned(), source };
-    // A name with a slash would be a path of the file's choice.
+    // A name with a slash would let the file run any program.
     if name.is_empty() || name.contains(['/', '\\']) {
-        return Err(failed(io::Error::other("this is no name of a helper")));
+        return Err(failed(io::Error::other("this is not the name of a helper")));
     }
     let started = Command::new(&program)
         .arg("get")
@@ -61,20 +59,22 @@ pub(super) async fn ask(
         .spawn();
     let mut child = match started {
         Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Asked::NoProgram),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(HelperOutcome::NoProgram);
+        }
         Err(error) => return Err(failed(error)),
     };
     let answer = async {
         if let Some(mut stdin) = child.stdin.take() {
             match stdin.write_all(server.as_bytes()).await {
-                // It may answer without having read the question.
+                // It may answer without reading its input.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
                 Ok(()) | Err(_) => {}
             }
         }
         child.wait_with_output().await
     };
-    let output = tokio::time::timeout(PATIENCE, answer)
+    let output = tokio::time::timeout(HELPER_TIMEOUT, answer)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(failed)?;
@@ -82,10 +82,10 @@ pub(super) async fn ask(
     if !output.status.success() {
         let said = String::from_utf8_lossy(&stdout);
         if said.contains("credentials not found") {
-            return Ok(Asked::Nothing);
+            return Ok(HelperOutcome::Nothing);
         }
         let said = format!("{} {}", said.trim(), String::from_utf8_lossy(&output.stderr).trim());
         return Err(failed(io::Error::other(said.trim().to_owned())));
     }
-    serde_json::from_slice(&stdout).map(Asked::Found).map_err(|error| failed(error.into()))
+    serde_json::from_slice(&stdout).map(HelperOutcome::Found).map_err(|error| failed(error.into()))
 }

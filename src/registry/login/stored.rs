@@ -3,10 +3,10 @@
 //! Which files these are, and in which order they count. What is in one is the
 //! matter of `document`.
 
-use super::Credentials;
-use super::document::Document;
+use super::credentials::Credentials;
 use super::error::LoginError;
-use super::helper::{self, Asked};
+use super::helper::{self, HelperOutcome};
+use super::login_file::LoginFile;
 use crate::secret::Redactor;
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// Where stored logins are to be found.
 #[derive(Clone, Debug, Default)]
-pub struct Stored {
+pub struct StoredLogins {
     /// The home directory.
     pub home: Option<PathBuf>,
     /// The environment: it says where the files are, and credential helpers run
@@ -31,14 +31,14 @@ const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 
 /// A place of logins.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Place {
+enum LoginSource {
     /// [`VARIABLE`].
     Variable,
     /// A file.
     File(PathBuf),
 }
 
-impl Place {
+impl LoginSource {
     /// How it is called where a secret came from it.
     fn name(&self) -> String {
         match self {
@@ -55,20 +55,20 @@ impl Place {
     }
 }
 
-impl Stored {
+impl StoredLogins {
     /// The places, the first that has a login wins.
-    fn places(&self) -> Vec<Place> {
-        let variable = self.env.contains_key(VARIABLE).then_some(Place::Variable);
-        variable.into_iter().chain(self.files().into_iter().map(Place::File)).collect()
+    fn places(&self) -> Vec<LoginSource> {
+        let variable = self.env.contains_key(VARIABLE).then_some(LoginSource::Variable);
+        variable.into_iter().chain(self.files().into_iter().map(LoginSource::File)).collect()
     }
 
     /// The text of a place, where there is one.
-    fn text(&self, place: &Place) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    fn text(&self, place: &LoginSource) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         match place {
-            Place::Variable => {
+            LoginSource::Variable => {
                 Ok(self.env.get(VARIABLE).map(|text| Zeroizing::new(text.clone().into_bytes())))
             }
-            Place::File(path) => read(path),
+            LoginSource::File(path) => read(path),
         }
     }
 
@@ -96,7 +96,7 @@ impl Stored {
     }
 
     /// The login to `host` for `repository`.
-    pub(super) async fn find(
+    pub async fn find(
         &self,
         host: &str,
         repository: &str,
@@ -106,16 +106,16 @@ impl Stored {
         for place in self.places() {
             let failed = |source| place.failed(source);
             let Some(text) = self.text(&place).map_err(failed)? else { continue };
-            let Some(document) = Document::parse(&text).map_err(failed)? else { continue };
+            let Some(document) = LoginFile::parse(&text).map_err(failed)? else { continue };
             let from = place.name();
             if let Some(name) = document.helper(host).map_err(failed)? {
                 match helper::ask(&name, &server(host), &self.env).await? {
-                    Asked::Found(answer) => {
+                    HelperOutcome::Found(answer) => {
                         let from = format!("docker-credential-{name}");
                         return Ok(from_helper(answer, &from, redactor));
                     }
-                    Asked::Nothing => {}
-                    Asked::NoProgram => {
+                    HelperOutcome::Nothing => {}
+                    HelperOutcome::NoProgram => {
                         note = Some(format!(
                             "`{from}` names the helper `docker-credential-{name}`, which is not installed"
                         ));
@@ -153,7 +153,7 @@ fn server(host: &str) -> String {
     if host == "docker.io" { "https://index.docker.io/v1/".to_owned() } else { host.to_owned() }
 }
 
-fn from_helper(answer: helper::Answer, from: &str, redactor: &Redactor) -> Credentials {
+fn from_helper(answer: helper::HelperOutput, from: &str, redactor: &Redactor) -> Credentials {
     let secret = redactor.adopt(from, answer.secret.text().unwrap_or_default().to_owned());
     if answer.username == "<token>" {
         Credentials::Identity(secret)
@@ -164,12 +164,12 @@ fn from_helper(answer: helper::Answer, from: &str, redactor: &Redactor) -> Crede
 
 #[cfg(test)]
 mod tests {
-    use super::Stored;
+    use super::StoredLogins;
 
     fn places(user: Option<u32>, env: &[(&str, &str)]) -> Vec<String> {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let stored = Stored { home: Some("/home/me".into()), env: env.collect(), user };
-        stored.places().iter().map(super::Place::name).collect()
+        let stored = StoredLogins { home: Some("/home/me".into()), env: env.collect(), user };
+        stored.places().iter().map(super::LoginSource::name).collect()
     }
 
     #[test]

@@ -1,28 +1,27 @@
-//! Manifests alone: what an image or an index is made of, without its layers.
+//! Manifests without layers: what an image or an index consists of.
 
-use super::{AT_ONCE, DEPTH, blob, check};
-use crate::oci::Digest;
-use crate::oci::Reference;
-use crate::oci::{Descriptor, Platform};
+use super::blob;
+use super::image::{MAX_CONCURRENT_FETCHES, MAX_INDEX_DEPTH, verify};
+use crate::oci::{Descriptor, Digest, Platform, Reference};
 use crate::progress::Counter;
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
 use crate::registry::manifest::ManifestContent;
-use crate::registry::push::{Blob, BlobSource, settle};
-use crate::registry::wire::RemoteBlob;
+use crate::registry::push::{Blob, BlobSource};
+use crate::registry::remote_blob::RemoteBlob;
+use crate::registry::try_join_bounded::try_join_bounded;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Larger configurations are not fetched before they are needed: what is no
-/// image may have anything there.
-const CONFIG_LIMIT: u64 = 4 << 20;
+/// Larger configurations are not fetched before they are needed, in bytes: an artifact
+/// may have anything there.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 impl Client {
-    /// Fetches a manifest and all manifests below it into a folder of blobs, and
-    /// no layer: of an index, the image for `platform`, or where none is given
-    /// the whole of it, byte by byte, whatever is listed there. Of a single
-    /// image the configuration comes too.
+    /// Fetches a manifest and all manifests below it into a folder of blobs, without
+    /// layers: of an index, the image for `platform`, or everything that it lists where
+    /// no platform is given. The configuration of a single image is fetched too.
     pub async fn pull_manifests(
         &self,
         reference: &Reference,
@@ -37,8 +36,8 @@ impl Client {
             ManifestContent::Index(entries) => self.pull_below(reference, entries, folder).await?,
         }
         let failed = |source| PullError::Manifest { reference: reference.clone(), source };
-        // The root last: where it is, the others are.
-        blob::keep(folder, &resolved.descriptor.digest, &resolved.bytes).await.map_err(failed)?;
+        // The root last: if it is there, so are the others.
+        blob::write(folder, &resolved.descriptor.digest, &resolved.bytes).await.map_err(failed)?;
         Ok(resolved.descriptor)
     }
 
@@ -48,7 +47,7 @@ impl Client {
         config: &Descriptor,
         folder: &Path,
     ) -> Result<(), PullError> {
-        if config.size > CONFIG_LIMIT {
+        if config.size > MAX_CONFIG_BYTES {
             return Ok(());
         }
         let failed = |source| {
@@ -57,12 +56,17 @@ impl Client {
         };
         let host = self.host(&reference.host).map_err(failed)?;
         let repository = &reference.repository;
-        let fetch =
-            blob::Fetch { host: &host, repository, folder, blob: config, done: Counter::default() };
+        let fetch = blob::BlobDownload {
+            host: &host,
+            repository,
+            folder,
+            blob: config,
+            done: Counter::default(),
+        };
         fetch.run().await.map(drop).map_err(failed)
     }
 
-    /// What an index lists, and what that lists, level by level.
+    /// Fetches what an index lists, level by level.
     async fn pull_below(
         &self,
         reference: &Reference,
@@ -71,7 +75,7 @@ impl Client {
     ) -> Result<(), PullError> {
         let mut seen = BTreeSet::new();
         let mut level: Vec<Digest> = entries.iter().map(|entry| entry.digest.clone()).collect();
-        for _ in 0..DEPTH {
+        for _ in 0..MAX_INDEX_DEPTH {
             level.retain(|digest| seen.insert(digest.clone()));
             if level.is_empty() {
                 return Ok(());
@@ -80,13 +84,20 @@ impl Client {
                 let below = reference.with_digest(digest.clone());
                 self.pull_one(&below, digest, folder).await
             });
-            level = settle(fetched, AT_ONCE).await?.into_iter().flatten().collect();
+            level = try_join_bounded(fetched, MAX_CONCURRENT_FETCHES)
+                .await?
+                .into_iter()
+                .flatten()
+                .collect();
         }
-        let reason = format!("an index refers to an index, {DEPTH} times over");
-        Err(PullError::Manifest { reference: reference.clone(), source: Failure::Nonsense(reason) })
+        let reason = format!("an index refers to an index, {MAX_INDEX_DEPTH} times over");
+        Err(PullError::Manifest {
+            reference: reference.clone(),
+            source: Failure::Unexpected(reason),
+        })
     }
 
-    /// One manifest by digest; the digests of what it lists where it is an index.
+    /// Fetches one manifest. Returns the digests of what it lists, if it is an index.
     async fn pull_one(
         &self,
         reference: &Reference,
@@ -100,16 +111,16 @@ impl Client {
                 Some(_) | None => PullError::Manifest { reference, source },
             }
         };
-        let (said, bytes) = if let Some(bytes) = blob::kept(folder, digest).await {
+        let (media_type, bytes) = if let Some(bytes) = blob::read(folder, digest).await {
             (String::new(), Bytes::from(bytes))
         } else {
-            let (said, bytes) = self.manifest_bytes(reference).await.map_err(failed)?;
-            check(digest, &bytes).map_err(failed)?;
-            blob::keep(folder, digest, &bytes).await.map_err(failed)?;
-            (said, bytes)
+            let raw = self.raw_manifest(reference).await.map_err(failed)?;
+            verify(digest, &raw.bytes).map_err(failed)?;
+            blob::write(folder, digest, &raw.bytes).await.map_err(failed)?;
+            (raw.media_type, raw.bytes)
         };
-        // What is neither image nor index is carried along as it is.
-        match ManifestContent::parse(&said, &bytes) {
+        // What is neither image nor index is kept without looking into it.
+        match ManifestContent::parse(&media_type, &bytes) {
             Ok((_, ManifestContent::Index(entries))) => {
                 Ok(entries.into_iter().map(|entry| entry.digest).collect())
             }
@@ -117,9 +128,8 @@ impl Client {
         }
     }
 
-    /// A blob of a repository, to be pushed elsewhere without being kept here.
-    /// Where it must be sent, a copy that is here already is read instead of
-    /// fetching it. Asks nothing.
+    /// A blob of a repository, to be pushed elsewhere without being stored. Where it
+    /// cannot be mounted, the local copy is read, if there is one. Sends no request.
     pub fn blob_in(
         &self,
         from: &Reference,
@@ -127,7 +137,7 @@ impl Client {
         copy: Option<PathBuf>,
     ) -> Result<Blob, Failure> {
         let host = self.host(&from.host)?;
-        let remote = RemoteBlob::new((host, &from.repository), blob.clone(), copy);
+        let remote = RemoteBlob::new(host, &from.repository, blob.clone(), copy);
         Ok(Blob { descriptor: blob.clone(), source: BlobSource::Remote(remote) })
     }
 }

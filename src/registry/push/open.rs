@@ -1,126 +1,130 @@
-//! How an upload begins: gone on with, mounted, sent with the very request that
-//! opens it, or opened.
+//! The first request of an upload: it continues an earlier one, mounts the blob, sends
+//! it in the same request, or opens an upload.
 
-use super::BlobSource;
-use super::ranges::Session;
-use super::upload::{SINGLE, Trip};
+use super::content::BlobSource;
+use super::ranges::UploadSession;
+use super::transfer::Transfer;
 use crate::registry::error::Failure;
 use crate::registry::wire::{self, Request};
 use reqwest::{Method, Response};
 use url::Url;
 
-/// What came of beginning.
-pub(super) enum Begun {
+/// A blob up to this size is sent with the request that opens its upload, where the
+/// registry supports that. Where it does not, little is lost.
+pub const MAX_SINGLE_POST_BYTES: u64 = 64 << 10;
+
+/// The outcome of the first request.
+pub enum Begun {
     /// The registry had the blob.
     There,
-    /// It has it now.
+    /// The registry has the blob now.
     Sent,
-    /// It wants the bytes.
-    Open(Session),
+    /// The registry expects the content.
+    Open(UploadSession),
 }
 
-impl Trip<'_> {
-    /// Goes on with the upload that was interrupted, where the registry still
-    /// knows it, else begins one.
-    pub(super) async fn begin(&self, interrupted: Option<Session>) -> Result<Begun, Failure> {
+impl Transfer<'_> {
+    /// Continues an interrupted upload if the registry still knows it, else begins one.
+    pub async fn begin(&self, interrupted: Option<UploadSession>) -> Result<Begun, Failure> {
         if let Some(mut session) = interrupted {
             match session.ask(self).await {
                 Ok(()) => return Ok(Begun::Open(session)),
-                // It was forgotten, or is good for nothing now.
+                // The registry forgot it, or cannot continue it.
                 Err(failure) if failure.status().is_some_and(|status| status < 500) => {}
                 Err(failure) => return Err(failure),
             }
         }
-        let mine = self.upload.repository.name;
-        if let Some(from) = self.upload.from.filter(|from| *from != mine)
+        let target = self.repository.name;
+        if let Some(from) = self.from.filter(|from| *from != target)
             && let Ok(begun) = self.mount(from).await
         {
             return Ok(begun);
         }
-        if self.goes_with_the_opening()
-            && let Some(begun) = self.single().await?
+        if self.fits_single_post()
+            && let Some(begun) = self.single_post().await?
         {
             return Ok(begun);
         }
-        if self.upload.from == Some(mine)
-            && let Ok(begun) = self.mount(mine).await
+        if self.from == Some(target)
+            && let Ok(begun) = self.mount(target).await
         {
             return Ok(begun);
         }
         self.open().await
     }
 
-    fn uploads(&self) -> Url {
-        let repository = self.upload.repository;
+    fn uploads_url(&self) -> Url {
+        let repository = self.repository;
         repository.host.address.url(&format!("{}/blobs/uploads/", repository.name))
     }
 
     /// Opens an upload.
-    pub(super) async fn open(&self) -> Result<Begun, Failure> {
-        let request = Request::new(Method::POST, self.uploads(), self.upload.scope());
-        let response = self.upload.repository.host.send(&request).await?;
+    pub async fn open(&self) -> Result<Begun, Failure> {
+        let request = Request::new(Method::POST, self.uploads_url(), self.scope());
+        let response = self.repository.host.send(&request).await?;
         self.opened(response).await
     }
 
-    /// Has the blob mounted. A registry that cannot mount opens an upload, or
-    /// knows no such thing: it is then asked for an upload.
+    /// Mounts the blob from another repository. A registry that cannot mount it opens an
+    /// upload instead, or refuses the request.
     ///
-    /// From the repository itself, this asks whether the blob is there.
+    /// With the repository itself as source, this asks whether the blob is there.
     async fn mount(&self, from: &str) -> Result<Begun, Failure> {
-        let repository = self.upload.repository;
-        let mut url = self.uploads();
+        let repository = self.repository;
+        let mut url = self.uploads_url();
         url.query_pairs_mut()
-            .append_pair("mount", self.upload.blob.descriptor.digest.as_str())
+            .append_pair("mount", self.blob.descriptor.digest.as_str())
             .append_pair("from", from);
-        let scope = self.upload.scope();
+        let scope = self.scope();
         let scope = if from == repository.name { scope } else { scope.and_pull(from) };
         let response = repository.host.send(&Request::new(Method::POST, url, scope)).await?;
         let begun = self.opened(response).await?;
         if matches!(begun, Begun::There) {
-            repository.known.learn(|ways| ways.mounts = true);
+            repository.known.learn(|support| support.mounts = true);
         }
         Ok(begun)
     }
 
-    /// Whether the blob is small enough to go with the opening of its upload,
-    /// and the registry takes it so, or is to be tried: with one blob a push.
-    fn goes_with_the_opening(&self) -> bool {
-        let (upload, size) = (self.upload, self.upload.blob.descriptor.size);
-        let smallest = upload.repository.cargo.blobs.last();
-        // What comes from elsewhere would have to come twice.
-        let here = !matches!(upload.blob.source, BlobSource::Remote(_));
-        let tried = smallest
-            .is_some_and(|it| here && it.descriptor.digest == upload.blob.descriptor.digest);
-        size > 0 && size <= SINGLE && upload.repository.known.ways().single.unwrap_or(tried)
+    /// Whether to send the blob with the request that opens its upload. Where it is not
+    /// known whether the registry supports that, the smallest blob of a push tries.
+    fn fits_single_post(&self) -> bool {
+        let size = self.size();
+        let smallest = self.repository.blobs.blobs.last();
+        // If it fails, the content is needed again, and a remote blob is fetched twice.
+        let local = !matches!(self.blob.source, BlobSource::Remote(_));
+        let tries =
+            smallest.is_some_and(|it| local && it.descriptor.digest == self.blob.descriptor.digest);
+        let supported = self.repository.known.upload_support().single_post;
+        size > 0 && size <= MAX_SINGLE_POST_BYTES && supported.unwrap_or(tries)
     }
 
-    /// OCI distribution specification, "Single POST". Registries that do not
-    /// know it open an upload.
-    async fn single(&self) -> Result<Option<Begun>, Failure> {
-        let (repository, digest) = (self.upload.repository, &self.upload.blob.descriptor.digest);
-        let mut url = self.uploads();
+    /// OCI distribution specification, "Single POST". Registries without support open an
+    /// upload. `None` where they refuse the request.
+    async fn single_post(&self) -> Result<Option<Begun>, Failure> {
+        let (repository, digest) = (self.repository, &self.blob.descriptor.digest);
+        let mut url = self.uploads_url();
         url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let request = Request::new(Method::POST, url, self.upload.scope())
+        let request = Request::new(Method::POST, url, self.scope())
             .header("content-type", "application/octet-stream")
-            .payload(self.upload.blob.payload())
+            .payload(self.blob.payload())
             .metered(self.meter.clone());
         let response = repository.host.send(&request).await?;
         match response.status().as_u16() {
             201 => {
-                wire::expect_digest(&response, digest)?;
-                repository.known.learn(|ways| ways.single = Some(true));
+                wire::verify_digest(&response, digest)?;
+                repository.known.learn(|support| support.single_post = Some(true));
                 Ok(Some(Begun::Sent))
             }
             200 | 202 => {
-                repository.known.learn(|ways| ways.single = Some(false));
+                repository.known.learn(|support| support.single_post = Some(false));
                 self.meter.set(0);
                 self.opened(response).await.map(Some)
             }
             400 | 405 | 411 | 413 | 415 | 416 | 501 => {
-                repository.known.learn(|ways| ways.single = Some(false));
+                repository.known.learn(|support| support.single_post = Some(false));
                 Ok(None)
             }
-            // Whatever is wrong shows again without a body.
+            // Any other error shows again when the upload is opened.
             _ => Ok(None),
         }
     }
@@ -129,29 +133,15 @@ impl Trip<'_> {
         match response.status().as_u16() {
             201 => Ok(Begun::There),
             200 | 202 => {
-                let least = wire::header(&response, "oci-chunk-min-length")
+                let min_bytes = wire::header(&response, "oci-chunk-min-length")
                     .and_then(|value| value.parse().ok());
                 let url = self.location(&response)?.ok_or_else(|| {
-                    Failure::Nonsense("an upload was opened and no `Location` given".to_owned())
+                    Failure::Unexpected("an upload was opened and no `Location` given".to_owned())
                 })?;
-                self.record.keep(&url, &self.upload.repository.host.address);
-                Ok(Begun::Open(Session::new(url, least)))
+                self.keep(&url);
+                Ok(Begun::Open(UploadSession::new(url, min_bytes)))
             }
             _ => Err(wire::refused("POST", response).await.into()),
         }
-    }
-
-    /// Where an answer says that the upload goes on, its query as it is.
-    pub(super) fn location(&self, response: &Response) -> Result<Option<Url>, Failure> {
-        let Some(location) = wire::header(response, "location") else { return Ok(None) };
-        let address = &self.upload.repository.host.address;
-        let url = address.locate(response.url(), location).ok_or_else(|| Failure::Elsewhere {
-            host: address.name.clone(),
-            to: response
-                .url()
-                .join(location)
-                .map_or_else(|_| "nowhere".into(), |to| crate::http::SafeUrl::new(to).to_string()),
-        })?;
-        Ok(Some(url))
     }
 }

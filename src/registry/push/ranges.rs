@@ -1,102 +1,105 @@
-//! A blob in ranges: a large one, so that what has arrived is kept, and any for
-//! registries that take no large body at once.
+//! Uploads a blob in ranges: a large one, so that what has arrived is kept, and any
+//! blob where the registry does not accept large bodies.
 //!
-//! OCI distribution specification, "Pushing a blob in chunks". Where an upload
-//! breaks, the registry says how much of it has arrived.
+//! OCI distribution specification, "Pushing a blob in chunks". After a broken
+//! connection the registry tells how much has arrived.
 
-use super::upload::{Trip, is_forgotten, is_refused};
+use super::transfer::{Transfer, is_forgotten, is_refused};
 use crate::registry::error::Failure;
 use crate::registry::wire::{self, Payload, Request};
 use reqwest::{Method, Response};
 use url::Url;
 
-/// The size of a range.
-pub(super) const RANGE: u64 = 16 << 20;
-/// What is tried where that is too much: some registries take no more.
-const SMALLER: u64 = 4 << 20;
-/// How often the registry may say that less has arrived than before.
-const SETBACKS: u32 = 3;
+/// The size of a range where the registry does not accept whole bodies.
+pub const RANGE_BYTES: u64 = 16 << 20;
+/// The size of a range where that is refused too: some registries accept no more.
+const SMALL_RANGE_BYTES: u64 = 4 << 20;
+/// How often a range may bring no progress.
+const MAX_SETBACKS: u32 = 3;
 
-/// An upload that the registry has opened.
+/// An open upload at a registry.
 #[derive(Clone)]
-pub(super) struct Session {
-    /// Where it goes on.
-    pub(super) url: Url,
-    /// The least that a range may have.
-    least: Option<u64>,
-    /// How much the registry has.
+pub struct UploadSession {
+    /// The URL that continues it.
+    pub url: Url,
+    /// The smallest range that the registry accepts, in bytes (`OCI-Chunk-Min-Length`).
+    min_bytes: Option<u64>,
+    /// How many bytes the registry has.
     arrived: u64,
-    /// How much it had when this process came, once that is known.
+    /// How many it had before this process, once that is known.
     before: Option<u64>,
-    /// Whether it called a range a blob, as Amazon's does.
+    /// Whether the registry answered a range with 201 as if it were a whole blob, as
+    /// Amazon's does.
     created: bool,
 }
 
-/// What came of sending ranges.
-pub(super) enum Sent {
+/// The outcome of sending ranges.
+pub enum RangesOutcome {
     /// The blob is there.
     All,
-    /// The registry takes none, and has not refused a whole body.
+    /// The registry does not support ranges, and has not refused a whole body.
     NotInParts,
 }
 
-/// What the registry makes of a range.
-enum Step {
-    /// It has this many bytes now.
+/// The response to a range.
+enum RangeOutcome {
+    /// The registry has this many bytes now.
     At(u64),
-    /// The range is too large, or begins in the wrong place.
+    /// The range is too large, or begins at the wrong byte.
     Refused(Failure),
-    /// It takes no ranges.
-    Unknown(Failure),
+    /// The registry does not support ranges.
+    Unsupported(Failure),
 }
 
-impl Session {
-    /// One that was opened just now.
-    pub(super) fn new(url: Url, least: Option<u64>) -> Self {
-        Self { url, least, arrived: 0, before: Some(0), created: false }
+impl UploadSession {
+    /// An upload that was opened just now.
+    pub fn new(url: Url, min_bytes: Option<u64>) -> Self {
+        Self { url, min_bytes, arrived: 0, before: Some(0), created: false }
     }
 
-    /// One of an earlier process.
-    pub(super) fn interrupted(url: Url) -> Self {
+    /// An upload of an earlier process.
+    pub fn interrupted(url: Url) -> Self {
         Self { before: None, ..Self::new(url, None) }
     }
 
-    /// How much the registry had when this process came.
-    pub(super) fn before(&self) -> u64 {
+    /// How many bytes the registry had before this process.
+    pub fn before(&self) -> u64 {
         self.before.unwrap_or(0)
     }
 
-    /// Whether something has arrived, so that only the rest is to be sent.
-    pub(super) fn has_some(&self) -> bool {
+    /// Whether something has arrived, so that only the rest has to be sent.
+    pub fn has_some(&self) -> bool {
         self.arrived > 0
     }
 
-    /// Sends what the registry does not have yet, and ends the upload.
-    pub(super) async fn send(&mut self, trip: &Trip<'_>) -> Result<Sent, Failure> {
-        let payload = trip.upload.blob.payload();
-        let known = &trip.upload.repository.known;
-        // A body that is whole may go where none in ranges does.
-        let whole = known.ranges().is_none();
+    /// Sends what the registry lacks, and ends the upload.
+    pub async fn send(&mut self, transfer: &Transfer<'_>) -> Result<RangesOutcome, Failure> {
+        let payload = transfer.blob.payload();
+        let known = &transfer.repository.known;
+        // A registry without support for ranges may still accept a whole body.
+        let whole = known.range_bytes().is_none();
         let mut setbacks = 0;
         while self.arrived < payload.length() {
             let before = self.arrived;
-            trip.meter.set(before);
-            let part = payload.part(before, self.step(trip));
-            let refusal = match self.range(trip, part).await? {
-                Step::At(next) => {
+            transfer.meter.set(before);
+            let part = payload.part(before, self.range_size(transfer));
+            let refusal = match self.send_range(transfer, part).await? {
+                RangeOutcome::At(next) => {
                     self.arrived = next.min(payload.length());
                     None
                 }
-                Step::Unknown(_) if whole && before == 0 => return Ok(Sent::NotInParts),
-                Step::Unknown(failure) => return Err(failure),
-                Step::Refused(failure) if whole && is_too_long(&failure, before) => {
-                    return Ok(Sent::NotInParts);
+                RangeOutcome::Unsupported(_) if whole && before == 0 => {
+                    return Ok(RangesOutcome::NotInParts);
                 }
-                Step::Refused(failure) => {
-                    if known.ranges() == Some(RANGE) {
-                        known.learn(|ways| ways.most = Some(SMALLER));
+                RangeOutcome::Unsupported(failure) => return Err(failure),
+                RangeOutcome::Refused(failure) if whole && is_too_long(&failure, before) => {
+                    return Ok(RangesOutcome::NotInParts);
+                }
+                RangeOutcome::Refused(failure) => {
+                    if known.range_bytes() == Some(RANGE_BYTES) {
+                        known.learn(|support| support.max_bytes = Some(SMALL_RANGE_BYTES));
                     }
-                    self.ask(trip).await?;
+                    self.ask(transfer).await?;
                     Some(failure)
                 }
             };
@@ -104,27 +107,30 @@ impl Session {
                 setbacks += 1;
             }
             if whole && setbacks > 0 && self.created {
-                return Ok(Sent::NotInParts);
+                return Ok(RangesOutcome::NotInParts);
             }
-            if setbacks > SETBACKS {
+            if setbacks > MAX_SETBACKS {
                 return Err(refusal.unwrap_or_else(|| {
-                    Failure::Nonsense("the registry takes a range and does not keep it".to_owned())
+                    Failure::Unexpected(
+                        "the registry accepts a range and does not keep it".to_owned(),
+                    )
                 }));
             }
         }
-        self.end(trip, whole).await
+        self.end(transfer, whole).await
     }
 
-    /// Ends the upload. A registry that called a range a blob may refuse that,
-    /// for it is one, or for it has lost all but one range.
-    async fn end(&self, trip: &Trip<'_>, whole: bool) -> Result<Sent, Failure> {
-        match trip.close(&self.url, Payload::Empty).await {
-            Ok(()) => Ok(Sent::All),
+    /// Ends the upload. A registry that answered a range as if it were the whole blob
+    /// may refuse that: because the blob is complete, or because it has lost all
+    /// ranges but one.
+    async fn end(&self, transfer: &Transfer<'_>, whole: bool) -> Result<RangesOutcome, Failure> {
+        match transfer.close(&self.url, Payload::Empty).await {
+            Ok(()) => Ok(RangesOutcome::All),
             Err(failure) if self.created && is_refused(&failure) => {
-                if trip.is_there().await {
-                    Ok(Sent::All)
+                if transfer.is_there().await {
+                    Ok(RangesOutcome::All)
                 } else if whole {
-                    Ok(Sent::NotInParts)
+                    Ok(RangesOutcome::NotInParts)
                 } else {
                     Err(failure)
                 }
@@ -133,37 +139,41 @@ impl Session {
         }
     }
 
-    /// How much to send at a time.
-    fn step(&self, trip: &Trip<'_>) -> u64 {
-        let repository = trip.upload.repository;
-        let large = trip.size() >= repository.parts.from;
-        let usual = if large { repository.parts.size } else { RANGE };
-        repository.known.ranges().unwrap_or(usual).max(self.least.unwrap_or(0))
+    /// The size of the next range.
+    fn range_size(&self, transfer: &Transfer<'_>) -> u64 {
+        let repository = transfer.repository;
+        let large = transfer.size() >= repository.parts.from;
+        let usual = if large { repository.parts.size } else { RANGE_BYTES };
+        repository.known.range_bytes().unwrap_or(usual).max(self.min_bytes.unwrap_or(0))
     }
 
-    async fn range(&mut self, trip: &Trip<'_>, part: Payload) -> Result<Step, Failure> {
+    async fn send_range(
+        &mut self,
+        transfer: &Transfer<'_>,
+        part: Payload,
+    ) -> Result<RangeOutcome, Failure> {
         let at = self.arrived;
         let end = at + part.length();
-        let request = Request::new(Method::PATCH, self.url.clone(), trip.upload.scope())
+        let request = Request::new(Method::PATCH, self.url.clone(), transfer.scope())
             .header("content-type", "application/octet-stream")
             .header("content-range", &format!("{at}-{}", end - 1))
             .payload(part)
-            .metered(trip.meter.clone());
-        let response = trip.upload.repository.host.send(&request).await?;
+            .metered(transfer.meter.clone());
+        let response = transfer.repository.host.send(&request).await?;
         match response.status().as_u16() {
             status @ 200..=204 => {
                 self.created |= status == 201;
-                self.moved(trip, &response)?;
+                self.follow(transfer, &response)?;
                 let arrived = range_end(&response).unwrap_or(end);
-                // A range of one byte looks like none.
-                Ok(Step::At(if end == 1 { 1 } else { arrived }))
+                // `Range: 0-0` means both no byte and one.
+                Ok(RangeOutcome::At(if end == 1 { 1 } else { arrived }))
             }
-            413 | 416 => Ok(Step::Refused(wire::refused("PATCH", response).await.into())),
+            413 | 416 => Ok(RangeOutcome::Refused(wire::refused("PATCH", response).await.into())),
             status => {
                 let failure = Failure::from(wire::refused("PATCH", response).await);
                 let unknown = matches!(status, 400 | 404 | 405 | 411 | 415 | 501);
                 if unknown && !is_forgotten(&failure) {
-                    Ok(Step::Unknown(failure))
+                    Ok(RangeOutcome::Unsupported(failure))
                 } else {
                     Err(failure)
                 }
@@ -171,29 +181,29 @@ impl Session {
         }
     }
 
-    /// Asks how much the registry has.
-    pub(super) async fn ask(&mut self, trip: &Trip<'_>) -> Result<(), Failure> {
-        let request = Request::new(Method::GET, self.url.clone(), trip.upload.scope());
-        let response = trip.upload.repository.host.send(&request).await?;
+    /// Asks how many bytes the registry has.
+    pub async fn ask(&mut self, transfer: &Transfer<'_>) -> Result<(), Failure> {
+        let request = Request::new(Method::GET, self.url.clone(), transfer.scope());
+        let response = transfer.repository.host.send(&request).await?;
         if !response.status().is_success() {
             return Err(wire::refused("GET", response).await.into());
         }
-        self.moved(trip, &response)?;
-        self.arrived = range_end(&response).unwrap_or(0).min(trip.size());
+        self.follow(transfer, &response)?;
+        self.arrived = range_end(&response).unwrap_or(0).min(transfer.size());
         self.before.get_or_insert(self.arrived);
         Ok(())
     }
 
-    fn moved(&mut self, trip: &Trip<'_>, response: &Response) -> Result<(), Failure> {
-        if let Some(url) = trip.location(response)? {
-            trip.record.keep(&url, &trip.upload.repository.host.address);
+    fn follow(&mut self, transfer: &Transfer<'_>, response: &Response) -> Result<(), Failure> {
+        if let Some(url) = transfer.location(response)? {
+            transfer.keep(&url);
             self.url = url;
         }
         Ok(())
     }
 }
 
-/// Whether a range was refused for its length rather than its place.
+/// Whether a range was refused for its length rather than its position.
 fn is_too_long(failure: &Failure, at: u64) -> bool {
     failure.status() == Some(413) || at == 0
 }
@@ -203,6 +213,6 @@ fn range_end(response: &Response) -> Option<u64> {
     let range = wire::header(response, "range")?;
     let (start, end) = range.trim_start_matches("bytes=").split_once('-')?;
     let end: u64 = end.parse().ok()?;
-    // `0-0` is what an empty upload says, and what one of a single byte says.
+    // `0-0` is sent for an empty upload and for one of a single byte.
     (start == "0").then_some(if end == 0 { 0 } else { end + 1 })
 }

@@ -1,147 +1,161 @@
-//! One blob on its way into one repository.
+//! Uploads one blob to one repository: tries, retries, and keeps what has arrived.
 
-use super::memory::{Place, Record};
+use super::content::{Blob, Transferred};
 use super::open::Begun;
-use super::ranges::{RANGE, Sent, Session};
-use super::repository::Repository;
-use super::{Blob, Moved};
+use super::ranges::{RANGE_BYTES, RangesOutcome, UploadSession};
+use super::repository::TargetRepository;
+use super::transfer::{Transfer, is_forgotten, is_refused};
 use crate::http::Cause;
 use crate::registry::error::{Failure, PushError};
-use crate::registry::wire::{self, Meter, Payload, Request, Scope};
-use reqwest::Method;
-use url::Url;
+use crate::registry::memory::{UploadKey, UploadRecord};
+use crate::registry::try_join_bounded::try_join_bounded;
+use crate::registry::wire::{self, Meter};
 
-/// Up to this size a blob does not queue behind large ones, and is rather sent
-/// than asked for at length.
-pub(super) const SMALL: u64 = 1 << 20;
-/// Up to this size a blob goes with the request that opens its upload, where
-/// the registry takes it so: where it does not, nothing is lost.
-pub(super) const SINGLE: u64 = 64 << 10;
+/// A blob up to this size does not wait behind large ones, and is uploaded rather than
+/// asked for.
+pub const MAX_SMALL_BLOB_BYTES: u64 = 1 << 20;
 
-/// One blob on its way into one repository.
-pub(super) struct Upload<'a> {
-    pub(super) repository: &'a Repository<'a>,
-    pub(super) blob: &'a Blob,
-    /// The repository of the same registry that has it; its own name where it
-    /// may have it itself.
-    pub(super) from: Option<&'a str>,
+/// One blob to upload to one repository.
+pub struct Upload<'a> {
+    pub repository: &'a TargetRepository<'a>,
+    pub blob: &'a Blob,
+    /// A repository of the same registry that has the blob. The name of the target
+    /// itself where it may have the blob.
+    pub from: Option<&'a str>,
 }
 
-/// The way of a blob, with what it leaves on it.
-pub(super) struct Trip<'a> {
-    pub(super) upload: &'a Upload<'a>,
-    pub(super) meter: Meter,
-    /// For the next process, where the blob is large.
-    pub(super) record: Record,
-}
-
-/// What came of sending a body.
-enum End {
+/// How the content of a blob got to the registry.
+enum BodyOutcome {
     Sent,
-    /// It was there after all.
+    /// The registry had it after all.
     There,
 }
 
+impl TargetRepository<'_> {
+    /// Uploads a blob, unless it is there.
+    pub async fn upload_if_missing(&self, blob: &Blob) -> Result<Transferred, PushError> {
+        let digest = &blob.descriptor.digest;
+        let known = self.known.has_blob(self.name, digest);
+        if known || self.has_blob(blob).await.map_err(|error| self.discovery_failed(error))?.1 {
+            self.known.saw_blob(self.name, digest);
+            self.blobs.count_reused(blob);
+            return Ok(Transferred::reused(blob.descriptor.size));
+        }
+        Upload { repository: self, blob, from: blob.mountable(self.host) }.run().await
+    }
+
+    /// Waits for the blobs in flight, and uploads those that did not arrive.
+    pub async fn finish_in_flight(&self) -> Result<Transferred, PushError> {
+        let landed = self.in_flight.landed().await;
+        let missing = self.blobs.blobs.iter().filter(|blob| {
+            let digest = &blob.descriptor.digest;
+            self.expects(digest) && !landed.is_at(&self.host.address.name, digest)
+        });
+        let uploads = missing.map(|blob| self.upload_if_missing(blob));
+        Ok(try_join_bounded(uploads, usize::MAX).await?.into_iter().sum())
+    }
+}
+
 impl Upload<'_> {
-    /// Brings the blob there.
-    pub(super) async fn run(&self) -> Result<Moved, PushError> {
-        let descriptor = &self.blob.descriptor;
-        let repository = self.repository;
+    /// Uploads the blob.
+    pub async fn run(&self) -> Result<Transferred, PushError> {
+        let Self { repository, blob, from } = *self;
+        let descriptor = &blob.descriptor;
         let large = descriptor.size >= repository.parts.from;
         let folder = repository.known.uploads().filter(|_| large);
-        let place = Place {
+        let key = UploadKey {
             address: &repository.host.address,
             repository: repository.name,
             digest: &descriptor.digest,
         };
-        let trip = Trip {
-            upload: self,
-            meter: Meter::adding_to(repository.cargo.tally.of(descriptor.digest.as_str())),
-            record: Record::open(folder.as_deref(), place),
+        let transfer = Transfer {
+            repository,
+            blob,
+            from,
+            meter: Meter::adding_to(repository.blobs.counter(blob)),
+            record: UploadRecord::open(folder.as_deref(), key),
         };
-        let moved = trip.make().await.map_err(|source| PushError::Blob {
+        let transferred = transfer.run().await.map_err(|source| PushError::Blob {
             digest: descriptor.digest.clone(),
             size: descriptor.size,
             name: repository.full_name(),
             source,
         })?;
         repository.known.saw_blob(repository.name, &descriptor.digest);
-        Ok(moved)
-    }
-
-    pub(super) fn scope(&self) -> Scope {
-        self.repository.scope()
+        Ok(transferred)
     }
 }
 
-impl Trip<'_> {
-    pub(super) fn size(&self) -> u64 {
-        self.upload.blob.descriptor.size
-    }
-
-    /// Tries, and tries again where the connection broke, from where it broke.
-    async fn make(&self) -> Result<Moved, Failure> {
-        let (host, size) = (self.upload.repository.host, self.size());
-        let mut pauses = host.pauses.iter();
-        let mut kept = self.record.url(&host.address).map(Session::interrupted);
-        let mut of_another = kept.is_some();
+impl Transfer<'_> {
+    /// Tries, and retries where the connection broke, from where it broke.
+    async fn run(&self) -> Result<Transferred, Failure> {
+        let (host, size) = (self.repository.host, self.size());
+        let mut pauses = host.quick_retry.pauses();
+        let mut kept = self.record.url(&host.address).map(UploadSession::interrupted);
+        let mut of_earlier_process = kept.is_some();
         loop {
-            let failure = match self.once(&mut kept).await {
-                Ok(moved) => {
-                    self.meter.set(size);
-                    self.record.end();
-                    return Ok(moved);
+            let failure = match self.attempt(&mut kept).await {
+                Ok(transferred) => {
+                    self.finish();
+                    return Ok(transferred);
                 }
                 Err(failure) => failure,
             };
             self.meter.set(0);
-            if is_too_much(&failure) {
-                host.bodies.trouble();
+            if is_overload(&failure) {
+                host.body_limit.overloaded();
             }
-            if std::mem::take(&mut of_another) && is_refused(&failure) {
-                // What an earlier process left is of no use.
+            if std::mem::take(&mut of_earlier_process) && is_refused(&failure) {
+                // The upload that an earlier process left is of no use: start a new
+                // one, without counting this as an attempt.
                 kept = None;
                 continue;
             }
-            let Some(pause) = pauses.next().filter(|_| passes(&failure)) else {
+            let Some(pause) = pauses.next().filter(|_| is_transient(&failure)) else {
                 return Err(failure);
             };
             tokio::time::sleep(pause).await;
-            // Only the answer may have been lost.
+            // Perhaps only the response was lost.
             if self.is_there().await {
-                self.meter.set(size);
-                self.record.end();
-                return Ok(Moved { sent: size, reused: 0 });
+                self.finish();
+                return Ok(Transferred::sent(size));
             }
         }
     }
 
-    async fn once(&self, kept: &mut Option<Session>) -> Result<Moved, Failure> {
+    fn finish(&self) {
+        self.meter.set(self.size());
+        self.record.end();
+    }
+
+    /// One attempt. `kept` is the session that an earlier one left, and afterwards the
+    /// one that this one leaves.
+    async fn attempt(&self, kept: &mut Option<UploadSession>) -> Result<Transferred, Failure> {
         let size = self.size();
         let interrupted = kept.take();
         let begun = self.begin(interrupted.clone()).await;
-        if begun.as_ref().is_err_and(passes) {
-            // It may still be there when the registry is.
+        if begun.as_ref().is_err_and(is_transient) {
+            // The session may still be there when the registry is.
             *kept = interrupted;
         }
         let mut session = match begun? {
-            Begun::There => return Ok(Moved { sent: 0, reused: size }),
-            Begun::Sent => return Ok(Moved { sent: size, reused: 0 }),
+            Begun::There => return Ok(Transferred::reused(size)),
+            Begun::Sent => return Ok(Transferred::sent(size)),
             Begun::Open(session) => session,
         };
-        let bodies = &self.upload.repository.host.bodies;
-        let place = if size > SMALL { Some(bodies.enter().await) } else { None };
-        match self.body(&mut session).await {
-            Ok(End::There) => Ok(Moved { sent: 0, reused: size }),
-            Ok(End::Sent) => {
+        let limit = &self.repository.host.body_limit;
+        let permit = if size > MAX_SMALL_BLOB_BYTES { Some(limit.acquire().await) } else { None };
+        match self.send_body(&mut session).await {
+            Ok(BodyOutcome::There) => Ok(Transferred::reused(size)),
+            Ok(BodyOutcome::Sent) => {
                 let reused = session.before();
-                if let Some(place) = place {
-                    place.arrived(size - reused);
+                if let Some(permit) = permit {
+                    permit.sent(size - reused);
                 }
-                Ok(Moved { sent: size - reused, reused })
+                Ok(Transferred { sent: size - reused, reused })
             }
             Err(failure) => {
-                if passes(&failure) && self.is_in_parts(&session) {
+                if is_transient(&failure) && self.is_in_parts(&session) {
                     *kept = Some(session);
                 }
                 Err(failure)
@@ -149,27 +163,28 @@ impl Trip<'_> {
         }
     }
 
-    fn is_in_parts(&self, session: &Session) -> bool {
-        let repository = self.upload.repository;
+    fn is_in_parts(&self, session: &UploadSession) -> bool {
+        let repository = self.repository;
         let large = self.size() >= repository.parts.from;
         session.has_some()
-            || repository.known.ranges().is_some()
-            || (large && repository.known.ways().parts != Some(false))
+            || repository.known.range_bytes().is_some()
+            || (large && repository.known.upload_support().parts != Some(false))
     }
 
-    /// Sends what the registry lacks, in the way that it takes.
-    async fn body(&self, session: &mut Session) -> Result<End, Failure> {
-        let known = &self.upload.repository.known;
+    /// Sends what the registry lacks, whole or in parts. Where it refuses one way, the
+    /// other is tried.
+    async fn send_body(&self, session: &mut UploadSession) -> Result<BodyOutcome, Failure> {
+        let known = &self.repository.known;
         let mut whole = !self.is_in_parts(session);
         loop {
             let next = if whole {
-                match self.close(&session.url, self.upload.blob.payload()).await {
-                    Ok(()) => return Ok(End::Sent),
+                match self.close(&session.url, self.blob.payload()).await {
+                    Ok(()) => return Ok(BodyOutcome::Sent),
                     Err(failure) if is_too_large(&failure, self.size()) => {
                         if failure.status().is_some() {
-                            known.learn(|ways| ways.most = Some(RANGE));
+                            known.learn(|support| support.max_bytes = Some(RANGE_BYTES));
                         } else {
-                            known.be_careful(RANGE);
+                            known.send_ranges(RANGE_BYTES);
                         }
                         self.begin(Some(session.clone())).await?
                     }
@@ -177,97 +192,56 @@ impl Trip<'_> {
                 }
             } else {
                 match session.send(self).await? {
-                    Sent::All => return Ok(End::Sent),
-                    Sent::NotInParts => {
-                        known.learn(|ways| ways.parts = Some(false));
+                    RangesOutcome::All => return Ok(BodyOutcome::Sent),
+                    RangesOutcome::NotInParts => {
+                        known.learn(|support| support.parts = Some(false));
                         self.meter.set(0);
                         self.open().await?
                     }
                 }
             };
             match next {
-                Begun::There => return Ok(End::There),
-                Begun::Sent => return Ok(End::Sent),
+                Begun::There => return Ok(BodyOutcome::There),
+                Begun::Sent => return Ok(BodyOutcome::Sent),
                 Begun::Open(next) => *session = next,
             }
             whole = !whole;
         }
     }
-
-    /// The request that ends an upload, with all or nothing of the blob in it.
-    pub(super) async fn close(&self, url: &Url, payload: Payload) -> Result<(), Failure> {
-        let digest = &self.upload.blob.descriptor.digest;
-        let mut url = url.clone();
-        url.query_pairs_mut().append_pair("digest", digest.as_str());
-        let request = Request::new(Method::PUT, url, self.upload.scope())
-            .header("content-type", "application/octet-stream")
-            .payload(payload)
-            .metered(self.meter.clone());
-        let response = self.upload.repository.host.send(&request).await?;
-        if !response.status().is_success() {
-            return Err(wire::refused("PUT", response).await.into());
-        }
-        wire::expect_digest(&response, digest)
-    }
-
-    pub(super) async fn is_there(&self) -> bool {
-        let repository = self.upload.repository;
-        let path = format!("{}/blobs/{}", repository.name, self.upload.blob.descriptor.digest);
-        let url = repository.host.address.url(&path);
-        let request = Request::new(Method::HEAD, url, self.upload.scope());
-        matches!(repository.host.send(&request).await, Ok(answer) if answer.status().is_success())
-    }
 }
 
-/// Whether the next try may do better, in a moment.
-fn passes(failure: &Failure) -> bool {
+/// Whether another attempt may succeed soon.
+fn is_transient(failure: &Failure) -> bool {
     match failure {
-        Failure::Source { source, .. } => passes(source),
+        Failure::Source { source, .. } => is_transient(source),
         Failure::Http(error) => match error.status() {
             // The upload was forgotten: a new one is opened.
             Some(404) => is_forgotten(failure),
             Some(status) => matches!(status, 500 | 502..=504),
-            None => wire::broke(error),
+            None => wire::is_broken_connection(error),
         },
         _ => false,
     }
 }
 
-/// Whether the registry knows nothing of the upload.
-pub(super) fn is_forgotten(failure: &Failure) -> bool {
-    failure.status() == Some(404) && failure.to_string().contains("BLOB_UPLOAD_UNKNOWN")
-}
-
-/// Whether the registry does not want what it was sent, for another reason than
-/// who sends it, or how often.
-pub(super) fn is_refused(failure: &Failure) -> bool {
-    match failure {
-        Failure::Http(error) => {
-            matches!(error.status(), Some(status @ 400..500) if ![401, 403, 429].contains(&status))
-        }
-        Failure::Digest { .. } | Failure::Nonsense(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether the registry, or the way to it, has more than it can bear.
-fn is_too_much(failure: &Failure) -> bool {
+/// Whether the registry, or the network on the way to it, is overloaded.
+fn is_overload(failure: &Failure) -> bool {
     match failure {
         Failure::Http(error) => match error.status() {
             Some(status) => matches!(status, 408 | 429 | 500..),
-            None => !wire::broke(error) || error.cause() == Some(Cause::Broken),
+            None => !wire::is_broken_connection(error) || error.cause() == Some(Cause::Broken),
         },
         Failure::Stalled { .. } => true,
         _ => false,
     }
 }
 
-/// Whether a body was refused for its size, or cut off where it was longer than
-/// a range.
+/// Whether a body was refused for its size, or its connection was cut although a range
+/// might have passed: proxies do that to long bodies.
 fn is_too_large(failure: &Failure, size: u64) -> bool {
     let Failure::Http(error) = failure else { return false };
     match error.status() {
         Some(status) => matches!(status, 413 | 416),
-        None => size > RANGE && error.cause() == Some(Cause::Broken),
+        None => size > RANGE_BYTES && error.cause() == Some(Cause::Broken),
     }
 }

@@ -1,4 +1,4 @@
-//! Attaches content to a manifest, once.
+//! Attaches artifacts to a manifest, each once.
 
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::registry::client::Client;
@@ -12,27 +12,26 @@ use std::collections::BTreeMap;
 /// The content of [`media_type::EMPTY`].
 const EMPTY_CONFIG: &[u8] = b"{}";
 
-/// What is to be attached to a manifest.
+/// An artifact to attach to a manifest.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// What it is, such as `application/spdx+json`.
+    /// Such as `application/spdx+json`.
     pub artifact_type: String,
-    /// Its only layer.
+    /// The only layer.
     pub content: Blob,
-    /// Free text by key, which the list of referrers shows.
+    /// Shown in the list of referrers.
     pub annotations: BTreeMap<String, String>,
-    /// What is attached already stands for it when it is of the same type and
-    /// agrees on the annotations of these keys. Without keys only the very
-    /// same bytes do.
+    /// An attached artifact counts as the same if it has the same type and the same
+    /// annotations of these keys. Without keys, only if it has the same bytes.
     pub same_by: Vec<&'static str>,
 }
 
-/// What is attached now.
+/// An artifact that is attached now.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attached {
-    /// The digest of its manifest.
+    /// The digest of the manifest of the artifact.
     pub digest: Digest,
-    /// Whether it was there before.
+    /// Whether it was attached before.
     pub already: bool,
 }
 
@@ -51,7 +50,7 @@ impl Artifact {
         PushManifest { media_type: media_type::MANIFEST.to_owned(), bytes, digest }
     }
 
-    /// How a list of referrers shows it.
+    /// The entry in a list of referrers.
     fn entry(&self, manifest: &PushManifest) -> Descriptor {
         let size = manifest.bytes.len() as u64;
         let mut entry = Descriptor::new(&manifest.media_type, manifest.digest.clone(), size);
@@ -75,8 +74,8 @@ fn empty_config() -> Descriptor {
 }
 
 impl Client {
-    /// Attaches an artifact to a manifest, which is named by digest and is
-    /// there. What is attached already is not attached again.
+    /// Attaches an artifact to an existing manifest, which is named by digest. An artifact
+    /// that is attached already is not attached again.
     pub async fn attach(
         &self,
         to: &Reference,
@@ -87,8 +86,8 @@ impl Client {
         Ok(attached.remove(0))
     }
 
-    /// The same for several at once: what is attached is asked for once, and
-    /// where all of them are, nothing else is. Gives one for each, in order.
+    /// Attaches several artifacts, with one request for what is attached already. Returns
+    /// their outcomes in order.
     pub async fn attach_all(
         &self,
         to: &Reference,
@@ -99,11 +98,12 @@ impl Client {
         let types = artifacts.iter().map(|artifact| artifact.artifact_type.as_str());
         let artifact_type = types.collect::<Vec<_>>().join("`, `");
         let failed = |source| PushError::Attach { artifact_type, to: to.clone(), source };
-        let (known, tagged) = match self.known(&to).await {
+        let (known, tagged) = match self.attached(&to).await {
             Ok(known) => known,
             Err(source) => return Err(failed(source)),
         };
-        let attached = artifacts.iter().map(|artifact| self.put(&to, subject, artifact, &known));
+        let attached =
+            artifacts.iter().map(|artifact| self.attach_one(&to, subject, artifact, &known));
         let attached = try_join_all(attached).await?;
         let new: Vec<Descriptor> = attached.iter().filter_map(|(_, new)| new.clone()).collect();
         if tagged && !new.is_empty() {
@@ -112,18 +112,17 @@ impl Client {
         Ok(attached.into_iter().map(|(attached, _)| attached).collect())
     }
 
-    /// What is attached, and whether clients have to keep the list of it.
-    async fn known(&self, subject: &Reference) -> Result<(Vec<Descriptor>, bool), Failure> {
-        if let Some(entries) = self.listed(subject, None).await? {
+    /// What is attached, and whether clients have to maintain the list.
+    async fn attached(&self, subject: &Reference) -> Result<(Vec<Descriptor>, bool), Failure> {
+        if let Some(entries) = self.referrers_api(subject, None).await? {
             return Ok((entries, false));
         }
-        let tagged = self.tagged(subject).await?;
+        let tagged = self.tagged_referrers(subject).await?;
         Ok((tagged.map(|tagged| tagged.entries()).unwrap_or_default(), true))
     }
 
-    /// Pushes what is to be attached, where it is not among what is known; with
-    /// its entry then.
-    async fn put(
+    /// Pushes an artifact unless it is attached already. Returns its entry if it is new.
+    async fn attach_one(
         &self,
         to: &Reference,
         subject: &Descriptor,

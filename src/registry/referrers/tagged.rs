@@ -1,7 +1,7 @@
-//! The list of referrers as an index under a tag, where the registry keeps
-//! none: read, and written so that the entries of others stay.
+//! The list of referrers as an index under a tag: read, and written without losing the
+//! entries of other clients.
 
-use super::Referrers;
+use super::list::Referrers;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::Failure;
@@ -9,40 +9,41 @@ use crate::registry::wire::{self, Payload, Request, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How often the list is written anew because another overwrote it meanwhile.
-const TRIES: usize = 5;
+/// How often the list is written before giving up, because another process keeps
+/// overwriting it.
+const MAX_WRITES: usize = 5;
 
 /// The index under the tag.
-pub(super) struct Tagged {
-    /// Its digest; none for one that is not there yet.
+pub struct TaggedIndex {
+    /// `None` for an index that is not there yet.
     digest: Option<Digest>,
-    /// All of it, fields included that are not known here.
+    /// Untyped, so that entries and fields that are not known here are written back.
     index: Value,
 }
 
-/// The tag that lists what refers to a manifest: algorithm and digits, cut to
-/// the lengths of the specification.
+/// The tag of the list for a manifest: algorithm and digits of its digest, truncated to
+/// the lengths that the specification gives.
 fn tag_of(subject: &Reference) -> Reference {
     let name = subject.digest.as_ref().map_or("", Digest::as_str);
     let (algorithm, hex) = name.split_once(':').unwrap_or((name, ""));
-    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    subject.with_tag(&format!("{}-{}", cut(algorithm, 32), cut(hex, 64)))
+    let truncate = |text: &str, max: usize| text.chars().take(max).collect::<String>();
+    subject.with_tag(&format!("{}-{}", truncate(algorithm, 32), truncate(hex, 64)))
 }
 
-impl From<Tagged> for Referrers {
-    fn from(tagged: Tagged) -> Self {
+impl From<TaggedIndex> for Referrers {
+    fn from(tagged: TaggedIndex) -> Self {
         Self { entries: tagged.entries(), index: tagged.digest }
     }
 }
 
-impl Tagged {
+impl TaggedIndex {
     fn new() -> Self {
         let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": [] });
         Self { digest: None, index }
     }
 
-    /// The entries that can be understood.
-    pub(super) fn entries(&self) -> Vec<Descriptor> {
+    /// The entries that can be read.
+    pub fn entries(&self) -> Vec<Descriptor> {
         let entries = self.index["manifests"].as_array().into_iter().flatten();
         entries.filter_map(|entry| serde_json::from_value(entry.clone()).ok()).collect()
     }
@@ -62,33 +63,37 @@ impl Tagged {
 
 impl Client {
     /// The index under the tag of a subject, where there is one.
-    pub(super) async fn tagged(&self, subject: &Reference) -> Result<Option<Tagged>, Failure> {
-        let bytes = match self.manifest_bytes(&tag_of(subject)).await {
-            Ok((_, bytes)) => bytes,
+    pub(super) async fn tagged_referrers(
+        &self,
+        subject: &Reference,
+    ) -> Result<Option<TaggedIndex>, Failure> {
+        let bytes = match self.raw_manifest(&tag_of(subject)).await {
+            Ok(raw) => raw.bytes,
             Err(failure) if failure.status() == Some(404) => return Ok(None),
             Err(failure) => return Err(failure),
         };
         let index: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if !index["manifests"].is_array() {
             let tag = tag_of(subject).tag.unwrap_or_default();
-            return Err(Failure::Nonsense(format!("`{tag}` is there, and is no index")));
+            return Err(Failure::Unexpected(format!("the tag `{tag}` is not an index")));
         }
-        Ok(Some(Tagged { digest: Some(Digest::of(&bytes)), index }))
+        Ok(Some(TaggedIndex { digest: Some(Digest::of(&bytes)), index }))
     }
 
-    /// Adds manifests to the index under the tag. There is no way to write
-    /// only if nobody else did, so it is read again until they are in there. That
-    /// is for other processes: those of this one take turns, or one that has
-    /// seen its own entry would lose it to another that read before.
-    pub(super) async fn list_under_tag(
+    /// Adds manifests to the index under the tag.
+    ///
+    /// There is no conditional write, so the index is read again until it has them.
+    /// That handles other processes. Tasks of this process take turns: otherwise one
+    /// that has seen its entry could still lose it to another that read earlier.
+    pub async fn list_under_tag(
         &self,
         subject: &Reference,
         entries: &[Descriptor],
     ) -> Result<(), Failure> {
         let name = tag_of(subject);
-        let _turn = self.turns().take(&name).await;
-        for _ in 0..TRIES {
-            let mut tagged = self.tagged(subject).await?.unwrap_or_else(Tagged::new);
+        let _lock = self.referrers_locks().lock(&name).await;
+        for _ in 0..MAX_WRITES {
+            let mut tagged = self.tagged_referrers(subject).await?.unwrap_or_else(TaggedIndex::new);
             let missing: Vec<&Descriptor> =
                 entries.iter().filter(|entry| !tagged.lists(&entry.digest)).collect();
             if missing.is_empty() {
@@ -98,27 +103,27 @@ impl Client {
                 tagged.add(entry);
             }
             match self.put_index(&name, &tagged.index).await {
-                Err(failure) if names_what_is_gone(&failure) => {
-                    self.forget_what_is_gone(subject, &mut tagged).await?;
+                Err(failure) if names_missing_entry(&failure) => {
+                    self.remove_missing_entries(subject, &mut tagged).await?;
                     self.put_index(&name, &tagged.index).await?;
                 }
                 done => done?,
             }
         }
-        let reason = "others write the list of referrers at the same time".to_owned();
-        Err(Failure::Nonsense(reason))
+        let reason = "other clients write the list of referrers at the same time".to_owned();
+        Err(Failure::Unexpected(reason))
     }
 
-    /// Takes out of an index what is not there any longer: registries refuse an
-    /// index that lists it.
-    async fn forget_what_is_gone(
+    /// Removes entries whose manifests no longer exist: registries refuse an index that
+    /// lists them.
+    async fn remove_missing_entries(
         &self,
         subject: &Reference,
-        tagged: &mut Tagged,
+        tagged: &mut TaggedIndex,
     ) -> Result<(), Failure> {
         let mut gone = Vec::new();
         for entry in tagged.entries() {
-            match self.manifest_bytes(&subject.with_digest(entry.digest.clone())).await {
+            match self.raw_manifest(&subject.with_digest(entry.digest.clone())).await {
                 Err(failure) if failure.status() == Some(404) => gone.push(entry.digest),
                 there => drop(there?),
             }
@@ -145,7 +150,7 @@ impl Client {
     }
 }
 
-fn names_what_is_gone(failure: &Failure) -> bool {
+fn names_missing_entry(failure: &Failure) -> bool {
     matches!(failure.status(), Some(400 | 404)) && failure.to_string().contains("UNKNOWN")
 }
 
@@ -155,7 +160,7 @@ mod tests {
     use crate::oci::{Digest, Reference};
 
     #[test]
-    fn the_tag_of_a_digest() {
+    fn the_tag_of_a_list_is_made_of_the_digest() {
         let subject: Reference = "demo.azurecr.io/web".parse().expect("a reference");
         let subject = subject.with_digest(Digest::of(b""));
         assert_eq!(

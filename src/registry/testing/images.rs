@@ -4,7 +4,7 @@ use crate::http;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::progress::Progress;
 use crate::registry::{
-    Access, Blob, BlobSource, Client, Login, Push, PushManifest, Settings, Timing,
+    Blob, BlobSource, Client, HostAccess, Login, Push, PushManifest, RegistryTiming, Settings,
 };
 use crate::secret::Redactor;
 use bytes::Bytes;
@@ -20,18 +20,23 @@ pub fn client(host: &str, login: Login) -> Client {
 
 /// Like [`client`], with the redactor that knows the login.
 pub fn client_with(host: &str, login: Login, redactor: &Redactor) -> Client {
-    let timing = Timing { pauses: vec![Duration::ZERO; 2], ..Timing::default() };
+    let timing = RegistryTiming { pauses: vec![Duration::ZERO; 2], ..RegistryTiming::default() };
     client_timed(host, login, redactor, timing)
 }
 
 /// Like [`client_with`], with these time limits.
-pub fn client_timed(host: &str, login: Login, redactor: &Redactor, timing: Timing) -> Client {
+pub fn client_timed(
+    host: &str,
+    login: Login,
+    redactor: &Redactor,
+    timing: RegistryTiming,
+) -> Client {
     client_of(host, login, redactor, Settings { timing, ..Settings::default() })
 }
 
 /// A client with these settings and the login of one host.
 pub fn client_of(host: &str, login: Login, redactor: &Redactor, settings: Settings) -> Client {
-    let access = Access { login, insecure: false };
+    let access = HostAccess { login, insecure: false };
     let hosts = BTreeMap::from([(host.to_owned(), access)]);
     let http = http::Client::new(http::Settings::default()).expect("a client");
     Client::new(http, redactor.clone(), Settings { hosts, ..settings })

@@ -4,15 +4,16 @@ use super::scene::Scene;
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
 use crate::registry::testing::images::silent;
 use crate::registry::testing::waiting::eventually;
-use crate::registry::{Ahead, Pushed};
+use crate::registry::{EarlyUploads, Pushed};
 use std::sync::{Arc, Mutex};
 use tokio::sync::SetOnce;
 
 const MIB: usize = 1 << 20;
 
 /// Sends these layers ahead.
-fn ahead(scene: &Scene, layers: &[usize]) -> Ahead {
-    let ahead = scene.client.ahead(&scene.push.targets, Arc::new(SetOnce::new_with(Some(()))));
+fn ahead(scene: &Scene, layers: &[usize]) -> EarlyUploads {
+    let ahead =
+        scene.client.early_uploads(&scene.push.targets, Arc::new(SetOnce::new_with(Some(()))));
     for layer in layers {
         ahead.send(scene.push.blobs[*layer].clone());
         // Once is enough.
@@ -21,7 +22,7 @@ fn ahead(scene: &Scene, layers: &[usize]) -> Ahead {
     ahead
 }
 
-async fn push_after(scene: &Scene, ahead: Ahead) -> Pushed {
+async fn push_after(scene: &Scene, ahead: EarlyUploads) -> Pushed {
     let push = scene.push.clone();
     scene.client.push_after(ahead, push, &silent).await.expect("a push")
 }
@@ -62,7 +63,7 @@ PUT /v2/web/blobs/uploads/* digest=layer1 -> 201"
 async fn early_uploads_wait_for_the_login_check() {
     let scene = Scene::new(&[MIB]).await;
     let cleared = Arc::new(SetOnce::new());
-    let ahead = scene.client.ahead(&scene.push.targets, Arc::clone(&cleared));
+    let ahead = scene.client.early_uploads(&scene.push.targets, Arc::clone(&cleared));
     ahead.send(scene.push.blobs[0].clone());
     // Enough round trips for an upload to start, if it were allowed to.
     for _ in 0..20 {

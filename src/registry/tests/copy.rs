@@ -6,7 +6,7 @@ use crate::oci::{Digest, Platform, Reference, media_type};
 use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, noise, reference, silent};
 use crate::registry::{
-    Access, Client, Login, Push, PushError, PushManifest, Pushed, Settings, Timing,
+    Client, HostAccess, Login, Push, PushError, PushManifest, Pushed, RegistryTiming, Settings,
 };
 use crate::secret::Redactor;
 use serde_json::{Value, json};
@@ -34,9 +34,9 @@ fn call(registries: [&FakeRegistry; 2], digest: &Digest, name: &str) {
 /// A client that signs in to each registry as told.
 fn client(logins: &[(&FakeRegistry, Login)], redactor: &Redactor) -> Client {
     let hosts = logins.iter().map(|(registry, login)| {
-        (registry.host(), Access { login: login.clone(), insecure: false })
+        (registry.host(), HostAccess { login: login.clone(), insecure: false })
     });
-    let timing = Timing { pauses: vec![Duration::ZERO; 2], ..Timing::default() };
+    let timing = RegistryTiming { pauses: vec![Duration::ZERO; 2], ..RegistryTiming::default() };
     let http = http::Client::new(http::Settings::default()).expect("a client");
     let settings = Settings { hosts: hosts.collect(), timing, ..Settings::default() };
     Client::new(http, redactor.clone(), settings)

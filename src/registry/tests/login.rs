@@ -6,7 +6,9 @@ use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::registry::testing::images::{
     chain, client, client_with, image, noise, reference, silent,
 };
-use crate::registry::{Client, EntraTokens, Failure, Login, Settings, Stored, Timing};
+use crate::registry::{
+    Client, EntraTokens, Failure, Login, RegistryTiming, Settings, StoredLogins,
+};
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -28,7 +30,7 @@ fn by_password(registry: &FakeRegistry, password: &str) -> Client {
 
 fn stored(registry: &FakeRegistry, folder: &std::path::Path, env: &[(&str, &str)]) -> Client {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let login = Login::Stored(Stored { home: Some(folder.to_owned()), env, user: None });
+    let login = Login::Stored(StoredLogins { home: Some(folder.to_owned()), env, user: None });
     client(&registry.host(), login)
 }
 
@@ -206,7 +208,7 @@ POST /token -> 200
 async fn azure(registry: &FakeRegistry, trusting: bool) -> (Client, TlsProxy) {
     let proxy = TlsProxy::start("demo.azurecr.io", registry.host()).await;
     let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
-    let timing = Timing { pauses: Vec::new(), ..Timing::default() };
+    let timing = RegistryTiming { pauses: Vec::new(), ..RegistryTiming::default() };
     let settings = Settings { azure: Some(entra), timing, ..Settings::default() };
     let client = Client::new(proxy.client(trusting), Redactor::default(), settings);
     (client, proxy)

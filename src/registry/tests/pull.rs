@@ -120,7 +120,7 @@ async fn pull_rejects_deeply_nested_indexes() {
         scene.error().await,
         (
             "read the manifest of `HOST/web:one`\n\
-             the answer makes no sense: an index refers to an index, 3 times over"
+             unexpected response: an index refers to an index, 3 times over"
                 .to_owned(),
             Retry::Never
         )
@@ -151,7 +151,7 @@ async fn pull_reports_a_missing_manifest() {
 #[tokio::test]
 async fn pull_rejects_an_invalid_manifest() {
     let scene = Scene::new(b"layer").await;
-    let head = "read the manifest of `HOST/web:one`\nthe answer makes no sense: ";
+    let head = "read the manifest of `HOST/web:one`\nunexpected response: ";
 
     for (text, reason) in [
         ("<html>", "the manifest cannot be read: expected value at line 1 column 1"),
@@ -244,7 +244,7 @@ async fn pull_discards_a_blob_longer_than_its_descriptor() {
     assert_eq!(
         error,
         "fetch LAYER of `HOST/web:one`\n\
-         the answer makes no sense: a blob of 5 bytes has more than that"
+         unexpected response: a blob of 5 bytes has more than that"
     );
 }
 
@@ -280,8 +280,8 @@ async fn redirect_loop_ends() {
     assert_eq!(
         scene.error().await.0,
         "read the manifest of `HOST/web:one`\n\
-         `HOST` sends the request from place to place, \
-         the last of them `http://HOST/v2/web/manifests/one`"
+         `HOST` redirects the request too often, \
+         last to `http://HOST/v2/web/manifests/one`"
     );
 }
 
@@ -312,7 +312,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     let error = scene.client.catalog(&host).await.expect_err("a circle");
     assert_eq!(
         scene.plain(&error),
-        "list the repositories of `HOST`\nthe answer makes no sense: the list goes on in a circle"
+        "list the repositories of `HOST`\nunexpected response: the list has no end"
     );
 
     let elsewhere = &[("link", "<https://example.com/v2/_catalog?last=x>; rel=next")];
@@ -321,7 +321,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     assert_eq!(
         scene.plain(&error),
         "list the repositories of `HOST`\n\
-         `HOST` sends the request to `https://example.com/v2/_catalog`, where none may go"
+         `HOST` redirects the request to `https://example.com/v2/_catalog`, which is not allowed"
     );
 
     scene.registry.fault("GET /v2/_catalog", Fault::Answer(200, &[], "[7]".to_owned()));
@@ -329,7 +329,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     assert_eq!(
         scene.plain(&error),
         "list the repositories of `HOST`\n\
-         the answer makes no sense: the list cannot be read: invalid type: integer `7`, \
+         unexpected response: the list cannot be read: invalid type: integer `7`, \
          expected a sequence at line 1 column 2"
     );
 }

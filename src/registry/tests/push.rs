@@ -4,7 +4,7 @@ use super::scene::Scene;
 use crate::http::{Retry, Retryable as _};
 use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::registry::testing::images::{client, client_timed, client_with, image, noise, silent};
-use crate::registry::{BlobSource, Login, Push, Timing};
+use crate::registry::{BlobSource, Login, Push, RegistryTiming};
 use crate::secret::Redactor;
 use std::time::Duration;
 
@@ -456,7 +456,11 @@ async fn refused_connection_is_explained() {
 #[tokio::test]
 async fn stalled_upload_is_given_up() {
     let mut scene = Scene::new(&[40 * MIB]).await;
-    let timing = Timing { stall: Duration::from_secs(1), pauses: Vec::new(), ..Timing::default() };
+    let timing = RegistryTiming {
+        stall: Duration::from_secs(1),
+        pauses: Vec::new(),
+        ..RegistryTiming::default()
+    };
     let (host, redactor) = (scene.registry.host(), Redactor::default());
     scene.client = client_timed(&host, Login::Anonymous, &redactor, timing);
     scene.registry.put_blob("web", &scene.config());

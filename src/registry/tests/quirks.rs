@@ -119,7 +119,7 @@ async fn upload_without_location_is_explained() {
     assert_eq!(
         error,
         "upload BLOB (70000 bytes) to `HOST/web`\n\
-         the answer makes no sense: an upload was opened and no `Location` given"
+         unexpected response: an upload was opened and no `Location` given"
     );
     assert_eq!(retry, Retry::Never);
     assert_eq!(help, "is `HOST` a registry, and the one that you mean?");

@@ -3,8 +3,8 @@
 use crate::http::{Retry, Retryable as _};
 use crate::registry::testing::fake_registry::FakeRegistry;
 use crate::registry::testing::images::{chain, client, client_of, image, noise, silent};
-use crate::registry::{BlobSource, Client, Login, Parts, Push, PushError, Pushed};
-use crate::registry::{Settings, Timing};
+use crate::registry::{BlobSource, Client, Login, Push, PushError, Pushed, UploadParts};
+use crate::registry::{RegistryTiming, Settings};
 use crate::secret::Redactor;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -50,18 +50,21 @@ impl Scene {
 
     /// Replaces the client as a new process would: it knows only what is on disk.
     pub fn next_process(&mut self) {
-        self.next_process_with(Parts::default(), 2);
+        self.next_process_with(UploadParts::default(), 2);
     }
 
     /// Like [`Self::next_process`], with blobs of 100 kB sent in parts of 40 kB and
     /// so many retries.
     pub fn next_process_in_parts(&mut self, again: usize) {
-        self.next_process_with(Parts { from: 100_000, size: 40_000 }, again);
+        self.next_process_with(UploadParts { from: 100_000, size: 40_000 }, again);
     }
 
-    fn next_process_with(&mut self, parts: Parts, again: usize) {
+    fn next_process_with(&mut self, parts: UploadParts, again: usize) {
         let settings = Settings {
-            timing: Timing { pauses: vec![Duration::ZERO; again], ..Timing::default() },
+            timing: RegistryTiming {
+                pauses: vec![Duration::ZERO; again],
+                ..RegistryTiming::default()
+            },
             parts,
             memory: Some(self.folder.path().join("memory")),
             ..Settings::default()

@@ -1,23 +1,22 @@
-//! Where a registry is, and where its answers may send us.
+//! The address of a registry, and the redirects that it may ask for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
-/// Where a registry is.
+/// The address of a registry.
 #[derive(Clone, Debug)]
-pub(in crate::registry) struct Address {
-    /// As a reference spells it, with the port where there is one.
-    pub(in crate::registry) name: String,
-    /// What paths are joined to.
-    pub(in crate::registry) base: Url,
+pub struct Address {
+    /// As references spell it, with the port if there is one.
+    pub name: String,
+    /// The URL that paths are joined to.
+    pub base: Url,
     loopback: bool,
 }
 
 impl Address {
-    /// The address of a registry: by HTTPS, by plain HTTP on loopback (as
-    /// docker has it) or where the operator allows it. `None` for text that is
-    /// no host.
-    pub(in crate::registry) fn new(name: &str, insecure: bool) -> Option<Self> {
+    /// Uses HTTPS, except on loopback (as docker does) and where the plan allows plain
+    /// HTTP. `None` for text that is not a host.
+    pub fn new(name: &str, insecure: bool) -> Option<Self> {
         let endpoint = match name {
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
             other => other,
@@ -37,30 +36,30 @@ impl Address {
     }
 
     /// The URL of a path under `/v2/`.
-    pub(in crate::registry) fn url(&self, path: &str) -> Url {
+    pub fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("/v2/{path}"));
         url
     }
 
-    /// Whether a URL is of this registry, which alone may see its token.
-    pub(in crate::registry) fn is_here(&self, url: &Url) -> bool {
+    /// Whether a URL belongs to this registry. Only such URLs may see its token.
+    pub fn is_here(&self, url: &Url) -> bool {
         url.scheme() == self.base.scheme()
             && url.host() == self.base.host()
             && url.port_or_known_default() == self.base.port_or_known_default()
     }
 
-    /// Whether the registry may send us there: not into the network around us,
-    /// by the address of a machine, unless it is there itself; and not from
-    /// TLS to plain HTTP.
-    pub(in crate::registry) fn may_go(&self, url: &Url) -> bool {
+    /// Whether the registry may redirect a request to a URL: not to a private address,
+    /// unless it has one itself, and not from TLS to plain HTTP.
+    pub fn may_go(&self, url: &Url) -> bool {
         let scheme = url.scheme() == "https" || url.scheme() == self.base.scheme();
         scheme && (url.host() == self.base.host() || self.loopback || !is_private(url))
     }
 
-    /// A `Location` as a URL. One that names this very host by plain HTTP comes
-    /// from a registry that does not know of the TLS in front of it.
-    pub(in crate::registry) fn locate(&self, from: &Url, location: &str) -> Option<Url> {
+    /// Resolves a `Location`. `None` where the registry may not redirect there.
+    ///
+    /// A registry behind a TLS proxy may name itself by plain HTTP: that is mended.
+    pub fn locate(&self, from: &Url, location: &str) -> Option<Url> {
         let url = from.join(location).ok()?;
         let same = url.host() == self.base.host() && url.port().is_none();
         if same && url.scheme() == "http" && self.base.scheme() == "https" {
@@ -91,7 +90,7 @@ fn is_private(url: &Url) -> bool {
     }
 }
 
-/// RFC 6761, section 6.3: every name below it is this machine too.
+/// RFC 6761, section 6.3: every name below `localhost` is this machine too.
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_loopback_and_the_insecure() {
+    fn plain_http_is_used_on_loopback_and_where_allowed() {
         let base = |name: &str, insecure| {
             Address::new(name, insecure).map(|address| address.base.to_string())
         };
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_network_around_us_is_not_for_a_registry_to_name() {
+    fn redirects_to_private_addresses_are_refused() {
         let may = |name: &str, url: &str| address(name).may_go(&Url::parse(url).expect("a URL"));
 
         for private in [
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_relative_or_whole_and_kept_as_it_is() {
+    fn locations_are_relative_or_absolute_and_keep_their_query() {
         let from = Url::parse("https://demo.azurecr.io/v2/web/blobs/uploads/").expect("a URL");
         let locate = |location: &str| {
             address("demo.azurecr.io").locate(&from, location).map(|url| url.to_string())

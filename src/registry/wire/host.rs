@@ -1,119 +1,109 @@
-//! One registry as requests see it: signed in to, watched over, remembered.
+//! One registry: sends requests to it, signed in, with limits and progress.
 
 use super::address::Address;
-use super::answer::refused;
-use super::bodies::Bodies;
-use super::pauses::Pauses;
+use super::concurrency::BodyLimit;
 use super::payload::Meter;
+use super::quick_retry::QuickRetry;
 use super::request::{Request, Scope};
+use super::response::{self, refused};
 use crate::http;
 use crate::registry::error::Failure;
-use crate::registry::login::{Authorization, Refusal, Session};
-use crate::registry::settings::Timing;
+use crate::registry::login::{Authorization, HostLogin, Refusal};
+use crate::registry::settings::RegistryTiming;
 use reqwest::{Method, Response, StatusCode, header};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use url::Url;
 
-/// How many requests without a body go to one registry at a time: one flight
-/// for any usual image.
-const FLIGHT: usize = 64;
-/// How many connections are opened before a push, one of them by its login.
-const WARM: usize = 8;
-/// How many redirects are followed.
-const REDIRECTS: usize = 5;
+/// How many requests without a long body are sent to one registry at a time: enough
+/// to ask for all blobs of a usual image at once.
+const MAX_BRIEF_REQUESTS: usize = 64;
+/// How many connections are open before a push begins, one of them from signing in.
+const WARM_CONNECTIONS: usize = 8;
+const MAX_REDIRECTS: usize = 5;
+/// How much of a response is read only to keep its connection usable, in bytes.
+const MAX_DRAINED_BYTES: usize = 64 << 10;
 
 /// One registry.
-pub(in crate::registry) struct Host {
-    pub(in crate::registry) address: Address,
-    pub(in crate::registry) session: Session,
-    pub(in crate::registry) pauses: Pauses,
-    /// The large bodies that travel.
-    pub(in crate::registry) bodies: Bodies,
-    flight: Semaphore,
-    warm: AtomicBool,
+pub struct Host {
+    pub address: Address,
+    pub login: HostLogin,
+    pub quick_retry: QuickRetry,
+    pub body_limit: BodyLimit,
+    brief_requests: Semaphore,
+    warmed: AtomicBool,
     http: http::Client,
-    timing: Timing,
+    timing: RegistryTiming,
 }
 
 impl Host {
-    pub(in crate::registry) fn new(
-        session: Session,
-        http: http::Client,
-        (pauses, timing): (Pauses, Timing),
-    ) -> Self {
+    pub fn new(login: HostLogin, http: http::Client, timing: RegistryTiming) -> Self {
         Self {
-            address: session.address.clone(),
-            session,
-            pauses,
-            bodies: Bodies::default(),
-            flight: Semaphore::new(FLIGHT),
-            warm: AtomicBool::new(false),
+            address: login.address().clone(),
+            login,
+            quick_retry: QuickRetry::new(&timing.pauses),
+            body_limit: BodyLimit::default(),
+            brief_requests: Semaphore::new(MAX_BRIEF_REQUESTS),
+            warmed: AtomicBool::new(false),
             http,
             timing,
         }
     }
 
-    /// Whether nobody else has said that they open connections beforehand.
-    pub(in crate::registry) fn is_first_to_warm(&self) -> bool {
-        !self.warm.swap(true, Ordering::Relaxed)
+    /// Claims the task to [`warm`](Self::warm) this host: true for one caller only.
+    pub fn claim_warming(&self) -> bool {
+        !self.warmed.swap(true, Ordering::Relaxed)
     }
 
-    /// Opens connections by asking what anybody may ask, all at once. What comes
-    /// of it does not matter.
-    pub(in crate::registry) async fn warm(&self, scope: &Scope) {
-        let asked = (1..WARM).map(|_| async {
+    /// Opens connections by several requests at once that need no login. Their
+    /// outcome does not matter.
+    pub async fn warm(&self, scope: &Scope) {
+        let requests = (1..WARM_CONNECTIONS).map(|_| async {
             let request = Request::new(Method::GET, self.address.url(""), scope.clone());
             if let Ok(response) = self.http.send(self.brief(&request, None)).await {
-                // A connection is good for the next when the answer was read.
-                drop(http::body("GET", response, 64 << 10).await);
+                drain("GET", response).await;
             }
         });
-        futures::future::join_all(asked).await;
+        futures::future::join_all(requests).await;
     }
 
-    /// Sends a request, signed in as the host asks for, and returns any answer
-    /// but 401.
-    pub(in crate::registry) async fn send(&self, request: &Request) -> Result<Response, Failure> {
-        let (repository, scopes) = (&request.scope.repository, &request.scope.words);
+    /// Sends a request, signed in as the host asks for. Returns any response but
+    /// a 401.
+    pub async fn send(&self, request: &Request) -> Result<Response, Failure> {
+        let Scope { repository, scopes } = &request.scope;
         let here = self.address.is_here(&request.url);
         if !here {
             return self.deliver(request, None).await;
         }
-        let first = self.session.first(repository).await?;
-        let sent = self.session.authorize(repository, scopes).await?;
+        let first = self.login.first_request(repository).await?;
+        let sent = self.login.authorize(repository, scopes).await?;
         let response = self.deliver(request, sent.as_ref()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             if response.status().as_u16() < 500 {
-                self.session.was_open();
+                self.login.needs_nothing();
             }
             return Ok(response);
         }
         let refusal = refusal_in(request, response).await;
-        let reads = matches!(request.method, Method::GET | Method::HEAD);
-        let action = if reads { "pull" } else { "push" };
-        let next = self
-            .session
-            .asked_again((repository, action), scopes, (sent.as_ref(), refusal))
-            .await?;
+        let next = self.login.after_refusal(&request.scope, sent.as_ref(), refusal).await?;
         drop(first);
         let response = self.deliver(request, Some(&next)).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         let refusal = refusal_in(request, response).await;
-        Err(self.session.refused(repository, action, refusal).await?.into())
+        Err(self.login.refused(repository, refusal).await?.into())
     }
 
-    /// Sends a request where it may go, the token only to this host.
+    /// Sends a request and follows redirects, with the token only to this host.
     async fn deliver(
         &self,
         request: &Request,
         authorization: Option<&Authorization>,
     ) -> Result<Response, Failure> {
         let mut request = request.clone();
-        for _ in 0..=REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let authorization = authorization.filter(|_| self.address.is_here(&request.url));
             let response = self.once(&request, authorization).await?;
             let Some(next) = redirected(&request.method, &response) else { return Ok(response) };
@@ -134,32 +124,32 @@ impl Host {
         if let Some(meter) = &request.meter {
             return self.watched(request, authorization, meter).await;
         }
-        let _permit = self.flight.acquire().await.expect("the semaphore is never closed");
+        let _permit = self.brief_requests.acquire().await.expect("the semaphore is never closed");
         let send = || async {
             let meter = Meter::default();
-            // Without a meter a payload is bytes, which open always.
+            // Only a metered payload is a file or a stream, and bytes always open.
             let body = request.payload.open(&meter).await.unwrap_or_default();
             self.http.send(self.brief(request, authorization).body(body)).await
         };
-        Ok(self.pauses.quickly(send).await?)
+        Ok(self.quick_retry.send(send).await?)
     }
 
-    /// A request without a long body. What belongs to a push goes over the
-    /// connections that bodies go over, which are warm then.
+    /// A request without a long body. Requests of a push use the client of the long
+    /// bodies, so that its connections are open when the bodies follow.
     fn brief(
         &self,
         request: &Request,
         authorization: Option<&Authorization>,
     ) -> reqwest::RequestBuilder {
         if request.scope.pushes() {
-            let patience = self.http.settings().read_timeout;
-            build(self.http.uploading(), request, authorization).timeout(patience)
+            let timeout = self.http.settings().read_timeout;
+            build(self.http.uploading(), request, authorization).timeout(timeout)
         } else {
             build(self.http.direct(), request, authorization)
         }
     }
 
-    /// Sends a long body. It may take as long as it moves.
+    /// Sends a long body, without a time limit as long as bytes move.
     async fn watched(
         &self,
         request: &Request,
@@ -211,8 +201,8 @@ fn build(
     for (name, value) in &request.headers {
         built = built.header(*name, value);
     }
-    // A body of no length has no such header by itself, and some registries
-    // insist on it.
+    // The HTTP library leaves `Content-Length` out for an empty body, and some
+    // registries insist on it.
     if request.payload.length() == 0 && matches!(request.method, Method::POST | Method::PUT) {
         built = built.header(header::CONTENT_LENGTH, 0);
     }
@@ -228,7 +218,7 @@ fn redirected(method: &Method, response: &Response) -> Option<String> {
         307 | 308 => true,
         _ => false,
     };
-    follows.then(|| super::header(response, "location").map(str::to_owned)).flatten()
+    follows.then(|| response::header(response, "location").map(str::to_owned)).flatten()
 }
 
 fn shown(from: &Url, location: &str) -> String {
@@ -244,5 +234,16 @@ async fn refusal_in(request: &Request, response: Response) -> Refusal {
         .filter_map(|value| value.to_str().ok())
         .map(str::to_owned)
         .collect();
-    Refusal { challenges, error: refused(request.method.as_str(), response).await }
+    let reads = matches!(request.method, Method::GET | Method::HEAD);
+    Refusal {
+        action: if reads { "pull" } else { "push" },
+        challenges,
+        error: refused(request.method.as_str(), response).await,
+    }
+}
+
+/// Reads a response whose content does not matter: its connection can only be used
+/// again once the response was read.
+pub async fn drain(method: &str, response: Response) {
+    drop(http::body(method, response, MAX_DRAINED_BYTES).await);
 }

@@ -1,22 +1,22 @@
-//! Requests to one registry and their answers: where they go, what they carry,
+//! Requests to one registry and their responses: where they go, what they carry,
 //! who may see the token, how long they may take.
 //!
-//! Nothing here knows what a push is.
+//! Nothing here knows what a push is, or where the bytes of a body come from.
 
 mod address;
-mod answer;
-mod bodies;
+mod concurrency;
 mod host;
-mod pauses;
 mod payload;
-mod remote;
+mod quick_retry;
 mod request;
+mod response;
 
-pub(super) use address::Address;
-pub(super) use answer::words as error_words;
-pub(super) use answer::{digest_of, expect_digest, header, length_of, refused, refused_with};
-pub(super) use host::Host;
-pub(super) use pauses::{Pauses, broke};
-pub(super) use payload::{Meter, Payload};
-pub use remote::RemoteBlob;
-pub(super) use request::{Request, Scope};
+pub use address::Address;
+pub use host::{Host, drain};
+pub use payload::{BodySource, BodyStream, Meter, Payload};
+pub use quick_retry::{QuickRetry, is_broken_connection};
+pub use request::{Request, Scope};
+pub use response::message as error_message;
+pub use response::{
+    begins_at, digest_header, header, length_header, refused, refused_with_digests, verify_digest,
+};

@@ -1,11 +1,13 @@
-//! What a request carries: nothing, bytes, or a part of a file or of a blob
-//! elsewhere that is never whole in memory.
+//! The body of a request: nothing, bytes, a part of a file, or a stream that is never
+//! whole in memory.
 
-use super::remote::{Passage, RemoteBlob, Stream};
 use crate::progress::Counter;
 use bytes::Bytes;
 use futures::Stream as _;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use hyper::body::{Body, Frame, SizeHint};
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -15,139 +17,134 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, Take};
 use tokio_util::io::ReaderStream;
 
-/// How much is read at a time.
-const PIECE: usize = 128 << 10;
+/// How many bytes of a file or buffer are handed to the connection at a time.
+const CHUNK_BYTES: usize = 128 << 10;
 
-/// What a request carries. Can be sent again from its start.
+/// The chunks of a body.
+pub type BodyStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// Content that is neither a file nor in memory. A trait, so that this module need
+/// not know the registry client that such content is read with.
+pub trait BodySource: fmt::Debug + Send + Sync {
+    /// Opens the part of `length` bytes at `offset`.
+    fn open(&self, offset: u64, length: u64) -> BoxFuture<'_, io::Result<BodyStream>>;
+}
+
+/// The body of a request, which can be sent again from its start.
 #[derive(Clone, Debug, Default)]
-pub(in crate::registry) enum Payload {
-    /// Nothing.
+pub enum Payload {
     #[default]
     Empty,
-    /// These bytes.
     Bytes(Bytes),
-    /// A part of a file.
+    /// `length` bytes of a file from `offset` on.
     File {
-        /// Which file.
         path: Arc<Path>,
-        /// Where the part begins.
         offset: u64,
-        /// How long it is.
         length: u64,
     },
-    /// A part of a blob of a repository, as it comes from there.
-    Remote {
-        /// The whole of it.
-        passage: Passage,
-        /// Where the part begins.
+    /// `length` bytes of a source from `offset` on.
+    Stream {
+        source: Arc<dyn BodySource>,
         offset: u64,
-        /// How long it is.
         length: u64,
     },
 }
 
 impl Payload {
-    /// A blob of a repository.
-    pub(in crate::registry) fn remote(blob: &RemoteBlob) -> Self {
-        let (offset, length) = (0, blob.size());
-        match blob.copy() {
-            Some(path) => Self::File { path, offset, length },
-            None => Self::Remote { passage: Passage::new(blob.clone()), offset, length },
-        }
-    }
-
-    /// In bytes.
-    pub(in crate::registry) fn length(&self) -> u64 {
+    /// The length in bytes.
+    pub fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File { length, .. } | Self::Remote { length, .. } => *length,
+            Self::File { length, .. } | Self::Stream { length, .. } => *length,
         }
     }
 
-    /// The part from `from`, at most `most` bytes of it.
+    /// The part from `from` on, of at most `max` bytes.
     #[must_use]
-    pub(in crate::registry) fn part(&self, from: u64, most: u64) -> Self {
+    pub fn part(&self, from: u64, max: u64) -> Self {
         let from = from.min(self.length());
-        let most = most.min(self.length() - from);
+        let part = max.min(self.length() - from);
         match self {
             Self::Empty => Self::Empty,
             Self::Bytes(bytes) => {
-                // The length of bytes in memory fits.
-                let (from, most) = (usize::try_from(from), usize::try_from(most));
-                let (from, most) = (from.unwrap_or(usize::MAX), most.unwrap_or(usize::MAX));
-                Self::Bytes(bytes.slice(from..from + most))
+                // Neither exceeds the length of bytes in memory, which is a usize.
+                let at = usize::try_from(from).unwrap_or(usize::MAX);
+                let length = usize::try_from(part).unwrap_or(usize::MAX);
+                Self::Bytes(bytes.slice(at..at + length))
             }
             Self::File { path, offset, .. } => {
-                Self::File { path: path.clone(), offset: offset + from, length: most }
+                Self::File { path: path.clone(), offset: offset + from, length: part }
             }
-            Self::Remote { passage, offset, .. } => {
-                Self::Remote { passage: passage.clone(), offset: offset + from, length: most }
+            Self::Stream { source, offset, .. } => {
+                Self::Stream { source: source.clone(), offset: offset + from, length: part }
             }
         }
     }
 
-    /// The body of a request, counted by `meter` as it is taken.
-    pub(in crate::registry) async fn open(&self, meter: &Meter) -> io::Result<reqwest::Body> {
+    /// Opens the body for one request. `meter` counts the bytes that the connection
+    /// takes.
+    pub async fn open(&self, meter: &Meter) -> io::Result<reqwest::Body> {
         let reader = match self {
             Self::Empty => Reader::Bytes(Bytes::new()),
             Self::Bytes(bytes) => Reader::Bytes(bytes.clone()),
             Self::File { path, offset, length } => {
                 let mut file = tokio::fs::File::open(path).await?;
-                file.set_max_buf_size(PIECE);
+                file.set_max_buf_size(CHUNK_BYTES);
                 file.seek(io::SeekFrom::Start(*offset)).await?;
-                Reader::File(ReaderStream::with_capacity(file.take(*length), PIECE))
+                Reader::File(ReaderStream::with_capacity(file.take(*length), CHUNK_BYTES))
             }
-            Self::Remote { passage, offset, length } => {
-                Reader::Remote(Mutex::new(passage.open(*offset, *length).await?))
+            Self::Stream { source, offset, length } => {
+                Reader::Stream(Mutex::new(source.open(*offset, *length).await?))
             }
         };
         Ok(reqwest::Body::wrap(Metered { reader, left: self.length(), meter: meter.clone() }))
     }
 }
 
-/// How much of a body the connection has taken, and what went wrong in reading.
+/// How many bytes of a body the connection has taken, and the error that reading
+/// the body met.
 #[derive(Clone, Default)]
-pub(in crate::registry) struct Meter {
-    inner: Arc<Counted>,
+pub struct Meter {
+    inner: Arc<MeterState>,
 }
 
 #[derive(Default)]
-struct Counted {
+struct MeterState {
     taken: AtomicU64,
     fault: Mutex<Option<io::Error>>,
-    tally: Option<Counter>,
+    total: Option<Counter>,
 }
 
 impl Meter {
-    /// A meter that also adds to a sum of many.
-    pub(in crate::registry) fn adding_to(tally: Counter) -> Self {
-        Self { inner: Arc::new(Counted { tally: Some(tally), ..Counted::default() }) }
+    /// A meter that also adds to the total of several.
+    pub fn adding_to(total: Counter) -> Self {
+        Self { inner: Arc::new(MeterState { total: Some(total), ..MeterState::default() }) }
     }
 
-    /// Corrects the meter: what was taken has to be sent again, or was there.
-    pub(in crate::registry) fn set(&self, taken: u64) {
+    /// Corrects the count, where bytes have to be sent again or were there already.
+    pub fn set(&self, taken: u64) {
         let before = self.inner.taken.swap(taken, Ordering::Relaxed);
-        if let Some(tally) = &self.inner.tally {
-            // Wrapping both ways, which comes out right.
-            tally.fetch_add(taken.wrapping_sub(before), Ordering::Relaxed);
+        if let Some(total) = &self.inner.total {
+            // Adding a negative difference: both the subtraction and the sum wrap.
+            total.fetch_add(taken.wrapping_sub(before), Ordering::Relaxed);
         }
     }
 
-    /// In bytes.
-    pub(in crate::registry) fn taken(&self) -> u64 {
+    /// The bytes taken so far.
+    pub fn taken(&self) -> u64 {
         self.inner.taken.load(Ordering::Relaxed)
     }
 
-    /// What went wrong in reading, said once.
-    pub(in crate::registry) fn fault(&self) -> Option<io::Error> {
+    /// Takes the error that reading the body met.
+    pub fn fault(&self) -> Option<io::Error> {
         self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn took(&self, bytes: u64) {
         self.inner.taken.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(tally) = &self.inner.tally {
-            tally.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(total) = &self.inner.total {
+            total.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 }
@@ -155,12 +152,12 @@ impl Meter {
 enum Reader {
     Bytes(Bytes),
     File(ReaderStream<Take<tokio::fs::File>>),
-    /// Locked by nobody: it makes the body one that threads may share.
-    Remote(Mutex<Stream>),
+    /// A stream is not `Sync`, which a body must be. The mutex is never locked.
+    Stream(Mutex<BodyStream>),
 }
 
-/// A body of known length, so that the request has a `Content-Length`: Azure
-/// registries refuse chunked ones.
+/// A body of known length, which gives the request a `Content-Length`: Azure
+/// registries refuse chunked bodies.
 struct Metered {
     reader: Reader,
     left: u64,
@@ -178,19 +175,19 @@ impl Body for Metered {
         if self.left == 0 {
             return Poll::Ready(None);
         }
-        let piece = match &mut self.reader {
-            Reader::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
+        let chunk = match &mut self.reader {
+            Reader::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(CHUNK_BYTES)))),
             Reader::File(stream) => ready!(Pin::new(stream).poll_next(context)),
-            Reader::Remote(stream) => {
+            Reader::Stream(stream) => {
                 let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
                 ready!(stream.as_mut().poll_next(context))
             }
         };
-        let error = match piece {
-            Some(Ok(piece)) if !piece.is_empty() => {
-                self.left = self.left.saturating_sub(piece.len() as u64);
-                self.meter.took(piece.len() as u64);
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
+        let error = match chunk {
+            Some(Ok(chunk)) if !chunk.is_empty() => {
+                self.left = self.left.saturating_sub(chunk.len() as u64);
+                self.meter.took(chunk.len() as u64);
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             Some(Err(error)) => error,
             Some(Ok(_)) | None => {

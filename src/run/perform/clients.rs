@@ -9,7 +9,7 @@ use crate::azure::{Arm, Credential, Endpoints, Pacing};
 use crate::http::{self, Retryable};
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Plan};
-use crate::registry::{self, Access, EntraTokens, Login, Settings, Stored};
+use crate::registry::{self, EntraTokens, HostAccess, Login, Settings, StoredLogins};
 use crate::run::outcome::StepError;
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
@@ -105,7 +105,7 @@ impl ClientsConfig<'_> {
                 None => self.default_login(&host.value),
             };
             let insecure = registry.insecure.resolve(self.scope)?;
-            hosts.insert(host.value.clone(), Access { login, insecure });
+            hosts.insert(host.value.clone(), HostAccess { login, insecure });
         }
         Ok(Settings {
             hosts,
@@ -151,7 +151,7 @@ impl ClientsConfig<'_> {
         if self.local {
             return Login::Anonymous;
         }
-        Login::Stored(Stored {
+        Login::Stored(StoredLogins {
             home: self.environment.get("HOME").map(PathBuf::from),
             env: self.environment.clone(),
             user: Some(nix::unistd::getuid().as_raw()),

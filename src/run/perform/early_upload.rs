@@ -16,13 +16,13 @@ const MIN_EARLY_UPLOAD_BYTES: u64 = 1 << 20;
 /// The attempt of a build, and the upload that takes its layers, if any.
 pub struct BuildJob<'a> {
     pub job: &'a Job,
-    pub upload: Option<registry::Ahead>,
+    pub upload: Option<registry::EarlyUploads>,
 }
 
 /// Prepares the upload of a build's layers to where they are going to be pushed.
 /// `None` where a later step may still prevent the push, where the build has a
 /// condition, or where a registry is still to be created.
-pub fn begin(performer: &Performer, job: &Job) -> Option<registry::Ahead> {
+pub fn begin(performer: &Performer, job: &Job) -> Option<registry::EarlyUploads> {
     let Performer { services, plan, .. } = performer;
     let build = plan.step(job.service, job.place);
     let later = plan.later_steps(job.service, job.place);
@@ -31,7 +31,7 @@ pub fn begin(performer: &Performer, job: &Job) -> Option<registry::Ahead> {
         return None;
     }
     let allowed = Arc::clone(&services.uploads_allowed);
-    Some(services.clients.registry.ahead(&targets, allowed))
+    Some(services.clients.registry.early_uploads(&targets, allowed))
 }
 
 /// The references that the push is going to use, if it is certain to follow.
@@ -58,7 +58,7 @@ fn targets<'a>(
 }
 
 /// Begins to upload a blob of the store, unless it is small.
-pub fn send(upload: Option<&registry::Ahead>, store: &Store, blob: &Descriptor) {
+pub fn send(upload: Option<&registry::EarlyUploads>, store: &Store, blob: &Descriptor) {
     if let Some(upload) = upload.filter(|_| blob.size >= MIN_EARLY_UPLOAD_BYTES)
         && let Ok(path) = store.locate(blob)
     {

@@ -25,16 +25,16 @@ pub struct Services {
 /// Layers that a build has begun to upload before its push, by index of the
 /// service.
 #[derive(Default)]
-pub struct EarlyUploads(Mutex<BTreeMap<usize, registry::Ahead>>);
+pub struct EarlyUploads(Mutex<BTreeMap<usize, registry::EarlyUploads>>);
 
 impl EarlyUploads {
     /// Keeps the upload that a build of the service has begun.
-    pub fn insert(&self, service: usize, upload: registry::Ahead) {
+    pub fn insert(&self, service: usize, upload: registry::EarlyUploads) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service, upload);
     }
 
     /// Takes the upload over for the push.
-    pub fn take(&self, service: usize) -> Option<registry::Ahead> {
+    pub fn take(&self, service: usize) -> Option<registry::EarlyUploads> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&service)
     }
 

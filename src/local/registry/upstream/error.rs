@@ -1,96 +1,49 @@
-//! What can go wrong with a registry outside, and how its asker is told.
+//! Errors of fetching from registries outside, and the responses that they become.
 
+use crate::http;
 use crate::local::files::FileError;
 use crate::local::registry::error::DistributionError;
 use crate::oci::Digest;
-use http::{StatusCode, header};
+use crate::registry::Failure;
+use ::http::{StatusCode, header};
 use serde_json::json;
 use std::error::Error;
+use std::time::Duration;
 
-/// Something that does not come from outside.
+/// Content that cannot be fetched from outside.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    /// Nothing may come from there at all.
     #[error(
         "`{reference}` is not here, and `--offline` fetches nothing: give it with \
          `--seed-image {reference}=oci:FOLDER`"
     )]
-    Offline {
-        /// The image.
-        reference: String,
-    },
-    /// It does not come without a login.
+    Offline { reference: String },
     #[error(
-        "`{host}` answers {status} to who has no login, and none goes there from here: give the \
+        "`{host}` asks for a login for `{reference}`, and the local cloud sends none: give the \
          image with `--seed-image {reference}=oci:FOLDER`"
     )]
-    Denied {
-        /// The registry.
-        host: String,
-        /// What it answered.
-        status: StatusCode,
-        /// The image.
-        reference: String,
-    },
-    /// It is not there either.
+    Denied { host: String, reference: String },
     #[error("`{host}` has no `{name}` either")]
-    Missing {
-        /// The registry.
-        host: String,
-        /// The image or blob.
-        name: String,
-    },
-    /// The registry is asked too often.
-    #[error("`{host}` is asked too often")]
-    Busy {
-        /// The registry.
-        host: String,
-        /// When to ask again, as it says.
-        retry_after: Option<String>,
-    },
-    /// Another answer than hoped for.
-    #[error("`{host}` answers {status} where `{name}` was asked for")]
-    Status {
-        /// The registry.
-        host: String,
-        /// What it answered.
-        status: StatusCode,
-        /// The image or blob.
-        name: String,
-    },
-    /// No answer, or one that broke off.
-    #[error("fetch `{name}` from `{host}`")]
-    Transport {
-        /// The registry.
-        host: String,
-        /// The image or blob.
-        name: String,
-        /// Why not.
-        source: reqwest::Error,
-    },
-    /// An answer that makes no sense.
-    #[error("`{host}` answers nonsense where `{name}` was asked for: {why}")]
-    Nonsense {
-        /// The registry.
-        host: String,
-        /// The image or blob.
-        name: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Content that is not what its name says: it is not kept.
-    #[error("what `{host}` has as {expected} is {found}, and was thrown away")]
-    Digest {
-        /// The registry.
-        host: String,
-        /// What was asked for.
-        expected: Digest,
-        /// What came.
-        found: Digest,
-    },
-    /// It cannot be kept.
+    Missing { host: String, name: String },
+    #[error("`{host}` limits the rate of requests")]
+    Busy { host: String, retry_after: Option<Duration> },
+    #[error("`{host}` answered {} for `{name}`", shown(*status))]
+    Status { host: String, status: u16, name: String },
+    #[error("cannot fetch `{name}` from `{host}`")]
+    Fetch { host: String, name: String, source: Box<Failure> },
+    #[error("unexpected response from `{host}` for `{name}`: {reason}")]
+    Unexpected { host: String, name: String, reason: String },
+    #[error("`{host}` sent content with the digest {found} for {expected}, which was discarded")]
+    Digest { host: String, expected: Digest, found: Digest },
+    /// The content cannot be stored here.
     #[error(transparent)]
     Keep(#[from] FileError),
+    #[error(transparent)]
+    Client(http::BuildError),
+}
+
+fn shown(status: u16) -> String {
+    StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string())
 }
 
 impl UpstreamError {
@@ -105,9 +58,10 @@ impl UpstreamError {
         text
     }
 
-    /// How a client is told. That something else has failed is a status of its
-    /// own (RFC 4918, section 11.4), so that no client repeats what was
-    /// repeated here already.
+    /// The response to a client of the local registry.
+    ///
+    /// 424 (RFC 4918, section 11.4) says that another server failed. Unlike a 5xx,
+    /// clients do not repeat it, and the requests to that server were repeated already.
     pub(in crate::local::registry) fn refused(&self) -> DistributionError {
         let words = self.words();
         match self {
@@ -124,19 +78,19 @@ impl UpstreamError {
                     &words,
                 );
                 match retry_after {
-                    Some(when) => busy.with(header::RETRY_AFTER, when.clone()),
+                    Some(pause) => busy.with(header::RETRY_AFTER, pause.as_secs().to_string()),
                     None => busy,
                 }
             }
-            Self::Keep(_) => {
+            Self::Keep(_) | Self::Client(_) => {
                 DistributionError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &words)
             }
             Self::Offline { .. } | Self::Denied { .. } => {
                 DistributionError::new(StatusCode::FAILED_DEPENDENCY, "DENIED", &words)
             }
             Self::Status { .. }
-            | Self::Transport { .. }
-            | Self::Nonsense { .. }
+            | Self::Fetch { .. }
+            | Self::Unexpected { .. }
             | Self::Digest { .. } => {
                 DistributionError::new(StatusCode::FAILED_DEPENDENCY, "UNAVAILABLE", &words)
             }

@@ -1,202 +1,188 @@
-//! What a registry here does not have and one outside does: fetched when it is
-//! asked for, checked, kept, and listed.
+//! Content that a local registry lacks and a registry outside has: fetched on request,
+//! verified, stored, and recorded.
 //!
-//! Only GET goes outside, only for what the world allows, and without any
-//! login. What is pushed to such a registry stays here. A blob is fetched only
-//! if a manifest that came from there names it, so that looking for a blob
-//! before a push asks nobody.
+//! Only GET requests leave the machine, only to allowed repositories, and without a
+//! login. What is pushed to such a registry stays here. A blob is fetched only if a
+//! manifest from there names it, so that a client that looks for a blob before a push
+//! causes no request outside.
 
-mod challenge;
-mod client;
+mod download;
 mod error;
-mod flight;
+mod origins;
 mod record;
 mod sources;
 
 pub use error::UpstreamError;
 pub use record::{Fetched, fetched};
 
-pub(super) use flight::Flight;
 pub(super) use sources::hosts;
 
 use super::storage::{Storage, StoredManifest};
 use crate::local::initial_state::InitialState;
-use crate::oci::{Descriptor, Digest, media_type};
-use client::{Client, Place, limited};
-use flight::Route;
-use http::header::{self, HeaderMap, HeaderValue};
-use record::Record;
-use serde_json::Value;
-use sources::Sources;
+use crate::oci::{Digest, Manifest, media_type};
+use crate::registry::RawManifest;
+use download::{Download, DownloadRoute};
+use origins::{OriginName, Origins};
+use record::FetchRecord;
+use sources::AllowedSources;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The largest manifest that is taken.
-const LIMIT: usize = 4 * 1024 * 1024;
-
-/// The registries outside.
+/// The registries outside of the local cloud.
 #[derive(Debug)]
 pub struct Upstream {
-    inner: Arc<Inner>,
+    shared: Arc<SharedUpstream>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct SharedUpstream {
     storage: Storage,
-    sources: Sources,
-    client: Client,
-    record: Record,
-    /// What is on its way, by registry and digest.
-    flights: Mutex<HashMap<(String, Digest), Arc<Flight>>>,
-    /// Whose turn it is to fetch a manifest, by what it is called.
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    sources: AllowedSources,
+    origins: Origins,
+    record: FetchRecord,
+    /// Running downloads by registry and digest.
+    downloads: Mutex<HashMap<(String, Digest), Arc<Download>>>,
+    /// Held while a manifest is fetched, by its reference.
+    manifest_locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Upstream {
-    /// What a world allows, kept in a storage and listed in the state folder.
+    /// Fetches what a world allows, into a storage, with a record in the state folder.
     pub fn open(state: &Path, storage: &Storage, world: &InitialState) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            shared: Arc::new(SharedUpstream {
                 storage: storage.clone(),
-                sources: Sources::of(world),
-                client: Client::default(),
-                record: Record::of(state),
-                flights: Mutex::default(),
-                turns: Mutex::default(),
+                sources: AllowedSources::of(world),
+                origins: Origins::default(),
+                record: FetchRecord::of(state),
+                downloads: Mutex::default(),
+                manifest_locks: Mutex::default(),
             }),
         }
     }
 
-    /// Sees to it that a manifest is here, if it may come from outside.
+    /// Fetches a manifest that is not here and allowed to come from outside.
     pub async fn manifest(
         &self,
         host: &str,
         repository: &str,
         name: &str,
     ) -> Result<(), UpstreamError> {
-        let here = || self.inner.storage.manifest(host, repository, name).is_some();
-        if !self.inner.sources.allow(host, repository) || here() {
+        let here = || self.shared.storage.manifest(host, repository, name).is_some();
+        if !self.shared.sources.allow(host, repository) || here() {
             return Ok(());
         }
-        let place = Place { host, repository, name };
-        if self.inner.sources.offline {
-            return Err(UpstreamError::Offline { reference: place.shown() });
+        let name = OriginName { host, repository, name };
+        if self.shared.sources.offline {
+            return Err(UpstreamError::Offline { reference: name.shown() });
         }
-        let turn = {
-            let mut turns = self.inner.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(place.shown()).or_default())
+        let lock = {
+            let mut locks =
+                self.shared.manifest_locks.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locks.entry(name.shown()).or_default())
         };
-        let _turn = turn.lock().await;
-        if here() { Ok(()) } else { self.inner.fetch_manifest(&place).await }
+        let _lock = lock.lock().await;
+        if here() { Ok(()) } else { self.shared.fetch_manifest(name).await }
     }
 
-    /// The size of a blob that is not here but named by a manifest from
-    /// outside.
-    pub(super) fn expected(&self, host: &str, repository: &str, digest: &Digest) -> Option<u64> {
-        let storage = &self.inner.storage;
+    /// The size of a blob that is not here but named by a manifest from outside.
+    pub fn expected(&self, host: &str, repository: &str, digest: &Digest) -> Option<u64> {
+        let storage = &self.shared.storage;
         match storage.blob_path(host, repository, digest) {
             Some(_) => None,
             None => storage.expected(host, repository, digest),
         }
     }
 
-    /// A blob on its way, if it is not here and may come from outside.
-    pub(super) fn blob(
+    /// The download of a blob that is not here and allowed to come from outside.
+    pub fn blob(
         &self,
         host: &str,
         repository: &str,
         digest: &Digest,
-    ) -> Result<Option<Arc<Flight>>, UpstreamError> {
-        let storage = &self.inner.storage;
+    ) -> Result<Option<Arc<Download>>, UpstreamError> {
+        let storage = &self.shared.storage;
         let key = (host.to_owned(), digest.clone());
-        // Held while looking: what has landed is here before it leaves the list.
-        let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        // Locked while looking: a stored blob is in the storage before its download is
+        // removed from the list.
+        let mut downloads = self.shared.downloads.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(size) = self.expected(host, repository, digest) else { return Ok(None) };
-        if let Some(flight) = flights.get(&key) {
-            return Ok(Some(Arc::clone(flight)));
+        if let Some(download) = downloads.get(&key) {
+            return Ok(Some(Arc::clone(download)));
         }
         if storage.content(digest).exists() {
             storage.link_blob(host, repository, digest)?;
             return Ok(None);
         }
-        if self.inner.sources.offline {
-            let place = Place { host, repository, name: digest.as_str() };
-            return Err(UpstreamError::Offline { reference: place.shown() });
+        if self.shared.sources.offline {
+            let name = OriginName { host, repository, name: digest.as_str() };
+            return Err(UpstreamError::Offline { reference: name.shown() });
         }
         let part = storage.uploads().join(format!("fetch-{}", digest.hex()));
-        let flight = Flight::new(digest, size, part);
-        flights.insert(key.clone(), Arc::clone(&flight));
-        let (inner, started) = (Arc::clone(&self.inner), Arc::clone(&flight));
+        let download = Download::new(digest, size, part);
+        downloads.insert(key.clone(), Arc::clone(&download));
+        let (shared, started) = (Arc::clone(&self.shared), Arc::clone(&download));
         let repository = repository.to_owned();
-        // On its own: who asked for it may go away while others wait.
+        // A task of its own: the first request may be cancelled while others wait.
         tokio::spawn(async move {
-            let fetched = inner.fetch_blob(&started, &key.0, &repository).await;
-            tracing::debug!(digest = %key.1, ?fetched, "a blob from outside");
-            inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let fetched = shared.fetch_blob(&started, &key.0, &repository).await;
+            tracing::debug!(digest = %key.1, ?fetched, "fetched a blob from outside");
+            shared.downloads.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         });
-        Ok(Some(flight))
+        Ok(Some(download))
     }
 
-    /// Sees to it that all of a blob is here, if it may come from outside.
+    /// Fetches a blob that is not here and allowed to come from outside.
     pub async fn whole(
         &self,
         host: &str,
         repository: &str,
         digest: &Digest,
     ) -> Result<(), Arc<UpstreamError>> {
-        let Some(flight) = self.blob(host, repository, digest)? else { return Ok(()) };
-        flight.whole().await?;
-        // Another repository may have been the one that it was fetched for.
-        Ok(self.inner.storage.link_blob(host, repository, digest).map_err(UpstreamError::from)?)
+        let Some(download) = self.blob(host, repository, digest)? else { return Ok(()) };
+        download.whole().await?;
+        // It may have been fetched for another repository.
+        Ok(self.shared.storage.link_blob(host, repository, digest).map_err(UpstreamError::from)?)
     }
 }
 
-impl Inner {
-    async fn fetch_manifest(&self, place: &Place<'_>) -> Result<(), UpstreamError> {
-        let response = self.client.get(place, "manifests", accept()).await?;
-        let header = |name: &str| {
-            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
-            value.map(str::to_owned)
-        };
-        let (said, kind) = (header("docker-content-digest"), header("content-type"));
-        let bytes = limited(place, response, LIMIT).await?;
-        let content: Value = serde_json::from_slice(&bytes)
+impl SharedUpstream {
+    async fn fetch_manifest(&self, name: OriginName<'_>) -> Result<(), UpstreamError> {
+        let RawManifest { media_type, digest, bytes } = self.origins.manifest(name).await?;
+        let content: Manifest = serde_json::from_slice(&bytes)
             .ok()
-            .filter(Value::is_object)
-            .ok_or_else(|| place.nonsense("it is no manifest"))?;
-        let said = said.and_then(|said| said.parse::<Digest>().ok());
-        let expected = place.name.parse::<Digest>().ok().or(said);
+            .ok_or_else(|| name.unexpected("it is not a manifest"))?;
+        let expected = name.name.parse::<Digest>().ok().or(digest);
         let found = match &expected {
             Some(expected) => super::digest::digest_as(expected.algorithm(), &bytes),
             None => Digest::of(&bytes),
         };
         if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(UpstreamError::Digest { host: place.host.to_owned(), expected, found });
+            return Err(UpstreamError::Digest { host: name.host.to_owned(), expected, found });
         }
-        let own = content["mediaType"].as_str().map(str::to_owned);
+        let declared = Some(media_type).filter(|media_type| !media_type.is_empty());
+        let own = content.media_type.clone();
         let manifest = StoredManifest {
-            media_type: own.or(kind).unwrap_or_else(|| media_type::MANIFEST.to_owned()),
+            media_type: own.or(declared).unwrap_or_else(|| media_type::MANIFEST.to_owned()),
             digest: found,
-            bytes,
+            bytes: bytes.to_vec(),
         };
-        self.keep_manifest(place, &manifest, &content)
+        self.keep_manifest(name, &manifest, &content)
     }
 
     fn keep_manifest(
         &self,
-        place: &Place<'_>,
+        name: OriginName<'_>,
         manifest: &StoredManifest,
-        content: &Value,
+        content: &Manifest,
     ) -> Result<(), UpstreamError> {
-        let Place { host, repository, name } = *place;
-        let layers = content["layers"].as_array().into_iter().flatten();
-        for part in layers.chain(content.get("config")) {
-            // What lies elsewhere is not in its registry.
-            let elsewhere = part["urls"].as_array().is_some_and(|urls| !urls.is_empty());
-            match serde_json::from_value::<Descriptor>(part.clone()) {
-                Ok(blob) if !elsewhere => self.storage.expect_blob(host, repository, &blob)?,
-                _ => {}
+        let OriginName { host, repository, name } = name;
+        for blob in content.content() {
+            // A layer with URLs need not be in the registry.
+            let urls = blob.other.get("urls").and_then(|urls| urls.as_array());
+            if urls.is_none_or(Vec::is_empty) {
+                self.storage.expect_blob(host, repository, blob)?;
             }
         }
         self.record.add(&Fetched {
@@ -216,35 +202,23 @@ impl Inner {
 
     async fn fetch_blob(
         &self,
-        flight: &Flight,
+        download: &Download,
         host: &str,
         repository: &str,
     ) -> Result<(), Arc<UpstreamError>> {
-        let content = self.storage.content(&flight.digest);
-        let route = Route { client: &self.client, host, repository, content: &content };
-        flight.fly(route).await?;
-        let keep = self.storage.link_blob(host, repository, &flight.digest).and_then(|()| {
+        let content = self.storage.content(&download.digest);
+        let route = DownloadRoute { origins: &self.origins, host, repository, content: &content };
+        download.run(route).await?;
+        let keep = self.storage.link_blob(host, repository, &download.digest).and_then(|()| {
             self.record.add(&Fetched {
                 host: host.to_owned(),
                 repository: repository.to_owned(),
-                name: flight.digest.to_string(),
-                digest: flight.digest.to_string(),
-                bytes: flight.size,
+                name: download.digest.to_string(),
+                digest: download.digest.to_string(),
+                bytes: download.size,
                 blob: true,
             })
         });
         Ok(keep.map_err(UpstreamError::from)?)
     }
-}
-
-/// The kinds of manifest that are understood.
-fn accept() -> HeaderMap {
-    let kinds = [
-        media_type::INDEX,
-        media_type::MANIFEST,
-        media_type::DOCKER_LIST,
-        media_type::DOCKER_MANIFEST,
-    ];
-    let accept = HeaderValue::from_str(&kinds.join(", "));
-    accept.map(|kinds| HeaderMap::from_iter([(header::ACCEPT, kinds)])).unwrap_or_default()
 }

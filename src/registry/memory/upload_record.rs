@@ -1,8 +1,8 @@
-//! An upload that a later process can go on with: where the registry said that
-//! it goes on.
+//! The record of an upload that a later process can continue: the URL that the
+//! registry gave for it.
 //!
-//! Such an address may be as good as a key. It is in a file that only its owner
-//! can read, is never shown, and is used only with the registry that gave it.
+//! Such a URL may work without a login. It is kept in a file that only its owner can
+//! read, is never shown, and is used only with the registry that gave it.
 
 use super::file::create;
 use crate::oci::Digest;
@@ -16,86 +16,84 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// How long a record is kept. Registries forget uploads sooner.
-const KEPT: Duration = Duration::from_hours(7 * 24);
-/// No record is longer, in bytes.
-const LONGEST: u64 = 64 << 10;
+/// Registries forget uploads sooner.
+const RECORD_TTL: Duration = Duration::from_hours(7 * 24);
+const MAX_RECORD_BYTES: u64 = 64 << 10;
 
-/// Which upload it is.
+/// Identifies an upload.
 #[derive(Clone, Copy)]
-pub(in crate::registry::push) struct Place<'a> {
-    pub(in crate::registry::push) address: &'a Address,
-    pub(in crate::registry::push) repository: &'a str,
-    pub(in crate::registry::push) digest: &'a Digest,
+pub struct UploadKey<'a> {
+    pub address: &'a Address,
+    pub repository: &'a str,
+    pub digest: &'a Digest,
 }
 
-/// The record of one upload, held by this process until it ends. Without a file
-/// where there is no place for one, or another process sends the same.
+/// The record of one upload, locked by this process until the upload ends. Without a
+/// file where none can be created, or where another process uploads the same.
 #[derive(Default)]
-pub(in crate::registry::push) struct Record {
-    held: Mutex<Option<Held>>,
+pub struct UploadRecord {
+    file: Mutex<Option<RecordFile>>,
 }
 
-struct Held {
+struct RecordFile {
     file: File,
     path: PathBuf,
-    /// What it is the record of.
-    of: Upload,
+    of: RecordedUpload,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Upload {
+struct RecordedUpload {
     registry: String,
     repository: String,
     digest: Digest,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Line {
-    of: Upload,
+struct RecordContent {
+    of: RecordedUpload,
     url: String,
 }
 
-impl Record {
-    /// The record of an upload, empty where there is none.
-    pub(in crate::registry::push) fn open(folder: Option<&Path>, place: Place<'_>) -> Self {
-        let of = Upload {
+impl UploadRecord {
+    /// Opens the record of an upload, which is empty for a new one.
+    pub fn open(folder: Option<&Path>, place: UploadKey<'_>) -> Self {
+        let of = RecordedUpload {
             registry: place.address.base.to_string(),
             repository: place.repository.to_owned(),
             digest: place.digest.clone(),
         };
-        Self { held: Mutex::new(folder.and_then(|folder| Held::open(folder, of).ok())) }
+        Self { file: Mutex::new(folder.and_then(|folder| RecordFile::open(folder, of).ok())) }
     }
 
-    /// Where the upload goes on, as far as the registry is to be believed.
-    pub(in crate::registry::push) fn url(&self, address: &Address) -> Option<Url> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let url = held.as_mut()?.read()?;
+    /// The URL that continues the upload.
+    pub fn url(&self, address: &Address) -> Option<Url> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let url = file.as_mut()?.read()?;
         address.is_here(&url).then_some(url)
     }
 
-    /// The upload goes on there.
-    pub(in crate::registry::push) fn keep(&self, url: &Url, address: &Address) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(held) = held.as_mut() else { return };
+    /// Records the URL that continues the upload.
+    pub fn keep(&self, url: &Url, address: &Address) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = file.as_mut() else { return };
         let url = address.is_here(url).then_some(url);
-        // Without a record the upload begins anew, which is right as well.
-        drop(held.write(url));
+        // Without a record the next process starts the upload from its beginning.
+        drop(file.write(url));
     }
 
-    /// The upload has ended.
-    pub(in crate::registry::push) fn end(&self) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(held) = held {
-            drop(fs::remove_file(&held.path));
+    /// Removes the record of an upload that has ended.
+    pub fn end(&self) {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(file) = file {
+            drop(fs::remove_file(&file.path));
         }
     }
 }
 
-impl Held {
-    fn open(folder: &Path, of: Upload) -> io::Result<Self> {
+impl RecordFile {
+    fn open(folder: &Path, of: RecordedUpload) -> io::Result<Self> {
         create(folder)?;
-        clear(folder)?;
+        remove_expired(folder)?;
         let key = format!("{}\n{}\n{}", of.registry, of.repository, of.digest);
         let path = folder.join(Digest::of(key.as_bytes()).hex());
         let file = OpenOptions::new()
@@ -105,7 +103,7 @@ impl Held {
             .truncate(false)
             .mode(0o600)
             .open(&path)?;
-        // Two that go on with one upload would mix up what they send.
+        // Two processes that continue one upload would mix up its content.
         file.try_lock()?;
         Ok(Self { file, path, of })
     }
@@ -113,27 +111,27 @@ impl Held {
     fn read(&mut self) -> Option<Url> {
         let mut text = Vec::new();
         self.file.rewind().ok()?;
-        (&self.file).take(LONGEST).read_to_end(&mut text).ok()?;
-        let line: Line = serde_json::from_slice(&text).ok()?;
+        (&self.file).take(MAX_RECORD_BYTES).read_to_end(&mut text).ok()?;
+        let line: RecordContent = serde_json::from_slice(&text).ok()?;
         (line.of == self.of).then(|| line.url.parse().ok()).flatten()
     }
 
-    /// Half a record, if it comes to that, cannot be read and is none.
+    /// Not atomic: a torn record cannot be read and is ignored.
     fn write(&mut self, url: Option<&Url>) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;
         let Some(url) = url else { return Ok(()) };
-        let line = Line { of: self.of.clone(), url: url.to_string() };
+        let line = RecordContent { of: self.of.clone(), url: url.to_string() };
         self.file.write_all(&serde_json::to_vec(&line)?)
     }
 }
 
-/// Removes records that nobody came back for.
-fn clear(folder: &Path) -> io::Result<()> {
+/// Removes records that are too old.
+fn remove_expired(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-        if age > KEPT {
+        if age > RECORD_TTL {
             drop(fs::remove_file(entry.path()));
         }
     }
@@ -142,7 +140,7 @@ fn clear(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Record};
+    use super::{UploadKey, UploadRecord};
     use crate::oci::Digest;
     use crate::registry::wire::Address;
     use std::os::unix::fs::PermissionsExt as _;
@@ -153,29 +151,29 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_gone_on_with_where_it_was_and_nowhere_else() {
+    fn an_upload_is_continued_only_at_its_own_url_and_registry() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("uploads");
         let address = Address::new("127.0.0.1:5000", false).expect("a host");
         let digest = Digest::of(b"blob");
-        let place = Place { address: &address, repository: "web", digest: &digest };
-        let open = |place: Place<'_>| Record::open(Some(&folder), place);
+        let place = UploadKey { address: &address, repository: "web", digest: &digest };
+        let open = |place: UploadKey<'_>| UploadRecord::open(Some(&folder), place);
         let there = url("http://127.0.0.1:5000/v2/web/blobs/uploads/1?_state=a%2Bb");
 
         let record = open(place);
         assert_eq!(record.url(&address), None);
         record.keep(&there, &address);
-        // Who sends the same meanwhile does so from the beginning.
+        // A concurrent upload of the same starts from its beginning.
         assert_eq!(open(place).url(&address), None);
         drop(record);
         assert_eq!(open(place).url(&address), Some(there.clone()));
-        assert_eq!(open(Place { repository: "api", ..place }).url(&address), None);
+        assert_eq!(open(UploadKey { repository: "api", ..place }).url(&address), None);
         let file = std::fs::read_dir(&folder).expect("a folder").next().expect("a file");
         let mode = file.expect("a file").metadata().expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
 
         let other = Address::new("127.0.0.1:5001", false).expect("a host");
-        let record = open(Place { address: &other, ..place });
+        let record = open(UploadKey { address: &other, ..place });
         record.keep(&there, &other);
         assert_eq!(record.url(&other), None);
 
@@ -188,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_record_is_none() {
+    fn a_torn_record_is_ignored() {
         let folder = tempfile::tempdir().expect("a folder");
         let address = Address::new("127.0.0.1:5000", false).expect("a host");
         let digest = Digest::of(b"blob");
-        let place = Place { address: &address, repository: "web", digest: &digest };
-        let record = Record::open(Some(folder.path()), place);
+        let place = UploadKey { address: &address, repository: "web", digest: &digest };
+        let record = UploadRecord::open(Some(folder.path()), place);
         record.keep(&url("http://127.0.0.1:5000/v2/1"), &address);
         drop(record);
         let file = std::fs::read_dir(folder.path()).expect("a folder").next().expect("a file");
@@ -201,6 +199,6 @@ mod tests {
         let text = std::fs::read(&path).expect("a file");
         std::fs::write(&path, &text[..text.len() - 3]).expect("a file");
 
-        assert_eq!(Record::open(Some(folder.path()), place).url(&address), None);
+        assert_eq!(UploadRecord::open(Some(folder.path()), place).url(&address), None);
     }
 }

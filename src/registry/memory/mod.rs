@@ -1,17 +1,16 @@
-//! What pushes have learned of registries: which blobs and manifests they were
-//! seen to hold, in which way they take bodies, which uploads were broken off.
+//! What earlier pushes showed of registries: the blobs and manifests they hold, how
+//! they accept bodies, which uploads were interrupted.
 //!
-//! It only saves questions. Whether a blob is really there is for the registry
-//! to say, which refuses a manifest whose blobs it lacks. Kept in files, so that
-//! the next process knows it too; a file that is torn, of another version or
-//! not to be written is as good as none.
+//! It only saves requests. The registry has the last word: it refuses a manifest
+//! whose blobs it lacks. Kept in files for the next process; a file that is torn, of
+//! another version, or cannot be written is ignored.
 
 mod facts;
 mod file;
-mod record;
+mod upload_record;
 
-pub(in crate::registry) use facts::Ways;
-pub(super) use record::{Place, Record};
+pub use facts::UploadSupport;
+pub use upload_record::{UploadKey, UploadRecord};
 
 use crate::oci::{Digest, Reference};
 use facts::Facts;
@@ -20,94 +19,95 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an answer is one: no longer than a request may be on its way.
-const JUST: Duration = Duration::from_secs(1);
+/// How long the response about a tag counts as current: no longer than a request may
+/// take.
+const CURRENT_TTL: Duration = Duration::from_secs(1);
 
-/// What was learned of all registries.
-pub(in crate::registry) struct Memory {
-    /// Where it outlives the process, where it does.
+/// What is known of all registries.
+pub struct RegistryMemory {
+    /// The folder that keeps it for the next process.
     folder: Option<PathBuf>,
-    hosts: Mutex<BTreeMap<String, Arc<Known>>>,
+    hosts: Mutex<BTreeMap<String, Arc<KnownRegistry>>>,
 }
 
-/// What was learned of one registry.
-pub(in crate::registry) struct Known {
+/// What is known of one registry.
+pub struct KnownRegistry {
     host: String,
     folder: Option<PathBuf>,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 #[derive(Default)]
-struct State {
+struct MemoryState {
     facts: Facts,
-    /// What names were seen to stand for, and when.
-    glances: BTreeMap<Reference, (Digest, Instant)>,
-    /// Repositories that were looked through.
-    looked: BTreeSet<String>,
-    /// Repositories of which the file says what is not so.
+    /// The digest that a name was last seen to stand for, and when.
+    current: BTreeMap<Reference, (Digest, Instant)>,
+    /// Repositories in which this process has looked for the manifest.
+    searched: BTreeSet<String>,
+    /// Repositories whose entries in the file are wrong.
     forgotten: BTreeSet<String>,
-    /// Whether the file lacks something.
+    /// Whether there is something to write to the file.
     changed: bool,
-    /// A size that bodies are cut into since a connection broke: nothing to
-    /// remember for good, because connections break for many reasons.
-    careful: Option<u64>,
+    /// The size of ranges since the connection of a large body broke, in bytes. Not
+    /// kept for the next process, because connections break for many reasons.
+    range_bytes: Option<u64>,
 }
 
-impl Memory {
-    /// What the files in `folder` say; nothing where there is no folder.
-    pub(in crate::registry) fn new(folder: Option<PathBuf>) -> Self {
+impl RegistryMemory {
+    /// Reads from and writes to `folder`, if there is one.
+    pub fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, hosts: Mutex::default() }
     }
 
-    /// What was learned of a registry.
-    pub(in crate::registry) fn of(&self, host: &str) -> Arc<Known> {
+    /// What is known of a registry.
+    pub fn of(&self, host: &str) -> Arc<KnownRegistry> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let known = hosts.entry(host.to_owned()).or_insert_with(|| {
             let facts = self.folder.as_deref().and_then(|folder| file::read(folder, host));
             let mut facts = facts.unwrap_or_default();
             facts.renew(host);
-            let state = Mutex::new(State { facts, ..State::default() });
-            Arc::new(Known { host: host.to_owned(), folder: self.folder.clone(), state })
+            let state = Mutex::new(MemoryState { facts, ..MemoryState::default() });
+            Arc::new(KnownRegistry { host: host.to_owned(), folder: self.folder.clone(), state })
         });
         Arc::clone(known)
     }
 }
 
-impl Known {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl KnownRegistry {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an image was seen in a repository, or this process has looked for
-    /// one: what was not seen is then not expected.
-    pub(super) fn has_repository(&self, repository: &str) -> bool {
+    /// Whether an image was seen in a repository, or this process has looked for one.
+    /// Blobs that were not seen there are then not expected.
+    pub fn has_repository(&self, repository: &str) -> bool {
         let state = self.state();
-        state.looked.contains(repository) || state.facts.has_repository(repository)
+        state.searched.contains(repository) || state.facts.has_repository(repository)
     }
 
-    /// This process has looked for an image in a repository.
-    pub(super) fn looked(&self, repository: &str) {
-        self.state().looked.insert(repository.to_owned());
+    /// Notes that this process has looked for the manifest in a repository.
+    pub fn searched(&self, repository: &str) {
+        self.state().searched.insert(repository.to_owned());
     }
 
     /// Whether a blob was seen in a repository.
-    pub(super) fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
+    pub fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
         self.state().facts.has_blob(repository, digest)
     }
 
-    /// A blob is in a repository.
-    pub(super) fn saw_blob(&self, repository: &str, digest: &Digest) {
+    /// Notes that a blob is in a repository.
+    pub fn saw_blob(&self, repository: &str, digest: &Digest) {
         let mut state = self.state();
         state.changed |= state.facts.saw_blob(repository, digest);
     }
 
-    /// Whether a manifest was seen in a repository, under whatever name.
-    pub(super) fn has_manifest(&self, repository: &str, digest: &Digest) -> bool {
+    /// Whether a manifest was seen in a repository, under any name.
+    pub fn has_manifest(&self, repository: &str, digest: &Digest) -> bool {
         self.state().facts.has_manifest(repository, digest)
     }
 
-    /// Whether a manifest was seen under this very name.
-    pub(super) fn has_manifest_at(&self, to: &Reference, digest: &Digest) -> bool {
+    /// Whether a manifest was seen under this name.
+    pub fn has_manifest_at(&self, to: &Reference, digest: &Digest) -> bool {
         let state = self.state();
         match &to.tag {
             Some(tag) => state.facts.has_tag(&to.repository, tag, digest),
@@ -115,73 +115,73 @@ impl Known {
         }
     }
 
-    /// Whether a manifest was seen under this tag.
-    pub(super) fn has_name(&self, name: &Reference) -> bool {
+    /// Whether any manifest was seen under this tag.
+    pub fn has_name(&self, name: &Reference) -> bool {
         let tag = name.tag.as_deref();
         tag.is_some_and(|tag| self.state().facts.has_name(&name.repository, tag))
     }
 
-    /// This is what a name stands for now.
-    pub(super) fn glanced(&self, name: &Reference, digest: Digest) {
-        self.state().glances.insert(name.clone(), (digest, Instant::now()));
+    /// Notes what a name stands for now.
+    pub fn saw_current(&self, name: &Reference, digest: Digest) {
+        self.state().current.insert(name.clone(), (digest, Instant::now()));
     }
 
-    /// Whether a name stood for this just now.
-    pub(super) fn stands_for(&self, name: &Reference, digest: &Digest) -> bool {
+    /// Whether a name was just now seen to stand for a manifest.
+    pub fn is_current(&self, name: &Reference, digest: &Digest) -> bool {
         let state = self.state();
-        let glance = state.glances.get(name);
-        glance.is_some_and(|(seen, at)| seen == digest && at.elapsed() < JUST)
+        let seen = state.current.get(name);
+        seen.is_some_and(|(seen, at)| seen == digest && at.elapsed() < CURRENT_TTL)
     }
 
-    /// A manifest is there under this name.
-    pub(super) fn saw_manifest(&self, to: &Reference, digest: &Digest) {
+    /// Notes that a manifest is there under this name.
+    pub fn saw_manifest(&self, to: &Reference, digest: &Digest) {
         let mut state = self.state();
         state.changed |= state.facts.saw_manifest(&to.repository, to.tag.as_deref(), digest);
     }
 
-    /// A repository has not got what it was believed to have.
-    pub(super) fn forget(&self, repository: &str) {
+    /// Forgets a repository that lacks something it was seen to have.
+    pub fn forget(&self, repository: &str) {
         let mut state = self.state();
         state.changed = true;
         state.facts.forget(repository);
-        state.looked.remove(repository);
+        state.searched.remove(repository);
         state.forgotten.insert(repository.to_owned());
     }
 
-    /// In which ways the registry takes bodies.
-    pub(super) fn ways(&self) -> Ways {
-        self.state().facts.ways()
+    /// How the registry accepts bodies.
+    pub fn upload_support(&self) -> UploadSupport {
+        self.state().facts.upload_support()
     }
 
-    /// The size of the ranges to send, where whole bodies are not taken.
-    pub(super) fn ranges(&self) -> Option<u64> {
+    /// The size of the ranges to send, where the registry does not accept whole
+    /// bodies, in bytes.
+    pub fn range_bytes(&self) -> Option<u64> {
         let state = self.state();
-        let learned = state.facts.ways().most;
-        learned.into_iter().chain(state.careful).min()
+        let learned = state.facts.upload_support().max_bytes;
+        learned.into_iter().chain(state.range_bytes).min()
     }
 
-    /// Whole bodies break on the way: this process sends ranges of this size.
-    pub(super) fn be_careful(&self, size: u64) {
-        self.state().careful = Some(size);
+    /// Sends ranges of this size from now on, because whole bodies break on the way.
+    pub fn send_ranges(&self, size: u64) {
+        self.state().range_bytes = Some(size);
     }
 
-    /// The registry showed how it takes bodies.
-    pub(super) fn learn(&self, lesson: impl FnOnce(&mut Ways)) {
+    /// Notes how the registry accepts bodies.
+    pub fn learn(&self, change: impl FnOnce(&mut UploadSupport)) {
         let mut state = self.state();
-        let before = state.facts.ways();
-        state.facts.learn(lesson);
-        state.changed |= before != state.facts.ways();
+        let before = state.facts.upload_support();
+        state.facts.learn(change);
+        state.changed |= before != state.facts.upload_support();
     }
 
-    /// Where broken off uploads are recorded.
-    pub(super) fn uploads(&self) -> Option<PathBuf> {
+    /// The folder of the records of interrupted uploads.
+    pub fn uploads(&self) -> Option<PathBuf> {
         self.folder.as_deref().map(|folder| folder.join("uploads"))
     }
 
-    /// Writes down what the file lacks. What another process wrote meanwhile is
-    /// kept; where both write at once, the later wins, and a question is asked
-    /// once more than need be.
-    pub(super) fn save(&self) {
+    /// Writes the changes to the file, keeping what another process has written
+    /// meanwhile. Where both write at once, the later wins, at the cost of a request.
+    pub fn save(&self) {
         let Some(folder) = &self.folder else { return };
         let mut state = self.state();
         if state.changed {
@@ -191,26 +191,26 @@ impl Known {
     }
 }
 
-fn write(folder: &Path, host: &str, state: &mut State) {
+fn write(folder: &Path, host: &str, state: &mut MemoryState) {
     let mut whole = file::read(folder, host).unwrap_or_default();
     for repository in std::mem::take(&mut state.forgotten) {
         whole.forget(&repository);
     }
     whole.merge(&state.facts);
     whole.limit();
-    // What cannot be written is asked again.
+    // What cannot be written is requested again.
     drop(file::write(folder, host, &whole));
     state.facts = whole;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Memory;
+    use super::RegistryMemory;
     use crate::oci::{Digest, Reference};
     use std::path::Path;
 
-    fn memory(folder: &Path) -> Memory {
-        Memory::new(Some(folder.to_owned()))
+    fn memory(folder: &Path) -> RegistryMemory {
+        RegistryMemory::new(Some(folder.to_owned()))
     }
 
     fn tagged(tag: &str) -> Reference {
@@ -218,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn what_one_process_learned_the_next_knows() {
+    fn the_next_process_knows_what_one_learned() {
         let folder = tempfile::tempdir().expect("a folder");
         let (blob, manifest) = (Digest::of(b"blob"), Digest::of(b"manifest"));
         let known = memory(folder.path()).of("127.0.0.1:5000");
         known.saw_blob("web", &blob);
         known.saw_manifest(&tagged("one"), &manifest);
-        known.learn(|ways| ways.single = Some(false));
+        known.learn(|support| support.single_post = Some(false));
         known.save();
 
         let known = memory(folder.path()).of("127.0.0.1:5000");
@@ -232,12 +232,12 @@ mod tests {
         assert!(known.has_manifest("web", &manifest));
         assert!(known.has_manifest_at(&tagged("one"), &manifest));
         assert!(!known.has_manifest_at(&tagged("two"), &manifest));
-        assert_eq!(known.ways().single, Some(false));
+        assert_eq!(known.upload_support().single_post, Some(false));
         assert!(!memory(folder.path()).of("127.0.0.1:5001").has_blob("web", &blob));
     }
 
     #[test]
-    fn what_two_processes_learn_side_by_side_is_kept() {
+    fn concurrent_processes_keep_what_both_learned() {
         let folder = tempfile::tempdir().expect("a folder");
         let (one, two) = (memory(folder.path()).of("host"), memory(folder.path()).of("host"));
         one.saw_blob("web", &Digest::of(b"1"));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_torn_or_of_another_is_as_good_as_nothing() {
+    fn a_torn_or_foreign_file_is_ignored() {
         let folder = tempfile::tempdir().expect("a folder");
         let blob = Digest::of(b"blob");
         let known = memory(folder.path()).of("host");
@@ -277,14 +277,14 @@ mod tests {
             std::fs::write(&file, &wrong).expect("a file");
             assert!(!memory(folder.path()).of("host").has_blob("web", &blob));
         }
-        // It is written anew all the same.
+        // It is replaced by a good one.
         known.saw_blob("web", &Digest::of(b"more"));
         known.save();
         assert!(memory(folder.path()).of("host").has_blob("web", &blob));
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_no_trouble() {
+    fn an_unwritable_folder_is_ignored() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let known = memory(&file.path().join("below")).of("host");
         known.saw_blob("web", &Digest::of(b"1"));

@@ -5,7 +5,7 @@
 //! Go, `null` is nothing wherever it stands. What is said of a host is read when
 //! that host is asked for, so that the mistakes in others do not matter.
 
-use super::{Credentials, Hidden};
+use super::credentials::{Credentials, Hidden};
 use crate::secret::Redactor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ type ByHost<'a> = Option<BTreeMap<String, &'a RawValue>>;
 /// The file.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Document<'a> {
+pub struct LoginFile<'a> {
     #[serde(borrow)]
     auths: ByHost<'a>,
     #[serde(borrow)]
@@ -33,7 +33,7 @@ pub(super) struct Document<'a> {
 /// What it says of one host.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Entry {
+pub struct LoginEntry {
     auth: Hidden,
     username: Option<String>,
     password: Hidden,
@@ -41,9 +41,9 @@ pub(super) struct Entry {
     registrytoken: Hidden,
 }
 
-impl<'a> Document<'a> {
+impl<'a> LoginFile<'a> {
     /// Reads a text; nothing where it is empty.
-    pub(super) fn parse(text: &'a [u8]) -> io::Result<Option<Self>> {
+    pub fn parse(text: &'a [u8]) -> io::Result<Option<Self>> {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
@@ -53,7 +53,7 @@ impl<'a> Document<'a> {
     }
 
     /// The helper to ask for the login to a host.
-    pub(super) fn helper(&self, host: &str) -> io::Result<Option<String>> {
+    pub fn helper(&self, host: &str) -> io::Result<Option<String>> {
         let mut own = None;
         for (key, text) in self.cred_helpers.iter().flatten().filter(|(key, _)| normal(key) == host)
         {
@@ -66,14 +66,14 @@ impl<'a> Document<'a> {
     }
 
     /// The most specific entry: `host/team/web`, then `host/team`, then `host`.
-    pub(super) fn entry(&self, host: &str, repository: &str) -> io::Result<Option<Entry>> {
+    pub fn entry(&self, host: &str, repository: &str) -> io::Result<Option<LoginEntry>> {
         let full = format!("{host}/{repository}");
         let mut name = full.as_str();
         loop {
             for (key, text) in self.auths.iter().flatten().filter(|(key, _)| normal(key) == name) {
                 // What is wrong is not quoted: it may be a password.
                 let broken = || wrong(format!("the entry `{key}` of `auths` is no login"));
-                let read: Option<Entry> =
+                let read: Option<LoginEntry> =
                     serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
                 if let Some(entry) = read.filter(|entry| !entry.is_empty()) {
                     return Ok(Some(entry));
@@ -102,7 +102,7 @@ fn normal(key: &str) -> &str {
     }
 }
 
-impl Entry {
+impl LoginEntry {
     fn is_empty(&self) -> bool {
         [&self.auth, &self.password, &self.identitytoken, &self.registrytoken]
             .iter()
@@ -110,7 +110,7 @@ impl Entry {
     }
 
     /// The login, whose secrets come from the place of that name.
-    pub(super) fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
+    pub fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
         let adopt = |text: &str| redactor.adopt(from, text.to_owned());
         if let Some(token) = self.registrytoken.text() {
             return Ok(Credentials::Bearer(adopt(token)));
@@ -140,8 +140,8 @@ fn decode(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Document;
-    use crate::registry::login::Credentials;
+    use super::LoginFile;
+    use crate::registry::login::credentials::Credentials;
     use crate::secret::Redactor;
 
     /// `ci:right`.
@@ -150,7 +150,7 @@ mod tests {
     /// What a document has for `a.io/web`: the helper, and the user.
     fn found(text: &str) -> Result<(Option<String>, Option<String>), String> {
         let words = |error: std::io::Error| error.to_string();
-        let Some(document) = Document::parse(text.as_bytes()).map_err(words)? else {
+        let Some(document) = LoginFile::parse(text.as_bytes()).map_err(words)? else {
             return Ok((None, None));
         };
         let helper = document.helper("a.io").map_err(words)?;

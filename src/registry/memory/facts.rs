@@ -1,146 +1,149 @@
-//! What there is to know of a registry, and how much of it is kept.
+//! What is known of one registry, and how much of it is kept.
 
 use crate::oci::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How many blobs of a registry are remembered, and how many manifests and tags.
-const BLOBS: usize = 4_000;
-const NAMES: usize = 1_000;
-/// How long it is believed that a registry takes bodies in some way only, in
-/// seconds: registries are improved.
-const LESSON: i64 = 30 * 24 * 60 * 60;
+/// The most blobs of one registry that are remembered.
+const MAX_BLOBS: usize = 4_000;
+/// The most manifests, and the most tags, of one registry that are remembered.
+const MAX_NAMES: usize = 1_000;
+/// How long a registry is expected to accept bodies only in the way it has shown:
+/// registries are improved.
+const UPLOAD_SUPPORT_TTL_SECS: i64 = 30 * 24 * 60 * 60;
 
-/// In which ways a registry takes bodies, as far as it has shown.
+/// How a registry accepts bodies, as far as it has shown.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(in crate::registry) struct Ways {
-    /// Whether a small blob may go with the very request that opens its upload.
-    pub(in crate::registry) single: Option<bool>,
-    /// Whether a blob goes up in parts.
-    pub(in crate::registry) parts: Option<bool>,
-    /// Whether it was seen to mount what it has.
-    pub(in crate::registry) mounts: bool,
-    /// The most that it takes in one body, where it refused more.
-    pub(in crate::registry) most: Option<u64>,
+pub struct UploadSupport {
+    /// Whether a small blob may be sent with the request that opens its upload.
+    #[serde(rename = "single")]
+    pub single_post: Option<bool>,
+    /// Whether a blob may be sent in parts.
+    pub parts: Option<bool>,
+    /// Whether it was seen to mount blobs of other repositories.
+    pub mounts: bool,
+    /// The largest body that it accepts, in bytes, where it refused a larger one.
+    #[serde(rename = "most")]
+    pub max_bytes: Option<u64>,
 }
 
-/// What was seen of one registry.
+/// What is known of one registry.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(super) struct Facts {
-    ways: Ways,
-    /// When the last lesson was learned.
+pub struct Facts {
+    #[serde(rename = "ways")]
+    upload_support: UploadSupport,
+    /// When the support was learned, in seconds since 1970.
     learned: i64,
-    repositories: BTreeMap<String, Repository>,
+    repositories: BTreeMap<String, SeenRepository>,
 }
 
-/// What was seen of one repository, and when, in seconds since 1970.
+/// What was seen in one repository, and when, in seconds since 1970.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
-struct Repository {
+struct SeenRepository {
     blobs: BTreeMap<Digest, i64>,
     manifests: BTreeMap<Digest, i64>,
-    tags: BTreeMap<String, Tag>,
+    tags: BTreeMap<String, SeenTag>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Tag {
+struct SeenTag {
     digest: Digest,
     at: i64,
 }
 
-/// In seconds.
-const HOUR: i64 = 60 * 60;
+/// How much newer a sighting must be to be written again: the times only decide what
+/// is dropped first.
+const MIN_AGE_GAIN_SECS: i64 = 60 * 60;
 
 fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
 impl Facts {
-    /// Replaces lessons that are too old by what is known before anything was
-    /// asked: there are registries that take no parts (Google's), none but tiny
-    /// ones (GitHub's), or that lose all but the first (Amazon's).
-    pub(super) fn renew(&mut self, host: &str) {
-        if self.learned + LESSON >= now() {
+    /// Resets upload support that is too old. Some registries are known to refuse
+    /// parts (Google's), to accept only small ones (GitHub's), or to lose all but the
+    /// first (Amazon's).
+    pub fn renew(&mut self, host: &str) {
+        if self.learned + UPLOAD_SUPPORT_TTL_SECS >= now() {
             return;
         }
         let google = host == "gcr.io" || host.ends_with(".gcr.io") || host.ends_with(".pkg.dev");
         let amazon = host.contains(".dkr.ecr.") || host == "public.ecr.aws";
         let whole = google || amazon || host == "ghcr.io";
-        self.ways = Ways { parts: whole.then_some(false), ..Ways::default() };
+        self.upload_support =
+            UploadSupport { parts: whole.then_some(false), ..UploadSupport::default() };
         self.learned = now();
     }
 
-    /// Whether anything was pushed to it: a manifest, not blobs alone.
-    pub(super) fn has_repository(&self, name: &str) -> bool {
+    /// Whether a manifest was seen in a repository, not only blobs.
+    pub fn has_repository(&self, name: &str) -> bool {
         self.repositories.get(name).is_some_and(|it| !it.manifests.is_empty())
     }
 
-    pub(super) fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
+    pub fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
         self.repositories.get(repository).is_some_and(|it| it.blobs.contains_key(digest))
     }
 
-    pub(super) fn has_manifest(&self, repository: &str, digest: &Digest) -> bool {
+    pub fn has_manifest(&self, repository: &str, digest: &Digest) -> bool {
         self.repositories.get(repository).is_some_and(|it| it.manifests.contains_key(digest))
     }
 
-    pub(super) fn has_tag(&self, repository: &str, tag: &str, digest: &Digest) -> bool {
+    pub fn has_tag(&self, repository: &str, tag: &str, digest: &Digest) -> bool {
         let tag = self.repositories.get(repository).and_then(|it| it.tags.get(tag));
         tag.is_some_and(|tag| tag.digest == *digest)
     }
 
-    /// Whether a tag was seen at all.
-    pub(super) fn has_name(&self, repository: &str, tag: &str) -> bool {
+    /// Whether any manifest was seen under a tag.
+    pub fn has_name(&self, repository: &str, tag: &str) -> bool {
         self.repositories.get(repository).is_some_and(|it| it.tags.contains_key(tag))
     }
 
-    fn repository(&mut self, name: &str) -> &mut Repository {
+    fn repository(&mut self, name: &str) -> &mut SeenRepository {
         self.repositories.entry(name.to_owned()).or_default()
     }
 
-    /// Returns whether that is news.
-    pub(super) fn saw_blob(&mut self, repository: &str, digest: &Digest) -> bool {
+    /// Returns whether this is worth writing to the file.
+    pub fn saw_blob(&mut self, repository: &str, digest: &Digest) -> bool {
         let at = now();
-        is_news(self.repository(repository).blobs.insert(digest.clone(), at), at)
+        is_worth_writing(self.repository(repository).blobs.insert(digest.clone(), at), at)
     }
 
-    /// Returns whether that is news.
-    pub(super) fn saw_manifest(
-        &mut self,
-        repository: &str,
-        tag: Option<&str>,
-        digest: &Digest,
-    ) -> bool {
+    /// Returns whether this is worth writing to the file.
+    pub fn saw_manifest(&mut self, repository: &str, tag: Option<&str>, digest: &Digest) -> bool {
         let at = now();
         let repository = self.repository(repository);
-        let mut news = is_news(repository.manifests.insert(digest.clone(), at), at);
+        let mut worth_writing =
+            is_worth_writing(repository.manifests.insert(digest.clone(), at), at);
         if let Some(tag) = tag {
-            let before = repository.tags.insert(tag.to_owned(), Tag { digest: digest.clone(), at });
+            let before =
+                repository.tags.insert(tag.to_owned(), SeenTag { digest: digest.clone(), at });
             let same = before.filter(|before| before.digest == *digest);
-            news |= is_news(same.map(|before| before.at), at);
+            worth_writing |= is_worth_writing(same.map(|before| before.at), at);
         }
-        news
+        worth_writing
     }
 
-    pub(super) fn forget(&mut self, repository: &str) {
+    pub fn forget(&mut self, repository: &str) {
         self.repositories.remove(repository);
     }
 
-    pub(super) fn ways(&self) -> Ways {
-        self.ways
+    pub fn upload_support(&self) -> UploadSupport {
+        self.upload_support
     }
 
-    pub(super) fn learn(&mut self, lesson: impl FnOnce(&mut Ways)) {
-        lesson(&mut self.ways);
+    pub fn learn(&mut self, change: impl FnOnce(&mut UploadSupport)) {
+        change(&mut self.upload_support);
         self.learned = now();
     }
 
-    /// Takes over what another process learned later, or what it alone learned.
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds what another process learned, where that is newer.
+    pub fn merge(&mut self, other: &Self) {
         if other.learned >= self.learned {
-            (self.ways, self.learned) = (other.ways, other.learned);
+            (self.upload_support, self.learned) = (other.upload_support, other.learned);
         }
         for (name, seen) in &other.repositories {
             let ours = self.repository(name);
@@ -154,9 +157,9 @@ impl Facts {
         }
     }
 
-    /// Drops what was seen longest ago, of what is too much.
-    pub(super) fn limit(&mut self) {
-        self.limit_to(BLOBS, NAMES);
+    /// Drops the oldest entries beyond the limits.
+    pub fn limit(&mut self) {
+        self.limit_to(MAX_BLOBS, MAX_NAMES);
     }
 
     fn limit_to(&mut self, blobs: usize, names: usize) {
@@ -184,10 +187,9 @@ impl Facts {
     }
 }
 
-/// Whether something that was seen before is worth to be written down again. The
-/// times tell only what may be dropped first.
-fn is_news(before: Option<i64>, at: i64) -> bool {
-    before.is_none_or(|before| before + HOUR < at)
+/// Whether a sighting at `at` is worth writing, after an earlier one.
+fn is_worth_writing(before: Option<i64>, at: i64) -> bool {
+    before.is_none_or(|before| before + MIN_AGE_GAIN_SECS < at)
 }
 
 fn newest(ours: &mut BTreeMap<Digest, i64>, theirs: &BTreeMap<Digest, i64>) {
@@ -197,17 +199,17 @@ fn newest(ours: &mut BTreeMap<Digest, i64>, theirs: &BTreeMap<Digest, i64>) {
     }
 }
 
-/// All but the newest `most`, as repository and key.
+/// All entries but the newest `max`, as repository and key.
 fn oldest<K: Ord>(
-    repositories: &BTreeMap<String, Repository>,
-    most: usize,
-    seen: impl Fn(&Repository) -> Vec<(i64, K)>,
+    repositories: &BTreeMap<String, SeenRepository>,
+    max: usize,
+    seen: impl Fn(&SeenRepository) -> Vec<(i64, K)>,
 ) -> Vec<(String, K)> {
     let mut all: Vec<(i64, &String, K)> = repositories
         .iter()
         .flat_map(|(name, it)| seen(it).into_iter().map(move |(at, key)| (at, name, key)))
         .collect();
-    let surplus = all.len().saturating_sub(most);
+    let surplus = all.len().saturating_sub(max);
     all.sort_unstable();
     all.truncate(surplus);
     all.into_iter().map(|(_, name, key)| (name.clone(), key)).collect()
@@ -215,11 +217,11 @@ fn oldest<K: Ord>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, LESSON, Ways};
+    use super::{Facts, UPLOAD_SUPPORT_TTL_SECS, UploadSupport};
     use crate::oci::Digest;
 
     #[test]
-    fn what_was_seen_longest_ago_is_dropped_first() {
+    fn the_oldest_entries_are_dropped_first() {
         let mut facts = Facts::default();
         let digest = |index: i64| Digest::of(&index.to_be_bytes());
         for index in 0..10 {
@@ -246,25 +248,25 @@ mod tests {
     }
 
     #[test]
-    fn a_lesson_is_not_believed_for_ever() {
+    fn upload_support_expires() {
         let mut facts = Facts::default();
-        facts.learn(|ways| ways.most = Some(16));
-        assert_eq!(facts.ways().most, Some(16));
+        facts.learn(|support| support.max_bytes = Some(16));
+        assert_eq!(facts.upload_support().max_bytes, Some(16));
 
         facts.renew("demo.azurecr.io");
-        assert_eq!(facts.ways().most, Some(16));
+        assert_eq!(facts.upload_support().max_bytes, Some(16));
 
-        facts.learned -= LESSON + 1;
+        facts.learned -= UPLOAD_SUPPORT_TTL_SECS + 1;
         facts.renew("demo.azurecr.io");
-        assert_eq!(facts.ways(), Ways::default());
+        assert_eq!(facts.upload_support(), UploadSupport::default());
     }
 
     #[test]
-    fn registries_that_take_no_parts_are_known_beforehand() {
+    fn registries_without_parts_are_known_beforehand() {
         let parts = |host: &str| {
             let mut facts = Facts::default();
             facts.renew(host);
-            facts.ways().parts
+            facts.upload_support().parts
         };
         for whole in [
             "ghcr.io",

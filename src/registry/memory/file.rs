@@ -1,6 +1,6 @@
-//! A file of what is known of one registry.
+//! The file of what is known of one registry.
 //!
-//! Put in place by renaming, so that no reader sees half of it.
+//! Replaced by renaming, so that no reader sees half of it.
 
 use super::facts::Facts;
 use serde::{Deserialize, Serialize};
@@ -9,20 +9,20 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// What this version writes and reads.
-const VERSION: u32 = 1;
-/// No file of ours is larger, in bytes.
-const LARGEST: u64 = 4 << 20;
+/// Files of another version are ignored.
+const FILE_VERSION: u32 = 1;
+/// Larger files were not written by this program.
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
 #[derive(Deserialize)]
-struct Read {
+struct StoredFacts {
     version: u32,
     host: String,
     facts: Facts,
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct FactsToStore<'a> {
     version: u32,
     host: &'a str,
     facts: &'a Facts,
@@ -34,32 +34,32 @@ fn path(folder: &Path, host: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-/// What the file says; `None` where it says nothing that can be believed.
-pub(super) fn read(folder: &Path, host: &str) -> Option<Facts> {
+/// Reads the file. `None` where it is missing, torn, or of another version or host.
+pub fn read(folder: &Path, host: &str) -> Option<Facts> {
     let path = path(folder, host);
-    // Opening a pipe that lies there would wait for ever.
+    // Opening a pipe of this name would block for ever.
     if !fs::metadata(&path).is_ok_and(|found| found.is_file()) {
         return None;
     }
     let mut text = Vec::new();
-    File::open(path).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
-    let read: Read = serde_json::from_slice(&text).ok()?;
-    // Two hosts may share the name of a file.
-    (read.version == VERSION && read.host == host).then_some(read.facts)
+    File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_end(&mut text).ok()?;
+    let read: StoredFacts = serde_json::from_slice(&text).ok()?;
+    // Two hosts may have the same file name.
+    (read.version == FILE_VERSION && read.host == host).then_some(read.facts)
 }
 
-/// Puts what is known in the place of what was.
-pub(super) fn write(folder: &Path, host: &str, facts: &Facts) -> io::Result<()> {
+/// Replaces the file.
+pub fn write(folder: &Path, host: &str, facts: &Facts) -> io::Result<()> {
     create(folder)?;
-    let text = serde_json::to_vec(&Written { version: VERSION, host, facts })?;
+    let text = serde_json::to_vec(&FactsToStore { version: FILE_VERSION, host, facts })?;
     let mut file = tempfile::Builder::new().prefix(".known-").tempfile_in(folder)?;
     file.write_all(&text)?;
     file.persist(path(folder, host)).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// Makes a folder that is ours alone.
-pub(super) fn create(folder: &Path) -> io::Result<()> {
+/// Creates a folder that only its owner may read.
+pub fn create(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
         Err(_) if fs::metadata(folder).is_ok_and(|found| found.is_dir()) => Ok(()),
         other => other,
@@ -69,11 +69,11 @@ pub(super) fn create(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{path, read, write};
-    use crate::registry::push::memory::facts::Facts;
+    use crate::registry::memory::facts::Facts;
     use nix::sys::stat::Mode;
 
     #[test]
-    fn what_is_no_file_says_nothing() {
+    fn a_pipe_in_place_of_the_file_is_ignored_and_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let pipe = path(folder.path(), "127.0.0.1:5000");
         nix::unistd::mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");

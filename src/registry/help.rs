@@ -1,0 +1,81 @@
+//! The remedies that errors of registries suggest.
+
+use super::azure::{is_azure_registry, registry_name};
+use crate::http::{self, Cause};
+use crate::oci::Reference;
+
+/// The remedy for a failed request to a registry or its token server.
+pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
+    match (error.status(), error.cause()) {
+        (Some(404), _) => Some(format!("is `{host}` a registry, and is the name spelled right?")),
+        (Some(429), _) => Some(format!("`{host}` is asked too often; it lets us in again later")),
+        (Some(500..), _) => Some(format!("`{host}` has a fault of its own; try again later")),
+        (Some(_), _) => None,
+        (None, Some(Cause::Name)) if is_azure_registry(host) => Some(format!(
+            "no registry is called `{host}`: check the spelling, or let the plan make it with \
+             `create` under `registries`"
+        )),
+        (None, Some(Cause::Name)) => {
+            Some(format!("check the spelling of `{host}` and the network"))
+        }
+        (None, Some(Cause::Refused)) => {
+            Some(format!("nobody listens there: does `{host}` run, and is the port right?"))
+        }
+        (None, Some(Cause::Tls { untrusted: true })) => Some(format!(
+            "this machine does not trust who signed the certificate of `{host}`: name the \
+             authority's file in `SSL_CERT_FILE`"
+        )),
+        (None, Some(Cause::Tls { untrusted: false })) => Some(format!(
+            "`{host}` has a certificate that is not good for it, or speaks plain HTTP; that is \
+             allowed by `insecure: true` under `registries`"
+        )),
+        (None, Some(Cause::Broken | Cause::Other)) => {
+            Some(format!("the connection to `{host}` broke; try again"))
+        }
+        (None, None) => Some(format!("`{host}` does not answer in time; try again")),
+    }
+}
+
+/// The remedy for a 403.
+pub fn forbidden(error: &http::Error, host: &str, action: &str) -> String {
+    let text = error.to_string();
+    if text.contains("firewall") || text.contains("not allowed access") {
+        return format!(
+            "the firewall of `{host}` keeps this machine out; allow its address, or run inside the network"
+        );
+    }
+    permission(host, action)
+}
+
+/// How to get the permission for `action` (`pull`, `push`) at a registry.
+pub fn permission(host: &str, action: &str) -> String {
+    if is_azure_registry(host) {
+        let (role, new) = if action == "pull" {
+            ("AcrPull", "Container Registry Repository Reader")
+        } else {
+            ("AcrPush", "Container Registry Repository Writer")
+        };
+        return format!(
+            "give the identity the role `{role}` on the registry `{}` (`{new}` where it uses \
+             repository permissions); a new role takes some minutes to hold",
+            registry_name(host)
+        );
+    }
+    format!("ask whoever runs `{host}` for the right to {action}, or sign in as someone who has it")
+}
+
+/// The remedy for a manifest that the registry does not delete.
+pub fn deletion(reference: &Reference) -> String {
+    if is_azure_registry(&reference.host) {
+        return format!(
+            "it is locked; `az acr repository update --image {} --delete-enabled true` unlocks it",
+            reference.to_string().split_once('/').map_or("", |(_, name)| name)
+        );
+    }
+    format!(
+        "`{}` does not let manifests be deleted; docker-registry does with \
+         `REGISTRY_STORAGE_DELETE_ENABLED=true`, or `storage: {{ delete: {{ enabled: true }} }}` in its \
+         configuration",
+        reference.host
+    )
+}
