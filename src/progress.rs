@@ -1,45 +1,40 @@
-//! How far work on bytes is, a part at a time.
+//! The progress of work on bytes, by part.
 //!
-//! Whoever moves bytes adds to a counter of the part that they belong to, from
-//! whatever thread; whoever wants to know reads them all ten times a second.
-//! Nothing here knows what the parts are.
+//! Any thread that moves bytes adds to the counter of the part that they belong to. The
+//! counters are read ten times a second. Nothing here knows what the parts are.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// How often work tells how far it is.
+/// The time between two reports.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// How far work is, in bytes. `done` goes back where something has to be done
-/// again.
+/// The progress of work, in bytes. `done` falls where something has to be repeated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Progress {
-    /// What is there.
     pub done: u64,
-    /// What is to be there, as far as is known.
+    /// As far as it is known yet.
     pub total: u64,
-    /// Each part, in the order in which they became known.
+    /// In the order in which they became known.
     pub parts: Vec<Part>,
 }
 
-/// How far one part is.
+/// The progress of one part, in bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Part {
-    /// Which: a digest, or what it is made from.
+    /// A digest, or the file that the part is made from.
     pub name: String,
-    /// What of it is there.
     pub done: u64,
-    /// What is to be there.
     pub total: u64,
 }
 
-/// What is there of one part. Relaxed is enough: nobody concludes from it that
-/// anything else has happened.
+/// The bytes of one part that are done. Relaxed ordering is enough: no other memory
+/// depends on it.
 pub type Counter = Arc<AtomicU64>;
 
-/// Counts what is there. All clones are one.
+/// The counters of all parts. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     parts: Arc<Mutex<Vec<Counted>>>,
@@ -53,17 +48,18 @@ struct Counted {
 }
 
 impl Tally {
-    /// Who has a counter does not lock anything to count.
+    /// Locked only to add or find a counter, not to count.
     fn parts(&self) -> MutexGuard<'_, Vec<Counted>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a part, and each only once: of one that is known, its counter.
+    /// Adds a part and returns its counter. A part that is known already is not added
+    /// again.
     pub fn add(&self, name: &str, total: u64) -> Counter {
         self.add_begun(name, total, Counter::default())
     }
 
-    /// The same, where others have begun to count.
+    /// Adds a part whose counter exists already.
     pub fn add_begun(&self, name: &str, total: u64, done: Counter) -> Counter {
         let mut parts = self.parts();
         if let Some(known) = parts.iter().find(|known| known.name == name) {
@@ -73,14 +69,14 @@ impl Tally {
         done
     }
 
-    /// The counter of a part; one that nobody reads where it is not known.
+    /// The counter of a part. For an unknown part, one that is not reported.
     pub fn of(&self, name: &str) -> Counter {
         let parts = self.parts();
         let known = parts.iter().find(|known| known.name == name);
         known.map(|known| Arc::clone(&known.done)).unwrap_or_default()
     }
 
-    /// How far all is.
+    /// The progress of all parts.
     pub fn progress(&self) -> Progress {
         let parts = self.parts();
         let parts = parts.iter().map(|Counted { name, total, done }| Part {
@@ -89,12 +85,12 @@ impl Tally {
             total: *total,
         });
         let parts: Vec<Part> = parts.collect();
-        // Sizes that others gave may be anything.
+        // Saturating, because sizes in manifests of others may be anything.
         let sum = |number: fn(&Part) -> u64| parts.iter().map(number).fold(0, u64::saturating_add);
         Progress { done: sum(|part| part.done), total: sum(|part| part.total), parts }
     }
 
-    /// Does the work, and tells ten times a second and at its end how far it is.
+    /// Does the work, and reports its progress ten times a second and at its end.
     pub async fn while_doing<T>(
         &self,
         work: impl Future<Output = T>,

@@ -1,28 +1,28 @@
-//! Why there was no answer, told apart so that a client can name the remedy.
+//! Causes of a missing response, told apart so that a client can name the remedy.
 
 use super::error::Error;
 use std::io;
 
-/// Why a request got no answer.
+/// Why a request got no response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cause {
-    /// The name is not known.
+    /// The host name cannot be resolved.
     Name,
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
-    /// The certificate is not believed, or TLS was not to be agreed on.
+    /// The certificate is not trusted, or the TLS handshake failed.
     Tls {
-        /// Whether the certificate was signed by somebody unknown.
+        /// Whether the issuer of the certificate is unknown.
         untrusted: bool,
     },
-    /// The connection broke in the middle.
+    /// The connection broke during the exchange.
     Broken,
-    /// The body of the request could not be read on this side, or anything else.
+    /// Any other cause, such as a body that cannot be read on this side.
     Other,
 }
 
 impl Error {
-    /// Why there was no answer; `None` where there was one, or none in time.
+    /// The cause. `None` where there was a response, or a time-out.
     pub fn cause(&self) -> Option<Cause> {
         let Self::Transport { source, .. } = self else { return None };
         if source.is_builder() {

@@ -1,5 +1,5 @@
-//! The client: the same code against the real cloud and the local one. Only
-//! the proxy and the trusted root differ, and they are set here alone.
+//! The client: the same code for the real cloud and the local one. Only the proxy and the
+//! trusted root differ, and they are set here.
 
 use super::error::{BuildError, Error};
 use super::proxies::{environment, proxies};
@@ -12,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Through whom requests go.
+/// The proxy that requests use.
 #[derive(Clone, Debug, Default)]
 pub enum Proxy {
     /// As `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say, loopback and the
     /// metadata address always direct.
     #[default]
     Environment,
-    /// Everything through this one, as with the local cloud.
+    /// This one for everything, as with the local cloud.
     Fixed(SafeUrl),
-    /// Straight to the server.
+    /// No proxy.
     Direct,
 }
 
-/// Whose certificates are believed.
+/// The certificate authorities that are trusted.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
     /// What the system trusts.
@@ -38,13 +38,11 @@ pub enum Trust {
 /// How to reach servers.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Through whom.
     pub proxy: Proxy,
-    /// Whom to believe.
     pub trust: Trust,
-    /// How long a connection may take to be made.
+    /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long a server may send nothing in the middle of an answer.
+    /// How long a server may send nothing before or during a response.
     pub read_timeout: Duration,
 }
 
@@ -69,7 +67,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes the client, without any request.
+    /// Creates the client. Sends no request.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let read_timeout = Some(settings.read_timeout);
         let tls = trust::of_the_system().map_err(BuildError::Tls)?;
@@ -87,14 +85,14 @@ impl Client {
         &self.following
     }
 
-    /// The client that shows redirects as the answers they are.
+    /// The client that returns redirects as responses.
     pub fn direct(&self) -> &reqwest::Client {
         &self.direct
     }
 
-    /// The client for long bodies: it shows redirects, and it has no read
-    /// timeout, because that one counts the time in which the body is sent.
-    /// Who uses it watches over the progress.
+    /// The client for long bodies. It returns redirects as responses, and has no read
+    /// timeout, because that would include the time in which the body is sent: its user
+    /// watches the progress instead.
     pub fn uploading(&self) -> &reqwest::Client {
         &self.uploading
     }
@@ -104,7 +102,7 @@ impl Client {
         &self.settings
     }
 
-    /// Sends a request and returns any answer, errors of the server's included.
+    /// Sends a request and returns any response, whatever its status.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
         let (client, request) = request.build_split();
         let request = request.map_err(|source| Error::Transport {
@@ -123,7 +121,7 @@ impl Client {
         })
     }
 
-    /// Sends a request and returns its answer if that is a success, otherwise
+    /// Sends a request and returns its response if that is a success, otherwise
     /// an [`Error::Status`] with the start of the body.
     pub async fn fetch(
         &self,
@@ -141,7 +139,7 @@ impl Client {
     }
 }
 
-/// Turns an answer into the error it is, with the start of its body.
+/// The error of a response whose status is not a success, with the start of its body.
 async fn refused(method: &str, response: reqwest::Response) -> Error {
     let url = SafeUrl::new(response.url().clone());
     let status = response.status().as_u16();
@@ -150,7 +148,7 @@ async fn refused(method: &str, response: reqwest::Response) -> Error {
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
-    // What could not be read of an error's text is not missed.
+    // The status says enough where the body of an error cannot be read.
     let text = body(method, response, 64 << 10).await.unwrap_or_default();
     let body = String::from_utf8_lossy(&text).chars().take(2_000).collect();
     Error::Status { method: method.to_owned(), url, status, retry_after, body }
@@ -196,14 +194,14 @@ fn build(
     redirects: Policy,
     read_timeout: Option<Duration>,
 ) -> Result<reqwest::Client, BuildError> {
-    // The first to install wins; a second call is no error for us.
+    // Fails where another client installed it first, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("shipway/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
         .connect_timeout(settings.connect_timeout)
-        // Long enough for a build between signing in and pushing; balancers
-        // forget a silent connection after four minutes.
+        // Long enough for a build between signing in and pushing. Load balancers
+        // drop an idle connection after four minutes.
         .pool_idle_timeout(Duration::from_mins(3))
         .no_proxy();
     if let Some(read_timeout) = read_timeout {

@@ -1,55 +1,38 @@
-//! What can go wrong between here and a server, and which of it passes.
+//! Errors between this machine and a server, and which of them are transient.
 
 use super::cause::Cause;
 use super::retry::{Retry, Retryable};
 use super::safe_url::SafeUrl;
 use std::time::Duration;
 
-/// A request that got no usable answer.
+/// A request without a usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection, or one that broke.
     #[error("{method} {url}: no answer")]
     Transport {
-        /// The request's method.
         method: String,
-        /// Where it went.
         url: SafeUrl,
         /// Why, with the URL left out.
         source: reqwest::Error,
     },
-    /// Nothing came for too long.
+    /// The server sent nothing for too long.
     #[error("{method} {url}: no answer in time")]
-    TimedOut {
-        /// The request's method.
-        method: String,
-        /// Where it went.
-        url: SafeUrl,
-    },
-    /// An answer that is an error.
+    TimedOut { method: String, url: SafeUrl },
+    /// A response whose status is an error.
     #[error("{method} {url}: {status}{}", shown(.body))]
     Status {
-        /// The request's method.
         method: String,
-        /// Where it went.
         url: SafeUrl,
-        /// The status code.
         status: u16,
-        /// When the server wants to be asked again.
+        /// How long the server asks to wait (`Retry-After`).
         retry_after: Option<Duration>,
-        /// The start of the answer, for the reader. At most 2,000 characters.
+        /// The start of the response, for people. At most 2,000 characters.
         body: String,
     },
-    /// An answer that is not what it should be.
+    /// A response whose content is not as expected.
     #[error("{method} {url}: the answer cannot be read: {reason}")]
-    Unreadable {
-        /// The request's method.
-        method: String,
-        /// Where it went.
-        url: SafeUrl,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Unreadable { method: String, url: SafeUrl, reason: String },
 }
 
 fn shown(body: &str) -> String {
@@ -57,7 +40,7 @@ fn shown(body: &str) -> String {
 }
 
 impl Error {
-    /// The status, where there was an answer.
+    /// The status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -70,7 +53,7 @@ impl Retryable for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Transport { source, .. } if source.is_builder() => Retry::Never,
-            // Whom we do not believe now we shall not believe in a second.
+            // A certificate that is not trusted now will not be trusted a second later.
             Self::Transport { .. } if matches!(self.cause(), Some(Cause::Tls { .. })) => {
                 Retry::Never
             }
@@ -100,29 +83,21 @@ impl Retryable for Error {
     }
 }
 
-/// A client that could not be made.
+/// The client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The certificates given are none.
+    /// The given text is not PEM certificates.
     #[error("read the certificate authority that the requests are to trust")]
     Trust(#[source] reqwest::Error),
     /// TLS cannot be used at all.
     #[error("set up TLS")]
     Tls(#[source] rustls::Error),
-    /// The proxy given is none.
+    /// The given proxy cannot be used.
     #[error("use the proxy {proxy}")]
-    Proxy {
-        /// The proxy's address.
-        proxy: SafeUrl,
-        /// Why not.
-        source: reqwest::Error,
-    },
-    /// The proxy that a variable names is none.
+    Proxy { proxy: SafeUrl, source: reqwest::Error },
+    /// The proxy that a variable names is not a URL.
     #[error("read the proxy's address in `{variable}`")]
-    ProxyVariable {
-        /// The variable.
-        variable: &'static str,
-    },
+    ProxyVariable { variable: &'static str },
     /// Anything else, such as a machine without certificates.
     #[error("set up the HTTP client")]
     Client(#[source] reqwest::Error),

@@ -3,8 +3,8 @@
 use super::error::BuildError;
 use url::Url;
 
-/// What is never reached through a proxy: this machine, and the metadata
-/// service of a cloud's machine.
+/// Hosts that are never reached through a proxy: this machine, and the metadata service
+/// of cloud machines.
 const DIRECT: &str = "localhost,127.0.0.0/8,::1,169.254.169.254";
 
 /// A variable of the process's environment.
@@ -12,8 +12,8 @@ pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, which small
-/// letters beat, less what `NO_PROXY` names.
+/// The proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, without the hosts in
+/// `NO_PROXY`. Names in lower case take precedence.
 pub(super) fn proxies(
     read: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<reqwest::Proxy>, BuildError> {
@@ -38,8 +38,8 @@ pub(super) fn proxies(
     Ok(proxies)
 }
 
-/// An address, which may lack its scheme. What it holds is not shown when it
-/// cannot be read: it may have a password in it.
+/// Parses an address, which may lack its scheme. An unreadable one is never shown: it may
+/// hold a password.
 fn address(variable: &'static str, value: &str) -> Result<Url, BuildError> {
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let url = Url::parse(&whole).ok().filter(Url::has_host);

@@ -1,26 +1,25 @@
 //! Whether the same request may be sent again, decided by the error alone.
 //!
-//! How often is for the plan to say, and waiting is for the loop of the run.
+//! The plan says how often, and the loop of the run waits.
 
 use std::time::Duration;
 
-/// May this be tried again?
+/// Whether the same request may be sent again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Retry {
     /// The same request would fail the same way.
     Never,
-    /// Yes, on the plan's schedule.
+    /// Yes, on the schedule of the plan.
     Backoff,
-    /// Yes, and the server said when. Its word beats the schedule.
+    /// Yes, after the time that the server named, which overrides the schedule.
     After(Duration),
 }
 
-/// An error that knows whether it may be tried again and what to do about it.
+/// An error with its retry class and its remedy.
 pub trait Retryable: std::error::Error + Send + Sync + 'static {
-    /// Whether the same may be tried again.
     fn retry(&self) -> Retry;
 
-    /// What the reader can do about it: one or more sentences, no full stop.
+    /// The remedy: one or more sentences, without a full stop at the end.
     fn help(&self) -> Option<String> {
         None
     }

@@ -1,8 +1,8 @@
-//! Believes whom the system believes, and asks who that is no sooner than a
-//! server shows a certificate.
+//! Verifies certificates with the platform's trust store, which is loaded lazily at the
+//! first handshake.
 //!
-//! Hundreds of files say it, and to read them takes longer than everything else
-//! in a run that finds nothing changed and a registry without TLS.
+//! The store is hundreds of files. Reading them takes longer than everything else in a
+//! run that finds nothing changed and a registry without TLS.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
@@ -11,8 +11,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
-/// For connections to whom the system believes. What is learnt of the system,
-/// and of servers, is shared by all copies.
+/// A TLS configuration that trusts the platform's store. Its copies share the store and
+/// the sessions of servers.
 pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Later { provider: Arc::clone(&provider), verifier: OnceLock::new() };
@@ -25,7 +25,7 @@ pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// The system's verifier, made when it is first asked.
+/// The platform's verifier, created at its first use.
 #[derive(Debug)]
 struct Later {
     provider: Arc<CryptoProvider>,

@@ -17,43 +17,36 @@ pub struct Reference {
     pub host: String,
     /// The repository, such as `team/web`.
     pub repository: String,
-    /// The tag.
     pub tag: Option<String>,
-    /// The digest.
     pub digest: Option<Digest>,
 }
 
-/// Text that names no image.
+/// Text that is not an image reference.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InvalidReference {
-    /// There is nothing.
     #[error("an image reference is empty")]
     Empty,
-    /// The name of something on a machine, which other tools understand.
+    /// An image outside of a registry, in the notation of skopeo.
     #[error(
         "`{0}:` names an image on a machine, as skopeo spells it, where one in a registry is meant"
     )]
     Transport(String),
-    /// What stands for the registry is no host.
     #[error("`{0}` is not a registry: a host name, with its port where it has one")]
     Host(String),
-    /// The repository has characters that none may have.
     #[error(
         "`{0}` is not a repository: lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
     )]
     Repository(String),
-    /// The tag has characters that none may have.
     #[error(
         "`{0}` is not a tag: at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`"
     )]
     Tag(String),
-    /// The digest is none.
     #[error(transparent)]
     Digest(#[from] InvalidDigest),
 }
 
-/// containers-transports(5), as far as Docker's registry has no image of its own
-/// by that name.
+/// The transports of containers-transports(5), except those that are also the name of an
+/// image on Docker Hub.
 const TRANSPORTS: [&str; 5] =
     ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage"];
 
@@ -87,8 +80,8 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
-    /// What stands in the path of a request for the manifest: digest, else tag,
-    /// else `latest`.
+    /// The name in the path of a request for the manifest: the digest, else the tag, else
+    /// `latest`.
     pub fn manifest_name(&self) -> &str {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.as_str(),
@@ -97,7 +90,7 @@ impl Reference {
         }
     }
 
-    /// Whether a tag is one (OCI distribution specification, "Pulling manifests").
+    /// Whether text is a valid tag (OCI distribution specification, "Pulling manifests").
     pub fn is_tag(tag: &str) -> bool {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let bytes = tag.as_bytes();

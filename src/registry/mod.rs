@@ -44,4 +44,6 @@ pub use login::{EntraTokens, Login, StoredLogins};
 pub use manifest_requests::RawManifest;
 pub use push::{Blob, BlobSource, EarlyUploads, Push, PushManifest, Pushed};
 pub use referrers::{Artifact, Attached};
-pub use settings::{HostAccess, RegistryTiming, Settings, UploadParts};
+#[cfg(test)]
+pub use settings::UploadParts;
+pub use settings::{HostAccess, RegistryTiming, Settings};

@@ -1,7 +1,7 @@
 //! Finds spellings of secrets in bytes.
 //!
-//! Knows nothing of where they come from; what is put in their place is for
-//! [`super::redactor`] and [`super::stream`].
+//! It does not know where they come from; [`super::redactor`] and [`super::stream`] decide
+//! what replaces them.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::BTreeSet;
@@ -10,9 +10,9 @@ use std::ops::Range;
 /// What a secret is replaced by.
 pub(super) const MASK: &str = "***";
 
-/// All spellings that are known at one moment.
+/// A snapshot of all known spellings.
 pub(super) struct Matcher {
-    /// Sorted, so that what a text may be the start of is found by bisection.
+    /// Sorted, so that spellings that begin with a text are found by bisection.
     patterns: Vec<String>,
     longest: usize,
     automaton: Option<AhoCorasick>,
@@ -34,11 +34,11 @@ impl Matcher {
         }
     }
 
-    /// The union of all matches, those that overlap as one, in order.
+    /// All matches in order, overlapping ones merged.
     pub(super) fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut ranges: Vec<Range<usize>> = Vec::new();
-        // By their end, so that a later one may swallow several earlier ones.
+        // In the order of their ends, so that a later match may cover several earlier ones.
         for found in automaton.find_overlapping_iter(bytes) {
             let mut range = found.range();
             while let Some(last) = ranges.last().filter(|last| range.start < last.end) {
@@ -50,8 +50,8 @@ impl Matcher {
         ranges
     }
 
-    /// Where the text begins that may be the start of a secret which goes on
-    /// after the end; the end where there is none.
+    /// The position of a suffix that may be the start of a secret that continues after the
+    /// text; the length of the text where no suffix may.
     pub(super) fn undecided(&self, bytes: &[u8]) -> usize {
         let first = bytes.len().saturating_sub(self.longest.saturating_sub(1));
         (first..bytes.len()).find(|&start| self.may_begin(&bytes[start..])).unwrap_or(bytes.len())

@@ -1,4 +1,4 @@
-//! What a child process or a server echoes back: every sink writes through here.
+//! Masks secrets in everything that is written: child processes and servers echo them.
 
 use super::matcher::{MASK, Matcher};
 use super::spellings::{LEAST, lines, spellings};
@@ -18,8 +18,8 @@ pub struct Redactor {
 #[derive(Default)]
 struct Shared {
     known: Mutex<Known>,
-    /// Held while a secret is taken in, so that whoever gets one can rely on
-    /// every listener having heard of it.
+    /// Held while a secret is registered, so that every listener knows it before anything
+    /// else does.
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -29,7 +29,7 @@ type Listener = Box<dyn Fn(&str) + Send>;
 struct Known {
     secrets: Vec<Secret>,
     spellings: BTreeSet<String>,
-    /// Made again when it is asked for after a secret came in.
+    /// Rebuilt at its first use after a secret was registered.
     matcher: Option<Arc<Matcher>>,
 }
 
@@ -37,12 +37,12 @@ struct Known {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the value of `{secret}` has fewer than 4 characters")]
 pub struct TooShort {
-    /// Its source.
+    /// The source of the secret, as the plan names it.
     pub secret: String,
 }
 
 impl Redactor {
-    /// Takes in a secret of the plan.
+    /// Registers a secret of the plan.
     pub fn register(&self, source: &str, value: String) -> Result<Secret, TooShort> {
         if value.trim().chars().count() < LEAST {
             return Err(TooShort { secret: source.to_owned() });
@@ -50,8 +50,8 @@ impl Redactor {
         Ok(self.adopt(source, value))
     }
 
-    /// Takes in a value that a server issued or that was derived from secrets,
-    /// such as a token. One that is too short to be masked is held all the same.
+    /// Registers a value that a server issued or that was derived from secrets, such as a
+    /// token. One that is too short to be masked is returned all the same.
     pub fn adopt(&self, source: &str, value: String) -> Secret {
         let secret = Secret::new(source, value);
         let listeners = self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,9 +63,9 @@ impl Redactor {
         secret
     }
 
-    /// Calls `listener` with each line that is to be masked, of the secrets
-    /// known already and, before anyone else gets hold of it, of each that
-    /// comes in. It may redact, but must not take in a secret itself.
+    /// Calls `listener` with each line that is to be masked: now for all known secrets,
+    /// and later for each new one before it is returned. The listener may redact, but
+    /// must not register a secret.
     pub fn on_new(&self, listener: impl Fn(&str) + Send + 'static) {
         let mut listeners = self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = self.known(|known| known.secrets.clone());
@@ -76,8 +76,8 @@ impl Redactor {
         listeners.push(listener);
     }
 
-    /// The text with every known secret in it replaced by `***`, in whatever
-    /// spelling. Secrets that overlap are replaced as one.
+    /// Replaces every known secret in a text by `***`, in any spelling. Overlapping secrets
+    /// are replaced as one.
     pub fn redact(&self, text: &str) -> String {
         let ranges = self.matcher().find(text.as_bytes());
         let mut redacted = String::with_capacity(text.len());
@@ -91,7 +91,7 @@ impl Redactor {
         redacted
     }
 
-    /// Redacts a stream that comes in pieces.
+    /// Redacts a stream that arrives in chunks.
     pub fn stream(&self) -> RedactingStream {
         RedactingStream::new(self.clone())
     }

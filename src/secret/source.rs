@@ -1,14 +1,13 @@
-//! Where the value of a secret comes from, as the plan names it. Nothing is
-//! read here.
+//! The source of a secret's value, as the plan names it. Nothing is read here.
 
 use url::Url;
 
-/// One place where a secret may be.
+/// One source of a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
-    /// A variable of the environment. Unset or empty, it has it not.
+    /// A variable of the environment. An unset or empty one counts as missing.
     Env(String),
-    /// A secret in Azure Key Vault. Where the vault says 404, it has it not.
+    /// A secret in Azure Key Vault. A 404 counts as missing.
     KeyVault(VaultSecret),
 }
 
@@ -17,13 +16,12 @@ pub enum Source {
 pub struct VaultSecret {
     /// The vault's host, such as `storefront.vault.azure.net`.
     pub host: String,
-    /// The secret's name.
     pub name: String,
-    /// Its version; the newest where absent.
+    /// `None` for the newest.
     pub version: Option<String>,
 }
 
-/// A reference to a secret that is none.
+/// An invalid reference to a secret in a vault.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidSource {
     /// The URL is not one of a secret.
@@ -114,7 +112,6 @@ impl VaultSecret {
         Ok(secret)
     }
 
-    /// The vault's name.
     pub fn vault(&self) -> &str {
         self.host.split('.').next().unwrap_or_default()
     }

@@ -1,7 +1,6 @@
-//! The ways in which a value shows up in text that is not its own: encoded,
-//! escaped, quoted, or a line at a time.
+//! The spellings of a value inside other text: encoded, escaped, quoted, or line by line.
 //!
-//! Only spellings are made here. Looking for them is the redactor's.
+//! Spellings are only made here. The redactor searches for them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};

@@ -1,4 +1,4 @@
-//! Redacts what comes in pieces: a secret may begin in one and end in another.
+//! Redacts streams: a secret may begin in one chunk and end in another.
 
 use super::matcher::MASK;
 use super::redactor::Redactor;
@@ -6,12 +6,12 @@ use std::io::{self, Write};
 
 /// Redacts a stream of bytes, which need not be UTF-8.
 ///
-/// What could be the start of a secret is held back until more has come or the
-/// stream is finished. Secrets that come in meanwhile are known from then on.
+/// A suffix that could be the start of a secret is held back until more arrives or the
+/// stream is finished. Secrets registered meanwhile are masked from then on.
 pub struct RedactingStream {
     redactor: Redactor,
     held: Vec<u8>,
-    /// How many of the held bytes a mask stands for that is out already.
+    /// How many of the held bytes are covered by a mask that was written already.
     masked: usize,
 }
 
@@ -20,14 +20,14 @@ impl RedactingStream {
         Self { redactor, held: Vec::new(), masked: 0 }
     }
 
-    /// Takes in a piece; returns what can be shown by now.
+    /// Adds a chunk and returns what can be shown by now.
     pub fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(piece);
         let undecided = self.redactor.matcher().undecided(&self.held);
         self.show_until(undecided)
     }
 
-    /// Ends the stream; returns the rest.
+    /// Ends the stream and returns the rest.
     pub fn finish(&mut self) -> Vec<u8> {
         self.show_until(self.held.len())
     }
@@ -39,7 +39,7 @@ impl RedactingStream {
             if range.start >= end {
                 break;
             }
-            // Overlapping what was masked last time, it is the same mask.
+            // It overlaps what was masked last time, so it is part of that mask.
             if range.start >= from {
                 shown.extend_from_slice(&self.held[from..range.start]);
                 shown.extend_from_slice(MASK.as_bytes());
@@ -55,7 +55,7 @@ impl RedactingStream {
     }
 }
 
-/// Redacts what is written through it. What is held back is written by
+/// Redacts what is written through it. Bytes that are held back are written by
 /// [`RedactingWriter::finish`], or when the writer is dropped.
 pub struct RedactingWriter<W: Write> {
     stream: RedactingStream,
@@ -67,7 +67,7 @@ impl<W: Write> RedactingWriter<W> {
         Self { stream, inner }
     }
 
-    /// Writes what is still held back.
+    /// Writes the bytes that are still held back.
     pub fn finish(&mut self) -> io::Result<()> {
         let rest = self.stream.finish();
         self.inner.write_all(&rest)?;
@@ -82,7 +82,7 @@ impl<W: Write> Write for RedactingWriter<W> {
         Ok(piece.len())
     }
 
-    /// Flushes what can be shown; what is held back stays so.
+    /// Flushes what can be shown. Bytes that are held back stay so.
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
@@ -90,7 +90,7 @@ impl<W: Write> Write for RedactingWriter<W> {
 
 impl<W: Write> Drop for RedactingWriter<W> {
     fn drop(&mut self) {
-        // Nobody is left to be told; who cares calls `finish`.
+        // `drop` cannot report an error: callers that need it use `finish`.
         drop(self.finish());
     }
 }

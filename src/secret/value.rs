@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A value that must not be seen.
+/// A value that must not be shown.
 #[derive(Clone)]
 pub struct Secret {
     source: String,
@@ -14,17 +14,17 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Only the redactor makes one, so that none exists unregistered.
+    /// Only the redactor creates secrets, so that all are registered.
     pub(super) fn new(source: &str, value: String) -> Self {
         Self { source: source.to_owned(), value: Arc::new(Zeroizing::new(value)) }
     }
 
-    /// Where it came from, as the plan spells it, such as `secrets.acr-password`.
+    /// The source, as the plan names it, such as `secrets.acr-password`.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The value itself.
+    /// The value. Every call is a place where it leaves this module.
     pub fn expose(&self) -> &str {
         &self.value
     }

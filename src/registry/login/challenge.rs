@@ -1,12 +1,12 @@
-//! What a registry asks for: the `WWW-Authenticate` header, RFC 9110,
-//! section 11.6.1, with what registries of the field put there.
+//! Parses the `WWW-Authenticate` header (RFC 9110, section 11.6.1), tolerating what the
+//! registries in use send.
 
-/// One way to sign in that a registry offers.
+/// One authentication scheme that a registry offers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Challenge {
     /// `basic`, `bearer`, in lower case.
     pub scheme: String,
-    /// Its parameters, names in lower case.
+    /// Names are in lower case.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -17,7 +17,7 @@ impl Challenge {
     }
 }
 
-/// All challenges of one header. What cannot be understood is left out.
+/// All challenges of one header. Unreadable parts are left out.
 pub fn parse(header: &str) -> Vec<Challenge> {
     let mut found: Vec<Challenge> = Vec::new();
     let mut rest = Scanner { text: header };
@@ -46,7 +46,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Skips what `of` holds for and says how many bytes that were.
+    /// Skips characters for which `of` holds. Returns the number of bytes.
     fn skip(&mut self, of: impl Fn(char) -> bool) -> usize {
         let rest = self.text.trim_start_matches(of);
         let skipped = self.text.len() - rest.len();
@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
         let word = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/:".contains(c);
         let end = self.text.find(|c| !word(c)).unwrap_or(self.text.len());
         if end == 0 {
-            // A character that has no place here: over it, and on.
+            // Skip a character that is not allowed here.
             let mut characters = self.text.chars();
             characters.next()?;
             self.text = characters.as_str();

@@ -1,9 +1,9 @@
 //! A file of logins, as docker and podman write them.
 //!
-//! The format is docker's `config.json`; podman's `auth.json` is the same with
-//! keys for single repositories (containers-auth.json(5)). As in the decoder of
-//! Go, `null` is nothing wherever it stands. What is said of a host is read when
-//! that host is asked for, so that the mistakes in others do not matter.
+//! The format is docker's `config.json`; podman's `auth.json` is the same with keys for
+//! single repositories (containers-auth.json(5)). As in the decoder of Go, `null` counts
+//! as missing everywhere. The entry of a host is parsed only when that host is asked
+//! for, so that mistakes in other entries do not matter.
 
 use super::credentials::{Credentials, Hidden};
 use crate::secret::Redactor;
@@ -15,11 +15,10 @@ use std::collections::BTreeMap;
 use std::io;
 use zeroize::Zeroizing;
 
-/// What is said of each host, as text of the file: it may hold passwords, and
-/// is not copied.
+/// The entry of each host, as text of the file: it may hold passwords and is not copied.
 type ByHost<'a> = Option<BTreeMap<String, &'a RawValue>>;
 
-/// The file.
+/// The content of a file of logins.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoginFile<'a> {
@@ -30,7 +29,7 @@ pub struct LoginFile<'a> {
     creds_store: Option<String>,
 }
 
-/// What it says of one host.
+/// The entry of one host.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct LoginEntry {
@@ -42,12 +41,12 @@ pub struct LoginEntry {
 }
 
 impl<'a> LoginFile<'a> {
-    /// Reads a text; nothing where it is empty.
+    /// Parses a text. `None` where it is empty.
     pub fn parse(text: &'a [u8]) -> io::Result<Option<Self>> {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        // The text of the error could quote a value: the position has to do.
+        // The message of the error could quote a password, so only the line is shown.
         serde_json::from_slice(text)
             .map_err(|error| wrong(format!("it is not the JSON of logins, line {}", error.line())))
     }
@@ -59,7 +58,7 @@ impl<'a> LoginFile<'a> {
         {
             let broken = || wrong(format!("the entry `{key}` of `credHelpers` is no name"));
             let read: Option<String> = serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
-            // A host that is named has that helper or, by an empty name, none.
+            // An empty name means that this host uses no helper.
             own = own.or(Some(read.unwrap_or_default()));
         }
         Ok(own.or_else(|| self.creds_store.clone()).filter(|name| !name.is_empty()))
@@ -71,7 +70,7 @@ impl<'a> LoginFile<'a> {
         let mut name = full.as_str();
         loop {
             for (key, text) in self.auths.iter().flatten().filter(|(key, _)| normal(key) == name) {
-                // What is wrong is not quoted: it may be a password.
+                // The text is not quoted, because it may be a password.
                 let broken = || wrong(format!("the entry `{key}` of `auths` is no login"));
                 let read: Option<LoginEntry> =
                     serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
@@ -91,7 +90,7 @@ fn wrong(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
 
-/// A key of a file as a host, with a repository where it names one.
+/// Normalises a key to a host, with a repository if it names one.
 fn normal(key: &str) -> &str {
     let key = key.trim_start_matches("https://").trim_start_matches("http://");
     let key = key.trim_end_matches('/');
@@ -109,7 +108,7 @@ impl LoginEntry {
             .all(|hidden| hidden.text().is_none())
     }
 
-    /// The login, whose secrets come from the place of that name.
+    /// The credentials, whose secrets name `from` as their source.
     pub fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
         let adopt = |text: &str| redactor.adopt(from, text.to_owned());
         if let Some(token) = self.registrytoken.text() {
@@ -129,12 +128,12 @@ impl LoginEntry {
 }
 
 fn decode(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
-    // The causes are dropped on purpose: they quote what they do not understand.
+    // The causes are dropped because they quote the text.
     let broken = || wrong("an `auth` is not base64 of `user:password`");
     let bytes = Zeroizing::new(STANDARD.decode(auth.trim()).ok().ok_or_else(broken)?);
     let text = std::str::from_utf8(&bytes).ok().ok_or_else(broken)?;
     let (user, password) = text.split_once(':').ok_or_else(broken)?;
-    // Old versions of docker padded with NUL.
+    // Old versions of docker padded the password with NUL.
     Ok((user.to_owned(), Zeroizing::new(password.trim_end_matches('\0').to_owned())))
 }
 

@@ -1,7 +1,5 @@
-//! The logins that docker and podman keep in files, or one in its environment.
-//!
-//! Which files these are, and in which order they count. What is in one is the
-//! matter of `document`.
+//! The logins that docker and podman store: which files and variables hold them, and in
+//! which order they apply. `login_file` reads the content of one.
 
 use super::credentials::Credentials;
 use super::error::LoginError;
@@ -13,33 +11,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Where stored logins are to be found.
+/// Where to find stored logins.
 #[derive(Clone, Debug, Default)]
 pub struct StoredLogins {
-    /// The home directory.
     pub home: Option<PathBuf>,
-    /// The environment: it says where the files are, and credential helpers run
-    /// in it.
+    /// The environment, which names the files and in which credential helpers run.
     pub env: BTreeMap<String, String>,
-    /// The number of the user, whose logins podman keeps under `/run` where
-    /// there is no `XDG_RUNTIME_DIR`.
+    /// The id of the user, whose logins podman stores under `/run` where
+    /// `XDG_RUNTIME_DIR` is not set.
     pub user: Option<u32>,
 }
 
-/// A `config.json` of docker's as text: its command line and others read it.
+/// Holds the text of docker's `config.json`; read by docker's command line and others.
 const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 
-/// A place of logins.
+/// One source of logins.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum LoginSource {
-    /// [`VARIABLE`].
     Variable,
-    /// A file.
     File(PathBuf),
 }
 
 impl LoginSource {
-    /// How it is called where a secret came from it.
+    /// The name of the source, for messages.
     fn name(&self) -> String {
         match self {
             Self::Variable => format!("env.{VARIABLE}"),
@@ -56,13 +50,13 @@ impl LoginSource {
 }
 
 impl StoredLogins {
-    /// The places, the first that has a login wins.
+    /// The sources, of which the first that has a login is used.
     fn places(&self) -> Vec<LoginSource> {
         let variable = self.env.contains_key(VARIABLE).then_some(LoginSource::Variable);
         variable.into_iter().chain(self.files().into_iter().map(LoginSource::File)).collect()
     }
 
-    /// The text of a place, where there is one.
+    /// The text of a source, if it exists.
     fn text(&self, place: &LoginSource) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         match place {
             LoginSource::Variable => {
@@ -72,7 +66,6 @@ impl StoredLogins {
         }
     }
 
-    /// The files.
     fn files(&self) -> Vec<PathBuf> {
         let set = |name: &str| self.env.get(name).filter(|value| !value.is_empty()).map(Path::new);
         let home = |below: &str| self.home.as_ref().map(|home| home.join(below));
@@ -95,7 +88,7 @@ impl StoredLogins {
         .collect()
     }
 
-    /// The login to `host` for `repository`.
+    /// Finds the login to `host` for `repository`.
     pub async fn find(
         &self,
         host: &str,
@@ -130,25 +123,25 @@ impl StoredLogins {
     }
 }
 
-/// The text of a file, where it is there and has one.
+/// Reads a file, if it exists.
 fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let text = match std::fs::metadata(path) {
         Ok(kind) if kind.is_file() => std::fs::read(path),
-        // How one says that there are no logins.
+        // The usual way to say that there are no logins.
         Ok(_) if path == Path::new("/dev/null") => return Ok(None),
-        // To open a FIFO would be to wait for whoever writes to it.
+        // Opening a FIFO would block until another process writes to it.
         Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
         Err(error) => Err(error),
     };
     match text {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
-        // Nobody has signed in, or not this user.
+        // This user has never signed in.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// How docker spells a registry when it asks a helper.
+/// The name under which docker asks a helper for a registry.
 fn server(host: &str) -> String {
     if host == "docker.io" { "https://index.docker.io/v1/".to_owned() } else { host.to_owned() }
 }
