@@ -3,7 +3,7 @@
 use super::text::{Field, Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{Exposure, key, mapping};
-use crate::plan::literal::{DnsLabelScope, NotEmpty, Size, VariableName};
+use crate::plan::literal::{DnsLabelScope, Literal, NotEmpty, Shape, Size, VariableName};
 use crate::value::{DnsLabel, Port, Replace, RestartPolicy, words};
 
 mapping! {
@@ -51,6 +51,8 @@ mapping! {
             .is::<NotEmpty>()
             .names_resource()
             .absent("the plan's"),
+        /// Tags of the group, beside Shipway's own, whose names begin with `shipway-`.
+        pub tags: Map<Text> = key("tags").names::<TagKey>().names_resource().absent("none"),
         /// Whether the group may be deleted and created again.
         pub replace: Option<Field<Replace>> = key("replace")
             .absent("`when-required`; `never` where the environment is protected"),
@@ -82,6 +84,32 @@ mapping! {
             .absent("the image's"),
         /// Environment variables; those from a secret are sent as secure values.
         pub env: Map<Text> = key("env").names::<VariableName>().absent("none"),
+    }
+}
+
+/// The name of a tag, as Resource Manager accepts it. Names that begin with
+/// `shipway-`, in any case, are reserved: Shipway finds its resources by them.
+struct TagKey;
+
+impl Literal for TagKey {
+    const SHAPE: Shape =
+        Shape { pattern: r"^[^<>%&\\?/]{1,512}$", examples: &["team"], ..Shape::ANY };
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // Resource Manager compares the names of tags without regard to case.
+        if text.to_ascii_lowercase().starts_with("shipway-") {
+            return Err(
+                "expected a name without `shipway-` in front, which Shipway's own have".to_owned()
+            );
+        }
+        let is_valid = (1..=512).contains(&text.chars().count())
+            && !text.contains(['<', '>', '%', '&', '\\', '?', '/']);
+        if is_valid {
+            Ok(Self)
+        } else {
+            Err(r"expected 1 to 512 characters, without `<`, `>`, `%`, `&`, `\`, `?` and `/`"
+                .to_owned())
+        }
     }
 }
 

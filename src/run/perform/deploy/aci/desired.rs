@@ -12,7 +12,7 @@ use crate::plan::schema::{self, Aci, Deploy, Map, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deploy::tags::resource_tags;
-use crate::run::perform::names::{name, optional_plain, plain_list};
+use crate::run::perform::names::{name, optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
             .map(|label| name(label, "DNS label", scope))
             .transpose()?,
         dns_label_scope: optional_plain(aci.dns_label_scope.as_ref(), "DNS label's scope", scope)?,
-        tags: resource_tags(performer, job),
+        tags: tags(aci, resource_tags(performer, job), scope)?,
         replace: replace(performer, aci, scope)?,
         id,
     })
@@ -60,6 +60,18 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
 fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<Replace, StepError> {
     let default = if performer.facts.protected { Replace::Never } else { Replace::WhenRequired };
     Ok(aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?.unwrap_or(default))
+}
+
+/// The plan's tags, beside Shipway's own. `check` keeps their names apart.
+fn tags(
+    aci: &Aci,
+    mut tags: BTreeMap<String, String>,
+    scope: &Scope,
+) -> Result<BTreeMap<String, String>, StepError> {
+    for (key, value) in aci.tags.iter() {
+        tags.insert(key.value.clone(), plain(value, "tag", scope)?);
+    }
+    Ok(tags)
 }
 
 fn containers(
@@ -157,7 +169,12 @@ async fn registries(
 
 #[cfg(test)]
 mod tests {
-    use super::in_gigabytes;
+    use super::{in_gigabytes, tags};
+    use crate::plan::expr::{Object, Scope, Value};
+    use crate::plan::schema::{Action, DeployKind};
+    use crate::run::outcome::StepError;
+    use crate::secret::Redactor;
+    use std::collections::BTreeMap;
 
     #[test]
     fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {
@@ -165,5 +182,33 @@ mod tests {
             .map(|bytes| in_gigabytes(bytes).to_string())
             .to_vec();
         assert_eq!(read, ["0.5", "1.5", "0.6", "0.1"]);
+    }
+
+    /// `team` is a tag of the plan with the value of `vars.team`.
+    fn tagged(team: Value) -> Result<BTreeMap<String, String>, StepError> {
+        let text = "name: a\nvars: { team: web }\nazure: { resource-group: g }\nsteps:\n\
+                    - deploy:\n    image: a.io/b:v1\n    \
+                    aci: { tags: { team: \"${{ vars.team }}\", cost: 1 } }\n";
+        let plan = crate::plan::read(text).plan.expect("a plan");
+        let (_, service) = &plan.services.0[0];
+        let Action::Deploy(deploy) = &service.steps[0].action else { panic!("{service:?}") };
+        let DeployKind::Aci(aci) = &deploy.kind;
+        let scope = Scope::default().with("vars", Object::default().with("team", team));
+        let own = BTreeMap::from([("shipway-plan".to_owned(), "a".to_owned())]);
+        tags(aci, own, &scope)
+    }
+
+    #[test]
+    fn tags_of_the_plan_are_added_to_those_of_shipway() {
+        let all = tagged("web".into()).expect("tags");
+        let all: Vec<_> = all.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(all, ["cost=1", "shipway-plan=a", "team=web"]);
+    }
+
+    #[test]
+    fn secret_in_a_tag_is_refused() {
+        let secret = Redactor::default().adopt("secrets.team", "hunter22".to_owned());
+        let error = tagged(Value::secret(&secret)).expect_err("a secret");
+        assert_eq!(error.failure.chain, ["the tag holds `secrets.team`, which is a secret"]);
     }
 }
