@@ -9,6 +9,7 @@ mod leak;
 mod order;
 mod reference;
 mod unsupported;
+mod untagged;
 mod unused;
 mod uses;
 
@@ -24,6 +25,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     leak::check(&uses, found);
     order::check(&uses, found);
     unsupported::check(uses.plan, found);
+    untagged::check(uses.plan, found);
     unused::check(&uses, found);
 }
 
