@@ -22,7 +22,7 @@ pub use progress::{LayerProgress, Progress, Verb};
 pub use result::{CancelReason, Outcome, RunFinished, ServiceResult, Status};
 
 pub use crate::value::Channel;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Duration;
 
 #[derive(Clone, Debug, Serialize)]

@@ -24,6 +24,7 @@ pub struct RunLock {
 
 impl RunLock {
     /// Takes the lock beside a journal; `None` if another process holds it.
+    #[expect(clippy::cast_possible_truncation, reason = "libc gives small constants as `c_int`")]
     pub fn acquire(journal: &Path) -> io::Result<Option<Self>> {
         let path = journal.with_file_name("lock");
         let file =

@@ -12,9 +12,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// The file that marks a folder as an image layout, and its only content (image
-/// specification, "oci-layout file").
-pub const LAYOUT_MARKER: (&str, &str) = ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
 /// The index of an image layout, relative to its folder.
 pub const LAYOUT_INDEX: &str = "index.json";
 

@@ -11,5 +11,5 @@ mod reference;
 
 pub use descriptor::{Descriptor, Platform, media_type};
 pub use digest::{Digest, Hasher};
-pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, LAYOUT_MARKER, Manifest};
+pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, Manifest};
 pub use reference::{InvalidReference, Reference};

@@ -52,12 +52,11 @@ impl RemoteBlob {
     /// The body of a request that uploads the blob.
     pub(in crate::registry) fn payload(&self) -> Payload {
         let (offset, length) = (0, self.0.blob.size);
-        match self.0.copy.clone() {
-            Some(path) => Payload::File { path, offset, length },
-            None => {
-                let source = PassThrough { blob: self.clone(), hashed: Arc::default() };
-                Payload::Stream { source: Arc::new(source), offset, length }
-            }
+        if let Some(path) = self.0.copy.clone() {
+            Payload::File { path, offset, length }
+        } else {
+            let source = PassThrough { blob: self.clone(), hashed: Arc::default() };
+            Payload::Stream { source: Arc::new(source), offset, length }
         }
     }
 

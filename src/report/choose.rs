@@ -61,7 +61,7 @@ impl Terminal {
 }
 
 /// Creates the reporters on the streams of this process.
-pub fn choose(choice: &Choice, redactor: &Redactor) -> Reporters {
+pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
     let mut reporters = Reporters::new(redactor.clone());
     let style = Style { color: choice.terminal.color };
     let stdout = || Sink::new(io::stdout(), redactor.clone());
@@ -86,7 +86,7 @@ pub fn choose(choice: &Choice, redactor: &Redactor) -> Reporters {
 
 /// Makes GitHub Actions mask every known and future secret in the log. Must be called
 /// before anything is printed. Does nothing outside of Actions.
-pub fn mask_in_actions(choice: &Choice, redactor: &Redactor) {
+pub fn mask_in_actions(choice: Choice, redactor: &Redactor) {
     if !choice.in_actions && !choice.is_action {
         return;
     }
@@ -134,15 +134,15 @@ mod tests {
 
     #[test]
     fn the_action_has_one_reporter_and_commands_have_two() {
-        let count = |choice: &Choice| format!("{:?}", choose(choice, &Redactor::default()));
+        let count = |choice: Choice| format!("{:?}", choose(choice, &Redactor::default()));
         let action = Choice { is_action: true, in_actions: true, ..Choice::default() };
-        assert_eq!(count(&action), "Reporters { count: 1, .. }");
+        assert_eq!(count(action), "Reporters { count: 1, .. }");
         let plain = Choice::default();
-        assert_eq!(count(&plain), "Reporters { count: 2, .. }");
+        assert_eq!(count(plain), "Reporters { count: 2, .. }");
         let json = Choice { output: Output::Json, ..plain };
-        assert_eq!(count(&json), "Reporters { count: 2, .. }");
+        assert_eq!(count(json), "Reporters { count: 2, .. }");
         let workflow = Choice { in_actions: true, ..plain };
-        assert_eq!(count(&workflow), "Reporters { count: 2, .. }");
+        assert_eq!(count(workflow), "Reporters { count: 2, .. }");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod id;
 mod tests;
 mod watch;
 
-pub use crate::value::{Port, Protocol, Replace, RestartPolicy};
+pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 #[cfg(test)]

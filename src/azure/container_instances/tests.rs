@@ -4,12 +4,13 @@
 
 use super::{
     Container, ContainerInstances, DeployError, DeployEvent, Desired, EnvValue, Group, GroupId,
-    Patience, Port, Protocol, Replace, RestartPolicy, changes_that_need_replacement,
+    Patience, Port, Replace, changes_that_need_replacement,
 };
 use crate::azure::fake::{Fake, Reply, shown};
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
+use crate::value::{Protocol, RestartPolicy};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;

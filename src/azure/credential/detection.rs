@@ -131,7 +131,7 @@ impl Detection<'_> {
     fn exchange(&self, method: SignInMethod, from: Assertion) -> Result<Signer, CredentialError> {
         let client =
             EntraClient { http: self.http, endpoints: self.endpoints, redactor: self.redactor };
-        Signer::exchange(method, from, self.identity(method)?, client)
+        Signer::exchange(method, from, self.identity(method)?, &client)
     }
 
     fn app_service(&self) -> Result<Result<Signer, String>, CredentialError> {

@@ -111,7 +111,7 @@ impl Signer {
         method: SignInMethod,
         from: Assertion,
         identity: EntraIdentity,
-        client: EntraClient<'_>,
+        client: &EntraClient<'_>,
     ) -> Result<Self, CredentialError> {
         let EntraIdentity { tenant, client_id } = identity;
         let claims = LastClaims::default();

@@ -100,10 +100,10 @@ impl Blueprint<'_> {
     fn further_groups(&self) -> Result<Vec<String>, EvalError> {
         let mut groups = Vec::new();
         for action in self.actions() {
-            if let Action::Deploy(deploy) = action {
-                if let Some(text) = deploy.resource_group() {
-                    groups.push(text.render(&self.scope)?.expose().to_owned());
-                }
+            if let Action::Deploy(deploy) = action
+                && let Some(text) = deploy.resource_group()
+            {
+                groups.push(text.render(&self.scope)?.expose().to_owned());
             }
         }
         Ok(groups)

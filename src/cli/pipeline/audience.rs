@@ -29,12 +29,12 @@ impl Audience {
     /// anything else can print it.
     pub fn redactor(self) -> Redactor {
         let redactor = Redactor::default();
-        mask_in_actions(&self.choice(), &redactor);
+        mask_in_actions(self.choice(), &redactor);
         redactor
     }
 
     pub fn reporters(self, redactor: &Redactor) -> Reporters {
-        choose(&self.choice(), redactor)
+        choose(self.choice(), redactor)
     }
 
     pub fn is_verbose(self) -> bool {

@@ -131,10 +131,10 @@ mod tests {
         );
         let bare = Annotation { level: Level::Warning, title: Some(""), file: None, ..whole };
         assert_eq!(bare.to_string(), "::warning::push `x`%0Ano answer");
-        let notice = Annotation { level: Level::Warning, line: None, ..whole };
+        let without_line = Annotation { level: Level::Warning, line: None, ..whole };
         assert_eq!(
-            notice.to_string(),
-            "::notice title=web.push failed%3A 403%2C no,file=deploy/shipway.yml::push `x`%0Ano answer"
+            without_line.to_string(),
+            "::warning title=web.push failed%3A 403%2C no,file=deploy/shipway.yml::push `x`%0Ano answer"
         );
     }
 

@@ -171,7 +171,7 @@ impl Importer<'_> {
         let bytes = self.manifest_bytes(manifest)?;
         let listed: Manifest = parse(self.path, manifest.digest.as_str(), &bytes)?;
         let Some(config) = &listed.config else { return Ok(None) };
-        let bytes = self.manifest_bytes(&config)?;
+        let bytes = self.manifest_bytes(config)?;
         Ok(serde_json::from_slice(&bytes).ok())
     }
 

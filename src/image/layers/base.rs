@@ -179,7 +179,7 @@ fn recall(note: &PathBuf) -> Option<Tree> {
                 tree.insert(&decode(path), TreeNode::Folder(Attributes { mode: *mode, owner }));
             }
             NotedNode::Link(path, target) => {
-                tree.insert(&decode(path), TreeNode::Link(decode(target)))
+                tree.insert(&decode(path), TreeNode::Link(decode(target)));
             }
         }
     }

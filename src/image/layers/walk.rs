@@ -231,7 +231,7 @@ fn note(tree: &mut Tree, entries: &[LayerEntry]) {
                 tree.insert(&entry.path, TreeNode::Folder(attributes));
             }
             EntryKind::Symlink { target } => {
-                tree.insert(&entry.path, TreeNode::Link(target.to_vec()))
+                tree.insert(&entry.path, TreeNode::Link(target.to_vec()));
             }
             EntryKind::File { .. } | EntryKind::HardLink { .. } => {}
         }

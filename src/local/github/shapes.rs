@@ -1,4 +1,4 @@
-//! JSON bodies with every field that GitHub's OpenAPI description requires.
+//! JSON bodies with every field that GitHub's API description requires.
 //! octocrab's models fail to parse a body without them.
 
 use super::activity::{Comment, CommitStatus, Deployment, DeploymentStatus};

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 const COMMENTS: &str = "/repos/octo/demo/issues/7/comments";
 
-/// The fields that GitHub's OpenAPI description lists as `required`.
+/// The fields that GitHub's API description lists as `required`.
 const COMMENT: [&str; 8] =
     ["id", "node_id", "html_url", "issue_url", "user", "url", "created_at", "updated_at"];
 const DEPLOYMENT: [&str; 14] = [

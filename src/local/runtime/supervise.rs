@@ -101,7 +101,7 @@ impl GroupRun {
             Ok(exit) => exit,
             Err(error) => {
                 self.note(container, |view| {
-                    view.not_started(Timestamp::now(), &error.with_causes())
+                    view.not_started(Timestamp::now(), &error.with_causes());
                 });
                 return Some(127);
             }

@@ -16,10 +16,12 @@ pub struct Object {
     required: Vec<&'static str>,
     /// Groups of keys, of each of which exactly one has to be there.
     groups: Vec<Vec<&'static str>>,
+    #[cfg(test)]
     keys: Vec<ObjectKey>,
 }
 
-/// A key of an [`Object`], for the reference.
+/// A key of an [`Object`], for the tables of docs/reference.md, which a test writes.
+#[cfg(test)]
 pub struct ObjectKey {
     pub key: &'static Key,
     pub is_required: bool,
@@ -38,9 +40,8 @@ impl Object {
         if is_required {
             self.required.push(key.name);
         }
-        let words = schema["oneOf"][0]["enum"].as_array().cloned().unwrap_or_default();
-        let words = words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
-        self.keys.push(ObjectKey { key, is_required, words });
+        #[cfg(test)]
+        self.keys.push(ObjectKey { key, is_required, words: words(&schema) });
         self.properties.insert(key.name.to_owned(), described(key, schema));
     }
 
@@ -58,6 +59,7 @@ impl Object {
     }
 
     /// The keys, in the order in which they are documented.
+    #[cfg(test)]
     pub fn keys(&self) -> &[ObjectKey] {
         &self.keys
     }
@@ -89,9 +91,19 @@ impl Object {
     }
 }
 
+/// The words that a schema allows; empty where it is not a choice of words.
+#[cfg(test)]
+fn words(schema: &Value) -> Vec<String> {
+    let words = schema["oneOf"][0]["enum"].as_array().into_iter().flatten();
+    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
 /// The schema of a key's value, with what the key says beside it.
 fn described(key: &Key, mut schema: Value) -> Value {
-    let about = sentence(key.about);
+    let mut about = sentence(key.about);
+    if !key.absent.is_empty() {
+        about = format!("{about} Where absent: {}.", key.absent);
+    }
     if !about.is_empty() {
         schema["description"] = about.into();
     }
@@ -121,12 +133,14 @@ pub fn sentence(about: &str) -> String {
 
 /// One of several schemas.
 pub fn any_of<const N: usize>(schemas: [Value; N]) -> Value {
-    json!({ "anyOf": schemas.to_vec() })
+    json!({ "anyOf": Vec::from(schemas) })
 }
 
 /// A list of such values.
 pub fn list_of(item: Value) -> Value {
-    json!({ "type": "array", "items": item })
+    let mut schema = json!({ "type": "array" });
+    schema["items"] = item;
+    schema
 }
 
 /// A mapping of any names of a shape.

@@ -11,7 +11,7 @@ pub struct Entries<'n> {
     /// What it is, such as `a step`.
     what: &'static str,
     span: Span,
-    entries: &'n [Entry],
+    pairs: &'n [Entry],
     /// Whether it has unknown keys: what seems to be missing may be one of them,
     /// misspelt.
     pub has_unknown: bool,
@@ -42,7 +42,7 @@ impl Reader<'_> {
                 self.unknown_key(what, &entry.key, keys);
             }
         }
-        Some(Entries { what, span: node.span.clone(), entries, has_unknown })
+        Some(Entries { what, span: node.span.clone(), pairs: entries, has_unknown })
     }
 
     fn unknown_key(&mut self, what: &str, key: &Spanned<String>, keys: &[Key]) {
@@ -95,7 +95,7 @@ impl<'n> Entries<'n> {
 
     /// The keys that are there, in the order of the text.
     pub fn keys(&self) -> impl Iterator<Item = &'n Spanned<String>> {
-        self.entries.iter().map(|entry| &entry.key)
+        self.pairs.iter().map(|entry| &entry.key)
     }
 
     /// The first of several keys that is there.
@@ -104,6 +104,6 @@ impl<'n> Entries<'n> {
     }
 
     fn entry(&self, name: &str) -> Option<&'n Entry> {
-        self.entries.iter().find(|entry| entry.key.value == name)
+        self.pairs.iter().find(|entry| entry.key.value == name)
     }
 }

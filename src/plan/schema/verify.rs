@@ -83,6 +83,7 @@ impl PlanValue for Expect {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`mapping!` takes no derives")]
 impl Default for Expect {
     fn default() -> Self {
         Self { status: Vec::new(), headers: Map::default(), body: Vec::new(), json: Map::default() }

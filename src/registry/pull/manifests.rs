@@ -31,7 +31,7 @@ impl Client {
         let (resolved, manifest) = self.find(reference, platform).await?;
         match &manifest {
             ManifestContent::Image { config, .. } => {
-                self.pull_config(reference, config, folder).await?
+                self.pull_config(reference, config, folder).await?;
             }
             ManifestContent::Index(entries) => self.pull_below(reference, entries, folder).await?,
         }

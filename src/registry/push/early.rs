@@ -46,15 +46,15 @@ impl EarlyUploads {
     }
 
     /// Begins the upload of a blob. May be called from any thread.
-    pub fn send(&self, blob: Blob) {
+    pub fn send(&self, blob: &Blob) {
         let SharedUploads { client, to, runtime, cleared, .. } = &*self.shared;
         let mut state = self.state();
         let digest = blob.descriptor.digest.clone();
         if state.counters.contains_key(&digest) {
             return;
         }
-        let blobs = PushBlobs::new(slice::from_ref(&blob), to.len() as u64, &BTreeMap::new());
-        state.counters.insert(digest.clone(), blobs.counter(&blob));
+        let blobs = PushBlobs::new(slice::from_ref(blob), to.len() as u64, &BTreeMap::new());
+        state.counters.insert(digest.clone(), blobs.counter(blob));
         let (client, to, cleared) = (client.clone(), to.clone(), Arc::clone(cleared));
         let sending = async move {
             cleared.wait().await;

@@ -15,9 +15,9 @@ fn ahead(scene: &Scene, layers: &[usize]) -> EarlyUploads {
     let ahead =
         scene.client.early_uploads(&scene.push.targets, Arc::new(SetOnce::new_with(Some(()))));
     for layer in layers {
-        ahead.send(scene.push.blobs[*layer].clone());
+        ahead.send(&scene.push.blobs[*layer]);
         // Once is enough.
-        ahead.send(scene.push.blobs[*layer].clone());
+        ahead.send(&scene.push.blobs[*layer]);
     }
     ahead
 }
@@ -64,7 +64,7 @@ async fn early_uploads_wait_for_the_login_check() {
     let scene = Scene::new(&[MIB]).await;
     let cleared = Arc::new(SetOnce::new());
     let ahead = scene.client.early_uploads(&scene.push.targets, Arc::clone(&cleared));
-    ahead.send(scene.push.blobs[0].clone());
+    ahead.send(&scene.push.blobs[0].clone());
     // Enough round trips for an upload to start, if it were allowed to.
     for _ in 0..20 {
         let asked = scene.client.check_login(&scene.push.targets[0].host, "web", "push").await;

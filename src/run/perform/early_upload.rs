@@ -62,7 +62,7 @@ pub fn send(upload: Option<&registry::EarlyUploads>, store: &Store, blob: &Descr
     if let Some(upload) = upload.filter(|_| blob.size >= MIN_EARLY_UPLOAD_BYTES)
         && let Ok(path) = store.locate(blob)
     {
-        upload.send(Blob { descriptor: blob.clone(), source: BlobSource::File(path) });
+        upload.send(&Blob { descriptor: blob.clone(), source: BlobSource::File(path) });
     }
 }
 
