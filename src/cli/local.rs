@@ -123,7 +123,7 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
 
 fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
     let failed = |why: String| {
-        StepError::new(format!("read the initial state `{}`", file.display())).because(why)
+        StepError::new(format!("cannot read the initial state `{}`", file.display())).because(why)
     };
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| failed(error.to_string()))

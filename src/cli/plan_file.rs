@@ -36,7 +36,10 @@ impl PlanFile {
     pub fn read(file: &Path, remedy: &str) -> Result<Self, Exit> {
         let bytes = read(file).map_err(|error| {
             let help = (error.kind() == io::ErrorKind::NotFound).then_some(remedy);
-            say::error(&[format!("read the plan `{}`", file.display()), error.to_string()], help);
+            say::error(
+                &[format!("cannot read the plan `{}`", file.display()), error.to_string()],
+                help,
+            );
             Exit::Usage
         })?;
         let folder = std::path::absolute(file)

@@ -7,7 +7,10 @@ use super::say;
 pub fn block_on(work: impl Future<Output = Result<Exit, Exit>>) -> Result<Exit, Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
-        say::error(&["start the threads of the program".to_owned(), error.to_string()], None);
+        say::error(
+            &["cannot start the threads of the program".to_owned(), error.to_string()],
+            None,
+        );
         Exit::Bug
     })?;
     let exit = runtime.block_on(work);

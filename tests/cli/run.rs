@@ -136,7 +136,7 @@ fn missing_plan_is_explained() {
     let finished = Program::new().run(&["check"]).exits(2);
     assert_eq!(
         finished.stderr,
-        "error: read the plan `shipway.yml`
+        "error: cannot read the plan `shipway.yml`
   because: No such file or directory (os error 2)
   help: name the plan's file, as in `shipway run PLAN`
 "

@@ -31,7 +31,7 @@ impl LocalCloud {
         detach: bool,
     ) -> Result<Self, StepError> {
         let program = std::env::current_exe().map_err(|error| {
-            StepError::new("find the running program, which is the local cloud too")
+            StepError::new("cannot find the running program, which is the local cloud too")
                 .because(error.to_string())
         })?;
         if detach {
@@ -47,7 +47,7 @@ impl LocalCloud {
             within: MAX_START_TIME,
         };
         spawn(start).await.map(|running| Self::Child(Box::new(running))).map_err(|error| {
-            let mut failed = StepError::new("start the local cloud");
+            let mut failed = StepError::new("cannot start the local cloud");
             failed.failure.chain.extend(chain_of(&error));
             failed
         })
@@ -90,7 +90,7 @@ async fn detached(
     initial_state: &InitialState,
 ) -> Result<CloudFile, StepError> {
     let failed = |error: &dyn std::error::Error| {
-        StepError::new("start the local cloud").because(chain_of(error).join(": "))
+        StepError::new("cannot start the local cloud").because(chain_of(error).join(": "))
     };
     crate::local::files::create_folder(state).map_err(|error| failed(&error))?;
     let (described, cloud, log) =
@@ -116,13 +116,13 @@ async fn detached(
         }
         if let Ok(Some(status)) = child.try_wait() {
             let said = std::fs::read_to_string(state.join("local.log")).unwrap_or_default();
-            return Err(StepError::new("start the local cloud")
+            return Err(StepError::new("cannot start the local cloud")
                 .because(format!("it ended before it was ready ({status}): {}", said.trim())));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     child.kill().ok();
-    Err(StepError::new("start the local cloud").because("it was not ready in time"))
+    Err(StepError::new("cannot start the local cloud").because("it was not ready in time"))
 }
 
 /// Addresses for other programs, as lines for people.
@@ -155,7 +155,7 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
 /// Stops a cloud that was left in the background.
 pub fn stop(file: &Path) -> Result<(), StepError> {
     let cloud = CloudFile::read(file).map_err(|error| {
-        StepError::new(format!("read `{}`", file.display())).because(error.to_string())
+        StepError::new(format!("cannot read `{}`", file.display())).because(error.to_string())
     })?;
     kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM).map_err(|error| {
         StepError::new(format!("end the local cloud, process {}", cloud.pid))

@@ -95,7 +95,8 @@ fn from_variables(
 fn from_file(file: &Path) -> Result<BTreeMap<String, String>, StepError> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        StepError::new(format!("read the secrets' file `{shown}`")).because(error.to_string())
+        StepError::new(format!("cannot read the secrets' file `{shown}`"))
+            .because(error.to_string())
     })?;
     let mut values = BTreeMap::new();
     for (place, line) in text.lines().enumerate() {

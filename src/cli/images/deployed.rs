@@ -136,7 +136,7 @@ fn is_forbidden(error: &ArmError) -> bool {
 fn failed(error: &ArmError) -> StepError {
     let mut chain = chain_of(error).into_iter();
     let first = StepError::new(chain.next().unwrap_or_default());
-    chain.fold(first, StepError::because).while_doing("list the container groups")
+    chain.fold(first, StepError::because).while_doing("cannot list the container groups")
 }
 
 /// The usual name of a registry: Docker Hub has several.

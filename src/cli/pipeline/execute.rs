@@ -90,7 +90,7 @@ impl Execution<'_> {
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
         let mut reporters = self.audience.reporters(&session.redactor);
         let mut signals = Signals::listen().map_err(|error| {
-            say::error(&["listen for signals".to_owned(), error.to_string()], None);
+            say::error(&["cannot listen for signals".to_owned(), error.to_string()], None);
             Exit::Bug
         })?;
         reporters.on(&Event { at: Duration::ZERO, kind: self.started() });

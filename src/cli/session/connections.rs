@@ -39,7 +39,7 @@ impl Connections {
     pub fn of(session: &PlanSession) -> Result<Self, StepError> {
         let Some(file) = &session.options.cloud else { return Self::real(session) };
         let cloud = CloudFile::read(file).map_err(|error| {
-            StepError::new(format!("read `{}`", file.display()))
+            StepError::new(format!("cannot read `{}`", file.display()))
                 .because(error.to_string())
                 .help("`shipway local --cloud FILE` writes it while it is up")
         })?;
@@ -79,7 +79,7 @@ impl Connections {
     pub fn local(session: &PlanSession, file: &CloudFile) -> Result<Self, StepError> {
         let redactor = &session.redactor;
         let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
-            StepError::new("read the address of the local cloud").because(error.to_string())
+            StepError::new("cannot read the address of the local cloud").because(error.to_string())
         })?;
         if let Some(password) = proxy.password() {
             redactor.adopt("the local cloud's proxy", password.to_owned());

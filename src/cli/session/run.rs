@@ -43,7 +43,7 @@ impl RunSession {
         let StartRecord { options, resolved, local, .. } = start;
         let session = PlanSession::with(file, &options, redactor, |_, _| {
             serde_json::from_value(resolved).map_err(|error| {
-                let doing = format!("read the contexts of run {}", folder.run);
+                let doing = format!("cannot read the contexts of run {}", folder.run);
                 say::error(&[doing, error.to_string()], Some("start a new run"));
                 Exit::Precondition
             })

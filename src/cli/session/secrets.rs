@@ -107,7 +107,8 @@ fn declared_sources(
     connections: &Connections,
 ) -> Result<Vec<Source>, StepError> {
     let declared = session.plan.secrets.get(name).ok_or_else(|| {
-        StepError::new(format!("read the secret `{name}`")).because("the plan does not declare it")
+        StepError::new(format!("cannot read the secret `{name}`"))
+            .because("the plan does not declare it")
     })?;
     let evaluated = |source: &SecretSource| match source {
         SecretSource::Env(variable) => Ok(Source::Env(rendered(variable, &session.scope)?)),

@@ -36,9 +36,9 @@ pub fn record(name: &str, value: &str, delimiter: &str) -> Result<String, Record
 /// Records that were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    #[error("write an output")]
+    #[error("cannot write an output")]
     Record(#[from] RecordError),
-    #[error("write outputs to `{}`", path.display())]
+    #[error("cannot write outputs to `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
 }
 
@@ -270,7 +270,7 @@ mod tests {
     fn a_file_that_is_not_there_is_an_error() {
         let failed = append(std::path::Path::new("/nowhere/output"), &[pair("a", "1")])
             .expect_err("no such file");
-        assert_eq!(failed.to_string(), "write outputs to `/nowhere/output`");
+        assert_eq!(failed.to_string(), "cannot write outputs to `/nowhere/output`");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub const MAX_SUMMARY_BYTES: usize = 1_048_576;
 const CUT_NOTE: &str = "\n\n_The rest is left out: GitHub takes 1 MiB._\n";
 
 #[derive(Debug, thiserror::Error)]
-#[error("write the job's summary to `{}`", path.display())]
+#[error("cannot write the job's summary to `{}`", path.display())]
 pub struct SummaryError {
     pub path: PathBuf,
     pub source: io::Error,
@@ -87,6 +87,6 @@ mod tests {
     fn a_summary_without_its_file_is_an_error() {
         let failed =
             append_summary(std::path::Path::new("/nowhere/summary"), "x").expect_err("no file");
-        assert_eq!(failed.to_string(), "write the job's summary to `/nowhere/summary`");
+        assert_eq!(failed.to_string(), "cannot write the job's summary to `/nowhere/summary`");
     }
 }

@@ -24,7 +24,7 @@ pub struct Event {
 /// An event that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    #[error("read the event in `{}`", .path.display())]
+    #[error("cannot read the event in `{}`", .path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("the event in `{}` is not JSON", .path.display())]
     Json { path: PathBuf, source: serde_json::Error },

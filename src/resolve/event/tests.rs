@@ -277,7 +277,7 @@ fn what_is_no_event() {
         let error = Event::load(&source, &host(&[]), &Git::default(), None).expect_err("is none");
         error.to_string().replace(&*path.to_string_lossy(), "PATH")
     };
-    assert_eq!(said(None), "read the event in `PATH`");
+    assert_eq!(said(None), "cannot read the event in `PATH`");
     assert_eq!(said(Some("{")), "the event in `PATH` is not JSON");
     assert_eq!(said(Some("[]")), "`PATH` is not an event of GitHub");
     assert_eq!(said(Some(r#"{"x": 1}"#)), "`PATH` is not an event of GitHub");

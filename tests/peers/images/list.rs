@@ -72,7 +72,7 @@ fn named_registry_needs_no_plan() {
     let none = elsewhere.run(&["images"]).exits(2);
     let said = |plan: &str| {
         format!(
-            "error: read the plan `{plan}`
+            "error: cannot read the plan `{plan}`
   because: No such file or directory (os error 2)
   help: name the plan's file with `--plan PLAN`, or a registry, as in `shipway images REGISTRY`
 "

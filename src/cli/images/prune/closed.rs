@@ -19,7 +19,7 @@ pub async fn add(
     let numbers: BTreeSet<u64> =
         tags.filter_map(|row| pull_request(row.held.tag.as_deref()?)).collect();
     let unknown =
-        |why: String| StepError::new("find out which pull requests are closed").because(why);
+        |why: String| StepError::new("cannot find out which pull requests are closed").because(why);
     let github = connections.github.as_ref().ok_or_else(|| {
         unknown("there is no token of GitHub, or no repository there".to_owned())
             .help("set `GITHUB_TOKEN` in a clone of the repository, or name them with `--pr N`")
