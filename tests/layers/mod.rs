@@ -53,7 +53,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The command line: what every command may use, and what one alone does.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/run", &["journal"]),
-    ("cli/dry_run", &["azure::Cloud", "journal", "local", "oci", "plan", "resolve", "run"]),
+    (
+        "cli/dry_run",
+        &["azure::Cloud", "image::existing", "journal", "local", "oci", "plan", "resolve", "run"],
+    ),
     ("cli/local", &["journal", "local", "run", "secret"]),
     (
         "cli/images",

@@ -2,6 +2,7 @@
 //! builds on.
 
 use super::initial_state::Blueprint;
+use crate::image::existing::ImageSource;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, Dockerfile, Text};
 use std::collections::BTreeSet;
@@ -10,9 +11,10 @@ impl Blueprint<'_> {
     /// The hosts and repositories that the command line allows, and the
     /// repositories of the images that the plan builds on.
     ///
-    /// A repository that the plan tags is local: if the real registry were asked
-    /// for it, its refusal of an anonymous request would fail the push. The source
-    /// of a copy within one repository is outside all the same, unless it is
+    /// A base image in a repository that the plan also tags is left out: the push asks
+    /// which blobs that repository has, and a real registry that refuses the anonymous
+    /// question would fail the push. The source of a copy is allowed even then, as
+    /// there is no other place for its content to come from, unless the image is
     /// preloaded.
     pub fn outside(&self) -> Vec<String> {
         let names = |texts: Vec<String>| -> BTreeSet<String> {
@@ -20,11 +22,11 @@ impl Blueprint<'_> {
             read.map(|reference| reference.name()).collect()
         };
         let tagged = names(self.tagged());
-        let seeded = names(self.seeds.iter().map(|(name, _)| name.clone()).collect());
+        let preloaded = names(self.seeds.iter().map(|(name, _)| name.clone()).collect());
         let (bases, copied) = (names(self.bases()), names(self.copied()));
         let bases = bases.into_iter().filter(|name| !tagged.contains(name));
         let copied =
-            copied.into_iter().filter(|name| !(tagged.contains(name) && seeded.contains(name)));
+            copied.into_iter().filter(|name| !(tagged.contains(name) && preloaded.contains(name)));
         let mut outside: Vec<String> = self.options.allow_host.clone();
         outside.extend(bases.chain(copied));
         outside.sort_unstable();
@@ -41,7 +43,7 @@ impl Blueprint<'_> {
                 Action::Build(build) => match &build.kind {
                     BuildKind::Layers(layers) => names.extend(self.text(&layers.base)),
                     BuildKind::Dockerfile(dockerfile) => {
-                        names.extend(self.dockerfile(dockerfile).unwrap_or_default());
+                        names.extend(self.dockerfile_bases(dockerfile).unwrap_or_default());
                     }
                     BuildKind::Image(_) => {}
                 },
@@ -56,20 +58,22 @@ impl Blueprint<'_> {
         names
     }
 
-    /// The images that the plan copies from a registry.
+    /// The images that the plan copies from a registry, not from a local layout or archive.
     pub fn copied(&self) -> Vec<String> {
         let mut names = Vec::new();
         for action in self.actions() {
             if let Action::Build(build) = action
                 && let BuildKind::Image(existing) = &build.kind
-                && !existing.image.source.contains(":/")
             {
-                names.extend(self.text(&existing.image));
+                // `oci:layout` would also parse as a reference.
+                let name = self.text(&existing.image);
+                names.extend(name.filter(|name| ImageSource::parse(name, self.folder).is_none()));
             }
         }
         names
     }
 
+    /// The images that the plan tags.
     fn tagged(&self) -> Vec<String> {
         let targets = self.actions().flat_map(|action| match action {
             Action::Tag(tag) => tag.targets.as_slice(),
@@ -78,22 +82,25 @@ impl Blueprint<'_> {
         targets.filter_map(|target| self.text(&target.image)).collect()
     }
 
+    /// `None` if the text is not known before the run.
     fn text(&self, text: &Text) -> Option<String> {
         Some(text.render(&self.scope).ok()?.expose().to_owned())
     }
 
-    fn dockerfile(&self, dockerfile: &Dockerfile) -> Option<Vec<String>> {
+    /// `None` if its path is not known before the run, or it cannot be read: the build
+    /// reports that.
+    fn dockerfile_bases(&self, dockerfile: &Dockerfile) -> Option<Vec<String>> {
         let file = match &dockerfile.dockerfile {
             Some(file) => self.folder.join(self.text(file)?),
             None => self.folder.join(self.text(&dockerfile.context)?).join("Dockerfile"),
         };
-        Some(bases(&std::fs::read_to_string(file).ok()?))
+        Some(images_named_in(&std::fs::read_to_string(file).ok()?))
     }
 }
 
-/// The images that a Dockerfile names literally. An image that a build argument
-/// names takes `--allow-host`.
-fn bases(text: &str) -> Vec<String> {
+/// The images that the `FROM` and `COPY --from` of a Dockerfile name literally. An image
+/// that a build argument names needs `--allow-host`.
+fn images_named_in(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut stages = Vec::new();
     for line in text.lines() {
@@ -105,9 +112,10 @@ fn bases(text: &str) -> Vec<String> {
             "COPY" => flags.iter().find_map(|flag| flag.strip_prefix("--from=")),
             _ => None,
         };
-        let number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+        // `COPY --from=0` names a stage by its index.
+        let is_index = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
         let is_image = |name: &&str| {
-            !name.contains('$') && !number(name) && !stages.contains(&name.to_ascii_lowercase())
+            !name.contains('$') && !is_index(name) && !stages.contains(&name.to_ascii_lowercase())
         };
         names.extend(name.filter(is_image).map(str::to_owned));
         if let ("FROM", [_, marker, stage]) = (keyword.as_str(), words.as_slice())
@@ -121,10 +129,10 @@ fn bases(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::bases;
+    use super::images_named_in;
 
     #[test]
-    fn bases_are_the_images_that_a_dockerfile_names() {
+    fn stages_and_build_arguments_are_no_base_images() {
         let text = "
 # syntax=docker/dockerfile:1
 ARG TAG=1
@@ -137,6 +145,9 @@ COPY --from=0 /b /b
 COPY --chown=1 --from=ghcr.io/octo/tools /c /c
 RUN echo FROM nothing
 ";
-        assert_eq!(bases(text), ["docker.io/library/golang:1", "scratch", "ghcr.io/octo/tools"]);
+        assert_eq!(
+            images_named_in(text),
+            ["docker.io/library/golang:1", "scratch", "ghcr.io/octo/tools"]
+        );
     }
 }
