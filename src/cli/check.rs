@@ -1,7 +1,7 @@
 //! `shipway check`: shows every mistake in the plan, with its line.
 
 use super::exit::Exit;
-use super::plan_file::{BY_POSITION, PlanFile};
+use super::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use super::say;
 use crate::plan::{Diagnostic, render, render_github, render_json};
 use clap::{Args, ValueEnum};
@@ -28,16 +28,19 @@ pub enum DiagnosticFormat {
     Github,
 }
 
-/// Checks the plan.
+/// Prints the diagnostics of the plan: for people to standard error, for programs to
+/// standard output. Warnings alone are no failure.
 pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
-    let PlanFile { name, text, plan, diagnostics: found, .. } =
-        PlanFile::read(&arguments.plan, BY_POSITION)?;
+    let PlanFile { name, text, plan, diagnostics, .. } =
+        PlanFile::read(&arguments.plan, PLAN_ARGUMENT_HELP)?;
     match arguments.format {
-        DiagnosticFormat::Human if found.is_empty() => say::tell(&format!("{name}: no mistakes")),
-        DiagnosticFormat::Human => say::tell(&render(&name, &text, &found, say::color())),
-        DiagnosticFormat::Json => say::result(&render_json(&name, &text, &found)),
-        DiagnosticFormat::Github => say::result(&render_github(&name, &text, &found)),
+        DiagnosticFormat::Human if diagnostics.is_empty() => {
+            say::tell(&format!("{name}: no mistakes"));
+        }
+        DiagnosticFormat::Human => say::tell(&render(&name, &text, &diagnostics, say::color())),
+        DiagnosticFormat::Json => say::result(&render_json(&name, &text, &diagnostics)),
+        DiagnosticFormat::Github => say::result(&render_github(&name, &text, &diagnostics)),
     }
-    let wrong = plan.is_none() || found.iter().any(Diagnostic::is_error);
-    Ok(if wrong { Exit::Usage } else { Exit::Done })
+    let has_errors = plan.is_none() || diagnostics.iter().any(Diagnostic::is_error);
+    Ok(if has_errors { Exit::Usage } else { Exit::Done })
 }

@@ -1,27 +1,31 @@
-//! Holds the texts of the whole program to its own command line: a command or an
-//! option that a message names must exist.
+//! Tests that every command and option that a message of the program names in backticks
+//! exists on its command line. The messages are the string literals in `src/`.
 
 use super::Arguments;
 use clap::{Command, CommandFactory as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Options of other programs that messages name: of `FROM` in a Dockerfile.
-const FOREIGN: [&str; 1] = ["--platform"];
+/// Options that messages name and that are not of `shipway`: here one of `FROM` in a
+/// Dockerfile.
+const OTHER_PROGRAMS_OPTIONS: [&str; 1] = ["--platform"];
 
 /// The string literals of Rust source code. Escapes stay as they are, but lines that
 /// end with a backslash are joined.
 fn literals(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = source;
+    // A scan is enough: what matters is not to mistake a comment, a character or a
+    // lifetime for the start of a string.
     while let Some(at) = rest.find(['"', '\'', '/']) {
-        let raw = rest[..at].ends_with("r#");
-        let (start, after) = rest.split_at(at);
-        let raw_plain = start.ends_with('r');
+        let (before, after) = rest.split_at(at);
+        let raw_with_hash = before.ends_with("r#");
+        let raw = before.ends_with('r');
         if after.starts_with("//") {
             rest = after.split_once('\n').map_or("", |(_, next)| next);
         } else if let Some(character) = after.strip_prefix('\'') {
-            // A character may be a quotation mark; a lifetime has no end.
+            // `'"'` is a character, whose quotation mark starts no string. A lifetime has
+            // no closing quote after one character.
             let length = if character.starts_with('\\') { 2 } else { 1 };
             let end = character.char_indices().nth(length);
             let is_character = end.is_some_and(|(end, _)| character[end..].starts_with('\''));
@@ -31,9 +35,9 @@ fn literals(source: &str) -> Vec<String> {
                 character
             };
         } else if let Some(text) = after.strip_prefix('"') {
-            let end = if raw {
+            let end = if raw_with_hash {
                 text.find("\"#")
-            } else if raw_plain {
+            } else if raw {
                 text.find('"')
             } else {
                 let mut escaped = false;
@@ -55,11 +59,12 @@ fn literals(source: &str) -> Vec<String> {
     found
 }
 
-/// The parts of a text in backticks.
+/// The texts in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// Adds the source files in a folder and below. Files of tests alone are left out.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -74,11 +79,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn has_option(command: &Command, option: &str) -> bool {
     let name = option.trim_start_matches('-').split(['=', '[']).next().unwrap_or_default();
     let is_it = |known: &str| known == name;
-    let own = command.get_arguments().any(|argument| {
+    let declared = command.get_arguments().any(|argument| {
         argument.get_long().is_some_and(is_it)
             || argument.get_all_aliases().is_some_and(|all| all.into_iter().any(is_it))
     });
-    own || ["help", "version"].contains(&name)
+    // clap adds these two itself.
+    declared || ["help", "version"].contains(&name)
 }
 
 fn any_has_option(command: &Command, option: &str) -> bool {
@@ -86,7 +92,8 @@ fn any_has_option(command: &Command, option: &str) -> bool {
         || command.get_subcommands().any(|command| any_has_option(command, option))
 }
 
-/// What is wrong with a quoted text, if it is about the command line.
+/// Why a quoted text does not fit the command line; `None` if it does, or if it is neither
+/// a `shipway` command nor an option.
 fn mistake(shipway: &Command, text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let first = words.next()?;
@@ -108,7 +115,7 @@ fn mistake(shipway: &Command, text: &str) -> Option<String> {
     }
     let is_option = first.starts_with("--")
         && first[2..].starts_with(|letter: char| letter.is_ascii_lowercase())
-        && !FOREIGN.contains(&first.split('=').next().unwrap_or_default());
+        && !OTHER_PROGRAMS_OPTIONS.contains(&first.split('=').next().unwrap_or_default());
     (is_option && !any_has_option(shipway, first)).then(|| format!("there is no option `{first}`"))
 }
 

@@ -3,7 +3,7 @@
 use super::dry_run::cloud::{how_to_reach, newest, stop};
 use super::dry_run::initial_state_of;
 use super::exit::Exit;
-use super::plan_file::{BY_OPTION, PlanFile};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use super::runtime::block_on;
 use super::say;
 use super::session::run::state_folder;
@@ -102,13 +102,13 @@ async fn stdin_ends() {
     tokio::io::copy(&mut stdin, &mut sink).await.ok();
 }
 
-/// With the initial state that a file describes, or that the plan expects.
+/// The initial state that a file describes, or that the plan expects.
 fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptions, Exit> {
     let show = |error| show_step_error(error, redactor);
     let (initial_state, state) = if let Some(file) = &arguments.world_file {
         (read_initial_state(file).map_err(show)?, PathBuf::from(".shipway/local/world"))
     } else {
-        let file = PlanFile::read(&arguments.plan, BY_OPTION)?;
+        let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
         let state = state_folder(None, &file).join("local").join(RunId::new().as_str());
         let dry_run = DryRunOptions { cloud: arguments.options.clone(), skip_run: false };
         let options = RunOptions { dry_run: Some(dry_run), ..RunOptions::default() };
@@ -131,7 +131,7 @@ fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
 
 fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<(), StepError> {
     let newest = || {
-        let file = PlanFile::read(&arguments.plan, BY_OPTION).ok()?;
+        let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP).ok()?;
         newest(&state_folder(None, &file))
     };
     match cloud.map(Path::to_owned).or_else(newest) {

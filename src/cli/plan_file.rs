@@ -26,9 +26,9 @@ pub struct PlanFile {
 const MAX_READ_BYTES: u64 = 256 << 20;
 
 /// The remedy for a missing plan, of commands that take the plan by position.
-pub const BY_POSITION: &str = "name the plan's file, as in `shipway run PLAN`";
+pub const PLAN_ARGUMENT_HELP: &str = "name the plan's file, as in `shipway run PLAN`";
 /// The remedy for a missing plan, of commands that take the plan as an option.
-pub const BY_OPTION: &str = "name the plan's file with `--plan PLAN`";
+pub const PLAN_OPTION_HELP: &str = "name the plan's file with `--plan PLAN`";
 
 impl PlanFile {
     /// Reads a plan, which may have mistakes. A missing file is shown with

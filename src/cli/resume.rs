@@ -4,7 +4,7 @@ use super::dry_run::DryRun;
 use super::exit::Exit;
 use super::pipeline::Pipeline;
 use super::pipeline::audience::{Audience, ViewOptions};
-use super::plan_file::{BY_OPTION, PlanFile};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -58,7 +58,7 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
 }
 
 fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Chosen, Journal), Exit> {
-    let file = PlanFile::read(&arguments.plan, BY_OPTION)?;
+    let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
     let state = state_folder(arguments.state_dir.as_deref(), &file);
     let folder = find(arguments, &state)?;
     let mut journal = Journal::open(&folder.journal()).map_err(|error| show(&error))?;

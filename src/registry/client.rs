@@ -58,7 +58,7 @@ impl Client {
         Ok(host)
     }
 
-    /// What is known of registries from earlier requests.
+    /// What earlier requests found out about registries, kept in memory and in a file.
     pub(in crate::registry) fn memory(&self) -> &RegistryMemory {
         &self.shared.memory
     }

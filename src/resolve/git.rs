@@ -19,7 +19,7 @@ const MAX_NAMED_FILES: usize = 20;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Git {
-    /// Why everything else is empty.
+    /// Why the other fields are empty, if they are.
     pub missing: Option<String>,
     /// The commit that is checked out.
     pub head: Option<String>,

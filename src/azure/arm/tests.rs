@@ -1,4 +1,4 @@
-//! Conversations with a stand-in for Resource Manager, and the table of codes.
+//! Requests to a fake of Resource Manager, and which of its error codes are retried.
 
 use super::{ArmError, ArmRequest, Refusal, Verb};
 use crate::azure::fake::{Fake, Reply, shown};
@@ -13,12 +13,13 @@ const GET: &str =
 const PUT: &str =
     "PUT management.azure.com/subscriptions/s/resourceGroups/r/providers/Microsoft.X/things/t";
 const OPERATION: &str = "https://management.azure.com/operations/1?api-version=2018-06-01";
-const LOOK: &str = "GET management.azure.com/operations/1";
+const POLL: &str = "GET management.azure.com/operations/1";
 
 fn put(body: &Value) -> ArmRequest<'_> {
     ArmRequest { verb: Verb::Put, path: PATH, api_version: "2023-05-01", body: Some(body) }
 }
 
+/// The error for a response with this status, code and message.
 fn refused(status: u16, code: &str, message: &str) -> ArmError {
     let body = json!({ "error": { "code": code, "message": message } }).to_string();
     let refusal = Refusal::read(status, body.as_bytes(), None);
@@ -83,11 +84,11 @@ async fn all_pages_are_read_from_the_same_host_only() {
 }
 
 #[tokio::test]
-async fn an_operation_is_polled_at_the_url_of_the_server() {
+async fn an_operation_is_polled_at_the_url_that_the_server_names() {
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", OPERATION)]),
         (
-            LOOK,
+            POLL,
             vec![
                 Reply::new(200, r#"{"status":"Pending"}"#),
                 Reply::new(200, r#"{"status":"Creating"}"#),
@@ -105,8 +106,8 @@ async fn an_operation_is_polled_at_the_url_of_the_server() {
         .expect("done");
 
     assert_eq!(*seen.lock().expect("no panic"), ["Pending", "Creating"]);
-    assert_eq!(fake.asked().pop().expect("a look").query, "api-version=2018-06-01");
-    assert_eq!(fake.log(), format!("{PUT} -> 201\n{LOOK} -> 200\n{LOOK} -> 200\n{LOOK} -> 200\n"));
+    assert_eq!(fake.asked().pop().expect("a poll").query, "api-version=2018-06-01");
+    assert_eq!(fake.log(), format!("{PUT} -> 201\n{POLL} -> 200\n{POLL} -> 200\n{POLL} -> 200\n"));
 }
 
 #[tokio::test]
@@ -114,7 +115,7 @@ async fn transient_errors_do_not_fail_an_operation() {
     let busy = || Reply::new(503, "{}");
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(200, "{}").with("Azure-AsyncOperation", OPERATION)]),
-        (LOOK, vec![busy(), busy(), Reply::new(200, r#"{"status":"Succeeded"}"#)]),
+        (POLL, vec![busy(), busy(), Reply::new(200, r#"{"status":"Succeeded"}"#)]),
     ])
     .await;
     let arm = fake.arm();
@@ -146,7 +147,7 @@ async fn a_failed_operation_shows_its_error() {
     });
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", OPERATION)]),
-        (LOOK, vec![Reply::json(200, &failed)]),
+        (POLL, vec![Reply::json(200, &failed)]),
     ])
     .await;
     let arm = fake.arm();
@@ -165,7 +166,7 @@ async fn a_failed_operation_shows_its_error() {
 async fn without_an_operation_url_location_and_status_are_polled() {
     let fake = Fake::script(vec![
         (PUT, vec![Reply::new(202, "").with("Location", OPERATION)]),
-        (LOOK, vec![Reply::new(202, ""), Reply::new(204, "")]),
+        (POLL, vec![Reply::new(202, ""), Reply::new(204, "")]),
     ])
     .await;
     let arm = fake.arm();
@@ -173,11 +174,11 @@ async fn without_an_operation_url_location_and_status_are_polled() {
     let begun = arm.call(&put(&json!({}))).await.expect("begun");
     arm.finish(&begun, |_| {}).await.expect("done");
 
-    assert_eq!(fake.log(), format!("{PUT} -> 202\n{LOOK} -> 202\n{LOOK} -> 204\n"));
+    assert_eq!(fake.log(), format!("{PUT} -> 202\n{POLL} -> 202\n{POLL} -> 204\n"));
 }
 
 #[test]
-fn errors_are_read_in_every_shape() {
+fn error_bodies_are_read_in_each_documented_shape() {
     let read = |body: &str| Refusal::read(400, body.as_bytes(), None).to_string();
 
     let inner = r#"{"Error":{"Code":"Forbidden","Message":"No.","InnerError":{"code":"ByRbac"}}}"#;
@@ -198,8 +199,9 @@ fn transient_errors_are_retried() {
 
     assert_eq!(class(409, "ContainerGroupTransitioning", ""), seconds(10));
     assert_eq!(class(409, "ServiceUnavailable", "not available in the location"), Retry::Backoff);
-    let barred = "quota 'ContainerGroups' exceeded. Limit: '0'";
-    assert_eq!(class(409, "ServiceUnavailable", barred), Retry::Never);
+    // The same code for a subscription whose quota is zero: waiting does not help.
+    let no_quota = "quota 'ContainerGroups' exceeded. Limit: '0'";
+    assert_eq!(class(409, "ServiceUnavailable", no_quota), Retry::Never);
     assert_eq!(class(409, "ContainerGroupQuotaReached", "quota 'StandardCores'"), seconds(30));
     assert_eq!(class(409, "AlreadyInUse", ""), Retry::Never);
     assert_eq!(class(400, "PrincipalNotFound", ""), Retry::Backoff);
@@ -210,7 +212,7 @@ fn transient_errors_are_retried() {
     for status in [400, 401, 403, 404, 405, 409, 410, 412, 422] {
         assert_eq!(class(status, "Whatever", ""), Retry::Never, "{status}");
     }
-    let told =
+    let throttled =
         Refusal { status: 429, retry_after: Some(Duration::from_secs(17)), ..Refusal::default() };
-    assert_eq!(ArmError::Refused(Box::new(told)).retry(), seconds(17));
+    assert_eq!(ArmError::Refused(Box::new(throttled)).retry(), seconds(17));
 }

@@ -1,4 +1,4 @@
-//! Whole deploys against a stand-in for Resource Manager, with recorded answers
+//! Whole deploys against a fake of Resource Manager, with recorded answers
 //! where there are any. Those about updates, quotas and DNS labels are built
 //! from documentation: no recording holds one.
 

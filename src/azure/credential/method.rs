@@ -1,15 +1,16 @@
-//! The ways to sign in.
+//! The ways to sign in to Entra ID, as messages name them.
 
 use std::fmt;
 
-/// A way to sign in.
+/// How an access token is requested. Its text completes `cannot sign in to Azure with …`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SignInMethod {
-    /// `AZURE_CLIENT_SECRET`.
+    /// The password of an application, from `AZURE_CLIENT_SECRET`.
     ClientSecret,
-    /// The OIDC token of the job in GitHub Actions.
+    /// The OIDC token of the job in GitHub Actions, exchanged for one of Entra.
     GitHub,
-    /// The token file that a Kubernetes cluster writes.
+    /// The token in the file that `AZURE_FEDERATED_TOKEN_FILE` names, which Kubernetes
+    /// writes, exchanged for one of Entra.
     WorkloadIdentity,
     /// The identity that Azure assigned to this machine.
     ManagedIdentity,

@@ -52,8 +52,9 @@ pub struct EntraClient<'a> {
 /// A way to sign in, ready to request tokens.
 pub struct Signer {
     pub method: SignInMethod,
-    /// Whether the environment decides this way, so that its failure is final.
-    pub sure: bool,
+    /// Whether the environment asks for this method, so that its failure is final and no
+    /// other is tried.
+    pub explicit: bool,
     /// Empty where it is not known, as is `client_id`.
     pub tenant: String,
     pub client_id: String,
@@ -99,7 +100,7 @@ impl Signer {
         make().map_err(|error| setup(method, &error))?;
         Ok(Self {
             method,
-            sure: true,
+            explicit: true,
             tenant: tenant.clone(),
             client_id: client_id.clone(),
             claims: LastClaims::default(),
@@ -134,13 +135,13 @@ impl Signer {
         };
         make().map_err(|error| setup(method, &error))?;
         let source = TokenSource::Entra(Box::new(make));
-        Ok(Self { method, sure: true, tenant, client_id, claims, source })
+        Ok(Self { method, explicit: true, tenant, client_id, claims, source })
     }
 
-    pub fn managed(identity: ManagedIdentity, sure: bool) -> Self {
+    pub fn managed(identity: ManagedIdentity, explicit: bool) -> Self {
         Self {
             method: SignInMethod::ManagedIdentity,
-            sure,
+            explicit,
             tenant: String::new(),
             client_id: identity.client_id.clone().unwrap_or_default(),
             claims: LastClaims::default(),
@@ -160,7 +161,7 @@ impl Signer {
         }));
         Ok(Self {
             method,
-            sure: false,
+            explicit: false,
             tenant: tenant.unwrap_or_default(),
             client_id: String::new(),
             claims: LastClaims::default(),

@@ -1,4 +1,4 @@
-//! Conversations with stand-ins for Entra, GitHub, the metadata service and az.
+//! Sign-ins against fakes of Entra, GitHub, the metadata service and the Azure CLI.
 
 use super::{Credential, CredentialError, Detection, SignInMethod};
 use crate::azure::Cloud;
@@ -88,6 +88,7 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
 
 #[tokio::test]
 async fn a_token_that_expires_soon_is_renewed() {
+    // 200 s are less than a returned token must be valid for.
     let fake = Fake::start(|_| issued("short-lived", 200)).await;
     let credential = fake.credential(&Redactor::default());
 
@@ -98,7 +99,7 @@ async fn a_token_that_expires_soon_is_renewed() {
 }
 
 #[tokio::test]
-async fn each_of_entras_answers_has_its_remedy() {
+async fn each_entra_error_code_has_its_remedy() {
     let cases = [
         (
             7_000_215,
@@ -157,7 +158,7 @@ async fn each_of_entras_answers_has_its_remedy() {
 }
 
 #[tokio::test]
-async fn a_busy_entra_and_a_broken_proxy_are_retried() {
+async fn throttling_and_bad_gateways_are_transient() {
     let asked = AtomicUsize::new(0);
     let fake = Fake::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
         0 => Reply::text(502, "<h1>bad gateway</h1>"),
@@ -176,6 +177,7 @@ async fn a_busy_entra_and_a_broken_proxy_are_retried() {
     assert_eq!(credential.token(SCOPE).await.expect("a token").expose(), "at-last");
 }
 
+/// An unsigned token of GitHub Actions; the claims are read, the signature is not.
 fn jwt(subject: &str) -> String {
     let claims = json!({
         "iss": "https://token.actions.githubusercontent.com",
@@ -185,6 +187,7 @@ fn jwt(subject: &str) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
+/// The variables of a job that has `permissions: id-token: write`.
 const IN_ACTIONS: [(&str, &str); 5] = [
     ("GITHUB_ACTIONS", "true"),
     ("AZURE_TENANT_ID", "tenant-1"),
@@ -194,7 +197,7 @@ const IN_ACTIONS: [(&str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn githubs_token_is_minted_for_each_exchange() {
+async fn each_exchange_requests_a_new_github_token() {
     let minted = AtomicUsize::new(0);
     let fake = Fake::start(move |asked| {
         if asked.to.starts_with("pipelines.example.com") {
@@ -205,7 +208,7 @@ async fn githubs_token_is_minted_for_each_exchange() {
     })
     .await;
     let redactor = Redactor::default();
-    let credential = detect(&fake, &redactor, &IN_ACTIONS).expect("a way");
+    let credential = detect(&fake, &redactor, &IN_ACTIONS).expect("a sign-in method");
 
     assert_eq!(credential.method(), Some(SignInMethod::GitHub));
     assert_eq!(credential.client_id(), Some("client-1"));
@@ -234,7 +237,7 @@ async fn a_subject_without_federated_credential_is_shown_with_the_command_that_a
         refused(700_213, "No matching federated identity record found.")
     })
     .await;
-    let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a way");
+    let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a sign-in method");
 
     let error = credential.token(SCOPE).await.expect_err("no token");
 
@@ -253,9 +256,9 @@ async fn a_subject_without_federated_credential_is_shown_with_the_command_that_a
 }
 
 #[tokio::test]
-async fn github_may_refuse_to_issue_a_token() {
+async fn refusal_of_an_oidc_token_names_the_permission() {
     let fake = Fake::start(|_| Reply::text(403, "no")).await;
-    let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a way");
+    let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a sign-in method");
 
     let error = credential.token(SCOPE).await.expect_err("no token");
 
@@ -279,7 +282,7 @@ async fn a_token_file_is_read_each_time() {
         ("AZURE_CLIENT_ID", "client-1"),
         ("AZURE_FEDERATED_TOKEN_FILE", path.as_str()),
     ];
-    let credential = detect(&fake, &Redactor::default(), &variables).expect("a way");
+    let credential = detect(&fake, &Redactor::default(), &variables).expect("a sign-in method");
 
     credential.token(SCOPE).await.expect("a token");
     std::fs::write(file.path(), "second").expect("written");
@@ -302,6 +305,7 @@ async fn a_token_file_is_read_each_time() {
 #[tokio::test]
 async fn the_identity_of_an_app_service_is_asked_for_without_a_proxy() {
     let fake = Fake::start(|_| {
+        // App Service sends the expiry as a string: here the year 2100.
         Reply::new(200, r#"{"access_token":"machine-token","expires_on":"4102444800"}"#)
     })
     .await;
@@ -312,12 +316,12 @@ async fn the_identity_of_an_app_service_is_asked_for_without_a_proxy() {
         ("AZURE_CLIENT_ID", "client-1"),
     ];
     let redactor = Redactor::default();
-    let credential = detect(&fake, &redactor, &variables).expect("a way");
+    let credential = detect(&fake, &redactor, &variables).expect("a sign-in method");
 
     assert_eq!(credential.token(SCOPE).await.expect("a token").expose(), "machine-token");
 
     let asked = &fake.asked()[0];
-    assert_eq!(asked.to, "/msi/token", "not in the form that a proxy is asked in");
+    assert_eq!(asked.to, "/msi/token", "a path alone; a proxy would receive the whole URL");
     assert_eq!(
         asked.query,
         "api-version=2019-08-01&resource=https%3A%2F%2Fmanagement.azure.com&client_id=client-1"
@@ -326,8 +330,8 @@ async fn the_identity_of_an_app_service_is_asked_for_without_a_proxy() {
     assert_eq!(redactor.redact("machine-token header-value"), "*** ***");
 }
 
-/// A folder with an `az` that prints this and ends like that.
-fn az(script: &str) -> tempfile::TempDir {
+/// A folder with the script as its program `az`.
+fn az_script(script: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("az");
     let file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o755).open(path);
@@ -338,11 +342,13 @@ fn az(script: &str) -> tempfile::TempDir {
 #[tokio::test]
 async fn a_machine_without_identity_falls_back_to_the_cli() {
     let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
-    let folder = az("#!/bin/sh\necho \"{\\\"accessToken\\\":\\\"$*\\\",\
-                     \\\"expires_on\\\":4102444800,\\\"tokenType\\\":\\\"Bearer\\\"}\"\n");
+    let folder = az_script(
+        "#!/bin/sh\necho \"{\\\"accessToken\\\":\\\"$*\\\",\
+                     \\\"expires_on\\\":4102444800,\\\"tokenType\\\":\\\"Bearer\\\"}\"\n",
+    );
     let path = folder.path().to_str().expect("a path");
     let variables = [("PATH", path), ("AZURE_TENANT_ID", "tenant-1")];
-    let credential = detect(&fake, &Redactor::default(), &variables).expect("a way");
+    let credential = detect(&fake, &Redactor::default(), &variables).expect("a sign-in method");
     assert_eq!(credential.method(), None);
 
     let token = credential.token(SCOPE).await.expect("a token");
@@ -353,12 +359,12 @@ async fn a_machine_without_identity_falls_back_to_the_cli() {
 }
 
 #[tokio::test]
-async fn without_any_way_to_sign_in_each_is_listed() {
+async fn without_a_sign_in_method_the_error_lists_why_each_is_missing() {
     let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let variables = [("PATH", "/nonexistent"), ("GITHUB_ACTIONS", "true")];
     let credential = detect(&fake, &Redactor::default(), &variables).expect("no mistake yet");
 
-    let error = credential.token(SCOPE).await.expect_err("no way");
+    let error = credential.token(SCOPE).await.expect_err("no method");
 
     assert_eq!(
         shown(&error),
@@ -377,10 +383,12 @@ async fn without_any_way_to_sign_in_each_is_listed() {
 #[tokio::test]
 async fn a_cli_without_login_is_an_error_with_its_output() {
     let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
-    let folder =
-        az("#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n");
+    let folder = az_script(
+        "#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n",
+    );
     let path = folder.path().to_str().expect("a path");
-    let credential = detect(&fake, &Redactor::default(), &[("PATH", path)]).expect("a way");
+    let credential =
+        detect(&fake, &Redactor::default(), &[("PATH", path)]).expect("a sign-in method");
 
     let error = credential.token(SCOPE).await.expect_err("not logged in");
 

@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// How long a returned token is valid at least, in seconds.
+/// The least remaining validity of a returned token, in seconds, so that it does not
+/// expire on the way to the server.
 const MIN_VALIDITY_SECS: i64 = 300;
 
 /// A signed-in identity. Cheap to clone; clones share their tokens.
@@ -25,17 +26,17 @@ pub struct Credential {
 
 struct SharedTokens {
     candidates: Candidates,
-    /// Index of the candidate that signed in.
+    /// Index of the first candidate that issued a token; the others are not tried again.
     chosen: OnceLock<usize>,
     redactor: Redactor,
     scopes: Mutex<HashMap<String, TokenSlot>>,
 }
 
-/// The ways to sign in that the environment offers.
+/// The sign-in methods that the environment offers.
 pub struct Candidates {
-    /// Tried in order up to the first that works, or that is `sure`.
+    /// Tried in order up to the first that issues a token, or that is `explicit`.
     pub signers: Vec<Signer>,
-    /// Why each other way is missing.
+    /// For each method that is not offered: its name and what it lacks.
     pub absent: Vec<String>,
 }
 
@@ -82,8 +83,8 @@ impl Credential {
         scopes.remove(scope);
     }
 
-    /// The way to sign in. Known from the start where the environment decides it,
-    /// else after the first token.
+    /// The sign-in method: known from the start where the environment asks for one,
+    /// otherwise after the first token.
     pub fn method(&self) -> Option<SignInMethod> {
         self.signer().map(|signer| signer.method)
     }
@@ -102,7 +103,7 @@ impl Credential {
         let signers = &self.shared.candidates.signers;
         match self.shared.chosen.get() {
             Some(&chosen) => signers.get(chosen),
-            None => signers.first().filter(|signer| signer.sure),
+            None => signers.first().filter(|signer| signer.explicit),
         }
     }
 
@@ -112,9 +113,9 @@ impl Credential {
             scopes.entry(scope.to_owned()).or_default().clone()
         };
         let mut cached = slot.lock().await;
-        let soon =
+        let needed_until =
             OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(MIN_VALIDITY_SECS);
-        if let Some(cached) = cached.as_ref().filter(|cached| cached.expires_at > soon) {
+        if let Some(cached) = cached.as_ref().filter(|cached| cached.expires_at > needed_until) {
             return Ok((cached.token.clone(), cached.expires_at));
         }
         let (token, expires_at) = self.request(scope).await?;
@@ -139,7 +140,7 @@ impl Credential {
                     self.shared.chosen.get_or_init(|| index);
                     return Ok(token);
                 }
-                Err(source) if signer.sure => {
+                Err(source) if signer.explicit => {
                     let (method, source) = (signer.method, source.into());
                     return Err(CredentialError::SignIn { method, source });
                 }
@@ -153,6 +154,7 @@ impl Credential {
 /// The reason in one line, for the list of what was tried.
 fn reason(error: &SignInError) -> String {
     let text = match error {
+        // The metadata service refuses with 400 on a machine without identity.
         SignInError::Managed(http::Error::Status { status: 400, .. }) => {
             "this machine has none".to_owned()
         }
@@ -172,6 +174,7 @@ impl TokenCredential for Credential {
         scopes: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
+        // The Key Vault client asks for exactly one scope.
         let scope = scopes.first().copied().unwrap_or_default();
         let cached = self.cached(scope).await;
         let (token, expires_at) = cached.map_err(|error| {

@@ -1,4 +1,4 @@
-//! Conversations with a stand-in for Key Vault. The challenge, the value and the
+//! Requests to a fake of Key Vault. The challenge, the value and the
 //! 404 are as recorded; the bodies of the 403s as its own test recordings and
 //! documentation have them.
 

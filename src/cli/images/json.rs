@@ -20,8 +20,8 @@ pub fn text(value: &Value) -> String {
 }
 
 fn row(listing: &RepositoryListing, row: &ListingRow, running: &Running) -> Value {
-    let held = &row.held;
-    let platforms: Vec<Value> = held
+    let manifest = &row.manifest;
+    let platforms: Vec<Value> = manifest
         .platforms
         .iter()
         .map(|one| json!({ "platform": one.platform, "digest": one.digest, "size": one.size }))
@@ -32,15 +32,15 @@ fn row(listing: &RepositoryListing, row: &ListingRow, running: &Running) -> Valu
         "reference": listing.name(row),
         "registry": listing.host,
         "repository": listing.repository,
-        "tag": held.tag,
-        "digest": held.digest,
-        "kind": kind(&held.kind),
-        "media-type": held.media_type,
-        "artifact-type": artifact_type(&held.kind),
-        "size": held.size,
+        "tag": manifest.tag,
+        "digest": manifest.digest,
+        "kind": kind(&manifest.kind),
+        "media-type": manifest.media_type,
+        "artifact-type": artifact_type(&manifest.kind),
+        "size": manifest.size,
         "platforms": platforms,
-        "created": held.created.map(|time| time.to_string()),
-        "updated": held.updated.map(|time| time.to_string()),
+        "created": manifest.created.map(|time| time.to_string()),
+        "updated": manifest.updated.map(|time| time.to_string()),
         "deployed": groups,
     })
 }

@@ -74,18 +74,19 @@ pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
     }
     let session = session(arguments, redactor)?;
     block_on(async {
-        let done = perform(arguments, &session).await;
-        done.map_err(|error| show_step_error(error, &session.redactor))
+        let result = perform(arguments, &session).await;
+        result.map_err(|error| show_step_error(error, &session.redactor))
     })
 }
 
-/// With the plan that is named or exists. A registry that is named needs none.
+/// A session with the plan of `--plan`, or else with `shipway.yml`. If the command line
+/// names a registry, a missing `shipway.yml` is no error: the session has no plan then.
 fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<PlanSession, Exit> {
-    let usual = Path::new("shipway.yml");
+    let default = Path::new("shipway.yml");
     let file = match &arguments.plan {
         Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
-        None if arguments.name.is_some() && !usual.exists() => PlanFile::none(),
-        None => PlanFile::read(usual, NO_PLAN_HELP)?,
+        None if arguments.name.is_some() && !default.exists() => PlanFile::none(),
+        None => PlanFile::read(default, NO_PLAN_HELP)?,
     };
     let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
     PlanSession::without_run(file, &options, redactor)
@@ -95,9 +96,10 @@ async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<E
     let connections = Connections::of(session)?;
     let clients = clients(session, &connections).await?;
     if arguments.referrers {
-        let (name, kind) = (arguments.name.as_deref(), arguments.artifact_type.as_deref());
-        let (name, registry) = (name.unwrap_or_default(), &clients.registry);
-        say::result(&referrers::list(name, kind, arguments.output, registry).await?);
+        // `--referrers` requires the name.
+        let name = arguments.name.as_deref().unwrap_or_default();
+        let kind = arguments.artifact_type.as_deref();
+        say::result(&referrers::list(name, kind, arguments.output, &clients.registry).await?);
         return Ok(Exit::Done);
     }
     let targets = targets(arguments, session)?;
@@ -135,14 +137,14 @@ fn targets(
     if let Some(name) = &arguments.name {
         return Ok(vec![RegistryTarget::named(name)]);
     }
-    let all = session.plan.registries.keys();
-    let hosts: Vec<_> =
-        all.map(|host| RegistryTarget { host: host.to_owned(), repository: None }).collect();
-    if hosts.is_empty() {
+    let hosts = session.plan.registries.keys();
+    let targets: Vec<_> =
+        hosts.map(|host| RegistryTarget { host: host.to_owned(), repository: None }).collect();
+    if targets.is_empty() {
         return Err(StepError::new("the plan lists no registries")
             .help("name one, as in `shipway images REGISTRY`"));
     }
-    Ok(hosts)
+    Ok(targets)
 }
 
 /// The clients, signed in as the plan says.
@@ -156,9 +158,10 @@ async fn clients(session: &PlanSession, connections: &Connections) -> Result<Cli
     names.sort();
     names.dedup();
     let sources = SecretSources::of_environment(session);
-    let read = secrets::read(session, &names, connections, &sources).await;
-    let read = read.map_err(|mut errors| errors.swap_remove(0))?;
-    let scope = with_secrets(session.scope.clone(), &session.plan, &read)?;
+    let secrets = secrets::read(session, &names, connections, &sources).await;
+    // This command shows one error; the first of several names a secret to mend.
+    let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?;
+    let scope = with_secrets(session.scope.clone(), &session.plan, &secrets)?;
     let clients = Clients::make(ClientsConfig {
         http: &connections.http,
         credential: &connections.credential,
@@ -169,6 +172,7 @@ async fn clients(session: &PlanSession, connections: &Connections) -> Result<Cli
         environment: &session.host.env,
         local: session.options.cloud.is_some(),
         subscription: connections.subscription.as_deref(),
+        // What runs learned about registries serves pushes only.
         memory: None,
     });
     clients.await

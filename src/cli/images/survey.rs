@@ -16,7 +16,7 @@ pub struct Survey {
     pub running: Running,
 }
 
-/// One repository.
+/// What one repository holds.
 #[derive(Debug)]
 pub struct RepositoryListing {
     pub host: String,
@@ -27,7 +27,7 @@ pub struct RepositoryListing {
 /// One tag, or a deployed image without a tag.
 #[derive(Clone, Debug)]
 pub struct ListingRow {
-    pub held: ListedManifest,
+    pub manifest: ListedManifest,
     /// The container groups that run it.
     pub groups: Vec<String>,
 }
@@ -36,25 +36,26 @@ impl RepositoryListing {
     /// The full name of a row, by tag if it has one, or by digest.
     pub fn name(&self, row: &ListingRow) -> String {
         let Self { host, repository, .. } = self;
-        match &row.held.tag {
+        match &row.manifest.tag {
             Some(tag) => format!("{host}/{repository}:{tag}"),
-            None => format!("{host}/{repository}@{}", row.held.digest),
+            None => format!("{host}/{repository}@{}", row.manifest.digest),
         }
     }
 }
 
+/// Lists the targets, whole registries by their catalog, while `running` asks Azure.
 pub async fn survey(
     registry: &Client,
     targets: Vec<RegistryTarget>,
     running: impl Future<Output = Running>,
 ) -> Result<Survey, StepError> {
-    let repositories = async {
-        let listed = targets.into_iter().map(|target| repositories(registry, target));
-        let listed: Vec<Vec<_>> =
-            futures::stream::iter(listed).buffered(MAX_PARALLEL_REPOSITORIES).try_collect().await?;
-        Ok::<_, PullError>(listed.into_iter().flatten().collect::<Vec<_>>())
+    let all = async {
+        let each = targets.into_iter().map(|target| repositories(registry, target));
+        let each: Vec<Vec<_>> =
+            futures::stream::iter(each).buffered(MAX_PARALLEL_REPOSITORIES).try_collect().await?;
+        Ok::<_, PullError>(each.into_iter().flatten().collect::<Vec<_>>())
     };
-    let (repositories, running) = futures::join!(repositories, running);
+    let (repositories, running) = futures::join!(all, running);
     let repositories = repositories.map_err(|error| StepError::from_error(&error))?;
     let listings = repositories
         .into_iter()
@@ -65,6 +66,7 @@ pub async fn survey(
     Ok(Survey { listings, running })
 }
 
+/// Host and repository, for each repository of a target.
 async fn repositories(
     registry: &Client,
     target: RegistryTarget,
@@ -83,28 +85,30 @@ async fn listing(
     running: &Running,
 ) -> Result<RepositoryListing, PullError> {
     let uses = running.of(&host, &repository);
-    let by_digest: BTreeSet<Digest> =
+    // An image that runs by its digest may have lost its tags, and is listed all the same.
+    let deployed: BTreeSet<Digest> =
         uses.iter().filter_map(|one| one.image.digest.clone()).collect();
-    let by_digest: Vec<Digest> = by_digest.into_iter().collect();
-    let held = registry.list_manifests(&host, &repository, &by_digest).await?;
-    // A manifest with a tag, or a platform of one, has its row already.
-    let tagged: BTreeSet<Digest> = held
+    let deployed: Vec<Digest> = deployed.into_iter().collect();
+    let manifests = registry.list_manifests(&host, &repository, &deployed).await?;
+    // Digests that need no row of their own: a tag has them, or an index with a tag.
+    let tagged: BTreeSet<Digest> = manifests
         .iter()
-        .filter(|held| held.tag.is_some())
-        .flat_map(|held| held.digests().cloned().collect::<Vec<_>>())
+        .filter(|manifest| manifest.tag.is_some())
+        .flat_map(|manifest| manifest.digests().cloned().collect::<Vec<_>>())
         .collect();
-    let groups = |held: &ListedManifest| {
+    let groups = |manifest: &ListedManifest| {
         let runs = |image: &crate::oci::Reference| match (&image.digest, &image.tag) {
-            (Some(digest), _) => held.digests().any(|own| own == digest),
-            (None, tag) => held.tag.as_deref() == Some(tag.as_deref().unwrap_or("latest")),
+            // A digest may be that of one platform of the manifest.
+            (Some(digest), _) => manifest.digests().any(|own| own == digest),
+            (None, tag) => manifest.tag.as_deref() == Some(tag.as_deref().unwrap_or("latest")),
         };
         let groups = uses.iter().filter(|one| runs(&one.image));
         groups.map(|one| one.group.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     };
-    let rows = held
+    let rows = manifests
         .iter()
-        .filter(|held| held.tag.is_some() || !tagged.contains(&held.digest))
-        .map(|held| ListingRow { held: held.clone(), groups: groups(held) })
+        .filter(|manifest| manifest.tag.is_some() || !tagged.contains(&manifest.digest))
+        .map(|manifest| ListingRow { manifest: manifest.clone(), groups: groups(manifest) })
         .collect();
     Ok(RepositoryListing { host, repository, rows })
 }

@@ -13,13 +13,13 @@ pub fn list(survey: &Survey, now: Timestamp) -> String {
     let mut rows = Vec::new();
     for listing in &survey.listings {
         for row in &listing.rows {
-            let held = &row.held;
+            let manifest = &row.manifest;
             rows.push(vec![
                 name(&listing.host, &listing.repository, row),
-                short_digest(held.digest.as_str()),
-                held.size.map_or_else(|| UNKNOWN.to_owned(), bytes),
+                short_digest(manifest.digest.as_str()),
+                manifest.size.map_or_else(|| UNKNOWN.to_owned(), bytes),
                 what(row),
-                age(held.created.or(held.updated), now),
+                age(manifest.created.or(manifest.updated), now),
                 deployed(row, survey.running.unknown().is_none()),
             ]);
         }
@@ -32,20 +32,20 @@ pub fn list(survey: &Survey, now: Timestamp) -> String {
 
 /// The name without the digest, which has its own column.
 fn name(host: &str, repository: &str, row: &ListingRow) -> String {
-    match &row.held.tag {
+    match &row.manifest.tag {
         Some(tag) => format!("{host}/{repository}:{tag}"),
         None => format!("{host}/{repository} (no tag)"),
     }
 }
 
 fn what(row: &ListingRow) -> String {
-    match &row.held.kind {
+    match &row.manifest.kind {
         ListedKind::Artifact(kind) => kind.clone(),
         ListedKind::Unreadable => "unreadable".to_owned(),
         ListedKind::Gone => "gone from the registry".to_owned(),
         ListedKind::Image | ListedKind::Index => {
             let names: Vec<&str> =
-                row.held.platforms.iter().map(|one| one.platform.as_str()).collect();
+                row.manifest.platforms.iter().map(|one| one.platform.as_str()).collect();
             if names.is_empty() { UNKNOWN.to_owned() } else { names.join(", ") }
         }
     }
@@ -102,7 +102,7 @@ mod tests {
         "2026-11-21T10:00:00Z".parse().expect("a time")
     }
 
-    fn held(tag: Option<&str>, kind: ListedKind) -> ListedManifest {
+    fn manifest(tag: Option<&str>, kind: ListedKind) -> ListedManifest {
         let digest = Digest::of(tag.unwrap_or("none").as_bytes());
         let platform = ListedPlatform {
             platform: "linux/amd64".into(),
@@ -124,14 +124,14 @@ mod tests {
     }
 
     fn survey(running: Running) -> Survey {
-        let row = |held: ListedManifest, groups: &[&str]| ListingRow {
-            held,
+        let row = |manifest: ListedManifest, groups: &[&str]| ListingRow {
+            manifest,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         };
-        let gone = ListedManifest { size: None, created: None, ..held(None, ListedKind::Gone) };
+        let gone = ListedManifest { size: None, created: None, ..manifest(None, ListedKind::Gone) };
         let rows = vec![
-            row(held(Some("v1"), ListedKind::Image), &["live", "old"]),
-            row(held(Some("chart"), ListedKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
+            row(manifest(Some("v1"), ListedKind::Image), &["live", "old"]),
+            row(manifest(Some("chart"), ListedKind::Artifact("x/\u{1b}[31mhelm".into())), &[]),
             row(gone, &["lost"]),
         ];
         let listing =

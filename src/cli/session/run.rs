@@ -3,7 +3,7 @@
 
 use super::PlanSession;
 use crate::cli::exit::Exit;
-use crate::cli::plan_file::{BY_POSITION, PlanFile};
+use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::say;
 use crate::journal::{RunFolder, RunId, RunOptions, StartRecord};
 use crate::secret::Redactor;
@@ -24,7 +24,7 @@ impl RunSession {
         state_dir: Option<&Path>,
         redactor: Redactor,
     ) -> Result<Self, Exit> {
-        let file = PlanFile::read(plan, BY_POSITION)?;
+        let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
         let state = state_folder(state_dir, &file);
         let id = RunId::new();
         let session = PlanSession::of_run(file, options, redactor, &id)?;

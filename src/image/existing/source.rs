@@ -16,13 +16,13 @@ pub enum ImageSource {
     /// `oci-archive:FILE[:TAG]`: an OCI layout in a tar archive.
     OciArchive {
         file: PathBuf,
-        /// Which of its images; not needed where there is one.
+        /// Required only if there are several images.
         tag: Option<String>,
     },
     /// `docker-archive:FILE[:REPOSITORY:TAG]`: what `docker save` writes.
     DockerArchive {
         file: PathBuf,
-        /// Which of its images; not needed where there is one.
+        /// Required only if there are several images.
         reference: Option<String>,
     },
 }

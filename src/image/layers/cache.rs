@@ -312,7 +312,7 @@ mod tests {
         fs::copy(&path, &copy).expect("copied");
         fs::rename(&copy, &path).expect("put back");
         assert_eq!(cache.recall(), Some(packed.clone()));
-        assert_ne!(fs::read(cache.path()).expect("a note"), note, "seen anew");
+        assert_ne!(fs::read(cache.path()).expect("a note"), note, "the note is written again");
 
         fs::write(&copy, b"pocked").expect("as long");
         fs::rename(&copy, &path).expect("put back");

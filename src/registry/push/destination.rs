@@ -25,7 +25,7 @@ pub struct Discovery<'a> {
     pub pending: Vec<&'a Reference>,
     /// The blobs that are not there.
     pub missing: BTreeSet<Digest>,
-    /// Those of them that are only assumed not to be there.
+    /// The blobs of these that are only assumed to be missing.
     pub assumed: BTreeSet<Digest>,
     /// The size of the blobs that are there.
     pub reused: u64,

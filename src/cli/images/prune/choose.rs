@@ -68,13 +68,13 @@ pub fn choose(listing: &RepositoryListing, filter: &PruneFilter) -> PruneChoice 
     let newest = newest_tags(listing, filter.keep.unwrap_or(0));
     let mut matching: Vec<&ListingRow> = Vec::new();
     for row in &listing.rows {
-        let Some(tag) = &row.held.tag else { continue };
+        let Some(tag) = &row.manifest.tag else { continue };
         if !filter.pull_requests.as_ref().is_none_or(|all| is_of(tag, all)) || newest.contains(tag)
         {
             continue;
         }
         let by_age = filter.older_than.is_some() || filter.keep.is_some();
-        match row.held.newest() {
+        match row.manifest.newest() {
             None if by_age => choice.kept.push((tag.clone(), KeepReason::NoAge)),
             Some(time)
                 if filter.older_than.is_some_and(|most| !is_older(time, most, filter.now)) => {}
@@ -86,24 +86,25 @@ pub fn choose(listing: &RepositoryListing, filter: &PruneFilter) -> PruneChoice 
     }
     if let Some(name) = unreadable(listing, &matching) {
         for row in matching.drain(..) {
-            let tag = row.held.tag.clone().unwrap_or_default();
+            let tag = row.manifest.tag.clone().unwrap_or_default();
             choice.kept.push((tag, KeepReason::Unreadable(name.clone())));
         }
     }
     let untags = is_azure_registry(&listing.host);
     let mut held_by = stays(listing, &matching);
     // A manifest that stays keeps its platforms, which may match too; hence the loop.
-    while let Some(at) = matching.iter().position(|row| held_by.contains_key(&row.held.digest)) {
+    while let Some(at) = matching.iter().position(|row| held_by.contains_key(&row.manifest.digest))
+    {
         let row = matching.swap_remove(at);
-        let tag = row.held.tag.clone().unwrap_or_default();
-        for digest in row.held.digests() {
+        let tag = row.manifest.tag.clone().unwrap_or_default();
+        for digest in row.manifest.digests() {
             held_by.entry(digest.clone()).or_insert_with(|| tag.clone());
         }
         if untags {
-            choice.untag.push((tag, row.held.digest.clone()));
+            choice.untag.push((tag, row.manifest.digest.clone()));
             continue;
         }
-        let reason = KeepReason::Shared(held_by[&row.held.digest].clone());
+        let reason = KeepReason::Shared(held_by[&row.manifest.digest].clone());
         choice.kept.push((tag, reason));
     }
     choice.delete = deletions(&matching, &held_by);
@@ -116,11 +117,13 @@ pub fn choose(listing: &RepositoryListing, filter: &PruneFilter) -> PruneChoice 
 /// The name of a manifest that stays and cannot be read: an index that may list
 /// anything.
 fn unreadable(listing: &RepositoryListing, matching: &[&ListingRow]) -> Option<String> {
-    let unread = listing.rows.iter().filter(|row| row.held.kind == ListedKind::Unreadable);
-    let stays =
-        |row: &&ListingRow| !matching.iter().any(|other| other.held.digest == row.held.digest);
-    let name =
-        |row: &ListingRow| row.held.tag.clone().unwrap_or_else(|| row.held.digest.to_string());
+    let unread = listing.rows.iter().filter(|row| row.manifest.kind == ListedKind::Unreadable);
+    let stays = |row: &&ListingRow| {
+        !matching.iter().any(|other| other.manifest.digest == row.manifest.digest)
+    };
+    let name = |row: &ListingRow| {
+        row.manifest.tag.clone().unwrap_or_else(|| row.manifest.digest.to_string())
+    };
     unread.filter(stays).map(name).next()
 }
 
@@ -130,9 +133,9 @@ fn stays(listing: &RepositoryListing, matching: &[&ListingRow]) -> BTreeMap<Dige
     let goes = |row: &&ListingRow| matching.iter().any(|other| std::ptr::eq(*other, *row));
     let mut held_by = BTreeMap::new();
     for row in listing.rows.iter().filter(|row| !goes(row)) {
-        let name = row.held.tag.clone().unwrap_or_else(|| row.groups.join(", "));
-        let subject = row.held.subject.iter().filter(|_| is_azure_registry(&listing.host));
-        for digest in row.held.digests().chain(subject) {
+        let name = row.manifest.tag.clone().unwrap_or_else(|| row.groups.join(", "));
+        let subject = row.manifest.subject.iter().filter(|_| is_azure_registry(&listing.host));
+        for digest in row.manifest.digests().chain(subject) {
             held_by.entry(digest.clone()).or_insert_with(|| name.clone());
         }
     }
@@ -142,17 +145,17 @@ fn stays(listing: &RepositoryListing, matching: &[&ListingRow]) -> BTreeMap<Dige
 fn deletions(matching: &[&ListingRow], held_by: &BTreeMap<Digest, String>) -> Vec<Deletion> {
     let mut all: BTreeMap<&Digest, Deletion> = BTreeMap::new();
     for row in matching {
-        let held = &row.held;
-        let platforms = held.digests().skip(1).filter(|digest| !held_by.contains_key(*digest));
-        let deletion = all.entry(&held.digest).or_insert_with(|| Deletion {
-            digest: held.digest.clone(),
+        let manifest = &row.manifest;
+        let platforms = manifest.digests().skip(1).filter(|digest| !held_by.contains_key(*digest));
+        let deletion = all.entry(&manifest.digest).or_insert_with(|| Deletion {
+            digest: manifest.digest.clone(),
             tags: Vec::new(),
-            size: held.size,
+            size: manifest.size,
             newest: None,
-            platforms: platforms.filter(|digest| **digest != held.digest).cloned().collect(),
+            platforms: platforms.filter(|digest| **digest != manifest.digest).cloned().collect(),
         });
-        deletion.tags.extend(held.tag.clone());
-        deletion.newest = deletion.newest.max(held.newest());
+        deletion.tags.extend(manifest.tag.clone());
+        deletion.newest = deletion.newest.max(manifest.newest());
     }
     let mut all: Vec<Deletion> = all.into_values().collect();
     // A platform that has a tag of its own goes by itself.
@@ -170,7 +173,7 @@ fn newest_tags(listing: &RepositoryListing, count: usize) -> BTreeSet<String> {
     let mut tags: Vec<_> = listing
         .rows
         .iter()
-        .filter_map(|row| Some((row.held.newest()?, row.held.tag.clone()?)))
+        .filter_map(|row| Some((row.manifest.newest()?, row.manifest.tag.clone()?)))
         .collect();
     tags.sort();
     tags.into_iter().rev().take(count).map(|(_, tag)| tag).collect()
@@ -214,7 +217,7 @@ mod tests {
     fn row(tag: &str, content: &str, days: Option<i64>) -> ListingRow {
         let digest = Digest::of(content.as_bytes());
         let created = days.map(|days| now() - (days * 24).hours());
-        let held = ListedManifest {
+        let manifest = ListedManifest {
             tag: Some(tag.to_owned()),
             digest,
             media_type: String::new(),
@@ -226,7 +229,7 @@ mod tests {
             created,
             updated: None,
         };
-        ListingRow { held, groups: Vec::new() }
+        ListingRow { manifest, groups: Vec::new() }
     }
 
     fn of(mut row: ListingRow, children: &[&str]) -> ListingRow {
@@ -235,7 +238,7 @@ mod tests {
             digest: Digest::of(content.as_bytes()),
             size: None,
         };
-        row.held.platforms = children.iter().map(platform).collect();
+        row.manifest.platforms = children.iter().map(platform).collect();
         row
     }
 
@@ -326,7 +329,7 @@ mod tests {
     fn azure_keeps_the_subject_of_a_kept_attachment() {
         let rows = || {
             let mut sbom = row("sbom", "sbom", Some(1));
-            sbom.held.subject = Some(Digest::of(b"index"));
+            sbom.manifest.subject = Some(Digest::of(b"index"));
             vec![
                 of(row("v1", "index", Some(50)), &["arm"]),
                 row("v1-arm", "arm", Some(50)),
@@ -360,7 +363,7 @@ mod tests {
     #[test]
     fn nested_manifests_follow_their_outer_index() {
         let deep = |mut row: ListingRow, content: &str| {
-            row.held.within.push(Digest::of(content.as_bytes()));
+            row.manifest.within.push(Digest::of(content.as_bytes()));
             row
         };
         let rows = vec![
@@ -380,7 +383,7 @@ mod tests {
     #[test]
     fn an_unreadable_manifest_that_stays_keeps_everything() {
         let mut bad = row("stable", "bad", Some(1));
-        bad.held.kind = ListedKind::Unreadable;
+        bad.manifest.kind = ListedKind::Unreadable;
         let rows = vec![bad.clone(), row("pr-5", "5", Some(50))];
         let filter = |numbers: &[u64]| PruneFilter {
             pull_requests: Some(numbers.iter().copied().collect()),
@@ -391,7 +394,7 @@ mod tests {
         assert_eq!(tags(&choice), "");
         assert_eq!(choice.kept, [("pr-5".to_owned(), KeepReason::Unreadable("stable".to_owned()))]);
 
-        bad.held.tag = Some("pr-4".to_owned());
+        bad.manifest.tag = Some("pr-4".to_owned());
         let both = chosen("h:1", vec![bad, row("pr-5", "5", Some(50))], &filter(&[4, 5]));
         assert_eq!(tags(&both), "pr-4 pr-5");
     }

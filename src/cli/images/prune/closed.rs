@@ -17,7 +17,7 @@ pub async fn add(
 ) -> Result<(), StepError> {
     let tags = survey.listings.iter().flat_map(|listing| &listing.rows);
     let numbers: BTreeSet<u64> =
-        tags.filter_map(|row| pull_request(row.held.tag.as_deref()?)).collect();
+        tags.filter_map(|row| pull_request(row.manifest.tag.as_deref()?)).collect();
     let unknown =
         |why: String| StepError::new("cannot find out which pull requests are closed").because(why);
     let github = connections.github.as_ref().ok_or_else(|| {

@@ -159,7 +159,7 @@ impl Execution<'_, '_> {
     }
 
     fn owner(&mut self, text: &str, place: &DockerfileLine) -> Result<Owner, NativeError> {
-        let ownership = Ownership::read(text);
+        let ownership = Ownership::parse(text);
         if let Some(owner) = ownership.numbers() {
             return Ok(owner);
         }

@@ -9,21 +9,22 @@ use std::fs;
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// `user[:group]`, as numbers or names.
+/// The text of `USER` or `--chown`: `user[:group]`, each a number or a name.
 pub struct Ownership<'a> {
     user: &'a str,
     group: Option<&'a str>,
 }
 
 impl<'a> Ownership<'a> {
-    pub fn read(text: &'a str) -> Self {
+    pub fn parse(text: &'a str) -> Self {
         match text.split_once(':') {
             Some((user, group)) => Self { user, group: Some(group).filter(|it| !it.is_empty()) },
             None => Self { user: text, group: None },
         }
     }
 
-    /// The owner, if no name has to be looked up. A number without a group stands for both.
+    /// The owner, if user and group are numbers. As in Docker, a user number without a
+    /// group is the number of the group too.
     pub fn numbers(&self) -> Option<Owner> {
         let uid = self.user.parse().ok()?;
         let gid = self.group.unwrap_or(self.user).parse().ok()?;
@@ -31,7 +32,8 @@ impl<'a> Ownership<'a> {
     }
 }
 
-/// Looks up the names in the files of a stage.
+/// The owner, with names looked up in `/etc/passwd` and `/etc/group` of `files`. A user
+/// name without a group has the group that `/etc/passwd` gives it.
 pub fn owner(
     ownership: &Ownership<'_>,
     files: &FileTree,
@@ -44,37 +46,44 @@ pub fn owner(
         name: name.to_owned(),
         file,
     };
-    let (uid, own) = if let Ok(number) = user.parse::<u32>() {
+    let (uid, default_gid) = if let Ok(number) = user.parse::<u32>() {
         (number, number)
     } else {
-        let users = text(files, USERS, file_sources)?;
-        let numbers = find(&users, user, &[2, 3]).ok_or_else(|| unknown(user, USERS))?;
-        (numbers[0], numbers[1])
+        let users = text_of(files, USERS, file_sources)?;
+        find_user(&users, user).ok_or_else(|| unknown(user, USERS))?
     };
     let gid = match group {
-        None => own,
+        None => default_gid,
         Some(group) => {
             if let Ok(number) = group.parse::<u32>() {
                 number
             } else {
-                let groups = text(files, GROUPS, file_sources)?;
-                find(&groups, group, &[2]).ok_or_else(|| unknown(group, GROUPS))?[0]
+                let groups = text_of(files, GROUPS, file_sources)?;
+                find_group(&groups, group).ok_or_else(|| unknown(group, GROUPS))?
             }
         }
     };
     Ok(Owner { uid, gid })
 }
 
-/// The numeric `fields` of the line for `name`.
-fn find(text: &str, name: &str, fields: &[usize]) -> Option<Vec<u32>> {
-    text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|line| {
-        let number = |field: &usize| line.get(*field)?.parse().ok();
-        if line[0] == name { fields.iter().map(number).collect() } else { None }
-    })
+/// The numbers of a user and its group, by a line `name:password:uid:gid:…`.
+fn find_user(users: &str, name: &str) -> Option<(u32, u32)> {
+    let fields = find_line(users, name)?;
+    Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
 }
 
-/// The content of a file of the stage; empty if it does not exist.
-fn text(
+/// The number of a group, by a line `name:password:gid:…`.
+fn find_group(groups: &str, name: &str) -> Option<u32> {
+    find_line(groups, name)?.get(2)?.parse().ok()
+}
+
+fn find_line<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
+    text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name)
+}
+
+/// The content of a file of the stage. A missing file is empty, so that the error names
+/// the user or group that it does not list.
+fn text_of(
     files: &FileTree,
     path: &str,
     file_sources: &mut FileSources<'_>,
@@ -91,12 +100,12 @@ fn text(
 
 #[cfg(test)]
 mod tests {
-    use super::{Ownership, find};
+    use super::{Ownership, find_group, find_user};
     use crate::image::layers::Owner;
 
     #[test]
-    fn numbers_need_no_image() {
-        let numbers = |text| Ownership::read(text).numbers();
+    fn numeric_owners_need_no_files() {
+        let numbers = |text| Ownership::parse(text).numbers();
         assert_eq!(numbers("5:6"), Some(Owner { uid: 5, gid: 6 }));
         assert_eq!(numbers("5"), Some(Owner { uid: 5, gid: 5 }));
         assert_eq!(numbers("5:"), Some(Owner { uid: 5, gid: 5 }));
@@ -105,10 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_found_by_its_name() {
+    fn users_and_groups_are_found_by_whole_name() {
         let users = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:100::/app:/bin/sh\nbroken\n";
-        assert_eq!(find(users, "app", &[2, 3]), Some(vec![1000, 100]));
-        assert_eq!(find(users, "ap", &[2, 3]), None);
-        assert_eq!(find(users, "broken", &[2]), None);
+        assert_eq!(find_user(users, "app"), Some((1000, 100)));
+        assert_eq!(find_user(users, "ap"), None);
+        assert_eq!(find_user(users, "broken"), None);
+        assert_eq!(find_group("root:x:0:\nstaff:x:50:app\n", "staff"), Some(50));
     }
 }
