@@ -78,11 +78,15 @@ impl Blueprint<'_> {
             resource_groups: groups.into_iter().map(named).collect(),
             registries: azure,
             other_registries: other,
-            vaults: self.vaults.iter().map(vault).collect(),
+            vaults: self.vaults.iter().map(|(host, secrets)| vault(host, secrets)).collect(),
             github: Some(self.github()),
             runtime: self.options.runtime.unwrap_or_default(),
             offline: self.options.offline,
-            seed_images: self.seeds.iter().map(seed).collect(),
+            seed_images: self
+                .seeds
+                .iter()
+                .map(|(name, layout)| preloaded_image(name, layout))
+                .collect(),
             allow_hosts: self.outside(),
             ..InitialState::default()
         })
@@ -204,13 +208,13 @@ impl Blueprint<'_> {
     }
 }
 
-fn vault((host, secrets): (&String, &BTreeMap<String, String>)) -> Vault {
+fn vault(host: &str, secrets: &BTreeMap<String, String>) -> Vault {
     let value = |(name, value): (&String, &String)| {
         (name.clone(), VaultSecret::Value(Hidden::new(value.clone())))
     };
-    Vault { host: host.clone(), secrets: secrets.iter().map(value).collect() }
+    Vault { host: host.to_owned(), secrets: secrets.iter().map(value).collect() }
 }
 
-fn seed((reference, layout): &(String, PathBuf)) -> PreloadedImage {
-    PreloadedImage { reference: reference.clone(), layout: layout.clone() }
+fn preloaded_image(reference: &str, layout: &Path) -> PreloadedImage {
+    PreloadedImage { reference: reference.to_owned(), layout: layout.to_owned() }
 }

@@ -26,9 +26,9 @@ pub async fn list(
     let held = held.map_err(|error| StepError::from_error(&error))?;
     let rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
     Ok(match output {
-        Output::Json => {
-            json::text(&Value::Array(rows.iter().map(|row| object(&subject, row)).collect()))
-        }
+        Output::Json => json::text(&Value::Array(
+            rows.iter().map(|(entry, listed)| object(&subject, entry, listed)).collect(),
+        )),
         Output::Human => human(&rows, Timestamp::now()),
     })
 }
@@ -47,26 +47,26 @@ fn human(rows: &[(&Descriptor, &ListedManifest)], now: Timestamp) -> String {
     if rows.is_empty() {
         return "nothing is attached".to_owned();
     }
-    let cells = |(entry, held): &(&Descriptor, &ListedManifest)| {
+    let cells = |(entry, listed): &(&Descriptor, &ListedManifest)| {
         vec![
             entry.artifact_type().unwrap_or("-").to_owned(),
             short_digest(entry.digest.as_str()),
-            held.size.map_or_else(|| "-".to_owned(), bytes),
-            table::age(held.created, now),
+            listed.size.map_or_else(|| "-".to_owned(), bytes),
+            table::age(listed.created, now),
         ]
     };
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     table::columns(&["TYPE", "DIGEST", "SIZE", "AGE"], &rows)
 }
 
-fn object(subject: &Reference, (entry, held): &(&Descriptor, &ListedManifest)) -> Value {
+fn object(subject: &Reference, entry: &Descriptor, listed: &ListedManifest) -> Value {
     json!({
         "reference": subject.with_digest(entry.digest.clone()).to_string(),
         "digest": entry.digest,
         "media-type": entry.media_type,
         "artifact-type": entry.artifact_type(),
-        "size": held.size,
-        "created": held.created.map(|time| time.to_string()),
+        "size": listed.size,
+        "created": listed.created.map(|time| time.to_string()),
         "annotations": entry.annotations,
     })
 }

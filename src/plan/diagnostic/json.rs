@@ -6,19 +6,19 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Entry<'t> {
+struct JsonDiagnostic<'t> {
     severity: &'static str,
     code: &'static str,
     message: &'t str,
     #[serde(flatten)]
-    place: Place<'t>,
-    related: Vec<Place<'t>>,
+    primary: JsonLabel<'t>,
+    related: Vec<JsonLabel<'t>>,
     help: Option<&'t str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Place<'t> {
+struct JsonLabel<'t> {
     file: &'t str,
     line: usize,
     column: usize,
@@ -33,32 +33,31 @@ struct Place<'t> {
 /// the end being past the last one.
 pub fn render_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
     let lines = Lines::of(text);
-    let place = |label: &'_ Label| -> (usize, usize, usize, usize) {
-        let (from, to) = (lines.position(label.span.start), lines.position(label.span.end));
-        (from.line, from.column, to.line, to.column)
-    };
-    let entries: Vec<Entry<'_>> = diagnostics
+    let entries: Vec<JsonDiagnostic<'_>> = diagnostics
         .iter()
-        .map(|one| Entry {
+        .map(|one| JsonDiagnostic {
             severity: one.severity.word(),
             code: one.code,
             message: &one.message,
-            place: Place::new(file, &one.primary, place(&one.primary)),
-            related: one
-                .related
-                .iter()
-                .map(|label| Place::new(file, label, place(label)))
-                .collect(),
+            primary: JsonLabel::new(file, &one.primary, &lines),
+            related: one.related.iter().map(|label| JsonLabel::new(file, label, &lines)).collect(),
             help: one.help.as_deref(),
         })
         .collect();
     serde_json::to_string_pretty(&entries).expect("strings and numbers can be written as JSON")
 }
 
-impl<'t> Place<'t> {
-    fn new(file: &'t str, label: &'t Label, at: (usize, usize, usize, usize)) -> Self {
-        let (line, column, end_line, end_column) = at;
-        Self { file, line, column, end_line, end_column, label: &label.text }
+impl<'t> JsonLabel<'t> {
+    fn new(file: &'t str, label: &'t Label, lines: &Lines<'_>) -> Self {
+        let (start, end) = (lines.position(label.span.start), lines.position(label.span.end));
+        Self {
+            file,
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            label: &label.text,
+        }
     }
 }
 

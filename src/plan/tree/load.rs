@@ -90,7 +90,8 @@ impl<'t> Loader<'t, '_> {
         }
     }
 
-    fn node(&mut self, (event, span): Next<'t>) -> Result<Node, Stop> {
+    fn node(&mut self, next: Next<'t>) -> Result<Node, Stop> {
+        let (event, span) = next;
         let (node, anchor) = match event {
             Event::Scalar(value, style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), &span);

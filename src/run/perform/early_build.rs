@@ -66,7 +66,7 @@ impl EarlyBuild {
                 may_begin_early(*place, performer.plan.step(*service, *place))
             })
             .map(|(step, place)| {
-                Self::new(performer, place, |stop, say| Job {
+                Self::new(performer, place.0, place.1, |stop, say| Job {
                     id: layout.steps[step].id.clone(),
                     service: place.0,
                     place: place.1,
@@ -81,7 +81,8 @@ impl EarlyBuild {
 
     fn new(
         performer: &Arc<Performer>,
-        place: (usize, usize),
+        service: usize,
+        step: usize,
         job: impl FnOnce(Stop, Say) -> Job,
     ) -> Self {
         let stop = Stop::default();
@@ -92,7 +93,7 @@ impl EarlyBuild {
         });
         let (job, performer) = (job(stop.clone(), say), Arc::clone(performer));
         let attempt = async move { performer.attempt(job).await }.boxed_local();
-        Self { place, attempt: maybe_done(attempt), stop, events }
+        Self { place: (service, step), attempt: maybe_done(attempt), stop, events }
     }
 
     /// Polls the builds until `done` resolves.

@@ -4,20 +4,28 @@ use crate::plan::check::uses::Use;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::{ContextRef, Segment};
 
-/// Checks `….outputs.NAME` against the names there are; `whose` is `step` or
-/// `service`. No names at all: any.
+/// The step or service whose output an expression uses.
+pub(super) struct OutputOwner<'a> {
+    /// `step` or `service`.
+    pub kind: &'static str,
+    pub name: &'a str,
+    /// The names of its outputs; `None` if it may have any, as a `run` step does.
+    pub outputs: Option<&'a [&'static str]>,
+}
+
+/// Checks that the owner has the output that `….outputs.NAME` names.
 pub(super) fn check(
     one: &Use<'_>,
     reference: &ContextRef,
-    (whose, name): (&str, &str),
-    outputs: Option<&[&'static str]>,
+    owner: &OutputOwner<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
+    let OutputOwner { kind, name, outputs } = owner;
     let span = one.span(&reference.span);
     match reference.path.get(2) {
         Some(Segment::Name(word)) if word.eq_ignore_ascii_case("outputs") => {}
         Some(Segment::Name(word)) => {
-            let message = format!("a {whose} has `outputs`, not `{word}`");
+            let message = format!("a {kind} has `outputs`, not `{word}`");
             let context = reference.context();
             found.push(
                 Diagnostic::error("unknown-output", message, &span)
@@ -27,13 +35,13 @@ pub(super) fn check(
         }
         _ => return,
     }
-    let (Some(Segment::Name(output)), Some(known)) = (reference.path.get(3), outputs) else {
+    let (Some(Segment::Name(output)), Some(known)) = (reference.path.get(3), *outputs) else {
         return;
     };
     if known.iter().any(|known| known.eq_ignore_ascii_case(output)) {
         return;
     }
-    let message = format!("the {whose} `{name}` has no output `{output}`");
+    let message = format!("the {kind} `{name}` has no output `{output}`");
     let diagnostic =
         Diagnostic::error("unknown-output", message, &span).suggest(output, known.iter().copied());
     let list = match known {

@@ -1,7 +1,7 @@
 //! `unknown-service` and `service-not-needed`: outputs are seen of services that
 //! this one needs.
 
-use super::output;
+use super::output::{self, OutputOwner};
 use crate::plan::check::uses::{Use, Uses, member};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::ContextRef;
@@ -39,7 +39,8 @@ pub(super) fn check(
     }
     if uses.is_whole(name) {
         let outputs = outputs_of_service(named.steps.iter().map(|step| step.action.keyword()));
-        output::check(one, reference, ("service", name), Some(&outputs), found);
+        let owner = OutputOwner { kind: "service", name, outputs: Some(&outputs) };
+        output::check(one, reference, &owner, found);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `unknown-step`: not an earlier step of the same service.
 
-use super::output;
+use super::output::{self, OutputOwner};
 use crate::plan::check::uses::{Use, Uses, member};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::ContextRef;
@@ -34,7 +34,8 @@ impl<'u, 'p> Steps<'u, 'p> {
                     Some(Members::Closed(names)) => Some(names),
                     _ => None,
                 };
-                output::check(one, reference, ("step", id), outputs, found);
+                let owner = OutputOwner { kind: "step", name: id, outputs };
+                output::check(one, reference, &owner, found);
             }
             Some((_, step)) => {
                 let message = format!("the step `{id}` has not run by then");
