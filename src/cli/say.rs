@@ -42,10 +42,10 @@ mod tests {
 
     #[test]
     fn an_error_has_its_causes_and_then_its_help() {
-        let chain = ["push `a`".to_owned(), "no answer".to_owned()];
+        let chain = ["cannot push `a`".to_owned(), "no answer".to_owned()];
         assert_eq!(
             error_text(&chain, Some("try again")),
-            "error: push `a`\n  because: no answer\n  help: try again"
+            "error: cannot push `a`\n  because: no answer\n  help: try again"
         );
     }
 }

@@ -147,7 +147,7 @@ mod tests {
 
     fn failure() -> Failure {
         Failure {
-            chain: vec!["push `x`".into(), "no answer".into()],
+            chain: vec!["cannot push `x`".into(), "no answer".into()],
             details: vec![],
             help: None,
             place: None,
@@ -204,7 +204,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&result).expect("a result is JSON"),
-            r#"{"name":"web","status":"failed","outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["push `x`","no answer"],"details":[],"help":null}}}"#
+            r#"{"name":"web","status":"failed","outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}}}"#
         );
     }
 }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listening_is_a_refusal() {
+    async fn closed_port_is_a_refusal() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("bound"));
         drop(listener);
@@ -153,8 +153,8 @@ mod tests {
         let error = error_at(&format!("https://localhost:{port}/")).await;
         assert_eq!(error.cause(), Some(Cause::Tls { untrusted: true }));
         assert_eq!(error.retry(), Retry::Never);
-        let help = "the server's certificate is signed by somebody this machine does not know, as \
-                    where a proxy reads the traffic; name its certificate in `SSL_CERT_FILE`";
+        let help = "this machine does not trust the authority that signed the server's certificate, \
+                    as where a proxy reads the traffic; name its certificate file in `SSL_CERT_FILE`";
         assert_eq!(error.help().as_deref(), Some(help));
         assert!(server.await.expect("the server ends"));
     }

@@ -68,10 +68,10 @@ impl Retryable for Error {
     fn help(&self) -> Option<String> {
         let help = match self.cause()? {
             Cause::Name => "check the host's name, this machine's DNS, and `HTTPS_PROXY`",
-            Cause::Refused => "nobody listens there; check host and port, and `HTTPS_PROXY`",
+            Cause::Refused => "nothing listens there; check host and port, and `HTTPS_PROXY`",
             Cause::Tls { untrusted: true } => {
-                "the server's certificate is signed by somebody this machine does not know, as \
-                 where a proxy reads the traffic; name its certificate in `SSL_CERT_FILE`"
+                "this machine does not trust the authority that signed the server's certificate, \
+                 as where a proxy reads the traffic; name its certificate file in `SSL_CERT_FILE`"
             }
             Cause::Tls { untrusted: false } => {
                 "the server's certificate is not valid for it; check the host's name and this \
@@ -87,19 +87,19 @@ impl Retryable for Error {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The given text is not PEM certificates.
-    #[error("read the certificate authority that the requests are to trust")]
+    #[error("cannot read the certificates to trust")]
     Trust(#[source] reqwest::Error),
     /// TLS cannot be used at all.
-    #[error("set up TLS")]
+    #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
     /// The given proxy cannot be used.
-    #[error("use the proxy {proxy}")]
+    #[error("cannot use the proxy {proxy}")]
     Proxy { proxy: SafeUrl, source: reqwest::Error },
     /// The proxy that a variable names is not a URL.
-    #[error("read the proxy's address in `{variable}`")]
+    #[error("cannot read the proxy's address in `{variable}`")]
     ProxyVariable { variable: &'static str },
     /// Anything else, such as a machine without certificates.
-    #[error("set up the HTTP client")]
+    #[error("cannot set up the HTTP client")]
     Client(#[source] reqwest::Error),
 }
 

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_read_is_an_error_that_does_not_show_it() {
         let error = address("HTTPS_PROXY", "me:secret@:x").expect_err("no address");
-        assert_eq!(error.to_string(), "read the proxy's address in `HTTPS_PROXY`");
+        assert_eq!(error.to_string(), "cannot read the proxy's address in `HTTPS_PROXY`");
     }
 
     #[test]

@@ -12,17 +12,16 @@ use tokio::net::TcpStream;
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
     /// The host or the proxy cannot be reached.
-    #[error("connect to {address}")]
+    #[error("cannot connect to {address}")]
     Connect {
-        /// Host and port.
+        /// `HOST:PORT`.
         address: String,
-        /// Why not.
         source: io::Error,
     },
     /// The proxy answered with something other than 200.
-    #[error("connect to {address}: the proxy answered `{answer}`")]
+    #[error("cannot connect to {address}: the proxy answered `{answer}`")]
     Refused {
-        /// Host and port.
+        /// `HOST:PORT`.
         address: String,
         /// The proxy's status line.
         answer: String,

@@ -19,17 +19,17 @@ pub enum Failure {
     #[error("`{0}` is not the host of a registry")]
     Host(String),
     /// The body to send cannot be read.
-    #[error("read what is to be sent")]
+    #[error("cannot read the content to upload")]
     Read { source: io::Error },
     /// A blob cannot be fetched from the registry that it is copied from.
-    #[error("fetch it from `{name}`")]
+    #[error("cannot fetch it from `{name}`")]
     Source {
         /// `host/repository`.
         name: String,
         source: Box<Failure>,
     },
     /// A received blob cannot be written.
-    #[error("write `{}`", path.display())]
+    #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// The upload of a body makes no progress.
     #[error("{url}: nothing has moved for {seconds} s")]
@@ -127,16 +127,16 @@ impl Retryable for Failure {
 /// A failed push.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    #[error("push: there is no reference to push to")]
+    #[error("cannot push: no image reference is given")]
     NoTarget,
     /// It cannot be found out what the registry has.
-    #[error("ask what `{name}` holds")]
+    #[error("cannot check what `{name}` holds")]
     Discover {
         /// `host/repository`.
         name: String,
         source: Failure,
     },
-    #[error("upload {digest} ({size} bytes) to `{name}`")]
+    #[error("cannot upload {digest} ({size} bytes) to `{name}`")]
     Blob {
         digest: Digest,
         size: u64,
@@ -144,10 +144,10 @@ pub enum PushError {
         name: String,
         source: Failure,
     },
-    #[error("push `{reference}`")]
+    #[error("cannot push `{reference}`")]
     Manifest { reference: Reference, source: Failure },
     /// An artifact cannot be attached to a manifest.
-    #[error("attach `{artifact_type}` to `{to}`")]
+    #[error("cannot attach `{artifact_type}` to `{to}`")]
     Attach { artifact_type: String, to: Reference, source: Failure },
 }
 
@@ -182,10 +182,10 @@ fn host_of(name: &str) -> &str {
 /// A failed pull or other reading request.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
-    #[error("find `{reference}`")]
+    #[error("cannot find `{reference}`")]
     NotFound { reference: Reference, source: Failure },
     /// The manifest cannot be fetched or read.
-    #[error("read the manifest of `{reference}`")]
+    #[error("cannot read the manifest of `{reference}`")]
     Manifest { reference: Reference, source: Failure },
     /// The index lists no image for the platform.
     #[error("`{reference}` is not there for {wanted}, only for {found}")]
@@ -195,9 +195,9 @@ pub enum PullError {
         /// The platforms that the index lists.
         found: String,
     },
-    #[error("fetch {digest} of `{reference}`")]
+    #[error("cannot fetch {digest} of `{reference}`")]
     Blob { reference: Reference, digest: Digest, source: Failure },
-    #[error("list {what} of `{name}`")]
+    #[error("cannot list {what} of `{name}`")]
     List {
         /// `the tags`, `the repositories`.
         what: &'static str,
@@ -205,7 +205,7 @@ pub enum PullError {
         name: String,
         source: Failure,
     },
-    #[error("delete `{reference}`")]
+    #[error("cannot delete `{reference}`")]
     Delete { reference: Reference, source: Failure },
 }
 

@@ -19,11 +19,11 @@ pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
             Some(format!("check the spelling of `{host}` and the network"))
         }
         (None, Some(Cause::Refused)) => {
-            Some(format!("nobody listens there: does `{host}` run, and is the port right?"))
+            Some(format!("nothing listens there: does `{host}` run, and is the port right?"))
         }
         (None, Some(Cause::Tls { untrusted: true })) => Some(format!(
-            "this machine does not trust who signed the certificate of `{host}`: name the \
-             authority's file in `SSL_CERT_FILE`"
+            "this machine does not trust the authority that signed the certificate of `{host}`: \
+             name its certificate file in `SSL_CERT_FILE`"
         )),
         (None, Some(Cause::Tls { untrusted: false })) => Some(format!(
             "`{host}` has a certificate that is not good for it, or speaks plain HTTP; that is \
@@ -61,7 +61,9 @@ pub fn permission(host: &str, action: &str) -> String {
             registry_name(host)
         );
     }
-    format!("ask whoever runs `{host}` for the right to {action}, or sign in as someone who has it")
+    format!(
+        "ask the operator of `{host}` for the right to {action}, or sign in as a user who has it"
+    )
 }
 
 /// The remedy for a manifest that the registry does not delete.

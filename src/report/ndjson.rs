@@ -100,7 +100,7 @@ mod tests {
                     retry_in: Duration::from_millis(2_100),
                 },
             ),
-            r#"{"at":0.001,"event":"attempt-failed","step":{"service":"web","step":"push"},"attempt":1,"of":4,"failure":{"chain":["push `storefront.azurecr.io/web`","PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy"],"details":[],"help":null},"retry-in":2.1}"#,
+            r#"{"at":0.001,"event":"attempt-failed","step":{"service":"web","step":"push"},"attempt":1,"of":4,"failure":{"chain":["cannot push `storefront.azurecr.io/web`","PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy"],"details":[],"help":null},"retry-in":2.1}"#,
         );
         is(
             &finished("web", "push", Outcome::Succeeded, &[("digest", "sha256:1")]),

@@ -58,7 +58,7 @@ fn broken_registry_fails_the_push() {
             "\npush   retry  attempt 1 of 3 failed, next in ",
             "\npush   retry  attempt 2 of 3 failed, next in ",
             "\npush   failed  (",
-            "\n    ask what `demo.azurecr.io/web` holds\n      HEAD https://demo.azurecr.io/v2/web/manifests/v1: 503\n",
+            "\n    cannot check what `demo.azurecr.io/web` holds\n      HEAD https://demo.azurecr.io/v2/web/manifests/v1: 503\n",
             "\n    help: `demo.azurecr.io` has a fault of its own; try again later\n",
     ]);
     assert!(!asked.iter().any(|line| line.starts_with("PUT ")), "nothing was pushed: {asked:#?}");

@@ -195,7 +195,7 @@ fn secret_is_refused_in_a_script() {
  --> shipway.yml:4:18
   |
 4 | - run: psql '${{ secrets.db-url }}'
-  |                  ^^^^^^^^^^^^^^ is a secret, which a script would show to whoever looks at the machine
+  |                  ^^^^^^^^^^^^^^ is a secret, which other programs on the machine can read in a script
   |
   = help: give it to the script in a variable:
           run: psql "${DB_URL}"

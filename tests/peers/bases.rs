@@ -114,7 +114,7 @@ fn unreachable_registry_of_a_base_is_explained() {
 
     let said = program.run(&["dry-run"]).exits(4).stderr.replace(&host, "HOST");
 
-    assert!(said.contains("read the manifest of `HOST/base:1`"), "{said}");
+    assert!(said.contains("cannot read the manifest of `HOST/base:1`"), "{said}");
     assert!(said.contains("fetch `1` from `HOST`: "), "{said}");
     assert!(said.contains("Connection refused"), "{said}");
 }

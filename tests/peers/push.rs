@@ -59,7 +59,7 @@ fn wrong_password_is_found_before_any_effect() {
 
     assert_eq!(
         finished.stderr.replace(&registry.host(), "REGISTRY"),
-        "error: sign in to `REGISTRY` as `ci` with the password from `secrets.password`
+        "error: cannot sign in to `REGISTRY` as `ci` with the password from `secrets.password`
   because: GET http://REGISTRY/v2/: 401: UNAUTHORIZED: authentication required
   help: check that `secrets.password` holds the present password of `ci`
 ",

@@ -107,7 +107,7 @@ async fn password_login_succeeds_or_is_refused() {
     let error = wrong.check_login(&host, "web", "push").await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        format!("sign in to `{host}` as `ci` with the password from `secrets.acr-password`")
+        format!("cannot sign in to `{host}` as `ci` with the password from `secrets.acr-password`")
     );
     assert_eq!(error.retry(), Retry::Never);
 
@@ -115,7 +115,7 @@ async fn password_login_succeeds_or_is_refused() {
     let error = nobody.check_login(&host, "web", "push").await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        format!("sign in to `{host}`: it asks for a login, and there is none")
+        format!("cannot sign in to `{host}`: it asks for a login, and there is none")
     );
 }
 

@@ -158,7 +158,7 @@ pub fn stop(file: &Path) -> Result<(), StepError> {
         StepError::new(format!("cannot read `{}`", file.display())).because(error.to_string())
     })?;
     kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM).map_err(|error| {
-        StepError::new(format!("end the local cloud, process {}", cloud.pid))
+        StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid))
             .because(error.desc().to_owned())
     })
 }

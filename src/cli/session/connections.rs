@@ -35,7 +35,7 @@ pub struct GitHubConnection {
 }
 
 impl Connections {
-    /// Those of the real cloud, or of the local cloud that `--cloud` names.
+    /// The connections to the real cloud, or to the local cloud that `--cloud` names.
     pub fn of(session: &PlanSession) -> Result<Self, StepError> {
         let Some(file) = &session.options.cloud else { return Self::real(session) };
         let cloud = CloudFile::read(file).map_err(|error| {
@@ -75,7 +75,7 @@ impl Connections {
         })
     }
 
-    /// Those of a local cloud.
+    /// The connections to a local cloud.
     pub fn local(session: &PlanSession, file: &CloudFile) -> Result<Self, StepError> {
         let redactor = &session.redactor;
         let proxy = Url::parse(file.proxy.expose()).map_err(|error| {

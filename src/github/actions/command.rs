@@ -123,18 +123,18 @@ mod tests {
             file: Some("deploy/shipway.yml"),
             line: Some(12),
             column: Some(7),
-            message: "push `x`\nno answer",
+            message: "cannot push `x`\nno answer",
         };
         assert_eq!(
             whole.to_string(),
-            "::error title=web.push failed%3A 403%2C no,file=deploy/shipway.yml,line=12,col=7::push `x`%0Ano answer"
+            "::error title=web.push failed%3A 403%2C no,file=deploy/shipway.yml,line=12,col=7::cannot push `x`%0Ano answer"
         );
         let bare = Annotation { level: Level::Warning, title: Some(""), file: None, ..whole };
-        assert_eq!(bare.to_string(), "::warning::push `x`%0Ano answer");
+        assert_eq!(bare.to_string(), "::warning::cannot push `x`%0Ano answer");
         let without_line = Annotation { level: Level::Warning, line: None, ..whole };
         assert_eq!(
             without_line.to_string(),
-            "::warning title=web.push failed%3A 403%2C no,file=deploy/shipway.yml::push `x`%0Ano answer"
+            "::warning title=web.push failed%3A 403%2C no,file=deploy/shipway.yml::cannot push `x`%0Ano answer"
         );
     }
 

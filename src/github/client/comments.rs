@@ -275,7 +275,7 @@ mod tests {
         let base = github.base();
         github.stop().await;
 
-        let error = client.comments(&repo(), 7).await.expect_err("nobody there");
+        let error = client.comments(&repo(), 7).await.expect_err("a closed port");
 
         assert_eq!(error.retry(), Retry::Backoff);
         assert_eq!(

@@ -11,22 +11,22 @@ use std::path::PathBuf;
 /// A failed login.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    #[error("read the stored logins in `{}`", path.display())]
+    #[error("cannot read the stored logins in `{}`", path.display())]
     File { path: PathBuf, source: std::io::Error },
-    #[error("read the stored logins in the variable `{name}`")]
+    #[error("cannot read the stored logins in the variable `{name}`")]
     Variable { name: &'static str, source: std::io::Error },
     /// A credential helper failed or printed something else than a login.
-    #[error("ask `{program}` for the login to `{host}`")]
+    #[error("cannot ask `{program}` for the login to `{host}`")]
     Helper { program: String, host: String, source: std::io::Error },
     /// The registry asks for a login and there is no login for it.
-    #[error("sign in to `{host}`: it asks for a login, and there is none")]
+    #[error("cannot sign in to `{host}`: it asks for a login, and there is none")]
     Needed {
         host: String,
         /// Why there is no login.
         note: Option<String>,
     },
     /// The registry does not accept user and password.
-    #[error("sign in to `{host}` as `{user}` with the password from `{from}`")]
+    #[error("cannot sign in to `{host}` as `{user}` with the password from `{from}`")]
     Refused {
         host: String,
         user: String,
@@ -35,7 +35,7 @@ pub enum LoginError {
         source: Box<http::Error>,
     },
     /// The registry does not accept a stored token (any longer).
-    #[error("sign in to `{host}` with the token from `{from}`")]
+    #[error("cannot sign in to `{host}` with the token from `{from}`")]
     Expired {
         host: String,
         /// The file or helper that holds the token.
@@ -43,22 +43,22 @@ pub enum LoginError {
         source: Box<http::Error>,
     },
     /// Entra issued no token.
-    #[error("sign in to `{host}` by entra")]
+    #[error("cannot sign in to `{host}` with Entra ID")]
     Entra { host: String, source: EntraCause },
     /// The registry did not exchange the Entra token.
-    #[error("sign in to `{host}` by entra")]
+    #[error("cannot sign in to `{host}` with Entra ID")]
     Exchange { host: String, source: Box<http::Error> },
     /// The registry offers no supported scheme.
-    #[error("sign in to `{host}`: it offers no way that is known: `{header}`")]
+    #[error("cannot sign in to `{host}`: it offers no supported scheme: `{header}`")]
     Challenge { host: String, header: String },
     /// The registry names a token server that must not be sent a password.
-    #[error("sign in to `{host}`: it sends logins to `{realm}`, where none may go")]
+    #[error("cannot sign in to `{host}`: it sends logins to `{realm}`, which is not allowed")]
     Realm { host: String, realm: String },
     /// The token server issued no token.
-    #[error("sign in to `{host}`")]
+    #[error("cannot sign in to `{host}`")]
     Token { host: String, source: Box<http::Error> },
     /// The user lacks a permission.
-    #[error("sign in to `{host}`: `{user}` may not {action} `{repository}`")]
+    #[error("cannot sign in to `{host}`: `{user}` may not {action} `{repository}`")]
     Lacks {
         host: String,
         user: String,
@@ -150,7 +150,7 @@ impl Retryable for LoginError {
             Self::Expired { host, .. } => Some(format!("run `docker login {host}` again")),
             Self::Entra { source, .. } => source.0.help(),
             Self::Exchange { host, source } => exchange(host, source),
-            Self::Challenge { .. } => Some("Basic and Bearer are known".to_owned()),
+            Self::Challenge { .. } => Some("Basic and Bearer are supported".to_owned()),
             Self::Realm { host, .. } => {
                 Some(format!("`{host}` is set up wrongly, or not the registry that you mean"))
             }

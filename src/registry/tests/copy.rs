@@ -238,8 +238,8 @@ async fn copy_rejects_a_blob_with_another_digest() {
     assert_eq!(
         text,
         format!(
-            "upload LAYER (9 bytes) to `TO/live`
-fetch it from `FROM/web`
+            "cannot upload LAYER (9 bytes) to `TO/live`
+cannot fetch it from `FROM/web`
 the registry has {found} where LAYER was asked for"
         )
     );
@@ -271,8 +271,8 @@ async fn copy_reports_a_missing_blob() {
 
     assert_eq!(
         text,
-        "upload LAYER (9 bytes) to `TO/live`
-fetch it from `FROM/web`
+        "cannot upload LAYER (9 bytes) to `TO/live`
+cannot fetch it from `FROM/web`
 GET http://FROM/v2/web/blobs/LAYER: 404: BLOB_UNKNOWN: blob unknown to registry"
     );
     assert_eq!(retry, Retry::Never);

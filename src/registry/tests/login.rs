@@ -67,7 +67,7 @@ async fn wrong_password_error_names_its_source() {
         assert_eq!(
             plain(&registry, &error),
             format!(
-                "sign in to `HOST` as `ci` with the password from `secrets.acr-password`\n\
+                "cannot sign in to `HOST` as `ci` with the password from `secrets.acr-password`\n\
                  GET http://HOST{path}: 401: UNAUTHORIZED: authentication required"
             )
         );
@@ -100,7 +100,7 @@ async fn anonymous_client_is_told_to_sign_in() {
 
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST`: it asks for a login, and there is none"
+        "cannot sign in to `HOST`: it asks for a login, and there is none"
     );
 }
 
@@ -114,7 +114,7 @@ async fn unknown_challenge_is_shown() {
 
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST`: it offers no way that is known: `Negotiate`"
+        "cannot sign in to `HOST`: it offers no supported scheme: `Negotiate`"
     );
 }
 
@@ -127,7 +127,7 @@ async fn fresh_token_refused_means_missing_permission() {
 
     let error = refusal(&by_password(&registry, "right"), &registry).await;
 
-    assert_eq!(plain(&registry, &error), "sign in to `HOST`: `ci` may not pull `web`");
+    assert_eq!(plain(&registry, &error), "cannot sign in to `HOST`: `ci` may not pull `web`");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn token_claims_reveal_missing_permission() {
 
     let error = refusal(&by_password(&registry, "right"), &registry).await;
 
-    assert_eq!(plain(&registry, &error), "sign in to `HOST`: `ci` may not push `web`");
+    assert_eq!(plain(&registry, &error), "cannot sign in to `HOST`: `ci` may not push `web`");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn invalid_token_response_is_not_quoted() {
 
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST`\n\
+        "cannot sign in to `HOST`\n\
          GET http://HOST/token: the answer cannot be read: it is not the JSON of a token"
     );
 }
@@ -242,14 +242,14 @@ async fn host_named_like_azure_falls_back_to_the_challenge() {
 #[tokio::test]
 async fn unknown_entra_identity_is_explained() {
     let registry = FakeRegistry::start().await;
-    registry.asks(Asks::Token("of-nobody"));
+    registry.asks(Asks::Token("of-another-user"));
     let (client, _proxy) = azure(&registry, true).await;
 
     let error = client.check_login("demo.azurecr.io", "web", "push").await.expect_err("unknown");
 
     assert_eq!(
         chain(&error),
-        "sign in to `demo.azurecr.io` by entra\n\
+        "cannot sign in to `demo.azurecr.io` with Entra ID\n\
          POST https://demo.azurecr.io/oauth2/exchange: 401: UNAUTHORIZED: authentication required"
     );
     let Failure::Login(error) = error else { panic!("a login") };
@@ -271,11 +271,11 @@ async fn untrusted_certificate_is_refused() {
     let push = image(&[], folder.path(), &[wanted.to_string()]);
     let error = client.push(push, &silent).await.expect_err("not trusted");
 
-    assert_eq!(error.to_string(), "ask what `demo.azurecr.io/web` holds");
+    assert_eq!(error.to_string(), "cannot check what `demo.azurecr.io/web` holds");
     assert_eq!(
         error.help().as_deref(),
         Some(
-            "this machine does not trust who signed the certificate of `demo.azurecr.io`: name the authority's file in `SSL_CERT_FILE`"
+            "this machine does not trust the authority that signed the certificate of `demo.azurecr.io`: name its certificate file in `SSL_CERT_FILE`"
         )
     );
     assert_eq!(registry.log(), "");
@@ -342,7 +342,7 @@ async fn credential_helper_may_be_empty_or_broken() {
     let error = refusal(&client, &registry).await;
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST`: it asks for a login, and there is none"
+        "cannot sign in to `HOST`: it asks for a login, and there is none"
     );
 
     let path = helper(folder.path(), &host, "echo the keychain is locked >&2; exit 1");
@@ -350,7 +350,7 @@ async fn credential_helper_may_be_empty_or_broken() {
     let error = refusal(&client, &registry).await;
     assert_eq!(
         plain(&registry, &error),
-        "ask `docker-credential-fake` for the login to `HOST`\nthe keychain is locked"
+        "cannot ask `docker-credential-fake` for the login to `HOST`\nthe keychain is locked"
     );
 
     let client =
@@ -384,7 +384,7 @@ async fn invalid_login_file_is_named() {
 
         assert_eq!(
             plain(&registry, &error).replace(name, "FILE"),
-            format!("read the stored logins in `FILE`\n{reason}")
+            format!("cannot read the stored logins in `FILE`\n{reason}")
         );
     }
 }
@@ -425,7 +425,7 @@ async fn login_from_the_environment_comes_first() {
     let error = refusal(&with(&auth(&STANDARD.encode("ci:wrong"))), &registry).await;
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST` as `ci` with the password from `env.DOCKER_AUTH_CONFIG`\n\
+        "cannot sign in to `HOST` as `ci` with the password from `env.DOCKER_AUTH_CONFIG`\n\
          GET http://HOST/v2/: 401: UNAUTHORIZED: authentication required"
     );
     // What is elsewhere alone is found there.
@@ -437,7 +437,7 @@ async fn login_from_the_environment_comes_first() {
     };
     assert_eq!(
         plain(&registry, &error),
-        "read the stored logins in the variable `DOCKER_AUTH_CONFIG`\n\
+        "cannot read the stored logins in the variable `DOCKER_AUTH_CONFIG`\n\
          it is not the JSON of logins, line 1"
     );
     assert_eq!(
@@ -461,14 +461,14 @@ async fn fifo_in_place_of_a_login_file_does_not_block() {
     let error = refusal(&client, &registry).await;
     assert_eq!(
         plain(&registry, &error).replace(name, "FILE"),
-        "read the stored logins in `FILE`\nit is no regular file"
+        "cannot read the stored logins in `FILE`\nit is no regular file"
     );
 
     let client = stored(&registry, folder.path(), &[("REGISTRY_AUTH_FILE", "/dev/null")]);
     let error = refusal(&client, &registry).await;
     assert_eq!(
         plain(&registry, &error),
-        "sign in to `HOST`: it asks for a login, and there is none"
+        "cannot sign in to `HOST`: it asks for a login, and there is none"
     );
 }
 

@@ -119,7 +119,7 @@ async fn pull_rejects_deeply_nested_indexes() {
     assert_eq!(
         scene.error().await,
         (
-            "read the manifest of `HOST/web:one`\n\
+            "cannot read the manifest of `HOST/web:one`\n\
              unexpected response: an index refers to an index, 3 times over"
                 .to_owned(),
             Retry::Never
@@ -136,7 +136,7 @@ async fn pull_reports_a_missing_manifest() {
 
     assert_eq!(
         scene.plain(&error),
-        "find `HOST/web:none`\n\
+        "cannot find `HOST/web:none`\n\
          GET http://HOST/v2/web/manifests/none: 404: MANIFEST_UNKNOWN: manifest unknown"
     );
     assert_eq!(error.retry(), Retry::Never);
@@ -151,7 +151,7 @@ async fn pull_reports_a_missing_manifest() {
 #[tokio::test]
 async fn pull_rejects_an_invalid_manifest() {
     let scene = Scene::new(b"layer").await;
-    let head = "read the manifest of `HOST/web:one`\nunexpected response: ";
+    let head = "cannot read the manifest of `HOST/web:one`\nunexpected response: ";
 
     for (text, reason) in [
         ("<html>", "the manifest cannot be read: expected value at line 1 column 1"),
@@ -171,7 +171,7 @@ async fn pull_rejects_a_manifest_that_is_too_large() {
     assert_eq!(
         scene.error().await,
         (
-            "read the manifest of `HOST/web:one`\n\
+            "cannot read the manifest of `HOST/web:one`\n\
              GET http://HOST/v2/web/manifests/one: the answer cannot be read: \
              it has more than 4194304 bytes"
                 .to_owned(),
@@ -192,7 +192,7 @@ async fn pull_rejects_a_manifest_with_another_digest() {
     assert_eq!(
         scene.plain(&error),
         format!(
-            "read the manifest of `HOST/web@MANIFEST`\n\
+            "cannot read the manifest of `HOST/web@MANIFEST`\n\
              the registry has {found} where MANIFEST was asked for"
         )
     );
@@ -226,7 +226,7 @@ async fn pull_discards_a_blob_with_another_digest() {
     assert_eq!(
         error,
         format!(
-            "fetch LAYER of `HOST/web:one`\nthe registry has {found} where LAYER was asked for"
+            "cannot fetch LAYER of `HOST/web:one`\nthe registry has {found} where LAYER was asked for"
         )
     );
     assert_eq!(retry, Retry::Backoff);
@@ -243,7 +243,7 @@ async fn pull_discards_a_blob_longer_than_its_descriptor() {
 
     assert_eq!(
         error,
-        "fetch LAYER of `HOST/web:one`\n\
+        "cannot fetch LAYER of `HOST/web:one`\n\
          unexpected response: a blob of 5 bytes has more than that"
     );
 }
@@ -279,7 +279,7 @@ async fn redirect_loop_ends() {
 
     assert_eq!(
         scene.error().await.0,
-        "read the manifest of `HOST/web:one`\n\
+        "cannot read the manifest of `HOST/web:one`\n\
          `HOST` redirects the request too often, \
          last to `http://HOST/v2/web/manifests/one`"
     );
@@ -312,7 +312,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     let error = scene.client.catalog(&host).await.expect_err("a circle");
     assert_eq!(
         scene.plain(&error),
-        "list the repositories of `HOST`\nunexpected response: the list has no end"
+        "cannot list the repositories of `HOST`\nunexpected response: the list has no end"
     );
 
     let elsewhere = &[("link", "<https://example.com/v2/_catalog?last=x>; rel=next")];
@@ -320,7 +320,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     let error = scene.client.catalog(&host).await.expect_err("elsewhere");
     assert_eq!(
         scene.plain(&error),
-        "list the repositories of `HOST`\n\
+        "cannot list the repositories of `HOST`\n\
          `HOST` redirects the request to `https://example.com/v2/_catalog`, which is not allowed"
     );
 
@@ -328,7 +328,7 @@ async fn tag_pages_that_loop_or_leave_the_registry_are_refused() {
     let error = scene.client.catalog(&host).await.expect_err("no list");
     assert_eq!(
         scene.plain(&error),
-        "list the repositories of `HOST`\n\
+        "cannot list the repositories of `HOST`\n\
          unexpected response: the list cannot be read: invalid type: integer `7`, \
          expected a sequence at line 1 column 2"
     );

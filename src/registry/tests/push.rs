@@ -344,7 +344,7 @@ async fn server_errors_are_retried_a_limited_number_of_times() {
     assert_eq!(
         scene.error().await,
         (
-            "push `HOST/web:one`\nPUT http://HOST/v2/web/manifests/one: 503: <b>busy</b>"
+            "cannot push `HOST/web:one`\nPUT http://HOST/v2/web/manifests/one: 503: <b>busy</b>"
                 .to_owned(),
             Retry::Backoff,
             "`HOST` has a fault of its own; try again later".to_owned(),
@@ -365,7 +365,7 @@ async fn retry_after_of_a_busy_registry_is_used() {
     assert_eq!(
         scene.error().await,
         (
-            "push `HOST/web:one`\n\
+            "cannot push `HOST/web:one`\n\
              PUT http://HOST/v2/web/manifests/one: 429: TOOMANYREQUESTS: slow down"
                 .to_owned(),
             Retry::After(Duration::from_secs(7)),
@@ -389,7 +389,7 @@ async fn missing_push_permission_is_explained() {
 
     let (error, retry, help) = scene.error().await;
 
-    assert!(error.starts_with("upload "), "{error}");
+    assert!(error.starts_with("cannot upload "), "{error}");
     assert!(
         error.ends_with(
             "POST http://HOST/v2/web/blobs/uploads/: 403: DENIED: requested access is denied"
@@ -399,7 +399,7 @@ async fn missing_push_permission_is_explained() {
     assert_eq!(retry, Retry::Never);
     assert_eq!(
         help,
-        "ask whoever runs `HOST` for the right to push, or sign in as someone who has it"
+        "ask the operator of `HOST` for the right to push, or sign in as a user who has it"
     );
 }
 
@@ -445,11 +445,12 @@ async fn refused_connection_is_explained() {
     let mut push = scene.push.clone();
     push.targets[0].host.clone_from(&host);
 
-    let error = client(&host, Login::Anonymous).push(push, &silent).await.expect_err("nobody");
+    let error =
+        client(&host, Login::Anonymous).push(push, &silent).await.expect_err("a closed port");
 
-    assert_eq!(error.to_string(), format!("ask what `{host}/web` holds"));
+    assert_eq!(error.to_string(), format!("cannot check what `{host}/web` holds"));
     assert_eq!(error.retry(), Retry::Backoff);
-    let help = format!("nobody listens there: does `{host}` run, and is the port right?");
+    let help = format!("nothing listens there: does `{host}` run, and is the port right?");
     assert_eq!(error.help(), Some(help));
 }
 
@@ -470,7 +471,7 @@ async fn stalled_upload_is_given_up() {
 
     assert_eq!(
         error,
-        "upload BLOB (41943040 bytes) to `HOST/web`\n\
+        "cannot upload BLOB (41943040 bytes) to `HOST/web`\n\
          http://HOST/v2/web/blobs/uploads/1: nothing has moved for 1 s"
     );
     assert_eq!(retry, Retry::Backoff);
@@ -487,8 +488,8 @@ async fn file_that_shrank_is_refused() {
 
     assert_eq!(
         error,
-        "upload BLOB (100000 bytes) to `HOST/web`\n\
-         read what is to be sent\n\
+        "cannot upload BLOB (100000 bytes) to `HOST/web`\n\
+         cannot read the content to upload\n\
          it ends 99995 bytes too early"
     );
     assert_eq!((retry, help.as_str()), (Retry::Never, "build the image again"));
@@ -503,7 +504,10 @@ async fn wrong_digest_in_a_response_is_refused() {
 
     let (error, _, help) = scene.error().await;
 
-    assert_eq!(error, "push `HOST/web:one`\nthe registry has BLOB where MANIFEST was asked for");
+    assert_eq!(
+        error,
+        "cannot push `HOST/web:one`\nthe registry has BLOB where MANIFEST was asked for"
+    );
     assert_eq!(help, "something between here and the registry changes what it carries");
 }
 
@@ -578,6 +582,6 @@ async fn push_without_a_target_does_nothing() {
 
     let error = scene.client.push(push, &silent).await.expect_err("nothing to do");
 
-    assert_eq!(error.to_string(), "push: there is no reference to push to");
+    assert_eq!(error.to_string(), "cannot push: no image reference is given");
     assert_eq!(error.help().as_deref(), Some("name the image in a `tag` step"));
 }

@@ -118,7 +118,7 @@ async fn upload_without_location_is_explained() {
 
     assert_eq!(
         error,
-        "upload BLOB (70000 bytes) to `HOST/web`\n\
+        "cannot upload BLOB (70000 bytes) to `HOST/web`\n\
          unexpected response: an upload was opened and no `Location` given"
     );
     assert_eq!(retry, Retry::Never);
@@ -132,7 +132,7 @@ async fn busy_registry_without_retry_after_is_retried() {
 
     let (error, retry, help) = scene.error().await;
 
-    assert_eq!(error, "push `HOST/web:one`\nPUT http://HOST/v2/web/manifests/one: 429");
+    assert_eq!(error, "cannot push `HOST/web:one`\nPUT http://HOST/v2/web/manifests/one: 429");
     assert_eq!(retry, Retry::Backoff);
     assert_eq!(help, "`HOST` is asked too often; it lets us in again later");
 }
@@ -148,7 +148,7 @@ async fn blob_stored_under_another_digest_is_refused() {
 
     assert_eq!(
         error,
-        "upload BLOB (70000 bytes) to `HOST/web`\n\
+        "cannot upload BLOB (70000 bytes) to `HOST/web`\n\
          the registry has MANIFEST where BLOB was asked for"
     );
     assert_eq!(retry, Retry::Backoff);

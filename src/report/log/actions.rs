@@ -292,7 +292,7 @@ web.push        ok  (0.8s)
                 finished("web", "live", failed(false), &[]),
             ]),
             "::group::web.live
-retry  attempt 1 of 2 failed, next in 1.0s: push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy
+retry  attempt 1 of 2 failed, next in 1.0s: cannot push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy
 ::endgroup::
 web.live        failed  (0.8s)
     deploy `storefront`

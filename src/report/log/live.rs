@@ -392,7 +392,8 @@ web.build      │ Compiling x
         let text = screen.text();
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[0].starts_with("web.push  retry  attempt 1 of 4 failed, next in 2.0s: push `")
+            lines[0]
+                .starts_with("web.push  retry  attempt 1 of 4 failed, next in 2.0s: cannot push `")
         );
         assert!(lines[1].contains("web.push waiting for attempt 2 of 4"), "{}", lines[1]);
     }

@@ -205,7 +205,7 @@ mod tests {
                     retry_in: Duration::from_millis(2_100),
                 },
             ),
-            "web.push        retry  attempt 1 of 4 failed, next in 2.1s: push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy\n",
+            "web.push        retry  attempt 1 of 4 failed, next in 2.1s: cannot push `storefront.azurecr.io/web`: PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy\n",
         );
     }
 

@@ -53,7 +53,7 @@ pub(in crate::report) fn started() -> Event {
 pub(in crate::report) fn failure() -> Failure {
     Failure {
         chain: vec![
-            "push `storefront.azurecr.io/web`".into(),
+            "cannot push `storefront.azurecr.io/web`".into(),
             "PUT https://storefront.azurecr.io/v2/web/manifests/1: 503: busy".into(),
         ],
         details: vec![],

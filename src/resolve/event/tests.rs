@@ -274,7 +274,7 @@ fn what_is_no_event() {
             std::fs::write(&path, text).expect("can be written");
         }
         let source = EventSource::parse("event.json", folder.path());
-        let error = Event::load(&source, &host(&[]), &Git::default(), None).expect_err("is none");
+        let error = Event::load(&source, &host(&[]), &Git::default(), None).expect_err("no event");
         error.to_string().replace(&*path.to_string_lossy(), "PATH")
     };
     assert_eq!(said(None), "cannot read the event in `PATH`");

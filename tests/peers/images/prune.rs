@@ -164,7 +164,7 @@ fn prune_explains_a_registry_without_delete() {
 
     let said = finished.stderr.replace(&host, "HOST");
     let error = said.lines().skip(1).collect::<Vec<_>>();
-    assert!(error[0].starts_with("error: delete `HOST/web@sha256:"), "{said}");
+    assert!(error[0].starts_with("error: cannot delete `HOST/web@sha256:"), "{said}");
     assert!(error[1].ends_with(": 405: UNSUPPORTED: The operation is unsupported."), "{said}");
     assert_eq!(
         error[2],

@@ -25,7 +25,7 @@ mod tests {
     use crate::plan::check::{drawn, fine};
 
     #[test]
-    fn wherever_anybody_can_look() {
+    fn secrets_in_readable_places_are_errors() {
         insta::assert_snapshot!(drawn(
             "name: a\nsecrets: { s: { env: MY_TOKEN } }\nvars: { v: \"x-${{ env.MY_TOKEN }}\" }\n\
              azure: { resource-group: \"${{ secrets.s }}\" }\nsteps:\n\
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_belongs_and_where_it_does_not_come_out() {
+    fn secret_fields_and_comparisons_are_allowed() {
         fine(
             "name: a\nsecrets: { s: { env: MY_TOKEN } }\nazure: { resource-group: g }\nsteps:\n\
              - build: { context: ., secrets: { A: \"${{ secrets.s }}\" }, args: { B: \"${{ secrets.s != '' }}\" } }\n\

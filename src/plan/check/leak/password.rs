@@ -28,7 +28,7 @@ mod tests {
     use crate::plan::check::drawn;
 
     #[test]
-    fn is_shown_to_whoever_checks() {
+    fn plain_password_is_a_warning() {
         let plan = "name: a\nregistries: { r.io: { login: { username: u, password: hunter22 } } }\nsteps: [{ run: x }]\n";
         assert_eq!(
             drawn(plan),

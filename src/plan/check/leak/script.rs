@@ -40,7 +40,7 @@ fn script(uses: &Uses<'_>, step: &[Use<'_>], found: &mut Vec<Diagnostic>) {
         let span = one.span(&culprit.span);
         let name = uses.text.get(span.clone()).unwrap_or_default();
         let why = if uses.is_secret(culprit) {
-            "is a secret, which a script would show to whoever looks at the machine"
+            "is a secret, which other programs on the machine can read in a script"
         } else {
             "may hold anything, which the shell would run"
         };
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_else_wrote() {
+    fn own_values_in_scripts_are_allowed() {
         fine(
             "name: a\nvars: { a: b }\nsteps: [{ run: \"echo ${{ git.sha }} ${{ pr.number }} ${{ vars.a }} ${{ pr.branch == 'x' }}\" }]\n",
         );
