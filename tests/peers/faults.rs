@@ -71,12 +71,13 @@ fn taken_dns_label_is_named() {
           entrypoint: [/bin/busybox, httpd, -f, -p, '80']
       - tag: demo.azurecr.io/{name}:v1
       - push:
-      - deploy: {{ aci: {{ name: {name}, dns-label: the-same, ports: [80] }} }}
+      - deploy: {{ aci: {{ name: {name}, dns-label: '${{{{ vars.{name} }}}}', ports: [80] }} }}
 "
         )
     };
     let plan = format!(
         "name: taken
+vars: {{ one: the-same, two: the-same }}
 azure: {{ resource-group: demo, location: westeurope }}
 services:
 {}{}",

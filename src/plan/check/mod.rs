@@ -4,6 +4,7 @@
 //! One rule is one file, one code, and a test that shows its text. `uses` finds
 //! every expression and what it names, once, and the rules look at that.
 
+mod deploy;
 mod expression;
 mod leak;
 mod order;
@@ -24,6 +25,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     reference::check(&uses, found);
     leak::check(&uses, found);
     order::check(&uses, found);
+    deploy::check(&uses, found);
     unsupported::check(uses.plan, found);
     untagged::check(uses.plan, found);
     unused::check(&uses, found);

@@ -61,6 +61,13 @@ mapping! {
     }
 }
 
+impl Aci {
+    /// The public ports of all containers.
+    pub fn all_ports(&self) -> impl Iterator<Item = &Text> {
+        self.ports.iter().chain(self.containers.iter().flat_map(|container| &container.ports))
+    }
+}
+
 mapping! {
     /// A further container of the group.
     pub struct Container = "a container" {

@@ -1,6 +1,6 @@
 //! `verify`: what is asked of the deployed service, and what is expected.
 
-use super::text::{Field, Map, Text};
+use super::text::{Field, Map, Part, Text};
 use crate::plan::describe::{
     Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, key, mapping,
     shape_schema,
@@ -164,6 +164,19 @@ impl PlanValue for Verify {
 }
 
 const HTTP: crate::plan::literal::Shape = crate::plan::literal::Shape::of::<HttpTarget>();
+
+impl Verify {
+    /// Whether it asks the deployed address rather than one that it names.
+    pub fn asks_deployed(&self) -> bool {
+        match &self.probe {
+            Probe::Http(text) => match text.parts.first() {
+                Some(Part::Literal(literal)) => literal.starts_with('/'),
+                Some(Part::Expression(_)) | None => false,
+            },
+            Probe::Tcp(text) => text.as_literal().is_some_and(|literal| !literal.contains(':')),
+        }
+    }
+}
 
 impl Probe {
     fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {

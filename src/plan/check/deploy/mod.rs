@@ -1,0 +1,31 @@
+//! Rules for what is deployed: what Azure would refuse, and what one deploy would
+//! take from another.
+
+mod dns_label;
+mod duplicate_port;
+mod group_name;
+mod label_port;
+mod port_count;
+mod same;
+mod verify_port;
+
+use super::uses::Uses;
+use crate::plan::diagnostic::Diagnostic;
+use same::Group;
+
+pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
+    let groups = Group::all(uses.plan);
+    group_name::check(&groups, found);
+    dns_label::check(&groups, found);
+    for group in &groups {
+        port_count::check(group.aci, found);
+        duplicate_port::check(group.aci, found);
+        label_port::check(group.aci, found);
+    }
+    for (name, service) in uses.plan.services.iter() {
+        // A deploy that could not be read may have ports.
+        if uses.is_whole(&name.value) {
+            verify_port::check(service, found);
+        }
+    }
+}

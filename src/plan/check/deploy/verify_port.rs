@@ -1,0 +1,55 @@
+//! `verify-without-port`: a `verify` asks a deployed group that has no address.
+
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::schema::{Action, DeployKind, Service};
+
+pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
+    let mut last = None;
+    for step in &service.steps {
+        match &step.action {
+            Action::Deploy(deploy) => {
+                let DeployKind::Aci(aci) = &deploy.kind;
+                // A later deploy without ports may be left out by its `if`.
+                if aci.all_ports().next().is_some() {
+                    return;
+                }
+                last = Some(step);
+            }
+            Action::Verify(verify) if verify.asks_deployed() => {
+                let Some(deployed) = last else { continue };
+                let message = "the deployed container group has no port that could be asked";
+                found.push(
+                    Diagnostic::error("verify-without-port", message, &verify.span)
+                        .also(&deployed.span, "deployed here")
+                        .help("add the port on which it listens to `aci`, as in `ports: [80]`"),
+                );
+            }
+            Action::Build(_)
+            | Action::Tag(_)
+            | Action::Push(_)
+            | Action::Verify(_)
+            | Action::Run(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::check::{drawn, fine};
+
+    const HEAD: &str = "name: a\nazure: { resource-group: g }\nsteps:\n";
+
+    #[test]
+    fn path_needs_a_port() {
+        insta::assert_snapshot!(drawn(&format!(
+            "{HEAD}- deploy: {{ image: \"a.io/b:v1\", aci: {{ name: quiet }} }}\n- verify: /x\n"
+        )));
+    }
+
+    #[test]
+    fn whole_url_needs_no_port() {
+        fine(&format!(
+            "{HEAD}- deploy: {{ image: \"a.io/b:v1\", aci: {{ name: quiet }} }}\n- verify: https://example.com/\n"
+        ));
+    }
+}
