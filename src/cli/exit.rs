@@ -36,7 +36,7 @@ impl Exit {
     /// The exit of a run with this status.
     pub fn of_run(status: Status, cancelled: Option<CancelReason>) -> Self {
         match (status, cancelled) {
-            (Status::Succeeded, _) => Self::Done,
+            (Status::Succeeded | Status::Skipped, _) => Self::Done,
             (Status::Cancelled, Some(CancelReason::Terminated)) => Self::Terminated,
             (Status::Cancelled, _) => Self::Interrupted,
             (Status::Failed, _) => Self::Failed,

@@ -198,13 +198,15 @@ mod tests {
         let result = ServiceResult {
             name: "web".into(),
             status: Status::Failed,
+            missing: None,
+            reason: None,
             outputs: Outputs::new(),
             took: Duration::from_secs(2),
             failure: Some((StepId { service: "web".into(), step: "push".into() }, failure())),
         };
         assert_eq!(
             serde_json::to_string(&result).expect("a result is JSON"),
-            r#"{"name":"web","status":"failed","outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}}}"#
+            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}}}"#
         );
     }
 }

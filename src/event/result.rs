@@ -92,9 +92,13 @@ pub struct RunFinished {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// No step failed, apart from tolerated failures.
+    /// No step failed, apart from tolerated failures, and none was left out that the
+    /// plan asks for.
     Succeeded,
     Failed,
+    /// Nothing was done, or a step that the plan asks for was left out. A run is
+    /// skipped if the code comes from a fork, which is not deployed.
+    Skipped,
     /// A signal stopped the run.
     Cancelled,
 }
@@ -105,6 +109,11 @@ pub enum Status {
 pub struct ServiceResult {
     pub name: String,
     pub status: Status,
+    /// What is missing although the plan asks for it, such as `not deployed`. Fits
+    /// after "skipped, ".
+    pub missing: Option<String>,
+    /// Why it is missing, or why the service was skipped. Fits after "skipped: ".
+    pub reason: Option<String>,
     /// The outputs of its last `push`, `deploy` and `verify`.
     pub outputs: Outputs,
     /// From the start of its first step to the end of its last.

@@ -10,6 +10,8 @@ mod log;
 mod ndjson;
 mod reporter;
 mod result;
+#[cfg(test)]
+mod service_ends;
 mod sink;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,7 @@
 //! The result of a run for its caller: URLs on standard output, the outputs of the
 //! GitHub action, and the complete result as JSON.
 
+use super::log::words;
 use super::reporter::Reporter;
 use super::sink::Sink;
 use super::view::View;
@@ -51,6 +52,7 @@ pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<
     let status = match finished.status {
         Status::Succeeded => "succeeded",
         Status::Failed => "failed",
+        Status::Skipped => "skipped",
         Status::Cancelled => "cancelled",
     };
     let outputs = [
@@ -63,9 +65,16 @@ pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<
         ("tags", first(OutputName::Tags)),
         ("comment-id", id(Channel::Comment)),
         ("deployment-id", id(Channel::Deployment)),
+        ("services", ends(view, finished).to_string()),
         ("result", result.to_owned()),
     ];
     outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// How each service ended, by its name.
+fn ends(view: &View, finished: &RunFinished) -> Value {
+    let end = |service| (words::name_of(view, service), words::end_of(service).into());
+    finished.services.iter().map(end).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// The URLs of all services, without duplicates.
@@ -165,6 +174,7 @@ mod tests {
                 ("tags", "v1\nlatest"),
                 ("comment-id", "41"),
                 ("deployment-id", ""),
+                ("services", r#"{"migrations":"failed","web":"succeeded","api":"succeeded"}"#),
                 ("result", "/tmp/result.json"),
             ]
         );
@@ -180,7 +190,7 @@ mod tests {
         };
         let given = action_outputs(&View::default(), &ended, "");
         let values: Vec<&str> = given.iter().map(|(_, value)| value.as_str()).collect();
-        assert_eq!(values, ["cancelled", "", "[]", "", "", "", "", "", "", ""]);
+        assert_eq!(values, ["cancelled", "", "[]", "", "", "", "", "", "", "{}", ""]);
     }
 
     #[test]

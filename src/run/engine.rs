@@ -176,8 +176,10 @@ impl Loop<'_> {
     fn publish(&mut self, kind: EventKind) {
         let at = self.engine.started.elapsed();
         if let EventKind::StepFinished { step, outcome, .. } = &kind {
-            let span = self.spans.entry(step.clone()).or_insert((at, at));
-            span.1 = at;
+            // A step that was skipped does not belong to the time of its service.
+            if !matches!(outcome, Outcome::Skipped { .. }) {
+                self.spans.entry(step.clone()).or_insert((at, at)).1 = at;
+            }
             if matches!(outcome, Outcome::Skipped { .. } | Outcome::Cancelled) {
                 self.stop_early_uploads(step);
             }

@@ -1,7 +1,7 @@
 //! The services and steps of a run, without their content: what `state` needs.
 
 use crate::event::StepId;
-use crate::plan::schema::RetryPolicy;
+use crate::plan::schema::{Action, RetryPolicy};
 
 /// An index in [`Layout::steps`].
 pub type StepIndex = usize;
@@ -20,6 +20,8 @@ pub struct ServiceLayout {
     /// Indices in [`Layout::services`].
     pub needs: Vec<usize>,
     pub steps: Vec<StepIndex>,
+    /// The goals of steps that are left out because the code comes from a fork.
+    pub left_out_for_fork: Vec<Goal>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,10 +29,31 @@ pub struct StepLayout {
     pub id: StepId,
     /// An index in [`Layout::services`].
     pub service: usize,
+    pub goal: Goal,
     pub policy: RetryPolicy,
     /// The `if` calls `always()` or `failure()`, so that the step may run after a
     /// failure.
     pub runs_after_failure: bool,
     /// An earlier process of this run did the step.
     pub done_before: bool,
+}
+
+/// What a step is there for, the most important first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Goal {
+    Deploy,
+    Verify,
+    Push,
+    Other,
+}
+
+impl Goal {
+    pub fn of(action: &Action) -> Self {
+        match action {
+            Action::Deploy(_) => Self::Deploy,
+            Action::Verify(_) => Self::Verify,
+            Action::Push(_) => Self::Push,
+            Action::Build(_) | Action::Tag(_) | Action::Run(_) => Self::Other,
+        }
+    }
 }

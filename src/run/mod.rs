@@ -11,6 +11,7 @@ pub mod layout;
 pub mod outcome;
 pub mod perform;
 pub mod retry;
+pub mod service_end;
 pub mod signals;
 pub mod state;
 pub mod store;

@@ -5,9 +5,10 @@
 //! synchronous and total, so every order of inputs can be written as a test.
 
 use super::cancel::Cancellation;
-use super::layout::{Layout, StepIndex};
+use super::layout::{Layout, ServiceLayout, StepIndex, StepLayout};
 use super::outcome::AttemptError;
 use super::retry::wait_after;
+use super::service_end::{EndedStep, LeftOut, ServiceEnd, StepEnd};
 use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ enum Phase {
     Deciding,
     Running { attempt: u32, tolerant: bool, since: Duration },
     Waiting { attempt: u32, tolerant: bool, since: Duration },
-    Done,
+    Done(StepEnd),
 }
 
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl RunState {
 
     /// Whether all steps have ended.
     pub fn is_finished(&self) -> bool {
-        self.phases.iter().all(|phase| matches!(phase, Phase::Done))
+        self.phases.iter().all(|phase| matches!(phase, Phase::Done(_)))
     }
 
     /// How the run ended.
@@ -138,17 +139,26 @@ impl RunState {
             Some(CancelReason::JournalFailed) => Status::Failed,
             Some(_) => Status::Cancelled,
             None if self.failed.is_some() => Status::Failed,
+            None if self.leaves_out_for_fork() => Status::Skipped,
             None => Status::Succeeded,
         }
     }
 
-    /// How a service ended. Failures of other services do not count.
-    pub fn service_status(&self, service: usize) -> Status {
-        match (self.failure(service), self.status()) {
-            (Some(_), _) => Status::Failed,
-            (None, Status::Cancelled) => Status::Cancelled,
-            (None, Status::Failed | Status::Succeeded) => Status::Succeeded,
-        }
+    /// How a service ended, once all steps have ended.
+    pub fn service_end(&self, service: usize) -> ServiceEnd {
+        let ServiceLayout { steps, left_out_for_fork, .. } = &self.layout.services[service];
+        let ended = steps.iter().filter_map(|&step| {
+            let Phase::Done(end) = &self.phases[step] else { return None };
+            let StepLayout { id, goal, .. } = &self.layout.steps[step];
+            Some(EndedStep { step: &id.step, goal: *goal, end })
+        });
+        let end = &StepEnd::LeftOut(LeftOut::Fork);
+        let fork = left_out_for_fork.iter().map(|&goal| EndedStep { step: "", goal, end });
+        ServiceEnd::of(&ended.chain(fork).collect::<Vec<_>>())
+    }
+
+    fn leaves_out_for_fork(&self) -> bool {
+        self.layout.services.iter().any(|service| !service.left_out_for_fork.is_empty())
     }
 
     /// The first step of a service whose failure is not tolerated, and the failure.
@@ -170,7 +180,7 @@ impl RunState {
         }
         match decision {
             Decision::Run { .. } if self.cancel.stops_attempts() => {
-                self.skip(step, "the run was cancelled".into(), answer);
+                self.skip(step, LeftOut::RunStopped, answer);
             }
             Decision::Run { tolerant } => {
                 let since = self.now;
@@ -179,8 +189,9 @@ impl RunState {
                 answer.effects.push(Effect::Attempt { step, attempt: 1 });
             }
             Decision::Skip => {
-                let because = self.blame(step).unwrap_or_else(|| "its `if` is false".into());
-                self.skip(step, because, answer);
+                let failed = self.blamed[self.service_of(step)];
+                let why = failed.map_or(LeftOut::NotApplicable, |failed| self.failure_of(failed));
+                self.skip(step, why, answer);
             }
             Decision::Broken(failure) => {
                 self.finish(step, Outcome::Failed { failure, tolerated: false }, answer);
@@ -198,7 +209,7 @@ impl RunState {
         let Phase::Running { attempt, tolerant, since } = self.phases[step] else { return };
         match result {
             Ok(outputs) => {
-                self.phases[step] = Phase::Done;
+                self.phases[step] = Phase::Done(StepEnd::Succeeded);
                 let took = self.now.saturating_sub(since);
                 let outcome = Outcome::Succeeded;
                 let step = self.id(step);
@@ -247,7 +258,7 @@ impl RunState {
                 }
                 Phase::Running { .. } => answer.effects.push(Effect::Ask { step }),
                 Phase::Waiting { .. } => self.finish(step, Outcome::Cancelled, answer),
-                Phase::Pending | Phase::Deciding | Phase::Done => {}
+                Phase::Pending | Phase::Deciding | Phase::Done(_) => {}
             }
         }
     }
@@ -269,7 +280,7 @@ impl RunState {
     /// needs have ended.
     fn next_of(&self, service: usize) -> Option<StepIndex> {
         let layout = &self.layout.services[service];
-        let done = |step: &StepIndex| matches!(self.phases[*step], Phase::Done);
+        let done = |step: &StepIndex| matches!(self.phases[*step], Phase::Done(_));
         let needed = layout.needs.iter().flat_map(|&need| &self.layout.services[need].steps);
         if !needed.into_iter().all(done) {
             return None;
@@ -282,7 +293,7 @@ impl RunState {
     /// one can begin.
     fn begin(&mut self, service: usize, step: StepIndex, answer: &mut Answer) -> bool {
         if self.layout.steps[step].done_before {
-            self.phases[step] = Phase::Done;
+            self.phases[step] = Phase::Done(StepEnd::Succeeded);
             answer.events.push(EventKind::StepFinished {
                 step: self.id(step),
                 outcome: Outcome::AlreadyDone,
@@ -292,7 +303,7 @@ impl RunState {
             return true;
         }
         if self.cancel.stops_attempts() {
-            self.skip(step, "the run was cancelled".into(), answer);
+            self.skip(step, LeftOut::RunStopped, answer);
             return true;
         }
         self.inherit_blame(service);
@@ -301,8 +312,7 @@ impl RunState {
         if let Some(failed) = failed_elsewhere
             && !self.layout.steps[step].runs_after_failure
         {
-            let because = format!("`{}` failed", self.id(failed));
-            self.skip(step, because, answer);
+            self.skip(step, self.failure_of(failed), answer);
             return true;
         }
         let failure = self.blamed[service].is_some();
@@ -320,25 +330,31 @@ impl RunState {
         }
     }
 
-    fn blame(&self, step: StepIndex) -> Option<String> {
-        let failed = self.blamed[self.service_of(step)]?;
-        Some(format!("`{}` failed", self.id(failed)))
+    fn failure_of(&self, failed: StepIndex) -> LeftOut {
+        let service = self.layout.services[self.service_of(failed)].name.clone();
+        LeftOut::FailureOf { step: self.id(failed), service }
     }
 
-    fn skip(&mut self, step: StepIndex, because: String, answer: &mut Answer) {
-        self.finish(step, Outcome::Skipped { because }, answer);
+    fn skip(&mut self, step: StepIndex, why: LeftOut, answer: &mut Answer) {
+        self.phases[step] = Phase::Done(StepEnd::LeftOut(why.clone()));
+        answer.events.push(EventKind::StepFinished {
+            step: self.id(step),
+            outcome: Outcome::Skipped { because: why.because() },
+            took: Duration::ZERO,
+            outputs: Outputs::new(),
+        });
     }
 
-    /// Ends a step without outputs.
+    /// Ends a step that was not skipped, without outputs.
     fn finish(&mut self, step: StepIndex, outcome: Outcome, answer: &mut Answer) {
         let took = match self.phases[step] {
             Phase::Running { since, .. } | Phase::Waiting { since, .. } => {
                 self.now.saturating_sub(since)
             }
-            Phase::Pending | Phase::Deciding | Phase::Done => Duration::ZERO,
+            Phase::Pending | Phase::Deciding | Phase::Done(_) => Duration::ZERO,
         };
         let fatal = outcome.fatal();
-        self.phases[step] = Phase::Done;
+        self.phases[step] = Phase::Done(StepEnd::of(&outcome));
         let id = self.id(step);
         let outputs = Outputs::new();
         answer.events.push(EventKind::StepFinished { step: id.clone(), outcome, took, outputs });
@@ -370,7 +386,7 @@ mod tests {
     use crate::event::{CancelReason, EventKind, Outcome, Outputs, Status, StepId};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
-    use crate::run::layout::{Layout, ServiceLayout, StepLayout};
+    use crate::run::layout::{Goal, Layout, ServiceLayout, StepLayout};
     use crate::run::outcome::{AttemptError, StepError};
     use std::fmt::Write as _;
     use std::time::Duration;
@@ -392,13 +408,24 @@ mod tests {
                 layout.steps.push(StepLayout {
                     id: StepId { service: name.into(), step: step.trim_end_matches('!').into() },
                     service: place,
+                    goal: match step.trim_end_matches('!') {
+                        "deploy" => Goal::Deploy,
+                        "verify" => Goal::Verify,
+                        "push" => Goal::Push,
+                        _ => Goal::Other,
+                    },
                     policy: RetryPolicy { attempts: 2, ..RetryPolicy::default() },
                     runs_after_failure: step.ends_with('!'),
                     done_before: false,
                 });
             }
             names.push(name.into());
-            layout.services.push(ServiceLayout { name: name.into(), needs, steps: places });
+            layout.services.push(ServiceLayout {
+                name: name.into(),
+                needs,
+                steps: places,
+                left_out_for_fork: Vec::new(),
+            });
         }
         layout
     }
@@ -610,8 +637,8 @@ a.y skipped: the run was cancelled
     }
 
     #[track_caller]
-    fn is_tolerated(error: AttemptError) {
-        let mut state = RunState::new(layout("a: x y"), false);
+    fn is_tolerated(error: AttemptError, expected: &str) {
+        let mut state = RunState::new(layout("a: verify y"), false);
         let first = state.on(Input::Begin, Duration::ZERO, 1.0);
         let status = DependencyStatus { success: true, failure: false };
         assert_eq!(first.effects, [Effect::Decide { step: 0, status }]);
@@ -621,15 +648,21 @@ a.y skipped: the run was cancelled
         let after = state.on(input, Duration::ZERO, 1.0);
 
         assert_eq!(state.status(), Status::Succeeded);
-        assert_eq!(state.service_status(0), Status::Succeeded);
         assert_eq!(state.failure(0), None);
         assert_eq!(after.effects, [Effect::Decide { step: 1, status }]);
+
+        let decision = Decision::Run { tolerant: false };
+        drop(state.on(Input::Decided { step: 1, decision }, Duration::ZERO, 1.0));
+        let input = Input::Ended { step: 1, result: Ok(Outputs::new()), at: Duration::ZERO };
+        drop(state.on(input, Duration::ZERO, 1.0));
+        assert_eq!(end_of(&state, 0), expected);
     }
 
     #[test]
     fn a_tolerated_failure_or_timeout_fails_neither_run_nor_service() {
-        is_tolerated(failed(Retry::Never));
-        is_tolerated(AttemptError::TimedOut(Duration::from_secs(1)));
+        is_tolerated(failed(Retry::Never), "succeeded, not verified: it broke");
+        let timed_out = AttemptError::TimedOut(Duration::from_secs(1));
+        is_tolerated(timed_out, "succeeded, not verified: it took longer than 1 s");
     }
 
     #[test]
@@ -640,10 +673,82 @@ a.y skipped: the run was cancelled
 
         let state = &talk.state;
         assert_eq!(state.status(), Status::Failed);
-        assert_eq!(state.service_status(0), Status::Failed);
-        assert_eq!(state.service_status(1), Status::Succeeded);
+        assert_eq!(end_of(state, 0), "failed");
+        assert_eq!(end_of(state, 1), "succeeded");
         let (step, failure) = state.failure(0).expect("the time-out");
         assert_eq!(step.to_string(), "a.x");
         assert_eq!(failure.chain, ["it took longer than 90 s"]);
+    }
+
+    /// The status, what is missing, and why, as reports join them.
+    fn end_of(state: &RunState, service: usize) -> String {
+        let end = state.service_end(service);
+        let missing = end.missing.map_or_else(String::new, |missing| format!(", {missing}"));
+        let reason = end.reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        format!("{:?}{missing}{reason}", end.status).to_lowercase()
+    }
+
+    #[test]
+    fn a_service_whose_need_failed_is_skipped() {
+        let mut talk = Talk::begin(layout("a: x; b(a): y; c(b): z"), false);
+        talk.fail(0, failed(Retry::Never));
+
+        assert!(talk.state.is_finished());
+        let ends = [0, 1, 2].map(|service| end_of(&talk.state, service));
+        assert_eq!(ends, ["failed", "skipped: a failed", "skipped: a failed"]);
+    }
+
+    #[test]
+    fn a_service_without_its_deploy_is_not_succeeded() {
+        let mut talk = Talk::begin(layout("docs: push deploy verify; tests: x; app: push"), false);
+        talk.succeed(4);
+        talk.fail(3, failed(Retry::Never));
+        talk.succeed(0);
+
+        assert!(talk.state.is_finished());
+        assert_eq!(talk.state.status(), Status::Failed);
+        let ends = [0, 1, 2].map(|service| end_of(&talk.state, service));
+        assert_eq!(ends, ["skipped, not deployed: tests failed", "failed", "succeeded"]);
+    }
+
+    #[test]
+    fn a_service_none_of_whose_steps_apply_is_skipped_in_a_run_that_succeeds() {
+        let mut state = RunState::new(layout("a: x y"), false);
+        drop(state.on(Input::Begin, Duration::ZERO, 1.0));
+        for step in 0..2 {
+            let input = Input::Decided { step, decision: Decision::Skip };
+            drop(state.on(input, Duration::ZERO, 1.0));
+        }
+
+        assert!(state.is_finished());
+        assert_eq!(state.status(), Status::Succeeded);
+        assert_eq!(end_of(&state, 0), "skipped: no step applies");
+    }
+
+    #[test]
+    fn a_stop_cancels_only_what_has_not_finished() {
+        let mut talk =
+            Talk::begin(layout("alpha: x; beta: y; web: deploy verify; late(alpha): z"), false);
+        talk.succeed(1);
+        talk.tell(Input::Stop(CancelReason::Interrupted));
+        talk.fail(0, AttemptError::Stopped);
+        talk.succeed(2);
+
+        assert!(talk.state.is_finished());
+        assert_eq!(talk.state.status(), Status::Cancelled);
+        let ends = [0, 1, 2, 3].map(|service| end_of(&talk.state, service));
+        assert_eq!(ends, ["cancelled", "succeeded", "cancelled, not verified", "cancelled"]);
+    }
+
+    #[test]
+    fn a_deploy_left_out_for_a_fork_makes_neither_service_nor_run_succeed() {
+        let mut forked = layout("a: build");
+        forked.services[0].left_out_for_fork = vec![Goal::Push, Goal::Deploy, Goal::Verify];
+        let mut talk = Talk::begin(forked, false);
+        talk.succeed(0);
+
+        assert_eq!(talk.state.status(), Status::Skipped);
+        let expected = "skipped, not deployed: the code comes from a fork";
+        assert_eq!(end_of(&talk.state, 0), expected);
     }
 }

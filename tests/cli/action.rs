@@ -56,6 +56,7 @@ fn outputs_come_from_the_program() {
             "tags",
             "comment-id",
             "deployment-id",
+            "services",
             "result",
         ]
     );

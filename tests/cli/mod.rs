@@ -6,6 +6,7 @@ mod create_registry;
 mod faults;
 mod progress;
 mod refusals;
+mod results;
 mod resume_options;
 mod run;
 mod workflows;

@@ -63,6 +63,8 @@ steps:
     let end = events.last().expect("the end");
     assert_eq!(end["status"], "succeeded");
     assert_eq!(end["services"][0]["status"], "succeeded");
+    assert_eq!(end["services"][0]["missing"], "run failed");
+    assert_eq!(end["services"][0]["reason"], "it took longer than 1 s");
     assert_eq!(end["services"][0]["failure"], serde_json::Value::Null);
 }
 

@@ -131,7 +131,7 @@ impl Finish<'_> {
             let status = DeploymentStatus {
                 state: match finished.status {
                     Status::Succeeded => DeploymentState::Success,
-                    Status::Failed => DeploymentState::Failure,
+                    Status::Failed | Status::Skipped => DeploymentState::Failure,
                     Status::Cancelled => DeploymentState::Error,
                 },
                 log_url: self.log_url(),
@@ -161,6 +161,8 @@ impl Finish<'_> {
             state: match finished.status {
                 Status::Succeeded => CommitState::Success,
                 Status::Failed => CommitState::Failure,
+                // GitHub has no neutral state, and a check mark would be wrong.
+                Status::Skipped => CommitState::Error,
                 Status::Cancelled => CommitState::Error,
             },
             context: format!("shipway/{}", self.run.session.plan.name.value),

@@ -10,7 +10,7 @@ use crate::journal::{Replay, StepState};
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
-use crate::run::layout::{Layout, ServiceLayout, StepLayout};
+use crate::run::layout::{Goal, Layout, ServiceLayout, StepLayout};
 
 pub struct Chosen {
     pub layout: Layout,
@@ -62,6 +62,7 @@ impl Chosen {
         let (name, service) = &session.plan.services.0[node.service];
         let place = self.layout.services.len();
         let mut steps = Vec::new();
+        let mut left_out_for_fork = Vec::new();
         for &at in &node.steps {
             let step = &service.steps[at];
             let of =
@@ -71,6 +72,7 @@ impl Chosen {
                 self.notes.push(format!(
                     "`{id}` was left out: the code comes from a fork, which has no secrets and is not deployed"
                 ));
+                left_out_for_fork.push(Goal::of(&step.action));
                 continue;
             }
             steps.push(self.layout.steps.len());
@@ -78,6 +80,7 @@ impl Chosen {
             self.layout.steps.push(StepLayout {
                 id,
                 service: place,
+                goal: Goal::of(&step.action),
                 policy: step.retry,
                 runs_after_failure: step
                     .condition
@@ -87,7 +90,8 @@ impl Chosen {
             });
         }
         let needs = node.needs.clone();
-        self.layout.services.push(ServiceLayout { name: name.value.clone(), needs, steps });
+        let name = name.value.clone();
+        self.layout.services.push(ServiceLayout { name, needs, steps, left_out_for_fork });
     }
 
     /// Marks the steps that an earlier process of the run has done.

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CommitState {
-    /// The run was cancelled.
+    /// The run was cancelled, or left out what the plan asks for.
     Error,
     Failure,
     Success,

@@ -51,7 +51,9 @@ impl Card {
 
     fn heading(&self) -> String {
         let dry = if self.dry_run { " (dry run)" } else { "" };
-        format!("### {}: {}{dry}\n\n", prose(&self.plan), mark(self.status))
+        let sign = sign(self.status, self.services.iter().any(lacks_something));
+        let (_, word) = words::word_of(self.status);
+        format!("### {}: {sign} {word}{dry}\n\n", prose(&self.plan))
     }
 
     fn table(&self) -> String {
@@ -114,13 +116,19 @@ fn short_prose(text: &str) -> String {
     prose(&one_line(text).chars().take(MAX_ITEM_CHARS).collect::<String>())
 }
 
-fn mark(status: Status) -> String {
-    let sign = match status {
-        Status::Succeeded => '✅',
-        Status::Failed => '❌',
-        Status::Cancelled => '⏹',
-    };
-    format!("{sign} {}", words::word_of(status).1)
+/// A check mark only stands for a result without reservations.
+fn sign(status: Status, lacks_something: bool) -> &'static str {
+    match status {
+        Status::Succeeded if lacks_something => "⚠️",
+        Status::Succeeded => "✅",
+        Status::Failed => "❌",
+        Status::Skipped => "⏭",
+        Status::Cancelled => "⏹",
+    }
+}
+
+fn lacks_something(service: &ServiceResult) -> bool {
+    service.missing.is_some()
 }
 
 fn row(service: &ServiceResult) -> String {
@@ -129,11 +137,12 @@ fn row(service: &ServiceResult) -> String {
     let url = get(OutputName::Url).map(link).unwrap_or_default();
     let image = get(OutputName::Image).or_else(|| get(OutputName::Digest)).unwrap_or_default();
     format!(
-        "| {} | {} | {url} | {} | {} |\n",
+        "| {} | {} {} | {url} | {} | {} |\n",
         code(&service.name),
-        mark(service.status),
+        sign(service.status, lacks_something(service)),
+        short_prose(&words::end_of(service)),
         code(image),
-        span(service.took)
+        words::time_of(service).unwrap_or_default()
     )
 }
 

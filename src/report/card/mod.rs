@@ -56,8 +56,17 @@ impl Card {
                 let why = failure.chain.first().map(|why| one_line(why)).unwrap_or_default();
                 format!("{step} failed: {why}")
             }
-            None => format!("{} {word}", self.plan),
+            None => match self.services.iter().find(|service| self.is_told_by(service)) {
+                Some(service) => format!("{} {}", service.name, words::end_of(service)),
+                None => format!("{} {word}", self.plan),
+            },
         }
+    }
+
+    /// Whether the end of the service explains that of the run.
+    fn is_told_by(&self, service: &ServiceResult) -> bool {
+        let skipped = self.status == Status::Skipped && service.status == Status::Skipped;
+        skipped || service.missing.is_some()
     }
 
     fn failures(&self) -> impl Iterator<Item = (&StepId, &Failure)> {
@@ -102,8 +111,11 @@ fn ended(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::Card;
+    use crate::event::{RunFinished, Status};
     use crate::report::View;
-    use crate::report::testing::sample::{bad_end, good_end, started};
+    use crate::report::testing::sample::{
+        bad_end, forked, good_end, not_deployed, not_verified, started,
+    };
 
     #[test]
     fn the_line_names_the_first_failure() {
@@ -113,6 +125,28 @@ mod tests {
         assert_eq!(
             Card::new(&view, &bad_end()).line(),
             "migrations.run failed: deploy `storefront`"
+        );
+    }
+
+    #[test]
+    fn the_line_says_what_is_missing() {
+        let mut view = View::default();
+        view.apply(&started());
+        let line = |status, service| {
+            let ended = RunFinished { status, services: vec![service], ..good_end() };
+            Card::new(&view, &ended).line()
+        };
+        assert_eq!(
+            line(Status::Succeeded, not_verified()),
+            "web succeeded, not verified: verify `http://x/health`: no connection"
+        );
+        assert_eq!(
+            line(Status::Skipped, forked()),
+            "web skipped, not deployed: the code comes from a fork"
+        );
+        assert_eq!(
+            line(Status::Cancelled, not_deployed()),
+            "docs skipped, not deployed: tests failed"
         );
     }
 }

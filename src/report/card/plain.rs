@@ -3,7 +3,7 @@
 use super::Card;
 use crate::event::{OutputName, ServiceResult};
 use crate::report::log::words;
-use crate::report::text::{columns, one_line, padded, short_digest, span};
+use crate::report::text::{columns, one_line, padded, short_digest};
 
 impl Card {
     /// The content of the comment as plain text.
@@ -36,11 +36,10 @@ impl Card {
 
 fn row(service: &ServiceResult, wide: usize) -> String {
     let get = |name: OutputName| service.outputs.get(name).map(|value| one_line(value));
-    let mut parts =
-        vec![padded(&service.name, wide), format!("{:9}", words::word_of(service.status).1)];
+    let mut parts = vec![padded(&service.name, wide), format!("{:9}", words::end_of(service))];
     parts.extend(get(OutputName::Url));
     parts.extend(get(OutputName::Digest).map(|digest| short_digest(&digest)));
-    parts.push(span(service.took));
+    parts.extend(words::time_of(service));
     parts.join("  ")
 }
 

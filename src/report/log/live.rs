@@ -29,7 +29,7 @@ impl Live {
         Self::on_target(ProgressDrawTarget::stderr(), style, redactor, true)
     }
 
-    fn on_target(
+    pub fn on_target(
         target: ProgressDrawTarget,
         style: Style,
         redactor: Redactor,

@@ -10,6 +10,9 @@ use crate::report::text::{
 use crate::report::{Flow, Transfer, View};
 use std::time::Duration;
 
+/// The columns of the longest end of a service that others are aligned with.
+const MAX_END_COLUMNS: usize = 40;
+
 /// A line and the indented lines below it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in crate::report) struct Message {
@@ -263,18 +266,38 @@ pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
     match status {
         Status::Succeeded => (Tone::Good, "succeeded"),
         Status::Failed => (Tone::Bad, "failed"),
+        Status::Skipped => (Tone::Caution, "skipped"),
         Status::Cancelled => (Tone::Caution, "cancelled"),
     }
+}
+
+/// How a service ended, such as `succeeded, not verified: no answer`.
+pub(in crate::report) fn end_of(service: &ServiceResult) -> String {
+    let mut text = word_of(service.status).1.to_owned();
+    if let Some(missing) = &service.missing {
+        text = format!("{text}, {}", one_line(missing));
+    }
+    if let Some(reason) = &service.reason {
+        text = format!("{text}: {}", one_line(reason));
+    }
+    text
+}
+
+/// The time that a service took, unless nothing of it ran.
+pub(in crate::report) fn time_of(service: &ServiceResult) -> Option<String> {
+    let ran = service.status != Status::Skipped || !service.took.is_zero();
+    ran.then(|| span(service.took))
 }
 
 fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let how = match (&service.failure, service.status) {
         (Some((step, _)), Status::Failed) => format!("failed at {step}"),
-        (_, status) => word_of(status).1.to_owned(),
+        _ => end_of(service),
     };
     let url = service.outputs.get(OutputName::Url).map(|url| one_line(url));
-    let time = format!("({})", span(service.took));
-    [name_of(view, service), how, url.map_or(time.clone(), |url| format!("{url}  {time}"))]
+    let time = time_of(service).map(|time| format!("({time})"));
+    let facts: Vec<String> = url.into_iter().chain(time).collect();
+    [name_of(view, service), how, facts.join("  ")]
 }
 
 /// The name of a service; the name of the plan for the single service of top-level
@@ -284,12 +307,17 @@ pub(in crate::report) fn name_of(view: &View, service: &ServiceResult) -> String
     one_line(if service.name.is_empty() { plan } else { &service.name })
 }
 
-/// Formats rows as a table with aligned columns.
+/// Formats rows as a table with aligned columns. A reason of more columns than
+/// `MAX_END_COLUMNS` does not widen the other rows.
 fn table(rows: impl Iterator<Item = [String; 3]>) -> Vec<String> {
     let rows: Vec<[String; 3]> = rows.collect();
-    let width = |at: usize| rows.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
-    let (first, second) = (width(0), width(1));
-    let line =
-        |[a, b, c]: &[String; 3]| format!("{}  {}  {c}", padded(a, first), padded(b, second));
+    let width = |at: usize, most: usize| {
+        rows.iter().map(|row| columns(&row[at])).filter(|&wide| wide <= most).max().unwrap_or(0)
+    };
+    let (first, second) = (width(0, usize::MAX), width(1, MAX_END_COLUMNS));
+    let line = |[a, b, c]: &[String; 3]| {
+        let line = format!("{}  {}  {c}", padded(a, first), padded(b, second));
+        line.trim_end().to_owned()
+    };
     rows.iter().map(line).collect()
 }

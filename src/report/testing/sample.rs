@@ -148,6 +148,8 @@ pub(in crate::report) fn web() -> ServiceResult {
     ServiceResult {
         name: "web".into(),
         status: Status::Succeeded,
+        missing: None,
+        reason: None,
         outputs: outputs(&[
             ("url", "http://storefront.westeurope.azurecontainer.io/"),
             ("urls", "http://storefront.westeurope.azurecontainer.io/"),
@@ -165,6 +167,8 @@ pub(in crate::report) fn broken() -> ServiceResult {
     ServiceResult {
         name: "migrations".into(),
         status: Status::Failed,
+        missing: None,
+        reason: None,
         outputs: Outputs::new(),
         took: Duration::from_secs(75),
         failure: Some((id("migrations", "run"), whole_failure())),
@@ -182,4 +186,72 @@ pub(in crate::report) fn bad_end() -> RunFinished {
         services: vec![web(), broken()],
         notes: vec!["the placeholder of `acr-password` was used".into()],
     }
+}
+
+fn ended(name: &str, status: Status, missing: Option<&str>, reason: Option<&str>) -> ServiceResult {
+    ServiceResult {
+        name: name.into(),
+        status,
+        missing: missing.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+        outputs: Outputs::new(),
+        took: Duration::ZERO,
+        failure: None,
+    }
+}
+
+/// Its `verify` failed, which the plan tolerates.
+pub(in crate::report) fn not_verified() -> ServiceResult {
+    let reason = "verify `http://x/health`: no connection";
+    ServiceResult {
+        outputs: outputs(&[("url", "http://x/")]),
+        took: Duration::from_secs(9),
+        ..ended("web", Status::Succeeded, Some("not verified"), Some(reason))
+    }
+}
+
+/// Another service failed between its `push` and its `deploy`.
+pub(in crate::report) fn not_deployed() -> ServiceResult {
+    ServiceResult {
+        outputs: outputs(&[("digest", DIGEST)]),
+        took: Duration::from_secs(3),
+        ..ended("docs", Status::Skipped, Some("not deployed"), Some("tests failed"))
+    }
+}
+
+/// Its deploy was left out for the code of a fork.
+pub(in crate::report) fn forked() -> ServiceResult {
+    let reason = "the code comes from a fork";
+    ServiceResult {
+        took: Duration::from_secs(3),
+        ..ended("web", Status::Skipped, Some("not deployed"), Some(reason))
+    }
+}
+
+/// Its step did not end in time.
+pub(in crate::report) fn timed_out() -> ServiceResult {
+    let failure = Failure { chain: vec!["it took longer than 90 s".into()], ..Failure::default() };
+    ServiceResult {
+        took: Duration::from_secs(90),
+        failure: Some((id("web", "live"), failure)),
+        ..ended("web", Status::Failed, None, None)
+    }
+}
+
+/// The run was stopped during its deploy, after which no step was started.
+pub(in crate::report) fn cancelled() -> ServiceResult {
+    ServiceResult {
+        took: Duration::from_secs(4),
+        ..ended("alpha", Status::Cancelled, Some("deploy not finished"), None)
+    }
+}
+
+/// A service that it needs failed.
+pub(in crate::report) fn not_started() -> ServiceResult {
+    ended("b", Status::Skipped, None, Some("a failed"))
+}
+
+/// The `if` of each step is false.
+pub(in crate::report) fn not_applicable() -> ServiceResult {
+    ended("hotfix", Status::Skipped, None, Some("no step applies"))
 }

@@ -2,6 +2,7 @@
 
 use super::{Loop, Summary};
 use crate::event::{CancelReason, ServiceResult, StepId};
+use crate::run::service_end::ServiceEnd;
 use crate::run::store::Store;
 
 impl Loop<'_> {
@@ -26,9 +27,12 @@ impl Loop<'_> {
         let outputs = planned
             .map(|planned| self.engine.store.of_service(&self.engine.performer, planned))
             .unwrap_or_default();
+        let ServiceEnd { status, missing, reason } = self.state.service_end(service);
         ServiceResult {
             name: layout.name.clone(),
-            status: self.state.service_status(service),
+            status,
+            missing,
+            reason,
             outputs: Store::shown(&outputs, &self.engine.performer.services.redactor),
             took: end.saturating_sub(start),
             failure: self.state.failure(service).cloned(),

@@ -1,0 +1,230 @@
+//! How a service ended, judged by the ends of its steps.
+//!
+//! Pure. A service has succeeded only if no step of it was left out because of a
+//! failure or a stop: a report must never claim a deploy that did not happen.
+
+use super::layout::Goal;
+use crate::event::{Outcome, Status, StepId};
+
+/// How a step ended, as far as it matters for its service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StepEnd {
+    Succeeded,
+    /// It failed or timed out, and its service with it.
+    Failed,
+    /// It failed or timed out, and the plan tolerates that.
+    Tolerated {
+        reason: String,
+    },
+    /// It was stopped while it ran.
+    Cancelled,
+    LeftOut(LeftOut),
+}
+
+/// Why a step was not started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LeftOut {
+    /// Its `if` is false although nothing failed: the plan does not ask for it.
+    NotApplicable,
+    /// This step, of the service of this name, failed before it.
+    FailureOf { step: StepId, service: String },
+    /// The run was stopped.
+    RunStopped,
+    /// The code comes from a fork.
+    Fork,
+}
+
+/// A step that has ended.
+#[derive(Debug)]
+pub struct EndedStep<'a> {
+    /// The step's id in its service.
+    pub step: &'a str,
+    pub goal: Goal,
+    pub end: &'a StepEnd,
+}
+
+/// How a service ended.
+#[derive(Debug, Eq, PartialEq)]
+pub struct ServiceEnd {
+    pub status: Status,
+    /// What is missing although the plan asks for it, such as `not deployed`.
+    pub missing: Option<String>,
+    /// Why it is missing, or why the service was skipped.
+    pub reason: Option<String>,
+}
+
+impl ServiceEnd {
+    /// Judges by the most serious end. Of several steps with such an end, the one
+    /// with the most important goal is named.
+    pub fn of(steps: &[EndedStep<'_>]) -> Self {
+        let began = steps.iter().any(|step| !matches!(step.end, StepEnd::LeftOut(_)));
+        let find = |is: fn(&StepEnd) -> bool| {
+            steps.iter().filter(|step| is(step.end)).min_by_key(|step| step.goal)
+        };
+        if find(|end| *end == StepEnd::Failed).is_some() {
+            return Self::new(Status::Failed, None, None);
+        }
+        if let Some(step) = find(|end| *end == StepEnd::Cancelled) {
+            return Self::new(Status::Cancelled, step.goal.unfinished(), None);
+        }
+        if let Some(step) = find(|end| *end == StepEnd::LeftOut(LeftOut::RunStopped)) {
+            let missing = (step.goal != Goal::Other).then(|| step.goal.missing());
+            return Self::new(Status::Cancelled, missing, None);
+        }
+        let left_out = find(|end| end.prevented().is_some());
+        if let Some((step, reason)) = left_out.and_then(|step| Some((step, step.end.prevented()?)))
+        {
+            // Where nothing began, "skipped" says that all of it is missing.
+            let missing = began.then(|| step.goal.missing());
+            return Self::new(Status::Skipped, missing, Some(reason));
+        }
+        if let Some(step) = find(|end| matches!(end, StepEnd::Tolerated { .. }))
+            && let StepEnd::Tolerated { reason } = step.end
+        {
+            let missing = match step.goal {
+                Goal::Verify => "not verified".to_owned(),
+                Goal::Deploy | Goal::Push | Goal::Other => format!("{} failed", step.step),
+            };
+            return Self {
+                status: Status::Succeeded,
+                missing: Some(missing),
+                reason: Some(reason.clone()),
+            };
+        }
+        if began {
+            return Self::new(Status::Succeeded, None, None);
+        }
+        Self::new(Status::Skipped, None, Some("no step applies".to_owned()))
+    }
+
+    fn new(status: Status, missing: Option<&str>, reason: Option<String>) -> Self {
+        Self { status, missing: missing.map(str::to_owned), reason }
+    }
+}
+
+impl StepEnd {
+    /// The end of a step that was not left out.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded | Outcome::AlreadyDone => Self::Succeeded,
+            Outcome::Failed { tolerated: false, .. }
+            | Outcome::TimedOut { tolerated: false, .. } => Self::Failed,
+            Outcome::Failed { failure, tolerated: true } => {
+                Self::Tolerated { reason: failure.chain.join(": ") }
+            }
+            Outcome::TimedOut { limit, tolerated: true } => {
+                Self::Tolerated { reason: format!("it took longer than {} s", limit.as_secs_f64()) }
+            }
+            Outcome::Cancelled => Self::Cancelled,
+            Outcome::Skipped { .. } => Self::LeftOut(LeftOut::NotApplicable),
+        }
+    }
+
+    /// Why a step that the plan asks for was left out, unless the run was stopped.
+    fn prevented(&self) -> Option<String> {
+        match self {
+            Self::LeftOut(LeftOut::FailureOf { service, .. }) => Some(format!("{service} failed")),
+            Self::LeftOut(LeftOut::Fork) => Some(LeftOut::Fork.because()),
+            Self::LeftOut(LeftOut::NotApplicable | LeftOut::RunStopped)
+            | Self::Succeeded
+            | Self::Failed
+            | Self::Tolerated { .. }
+            | Self::Cancelled => None,
+        }
+    }
+}
+
+impl LeftOut {
+    /// The reason in the outcome of the step.
+    pub fn because(&self) -> String {
+        match self {
+            Self::NotApplicable => "its `if` is false".to_owned(),
+            Self::FailureOf { step, .. } => format!("`{step}` failed"),
+            Self::RunStopped => "the run was cancelled".to_owned(),
+            Self::Fork => "the code comes from a fork".to_owned(),
+        }
+    }
+}
+
+impl Goal {
+    /// The result without a step that was not started.
+    fn missing(self) -> &'static str {
+        match self {
+            Self::Deploy => "not deployed",
+            Self::Verify => "not verified",
+            Self::Push => "not pushed",
+            Self::Other => "not finished",
+        }
+    }
+
+    /// The result of a step that was stopped while it ran. A deploy or a push may
+    /// have reached the server already, so neither is called missing.
+    fn unfinished(self) -> Option<&'static str> {
+        match self {
+            Self::Deploy => Some("deploy not finished"),
+            Self::Verify => Some("not verified"),
+            Self::Push => Some("push not finished"),
+            Self::Other => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EndedStep, LeftOut, ServiceEnd, StepEnd};
+    use crate::event::StepId;
+    use crate::run::layout::Goal;
+
+    const GOALS: [(&str, Goal); 4] = [
+        ("build", Goal::Other),
+        ("push", Goal::Push),
+        ("live", Goal::Deploy),
+        ("check", Goal::Verify),
+    ];
+
+    /// Judges a service of build, push, deploy and verify.
+    #[track_caller]
+    fn is(ends: [StepEnd; 4], expected: &str) {
+        let steps: Vec<EndedStep<'_>> = GOALS
+            .iter()
+            .zip(&ends)
+            .map(|(&(step, goal), end)| EndedStep { step, goal, end })
+            .collect();
+        let end = ServiceEnd::of(&steps);
+        let said = format!("{:?} / {:?} / {:?}", end.status, end.missing, end.reason);
+        assert_eq!(said.replace("None", "-").replace("Some(", "").replace(')', ""), expected);
+    }
+
+    #[test]
+    fn the_most_serious_end_decides() {
+        let ok = || StepEnd::Succeeded;
+        let stopped = || StepEnd::LeftOut(LeftOut::RunStopped);
+        let no_if = || StepEnd::LeftOut(LeftOut::NotApplicable);
+        let fork = || StepEnd::LeftOut(LeftOut::Fork);
+        let blocked = || {
+            let step = StepId { service: "tests".into(), step: "unit".into() };
+            StepEnd::LeftOut(LeftOut::FailureOf { step, service: "tests".into() })
+        };
+        let tolerated = || StepEnd::Tolerated { reason: "no answer".into() };
+
+        is([ok(), ok(), ok(), ok()], "Succeeded / - / -");
+        is([ok(), ok(), ok(), tolerated()], r#"Succeeded / "not verified" / "no answer""#);
+        is([tolerated(), ok(), ok(), ok()], r#"Succeeded / "build failed" / "no answer""#);
+        is([ok(), ok(), tolerated(), ok()], r#"Succeeded / "live failed" / "no answer""#);
+        is([ok(), ok(), no_if(), no_if()], "Succeeded / - / -");
+        is([no_if(), no_if(), no_if(), no_if()], r#"Skipped / - / "no step applies""#);
+        is([blocked(), blocked(), blocked(), blocked()], r#"Skipped / - / "tests failed""#);
+        is([ok(), ok(), blocked(), blocked()], r#"Skipped / "not deployed" / "tests failed""#);
+        is([ok(), ok(), ok(), blocked()], r#"Skipped / "not verified" / "tests failed""#);
+        is([ok(), blocked(), no_if(), no_if()], r#"Skipped / "not pushed" / "tests failed""#);
+        is(
+            [ok(), fork(), fork(), fork()],
+            r#"Skipped / "not deployed" / "the code comes from a fork""#,
+        );
+        is([ok(), ok(), StepEnd::Failed, blocked()], "Failed / - / -");
+        is([ok(), ok(), StepEnd::Cancelled, stopped()], r#"Cancelled / "deploy not finished" / -"#);
+        is([StepEnd::Cancelled, stopped(), stopped(), stopped()], "Cancelled / - / -");
+        is([ok(), stopped(), stopped(), stopped()], r#"Cancelled / "not deployed" / -"#);
+        is([ok(), ok(), ok(), stopped()], r#"Cancelled / "not verified" / -"#);
+    }
+}
