@@ -49,7 +49,7 @@ fn all_reports(name: &str, status: Status, service: ServiceResult) -> String {
     view.apply(&started());
     let card = Card::new(&view, &end);
     let redactor = Redactor::default();
-    let outputs: String = action_outputs(&view, &end, "")
+    let outputs: Vec<String> = action_outputs(&view, &end, "")
         .into_iter()
         .filter(|(name, _)| name == "status" || name == "services")
         .map(|(name, value)| format!("{name}={value}\n"))
@@ -63,7 +63,7 @@ fn all_reports(name: &str, status: Status, service: ServiceResult) -> String {
         ("comment of a dry run", card.text() + "\n"),
         ("commit status", card.line() + "\n"),
         ("JSON", shown(&end, Ndjson::new)),
-        ("outputs", outputs),
+        ("outputs", outputs.concat()),
     ];
     let parts = parts.map(|(report, text)| format!("{report}:\n{text}"));
     format!("=== {name}\n{}", parts.join(""))

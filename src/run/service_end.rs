@@ -184,10 +184,10 @@ mod tests {
 
     /// Judges a service of build, push, deploy and verify.
     #[track_caller]
-    fn is(ends: [StepEnd; 4], expected: &str) {
+    fn is(ends: &[StepEnd; 4], expected: &str) {
         let steps: Vec<EndedStep<'_>> = GOALS
             .iter()
-            .zip(&ends)
+            .zip(ends)
             .map(|(&(step, goal), end)| EndedStep { step, goal, end })
             .collect();
         let end = ServiceEnd::of(&steps);
@@ -207,24 +207,27 @@ mod tests {
         };
         let tolerated = || StepEnd::Tolerated { reason: "no answer".into() };
 
-        is([ok(), ok(), ok(), ok()], "Succeeded / - / -");
-        is([ok(), ok(), ok(), tolerated()], r#"Succeeded / "not verified" / "no answer""#);
-        is([tolerated(), ok(), ok(), ok()], r#"Succeeded / "build failed" / "no answer""#);
-        is([ok(), ok(), tolerated(), ok()], r#"Succeeded / "live failed" / "no answer""#);
-        is([ok(), ok(), no_if(), no_if()], "Succeeded / - / -");
-        is([no_if(), no_if(), no_if(), no_if()], r#"Skipped / - / "no step applies""#);
-        is([blocked(), blocked(), blocked(), blocked()], r#"Skipped / - / "tests failed""#);
-        is([ok(), ok(), blocked(), blocked()], r#"Skipped / "not deployed" / "tests failed""#);
-        is([ok(), ok(), ok(), blocked()], r#"Skipped / "not verified" / "tests failed""#);
-        is([ok(), blocked(), no_if(), no_if()], r#"Skipped / "not pushed" / "tests failed""#);
+        is(&[ok(), ok(), ok(), ok()], "Succeeded / - / -");
+        is(&[ok(), ok(), ok(), tolerated()], r#"Succeeded / "not verified" / "no answer""#);
+        is(&[tolerated(), ok(), ok(), ok()], r#"Succeeded / "build failed" / "no answer""#);
+        is(&[ok(), ok(), tolerated(), ok()], r#"Succeeded / "live failed" / "no answer""#);
+        is(&[ok(), ok(), no_if(), no_if()], "Succeeded / - / -");
+        is(&[no_if(), no_if(), no_if(), no_if()], r#"Skipped / - / "no step applies""#);
+        is(&[blocked(), blocked(), blocked(), blocked()], r#"Skipped / - / "tests failed""#);
+        is(&[ok(), ok(), blocked(), blocked()], r#"Skipped / "not deployed" / "tests failed""#);
+        is(&[ok(), ok(), ok(), blocked()], r#"Skipped / "not verified" / "tests failed""#);
+        is(&[ok(), blocked(), no_if(), no_if()], r#"Skipped / "not pushed" / "tests failed""#);
         is(
-            [ok(), fork(), fork(), fork()],
+            &[ok(), fork(), fork(), fork()],
             r#"Skipped / "not deployed" / "the code comes from a fork""#,
         );
-        is([ok(), ok(), StepEnd::Failed, blocked()], "Failed / - / -");
-        is([ok(), ok(), StepEnd::Cancelled, stopped()], r#"Cancelled / "deploy not finished" / -"#);
-        is([StepEnd::Cancelled, stopped(), stopped(), stopped()], "Cancelled / - / -");
-        is([ok(), stopped(), stopped(), stopped()], r#"Cancelled / "not deployed" / -"#);
-        is([ok(), ok(), ok(), stopped()], r#"Cancelled / "not verified" / -"#);
+        is(&[ok(), ok(), StepEnd::Failed, blocked()], "Failed / - / -");
+        is(
+            &[ok(), ok(), StepEnd::Cancelled, stopped()],
+            r#"Cancelled / "deploy not finished" / -"#,
+        );
+        is(&[StepEnd::Cancelled, stopped(), stopped(), stopped()], "Cancelled / - / -");
+        is(&[ok(), stopped(), stopped(), stopped()], r#"Cancelled / "not deployed" / -"#);
+        is(&[ok(), ok(), ok(), stopped()], r#"Cancelled / "not verified" / -"#);
     }
 }

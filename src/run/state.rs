@@ -336,10 +336,11 @@ impl RunState {
     }
 
     fn skip(&mut self, step: StepIndex, why: LeftOut, answer: &mut Answer) {
-        self.phases[step] = Phase::Done(StepEnd::LeftOut(why.clone()));
+        let because = why.because();
+        self.phases[step] = Phase::Done(StepEnd::LeftOut(why));
         answer.events.push(EventKind::StepFinished {
             step: self.id(step),
-            outcome: Outcome::Skipped { because: why.because() },
+            outcome: Outcome::Skipped { because },
             took: Duration::ZERO,
             outputs: Outputs::new(),
         });

@@ -162,8 +162,7 @@ impl Finish<'_> {
                 Status::Succeeded => CommitState::Success,
                 Status::Failed => CommitState::Failure,
                 // GitHub has no neutral state, and a check mark would be wrong.
-                Status::Skipped => CommitState::Error,
-                Status::Cancelled => CommitState::Error,
+                Status::Skipped | Status::Cancelled => CommitState::Error,
             },
             context: format!("shipway/{}", self.run.session.plan.name.value),
             target_url: url.cloned().or_else(|| self.log_url()),

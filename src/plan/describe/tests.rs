@@ -50,7 +50,8 @@ fn with_tables(text: &str) -> String {
         let at = objects.iter().position(|(known, _)| *known == name);
         let at = at.unwrap_or_else(|| panic!("`{name}` is unknown or stands twice"));
         let (_, object) = objects.remove(at);
-        updated += &format!("{before}<!-- keys: {name} -->\n{}<!-- end -->", table(&object));
+        let table = table(&object);
+        updated.extend([before, "<!-- keys: ", name, " -->\n", &table, "<!-- end -->"]);
         rest = after;
     }
     let missing: Vec<_> = objects.iter().map(|(name, _)| *name).collect();

@@ -2,10 +2,11 @@
 //! and `never-pushed`: each step works on what those before it made.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, Deploy, Part, Probe, Service, Step, Text, Verify};
+use crate::plan::schema::{Action, Deploy, Service, Step};
 use crate::plan::span::Span;
 
 /// What the steps so far have made.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that may exist")]
 #[derive(Default)]
 struct Made {
     built: bool,
@@ -53,7 +54,7 @@ impl Made {
                 &step.span,
                 "put a `push` before it, or name an `image` that is in a registry",
             )),
-            Action::Verify(verify) if asks_deployed(verify) && !self.deployed => Some(nothing(
+            Action::Verify(verify) if verify.asks_deployed() && !self.deployed => Some(nothing(
                 "nothing-to-verify",
                 "nothing is deployed that could be asked",
                 &verify.span,
@@ -92,25 +93,6 @@ fn nothing(code: &'static str, message: &str, span: &Span, help: &str) -> Diagno
 /// Whether a container runs what the service pushed.
 fn needs_image(deploy: &Deploy) -> bool {
     deploy.images().iter().any(Option::is_none)
-}
-
-/// Whether the address to verify is relative to the deployed one: a path, or a port
-/// alone.
-fn asks_deployed(verify: &Verify) -> bool {
-    match &verify.probe {
-        Probe::Http(text) => {
-            matches!(first_literal(text), Some(literal) if literal.starts_with('/'))
-        }
-        Probe::Tcp(text) => text.as_literal().is_some_and(|literal| !literal.contains(':')),
-    }
-}
-
-/// The text before the first expression; `None` if it starts with one.
-fn first_literal(text: &Text) -> Option<&str> {
-    match text.parts.first() {
-        Some(Part::Literal(literal)) => Some(literal),
-        Some(Part::Expression(_)) | None => None,
-    }
 }
 
 #[cfg(test)]
