@@ -106,7 +106,7 @@ impl Literal for TagKey {
         // Resource Manager compares the names of tags without regard to case.
         if text.to_ascii_lowercase().starts_with("shipway-") {
             return Err(
-                "expected a name without `shipway-` in front, which Shipway's own have".to_owned()
+                "expected a name that does not begin with `shipway-`, which is reserved".to_owned()
             );
         }
         let is_valid = (1..=512).contains(&text.chars().count())

@@ -176,3 +176,28 @@ fn what_a_push_attaches() {
          |                   ^^^^^ expected `true` or `false`"
     );
 }
+
+#[test]
+fn group_has_tags_whose_names_differ_from_those_of_shipway() {
+    let plan = |tags: &str| {
+        format!(
+            "name: a\nazure: {{ resource-group: g }}\nsteps:\n- deploy: {{ image: \"a.io/b:v1\", aci: {{ tags: {tags} }} }}\n"
+        )
+    };
+    good(&plan("{ team: web, \"cost centre\": 12 }"));
+
+    let wrong = plan("{ Shipway-run: x, a/b: y }");
+    assert_eq!(
+        render("shipway.yml", &wrong, &read(&wrong).diagnostics, false),
+        "error[bad-value]: `Shipway-run` cannot be a name under `tags`\n \
+         --> shipway.yml:4:48\n  \
+         |\n\
+         4 | - deploy: { image: \"a.io/b:v1\", aci: { tags: { Shipway-run: x, a/b: y } } }\n  \
+         |                                                ^^^^^^^^^^^ expected a name that does not begin with `shipway-`, which is reserved\n\n\
+         error[bad-value]: `a/b` cannot be a name under `tags`\n \
+         --> shipway.yml:4:64\n  \
+         |\n\
+         4 | - deploy: { image: \"a.io/b:v1\", aci: { tags: { Shipway-run: x, a/b: y } } }\n  \
+         |                                                                ^^^ expected 1 to 512 characters, without `<`, `>`, `%`, `&`, `\\`, `?` and `/`"
+    );
+}
