@@ -15,6 +15,7 @@
 mod action;
 mod check;
 mod dry_run;
+mod eval;
 mod exit;
 #[cfg(test)]
 mod help_lines;
@@ -50,6 +51,8 @@ enum Command {
     DryRun(dry_run::DryRunArguments),
     /// Find every mistake in the plan
     Check(check::CheckArguments),
+    /// Print the value of an expression before anything runs
+    Eval(eval::EvalArguments),
     /// Continue the newest unfinished run
     Resume(resume::ResumeArguments),
     /// List or remove the images in a registry
@@ -70,6 +73,7 @@ impl Command {
                 dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
             }
             Self::Check(arguments) => check::check(&arguments),
+            Self::Eval(arguments) => eval::eval(&arguments),
             Self::Resume(arguments) => resume::resume(&arguments),
             Self::Images(arguments) => images::images(&arguments),
             Self::Local(arguments) => local::local(&arguments),

@@ -3,6 +3,7 @@
 mod action;
 mod children;
 mod create_registry;
+mod eval;
 mod faults;
 mod progress;
 mod refusals;

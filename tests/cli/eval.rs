@@ -1,0 +1,113 @@
+//! `eval` prints what an expression gives before anything runs.
+
+use crate::support::{Finished, Program};
+
+const PLAN: &str = "\
+name: shop
+vars: { size: small, label: 'shop-${{ env.TEAM }}' }
+environments:
+  production: { if: 'true', vars: { size: large } }
+  preview: { if: 'false' }
+secrets: { db-url: { env: DB_URL } }
+steps:
+  - run: echo
+    env: { DB_URL: '${{ secrets.db-url }}' }
+";
+
+fn eval(arguments: &[&str]) -> Finished {
+    let program = Program::with_plan(PLAN).env("TEAM", "web").env("DB_URL", "pw");
+    let finished = program.run(&[&["eval"], arguments].concat());
+    assert!(!program.path(".shipway").exists(), "nothing was begun");
+    finished
+}
+
+#[track_caller]
+fn prints(arguments: &[&str], expected: &str) {
+    let finished = eval(arguments).exits(0);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), (expected, ""));
+}
+
+#[test]
+fn eval_prints_text() {
+    prints(&["vars.label"], "shop-web\n");
+    prints(&["${{ format('{0}!', vars.size) }}", "shipway.yml"], "large!\n");
+    prints(&["vars.size", "--env", "preview"], "small\n");
+    prints(&["vars.size == 'tiny'", "--set", "size=tiny"], "true\n");
+    prints(&["pr.number"], "\n");
+}
+
+#[test]
+fn eval_prints_json() {
+    prints(
+        &["vars", "--output", "json"],
+        "{\n  \"size\": \"large\",\n  \"label\": \"shop-web\"\n}\n",
+    );
+    prints(&["${{ vars.size }}", "--output", "json"], "\"large\"\n");
+    prints(&["pr.number", "--output", "json"], "null\n");
+    prints(&["1 == 1", "--output", "json"], "true\n");
+}
+
+#[test]
+fn eval_masks_secrets_of_the_environment() {
+    prints(&["env.DB_URL"], "***\n");
+    prints(&["format('a {0}', env.DB_URL)", "--output", "json"], "\"***\"\n");
+    prints(&["env", "--output", "json"], "\"***\"\n");
+}
+
+#[track_caller]
+fn refuses(expression: &str, expected: &str) {
+    let finished = eval(&[expression]).exits(2);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", expected));
+}
+
+#[test]
+fn eval_refuses_what_only_a_run_knows() {
+    refuses(
+        "${{ vars.size || secrets.db-url }}",
+        "error[not-known-yet]: `secrets` has a value only in a run
+ --> EXPRESSION:1:18
+  |
+1 | ${{ vars.size || secrets.db-url }}
+  |                  ^^^^^^^^^^^^^^ it is there once the secrets are read
+  |
+  = help: here are `env`, `git`, `github`, `pr`, `run`, `environment`, `vars`
+",
+    );
+    refuses(
+        "steps.push.outputs.digest",
+        "error[not-known-yet]: `steps` has a value only in a run
+ --> EXPRESSION:1:1
+  |
+1 | steps.push.outputs.digest
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^ it is there in steps, after the step it names
+  |
+  = help: here are `env`, `git`, `github`, `pr`, `run`, `environment`, `vars`
+",
+    );
+}
+
+#[test]
+fn eval_explains_mistakes() {
+    refuses(
+        "vars",
+        "error[not-text]: `vars` is an object, not text
+ --> EXPRESSION:1:1
+  |
+1 | vars
+  | ^^^^
+  |
+  = help: name one of its members, or write `toJSON(vars)`
+",
+    );
+    refuses(
+        "matrix",
+        "error[unknown-context]: `matrix` is not known here
+ --> EXPRESSION:1:1
+  |
+1 | matrix
+  | ^^^^^^
+  |
+  = help: text stands in single quotes
+",
+    );
+}
