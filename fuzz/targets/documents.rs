@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shipway::testing::oci::{media_type};
-use shipway::testing::registry::{untrusted};
+use shipway::testing::oci::media_type;
+use shipway::testing::registry::untrusted;
 
 const KINDS: [&str; 4] = ["", media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST];
 

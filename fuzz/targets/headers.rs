@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use shipway::testing::oci::{Digest, Reference};
-use shipway::testing::registry::{untrusted};
+use shipway::testing::registry::untrusted;
 use std::net::IpAddr;
 
 const HOSTS: [&str; 3] = ["demo.azurecr.io", "docker.io", "127.0.0.1:5000"];
