@@ -137,6 +137,14 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
         // This user has never signed in.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // podman run as root makes `/run/containers` a folder that no other user can
+        // enter, so an ordinary user has no login there.
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied
+                && path.starts_with("/run/containers") =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
