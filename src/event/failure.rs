@@ -1,6 +1,7 @@
 //! Errors as text, as events and the journal carry them.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// An error as redacted text, so that it can be written to the journal and read
 /// by a process that does not know the secrets.
@@ -15,6 +16,14 @@ pub struct Failure {
     /// The position of the failed step in the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<PlanPosition>,
+}
+
+impl Failure {
+    /// The failure of an attempt that took longer than it was allowed to.
+    pub fn of_timeout(limit: Duration) -> Self {
+        let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
+        Self { chain, ..Self::default() }
+    }
 }
 
 /// A position in the plan's text.

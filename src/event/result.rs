@@ -42,10 +42,7 @@ impl Outcome {
     pub fn fatal(&self) -> Option<Failure> {
         match self {
             Self::Failed { failure, tolerated: false } => Some(failure.clone()),
-            Self::TimedOut { limit, tolerated: false } => {
-                let chain = vec![format!("it took longer than {} s", limit.as_secs_f64())];
-                Some(Failure { chain, ..Failure::default() })
-            }
+            Self::TimedOut { limit, tolerated: false } => Some(Failure::of_timeout(*limit)),
             Self::Failed { .. }
             | Self::TimedOut { .. }
             | Self::Succeeded

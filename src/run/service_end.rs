@@ -4,7 +4,7 @@
 //! failure or a stop: a report must never claim a deploy that did not happen.
 
 use super::layout::Goal;
-use crate::event::{Outcome, Status, StepId};
+use crate::event::{Failure, Outcome, Status, StepId};
 
 /// How a step ended, as far as it matters for its service.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -109,15 +109,17 @@ impl StepEnd {
             Outcome::Succeeded | Outcome::AlreadyDone => Self::Succeeded,
             Outcome::Failed { tolerated: false, .. }
             | Outcome::TimedOut { tolerated: false, .. } => Self::Failed,
-            Outcome::Failed { failure, tolerated: true } => {
-                Self::Tolerated { reason: failure.chain.join(": ") }
-            }
+            Outcome::Failed { failure, tolerated: true } => Self::tolerated(failure),
             Outcome::TimedOut { limit, tolerated: true } => {
-                Self::Tolerated { reason: format!("it took longer than {} s", limit.as_secs_f64()) }
+                Self::tolerated(&Failure::of_timeout(*limit))
             }
             Outcome::Cancelled => Self::Cancelled,
             Outcome::Skipped { .. } => Self::LeftOut(LeftOut::NotApplicable),
         }
+    }
+
+    fn tolerated(failure: &Failure) -> Self {
+        Self::Tolerated { reason: failure.chain.join(": ") }
     }
 
     /// Why a step that the plan asks for was left out, unless the run was stopped.

@@ -63,7 +63,7 @@ pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
 fn create(state: &Path, id: RunId) -> Result<RunFolder, Exit> {
     RunFolder::create(state, id).map_err(|error| {
         say::error(
-            &[format!("make the state folder `{}`", state.display()), error.to_string()],
+            &[format!("cannot create the state folder `{}`", state.display()), error.to_string()],
             Some("name another folder with `--state-dir`"),
         );
         Exit::Precondition
