@@ -22,6 +22,13 @@ impl RunId {
         Self(name.to_owned())
     }
 
+    /// When the run began, to the millisecond. `None` for an id that this program did
+    /// not make.
+    pub fn began(&self) -> Option<jiff::Timestamp> {
+        let id = ulid::Ulid::from_string(&self.0.to_uppercase()).ok()?;
+        jiff::Timestamp::from_millisecond(id.timestamp_ms().try_into().ok()?).ok()
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -102,6 +109,13 @@ mod tests {
     use super::{RunFolder, RunId, newest_unfinished};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn an_id_tells_when_the_run_began() {
+        let began = |id: &str| RunId::existing(id).began().map(|time| time.to_string());
+        assert_eq!(began("01kdt4eyg0000000000000000a").as_deref(), Some("2025-12-31T12:00:00Z"));
+        assert_eq!(began("nightly"), None);
+    }
 
     #[test]
     fn the_state_folder_is_private_and_ignored_by_git() {

@@ -5,6 +5,7 @@
 //! optional.
 
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -12,6 +13,8 @@ pub struct Group {
     /// The resource id.
     pub id: String,
     pub name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub tags: BTreeMap<String, String>,
     pub properties: GroupProperties,
 }
 

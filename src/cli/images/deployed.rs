@@ -1,14 +1,12 @@
 //! Asks Azure which images the container groups of the plan's subscription run.
 
-use crate::azure::ArmError;
 use crate::azure::container_instances::Group;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
+use crate::cli::session::container_groups::ContainerGroups;
 use crate::oci::Reference;
-use crate::plan::schema::{Action, Text};
-use crate::run::outcome::{StepError, chain_of};
+use crate::run::outcome::StepError;
 use crate::run::perform::Clients;
-use std::collections::BTreeSet;
 
 /// The images that are deployed, or why they are not known.
 #[derive(Clone, Debug)]
@@ -95,48 +93,8 @@ impl Deployed<'_> {
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = self.clients.subscription.id(plan, scope).await?;
         let instances = &self.clients.container_instances;
-        let whole = match instances.list_all(&subscription).await {
-            Ok(groups) => return Ok(groups),
-            Err(error) => error,
-        };
-        let named = self.resource_groups();
-        if named.is_empty() || !is_forbidden(&whole) {
-            return Err(failed(&whole));
-        }
-        let mut found = Vec::new();
-        for group in named {
-            let listed = instances.list(&subscription, &group).await;
-            found.extend(listed.map_err(|error| failed(&error))?);
-        }
-        Ok(found)
+        ContainerGroups { session: self.session, instances }.all(&subscription).await
     }
-
-    /// The resource groups that the plan names, if they are known before a run.
-    fn resource_groups(&self) -> BTreeSet<String> {
-        let plan = &self.session.plan;
-        let own = plan.azure.iter().filter_map(|azure| azure.resource_group.as_ref());
-        let steps = plan.services.iter().flat_map(|(_, service)| &service.steps);
-        let deploys = steps.filter_map(|step| match &step.action {
-            Action::Deploy(deploy) => deploy.resource_group(),
-            _ => None,
-        });
-        own.chain(deploys).filter_map(|text| self.rendered(text)).collect()
-    }
-
-    fn rendered(&self, text: &Text) -> Option<String> {
-        let text = text.render(&self.session.scope).ok()?.expose().to_owned();
-        Some(text).filter(|text| !text.is_empty())
-    }
-}
-
-fn is_forbidden(error: &ArmError) -> bool {
-    matches!(error, ArmError::Refused(refusal) if refusal.status == 403)
-}
-
-fn failed(error: &ArmError) -> StepError {
-    let mut chain = chain_of(error).into_iter();
-    let first = StepError::new(chain.next().unwrap_or_default());
-    chain.fold(first, StepError::because).while_doing("cannot list the container groups")
 }
 
 /// The usual name of a registry: Docker Hub has several.

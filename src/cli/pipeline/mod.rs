@@ -132,6 +132,7 @@ impl<'a> Pipeline<'a> {
         let dry_run = session.options.dry_run.as_ref();
         RunFacts {
             id: folder.run.to_string(),
+            repository: session.resolved.repository(),
             state: folder.state.clone(),
             workspace: folder.path(),
             environment_name: chosen.map(|chosen| chosen.name.clone()),

@@ -6,6 +6,7 @@
 //! how servers are reached.
 
 pub mod connections;
+pub mod container_groups;
 pub mod inherit;
 pub mod layout;
 pub mod run;

@@ -1,11 +1,12 @@
 //! Makes the clients of a run, with the logins that the plan asks for.
 
+use super::azure_clients::{AzureAccess, AzureClients};
 use super::names::plain;
 use super::subscription::SubscriptionChoice;
-use crate::azure::container_instances::{ContainerInstances, Patience};
+use crate::azure::container_instances::ContainerInstances;
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::resource_groups::ResourceGroups;
-use crate::azure::{Arm, Credential, Endpoints, Pacing};
+use crate::azure::{Credential, Endpoints};
 use crate::http::{self, Retryable};
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{self, Plan};
@@ -16,7 +17,6 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The clients of the services that steps use.
 #[derive(Clone)]
@@ -53,18 +53,9 @@ impl Clients {
     /// Makes the clients. A request is sent only for a registry whose login is
     /// its admin user.
     pub async fn make(config: ClientsConfig<'_>) -> Result<Self, StepError> {
-        let mut arm =
-            Arm::new(config.http.clone(), config.credential.clone(), config.endpoints.clone());
-        if config.local {
-            arm = arm.paced(LOCAL_PACING);
-        }
-        let mut container_instances = ContainerInstances::new(arm.clone());
-        if config.local {
-            container_instances = container_instances.patient(LOCAL_PATIENCE);
-        }
-        let azure_registries = AzureRegistries::new(arm.clone(), config.redactor.clone());
-        let resource_groups = ResourceGroups::new(arm);
-        let subscription = SubscriptionChoice::new(resource_groups.clone(), config.subscription);
+        let AzureClients { arm, container_instances, resource_groups, subscription } =
+            AzureClients::new(config.azure());
+        let azure_registries = AzureRegistries::new(arm, config.redactor.clone());
         let admins = AdminUsers { registries: &azure_registries, subscription: &subscription };
         let settings = config.settings(&admins).await?;
         let registry =
@@ -72,12 +63,6 @@ impl Clients {
         Ok(Self { registry, container_instances, azure_registries, resource_groups, subscription })
     }
 }
-
-/// The local cloud has no rate limits, and a dry run should be quick.
-const LOCAL_PACING: Pacing =
-    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
-const LOCAL_PATIENCE: Patience =
-    Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) };
 
 /// Finds the admin users of Azure's registries.
 struct AdminUsers<'a> {
@@ -96,6 +81,16 @@ impl AdminUsers<'_> {
 }
 
 impl ClientsConfig<'_> {
+    fn azure(&self) -> AzureAccess<'_> {
+        AzureAccess {
+            http: self.http,
+            credential: self.credential,
+            endpoints: self.endpoints,
+            local: self.local,
+            subscription: self.subscription,
+        }
+    }
+
     /// The login and transport of each registry.
     async fn settings(&self, admins: &AdminUsers<'_>) -> Result<Settings, StepError> {
         let mut hosts = BTreeMap::new();

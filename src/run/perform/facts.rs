@@ -11,6 +11,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct RunFacts {
     pub id: String,
+    /// The repository of the plan, `owner/name`, if it is known.
+    pub repository: Option<String>,
     /// The folder that all runs of the plan share, such as `.shipway`.
     pub state: PathBuf,
     /// The run's own folder.

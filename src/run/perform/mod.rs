@@ -10,6 +10,7 @@
 //! question a file, so that no action imports another one's inside.
 
 mod attest;
+mod azure_clients;
 mod azure_settings;
 mod blocking;
 mod build;
@@ -40,7 +41,9 @@ mod tag;
 mod test_support;
 mod verify;
 
+pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
+pub use deploy::ResourceTags;
 pub use early_build::EarlyBuild;
 pub use facts::RunFacts;
 pub use performer::{Job, Performer, Say};

@@ -19,6 +19,8 @@ mod pull;
 mod tags;
 mod target;
 
+pub use tags::ResourceTags;
+
 use super::performer::{Job, Performer};
 use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};

@@ -1,27 +1,144 @@
 //! The tags that mark a deployed resource as Shipway's, so that it can be found
-//! again by plan, run, service, environment and pull request.
+//! again from any machine: by plan, repository, environment and pull request.
 
+use crate::plan::expr::Scope;
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
+
+const PLAN: &str = "shipway-plan";
+const REPOSITORY: &str = "shipway-repository";
+const RUN: &str = "shipway-run";
+const SERVICE: &str = "shipway-service";
+const ENVIRONMENT: &str = "shipway-environment";
+const PULL_REQUEST: &str = "shipway-pull-request";
+const BRANCH: &str = "shipway-branch";
+const EXPIRES: &str = "shipway-expires";
+
+/// Azure refuses longer values.
+const MAX_VALUE_CHARS: usize = 256;
+
+/// What the tags of a resource say of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ResourceTags {
+    /// The name of the plan.
+    pub plan: String,
+    /// `owner/name`; `None` where the plan was in no repository.
+    pub repository: Option<String>,
+    /// The id of the run that deployed it last.
+    pub run: String,
+    pub service: String,
+    pub environment: Option<String>,
+    /// The number of the pull request, as it was written.
+    pub pull_request: Option<String>,
+    pub branch: Option<String>,
+    /// The time after which it may be removed, as it was written: RFC 3339.
+    pub expires: Option<String>,
+}
+
+impl ResourceTags {
+    /// Reads the tags of a resource; `None` if Shipway did not deploy it. Azure
+    /// ignores the case of tag names, and may change it.
+    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let get = |name: &str| {
+            let found = tags.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        };
+        Some(Self {
+            plan: get(PLAN)?,
+            repository: get(REPOSITORY),
+            run: get(RUN)?,
+            service: get(SERVICE)?,
+            environment: get(ENVIRONMENT),
+            pull_request: get(PULL_REQUEST),
+            branch: get(BRANCH),
+            expires: get(EXPIRES),
+        })
+    }
+
+    fn to_map(&self) -> BTreeMap<String, String> {
+        let all = [
+            (PLAN, Some(&self.plan)),
+            (REPOSITORY, self.repository.as_ref()),
+            (RUN, Some(&self.run)),
+            (SERVICE, Some(&self.service)),
+            (ENVIRONMENT, self.environment.as_ref()),
+            (PULL_REQUEST, self.pull_request.as_ref()),
+            (BRANCH, self.branch.as_ref()),
+            (EXPIRES, self.expires.as_ref()),
+        ];
+        // A value that is cut would be another name, so one that is too long is
+        // left out.
+        let fits = |value: &String| !value.is_empty() && value.chars().count() <= MAX_VALUE_CHARS;
+        let all = all.into_iter().filter_map(|(name, value)| {
+            Some((name.to_owned(), value.filter(|value| fits(value))?.clone()))
+        });
+        all.collect()
+    }
+}
 
 /// The tags of what `job` deploys.
 pub fn resource_tags(performer: &Performer, job: &Job) -> BTreeMap<String, String> {
     let Performer { facts, plan, .. } = performer;
-    let mut tags = BTreeMap::from([
-        ("shipway-plan".to_owned(), plan.parsed.name.value.clone()),
-        ("shipway-run".to_owned(), facts.id.clone()),
-        ("shipway-service".to_owned(), plan.service_name(job.service)),
-    ]);
-    if let Some(name) = &facts.environment_name {
-        tags.insert("shipway-environment".to_owned(), name.clone());
+    let expires = facts.expires.map(|time_to_live| jiff::Timestamp::now() + time_to_live);
+    let tags = ResourceTags {
+        plan: plan.parsed.name.value.clone(),
+        repository: facts.repository.clone(),
+        run: facts.id.clone(),
+        service: plan.service_name(job.service),
+        environment: facts.environment_name.clone(),
+        pull_request: member(&plan.scope, "pr", "number"),
+        branch: member(&plan.scope, "git", "branch"),
+        expires: expires.map(|time| time.to_string()),
+    };
+    tags.to_map()
+}
+
+fn member(scope: &Scope, context: &str, name: &str) -> Option<String> {
+    scope.context(context).map(|context| context.get(name).text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResourceTags;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn tags_are_read_as_they_were_written() {
+        let tags = ResourceTags {
+            plan: "storefront".into(),
+            repository: Some("octo/demo".into()),
+            run: "01jd".into(),
+            service: "web".into(),
+            environment: Some("preview".into()),
+            pull_request: Some("12".into()),
+            branch: Some("topic".into()),
+            expires: Some("2026-11-21T10:00:00Z".into()),
+        };
+        assert_eq!(ResourceTags::read(&tags.to_map()), Some(tags.clone()));
+
+        let upper = tags.to_map().into_iter().map(|(name, value)| (name.to_uppercase(), value));
+        assert_eq!(ResourceTags::read(&upper.collect()), Some(tags));
     }
-    let pull_request = plan.scope.context("pr").map(|context| context.get("number").text());
-    if let Some(number) = pull_request.filter(|number| !number.is_empty()) {
-        tags.insert("shipway-pull-request".to_owned(), number);
+
+    #[test]
+    fn a_branch_that_does_not_fit_is_left_out() {
+        let tags = ResourceTags {
+            plan: "storefront".into(),
+            run: "01jd".into(),
+            service: "web".into(),
+            branch: Some("x".repeat(257)),
+            ..ResourceTags::default()
+        };
+        let names: Vec<String> = tags.to_map().into_keys().collect();
+        assert_eq!(names, ["shipway-plan", "shipway-run", "shipway-service"]);
     }
-    if let Some(time_to_live) = facts.expires {
-        let expires = jiff::Timestamp::now() + time_to_live;
-        tags.insert("shipway-expires".to_owned(), expires.to_string());
+
+    #[test]
+    fn a_resource_of_another_tool_has_no_tags_of_shipway() {
+        let tags = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+            all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        assert_eq!(ResourceTags::read(&tags(&[("team", "web")])), None);
+        assert_eq!(ResourceTags::read(&tags(&[("shipway-plan", "storefront")])), None);
     }
-    tags
 }

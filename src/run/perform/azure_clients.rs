@@ -1,0 +1,51 @@
+//! The clients of Resource Manager. They need a sign-in, and no secret of the plan.
+
+use super::subscription::SubscriptionChoice;
+use crate::azure::container_instances::{ContainerInstances, Patience};
+use crate::azure::resource_groups::ResourceGroups;
+use crate::azure::{Arm, Credential, Endpoints, Pacing};
+use crate::http;
+use std::time::Duration;
+
+/// The local cloud has no rate limits, and a dry run should be quick.
+const LOCAL_PACING: Pacing =
+    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+const LOCAL_PATIENCE: Patience =
+    Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) };
+
+#[derive(Clone)]
+pub struct AzureClients {
+    pub arm: Arm,
+    pub container_instances: ContainerInstances,
+    pub resource_groups: ResourceGroups,
+    pub subscription: SubscriptionChoice,
+}
+
+/// What the clients are made from.
+#[derive(Clone, Copy)]
+pub struct AzureAccess<'a> {
+    pub http: &'a http::Client,
+    pub credential: &'a Credential,
+    pub endpoints: &'a Endpoints,
+    /// Whether the clients talk to the local cloud.
+    pub local: bool,
+    /// The value of `AZURE_SUBSCRIPTION_ID`.
+    pub subscription: Option<&'a str>,
+}
+
+impl AzureClients {
+    pub fn new(access: AzureAccess<'_>) -> Self {
+        let AzureAccess { http, credential, endpoints, local, subscription } = access;
+        let mut arm = Arm::new(http.clone(), credential.clone(), endpoints.clone());
+        if local {
+            arm = arm.paced(LOCAL_PACING);
+        }
+        let mut container_instances = ContainerInstances::new(arm.clone());
+        if local {
+            container_instances = container_instances.patient(LOCAL_PATIENCE);
+        }
+        let resource_groups = ResourceGroups::new(arm.clone());
+        let subscription = SubscriptionChoice::new(resource_groups.clone(), subscription);
+        Self { arm, container_instances, resource_groups, subscription }
+    }
+}
