@@ -179,7 +179,11 @@ fn every_plan_passes_the_check() {
                     continue;
                 }
             };
-            Program::with_plan(&plan).run(&["check"]).exits(0);
+            // What the plans of the pages build from: `check` looks for it.
+            let program = ["", "web/"].iter().fold(Program::with_plan(&plan), |program, folder| {
+                program.file(&format!("{folder}Dockerfile"), "FROM scratch\n")
+            });
+            program.run(&["check"]).exits(0);
             checked += 1;
         }
     }

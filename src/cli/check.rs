@@ -3,9 +3,10 @@
 use super::exit::Exit;
 use super::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use super::say;
-use crate::plan::{Diagnostic, render, render_github, render_json};
+use crate::plan::diagnostic::sort;
+use crate::plan::{Diagnostic, PathKind, missing_paths, render, render_github, render_json};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
 pub struct CheckArguments {
@@ -31,8 +32,12 @@ pub enum DiagnosticFormat {
 /// Prints the diagnostics of the plan: for people to standard error, for programs to
 /// standard output. Warnings alone are no failure.
 pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
-    let PlanFile { name, text, plan, diagnostics, .. } =
+    let PlanFile { name, folder, text, plan, mut diagnostics } =
         PlanFile::read(&arguments.plan, PLAN_ARGUMENT_HELP)?;
+    if let Some(plan) = &plan {
+        diagnostics.append(&mut missing_paths(plan, &|path| path_kind(&folder.join(path))));
+        sort(&mut diagnostics);
+    }
     match arguments.format {
         DiagnosticFormat::Human if diagnostics.is_empty() => {
             say::tell(&format!("{name}: no mistakes"));
@@ -43,4 +48,10 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
     }
     let has_errors = plan.is_none() || diagnostics.iter().any(Diagnostic::is_error);
     Ok(if has_errors { Exit::Usage } else { Exit::Done })
+}
+
+/// What a path leads to, through links.
+fn path_kind(path: &Path) -> Option<PathKind> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(if metadata.is_dir() { PathKind::Folder } else { PathKind::File })
 }

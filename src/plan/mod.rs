@@ -19,6 +19,7 @@ mod parsed;
 mod read;
 mod tree;
 
+pub use check::{PathKind, missing_paths};
 pub use describe::PlanKeys;
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
 pub use json_schema::json_schema;

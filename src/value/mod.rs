@@ -10,7 +10,7 @@ mod file;
 mod port;
 mod word;
 
-pub use azure::DnsLabel;
+pub use azure::{DnsLabel, GroupName, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 pub use file::{Mode, Owner};
 pub use port::{ExposedPort, Port, Protocol};

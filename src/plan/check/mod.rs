@@ -6,6 +6,7 @@
 
 mod deploy;
 mod expression;
+mod files;
 mod leak;
 mod order;
 mod reference;
@@ -13,6 +14,8 @@ mod unsupported;
 mod untagged;
 mod unused;
 mod uses;
+
+pub use files::{PathKind, missing_paths};
 
 use super::diagnostic::Diagnostic;
 use super::parsed::Parsed;

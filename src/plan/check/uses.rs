@@ -3,10 +3,10 @@
 use super::expression::syntax;
 use crate::plan::describe::{Found, Place, PlanKeys as _, Visit};
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::expr::contexts::{Site, is_untrusted};
+use crate::plan::expr::contexts::{Site, is_untrusted, outputs_of};
 use crate::plan::expr::{ContextRef, FunctionRef, Segment, SyntaxError, functions, references};
 use crate::plan::parsed::Parsed;
-use crate::plan::schema::{Plan, SecretSource, Service, Text};
+use crate::plan::schema::{Plan, SecretSource, Service};
 use crate::plan::span::{Span, Spanned};
 use std::collections::{HashMap, HashSet};
 
@@ -30,8 +30,9 @@ pub struct Uses<'p> {
     services: HashMap<&'p str, usize>,
     /// Environment variables that a secret comes from.
     sources: HashSet<&'p str>,
-    /// Variables of the plan that hold a secret, in lower case.
-    secret_vars: HashSet<String>,
+    /// Variables of the plan that hold a secret, in lower case, each with the expression
+    /// that gives it the secret.
+    secret_vars: HashMap<String, &'p Spanned<String>>,
     /// Variables of the plan that hold text which others wrote, in lower case.
     untrusted_vars: HashSet<String>,
 }
@@ -64,7 +65,7 @@ impl<'p> Uses<'p> {
             all,
             services,
             sources: sources.collect(),
-            secret_vars: HashSet::new(),
+            secret_vars: HashMap::new(),
             untrusted_vars: HashSet::new(),
         };
         uses.taint_variables();
@@ -75,14 +76,17 @@ impl<'p> Uses<'p> {
     fn taint_variables(&mut self) {
         let of_plan = self.plan.vars.iter();
         let of_environments = self.plan.environments.iter().flat_map(|(_, one)| one.vars.iter());
-        let (mut secret, mut untrusted) = (HashSet::new(), HashSet::new());
+        let (mut secret, mut untrusted) = (HashMap::new(), HashSet::new());
         for (name, text) in of_plan.chain(of_environments) {
-            for found in named_in(text).filter(|found| found.flows) {
-                if self.is_secret(&found) {
-                    secret.insert(name.value.to_ascii_lowercase());
-                }
-                if is_untrusted(&found.path) {
-                    untrusted.insert(name.value.to_ascii_lowercase());
+            for expression in text.expressions() {
+                let named = references(&expression.value, 0).unwrap_or_default();
+                for found in named.iter().filter(|found| found.flows) {
+                    if self.is_secret(found) {
+                        secret.entry(name.value.to_ascii_lowercase()).or_insert(expression);
+                    }
+                    if is_untrusted(&found.path) {
+                        untrusted.insert(name.value.to_ascii_lowercase());
+                    }
                 }
             }
         }
@@ -118,8 +122,10 @@ impl<'p> Uses<'p> {
 
     /// Whether a step of this id may be there though it could not be read.
     pub fn may_have(&self, service: &str, step: &str) -> bool {
-        let unread = self.parsed.unread.get(service);
-        unread.is_some_and(|unread| unread.has_unnamed || unread.ids.contains(step))
+        self.parsed.unread.get(service).is_some_and(|unread| {
+            unread.has_unnamed && is_default_id(step)
+                || unread.ids.iter().any(|id| id.eq_ignore_ascii_case(step))
+        })
     }
 
     /// Whether a reference is to something secret.
@@ -128,10 +134,16 @@ impl<'p> Uses<'p> {
         match found.path.get(1) {
             Some(Segment::Name(name)) if is("env") => self.sources.contains(name.as_str()),
             Some(Segment::Name(name)) if is("vars") => {
-                self.secret_vars.contains(&name.to_ascii_lowercase())
+                self.secret_vars.contains_key(&name.to_ascii_lowercase())
             }
             _ => is("secrets"),
         }
+    }
+
+    /// The expression that gives a variable its secret, for a reference to one that has
+    /// a secret.
+    pub fn secret_of_variable(&self, found: &ContextRef) -> Option<&'p Spanned<String>> {
+        self.secret_vars.get(&member(found, "vars")?.to_ascii_lowercase()).copied()
     }
 
     /// Whether a reference can bring text that others wrote.
@@ -162,8 +174,15 @@ impl<'p> Use<'p> {
     }
 }
 
-fn named_in(text: &Text) -> impl Iterator<Item = ContextRef> {
-    text.expressions().flat_map(|one| references(&one.value, 0).unwrap_or_default())
+/// Whether a step without an `id` may have this one: an action, and a number from the
+/// second on, such as `push-2`.
+fn is_default_id(id: &str) -> bool {
+    let id = id.to_ascii_lowercase();
+    let action = match id.rsplit_once('-') {
+        Some((action, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => action,
+        _ => &id,
+    };
+    outputs_of(action).is_some()
 }
 
 /// A member of a context by its name, where it is one: `secrets.NAME`.

@@ -132,13 +132,14 @@ impl Key {
 }
 
 impl Exposure {
-    const NO_SECRET: &'static str =
-        "take it from `vars`: GitHub drops every output that holds a secret";
+    const NO_SECRET: &'static str = "write the name into the plan, or take it from a variable that no secret source names, \
+         such as `${{ env.NAME }}`: GitHub drops every output that holds a secret";
     const AT_RUN_TIME: &'static str =
         "give it to the container by `env` of the `deploy`, when it runs";
 
     pub const RESOURCE: Self =
         Self::Public { what: "the name of a resource", instead: Self::NO_SECRET };
+    pub const USER: Self = Self::Public { what: "the name of a user", instead: Self::NO_SECRET };
     pub const IMAGE: Self = Self::Public { what: "the name of an image", instead: Self::NO_SECRET };
     pub const BUILD_ARGUMENT: Self = Self::Public {
         what: "a build argument",

@@ -1,16 +1,54 @@
 //! What Azure names.
 
 use super::shape::{Literal, Shape, expect, rule};
-use crate::value::DnsLabel;
+use crate::value::{DnsLabel, GroupName};
+
+/// Names of letters and digits: the shortest expression, none, and one that makes a
+/// short name long enough.
+const LETTERS: &[&str] = &["a", "", "aaaaa"];
+
+/// The text in lower case, with `-` in place of every other character.
+fn hyphenated(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.replace(|letter: char| !letter.is_ascii_lowercase() && !letter.is_ascii_digit(), "-")
+}
 
 impl Literal for DnsLabel {
-    const SHAPE: Shape = Shape::text("^[a-z][a-z0-9-]{3,61}[a-z0-9]$", &["storefront"]);
+    const SHAPE: Shape = Shape::text("^[a-z][a-z0-9-]{3,61}[a-z0-9]$", &["storefront"])
+        .filled_by(LETTERS)
+        .repaired_by(hyphenated);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| {
             "expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last"
                 .to_owned()
         })
+    }
+}
+
+impl Literal for GroupName {
+    const SHAPE: Shape = Shape::text("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", &["storefront-web"])
+        .filled_by(LETTERS)
+        .repaired_by(hyphenated);
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            "expected 1 to 63 lower-case letters, digits and `-`, no `-` first or last".to_owned()
+        })
+    }
+}
+
+rule! {
+    /// The name of a resource group (Resource Manager: 1 to 90 letters, digits, `_`, `-`,
+    /// `.`, `(` and `)`, no `.` last).
+    ResourceGroupName,
+    Shape::text("^[\\p{L}\\p{N}_().-]{0,89}[\\p{L}\\p{N}_()-]$", &["storefront"]).filled_by(LETTERS),
+    |text| {
+        let letter = |letter: char| letter.is_alphanumeric() || "_-.()".contains(letter);
+        let holds = (1..=90).contains(&text.chars().count())
+            && text.chars().all(letter)
+            && !text.ends_with('.');
+        expect(holds, "expected 1 to 90 letters, digits, `_`, `-`, `.`, `(`, `)`, no `.` last")
     }
 }
 
@@ -82,7 +120,7 @@ rule! {
 rule! {
     /// The name of a vault (Key Vault: 3 to 24 letters, digits and hyphens).
     VaultName,
-    Shape::text("^[A-Za-z0-9-]{3,24}$", &["storefront"]),
+    Shape::text("^[A-Za-z0-9-]{3,24}$", &["storefront"]).filled_by(LETTERS),
     |text| {
         let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         expect(

@@ -49,8 +49,19 @@ impl Literal for Platform {
     }
 }
 
+/// What an expression in a reference may give: a part of a name, a tag, a digest, or
+/// several of these.
+const PARTS: &[&str] = &[
+    "a",
+    "",
+    ":a",
+    "a:a",
+    "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
+
 impl Literal for Reference {
-    const SHAPE: Shape = Shape::text("", &["storefront.azurecr.io/web:v1"]);
+    const SHAPE: Shape = Shape::text("", &["storefront.azurecr.io/web:v1"]).filled_by(PARTS);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|error: InvalidReference| error.to_string())
@@ -60,7 +71,7 @@ impl Literal for Reference {
 rule! {
     /// A reference with a tag and without a digest.
     TaggedReference,
-    Shape::text(":[A-Za-z0-9_][A-Za-z0-9_.-]*$", &["storefront.azurecr.io/web:v1"]),
+    Shape::text(":[A-Za-z0-9_][A-Za-z0-9_.-]*$", &["storefront.azurecr.io/web:v1"]).filled_by(PARTS),
     |text| {
         let reference = Reference::parse(text)?;
         expect(
@@ -73,7 +84,7 @@ rule! {
 rule! {
     /// A repository without tag and digest.
     Untagged,
-    Shape::text("", &["storefront.azurecr.io/web"]),
+    Shape::text("", &["storefront.azurecr.io/web"]).filled_by(PARTS),
     |text| {
         let reference = Reference::parse(text)?;
         expect(
@@ -86,7 +97,7 @@ rule! {
 rule! {
     /// A tag without its repository.
     TagName,
-    Shape::text("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", &["v1"]),
+    Shape::text("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", &["v1"]).filled_by(&["a", ""]),
     |text| expect(
         Reference::is_tag(text),
         "expected at most 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`",
@@ -96,7 +107,8 @@ rule! {
 rule! {
     /// An image that is there already: a reference, or a file in one of the formats.
     ImageSource,
-    Shape::text("", &["staging.azurecr.io/web:v1", "oci:dist/image", "docker-archive:web.tar"]),
+    Shape::text("", &["staging.azurecr.io/web:v1", "oci:dist/image", "docker-archive:web.tar"])
+        .filled_by(PARTS),
     |text| {
         let formats = ["oci:", "oci-archive:", "docker-archive:"];
         match formats.iter().find_map(|format| text.strip_prefix(format)) {
@@ -109,14 +121,14 @@ rule! {
 rule! {
     /// `scratch`, or an image that is there already.
     BaseImage,
-    Shape::text("", &["scratch", "debian:bookworm-slim"]),
+    Shape::text("", &["scratch", "debian:bookworm-slim"]).filled_by(PARTS),
     |text| if text == "scratch" { Ok(()) } else { ImageSource::parse(text).map(drop) }
 }
 
 rule! {
     /// A path inside an image.
     AbsolutePath,
-    Shape::text("^/", &["/srv/app"]),
+    Shape::text("^/", &["/srv/app"]).filled_by(&["a", "/a", ""]),
     |text| {
         let climbs = text.split('/').any(|part| part == "..");
         expect(

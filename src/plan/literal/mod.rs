@@ -11,7 +11,7 @@ mod scalar;
 mod shape;
 mod web;
 
-pub use azure::{DnsLabelScope, Sku, VaultId, VaultName, VaultSecretUrl};
+pub use azure::{DnsLabelScope, ResourceGroupName, Sku, VaultId, VaultName, VaultSecretUrl};
 pub use image::{AbsolutePath, BaseImage, Glob, ImageSource, TagName, TaggedReference, Untagged};
 pub use name::{HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
 pub use scalar::{Attempts, Backoff, Size};
@@ -22,11 +22,11 @@ pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 mod tests {
     use super::{
         AbsolutePath, Address, Backoff, HeaderName, Host, HttpTarget, Literal, Name, NotEmpty,
-        PlanName, Shape, Size, StatusCode, TagName, VariableName, VaultId, VaultName,
-        VaultSecretUrl,
+        PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, VariableName, VaultId,
+        VaultName, VaultSecretUrl,
     };
     use crate::oci::Platform;
-    use crate::value::{DnsLabel, ExposedPort, Mode, Owner, Port};
+    use crate::value::{DnsLabel, ExposedPort, GroupName, Mode, Owner, Port};
     use std::time::Duration;
 
     /// Texts of many kinds, of which each shape accepts some.
@@ -115,6 +115,8 @@ mod tests {
         agrees::<StatusCode>(true);
         agrees::<VaultName>(true);
         agrees::<DnsLabel>(true);
+        agrees::<GroupName>(true);
+        agrees::<ResourceGroupName>(true);
         // Ranges and what a URL is are more than a pattern can say.
         agrees::<Host>(false);
         agrees::<Port>(false);

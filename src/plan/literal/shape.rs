@@ -21,6 +21,11 @@ pub struct Shape {
     /// A regular expression that all literals match, or empty.
     pub pattern: &'static str,
     pub examples: &'static [&'static str],
+    /// Stand-ins for what an expression gives: if some value makes a text valid, one of
+    /// these does. Empty where that cannot be promised.
+    pub fillings: &'static [&'static str],
+    /// Changes a text into a similar one that may be valid.
+    pub repair: Option<fn(&str) -> String>,
     /// The error says what was expected.
     pub check: fn(&str) -> Result<(), String>,
 }
@@ -36,8 +41,15 @@ pub enum ShapeKind {
 
 impl Shape {
     /// Any text, the empty one included.
-    pub const ANY: Self =
-        Self { kind: ShapeKind::Text, words: &[], pattern: "", examples: &[], check: |_| Ok(()) };
+    pub const ANY: Self = Self {
+        kind: ShapeKind::Text,
+        words: &[],
+        pattern: "",
+        examples: &[],
+        fillings: &[],
+        repair: None,
+        check: |_| Ok(()),
+    };
 
     /// The shape of a type, with the type's own parser as its check.
     pub const fn of<T: Literal>() -> Self {
@@ -47,6 +59,17 @@ impl Shape {
     /// A text that matches a pattern.
     pub(super) const fn text(pattern: &'static str, examples: &'static [&'static str]) -> Self {
         Self { pattern, examples, ..Self::ANY }
+    }
+
+    /// What its expressions are replaced by to find out whether any value makes a text
+    /// valid.
+    pub(super) const fn filled_by(self, fillings: &'static [&'static str]) -> Self {
+        Self { fillings, ..self }
+    }
+
+    /// How a text is changed into a similar one that may be valid.
+    pub(super) const fn repaired_by(self, repair: fn(&str) -> String) -> Self {
+        Self { repair: Some(repair), ..self }
     }
 
     /// One of these words.

@@ -7,7 +7,8 @@ use serde_json_path::JsonPath as Parsed;
 rule! {
     /// A path of the deployed service, or a whole URL.
     HttpTarget,
-    Shape::text("^(/|[hH][tT][tT][pP][sS]?:)", &["/healthz", "https://example.com/"]),
+    Shape::text("^(/|[hH][tT][tT][pP][sS]?:)", &["/healthz", "https://example.com/"])
+        .filled_by(&["a", "", "/a", "https://a", "https"]),
     |text| {
         let is_url =
             || url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));

@@ -1,5 +1,6 @@
 //! Mappings whose keys are known.
 
+use super::foreign_keys::{Instead, instead_of};
 use super::reader::Reader;
 use crate::plan::describe::Key;
 use crate::plan::diagnostic::Diagnostic;
@@ -47,15 +48,29 @@ impl Reader<'_> {
 
     fn unknown_key(&mut self, what: &str, key: &Spanned<String>, keys: &[Key]) {
         let name = &key.value;
-        let known = || keys.iter().map(|key| key.name);
-        let mut diagnostic =
-            Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"), &key.span)
-                .suggest(name, known());
-        if diagnostic.help.is_none() {
-            let list = known().collect::<Vec<_>>().join("`, `");
-            diagnostic = diagnostic.help(format!("it has `{list}`"));
-        }
-        self.report(diagnostic);
+        let unknown = || {
+            let message = format!("{what} has no key `{name}`");
+            Diagnostic::error("unknown-key", message, &key.span)
+        };
+        self.report(match instead_of(what, name) {
+            Some(Instead::Called(other)) => unknown().help(format!("it is called `{other}` here")),
+            Some(Instead::Write(words)) => unknown().help(words),
+            Some(Instead::NotYet(words)) => {
+                let message = format!("`{name}` is not supported yet");
+                let diagnostic = Diagnostic::error("not-yet-supported", message, &key.span);
+                if words.is_empty() { diagnostic } else { diagnostic.help(words) }
+            }
+            None => {
+                let known = || keys.iter().map(|key| key.name);
+                let diagnostic = unknown().suggest(name, known());
+                if diagnostic.help.is_some() {
+                    diagnostic
+                } else {
+                    let list = known().collect::<Vec<_>>().join("`, `");
+                    diagnostic.help(format!("it has `{list}`"))
+                }
+            }
+        });
     }
 
     /// Reports a key that has to be there and is not.

@@ -6,6 +6,8 @@
 
 mod condition;
 mod entries;
+mod filled;
+mod foreign_keys;
 mod reader;
 mod text;
 

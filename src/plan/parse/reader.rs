@@ -1,5 +1,6 @@
 //! Reads single values of the tree, and collects what is wrong with them.
 
+use super::filled::{mistake, repaired};
 use super::text::cut;
 use crate::plan::diagnostic::{Diagnostic, closest};
 use crate::plan::literal::Shape;
@@ -22,15 +23,30 @@ pub struct Reader<'t> {
 /// Steps of a service that are there but could not be read.
 #[derive(Debug, Default)]
 pub struct Unread {
-    /// The ids of those that have one.
+    /// The ids of those that have one, and words that may be the id of one.
     pub ids: HashSet<String>,
-    /// Whether there are others, whose ids are not known.
+    /// Whether there are others, which are named after an action that is not known.
     pub has_unnamed: bool,
+}
+
+/// A value as messages show it.
+fn shortened(value: &str) -> String {
+    let shown: String = value.chars().take(MAX_SHOWN_CHARS).collect();
+    match shown.as_str() {
+        "" => "empty".to_owned(),
+        shown if shown.len() < value.len() => format!("`{shown}…`"),
+        shown => format!("`{shown}`"),
+    }
 }
 
 impl<'t> Reader<'t> {
     pub fn new(text: &'t str) -> Self {
         Self { text, found: Vec::new(), unread: HashMap::new() }
+    }
+
+    /// What could not be read of a service's steps.
+    pub fn unread_of(&mut self, service: &str) -> &mut Unread {
+        self.unread.entry(service.to_owned()).or_default()
     }
 
     pub fn report(&mut self, diagnostic: Diagnostic) {
@@ -49,13 +65,7 @@ impl<'t> Reader<'t> {
         if value.value.contains("${{") {
             return;
         }
-        let shown: String = value.value.chars().take(MAX_SHOWN_CHARS).collect();
-        let what = match shown.as_str() {
-            "" => "empty".to_owned(),
-            shown if shown.len() < value.value.len() => format!("`{shown}…`"),
-            shown => format!("`{shown}`"),
-        };
-        let message = format!("`{name}` cannot be {what}");
+        let message = format!("`{name}` cannot be {}", shortened(value.value));
         self.report(Diagnostic::error("bad-value", message, &value.span).label(expected));
     }
 
@@ -92,16 +102,35 @@ impl<'t> Reader<'t> {
     /// A string that, where it holds no expression, has a shape.
     pub fn checked(&mut self, name: &str, node: &Node, shape: &Shape) -> Option<Text> {
         let text = self.string(name, node)?;
-        if let Some(literal) = text.as_literal()
-            && let Err(expected) = (shape.check)(literal)
-        {
+        let Some(literal) = text.as_literal() else {
+            self.check_filled(name, &text, shape);
+            return Some(text);
+        };
+        // One that is not closed is reported as that.
+        if literal.contains("${{") {
+            return Some(text);
+        }
+        if let Err(expected) = (shape.check)(literal) {
             self.bad_value(name, &Spanned::new(literal, text.span.clone()), &expected);
-            let near = closest(literal, shape.words.iter().copied());
+            let near = closest(literal, shape.words.iter().copied()).map(str::to_owned);
+            let near = near.or_else(|| repaired(&text, shape));
             if let (Some(near), Some(last)) = (near, self.found.last_mut()) {
                 last.help = Some(format!("did you mean `{near}`?"));
             }
         }
         Some(text)
+    }
+
+    /// Reports a text that is not valid whatever its expressions give.
+    fn check_filled(&mut self, name: &str, text: &Text, shape: &Shape) {
+        let Some(expected) = mistake(text, shape) else { return };
+        let shown = shortened(&text.source);
+        let message = format!("`{name}` cannot be {shown}, whatever its expressions give");
+        let diagnostic = Diagnostic::error("bad-value", message, &text.span).label(expected);
+        self.report(match repaired(text, shape) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
+        });
     }
 
     /// A string that has to be known before anything is evaluated.

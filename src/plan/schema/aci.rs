@@ -3,15 +3,17 @@
 use super::text::{Field, Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{Exposure, key, mapping};
-use crate::plan::literal::{DnsLabelScope, Literal, NotEmpty, Shape, Size, VariableName};
-use crate::value::{DnsLabel, Port, Replace, RestartPolicy, words};
+use crate::plan::literal::{
+    DnsLabelScope, Literal, NotEmpty, ResourceGroupName, Shape, Size, VariableName,
+};
+use crate::value::{DnsLabel, GroupName, MAX_TAG_VALUE_CHARS, Port, Replace, RestartPolicy, words};
 
 mapping! {
     /// A container group in Azure Container Instances.
     pub struct Aci = "`aci`" {
-        /// Name of the container group.
+        /// Name of the container group, 1 to 63 lower-case letters, digits and `-`.
         pub name: Option<Text> = key("name")
-            .is::<NotEmpty>()
+            .is::<GroupName>()
             .names_resource()
             .absent("the DNS label, else plan and service"),
         /// First label of its FQDN, 5 to 63 lower-case letters, digits and `-`.
@@ -43,7 +45,7 @@ mapping! {
         pub containers: Vec<Container> = key("containers").list().absent("none"),
         /// Resource group, over the plan's.
         pub resource_group: Option<Text> = key("resource-group")
-            .is::<NotEmpty>()
+            .is::<ResourceGroupName>()
             .names_resource()
             .absent("the plan's"),
         /// Region, over the plan's.
@@ -52,7 +54,7 @@ mapping! {
             .names_resource()
             .absent("the plan's"),
         /// Tags of the group, beside Shipway's own, whose names begin with `shipway-`.
-        pub tags: Map<Text> = key("tags").names::<TagKey>().names_resource().absent("none"),
+        pub tags: Map<Text> = key("tags").names::<TagKey>().is::<TagValue>().names_resource().absent("none"),
         /// Whether the group may be deleted and created again.
         pub replace: Option<Field<Replace>> = key("replace")
             .absent("`when-required`; `never` where the environment is protected"),
@@ -72,7 +74,7 @@ mapping! {
     /// A further container of the group.
     pub struct Container = "a container" {
         /// Name in the group.
-        pub name: Text = key("name").is::<NotEmpty>().names_resource(),
+        pub name: Text = key("name").is::<GroupName>().names_resource(),
         /// Image.
         pub image: Option<Text> = key("image")
             .is::<Reference>()
@@ -116,6 +118,21 @@ impl Literal for TagKey {
         } else {
             Err(r"expected 1 to 512 characters, without `<`, `>`, `%`, `&`, `\`, `?` and `/`"
                 .to_owned())
+        }
+    }
+}
+
+/// The value of a tag, as Resource Manager accepts it.
+struct TagValue;
+
+impl Literal for TagValue {
+    const SHAPE: Shape = Shape { pattern: r"^[\s\S]{0,256}$", examples: &["web"], ..Shape::ANY };
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() <= MAX_TAG_VALUE_CHARS {
+            Ok(Self)
+        } else {
+            Err(format!("expected at most {MAX_TAG_VALUE_CHARS} characters"))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::text::{Field, Text};
 use crate::plan::describe::{key, mapping};
-use crate::plan::literal::NotEmpty;
+use crate::plan::literal::{NotEmpty, ResourceGroupName};
 use crate::value::Cloud;
 
 mapping! {
@@ -15,7 +15,7 @@ mapping! {
             .absent("`AZURE_SUBSCRIPTION_ID`, else the only one that is visible"),
         /// Name of the resource group, which must exist.
         pub resource_group: Option<Text> = key("resource-group")
-            .is::<NotEmpty>()
+            .is::<ResourceGroupName>()
             .names_resource()
             .absent("needed, here or in the step"),
         /// Region, such as `westeurope`.

@@ -210,6 +210,7 @@ impl PlanValue for Service {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
         let mut service = Self { needs: Vec::new(), steps: Vec::new() };
         let Some(entries) = reader.entries(Self::WHAT, slot.node, Self::KEYS) else {
+            reader.unread_of(slot.name).has_unnamed = true;
             return Some(service);
         };
         service.needs = read_key(reader, &entries, &NEEDS)?;

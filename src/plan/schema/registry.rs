@@ -2,8 +2,8 @@
 
 use super::text::{Field, Text};
 use crate::plan::describe::{
-    Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, concat, describe_key,
-    key, length, mapping, read_key, visit_key,
+    Exposure, Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, concat,
+    describe_key, key, length, mapping, read_key, visit_key,
 };
 use crate::plan::literal::{NotEmpty, Sku};
 use crate::plan::parse::Reader;
@@ -42,7 +42,7 @@ mapping! {
     /// A user of a registry.
     pub struct UserPassword = "`login`" {
         /// Name of the user.
-        pub username: Text = key("username").is::<NotEmpty>(),
+        pub username: Text = key("username").is::<NotEmpty>().exposed(Exposure::USER),
         /// Password of the user.
         pub password: Text = key("password").is::<NotEmpty>(),
     }

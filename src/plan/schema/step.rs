@@ -193,12 +193,20 @@ struct Draft {
     action: Option<Spanned<String>>,
     /// Whether it has more, which are not read.
     has_more: bool,
+    /// The single values of keys that a step does not have.
+    unknown_values: Vec<String>,
     step: Option<Step>,
 }
 
 impl Draft {
     fn read(reader: &mut Reader<'_>, node: &Node) -> Self {
-        let mut draft = Self { id: None, action: None, has_more: false, step: None };
+        let mut draft = Self {
+            id: None,
+            action: None,
+            has_more: false,
+            unknown_values: Vec::new(),
+            step: None,
+        };
         if !matches!(node.kind, Kind::Mapping(_)) {
             let message = format!("a step is a mapping, not {}", node.kind.name());
             let diagnostic = Diagnostic::error("wrong-type", message, &node.span);
@@ -207,6 +215,14 @@ impl Draft {
         }
         let Some(entries) = reader.entries(Step::WHAT, node, Step::KEYS) else { return draft };
         draft.id = entries.get("id").and_then(Node::spelled);
+        if entries.has_unknown {
+            let is_unknown =
+                |name: &&Spanned<String>| Step::KEYS.iter().all(|key| key.name != name.value);
+            let values =
+                entries.keys().filter(is_unknown).filter_map(|name| entries.get(&name.value));
+            draft.unknown_values =
+                values.filter_map(Node::spelled).map(|value| value.value).collect();
+        }
         draft.action = entries.first_of(Action::KEYS).cloned();
         let actions = Action::KEYS.iter().filter(|key| entries.get(key.name).is_some());
         draft.has_more = actions.count() > 1;
@@ -249,6 +265,7 @@ impl Step {
 pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node) -> Vec<Step> {
     let Kind::Sequence(items) = &node.kind else {
         reader.wrong_type("steps", node, "a list");
+        reader.unread_of(service).has_unnamed = true;
         return Vec::new();
     };
     if items.is_empty() {
@@ -259,18 +276,20 @@ pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node) ->
     let mut taken = given_ids(reader, &drafts);
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut steps = Vec::with_capacity(drafts.len());
-    for Draft { id, action, has_more, step } in drafts {
+    for Draft { id, action, has_more, unknown_values, step } in drafts {
         let id = id.or_else(|| Some(next_id(&action?, &mut counts, &mut taken)));
         match (step, id) {
             (Some(step), Some(id)) if has_more => {
-                reader.unread.entry(service.to_owned()).or_default().has_unnamed = true;
+                reader.unread_of(service).has_unnamed = true;
                 steps.push(Step { id, ..step });
             }
             (Some(step), Some(id)) => steps.push(Step { id, ..step }),
             (_, id) => {
-                let unread = reader.unread.entry(service.to_owned()).or_default();
+                let unread = reader.unread_of(service);
                 unread.has_unnamed |= id.is_none() || has_more;
                 unread.ids.extend(id.map(|id| id.value));
+                // One of them may be the id, under a misspelt key.
+                unread.ids.extend(unknown_values);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The scanner's errors, in words that name the remedy.
 
+use super::flow::explain_unquoted;
 use crate::plan::diagnostic::Diagnostic;
 use granit_parser::{ErrorKind, Marker, ScanError};
 
@@ -7,6 +8,9 @@ use granit_parser::{ErrorKind, Marker, ScanError};
 /// cannot be parsed.
 pub fn explain(text: &str, error: &ScanError) -> Diagnostic {
     let mut at = byte(text, error.marker());
+    if let Some(diagnostic) = explain_unquoted(text, at) {
+        return diagnostic;
+    }
     if text[..at].ends_with('\t') {
         at -= 1;
     }

@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn name_or_label_of_another_deploy_is_refused() {
-        insta::assert_snapshot!(drawn(&two("name: shop", "name: Shop, resource-group: g")));
+        insta::assert_snapshot!(drawn(&two("name: shop", "name: shop, resource-group: G")));
         let label = "dns-label: \"shop-${{ pr.slug }}\", ports: [80]";
         insta::assert_snapshot!(drawn(&two(label, label)));
     }

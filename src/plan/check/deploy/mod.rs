@@ -7,6 +7,8 @@ mod group_name;
 mod label_port;
 mod port_count;
 mod same;
+mod size;
+mod tag_count;
 mod verify_port;
 
 use super::uses::Uses;
@@ -21,6 +23,8 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         port_count::check(group.aci, found);
         duplicate_port::check(group.aci, found);
         label_port::check(group.aci, found);
+        size::check(group.aci, group.step, found);
+        tag_count::check(group.aci, found);
     }
     for (name, service) in uses.plan.services.iter() {
         // A deploy that could not be read may have ports.

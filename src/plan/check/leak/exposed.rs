@@ -10,14 +10,12 @@ pub(super) fn check(uses: &Uses<'_>, one: &Use<'_>, found: &mut Vec<Diagnostic>)
     let Some(secret) = secret else { return };
     let span = one.span(&secret.span);
     let name = uses.text.get(span.clone()).unwrap_or("a secret");
-    found.push(
-        Diagnostic::error(
-            "secret-exposed",
-            format!("`{name}` is a secret, and {what} is not"),
-            &span,
-        )
-        .help(instead),
-    );
+    let message = format!("`{name}` is a secret, and {what} is not");
+    let diagnostic = Diagnostic::error("secret-exposed", message, &span).help(instead);
+    found.push(match uses.secret_of_variable(secret) {
+        Some(source) => diagnostic.also(&source.span, "here it gets the secret"),
+        None => diagnostic,
+    });
 }
 
 #[cfg(test)]
@@ -34,6 +32,15 @@ mod tests {
              - tag: a.io/b:${{ secrets.s }}\n- push:\n\
              - deploy: { aci: { dns-label: \"${{ secrets.s }}\", command: [x, \"${{ secrets.s }}\"] } }\n\
              - run: [login, \"${{ secrets.s }}\"]\n"
+        ));
+    }
+
+    #[test]
+    fn name_from_a_variable_with_a_secret_says_what_to_do_instead() {
+        insta::assert_snapshot!(drawn(
+            "name: a\nsecrets: { s: { env: RG } }\nvars: { rg: \"${{ env.RG }}\" }\n\
+             azure: { resource-group: \"${{ vars.rg }}\" }\n\
+             steps: [{ run: x, env: { A: \"${{ secrets.s }}\" } }]\n"
         ));
     }
 

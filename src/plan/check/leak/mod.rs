@@ -3,8 +3,10 @@
 
 mod exposed;
 mod password;
+mod plain_env;
 mod rewrite;
 mod script;
+mod secret_name;
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
@@ -15,4 +17,5 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     }
     script::check(uses, found);
     password::check(uses.plan, found);
+    plain_env::check(uses, found);
 }

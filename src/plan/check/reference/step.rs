@@ -84,4 +84,21 @@ mod tests {
                     - run: x\n    env: { A: \"${{ steps.live.outputs.url }}\" }\n";
         assert_eq!(drawn(plan).matches("error[").count(), 1, "{}", drawn(plan));
     }
+
+    #[test]
+    fn unknown_names_are_found_beside_a_step_that_cannot_be_read() {
+        insta::assert_snapshot!(drawn(
+            "name: a\nservices:\n  web:\n    needs: [bd]\n    steps:\n      - biuld: .\n      \
+             - run: x\n        env:\n          A: ${{ steps.lvie.outputs.x }}\n          \
+             B: ${{ steps.build.outputs.image-id }}\n          C: ${{ secrets.token }}\n          \
+             D: ${{ services.dbb.outputs.url }}\n  db:\n    steps: run\n"
+        ));
+    }
+
+    #[test]
+    fn id_under_a_misspelt_key_is_there_all_the_same() {
+        let plan = "name: a\nsteps:\n  - idd: live\n    depoly: { aci: }\n  \
+                    - run: x\n    env: { A: \"${{ steps.live.outputs.url }}\" }\n";
+        assert_eq!(drawn(plan).matches("error[").count(), 2, "{}", drawn(plan));
+    }
 }

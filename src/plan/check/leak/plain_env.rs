@@ -1,0 +1,140 @@
+//! `plain-secret`: a variable that is named like a password gets a value that is not a
+//! secret, and so is stored in plain text.
+
+use super::secret_name::{is_secret_name, words};
+use crate::plan::check::uses::{Uses, member};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::{ContextRef, references};
+use crate::plan::schema::{Action, Build, BuildKind, Deploy, DeployKind, Map, Text};
+use crate::plan::span::Spanned;
+
+/// Variables that others can read, and how a secret is given instead.
+#[derive(Clone, Copy)]
+enum Readers {
+    /// Everyone who may read the container group in Azure.
+    Group,
+    /// Everyone who has the image: build arguments are in its history.
+    BuildArguments,
+    /// Everyone who has the image.
+    Image,
+}
+
+pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
+    let steps = uses.plan.services.iter().flat_map(|(_, service)| &service.steps);
+    for step in steps {
+        match &step.action {
+            Action::Deploy(deploy) => {
+                for env in variables(deploy) {
+                    check_map(uses, env, Readers::Group, found);
+                }
+            }
+            Action::Build(Build { kind: BuildKind::Dockerfile(dockerfile) }) => {
+                check_map(uses, &dockerfile.args, Readers::BuildArguments, found);
+            }
+            Action::Build(Build { kind: BuildKind::Layers(layers) }) => {
+                check_map(uses, &layers.env, Readers::Image, found);
+            }
+            Action::Build(Build { kind: BuildKind::Image(_) })
+            | Action::Tag(_)
+            | Action::Push(_)
+            | Action::Verify(_)
+            | Action::Run(_) => {}
+        }
+    }
+}
+
+fn variables(deploy: &Deploy) -> impl Iterator<Item = &Map<Text>> {
+    let DeployKind::Aci(aci) = &deploy.kind;
+    std::iter::once(&aci.env).chain(aci.containers.iter().map(|container| &container.env))
+}
+
+fn check_map(uses: &Uses<'_>, env: &Map<Text>, readers: Readers, found: &mut Vec<Diagnostic>) {
+    for (name, text) in env.iter() {
+        if is_secret_name(&name.value) && is_plain(uses, text) {
+            found.push(report(name, text, readers));
+        }
+    }
+}
+
+/// Whether a text is not empty and comes from the plan or from variables alone. What a
+/// step gives may be secret, and what names a commit or a run never is.
+fn is_plain(uses: &Uses<'_>, text: &Text) -> bool {
+    if text.source.trim().is_empty() {
+        return false;
+    }
+    let named: Vec<ContextRef> = text
+        .expressions()
+        .flat_map(|one| references(&one.value, 0).unwrap_or_default())
+        .filter(|one| one.flows)
+        .collect();
+    let is_variable =
+        |one: &ContextRef| member(one, "env").is_some() || member(one, "vars").is_some();
+    named.iter().all(|one| is_variable(one) && !uses.is_secret(one))
+}
+
+fn report(name: &Spanned<String>, text: &Text, readers: Readers) -> Diagnostic {
+    let who = match readers {
+        Readers::Group => "everyone who may read the container group",
+        Readers::BuildArguments | Readers::Image => "everyone who has the image",
+    };
+    let message = format!("`{}` is not a secret here, so {who} sees its value", name.value);
+    let variable = source_variable(text).unwrap_or_else(|| name.value.clone());
+    let secret = words(&variable).join("-");
+    let declaration = format!("secrets: {{ {secret}: {{ env: {variable} }} }}");
+    let used = format!("{{ {}: \"${{{{ secrets.{secret} }}}}\" }}", name.value);
+    let help = match readers {
+        Readers::Group => {
+            format!(
+                "declare it as a secret, which is sent as a secure value:\n{declaration}\nenv: {used}"
+            )
+        }
+        Readers::BuildArguments => format!(
+            "declare it as a secret, and give it to the build by `secrets`, which leaves no trace:\n\
+             {declaration}\nbuild: {{ secrets: {used} }}"
+        ),
+        Readers::Image => format!(
+            "declare it as a secret, and give it to the container when it is deployed:\n\
+             {declaration}\ndeploy: {{ aci: {{ env: {used} }} }}"
+        ),
+    };
+    Diagnostic::warning("plain-secret", message, &text.span).help(help)
+}
+
+/// The environment variable that a text consists of, if it is one alone.
+fn source_variable(text: &Text) -> Option<String> {
+    let mut expressions = text.expressions();
+    let (one, None) = (expressions.next()?, expressions.next()) else { return None };
+    let named = references(&one.value, 0).unwrap_or_default();
+    let [only] = named.as_slice() else { return None };
+    member(only, "env").map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::check::{drawn, fine};
+
+    const HEAD: &str = "name: a\nvars: { p: hunter22 }\nsecrets: { s: { env: S } }\nazure: { resource-group: g }\nsteps:\n";
+
+    #[test]
+    fn password_from_a_variable_is_a_warning_with_the_rewrite() {
+        insta::assert_snapshot!(drawn(&format!(
+            "{HEAD}- build: {{ context: ., args: {{ NPM_TOKEN: \"${{{{ env.NPM_TOKEN }}}}\" }} }}\n\
+             - build: {{ layers: [], env: {{ API_KEY: abc }} }}\n\
+             - deploy:\n    image: a.io/b:v1\n    aci:\n      \
+             env: {{ DB_PASS: \"${{{{ env.DB_PASS }}}}\", ConnectionStrings__Main: \"Password=${{{{ vars.p }}}}\" }}\n      \
+             containers: [{{ name: x, image: \"a.io/b:v1\", env: {{ dbPassword: \"${{{{ env.PW }}}}\" }} }}]\n\
+             - {{ run: x, env: {{ A: \"${{{{ secrets.s }}}}\" }} }}\n"
+        )));
+    }
+
+    #[test]
+    fn secrets_outputs_and_other_names_are_accepted() {
+        fine(&format!(
+            "{HEAD}- {{ id: login, run: x, env: {{ TOKEN: \"${{{{ env.TOKEN }}}}\" }} }}\n\
+             - deploy:\n    image: a.io/b:v1\n    aci:\n      env:\n        \
+             DB_PASS: \"${{{{ secrets.s }}}}\"\n        API_TOKEN: \"${{{{ env.S }}}}\"\n        \
+             SESSION_TOKEN: \"${{{{ steps.login.outputs.token }}}}\"\n        CACHE_TOKEN: \"${{{{ git.sha }}}}\"\n        \
+             EMPTY_PASSWORD: \"\"\n        KEYBOARD: us\n        PUBLIC_KEY: abc\n        PASSWORD_FILE: /run/p\n"
+        ));
+    }
+}

@@ -1,0 +1,349 @@
+//! Keys that other tools have, and keys that are kept for what is still to come: what
+//! a plan has in their place.
+//!
+//! The names are those of `az container create`, of the actions aci-deploy and
+//! build-push-action, of workflows and of compose files.
+
+/// What a plan has in place of a key.
+#[derive(Clone, Copy)]
+pub(super) enum Instead {
+    /// The same under another name.
+    Called(&'static str),
+    /// Something else, in words.
+    Write(&'static str),
+    /// Nothing yet; in words what can be done until then, or nothing.
+    NotYet(&'static str),
+}
+
+use Instead::{Called, NotYet, Write};
+
+/// The keys of one mapping, by what mistakes call the mapping.
+type Table = (&'static str, &'static [(&'static str, Instead)]);
+
+const PULL_LOGIN: Instead = Write(
+    "logins stand at the top of the plan: `registries: { HOST: { login: { username: …, password: \"${{ secrets.NAME }}\" } } }`",
+);
+const COMMAND: Instead =
+    Write("it is `command` here, which takes a list: `command: [PROGRAM, ARGUMENT]`");
+const ADDRESS: &str = "a group with `ports` has a public address, one without has none";
+const VOLUME: Instead = NotYet("copy what the container reads into its image");
+const SECRETS: Instead = NotYet("give secrets to the container by `env`");
+const PROBE: Instead = NotYet("a `verify` step asks the service once it is deployed");
+const UNDER_LOGIN: Instead = Write("write it under `login`: `login: { username: …, password: … }`");
+
+const CONTAINER: &[(&str, Instead)] = &[
+    ("args", COMMAND),
+    ("command-line", COMMAND),
+    ("cpu-limit", NotYet("")),
+    ("entrypoint", COMMAND),
+    ("environment", Called("env")),
+    ("environment-variables", Called("env")),
+    ("gpu", NotYet("")),
+    ("gpu-count", NotYet("")),
+    ("gpu-sku", NotYet("")),
+    ("gpus", NotYet("")),
+    ("healthcheck", PROBE),
+    ("liveness-probe", PROBE),
+    ("memory-in-gb", Write("it is `memory` here, with its unit: `memory: 1.5GB`")),
+    ("memory-limit", NotYet("")),
+    ("mounts", VOLUME),
+    ("port", Called("ports")),
+    ("probes", PROBE),
+    ("protocol", Write("it is a part of the port: `ports: [53/udp]`")),
+    ("readiness-probe", PROBE),
+    (
+        "secure-environment-variables",
+        Write("it is `env` here: a value with `${{ secrets.NAME }}` is sent as a secure value"),
+    ),
+    ("volume-mounts", VOLUME),
+];
+
+const ACI: &[(&str, Instead)] = &[
+    (
+        "acr-identity",
+        Write(
+            "it stands at the top of the plan: `registries: { HOST: { pull: { identity: NAME } } }`",
+        ),
+    ),
+    ("assign-identity", NotYet("")),
+    ("auto-generated-domain-name-label-scope", Called("dns-label-scope")),
+    ("azure-file-volume-account-key", VOLUME),
+    ("azure-file-volume-account-name", VOLUME),
+    ("azure-file-volume-mount-path", VOLUME),
+    ("azure-file-volume-share-name", VOLUME),
+    ("cce-policy", NotYet("")),
+    ("container-name", NotYet("the first container has the name of the group")),
+    ("dns-config", NotYet("")),
+    ("dns-name-label", Called("dns-label")),
+    ("gitrepo-dir", VOLUME),
+    ("gitrepo-mount-path", VOLUME),
+    ("gitrepo-revision", VOLUME),
+    ("gitrepo-url", VOLUME),
+    ("identity", NotYet("an identity for pulling images is the `pull` of a registry")),
+    ("image", Write("it stands beside `aci`: `deploy: { image: …, aci: … }`")),
+    ("image-registry-credentials", PULL_LOGIN),
+    ("init-containers", NotYet("do in a `run` step, or in the image, what has to come first")),
+    ("ip", NotYet(ADDRESS)),
+    ("ip-address", Write(ADDRESS)),
+    ("log-analytics", NotYet("")),
+    ("log-analytics-workspace", NotYet("")),
+    ("log-analytics-workspace-key", NotYet("")),
+    ("network-profile", NotYet("")),
+    ("os-type", Write("leave it out: what is deployed runs on Linux")),
+    ("priority", NotYet("")),
+    ("region", Called("location")),
+    ("registry-login-server", PULL_LOGIN),
+    ("registry-password", PULL_LOGIN),
+    ("registry-username", PULL_LOGIN),
+    ("secrets", SECRETS),
+    ("secrets-mount-path", SECRETS),
+    ("sku", NotYet("")),
+    ("strategy", NotYet("a new version takes the place of the old one")),
+    ("subnet", NotYet(ADDRESS)),
+    ("vnet", NotYet(ADDRESS)),
+    ("volumes", VOLUME),
+    ("zone", NotYet("")),
+    ("zones", NotYet("")),
+];
+
+const OTHERS: &[Table] = &[
+    (
+        "a plan",
+        &[
+            ("concurrency", Write("it belongs to the workflow that calls Shipway")),
+            ("include", NotYet("")),
+            ("jobs", Write("a plan has `services` in place of jobs, each with its `steps`")),
+            (
+                "on",
+                Write(
+                    "it belongs to the workflow that calls Shipway; `environments` choose by event",
+                ),
+            ),
+            ("permissions", Write("it belongs to the workflow that calls Shipway")),
+            ("variables", Called("vars")),
+        ],
+    ),
+    (
+        "a service",
+        &[
+            ("build", Write("it is a step: `steps: [{ build: . }]`")),
+            ("depends-on", Called("needs")),
+            ("if", NotYet("give the `if` to its steps")),
+            ("paths", NotYet("")),
+            ("ports", Write("they belong to the deploy: `deploy: { aci: { ports: [80] } }`")),
+            ("runs-on", Write("it belongs to the workflow that calls Shipway")),
+        ],
+    ),
+    (
+        "a step",
+        &[
+            (
+                "shell",
+                Write(
+                    "a `run` string is a script of bash, or of sh where there is no bash; a list runs a program without a shell",
+                ),
+            ),
+            ("timeout-minutes", Write("it is `timeout` here, with its unit: `timeout: 10m`")),
+            (
+                "uses",
+                Write(
+                    "a plan runs no actions: it has `build`, `tag`, `push`, `deploy` and `verify`, and `run` for programs",
+                ),
+            ),
+            (
+                "with",
+                Write(
+                    "a plan runs no actions: it has `build`, `tag`, `push`, `deploy` and `verify`, and `run` for programs",
+                ),
+            ),
+        ],
+    ),
+    (
+        "`build`",
+        &[
+            ("build-args", Called("args")),
+            ("file", Called("dockerfile")),
+            ("push", Write("it is a step of its own, after `tag`: `- push:`")),
+            ("tags", Write("they are a step of their own: `- tag: registry/repository:v1`")),
+        ],
+    ),
+    (
+        "`azure`",
+        &[
+            ("create", NotYet("create the resource group with `az group create`")),
+            ("region", Called("location")),
+            ("subscription-id", Called("subscription")),
+            ("tenant", Write("it comes from the variable `AZURE_TENANT_ID`")),
+            ("tenant-id", Write("it comes from the variable `AZURE_TENANT_ID`")),
+        ],
+    ),
+    (
+        "a registry",
+        &[
+            ("identity", Write("write it under `pull`: `pull: { identity: NAME }`")),
+            ("password", UNDER_LOGIN),
+            ("username", UNDER_LOGIN),
+        ],
+    ),
+    (
+        "an environment",
+        &[
+            (
+                "azure",
+                NotYet("write `${{ vars.NAME }}` in `azure`, and give the environment its `vars`"),
+            ),
+            ("registries", NotYet("")),
+            ("secrets", NotYet("")),
+        ],
+    ),
+    (
+        "a source of a secret",
+        &[
+            ("file", NotYet("read the file into a variable, and name that by `env`")),
+            ("optional", NotYet("")),
+            (
+                "value",
+                Write(
+                    "the plan never holds a secret itself: name the variable that has it by `env`",
+                ),
+            ),
+        ],
+    ),
+    (
+        "`verify`",
+        &[
+            ("exit", NotYet("")),
+            ("follow", NotYet("")),
+            ("interval", Called("every")),
+            ("path", Called("http")),
+            ("proof", NotYet("")),
+            ("status", Write("it stands under `expect`: `expect: { status: 200 }`")),
+            ("timeout", Called("within")),
+            ("url", Called("http")),
+        ],
+    ),
+];
+
+/// The keys of `aci`, which some write beside it.
+const OF_ACI: [&str; 14] = [
+    "name",
+    "dns-label",
+    "dns-label-scope",
+    "ports",
+    "cpu",
+    "memory",
+    "command",
+    "env",
+    "restart-policy",
+    "containers",
+    "location",
+    "resource-group",
+    "tags",
+    "replace",
+];
+
+/// What a plan has in place of a key of a mapping, by what mistakes call the mapping.
+pub(super) fn instead_of(mapping: &str, key: &str) -> Option<Instead> {
+    let key = in_kebab_case(key);
+    if mapping == "`deploy`" && OF_ACI.contains(&key.as_str()) {
+        return Some(Write("it stands under `aci`: `deploy: { aci: { … } }`"));
+    }
+    let tables: &[&[(&str, Instead)]] = match mapping {
+        "`aci`" | "`deploy`" => &[ACI, CONTAINER],
+        "a container" => &[CONTAINER],
+        _ => {
+            let table = OTHERS.iter().find(|(known, _)| *known == mapping);
+            return find(table?.1, &key);
+        }
+    };
+    tables.iter().find_map(|table| find(table, &key))
+}
+
+fn find(table: &[(&str, Instead)], key: &str) -> Option<Instead> {
+    table.iter().find(|(known, _)| *known == key).map(|(_, instead)| *instead)
+}
+
+/// `dnsNameLabel`, `dns_name_label` and `--dns-name-label` are `dns-name-label`.
+fn in_kebab_case(key: &str) -> String {
+    let mut kebab = String::new();
+    let mut was_lower = false;
+    for letter in key.trim_start_matches('-').chars() {
+        if letter.is_ascii_uppercase() && was_lower {
+            kebab.push('-');
+        }
+        was_lower = letter.is_ascii_lowercase();
+        kebab.push(if letter == '_' { '-' } else { letter.to_ascii_lowercase() });
+    }
+    kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACI, CONTAINER, OF_ACI, OTHERS, in_kebab_case, instead_of};
+    use crate::plan::PlanKeys as _;
+    use crate::plan::schema::{Aci, Container, Step};
+    use crate::plan::{read, render};
+    use std::fmt::Write as _;
+
+    /// The first mistake of a plan with an `aci` key, without its picture.
+    fn first(key: &str) -> String {
+        let text = format!(
+            "name: a\nazure: {{ resource-group: g }}\nsteps:\n- deploy:\n    image: a.io/b:v1\n    aci:\n      {key}: x\n"
+        );
+        let found = &read(&text).diagnostics[0];
+        let help = found.help.as_deref().unwrap_or("(no help)");
+        format!("{}: {} = {help}", found.code, found.message)
+    }
+
+    #[test]
+    fn keys_of_other_tools_lead_to_those_of_a_plan() {
+        let mut shown = String::new();
+        for (key, _) in ACI.iter().chain(CONTAINER) {
+            writeln!(shown, "{}", first(key)).expect("a string takes text");
+        }
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn keys_are_found_where_they_stand() {
+        insta::assert_snapshot!({
+            let text = "name: a\non: push\nazure: { resource-group: g, subscription-id: s }\n\
+                registries: { r.io: { username: u } }\nsecrets: { s: { value: x } }\nsteps:\n\
+                - uses: actions/checkout@v4\n- build: { context: ., build-args: { A: b } }\n- tag: r.io/a:v1\n- push:\n\
+                - deploy: { ports: [80], dnsNameLabel: x, aci: { containers: [{ name: x, image: \"a:v1\", gpu: 1 }] } }\n";
+            render("shipway.yml", text, &read(text).diagnostics, false)
+        });
+    }
+
+    #[test]
+    fn keys_of_aci_beside_it_are_those_of_the_schema() {
+        for name in OF_ACI {
+            assert!(Aci::KEYS.iter().any(|key| key.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn tables_name_no_key_that_a_plan_has() {
+        let keys = [("`aci`", Aci::KEYS), ("a container", Container::KEYS), ("a step", Step::KEYS)];
+        for (mapping, keys) in keys {
+            for key in keys {
+                assert!(instead_of(mapping, key.name).is_none(), "{} of {mapping}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_sorted_and_name_no_key_twice() {
+        let others = OTHERS.iter().map(|(_, table)| *table);
+        for table in others.chain([ACI, CONTAINER]) {
+            assert!(table.is_sorted_by(|(a, _), (b, _)| a < b), "not sorted");
+        }
+    }
+
+    #[test]
+    fn every_spelling_is_the_same_key() {
+        for key in ["dnsNameLabel", "dns_name_label", "--dns-name-label", "DNS-Name-Label"] {
+            assert_eq!(in_kebab_case(key), "dns-name-label");
+        }
+    }
+}
