@@ -1,5 +1,6 @@
 //! One build with an engine: the commands to run, and the import of the result.
 
+use super::build_output::BuildOutput;
 use super::cache_options;
 use super::context::BuildContext;
 use super::engine::{DockerBuilder, Engine};
@@ -8,6 +9,7 @@ use super::foreign_platform::ForeignPlatformDetector;
 use super::invocation::Invocation;
 use super::metadata;
 use super::request::BuildRequest;
+use super::stale_cache;
 use crate::image::WorkControl;
 use crate::image::existing::{EngineOutput, ExistingError, collect};
 use crate::image::manifest::Image;
@@ -24,8 +26,17 @@ pub struct EngineBuild {
     engine: Engine,
     build: Invocation,
     platforms: Vec<Platform>,
+    dockerfile: DockerfileText,
+    without_cache: bool,
     /// For files written for or by this build.
     scratch_dir: PathBuf,
+}
+
+/// The Dockerfile, with its name in messages.
+#[derive(Clone, Debug)]
+struct DockerfileText {
+    shown: String,
+    text: String,
 }
 
 impl EngineBuild {
@@ -47,15 +58,38 @@ impl EngineBuild {
             state: &request.state,
             scratch_dir,
         };
-        let maker = CommandBuilder { request, context, scratch_dir };
+        let read = fs::read(&dockerfile);
+        let read =
+            read.map_err(|source| DockerfileError::Read { path: dockerfile.clone(), source })?;
+        let text = String::from_utf8_lossy(&read).into_owned();
+        let without_cache = stale_cache::is_stale(&engine, request, &text);
+        let maker = CommandBuilder { request, context, scratch_dir, without_cache };
         let build = maker.build(&engine)?;
         let platforms = request.platforms().cloned().collect();
-        Ok(Self { engine, build, platforms, scratch_dir: scratch_dir.to_owned() })
+        let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
+        let dockerfile = DockerfileText { shown: shown.display().to_string(), text };
+        let scratch_dir = scratch_dir.to_owned();
+        Ok(Self { engine, build, platforms, dockerfile, without_cache, scratch_dir })
     }
 
     /// The command that builds the image.
     pub fn build(&self) -> Invocation {
         self.build.clone()
+    }
+
+    /// A note that the engine's cache is not used, and why.
+    pub fn note(&self) -> Option<String> {
+        self.without_cache.then(|| {
+            format!(
+                "{} reuses cached layers of other build arguments, so it builds without its cache",
+                self.engine
+            )
+        })
+    }
+
+    /// Reads the output of [`EngineBuild::build`] to explain a failure.
+    pub fn output(&self) -> BuildOutput {
+        BuildOutput::new(&self.engine, &self.dockerfile.shown, &self.dockerfile.text)
     }
 
     /// Detects foreign platforms in the output of [`EngineBuild::build`].
@@ -71,15 +105,14 @@ impl EngineBuild {
             Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. }) => return Ok(None),
             Engine::Docker(_) => Invocation::new("docker", &["save", "--output", &archive]),
             Engine::Podman { program } => {
-                let args = ["save", "--quiet", "--uncompressed", "--format", "oci-archive"];
+                let args = ["save", "--quiet", "--format", "docker-archive"];
                 let mut save = Invocation::new(program, &args);
                 save.option("--output", archive);
                 save
             }
             Engine::Buildah => {
-                let mut push =
-                    Invocation::new("buildah", &["push", "--quiet", "--disable-compression"]);
-                push.arg(self.id()?).arg(format!("oci:{}", text(&self.layout())));
+                let mut push = Invocation::new("buildah", &["push", "--quiet"]);
+                push.arg(self.id()?).arg(format!("docker-archive:{archive}"));
                 return Ok(Some(push));
             }
         };
@@ -97,10 +130,11 @@ impl EngineBuild {
         let engine = self.engine.to_string();
         metadata::check(&engine, &self.archive(), &self.scratch_dir.join(METADATA_FILE))?;
         let saved = match &self.engine {
-            Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. })
-            | Engine::Podman { .. } => EngineOutput::OciArchive(self.archive()),
+            Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. }) => {
+                EngineOutput::OciArchive(self.archive())
+            }
             Engine::Docker(_) => EngineOutput::DockerArchive(self.archive()),
-            Engine::Buildah => EngineOutput::OciLayout(self.layout()),
+            Engine::Podman { .. } | Engine::Buildah => EngineOutput::BuildahArchive(self.archive()),
         };
         let one = |platform| collect(store, &saved, platform, control);
         let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();
@@ -109,10 +143,6 @@ impl EngineBuild {
 
     fn archive(&self) -> PathBuf {
         self.scratch_dir.join("image.tar")
-    }
-
-    fn layout(&self) -> PathBuf {
-        self.scratch_dir.join("layout")
     }
 
     fn id(&self) -> Result<String, DockerfileError> {
@@ -150,6 +180,8 @@ struct CommandBuilder<'a> {
     request: &'a BuildRequest,
     context: BuildContext<'a>,
     scratch_dir: &'a Path,
+    /// The engine's cache is not used.
+    without_cache: bool,
 }
 
 impl CommandBuilder<'_> {
@@ -227,7 +259,8 @@ impl CommandBuilder<'_> {
         Ok(build)
     }
 
-    /// Podman uses buildah for builds, so both take the same options.
+    /// Podman uses buildah for builds, so both take the same options. The OCI format, their
+    /// default, has no `HEALTHCHECK`, `SHELL` and `ONBUILD`, which they leave out then.
     fn podman(
         &self,
         engine: &Engine,
@@ -236,10 +269,15 @@ impl CommandBuilder<'_> {
         if let Some(created) = self.request.created {
             build.option("--timestamp", created.to_string());
         }
+        build.option("--format", "docker");
         build.option("--iidfile", self.id());
         build.option("--ignorefile", text(&self.context.ignore_file()?));
         self.common(&mut build);
-        cache_options::add_options(&mut build, engine, self.request)?;
+        if self.without_cache {
+            build.arg("--no-cache");
+        } else {
+            cache_options::add_options(&mut build, engine, self.request)?;
+        }
         build.option("--file", text(self.context.dockerfile)).arg(text(self.context.folder));
         Ok(build)
     }
@@ -352,15 +390,15 @@ mod tests {
         assert_eq!(
             lines(Engine::Podman { program: "podman".into() }),
             [
-                "podman build --timestamp 7 --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
-                "podman save --quiet --uncompressed --format oci-archive --output /scratch_dir/image.tar sha256:1",
+                "podman build --timestamp 7 --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "podman save --quiet --format docker-archive --output /scratch_dir/image.tar sha256:1",
             ]
         );
         assert_eq!(
             lines(Engine::Buildah),
             [
-                "buildah build --layers --timestamp 7 --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
-                "buildah push --quiet --disable-compression sha256:1 oci:/scratch_dir/layout",
+                "buildah build --layers --timestamp 7 --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "buildah push --quiet sha256:1 docker-archive:/scratch_dir/image.tar",
             ]
         );
     }
@@ -393,6 +431,27 @@ mod tests {
                 "--platform {platform} --cache-to r.io/cache --file /web/Dockerfile /web"
             ))
         );
+    }
+
+    #[test]
+    fn a_cache_that_may_be_stale_is_not_used() {
+        let (folder, request) = plan();
+        let request = BuildRequest { cache_to: vec![Cache::from("r.io/cache")], ..request };
+        let dockerfile = folder.path().join("web/Dockerfile");
+        fs::write(dockerfile, "FROM scratch\nARG A\nENV A=$A\n").expect("written");
+
+        let podman = Engine::Podman { program: "podman".into() };
+        let [build, _] = lines(&folder, podman.clone(), &request);
+        assert!(build.contains(" --build-arg 'A=b c' --no-cache --file "), "{build}");
+        assert_eq!(
+            work(&folder, podman, &request).expect("prepared").note().expect("a note"),
+            "podman reuses cached layers of other build arguments, so it builds without its cache"
+        );
+        let docker = Engine::Docker(DockerBuilder::BuildKit);
+        let request = BuildRequest { cache_to: Vec::new(), ..request };
+        let work = work(&folder, docker, &request).expect("prepared");
+        assert_eq!(work.note(), None);
+        assert!(!work.build().command_line().contains("--no-cache"));
     }
 
     #[test]

@@ -43,6 +43,38 @@ pub enum DockerfileError {
         /// In backticks, with `or` between them.
         platforms: String,
     },
+    #[error("`{instruction}` failed with exit code {code}{place}")]
+    Instruction {
+        instruction: String,
+        /// Such as ` at `Dockerfile:2``; empty where it is not known.
+        place: String,
+        code: u8,
+    },
+    #[error("`{instruction}` failed{place}")]
+    InstructionRefused {
+        instruction: String,
+        /// As in [`DockerfileError::Instruction`].
+        place: String,
+        #[source]
+        reason: Option<EngineReason>,
+    },
+    #[error("cannot fetch the base image `{image}`{place}")]
+    BaseImage {
+        image: String,
+        /// As in [`DockerfileError::Instruction`].
+        place: String,
+        #[source]
+        reason: Option<EngineReason>,
+    },
+    #[error("{engine} cannot build `{file}`, exit code {code}")]
+    Engine {
+        engine: String,
+        /// The Dockerfile.
+        file: String,
+        code: u8,
+        #[source]
+        reason: Option<EngineReason>,
+    },
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{engine} reported the digest `{said}`, but wrote `{wrote}`")]
@@ -50,6 +82,11 @@ pub enum DockerfileError {
     #[error("cannot import the image that {engine} wrote")]
     Collect { engine: String, source: Box<ExistingError> },
 }
+
+/// Why something failed, in the words of the engine.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct EngineReason(pub String);
 
 pub fn reasons(unfit: &[Unfit]) -> String {
     unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -95,8 +132,14 @@ impl Retryable for DockerfileError {
             Self::OtherDigest { .. } => {
                 Some("build it again; if the digests still differ, the builder is broken".into())
             }
+            Self::BaseImage { .. } => Some(
+                "check the name of the image, and that this machine reaches its registry".into(),
+            ),
             Self::SecretId { .. }
             | Self::SshId { .. }
+            | Self::Instruction { .. }
+            | Self::InstructionRefused { .. }
+            | Self::Engine { .. }
             | Self::Prepare { .. }
             | Self::Read { .. }
             | Self::NoId { .. } => None,

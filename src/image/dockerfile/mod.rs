@@ -12,6 +12,7 @@
 //!    the stored bytes: the ID that an engine prints is that of a configuration, not what a
 //!    registry will return.
 
+mod build_output;
 mod cache;
 mod cache_options;
 mod context;
@@ -23,7 +24,9 @@ mod invocation;
 mod metadata;
 mod native;
 mod request;
+mod stale_cache;
 
+pub use build_output::BuildFailure;
 pub use cache::{Cache, GitHubCache};
 pub use engine::{DockerBuilder, Engine, ProbeResult, Program, Unfit, candidates};
 pub use engine_build::EngineBuild;

@@ -12,6 +12,7 @@ use super::source::same_reference;
 use crate::image::manifest::Image;
 use crate::oci::{ImageConfig, Platform, media_type};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 const MANIFEST_FILE: &str = "manifest.json";
 
@@ -42,12 +43,27 @@ impl Importer<'_> {
         reference: Option<&str>,
         platform: &Platform,
     ) -> Result<Image, ExistingError> {
-        let saved = self.choose_saved(reference)?;
-        let Some(bytes) = self.document(&saved.config)? else {
-            return Err(self.incomplete(&saved.config));
-        };
+        let (saved, bytes) = self.saved(reference)?;
         let config = ConfigFile { name: &saved.config, bytes: &bytes };
         self.import_packed(&config, saved.layers, platform)
+    }
+
+    /// Imports the only image of an archive that buildah or podman wrote, without the
+    /// traces of the build in its configuration.
+    pub fn import_buildah(&self, platform: &Platform) -> Result<Image, ExistingError> {
+        let (saved, bytes) = self.saved(None)?;
+        let bytes = without_traces(parse(self.path, &saved.config, &bytes)?);
+        let config = ConfigFile { name: &saved.config, bytes: &bytes };
+        self.import_packed(&config, saved.layers, platform)
+    }
+
+    /// An image of the archive and its configuration.
+    fn saved(&self, reference: Option<&str>) -> Result<(ArchiveImage, Vec<u8>), ExistingError> {
+        let saved = self.choose_saved(reference)?;
+        match self.document(&saved.config)? {
+            Some(bytes) => Ok((saved, bytes)),
+            None => Err(self.incomplete(&saved.config)),
+        }
     }
 
     /// Imports an image whose layers may be uncompressed. `layers` are their names in the
@@ -100,5 +116,60 @@ impl Importer<'_> {
             (1, _) => Ok(fitting.swap_remove(0)),
             (_, _) => Err(ExistingError::Ambiguous { path: path(), there }),
         }
+    }
+}
+
+/// The configuration without the names of containers and intermediate images, which
+/// differ from build to build: the same input has to give the same digest.
+fn without_traces(mut config: Map<String, Value>) -> Vec<u8> {
+    for name in ["container", "container_config", "parent", "id"] {
+        config.shift_remove(name);
+    }
+    if let Some(hostname) = config.get_mut("config").and_then(|config| config.get_mut("Hostname")) {
+        *hostname = json!("");
+    }
+    for entry in config.get_mut("history").and_then(Value::as_array_mut).into_iter().flatten() {
+        // `FROM 2b614b3524b2`, the intermediate image that the instruction began with.
+        if let Some(entry) = entry.as_object_mut()
+            && entry
+                .get("comment")
+                .and_then(Value::as_str)
+                .is_some_and(|it| it.starts_with("FROM "))
+        {
+            entry.shift_remove("comment");
+        }
+    }
+    Value::Object(config).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_traces;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn names_of_containers_are_removed_and_health_checks_kept() {
+        let built = json!({
+            "created": "1970-01-01T00:00:00Z", "container": "f6d1", "parent": "sha256:fd1a",
+            "container_config": { "Hostname": "45cf50794c17" },
+            "config": { "Hostname": "45cf50794c17", "Healthcheck": { "Test": ["CMD", "true"] } },
+            "history": [
+                { "created_by": "base" },
+                { "created_by": "ENV A=$A", "comment": "FROM 2b614b3524b2", "empty_layer": true },
+            ],
+        });
+        let Value::Object(built) = built else { panic!("an object") };
+        let left: Value = serde_json::from_slice(&without_traces(built)).expect("JSON");
+        assert_eq!(
+            left,
+            json!({
+                "created": "1970-01-01T00:00:00Z",
+                "config": { "Hostname": "", "Healthcheck": { "Test": ["CMD", "true"] } },
+                "history": [
+                    { "created_by": "base" },
+                    { "created_by": "ENV A=$A", "empty_layer": true },
+                ],
+            })
+        );
     }
 }

@@ -59,9 +59,10 @@ pub fn import(
 
 /// The format in which an engine saved an image.
 pub enum EngineOutput {
-    OciLayout(PathBuf),
     OciArchive(PathBuf),
     DockerArchive(PathBuf),
+    /// A docker archive of buildah or podman, whose configuration has traces of the build.
+    BuildahArchive(PathBuf),
 }
 
 /// Imports the image that an engine saved, with every layer compressed.
@@ -72,10 +73,6 @@ pub fn collect(
     control: &WorkControl<'_>,
 ) -> Result<Image, ExistingError> {
     match saved {
-        EngineOutput::OciLayout(path) => {
-            Importer { path, source: open_folder(path)?, store, control }
-                .import_packed_layout(platform)
-        }
         EngineOutput::OciArchive(path) => {
             Importer { path, source: open_archive(path, store, control)?, store, control }
                 .import_packed_layout(platform)
@@ -83,6 +80,10 @@ pub fn collect(
         EngineOutput::DockerArchive(path) => {
             Importer { path, source: open_archive(path, store, control)?, store, control }
                 .import_docker(None, platform)
+        }
+        EngineOutput::BuildahArchive(path) => {
+            Importer { path, source: open_archive(path, store, control)?, store, control }
+                .import_buildah(platform)
         }
     }
 }

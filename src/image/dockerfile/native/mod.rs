@@ -25,12 +25,12 @@ mod run_config;
 mod select;
 mod stage;
 
-pub use error::NativeError;
+pub use error::{DockerfileLine, NativeError};
+pub use parse::{ParsedDockerfile, StepKind};
 pub use select::NeededImage;
 
 use self::execute::Execution;
 use self::file_sources::FileSources;
-use self::parse::ParsedDockerfile;
 use self::select::{Selection, StageBase};
 use self::stage::{HistoryEntry, Stage, StageEnv};
 use super::context::BuildContext;
