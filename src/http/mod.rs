@@ -18,4 +18,4 @@ pub use client::{Client, Proxy, Settings, Trust, body, chunk};
 pub use error::{BuildError, Error};
 pub use retry::{Retry, Retryable, parse_retry_after};
 pub use safe_url::SafeUrl;
-pub use tunnel::connect;
+pub use tunnel::{TunnelError, connect};

@@ -25,6 +25,8 @@ pub enum TunnelError {
         address: String,
         /// The proxy's status line.
         answer: String,
+        /// The value of its `Proxy-Status` (RFC 9209).
+        proxy_status: Option<String>,
     },
 }
 
@@ -58,7 +60,11 @@ pub async fn connect(settings: &Settings, host: &str, port: u16) -> Result<TcpSt
     if answer.split(' ').nth(1) == Some("200") {
         return Ok(stream);
     }
-    Err(TunnelError::Refused { answer: answer.to_owned(), address })
+    let proxy_status = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("proxy-status").then(|| value.trim().to_owned())
+    });
+    Err(TunnelError::Refused { answer: answer.to_owned(), proxy_status, address })
 }
 
 /// Reads up to the empty line, a byte at a time: what follows is not ours.

@@ -2,7 +2,8 @@
 
 use super::client::{API_VERSION, ContainerInstances, failed};
 use super::desired::{Desired, changes_that_need_replacement};
-use super::failure::{Crash, DeployError, Evidence};
+use super::evidence::Evidence;
+use super::failure::{Crash, DeployError};
 use super::group::Group;
 use super::watch::{Verdict, Watch};
 use crate::azure::{ArmError, ArmRequest, Verb};
@@ -105,8 +106,9 @@ impl ContainerInstances {
     }
 
     /// Reads the group until all its containers have run for a moment, or have
-    /// finished where the restart policy lets them. A container that fails gives
-    /// an error with its events and log.
+    /// finished where the restart policy lets them, and the group has the address
+    /// that `desired` asks for. A container that fails gives an error with its
+    /// events and log. The caller sets the time limit.
     pub async fn watch(
         &self,
         desired: &Desired,
@@ -128,7 +130,14 @@ impl ContainerInstances {
                 Err(error) => return Err(error),
             };
             errors = 0;
-            let pause = match watch.look(&group, began.elapsed()) {
+            let verdict =
+                match (watch.look(&group, began.elapsed()), desired.missing_address(&group)) {
+                    (Verdict::Works, Some(what)) => {
+                        Verdict::Wait { why: what.to_owned(), soon: false }
+                    }
+                    (verdict, _) => verdict,
+                };
+            let pause = match verdict {
                 Verdict::Works => return Ok(group),
                 Verdict::Fails { container, why } => {
                     return Err(self.crashed(desired, &group, Crash { container, why }).await);
@@ -149,8 +158,8 @@ impl ContainerInstances {
 
     async fn crashed(&self, desired: &Desired, group: &Group, crash: Crash) -> DeployError {
         // The state and the events are shown even if the log cannot be read.
-        let log = self.logs(&desired.id, &crash.container, 50).await.unwrap_or_default();
-        let evidence = Evidence::of(group, &crash.container, &log);
+        let log = self.logs(&desired.id, &crash.container, 50).await.ok();
+        let evidence = Evidence::of(group, &crash.container, log.as_deref());
         let group = desired.id.name.clone();
         DeployError::Crashed { group, crash: Box::new(crash), evidence: Box::new(evidence) }
     }

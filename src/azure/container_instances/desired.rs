@@ -63,6 +63,21 @@ impl Desired {
         }
     }
 
+    /// What of its address `group` lacks although it is asked for, in words that fit
+    /// after "waiting for". Azure may assign both after the containers run.
+    pub fn missing_address(&self, group: &Group) -> Option<&'static str> {
+        if self.containers.iter().all(|container| container.ports.is_empty()) {
+            return None;
+        }
+        let address = group.properties.ip_address.as_ref();
+        let lacks = |part: Option<&String>| part.is_none_or(String::is_empty);
+        if lacks(address.and_then(|address| address.ip.as_ref())) {
+            return Some("its IP address");
+        }
+        let lacks_name = lacks(address.and_then(|address| address.fqdn.as_ref()));
+        (self.dns_label.is_some() && lacks_name).then_some("its domain name")
+    }
+
     fn mistake(&self) -> Option<String> {
         let ports: usize = self.containers.iter().map(|container| container.ports.len()).sum();
         if self.containers.is_empty() {

@@ -7,9 +7,11 @@
 mod client;
 mod deploy;
 mod desired;
+mod evidence;
 mod failure;
 mod group;
 mod id;
+mod inspect;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -58,36 +58,41 @@ fn groups(fake: &Fake) -> ContainerInstances {
 
 /// A group with one container that does this.
 fn group(view: &Value) -> Reply {
-    Reply::json(
-        200,
-        &json!({
-            "id": PATH,
-            "name": "g",
-            "properties": {
-                "provisioningState": "Succeeded",
-                "isCustomProvisioningTimeout": false,
-                "osType": "Linux",
-                "restartPolicy": "Always",
-                "containers": [{ "name": "web", "properties": {
-                    "image": "demo.azurecr.io/web@sha256:00",
-                    "resources": { "requests": { "cpu": 1.0, "memoryInGB": 1.5 } },
-                    "instanceView": view,
-                } }],
-                "ipAddress": {
-                    "type": "Public", "ip": "20.0.0.1", "fqdn": "demo-label.x.azurecontainer.io",
-                    "ports": [{ "protocol": "TCP", "port": 80 }],
-                },
-                "instanceView": { "events": [], "state": "Running" },
+    Reply::json(200, &group_json(view))
+}
+
+fn group_json(view: &Value) -> Value {
+    json!({
+        "id": PATH,
+        "name": "g",
+        "properties": {
+            "provisioningState": "Succeeded",
+            "isCustomProvisioningTimeout": false,
+            "osType": "Linux",
+            "restartPolicy": "Always",
+            "containers": [{ "name": "web", "properties": {
+                "image": "demo.azurecr.io/web@sha256:00",
+                "resources": { "requests": { "cpu": 1.0, "memoryInGB": 1.5 } },
+                "instanceView": view,
+            } }],
+            "ipAddress": {
+                "type": "Public", "ip": "20.0.0.1", "fqdn": "demo-label.x.azurecontainer.io",
+                "ports": [{ "protocol": "TCP", "port": 80 }],
             },
-        }),
-    )
+            "instanceView": { "events": [], "state": "Running" },
+        },
+    })
 }
 
 fn running() -> Reply {
-    group(&json!({
+    group(&running_view())
+}
+
+fn running_view() -> Value {
+    json!({
         "restartCount": 0,
         "currentState": { "state": "Running", "startTime": "2026-01-01T00:00:00Z" },
-    }))
+    })
 }
 
 fn missing() -> Reply {
@@ -328,7 +333,11 @@ async fn each_way_of_not_running_has_its_remedy() {
              `restart-policy: Never`",
         ),
         (143, "it was asked to end; look at the events for who asked"),
-        (1, "its last lines say why; `az container logs` shows more"),
+        (
+            1,
+            "it ended without writing anything; run the image on this machine with the same \
+             `command` and `env`, and let the program log its errors to stderr",
+        ),
     ];
     for (code, help) in cases {
         let expected = head.replace("CODE", &code.to_string()) + help;
@@ -343,6 +352,94 @@ async fn each_way_of_not_running_has_its_remedy() {
     let text = crash(view, Reply::new(500, "")).await;
     let help = "help: Azure cannot pull the image; check the `pull` login of its registry";
     assert!(text.ends_with(help), "{text}");
+}
+
+#[tokio::test]
+async fn a_deploy_waits_for_the_address_that_it_asked_for() {
+    let without = |missing: &[&str]| {
+        let mut reply = group_json(&running_view());
+        let address = reply["properties"]["ipAddress"].as_object_mut().expect("an address");
+        missing.iter().for_each(|name| drop(address.remove(*name)));
+        Reply::json(200, &reply)
+    };
+    let (get, put) = (on("GET"), on("PUT"));
+    let looks = vec![
+        missing(),
+        without(&["ip", "fqdn"]),
+        without(&["ip", "fqdn"]),
+        without(&["fqdn"]),
+        running(),
+    ];
+    let fake = Fake::script(vec![(&get, looks), (&put, vec![Reply::new(200, "{}")])]).await;
+    let events = Mutex::new(Vec::new());
+
+    let keep = |event: DeployEvent| events.lock().expect("no panic").push(event.to_string());
+    let group = deploy_with_events(&fake, &desired(), &keep).await.expect("deployed");
+
+    assert_eq!(group.urls(), ["http://demo-label.x.azurecontainer.io"]);
+    assert_eq!(
+        *events.lock().expect("no panic"),
+        [
+            "Azure accepted the container group",
+            "waiting for its IP address",
+            "waiting for its domain name",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_waits_shows_its_events_and_the_cause() {
+    let (get, logs) = (on("GET"), format!("{}/containers/web/logs", on("GET")));
+    let pulling = group(&json!({
+        "currentState": { "state": "Waiting" },
+        "events": [
+            { "count": 3, "name": "Pulling", "message": "pulling image \"demo.azurecr.io/web\"" },
+            { "count": 2, "name": "Failed", "message": "Failed to pull image: 401 Unauthorized" },
+        ],
+    }));
+    let fake = Fake::script(vec![
+        (&get, vec![pulling]),
+        (&logs, vec![refusal(400, "ContainerLogNotAvailable", "none yet")]),
+    ])
+    .await;
+
+    let found = groups(&fake).inspect(&id()).await.expect("read").expect("a group");
+
+    assert_eq!(
+        found.lines(),
+        [
+            "container group `g`: Running",
+            "event: Pulling (3×): pulling image \"demo.azurecr.io/web\"",
+            "event: Failed (2×): Failed to pull image: 401 Unauthorized",
+            "container `web`:",
+            "  now: Waiting",
+            "  it wrote nothing",
+        ]
+    );
+    let cause = found.not_running().expect("it does not run");
+    assert_eq!(cause, "container `web` does not run: it has not started");
+    let help = found.remedy().expect("a remedy");
+    assert_eq!(help, "Azure cannot pull the image; check the `pull` login of its registry");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_not_called_empty() {
+    let ended = json!({ "currentState": { "state": "Terminated", "exitCode": 1 } });
+    let mut wanted = desired();
+    wanted.restart_policy = RestartPolicy::Never;
+    let (get, put, logs) = (on("GET"), on("PUT"), format!("{}/containers/web/logs", on("GET")));
+    let fake = Fake::script(vec![
+        (&get, vec![missing(), group(&ended)]),
+        (&put, vec![Reply::new(200, "{}")]),
+        (&logs, vec![Reply::new(500, "")]),
+    ])
+    .await;
+    assert_eq!(
+        shown(&deploy(&fake, &wanted).await.expect_err("crashed")),
+        "cannot start container group `g`: container `web` does not run: it ended with exit code 1\n  \
+         now: Terminated, exit code 1\nits log cannot be read\n\
+         help: `az container logs` shows what it wrote"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
-use super::response::refusal;
+use super::response::{no_connection, refusal};
 use super::services::PendingEntry;
 use super::stream::{copy_both_ways, serve};
 use axum::body::Body;
@@ -39,8 +39,10 @@ pub async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Respon
         }
         Ok(Service::Container) => match (proxy.dial)(host.clone(), port).await {
             Err(error) => {
-                let text = format!("nothing answers at `{host}:{port}`: {error}");
-                proxy.refuse(&request, StatusCode::BAD_GATEWAY, &text)
+                let place = format!("{host}:{port}");
+                PendingEntry::of(&request, &place)
+                    .write_status(&services.log, StatusCode::BAD_GATEWAY);
+                no_connection(&place, &error)
             }
             Ok(container) => {
                 PendingEntry::of(&request, &format!("{host}:{port}"))

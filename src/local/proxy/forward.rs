@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
-use super::response::refusal;
+use super::response::{broken_connection, no_connection};
 use super::services::PendingEntry;
 use super::stream::copy_both_ways;
 use crate::local::runtime::ByteStream;
@@ -61,8 +61,8 @@ async fn to_container(
     let stream = match (proxy.dial)(authority.host().to_owned(), port).await {
         Ok(stream) => stream,
         Err(error) => {
-            let text = format!("nothing answers at `{place}`: {error}");
-            return proxy.refuse(&request, StatusCode::BAD_GATEWAY, &text);
+            entry.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
+            return no_connection(&place, &error);
         }
     };
     match exchange(stream, request, authority).await {
@@ -72,8 +72,7 @@ async fn to_container(
         }
         Err(error) => {
             entry.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
-            let text = format!("`{place}` took the request and gave no answer: {error}");
-            refusal(StatusCode::BAD_GATEWAY, &text)
+            broken_connection(&place, &error)
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths};
 use super::choice::RuntimeChoice;
-use super::connection::Connection;
+use super::connection::{Connection, NothingListens};
 use super::image::{ImageError, remove_tree};
 use super::sandbox::{Sandbox, log_path};
 use super::spec::Group;
@@ -50,7 +50,7 @@ pub enum ConnectError {
     NotPublic { host: String, port: u16 },
     /// Nothing listens, at least not yet.
     #[error("nothing listens on port {port} of the container group at `{host}`")]
-    Refused { host: String, port: u16, source: io::Error },
+    Refused { host: String, port: u16, listening: Vec<SocketAddr>, source: io::Error },
 }
 
 /// Runs container groups. A cheap handle.
@@ -230,7 +230,10 @@ impl Runtime {
             }
             live.sandbox.borrow().clone()
         };
-        let refused = |source| ConnectError::Refused { host: host.to_owned(), port, source };
+        let refused = |source| {
+            let NothingListens { listening } = NothingListens::of(&source);
+            ConnectError::Refused { host: host.to_owned(), port, listening, source }
+        };
         let sandbox = sandbox.ok_or_else(|| refused(io::ErrorKind::ConnectionRefused.into()))?;
         sandbox.connect(port).await.map_err(refused)
     }

@@ -146,7 +146,11 @@ impl Client {
     }
 
     /// A blob in memory, verified.
-    async fn small_blob(&self, place: &Reference, blob: &Descriptor) -> Result<Bytes, Failure> {
+    pub(super) async fn small_blob(
+        &self,
+        place: &Reference,
+        blob: &Descriptor,
+    ) -> Result<Bytes, Failure> {
         let host = self.host(&place.host)?;
         let path = format!("{}/blobs/{}", place.repository, blob.digest);
         let scope = Scope::pull(&place.repository);

@@ -5,6 +5,7 @@
 
 mod azure;
 mod describe;
+mod exposed;
 mod fetch;
 mod listed;
 mod listing;

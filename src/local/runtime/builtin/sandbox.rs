@@ -1,6 +1,7 @@
 //! The sandbox of one group: the process that holds its namespaces, orders to it,
 //! and notices from it.
 
+use crate::local::runtime::connection::NothingListens;
 use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, ProcessSpec, RELAY};
 use crate::local::runtime::stage::{GROUP, StageMode, relay};
 use nix::sys::signal::Signal;
@@ -202,7 +203,12 @@ impl Sandbox {
         stream.write_u16(port).await?;
         match stream.read_u8().await? {
             relay::CONNECTED => Ok(stream),
-            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+            _ => {
+                let mut text = String::new();
+                stream.read_to_string(&mut text).await?;
+                let listening = text.lines().filter_map(|line| line.parse().ok()).collect();
+                Err(NothingListens { listening }.into())
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 mod container;
 mod group;
 mod init;
+mod listeners;
 pub mod log;
 mod mode;
 mod network;

@@ -1,0 +1,161 @@
+//! What a container and its group show of why they do not work.
+
+use super::group::{ContainerState, ContainerView, Group, GroupEvent};
+use std::fmt;
+
+/// How many of a log's last lines are shown.
+const MAX_LOG_LINES: usize = 20;
+
+/// States, events and log of a container.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Evidence {
+    pub current: Option<ContainerState>,
+    pub previous: Option<ContainerState>,
+    pub restarts: u32,
+    /// Events of the container and its group.
+    pub events: Vec<GroupEvent>,
+    /// The last lines of its log; `None` where the log cannot be read.
+    pub log: Option<Vec<String>>,
+}
+
+impl Evidence {
+    /// The evidence about a container of `group` whose log is `log`.
+    pub fn of(group: &Group, container: &str, log: Option<&str>) -> Self {
+        let found = group.properties.containers.iter().find(|found| found.name == container);
+        let view = found.and_then(|found| found.properties.instance_view.clone());
+        let view: ContainerView = view.unwrap_or_default();
+        let last = |log: &str| {
+            let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
+            let first = lines.len().saturating_sub(MAX_LOG_LINES);
+            lines[first..].iter().map(|&line| line.to_owned()).collect()
+        };
+        Self {
+            current: view.current_state,
+            previous: view.previous_state,
+            restarts: view.restart_count,
+            events: group.events().cloned().collect(),
+            log: log.map(last),
+        }
+    }
+
+    /// The exit code of the last end, if it is known.
+    pub fn exit_code(&self) -> Option<i64> {
+        [&self.current, &self.previous]
+            .into_iter()
+            .flatten()
+            .filter(|state| !state.state.eq_ignore_ascii_case("Running"))
+            .find_map(|state| state.exit_code)
+    }
+
+    /// Whether the container runs at the moment.
+    pub fn runs(&self) -> bool {
+        self.current.as_ref().is_some_and(|state| state.state.eq_ignore_ascii_case("Running"))
+    }
+
+    fn mentions(&self, text: &str) -> bool {
+        let states = [&self.current, &self.previous].into_iter().flatten();
+        let details = states.map(|state| state.detail_status.as_str());
+        let events = self.events.iter().map(|event| event.message.as_str());
+        let log = self.log.iter().flatten().map(String::as_str);
+        details.chain(events).chain(log).any(|words| words.to_lowercase().contains(text))
+    }
+
+    /// The container's states and restarts, one a line.
+    pub fn state_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (when, state) in [("now", &self.current), ("before", &self.previous)] {
+            let Some(state) = state else { continue };
+            let mut line = format!("{when}: {}", state.state);
+            if let Some(code) = state.exit_code {
+                line.push_str(", exit code ");
+                line.push_str(&code.to_string());
+            }
+            if !state.detail_status.is_empty() {
+                line.push_str(", ");
+                line.push_str(&state.detail_status);
+            }
+            lines.push(line);
+        }
+        if self.restarts > 0 {
+            lines.push(format!("restarts: {}", self.restarts));
+        }
+        lines
+    }
+
+    pub fn event_lines(&self) -> Vec<String> {
+        let line = |event: &GroupEvent| {
+            let count =
+                if event.count > 1 { format!(" ({}×)", event.count) } else { String::new() };
+            format!("event: {}{count}: {}", event.name, event.message)
+        };
+        self.events.iter().map(line).collect()
+    }
+
+    /// The last lines of the log, below a heading.
+    pub fn log_lines(&self) -> Vec<String> {
+        match self.log.as_deref() {
+            None => vec!["its log cannot be read".to_owned()],
+            Some([]) => vec!["it wrote nothing".to_owned()],
+            Some(log) => {
+                let mut lines = vec!["its last lines:".to_owned()];
+                lines.extend(log.iter().map(|line| format!("  {line}")));
+                lines
+            }
+        }
+    }
+
+    /// The remedy for a container that does not run because of `why`, if the
+    /// evidence tells one.
+    pub fn remedy(&self, why: &str) -> Option<String> {
+        let says = |text: &str| self.mentions(text) || why.to_lowercase().contains(text);
+        let help = if says("exec format error") {
+            "the image is for another kind of processor; build it for `platform: linux/amd64`"
+        } else if says("errimagepull") || says("imagepullbackoff") || says("failed to pull image") {
+            "Azure cannot pull the image; check the `pull` login of its registry"
+        } else if says("invalidimagename") {
+            "the image's name is invalid; check `image`"
+        } else {
+            self.remedy_of_exit(self.exit_code()?)
+        };
+        Some(help.to_owned())
+    }
+
+    fn remedy_of_exit(&self, code: i64) -> &'static str {
+        match code {
+            0 => {
+                "it did its work and ended; a service must stay in the foreground, and a job needs \
+                 `restart-policy: Never`"
+            }
+            137 => "it was killed, most likely for lack of memory; raise `memory`",
+            139 => {
+                "it broke on a bad memory access, often because the image is for another kind of \
+                 processor or C library"
+            }
+            127 => {
+                "the command is not in the image, or its program loader is not; check `command`, \
+                 the entrypoint, and that the program is static where the image is `scratch`"
+            }
+            126 => "the command is there but must not be run; check its mode, such as 0755",
+            143 => "it was asked to end; look at the events for who asked",
+            _ => match self.log.as_deref() {
+                Some([]) => {
+                    "it ended without writing anything; run the image on this machine with the \
+                     same `command` and `env`, and let the program log its errors to stderr"
+                }
+                Some(_) => "its last lines say why; `az container logs` shows more",
+                None => "`az container logs` shows what it wrote",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.state_lines();
+        lines.extend(self.event_lines());
+        lines.extend(self.log_lines());
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Evidence {}
