@@ -14,7 +14,6 @@
 
 mod action;
 mod check;
-mod command_line;
 mod dry_run;
 mod eval;
 mod exit;
@@ -24,7 +23,6 @@ mod images;
 mod local;
 mod pipeline;
 mod plan_file;
-mod refusal;
 mod resume;
 mod run;
 mod runtime;
@@ -32,7 +30,7 @@ mod say;
 mod schema;
 mod session;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use exit::Exit;
 use pipeline::audience::Audience;
 use std::process::ExitCode;
@@ -89,10 +87,11 @@ impl Command {
 pub fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
         Ok(arguments) => arguments.command,
-        // `--help` and `--version` come here too.
         Err(error) => {
-            let exit = command_line::refused(&error, Arguments::command());
-            return ExitCode::from(exit.code());
+            // `--help` and `--version` come here too, and go to standard output.
+            error.print().ok();
+            let wrong = error.use_stderr();
+            return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done }.code());
         }
     };
     // Keeps other processes of the user from reading this one's memory and

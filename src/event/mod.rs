@@ -41,8 +41,9 @@ pub enum EventKind {
     RunStarted(RunStarted),
     /// The first attempt of a step begins.
     StepStarted { step: StepId },
-    /// A line that a child process wrote, without its line ending.
-    OutputLine { step: StepId, stream: Stream, line: String },
+    /// A line that a child process wrote, to standard output or standard error,
+    /// without its line ending. The lines of a child are in the order of writing.
+    OutputLine { step: StepId, line: String },
     /// A remark of a step, such as `created container group`.
     Noted { step: StepId, message: String },
     /// A warning, of the run as a whole if `step` is `None`.
@@ -65,7 +66,8 @@ pub enum EventKind {
         outcome: Outcome,
         #[serde(with = "seconds")]
         took: Duration,
-        /// Without the outputs that hold a secret.
+        /// Without the outputs that hold a secret. A `run` step that failed keeps what
+        /// it wrote before.
         outputs: Outputs,
     },
     /// The run starts no further steps.
@@ -130,14 +132,6 @@ pub struct PlannedStep {
     pub title: String,
 }
 
-/// The stream of a child process that a line was read from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -160,30 +154,29 @@ mod tests {
             at: Duration::from_micros(1_234_567),
             kind: EventKind::StepFinished {
                 step: StepId { service: "web".into(), step: "push".into() },
-                outcome: Outcome::TimedOut { limit: Duration::from_mins(10), tolerated: false },
+                outcome: Outcome::timed_out(Duration::from_mins(10)),
                 took: Duration::from_millis(800),
                 outputs: Outputs::new(),
             },
         };
         assert_eq!(
             serde_json::to_string(&event).expect("an event is JSON"),
-            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0,"tolerated":false},"took":0.8,"outputs":{}}"#
+            r#"{"at":1.234,"event":"step-finished","step":{"service":"web","step":"push"},"outcome":{"is":"timed-out","limit":600.0,"tolerated":false,"failure":{"chain":["it took longer than 600 s"],"details":[],"help":null}},"took":0.8,"outputs":{}}"#
         );
     }
 
     #[test]
     fn an_outcome_is_read_back() {
-        let outcome = Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: true };
+        let limit = Duration::from_millis(1_500);
+        let outcome = Outcome::timed_out(limit);
         let text = serde_json::to_string(&outcome).expect("an outcome is JSON");
         assert_eq!(serde_json::from_str::<Outcome>(&text).expect("the same"), outcome);
 
-        // Earlier journals have no `tolerated` here.
+        // Earlier journals have neither `tolerated` nor `failure` here.
         let older = r#"{"is":"timed-out","limit":1.5}"#;
         let read = serde_json::from_str::<Outcome>(older).expect("an older outcome");
-        assert_eq!(
-            read,
-            Outcome::TimedOut { limit: Duration::from_millis(1_500), tolerated: false }
-        );
+        let unknown = Failure::default();
+        assert_eq!(read, Outcome::TimedOut { limit, tolerated: false, failure: unknown });
 
         let placed = Failure {
             place: Some(PlanPosition { file: "shipway.yml".into(), line: 3, column: 5 }),

@@ -27,6 +27,9 @@ pub enum Outcome {
         /// The step says `continue-on-error`.
         #[serde(default)]
         tolerated: bool,
+        /// That it took too long, and what was known of the reason.
+        #[serde(default)]
+        failure: Failure,
     },
     /// The step was not started.
     Skipped {
@@ -38,11 +41,43 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// A time-out of which nothing else is known.
+    #[cfg(test)]
+    pub fn timed_out(limit: Duration) -> Self {
+        Self::TimedOut { limit, tolerated: false, failure: Failure::of_timeout(limit) }
+    }
+
+    /// Whether the step's own work ended well, before `continue-on-error`: the
+    /// value of `steps.ID.outcome` at GitHub.
+    pub fn as_github_outcome(&self) -> &'static str {
+        match self {
+            Self::Succeeded | Self::AlreadyDone => "success",
+            Self::Failed { .. } | Self::TimedOut { .. } => "failure",
+            Self::Skipped { .. } => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The same after `continue-on-error`: the value of `steps.ID.conclusion`.
+    pub fn as_github_conclusion(&self) -> &'static str {
+        match self {
+            Self::Failed { tolerated: true, .. } | Self::TimedOut { tolerated: true, .. } => {
+                "success"
+            }
+            Self::Succeeded
+            | Self::AlreadyDone
+            | Self::Failed { .. }
+            | Self::TimedOut { .. }
+            | Self::Skipped { .. }
+            | Self::Cancelled => self.as_github_outcome(),
+        }
+    }
+
     /// The failure that makes the run fail; `None` for a tolerated one.
     pub fn fatal(&self) -> Option<Failure> {
         match self {
-            Self::Failed { failure, tolerated: false } => Some(failure.clone()),
-            Self::TimedOut { limit, tolerated: false } => Some(Failure::of_timeout(*limit)),
+            Self::Failed { failure, tolerated: false }
+            | Self::TimedOut { failure, tolerated: false, .. } => Some(failure.clone()),
             Self::Failed { .. }
             | Self::TimedOut { .. }
             | Self::Succeeded
@@ -78,21 +113,11 @@ pub struct RunFinished {
     pub status: Status,
     /// The exit code of the process.
     pub exit_code: u8,
-    /// In the plan's order. Empty if the run was refused.
+    /// In the plan's order.
     pub services: Vec<ServiceResult>,
-    /// Why the run was refused before its first step: mistakes in the plan or the
-    /// command line, or preconditions that failed. Empty if the run began.
-    pub refusals: Vec<Failure>,
     /// Remarks on a dry run: what the local cloud does not cover, placeholders
     /// used, base images fetched.
     pub notes: Vec<String>,
-}
-
-impl RunFinished {
-    /// Whether the run ended before its first step, so that nothing was changed.
-    pub fn is_refused(&self) -> bool {
-        !self.refusals.is_empty()
-    }
 }
 
 /// How a run or a service ended.

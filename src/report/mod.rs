@@ -6,7 +6,6 @@
 
 mod card;
 mod choose;
-mod deploy_end;
 mod log;
 mod ndjson;
 mod reporter;
@@ -22,7 +21,6 @@ mod view;
 
 pub use card::Card;
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
-pub use deploy_end::DeployEnd;
 #[cfg(test)]
 pub use log::Plain;
 pub use reporter::Reporters;
@@ -31,7 +29,6 @@ pub use result::{action_outputs, result};
 pub use sink::Sink;
 #[cfg(test)]
 pub use text::Style;
-pub use text::error_text;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::View;

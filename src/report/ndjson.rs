@@ -58,7 +58,7 @@ mod tests {
         );
         is(
             &line("web", "build", "a \"b\"\u{1b}[31m"),
-            r#"{"at":2.0,"event":"output-line","step":{"service":"web","step":"build"},"stream":"stdout","line":"a \"b\"\u001b[31m"}"#,
+            r#"{"at":2.0,"event":"output-line","step":{"service":"web","step":"build"},"line":"a \"b\"\u001b[31m"}"#,
         );
         is(
             &at(1, EventKind::Noted { step: id("web", "live"), message: "created".into() }),
@@ -114,7 +114,7 @@ mod tests {
         end.services.truncate(0);
         is(
             &at(1, EventKind::RunFinished(end)),
-            r#"{"at":0.001,"event":"run-finished","status":"failed","exit-code":4,"services":[],"refusals":[],"notes":["the placeholder of `acr-password` was used"]}"#,
+            r#"{"at":0.001,"event":"run-finished","status":"failed","exit-code":4,"services":[],"notes":["the placeholder of `acr-password` was used"]}"#,
         );
     }
 

@@ -9,7 +9,7 @@ use crate::event::{Channel, Event, EventKind, OutputName, RunFinished, ServiceRe
 use serde_json::{Value, json};
 use std::io;
 
-/// Prints the URLs of the services that succeeded, one per line, and nothing else,
+/// Prints all URLs of the services that succeeded, one per line, and nothing else,
 /// so that `url=$(shipway run)` works.
 #[derive(Debug)]
 pub struct Urls {
@@ -27,7 +27,8 @@ impl Reporter for Urls {
         let EventKind::RunFinished(finished) = &event.kind else { return Ok(()) };
         let services = &finished.services;
         let up = services.iter().filter(|service| service.status == Status::Succeeded);
-        self.sink.lines(up.filter_map(|service| output(service, OutputName::Url)))
+        let urls: Vec<String> = up.flat_map(urls).collect();
+        self.sink.lines(urls.iter().map(String::as_str))
     }
 }
 
@@ -80,16 +81,29 @@ fn ends(view: &View, finished: &RunFinished) -> Value {
 /// The URLs of all services, without duplicates.
 fn all_urls(finished: &RunFinished) -> Vec<String> {
     let mut all: Vec<String> = vec![];
-    for service in &finished.services {
-        // One per line, as `deploy` gives them.
-        let several = output(service, OutputName::Urls).into_iter().flat_map(str::lines);
-        for url in several.chain(output(service, OutputName::Url)) {
-            if !all.iter().any(|known| known == url) {
-                all.push(url.to_owned());
-            }
+    for url in finished.services.iter().flat_map(urls) {
+        if !all.contains(&url) {
+            all.push(url);
         }
     }
     all
+}
+
+/// All URLs of a service: the first one is its `url`. The output `urls` of a deploy
+/// is a JSON array; one that a `run` step or an older journal gave may have lines.
+pub(super) fn urls(service: &ServiceResult) -> Vec<String> {
+    let text = output(service, OutputName::Urls).unwrap_or_default();
+    let listed = serde_json::from_str::<Vec<String>>(text)
+        .unwrap_or_else(|_| text.lines().map(str::to_owned).collect());
+    let first = output(service, OutputName::Url).map(str::to_owned);
+    let mut urls: Vec<String> = Vec::new();
+    for url in first.into_iter().chain(listed) {
+        // `verify` and `deploy` may write the same URL with and without its slash.
+        if !urls.iter().any(|known| known.trim_end_matches('/') == url.trim_end_matches('/')) {
+            urls.push(url);
+        }
+    }
+    urls
 }
 
 /// The complete result, for the file named by the output `result`.
@@ -106,7 +120,6 @@ pub fn result(view: &View, finished: &RunFinished) -> Value {
         "exit-code": finished.exit_code,
         "urls": all_urls(finished),
         "services": finished.services,
-        "refusals": finished.refusals,
         "reported": view.reported,
         "warnings": view.warnings.iter().map(|warning| &warning.message).collect::<Vec<_>>(),
         "notes": finished.notes,
@@ -146,13 +159,20 @@ mod tests {
         let failed = ServiceResult { outputs: outputs(&[("url", "http://no/")]), ..broken() };
         let ended = RunFinished { services: vec![failed], ..bad_end() };
         assert_eq!(printed(ended), "");
+        let two = [("url", "http://a"), ("urls", r#"["http://a","http://a:8080"]"#)];
+        let two = ServiceResult { outputs: outputs(&two), ..web() };
+        let ended = RunFinished { services: vec![two], ..good_end() };
+        assert_eq!(printed(ended), "http://a\nhttp://a:8080\n");
     }
 
     #[test]
     fn action_outputs_are_those_of_the_first_service() {
         let second = ServiceResult {
             name: "api".into(),
-            outputs: outputs(&[("url", "http://api/"), ("urls", "http://api/\nhttps://api/")]),
+            outputs: outputs(&[
+                ("url", "http://api/"),
+                ("urls", r#"["http://api","https://api"]"#),
+            ]),
             ..web()
         };
         let without = ServiceResult { outputs: outputs(&[("url", "")]), ..broken() };
@@ -167,7 +187,7 @@ mod tests {
                 ("url", "http://storefront.westeurope.azurecontainer.io/"),
                 (
                     "urls",
-                    "[\"http://storefront.westeurope.azurecontainer.io/\",\"http://api/\",\"https://api/\"]"
+                    "[\"http://storefront.westeurope.azurecontainer.io/\",\"http://api/\",\"https://api\"]"
                 ),
                 ("fqdn", "storefront.westeurope.azurecontainer.io"),
                 ("image", &format!("storefront.azurecr.io/web@{DIGEST}")),
@@ -187,7 +207,6 @@ mod tests {
             status: Status::Cancelled,
             exit_code: 130,
             services: vec![],
-            refusals: vec![],
             notes: vec![],
         };
         let given = action_outputs(&View::default(), &ended, "");

@@ -175,7 +175,7 @@ impl StepView {
 #[cfg(test)]
 mod tests {
     use super::{StepProgress, View};
-    use crate::event::{CancelReason, EventKind, Outcome, Stream, Verb};
+    use crate::event::{CancelReason, EventKind, Outcome, Verb};
     use crate::report::testing::sample::{
         at, failure, finished, id, progressed, started, transfer,
     };
@@ -242,11 +242,7 @@ mod tests {
         for number in 0..40 {
             view.apply(&at(
                 number,
-                EventKind::OutputLine {
-                    step: id("web", "build"),
-                    stream: Stream::Stdout,
-                    line: number.to_string(),
-                },
+                EventKind::OutputLine { step: id("web", "build"), line: number.to_string() },
             ));
         }
         let tail = &view.step(&id("web", "build")).expect("the step").tail;

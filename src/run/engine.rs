@@ -183,6 +183,7 @@ impl Loop<'_> {
             if matches!(outcome, Outcome::Skipped { .. } | Outcome::Cancelled) {
                 self.stop_early_uploads(step);
             }
+            self.engine.store.ended(step, outcome);
         }
         (self.engine.publish)(&Event { at, kind });
     }

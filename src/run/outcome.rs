@@ -31,8 +31,11 @@ pub enum AttemptError {
     Failed(Box<StepError>),
     /// The run asked the attempt to stop.
     Stopped,
-    /// The attempt took longer than the step's `timeout`.
-    TimedOut(Duration),
+    /// The attempt took longer than the step's `timeout`. The error says so first.
+    TimedOut {
+        limit: Duration,
+        error: Box<StepError>,
+    },
 }
 
 /// The error of an action.
@@ -43,6 +46,8 @@ pub struct StepError {
     pub retry: Retry,
     /// The part of the plan's text at fault; the step as a whole if `None`.
     pub span: Option<Span>,
+    /// The outputs that the attempt wrote before it failed.
+    pub outputs: Outputs<Rendered>,
 }
 
 impl StepError {
@@ -53,7 +58,12 @@ impl StepError {
     }
 
     pub fn from_failure(failure: Failure, retry: Retry) -> Self {
-        Self { failure: Box::new(failure), retry, span: None }
+        Self { failure: Box::new(failure), retry, span: None, outputs: Outputs::new() }
+    }
+
+    /// The error of an attempt that took longer than `limit`.
+    pub fn timed_out(limit: Duration) -> Self {
+        Self::from_failure(Failure::of_timeout(limit), Retry::Never)
     }
 
     /// A client's error with its causes, help and retry class. A cause of several
@@ -63,7 +73,7 @@ impl StepError {
             chain_of(error).into_iter().partition(|cause| cause.contains('\n'));
         let details = long.iter().flat_map(|cause| cause.lines()).map(str::to_owned).collect();
         let failure = Failure { chain, details, help: error.help(), place: None };
-        Self { failure: Box::new(failure), retry: error.retry(), span: None }
+        Self::from_failure(failure, error.retry())
     }
 
     /// Adds what was being done as the outermost error.

@@ -109,10 +109,8 @@ impl StepEnd {
             Outcome::Succeeded | Outcome::AlreadyDone => Self::Succeeded,
             Outcome::Failed { tolerated: false, .. }
             | Outcome::TimedOut { tolerated: false, .. } => Self::Failed,
-            Outcome::Failed { failure, tolerated: true } => Self::tolerated(failure),
-            Outcome::TimedOut { limit, tolerated: true } => {
-                Self::tolerated(&Failure::of_timeout(*limit))
-            }
+            Outcome::Failed { failure, tolerated: true }
+            | Outcome::TimedOut { failure, tolerated: true, .. } => Self::tolerated(failure),
             Outcome::Cancelled => Self::Cancelled,
             Outcome::Skipped { .. } => Self::LeftOut(LeftOut::NotApplicable),
         }

@@ -18,8 +18,8 @@ pub enum Input {
     Begin,
     /// The answer to [`Effect::Decide`].
     Decided { step: StepIndex, decision: Decision },
-    /// An attempt ended at this time. Errors are redacted.
-    Ended { step: StepIndex, result: Result<Outputs, AttemptError>, at: Duration },
+    /// An attempt ended at this time. Errors and outputs are redacted.
+    Ended { step: StepIndex, result: Result<(), AttemptError>, outputs: Outputs, at: Duration },
     /// The wait before another attempt is over.
     WaitOver { step: StepIndex },
     /// A signal or another reason to stop.
@@ -117,9 +117,11 @@ impl RunState {
         match input {
             Input::Begin => {}
             Input::Decided { step, decision } => self.decided(step, decision, &mut answer),
-            Input::Ended { step, result, at } => {
+            Input::Ended { step, result, outputs, at } => {
                 self.now = at.max(now);
-                self.ended(step, result, jitter, &mut answer);
+                if let Some(outcome) = self.ended(step, result, jitter, &mut answer) {
+                    self.finish_with(step, outcome, outputs, &mut answer);
+                }
             }
             Input::WaitOver { step } => self.wait_over(step, &mut answer),
             Input::Stop(reason) => self.stop(reason, &mut answer),
@@ -199,35 +201,32 @@ impl RunState {
         }
     }
 
+    /// Takes in the end of an attempt. Returns the outcome of the step unless another
+    /// attempt follows.
     fn ended(
         &mut self,
         step: StepIndex,
-        result: Result<Outputs, AttemptError>,
+        result: Result<(), AttemptError>,
         jitter: f64,
         answer: &mut Answer,
-    ) {
-        let Phase::Running { attempt, tolerant, since } = self.phases[step] else { return };
+    ) -> Option<Outcome> {
+        let Phase::Running { attempt, tolerant: tolerated, since } = self.phases[step] else {
+            return None;
+        };
         match result {
-            Ok(outputs) => {
-                self.phases[step] = Phase::Done(StepEnd::Succeeded);
-                let took = self.now.saturating_sub(since);
-                let outcome = Outcome::Succeeded;
-                let step = self.id(step);
-                answer.events.push(EventKind::StepFinished { step, outcome, took, outputs });
-            }
-            Err(AttemptError::Stopped) => self.finish(step, Outcome::Cancelled, answer),
-            Err(AttemptError::TimedOut(limit)) => {
-                self.finish(step, Outcome::TimedOut { limit, tolerated: tolerant }, answer);
+            Ok(()) => Some(Outcome::Succeeded),
+            Err(AttemptError::Stopped) => Some(Outcome::Cancelled),
+            Err(AttemptError::TimedOut { limit, error }) => {
+                Some(Outcome::TimedOut { limit, tolerated, failure: *error.failure })
             }
             Err(AttemptError::Failed(error)) => {
                 let policy = self.layout.steps[step].policy;
                 let wait = wait_after(policy, attempt, error.retry, jitter);
                 let failure = *error.failure;
                 let Some(wait) = wait.filter(|_| !self.cancel.stops_attempts()) else {
-                    let outcome = Outcome::Failed { failure, tolerated: tolerant };
-                    return self.finish(step, outcome, answer);
+                    return Some(Outcome::Failed { failure, tolerated });
                 };
-                self.phases[step] = Phase::Waiting { attempt, tolerant, since };
+                self.phases[step] = Phase::Waiting { attempt, tolerant: tolerated, since };
                 answer.events.push(EventKind::AttemptFailed {
                     step: self.id(step),
                     attempt,
@@ -236,6 +235,7 @@ impl RunState {
                     retry_in: wait,
                 });
                 answer.effects.push(Effect::Wait { step, wait });
+                None
             }
         }
     }
@@ -348,6 +348,16 @@ impl RunState {
 
     /// Ends a step that was not skipped, without outputs.
     fn finish(&mut self, step: StepIndex, outcome: Outcome, answer: &mut Answer) {
+        self.finish_with(step, outcome, Outputs::new(), answer);
+    }
+
+    fn finish_with(
+        &mut self,
+        step: StepIndex,
+        outcome: Outcome,
+        outputs: Outputs,
+        answer: &mut Answer,
+    ) {
         let took = match self.phases[step] {
             Phase::Running { since, .. } | Phase::Waiting { since, .. } => {
                 self.now.saturating_sub(since)
@@ -357,7 +367,6 @@ impl RunState {
         let fatal = outcome.fatal();
         self.phases[step] = Phase::Done(StepEnd::of(&outcome));
         let id = self.id(step);
-        let outputs = Outputs::new();
         answer.events.push(EventKind::StepFinished { step: id.clone(), outcome, took, outputs });
         if let Some(failure) = fatal {
             let service = self.service_of(step);
@@ -429,6 +438,14 @@ mod tests {
             });
         }
         layout
+    }
+
+    fn ended(step: usize, result: Result<(), AttemptError>) -> Input {
+        Input::Ended { step, result, outputs: Outputs::new(), at: Duration::ZERO }
+    }
+
+    fn timed_out(limit: Duration) -> AttemptError {
+        AttemptError::TimedOut { limit, error: Box::new(StepError::timed_out(limit)) }
     }
 
     fn failed(retry: Retry) -> AttemptError {
@@ -507,11 +524,11 @@ mod tests {
         }
 
         fn fail(&mut self, step: usize, error: AttemptError) {
-            self.tell(Input::Ended { step, result: Err(error), at: Duration::ZERO });
+            self.tell(ended(step, Err(error)));
         }
 
         fn succeed(&mut self, step: usize) {
-            self.tell(Input::Ended { step, result: Ok(Outputs::new()), at: Duration::ZERO });
+            self.tell(ended(step, Ok(())));
         }
     }
 
@@ -645,7 +662,7 @@ a.y skipped: the run was cancelled
         assert_eq!(first.effects, [Effect::Decide { step: 0, status }]);
         let decision = Decision::Run { tolerant: true };
         drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO, 1.0));
-        let input = Input::Ended { step: 0, result: Err(error), at: Duration::ZERO };
+        let input = ended(0, Err(error));
         let after = state.on(input, Duration::ZERO, 1.0);
 
         assert_eq!(state.status(), Status::Succeeded);
@@ -654,7 +671,7 @@ a.y skipped: the run was cancelled
 
         let decision = Decision::Run { tolerant: false };
         drop(state.on(Input::Decided { step: 1, decision }, Duration::ZERO, 1.0));
-        let input = Input::Ended { step: 1, result: Ok(Outputs::new()), at: Duration::ZERO };
+        let input = ended(1, Ok(()));
         drop(state.on(input, Duration::ZERO, 1.0));
         assert_eq!(end_of(&state, 0), expected);
     }
@@ -662,14 +679,14 @@ a.y skipped: the run was cancelled
     #[test]
     fn a_tolerated_failure_or_timeout_fails_neither_run_nor_service() {
         is_tolerated(failed(Retry::Never), "succeeded, not verified: it broke");
-        let timed_out = AttemptError::TimedOut(Duration::from_secs(1));
+        let timed_out = timed_out(Duration::from_secs(1));
         is_tolerated(timed_out, "succeeded, not verified: it took longer than 1 s");
     }
 
     #[test]
     fn a_failure_counts_for_its_own_service_only() {
         let mut talk = Talk::begin(layout("a: x; b: y"), true);
-        talk.fail(0, AttemptError::TimedOut(Duration::from_secs(90)));
+        talk.fail(0, timed_out(Duration::from_secs(90)));
         talk.succeed(1);
 
         let state = &talk.state;

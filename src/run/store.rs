@@ -4,15 +4,17 @@
 use super::outcome::StepOutput;
 use super::perform::Performer;
 use super::state::DependencyStatus;
-use crate::event::{OutputName, Outputs, StepId};
+use crate::event::{Outcome, OutputName, Outputs, StepId};
 use crate::journal::{Handover, RecordedOutput, Replay, StepState};
 use crate::plan::expr::{Object, Rendered, Scope, Status, Value};
 use crate::secret::{Redactor, Secret};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     outputs: BTreeMap<StepId, Outputs<Rendered>>,
+    /// The `outcome` and `conclusion` of each step that has ended.
+    ends: BTreeMap<StepId, [&'static str; 2]>,
     /// By service.
     handovers: BTreeMap<String, Handover>,
 }
@@ -21,6 +23,18 @@ impl Store {
     pub fn keep(&mut self, step: &StepId, output: StepOutput) {
         self.outputs.insert(step.clone(), output.outputs);
         self.handovers.insert(step.service.clone(), output.handover);
+    }
+
+    /// Keeps the outputs of a step that failed, in place of those of an earlier
+    /// attempt. The service's handover stays that of the last step that succeeded.
+    pub fn keep_outputs(&mut self, step: &StepId, outputs: Outputs<Rendered>) {
+        self.outputs.insert(step.clone(), outputs);
+    }
+
+    /// Keeps how a step ended, for expressions of later steps.
+    pub fn ended(&mut self, step: &StepId, outcome: &Outcome) {
+        let end = [outcome.as_github_outcome(), outcome.as_github_conclusion()];
+        self.ends.insert(step.clone(), end);
     }
 
     /// Restores the outputs that earlier processes recorded in the journal. A secret
@@ -63,10 +77,7 @@ impl Store {
             Some(_) | None => Status::Success,
         };
         let name = performer.plan.step_service(service);
-        let mut steps = Object::default();
-        for (id, outputs) in self.outputs.iter().filter(|(id, _)| id.service == name) {
-            steps.set(&id.step, Object::default().with("outputs", object(outputs)));
-        }
+        let steps = self.steps(&name);
         let mut services = Object::default();
         for need in performer.plan.needs(service) {
             let outputs = object(&self.of_service(performer, need));
@@ -82,6 +93,23 @@ impl Store {
             .with("steps", steps)
             .with("services", services)
             .with_status(status)
+    }
+
+    /// The context `steps` of a service.
+    fn steps(&self, service: &str) -> Object {
+        let ids = self.outputs.keys().chain(self.ends.keys());
+        let ids: BTreeSet<&StepId> = ids.filter(|id| id.service == service).collect();
+        let mut steps = Object::default();
+        for id in ids {
+            let outputs = self.outputs.get(id).map(object).unwrap_or_default();
+            let mut step = Object::default().with("outputs", outputs);
+            if let Some([outcome, conclusion]) = self.ends.get(id) {
+                step.set("outcome", Value::from(*outcome));
+                step.set("conclusion", Value::from(*conclusion));
+            }
+            steps.set(&id.step, step);
+        }
+        steps
     }
 
     /// The outputs of a service: those of its last `push`, `deploy` and `verify`.

@@ -40,11 +40,68 @@ steps:
 }
 
 #[test]
+fn failed_script_shows_its_last_lines_in_the_order_of_writing() {
+    let program = Program::with_plan(
+        "name: noisy
+steps:
+  - run: for i in 1 2 3; do echo out$i; echo err$i >&2; done; exit 1
+",
+    );
+    program.run(&["run"]).exits(4).says_in_order(&[
+        "\nrun  failed  (",
+        "\n    the script ended with exit code 1\n    \
+         | out1\n    | err1\n    | out2\n    | err2\n    | out3\n    | err3\n",
+    ]);
+
+    let finished = program.run(&["run", "--output", "json"]).exits(4);
+    let end: serde_json::Value =
+        serde_json::from_str(finished.stdout.lines().last().expect("the end")).expect("JSON");
+    assert_eq!(
+        end["services"][0]["failure"]["failure"]["details"],
+        serde_json::json!(["out1", "err1", "out2", "err2", "out3", "err3"])
+    );
+}
+
+#[test]
+fn outputs_and_outcome_of_a_failed_step_are_there_for_steps_that_always_run() {
+    let told = |tolerant: bool| {
+        let program = Program::with_plan(&format!(
+            "name: kept
+steps:
+  - id: test
+    run: |
+      echo found=7 >> \"$SHIPWAY_OUTPUT\"
+      exit 3
+    continue-on-error: {tolerant}
+  - {{ id: lint, run: 'true', if: 'false' }}
+  - run: [sh, -c, 'echo \"$FOUND $TEST $LINT\" > said']
+    if: always()
+    env:
+      FOUND: '${{{{ steps.test.outputs.found }}}}'
+      TEST: '${{{{ steps.test.outcome }}}} ${{{{ steps.test.conclusion }}}}'
+      LINT: '${{{{ steps.lint.outcome }}}}'
+  - run: touch tolerated
+    if: steps.test.outcome == 'failure' && steps.test.conclusion == 'success'
+"
+        ));
+        program.run(&["run"]).exits(if tolerant { 0 } else { 4 });
+        assert_eq!(program.path("tolerated").exists(), tolerant);
+        fs::read_to_string(program.path("said")).expect("it ran")
+    };
+
+    assert_eq!(told(false), "7 failure failure skipped\n");
+    assert_eq!(told(true), "7 failure success skipped\n");
+}
+
+#[test]
 fn a_tolerated_timeout_fails_neither_the_run_nor_its_service() {
     let program = Program::with_plan(
         "name: tolerant
 steps:
-  - run: sleep 60
+  - run: |
+      echo waiting for the database
+      echo host=db >> \"$SHIPWAY_OUTPUT\"
+      sleep 60
     timeout: 1s
     continue-on-error: true
   - run: touch later
@@ -58,8 +115,13 @@ steps:
     });
     let events: Vec<serde_json::Value> = events.collect();
     let step = events.iter().find(|event| event["event"] == "step-finished").expect("the step");
-    let outcome = serde_json::json!({ "is": "timed-out", "limit": 1.0, "tolerated": true });
-    assert_eq!(step["outcome"], outcome);
+    let failure = &step["outcome"]["failure"];
+    assert_eq!(failure["chain"], serde_json::json!(["it took longer than 1 s"]));
+    assert_eq!(failure["details"], serde_json::json!(["waiting for the database"]));
+    assert_eq!(step["outcome"]["is"], "timed-out");
+    assert_eq!(step["outcome"]["limit"], 1.0);
+    assert_eq!(step["outcome"]["tolerated"], true);
+    assert_eq!(step["outputs"], serde_json::json!({ "host": "db" }));
     let end = events.last().expect("the end");
     assert_eq!(end["status"], "succeeded");
     assert_eq!(end["services"][0]["status"], "succeeded");

@@ -82,7 +82,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event",
             "github::actions",
             "github::client",
-            "http::Client",
             "http::Retryable",
             "image::Store",
             "image::dockerfile",

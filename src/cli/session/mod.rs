@@ -14,9 +14,7 @@ pub mod secrets;
 
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;
-use crate::cli::refusal::Refusal;
 use crate::cli::say;
-use crate::event::Failure;
 use crate::http::Retryable;
 use crate::journal::{RunId, RunOptions};
 use crate::plan::expr::Scope;
@@ -52,7 +50,7 @@ impl PlanSession {
         file: PlanFile,
         options: &RunOptions,
         redactor: Redactor,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Exit> {
         Self::of_run(file, options, redactor, &RunId::new())
     }
 
@@ -62,7 +60,7 @@ impl PlanSession {
         options: &RunOptions,
         redactor: Redactor,
         id: &RunId,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Exit> {
         Self::with(file, options, redactor, |inputs, file| {
             let request = request(options, file, id)?;
             Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
@@ -74,8 +72,8 @@ impl PlanSession {
         file: PlanFile,
         options: &RunOptions,
         redactor: Redactor,
-        resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Refusal>,
-    ) -> Result<Self, Refusal> {
+        resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Exit>,
+    ) -> Result<Self, Exit> {
         let (plan, file) = file.into_plan()?;
         let host = host_environment(&file, options.dry_run.is_some());
         let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor };
@@ -101,39 +99,28 @@ impl PlanSession {
 
 /// Shows why the contexts cannot be resolved, with the line of the plan if an
 /// expression is to blame.
-pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Refusal {
-    let exit = if error.is_usage() { Exit::Usage } else { Exit::Precondition };
+pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Exit {
     match error {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
             diagnostic.help.clone_from(&error.help);
             say::tell(&render(&file.name, &file.text, &[diagnostic], say::color()));
-            let (chain, help) = (vec![error.message.clone()], error.help.clone());
-            let failure = Failure { chain, help, ..Failure::default() };
-            Refusal { exit, failures: vec![file.failure_at(&error.span, failure)] }
         }
-        other => say::refused(exit, &chain_of(other), other.help().as_deref()),
+        other => say::error(&chain_of(other), other.help().as_deref()),
     }
+    if error.is_usage() { Exit::Usage } else { Exit::Precondition }
 }
 
-/// Shows what stops a command.
+/// Shows what stops a run before it has begun.
 pub fn show_step_error(error: StepError, redactor: &Redactor) -> Exit {
     let failure = error.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
     Exit::Precondition
 }
 
-/// Shows what stops a run before it has begun.
-pub fn refuse(session: &PlanSession, error: StepError) -> Refusal {
-    let place = error.span.as_ref().map(|span| session.file.source().place(span));
-    let failure = error.shown(&session.redactor, place);
-    say::error(&failure.chain, failure.help.as_deref());
-    Refusal { exit: Exit::Precondition, failures: vec![failure] }
-}
-
 /// The environment of this process. A dry run sees no real credential, and has a
 /// subscription of its own if none is named.
-pub(in crate::cli) fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
+fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -147,12 +134,7 @@ pub(in crate::cli) fn host_environment(file: &PlanFile, dry_run: bool) -> HostEn
     HostEnvironment { env, dir: file.folder.clone() }
 }
 
-/// What the command line asks of resolving.
-pub(in crate::cli) fn request(
-    options: &RunOptions,
-    file: &PlanFile,
-    id: &RunId,
-) -> Result<ResolveRequest, Refusal> {
+fn request(options: &RunOptions, file: &PlanFile, id: &RunId) -> Result<ResolveRequest, Exit> {
     let here = std::env::current_dir().unwrap_or_default();
     let dry_run = options.dry_run.is_some();
     let event = match &options.event {
@@ -170,10 +152,11 @@ pub(in crate::cli) fn request(
     })
 }
 
-fn assignment(text: &str) -> Result<(String, String), Refusal> {
+fn assignment(text: &str) -> Result<(String, String), Exit> {
     let Some((name, value)) = text.split_once('=') else {
         let what = format!("`--set {text}` sets nothing");
-        return Err(say::refused(Exit::Usage, &[what], Some("write `--set NAME=VALUE`")));
+        say::error(&[what], Some("write `--set NAME=VALUE`"));
+        return Err(Exit::Usage);
     };
     Ok((name.trim().to_owned(), value.to_owned()))
 }

@@ -19,7 +19,7 @@ mod comments;
 mod deployments;
 mod error;
 #[cfg(test)]
-pub mod fake;
+mod fake;
 mod pulls;
 mod repo;
 mod request;
@@ -27,7 +27,9 @@ mod statuses;
 mod sticky;
 
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
-pub use error::{Error, Kind};
+pub use error::Error;
+#[cfg(test)]
+pub use error::Kind;
 pub use repo::{BadRepo, Repo};
 pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};

@@ -157,7 +157,7 @@ pub const CONTEXTS: [Context; 10] = [
         name: "steps",
         phase: Phase::Steps,
         members: Members::Declared,
-        about: "earlier steps of the service: `steps.ID.outputs.NAME`",
+        about: "earlier steps of the service: `steps.ID.outputs.NAME`, and as in GitHub Actions `steps.ID.outcome` and `steps.ID.conclusion`",
     },
     Context {
         name: "services",

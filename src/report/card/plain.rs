@@ -3,19 +3,18 @@
 use super::Card;
 use crate::event::{OutputName, ServiceResult};
 use crate::report::log::words;
+use crate::report::result::urls;
 use crate::report::text::{columns, one_line, padded, short_digest};
 
 impl Card {
     /// The content of the comment as plain text.
     pub fn text(&self) -> String {
+        let (_, word) = words::word_of(self.status);
         let dry = if self.dry_run { " (dry run)" } else { "" };
-        let mut lines = vec![format!("{}: {}{dry}", self.plan, self.end)];
+        let mut lines = vec![format!("{}: {word}{dry}", self.plan)];
         let wide = self.services.iter().map(|service| columns(&service.name)).max();
         for service in &self.services {
             lines.push(format!("  {}", row(service, wide.unwrap_or(0))));
-        }
-        for refusal in &self.refusals {
-            lines.extend(words::failed(refusal).into_iter().map(|line| format!("  {line}")));
         }
         for (step, failure) in self.failures() {
             lines.push(format!("  {step} failed"));
@@ -39,7 +38,7 @@ impl Card {
 fn row(service: &ServiceResult, wide: usize) -> String {
     let get = |name: OutputName| service.outputs.get(name).map(|value| one_line(value));
     let mut parts = vec![padded(&service.name, wide), format!("{:9}", words::end_of(service))];
-    parts.extend(get(OutputName::Url));
+    parts.extend(urls(service).iter().map(|url| one_line(url)));
     parts.extend(get(OutputName::Digest).map(|digest| short_digest(&digest)));
     parts.extend(words::time_of(service));
     parts.join("  ")

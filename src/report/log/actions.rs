@@ -13,16 +13,16 @@ use crate::event::{Event, EventKind, Failure, Outcome, StepId};
 use crate::github::actions::{Annotation, Level, child_lines, end_group, group, own_lines};
 use crate::report::reporter::Reporter;
 use crate::report::sink::Sink;
-use crate::report::text::{Style, clean, one_line, span};
+use crate::report::text::{Style, clean, one_line};
 use crate::report::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// GitHub shows as many errors of a step.
-const MAX_ANNOTATIONS: usize = 10;
-
 /// If more lines of a step wait, its group is opened although another one is open.
 const MAX_WAITING_LINES: usize = 1_000;
+
+/// The details of a failure that its annotation shows.
+const MAX_ANNOTATION_LINES: usize = 20;
 
 #[derive(Debug)]
 pub struct ActionsLog {
@@ -79,9 +79,6 @@ impl ActionsLog {
             EventKind::Warned { step, message } => {
                 let title = step.as_ref().map(ToString::to_string);
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
-            }
-            EventKind::RunFinished(finished) if finished.is_refused() => {
-                refusals(view, &finished.refusals)
             }
             EventKind::RunStarted(_)
             | EventKind::RunCancelled { .. }
@@ -161,14 +158,10 @@ impl Reporter for ActionsLog {
 fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Failed { failure, tolerated } => {
-            let level = if *tolerated { Level::Warning } else { Level::Error };
-            Some(of_failure(step, failure, level))
+            Some(of_failure(&format!("{step} failed"), failure, *tolerated))
         }
-        Outcome::TimedOut { limit, tolerated } => {
-            let level = if *tolerated { Level::Warning } else { Level::Error };
-            let title = format!("{step} timed out");
-            let message = format!("it took longer than {}", span(*limit));
-            Some(plain_annotation(level, Some(&title), &message))
+        Outcome::TimedOut { failure, tolerated, .. } => {
+            Some(of_failure(&format!("{step} timed out"), failure, *tolerated))
         }
         Outcome::Succeeded
         | Outcome::AlreadyDone
@@ -177,30 +170,10 @@ fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// The annotations of a run that was refused. GitHub keeps ten of a step, so the
-/// last one counts those that are left out.
-fn refusals(view: &View, refusals: &[Failure]) -> Vec<String> {
-    let plan = view.started.as_ref().map_or("the plan", |started| started.plan.as_str());
-    let title = format!("{} was not run", one_line(plan));
-    let shown = match refusals.len() {
-        count @ 0..=MAX_ANNOTATIONS => count,
-        _ => MAX_ANNOTATIONS - 1,
-    };
-    let annotate = |failure: &Failure| annotation_of(&title, failure, Level::Error);
-    let mut lines: Vec<String> = refusals[..shown].iter().map(annotate).collect();
-    if let more @ 1.. = refusals.len() - shown {
-        let message = format!("{more} more errors are in the log");
-        lines.push(plain_annotation(Level::Error, Some(&title), &message));
-    }
-    lines
-}
-
-fn of_failure(step: &StepId, failure: &Failure, level: Level) -> String {
-    annotation_of(&format!("{step} failed"), failure, level)
-}
-
-fn annotation_of(title: &str, failure: &Failure, level: Level) -> String {
+fn of_failure(title: &str, failure: &Failure, tolerated: bool) -> String {
+    let level = if tolerated { Level::Warning } else { Level::Error };
     let mut message = words::causes(failure);
+    message.extend(last_details(failure));
     message.extend(failure.help.as_ref().map(|help| format!("help: {}", one_line(help))));
     let place = failure.place.as_ref();
     Annotation {
@@ -214,6 +187,14 @@ fn annotation_of(title: &str, failure: &Failure, level: Level) -> String {
     .to_string()
 }
 
+/// The end of the details: an annotation stands beside the plan, where there is
+/// little room, and the log has all of them.
+fn last_details(failure: &Failure) -> Vec<String> {
+    let lines = failure.details.iter().flat_map(|detail| detail.lines());
+    let lines: Vec<String> = lines.map(|line| format!("  {}", clean(line, false))).collect();
+    lines[lines.len().saturating_sub(MAX_ANNOTATION_LINES)..].to_vec()
+}
+
 fn plain_annotation(level: Level, title: Option<&str>, message: &str) -> String {
     Annotation { level, title, file: None, line: None, column: None, message }.to_string()
 }
@@ -221,7 +202,7 @@ fn plain_annotation(level: Level, title: Option<&str>, message: &str) -> String 
 #[cfg(test)]
 mod tests {
     use super::ActionsLog;
-    use crate::event::{CancelReason, Event, EventKind, Outcome};
+    use crate::event::{CancelReason, Event, EventKind, Failure, Outcome};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         at, bad_end, begun, failed, failure, finished, id, line, progressed, reported, run_started,
@@ -331,9 +312,21 @@ web.live        failed  (0.8s)
     |   Pulled image
     | ::error::x ## [error]y
     help: build the image with `/server` in it
-::error title=web.live failed,file=deploy/shipway.yml,line=12,col=9::deploy `storefront`%0A  the container ended with exit code 1%0A    no such file `/server`%0A    second line%0Ahelp: build the image with `/server` in it
+::error title=web.live failed,file=deploy/shipway.yml,line=12,col=9::deploy `storefront`%0A  the container ended with exit code 1%0A    no such file `/server`%0A    second line%0A  events:%0A    Pulled image%0A  ::error::x ##[error]y%0Ahelp: build the image with `/server` in it
 "
         );
+    }
+
+    #[test]
+    fn an_annotation_has_the_last_lines_of_the_details() {
+        let details = (1..=25).map(|number| format!("line {number}")).collect();
+        let failure = Failure { chain: vec!["it broke".into()], details, ..Failure::default() };
+        let outcome = Outcome::Failed { failure, tolerated: false };
+        let text = written(&[finished("web", "live", outcome, &[])]);
+        let annotation = text.lines().last().expect("an annotation");
+        let start = "::error title=web.live failed::it broke%0A  line 6%0A  line 7%0A";
+        assert!(annotation.starts_with(start), "{annotation}");
+        assert!(annotation.ends_with("%0A  line 25"), "{annotation}");
     }
 
     #[test]
@@ -341,14 +334,9 @@ web.live        failed  (0.8s)
         let text = written(&[finished("web", "live", failed(true), &[])]);
         assert!(text.contains("::warning title=web.live failed,file=deploy/shipway.yml"), "{text}");
         assert_eq!(
-            written(&[finished(
-                "web",
-                "live",
-                Outcome::TimedOut { limit: Duration::from_mins(10), tolerated: false },
-                &[]
-            )]),
+            written(&[finished("web", "live", Outcome::timed_out(Duration::from_mins(10)), &[])]),
             "web.live        timed out  after 10m 00s  (0.8s)
-::error title=web.live timed out::it took longer than 10m 00s
+::error title=web.live timed out::it took longer than 600 s
 "
         );
     }

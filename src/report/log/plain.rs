@@ -51,7 +51,7 @@ impl Reporter for Plain {
 #[cfg(test)]
 mod tests {
     use super::Plain;
-    use crate::event::{CancelReason, Event, EventKind, Outcome, RunStarted, Verb};
+    use crate::event::{CancelReason, Event, EventKind, Failure, Outcome, RunStarted, Verb};
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
@@ -259,13 +259,19 @@ mod tests {
     #[test]
     fn other_outcomes_of_a_step() {
         let limit = Duration::from_mins(10);
+        let failure = Failure {
+            chain: vec!["it took longer than 600 s".into(), "it waited for `web`: waiting".into()],
+            details: vec!["event: Failed: no such image".into()],
+            ..Failure::default()
+        };
         says(
-            finished("web", "live", Outcome::TimedOut { limit, tolerated: false }, &[]),
+            finished("web", "live", Outcome::timed_out(limit), &[]),
             "web.live        timed out  after 10m 00s  (0.8s)\n",
         );
         says(
-            finished("web", "live", Outcome::TimedOut { limit, tolerated: true }, &[]),
-            "web.live        timed out, and the run goes on  after 10m 00s  (0.8s)\n",
+            finished("web", "live", Outcome::TimedOut { limit, tolerated: true, failure }, &[]),
+            "web.live        timed out, and the run goes on  after 10m 00s  (0.8s)\n    \
+             it waited for `web`: waiting\n    | event: Failed: no such image\n",
         );
         let because = "web.push failed".to_owned();
         says(

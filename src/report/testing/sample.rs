@@ -2,8 +2,7 @@
 
 use crate::event::{
     Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, PlanPosition,
-    PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId,
-    Stream, Verb,
+    PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
 };
 use std::time::Duration;
 
@@ -121,7 +120,7 @@ pub(in crate::report) fn transfer(
 
 pub(in crate::report) fn line(service: &str, step: &str, text: &str) -> Event {
     let step = id(service, step);
-    at(2_000, EventKind::OutputLine { step, stream: Stream::Stdout, line: text.into() })
+    at(2_000, EventKind::OutputLine { step, line: text.into() })
 }
 
 pub(in crate::report) fn begun(service: &str, step: &str) -> Event {
@@ -152,7 +151,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         reason: None,
         outputs: outputs(&[
             ("url", "http://storefront.westeurope.azurecontainer.io/"),
-            ("urls", "http://storefront.westeurope.azurecontainer.io/"),
+            ("urls", r#"["http://storefront.westeurope.azurecontainer.io/"]"#),
             ("fqdn", "storefront.westeurope.azurecontainer.io"),
             ("digest", DIGEST),
             ("image", &format!("storefront.azurecr.io/web@{DIGEST}")),
@@ -176,13 +175,7 @@ pub(in crate::report) fn broken() -> ServiceResult {
 }
 
 pub(in crate::report) fn good_end() -> RunFinished {
-    RunFinished {
-        status: Status::Succeeded,
-        exit_code: 0,
-        services: vec![web()],
-        refusals: vec![],
-        notes: vec![],
-    }
+    RunFinished { status: Status::Succeeded, exit_code: 0, services: vec![web()], notes: vec![] }
 }
 
 pub(in crate::report) fn bad_end() -> RunFinished {
@@ -190,7 +183,6 @@ pub(in crate::report) fn bad_end() -> RunFinished {
         status: Status::Failed,
         exit_code: 4,
         services: vec![web(), broken()],
-        refusals: vec![],
         notes: vec!["the placeholder of `acr-password` was used".into()],
     }
 }
@@ -261,40 +253,4 @@ pub(in crate::report) fn not_started() -> ServiceResult {
 /// The `if` of each step is false.
 pub(in crate::report) fn not_applicable() -> ServiceResult {
     ended("hotfix", Status::Skipped, None, Some("no step applies"))
-}
-
-/// The plan has two mistakes.
-pub(in crate::report) fn wrong_plan() -> RunFinished {
-    let mistake = |line, message: &str, help: Option<&str>| Failure {
-        chain: vec![message.to_owned()],
-        details: vec![
-            format!("error[unknown-key]: {message}"),
-            format!(" --> shipway.yml:{line}:1"),
-        ],
-        help: help.map(str::to_owned),
-        place: Some(PlanPosition { file: "deploy/shipway.yml".into(), line, column: 1 }),
-    };
-    RunFinished {
-        status: Status::Failed,
-        exit_code: 2,
-        services: vec![],
-        refusals: vec![
-            mistake(2, "a plan has no key `nmae`", Some("did you mean `name`?")),
-            mistake(7, "a plan has no key `colour`", None),
-        ],
-        notes: vec![],
-    }
-}
-
-/// A secret cannot be read.
-pub(in crate::report) fn no_secret() -> RunFinished {
-    let failure = Failure {
-        chain: vec![
-            "cannot read the secret `token`".into(),
-            "the variable `THE_TOKEN` is not set".into(),
-        ],
-        help: Some("set `THE_TOKEN`".into()),
-        ..Failure::default()
-    };
-    RunFinished { exit_code: 3, refusals: vec![failure], ..wrong_plan() }
 }

@@ -1,9 +1,11 @@
 //! Child processes: each runs in its own process group under a supervisor, which
 //! leaves no descendant behind. Output is captured line by line.
 
+mod last_lines;
 mod lines;
 mod spawn;
 mod supervisor;
 
-pub use spawn::{ChildError, Command, Ended, Output, Stop, run};
+pub use last_lines::LastLines;
+pub use spawn::{Captured, ChildError, Command, Ended, Stop, capture, run};
 pub use supervisor::{ENTRY, supervise};

@@ -2,7 +2,6 @@
 
 use super::lines;
 use super::supervisor::ENTRY;
-use crate::event::Stream;
 use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::net::unix::pipe::Receiver;
 use tokio_util::sync::CancellationToken;
 
 /// The time between SIGTERM and SIGKILL.
@@ -41,20 +41,21 @@ pub struct Stop {
     pub kill: CancellationToken,
 }
 
-/// A redacted line of output.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Output {
-    pub stream: Stream,
-    /// Without its line ending.
-    pub line: String,
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// With this exit code, or with 128 plus the number of the signal that ended it.
     Exited(u8),
     /// Stopped by a [`Stop`].
     Stopped,
+}
+
+/// The result of [`capture`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Captured {
+    pub ended: Ended,
+    /// Redacted, with `\n` as line ending.
+    pub stdout: String,
+    pub stderr: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,25 +82,56 @@ impl Retryable for ChildError {
     }
 }
 
-/// Runs a command to its end and passes each line of output to `each`.
+/// Runs a command to its end and passes each redacted line of output to `each`.
+///
+/// Standard output and standard error are one pipe, so that their lines come in the
+/// order of writing: with two, an error would stand before the output that led to it.
 pub async fn run(
     command: &Command,
     redactor: &Redactor,
     stop: &Stop,
-    each: impl Fn(Output) + Send,
+    each: impl FnMut(String) + Send,
 ) -> Result<Ended, ChildError> {
-    let mut child = start(command)?;
-    let pid = child.id().map(|id| Pid::from_raw(id.cast_signed()));
-    let stdout = child.stdout.take().expect("standard output is piped");
-    let stderr = child.stderr.take().expect("standard error is piped");
-    let each = &each;
-    let hand = |stream| move |line| each(Output { stream, line });
+    let failed = |source| {
+        let program = command.program.to_string_lossy().into_owned();
+        ChildError::Start { program, source }
+    };
+    let (reader, writer) = io::pipe().map_err(failed)?;
+    let output = Receiver::from_owned_fd(reader.into()).map_err(failed)?;
+    let errors = writer.try_clone().map_err(failed)?;
+    let child = start(command, [writer.into(), errors.into()])?;
+    wait(child, command, stop, lines::read(output, redactor, each)).await
+}
+
+/// Runs a command to its end and keeps its output, one text for each stream. For
+/// programs whose output is data.
+pub async fn capture(
+    command: &Command,
+    redactor: &Redactor,
+    stop: &Stop,
+) -> Result<Captured, ChildError> {
+    let mut child = start(command, [Stdio::piped(), Stdio::piped()])?;
+    let out = child.stdout.take().expect("standard output is piped");
+    let err = child.stderr.take().expect("standard error is piped");
+    let (mut stdout, mut stderr) = (String::new(), String::new());
     let read = async {
         tokio::join!(
-            lines::read(stdout, redactor, hand(Stream::Stdout)),
-            lines::read(stderr, redactor, hand(Stream::Stderr)),
+            lines::read(out, redactor, |line| stdout.extend([line.as_str(), "\n"])),
+            lines::read(err, redactor, |line| stderr.extend([line.as_str(), "\n"])),
         );
     };
+    let ended = wait(child, command, stop, read).await?;
+    Ok(Captured { ended, stdout, stderr })
+}
+
+/// Waits for a child while `read` takes its output.
+async fn wait(
+    mut child: tokio::process::Child,
+    command: &Command,
+    stop: &Stop,
+    read: impl Future<Output = ()>,
+) -> Result<Ended, ChildError> {
+    let pid = child.id().map(|id| Pid::from_raw(id.cast_signed()));
     let watched = async {
         tokio::select! {
             status = child.wait() => Some(status),
@@ -117,8 +149,9 @@ pub async fn run(
     Ok(Ended::Exited(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
-/// Starts the supervisor, which starts the command.
-fn start(command: &Command) -> Result<tokio::process::Child, ChildError> {
+/// Starts the supervisor, which starts the command. `output` are standard output and
+/// standard error.
+fn start(command: &Command, output: [Stdio; 2]) -> Result<tokio::process::Child, ChildError> {
     let program = command.program.to_string_lossy().into_owned();
     let failed = |source| ChildError::Start { program: program.clone(), source };
     let found = find(command)
@@ -129,6 +162,7 @@ fn start(command: &Command) -> Result<tokio::process::Child, ChildError> {
     }
     let own = std::env::current_exe()
         .map_err(|source| ChildError::Own { program: program.clone(), source })?;
+    let [stdout, stderr] = output;
     let mut supervisor = tokio::process::Command::new(own);
     supervisor
         .arg(ENTRY)
@@ -140,8 +174,8 @@ fn start(command: &Command) -> Result<tokio::process::Child, ChildError> {
         .envs(&command.environment)
         .envs(command.secrets.iter().map(|(name, secret)| (name, secret.expose())))
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(stdout)
+        .stderr(stderr)
         // Signals of the terminal go to the process group of Shipway, which decides
         // whether to pass them on.
         .process_group(0)

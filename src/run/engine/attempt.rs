@@ -1,7 +1,7 @@
 //! Attempts: whether one is made, its start, and its end.
 
 use super::{Loop, Message};
-use crate::event::{CancelReason, Failure, StepId};
+use crate::event::{CancelReason, Failure, Outputs, StepId};
 use crate::http::Retry;
 use crate::journal::JournalEntry;
 use crate::plan::expr::Scope;
@@ -9,7 +9,7 @@ use crate::plan::schema::Step;
 use crate::run::child::Stop;
 use crate::run::layout::StepIndex;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use crate::run::perform::{Job, Say};
+use crate::run::perform::{Job, Produced, Say};
 use crate::run::state::{Decision, DependencyStatus, Input};
 use crate::run::store::Store;
 use futures::future::FutureExt as _;
@@ -44,8 +44,8 @@ impl Loop<'_> {
         if let Err(failure) =
             self.write(&JournalEntry::StepStarted { step: id.clone(), attempt, at })
         {
-            let result = Err(not_recorded(failure));
-            self.inputs.push_back(Input::Ended { step, result, at: now });
+            let (result, outputs) = (Err(not_recorded(failure)), Outputs::new());
+            self.inputs.push_back(Input::Ended { step, result, outputs, at: now });
             return;
         }
         let inbox = self.inbox.clone();
@@ -73,6 +73,7 @@ impl Loop<'_> {
             scope: self.scope(step, None),
             stop,
             say,
+            produced: Produced::default(),
         }
     }
 
@@ -102,26 +103,41 @@ impl Loop<'_> {
         result: Result<StepOutput, AttemptError>,
     ) {
         self.stops.remove(&step);
+        let mut outputs = Outputs::new();
         let result = match result {
-            Ok(output) => self.succeeded(step, output),
+            Ok(output) => self.succeeded(step, output).map(|given| outputs = given),
             Err(AttemptError::Failed(error)) => {
-                let retry = error.retry;
-                let failure = self.failure(step, *error);
-                Err(StepError::from_failure(failure, retry).into())
+                outputs = self.outputs_of_failed(step, &error);
+                Err(AttemptError::Failed(self.redacted(step, *error)))
             }
-            Err(error @ (AttemptError::Stopped | AttemptError::TimedOut(_))) => Err(error),
+            Err(AttemptError::TimedOut { limit, error }) => {
+                outputs = self.outputs_of_failed(step, &error);
+                Err(AttemptError::TimedOut { limit, error: self.redacted(step, *error) })
+            }
+            Err(AttemptError::Stopped) => Err(AttemptError::Stopped),
         };
         let at = self.engine.started.elapsed();
-        self.inputs.push_back(Input::Ended { step, result, at });
+        self.inputs.push_back(Input::Ended { step, result, outputs, at });
+    }
+
+    /// The error with its text redacted and its position in the plan.
+    fn redacted(&self, step: StepIndex, error: StepError) -> Box<StepError> {
+        let retry = error.retry;
+        Box::new(StepError::from_failure(self.failure(step, error), retry))
+    }
+
+    /// Keeps what an attempt wrote before it failed for steps that run all the same.
+    /// Returns it as events show it. The journal has no need of it: `resume` repeats
+    /// the step.
+    fn outputs_of_failed(&mut self, step: StepIndex, error: &StepError) -> Outputs {
+        let id = self.id(step);
+        self.engine.store.keep_outputs(&id, error.outputs.clone());
+        Store::shown(&error.outputs, &self.engine.performer.services.redactor)
     }
 
     /// Records the outputs and keeps them for later steps. An attempt that cannot
     /// be recorded has failed: `resume` would not know of its success.
-    fn succeeded(
-        &mut self,
-        step: StepIndex,
-        output: StepOutput,
-    ) -> Result<crate::event::Outputs, AttemptError> {
+    fn succeeded(&mut self, step: StepIndex, output: StepOutput) -> Result<Outputs, AttemptError> {
         let id = self.id(step);
         let started = self.spans.get(&id).map_or(Duration::ZERO, |(start, _)| *start);
         let took = self.engine.started.elapsed().saturating_sub(started);

@@ -3,7 +3,8 @@
 use super::performer::{Job, Performer};
 use super::{build, deploy, push, run, tag, verify};
 use crate::plan::schema::{Action, BuildKind, Step};
-use crate::run::outcome::{AttemptError, StepOutput};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use std::time::Duration;
 
 impl Performer {
     /// Makes one attempt within the step's timeout.
@@ -13,13 +14,31 @@ impl Performer {
         let stop = job.stop.clone();
         let mut work = std::pin::pin!(self.perform(step, &job));
         tokio::select! {
-            result = &mut work => result,
+            result = &mut work => result.map_err(|error| with_outputs(error, &job)),
             () = tokio::time::sleep(limit) => {
                 stop.ask.cancel();
                 // It ends within the grace period that it gives its children.
                 drop(work.await);
-                Err(AttemptError::TimedOut(limit))
+                let error = Box::new(self.timed_out(step, &job, limit).await);
+                Err(with_outputs(AttemptError::TimedOut { limit, error }, &job))
             }
+        }
+    }
+
+    /// The error of an attempt that was stopped after `limit`, with all that is known
+    /// of why it took so long.
+    async fn timed_out(&self, step: &Step, job: &Job, limit: Duration) -> StepError {
+        let mut error = StepError::timed_out(limit).details(job.produced.last_lines());
+        if let Some(what) = job.produced.waits_for() {
+            error = error.because(format!("it waited for {what}"));
+        }
+        match &step.action {
+            Action::Deploy(deploy) => deploy::after_timeout(self, deploy, job, error).await,
+            Action::Verify(_) => match deploy::evidence(self, job).await {
+                Some(evidence) => evidence.explain(error),
+                None => error,
+            },
+            Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Run(_) => error,
         }
     }
 
@@ -43,6 +62,21 @@ impl Performer {
             () = stop.ask.cancelled() => Err(AttemptError::Stopped),
             () = stop.kill.cancelled() => Err(AttemptError::Stopped),
         }
+    }
+}
+
+/// Adds the outputs that the attempt wrote before it failed.
+fn with_outputs(error: AttemptError, job: &Job) -> AttemptError {
+    let add = |mut error: Box<StepError>| {
+        error.outputs = job.produced.take_outputs();
+        error
+    };
+    match error {
+        AttemptError::Failed(error) => AttemptError::Failed(add(error)),
+        AttemptError::TimedOut { limit, error } => {
+            AttemptError::TimedOut { limit, error: add(error) }
+        }
+        AttemptError::Stopped => AttemptError::Stopped,
     }
 }
 

@@ -4,7 +4,7 @@
 //! Until the run adopts such a build its result has no effect, and nothing of it
 //! is uploaded before preflight has passed.
 
-use super::performer::{Job, Performer, Say};
+use super::performer::{Job, Performer, Produced, Say};
 use crate::event::EventKind;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::child::Stop;
@@ -74,6 +74,7 @@ impl EarlyBuild {
                     scope: store.scope(performer, place.0, None, false),
                     stop,
                     say,
+                    produced: Produced::default(),
                 })
             })
             .collect()

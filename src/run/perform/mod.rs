@@ -46,7 +46,7 @@ pub use clients::{Clients, ClientsConfig};
 pub use deploy::ResourceTags;
 pub use early_build::EarlyBuild;
 pub use facts::RunFacts;
-pub use performer::{Job, Performer, Say};
+pub use performer::{Job, Performer, Produced, Say};
 pub use plan::RunPlan;
 pub use preflight::Preflight;
 pub use retry::retry;

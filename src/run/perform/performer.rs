@@ -3,11 +3,11 @@
 use super::facts::RunFacts;
 use super::plan::RunPlan;
 use super::services::Services;
-use crate::event::{EventKind, StepId};
+use crate::event::{EventKind, Outputs, StepId};
 use crate::journal::Handover;
-use crate::plan::expr::Scope;
-use crate::run::child::Stop;
-use std::sync::Arc;
+use crate::plan::expr::{Rendered, Scope};
+use crate::run::child::{LastLines, Stop};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Publishes an event of a step that is at work.
 pub type Say = Arc<dyn Fn(EventKind) + Send + Sync>;
@@ -32,12 +32,61 @@ pub struct Job {
     pub scope: Scope,
     pub stop: Stop,
     pub say: Say,
+    pub produced: Produced,
+}
+
+/// What an attempt has produced so far, for the report if it fails or takes too long.
+#[derive(Debug, Default)]
+pub struct Produced(Mutex<ProducedState>);
+
+#[derive(Debug, Default)]
+struct ProducedState {
+    lines: LastLines,
+    outputs: Outputs<Rendered>,
+    waits_for: Option<String>,
+}
+
+impl Produced {
+    fn change<T>(&self, change: impl FnOnce(&mut ProducedState) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps the outputs that the step's program has written.
+    pub fn keep_outputs(&self, outputs: Outputs<Rendered>) {
+        self.change(|state| state.outputs = outputs);
+    }
+
+    pub fn take_outputs(&self) -> Outputs<Rendered> {
+        self.change(|state| std::mem::take(&mut state.outputs))
+    }
+
+    /// The last lines that the children of the attempt wrote, in that order.
+    pub fn last_lines(&self) -> Vec<String> {
+        self.change(|state| state.lines.to_vec())
+    }
+
+    /// What the attempt waited for last.
+    pub fn waits_for(&self) -> Option<String> {
+        self.change(|state| state.waits_for.clone())
+    }
 }
 
 impl Job {
     /// Publishes a line for the log.
     pub fn note(&self, message: impl Into<String>) {
         (self.say)(EventKind::Noted { step: self.id.clone(), message: message.into() });
+    }
+
+    /// Publishes a line that a child wrote.
+    pub fn output(&self, line: String) {
+        self.produced.change(|state| state.lines.push(&line));
+        (self.say)(EventKind::OutputLine { step: self.id.clone(), line });
+    }
+
+    /// Publishes what the attempt waits for from now on.
+    pub fn waits_for(&self, what: String) {
+        self.note(format!("waiting for {what}"));
+        self.produced.change(|state| state.waits_for = Some(what));
     }
 
     pub fn warn(&self, message: impl Into<String>) {

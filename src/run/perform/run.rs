@@ -3,7 +3,7 @@
 use super::names::{optional_plain, plain};
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
-use crate::event::{EventKind, Outputs};
+use crate::event::Outputs;
 use crate::github::actions::parse;
 use crate::http::Retry;
 use crate::plan::expr::Rendered;
@@ -27,23 +27,32 @@ pub async fn perform(
     let outputs = scratch.write("outputs", "")?;
     let command = Invocation { performer, step, run, scratch: &scratch }.command(job)?;
     let shown = shown(run, &command);
-    let publish = |output: child::Output| {
-        let child::Output { stream, line } = output;
-        (job.say)(EventKind::OutputLine { step: job.id.clone(), stream, line });
-    };
+    let publish = |line| job.output(line);
     let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;
     let written = fs::read(&outputs).unwrap_or_default();
+    let outputs = read_outputs(&written, &performer.services.redactor, job);
     match ended? {
-        Ended::Stopped => Err(AttemptError::Stopped),
-        Ended::Exited(0) => {
-            let outputs = read_outputs(&written, &performer.services.redactor, job)?;
-            Ok(StepOutput { outputs, handover: job.handover.clone() })
+        Ended::Exited(0) => Ok(StepOutput { outputs: outputs?, handover: job.handover.clone() }),
+        Ended::Stopped => {
+            keep(outputs, job);
+            Err(AttemptError::Stopped)
         }
         Ended::Exited(code) => {
+            keep(outputs, job);
             Err(StepError::new(format!("{shown} ended with exit code {code}{}", meaning(code)))
+                .details(job.produced.last_lines())
                 .retry(Retry::Backoff)
                 .into())
         }
+    }
+}
+
+/// Keeps the outputs of a program that failed. The error is that of the program, so
+/// outputs that cannot be parsed are a warning.
+fn keep(outputs: Result<Outputs<Rendered>, StepError>, job: &Job) {
+    match outputs {
+        Ok(outputs) => job.produced.keep_outputs(outputs),
+        Err(error) => job.warn(error.failure.chain.join(": ")),
     }
 }
 

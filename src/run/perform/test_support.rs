@@ -2,7 +2,7 @@
 
 use super::clients::{Clients, ClientsConfig};
 use super::facts::RunFacts;
-use super::performer::{Job, Performer};
+use super::performer::{Job, Performer, Produced};
 use super::plan::RunPlan;
 use super::services::{EarlyUploads, Services};
 use super::source::PlanSource;
@@ -84,6 +84,7 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
                 kept.lock().expect("no panic").push(message);
             }
         }),
+        produced: Produced::default(),
     };
     (job, notes)
 }

@@ -164,6 +164,83 @@ fn with_podman_or_buildah(program: Program) {
     assert!(!files.iter().any(|bytes| bytes.windows(8).any(|window| window == b"hunter22")));
 }
 
+/// The configuration of an image, which the OCI format would not have in full.
+fn keeps_health_check_and_arguments(program: Program) {
+    let plan = Plan::new();
+    let engine = plan.probe(program);
+    let build = |who: &str| {
+        let mut request = plan.request(&[
+            "FROM scratch AS wanted",
+            "COPY busybox /busybox",
+            "ARG WHO",
+            "ENV WHO=$WHO",
+            "HEALTHCHECK CMD [\"/busybox\", \"true\"]",
+            "SHELL [\"/busybox\", \"sh\", \"-c\"]",
+            "ONBUILD RUN true",
+        ]);
+        request.args = [("WHO".to_owned(), who.to_owned())].into();
+        let image = plan.build(&engine, &request);
+        (plan.store.config(&image).expect("a configuration"), image.manifest.digest)
+    };
+
+    let (first, digest) = build("alice");
+    assert_eq!(
+        first["config"]["Healthcheck"]["Test"],
+        serde_json::json!(["CMD", "/busybox", "true"])
+    );
+    assert_eq!(first["config"]["Shell"], serde_json::json!(["/busybox", "sh", "-c"]));
+    assert_eq!(first["config"]["OnBuild"], serde_json::json!(["RUN true"]));
+    let has = |config: &serde_json::Map<String, serde_json::Value>, variable: &str| {
+        let env = config["config"]["Env"].as_array().expect("variables");
+        env.iter().any(|one| one == variable)
+    };
+    assert!(has(&first, "WHO=alice"), "{first:?}");
+    let (second, _) = build("bob");
+    assert!(has(&second, "WHO=bob"), "{second:?}");
+    assert_eq!(build("alice").1, digest, "the same input gives the same digest");
+}
+
+#[test]
+fn buildah_keeps_the_health_check_and_takes_changed_arguments() {
+    keeps_health_check_and_arguments(Program::Buildah);
+}
+
+#[test]
+fn podman_keeps_the_health_check_and_takes_changed_arguments() {
+    keeps_health_check_and_arguments(Program::Podman);
+}
+
+/// What a report says of a Dockerfile whose `RUN` fails.
+fn failure(plan: &Plan, engine: &Engine) -> String {
+    let request = plan.request(&[
+        "FROM scratch AS wanted",
+        "COPY busybox /busybox",
+        r#"RUN ["/busybox", "sh", "-c", "/busybox echo hi; /busybox ls /nowhere; exit 3"]"#,
+    ]);
+    let desk = plan.path("context/.shipway");
+    let work = EngineBuild::new(engine.clone(), &request, &desk).expect("prepared");
+    let output = plan.command(&work.build()).output().expect("installed");
+    let mut reader = work.output();
+    for bytes in [output.stdout, output.stderr] {
+        String::from_utf8_lossy(&bytes).lines().for_each(|line| reader.line(line));
+    }
+    let failure =
+        reader.failure(u8::try_from(output.status.code().expect("ended")).expect("small"));
+    format!("{}\n{}", failure.error, failure.lines.join("\n"))
+}
+
+#[test]
+fn podman_and_buildah_say_which_instruction_failed() {
+    for program in [Program::Buildah, Program::Podman] {
+        let plan = Plan::new();
+        let said = failure(&plan, &plan.probe(program));
+        assert!(said.contains("exit 3` failed with exit code 3"), "{said}");
+        assert!(said.contains("\nhi\n"), "{said}");
+        assert!(said.contains("ls: /nowhere: No such file or directory"), "{said}");
+        assert!(!said.contains(".shipway"), "{said}");
+    }
+}
+
 fn walk(folder: &PathBuf) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

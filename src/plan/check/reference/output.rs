@@ -24,8 +24,11 @@ pub(super) fn check(
     let span = one.span(&reference.span);
     match reference.path.get(2) {
         Some(Segment::Name(word)) if word.eq_ignore_ascii_case("outputs") => {}
+        Some(Segment::Name(word)) if *kind == "step" && is_end(word) => return,
         Some(Segment::Name(word)) => {
-            let message = format!("a {kind} has `outputs`, not `{word}`");
+            let members =
+                if *kind == "step" { "`outputs`, `outcome` and `conclusion`" } else { "`outputs`" };
+            let message = format!("a {kind} has {members}, not `{word}`");
             let context = reference.context();
             found.push(
                 Diagnostic::error("unknown-output", message, &span)
@@ -51,6 +54,11 @@ pub(super) fn check(
     found.push(if diagnostic.help.is_none() { diagnostic.help(list) } else { diagnostic });
 }
 
+/// Whether a member of a step says how it ended.
+fn is_end(member: &str) -> bool {
+    ["outcome", "conclusion"].iter().any(|end| end.eq_ignore_ascii_case(member))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::plan::check::{drawn, fine};
@@ -61,8 +69,16 @@ mod tests {
             "name: a\nservices:\n  db:\n    steps: [{ run: x }]\n  web:\n    needs: [db]\n    steps:\n      \
              - build: .\n      - tag: a.io/b:v1\n      - push:\n      - run: x\n        env:\n          \
              A: ${{ steps.push.outputs.digst }}\n          B: ${{ steps.build.outputs.url }}\n          \
-             C: ${{ steps.push.outcome }}\n          D: ${{ services.db.outputs.url }}\n"
+             C: ${{ steps.push.result }}\n          D: ${{ services.db.outputs.url }}\n"
         ));
+    }
+
+    #[test]
+    fn a_step_says_how_it_ended() {
+        fine(
+            "name: a\nsteps:\n  - run: x\n  - run: y\n    if: always() && steps.run.outcome == 'failure'\n    \
+             env: { A: \"${{ steps.run.conclusion }}\" }\n",
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::engine::{find_engine, run};
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::dockerfile::{
-    BuildDirs, BuildRequest, Cache, DockerfileError, Engine, EngineBuild, NativeBuild, NeededImage,
+    BuildDirs, BuildRequest, Cache, DockerfileError, EngineBuild, NativeBuild, NeededImage,
     Program, Unfit,
 };
 use crate::image::{Image, Index, WorkControl};
@@ -84,7 +84,13 @@ async fn images(
     job.note(format!("built by {engine}"));
     let mut images = Vec::new();
     for call in engine.calls(platforms) {
-        images.extend(by_engine(performer, &engine, &request.on(&call), job).await?);
+        let folder = Scratch::new(performer, job)?;
+        let work = EngineBuild::new(engine.clone(), &request.on(&call), folder.path())?;
+        // The same for each platform, so it is said once.
+        if let Some(note) = work.note().filter(|_| images.is_empty()) {
+            job.note(note);
+        }
+        images.extend(by_engine(performer, work, job).await?);
     }
     Ok(images)
 }
@@ -92,12 +98,9 @@ async fn images(
 /// Calls an engine once, for one platform or several.
 async fn by_engine(
     performer: &Performer,
-    engine: &Engine,
-    request: &BuildRequest,
+    work: EngineBuild,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
-    let folder = Scratch::new(performer, job)?;
-    let work = EngineBuild::new(engine.clone(), request, folder.path())?;
     run(performer, &work, &work.build(), job).await?;
     if let Some(save) = work.save()? {
         run(performer, &work, &save, job).await?;

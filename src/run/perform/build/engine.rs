@@ -1,13 +1,12 @@
 //! Runs the programs of container engines.
 
-use crate::event::{EventKind, Stream};
 use crate::image::dockerfile::{
-    Engine, EngineBuild, Invocation, ProbeResult, Program, Unfit, candidates,
+    BuildFailure, DockerfileError, Engine, EngineBuild, Invocation, ProbeResult, Program, Unfit,
+    candidates,
 };
-use crate::run::child::{self, ChildError, Command, Ended, Output, Stop};
+use crate::run::child::{self, Captured, ChildError, Command, Ended, Stop};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::performer::{Job, Performer};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long an engine may take to answer whether it works.
@@ -34,21 +33,10 @@ pub async fn find_engine(
 }
 
 async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> ProbeResult {
-    let captured = Mutex::new((String::new(), String::new()));
-    let capture = |output: Output| {
-        let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = match output.stream {
-            Stream::Stdout => &mut captured.0,
-            Stream::Stderr => &mut captured.1,
-        };
-        text.push_str(&output.line);
-        text.push('\n');
-    };
     // A child of the step's own tokens: a slow engine is killed, the step goes on.
     let own = Stop { ask: stop.ask.child_token(), kill: stop.kill.child_token() };
     let command = command(performer, question);
-    let mut asked =
-        std::pin::pin!(child::run(&command, &performer.services.redactor, &own, capture));
+    let mut asked = std::pin::pin!(child::capture(&command, &performer.services.redactor, &own));
     let ended = tokio::select! {
         ended = &mut asked => ended,
         () = tokio::time::sleep(MAX_PROBE_TIME) => {
@@ -57,11 +45,12 @@ async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Probe
             return ProbeResult::TimedOut;
         }
     };
-    let (stdout, stderr) = captured.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match ended {
         Err(ChildError::Own { .. } | ChildError::Start { .. }) => ProbeResult::NotFound,
-        Ok(Ended::Stopped) => ProbeResult::TimedOut,
-        Ok(Ended::Exited(code)) => ProbeResult::Ended { success: code == 0, stdout, stderr },
+        Ok(Captured { ended: Ended::Stopped, .. }) => ProbeResult::TimedOut,
+        Ok(Captured { ended: Ended::Exited(code), stdout, stderr }) => {
+            ProbeResult::Ended { success: code == 0, stdout, stderr }
+        }
     }
 }
 
@@ -72,11 +61,11 @@ pub async fn run(
     invocation: &Invocation,
     job: &Job,
 ) -> Result<(), AttemptError> {
-    let hearing = Mutex::new(work.foreign_platform_detector());
-    let publish = |output: Output| {
-        let Output { stream, line } = output;
-        hearing.lock().unwrap_or_else(PoisonError::into_inner).line(&line);
-        (job.say)(EventKind::OutputLine { step: job.id.clone(), stream, line });
+    let (mut foreign, mut output) = (work.foreign_platform_detector(), work.output());
+    let publish = |line: String| {
+        foreign.line(&line);
+        output.line(&line);
+        job.output(line);
     };
     let command = command(performer, invocation);
     let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;
@@ -84,14 +73,29 @@ pub async fn run(
         Ended::Exited(0) => Ok(()),
         Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(code) => {
-            let ended = format!("`{}` ended with exit code {code}", invocation.command_line());
-            let reason = hearing.into_inner().unwrap_or_else(PoisonError::into_inner).reason();
-            Err(match reason {
-                Some(reason) => StepError::from(reason).because(ended),
-                None => StepError::new(ended),
+            let BuildFailure { error, lines } = output.failure(code);
+            let seed = seed_option(performer, &error);
+            let error = StepError::from(error).details(lines);
+            let error = seed.into_iter().fold(error, StepError::help);
+            Err(match foreign.reason() {
+                Some(reason) => {
+                    let ended = error.failure.chain.join(": ");
+                    StepError::from(reason).because(ended).details(error.failure.details)
+                }
+                None => error,
             }
             .into())
         }
+    }
+}
+
+/// In a dry run, how a base image is given that cannot be fetched.
+fn seed_option(performer: &Performer, error: &DockerfileError) -> Option<String> {
+    match error {
+        DockerfileError::BaseImage { image, .. } if performer.facts.dry_run => Some(format!(
+            "check the name of the image, or give it to the dry run: `--seed-image {image}=oci:DIR`"
+        )),
+        _ => None,
     }
 }
 

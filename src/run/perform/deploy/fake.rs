@@ -2,6 +2,7 @@
 //!
 //! It "deploys" to a variable: what is applied works on the second look.
 
+use super::evidence::ResourceEvidence;
 use super::target::{DeployTarget, deploy_to};
 use crate::event::Outputs;
 use crate::journal::Deployed;
@@ -51,6 +52,11 @@ impl DeployTarget for JobFile {
         format!("job file for {desired}")
     }
 
+    async fn locate(&self, _job: &Job) -> Option<Deployed> {
+        let target = format!("file:{}", self.content()?);
+        Some(Deployed { target: target.into(), ..Deployed::default() })
+    }
+
     async fn read(&self, _desired: &String) -> Result<Option<String>, StepError> {
         self.called("read");
         Ok(self.content())
@@ -81,9 +87,10 @@ impl DeployTarget for JobFile {
         (Outputs::from_iter([("file".to_owned(), Rendered::Plain(id))]), deployed)
     }
 
-    async fn evidence(_performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
+    async fn evidence(_performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
         let image = deployed.target.as_str().strip_prefix("file:")?;
-        Some(vec![format!("job file with {image}")])
+        let lines = vec![format!("job file with {image}")];
+        Some(ResourceEvidence { lines, ..ResourceEvidence::default() })
     }
 }
 
@@ -126,5 +133,5 @@ async fn a_second_target_deploys_through_the_same_code() {
     let deployed = output.handover.deployed.expect("a deployed resource");
     assert_eq!(deployed.target.as_str(), format!("file:{image}"));
     let evidence = JobFile::evidence(&performer, &deployed).await;
-    assert_eq!(evidence.expect("its own resource"), [format!("job file with {image}")]);
+    assert_eq!(evidence.expect("its own resource").lines, [format!("job file with {image}")]);
 }

@@ -13,6 +13,7 @@
 //! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
 
 mod aci;
+mod evidence;
 #[cfg(test)]
 mod fake;
 mod pull;
@@ -25,7 +26,12 @@ use super::performer::{Job, Performer};
 use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
+pub use evidence::ResourceEvidence;
+use std::time::Duration;
 use target::{DeployTarget, deploy_to};
+
+/// How long reading the evidence of a failure may take.
+const MAX_EVIDENCE_TIME: Duration = Duration::from_secs(10);
 
 pub async fn perform(
     performer: &Performer,
@@ -56,12 +62,42 @@ pub async fn preflight(
     }
 }
 
-/// Adds to an error what the service's deployed resource shows of itself. What
-/// cannot be read is left out, because it would hide the error itself.
-pub async fn with_evidence(performer: &Performer, job: &Job, error: StepError) -> StepError {
-    let Some(deployed) = &job.handover.deployed else { return error };
-    match ContainerGroup::evidence(performer, deployed).await {
-        Some(lines) => error.details(lines),
+/// What the service's deployed resource shows of itself; `None` where nothing is
+/// deployed, or it cannot be read: that would hide the error that is explained.
+pub async fn evidence(performer: &Performer, job: &Job) -> Option<ResourceEvidence> {
+    let deployed = job.handover.deployed.as_ref()?;
+    in_time(job, ContainerGroup::evidence(performer, deployed)).await
+}
+
+/// Adds to the error of a deploy that took too long what its resource shows.
+pub async fn after_timeout(
+    performer: &Performer,
+    deploy: &Deploy,
+    job: &Job,
+    error: StepError,
+) -> StepError {
+    let service = job.service;
+    let found = async {
+        match &deploy.kind {
+            DeployKind::Aci(keys) => {
+                let group = ContainerGroup { performer, service, deploy, keys };
+                ContainerGroup::evidence(performer, &group.locate(job).await?).await
+            }
+        }
+    };
+    let error = error.help("give it longer with `timeout`");
+    match in_time(job, found).await {
+        Some(evidence) => evidence.explain(error),
         None => error,
+    }
+}
+
+/// Gives up where the evidence takes long or the run is killed: the error itself
+/// must be told in any case.
+async fn in_time<T>(job: &Job, work: impl Future<Output = Option<T>>) -> Option<T> {
+    tokio::select! {
+        found = work => found,
+        () = tokio::time::sleep(MAX_EVIDENCE_TIME) => None,
+        () = job.stop.kill.cancelled() => None,
     }
 }

@@ -1,5 +1,6 @@
 //! What a deploy target must be able to do, and the deploy made of it.
 
+use super::evidence::ResourceEvidence;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover};
 use crate::plan::expr::Rendered;
@@ -27,6 +28,10 @@ pub trait DeployTarget {
     /// Names the resource and its location for the log.
     fn describe(&self, desired: &Self::Desired) -> String;
 
+    /// The resource that the step deploys, whether or not it exists. `None` where
+    /// that is not known.
+    async fn locate(&self, job: &Job) -> Option<Deployed>;
+
     /// Reads the resource; `None` where it does not exist.
     async fn read(&self, desired: &Self::Desired) -> Result<Option<Self::Live>, StepError>;
 
@@ -46,9 +51,9 @@ pub trait DeployTarget {
     /// The step's outputs by name, and what later steps are given.
     fn outputs(&self, live: &Self::Live) -> (Outputs<Rendered>, Deployed);
 
-    /// What a deployed resource shows of itself, as lines: its state, events and
-    /// logs. `None` where the resource is not of this kind or cannot be read.
-    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>>;
+    /// What a deployed resource shows of itself. `None` where the resource is not of
+    /// this kind or cannot be read.
+    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence>;
 }
 
 /// Deploys to a target.

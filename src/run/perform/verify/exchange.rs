@@ -1,12 +1,10 @@
 //! One HTTP request with its answer, and how both are shown.
 
+use super::no_answer::NoAnswer;
 use crate::http::Client;
 use crate::run::outcome::chain_of;
 use std::time::Duration;
 use url::Url;
-
-/// The reason of an attempt without an answer within its time.
-pub const TIMED_OUT: &str = "no answer in time";
 
 /// How much of a body is read.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -17,8 +15,7 @@ const MAX_SHOWN_BODY_CHARS: usize = 600;
 /// A request and its result.
 pub struct Exchange {
     url: Url,
-    /// The answer, or why there was none.
-    pub answer: Result<HttpAnswer, String>,
+    pub answer: Result<HttpAnswer, NoAnswer>,
 }
 
 /// An answer as expectations see it.
@@ -34,15 +31,18 @@ pub struct HttpAnswer {
 /// can expect it.
 pub async fn exchange(client: &Client, url: &Url, limit: Duration) -> Exchange {
     let answer = tokio::time::timeout(limit, get(client, url)).await;
-    let answer = answer.unwrap_or_else(|_| Err(TIMED_OUT.into()));
+    let answer = answer.unwrap_or(Err(NoAnswer::TimedOut));
     Exchange { url: url.clone(), answer }
 }
 
-async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, String> {
+async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, NoAnswer> {
     let request = client.direct().get(url.clone());
-    let mut response =
-        client.send(request).await.map_err(|error| chain_of(&error)[1..].join(": "))?;
+    let mut response = client.send(request).await.map_err(|error| NoAnswer::of(&error))?;
     let status = response.status().as_u16();
+    let proxy = response.headers().get("proxy-status").and_then(|value| value.to_str().ok());
+    if let Some(no_answer) = proxy.and_then(NoAnswer::of_proxy) {
+        return Err(no_answer);
+    }
     let headers = response.headers().iter();
     let headers = headers
         .map(|(name, value)| {
@@ -54,7 +54,7 @@ async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, String> {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
-            Err(error) => return Err(chain_of(&error.without_url()).join(": ")),
+            Err(error) => return Err(NoAnswer::Broken(chain_of(&error.without_url()).join(": "))),
         }
     }
     body.truncate(MAX_BODY_BYTES);

@@ -1,22 +1,25 @@
 //! `verify`: sends requests to the deployed service until it answers as expected.
 
+mod diagnosis;
+mod endpoint;
 mod exchange;
 mod expectation;
+mod miss;
+mod no_answer;
 
-use super::deploy;
-use super::names::plain;
 use super::performer::{Job, Performer};
 use crate::event::{OutputName, Outputs};
-use crate::http::connect;
+use crate::http::{TunnelError, connect};
 use crate::plan::expr::Rendered;
-use crate::plan::schema::{Probe, Verify};
-use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use exchange::{Exchange, TIMED_OUT, exchange};
+use crate::plan::schema::Verify;
+use crate::run::outcome::{AttemptError, StepOutput};
+use endpoint::{Endpoint, endpoint};
+use exchange::{Exchange, exchange};
 use expectation::Expectation;
-use std::fmt;
+use miss::Miss;
+use no_answer::NoAnswer;
 use std::time::Duration;
 use tokio::time::Instant;
-use url::Url;
 
 /// How long one attempt waits for an answer.
 const MAX_TRY_TIME: Duration = Duration::from_secs(15);
@@ -39,7 +42,7 @@ pub async fn perform(
         tries += 1;
         let began = Instant::now();
         let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
-        let result = endpoint.try_once(performer, &expectation, left).await;
+        let result = try_once(&endpoint, performer, &expectation, left).await;
         let latency = began.elapsed();
         passed = if result.is_ok() { passed + 1 } else { 0 };
         let miss = match result {
@@ -54,8 +57,8 @@ pub async fn perform(
             // An attempt that the deadline cut short says less than the one before.
             let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
             let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
-            let error = miss.into_error(&endpoint, tries, within);
-            return Err(deploy::with_evidence(performer, job, error).await.into());
+            let tried = miss::Tried { endpoint: &endpoint, tries, within };
+            return Err(miss.into_error(performer, job, &tried).await.into());
         }
         last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
         tokio::time::sleep(every).await;
@@ -79,133 +82,47 @@ fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job
     StepOutput { outputs, handover: job.handover.clone() }
 }
 
-/// What requests or connections go to.
-enum Endpoint {
-    Http(Url),
-    Tcp { host: String, port: u16 },
-}
-
-/// An attempt that did not pass.
-#[derive(Default)]
-struct Miss {
-    reason: String,
-    exchange: Vec<String>,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http(url) => write!(f, "{url}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+/// Sends one request, or connects once. Returns the status of an HTTP answer.
+async fn try_once(
+    endpoint: &Endpoint,
+    performer: &Performer,
+    expectation: &Expectation,
+    limit: Duration,
+) -> Result<Option<u16>, Miss> {
+    match endpoint {
+        Endpoint::Http(url) => {
+            let exchange = exchange(&performer.services.http, url, limit).await;
+            check(&exchange, expectation)
+        }
+        Endpoint::Tcp { host, port } => {
+            let connected = connect(performer.services.http.settings(), host, *port);
+            match tokio::time::timeout(limit, connected).await {
+                Ok(Ok(_)) => Ok(None),
+                Ok(Err(error)) => Err(Miss::without_answer(of_tunnel(&error), Vec::new())),
+                Err(_) => Err(Miss::without_answer(NoAnswer::TimedOut, Vec::new())),
+            }
         }
     }
 }
 
-impl Endpoint {
-    /// Sends one request, or connects once. Returns the status of an HTTP answer.
-    async fn try_once(
-        &self,
-        performer: &Performer,
-        expectation: &Expectation,
-        limit: Duration,
-    ) -> Result<Option<u16>, Miss> {
-        match self {
-            Self::Http(url) => {
-                let exchange = exchange(&performer.services.http, url, limit).await;
-                check(&exchange, expectation)
-            }
-            Self::Tcp { host, port } => {
-                let connected = connect(performer.services.http.settings(), host, *port);
-                match tokio::time::timeout(limit, connected).await {
-                    Ok(Ok(_)) => Ok(None),
-                    Ok(Err(error)) => Err(Miss {
-                        reason: crate::run::outcome::chain_of(&error).join(": "),
-                        exchange: Vec::new(),
-                    }),
-                    Err(_) => Err(Miss { reason: TIMED_OUT.into(), ..Miss::default() }),
-                }
-            }
+/// The reason of a connection that was not made. A proxy that refused it says why in
+/// its head.
+fn of_tunnel(error: &TunnelError) -> NoAnswer {
+    match error {
+        TunnelError::Refused { proxy_status: Some(status), .. } => {
+            NoAnswer::of_proxy(status).unwrap_or_else(|| NoAnswer::Broken(error.to_string()))
         }
+        TunnelError::Refused { .. } => NoAnswer::Broken(error.to_string()),
+        TunnelError::Connect { .. } => NoAnswer::of(error),
     }
 }
 
 fn check(exchange: &Exchange, expectation: &Expectation) -> Result<Option<u16>, Miss> {
-    let miss = |reason| Miss { reason, exchange: exchange.lines() };
     match &exchange.answer {
-        Err(error) => Err(miss(error.clone())),
+        Err(no_answer) => Err(Miss::without_answer(no_answer.clone(), exchange.lines())),
         Ok(answer) => match expectation.missed(answer) {
             None => Ok(Some(answer.status)),
-            Some(reason) => Err(miss(reason)),
+            Some(reason) => Err(Miss::of_answer(reason, exchange.lines())),
         },
     }
-}
-
-impl Miss {
-    /// Whether the attempt ended because there was no answer in time.
-    fn is_timeout(&self) -> bool {
-        self.reason == TIMED_OUT
-    }
-
-    fn into_error(self, endpoint: &Endpoint, tries: u32, within: Duration) -> StepError {
-        let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
-        let seconds = within.as_secs_f64();
-        let reason = if self.reason.is_empty() {
-            "it did not pass often enough in a row".to_owned()
-        } else {
-            self.reason
-        };
-        StepError::new(format!(
-            "{endpoint} did not answer as expected within {seconds} s, asked {times}"
-        ))
-        .because(reason)
-        .details(self.exchange)
-        .help(format!(
-            "ask by hand what it answers: `curl -v {endpoint}`; give it longer with `within`"
-        ))
-    }
-}
-
-/// The endpoint that the plan names; a path or a port alone is of the deployed
-/// service.
-fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
-    match &verify.probe {
-        Probe::Http(text) => {
-            let text = plain(text, "URL", &job.scope)?;
-            let url = if text.starts_with('/') { deployed_url(&text, job)? } else { text };
-            Url::parse(&url).map(Endpoint::Http).map_err(|error| {
-                StepError::new(format!("`{url}` is not a URL")).because(error.to_string())
-            })
-        }
-        Probe::Tcp(text) => {
-            let text = plain(text, "port", &job.scope)?;
-            let (host, port) = match text.rsplit_once(':') {
-                Some((host, port)) => (host.to_owned(), port),
-                None => (deployed_host(job)?, text.as_str()),
-            };
-            let port = port.parse().map_err(|_| {
-                StepError::new(format!("`{text}` is neither a port nor `host:port`"))
-            })?;
-            Ok(Endpoint::Tcp { host, port })
-        }
-    }
-}
-
-/// The URL of a path below the deployed service's URL.
-fn deployed_url(path: &str, job: &Job) -> Result<String, StepError> {
-    let deployed = job.handover.deployed.as_ref();
-    let url = deployed.and_then(|deployed| deployed.url.clone()).ok_or_else(|| {
-        StepError::new(format!("`{path}` is asked for, but nothing is deployed with a URL"))
-            .help("deploy with `ports` before, or give a whole URL")
-    })?;
-    Ok(format!("{}{path}", url.trim_end_matches('/')))
-}
-
-fn deployed_host(job: &Job) -> Result<String, StepError> {
-    let deployed = job.handover.deployed.as_ref();
-    deployed.and_then(|deployed| deployed.fqdn.clone().or_else(|| deployed.ip.clone())).ok_or_else(
-        || {
-            StepError::new("a port is asked for, but nothing is deployed with an address")
-                .help("deploy before, or give `host:port`")
-        },
-    )
 }

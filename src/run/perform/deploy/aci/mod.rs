@@ -8,6 +8,7 @@ mod image;
 
 pub use group::ContainerGroup;
 
+use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
 use super::target::DeployTarget;
 use crate::azure::container_instances::{DeployEvent, Desired, Group};
@@ -50,18 +51,23 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(self.client().find(&desired.id).await?)
     }
 
+    async fn locate(&self, job: &Job) -> Option<Deployed> {
+        let id = id::id(self, &job.scope).await.ok()?;
+        Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
+    }
+
     async fn apply(
         &self,
         desired: &Desired,
         live: Option<Group>,
         job: &Job,
     ) -> Result<(), StepError> {
-        let events = |event: DeployEvent| job.note(event.to_string());
+        let events = |event: DeployEvent| publish(event, job);
         Ok(self.client().apply(desired, live.as_ref(), &events).await?)
     }
 
     async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
-        let events = |event: DeployEvent| job.note(event.to_string());
+        let events = |event: DeployEvent| publish(event, job);
         Ok(self.client().watch(desired, &events).await?)
     }
 
@@ -74,13 +80,13 @@ impl DeployTarget for ContainerGroup<'_> {
             ip: address.and_then(|address| address.ip.clone()),
             url: urls.first().cloned(),
         };
-        let all = urls.join("\n");
+        let all = serde_json::Value::from(urls.clone()).to_string();
         let given = [
             (OutputName::ResourceId, Some(&group.id)),
             (OutputName::Fqdn, deployed.fqdn.as_ref()),
             (OutputName::Ip, deployed.ip.as_ref()),
             (OutputName::Url, deployed.url.as_ref()),
-            (OutputName::Urls, Some(&all)),
+            (OutputName::Urls, Some(&all).filter(|_| !urls.is_empty())),
         ];
         let mut outputs = Outputs::new();
         for (name, value) in given {
@@ -91,7 +97,14 @@ impl DeployTarget for ContainerGroup<'_> {
         (outputs, deployed)
     }
 
-    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Vec<String>> {
+    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
         evidence::evidence(performer, deployed).await
+    }
+}
+
+fn publish(event: DeployEvent, job: &Job) {
+    match event {
+        DeployEvent::Waited(what) => job.waits_for(what),
+        other => job.note(other.to_string()),
     }
 }

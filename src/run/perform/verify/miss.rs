@@ -1,0 +1,100 @@
+//! Attempts that did not pass, and the error of a `verify` whose time is over.
+
+use super::diagnosis::Diagnosis;
+use super::endpoint::Endpoint;
+use super::no_answer::NoAnswer;
+use crate::run::outcome::StepError;
+use crate::run::perform::deploy;
+use crate::run::perform::performer::{Job, Performer};
+use std::time::Duration;
+
+/// An attempt that did not pass.
+#[derive(Default)]
+pub struct Miss {
+    /// What the answer lacks; empty where it passed, but not often enough in a row.
+    reason: String,
+    /// Why there was no answer at all.
+    no_answer: Option<NoAnswer>,
+    exchange: Vec<String>,
+}
+
+/// What was tried, for how long.
+pub struct Tried<'a> {
+    pub endpoint: &'a Endpoint,
+    pub tries: u32,
+    pub within: Duration,
+}
+
+impl Miss {
+    /// An answer that is not as expected.
+    pub fn of_answer(reason: String, exchange: Vec<String>) -> Self {
+        Self { reason, no_answer: None, exchange }
+    }
+
+    pub fn without_answer(no_answer: NoAnswer, exchange: Vec<String>) -> Self {
+        Self { reason: no_answer.to_string(), no_answer: Some(no_answer), exchange }
+    }
+
+    /// Whether the attempt ended because there was no answer in time.
+    pub fn is_timeout(&self) -> bool {
+        self.no_answer == Some(NoAnswer::TimedOut)
+    }
+
+    /// The error, with all that the deployed service shows of the reason.
+    pub async fn into_error(
+        self,
+        performer: &Performer,
+        job: &Job,
+        tried: &Tried<'_>,
+    ) -> StepError {
+        let (host, port) = tried.endpoint.address();
+        let evidence = deploy::evidence(performer, job).await;
+        let error = self.error(tried).details(self.exchange);
+        let Some(no_answer) = self.no_answer.filter(|_| is_deployed(host, job)) else {
+            let lines = evidence.map(|evidence| evidence.lines).unwrap_or_default();
+            return error.details(lines);
+        };
+        match evidence {
+            // A container that has ended is the reason, whatever it would listen on.
+            Some(evidence) if evidence.cause.is_some() => evidence.explain(error),
+            evidence => {
+                let diagnosis =
+                    Diagnosis::new(performer, port, &no_answer, evidence.as_ref()).await;
+                let error = diagnosis.explain(error);
+                error.details(evidence.map(|evidence| evidence.lines).unwrap_or_default())
+            }
+        }
+    }
+
+    fn error(&self, tried: &Tried<'_>) -> StepError {
+        let Tried { endpoint, tries, within } = tried;
+        let times = if *tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+        let seconds = within.as_secs_f64();
+        if let Some(NoAnswer::Refused { .. }) = self.no_answer {
+            let (host, port) = endpoint.address();
+            return StepError::new(format!(
+                "nothing listens on port {port} of {host}, asked {times} within {seconds} s"
+            ))
+            .help("give it longer with `within`, or read its log");
+        }
+        let reason = if self.reason.is_empty() {
+            "it did not pass often enough in a row".to_owned()
+        } else {
+            self.reason.clone()
+        };
+        StepError::new(format!(
+            "{endpoint} did not answer as expected within {seconds} s, asked {times}"
+        ))
+        .because(reason)
+        .help(format!(
+            "ask by hand what it answers: `curl -v {endpoint}`; give it longer with `within`"
+        ))
+    }
+}
+
+/// Whether a host is that of the service's deployed resource.
+fn is_deployed(host: &str, job: &Job) -> bool {
+    job.handover.deployed.as_ref().is_some_and(|deployed| {
+        [&deployed.fqdn, &deployed.ip].into_iter().flatten().any(|known| known == host)
+    })
+}
