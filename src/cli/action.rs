@@ -5,7 +5,9 @@ use super::check::{CheckArguments, DiagnosticFormat, check};
 use super::dry_run::{DryRunArguments, dry_run};
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
+use super::pipeline::{Asked, refused_early, write_status};
 use super::run::{RunArguments, run};
+use super::runtime::block_on;
 use super::say;
 use crate::journal::RunOptions;
 use std::path::PathBuf;
@@ -15,10 +17,10 @@ pub fn action() -> Result<Exit, Exit> {
     let input = |name: &str| {
         std::env::var(format!("INPUT_{name}")).ok().filter(|value| !value.trim().is_empty())
     };
-    let arguments = arguments(&input).map_err(|message| {
-        say::error(&[message], None);
-        Exit::Usage
-    })?;
+    let arguments = match arguments(&input) {
+        Ok(arguments) => arguments,
+        Err(message) => return refuse(&input, &message, None),
+    };
     match input("COMMAND").as_deref().map(str::trim) {
         None | Some("run") => run(&arguments, Audience::Action),
         Some("dry-run") => {
@@ -26,16 +28,41 @@ pub fn action() -> Result<Exit, Exit> {
             dry_run(&arguments, Audience::Action)
         }
         Some("check") => {
-            check(&CheckArguments { plan: arguments.plan, format: DiagnosticFormat::Github })
+            let format = DiagnosticFormat::Github;
+            let done = check(&CheckArguments { plan: arguments.plan, format });
+            write_status(done.unwrap_or_else(|exit| exit));
+            done
         }
         Some(other) => {
-            say::error(
-                &[format!("the input `command` is `{other}`")],
-                Some("it is `run`, `dry-run` or `check`"),
-            );
-            Err(Exit::Usage)
+            let message = format!("the input `command` is `{other}`");
+            refuse(&input, &message, Some("it is `run`, `dry-run` or `check`"))
         }
     }
+}
+
+/// Reports that an input is wrong, to the place that the other inputs name.
+fn refuse(
+    input: &impl Fn(&str) -> Option<String>,
+    message: &str,
+    help: Option<&str>,
+) -> Result<Exit, Exit> {
+    let options = RunOptions {
+        env: input("ENV"),
+        comment_key: input("COMMENT_KEY"),
+        pr: input("PR").and_then(|number| number.trim().parse().ok()),
+        ..RunOptions::default()
+    };
+    let audience = Audience::Action;
+    let redactor = audience.redactor();
+    let refusal = say::refused(Exit::Usage, &[message.to_owned()], help);
+    let plan = plan(input);
+    let asked =
+        Asked { plan: &plan, options: &options, state_dir: None, audience, redactor: &redactor };
+    block_on(async { Err(refused_early(asked, refusal).await) })
+}
+
+fn plan(input: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    PathBuf::from(input("PLAN").unwrap_or_else(|| "shipway.yml".to_owned()))
 }
 
 /// The arguments of `shipway run` that the inputs stand for.
@@ -66,8 +93,7 @@ fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, St
         allow_fork_deploy: input("ALLOW_FORK_DEPLOY"),
         ..RunOptions::default()
     };
-    let plan = PathBuf::from(input("PLAN").unwrap_or_else(|| "shipway.yml".to_owned()));
-    Ok(RunArguments { plan, options, ..RunArguments::default() })
+    Ok(RunArguments { plan: plan(input), options, ..RunArguments::default() })
 }
 
 #[cfg(test)]

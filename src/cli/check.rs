@@ -32,7 +32,7 @@ pub enum DiagnosticFormat {
 /// Prints the diagnostics of the plan: for people to standard error, for programs to
 /// standard output. Warnings alone are no failure.
 pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
-    let PlanFile { name, folder, text, plan, mut diagnostics } =
+    let PlanFile { name, folder, text, plan, mut diagnostics, .. } =
         PlanFile::read(&arguments.plan, PLAN_ARGUMENT_HELP)?;
     if let Some(plan) = &plan {
         diagnostics.append(&mut missing_paths(plan, &|path| path_kind(&folder.join(path))));

@@ -14,6 +14,7 @@
 
 mod action;
 mod check;
+mod command_line;
 mod dry_run;
 mod eval;
 mod exit;
@@ -23,6 +24,7 @@ mod images;
 mod local;
 mod pipeline;
 mod plan_file;
+mod refusal;
 mod resume;
 mod run;
 mod runtime;
@@ -30,7 +32,7 @@ mod say;
 mod schema;
 mod session;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
 use pipeline::audience::Audience;
 use std::process::ExitCode;
@@ -87,11 +89,10 @@ impl Command {
 pub fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
         Ok(arguments) => arguments.command,
+        // `--help` and `--version` come here too.
         Err(error) => {
-            // `--help` and `--version` come here too, and go to standard output.
-            error.print().ok();
-            let wrong = error.use_stderr();
-            return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done }.code());
+            let exit = command_line::refused(&error, Arguments::command());
+            return ExitCode::from(exit.code());
         }
     };
     // Keeps other processes of the user from reading this one's memory and

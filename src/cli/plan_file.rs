@@ -1,10 +1,14 @@
 //! Reads and parses the plan's file.
 
 use super::exit::Exit;
+use super::refusal::Refusal;
 use super::say;
+use crate::event::Failure;
 use crate::oci::Digest;
 use crate::plan::schema::Plan;
+use crate::plan::span::Span;
 use crate::plan::{Diagnostic, read_bytes, render};
+use crate::run::perform::PlanSource;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +22,8 @@ pub struct PlanFile {
     pub text: String,
     /// `None` if the plan has errors.
     pub plan: Option<Plan>,
+    /// As far as a plan with errors could be read.
+    draft: Option<Plan>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -33,15 +39,17 @@ pub const PLAN_OPTION_HELP: &str = "name the plan's file with `--plan PLAN`";
 impl PlanFile {
     /// Reads a plan, which may have mistakes. A missing file is shown with
     /// `remedy`.
-    pub fn read(file: &Path, remedy: &str) -> Result<Self, Exit> {
-        let bytes = read(file).map_err(|error| {
+    pub fn read(file: &Path, remedy: &str) -> Result<Self, Refusal> {
+        Self::open(file).map_err(|error| {
             let help = (error.kind() == io::ErrorKind::NotFound).then_some(remedy);
-            say::error(
-                &[format!("cannot read the plan `{}`", file.display()), error.to_string()],
-                help,
-            );
-            Exit::Usage
-        })?;
+            let chain = [format!("cannot read the plan `{}`", file.display()), error.to_string()];
+            say::refused(Exit::Usage, &chain, help)
+        })
+    }
+
+    /// Reads a plan, which may have mistakes.
+    pub fn open(file: &Path) -> io::Result<Self> {
+        let bytes = read(file)?;
         let folder = std::path::absolute(file)
             .ok()
             .and_then(|file| file.parent().map(Path::to_owned))
@@ -52,19 +60,57 @@ impl PlanFile {
             folder,
             text,
             plan: reading.plan,
+            draft: reading.draft,
             diagnostics: reading.diagnostics,
         })
     }
 
     /// Stands for the plan of a command that does without one.
     pub fn none() -> Self {
+        Self { name: String::new(), plan: Some(Plan::empty()), ..Self::unread(Path::new("")) }
+    }
+
+    /// Stands for a file that cannot be read.
+    pub fn unread(file: &Path) -> Self {
         Self {
-            name: String::new(),
+            name: file.display().to_string(),
             folder: std::env::current_dir().unwrap_or_default(),
             text: String::new(),
-            plan: Some(Plan::empty()),
+            plan: None,
+            draft: None,
             diagnostics: Vec::new(),
         }
+    }
+
+    /// The plan as far as it could be read, which is not to be run.
+    pub fn known_plan(&self) -> Option<&Plan> {
+        self.plan.as_ref().or(self.draft.as_ref())
+    }
+
+    /// Whether no mistake can have changed which environment is chosen: each is in a
+    /// section that has nothing to do with that.
+    pub fn has_certain_environments(&self) -> bool {
+        let mut errors = self.diagnostics.iter().filter(|found| found.is_error());
+        errors.all(|found| {
+            let section = section_of(&self.text, found.primary.span.start);
+            section.is_some_and(|section| UNRELATED_SECTIONS.contains(&section))
+        })
+    }
+
+    /// The text, with the path by which GitHub knows the file: relative to the
+    /// repository that the workflow has checked out.
+    pub fn source(&self) -> PlanSource {
+        let workspace = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
+        let path = std::path::absolute(&self.name).ok();
+        let inside = path.as_deref().zip(workspace.as_deref()).and_then(|(path, workspace)| {
+            path.strip_prefix(workspace).ok().map(|inside| inside.display().to_string())
+        });
+        PlanSource { file: inside.unwrap_or_else(|| self.name.clone()), text: self.text.clone() }
+    }
+
+    /// A mistake at a place of the text, as it is reported.
+    pub fn failure_at(&self, span: &Span, failure: Failure) -> Failure {
+        Failure { place: Some(self.source().place(span)), ..failure }
     }
 
     pub fn is_none(&self) -> bool {
@@ -73,14 +119,30 @@ impl PlanFile {
 
     /// Shows the plan's errors and warnings, and returns the plan if it has no
     /// errors.
-    pub fn into_plan(mut self) -> Result<(Plan, Self), Exit> {
+    pub fn into_plan(mut self) -> Result<(Plan, Self), Refusal> {
         if !self.diagnostics.is_empty() {
             say::tell(&render(&self.name, &self.text, &self.diagnostics, say::color()));
         }
         match self.plan.take() {
             Some(plan) => Ok((plan, self)),
-            None => Err(Exit::Usage),
+            None => Err(Refusal { exit: Exit::Usage, failures: self.mistakes() }),
         }
+    }
+
+    /// The errors of the plan, each with its lines of the text.
+    fn mistakes(&self) -> Vec<Failure> {
+        let errors = self.diagnostics.iter().filter(|found| found.is_error());
+        let failure = |found: &Diagnostic| {
+            let drawn = render(&self.name, &self.text, std::slice::from_ref(found), false);
+            let failure = Failure {
+                chain: vec![found.message.clone()],
+                details: drawn.lines().map(str::to_owned).collect(),
+                help: found.help.clone(),
+                place: None,
+            };
+            self.failure_at(&found.primary.span, failure)
+        };
+        errors.map(failure).collect()
     }
 
     /// SHA-256 of the text.
@@ -89,8 +151,42 @@ impl PlanFile {
     }
 }
 
+/// Top-level keys that no `if` of an environment depends on.
+const UNRELATED_SECTIONS: [&str; 7] =
+    ["azure", "registries", "report", "secrets", "services", "steps", "vars"];
+
+/// The top-level key that a place of a plan in YAML's block style belongs to.
+fn section_of(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..text.floor_char_boundary(at))?;
+    let starts = before.match_indices('\n').map(|(end, _)| end + 1);
+    let lines = std::iter::once(0).chain(starts).map(|start| &text[start..]);
+    let keys = lines.filter_map(|rest| {
+        let line = rest.lines().next().unwrap_or_default();
+        let (key, _) = line.split_once(':')?;
+        key.starts_with(|first: char| first.is_ascii_alphabetic()).then_some(key)
+    });
+    keys.last()
+}
+
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section_of;
+
+    #[test]
+    fn the_section_of_a_place_is_the_last_top_level_key_before_it() {
+        let text = "name: a\n# x: y\nenvironments:\n  live: { if: x }\nsteps:\n- run: y\n";
+        let at = |part: &str| section_of(text, text.find(part).expect("it is in the text"));
+        assert_eq!(at("a\n"), Some("name"));
+        assert_eq!(at("if: x"), Some("environments"));
+        assert_eq!(at("steps"), Some("steps"));
+        assert_eq!(at("y\n"), Some("name"));
+        assert_eq!(at("run"), Some("steps"));
+        assert_eq!(section_of("{ \"name\": 1 }", 9), None);
+    }
 }

@@ -2,16 +2,17 @@
 
 use super::dry_run::DryRun;
 use super::exit::Exit;
-use super::pipeline::Pipeline;
 use super::pipeline::audience::{Audience, ViewOptions};
+use super::pipeline::{Pipeline, refused};
 use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::refusal::Refusal;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::layout::{Chosen, choose};
+use super::session::refuse;
 use super::session::run::{RunSession, state_folder};
 use super::session::secrets::SecretSources;
-use super::session::show_step_error;
 use crate::journal::{
     Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId, StartRecord,
     StepState, newest_unfinished,
@@ -53,24 +54,42 @@ pub struct ResumeArguments {
 
 /// Continues the run that is named, or the newest that has not succeeded.
 pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
-    let (run, chosen, journal) = prepare(arguments)?;
-    block_on(continue_run(arguments, &run, chosen, journal))
+    let (run, mut journal) = prepare(arguments)?;
+    let prepared = remaining(arguments, &run, &mut journal);
+    block_on(async {
+        match prepared {
+            Ok(chosen) => Ok(continue_run(arguments, &run, chosen, journal).await),
+            Err(refusal) => {
+                Err(refused(&run, None, Audience::Command(arguments.view), refusal).await)
+            }
+        }
+    })
 }
 
-fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Chosen, Journal), Exit> {
+/// Finds the run. What is refused here is no run, and nothing is reported of it.
+fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
     let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
     let state = state_folder(arguments.state_dir.as_deref(), &file);
     let folder = find(arguments, &state)?;
-    let mut journal = Journal::open(&folder.journal()).map_err(|error| show(&error))?;
+    let journal = Journal::open(&folder.journal()).map_err(|error| show(&error))?;
     let start = started(arguments, &file, &folder, journal.replay())?;
     let redactor = Audience::Command(arguments.view).redactor();
-    let run = RunSession::resume(file, start, folder, redactor)?;
+    Ok((RunSession::resume(file, start, folder, redactor)?, journal))
+}
+
+/// The steps of the run, of which some are done, and the entry that it continues.
+fn remaining(
+    arguments: &ResumeArguments,
+    run: &RunSession,
+    journal: &mut Journal,
+) -> Result<Chosen, Refusal> {
     let mut chosen = choose(&run.session)?;
     chosen.mark_done(journal.replay());
-    refuse_doubtful(arguments, &run, &chosen, journal.replay())?;
+    refuse_doubtful(arguments, run, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
-    journal.append(&JournalEntry::RunResumed { at }).map_err(|error| show(&error))?;
-    Ok((run, chosen, journal))
+    let written = journal.append(&JournalEntry::RunResumed { at });
+    written.map_err(|error| say::refused(Exit::Precondition, &chain_of(&error), None))?;
+    Ok(chosen)
 }
 
 async fn continue_run(
@@ -78,15 +97,17 @@ async fn continue_run(
     run: &RunSession,
     chosen: Chosen,
     journal: Journal,
-) -> Result<Exit, Exit> {
+) -> Exit {
     let audience = Audience::Command(arguments.view);
     let session = &run.session;
     if session.is_dry_run() {
         let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited: None };
         return dry.run(chosen, Some(journal)).await;
     }
-    let connections =
-        Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
+    let connections = match Connections::of(session) {
+        Ok(connections) => connections,
+        Err(error) => return refused(run, None, audience, refuse(session, error)).await,
+    };
     let pipeline = Pipeline {
         run,
         chosen,
@@ -95,6 +116,7 @@ async fn continue_run(
         audience,
         journal: Some(journal),
         inherited: None,
+        cloud_ends: false,
     };
     pipeline.run().await
 }
@@ -159,7 +181,7 @@ fn refuse_doubtful(
     run: &RunSession,
     chosen: &Chosen,
     replay: &Replay,
-) -> Result<(), Exit> {
+) -> Result<(), Refusal> {
     let session = &run.session;
     for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
         let is_doubtful = replay.state(&layout.id) == StepState::InDoubt
@@ -170,13 +192,10 @@ fn refuse_doubtful(
         if !is_doubtful || is_allowed {
             continue;
         }
-        say::error(
-            &[format!("`{id}` was started, and it is not known whether it was done")],
-            Some(&format!(
-                "repeat it with `--rerun {id}`, or let the plan say `idempotent: true` for it"
-            )),
-        );
-        return Err(Exit::Precondition);
+        let what = format!("`{id}` was started, and it is not known whether it was done");
+        let help =
+            format!("repeat it with `--rerun {id}`, or let the plan say `idempotent: true` for it");
+        return Err(say::refused(Exit::Precondition, &[what], Some(&help)));
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
 //! `shipway run`: runs the plan.
 
 use super::exit::Exit;
-use super::pipeline::Pipeline;
 use super::pipeline::audience::{Audience, ViewOptions};
+use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::runtime::block_on;
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
 use super::session::layout::choose;
+use super::session::refuse;
 use super::session::run::RunSession;
 use super::session::secrets::SecretSources;
-use super::session::show_step_error;
 use crate::journal::RunOptions;
 use clap::Args;
 use std::path::PathBuf;
@@ -31,21 +31,37 @@ pub struct RunArguments {
 /// Runs the plan in the real cloud, or in the local cloud of `--cloud`.
 pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
     let RunArguments { plan, options, state_dir, .. } = arguments;
-    let run = RunSession::start(plan, options, state_dir.as_deref(), audience.redactor())?;
+    let redactor = audience.redactor();
+    let asked =
+        Asked { plan, options, state_dir: state_dir.as_deref(), audience, redactor: &redactor };
+    let started = RunSession::start(plan, options, state_dir.as_deref(), redactor.clone());
     block_on(async {
-        let session = &run.session;
-        let chosen = choose(session)?;
-        let connections =
-            Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
-        let pipeline = Pipeline {
-            run: &run,
-            chosen,
-            connections: &connections,
-            sources: SecretSources::of_environment(session),
-            audience,
-            journal: None,
-            inherited: inherited(&run),
-        };
-        pipeline.run().await
+        match started {
+            Ok(run) => Ok(execute(&run, audience).await),
+            Err(refusal) => Err(refused_early(asked, refusal).await),
+        }
     })
+}
+
+async fn execute(run: &RunSession, audience: Audience) -> Exit {
+    let session = &run.session;
+    let prepared = choose(session).and_then(|chosen| {
+        let connections = Connections::of(session).map_err(|error| refuse(session, error))?;
+        Ok((chosen, connections))
+    });
+    let (chosen, connections) = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) => return refused(run, None, audience, refusal).await,
+    };
+    let pipeline = Pipeline {
+        run,
+        chosen,
+        connections: &connections,
+        sources: SecretSources::of_environment(session),
+        audience,
+        journal: None,
+        inherited: inherited(run),
+        cloud_ends: false,
+    };
+    pipeline.run().await
 }

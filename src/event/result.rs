@@ -113,11 +113,21 @@ pub struct RunFinished {
     pub status: Status,
     /// The exit code of the process.
     pub exit_code: u8,
-    /// In the plan's order.
+    /// In the plan's order. Empty if the run was refused.
     pub services: Vec<ServiceResult>,
+    /// Why the run was refused before its first step: mistakes in the plan or the
+    /// command line, or preconditions that failed. Empty if the run began.
+    pub refusals: Vec<Failure>,
     /// Remarks on a dry run: what the local cloud does not cover, placeholders
     /// used, base images fetched.
     pub notes: Vec<String>,
+}
+
+impl RunFinished {
+    /// Whether the run ended before its first step, so that nothing was changed.
+    pub fn is_refused(&self) -> bool {
+        !self.refusals.is_empty()
+    }
 }
 
 /// How a run or a service ended.

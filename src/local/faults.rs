@@ -66,12 +66,15 @@ impl Faults {
         };
         let fault = left.iter_mut().find(meant)?;
         fault.times -= 1;
-        Some(answer(fault))
+        Some(answer(fault, host))
     }
 }
 
-fn answer<B: From<String>>(fault: &InjectedFault) -> Response<B> {
-    let body = json!({ "error": { "code": fault.code, "message": fault.message } });
+fn answer<B: From<String>>(fault: &InjectedFault, host: &str) -> Response<B> {
+    let body = match host {
+        "api.github.com" => json!({ "message": fault.message }),
+        _ => json!({ "error": { "code": fault.code, "message": fault.message } }),
+    };
     let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() =
         StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

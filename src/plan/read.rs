@@ -14,6 +14,8 @@ pub const MAX_PLAN_BYTES: usize = 1 << 20;
 pub struct Reading {
     /// `None` where a diagnostic is an error.
     pub plan: Option<Plan>,
+    /// As far as a plan with errors could be read, for what is said about it.
+    pub draft: Option<Plan>,
     /// In the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -29,13 +31,14 @@ pub fn read(text: &str) -> Reading {
     };
     diagnostic::sort(&mut diagnostics);
     let good = !diagnostics.iter().any(Diagnostic::is_error);
-    Reading { plan: plan.filter(|_| good), diagnostics }
+    let (plan, draft) = if good { (plan, None) } else { (None, plan) };
+    Reading { plan, draft, diagnostics }
 }
 
 /// Reads a plan from the bytes of a file. Returns the text beside it in which
 /// the diagnostics are to be drawn.
 pub fn read_bytes(bytes: &[u8]) -> (String, Reading) {
-    let refused = |diagnostic| Reading { plan: None, diagnostics: vec![diagnostic] };
+    let refused = |diagnostic| Reading { plan: None, draft: None, diagnostics: vec![diagnostic] };
     if bytes.len() > MAX_PLAN_BYTES {
         return (String::new(), refused(too_large(bytes.len())));
     }

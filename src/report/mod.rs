@@ -6,6 +6,7 @@
 
 mod card;
 mod choose;
+mod deploy_end;
 mod log;
 mod ndjson;
 mod reporter;
@@ -21,6 +22,7 @@ mod view;
 
 pub use card::Card;
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
+pub use deploy_end::DeployEnd;
 #[cfg(test)]
 pub use log::Plain;
 pub use reporter::Reporters;
@@ -29,6 +31,7 @@ pub use result::{action_outputs, result};
 pub use sink::Sink;
 #[cfg(test)]
 pub use text::Style;
+pub use text::error_text;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::View;

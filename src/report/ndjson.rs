@@ -114,7 +114,7 @@ mod tests {
         end.services.truncate(0);
         is(
             &at(1, EventKind::RunFinished(end)),
-            r#"{"at":0.001,"event":"run-finished","status":"failed","exit-code":4,"services":[],"notes":["the placeholder of `acr-password` was used"]}"#,
+            r#"{"at":0.001,"event":"run-finished","status":"failed","exit-code":4,"services":[],"refusals":[],"notes":["the placeholder of `acr-password` was used"]}"#,
         );
     }
 

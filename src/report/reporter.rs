@@ -1,10 +1,11 @@
 //! The interface of reporters, and the set of reporters of a run.
 
 use super::view::View;
-use crate::event::{Event, EventKind, OutputName, RunFinished};
+use crate::event::{Event, EventKind, OutputName, RunFinished, RunStarted};
 use crate::secret::Redactor;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 pub trait Reporter: Send {
     /// Shows an event that the view already includes.
@@ -41,6 +42,12 @@ impl Reporters {
             }
         }
         self.show(event);
+    }
+
+    /// Sets what a run that was refused would have begun with, which is not shown.
+    pub fn assume(&mut self, started: RunStarted) {
+        let kind = EventKind::RunStarted(started);
+        self.view.apply(&Event { at: Duration::ZERO, kind });
     }
 
     pub fn view(&self) -> &View {

@@ -120,6 +120,7 @@ pub fn result(view: &View, finished: &RunFinished) -> Value {
         "exit-code": finished.exit_code,
         "urls": all_urls(finished),
         "services": finished.services,
+        "refusals": finished.refusals,
         "reported": view.reported,
         "warnings": view.warnings.iter().map(|warning| &warning.message).collect::<Vec<_>>(),
         "notes": finished.notes,
@@ -207,6 +208,7 @@ mod tests {
             status: Status::Cancelled,
             exit_code: 130,
             services: vec![],
+            refusals: vec![],
             notes: vec![],
         };
         let given = action_outputs(&View::default(), &ended, "");

@@ -1,15 +1,15 @@
 //! Every way in which a service ends, as each report shows it.
 
-use crate::event::{EventKind, RunFinished, ServiceResult, Status};
+use crate::event::{EventKind, Failure, RunFinished, ServiceResult, Status};
 use crate::report::log::{ActionsLog, Live, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::sample::{
-    at, broken, cancelled, forked, not_applicable, not_deployed, not_started, not_verified,
-    started, timed_out, web,
+    at, broken, cancelled, forked, no_secret, not_applicable, not_deployed, not_started,
+    not_verified, started, timed_out, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
-use crate::report::{Card, Reporters, Style, View, action_outputs};
+use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
 use crate::secret::Redactor;
 use indicatif::ProgressDrawTarget;
 
@@ -36,37 +36,57 @@ fn in_terminal(end: &RunFinished) -> String {
     screen.text() + "\n"
 }
 
-/// The heading and the rows of the services.
-fn of_markdown(text: &str) -> String {
+/// The heading and the rows of the services; all of a run that was refused.
+fn of_markdown(end: &RunFinished, text: &str) -> String {
+    if end.is_refused() {
+        return text.to_owned();
+    }
     let lines = text.lines().filter(|line| line.starts_with("###") || line.starts_with("| `"));
     lines.map(|line| format!("{line}\n")).filter(|line| !line.contains("not started")).collect()
 }
 
 fn all_reports(name: &str, status: Status, service: ServiceResult) -> String {
     let exit_code = if status == Status::Succeeded { 0 } else { 4 };
-    let end = RunFinished { status, exit_code, services: vec![service], notes: vec![] };
+    let services = vec![service];
+    let end = RunFinished { status, exit_code, services, refusals: vec![], notes: vec![] };
+    all_reports_of(name, &end)
+}
+
+/// What a command shows where it is refused. The details of a mistake in the plan are
+/// its lines, underlined.
+fn refused(end: &RunFinished) -> String {
+    let text = |failure: &Failure| match failure.details.as_slice() {
+        [] => error_text(&failure.chain, failure.help.as_deref()) + "\n",
+        lines => lines.join("\n") + "\n",
+    };
+    end.refusals.iter().map(text).collect()
+}
+
+fn all_reports_of(name: &str, end: &RunFinished) -> String {
     let mut view = View::default();
     view.apply(&started());
-    let card = Card::new(&view, &end);
+    let card = Card::new(&view, end);
     let redactor = Redactor::default();
-    let outputs: Vec<String> = action_outputs(&view, &end, "")
+    let outputs: Vec<String> = action_outputs(&view, end, "")
         .into_iter()
         .filter(|(name, _)| name == "status" || name == "services")
         .map(|(name, value)| format!("{name}={value}\n"))
         .collect();
     let parts = [
-        ("terminal", in_terminal(&end)),
-        ("plain log", shown(&end, |sink| Plain::new(sink, Style::default()))),
-        ("Actions log", shown(&end, |sink| ActionsLog::new(sink, Style::default()))),
-        ("comment", of_markdown(&card.comment("<!-- -->", &redactor))),
-        ("summary", of_markdown(&card.summary(&redactor))),
+        ("standard error, where it is found", refused(end)),
+        ("terminal", in_terminal(end)),
+        ("plain log", shown(end, |sink| Plain::new(sink, Style::default()))),
+        ("Actions log", shown(end, |sink| ActionsLog::new(sink, Style::default()))),
+        ("comment", of_markdown(end, &card.comment("<!-- -->", &redactor))),
+        ("summary", of_markdown(end, &card.summary(&redactor))),
         ("comment of a dry run", card.text() + "\n"),
         ("commit status", card.line() + "\n"),
-        ("JSON", shown(&end, Ndjson::new)),
+        ("JSON", shown(end, Ndjson::new)),
         ("outputs", outputs.concat()),
     ];
-    let parts = parts.map(|(report, text)| format!("{report}:\n{text}"));
-    format!("=== {name}\n{}", parts.join(""))
+    let parts = parts.iter().filter(|(_, text)| !text.trim().is_empty());
+    let parts: String = parts.map(|(report, text)| format!("{report}:\n{text}")).collect();
+    format!("=== {name}\n{parts}")
 }
 
 #[test]
@@ -81,6 +101,8 @@ fn every_report_says_how_a_service_ended() {
         all_reports("skipped: a fork", Status::Skipped, forked()),
         all_reports("tolerated failure", Status::Succeeded, not_verified()),
         all_reports("cancelled", Status::Cancelled, cancelled()),
+        all_reports_of("refused: the plan is wrong", &wrong_plan()),
+        all_reports_of("refused: a precondition failed", &no_secret()),
     ];
     insta::assert_snapshot!(all.join("\n"));
 }

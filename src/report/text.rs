@@ -34,6 +34,17 @@ impl Style {
     }
 }
 
+/// An error that ends a command, with its causes indented below, and its help last.
+pub fn error_text(chain: &[String], help: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    for (place, cause) in chain.iter().enumerate() {
+        let head = if place == 0 { "error" } else { "  because" };
+        lines.push(format!("{head}: {cause}"));
+    }
+    lines.extend(help.map(|help| format!("  help: {help}")));
+    lines.join("\n")
+}
+
 /// Such as `0.8s`, `12.3s`, `1m 02s`, `2h 05m`.
 pub(super) fn span(span: Duration) -> String {
     let tenths = (span.as_millis() + 50) / 100;
@@ -174,8 +185,19 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, Tone, bytes, clean, left, one_line, padded, short_digest, span};
+    use super::{
+        Style, Tone, bytes, clean, error_text, left, one_line, padded, short_digest, span,
+    };
     use std::time::Duration;
+
+    #[test]
+    fn an_error_has_its_causes_and_then_its_help() {
+        let chain = ["cannot push `a`".to_owned(), "no answer".to_owned()];
+        assert_eq!(
+            error_text(&chain, Some("try again")),
+            "error: cannot push `a`\n  because: no answer\n  help: try again"
+        );
+    }
 
     #[test]
     fn short_spans_have_tenths() {

@@ -67,6 +67,26 @@ impl Resolved {
         Ok(resolved)
     }
 
+    /// What can be known of a run that is refused, and whether its environment is
+    /// among that: git, event, pull request, environment.
+    pub fn as_far_as_known(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> (Self, bool) {
+        credentials::mask(&inputs.host.env, inputs.redactor);
+        let Ok(mut resolved) = Self::find(inputs, request) else { return (Self::default(), false) };
+        let mut notices = Vec::new();
+        let scope = resolved.start_scope(inputs).ok();
+        let chosen = scope.as_ref().map(|scope| choose(inputs.plan, request, scope, &mut notices));
+        let Some((scope, Ok(chosen))) = scope.as_ref().zip(chosen) else {
+            return (resolved, false);
+        };
+        resolved.environment = chosen.map(|(name, section)| ChosenEnvironment {
+            name: name.value.clone(),
+            slug: slug(&name.value),
+            protected: section.protected.resolve(scope).unwrap_or_default(),
+            ttl: None,
+        });
+        (resolved, true)
+    }
+
     /// Resolves what does not depend on the plan.
     fn find(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> Result<Self, ResolveError> {
         let mut git = Git::read(inputs.host);

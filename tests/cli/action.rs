@@ -77,3 +77,27 @@ fn commands_of_the_action_exist() {
         assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
     }
 }
+
+/// The text of the outputs that the action has written.
+fn outputs(plan: &str, inputs: &[(&str, &str)], code: i32) -> String {
+    let program = Program::with_plan(plan).file("output", "").env("GITHUB_OUTPUT", "output");
+    let program = inputs.iter().fold(program, |program, (name, value)| program.env(name, value));
+    program.run(&["action"]).exits(code);
+    fs::read_to_string(program.path("output")).expect("outputs")
+}
+
+#[test]
+fn every_command_and_every_refusal_sets_the_status() {
+    let good = "name: a\nsteps: [{ run: 'true' }]\n";
+    let bad = "name: a\nsteps: [{ rum: 'true' }]\n";
+    let has = |text: &str, status: &str| {
+        let mut lines = text.lines();
+        lines.find(|line| line.starts_with("status<<")).expect("a status");
+        assert_eq!(lines.next(), Some(status), "{text}");
+    };
+    has(&outputs(good, &[("INPUT_COMMAND", "check")], 0), "succeeded");
+    has(&outputs(bad, &[("INPUT_COMMAND", "check")], 2), "failed");
+    has(&outputs(bad, &[], 2), "failed");
+    has(&outputs(good, &[("INPUT_PR", "seven")], 2), "failed");
+    has(&outputs(good, &[("INPUT_COMMAND", "deploy")], 2), "failed");
+}

@@ -8,6 +8,7 @@ mod eval;
 mod faults;
 mod progress;
 mod refusals;
+mod reports;
 mod results;
 mod resume_options;
 mod run;

@@ -82,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event",
             "github::actions",
             "github::client",
+            "http::Client",
             "http::Retryable",
             "image::Store",
             "image::dockerfile",

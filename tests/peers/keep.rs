@@ -31,6 +31,10 @@ fn kept_cloud_serves_curl_and_skopeo_until_interrupted() {
     assert_eq!(programs::run("curl", &through), "hello from shipway\n");
     assert_eq!(programs::run("curl", &["-sS", after(&said, "app ")]), "hello from shipway\n");
 
+    let pasted = said.lines().find_map(|line| line.strip_prefix("as in ")).expect("a command");
+    assert_eq!(programs::run("sh", &["-c", pasted]), "hello from shipway\n");
+    assert!(said.find("\napp ") < said.find("\nproxy "), "{said}");
+
     let registry = after(&said, "registry ").strip_prefix("http://").expect("a URL");
     let source = format!("docker://{registry}/{REPOSITORY}:v1");
     let digest = output(&program, 0, "digest");

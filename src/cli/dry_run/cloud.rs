@@ -125,25 +125,28 @@ async fn detached(
     Err(StepError::new("cannot start the local cloud").because("it was not ready in time"))
 }
 
-/// Addresses for other programs, as lines for people.
+/// Addresses for other programs, as lines for people: first those of the apps, which
+/// any browser can open.
 pub fn how_to_reach(file: &CloudFile) -> String {
-    let mut lines = vec![
-        format!("proxy     {}", file.proxy.expose()),
-        format!("authority {}", file.ca_file.display()),
-        format!("registry  http://{} (images without the proxy)", file.direct_registry),
-    ];
-    for (name, address) in published(file) {
-        lines.push(format!("app       http://{address} is {name}"));
+    let apps = published(file);
+    let mut lines: Vec<String> = apps
+        .iter()
+        .map(|(name, address)| format!("app       http://{address} is http://{name}"))
+        .collect();
+    if let Some((name, _)) = apps.first() {
+        lines.push(format!(
+            "as in     curl --proxy '{}' --cacert '{}' 'http://{name}/'",
+            file.proxy.expose(),
+            file.ca_file.display()
+        ));
     }
-    lines.push(format!(
-        "as in     curl --proxy '{}' --cacert {} http://…azurecontainer.io/",
-        file.proxy.expose(),
-        file.ca_file.display()
-    ));
+    lines.push(format!("proxy     {}", file.proxy.expose()));
+    lines.push(format!("authority {}", file.ca_file.display()));
+    lines.push(format!("registry  http://{} (images without the proxy)", file.direct_registry));
     lines.join("\n")
 }
 
-/// The published ports of running container groups: name and local address.
+/// The published ports of running container groups: host with port, and local address.
 fn published(file: &CloudFile) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file.state.join("published.json")).unwrap_or_default();
     serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text)

@@ -7,15 +7,16 @@ mod placeholders;
 mod seeds;
 
 use super::exit::Exit;
-use super::pipeline::Pipeline;
 use super::pipeline::audience::Audience;
+use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::run::RunArguments;
 use super::runtime::block_on;
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
 use super::session::run::RunSession;
-use super::session::{PlanSession, show_step_error};
+use super::session::secrets::SecretSources;
+use super::session::{PlanSession, refuse};
 use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
 use crate::local::InitialState;
 use crate::run::outcome::StepError;
@@ -41,17 +42,27 @@ pub struct DryRunArguments {
 /// Runs the plan against a local cloud of its own.
 pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, Exit> {
     let RunArguments { plan, options, state_dir, .. } = &arguments.run;
-    let options = RunOptions { dry_run: Some(arguments.options.clone()), ..options.clone() };
-    let mut run = RunSession::start(plan, &options, state_dir.as_deref(), audience.redactor())?;
-    let inherited = inherited(&run);
-    // What earlier runs left, such as pushed images, is in the newest one's cloud.
-    if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
-        run.local = run.folder.state.join("local").join(&start.run);
-    }
+    let options = &RunOptions { dry_run: Some(arguments.options.clone()), ..options.clone() };
+    let redactor = audience.redactor();
+    let state_dir = state_dir.as_deref();
+    let asked = Asked { plan, options, state_dir, audience, redactor: &redactor };
+    let started = RunSession::start(plan, options, state_dir, redactor.clone());
     block_on(async {
-        let chosen = choose(&run.session)?;
+        let mut run = match started {
+            Ok(run) => run,
+            Err(refusal) => return Err(refused_early(asked, refusal).await),
+        };
+        let inherited = inherited(&run);
+        // What earlier runs left, such as pushed images, is in the newest one's cloud.
+        if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
+            run.local = run.folder.state.join("local").join(&start.run);
+        }
+        let chosen = match choose(&run.session) {
+            Ok(chosen) => chosen,
+            Err(refusal) => return Err(refused(&run, None, audience, refusal).await),
+        };
         let (keep, detach) = (arguments.keep, arguments.detach);
-        DryRun { run: &run, keep, detach, audience, inherited }.run(chosen, None).await
+        Ok(DryRun { run: &run, keep, detach, audience, inherited }.run(chosen, None).await)
     })
 }
 
@@ -69,24 +80,23 @@ pub struct DryRun<'a> {
 
 impl DryRun<'_> {
     /// Starts the cloud, runs the plan, and stops the cloud unless it is kept.
-    pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Result<Exit, Exit> {
+    pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
         let session = &self.run.session;
-        let refused = |error: StepError| show_step_error(error, &session.redactor);
-        let options = session.options.dry_run.clone().unwrap_or_default().cloud;
-        let values = SecretValues::of(session, &options).map_err(refused)?;
-        let initial_state = initial_state(session, &values, &options).map_err(refused)?;
-        let mut cloud = LocalCloud::start(&self.run.local, &initial_state, self.detach)
-            .await
-            .map_err(refused)?;
-        let connections = Connections::local(session, cloud.file()).map_err(refused)?;
+        let (mut cloud, connections, sources) = match self.start().await {
+            Ok(started) => started,
+            Err(error) => {
+                return refused(self.run, None, self.audience, refuse(session, error)).await;
+            }
+        };
         let pipeline = Pipeline {
             run: self.run,
             chosen,
             connections: &connections,
-            sources: values.sources,
+            sources,
             audience: self.audience,
             journal,
             inherited: self.inherited,
+            cloud_ends: !self.keep && !self.detach,
         };
         let exit = pipeline.run().await;
         if self.keep {
@@ -94,6 +104,16 @@ impl DryRun<'_> {
         }
         cloud.end().await;
         exit
+    }
+
+    async fn start(&self) -> Result<(LocalCloud, Connections, SecretSources), StepError> {
+        let session = &self.run.session;
+        let options = session.options.dry_run.clone().unwrap_or_default().cloud;
+        let values = SecretValues::of(session, &options)?;
+        let initial_state = initial_state(session, &values, &options)?;
+        let cloud = LocalCloud::start(&self.run.local, &initial_state, self.detach).await?;
+        let connections = Connections::local(session, cloud.file())?;
+        Ok((cloud, connections, values.sources))
     }
 }
 

@@ -89,7 +89,7 @@ fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<PlanSessio
         None => PlanFile::read(default, NO_PLAN_HELP)?,
     };
     let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
-    PlanSession::without_run(file, &options, redactor)
+    Ok(PlanSession::without_run(file, &options, redactor)?)
 }
 
 async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<Exit, StepError> {

@@ -3,13 +3,14 @@
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
-use crate::cli::pipeline::finish::Finish;
-use crate::cli::pipeline::origin::{from_outside, origin};
+use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
+use crate::cli::pipeline::publish::{Publisher, Subject};
+use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
-use crate::event::{Event, EventKind, PlannedStep, RunFinished, RunStarted, StepId};
+use crate::event::{Event, EventKind, PlannedStep, RunFinished, StepId};
 use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
 use crate::report::Reporters;
 use crate::run::engine::{self, Engine};
@@ -37,19 +38,21 @@ pub struct Execution<'a> {
     /// What earlier processes and runs left.
     pub store: Store,
     pub audience: Audience,
+    /// Whether the cloud ends with the run.
+    pub cloud_ends: bool,
     /// What the report says beside the results.
     pub notes: Vec<String>,
 }
 
 /// Begins the journal of a new run.
-pub fn begin_journal(run: &RunSession) -> Result<Journal, Exit> {
+pub fn begin_journal(run: &RunSession) -> Result<Journal, Refusal> {
     let begun = start_record(run).map_err(|error| vec![error.to_string()]).and_then(|record| {
         let journal = create(&run.folder.journal(), record);
         journal.map_err(|error| chain_of(&error))
     });
     begun.map_err(|chain| {
-        say::error(&chain, Some("free some space, or name another folder with `--state-dir`"));
-        Exit::Precondition
+        let help = "free some space, or name another folder with `--state-dir`";
+        say::refused(Exit::Precondition, &chain, Some(help))
     })
 }
 
@@ -83,15 +86,15 @@ fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) ->
 }
 
 impl Execution<'_> {
-    pub async fn run(mut self) -> Result<Exit, Exit> {
+    pub async fn run(mut self) -> Result<Exit, Refusal> {
         let started = Instant::now();
         let session = &self.run.session;
         let verbose = self.audience.is_verbose();
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
         let mut reporters = self.audience.reporters(&session.redactor);
         let mut signals = Signals::listen().map_err(|error| {
-            say::error(&["cannot listen for signals".to_owned(), error.to_string()], None);
-            Exit::Bug
+            let chain = ["cannot listen for signals".to_owned(), error.to_string()];
+            say::refused(Exit::Bug, &chain, None)
         })?;
         reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
         let summary = engine::run(Engine {
@@ -108,7 +111,11 @@ impl Execution<'_> {
         })
         .await;
         let exit = Exit::of_run(summary.status, summary.cancelled);
-        let mut notes = self.notes.clone();
+        let mut notes = Vec::new();
+        if self.cloud_ends {
+            notes.extend(no_longer_up(&summary.services));
+        }
+        notes.append(&mut self.notes);
         if let Some(failed) = &summary.journal_failed {
             notes.push(failed.chain.join(": "));
         }
@@ -119,6 +126,7 @@ impl Execution<'_> {
             status: summary.status,
             exit_code: exit.code(),
             services: summary.services,
+            refusals: Vec::new(),
             notes,
         };
         self.finish(&mut reporters, finished, started, &mut signals).await;
@@ -135,10 +143,19 @@ impl Execution<'_> {
     ) {
         let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
         let at = started.elapsed();
-        let finish = Finish { run: self.run, connections: self.connections };
+        let session = &self.run.session;
+        let subject = Subject::of(session);
+        let github = self.connections.github.as_ref();
+        let publisher = Publisher {
+            subject: &subject,
+            github: github.map(|github| (&self.connections.http, github)),
+            host: &session.host,
+            redactor: &session.redactor,
+            folder: Some(self.run.folder.path()),
+        };
         let view = reporters.view().clone();
         let reported = tokio::select! {
-            reported = finish.report(&view, &finished, at) => reported,
+            reported = publisher.publish(&view, &finished, at) => reported,
             // A second signal ends the program even while GitHub does not answer.
             _ = signals.next() => Vec::new(),
         };
@@ -170,15 +187,8 @@ impl Execution<'_> {
                 id,
             }
         };
-        EventKind::RunStarted(RunStarted {
-            run: self.run.folder.run.to_string(),
-            plan: session.plan.name.value.clone(),
-            file: session.file.name.clone(),
-            environment: session.resolved.environment.as_ref().map(|chosen| chosen.name.clone()),
-            dry_run: session.is_dry_run(),
-            started: jiff::Timestamp::now().to_string(),
-            origin: origin(session),
-            steps: self.chosen.places.iter().map(step).collect(),
-        })
+        let steps = self.chosen.places.iter().map(step).collect();
+        let id = self.run.folder.run.to_string();
+        EventKind::RunStarted(started(&Subject::of(session), &session.file.name, id, steps))
     }
 }

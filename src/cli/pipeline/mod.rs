@@ -5,17 +5,21 @@
 pub mod audience;
 mod debug_log;
 mod execute;
-mod finish;
 mod origin;
+mod publish;
+mod refused;
+
+pub use refused::{Asked, refused, refused_early, write_status};
 
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::execute::{Execution, begin_journal};
+use crate::cli::refusal::Refusal;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
 use crate::cli::session::secrets::{self, SecretSources};
-use crate::cli::session::{PlanSession, show_resolve_error, show_step_error};
+use crate::cli::session::{PlanSession, refuse, show_resolve_error};
 use crate::image::Store as Images;
 use crate::image::dockerfile::GitHubCache;
 use crate::journal::{Journal, Replay};
@@ -25,8 +29,8 @@ use crate::resolve::credentials::scrub;
 use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
-    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PlanSource, Preflight, RunFacts,
-    RunPlan, Services,
+    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, Preflight, RunFacts, RunPlan,
+    Services,
 };
 use crate::run::store::Store;
 use crate::secret::Secret;
@@ -43,25 +47,34 @@ pub struct Pipeline<'a> {
     pub journal: Option<Journal>,
     /// What earlier runs left, for `--from`.
     pub inherited: Option<Replay>,
+    /// Whether the cloud ends with the run: that of a dry run, unless it is kept.
+    pub cloud_ends: bool,
 }
 
 impl<'a> Pipeline<'a> {
-    pub async fn run(self) -> Result<Exit, Exit> {
-        self.prepared().await?.run().await
+    /// Runs the steps. A run that is refused before the first is reported too.
+    pub async fn run(self) -> Exit {
+        let (run, connections, audience) = (self.run, self.connections, self.audience);
+        let done = match self.prepared().await {
+            Ok(execution) => execution.run().await,
+            Err(refusal) => Err(refusal),
+        };
+        match done {
+            Ok(exit) => exit,
+            Err(refusal) => refused(run, Some(connections), audience, refusal).await,
+        }
     }
 
-    async fn prepared(self) -> Result<Execution<'a>, Exit> {
+    async fn prepared(self) -> Result<Execution<'a>, Refusal> {
         let session = &self.run.session;
-        let refused = |error: StepError| show_step_error(error, &session.redactor);
+        let refused = |error: StepError| refuse(session, error);
         let mut names = secrets::needed(session, &self.chosen);
         names.sort_unstable();
         names.dedup();
         let secrets = secrets::read(session, &names, self.connections, &self.sources).await;
-        let secrets = secrets.map_err(|errors| {
-            for error in errors {
-                refused(error);
-            }
-            Exit::Precondition
+        let secrets = secrets.map_err(|errors| Refusal {
+            exit: Exit::Precondition,
+            failures: errors.into_iter().flat_map(|error| refused(error).failures).collect(),
         })?;
         let performer = self.performer(&secrets).await?;
         let preflight = Preflight { performer: &performer };
@@ -90,13 +103,14 @@ impl<'a> Pipeline<'a> {
             journal,
             store,
             audience: self.audience,
+            cloud_ends: self.cloud_ends,
             notes,
         })
     }
 
-    async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Exit> {
+    async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Refusal> {
         let RunSession { session, folder, .. } = self.run;
-        let refused = |error: StepError| show_step_error(error, &session.redactor);
+        let refused = |error: StepError| refuse(session, error);
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
             .map_err(|error| show_resolve_error(&session.file, &ResolveError::Expression(error)))?;
         let images = Images::open(&folder.state.join("images"))
@@ -115,10 +129,7 @@ impl<'a> Pipeline<'a> {
             facts,
             plan: RunPlan {
                 parsed: Arc::clone(&session.plan),
-                source: PlanSource {
-                    file: session.file.name.clone(),
-                    text: session.file.text.clone(),
-                },
+                source: session.file.source(),
                 folder: session.file.folder.clone(),
                 scope,
                 chosen: self.chosen.places.iter().copied().collect(),

@@ -1,26 +1,33 @@
-//! Where the source of a run comes from, and what a dry run fetched from outside.
+//! How the events of a run begin, and notes on what a dry run had.
 
-use crate::cli::session::PlanSession;
-use crate::event::Origin;
+use crate::cli::pipeline::publish::Subject;
+use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult};
 use crate::local::Fetched;
 use std::collections::BTreeMap;
 
-/// The commit of the source, and the URL of this run's log.
-pub fn origin(session: &PlanSession) -> Origin {
-    let resolved = &session.resolved;
-    let commit = resolved.git.sha.clone().or_else(|| resolved.told("sha").map(str::to_owned));
-    let at_github = resolved
-        .told("server_url")
-        .zip(resolved.told("repository"))
-        .map(|(server, repository)| format!("{server}/{repository}"));
-    let commit_url = at_github
-        .as_ref()
-        .zip(commit.as_ref())
-        .map(|(repository, commit)| format!("{repository}/commit/{commit}"));
-    let run_url = at_github
-        .zip(resolved.told("run_id").filter(|id| !id.is_empty()))
-        .map(|(repository, run)| format!("{repository}/actions/runs/{run}"));
-    Origin { commit, commit_url, run_url }
+/// The first event of a run. A plan that cannot be read is named by its file.
+pub fn started(subject: &Subject, file: &str, run: String, steps: Vec<PlannedStep>) -> RunStarted {
+    RunStarted {
+        run,
+        plan: subject.plan.clone().unwrap_or_else(|| file.to_owned()),
+        file: file.to_owned(),
+        environment: subject.environment.name().map(str::to_owned),
+        dry_run: subject.dry_run,
+        started: jiff::Timestamp::now().to_string(),
+        origin: subject.origin.clone(),
+        steps,
+    }
+}
+
+/// A note that the URLs of a dry run end with its cloud.
+pub fn no_longer_up(services: &[ServiceResult]) -> Option<String> {
+    let urls = services.iter().filter(|service| service.outputs.get(OutputName::Url).is_some());
+    let which = match urls.count() {
+        0 => return None,
+        1 => "the URL was",
+        _ => "the URLs were",
+    };
+    Some(format!("{which} up while the run lasted; `shipway dry-run --keep` keeps the cloud up"))
 }
 
 /// Notes on what the local cloud fetched: each image, and the blobs of each

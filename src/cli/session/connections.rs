@@ -4,10 +4,13 @@
 use super::PlanSession;
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
+use crate::journal::RunOptions;
 use crate::local::CloudFile;
+use crate::resolve::HostEnvironment;
 use crate::run::outcome::{StepError, chain_of};
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use std::collections::BTreeMap;
+use std::path::Path;
 use url::Url;
 
 pub struct Connections {
@@ -26,6 +29,7 @@ pub struct Connections {
     pub secret_variables: BTreeMap<String, Secret>,
 }
 
+#[derive(Clone)]
 pub struct GitHubConnection {
     /// The base URL of the API.
     pub api: String,
@@ -37,13 +41,10 @@ pub struct GitHubConnection {
 impl Connections {
     /// The connections to the real cloud, or to the local cloud that `--cloud` names.
     pub fn of(session: &PlanSession) -> Result<Self, StepError> {
-        let Some(file) = &session.options.cloud else { return Self::real(session) };
-        let cloud = CloudFile::read(file).map_err(|error| {
-            StepError::new(format!("cannot read `{}`", file.display()))
-                .because(error.to_string())
-                .help("`shipway local --cloud FILE` writes it while it is up")
-        })?;
-        Self::local(session, &cloud)
+        match &session.options.cloud {
+            Some(file) => Self::local(session, &read_cloud(file)?),
+            None => Self::real(session),
+        }
     }
 
     fn real(session: &PlanSession) -> Result<Self, StepError> {
@@ -52,23 +53,13 @@ impl Connections {
         let endpoints = cloud(session)?.endpoints();
         let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
         let credential = detection.detect().map_err(|error| StepError::from_error(&error))?;
-        let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-        let token =
-            ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| set(name));
-        let api = set("GITHUB_API_URL").map_or("https://api.github.com", String::as_str);
-        let github = match (token, session.resolved.repository()) {
-            (Some(token), Some(repository)) => Some(GitHubConnection {
-                api: api.to_owned(),
-                token: redactor.adopt("env.GITHUB_TOKEN", token.clone()),
-                repository,
-            }),
-            _ => None,
-        };
+        let repository = session.resolved.repository();
         Ok(Self {
             credential,
             endpoints,
-            github,
-            subscription: set("AZURE_SUBSCRIPTION_ID").cloned(),
+            github: repository
+                .and_then(|repository| GitHubConnection::real(&session.host, redactor, repository)),
+            subscription: session.host.var("AZURE_SUBSCRIPTION_ID").map(str::to_owned),
             variables: BTreeMap::new(),
             secret_variables: BTreeMap::new(),
             http,
@@ -78,18 +69,7 @@ impl Connections {
     /// The connections to a local cloud.
     pub fn local(session: &PlanSession, file: &CloudFile) -> Result<Self, StepError> {
         let redactor = &session.redactor;
-        let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
-            StepError::new("cannot read the address of the local cloud").because(error.to_string())
-        })?;
-        if let Some(password) = proxy.password() {
-            redactor.adopt("the local cloud's proxy", password.to_owned());
-        }
-        let settings = Settings {
-            proxy: Proxy::Fixed(SafeUrl::new(proxy)),
-            trust: Trust::Only(file.ca.clone()),
-            ..Settings::default()
-        };
-        let http = Client::new(settings).map_err(|error| client_error(&error))?;
+        let http = local_client(file, redactor)?;
         let endpoints = Cloud::Public.endpoints();
         let application = Application {
             tenant: file.tenant_id.clone(),
@@ -99,11 +79,7 @@ impl Connections {
         };
         let credential = Credential::client_secret(&http, redactor, &endpoints, &application)
             .map_err(|error| StepError::from_error(&error))?;
-        let github = file.github.as_ref().map(|github| GitHubConnection {
-            api: github.api_url.clone(),
-            token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
-            repository: github.repository.clone(),
-        });
+        let github = GitHubConnection::local(file, redactor);
         let secret = |(name, value): (&str, &str)| {
             (name.to_owned(), redactor.adopt(&format!("env.{name}"), value.to_owned()))
         };
@@ -124,6 +100,67 @@ impl Connections {
             http,
         })
     }
+}
+
+impl GitHubConnection {
+    /// The connection to the repository, before there is any other: to the real
+    /// GitHub, or to that of the local cloud. `None` without a token.
+    pub fn alone(
+        options: &RunOptions,
+        host: &HostEnvironment,
+        redactor: &Redactor,
+        repository: String,
+    ) -> Result<(Client, Option<Self>), StepError> {
+        if let Some(file) = &options.cloud {
+            let file = read_cloud(file)?;
+            return Ok((local_client(&file, redactor)?, Self::local(&file, redactor)));
+        }
+        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
+        Ok((http, Self::real(host, redactor, repository)))
+    }
+
+    fn real(host: &HostEnvironment, redactor: &Redactor, repository: String) -> Option<Self> {
+        let names = ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"];
+        let token = names.iter().find_map(|name| host.var(name))?;
+        Some(Self {
+            api: host.var("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
+            token: redactor.adopt("env.GITHUB_TOKEN", token.to_owned()),
+            repository,
+        })
+    }
+
+    fn local(file: &CloudFile, redactor: &Redactor) -> Option<Self> {
+        let github = file.github.as_ref()?;
+        Some(Self {
+            api: github.api_url.clone(),
+            token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
+            repository: github.repository.clone(),
+        })
+    }
+}
+
+fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
+    CloudFile::read(file).map_err(|error| {
+        StepError::new(format!("cannot read `{}`", file.display()))
+            .because(error.to_string())
+            .help("`shipway local --cloud FILE` writes it while it is up")
+    })
+}
+
+/// A client that reaches the local cloud and nothing else.
+fn local_client(file: &CloudFile, redactor: &Redactor) -> Result<Client, StepError> {
+    let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
+        StepError::new("cannot read the address of the local cloud").because(error.to_string())
+    })?;
+    if let Some(password) = proxy.password() {
+        redactor.adopt("the local cloud's proxy", password.to_owned());
+    }
+    let settings = Settings {
+        proxy: Proxy::Fixed(SafeUrl::new(proxy)),
+        trust: Trust::Only(file.ca.clone()),
+        ..Settings::default()
+    };
+    Client::new(settings).map_err(|error| client_error(&error))
 }
 
 fn cloud(session: &PlanSession) -> Result<Cloud, StepError> {

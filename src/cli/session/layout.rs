@@ -1,6 +1,7 @@
 //! Chooses the steps of a run, and lays them out for the engine.
 
 use crate::cli::exit::Exit;
+use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::PlanSession;
 use crate::event::StepId;
@@ -23,17 +24,17 @@ pub struct Chosen {
 
 /// Chooses the steps that the command line selects, without those that the code
 /// of a fork may not run.
-pub fn choose(session: &PlanSession) -> Result<Chosen, Exit> {
+pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     let selection = Selection {
         from: session.options.from.clone(),
         until: session.options.until.clone(),
         only: session.options.only.clone(),
     };
     let graph = Graph::of(&session.plan, &selection).map_err(|errors| {
-        for error in errors {
-            say::error(&[error.to_string()], error.help().as_deref());
-        }
-        Exit::Usage
+        let shown = errors.iter().map(|error| {
+            say::refused(Exit::Usage, &[error.to_string()], error.help().as_deref()).failures
+        });
+        Refusal { exit: Exit::Usage, failures: shown.flatten().collect() }
     })?;
     let mut chosen = Chosen { layout: Layout::default(), places: Vec::new(), notes: Vec::new() };
     let fork = is_fork(session)?;
@@ -44,15 +45,14 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Exit> {
 }
 
 /// Whether the code comes from a fork and may not be deployed.
-fn is_fork(session: &PlanSession) -> Result<bool, Exit> {
+fn is_fork(session: &PlanSession) -> Result<bool, Refusal> {
     let trust = session.resolved.trust();
     let allowed = session.options.allow_fork_deploy.as_deref();
     match trust.deploy(allowed, &session.resolved.git) {
         Ok(()) => Ok(false),
         Err(_) if allowed.is_none() => Ok(true),
         Err(refusal) => {
-            say::error(&[refusal.to_string()], refusal.help().as_deref());
-            Err(Exit::Precondition)
+            Err(say::refused(Exit::Precondition, &[refusal.to_string()], refusal.help().as_deref()))
         }
     }
 }

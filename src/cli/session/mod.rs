@@ -14,7 +14,9 @@ pub mod secrets;
 
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;
+use crate::cli::refusal::Refusal;
 use crate::cli::say;
+use crate::event::Failure;
 use crate::http::Retryable;
 use crate::journal::{RunId, RunOptions};
 use crate::plan::expr::Scope;
@@ -50,7 +52,7 @@ impl PlanSession {
         file: PlanFile,
         options: &RunOptions,
         redactor: Redactor,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, Refusal> {
         Self::of_run(file, options, redactor, &RunId::new())
     }
 
@@ -60,7 +62,7 @@ impl PlanSession {
         options: &RunOptions,
         redactor: Redactor,
         id: &RunId,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, Refusal> {
         Self::with(file, options, redactor, |inputs, file| {
             let request = request(options, file, id)?;
             Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
@@ -72,8 +74,8 @@ impl PlanSession {
         file: PlanFile,
         options: &RunOptions,
         redactor: Redactor,
-        resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Exit>,
-    ) -> Result<Self, Exit> {
+        resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Refusal>,
+    ) -> Result<Self, Refusal> {
         let (plan, file) = file.into_plan()?;
         let host = host_environment(&file, options.dry_run.is_some());
         let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor };
@@ -99,28 +101,39 @@ impl PlanSession {
 
 /// Shows why the contexts cannot be resolved, with the line of the plan if an
 /// expression is to blame.
-pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Exit {
+pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Refusal {
+    let exit = if error.is_usage() { Exit::Usage } else { Exit::Precondition };
     match error {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
             diagnostic.help.clone_from(&error.help);
             say::tell(&render(&file.name, &file.text, &[diagnostic], say::color()));
+            let (chain, help) = (vec![error.message.clone()], error.help.clone());
+            let failure = Failure { chain, help, ..Failure::default() };
+            Refusal { exit, failures: vec![file.failure_at(&error.span, failure)] }
         }
-        other => say::error(&chain_of(other), other.help().as_deref()),
+        other => say::refused(exit, &chain_of(other), other.help().as_deref()),
     }
-    if error.is_usage() { Exit::Usage } else { Exit::Precondition }
 }
 
-/// Shows what stops a run before it has begun.
+/// Shows what stops a command.
 pub fn show_step_error(error: StepError, redactor: &Redactor) -> Exit {
     let failure = error.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
     Exit::Precondition
 }
 
+/// Shows what stops a run before it has begun.
+pub fn refuse(session: &PlanSession, error: StepError) -> Refusal {
+    let place = error.span.as_ref().map(|span| session.file.source().place(span));
+    let failure = error.shown(&session.redactor, place);
+    say::error(&failure.chain, failure.help.as_deref());
+    Refusal { exit: Exit::Precondition, failures: vec![failure] }
+}
+
 /// The environment of this process. A dry run sees no real credential, and has a
 /// subscription of its own if none is named.
-fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
+pub(in crate::cli) fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -134,7 +147,12 @@ fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
     HostEnvironment { env, dir: file.folder.clone() }
 }
 
-fn request(options: &RunOptions, file: &PlanFile, id: &RunId) -> Result<ResolveRequest, Exit> {
+/// What the command line asks of resolving.
+pub(in crate::cli) fn request(
+    options: &RunOptions,
+    file: &PlanFile,
+    id: &RunId,
+) -> Result<ResolveRequest, Refusal> {
     let here = std::env::current_dir().unwrap_or_default();
     let dry_run = options.dry_run.is_some();
     let event = match &options.event {
@@ -152,11 +170,10 @@ fn request(options: &RunOptions, file: &PlanFile, id: &RunId) -> Result<ResolveR
     })
 }
 
-fn assignment(text: &str) -> Result<(String, String), Exit> {
+fn assignment(text: &str) -> Result<(String, String), Refusal> {
     let Some((name, value)) = text.split_once('=') else {
         let what = format!("`--set {text}` sets nothing");
-        say::error(&[what], Some("write `--set NAME=VALUE`"));
-        return Err(Exit::Usage);
+        return Err(say::refused(Exit::Usage, &[what], Some("write `--set NAME=VALUE`")));
     };
     Ok((name.trim().to_owned(), value.to_owned()))
 }

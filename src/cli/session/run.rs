@@ -4,6 +4,7 @@
 use super::PlanSession;
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
+use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::journal::{RunFolder, RunId, RunOptions, StartRecord};
 use crate::secret::Redactor;
@@ -23,7 +24,7 @@ impl RunSession {
         options: &RunOptions,
         state_dir: Option<&Path>,
         redactor: Redactor,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, Refusal> {
         let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
         let state = state_folder(state_dir, &file);
         let id = RunId::new();
@@ -39,13 +40,13 @@ impl RunSession {
         start: StartRecord,
         folder: RunFolder,
         redactor: Redactor,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, Refusal> {
         let StartRecord { options, resolved, local, .. } = start;
         let session = PlanSession::with(file, &options, redactor, |_, _| {
             serde_json::from_value(resolved).map_err(|error| {
                 let doing = format!("cannot read the contexts of run {}", folder.run);
-                say::error(&[doing, error.to_string()], Some("start a new run"));
-                Exit::Precondition
+                let chain = [doing, error.to_string()];
+                say::refused(Exit::Precondition, &chain, Some("start a new run"))
             })
         })?;
         Ok(Self { session, folder, local })
@@ -60,12 +61,10 @@ pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
     }
 }
 
-fn create(state: &Path, id: RunId) -> Result<RunFolder, Exit> {
+fn create(state: &Path, id: RunId) -> Result<RunFolder, Refusal> {
     RunFolder::create(state, id).map_err(|error| {
-        say::error(
-            &[format!("cannot create the state folder `{}`", state.display()), error.to_string()],
-            Some("name another folder with `--state-dir`"),
-        );
-        Exit::Precondition
+        let what = format!("cannot create the state folder `{}`", state.display());
+        let help = "name another folder with `--state-dir`";
+        say::refused(Exit::Precondition, &[what, error.to_string()], Some(help))
     })
 }

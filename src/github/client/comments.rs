@@ -150,7 +150,7 @@ mod tests {
 
         let error = github.client().comments(&repo(), 7).await.expect_err("another host");
 
-        assert_eq!(error.to_string(), "list the comments of pull request 7 of `o/r`");
+        assert_eq!(error.to_string(), "cannot list the comments of pull request 7 of `o/r`");
         assert_eq!(
             error.source.to_string(),
             format!(
@@ -227,7 +227,7 @@ mod tests {
 
         let error = github.client().create_comment(&repo(), 7, "hello").await.expect_err("refused");
 
-        assert_eq!(error.to_string(), "comment on pull request 7 of `o/r`");
+        assert_eq!(error.to_string(), "cannot comment on pull request 7 of `o/r`");
         assert_eq!(
             error.source.to_string(),
             format!(

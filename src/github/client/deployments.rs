@@ -18,7 +18,7 @@ const WRITE: &str = "deployments: write";
 pub struct NewDeployment {
     /// In a pull request its head, or the pull request does not show it.
     pub commit: String,
-    /// One per pull request, because a new deployment ends others of its environment.
+    /// A deployment that succeeds ends the earlier ones of its environment.
     pub environment: String,
     /// Whether the environment will be removed.
     pub transient: bool,
@@ -26,6 +26,8 @@ pub struct NewDeployment {
     pub production: bool,
     /// Cut at 140 characters.
     pub description: String,
+    /// The id of the run, by which the deployment is found again.
+    pub run: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -35,6 +37,9 @@ pub struct Deployment {
     pub sha: Option<String>,
     #[serde(default)]
     pub environment: Option<String>,
+    /// What its creator added: an object here, and anything in those of others.
+    #[serde(default)]
+    pub payload: serde_json::Value,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -69,6 +74,12 @@ struct Create<'a> {
     transient_environment: bool,
     production_environment: bool,
     description: String,
+    payload: Payload<'a>,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    run: &'a str,
 }
 
 #[derive(Serialize)]
@@ -105,8 +116,23 @@ impl Client {
             transient_environment: new.transient,
             production_environment: new.production,
             description: described(&new.description),
+            payload: Payload { run: &new.run },
         };
         self.send(&request, Some(&body)).await?.read()
+    }
+
+    /// The deployment that this run has created, if its creation reached GitHub
+    /// although the answer did not arrive.
+    pub async fn find_deployment(
+        &self,
+        repo: &Repo,
+        new: &NewDeployment,
+    ) -> Result<Option<Deployment>, Error> {
+        let all = self.deployments(repo, &new.environment).await?;
+        let is_it = |found: &Deployment| {
+            found.sha.as_ref() == Some(&new.commit) && found.payload["run"] == new.run.as_str()
+        };
+        Ok(all.into_iter().find(is_it))
     }
 
     /// Sets the status of a deployment.
@@ -203,6 +229,7 @@ mod tests {
             transient: true,
             production: false,
             description: "storefront".into(),
+            run: "01jd".into(),
         }
     }
 
@@ -217,7 +244,7 @@ mod tests {
         assert_eq!(made.id, 5);
         assert_eq!(
             github.requests()[0].body,
-            r#"{"ref":"abc","environment":"pr-7","required_contexts":[],"auto_merge":false,"transient_environment":true,"production_environment":false,"description":"storefront"}"#
+            r#"{"ref":"abc","environment":"pr-7","required_contexts":[],"auto_merge":false,"transient_environment":true,"production_environment":false,"description":"storefront","payload":{"run":"01jd"}}"#
         );
     }
 
@@ -229,8 +256,26 @@ mod tests {
         )])
         .await;
         let error = github.client().create_deployment(&repo(), &new()).await.expect_err("merged");
-        assert_eq!(error.to_string(), "record the deployment to `pr-7` in `o/r`");
+        assert_eq!(error.to_string(), "cannot record the deployment to `pr-7` in `o/r`");
         assert!(error.source.to_string().contains("missing field `id`"), "{}", error.source);
+    }
+
+    #[tokio::test]
+    async fn the_deployment_of_this_run_is_found_again() {
+        let list = "GET /repos/o/r/deployments?environment=pr-7&per_page=100";
+        let found = |body: &'static str| async move {
+            let github = FakeGithub::start(&[(list, vec![Answer::json(200, body)])]).await;
+            let found = github.client().find_deployment(&repo(), &new()).await.expect("an answer");
+            found.map(|found| found.id)
+        };
+        assert_eq!(
+            found(
+                r#"[{"id":7,"sha":"abc","payload":"{}"},{"id":6,"sha":"abc","payload":{"run":"01jc"}},{"id":5,"sha":"abc","payload":{"run":"01jd"}}]"#
+            )
+            .await,
+            Some(5)
+        );
+        assert_eq!(found(r#"[{"id":6,"sha":"abd","payload":{"run":"01jd"}}]"#).await, None);
     }
 
     #[tokio::test]

@@ -13,9 +13,9 @@ const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing}")]
+#[error("cannot {doing}")]
 pub struct Error {
-    /// What the request does, in words that fit after "could not".
+    /// What the request does, in words that fit after "cannot".
     pub doing: String,
     /// The permission of the workflow's token that this needs.
     pub needs: &'static str,
@@ -29,8 +29,12 @@ pub struct Error {
 pub enum Kind {
     /// 401: the token is not accepted.
     Unauthorized,
-    /// 403: the token may not do this.
+    /// 403: the token lacks the permission.
     Forbidden,
+    /// 403: the conversation is locked.
+    Locked,
+    /// 403 for another reason, which the message of GitHub says.
+    Denied,
     /// 403 or 429: too many requests, until `wait` has passed.
     Limited { wait: Duration },
     /// 404 or 410: it does not exist, or the token may not see it.
@@ -83,11 +87,25 @@ pub fn kind_of(status: u16, words: &str, limits: Limits, now: Timestamp) -> Kind
         403 | 429 => match limit_of(words, limits, now) {
             Some(wait) => Kind::Limited { wait },
             None if status == 429 => Kind::Limited { wait: DEFAULT_WAIT },
-            None => Kind::Forbidden,
+            None => forbidden(words),
         },
         404 | 410 => Kind::Missing,
         422 if words.contains("too long") => Kind::TooLong,
         _ => Kind::Other,
+    }
+}
+
+/// GitHub says "Resource not accessible by integration" (or "by personal access
+/// token") where a permission is missing, "Unable to create comment because issue is
+/// locked.", and for example "Repository was archived so is read-only.".
+fn forbidden(words: &str) -> Kind {
+    let words = words.to_lowercase();
+    if words.contains("is locked") {
+        Kind::Locked
+    } else if words.is_empty() || words.contains("not accessible") || words.contains("must have") {
+        Kind::Forbidden
+    } else {
+        Kind::Denied
     }
 }
 
@@ -111,6 +129,8 @@ impl Retryable for Error {
             Kind::Limited { .. }
             | Kind::Unauthorized
             | Kind::Forbidden
+            | Kind::Locked
+            | Kind::Denied
             | Kind::Missing
             | Kind::TooLong => Retry::Never,
             Kind::Other => self.source.retry(),
@@ -124,7 +144,7 @@ impl Retryable for Error {
                     .to_owned(),
             ),
             Kind::Forbidden => Some(format!(
-                "add `{}` to the `permissions:` of the workflow; on a pull request from a fork, or by dependabot, the token can only read, and the job's summary is where the report is",
+                "add `{}` to the `permissions:` of the workflow, or to the token",
                 self.needs
             )),
             Kind::Limited { wait } => Some(format!(
@@ -136,7 +156,8 @@ impl Retryable for Error {
                 self.needs
             )),
             Kind::TooLong => Some("leave out some of the text: GitHub takes 65536 characters".to_owned()),
-            Kind::Other => None,
+            Kind::Locked => Some("unlock the conversation".to_owned()),
+            Kind::Denied | Kind::Other => None,
         }
     }
 }
@@ -183,9 +204,18 @@ mod tests {
         let spent = Limits { remaining: Some(0), reset: Some(reset), ..none };
         assert_eq!(kind(403, "API rate limit exceeded", spent), wait(31));
         let left = Limits { remaining: Some(17), reset: Some(reset), ..none };
-        assert_eq!(kind(403, "no", left), Kind::Forbidden);
+        assert_eq!(kind(403, "no", left), Kind::Denied);
         assert_eq!(kind(403, "You have exceeded a secondary rate limit.", none), wait(60));
         assert_eq!(kind(429, "slow down", none), wait(60));
+    }
+
+    #[test]
+    fn each_reason_of_a_403_has_its_kind() {
+        let kind = |words| kind(403, words, Limits::default());
+        assert_eq!(kind("Resource not accessible by personal access token"), Kind::Forbidden);
+        assert_eq!(kind("Must have admin rights to Repository."), Kind::Forbidden);
+        assert_eq!(kind("Unable to create comment because issue is locked."), Kind::Locked);
+        assert_eq!(kind("Repository was archived so is read-only."), Kind::Denied);
     }
 
     #[test]
@@ -208,6 +238,8 @@ mod tests {
         assert_eq!(limited(121), Retry::Never);
         assert_eq!(error(Kind::Other).retry(), Retry::Backoff);
         assert_eq!(error(Kind::Forbidden).retry(), Retry::Never);
+        assert_eq!(error(Kind::Locked).retry(), Retry::Never);
+        assert_eq!(error(Kind::Denied).retry(), Retry::Never);
         assert_eq!(error(Kind::Unauthorized).retry(), Retry::Never);
         assert_eq!(error(Kind::Missing).retry(), Retry::Never);
         assert_eq!(error(Kind::TooLong).retry(), Retry::Never);
@@ -222,7 +254,7 @@ mod tests {
         );
         assert_eq!(
             help(Kind::Forbidden),
-            "add `pull-requests: write` to the `permissions:` of the workflow; on a pull request from a fork, or by dependabot, the token can only read, and the job's summary is where the report is"
+            "add `pull-requests: write` to the `permissions:` of the workflow, or to the token"
         );
         assert_eq!(
             help(Kind::Limited { wait: Duration::from_mins(50) }),
@@ -236,7 +268,8 @@ mod tests {
             help(Kind::TooLong),
             "leave out some of the text: GitHub takes 65536 characters"
         );
-        assert_eq!(help(Kind::Other), "");
+        assert_eq!(help(Kind::Locked), "unlock the conversation");
+        assert_eq!((help(Kind::Denied), help(Kind::Other)), (String::new(), String::new()));
     }
 
     #[test]

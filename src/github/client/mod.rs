@@ -19,7 +19,7 @@ mod comments;
 mod deployments;
 mod error;
 #[cfg(test)]
-mod fake;
+pub mod fake;
 mod pulls;
 mod repo;
 mod request;
@@ -27,9 +27,7 @@ mod statuses;
 mod sticky;
 
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
-pub use error::Error;
-#[cfg(test)]
-pub use error::Kind;
+pub use error::{Error, Kind};
 pub use repo::{BadRepo, Repo};
 pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};

@@ -50,6 +50,6 @@ mod tests {
         )])
         .await;
         let error = github.client().pull(&repo(), 7).await.expect_err("missing");
-        assert_eq!(error.to_string(), "read pull request 7 of `o/r`");
+        assert_eq!(error.to_string(), "cannot read pull request 7 of `o/r`");
     }
 }

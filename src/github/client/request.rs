@@ -40,7 +40,7 @@ pub struct Client {
 /// A request, and what messages say about it.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
-    /// What the request does, in words that fit after "could not".
+    /// What the request does, in words that fit after "cannot".
     pub doing: String,
     /// The permission of the token that it needs.
     pub needs: &'static str,

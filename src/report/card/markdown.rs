@@ -19,6 +19,9 @@ const MAX_ITEM_CHARS: usize = 600;
 const MAX_WARNINGS: usize = 10;
 const MAX_NOTES: usize = 20;
 
+/// What a run that was refused left.
+const KEPT: &str = "What an earlier run deployed is as it was.\n";
+
 const HEAD: &str = "| Service | Status | URL | Image | Time |\n| --- | --- | --- | --- | --- |\n";
 
 impl Card {
@@ -39,8 +42,15 @@ impl Card {
         let foot = redactor.redact(&format!("{steps}{}", self.foot()));
         let mut room = room.saturating_sub(top.chars().count() + foot.chars().count());
         let mut middle = String::new();
-        for (step, failure) in self.failures() {
-            let Some(text) = fitted(step, failure, room, redactor) else {
+        if !self.refusals.is_empty() {
+            middle += KEPT;
+            room = room.saturating_sub(KEPT.chars().count());
+        }
+        let refusals = self.refusals.iter().map(|failure| (position(failure), failure));
+        let title = |step: &StepId| format!("**{} failed**", code(&step.to_string()));
+        let failures = self.failures().map(|(step, failure)| (title(step), failure));
+        for (title, failure) in refusals.chain(failures) {
+            let Some(text) = fitted(&title, failure, room, redactor) else {
                 middle += "\n_More failures are in the log of the run._\n";
                 break;
             };
@@ -53,8 +63,7 @@ impl Card {
     fn heading(&self) -> String {
         let dry = if self.dry_run { " (dry run)" } else { "" };
         let sign = sign(self.status, self.services.iter().any(lacks_something));
-        let (_, word) = words::word_of(self.status);
-        format!("### {}: {sign} {word}{dry}\n\n", prose(&self.plan))
+        format!("### {}: {sign} {}{dry}\n\n", prose(&self.plan), self.end)
     }
 
     fn table(&self) -> String {
@@ -105,6 +114,9 @@ impl Card {
             format!("| {} | {} | {took} |\n", code(&step.to_string()), prose(how))
         });
         let rows: String = rows.collect();
+        if rows.is_empty() {
+            return rows;
+        }
         format!("\n| Step | Outcome | Time |\n| --- | --- | --- |\n{rows}")
     }
 }
@@ -150,11 +162,11 @@ fn row(service: &ServiceResult) -> String {
 
 /// A failure in at most `room` characters. The first lines of its details are left
 /// out as needed; `None` if not even the causes fit.
-fn fitted(step: &StepId, failure: &Failure, room: usize, redactor: &Redactor) -> Option<String> {
+fn fitted(title: &str, failure: &Failure, room: usize, redactor: &Redactor) -> Option<String> {
     let details: Vec<String> = failure.details.iter().flat_map(|text| safe_lines(text)).collect();
     let mut kept = details.len();
     loop {
-        let text = redactor.redact(&drawn(step, failure, &details, kept));
+        let text = redactor.redact(&drawn(title, failure, &details, kept));
         if text.chars().count() <= room {
             return Some(text);
         }
@@ -166,8 +178,9 @@ fn fitted(step: &StepId, failure: &Failure, room: usize, redactor: &Redactor) ->
 }
 
 /// The causes, the last `kept` lines of the details (folded) and the remedy.
-fn drawn(step: &StepId, failure: &Failure, details: &[String], kept: usize) -> String {
-    let top = format!("\n**{} failed**\n\n{}", code(&step.to_string()), causes(failure));
+fn drawn(title: &str, failure: &Failure, details: &[String], kept: usize) -> String {
+    let title = if title.is_empty() { String::new() } else { format!("{title}\n\n") };
+    let top = format!("\n{title}{}", causes(failure));
     let details = if details.is_empty() {
         String::new()
     } else if kept == 0 {
@@ -185,6 +198,14 @@ fn drawn(step: &StepId, failure: &Failure, details: &[String], kept: usize) -> S
         .as_ref()
         .map_or_else(String::new, |help| format!("\n**What to do:** {}\n", prose(help)));
     format!("{top}{details}{help}")
+}
+
+/// Where the plan is at fault; empty if it is not.
+fn position(failure: &Failure) -> String {
+    let place = failure.place.as_ref();
+    place.map_or_else(String::new, |place| {
+        format!("**{}**", code(&format!("{}:{}:{}", place.file, place.line, place.column)))
+    })
 }
 
 fn causes(failure: &Failure) -> String {

@@ -19,7 +19,11 @@ pub struct Card {
     dry_run: bool,
     origin: Origin,
     status: Status,
+    /// How the run ended, such as `failed, nothing was changed`.
+    end: String,
     services: Vec<ServiceResult>,
+    /// Why the run was refused before its first step.
+    refusals: Vec<Failure>,
     warnings: Vec<String>,
     notes: Vec<String>,
     steps: Vec<(StepId, String, Option<Duration>)>,
@@ -40,7 +44,9 @@ impl Card {
             dry_run: started.is_some_and(|started| started.dry_run),
             origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
             status: finished.status,
+            end: words::end_of_run(finished),
             services: services.collect(),
+            refusals: finished.refusals.clone(),
             warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
             notes: finished.notes.clone(),
             steps: steps(view),
@@ -49,7 +55,10 @@ impl Card {
 
     /// The result in one line, for the description of a deployment or a commit status.
     pub fn line(&self) -> String {
-        let (_, word) = words::word_of(self.status);
+        if let Some(refusal) = self.refusals.first() {
+            let why = refusal.chain.first().map(|why| one_line(why)).unwrap_or_default();
+            return format!("{}: {why}", words::UNCHANGED);
+        }
         let failed = self.failures().next();
         match failed {
             Some((step, failure)) => {
@@ -58,7 +67,7 @@ impl Card {
             }
             None => match self.services.iter().find(|service| self.is_told_by(service)) {
                 Some(service) => format!("{} {}", service.name, words::end_of(service)),
-                None => format!("{} {word}", self.plan),
+                None => format!("{} {}", self.plan, self.end),
             },
         }
     }

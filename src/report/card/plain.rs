@@ -9,12 +9,14 @@ use crate::report::text::{columns, one_line, padded, short_digest};
 impl Card {
     /// The content of the comment as plain text.
     pub fn text(&self) -> String {
-        let (_, word) = words::word_of(self.status);
         let dry = if self.dry_run { " (dry run)" } else { "" };
-        let mut lines = vec![format!("{}: {word}{dry}", self.plan)];
+        let mut lines = vec![format!("{}: {}{dry}", self.plan, self.end)];
         let wide = self.services.iter().map(|service| columns(&service.name)).max();
         for service in &self.services {
             lines.push(format!("  {}", row(service, wide.unwrap_or(0))));
+        }
+        for refusal in &self.refusals {
+            lines.extend(words::failed(refusal).into_iter().map(|line| format!("  {line}")));
         }
         for (step, failure) in self.failures() {
             lines.push(format!("  {step} failed"));

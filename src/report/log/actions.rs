@@ -18,6 +18,9 @@ use crate::report::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+/// GitHub shows as many errors of a step.
+const MAX_ANNOTATIONS: usize = 10;
+
 /// If more lines of a step wait, its group is opened although another one is open.
 const MAX_WAITING_LINES: usize = 1_000;
 
@@ -79,6 +82,9 @@ impl ActionsLog {
             EventKind::Warned { step, message } => {
                 let title = step.as_ref().map(ToString::to_string);
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
+            }
+            EventKind::RunFinished(finished) if finished.is_refused() => {
+                refusals(view, &finished.refusals)
             }
             EventKind::RunStarted(_)
             | EventKind::RunCancelled { .. }
@@ -170,8 +176,30 @@ fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// The annotations of a run that was refused. GitHub keeps ten of a step, so the
+/// last one counts those that are left out.
+fn refusals(view: &View, refusals: &[Failure]) -> Vec<String> {
+    let plan = view.started.as_ref().map_or("the plan", |started| started.plan.as_str());
+    let title = format!("{} was not run", one_line(plan));
+    let shown = match refusals.len() {
+        count @ 0..=MAX_ANNOTATIONS => count,
+        _ => MAX_ANNOTATIONS - 1,
+    };
+    let annotate = |failure: &Failure| annotation_of(&title, failure, Level::Error);
+    let mut lines: Vec<String> = refusals[..shown].iter().map(annotate).collect();
+    if let more @ 1.. = refusals.len() - shown {
+        let message = format!("{more} more errors are in the log");
+        lines.push(plain_annotation(Level::Error, Some(&title), &message));
+    }
+    lines
+}
+
 fn of_failure(title: &str, failure: &Failure, tolerated: bool) -> String {
     let level = if tolerated { Level::Warning } else { Level::Error };
+    annotation_of(title, failure, level)
+}
+
+fn annotation_of(title: &str, failure: &Failure, level: Level) -> String {
     let mut message = words::causes(failure);
     message.extend(last_details(failure));
     message.extend(failure.help.as_ref().map(|help| format!("help: {}", one_line(help))));

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// The columns of the longest end of a service that others are aligned with.
 const MAX_END_COLUMNS: usize = 40;
 
+/// What a run that was refused before its first step has done.
+pub(in crate::report) const UNCHANGED: &str = "nothing was changed";
+
 /// A line and the indented lines below it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in crate::report) struct Message {
@@ -62,10 +65,12 @@ impl Message {
 }
 
 /// The message for an event. `None` for the output of children and for progress,
-/// which each reporter shows in its own way.
+/// which each reporter shows in its own way, and for the end of a refused run.
 pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Message> {
     Some(match kind {
         EventKind::OutputLine { .. } | EventKind::Progressed { .. } => return None,
+        // Why it was refused was shown where it was found.
+        EventKind::RunFinished(finished) if finished.is_refused() => return None,
         EventKind::RunStarted(started) => Message::plain(opening(started)),
         EventKind::StepStarted { step } => {
             let title = view.step(step).map_or("", |known| known.planned.title.as_str());
@@ -90,7 +95,7 @@ pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Messag
             ended(view, step, outcome, *took, outputs)
         }
         EventKind::RunCancelled { reason } => Message::plain(stopping(*reason)),
-        EventKind::Reported(reported) => shown(reported),
+        EventKind::Reported(reported) => shown(view, reported),
         EventKind::RunFinished(finished) => closing(view, finished),
     })
 }
@@ -235,14 +240,18 @@ pub(in crate::report) fn moving(flow: &Flow, now: Duration) -> String {
     format!("{done}{part}{rate}{left}")
 }
 
-fn shown(reported: &Reported) -> Message {
+fn shown(view: &View, reported: &Reported) -> Message {
     let place = match reported.to {
         Channel::Comment => "comment on the pull request",
         Channel::Deployment => "deployment",
         Channel::Status => "status of the commit",
         Channel::Summary => "summary of the job",
     };
+    // The local GitHub of a dry run ends with it. The summary of a job is a file.
+    let is_local = view.started.as_ref().is_some_and(|started| started.dry_run)
+        && reported.to != Channel::Summary;
     let text = match &reported.url {
+        _ if is_local => format!("{place}, not posted"),
         Some(url) => format!("{place}: {}", one_line(url)),
         None => place.to_owned(),
     };
@@ -272,6 +281,12 @@ pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
         Status::Skipped => (Tone::Caution, "skipped"),
         Status::Cancelled => (Tone::Caution, "cancelled"),
     }
+}
+
+/// How a run ended, such as `failed, nothing was changed`.
+pub(in crate::report) fn end_of_run(finished: &RunFinished) -> String {
+    let (_, word) = word_of(finished.status);
+    if finished.is_refused() { format!("{word}, {UNCHANGED}") } else { word.to_owned() }
 }
 
 /// How a service ended, such as `succeeded, not verified: no answer`.

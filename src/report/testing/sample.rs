@@ -175,7 +175,13 @@ pub(in crate::report) fn broken() -> ServiceResult {
 }
 
 pub(in crate::report) fn good_end() -> RunFinished {
-    RunFinished { status: Status::Succeeded, exit_code: 0, services: vec![web()], notes: vec![] }
+    RunFinished {
+        status: Status::Succeeded,
+        exit_code: 0,
+        services: vec![web()],
+        refusals: vec![],
+        notes: vec![],
+    }
 }
 
 pub(in crate::report) fn bad_end() -> RunFinished {
@@ -183,6 +189,7 @@ pub(in crate::report) fn bad_end() -> RunFinished {
         status: Status::Failed,
         exit_code: 4,
         services: vec![web(), broken()],
+        refusals: vec![],
         notes: vec!["the placeholder of `acr-password` was used".into()],
     }
 }
@@ -253,4 +260,40 @@ pub(in crate::report) fn not_started() -> ServiceResult {
 /// The `if` of each step is false.
 pub(in crate::report) fn not_applicable() -> ServiceResult {
     ended("hotfix", Status::Skipped, None, Some("no step applies"))
+}
+
+/// The plan has two mistakes.
+pub(in crate::report) fn wrong_plan() -> RunFinished {
+    let mistake = |line, message: &str, help: Option<&str>| Failure {
+        chain: vec![message.to_owned()],
+        details: vec![
+            format!("error[unknown-key]: {message}"),
+            format!(" --> shipway.yml:{line}:1"),
+        ],
+        help: help.map(str::to_owned),
+        place: Some(PlanPosition { file: "deploy/shipway.yml".into(), line, column: 1 }),
+    };
+    RunFinished {
+        status: Status::Failed,
+        exit_code: 2,
+        services: vec![],
+        refusals: vec![
+            mistake(2, "a plan has no key `nmae`", Some("did you mean `name`?")),
+            mistake(7, "a plan has no key `colour`", None),
+        ],
+        notes: vec![],
+    }
+}
+
+/// A secret cannot be read.
+pub(in crate::report) fn no_secret() -> RunFinished {
+    let failure = Failure {
+        chain: vec![
+            "cannot read the secret `token`".into(),
+            "the variable `THE_TOKEN` is not set".into(),
+        ],
+        help: Some("set `THE_TOKEN`".into()),
+        ..Failure::default()
+    };
+    RunFinished { exit_code: 3, refusals: vec![failure], ..wrong_plan() }
 }

@@ -1,0 +1,65 @@
+//! A command line that cannot be parsed.
+
+use super::exit::Exit;
+use super::pipeline::audience::Audience;
+use super::pipeline::{Asked, refused_early};
+use super::refusal::Refusal;
+use super::run::RunArguments;
+use super::runtime::block_on;
+use crate::event::Failure;
+use crate::journal::RunOptions;
+use clap::{Command, FromArgMatches as _};
+
+/// Shows what clap has to say: a mistake, or the help that was asked for. In a
+/// workflow a mistake in the command that runs a plan is reported like one in the
+/// plan, to where the rest of the command line points.
+pub fn refused(error: &clap::Error, known: Command) -> Exit {
+    error.print().ok();
+    if !error.use_stderr() {
+        return Exit::Done;
+    }
+    let in_actions = std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
+    let Some(RunArguments { plan, options, state_dir, view }) =
+        readable_part(known).filter(|_| in_actions)
+    else {
+        return Exit::Usage;
+    };
+    let audience = Audience::Command(view);
+    let redactor = audience.redactor();
+    let asked = Asked {
+        plan: &plan,
+        options: &options,
+        state_dir: state_dir.as_deref(),
+        audience,
+        redactor: &redactor,
+    };
+    let refusal = Refusal { exit: Exit::Usage, failures: vec![failure(&error.to_string())] };
+    block_on(async { Ok(refused_early(asked, refusal).await) }).unwrap_or_else(|exit| exit)
+}
+
+/// The arguments of a command that runs a plan, without those that are wrong.
+fn readable_part(known: Command) -> Option<RunArguments> {
+    let matches = known.ignore_errors(true).try_get_matches().ok()?;
+    let (command, matches) = matches.subcommand()?;
+    let mut read = RunArguments::from_arg_matches(matches).ok();
+    match command {
+        "run" => {}
+        "dry-run" => {
+            // A dry run reports to its own GitHub, which is not up.
+            let dry_run = Some(crate::journal::DryRunOptions::default());
+            read = read.map(|read| RunArguments {
+                options: RunOptions { dry_run, ..read.options },
+                ..read
+            });
+        }
+        _ => return None,
+    }
+    read
+}
+
+/// The first line is the mistake; the others show the usage.
+fn failure(text: &str) -> Failure {
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    Failure { chain: vec![message], ..Failure::default() }
+}

@@ -1,0 +1,108 @@
+//! GitHub's deployment: a record of what was deployed, and of what failed to be.
+
+use super::not_made::NotMade;
+use super::{Made, Publisher};
+use crate::event::{Channel, Reported, RunFinished, Status};
+use crate::github::client::{
+    Client, DeploymentState, DeploymentStatus, Error, Kind, NewDeployment, Repo,
+};
+use crate::report::{Card, DeployEnd, View};
+use crate::run::perform::retry;
+use std::time::Duration;
+
+/// A server that is asked right after the creation of a deployment may not know it
+/// yet.
+const REPLICATION_WAIT: Duration = Duration::from_secs(1);
+
+/// Where a deployment is recorded.
+struct Record {
+    client: Client,
+    repo: Repo,
+}
+
+impl Publisher<'_> {
+    /// Records the deploy. Without one that was begun there is nothing to record.
+    pub(super) async fn deployment(
+        &self,
+        view: &View,
+        finished: &RunFinished,
+        card: &Card,
+    ) -> Made {
+        let Some(end) = DeployEnd::of(view, finished) else { return Ok(None) };
+        let Some((client, repo)) = self.connection(Channel::Deployment)? else { return Ok(None) };
+        let commit = self.commit(Channel::Deployment)?;
+        let description = self.redactor.redact(&card.line());
+        let new = NewDeployment {
+            commit: commit.to_owned(),
+            environment: self.subject.deployment_environment(),
+            transient: self.subject.pull_request.is_some(),
+            production: self.subject.environment.is_protected(),
+            description: description.clone(),
+            run: view.started.as_ref().map(|started| started.run.clone()).unwrap_or_default(),
+        };
+        let status = DeploymentStatus {
+            state: match end.status {
+                Status::Succeeded => DeploymentState::Success,
+                Status::Failed | Status::Skipped => DeploymentState::Failure,
+                Status::Cancelled => DeploymentState::Error,
+            },
+            log_url: self.subject.origin.run_url.clone(),
+            environment_url: end.url.clone(),
+            description,
+        };
+        let id = Record { client, repo }
+            .make(&new, &status, end.replaced)
+            .await
+            .map_err(|error| NotMade::refused(Channel::Deployment, &error, self.subject))?;
+        Ok(Some(Reported { to: Channel::Deployment, id: Some(id), url: end.url, text: None }))
+    }
+}
+
+impl Record {
+    /// Creates the deployment, sets its status, and ends the earlier ones if it has
+    /// replaced them. Returns its id.
+    async fn make(
+        &self,
+        new: &NewDeployment,
+        status: &DeploymentStatus,
+        replaced: bool,
+    ) -> Result<u64, Error> {
+        let Self { client, repo } = self;
+        let id = self.created(new).await?;
+        let set = || client.set_deployment_status(repo, id, status);
+        match retry(set).await {
+            Err(Error { kind: Kind::Missing, .. }) => {
+                tokio::time::sleep(REPLICATION_WAIT).await;
+                retry(set).await?;
+            }
+            other => other?,
+        }
+        // GitHub ends the earlier ones by itself when a deployment succeeds to an
+        // environment that is not transient. Those to production stay, by its rule.
+        let by_github = !new.transient && status.state == DeploymentState::Success;
+        if replaced && !new.production && !by_github {
+            retry(|| client.retire_deployments(repo, &new.environment, Some(id))).await?;
+        }
+        Ok(id)
+    }
+
+    /// Creates the deployment. After an error it may exist all the same, so it is
+    /// looked for before it is created again.
+    async fn created(&self, new: &NewDeployment) -> Result<u64, Error> {
+        let Self { client, repo } = self;
+        let mut is_first = true;
+        let create = || {
+            let look = !std::mem::take(&mut is_first);
+            async move {
+                if look && let Some(found) = client.find_deployment(repo, new).await? {
+                    return Ok(found.id);
+                }
+                Ok(client.create_deployment(repo, new).await?.id)
+            }
+        };
+        retry(create).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What GitHub is asked for a deployment.
+
+use super::Record;
+use crate::github::client::fake::{Answer, FakeGithub, repo};
+use crate::github::client::{DeploymentState, DeploymentStatus, NewDeployment};
+
+const CREATE: &str = "POST /repos/o/r/deployments";
+const STATUS: &str = "POST /repos/o/r/deployments/5/statuses";
+const LIST: &str = "GET /repos/o/r/deployments?environment=shop%2Fpr-7&per_page=100";
+
+fn created() -> Answer {
+    Answer::json(201, r#"{"id":5}"#)
+}
+
+fn busy(status: u16) -> Answer {
+    Answer::json(status, r#"{"message":"busy"}"#)
+}
+
+/// Records a deployment, and returns what GitHub was asked.
+async fn recorded(
+    state: DeploymentState,
+    replaced: bool,
+    script: &[(&str, Vec<Answer>)],
+) -> String {
+    let github = FakeGithub::start(script).await;
+    let record = Record { client: github.client(), repo: repo() };
+    let new = NewDeployment {
+        commit: "abc".into(),
+        environment: "shop/pr-7".into(),
+        transient: true,
+        production: false,
+        description: "shop".into(),
+        run: "01jd".into(),
+    };
+    let status = DeploymentStatus {
+        state,
+        log_url: None,
+        environment_url: None,
+        description: "shop".into(),
+    };
+    let id = record.make(&new, &status, replaced).await.expect("recorded");
+    assert_eq!(id, 5);
+    github.log()
+}
+
+#[tokio::test]
+async fn an_earlier_deployment_ends_only_if_it_was_replaced() {
+    let script = |more: Vec<(&'static str, Vec<Answer>)>| {
+        let mut script = vec![(CREATE, vec![created()]), (STATUS, vec![Answer::json(201, "{}")])];
+        script.extend(more);
+        script
+    };
+    let failed = recorded(DeploymentState::Failure, false, &script(vec![])).await;
+    assert_eq!(failed, format!("{CREATE} -> 201\n{STATUS} -> 201"));
+
+    let (earlier, ended) = (
+        "GET /repos/o/r/deployments/4/statuses?per_page=1",
+        "POST /repos/o/r/deployments/4/statuses",
+    );
+    let script = script(vec![
+        (LIST, vec![Answer::json(200, r#"[{"id":5},{"id":4}]"#)]),
+        (earlier, vec![Answer::json(200, r#"[{"state":"success"}]"#)]),
+        (ended, vec![Answer::json(201, "{}")]),
+    ]);
+    let succeeded = recorded(DeploymentState::Success, true, &script).await;
+    assert_eq!(
+        succeeded,
+        format!(
+            "{CREATE} -> 201\n{STATUS} -> 201\n{LIST} -> 200\n{earlier} -> 200\n{ended} -> 201"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_server_error_is_retried_without_a_second_deployment() {
+    let mine = r#"[{"id":5,"sha":"abc","payload":{"run":"01jd"}}]"#;
+    let asked = recorded(
+        DeploymentState::Failure,
+        false,
+        &[
+            (CREATE, vec![busy(502)]),
+            (LIST, vec![Answer::json(200, mine)]),
+            (STATUS, vec![busy(503), Answer::json(201, "{}")]),
+        ],
+    )
+    .await;
+    assert_eq!(asked, format!("{CREATE} -> 502\n{LIST} -> 200\n{STATUS} -> 503\n{STATUS} -> 201"));
+
+    let limited = busy(403).header("retry-after", "0");
+    let asked = recorded(
+        DeploymentState::Failure,
+        false,
+        &[
+            (CREATE, vec![limited, created()]),
+            (LIST, vec![Answer::json(200, "[]")]),
+            (STATUS, vec![Answer::json(201, "{}")]),
+        ],
+    )
+    .await;
+    assert_eq!(asked, format!("{CREATE} -> 403\n{LIST} -> 200\n{CREATE} -> 201\n{STATUS} -> 201"));
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_not_known_yet_is_asked_for_once_more() {
+    let asked = recorded(
+        DeploymentState::Failure,
+        false,
+        &[(CREATE, vec![created()]), (STATUS, vec![busy(404), Answer::json(201, "{}")])],
+    )
+    .await;
+    assert_eq!(asked, format!("{CREATE} -> 201\n{STATUS} -> 404\n{STATUS} -> 201"));
+}

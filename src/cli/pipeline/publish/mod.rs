@@ -1,0 +1,183 @@
+//! Publishes the result of a run, or of a run that was refused: at GitHub and in
+//! files.
+//!
+//! A report that cannot be made is a warning; it does not change the result.
+
+mod deployment;
+mod not_made;
+mod subject;
+
+pub use subject::{EnvironmentName, Subject};
+
+use crate::cli::session::connections::GitHubConnection;
+use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};
+use crate::github::actions::{append, append_summary};
+use crate::github::client::{Client, CommitState, CommitStatus, Marker, Repo};
+use crate::report::{Card, View, action_outputs, result};
+use crate::resolve::HostEnvironment;
+use crate::run::outcome::chain_of;
+use crate::run::perform::retry;
+use crate::secret::Redactor;
+use not_made::{NotMade, no_connection, warnings};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+pub struct Publisher<'a> {
+    pub subject: &'a Subject,
+    /// `None` without a token, a repository, or a cloud that simulates GitHub.
+    pub github: Option<(&'a crate::http::Client, &'a GitHubConnection)>,
+    pub host: &'a HostEnvironment,
+    pub redactor: &'a Redactor,
+    /// The folder of the run. `None` if the run was refused before it had one.
+    pub folder: Option<PathBuf>,
+}
+
+type Made = Result<Option<Reported>, NotMade>;
+
+impl Publisher<'_> {
+    /// Makes all reports. Returns an event for each that was made, and a warning
+    /// for each reason why some were not.
+    pub async fn publish(
+        &self,
+        view: &View,
+        finished: &RunFinished,
+        at: Duration,
+    ) -> Vec<EventKind> {
+        let card = Card::new(view, finished);
+        let (mut events, mut missing) = (Vec::new(), Vec::new());
+        for &channel in &self.subject.channels {
+            let made = match channel {
+                Channel::Comment => self.comment(&card).await,
+                Channel::Deployment => self.deployment(view, finished, &card).await,
+                Channel::Status => self.status(&card, finished).await,
+                Channel::Summary => self.summary(&card),
+            };
+            match made {
+                Ok(reported) => events.extend(reported.map(EventKind::Reported)),
+                Err(reason) => missing.push(reason),
+            }
+        }
+        events.extend(warnings(&missing).iter().map(|message| self.warning(message)));
+        let mut whole = view.clone();
+        for kind in &events {
+            whole.apply(&Event { at, kind: kind.clone() });
+        }
+        if let Err(message) = self.outputs(&whole, finished) {
+            events.push(self.warning(&message));
+        }
+        events
+    }
+
+    fn warning(&self, message: &str) -> EventKind {
+        EventKind::Warned { step: None, message: self.redactor.redact(message) }
+    }
+
+    async fn comment(&self, card: &Card) -> Made {
+        let Some(number) = self.subject.pull_request else { return Ok(None) };
+        let Some((client, repo)) = self.connection(Channel::Comment)? else { return Ok(None) };
+        let marker = self.marker()?;
+        let body = card.comment(&marker.to_string(), self.redactor);
+        let posted = retry(|| client.upsert_comment(&repo, number, &marker, &body))
+            .await
+            .map_err(|error| NotMade::refused(Channel::Comment, &error, self.subject))?;
+        let text = self.subject.dry_run.then(|| self.redactor.redact(&card.text()));
+        Ok(Some(Reported {
+            to: Channel::Comment,
+            id: Some(posted.id),
+            url: Some(posted.url),
+            text,
+        }))
+    }
+
+    /// The marker by which the comment is found again.
+    fn marker(&self) -> Result<Marker, NotMade> {
+        let unknown = |why| NotMade::new(Channel::Comment, why);
+        let Some(plan) = &self.subject.plan else {
+            return Err(unknown(
+                "the plan cannot be read, so it is not known which comment is its own",
+            ));
+        };
+        if self.subject.environment == EnvironmentName::Unknown {
+            return Err(unknown(
+                "no environment could be chosen, so it is not known which comment is its own",
+            ));
+        }
+        let key = self.subject.comment_key.as_deref().unwrap_or_default();
+        Ok(Marker::new(plan, self.subject.environment.name(), key))
+    }
+
+    async fn status(&self, card: &Card, finished: &RunFinished) -> Made {
+        let Some((client, repo)) = self.connection(Channel::Status)? else { return Ok(None) };
+        let Some(plan) = &self.subject.plan else {
+            let why = "the plan cannot be read, and the status has its name";
+            return Err(NotMade::new(Channel::Status, why));
+        };
+        let commit = self.commit(Channel::Status)?;
+        let url = finished.services.iter().find_map(|service| service.outputs.get(OutputName::Url));
+        let status = CommitStatus {
+            state: match finished.status {
+                Status::Succeeded => CommitState::Success,
+                Status::Failed => CommitState::Failure,
+                // GitHub has no neutral state, and a check mark would be wrong.
+                Status::Skipped | Status::Cancelled => CommitState::Error,
+            },
+            context: format!("shipway/{plan}"),
+            target_url: url.or(self.subject.origin.run_url.as_ref()).cloned(),
+            description: self.redactor.redact(&card.line()),
+        };
+        retry(|| client.set_commit_status(&repo, commit, &status))
+            .await
+            .map_err(|error| NotMade::refused(Channel::Status, &error, self.subject))?;
+        Ok(Some(Reported { to: Channel::Status, id: None, url: status.target_url, text: None }))
+    }
+
+    fn summary(&self, card: &Card) -> Made {
+        let Some(file) = self.host.var("GITHUB_STEP_SUMMARY") else { return Ok(None) };
+        append_summary(Path::new(file), &card.summary(self.redactor))
+            .map_err(|error| NotMade::new(Channel::Summary, chain_of(&error).join(": ")))?;
+        Ok(Some(Reported { to: Channel::Summary, id: None, url: None, text: None }))
+    }
+
+    /// Writes `result.json`, and in GitHub Actions the outputs of the step.
+    fn outputs(&self, view: &View, finished: &RunFinished) -> Result<(), String> {
+        let mut file = String::new();
+        if let Some(folder) = &self.folder {
+            let path = folder.join("result.json");
+            let text = serde_json::to_string_pretty(&result(view, finished)).unwrap_or_default();
+            std::fs::write(&path, self.redactor.redact(&text))
+                .map_err(|error| format!("the result is not in `{}`: {error}", path.display()))?;
+            file = path.display().to_string();
+        }
+        let Some(to) = self.host.var("GITHUB_OUTPUT").map(PathBuf::from) else {
+            return Ok(());
+        };
+        append(&to, &action_outputs(view, finished, &file)).map_err(|error| {
+            format!("the outputs were not written: {}", chain_of(&error).join(": "))
+        })
+    }
+
+    /// The commit that a report is attached to.
+    fn commit(&self, channel: Channel) -> Result<&str, NotMade> {
+        self.subject.commit.as_deref().ok_or_else(|| {
+            let why = self.subject.no_commit.as_deref().unwrap_or("there is no commit");
+            NotMade::new(channel, format!("the commit is not known: {why}"))
+        })
+    }
+
+    /// The client and the repository. `None` in a dry run that was refused before its
+    /// local GitHub was up: a dry run never asks the real one.
+    fn connection(&self, channel: Channel) -> Result<Option<(Client, Repo)>, NotMade> {
+        let Some((http, GitHubConnection { api, token, repository })) = self.github else {
+            if self.subject.dry_run {
+                return Ok(None);
+            }
+            return Err(NotMade::new(channel, no_connection(self.subject, self.host)));
+        };
+        let api =
+            Url::parse(api).map_err(|error| NotMade::new(channel, format!("`{api}`: {error}")))?;
+        let repo = repository.parse::<Repo>();
+        let repo = repo.map_err(|error| NotMade::new(channel, error.to_string()))?;
+        Ok(Some((Client::new(http, api, token.clone()), repo)))
+    }
+}

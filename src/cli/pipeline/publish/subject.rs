@@ -1,0 +1,155 @@
+//! What a report is about, as far as it is known when it is made.
+
+use crate::cli::session::PlanSession;
+use crate::event::{Channel, Origin};
+use crate::journal::RunOptions;
+use crate::plan::schema::Plan;
+use crate::resolve::Resolved;
+
+/// The plan, the place and the code of a run that ended, or that was refused
+/// before all of these were known.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The name of the plan; `None` if it cannot be read.
+    pub plan: Option<String>,
+    pub environment: EnvironmentName,
+    /// The reports that the plan asks for, each once.
+    pub channels: Vec<Channel>,
+    /// The number of the pull request.
+    pub pull_request: Option<u64>,
+    /// Whether GitHub gives the run a token that can only read: the pull request
+    /// comes from a fork, or from dependabot.
+    pub is_fork: bool,
+    /// The commit to report on: the head of the pull request, since GitHub shows
+    /// nothing of the merge commit that a workflow checks out.
+    pub commit: Option<String>,
+    /// Why the commit is not known.
+    pub no_commit: Option<String>,
+    pub repository: Option<String>,
+    pub origin: Origin,
+    pub comment_key: Option<String>,
+    pub dry_run: bool,
+    /// Whether the run talks to a local cloud, of a dry run or of `--cloud`.
+    pub local: bool,
+}
+
+/// The name of the chosen environment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum EnvironmentName {
+    /// The run has none.
+    None,
+    Chosen {
+        name: String,
+        protected: bool,
+    },
+    /// The run was refused before it was chosen.
+    Unknown,
+}
+
+impl EnvironmentName {
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Chosen { name, .. } => Some(name),
+            Self::None | Self::Unknown => None,
+        }
+    }
+
+    pub fn is_protected(&self) -> bool {
+        matches!(self, Self::Chosen { protected: true, .. })
+    }
+}
+
+impl Subject {
+    pub fn of(session: &PlanSession) -> Self {
+        Self::new(Some(&session.plan), &session.resolved, &session.options)
+    }
+
+    /// Without a plan it is reported where a plan that does not say is.
+    pub fn new(plan: Option<&Plan>, resolved: &Resolved, options: &RunOptions) -> Self {
+        let mut channels = Vec::new();
+        let default = [Channel::Comment, Channel::Summary];
+        let asked = plan.map_or(default.as_slice(), |plan| plan.report.0.as_slice());
+        for &channel in asked {
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        let pull_request = resolved.pull_request.as_ref();
+        let head = pull_request.and_then(|found| found.head_sha.clone());
+        Self {
+            plan: plan.map(|plan| plan.name.value.clone()),
+            environment: match &resolved.environment {
+                Some(chosen) => EnvironmentName::Chosen {
+                    name: chosen.name.clone(),
+                    protected: chosen.protected,
+                },
+                None => EnvironmentName::None,
+            },
+            channels,
+            pull_request: pull_request.map(|found| found.number),
+            is_fork: pull_request.is_some_and(|found| found.fork == Some(true)),
+            commit: head.or_else(|| resolved.git.sha.clone()),
+            no_commit: resolved.git.missing.clone(),
+            repository: resolved.repository(),
+            origin: origin(resolved),
+            comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
+            dry_run: options.dry_run.is_some(),
+            local: options.dry_run.is_some() || options.cloud.is_some(),
+        }
+    }
+
+    /// The environment of GitHub's deployments. A new deployment ends the earlier
+    /// ones of its environment, so each plan, environment, pull request and key has
+    /// its own.
+    pub fn deployment_environment(&self) -> String {
+        let number = self.pull_request.map(|number| format!("pr-{number}"));
+        let parts = [
+            self.plan.as_deref(),
+            self.environment.name(),
+            number.as_deref(),
+            self.comment_key.as_deref(),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+    }
+}
+
+/// The commit of the source, and the URL of this run's log.
+fn origin(resolved: &Resolved) -> Origin {
+    let commit = resolved.git.sha.clone().or_else(|| resolved.told("sha").map(str::to_owned));
+    let at_github = resolved
+        .told("server_url")
+        .zip(resolved.told("repository"))
+        .map(|(server, repository)| format!("{server}/{repository}"));
+    let commit_url = at_github
+        .as_ref()
+        .zip(commit.as_ref())
+        .map(|(repository, commit)| format!("{repository}/commit/{commit}"));
+    let run_url = at_github
+        .zip(resolved.told("run_id").filter(|id| !id.is_empty()))
+        .map(|(repository, run)| format!("{repository}/actions/runs/{run}"));
+    Origin { commit, commit_url, run_url }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EnvironmentName, Subject};
+    use crate::journal::RunOptions;
+    use crate::resolve::Resolved;
+
+    #[test]
+    fn each_plan_environment_pull_request_and_key_has_its_own_deployments() {
+        let whole = Subject {
+            plan: Some("storefront".into()),
+            environment: EnvironmentName::Chosen { name: "preview".into(), protected: false },
+            pull_request: Some(7),
+            comment_key: Some("arm".into()),
+            ..Subject::new(None, &Resolved::default(), &RunOptions::default())
+        };
+        let named = |subject: Subject| subject.deployment_environment();
+        assert_eq!(named(whole.clone()), "storefront/preview/pr-7/arm");
+        let other = Subject { plan: Some("docs".into()), comment_key: None, ..whole.clone() };
+        assert_eq!(named(other), "docs/preview/pr-7");
+        let pushed = Subject { pull_request: None, comment_key: None, ..whole };
+        assert_eq!(named(pushed), "storefront/preview");
+    }
+}

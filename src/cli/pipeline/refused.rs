@@ -1,0 +1,177 @@
+//! Reports a run that was refused before its first step, as a run that ended: an
+//! earlier check mark on the pull request must not stand for it.
+
+use super::audience::Audience;
+use super::origin::started;
+use super::publish::{EnvironmentName, Publisher, Subject};
+use crate::cli::exit::Exit;
+use crate::cli::plan_file::PlanFile;
+use crate::cli::refusal::Refusal;
+use crate::cli::say;
+use crate::cli::session::connections::{Connections, GitHubConnection};
+use crate::cli::session::run::{RunSession, state_folder};
+use crate::cli::session::{PlanSession, host_environment, request};
+use crate::event::{Event, EventKind, RunFinished, Status};
+use crate::github::actions::append;
+use crate::http::Client;
+use crate::journal::{RunFolder, RunId, RunOptions};
+use crate::plan::schema::Plan;
+use crate::resolve::{HostEnvironment, ResolveInputs, Resolved, secret_sources};
+use crate::run::outcome::chain_of;
+use crate::secret::Redactor;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the command line asked for.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The plan's file.
+    pub plan: &'a Path,
+    pub options: &'a RunOptions,
+    pub state_dir: Option<&'a Path>,
+    pub audience: Audience,
+    pub redactor: &'a Redactor,
+}
+
+/// A refused run, as far as it is known.
+struct RefusedRun<'a> {
+    audience: Audience,
+    redactor: &'a Redactor,
+    subject: Subject,
+    /// The plan's file as given on the command line.
+    file: String,
+    id: String,
+    host: &'a HostEnvironment,
+    github: Option<(Client, Option<GitHubConnection>)>,
+    folder: Option<PathBuf>,
+}
+
+/// Reports a run that was refused before it had a session: the plan or the command
+/// line is wrong, or the contexts cannot be resolved.
+pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
+    let Asked { plan, options, state_dir, audience, redactor } = asked;
+    let file = PlanFile::open(plan).unwrap_or_else(|_| PlanFile::unread(plan));
+    let host = host_environment(&file, options.dry_run.is_some());
+    let id = RunId::new();
+    let empty = Plan::empty();
+    let known = file.known_plan();
+    let inputs = ResolveInputs { plan: known.unwrap_or(&empty), host: &host, redactor };
+    // Nothing here depends on variables, and those of the command line may be wrong.
+    let without_variables = RunOptions { set: Vec::new(), ..options.clone() };
+    let asked = request(&without_variables, &file, &id).unwrap_or_default();
+    let (resolved, is_chosen) = Resolved::as_far_as_known(&inputs, &asked);
+    mask_sources(&inputs, &resolved);
+    let mut subject = Subject::new(known, &resolved, options);
+    if !is_chosen || !file.has_certain_environments() {
+        subject.environment = EnvironmentName::Unknown;
+    }
+    // In a workflow, a later step may read the result.
+    let folder = host
+        .var("GITHUB_OUTPUT")
+        .and_then(|_| RunFolder::create(&state_folder(state_dir, &file), id.clone()).ok())
+        .map(|folder| folder.path());
+    let github = connection(&subject, options, &host, redactor);
+    let run = RefusedRun {
+        audience,
+        redactor,
+        subject,
+        file: file.name.clone(),
+        id: id.to_string(),
+        host: &host,
+        github,
+        folder,
+    };
+    run.report(refusal).await
+}
+
+/// Reports a run that was refused once its contexts were resolved. Without
+/// `connections` they could not be made.
+pub async fn refused(
+    run: &RunSession,
+    connections: Option<&Connections>,
+    audience: Audience,
+    refusal: Refusal,
+) -> Exit {
+    let RunSession { session, folder, .. } = run;
+    let PlanSession { plan, options, host, redactor, resolved, file, .. } = session;
+    mask_sources(&ResolveInputs { plan, host, redactor }, resolved);
+    let subject = Subject::of(session);
+    let github = match connections {
+        Some(made) => Some((made.http.clone(), made.github.clone())),
+        None => connection(&subject, options, host, redactor),
+    };
+    let run = RefusedRun {
+        audience,
+        redactor,
+        subject,
+        file: file.name.clone(),
+        id: folder.run.to_string(),
+        host,
+        github,
+        folder: Some(folder.path()),
+    };
+    run.report(refusal).await
+}
+
+/// Writes the output `status` of a command of the action that is no run.
+pub fn write_status(exit: Exit) {
+    let Some(file) = std::env::var_os("GITHUB_OUTPUT").filter(|file| !file.is_empty()) else {
+        return;
+    };
+    let status = if exit == Exit::Done { "succeeded" } else { "failed" };
+    if let Err(error) = append(Path::new(&file), &[("status".to_owned(), status.to_owned())]) {
+        say::error(&chain_of(&error), None);
+    }
+}
+
+/// Masks the secrets that have not been read yet and that this process could know:
+/// the values of the variables that they are read from.
+fn mask_sources(inputs: &ResolveInputs<'_>, resolved: &Resolved) {
+    let Ok(scope) = resolved.start_scope(inputs) else { return };
+    for name in secret_sources(inputs.plan, &scope) {
+        if let Some(value) = inputs.host.var(&name) {
+            inputs.redactor.adopt(&format!("env.{name}"), value.to_owned());
+        }
+    }
+}
+
+/// GitHub, for a run whose connections could not be made. A dry run asks its own
+/// GitHub alone, which is not up then.
+fn connection(
+    subject: &Subject,
+    options: &RunOptions,
+    host: &HostEnvironment,
+    redactor: &Redactor,
+) -> Option<(Client, Option<GitHubConnection>)> {
+    let repository = subject.repository.clone().filter(|_| !subject.dry_run)?;
+    GitHubConnection::alone(options, host, redactor, repository).ok()
+}
+
+impl RefusedRun<'_> {
+    async fn report(self, refusal: Refusal) -> Exit {
+        let Refusal { exit, failures } = refusal;
+        let mut reporters = self.audience.reporters(self.redactor);
+        let finished = RunFinished {
+            status: Status::Failed,
+            exit_code: exit.code(),
+            services: Vec::new(),
+            refusals: failures,
+            notes: Vec::new(),
+        };
+        reporters.assume(started(&self.subject, &self.file, self.id, Vec::new()));
+        let github = self.github.as_ref();
+        let publisher = Publisher {
+            subject: &self.subject,
+            github: github.and_then(|(http, github)| Some((http, github.as_ref()?))),
+            host: self.host,
+            redactor: self.redactor,
+            folder: self.folder,
+        };
+        let view = reporters.view().clone();
+        for kind in publisher.publish(&view, &finished, Duration::ZERO).await {
+            reporters.on(&Event { at: Duration::ZERO, kind });
+        }
+        reporters.on(&Event { at: Duration::ZERO, kind: EventKind::RunFinished(finished) });
+        exit
+    }
+}

@@ -1,0 +1,127 @@
+//! How the deploys of a run ended together: what GitHub's deployment records.
+
+use super::view::{StepProgress, StepView, View};
+use crate::event::{Outcome, OutputName, RunFinished, ServiceResult, Status};
+
+/// How the deploys that were begun ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeployEnd {
+    /// The worst end of a service whose deploy was begun.
+    pub status: Status,
+    /// Whether each of these deploys succeeded, so that what an earlier run
+    /// deployed is no longer there.
+    pub replaced: bool,
+    /// The URL of the first of these services that has one.
+    pub url: Option<String>,
+}
+
+impl DeployEnd {
+    /// `None` if no deploy was begun: what an earlier run deployed is still there,
+    /// and so is GitHub's record of it.
+    pub fn of(view: &View, finished: &RunFinished) -> Option<Self> {
+        let begun: Vec<&StepView> = view.steps.iter().filter(|step| is_begun(step)).collect();
+        if begun.is_empty() {
+            return None;
+        }
+        let failed = begun.iter().any(|step| is_failed(step));
+        let is_concerned = |service: &&ServiceResult| {
+            // A plan with top-level `steps` has one service, which its steps do not name.
+            let is_of = |step: &&StepView| {
+                let of = &step.planned.id.service;
+                of.is_empty() || *of == service.name
+            };
+            begun.iter().any(is_of)
+        };
+        let concerned = || finished.services.iter().filter(is_concerned);
+        let status = if failed { Some(Status::Failed) } else { None };
+        let status = status.or_else(|| concerned().map(|service| service.status).max_by_key(worst));
+        Some(Self {
+            status: status.unwrap_or(finished.status),
+            replaced: begun.iter().all(|step| has_succeeded(step)),
+            url: concerned().find_map(|service| service.outputs.get(OutputName::Url)).cloned(),
+        })
+    }
+}
+
+fn worst(status: &Status) -> u8 {
+    match status {
+        Status::Succeeded => 0,
+        Status::Skipped => 1,
+        Status::Cancelled => 2,
+        Status::Failed => 3,
+    }
+}
+
+fn is_begun(step: &StepView) -> bool {
+    let begun = match &step.state {
+        StepProgress::Waiting => false,
+        StepProgress::Running | StepProgress::Pausing { .. } => true,
+        StepProgress::Finished { outcome, .. } => !matches!(outcome, Outcome::Skipped { .. }),
+    };
+    begun && step.planned.action == "deploy"
+}
+
+fn has_succeeded(step: &StepView) -> bool {
+    let StepProgress::Finished { outcome, .. } = &step.state else { return false };
+    matches!(outcome, Outcome::Succeeded | Outcome::AlreadyDone)
+}
+
+/// A tolerated failure is one too: the service has not been deployed.
+fn is_failed(step: &StepView) -> bool {
+    let StepProgress::Finished { outcome, .. } = &step.state else { return false };
+    matches!(outcome, Outcome::Failed { .. } | Outcome::TimedOut { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DeployEnd;
+    use crate::event::{Outcome, RunFinished, ServiceResult, Status};
+    use crate::report::View;
+    use crate::report::testing::sample::{
+        bad_end, begun, broken, cancelled, failed, finished, good_end, started, web,
+    };
+
+    fn shown(end: Option<DeployEnd>) -> String {
+        let Some(DeployEnd { status, replaced, url }) = end else { return "nothing".to_owned() };
+        let url = url.unwrap_or_else(|| "no URL".to_owned());
+        format!("{status:?}, replaced: {replaced}, {url}")
+    }
+
+    fn of(events: &[crate::event::Event], ended: &RunFinished) -> String {
+        let mut view = View::default();
+        view.apply(&started());
+        for event in events {
+            view.apply(event);
+        }
+        shown(DeployEnd::of(&view, ended))
+    }
+
+    #[test]
+    fn a_run_without_a_begun_deploy_has_no_end_of_it() {
+        assert_eq!(of(&[], &bad_end()), "nothing");
+        let skipped = Outcome::Skipped { because: "`web.push` failed".into() };
+        assert_eq!(of(&[finished("web", "live", skipped, &[])], &bad_end()), "nothing");
+        assert_eq!(of(&[finished("web", "push", failed(false), &[])], &bad_end()), "nothing");
+    }
+
+    #[test]
+    fn the_services_that_deployed_decide() {
+        let live = |outcome| [finished("web", "live", outcome, &[])];
+        let url = "http://storefront.westeurope.azurecontainer.io/";
+        let good = format!("Succeeded, replaced: true, {url}");
+        assert_eq!(of(&live(Outcome::Succeeded), &good_end()), good);
+        // Another service failed.
+        assert_eq!(of(&live(Outcome::Succeeded), &bad_end()), good);
+        let crashed = ServiceResult { name: "web".into(), ..broken() };
+        let ended = RunFinished { services: vec![crashed], ..bad_end() };
+        assert_eq!(of(&live(failed(false)), &ended), "Failed, replaced: false, no URL");
+        // Deployed, and then its verify failed.
+        assert_eq!(of(&live(Outcome::Succeeded), &ended), "Failed, replaced: true, no URL");
+        let tolerant = RunFinished { services: vec![web()], ..good_end() };
+        assert_eq!(of(&live(failed(true)), &tolerant), format!("Failed, replaced: false, {url}"));
+        let stopped = ServiceResult { name: "web".into(), ..cancelled() };
+        let ended =
+            RunFinished { status: Status::Cancelled, services: vec![stopped], ..good_end() };
+        assert_eq!(of(&[begun("web", "live")], &ended), "Cancelled, replaced: false, no URL");
+    }
+}

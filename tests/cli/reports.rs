@@ -1,0 +1,432 @@
+//! What a run in a workflow reports at GitHub and in its files, however it ends.
+
+use crate::support::{Finished, Program, eventually};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+const HEAD: &str = "4387e9f3d6e14c459867679a90fd0f7912345678";
+
+const PLAN: &str = "\
+name: shop
+secrets: { token: { env: THE_TOKEN } }
+report: [comment, status, summary]
+steps:
+  - run: 'true'
+    env: { TOKEN: '${{ secrets.token }}' }
+";
+
+/// A step of a workflow for pull request 7, whose GitHub is a local one.
+struct Workflow {
+    cloud: Cloud,
+    program: Program,
+}
+
+/// A local cloud in a process of its own, which can run containers.
+struct Cloud {
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Cloud {
+    fn start(program: &Program, world: &Value) -> Self {
+        let folder = program.path("cloud");
+        fs::create_dir(&folder).expect("a folder can be made");
+        fs::write(folder.join("world.json"), world.to_string()).expect("a file can be written");
+        let arguments = [
+            "local",
+            "--state",
+            "cloud",
+            "--world",
+            "cloud/world.json",
+            "--cloud",
+            "cloud/cloud.json",
+            "--until-stdin-ends",
+        ];
+        let mut command = program.command(&arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("the program starts");
+        eventually("the cloud is up", || folder.join("cloud.json").exists().then_some(()));
+        Self { process, folder }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().expect("the cloud ends");
+    }
+}
+
+impl Workflow {
+    fn new(plan: &str) -> Self {
+        Self::with_faults(plan, &json!([]))
+    }
+
+    fn with_faults(plan: &str, faults: &Value) -> Self {
+        let pull = json!({
+            "number": 7, "head-sha": HEAD, "head-ref": "topic", "base-ref": "main",
+        });
+        let world = json!({
+            "resource-groups": [{"name": "demo", "location": "westeurope"}],
+            "registries": [{
+                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+                "admin-user": true,
+            }],
+            "github": {"repository": "octo/demo", "token": "ghs_local", "pull-request": pull},
+            "faults": faults,
+            "runtime": "built-in",
+        });
+        let program = Program::with_plan(plan).busybox();
+        let cloud = Cloud::start(&program, &world);
+        Self { program: in_workflow(program), cloud }
+    }
+
+    fn plan(&self, text: &str) -> &Self {
+        fs::write(self.program.path("shipway.yml"), text).expect("a file can be written");
+        self
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        for name in ["output", "summary"] {
+            fs::write(self.program.path(name), "").expect("a file can be written");
+        }
+        self.program.run(&[&["run", "--cloud", "cloud/cloud.json"], arguments].concat())
+    }
+
+    /// What GitHub holds.
+    fn github(&self) -> Value {
+        let text = fs::read_to_string(self.cloud.folder.join("github.json")).expect("a record");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// The only comment, without its last line, which names the run.
+    fn comment(&self) -> String {
+        let github = self.github();
+        let comments = github["comments"].as_array().expect("a list");
+        assert_eq!(comments.len(), 1, "{github:#}");
+        let body = comments[0]["body"].as_str().expect("text");
+        body.split("\n<sub>").next().expect("a part").to_owned()
+    }
+
+    /// The newest status of the commit.
+    fn status(&self) -> String {
+        let github = self.github();
+        let status = github["statuses"].as_array().and_then(|all| all.last()).expect("a status");
+        let text = |name: &str| status[name].as_str().expect("text").to_owned();
+        format!("{} {}: {}", text("context"), text("state"), text("description"))
+    }
+
+    /// Each deployment: its environment and its states.
+    fn deployments(&self) -> Vec<String> {
+        let github = self.github();
+        let states = |one: &Value| -> Vec<String> {
+            let all = one["statuses"].as_array().expect("a list").iter();
+            all.map(|status| status["state"].as_str().expect("text").to_owned()).collect()
+        };
+        let shown = |one: &Value| {
+            let environment = one["environment"].as_str().expect("text");
+            format!("{environment}: {}", states(one).join(", "))
+        };
+        github["deployments"].as_array().expect("a list").iter().map(shown).collect()
+    }
+
+    /// An output of the step.
+    fn output(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.program.path("output")).expect("outputs");
+        let mut lines = text.lines();
+        lines.find(|line| line.starts_with(&format!("{name}<<"))).expect("the output");
+        lines.next().expect("its value").to_owned()
+    }
+}
+
+fn in_workflow(program: Program) -> Program {
+    let repository = json!({"full_name": "octo/demo"});
+    let event = json!({
+        "action": "opened", "number": 7,
+        "pull_request": {
+            "number": 7, "user": {"login": "ada"},
+            "head": {"ref": "topic", "sha": HEAD, "repo": repository},
+            "base": {"ref": "main", "sha": HEAD, "repo": repository},
+        },
+        "repository": repository,
+    });
+    program
+        .file("event.json", &event.to_string())
+        .file("output", "")
+        .file("summary", "")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_REPOSITORY", "octo/demo")
+        .env("GITHUB_EVENT_NAME", "pull_request")
+        .env("GITHUB_EVENT_PATH", "event.json")
+        .env("GITHUB_OUTPUT", "output")
+        .env("GITHUB_STEP_SUMMARY", "summary")
+}
+
+/// The warnings and errors that GitHub shows.
+fn annotations(finished: &Finished) -> Vec<&str> {
+    let is_one = |line: &&str| line.starts_with("::error") || line.starts_with("::warning");
+    finished.stderr.lines().filter(is_one).collect()
+}
+
+#[test]
+fn missing_secret_replaces_the_check_mark_of_an_earlier_run() {
+    let workflow = Workflow::new(PLAN);
+    let set = Workflow { program: workflow.program.env("THE_TOKEN", "hunter22"), ..workflow };
+    set.run(&[]).exits(0);
+    assert!(set.comment().contains("### shop: ✅ succeeded\n"), "{}", set.comment());
+    assert_eq!(set.status(), "shipway/shop success: shop succeeded");
+
+    let unset = Workflow { program: set.program.env("THE_TOKEN", ""), ..set };
+    let finished = unset.run(&[]).exits(3);
+    assert_eq!(
+        unset.comment(),
+        "<!-- shipway key=shop// -->
+### shop: ❌ failed, nothing was changed
+
+What an earlier run deployed is as it was.
+
+```text
+cannot find the secret `token`: `THE_TOKEN` is not set
+```
+
+**What to do:** set one of them
+"
+    );
+    assert_eq!(
+        unset.status(),
+        "shipway/shop failure: nothing was changed: cannot find the secret `token`: `THE_TOKEN` is not set"
+    );
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is not set%0Ahelp: set one of them"
+        ]
+    );
+    let summary = fs::read_to_string(unset.program.path("summary")).expect("a summary");
+    assert!(summary.starts_with("### shop: ❌ failed, nothing was changed\n"), "{summary}");
+    assert_eq!(unset.output("status"), "failed");
+    let result = fs::read_to_string(unset.output("result")).expect("a result");
+    let result: Value = serde_json::from_str(&result).expect("JSON");
+    assert_eq!((&result["status"], &result["exit-code"]), (&json!("failed"), &json!(3)));
+    assert_eq!(
+        result["refusals"][0]["chain"][0],
+        "cannot find the secret `token`: `THE_TOKEN` is not set"
+    );
+}
+
+#[test]
+fn mistake_in_the_plan_replaces_the_check_mark_of_an_earlier_run() {
+    let workflow = Workflow::new(&PLAN.replace("THE_TOKEN", "HOME"));
+    workflow.run(&[]).exits(0);
+    let wrong = PLAN.replace("run:", "rum:");
+    let finished = workflow.plan(&wrong).run(&[]).exits(2);
+
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::error title=shop was not run,file=shipway.yml,line=5,col=5::a step has no key `rum`%0Ahelp: did you mean `run`?",
+        ]
+    );
+    assert_eq!(
+        workflow.comment(),
+        "<!-- shipway key=shop// -->
+### shop: ❌ failed, nothing was changed
+
+What an earlier run deployed is as it was.
+
+**`shipway.yml:5:5`**
+
+```text
+a step has no key `rum`
+```
+
+<details><summary>Details</summary>
+
+```text
+error[unknown-key]: a step has no key `rum`
+ --> shipway.yml:5:5
+  |
+5 |   - rum: 'true'
+  |     ^^^
+  |
+  = help: did you mean `run`?
+```
+
+</details>
+
+**What to do:** did you mean `run`?
+"
+    );
+    assert_eq!(
+        workflow.status(),
+        "shipway/shop failure: nothing was changed: a step has no key `rum`"
+    );
+    assert_eq!(workflow.output("status"), "failed");
+    let result = fs::read_to_string(workflow.output("result")).expect("a result");
+    let result: Value = serde_json::from_str(&result).expect("JSON");
+    assert_eq!(result["refusals"][0]["place"]["line"], 5);
+}
+
+#[test]
+fn comment_that_cannot_be_found_without_plan_or_environment_is_named() {
+    let workflow = Workflow::new("name: shop\nsteps: [\n");
+    let finished = workflow.run(&[]).exits(2);
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::warning::the comment was not made: the plan cannot be read, so it is not known which comment is its own",
+            "::error title=shipway.yml was not run,file=shipway.yml,line=2,col=8::`[` is not closed",
+        ]
+    );
+    assert_eq!(workflow.output("status"), "failed");
+
+    let broken = "name: shop\nenvironments: { live: { iff: 'true' } }\nsteps: [{ run: 'true' }]\n";
+    let finished = workflow.plan(broken).run(&[]).exits(2);
+    let warning = "::warning::the comment was not made: no environment could be chosen, so it is not known which comment is its own";
+    assert_eq!(annotations(&finished)[0], warning);
+
+    workflow.plan("name: shop\nenvironments: { live: { if: 'true' } }\nsteps: [{ run: 'true' }]\n");
+    let finished = workflow.run(&["--env", "life"]).exits(2);
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::warning::the comment was not made: no environment could be chosen, so it is not known which comment is its own",
+            "::error title=shop was not run::there is no environment `life`%0Ahelp: did you mean `live`?",
+        ]
+    );
+}
+
+#[test]
+fn wrong_command_line_replaces_the_check_mark_of_an_earlier_run() {
+    let workflow = Workflow::new("name: shop\nsteps: [{ run: 'true' }]\n");
+    workflow.run(&[]).exits(0);
+    let finished = workflow.run(&["--form", "run"]).exits(2);
+    assert_eq!(
+        annotations(&finished),
+        ["::error title=shop was not run::unexpected argument '--form' found"]
+    );
+    assert_eq!(
+        workflow.comment(),
+        "<!-- shipway key=shop// -->
+### shop: ❌ failed, nothing was changed
+
+What an earlier run deployed is as it was.
+
+```text
+unexpected argument '--form' found
+```
+"
+    );
+    assert_eq!(workflow.output("status"), "failed");
+}
+
+#[test]
+fn secret_that_was_not_read_yet_is_masked_in_the_report_of_a_refused_run() {
+    let workflow = Workflow::new(PLAN);
+    let program = workflow.program.env("THE_TOKEN", "hunter22");
+    let workflow = Workflow { program, ..workflow };
+    let finished = workflow.run(&["--until", "hunter22"]).exits(2);
+    assert!(
+        workflow.comment().contains("`--until ***`: there is no such step"),
+        "{}",
+        workflow.comment()
+    );
+    assert!(!annotations(&finished).concat().contains("hunter22"), "{finished:?}");
+    let summary = fs::read_to_string(workflow.program.path("summary")).expect("a summary");
+    assert!(!summary.contains("hunter22"), "{summary}");
+}
+
+#[test]
+fn missing_token_is_one_warning_with_the_line_to_add() {
+    let plan = "\
+name: shop
+report: [comment, deployment, status]
+steps: [{ run: 'true' }]
+";
+    let finished = in_workflow(Program::with_plan(plan)).run(&["run"]).exits(0);
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::warning::the comment and the status of the commit were not made: there is no token; add to the step: `env: { GITHUB_TOKEN: \"${{ github.token }}\" }`"
+        ]
+    );
+}
+
+#[test]
+fn locked_conversation_is_named_and_does_not_fail_the_run() {
+    let locked = json!([{
+        "method": "POST", "host": "api.github.com", "path-contains": "/comments",
+        "status": 403, "message": "Unable to create comment because issue is locked.",
+    }]);
+    let workflow = Workflow::with_faults("name: shop\nsteps: [{ run: 'true' }]\n", &locked);
+    let finished = workflow.run(&[]).exits(0);
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::warning::the comment was not made: the conversation of pull request 7 is locked; unlock it, or leave `comment` out of the plan's `report`"
+        ]
+    );
+}
+
+#[test]
+fn missing_permission_is_named() {
+    let denied = json!([{
+        "method": "POST", "host": "api.github.com", "path-contains": "/statuses/",
+        "status": 403, "message": "Resource not accessible by integration",
+    }]);
+    let plan = "name: shop\nreport: status\nsteps: [{ run: 'true' }]\n";
+    let finished = Workflow::with_faults(plan, &denied).run(&[]).exits(0);
+    let said = annotations(&finished).concat();
+    assert!(
+        said.starts_with("::warning::the status of the commit was not made: cannot set the status")
+            && said.ends_with(
+                ": 403: Resource not accessible by integration (add `statuses: write` to the `permissions:` of the workflow, or to the token)"
+            ),
+        "{said}"
+    );
+}
+
+/// A plan that deploys a container with this command of busybox.
+fn deploying(name: &str, command: &str) -> String {
+    format!(
+        "\
+name: {name}
+azure: {{ resource-group: demo, location: westeurope }}
+report: [deployment]
+steps:
+  - build:
+      layers: [{{ from: busybox, to: /busybox }}]
+      entrypoint: [/busybox, {command}]
+  - tag: demo.azurecr.io/{name}:v1
+  - push:
+  - deploy: {{ aci: {{ restart-policy: Never }} }}
+    retry: {{ attempts: 1 }}
+"
+    )
+}
+
+#[test]
+fn failed_deploy_is_recorded_after_one_that_succeeded() {
+    let workflow = Workflow::new(&deploying("shop", "sleep, '600'"));
+    workflow.run(&[]).exits(0);
+    assert_eq!(workflow.deployments(), ["shop/pr-7: success"]);
+
+    workflow.plan(&deploying("shop", "false")).run(&[]).exits(4);
+    assert_eq!(workflow.deployments(), ["shop/pr-7: success", "shop/pr-7: failure"]);
+
+    workflow.plan(&deploying("shop", "sleep, '601'")).run(&[]).exits(0);
+    assert_eq!(
+        workflow.deployments(),
+        ["shop/pr-7: success, inactive", "shop/pr-7: failure, inactive", "shop/pr-7: success"]
+    );
+}
+
+#[test]
+fn two_plans_on_one_pull_request_keep_their_deployments() {
+    let workflow = Workflow::new(&deploying("shop", "sleep, '600'"));
+    workflow.run(&[]).exits(0);
+    workflow.plan(&deploying("docs", "sleep, '600'")).run(&[]).exits(0);
+    assert_eq!(workflow.deployments(), ["shop/pr-7: success", "docs/pr-7: success"]);
+}
