@@ -142,6 +142,9 @@ pub struct PullRequest {
     pub title: String,
     pub head_sha: String,
     pub head_ref: String,
+    /// `owner/name` of the fork that it comes from, empty if that was deleted.
+    #[serde(default)]
+    pub head_repository: Option<String>,
     pub base_ref: String,
     /// `open` or `closed`.
     #[serde(default = "open")]

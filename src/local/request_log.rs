@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The query parameters that are logged.
-const LOGGED_PARAMETERS: [&str; 15] = [
+const LOGGED_PARAMETERS: [&str; 16] = [
     "api-version",
     "digest",
     "mount",
@@ -26,6 +26,7 @@ const LOGGED_PARAMETERS: [&str; 15] = [
     "last",
     "artifactType",
     "environment",
+    "head",
     "sha",
     "tag",
 ];

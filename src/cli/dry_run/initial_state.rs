@@ -186,6 +186,16 @@ impl Blueprint<'_> {
         rendered.expose().parse::<Reference>().ok().map(|reference| reference.host)
     }
 
+    /// The fork that the pull request comes from.
+    fn fork(&self) -> Option<String> {
+        let path = ["event", "pull_request", "head", "repo", "full_name"];
+        let context = |name: &str| self.scope.context(name).cloned().unwrap_or(Value::NULL);
+        let from = path.iter().fold(context("github"), |value, member| value.get(member)).text();
+        (context("pr").get("fork").text() == "true"
+            && from != context("github").get("repository").text())
+        .then_some(from)
+    }
+
     fn github(&self) -> GitHubRepository {
         let text = |context: &str, member: &str| {
             let value = self.scope.context(context).map(|object| object.get(member));
@@ -197,6 +207,7 @@ impl Blueprint<'_> {
             title: format!("{} in a dry run", self.plan.name.value),
             head_sha: text("pr", "head-sha"),
             head_ref: text("pr", "branch"),
+            head_repository: self.fork(),
             base_ref: text("pr", "base"),
             state: "open".to_owned(),
             author: text("pr", "author"),

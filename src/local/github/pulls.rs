@@ -25,20 +25,25 @@ pub fn one(
 /// `/pulls?state=&head=&base=`
 pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, GithubApiError> {
     require_get(call)?;
-    let owner = context.repository.split('/').next().unwrap_or_default();
     let asked = |name: &str| call.query.get(name).map(String::as_str);
+    // Without an owner it filters nothing.
+    let head = asked("head").and_then(|head| head.split_once(':'));
     let found = context.pull_request.iter().filter(|pull| {
-        let head = format!("{owner}:{}", pull.head_ref);
+        let from = pull.head_repository.as_deref().unwrap_or(&context.repository);
+        let owner = from.split('/').next().unwrap_or_default();
+        let is_head = |(asked, branch): (&str, &str)| {
+            asked.eq_ignore_ascii_case(owner) && branch == pull.head_ref
+        };
         let state = asked("state").unwrap_or("open");
         (state == "all" || state == pull.state)
-            && asked("head").is_none_or(|asked| asked == head)
+            && head.is_none_or(is_head)
             && asked("base").is_none_or(|asked| asked == pull.base_ref)
     });
     let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
     Ok(page(context, "pulls", &call.query, &all))
 }
 
-/// `/commits/SHA/pulls`
+/// `/commits/SHA/pulls`, without those that were closed and not merged.
 pub fn of_commit(
     context: &RepositoryContext,
     call: &ApiCall,
@@ -46,7 +51,8 @@ pub fn of_commit(
 ) -> Result<Response, GithubApiError> {
     require_get(call)?;
     let found = context.pull_request.iter();
-    let found = found.filter(|pull| pull.head_sha == sha || pull.head_ref == sha);
+    let found =
+        found.filter(|pull| pull.state == "open" && (pull.head_sha == sha || pull.head_ref == sha));
     let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
     Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
 }

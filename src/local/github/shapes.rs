@@ -52,13 +52,18 @@ fn via(context: &RepositoryContext) -> Value {
 }
 
 pub fn repository(context: &RepositoryContext) -> Value {
-    let name = &context.repository;
+    repository_named(context, &context.repository)
+}
+
+/// The repository itself, or a fork of it.
+fn repository_named(context: &RepositoryContext, name: &str) -> Value {
+    let is_fork = name != context.repository;
     let (owner, short) = name.split_once('/').unwrap_or((name, name));
     let (api, web) = (format!("{API}/repos/{name}"), format!("{WEB}/{name}"));
     let mut body = json!({
-        "id": context.repository_id, "node_id": "R_local", "name": short, "full_name": name,
+        "id": context.repository_id + u64::from(is_fork), "node_id": "R_local", "name": short, "full_name": name,
         "private": false, "owner": user(owner), "html_url": web, "description": null,
-        "fork": false, "url": api, "git_url": format!("git://github.com/{name}.git"),
+        "fork": is_fork, "url": api, "git_url": format!("git://github.com/{name}.git"),
         "ssh_url": format!("git@github.com:{name}.git"), "clone_url": format!("{web}.git"),
         "svn_url": web, "homepage": null, "size": 0, "stargazers_count": 0,
         "watchers_count": 0, "language": null, "has_issues": true, "has_projects": true,
@@ -118,15 +123,20 @@ const REPOSITORY_URLS: [(&str, &str); 36] = [
 /// A pull request as an element of a list.
 pub fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
     let (name, number) = (&context.repository, pull.number);
-    let owner = name.split('/').next().unwrap_or_default();
     let html = format!("{WEB}/{name}/pull/{number}");
     let links = links(name, pull);
-    let end = |branch: &str, sha: &str| {
+    let end = |repository: &str, branch: &str, sha: &str| {
+        let owner = repository.split('/').next().unwrap_or_default();
+        let label = if owner.is_empty() { branch.to_owned() } else { format!("{owner}:{branch}") };
+        // Both are null once a fork was deleted.
+        let is_there = !repository.is_empty();
         json!({
-            "label": format!("{owner}:{branch}"), "ref": branch, "sha": sha,
-            "user": user(owner), "repo": repository(context),
+            "label": label, "ref": branch, "sha": sha,
+            "user": is_there.then(|| user(owner)),
+            "repo": is_there.then(|| repository_named(context, repository)),
         })
     };
+    let from = pull.head_repository.as_deref().unwrap_or(name);
     let mut body = json!({
         "url": links["self"]["href"], "id": 1_900_000_000 + number,
         "node_id": format!("PR_{number}"), "html_url": html,
@@ -137,8 +147,8 @@ pub fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
         "closed_at": (pull.state == "closed").then_some(EPOCH), "merged_at": null,
         "merge_commit_sha": null, "assignee": null, "assignees": [],
         "requested_reviewers": [], "requested_teams": [], "labels": [], "milestone": null,
-        "draft": false, "head": end(&pull.head_ref, &pull.head_sha),
-        "base": end(&pull.base_ref, &RepositoryContext::commit_of(&pull.base_ref)),
+        "draft": false, "head": end(from, &pull.head_ref, &pull.head_sha),
+        "base": end(name, &pull.base_ref, &RepositoryContext::commit_of(&pull.base_ref)),
         "author_association": "CONTRIBUTOR", "auto_merge": null, "active_lock_reason": null,
     });
     for name in ["commits", "review_comments", "review_comment", "comments", "statuses"] {

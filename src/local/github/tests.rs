@@ -145,11 +145,20 @@ struct Hub {
 
 impl Hub {
     fn open(state: &Path) -> Self {
+        Self::with(state, &Value::Null)
+    }
+
+    /// With a pull request from a fork, that was deleted if its name is empty.
+    fn of_fork(state: &Path, name: &str) -> Self {
+        Self::with(state, &json!(name))
+    }
+
+    fn with(state: &Path, head_repository: &Value) -> Self {
         let initial: InitialState = serde_json::from_value(json!({"github": {
             "repository": "octo/demo",
             "pull-request": {
                 "number": 7, "title": "Add a feature", "head-sha": "a".repeat(40),
-                "head-ref": "topic", "base-ref": "main",
+                "head-ref": "topic", "base-ref": "main", "head-repository": head_repository,
             },
         }}))
         .expect("an initial state");
@@ -277,6 +286,28 @@ async fn the_pull_request_is_found_by_number_branch_and_commit() {
     let path = format!("/repos/octo/demo/commits/{}/pulls", "a".repeat(40));
     assert_eq!(number(&hub.get(&path).await.1), 7);
     assert_eq!(hub.get("/repos/octo/demo/pulls/8").await.0, 404);
+    let (_, without_owner) = hub.get("/repos/octo/demo/pulls?head=other").await;
+    assert_eq!(number(&without_owner), 7, "GitHub ignores such a filter");
+}
+
+#[tokio::test]
+async fn the_pull_request_of_a_fork_has_its_repository() {
+    let state = tempfile::tempdir().expect("a folder");
+    let hub = Hub::of_fork(state.path(), "eve/demo");
+
+    let (_, pull) = hub.get("/repos/octo/demo/pulls/7").await;
+    has(&pull["head"]["repo"], &REPOSITORY);
+    assert_eq!(pull["head"]["repo"]["full_name"], "eve/demo");
+    assert_eq!(pull["head"]["label"], "eve:topic");
+    assert_eq!(pull["base"]["repo"]["full_name"], "octo/demo");
+    let (_, own) = hub.get("/repos/octo/demo/pulls?head=octo:topic").await;
+    assert_eq!(own, json!([]));
+    let (_, of_fork) = hub.get("/repos/octo/demo/pulls?head=Eve:topic").await;
+    assert_eq!(of_fork[0]["number"], 7);
+
+    let deleted = Hub::of_fork(state.path(), "");
+    let (_, pull) = deleted.get("/repos/octo/demo/pulls/7").await;
+    assert_eq!((&pull["head"]["repo"], &pull["head"]["user"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]
