@@ -8,6 +8,7 @@ mod deploy;
 mod expression;
 mod files;
 mod leak;
+mod never_chosen;
 mod order;
 mod reference;
 mod unsupported;
@@ -29,6 +30,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     leak::check(&uses, found);
     order::check(&uses, found);
     deploy::check(&uses, found);
+    never_chosen::check(uses.plan, found);
     unsupported::check(uses.plan, found);
     untagged::check(uses.plan, found);
     unused::check(&uses, found);

@@ -16,6 +16,7 @@ mod evaluate;
 mod format;
 mod functions;
 mod json;
+mod possible;
 mod primitive;
 mod scope;
 mod syntax;
@@ -23,6 +24,7 @@ mod text;
 mod value;
 
 pub use evaluate::EvalError;
+pub use possible::can_hold;
 pub use scope::{Scope, Status};
 pub use syntax::{ContextRef, FUNCTIONS, FunctionRef, Segment, SyntaxError, functions, references};
 pub use text::Rendered;

@@ -6,13 +6,17 @@ use crate::plan::expr::contexts::Site;
 use crate::plan::literal::Name;
 use std::time::Duration;
 
+/// The events for which the `if` of a protected environment can choose it: only
+/// people with write access can cause them.
+pub const PROTECTED_EVENTS: [&str; 3] = ["push", "release", "workflow_dispatch"];
+
 mapping! {
     /// One environment, such as `preview`.
     pub struct Environment = "an environment" {
         /// Condition under which it is chosen.
         pub condition: Option<Condition> = key("if")
             .at(Site::EnvironmentCondition)
-            .absent("chosen by `--env` alone"),
+            .absent("chosen where none before it was"),
         /// Whether it is chosen only with a clean tree, and by its `if` only on `push`, `release`, `workflow_dispatch`.
         pub protected: Field<bool> = key("protected").default("false"),
         /// Variables that replace the plan's.

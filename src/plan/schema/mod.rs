@@ -25,7 +25,7 @@ pub use aci::Aci;
 pub use azure::Azure;
 pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using};
 pub use deploy::{Deploy, DeployKind};
-pub use environment::Environment;
+pub use environment::{Environment, PROTECTED_EVENTS};
 pub use plan::{Plan, Service};
 pub use push::Push;
 pub use registry::{Create, Login, Pull, Registry, UserPassword};
