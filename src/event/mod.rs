@@ -105,6 +105,9 @@ pub struct Origin {
     /// commit that GitHub makes.
     pub commit: Option<String>,
     pub commit_url: Option<String>,
+    /// Whether files differ from that commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uncommitted: bool,
     /// The log of this run.
     pub run_url: Option<String>,
 }

@@ -71,8 +71,9 @@ pub struct StartRecord {
 }
 
 impl StartRecord {
-    /// The version of this format. Version 1 did not hold every option.
-    pub const VERSION: u32 = 2;
+    /// The version of this format. Version 1 did not hold every option, version 2 not
+    /// what is checked out of the pull request.
+    pub const VERSION: u32 = 3;
 }
 
 /// Reads what it can, so that the journals of other versions stay readable:

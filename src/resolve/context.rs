@@ -25,8 +25,8 @@ impl Resolved {
             .with("run", run(&self.run))
             .with_hash_files(Arc::new(move |patterns| hash_files(&dir, patterns)))
             .with_reason("pr", &self.no_pull_request());
-        if let Some(missing) = &self.git.missing {
-            scope = scope.with_reason("git", missing);
+        for (member, reason) in missing_of_git(&self.git) {
+            scope = scope.with_reason(member, &reason);
         }
         let variables = self.process_env(inputs, &scope);
         overlay(inputs.plan, scope.with("env", variables), &[Phase::Start])
@@ -78,6 +78,9 @@ impl Resolved {
     }
 
     fn no_pull_request(&self) -> String {
+        if let Some(failure) = &self.unknown {
+            return format!("the pull request is not known: {failure}");
+        }
         match self.github.get("event_name").and_then(serde_json::Value::as_str) {
             Some(event) => format!("`{event}` is about no pull request, or does not say that"),
             None => "there is no pull request outside of GitHub Actions, unless `--pr` or `--event` says so".to_owned(),
@@ -121,6 +124,31 @@ fn latest_phase(text: &Text) -> Phase {
         .expressions()
         .flat_map(|expression| references(&expression.value, 0).unwrap_or_default());
     found.filter_map(|found| Some(context(found.context())?.phase)).max().unwrap_or(Phase::Start)
+}
+
+/// Why members of `git` are empty.
+fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
+    if let Some(missing) = &git.missing {
+        return vec![("git", missing.clone())];
+    }
+    let shallow = if git.shallow {
+        ", or it was not fetched: `fetch-depth: 0` of actions/checkout fetches all tags"
+    } else {
+        ""
+    };
+    let tag = format!("no tag points to the commit{shallow}");
+    let version = match &git.tag {
+        Some(tag) => format!("the tag `{tag}` is not a version such as `v1.2.3`"),
+        None => tag.clone(),
+    };
+    vec![
+        ("git.branch", "a commit is checked out, and no branch".to_owned()),
+        ("git.tag", tag),
+        ("git.version", version.clone()),
+        ("git.version-minor", version.clone()),
+        ("git.version-major", version),
+        ("git.remote", "the repository has no remote".to_owned()),
+    ]
 }
 
 fn git(git: &Git) -> Object {

@@ -5,14 +5,10 @@ use super::git::Git;
 use super::inputs::ResolveRequest;
 use crate::plan::diagnostic::closest;
 use crate::plan::expr::{EvalError, Scope};
-use crate::plan::schema::{Environment, Plan, Text};
+use crate::plan::schema::{Environment, PROTECTED_EVENTS, Plan, Text};
 use crate::plan::span::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// The events for which the `if` of a protected environment can choose it: only
-/// people with write access can cause them.
-pub const PROTECTED_EVENTS: [&str; 3] = ["push", "release", "workflow_dispatch"];
 
 /// The length of a DNS label.
 const MAX_SLUG_BYTES: usize = 63;
@@ -50,41 +46,51 @@ pub struct Variable {
 /// An environment of the plan with its name.
 type Named<'p> = (&'p Spanned<String>, &'p Environment);
 
-/// Chooses the environment of `--env`, or the first whose `if` holds. Adds to
-/// `notices` why a protected one was not chosen.
+/// What [`choose`] found.
+#[derive(Debug)]
+pub enum Choice<'p> {
+    Chosen(Named<'p>),
+    /// The first environment that matches is protected, and this event may not
+    /// choose it.
+    Withheld(&'p str),
+    Nothing,
+}
+
+/// Chooses the environment of `--env`, or else the first that matches: its `if`
+/// holds, or it has none. The ones after it are not looked at, even if the event
+/// may not choose it: they are not what the plan means.
 pub fn choose<'p>(
     plan: &'p Plan,
     request: &ResolveRequest,
     scope: &Scope,
-    notices: &mut Vec<String>,
-) -> Result<Option<Named<'p>>, ResolveError> {
+) -> Result<Choice<'p>, ResolveError> {
     if let Some(name) = &request.environment {
-        let named = plan.environments.iter().find(|(known, _)| known.value == *name);
-        return named.map(Some).ok_or_else(|| ResolveError::UnknownEnvironment {
-            name: name.clone(),
-            known: plan.environments.keys().map(str::to_owned).collect(),
-            near: closest(name, plan.environments.keys()).map(str::to_owned),
-        });
+        return named(plan, name).map(Choice::Chosen);
     }
     let event = scope.context("github").map(|github| github.get("event_name"));
     let event = event.as_ref().and_then(|name| name.as_text()).unwrap_or_default();
     for (name, environment) in plan.environments.iter() {
-        let Some(condition) = &environment.condition else { continue };
-        if !condition.holds(scope)? {
+        if let Some(condition) = &environment.condition
+            && !condition.holds(scope)?
+        {
             continue;
         }
         if environment.protected.resolve(scope)? && !PROTECTED_EVENTS.contains(&event) {
-            let cause =
-                if event.is_empty() { "where there is no event" } else { &format!("by `{event}`") };
-            notices.push(format!(
-                "`{}` is protected and not chosen {cause}; `--env {}` chooses it",
-                name.value, name.value
-            ));
-            continue;
+            return Ok(Choice::Withheld(&name.value));
         }
-        return Ok(Some((name, environment)));
+        return Ok(Choice::Chosen((name, environment)));
     }
-    Ok(None)
+    Ok(Choice::Nothing)
+}
+
+/// The environment of `--env`.
+fn named<'p>(plan: &'p Plan, name: &str) -> Result<Named<'p>, ResolveError> {
+    let found = plan.environments.iter().find(|(known, _)| known.value == name);
+    found.ok_or_else(|| ResolveError::UnknownEnvironment {
+        name: name.to_owned(),
+        known: plan.environments.keys().map(str::to_owned).collect(),
+        near: closest(name, plan.environments.keys()).map(str::to_owned),
+    })
 }
 
 /// Refuses to deploy uncommitted changes to a protected environment. A dry run only
@@ -100,7 +106,7 @@ pub fn admit(
     }
     let environment = chosen.name.clone();
     let error = if git.is_dirty() == Some(true) {
-        ResolveError::DirtyTree { environment, files: git.changed.clone(), count: git.changes }
+        ResolveError::DirtyTree { environment, files: git.changed_files() }
     } else {
         let why = git.missing.clone().unwrap_or_default();
         ResolveError::NoCommit { environment, why }

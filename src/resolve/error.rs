@@ -1,8 +1,10 @@
 //! Why contexts cannot be resolved.
 
-use super::event::EventError;
+use super::event::{EventError, LookupFailure, Refusal};
+use super::git::safe_directory;
 use crate::http::{Retry, Retryable};
 use crate::plan::expr::EvalError;
+use crate::plan::schema::PROTECTED_EVENTS;
 
 /// Contexts that cannot be resolved.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,16 @@ pub enum ResolveError {
         /// The known name closest to it.
         near: Option<String>,
     },
+    /// Of a run that pushes or deploys.
+    #[error("no environment matches this run, and its steps push or deploy")]
+    NoEnvironment { known: Vec<String> },
+    /// Of a run that pushes or deploys.
+    #[error("`{environment}` is protected, and {} cannot choose it", cause(.event))]
+    Withheld {
+        environment: String,
+        /// The event's name; empty without an event.
+        event: String,
+    },
     /// Of `--set`.
     #[error("there is no variable `{name}`")]
     UnknownVariable {
@@ -29,25 +41,48 @@ pub enum ResolveError {
         near: Option<String>,
     },
     /// Of a protected environment.
-    #[error("`{environment}` is protected, and the tree differs from its commit: {}", listed(.files, *.count))]
+    #[error("`{environment}` is protected, and the tree differs from its commit: {files}")]
     DirtyTree {
         environment: String,
         /// The first files that differ.
-        files: Vec<String>,
-        /// The number of all such files.
-        count: usize,
+        files: String,
     },
     /// Of a protected environment.
     #[error("`{environment}` is protected, and there is no commit to deploy: {why}")]
     NoCommit { environment: String, why: String },
+    /// Of the code of a fork.
+    #[error(transparent)]
+    Fork(#[from] Refusal),
+    /// Of a run that pushes or deploys.
+    #[error("nothing is pushed or deployed, because {} is not known", named(*.number))]
+    UnknownPullRequest { number: Option<u64>, source: LookupFailure },
+    /// Of a run that pushes or deploys.
+    #[error(
+        "nothing is pushed or deployed, because commit {} is checked out, which is neither \
+         the head of pull request {number}{} nor its merge commit",
+        short(.here),
+        .head.as_ref().map(|head| format!(" ({})", short(head))).unwrap_or_default()
+    )]
+    WrongCheckout { number: u64, here: String, head: Option<String>, remedy: String },
+    /// Of a run that pushes or deploys.
+    #[error(
+        "nothing is pushed or deployed, because it is not known whether pull request {number} \
+         is checked out{}",
+        .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+    )]
+    UnknownCheckout { number: u64, why: Option<String> },
 }
 
-fn listed(files: &[String], count: usize) -> String {
-    let named: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
-    match count.saturating_sub(files.len()) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+fn named(number: Option<u64>) -> String {
+    number.map_or_else(|| "the pull request".to_owned(), |number| format!("pull request {number}"))
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}
+
+fn cause(event: &str) -> String {
+    if event.is_empty() { "a run without an event".to_owned() } else { format!("`{event}`") }
 }
 
 impl ResolveError {
@@ -57,10 +92,26 @@ impl ResolveError {
         match self {
             Self::Expression(_)
             | Self::UnknownEnvironment { .. }
+            | Self::NoEnvironment { .. }
+            | Self::Withheld { .. }
             | Self::UnknownVariable { .. } => true,
-            Self::Event(_) | Self::DirtyTree { .. } | Self::NoCommit { .. } => false,
+            Self::Event(_)
+            | Self::DirtyTree { .. }
+            | Self::NoCommit { .. }
+            | Self::Fork(_)
+            | Self::UnknownPullRequest { .. }
+            | Self::WrongCheckout { .. }
+            | Self::UnknownCheckout { .. } => false,
         }
     }
+}
+
+/// The remedy where git does not tell what is checked out.
+fn of_checkout(missing: Option<&str>) -> String {
+    missing.and_then(safe_directory).unwrap_or_else(|| {
+        "deploy from a clone of the repository; actions/checkout makes one where `git` is installed"
+            .to_owned()
+    })
 }
 
 fn suggestion(near: Option<&String>, known: &[String], kind: &str) -> String {
@@ -89,15 +140,25 @@ impl Retryable for ResolveError {
             Self::UnknownEnvironment { known, near, .. } => {
                 Some(suggestion(near.as_ref(), known, "environments"))
             }
+            Self::NoEnvironment { known } => {
+                let options: Vec<_> = known.iter().map(|name| format!("`--env {name}`")).collect();
+                Some(format!("choose one by hand: {}", options.join(", ")))
+            }
+            Self::Withheld { environment, .. } => Some(format!(
+                "only `{}` choose it by its `if`; `--env {environment}` chooses it by hand",
+                PROTECTED_EVENTS.join("`, `")
+            )),
             Self::UnknownVariable { known, near, .. } => {
                 Some(suggestion(near.as_ref(), known, "variables"))
             }
             Self::DirtyTree { .. } => {
                 Some("commit or remove them, or list them in `.gitignore`".to_owned())
             }
-            Self::NoCommit { .. } => {
-                Some("deploy to it from a checkout of the repository".to_owned())
-            }
+            Self::NoCommit { why, .. } => Some(of_checkout(Some(why))),
+            Self::Fork(refusal) => refusal.help(),
+            Self::UnknownPullRequest { source, .. } => source.help.clone(),
+            Self::WrongCheckout { remedy, .. } => Some(remedy.clone()),
+            Self::UnknownCheckout { why, .. } => Some(of_checkout(why.as_deref())),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod credentials;
 
+mod admission;
 mod context;
 mod environment;
 mod error;
@@ -16,15 +17,19 @@ mod git;
 mod hash_files;
 mod inputs;
 mod resolved;
+mod trigger;
 mod version;
 
+pub use admission::{Decision, LeaveOut};
 pub use context::with_secrets;
 pub use credentials::secret_sources;
 pub use environment::{ChosenEnvironment, slug};
 pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;
+pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
 #[cfg(test)]
 pub use git::Git;
 pub use inputs::{EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity};
 pub use resolved::Resolved;
+pub use trigger::Trigger;

@@ -1,19 +1,18 @@
 //! Everything that a run resolves before it begins, as the journal keeps it.
 
+use super::admission::{Decision, EnvironmentFacts, Facts};
 use super::credentials::{self, secret_sources};
-use super::environment::{ChosenEnvironment, Variable, admit, choose, slug, variables};
+use super::environment::{Choice, ChosenEnvironment, Variable, admit, choose, slug, variables};
 use super::error::ResolveError;
-use super::event::{Event, PullRequest, Trust, github};
-use super::git::Git;
+use super::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
+use super::git::{Git, safe_directory};
 use super::inputs::{ResolveInputs, ResolveRequest, RunIdentity};
+use super::trigger::Trigger;
 use crate::plan::expr::Scope;
+use crate::plan::schema::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// The events for which GitHub checks out a merge of the pull request.
-const MERGED_EVENTS: [&str; 3] =
-    ["pull_request", "pull_request_review", "pull_request_review_comment"];
 
 /// What was resolved. It holds no secrets: a value that a secret went into is left
 /// out, and [`Resolved::scope`] evaluates it again.
@@ -22,31 +21,56 @@ const MERGED_EVENTS: [&str; 3] =
 pub struct Resolved {
     pub run: RunIdentity,
     pub git: Git,
+    /// Where the event comes from; `None` without one.
+    pub event: Option<EventOrigin>,
     /// The `github` context.
     pub github: Map<String, Value>,
     pub pull_request: Option<PullRequest>,
     pub trust: Trust,
+    /// What is checked out of the pull request.
+    pub checkout: Checkout,
+    /// Why the pull request is not known.
+    pub unknown: Option<LookupFailure>,
     pub environment: Option<ChosenEnvironment>,
+    /// The protected environment that would be the run's if its event could choose
+    /// it.
+    pub withheld: Option<String>,
     /// The plan's variables, in its order.
     pub variables: Vec<Variable>,
     /// The variables of the process that the plan names.
     pub env: BTreeMap<String, String>,
     /// Notes for the report.
     pub notices: Vec<String>,
+    /// What is shown when the run begins.
+    pub warnings: Vec<String>,
 }
 
 impl Resolved {
-    /// Resolves git, event, environment and variables. First it masks every
-    /// credential of the process's environment.
+    /// Resolves git, event, environment and variables, and asks GitHub nothing.
     pub fn resolve(
         inputs: &ResolveInputs<'_>,
         request: &ResolveRequest,
     ) -> Result<Self, ResolveError> {
-        credentials::mask(&inputs.host.env, inputs.redactor);
-        let mut resolved = Self::find(inputs, request)?;
+        Self::of(inputs, request, Trigger::read(inputs, request)?)
+    }
+
+    /// Resolves environment and variables.
+    pub fn of(
+        inputs: &ResolveInputs<'_>,
+        request: &ResolveRequest,
+        trigger: Trigger,
+    ) -> Result<Self, ResolveError> {
+        let mut resolved = Self::of_trigger(trigger, request);
         let scope = resolved.start_scope(inputs)?;
         resolved.env = recorded(inputs, request, &scope);
-        let chosen = choose(inputs.plan, request, &scope, &mut resolved.notices)?;
+        let chosen = match choose(inputs.plan, request, &scope)? {
+            Choice::Chosen(chosen) => Some(chosen),
+            Choice::Withheld(name) => {
+                resolved.withheld = Some(name.to_owned());
+                None
+            }
+            Choice::Nothing => None,
+        };
         resolved.variables =
             variables(inputs.plan, chosen.map(|(_, section)| section), request, &scope)?;
         let Some((name, section)) = chosen else { return Ok(resolved) };
@@ -70,40 +94,98 @@ impl Resolved {
     /// What can be known of a run that is refused, and whether its environment is
     /// among that: git, event, pull request, environment.
     pub fn as_far_as_known(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> (Self, bool) {
-        credentials::mask(&inputs.host.env, inputs.redactor);
-        let Ok(mut resolved) = Self::find(inputs, request) else { return (Self::default(), false) };
-        let mut notices = Vec::new();
+        let Ok(trigger) = Trigger::read(inputs, request) else { return (Self::default(), false) };
+        let mut resolved = Self::of_trigger(trigger, request);
         let scope = resolved.start_scope(inputs).ok();
-        let chosen = scope.as_ref().map(|scope| choose(inputs.plan, request, scope, &mut notices));
-        let Some((scope, Ok(chosen))) = scope.as_ref().zip(chosen) else {
+        let chosen = scope.as_ref().map(|scope| choose(inputs.plan, request, scope));
+        let Some((scope, Ok(choice))) = scope.as_ref().zip(chosen) else {
             return (resolved, false);
         };
-        resolved.environment = chosen.map(|(name, section)| ChosenEnvironment {
-            name: name.value.clone(),
-            slug: slug(&name.value),
-            protected: section.protected.resolve(scope).unwrap_or_default(),
-            ttl: None,
-        });
+        if let Choice::Chosen((name, section)) = choice {
+            resolved.environment = Some(ChosenEnvironment {
+                name: name.value.clone(),
+                slug: slug(&name.value),
+                protected: section.protected.resolve(scope).unwrap_or_default(),
+                ttl: None,
+            });
+        }
         (resolved, true)
     }
 
-    /// Resolves what does not depend on the plan.
-    fn find(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> Result<Self, ResolveError> {
-        let mut git = Git::read(inputs.host);
-        let event = Event::load(&request.event, inputs.host, &git, request.pull_request)?;
-        let event = event.as_ref();
-        let github = github::context(event, inputs.host);
-        let told = |member: &str| github.get(member).and_then(Value::as_str);
-        let pull_request = match event {
-            Some(event) => PullRequest::find(event, request.pull_request, told("ref")),
-            None => {
-                request.pull_request.map(|number| PullRequest { number, ..PullRequest::default() })
+    /// Decides whether this run may push and deploy. `allowed` is the commit of
+    /// `--allow-fork-deploy`.
+    pub fn decide(&self, plan: &Plan, allowed: Option<&str>) -> Decision {
+        let environment = match (&self.withheld, &self.environment) {
+            (Some(name), _) => EnvironmentFacts::Withheld(name),
+            (None, None) if plan.environments.len() > 0 => {
+                EnvironmentFacts::NoMatch(plan.environments.keys().collect())
             }
+            (None, _) => EnvironmentFacts::Settled,
         };
-        let trust = Trust::of(event, pull_request.as_ref(), &github, &git);
-        prefer_event(&mut git, pull_request.as_ref(), &github);
-        let run = request.run.clone();
-        Ok(Self { run, git, github, pull_request, trust, ..Self::default() })
+        let facts = Facts {
+            origin: self.event,
+            event: self.told("event_name").unwrap_or_default(),
+            dry_run: self.run.dry_run,
+            pull_request: self.pull_request.as_ref(),
+            trust: &self.trust,
+            git: &self.git,
+            checkout: self.checkout,
+            unknown: self.unknown.as_ref(),
+            environment,
+            allowed,
+        };
+        facts.decide()
+    }
+
+    /// What is known before the plan is looked at.
+    fn of_trigger(mut trigger: Trigger, request: &ResolveRequest) -> Self {
+        let checkout = trigger.correct_git();
+        let mut resolved = Self {
+            run: request.run.clone(),
+            trust: Trust::of(
+                trigger.event.as_ref(),
+                trigger.pull_request.as_ref(),
+                &trigger.github,
+            ),
+            git: trigger.git,
+            event: trigger.event.map(|event| event.origin),
+            github: trigger.github,
+            pull_request: trigger.pull_request,
+            checkout,
+            unknown: trigger.unknown,
+            notices: trigger.notices,
+            ..Self::default()
+        };
+        if names_git(&request.plan_text) {
+            resolved.tell_of_git();
+        }
+        resolved
+    }
+
+    /// Says why what the plan takes from git may be empty.
+    fn tell_of_git(&mut self) {
+        let Some(missing) = &self.git.missing else { return };
+        if self.event == Some(EventOrigin::Workflow) {
+            let filled = "the plan names `git`, which is filled from GitHub's variables";
+            let remedy = safe_directory(missing).map(|help| format!("; {help}"));
+            let remedy = remedy.unwrap_or_default();
+            self.warnings.push(format!("{filled}: {missing}{remedy}"));
+        } else {
+            let known = if self.git.sha.is_some() { "known by its commit alone" } else { "empty" };
+            self.notices.push(format!("the plan names `git`, which is {known}: {missing}"));
+        }
+    }
+
+    /// The reference of the source that was built, such as `refs/heads/main`.
+    pub fn source_reference(&self) -> Option<String> {
+        match (&self.pull_request, self.checkout) {
+            (Some(one), Checkout::Head) => Some(format!("refs/pull/{}/head", one.number)),
+            (Some(one), Checkout::Merge) => Some(format!("refs/pull/{}/merge", one.number)),
+            _ if self.git.head.as_deref() == self.told("sha") => {
+                self.told("ref").map(str::to_owned)
+            }
+            _ => None,
+        }
     }
 
     /// A member of the `github` context that is a string.
@@ -117,29 +199,13 @@ impl Resolved {
             .map(str::to_owned)
             .or_else(|| Some(self.git.repository()?.full_name()))
     }
-
-    pub fn trust(&self) -> &Trust {
-        &self.trust
-    }
 }
 
-/// Corrects git by the event: Actions checks out a merge where the head of the pull
-/// request is meant, and a commit where a branch or tag is meant.
-fn prefer_event(git: &mut Git, pull_request: Option<&PullRequest>, github: &Map<String, Value>) {
-    let told =
-        |member: &str| github.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let merged = told("event_name").is_some_and(|name| MERGED_EVENTS.contains(&name));
-    if let Some(found) = pull_request.filter(|_| merged) {
-        git.sha = found.head_sha.clone().or_else(|| git.sha.take());
-        git.branch = found.branch.clone().or_else(|| git.branch.take());
-        return;
-    }
-    let here = git.head.is_some() && git.head.as_deref() == told("sha");
-    match told("ref_type").filter(|_| here) {
-        Some("tag") => git.tag = told("ref_name").map(str::to_owned).or_else(|| git.tag.take()),
-        Some("branch") if git.branch.is_none() => git.branch = told("ref_name").map(str::to_owned),
-        _ => {}
-    }
+/// Whether an expression of the plan names the `git` context. A comment that does
+/// is worth a note too many.
+fn names_git(plan: &str) -> bool {
+    let is_word = |letter: char| letter.is_alphanumeric() || "-_./:@".contains(letter);
+    plan.match_indices("git.").any(|(at, _)| !plan[..at].ends_with(is_word))
 }
 
 /// The variables of the process whose names occur in the plan, without secret ones.

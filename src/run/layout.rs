@@ -20,8 +20,27 @@ pub struct ServiceLayout {
     /// Indices in [`Layout::services`].
     pub needs: Vec<usize>,
     pub steps: Vec<StepIndex>,
-    /// The goals of steps that are left out because the code comes from a fork.
-    pub left_out_for_fork: Vec<Goal>,
+    /// The goals of steps that are no part of the run, and why.
+    pub excluded: Vec<(Goal, Exclusion)>,
+}
+
+/// Why steps that the plan asks for are no part of the run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exclusion {
+    /// The code comes from a fork.
+    Fork,
+    /// The pull request is closed.
+    ClosedPullRequest,
+}
+
+impl Exclusion {
+    /// In words that fit after "because".
+    pub fn because(self) -> &'static str {
+        match self {
+            Self::Fork => "the code comes from a fork",
+            Self::ClosedPullRequest => "the pull request is closed",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

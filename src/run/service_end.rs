@@ -3,7 +3,7 @@
 //! Pure. A service has succeeded only if no step of it was left out because of a
 //! failure or a stop: a report must never claim a deploy that did not happen.
 
-use super::layout::Goal;
+use super::layout::{Exclusion, Goal};
 use crate::event::{Failure, Outcome, Status, StepId};
 
 /// How a step ended, as far as it matters for its service.
@@ -30,8 +30,8 @@ pub enum LeftOut {
     FailureOf { step: StepId, service: String },
     /// The run was stopped.
     RunStopped,
-    /// The code comes from a fork.
-    Fork,
+    /// It is no part of the run.
+    Excluded(Exclusion),
 }
 
 /// A step that has ended.
@@ -124,7 +124,7 @@ impl StepEnd {
     fn prevented(&self) -> Option<String> {
         match self {
             Self::LeftOut(LeftOut::FailureOf { service, .. }) => Some(format!("{service} failed")),
-            Self::LeftOut(LeftOut::Fork) => Some(LeftOut::Fork.because()),
+            Self::LeftOut(LeftOut::Excluded(why)) => Some(why.because().to_owned()),
             Self::LeftOut(LeftOut::NotApplicable | LeftOut::RunStopped)
             | Self::Succeeded
             | Self::Failed
@@ -141,7 +141,7 @@ impl LeftOut {
             Self::NotApplicable => "its `if` is false".to_owned(),
             Self::FailureOf { step, .. } => format!("`{step}` failed"),
             Self::RunStopped => "the run was cancelled".to_owned(),
-            Self::Fork => "the code comes from a fork".to_owned(),
+            Self::Excluded(why) => why.because().to_owned(),
         }
     }
 }
@@ -173,7 +173,7 @@ impl Goal {
 mod tests {
     use super::{EndedStep, LeftOut, ServiceEnd, StepEnd};
     use crate::event::StepId;
-    use crate::run::layout::Goal;
+    use crate::run::layout::{Exclusion, Goal};
 
     const GOALS: [(&str, Goal); 4] = [
         ("build", Goal::Other),
@@ -200,7 +200,8 @@ mod tests {
         let ok = || StepEnd::Succeeded;
         let stopped = || StepEnd::LeftOut(LeftOut::RunStopped);
         let no_if = || StepEnd::LeftOut(LeftOut::NotApplicable);
-        let fork = || StepEnd::LeftOut(LeftOut::Fork);
+        let fork = || StepEnd::LeftOut(LeftOut::Excluded(Exclusion::Fork));
+        let closed = || StepEnd::LeftOut(LeftOut::Excluded(Exclusion::ClosedPullRequest));
         let blocked = || {
             let step = StepId { service: "tests".into(), step: "unit".into() };
             StepEnd::LeftOut(LeftOut::FailureOf { step, service: "tests".into() })
@@ -220,6 +221,10 @@ mod tests {
         is(
             &[ok(), fork(), fork(), fork()],
             r#"Skipped / "not deployed" / "the code comes from a fork""#,
+        );
+        is(
+            &[closed(), closed(), closed(), closed()],
+            r#"Skipped / - / "the pull request is closed""#,
         );
         is(&[ok(), ok(), StepEnd::Failed, blocked()], "Failed / - / -");
         is(

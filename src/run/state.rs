@@ -141,26 +141,29 @@ impl RunState {
             Some(CancelReason::JournalFailed) => Status::Failed,
             Some(_) => Status::Cancelled,
             None if self.failed.is_some() => Status::Failed,
-            None if self.leaves_out_for_fork() => Status::Skipped,
+            None if self.excludes_steps() => Status::Skipped,
             None => Status::Succeeded,
         }
     }
 
     /// How a service ended, once all steps have ended.
     pub fn service_end(&self, service: usize) -> ServiceEnd {
-        let ServiceLayout { steps, left_out_for_fork, .. } = &self.layout.services[service];
+        let ServiceLayout { steps, excluded, .. } = &self.layout.services[service];
         let ended = steps.iter().filter_map(|&step| {
             let Phase::Done(end) = &self.phases[step] else { return None };
             let StepLayout { id, goal, .. } = &self.layout.steps[step];
             Some(EndedStep { step: &id.step, goal: *goal, end })
         });
-        let end = &StepEnd::LeftOut(LeftOut::Fork);
-        let fork = left_out_for_fork.iter().map(|&goal| EndedStep { step: "", goal, end });
-        ServiceEnd::of(&ended.chain(fork).collect::<Vec<_>>())
+        let excluded: Vec<_> = excluded
+            .iter()
+            .map(|&(goal, why)| (goal, StepEnd::LeftOut(LeftOut::Excluded(why))))
+            .collect();
+        let excluded = excluded.iter().map(|(goal, end)| EndedStep { step: "", goal: *goal, end });
+        ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>())
     }
 
-    fn leaves_out_for_fork(&self) -> bool {
-        self.layout.services.iter().any(|service| !service.left_out_for_fork.is_empty())
+    fn excludes_steps(&self) -> bool {
+        self.layout.services.iter().any(|service| !service.excluded.is_empty())
     }
 
     /// The first step of a service whose failure is not tolerated, and the failure.
@@ -396,7 +399,7 @@ mod tests {
     use crate::event::{CancelReason, EventKind, Outcome, Outputs, Status, StepId};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
-    use crate::run::layout::{Goal, Layout, ServiceLayout, StepLayout};
+    use crate::run::layout::{Exclusion, Goal, Layout, ServiceLayout, StepLayout};
     use crate::run::outcome::{AttemptError, StepError};
     use std::fmt::Write as _;
     use std::time::Duration;
@@ -434,7 +437,7 @@ mod tests {
                 name: name.into(),
                 needs,
                 steps: places,
-                left_out_for_fork: Vec::new(),
+                excluded: Vec::new(),
             });
         }
         layout
@@ -761,7 +764,8 @@ a.y skipped: the run was cancelled
     #[test]
     fn a_deploy_left_out_for_a_fork_makes_neither_service_nor_run_succeed() {
         let mut forked = layout("a: build");
-        forked.services[0].left_out_for_fork = vec![Goal::Push, Goal::Deploy, Goal::Verify];
+        forked.services[0].excluded =
+            [Goal::Push, Goal::Deploy, Goal::Verify].map(|goal| (goal, Exclusion::Fork)).into();
         let mut talk = Talk::begin(forked, false);
         talk.succeed(0);
 

@@ -153,6 +153,8 @@ fn in_workflow(program: Program) -> Program {
         "repository": repository,
     });
     program
+        // What git's own files say is checked out, where git does not answer.
+        .file(".git/HEAD", HEAD)
         .file("event.json", &event.to_string())
         .file("output", "")
         .file("summary", "")

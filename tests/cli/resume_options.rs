@@ -79,7 +79,7 @@ fn resume_keeps_only_and_until() {
 
 #[test]
 fn resume_keeps_from() {
-    assert_eq!(resumed(&["--only", "one", "--from", "one.gate"]), ["nobody", "one.late"]);
+    assert_eq!(resumed(&["--only", "one", "--from", "one.gate"]), ["nobody first", "one.late"]);
 }
 
 #[test]

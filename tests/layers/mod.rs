@@ -102,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "azure",
             "event",
+            "github::client",
             "graph",
             "http",
             "journal",
@@ -120,6 +121,7 @@ const PURE: &[&str] = &[
     "plan",
     "graph",
     "event",
+    "resolve/admission",
     "run/state",
     "run/cancel",
     "run/retry",

@@ -1,6 +1,7 @@
 //! The local cloud as a client sees it.
 
 mod parallel;
+mod pull_requests;
 mod upstream;
 
 use crate::conformance::{Kind, Registry};

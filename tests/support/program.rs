@@ -70,6 +70,47 @@ impl Program {
         self
     }
 
+    /// Makes the folder a git repository whose branch `main` holds all its files.
+    pub fn committed(self) -> Self {
+        self.git(&["init", "--quiet", "--initial-branch=main"]);
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message=one"]);
+        self
+    }
+
+    /// Runs git in the folder; what it prints.
+    #[track_caller]
+    pub fn git(&self, arguments: &[&str]) -> String {
+        let who = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"];
+        let output = Command::new("git")
+            .args(who)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .output()
+            .expect("git is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Makes a workflow of GitHub Actions of it, that an event with this payload
+    /// started.
+    pub fn in_actions(self, event: &str, payload: &serde_json::Value) -> Self {
+        // Git does not see it as a change of the tree.
+        let path = self.path(".git/event.json");
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+        fs::write(&path, payload.to_string()).expect("a file can be written");
+        self.env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_REPOSITORY", "octo/demo")
+            .env("GITHUB_EVENT_NAME", event)
+            .env("GITHUB_EVENT_PATH", &path.display().to_string())
+            .env("GITHUB_REF", "refs/heads/main")
+            .env("GITHUB_REF_NAME", "main")
+            .env("GITHUB_REF_TYPE", "branch")
+    }
+
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());

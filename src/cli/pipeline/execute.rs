@@ -40,6 +40,8 @@ pub struct Execution<'a> {
     pub audience: Audience,
     /// Whether the cloud ends with the run.
     pub cloud_ends: bool,
+    /// What is shown when the run begins.
+    pub warnings: Vec<String>,
     /// What the report says beside the results.
     pub notes: Vec<String>,
 }
@@ -97,6 +99,11 @@ impl Execution<'_> {
             say::refused(Exit::Bug, &chain, None)
         })?;
         reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
+        for message in std::mem::take(&mut self.warnings) {
+            let message = session.redactor.redact(&message);
+            let kind = EventKind::Warned { step: None, message };
+            reporters.on(&Event { at: Duration::ZERO, kind });
+        }
         let summary = engine::run(Engine {
             layout: self.chosen.layout.clone(),
             places: self.chosen.places.clone(),

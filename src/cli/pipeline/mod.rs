@@ -90,6 +90,8 @@ impl<'a> Pipeline<'a> {
         notes.extend(self.chosen.notes.iter().cloned());
         notes.extend(self.sources.notes.iter().cloned());
         notes.extend(uncontained(session, &self.chosen));
+        let mut warnings = session.resolved.warnings.clone();
+        warnings.extend(origin::uncommitted(session, &self.chosen));
         let journal = match self.journal {
             Some(journal) => journal,
             None => begin_journal(self.run)?,
@@ -104,6 +106,7 @@ impl<'a> Pipeline<'a> {
             store,
             audience: self.audience,
             cloud_ends: self.cloud_ends,
+            warnings,
             notes,
         })
     }
@@ -149,6 +152,7 @@ impl<'a> Pipeline<'a> {
             environment_name: chosen.map(|chosen| chosen.name.clone()),
             protected: chosen.is_some_and(|chosen| chosen.protected),
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
+            source: origin::source(session),
             dry_run: dry_run.is_some(),
             skip_run: dry_run.is_some_and(|options| options.skip_run),
             child_environment: self.environment(scope),

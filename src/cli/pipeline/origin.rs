@@ -1,9 +1,41 @@
 //! How the events of a run begin, and notes on what a dry run had.
 
 use crate::cli::pipeline::publish::Subject;
+use crate::cli::session::PlanSession;
+use crate::cli::session::layout::Chosen;
 use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult};
 use crate::local::Fetched;
+use crate::plan::schema::{Action, Step};
+use crate::run::perform::SourceFacts;
 use std::collections::BTreeMap;
+
+/// A warning where what is built is not what the commit holds.
+pub fn uncommitted(session: &PlanSession, chosen: &Chosen) -> Option<String> {
+    let git = &session.resolved.git;
+    let leaves_machine = |step: &Step| match step.action {
+        Action::Build(_) | Action::Push(_) | Action::Deploy(_) => true,
+        Action::Tag(_) | Action::Verify(_) | Action::Run(_) => false,
+    };
+    if git.is_dirty() != Some(true) || !chosen.steps(session).any(|(_, step)| leaves_machine(step))
+    {
+        return None;
+    }
+    let commit = git.short_sha().unwrap_or_default();
+    Some(format!(
+        "what is built is not commit {commit}, because these files differ from it: {}",
+        git.changed_files()
+    ))
+}
+
+/// What an image was built from.
+pub fn source(session: &PlanSession) -> SourceFacts {
+    let resolved = &session.resolved;
+    SourceFacts {
+        commit: resolved.git.head.clone(),
+        reference: resolved.source_reference(),
+        pull_request_head: resolved.pull_request.as_ref().and_then(|one| one.head_sha.clone()),
+    }
+}
 
 /// The first event of a run. A plan that cannot be read is named by its file.
 pub fn started(subject: &Subject, file: &str, run: String, steps: Vec<PlannedStep>) -> RunStarted {

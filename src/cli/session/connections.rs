@@ -2,16 +2,15 @@
 //! clients are the same; only addresses, trust and credentials differ.
 
 use super::PlanSession;
+use super::github::{client_error, local_client, read_cloud};
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
-use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
-use crate::journal::RunOptions;
+use crate::http::{Client, Settings};
 use crate::local::CloudFile;
-use crate::resolve::HostEnvironment;
-use crate::run::outcome::{StepError, chain_of};
-use crate::secret::{Redactor, Secret};
+use crate::run::outcome::StepError;
+use crate::secret::Secret;
 use std::collections::BTreeMap;
-use std::path::Path;
-use url::Url;
+
+pub use super::github::GitHubConnection;
 
 pub struct Connections {
     /// The client that sends every request.
@@ -27,15 +26,6 @@ pub struct Connections {
     pub variables: BTreeMap<String, String>,
     /// Such variables that hold a secret.
     pub secret_variables: BTreeMap<String, Secret>,
-}
-
-#[derive(Clone)]
-pub struct GitHubConnection {
-    /// The base URL of the API.
-    pub api: String,
-    pub token: Secret,
-    /// `owner/name`.
-    pub repository: String,
 }
 
 impl Connections {
@@ -102,74 +92,7 @@ impl Connections {
     }
 }
 
-impl GitHubConnection {
-    /// The connection to the repository, before there is any other: to the real
-    /// GitHub, or to that of the local cloud. `None` without a token.
-    pub fn alone(
-        options: &RunOptions,
-        host: &HostEnvironment,
-        redactor: &Redactor,
-        repository: String,
-    ) -> Result<(Client, Option<Self>), StepError> {
-        if let Some(file) = &options.cloud {
-            let file = read_cloud(file)?;
-            return Ok((local_client(&file, redactor)?, Self::local(&file, redactor)));
-        }
-        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
-        Ok((http, Self::real(host, redactor, repository)))
-    }
-
-    fn real(host: &HostEnvironment, redactor: &Redactor, repository: String) -> Option<Self> {
-        let names = ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"];
-        let token = names.iter().find_map(|name| host.var(name))?;
-        Some(Self {
-            api: host.var("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
-            token: redactor.adopt("env.GITHUB_TOKEN", token.to_owned()),
-            repository,
-        })
-    }
-
-    fn local(file: &CloudFile, redactor: &Redactor) -> Option<Self> {
-        let github = file.github.as_ref()?;
-        Some(Self {
-            api: github.api_url.clone(),
-            token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
-            repository: github.repository.clone(),
-        })
-    }
-}
-
-fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
-    CloudFile::read(file).map_err(|error| {
-        StepError::new(format!("cannot read `{}`", file.display()))
-            .because(error.to_string())
-            .help("`shipway local --cloud FILE` writes it while it is up")
-    })
-}
-
-/// A client that reaches the local cloud and nothing else.
-fn local_client(file: &CloudFile, redactor: &Redactor) -> Result<Client, StepError> {
-    let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
-        StepError::new("cannot read the address of the local cloud").because(error.to_string())
-    })?;
-    if let Some(password) = proxy.password() {
-        redactor.adopt("the local cloud's proxy", password.to_owned());
-    }
-    let settings = Settings {
-        proxy: Proxy::Fixed(SafeUrl::new(proxy)),
-        trust: Trust::Only(file.ca.clone()),
-        ..Settings::default()
-    };
-    Client::new(settings).map_err(|error| client_error(&error))
-}
-
 fn cloud(session: &PlanSession) -> Result<Cloud, StepError> {
     let Some(azure) = &session.plan.azure else { return Ok(Cloud::Public) };
     Ok(azure.cloud.resolve(&session.scope)?)
-}
-
-fn client_error(error: &crate::http::BuildError) -> StepError {
-    let mut shown = StepError::new(error.to_string());
-    shown.failure.chain = chain_of(error);
-    shown.help("install the package `ca-certificates`, or check the proxy's variables")
 }

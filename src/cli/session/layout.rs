@@ -3,15 +3,15 @@
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
-use crate::cli::session::PlanSession;
+use crate::cli::session::{PlanSession, show_resolve_error};
 use crate::event::StepId;
 use crate::graph::{Graph, Selection};
-use crate::http::Retryable as _;
 use crate::journal::{Replay, StepState};
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
-use crate::run::layout::{Goal, Layout, ServiceLayout, StepLayout};
+use crate::resolve::{Decision, LeaveOut, ResolveError};
+use crate::run::layout::{Exclusion, Goal, Layout, ServiceLayout, StepLayout};
 
 pub struct Chosen {
     pub layout: Layout,
@@ -23,7 +23,8 @@ pub struct Chosen {
 }
 
 /// Chooses the steps that the command line selects, without those that the code
-/// of a fork may not run.
+/// of a fork or a closed pull request may not run. Refuses to push or deploy the
+/// wrong code, or to an environment that is not this run's.
 pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     let selection = Selection {
         from: session.options.from.clone(),
@@ -37,42 +38,71 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         Refusal { exit: Exit::Usage, failures: shown.flatten().collect() }
     })?;
     let mut chosen = Chosen { layout: Layout::default(), places: Vec::new(), notes: Vec::new() };
-    let fork = is_fork(session)?;
+    let decision =
+        session.resolved.decide(&session.plan, session.options.allow_fork_deploy.as_deref());
+    let left_out = match decision {
+        Decision::LeaveOut(why) => Some(why),
+        Decision::Go | Decision::Note(_) | Decision::Refuse(_) => None,
+    };
     for node in &graph.services {
-        chosen.take(session, node, fork);
+        chosen.take(session, node, left_out);
+    }
+    if let Some(LeaveOut::Closed) = left_out {
+        chosen
+            .notes
+            .push("the pull request is closed, so nothing was built or deployed".to_owned());
+    }
+    let changes = |step: &Step| matches!(step.action, Action::Push(_) | Action::Deploy(_));
+    let is_local = !chosen.steps(session).any(|(_, step)| changes(step));
+    match decision {
+        // What changes nothing outside of this machine needs no permission.
+        Decision::Refuse(error @ ResolveError::Withheld { .. }) if is_local => {
+            chosen.notes.push(error.to_string());
+        }
+        Decision::Refuse(_) | Decision::Note(_) if is_local => {}
+        Decision::Refuse(error) => return Err(show_resolve_error(&session.file, &error)),
+        Decision::Note(error) => {
+            chosen.notes.push(format!("a real run would stop here: {error}"));
+        }
+        Decision::Go | Decision::LeaveOut(_) => {}
     }
     Ok(chosen)
 }
 
-/// Whether the code comes from a fork and may not be deployed.
-fn is_fork(session: &PlanSession) -> Result<bool, Refusal> {
-    let trust = session.resolved.trust();
-    let allowed = session.options.allow_fork_deploy.as_deref();
-    match trust.deploy(allowed, &session.resolved.git) {
-        Ok(()) => Ok(false),
-        Err(_) if allowed.is_none() => Ok(true),
-        Err(refusal) => {
-            Err(say::refused(Exit::Precondition, &[refusal.to_string()], refusal.help().as_deref()))
+/// Why a step is no part of the run, if it is not.
+fn exclusion(step: &Step, left_out: Option<LeaveOut>) -> Option<Exclusion> {
+    match left_out? {
+        LeaveOut::Fork => (!is_harmless(step)).then_some(Exclusion::Fork),
+        // Steps of the user's own may clean up.
+        LeaveOut::Closed => {
+            (!matches!(step.action, Action::Run(_))).then_some(Exclusion::ClosedPullRequest)
         }
     }
 }
 
 impl Chosen {
-    fn take(&mut self, session: &PlanSession, node: &crate::graph::Node, fork: bool) {
+    fn take(
+        &mut self,
+        session: &PlanSession,
+        node: &crate::graph::Node,
+        left_out: Option<LeaveOut>,
+    ) {
         let (name, service) = &session.plan.services.0[node.service];
         let place = self.layout.services.len();
         let mut steps = Vec::new();
-        let mut left_out_for_fork = Vec::new();
+        let mut excluded = Vec::new();
         for &at in &node.steps {
             let step = &service.steps[at];
             let of =
                 if session.plan.services.is_single { String::new() } else { name.value.clone() };
             let id = StepId { service: of, step: step.id.value.clone() };
-            if fork && !is_harmless(step) {
-                self.notes.push(format!(
-                    "`{id}` was left out: the code comes from a fork, which has no secrets and is not deployed"
-                ));
-                left_out_for_fork.push(Goal::of(&step.action));
+            if let Some(why) = exclusion(step, left_out) {
+                if why == Exclusion::Fork {
+                    self.notes.push(format!(
+                        "`{id}` was left out: the code comes from a fork, which has no secrets and is not deployed"
+                    ));
+                }
+                excluded.push((Goal::of(&step.action), why));
                 continue;
             }
             steps.push(self.layout.steps.len());
@@ -91,7 +121,7 @@ impl Chosen {
         }
         let needs = node.needs.clone();
         let name = name.value.clone();
-        self.layout.services.push(ServiceLayout { name, needs, steps, left_out_for_fork });
+        self.layout.services.push(ServiceLayout { name, needs, steps, excluded });
     }
 
     /// Marks the steps that an earlier process of the run has done.

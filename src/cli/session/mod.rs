@@ -2,13 +2,15 @@
 //! or changes anything.
 //!
 //! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
-//! what they need, `inherit` finds what earlier runs left, `connections` says
-//! how servers are reached.
+//! what they need, `inherit` finds what earlier runs left, `connections` and
+//! `github` say how servers are reached, `lookup` asks GitHub for the pull request.
 
 pub mod connections;
 pub mod container_groups;
+mod github;
 pub mod inherit;
 pub mod layout;
+mod lookup;
 pub mod run;
 pub mod secrets;
 
@@ -24,10 +26,11 @@ use crate::plan::schema::Plan;
 use crate::plan::{Diagnostic, render};
 use crate::resolve::{
     EventSource, HostEnvironment, ResolveError, ResolveInputs, ResolveRequest, Resolved,
-    RunIdentity,
+    RunIdentity, Trigger,
 };
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
+use lookup::Lookup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,10 +56,14 @@ impl PlanSession {
         options: &RunOptions,
         redactor: Redactor,
     ) -> Result<Self, Refusal> {
-        Self::of_run(file, options, redactor, &RunId::new())
+        Self::with(file, options, redactor, |inputs, file| {
+            let request = request(options, file, &RunId::new())?;
+            Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
+        })
     }
 
-    /// Resolves the contexts of a run.
+    /// Resolves the contexts of a run, and asks GitHub about the pull request where
+    /// the event does not describe it.
     pub fn of_run(
         file: PlanFile,
         options: &RunOptions,
@@ -65,7 +72,14 @@ impl PlanSession {
     ) -> Result<Self, Refusal> {
         Self::with(file, options, redactor, |inputs, file| {
             let request = request(options, file, id)?;
-            Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
+            let refused = |error: ResolveError| show_resolve_error(file, &error);
+            let mut trigger =
+                Trigger::read(inputs, &request).map_err(|error| refused(error.into()))?;
+            let (host, redactor) = (inputs.host, inputs.redactor);
+            Lookup { options, host, redactor }
+                .complete(&mut trigger, &request)
+                .map_err(|error| show_step_error(error, redactor))?;
+            Resolved::of(inputs, &request, trigger).map_err(refused)
         })
     }
 

@@ -28,6 +28,7 @@ mod sticky;
 
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
 pub use error::{Error, Kind};
+pub use pulls::{Pull, PullEnd};
 pub use repo::{BadRepo, Repo};
 pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};

@@ -1,5 +1,6 @@
 //! What an expression sees: contexts, the state of the run, files to hash.
 
+use super::syntax::{ContextRef, Segment};
 use super::value::{Object, Value};
 use crate::secret::Redactor;
 use std::fmt;
@@ -60,7 +61,8 @@ impl Scope {
         self
     }
 
-    /// Explains, for error messages, why the members of a context may be empty.
+    /// Explains, for error messages, why the members of a context may be empty, or
+    /// one of them: `git.tag`.
     #[must_use]
     pub fn with_reason(mut self, context: &str, reason: &str) -> Self {
         self.empty_because.push((context.to_owned(), reason.to_owned()));
@@ -86,11 +88,16 @@ impl Scope {
         self.hash_files.as_deref()
     }
 
-    pub(super) fn reason(&self, context: &str) -> Option<&str> {
-        self.empty_because
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(context))
-            .map(|(_, reason)| reason.as_str())
+    pub(super) fn reason(&self, found: &ContextRef) -> Option<&str> {
+        let context = found.context();
+        let member = match found.path.get(1) {
+            Some(Segment::Name(name)) => format!("{context}.{name}"),
+            Some(Segment::Index(_) | Segment::Any | Segment::Computed) | None => String::new(),
+        };
+        let fits =
+            |name: &str| name.eq_ignore_ascii_case(context) || name.eq_ignore_ascii_case(&member);
+        let found = self.empty_because.iter().find(|(name, _)| fits(name));
+        found.map(|(_, reason)| reason.as_str())
     }
 }
 

@@ -160,7 +160,7 @@ fn no_text(expression: &Spanned<String>, value: &Value) -> EvalError {
 /// names.
 fn empty(expression: &Spanned<String>, message: String, source: &str, scope: &Scope) -> EvalError {
     let contexts = references(source, 0).unwrap_or_default();
-    let reason = contexts.iter().find_map(|found| scope.reason(found.context()));
+    let reason = contexts.iter().find_map(|found| scope.reason(found));
     EvalError {
         code: "empty-name",
         message,

@@ -98,7 +98,7 @@ impl Card {
         facts.extend(self.environment.as_deref().map(|name| format!("environment {}", code(name))));
         facts.extend(self.commit().map(|commit| {
             let url = self.origin.commit_url.as_deref().unwrap_or_default();
-            format!("commit {}", link_as(&code(&commit), url))
+            format!("commit {}{}", link_as(&code(&commit), url), self.uncommitted())
         }));
         facts.extend(self.origin.run_url.as_deref().map(|url| link_as("log of the run", url)));
         if self.dry_run {

@@ -84,6 +84,11 @@ impl Card {
             .filter_map(|service| service.failure.as_ref().map(|(step, failure)| (step, failure)))
     }
 
+    /// What is said after the commit where files differ from it.
+    fn uncommitted(&self) -> &'static str {
+        if self.origin.uncommitted { " with uncommitted changes" } else { "" }
+    }
+
     /// The abbreviated hash of the commit.
     fn commit(&self) -> Option<String> {
         self.origin.commit.as_deref().map(|commit| one_line(commit).chars().take(7).collect())

@@ -28,7 +28,7 @@ impl Card {
         facts.extend(
             self.environment.as_deref().map(|name| format!("environment {}", one_line(name))),
         );
-        facts.extend(self.commit().map(|commit| format!("commit {commit}")));
+        facts.extend(self.commit().map(|commit| format!("commit {commit}{}", self.uncommitted())));
         facts.extend(self.origin.run_url.as_deref().map(one_line));
         if !facts.is_empty() {
             lines.push(format!("  {}", facts.join(", ")));

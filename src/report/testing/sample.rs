@@ -34,6 +34,7 @@ pub(in crate::report) fn run_started() -> RunStarted {
             commit_url: Some(
                 "https://github.com/o/r/commit/4387e9f3d6e14c459867679a90fd0f7912345678".into(),
             ),
+            uncommitted: false,
             run_url: Some("https://github.com/o/r/actions/runs/77".into()),
         },
         steps: vec![

@@ -44,8 +44,8 @@ const VARIABLES: [(&str, &str); 31] = [
 /// The members of the context; none without an event.
 pub fn context(event: Option<&Event>, host: &HostEnvironment) -> Map<String, Value> {
     let Some(event) = event else { return Map::new() };
-    let mut members = if event.ours { Map::new() } else { from_payload(event) };
-    if event.ours {
+    let mut members = if event.is_ours() { Map::new() } else { from_payload(event) };
+    if event.is_ours() {
         for (name, variable) in VARIABLES {
             if let Some(value) = host.var(variable) {
                 members.insert(name.to_owned(), Value::from(value));

@@ -3,6 +3,7 @@
 use super::simulated;
 use crate::resolve::git::Git;
 use crate::resolve::inputs::{EventSource, HostEnvironment};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,20 @@ pub struct Event {
     pub name: String,
     /// A JSON object.
     pub payload: Value,
-    /// Whether this process runs in the workflow that the event started, so that
-    /// the `GITHUB_*` variables describe the same event.
-    pub ours: bool,
+    pub origin: EventOrigin,
+}
+
+/// Where an event comes from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventOrigin {
+    /// It started the workflow that runs this process, so that the `GITHUB_*`
+    /// variables describe the same event.
+    Workflow,
+    /// A payload in a file.
+    File,
+    /// Made up from what is checked out.
+    Simulated,
 }
 
 /// An event that cannot be read.
@@ -40,7 +52,11 @@ impl Event {
         git: &Git,
         number: Option<u64>,
     ) -> Result<Option<Self>, EventError> {
-        let simulate = |name: &str, payload| Self { name: name.to_owned(), payload, ours: false };
+        let simulate = |name: &str, payload| Self {
+            name: name.to_owned(),
+            payload,
+            origin: EventOrigin::Simulated,
+        };
         let number = number.unwrap_or(1);
         match source {
             EventSource::Environment | EventSource::EnvironmentOrPullRequest
@@ -55,6 +71,11 @@ impl Event {
             }
             EventSource::Push => Ok(Some(simulate("push", simulated::push(host, git)))),
         }
+    }
+
+    /// Whether the `GITHUB_*` variables describe it.
+    pub fn is_ours(&self) -> bool {
+        self.origin == EventOrigin::Workflow
     }
 
     /// A member of the payload by its path, if it is a string and not empty.
@@ -80,13 +101,13 @@ impl Event {
             None => Value::Object(serde_json::Map::new()),
         };
         let name = host.var("GITHUB_EVENT_NAME").unwrap_or_default().to_owned();
-        Ok(Self { name, payload, ours: true })
+        Ok(Self { name, payload, origin: EventOrigin::Workflow })
     }
 
     fn of_file(path: &Path) -> Result<Self, EventError> {
         let payload = read(path)?;
         match guess_name(&payload) {
-            Some(name) => Ok(Self { name: name.to_owned(), payload, ours: false }),
+            Some(name) => Ok(Self { name: name.to_owned(), payload, origin: EventOrigin::File }),
             None => Err(EventError::Unknown { path: path.to_owned() }),
         }
     }

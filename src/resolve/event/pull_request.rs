@@ -24,6 +24,7 @@ pub struct PullRequest {
     /// Whether it comes from another repository, or from dependabot. `None` if the
     /// event does not say.
     pub fork: Option<bool>,
+    pub closed: bool,
 }
 
 impl PullRequest {
@@ -55,11 +56,11 @@ fn of_pull_request(event: &Event) -> Option<PullRequest> {
     let number = event.at(&["pull_request", "number"])?.as_u64()?;
     let text = |path: &[&str]| event.text(path).map(str::to_owned);
     let author = text(&["pull_request", "user", "login"]);
-    // Not `head.repo.fork`: that is true of every branch of a repository which
-    // is itself a fork. A fork that has been deleted is null.
     let from = event.text(&["pull_request", "head", "repo", "full_name"]);
     let to = event.text(&["pull_request", "base", "repo", "full_name"]);
-    let fork = from.is_none() || from != to || author.as_deref() == Some(DEPENDABOT);
+    let fork = is_fork(from, to, author.as_deref());
+    let closed = event.text(&["pull_request", "state"]) == Some("closed")
+        || event.text(&["action"]) == Some("closed");
     Some(PullRequest {
         number,
         head_sha: text(&["pull_request", "head", "sha"]),
@@ -67,7 +68,16 @@ fn of_pull_request(event: &Event) -> Option<PullRequest> {
         base: text(&["pull_request", "base", "ref"]),
         author,
         fork: Some(fork),
+        closed,
     })
+}
+
+/// Whether code of the repository `from` counts as a fork's at the repository `to`.
+///
+/// Not `head.repo.fork`: that is true of every branch of a repository which is
+/// itself a fork. A fork that has been deleted is null.
+pub fn is_fork(from: Option<&str>, to: Option<&str>, author: Option<&str>) -> bool {
+    from.is_none() || from != to || author == Some(DEPENDABOT)
 }
 
 /// A comment on a pull request, not on an issue: both are the same event.
@@ -76,7 +86,8 @@ fn of_comment(event: &Event) -> Option<PullRequest> {
     let number = event.at(&["issue", "number"])?.as_u64()?;
     let author = event.text(&["issue", "user", "login"]).map(str::to_owned);
     let fork = (author.as_deref() == Some(DEPENDABOT)).then_some(true);
-    Some(PullRequest { number, author, fork, ..PullRequest::default() })
+    let closed = event.text(&["issue", "state"]) == Some("closed");
+    Some(PullRequest { number, author, fork, closed, ..PullRequest::default() })
 }
 
 /// The first that is listed. GitHub lists none if a fork started the workflow.
@@ -96,6 +107,8 @@ fn of_workflow_run(event: &Event) -> Option<PullRequest> {
         base: text(["base", "ref"]),
         author: None,
         fork: Some(fork),
+        // GitHub lists the open ones.
+        closed: false,
     })
 }
 

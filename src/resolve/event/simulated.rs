@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 pub fn pull_request(host: &HostEnvironment, git: &Git, number: u64) -> Value {
     let repository = repository(host, git);
     let full_name = &repository["full_name"];
-    let branch = git.branch.as_deref().unwrap_or("HEAD");
+    // Null where a commit is checked out, not a branch.
+    let branch = git.branch.as_deref();
     let user = json!({ "login": actor(host), "type": "User" });
     json!({
         "action": "synchronize",
@@ -18,7 +19,7 @@ pub fn pull_request(host: &HostEnvironment, git: &Git, number: u64) -> Value {
             "state": "open",
             "draft": false,
             "merged": false,
-            "title": branch,
+            "title": branch.unwrap_or("a detached head"),
             "body": null,
             "user": user,
             "labels": [],

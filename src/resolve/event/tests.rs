@@ -1,10 +1,10 @@
 //! Events as GitHub sends them.
 
-use super::{Event, PullRequest, Trust, github};
+use super::{Checkout, Event, EventOrigin, PullRequest, PullRequestQuery, Trust, github};
 use crate::http::Retryable;
 use crate::resolve::inputs::EventSource;
 use crate::resolve::{Git, HostEnvironment};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ fn host(env: &[(&str, &str)]) -> HostEnvironment {
 }
 
 fn event_of(name: &str, payload: Value) -> Event {
-    Event { name: name.to_owned(), payload, ours: false }
+    Event { name: name.to_owned(), payload, origin: EventOrigin::File }
 }
 
 fn shown(found: Option<&PullRequest>) -> String {
@@ -53,7 +53,7 @@ fn every_payload_of_github() {
         let context = github::context(Some(&event), &host(&[]));
         let told = |member: &str| context.get(member).and_then(Value::as_str);
         let found = PullRequest::find(&event, None, told("ref"));
-        let trust = Trust::of(Some(&event), found.as_ref(), &context, &Git::default());
+        let trust = Trust::of(Some(&event), found.as_ref(), &context);
         writeln!(
             table,
             "{name}\n  {} at {} by {}",
@@ -65,6 +65,12 @@ fn every_payload_of_github() {
         writeln!(table, "  {}", shown(found.as_ref())).expect("a string takes everything");
         if let Trust::Fork { why, .. } = &trust {
             writeln!(table, "  not trusted: {why}").expect("a string takes everything");
+        }
+        if found.as_ref().is_some_and(|found| found.closed) {
+            writeln!(table, "  closed").expect("a string takes everything");
+        }
+        if let Some(asked) = PullRequestQuery::of(Some(&event), found.as_ref(), &context) {
+            writeln!(table, "  GitHub is asked: {asked:?}").expect("a string takes everything");
         }
     }
     insta::assert_snapshot!(table);
@@ -100,15 +106,25 @@ fn dependabot_counts_as_a_fork() {
     let event = event_of("pull_request", payload);
     let found = PullRequest::find(&event, None, None);
     assert_eq!(found.as_ref().and_then(|found| found.fork), Some(true));
-    let trust = Trust::of(Some(&event), found.as_ref(), &serde_json::Map::new(), &Git::default());
+    let trust = Trust::of(Some(&event), found.as_ref(), &serde_json::Map::new());
     assert!(matches!(trust, Trust::Fork { why, .. } if why == "the pull request is dependabot's"));
 
     let push = event_of("push", json!({ "ref": "refs/heads/dependabot/x", "after": "12" }));
     let context = json!({ "actor": "dependabot[bot]" });
-    let trust = Trust::of(Some(&push), None, context.as_object().expect("is one"), &Git::default());
+    let trust = Trust::of(Some(&push), None, context.as_object().expect("is one"));
     assert!(
         matches!(trust, Trust::Fork { why, .. } if why == "dependabot started it, which GitHub gives no secrets")
     );
+}
+
+#[test]
+fn a_fork_is_one_without_an_event_too() {
+    let looked_up = PullRequest { number: 7, fork: Some(true), ..PullRequest::default() };
+    let trust = Trust::of(None, Some(&looked_up), &Map::new());
+    assert!(
+        matches!(trust, Trust::Fork { why, .. } if why == "the pull request comes from a fork")
+    );
+    assert_eq!(Trust::of(None, None, &Map::new()), Trust::Trusted);
 }
 
 #[test]
@@ -122,6 +138,7 @@ fn a_merged_pull_request_is_known_by_its_payload_not_by_the_reference() {
         shown(found.as_ref()),
         "pr-12 head 1234567 branch topic base main author ada fork no"
     );
+    assert!(found.is_some_and(|found| found.closed));
     let context = github::context(Some(&event), &host(&[]));
     assert_eq!(context["ref"], "refs/heads/main");
 }
@@ -135,17 +152,9 @@ fn a_comment_counts_on_a_pull_request_alone() {
     let found = PullRequest::find(&on_pull_request, None, Some("refs/heads/main"));
     assert_eq!(shown(found.as_ref()), "pr-3 head - branch - base - author eve fork -");
 
-    let default_branch = json!({ "sha": "aaa" });
-    let context = default_branch.as_object().expect("is one");
-    let at = |head: &str| Git { head: Some(head.to_owned()), ..Git::default() };
-    assert_eq!(
-        Trust::of(Some(&on_pull_request), found.as_ref(), context, &at("aaa")),
-        Trust::Trusted
-    );
-    let elsewhere = Trust::of(Some(&on_pull_request), found.as_ref(), context, &at("bbb"));
-    assert!(
-        matches!(elsewhere, Trust::Fork { why, .. } if why == "the event does not say whether the pull request comes from a fork")
-    );
+    // It is trusted only as far as GitHub tells more of it.
+    let asked = PullRequestQuery::of(Some(&on_pull_request), found.as_ref(), &Map::new());
+    assert_eq!(asked, Some(PullRequestQuery::Number(3)));
 }
 
 #[test]
@@ -159,10 +168,116 @@ fn a_workflow_that_a_fork_started_names_no_pull_request() {
     } });
     let event = event_of("workflow_run", payload);
     assert_eq!(PullRequest::find(&event, None, None), None);
-    let trust = Trust::of(Some(&event), None, &serde_json::Map::new(), &Git::default());
+    let trust = Trust::of(Some(&event), None, &serde_json::Map::new());
     assert!(
         matches!(trust, Trust::Fork { why, .. } if why == "a fork started the workflow that this one follows")
     );
+    let asked = PullRequestQuery::of(Some(&event), None, &Map::new()).expect("is asked");
+    assert_eq!(
+        asked,
+        PullRequestQuery::Branch {
+            owner: "eve".to_owned(),
+            branch: "topic".to_owned(),
+            commit: "12ab".to_owned(),
+        }
+    );
+    let one = |number: u64, head: &str, closed: bool| PullRequest {
+        number,
+        head_sha: Some(head.to_owned()),
+        closed,
+        ..PullRequest::default()
+    };
+    let chosen =
+        |listed: Vec<PullRequest>| asked.choose(Some(&event), listed).map(|found| found.number);
+    let closed = one(6, "12ab", true);
+    assert_eq!(
+        chosen(vec![closed.clone(), one(7, "other", false), one(8, "12ab", false)]),
+        Some(8)
+    );
+    assert_eq!(chosen(vec![closed.clone(), one(7, "newer", false)]), Some(7));
+    assert_eq!(chosen(vec![closed]), None);
+}
+
+#[test]
+fn a_workflow_of_a_deleted_fork_is_known_by_its_commit() {
+    let run = json!({ "head_branch": "topic", "head_sha": "12ab", "head_repository": null });
+    let event = event_of("workflow_run", json!({ "workflow_run": run }));
+    let asked = PullRequestQuery::of(Some(&event), None, &Map::new());
+    assert_eq!(asked, Some(PullRequestQuery::Commit("12ab".to_owned())));
+}
+
+#[test]
+fn a_push_is_for_the_pull_request_whose_head_it_is() {
+    let asked = |name: &str, reference: &str, deleted: bool| {
+        let repository = json!({ "full_name": "acme/shop", "default_branch": "main" });
+        let payload = json!({
+            "ref": reference, "after": "12ab", "deleted": deleted, "repository": repository,
+        });
+        let event = event_of(name, payload);
+        let context = github::context(Some(&event), &host(&[]));
+        PullRequestQuery::of(Some(&event), None, &context)
+    };
+    let query = asked("push", "refs/heads/a/b", false).expect("is asked");
+    assert_eq!(
+        query,
+        PullRequestQuery::Branch {
+            owner: "acme".to_owned(),
+            branch: "a/b".to_owned(),
+            commit: "12ab".to_owned(),
+        }
+    );
+    for (name, reference, deleted) in [
+        ("push", "refs/heads/main", false),
+        ("push", "refs/tags/v1", false),
+        ("push", "refs/heads/topic", true),
+        ("push", "refs/heads/gh-readonly-queue/main/pr-1-12ab", false),
+        ("schedule", "refs/heads/topic", false),
+    ] {
+        assert_eq!(asked(name, reference, deleted), None, "{name} {reference}");
+    }
+    let push = event_of("push", json!({}));
+    let newer = PullRequest { head_sha: Some("newer".to_owned()), ..PullRequest::default() };
+    assert_eq!(query.choose(Some(&push), vec![newer]), None);
+}
+
+#[test]
+fn github_is_asked_only_for_what_the_event_leaves_out() {
+    let mut files: Vec<_> = std::fs::read_dir(fixtures())
+        .expect("the fixtures are there")
+        .map(|entry| entry.expect("can be listed").path())
+        .filter(|path| path.to_string_lossy().contains("pull_request_"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 10);
+    for file in files {
+        let event = Event::load(&EventSource::File(file), &host(&[]), &Git::default(), None)
+            .expect("is an event");
+        let context = github::context(event.as_ref(), &host(&[]));
+        let found = event.as_ref().and_then(|event| PullRequest::find(event, None, None));
+        assert!(found.is_some());
+        assert_eq!(PullRequestQuery::of(event.as_ref(), found.as_ref(), &context), None);
+    }
+}
+
+#[test]
+fn a_checkout_is_compared_with_the_pull_request() {
+    let found =
+        PullRequest { number: 7, head_sha: Some("head".to_owned()), ..PullRequest::default() };
+    let at = |head: &str, parents: &[&str]| Git {
+        head: Some(head.to_owned()),
+        parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+        ..Git::default()
+    };
+    let is = |git: &Git, merge: Option<&str>| Checkout::of(&found, git, merge);
+    assert_eq!(is(&at("head", &["a"]), None), Checkout::Head);
+    assert_eq!(is(&at("merge", &["base", "head"]), None), Checkout::Merge);
+    assert_eq!(is(&at("merge", &["head", "base"]), None), Checkout::Other, "main into the branch");
+    assert_eq!(is(&at("later", &["head"]), None), Checkout::Other);
+    assert_eq!(is(&at("merge", &[]), Some("merge")), Checkout::Merge, "GitHub says so");
+    assert_eq!(is(&at("main", &["x"]), Some("merge")), Checkout::Other);
+    assert_eq!(is(&Git::default(), Some("merge")), Checkout::Unknown);
+    let unknown = PullRequest { number: 7, ..PullRequest::default() };
+    assert_eq!(Checkout::of(&unknown, &at("x", &[]), None), Checkout::Unknown);
 }
 
 #[test]

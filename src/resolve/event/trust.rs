@@ -1,8 +1,7 @@
 //! Decides whether the code of an event may be deployed.
 //!
-//! A pull request from a fork can hold anything, and so can one whose origin the
-//! event does not name. Its code is built and reported, and deployed only if a
-//! maintainer has named exactly this commit.
+//! A pull request from a fork can hold anything. Its code is built and reported, and
+//! deployed only if a maintainer has named exactly this commit.
 
 use super::load::Event;
 use super::pull_request::{DEPENDABOT, PullRequest, is_foreign_run};
@@ -18,7 +17,7 @@ pub enum Trust {
     /// From the repository itself, or from the user of this machine.
     #[default]
     Trusted,
-    /// From a fork, or possibly from one.
+    /// From a fork.
     Fork {
         /// The commit at the head of the pull request, if the event names it.
         head: Option<String>,
@@ -50,9 +49,7 @@ impl Trust {
         event: Option<&Event>,
         pull_request: Option<&PullRequest>,
         github: &Map<String, Value>,
-        git: &Git,
     ) -> Self {
-        let Some(event) = event else { return Self::Trusted };
         let told = |member: &str| github.get(member).and_then(Value::as_str);
         let fork = |why: &str| Self::Fork {
             head: pull_request.and_then(|found| found.head_sha.clone()),
@@ -61,20 +58,16 @@ impl Trust {
         if told("actor") == Some(DEPENDABOT) {
             return fork("dependabot started it, which GitHub gives no secrets");
         }
-        if event.workflow_run().is_some_and(|run| is_foreign_run(run).unwrap_or(true)) {
+        let run = event.and_then(Event::workflow_run);
+        if run.is_some_and(|run| is_foreign_run(run).unwrap_or(true)) {
             return fork("a fork started the workflow that this one follows");
         }
         match pull_request.map(|found| (found.fork, found.author.as_deref())) {
             None | Some((Some(false), _)) => Self::Trusted,
             Some((Some(true), Some(DEPENDABOT))) => fork("the pull request is dependabot's"),
             Some((Some(true), _)) => fork("the pull request comes from a fork"),
-            // By default, GitHub checks out the default branch for a comment.
-            Some((None, _)) if event.name == "issue_comment" && is_at(git, told("sha")) => {
-                Self::Trusted
-            }
-            Some((None, _)) => {
-                fork("the event does not say whether the pull request comes from a fork")
-            }
+            // Unknown: nothing is deployed until GitHub has told.
+            Some((None, _)) => Self::Trusted,
         }
     }
 
@@ -115,8 +108,4 @@ impl Trust {
         }
         Ok(())
     }
-}
-
-fn is_at(git: &Git, commit: Option<&str>) -> bool {
-    commit.is_some() && git.head.as_deref() == commit
 }

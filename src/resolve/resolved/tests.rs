@@ -8,8 +8,10 @@ use crate::plan::schema::{
     Condition, Environment, Field, Map, Part, Plan, SecretDeclaration, SecretSource, Text,
 };
 use crate::plan::span::Spanned;
+use crate::resolve::event::Checkout;
 use crate::resolve::{
-    EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, Trust, with_secrets,
+    Decision, EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, Trust,
+    with_secrets,
 };
 use crate::secret::Redactor;
 use std::marker::PhantomData;
@@ -59,7 +61,11 @@ fn plan() -> Plan {
     let environments = vec![
         (
             named("production"),
-            environment("github.event_name != 'never'", true, &[("label", "shop")]),
+            environment(
+                "!startsWith(github.event_name, 'pull_request')",
+                true,
+                &[("label", "shop")],
+            ),
         ),
         (
             named("Preview / EU"),
@@ -161,18 +167,15 @@ const PULL_REQUEST: &str = r#"{"pull_request": {"number": 12, "user": {"login": 
 
 #[test]
 fn a_pull_request_gets_its_preview() {
-    let machine = Machine::in_actions("pull_request", PULL_REQUEST);
+    let mut machine = Machine::in_actions("pull_request", PULL_REQUEST);
+    let merge = crate::resolve::Git::read(&machine.host).head.expect("has a commit");
+    machine.host.env.insert("GITHUB_SHA".to_owned(), merge.clone());
     let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
+    assert_eq!((resolved.checkout, &resolved.git.head), (Checkout::Merge, &Some(merge)));
     let chosen = resolved.environment.as_ref().expect("one is chosen");
     assert_eq!(
         (chosen.name.as_str(), chosen.slug.as_str(), chosen.ttl),
         ("Preview / EU", "preview-eu", Some(172_800))
-    );
-    assert_eq!(
-        resolved.notices,
-        [
-            "`production` is protected and not chosen by `pull_request`; `--env production` chooses it"
-        ]
     );
     let scope = resolved.scope(&machine.inputs()).expect("resolves");
     for (source, expected) in [
@@ -220,6 +223,38 @@ fn protected_environments_are_chosen_by_trusted_events_alone() {
         let payload = std::fs::read_to_string(fixtures.join(file)).expect("is there");
         assert_ne!(chosen(event, &payload), "production", "{event}");
     }
+}
+
+#[test]
+fn an_environment_without_condition_is_chosen_where_none_before_it_is() {
+    let chosen = |environments: Vec<(&str, &str, bool)>| {
+        let mut machine = Machine::in_actions("schedule", "{}");
+        let environments = environments.into_iter();
+        machine.plan.environments = Map(environments
+            .map(|(name, condition, protected)| {
+                let mut made = environment(condition, protected, &[]);
+                made.ttl = None;
+                (named(name), made)
+            })
+            .collect());
+        let resolved = machine.resolve(&ResolveRequest::default()).expect("resolves");
+        let refused = match resolved.decide(&machine.plan, None) {
+            Decision::Refuse(error) => error.to_string(),
+            Decision::Go | Decision::LeaveOut(_) | Decision::Note(_) => String::new(),
+        };
+        resolved.environment.map(|chosen| chosen.name).ok_or(refused)
+    };
+    let never = "github.event_name == 'push'";
+    let is = |name: &str| Ok(name.to_owned());
+    let refused = |why: &str| Err(why.to_owned());
+    assert_eq!(chosen(vec![("a", never, false), ("b", "", false)]), is("b"));
+    assert_eq!(chosen(vec![("b", "", false), ("a", "true", false)]), is("b"));
+    let withheld = "`b` is protected, and `schedule` cannot choose it";
+    assert_eq!(chosen(vec![("a", never, false), ("b", "", true)]), refused(withheld));
+    assert_eq!(chosen(vec![("b", "true", true), ("a", "true", false)]), refused(withheld));
+    let none = "no environment matches this run, and its steps push or deploy";
+    assert_eq!(chosen(vec![("a", never, false)]), refused(none));
+    assert_eq!(chosen(vec![]), refused(""));
 }
 
 #[test]
@@ -396,7 +431,7 @@ fn a_fork_is_not_trusted() {
         head: Some("1234567890".to_owned()),
         why: "the pull request comes from a fork".to_owned(),
     };
-    assert_eq!(resolved.trust(), &expected);
+    assert_eq!(resolved.trust, expected);
 }
 
 #[test]

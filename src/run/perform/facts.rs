@@ -7,6 +7,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The source that images are built from.
+#[derive(Clone, Debug, Default)]
+pub struct SourceFacts {
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// Such as `refs/heads/main`, where it is known to hold that commit.
+    pub reference: Option<String>,
+    /// The head of the pull request, which may have been merged for the build.
+    pub pull_request_head: Option<String>,
+}
+
 /// Facts that stay the same during the whole run.
 #[derive(Default)]
 pub struct RunFacts {
@@ -23,6 +34,7 @@ pub struct RunFacts {
     pub protected: bool,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
+    pub source: SourceFacts,
     /// Whether the run is against the local cloud.
     pub dry_run: bool,
     /// Whether `run` steps are skipped.

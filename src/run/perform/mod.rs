@@ -45,7 +45,7 @@ pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
 pub use deploy::ResourceTags;
 pub use early_build::EarlyBuild;
-pub use facts::RunFacts;
+pub use facts::{RunFacts, SourceFacts};
 pub use performer::{Job, Performer, Produced, Say};
 pub use plan::RunPlan;
 pub use preflight::Preflight;

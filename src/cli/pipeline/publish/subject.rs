@@ -127,7 +127,8 @@ fn origin(resolved: &Resolved) -> Origin {
     let run_url = at_github
         .zip(resolved.told("run_id").filter(|id| !id.is_empty()))
         .map(|(repository, run)| format!("{repository}/actions/runs/{run}"));
-    Origin { commit, commit_url, run_url }
+    let uncommitted = resolved.git.is_dirty() == Some(true);
+    Origin { commit, commit_url, uncommitted, run_url }
 }
 
 #[cfg(test)]

@@ -34,10 +34,13 @@ pub struct ProvenanceFacts {
 
 #[derive(Clone, Debug, Default)]
 struct Git {
+    /// The commit that was built.
     sha: String,
     remote: String,
     /// Such as `refs/heads/main`; empty where unknown.
     reference: String,
+    /// The head of the pull request that it was built for.
+    pull_request_head: Option<String>,
     dirty: bool,
 }
 
@@ -75,9 +78,10 @@ impl ProvenanceFacts {
             step: job.id.step.clone(),
             environment: facts.environment_name.clone(),
             git: Git {
-                sha: member("git", "sha"),
+                sha: facts.source.commit.clone().unwrap_or_default(),
                 remote: member("git", "remote"),
-                reference: member("github", "ref"),
+                reference: facts.source.reference.clone().unwrap_or_default(),
+                pull_request_head: facts.source.pull_request_head.clone(),
                 dirty: member("git", "dirty") == "true",
             },
             bases: digests.iter().filter_map(|digest| services.images.origin(digest)).collect(),
@@ -121,9 +125,10 @@ impl ProvenanceFacts {
         })
     }
 
-    /// The commit, annotated as dirty where files differ from it.
+    /// The commit, annotated as dirty where files differ from it, and with the head
+    /// of the pull request: GitHub checks out a merge of it.
     fn source(&self) -> Option<Value> {
-        let Git { sha, remote, reference, dirty } = &self.git;
+        let Git { sha, remote, reference, pull_request_head, dirty } = &self.git;
         if sha.is_empty() {
             return None;
         }
@@ -136,8 +141,11 @@ impl ProvenanceFacts {
         };
         let at = if reference.is_empty() { String::new() } else { format!("@{reference}") };
         let mut source = json!({ "uri": format!("{place}{at}"), "digest": { "gitCommit": sha } });
+        if let Some(head) = pull_request_head {
+            source["annotations"]["pullRequestHead"] = json!(head);
+        }
         if *dirty {
-            source["annotations"] = json!({ "dirty": true });
+            source["annotations"]["dirty"] = json!(true);
         }
         Some(source)
     }
@@ -203,6 +211,7 @@ mod tests {
                 sha: "4f53cda".into(),
                 remote: "https://github.com/octo/demo".into(),
                 reference: "refs/heads/main".into(),
+                pull_request_head: None,
                 dirty: false,
             },
             bases: BTreeSet::from([format!("docker.io/library/alpine@{}", Digest::of(b"base"))]),
@@ -294,6 +303,11 @@ mod tests {
         let git = Git { dirty: true, ..facts().git };
         let dirty = ProvenanceFacts { git, ..facts() }.source().expect("a commit");
         assert_eq!(dirty["annotations"], json!({ "dirty": true }));
+        let head = Some("1234567".to_owned());
+        let git = Git { pull_request_head: head, dirty: true, ..facts().git };
+        let merge = ProvenanceFacts { git, ..facts() }.source().expect("a commit");
+        assert_eq!(merge["digest"], json!({ "gitCommit": "4f53cda" }));
+        assert_eq!(merge["annotations"], json!({ "pullRequestHead": "1234567", "dirty": true }));
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //!
 //! It runs the `git` program, and makes it write nothing, run no hook of the
 //! repository and ignore `GIT_*` variables. Without git, outside of a repository,
-//! or before the first commit everything is empty, and the reason is kept.
+//! or before the first commit everything is empty, and the reason is kept. Where
+//! git refuses to answer, the commit is read from its files.
+
+mod head_file;
 
 use super::credentials;
 use super::inputs::HostEnvironment;
+use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,10 +23,15 @@ const MAX_NAMED_FILES: usize = 20;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Git {
-    /// Why the other fields are empty, if they are.
+    /// What git said instead of answering; the other fields are empty then, except
+    /// for what git's files and the event tell.
     pub missing: Option<String>,
     /// The commit that is checked out.
     pub head: Option<String>,
+    /// The commits that it was made from; two if it is a merge.
+    pub parents: Vec<String>,
+    /// Whether the clone lacks earlier commits, and with them most tags.
+    pub shallow: bool,
     /// The commit that the event is about. In a pull request that is its head, where
     /// GitHub checks out a merge of it.
     pub sha: Option<String>,
@@ -38,6 +47,14 @@ pub struct Git {
     pub changes: usize,
     /// The URL of the remote, without credentials.
     pub remote: Option<String>,
+}
+
+/// The remedy where git refuses to answer in the folder of another user, as in a
+/// job that runs in a container.
+pub fn safe_directory(missing: &str) -> Option<String> {
+    let (_, rest) = missing.split_once("dubious ownership in repository at ")?;
+    let folder = rest.trim_matches('\'');
+    Some(format!("`git config --global --add safe.directory {folder}` makes git answer"))
 }
 
 /// A repository, read from the URL of a remote.
@@ -57,7 +74,10 @@ impl Git {
         let program = Program { host };
         match program.read() {
             Ok(git) => git,
-            Err(missing) => Self { missing: Some(missing), ..Self::default() },
+            Err(missing) => {
+                let head = checked_out_commit(&host.dir);
+                Self { missing: Some(missing), sha: head.clone(), head, ..Self::default() }
+            }
         }
     }
 
@@ -66,9 +86,18 @@ impl Git {
         self.sha.as_deref().map(|sha| sha.get(..7).unwrap_or(sha))
     }
 
-    /// Whether anything differs from the commit; unknown without a repository.
+    /// Whether anything differs from the commit; unknown where git did not answer.
     pub fn is_dirty(&self) -> Option<bool> {
-        self.head.as_ref().map(|_| self.changes > 0)
+        self.head.as_ref().filter(|_| self.missing.is_none()).map(|_| self.changes > 0)
+    }
+
+    /// The first files that differ from the commit, and how many more there are.
+    pub fn changed_files(&self) -> String {
+        let named: Vec<_> = self.changed.iter().map(|file| format!("`{file}`")).collect();
+        match self.changes.saturating_sub(named.len()) {
+            0 => named.join(", "),
+            more => format!("{} and {more} more", named.join(", ")),
+        }
     }
 
     /// The commit time as RFC 3339, in UTC.
@@ -116,32 +145,35 @@ impl Program<'_> {
         if !may_be_in_a_repository(&self.host.dir) {
             return Err(self.outside());
         }
-        self.ask(&["rev-parse", "--show-toplevel"])?;
+        let about = self.ask(&["rev-parse", "--show-toplevel", "--is-shallow-repository"])?;
         let Ok(head) = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]) else {
             return Err("the git repository has no commit yet".to_owned());
         };
         let head = head.trim().to_owned();
         // Each is a process to wait for, so they run side by side.
-        let (committed, branch, tags, status, remote) = thread::scope(|scope| {
-            let log = ["log", "-1", "--no-show-signature", "--format=%ct", &head];
-            let committed = scope.spawn(move || self.ask(&log));
+        let (commit, branch, tags, status, remote) = thread::scope(|scope| {
+            // As it is stored: a shallow clone pretends that it has no parents.
+            let stored = ["cat-file", "commit", &head];
+            let commit = scope.spawn(move || self.ask(&stored));
             let branch =
                 scope.spawn(|| self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok());
             let tag = ["tag", "--points-at", &head, "--sort=-version:refname"];
             let tags = scope.spawn(move || self.ask(&tag));
             let remote = scope.spawn(|| self.remote());
             let status = self.ask(&["status", "--porcelain=v1", "-z", "--untracked-files=normal"]);
-            (joined(committed), joined(branch), joined(tags), status, joined(remote))
+            (joined(commit), joined(branch), joined(tags), status, joined(remote))
         });
-        let (committed, tags, status) = (committed?, tags?, status?);
+        let (commit, tags, status) = (commit?, tags?, status?);
         let changed = changed(&status);
         Ok(Git {
             missing: None,
             sha: Some(head.clone()),
             head: Some(head),
+            parents: headers(&commit, "parent").map(str::to_owned).collect(),
+            shallow: about.lines().nth(1) == Some("true"),
             branch: branch.as_deref().and_then(first_line),
             tag: first_line(&tags),
-            committed: committed.trim().parse().ok(),
+            committed: headers(&commit, "committer").next().and_then(seconds),
             changes: changed.len(),
             changed: changed.into_iter().take(MAX_NAMED_FILES).collect(),
             remote,
@@ -207,6 +239,17 @@ fn may_be_in_a_repository(folder: &Path) -> bool {
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().expect("asking git does not panic")
+}
+
+/// The values of a header of a stored commit.
+fn headers<'t>(commit: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+    let headers = commit.lines().take_while(|line| !line.is_empty());
+    headers.filter_map(move |line| line.strip_prefix(name)?.strip_prefix(' '))
+}
+
+/// The time in `Ada <ada@example.com> 1714972089 +0200`.
+fn seconds(committer: &str) -> Option<i64> {
+    committer.rsplit(' ').nth(1)?.parse().ok()
 }
 
 fn first_line(text: &str) -> Option<String> {
@@ -353,6 +396,48 @@ mod tests {
         without.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
         assert_eq!(Git::read(&without).missing.as_deref(), Some("the program `git` was not found"));
         assert_eq!(Git::read(&without).is_dirty(), None);
+    }
+
+    #[test]
+    fn a_merge_names_its_parents_in_a_shallow_clone_too() {
+        let folder = repository();
+        let first = Git::read(&host(folder.path())).head.expect("has a commit");
+        git(folder.path(), &["checkout", "--quiet", "-b", "other"]);
+        git(folder.path(), &["commit", "--quiet", "--allow-empty", "--message=two"]);
+        let second = Git::read(&host(folder.path())).head.expect("has a commit");
+        git(folder.path(), &["checkout", "--quiet", "topic/x"]);
+        git(folder.path(), &["merge", "--quiet", "--no-ff", "--no-edit", "other"]);
+        let clone = tempfile::tempdir().expect("can be made");
+        let from = format!("file://{}", folder.path().display());
+        git(clone.path(), &["clone", "--quiet", "--depth=1", &from, "."]);
+        let found = Git::read(&host(clone.path()));
+        assert_eq!((found.parents, found.shallow), (vec![first, second], true));
+        assert!(!Git::read(&host(folder.path())).shallow);
+    }
+
+    #[test]
+    fn the_commit_is_known_where_git_refuses_to_answer() {
+        let folder = repository();
+        let head = Git::read(&host(folder.path())).head;
+        let refused = |folder: &Path| {
+            // As for the folder of another user.
+            let settings = folder.join(".git/config");
+            std::fs::write(&settings, "[core\n").expect("can be written");
+            Git::read(&host(folder))
+        };
+        let found = refused(folder.path());
+        let missing = found.missing.clone().unwrap_or_default();
+        assert!(missing.starts_with("git failed: bad config line 1 in file"), "{missing}");
+        assert_eq!((&found.head, &found.sha), (&head, &head));
+        assert_eq!(found.is_dirty(), None);
+
+        std::fs::remove_file(folder.path().join(".git/config")).expect("is there");
+        git(folder.path(), &["pack-refs", "--all"]);
+        assert_eq!(refused(folder.path()).head, head);
+
+        std::fs::remove_file(folder.path().join(".git/config")).expect("is there");
+        git(folder.path(), &["checkout", "--quiet", "--detach"]);
+        assert_eq!(refused(folder.path()).head, head);
     }
 
     #[test]

@@ -1,0 +1,86 @@
+//! The connection to GitHub, which may be asked before there is any other.
+
+use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
+use crate::journal::RunOptions;
+use crate::local::CloudFile;
+use crate::resolve::HostEnvironment;
+use crate::run::outcome::{StepError, chain_of};
+use crate::secret::{Redactor, Secret};
+use std::path::Path;
+use url::Url;
+
+#[derive(Clone)]
+pub struct GitHubConnection {
+    /// The base URL of the API.
+    pub api: String,
+    pub token: Secret,
+    /// `owner/name`.
+    pub repository: String,
+}
+
+impl GitHubConnection {
+    /// The connection to the repository, before there is any other: to the real
+    /// GitHub, or to that of the local cloud. `None` without a token.
+    pub fn alone(
+        options: &RunOptions,
+        host: &HostEnvironment,
+        redactor: &Redactor,
+        repository: String,
+    ) -> Result<(Client, Option<Self>), StepError> {
+        if let Some(file) = &options.cloud {
+            let file = read_cloud(file)?;
+            return Ok((local_client(&file, redactor)?, Self::local(&file, redactor)));
+        }
+        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
+        Ok((http, Self::real(host, redactor, repository)))
+    }
+
+    pub fn real(host: &HostEnvironment, redactor: &Redactor, repository: String) -> Option<Self> {
+        let names = ["INPUT_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"];
+        let token = names.iter().find_map(|name| host.var(name))?;
+        Some(Self {
+            api: host.var("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
+            token: redactor.adopt("env.GITHUB_TOKEN", token.to_owned()),
+            repository,
+        })
+    }
+
+    pub fn local(file: &CloudFile, redactor: &Redactor) -> Option<Self> {
+        let github = file.github.as_ref()?;
+        Some(Self {
+            api: github.api_url.clone(),
+            token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
+            repository: github.repository.clone(),
+        })
+    }
+}
+
+pub fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
+    CloudFile::read(file).map_err(|error| {
+        StepError::new(format!("cannot read `{}`", file.display()))
+            .because(error.to_string())
+            .help("`shipway local --cloud FILE` writes it while it is up")
+    })
+}
+
+/// A client that reaches the local cloud and nothing else.
+pub fn local_client(file: &CloudFile, redactor: &Redactor) -> Result<Client, StepError> {
+    let proxy = Url::parse(file.proxy.expose()).map_err(|error| {
+        StepError::new("cannot read the address of the local cloud").because(error.to_string())
+    })?;
+    if let Some(password) = proxy.password() {
+        redactor.adopt("the local cloud's proxy", password.to_owned());
+    }
+    let settings = Settings {
+        proxy: Proxy::Fixed(SafeUrl::new(proxy)),
+        trust: Trust::Only(file.ca.clone()),
+        ..Settings::default()
+    };
+    Client::new(settings).map_err(|error| client_error(&error))
+}
+
+pub fn client_error(error: &crate::http::BuildError) -> StepError {
+    let mut shown = StepError::new(error.to_string());
+    shown.failure.chain = chain_of(error);
+    shown.help("install the package `ca-certificates`, or check the proxy's variables")
+}

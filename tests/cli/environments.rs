@@ -1,0 +1,104 @@
+//! Which environment a run gets, and where it is refused without one.
+
+use crate::support::{Finished, Program};
+
+/// A plan that deploys, with these environments.
+fn program(environments: &str) -> Program {
+    Program::with_plan(&format!(
+        "name: shop
+azure: {{ resource-group: demo, location: westeurope }}
+environments:
+{environments}steps:
+  - {{ id: hello, run: 'true' }}
+  - deploy: {{ image: 'demo.azurecr.io/shop:v1', aci: {{ dns-label: shop-live, ports: [80] }} }}
+"
+    ))
+}
+
+const CONDITIONAL: &str = "  production: { if: github.event_name == 'push' }
+  preview: { if: github.event_name == 'pull_request' }
+";
+
+const GUARDED: &str = "  production: { if: 'true', protected: true }
+  preview: { if: 'true' }
+";
+
+/// A pull request as Actions gives it to the program.
+fn in_pull_request(program: Program) -> Program {
+    let head = format!(
+        r#"{{"ref":"topic","sha":"{}","repo":{{"full_name":"octo/demo","fork":false}}}}"#,
+        "a".repeat(40)
+    );
+    let payload = format!(
+        r#"{{"action":"opened","number":7,"pull_request":{{"number":7,"head":{head},"base":{head},"user":{{"login":"ada"}}}}}}"#
+    );
+    program
+        .file("event.json", &payload)
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_REPOSITORY", "octo/demo")
+        .env("GITHUB_REF", "refs/pull/7/merge")
+        .env("GITHUB_EVENT_NAME", "pull_request")
+        .env("GITHUB_EVENT_PATH", "event.json")
+}
+
+/// Fails the test unless it was refused with these words. A report may follow.
+#[track_caller]
+fn refused(finished: Finished, expected: &str) {
+    let finished = finished.exits(2);
+    assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+}
+
+#[test]
+fn deploy_without_any_of_the_environments_is_refused() {
+    refused(
+        program(CONDITIONAL).run(&["run"]),
+        "error: no environment matches this run, and its steps push or deploy
+  help: choose one by hand: `--env production`, `--env preview`
+",
+    );
+}
+
+#[test]
+fn steps_that_change_nothing_outside_need_no_environment() {
+    program(CONDITIONAL).run(&["run", "--until", "hello"]).exits(0);
+}
+
+#[test]
+fn dry_run_notes_that_a_real_run_would_have_no_environment() {
+    let program = Program::with_plan(
+        "name: shop
+environments: { release: { if: github.event_name == 'release' } }
+steps:
+  - build: { layers: [{ from: hello, to: /hello }] }
+  - tag: demo.azurecr.io/shop:v1
+  - push:
+",
+    );
+    let finished = program.file("hello", "hello\n").run(&["dry-run"]).exits(0);
+
+    let note =
+        "a real run would stop here: no environment matches this run, and its steps push or deploy";
+    assert!(finished.stderr.contains(note), "{}", finished.stderr);
+}
+
+#[test]
+fn protected_environment_is_refused_to_an_event_that_may_not_choose_it() {
+    for command in ["run", "dry-run"] {
+        refused(
+            in_pull_request(program(GUARDED)).run(&[command]),
+            "error: `production` is protected, and `pull_request` cannot choose it
+  help: only `push`, `release`, `workflow_dispatch` choose it by its `if`; `--env production` chooses it by hand
+",
+        );
+    }
+}
+
+#[test]
+fn protected_environment_is_refused_without_an_event() {
+    refused(
+        program(GUARDED).run(&["run"]),
+        "error: `production` is protected, and a run without an event cannot choose it
+  help: only `push`, `release`, `workflow_dispatch` choose it by its `if`; `--env production` chooses it by hand
+",
+    );
+}

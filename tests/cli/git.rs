@@ -1,0 +1,85 @@
+//! What git tells of the source, and what is said where it does not.
+
+use crate::support::Program;
+use serde_json::json;
+
+const PLAN: &str = "name: docs
+report: [none]
+steps:
+  - build: { layers: [{ from: hello, to: /hello }] }
+  - tag: { image: demo.azurecr.io/docs, tags: ['${{ git.branch }}', v1, '${{ git.sha }}'] }
+  - push:
+";
+
+fn program() -> Program {
+    Program::with_plan(PLAN).file("hello", "hello\n").file(".gitignore", ".shipway\n")
+}
+
+fn tags(program: &Program) -> String {
+    crate::support::state::output(program, 0, "tags").replace("demo.azurecr.io/docs:", "")
+}
+
+#[test]
+fn uncommitted_changes_are_said_once_as_a_warning_and_beside_the_commit() {
+    let program = program().committed().file("hello", "changed\n");
+    let commit = program.git(&["rev-parse", "--short=7", "HEAD"]);
+    let finished = program.run(&["dry-run"]).exits(0);
+
+    let warning = format!(
+        "what is built is not commit {commit}, because these files differ from it: `hello`"
+    );
+    assert_eq!(finished.stderr.matches(&warning).count(), 1, "{}", finished.stderr);
+}
+
+#[test]
+fn detached_head_has_no_branch() {
+    let program = program().committed();
+    program.git(&["checkout", "--quiet", "--detach"]);
+    let head = program.git(&["rev-parse", "HEAD"]);
+    program.run(&["dry-run"]).exits(0);
+
+    assert_eq!(tags(&program), format!("v1\n{head}"), "an empty tag is left out");
+    program.run(&["dry-run", "--event", "push"]).exits(0);
+    assert_eq!(tags(&program), format!("v1\n{head}"));
+}
+
+#[test]
+fn a_name_made_of_the_branch_of_a_detached_head_is_refused() {
+    let plan = "name: docs
+steps:
+  - build: { layers: [{ from: hello, to: /hello }] }
+  - tag: 'demo.azurecr.io/docs:${{ git.branch }}'
+  - push:
+";
+    let program = Program::with_plan(plan).file("hello", "hello\n").committed();
+    program.git(&["checkout", "--quiet", "--detach"]);
+    let finished = program.run(&["dry-run"]).exits(4);
+    finished.says_in_order(&[
+        "`git.branch` is empty, and a name would be made of it",
+        "a commit is checked out, and no branch; `${{ git.branch || 'none' }}` has a name for that case",
+    ]);
+}
+
+#[test]
+fn variables_of_actions_fill_what_git_does_not_tell() {
+    let program = program().committed();
+    let head = program.git(&["rev-parse", "HEAD"]);
+    std::fs::write(program.path(".git/config"), "[core\n").expect("can be written");
+    let push = json!({ "repository": { "full_name": "octo/demo", "default_branch": "main" } });
+    let program = program.in_actions("push", &push).env("GITHUB_SHA", &head);
+    let finished = program.run(&["dry-run"]).exits(0);
+
+    assert_eq!(tags(&program), format!("main\nv1\n{head}"));
+    let said = finished.stderr + &finished.stdout;
+    let warning = "the plan names `git`, which is filled from GitHub's variables: git failed: bad config line 1";
+    assert!(said.contains(warning), "{said}");
+}
+
+#[test]
+fn without_git_the_reason_is_said() {
+    let program = program();
+    let finished = program.run(&["dry-run"]).exits(0);
+    let note = "the plan names `git`, which is empty: `DIR` is not in a git repository";
+    assert!(finished.stderr.contains(note), "{}", finished.stderr);
+    assert_eq!(tags(&program), "v1");
+}
