@@ -10,6 +10,7 @@ mod faults;
 mod git;
 mod progress;
 mod refusals;
+mod release;
 mod reports;
 mod results;
 mod resume_options;
