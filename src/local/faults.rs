@@ -18,7 +18,15 @@ pub struct InjectedFault {
     /// What the path of the requests contains, ignoring case.
     #[serde(default)]
     pub path_contains: String,
+    /// The status of the response.
+    #[serde(default)]
     pub status: u16,
+    /// Whether the connection is closed instead of an answer.
+    #[serde(default)]
+    pub reset: bool,
+    /// How many such requests are answered before the first fails.
+    #[serde(default)]
+    pub skip: u32,
     /// The error code in the body, such as `ContainerGroupTransitioning`.
     #[serde(default)]
     pub code: String,
@@ -36,6 +44,10 @@ pub struct InjectedFault {
 fn once() -> u32 {
     1
 }
+
+/// Marks a response that is not sent: its connection is closed instead.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionReset;
 
 /// The faults that have not been used up.
 #[derive(Debug, Default)]
@@ -65,6 +77,10 @@ impl Faults {
                 && path.contains(&fault.path_contains.to_ascii_lowercase())
         };
         let fault = left.iter_mut().find(meant)?;
+        if fault.skip > 0 {
+            fault.skip -= 1;
+            return None;
+        }
         fault.times -= 1;
         Some(answer(fault, host))
     }
@@ -78,6 +94,9 @@ fn answer<B: From<String>>(fault: &InjectedFault, host: &str) -> Response<B> {
     let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() =
         StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if fault.reset {
+        response.extensions_mut().insert(ConnectionReset);
+    }
     let headers = response.headers_mut();
     headers
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -89,7 +108,7 @@ fn answer<B: From<String>>(fault: &InjectedFault, host: &str) -> Response<B> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, InjectedFault};
+    use super::{ConnectionReset, Faults, InjectedFault};
     use http::Method;
 
     #[test]
@@ -110,5 +129,17 @@ mod tests {
         assert_eq!(answer.body(), body);
         assert!(take(Method::PUT, "/containerGroups/y").is_some(), "the second");
         assert!(take(Method::PUT, "/containerGroups/y").is_none(), "no third");
+    }
+
+    #[test]
+    fn requests_before_the_fault_are_answered() {
+        let fault = serde_json::from_str(r#"{"reset": true, "skip": 1}"#).expect("a fault");
+        let faults = Faults::new(&[fault]);
+        let take = || faults.take::<String>(&Method::GET, "demo.azurecr.io", "/v2/");
+
+        assert!(take().is_none(), "the first");
+        let answer = take().expect("the second");
+        assert!(answer.extensions().get::<ConnectionReset>().is_some());
+        assert!(take().is_none(), "the third");
     }
 }

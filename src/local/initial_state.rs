@@ -84,9 +84,32 @@ pub struct RegistryUser {
 pub struct OtherRegistry {
     /// The host, with its port unless that is 443: `ghcr.io`, `127.0.0.1:5000`.
     pub host: String,
-    /// Empty if anonymous clients may do everything.
     #[serde(default)]
     pub users: Vec<RegistryUser>,
+    /// What clients without a login may do. Unless it is set, everything where there
+    /// are no users, else nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<AnonymousAccess>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnonymousAccess {
+    None,
+    /// As Docker Hub and other public registries have it. A client is asked to sign
+    /// in, and gets a token without a login.
+    Pull,
+    All,
+}
+
+impl OtherRegistry {
+    pub fn anonymous_access(&self) -> AnonymousAccess {
+        self.anonymous.unwrap_or(if self.users.is_empty() {
+            AnonymousAccess::All
+        } else {
+            AnonymousAccess::None
+        })
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

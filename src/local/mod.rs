@@ -31,8 +31,8 @@ pub mod vault;
 pub use cloud_file::CloudFile;
 pub use hidden::Hidden;
 pub use initial_state::{
-    AzureRegistry, GitHubRepository, InitialState, OtherRegistry, PreloadedImage, PullRequest,
-    RegistryUser, ResourceGroup, Vault, VaultSecret,
+    AnonymousAccess, AzureRegistry, GitHubRepository, InitialState, OtherRegistry, PreloadedImage,
+    PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};

@@ -142,9 +142,14 @@ impl FromStr for Reference {
             Some((first, _)) if is_host(first) && !is_authority(first) => {
                 return Err(InvalidReference::Host(first.to_owned()));
             }
-            Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
-            Some(_) => ("docker.io", name.to_owned()),
-            None => ("docker.io", format!("library/{name}")),
+            Some((first, rest)) if is_host(first) => (registry_host(first), rest.to_owned()),
+            Some(_) | None => (DOCKER_HUB.to_owned(), name.to_owned()),
+        };
+        // Official images, as docker does: `alpine` and `docker.io/alpine`.
+        let rest = if host == DOCKER_HUB && !rest.contains('/') {
+            format!("library/{rest}")
+        } else {
+            rest
         };
         let (repository, tag) = match rest.rsplit_once(':') {
             Some((repository, tag)) => (repository.to_owned(), Some(tag.to_owned())),
@@ -156,8 +161,22 @@ impl FromStr for Reference {
         if let Some(tag) = tag.as_deref().filter(|tag| !Self::is_tag(tag)) {
             return Err(InvalidReference::Tag(tag.to_owned()));
         }
-        Ok(Self { host: host.to_ascii_lowercase(), repository, tag, digest })
+        Ok(Self { host, repository, tag, digest })
     }
+}
+
+/// The host of Docker Hub's images in references.
+const DOCKER_HUB: &str = "docker.io";
+
+/// Its other names: of the index, of the registry's API, and of the website's API.
+const DOCKER_HUB_ALIASES: [&str; 3] =
+    ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+
+/// The host of a registry as references have it: in lower case, and `docker.io` for
+/// every name of Docker Hub.
+pub fn registry_host(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    if DOCKER_HUB_ALIASES.contains(&host.as_str()) { DOCKER_HUB.to_owned() } else { host }
 }
 
 /// Docker's rule: the first part is a host when it has a dot or a port, or is
@@ -227,6 +246,11 @@ mod tests {
         assert_eq!(read("127.0.0.1:5000/a/b").expect("valid"), "127.0.0.1:5000/a/b");
         assert_eq!(read("alpine").expect("valid"), "docker.io/library/alpine");
         assert_eq!(read("team/web:1.0").expect("valid"), "docker.io/team/web:1.0");
+        assert_eq!(read("docker.io/alpine:3").expect("valid"), "docker.io/library/alpine:3");
+        for alias in ["index.docker.io", "Registry-1.docker.io", "registry.hub.docker.com"] {
+            let name = format!("{alias}/team/web:1.0");
+            assert_eq!(read(&name).expect("valid"), "docker.io/team/web:1.0");
+        }
         assert_eq!(read("localhost/web__x-y.z").expect("valid"), "localhost/web__x-y.z");
     }
 
@@ -246,7 +270,8 @@ mod tests {
         for tag in ["docker:27-cli", "docker:dind"] {
             assert_eq!(tag.parse::<Reference>().expect("valid").repository, "library/docker");
         }
-        assert_eq!("docker.io/oci:v1".parse::<Reference>().expect("valid").repository, "oci");
+        let named = "docker.io/oci:v1".parse::<Reference>().expect("valid");
+        assert_eq!(named.repository, "library/oci");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod read;
 mod tree;
 
 pub use check::{PathKind, missing_paths};
-pub use describe::PlanKeys;
+pub use describe::{Exposure, Found, PlanKeys, Visit};
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
 pub use json_schema::json_schema;
 #[cfg(test)]

@@ -209,6 +209,20 @@ pub enum PullError {
     Delete { reference: Reference, source: Failure },
 }
 
+impl PullError {
+    /// Whether another login may be able to read it.
+    pub fn needs_login(&self) -> bool {
+        match self {
+            Self::Platform { .. } => false,
+            Self::NotFound { source, .. }
+            | Self::Manifest { source, .. }
+            | Self::Blob { source, .. }
+            | Self::List { source, .. }
+            | Self::Delete { source, .. } => source.needs_login(),
+        }
+    }
+}
+
 impl Retryable for PullError {
     fn retry(&self) -> Retry {
         match self {

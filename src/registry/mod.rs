@@ -40,7 +40,7 @@ pub use error::{Failure, PullError, PushError};
 #[cfg(test)]
 pub use inspect::ListedPlatform;
 pub use inspect::{ListedKind, ListedManifest};
-pub use login::{EntraTokens, Login, StoredLogins};
+pub use login::{EntraTokens, Login, StoredLogin, StoredLogins, StoredUser};
 pub use manifest_requests::RawManifest;
 pub use push::{Blob, BlobSource, EarlyUploads, Push, PushManifest, Pushed};
 pub use referrers::{Artifact, Attached};

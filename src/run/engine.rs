@@ -8,6 +8,7 @@ mod record;
 mod summary;
 
 use super::child::Stop;
+use super::jitter::random_jitter;
 use super::layout::{Layout, StepIndex};
 use super::outcome::{AttemptError, StepOutput};
 use super::perform::{EarlyBuild, Performer};
@@ -199,9 +200,4 @@ impl Loop<'_> {
     fn id(&self, step: StepIndex) -> StepId {
         self.state.layout().steps[step].id.clone()
     }
-}
-
-/// A random number from 0 to 1.
-fn random_jitter() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }

@@ -7,6 +7,7 @@
 pub mod cancel;
 pub mod child;
 pub mod engine;
+mod jitter;
 pub mod layout;
 pub mod outcome;
 pub mod perform;

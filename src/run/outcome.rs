@@ -104,6 +104,13 @@ impl StepError {
         self
     }
 
+    /// Sets the part of the plan at fault, unless a smaller one is set.
+    #[must_use]
+    pub fn at(mut self, span: &Span) -> Self {
+        self.span.get_or_insert_with(|| span.clone());
+        self
+    }
+
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;

@@ -8,11 +8,13 @@ mod azure;
 mod choice;
 mod file;
 mod port;
+mod region;
 mod word;
 
 pub use azure::{DnsLabel, GroupName, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 pub use file::{Mode, Owner};
 pub use port::{ExposedPort, Port, Protocol};
+pub use region::{REGIONS, RegionName, normal_region};
 pub use word::Word;
 pub(crate) use word::words;

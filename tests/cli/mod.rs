@@ -8,6 +8,7 @@ mod environments;
 mod eval;
 mod faults;
 mod git;
+mod preflight;
 mod progress;
 mod refusals;
 mod release;

@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("resolve", &["http", "plan", "secret"]),
     ("journal", &["event", "local::RuntimeChoice", "oci"]),
     ("report", &["event", "github::actions", "secret"]),
-    ("local", &["oci", "secret"]),
+    ("local", &["oci", "secret", "value"]),
     // Reads base images of real registries: there the other side is not our own code.
     ("local/registry/upstream", &["http", "oci", "registry", "secret"]),
     // The loop and its state know no client.
@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "registry",
             "resolve::slug",
             "secret",
+            "value",
         ],
     ),
     // The command line: what every command may use, and what one alone does.
@@ -55,7 +56,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli/run", &["journal"]),
     (
         "cli/dry_run",
-        &["azure::Cloud", "image::existing", "journal", "local", "oci", "plan", "resolve", "run"],
+        &[
+            "azure::Cloud",
+            "image::existing",
+            "journal",
+            "local",
+            "oci",
+            "plan",
+            "registry::StoredLogins",
+            "resolve",
+            "run",
+        ],
     ),
     ("cli/local", &["journal", "local", "run", "secret"]),
     (

@@ -1,7 +1,10 @@
 //! The local cloud as a client sees it.
 
+mod deployed_image;
 mod parallel;
+mod preflight;
 mod pull_requests;
+mod stored_login;
 mod upstream;
 
 use crate::conformance::{Kind, Registry};

@@ -2,6 +2,7 @@
 //! state folder, waiting, a local cloud, and a registry with scripted faults.
 
 pub mod cloud;
+pub mod cloud_process;
 #[path = "../../src/registry/testing/fake_registry.rs"]
 pub mod fake_registry;
 pub mod fetching_cloud;

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
+const MAX_RESPONSE_BYTES: usize = 1 << 20;
+
 /// The claims of a token that are shown when Entra refuses it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct Claims {
@@ -85,15 +87,14 @@ impl GitHub {
         url.query_pairs_mut().append_pair("audience", &self.audience);
         let request = self.http.direct().get(url.clone()).bearer_auth(self.token.expose());
         let response = self.http.fetch(request).await?;
-        let unreadable = |reason: String| http::Error::Unreadable {
-            method: "GET".into(),
-            url: SafeUrl::new(url.clone()),
-            reason,
-        };
-        let body = response.bytes().await;
-        let body = body.map_err(|error| unreadable(error.without_url().to_string()))?;
+        let body = http::body("GET", response, MAX_RESPONSE_BYTES).await?;
+        // The cause is dropped because it quotes the text, which may be a token.
         let issued: Issued =
-            serde_json::from_slice(&body).map_err(|_| unreadable("it holds no token".into()))?;
+            serde_json::from_slice(&body).map_err(|_| http::Error::Unreadable {
+                method: "GET".into(),
+                url: SafeUrl::new(url),
+                reason: "it holds no token".into(),
+            })?;
         Ok(issued.value)
     }
 }

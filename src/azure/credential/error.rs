@@ -235,7 +235,8 @@ impl Retryable for SignInError {
         match self {
             Self::Refused { help, .. } => help.clone(),
             Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => {
-                matches!(source.status(), Some(400..=499)).then(|| {
+                let refused = matches!(source.status(), Some(400..=499));
+                (refused && source.retry() == Retry::Never).then(|| {
                     "the job needs `permissions: id-token: write`, and a pull request from a fork \
                      never has it"
                         .to_owned()

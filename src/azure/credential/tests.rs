@@ -272,6 +272,39 @@ async fn refusal_of_an_oidc_token_names_the_permission() {
 }
 
 #[tokio::test]
+async fn oidc_endpoint_that_is_busy_may_be_asked_again() {
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::text(503, "busy"),
+        1 => Reply::text(429, "slow down").with("retry-after", "3"),
+        _ if request.to.starts_with("pipelines.example.com") => {
+            Reply::json(200, &json!({ "value": jwt("repo:me/app:pull_request") }))
+        }
+        _ => issued("entra-token", 3_600),
+    })
+    .await;
+    let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a sign-in method");
+
+    let busy = credential.token(SCOPE).await.expect_err("busy");
+    assert_eq!(busy.retry(), Retry::Backoff);
+    let throttled = credential.token(SCOPE).await.expect_err("throttled");
+    assert_eq!(throttled.retry(), Retry::After(Duration::from_secs(3)));
+    assert_eq!(throttled.help(), None, "no permission is missing");
+    assert_eq!(credential.token(SCOPE).await.expect("a token").expose(), "entra-token");
+}
+
+#[tokio::test]
+async fn managed_identity_that_is_busy_may_be_asked_again() {
+    let variables = [("PATH", "/nonexistent")];
+    for (status, retry) in [(429, Retry::Backoff), (503, Retry::Backoff), (404, Retry::Never)] {
+        let fake = Fake::start(move |_| Reply::text(status, "no")).await;
+        let credential = detect(&fake, &Redactor::default(), &variables).expect("no mistake yet");
+        let error = credential.token(SCOPE).await.expect_err("no token");
+        assert_eq!(error.retry(), retry, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_file_is_read_each_time() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(b"first\n").expect("written");

@@ -4,7 +4,7 @@ use super::error::{CredentialError, SignInError};
 use super::method::SignInMethod;
 use super::signer::{Application, Signer};
 use crate::azure::Endpoints;
-use crate::http;
+use crate::http::{self, Retryable as _};
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
@@ -133,6 +133,7 @@ impl Credential {
             });
         }
         let mut tried = absent.clone();
+        let mut busy = None;
         for (index, signer) in signers.iter().enumerate() {
             match signer.request(scope).await {
                 Ok(token) => {
@@ -144,11 +145,27 @@ impl Credential {
                     let (method, source) = (signer.method, source.into());
                     return Err(CredentialError::SignIn { method, source });
                 }
-                Err(source) => tried.push(format!("{}: {}", signer.method, reason(&source))),
+                Err(source) => {
+                    tried.push(format!("{}: {}", signer.method, reason(&source)));
+                    if is_busy(&source) {
+                        let (method, source) = (signer.method, source.into());
+                        busy = Some(CredentialError::SignIn { method, source });
+                    }
+                }
             }
         }
-        Err(CredentialError::NoMethod { tried })
+        Err(busy.unwrap_or(CredentialError::NoMethod { tried }))
     }
+}
+
+/// Whether the machine's metadata service is there and fails for a moment. A 404
+/// is not counted: the metadata services of other clouds answer it.
+fn is_busy(error: &SignInError) -> bool {
+    let refused = matches!(
+        error,
+        SignInError::Managed(http::Error::Status { status: 408 | 410 | 429 | 500..=599, .. })
+    );
+    refused && error.retry() != http::Retry::Never
 }
 
 /// The reason in one line, for the list of what was tried.

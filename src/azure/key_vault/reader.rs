@@ -1,9 +1,8 @@
-//! Reads the secrets of a plan concurrently, each from the first source that has it.
+//! Reads a secret of a plan from the first source that has it.
 
 use super::error::{SecretError, VaultError};
 use super::vault::KeyVault;
 use crate::secret::{Redactor, Secret, Source};
-use futures::future::join_all;
 use std::collections::BTreeMap;
 
 /// A secret that the chosen steps need.
@@ -25,24 +24,8 @@ pub struct SecretReader<'a> {
 }
 
 impl SecretReader<'_> {
-    /// Reads all secrets. The error lists every secret that cannot be read.
-    pub async fn read(
-        &self,
-        wanted: &[SecretRequest],
-    ) -> Result<BTreeMap<String, Secret>, Vec<SecretError>> {
-        let read = join_all(wanted.iter().map(|wanted| self.one(wanted))).await;
-        let mut secrets = BTreeMap::new();
-        let mut errors = Vec::new();
-        for (wanted, read) in wanted.iter().zip(read) {
-            match read {
-                Ok(secret) => drop(secrets.insert(wanted.name.clone(), secret)),
-                Err(error) => errors.push(error),
-            }
-        }
-        if errors.is_empty() { Ok(secrets) } else { Err(errors) }
-    }
-
-    async fn one(&self, wanted: &SecretRequest) -> Result<Secret, SecretError> {
+    /// Reads a secret from the first source that has it.
+    pub async fn read(&self, wanted: &SecretRequest) -> Result<Secret, SecretError> {
         let path = format!("secrets.{}", wanted.name);
         let mut tried = Vec::new();
         for source in &wanted.sources {

@@ -7,6 +7,7 @@ use crate::azure::Cloud;
 use crate::azure::fake::{Asked, Fake, Reply, shown, token};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::{Redactor, Secret, Source, VaultSecret};
+use futures::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,11 +63,18 @@ async fn read(
     let environment =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let reader = SecretReader { environment: &environment, vaults: &vaults, redactor: &redactor };
-    let read = reader.read(wanted).await;
-    for secret in read.iter().flat_map(BTreeMap::values) {
-        assert_eq!(redactor.redact(secret.expose()), "***");
+    let read = join_all(wanted.iter().map(|wanted| reader.read(wanted))).await;
+    let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
+    for (wanted, read) in wanted.iter().zip(read) {
+        match read {
+            Ok(secret) => {
+                assert_eq!(redactor.redact(secret.expose()), "***");
+                secrets.insert(wanted.name.clone(), secret);
+            }
+            Err(error) => errors.push(error),
+        }
     }
-    read
+    if errors.is_empty() { Ok(secrets) } else { Err(errors) }
 }
 
 async fn refused(reply: Reply) -> (String, Retry) {

@@ -5,15 +5,17 @@ use super::seeds::seed_image;
 use crate::cli::session::PlanSession;
 use crate::journal::LocalCloudOptions;
 use crate::local::{
-    AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry, PreloadedImage,
-    PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
+    AnonymousAccess, AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry,
+    PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 use crate::oci::Reference;
-use crate::plan::expr::{EvalError, Rendered, Scope, Value};
-use crate::plan::schema::{Action, Login, Plan, Text, UserPassword};
+use crate::plan::expr::{EvalError, Scope, Value};
+use crate::plan::schema::{Action, Login, Plan, Pull, Registry, Text, UserPassword};
+use crate::registry::StoredLogins;
 use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The location of the resources if the plan names none.
@@ -31,6 +33,8 @@ pub struct Blueprint<'a> {
     pub seeds: Vec<(String, PathBuf)>,
     /// The plan's folder.
     pub folder: &'a Path,
+    /// Asked whether a login is stored, never for one.
+    stored_logins: StoredLogins,
 }
 
 impl<'a> Blueprint<'a> {
@@ -53,6 +57,7 @@ impl<'a> Blueprint<'a> {
             vaults: &secrets.vaults,
             seeds: seeds.collect::<Result<_, _>>()?,
             folder: &session.file.folder,
+            stored_logins: StoredLogins::of(&session.host.env),
             options,
         })
     }
@@ -130,8 +135,8 @@ impl Blueprint<'_> {
             if settings.is_some_and(|registry| registry.create.is_some()) {
                 continue;
             }
-            let login = settings.and_then(|registry| registry.login.as_ref());
-            let users = self.users(login)?;
+            let users = settings.map(|registry| self.users(registry)).transpose()?;
+            let users = users.unwrap_or_default();
             if let Some(name) = host.strip_suffix(".azurecr.io") {
                 azure.push(AzureRegistry {
                     name: name.to_owned(),
@@ -146,22 +151,49 @@ impl Blueprint<'_> {
                     host,
                 });
             } else {
-                other.push(OtherRegistry { host, users });
+                let anonymous = self.anonymous(&host, settings);
+                other.push(OtherRegistry { host, users, anonymous });
             }
         }
         Ok((azure, other))
     }
 
-    fn users(&self, login: Option<&Login>) -> Result<Vec<RegistryUser>, EvalError> {
-        let Some(Login::User(UserPassword { username, password })) = login else {
-            return Ok(Vec::new());
+    /// What clients without a login may do at a registry that is not Azure's. Where
+    /// the real run would use a stored login, the dry run uses none and may do
+    /// everything. Without any login, it may only pull, as at the real registry.
+    fn anonymous(&self, host: &str, settings: Option<&Registry>) -> Option<AnonymousAccess> {
+        let is_insecure =
+            || settings.is_some_and(|it| it.insecure.resolve(&self.scope).unwrap_or_default());
+        let has_stored = || self.stored_logins.may_have(host, "").unwrap_or_default();
+        let pushes = match settings.and_then(|registry| registry.login.as_ref()) {
+            Some(Login::User(_)) => return None,
+            Some(Login::Anonymous) => !PUBLIC.contains(&host),
+            Some(Login::Entra | Login::Admin | Login::DockerConfig) | None => {
+                is_loopback(host) || is_insecure() || has_stored()
+            }
         };
-        let username = username.render(&self.scope)?.expose().to_owned();
-        let password = match password.render(&self.scope)? {
-            Rendered::Plain(text) => text,
-            Rendered::Secret(secret) => secret.expose().to_owned(),
+        Some(if pushes { AnonymousAccess::All } else { AnonymousAccess::Pull })
+    }
+
+    /// The users that the plan signs in as: Shipway, and the service when it pulls.
+    fn users(&self, registry: &Registry) -> Result<Vec<RegistryUser>, EvalError> {
+        let pull = match &registry.pull {
+            Some(Pull::User(user)) => Some(user),
+            Some(Pull::Identity(_)) | None => None,
         };
-        Ok(vec![RegistryUser { username, password: Hidden::new(password) }])
+        let login = match &registry.login {
+            Some(Login::User(user)) => Some(user),
+            Some(Login::Entra | Login::Admin | Login::DockerConfig | Login::Anonymous) | None => {
+                None
+            }
+        };
+        let one = |UserPassword { username, password }: &UserPassword| {
+            Ok(RegistryUser {
+                username: username.render(&self.scope)?.expose().to_owned(),
+                password: Hidden::new(password.render(&self.scope)?.expose().to_owned()),
+            })
+        };
+        login.into_iter().chain(pull).map(one).collect()
     }
 
     /// The hosts that the plan lists, and those of its images.
@@ -217,6 +249,22 @@ impl Blueprint<'_> {
             if repository.is_empty() { "local/dry-run".to_owned() } else { repository };
         GitHubRepository { repository, token: Hidden::default(), pull_request }
     }
+}
+
+/// Registries that anyone may pull from, and that let no client push without a login.
+const PUBLIC: [&str; 7] = [
+    "docker.io",
+    "ghcr.io",
+    "quay.io",
+    "gcr.io",
+    "registry.gitlab.com",
+    "public.ecr.aws",
+    "mcr.microsoft.com",
+];
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn vault(host: &str, secrets: &BTreeMap<String, String>) -> Vault {

@@ -4,7 +4,7 @@ use crate::azure::container_instances::Group;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::container_groups::ContainerGroups;
-use crate::oci::Reference;
+use crate::oci::{Reference, registry_host};
 use crate::run::outcome::StepError;
 use crate::run::perform::Clients;
 
@@ -55,8 +55,7 @@ impl Running {
         let (Self::Known(uses) | Self::Unclear { uses, .. }) = self else { return Vec::new() };
         let host = registry(host);
         let here = |one: &&ImageUse| {
-            registry(&one.image.host).eq_ignore_ascii_case(host)
-                && one.image.repository == repository
+            registry(&one.image.host) == host && one.image.repository == repository
         };
         uses.iter().filter(here).collect()
     }
@@ -98,11 +97,8 @@ impl Deployed<'_> {
 }
 
 /// The usual name of a registry: Docker Hub has several.
-fn registry(host: &str) -> &str {
-    match host.strip_suffix(":443").unwrap_or(host) {
-        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
-        other => other,
-    }
+fn registry(host: &str) -> String {
+    registry_host(host.strip_suffix(":443").unwrap_or(host))
 }
 
 /// Every image of every group, each once.

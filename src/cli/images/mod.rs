@@ -19,7 +19,8 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::layout::secrets_of;
-use super::session::secrets::{self, SecretSources};
+use super::session::retries::retries;
+use super::session::secrets::{self, SecretAccess, SecretSources};
 use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
 use crate::plan::PlanKeys as _;
@@ -158,7 +159,9 @@ async fn clients(session: &PlanSession, connections: &Connections) -> Result<Cli
     names.sort();
     names.dedup();
     let sources = SecretSources::of_environment(session);
-    let secrets = secrets::read(session, &names, connections, &sources).await;
+    let retries = retries(&session.redactor);
+    let access = SecretAccess { connections, sources: &sources, retries: &retries };
+    let secrets = secrets::read(session, &names, access).await;
     // This command shows one error; the first of several names a secret to mend.
     let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?;
     let scope = with_secrets(session.scope.clone(), &session.plan, &secrets)?;
@@ -174,6 +177,7 @@ async fn clients(session: &PlanSession, connections: &Connections) -> Result<Cli
         subscription: connections.subscription.as_deref(),
         // What runs learned about registries serves pushes only.
         memory: None,
+        retries: &retries,
     });
     clients.await
 }

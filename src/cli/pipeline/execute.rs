@@ -88,16 +88,12 @@ fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) ->
 }
 
 impl Execution<'_> {
-    pub async fn run(mut self) -> Result<Exit, Refusal> {
+    pub async fn run(mut self, mut signals: Signals) -> Result<Exit, Refusal> {
         let started = Instant::now();
         let session = &self.run.session;
         let verbose = self.audience.is_verbose();
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
         let mut reporters = self.audience.reporters(&session.redactor);
-        let mut signals = Signals::listen().map_err(|error| {
-            let chain = ["cannot listen for signals".to_owned(), error.to_string()];
-            say::refused(Exit::Bug, &chain, None)
-        })?;
         reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
         for message in std::mem::take(&mut self.warnings) {
             let message = session.redactor.redact(&message);

@@ -5,6 +5,7 @@
 pub mod audience;
 mod debug_log;
 mod execute;
+mod interrupt;
 mod origin;
 mod publish;
 mod refused;
@@ -17,8 +18,9 @@ use crate::cli::pipeline::execute::{Execution, begin_journal};
 use crate::cli::refusal::Refusal;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
+use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
-use crate::cli::session::secrets::{self, SecretSources};
+use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
 use crate::cli::session::{PlanSession, refuse, show_resolve_error};
 use crate::image::Store as Images;
 use crate::image::dockerfile::GitHubCache;
@@ -29,8 +31,8 @@ use crate::resolve::credentials::scrub;
 use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
-    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, Preflight, RunFacts, RunPlan,
-    Services,
+    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PinnedImages, Preflight, Retries,
+    RunFacts, RunPlan, Services,
 };
 use crate::run::store::Store;
 use crate::secret::Secret;
@@ -55,14 +57,16 @@ impl<'a> Pipeline<'a> {
     /// Runs the steps. A run that is refused before the first is reported too.
     pub async fn run(self) -> Exit {
         let (run, connections, audience) = (self.run, self.connections, self.audience);
-        let done = match self.prepared().await {
-            Ok(execution) => execution.run().await,
-            Err(refusal) => Err(refusal),
-        };
-        match done {
+        match self.done().await {
             Ok(exit) => exit,
             Err(refusal) => refused(run, Some(connections), audience, refusal).await,
         }
+    }
+
+    async fn done(self) -> Result<Exit, Refusal> {
+        let mut signals = interrupt::listen()?;
+        let execution = interrupt::or_stop(&mut signals, self.prepared()).await?;
+        execution.run(signals).await
     }
 
     async fn prepared(self) -> Result<Execution<'a>, Refusal> {
@@ -71,13 +75,16 @@ impl<'a> Pipeline<'a> {
         let mut names = secrets::needed(session, &self.chosen);
         names.sort_unstable();
         names.dedup();
-        let secrets = secrets::read(session, &names, self.connections, &self.sources).await;
+        let retries = retries(&session.redactor);
+        let (connections, sources) = (self.connections, &self.sources);
+        let access = SecretAccess { connections, sources, retries: &retries };
+        let secrets = secrets::read(session, &names, access).await;
         let secrets = secrets.map_err(|errors| Refusal {
             exit: Exit::Precondition,
             failures: errors.into_iter().flat_map(|error| refused(error).failures).collect(),
         })?;
-        let performer = self.performer(&secrets).await?;
-        let preflight = Preflight { performer: &performer };
+        let performer = self.performer(&secrets, &retries).await?;
+        let preflight = Preflight { performer: &performer, retries: &retries };
         let mut store = Store::default();
         if let Some(replay) = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref())
         {
@@ -111,7 +118,11 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    async fn performer(&self, secrets: &[(String, Secret)]) -> Result<Arc<Performer>, Refusal> {
+    async fn performer(
+        &self,
+        secrets: &[(String, Secret)],
+        retries: &Retries,
+    ) -> Result<Arc<Performer>, Refusal> {
         let RunSession { session, folder, .. } = self.run;
         let refused = |error: StepError| refuse(session, error);
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
@@ -119,7 +130,7 @@ impl<'a> Pipeline<'a> {
         let images = Images::open(&folder.state.join("images"))
             .map_err(|error| refused(StepError::from_error(&error)))?;
         let facts = self.facts(&scope);
-        let clients = self.clients(&scope).await.map_err(refused)?;
+        let clients = self.clients(&scope, retries).await.map_err(refused)?;
         Ok(Arc::new(Performer {
             services: Services {
                 clients,
@@ -127,6 +138,7 @@ impl<'a> Pipeline<'a> {
                 images,
                 redactor: session.redactor.clone(),
                 early_uploads: EarlyUploads::default(),
+                pinned_images: PinnedImages::default(),
                 uploads_allowed: Arc::default(),
             },
             facts,
@@ -161,7 +173,7 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    async fn clients(&self, scope: &Scope) -> Result<Clients, StepError> {
+    async fn clients(&self, scope: &Scope, retries: &Retries) -> Result<Clients, StepError> {
         let RunSession { session, folder, .. } = self.run;
         let clients = Clients::make(ClientsConfig {
             http: &self.connections.http,
@@ -176,6 +188,7 @@ impl<'a> Pipeline<'a> {
             // The registries of a dry run end with it: there is nothing to
             // remember of them.
             memory: (!session.is_dry_run()).then(|| folder.state.join("registries")),
+            retries,
         });
         clients.await
     }

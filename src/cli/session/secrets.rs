@@ -11,7 +11,9 @@ use crate::plan::schema::{
     Action, KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource, Text,
 };
 use crate::run::outcome::StepError;
+use crate::run::perform::Retries;
 use crate::secret::{Secret, Source, VaultSecret};
+use futures::future::join_all;
 use std::collections::BTreeMap;
 
 /// Where the values of secrets come from, beside vaults.
@@ -60,13 +62,22 @@ pub fn needed(session: &PlanSession, chosen: &Chosen) -> Vec<String> {
     names.iter().filter_map(|name| known(name).map(str::to_owned)).collect()
 }
 
-/// Reads the secrets in parallel. Returns one error for each that cannot be read.
+/// What secrets are read with.
+#[derive(Clone, Copy)]
+pub struct SecretAccess<'a> {
+    pub connections: &'a Connections,
+    pub sources: &'a SecretSources,
+    pub retries: &'a Retries,
+}
+
+/// Reads the secrets in parallel, each again where its vault fails for a moment.
+/// Returns one error for each that cannot be read.
 pub async fn read(
     session: &PlanSession,
     names: &[String],
-    connections: &Connections,
-    sources: &SecretSources,
+    access: SecretAccess<'_>,
 ) -> Result<Vec<(String, Secret)>, Vec<StepError>> {
+    let SecretAccess { connections, sources, retries } = access;
     let (mut wanted, mut read, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         let found = match sources.given.get(name) {
@@ -93,11 +104,14 @@ pub async fn read(
         vaults: &vaults,
         redactor: &session.redactor,
     };
-    let found = reader.read(&wanted).await;
-    read.extend(
-        found.map_err(|errors| errors.iter().map(StepError::from_error).collect::<Vec<_>>())?,
-    );
-    Ok(read)
+    let each = wanted.iter().map(|wanted| retries.run(|| reader.read(wanted)));
+    for (wanted, found) in wanted.iter().zip(join_all(each).await) {
+        match found {
+            Ok(secret) => read.push((wanted.name.clone(), secret)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
 }
 
 /// The sources of a secret, their expressions evaluated.

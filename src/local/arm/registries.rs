@@ -169,11 +169,15 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
         return Err(ArmError::conflict("AlreadyInUse", message));
     }
     let is_new = before.is_none();
+    let location = match body["location"].as_str() {
+        Some(location) => resource_groups::location(location, KIND)?,
+        None => String::new(),
+    };
     let mut registry = before.unwrap_or_else(|| AzureRegistry {
         host: format!("{}.azurecr.io", name.to_ascii_lowercase()),
         name: name.to_owned(),
         resource_group: group.name.clone(),
-        location: resource_groups::normal_location(body["location"].as_str().unwrap_or_default()),
+        location,
         sku: String::new(),
         admin_user: false,
         anonymous_pull: false,

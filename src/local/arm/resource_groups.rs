@@ -4,6 +4,7 @@ use super::handle::Arm;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::store::ResourceGroup;
+use crate::value::{REGIONS, RegionName, normal_region};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -118,7 +119,7 @@ fn put(arm: &Arm, body: &Value, name: &str) -> Result<ArmResponse, ArmError> {
                 "The location property is required for this definition.",
             )
         })?;
-    let location = normal_location(location);
+    let location = self::location(location, "Microsoft.Resources/resourceGroups")?;
     let before = find(arm, name).ok();
     if let Some(before) = before.as_ref().filter(|before| before.location != location) {
         let message = format!(
@@ -141,9 +142,19 @@ fn keep(arm: &Arm, group: &ResourceGroup) -> Result<(), ArmError> {
     kept.map_err(|error| ArmError::broken(&error))
 }
 
-/// Azure treats `West Europe` and `westeurope` as the same location.
-pub fn normal_location(location: &str) -> String {
-    location.chars().filter(|char| !char.is_whitespace()).collect::<String>().to_ascii_lowercase()
+/// A location that a resource is created in. Azure treats `West Europe` and
+/// `westeurope` as the same.
+pub fn location(text: &str, resource_type: &str) -> Result<String, ArmError> {
+    let location = normal_region(text);
+    if RegionName::of(&location) != RegionName::Unknown {
+        return Ok(location);
+    }
+    let message = format!(
+        "The provided location '{location}' is not available for resource type '{resource_type}'. \
+         List of available regions for the resource type is '{}'.",
+        REGIONS.join(",")
+    );
+    Err(ArmError::bad("LocationNotAvailableForResourceType", message))
 }
 
 pub fn tags(body: &Value) -> Option<Map<String, Value>> {

@@ -2,6 +2,7 @@
 
 use crate::local::registry::{Accounts, is_azure_name};
 use crate::local::vault::Vaults;
+use crate::oci::registry_host;
 use std::net::IpAddr;
 
 /// The simulated domains of each Azure cloud. The certificate authority is
@@ -101,11 +102,7 @@ pub fn service(
 pub fn registry_name(host: &str, port: u16, accounts: &Accounts) -> String {
     let with_port = format!("{host}:{port}");
     let usual = matches!(port, 80 | 443) && !accounts.is_other(&with_port);
-    match host.to_ascii_lowercase().as_str() {
-        "registry-1.docker.io" | "index.docker.io" if usual => "docker.io".to_owned(),
-        _ if usual => host.to_owned(),
-        _ => with_port,
-    }
+    if usual { registry_host(host) } else { with_port }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::response::{password_required, refusal};
-use super::services::Answered;
+use super::services::{Answered, answered};
 use super::stream::serve;
 use super::{connect, forward};
 use crate::local::hidden::Hidden;
@@ -39,7 +39,7 @@ async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answered {
     if given.is_none_or(|given| given.as_bytes() != proxy.login.as_bytes()) {
         return Ok(password_required());
     }
-    Ok(match request.method() {
+    answered(match request.method() {
         &Method::CONNECT => connect::answer(proxy, request).await,
         _ => forward::answer(proxy, request).await,
     })

@@ -1,7 +1,7 @@
 //! Passes requests to services and logs them.
 
 use super::hosts::Service;
-use crate::local::faults::Faults;
+use crate::local::faults::{ConnectionReset, Faults};
 use crate::local::registry::{Registries, RegistryServer};
 use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
 use crate::local::runtime::ByteStream;
@@ -12,7 +12,6 @@ use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,4 +131,18 @@ impl PendingEntry {
     }
 }
 
-pub type Answered = Result<Response<Body>, Infallible>;
+/// An injected fault closes the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was reset by an injected fault")]
+pub struct ConnectionWasReset;
+
+/// A response that is sent, or none.
+pub type Answered = Result<Response<Body>, ConnectionWasReset>;
+
+/// The response to send. One that stands for a reset is not sent.
+pub fn answered(response: Response<Body>) -> Answered {
+    match response.extensions().get::<ConnectionReset>() {
+        Some(_) => Err(ConnectionWasReset),
+        None => Ok(response),
+    }
+}

@@ -4,7 +4,9 @@ use super::upstream;
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
 use crate::local::identity::random_hex;
-use crate::local::initial_state::{AzureRegistry, InitialState, OtherRegistry, RegistryUser};
+use crate::local::initial_state::{
+    AnonymousAccess, AzureRegistry, InitialState, OtherRegistry, RegistryUser,
+};
 use crate::oci::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,7 +72,7 @@ impl Accounts {
         }
         for host in anonymous_hosts(initial) {
             if !content.azure.contains_key(&host) {
-                let open = OtherRegistry { host: host.clone(), users: Vec::new() };
+                let open = OtherRegistry { host: host.clone(), users: Vec::new(), anonymous: None };
                 content.other.entry(host).or_insert(open);
             }
         }
@@ -147,9 +149,18 @@ impl Accounts {
         let host = host.to_ascii_lowercase();
         match (content.azure.get(&host), content.other.get(&host)) {
             (Some(account), _) if account.registry.anonymous_pull => Rights::Pull,
-            (None, Some(other)) if other.users.is_empty() => Rights::All,
-            _ => Rights::None,
+            (None, Some(other)) => match other.anonymous_access() {
+                AnonymousAccess::None => Rights::None,
+                AnonymousAccess::Pull => Rights::Pull,
+                AnonymousAccess::All => Rights::All,
+            },
+            (Some(_) | None, None) | (Some(_), Some(_)) => Rights::None,
         }
+    }
+
+    /// Whether the registry issues tokens: Azure's, and those that are public.
+    pub fn issues_tokens(&self, host: &str) -> bool {
+        self.is_azure(host) || self.anonymous(host) == Rights::Pull
     }
 
     pub fn login(&self, host: &str, username: &str, password: &str) -> Rights {
@@ -162,7 +173,9 @@ impl Accounts {
                 account.registry.users.iter().any(is_user)
                     || account.registry.admin_user && account.admin.takes(username, password)
             }
-            (None, Some(other)) => other.users.is_empty() || other.users.iter().any(is_user),
+            (None, Some(other)) => {
+                other.anonymous_access() == AnonymousAccess::All || other.users.iter().any(is_user)
+            }
             (None, None) => false,
         };
         if good { Rights::All } else { Rights::None }

@@ -49,7 +49,9 @@ impl RegistryServer {
             Route::parse(request.uri().path()).ok_or_else(DistributionError::nothing_here)?;
         let azure = self.registries.accounts.is_azure(host);
         match route {
-            Route::Token if azure => return login::token(&self.logins(host), request).await,
+            Route::Token if self.registries.accounts.issues_tokens(host) => {
+                return login::token(&self.logins(host), request).await;
+            }
             Route::Exchange if azure => return login::exchange(&self.logins(host), request).await,
             Route::Token | Route::Exchange => return Err(DistributionError::nothing_here()),
             _ => {}

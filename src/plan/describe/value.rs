@@ -97,7 +97,7 @@ impl PlanValue for Text {
     }
 
     fn visit<'p>(&'p self, key: &'static Key, visit: &mut Visit<'_, 'p>) {
-        visit.text(key, self);
+        visit.text(key, key.shape, self);
     }
 
     fn schema(key: &'static Key) -> Value {
@@ -116,7 +116,7 @@ impl<T: Literal> PlanValue for Field<T> {
     }
 
     fn visit<'p>(&'p self, key: &'static Key, visit: &mut Visit<'_, 'p>) {
-        visit.text(key, &self.text);
+        visit.text(key, Shape::of::<T>(), &self.text);
     }
 
     fn schema(_: &'static Key) -> Value {

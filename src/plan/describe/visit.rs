@@ -2,6 +2,7 @@
 
 use super::key::{Exposure, Key};
 use crate::plan::expr::contexts::Site;
+use crate::plan::literal::Shape;
 use crate::plan::schema::{Condition, Template, Text};
 
 /// A string that was found, and where.
@@ -15,6 +16,10 @@ pub struct Found<'p> {
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     pub site: Site,
+    /// The name of the key.
+    pub key: &'static str,
+    /// What a value there is read as.
+    pub shape: Shape,
     pub exposure: Exposure,
     /// The numbers of the service and of its step, in a walk over a whole plan.
     pub step: Option<(usize, usize)>,
@@ -49,16 +54,21 @@ impl<'v, 'p> Visit<'v, 'p> {
         self.step = None;
     }
 
-    pub(super) fn text(&mut self, key: &Key, text: &'p Text) {
-        self.see(Template::Text(text), key.exposure);
+    /// A text that is read as a value of this shape.
+    pub(super) fn text(&mut self, key: &Key, shape: Shape, text: &'p Text) {
+        let Key { name, exposure, .. } = *key;
+        let place = Place { site: self.site, key: name, shape, exposure, step: self.step };
+        (self.see)(Found { template: Template::Text(text), place });
     }
 
     pub(super) fn condition(&mut self, condition: &'p Condition) {
-        self.see(Template::Condition(condition), Exposure::Private);
-    }
-
-    fn see(&mut self, template: Template<'p>, exposure: Exposure) {
-        let place = Place { site: self.site, exposure, step: self.step };
-        (self.see)(Found { template, place });
+        let place = Place {
+            site: self.site,
+            key: "if",
+            shape: Shape::ANY,
+            exposure: Exposure::Private,
+            step: self.step,
+        };
+        (self.see)(Found { template: Template::Condition(condition), place });
     }
 }

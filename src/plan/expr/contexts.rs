@@ -256,7 +256,7 @@ pub const OUTPUTS: [Outputs; 6] = [
     },
     Outputs {
         action: "deploy",
-        names: Members::Closed(&["fqdn", "ip", "url", "urls", "resource-id"]),
+        names: Members::Closed(&["fqdn", "ip", "url", "urls", "resource-id", "image"]),
     },
     Outputs { action: "verify", names: Members::Closed(&["url", "status", "latency-ms"]) },
     Outputs { action: "run", names: Members::Open },

@@ -12,6 +12,7 @@
 pub mod contexts;
 
 mod coerce;
+mod early;
 mod evaluate;
 mod format;
 mod functions;

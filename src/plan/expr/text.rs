@@ -51,17 +51,23 @@ impl Text {
     /// is an error, because the name without it is that of another resource.
     /// Only `git.dirty-suffix` may be empty: it is meant for names.
     pub fn render_name(&self, scope: &Scope) -> Result<Rendered, EvalError> {
+        self.render_filled(scope, "a name")
+    }
+
+    /// As [`Self::render_name`], for any text that is of no use where an expression
+    /// in it is empty. `what` names such a text in the error: "a name".
+    pub fn render_filled(&self, scope: &Scope, what: &str) -> Result<Rendered, EvalError> {
         let value = self.value(scope, |expression, value| {
             let source = expression.value.trim();
             let suffix = source.eq_ignore_ascii_case("git.dirty-suffix");
             match value.missing_source() {
                 Some(missing) => {
                     let message = format!("`{source}` is made of `{missing}`, which is empty");
-                    Err(empty(expression, message, missing, scope))
+                    Err(empty(expression, message, Missing { source: missing, what }, scope))
                 }
                 None if value.to_text().is_empty() && !suffix => {
-                    let message = format!("`{source}` is empty, and a name would be made of it");
-                    Err(empty(expression, message, source, scope))
+                    let message = format!("`{source}` is empty, and {what} would be made of it");
+                    Err(empty(expression, message, Missing { source, what }, scope))
                 }
                 None => Ok(()),
             }
@@ -156,20 +162,30 @@ fn no_text(expression: &Spanned<String>, value: &Value) -> EvalError {
     }
 }
 
-/// `source` is the empty expression, here or in the variable that `expression`
-/// names.
-fn empty(expression: &Spanned<String>, message: String, source: &str, scope: &Scope) -> EvalError {
+/// What is empty, and what would be made of it.
+struct Missing<'a> {
+    /// The empty expression: the text's own, or that of the variable that it names.
+    source: &'a str,
+    what: &'a str,
+}
+
+fn empty(
+    expression: &Spanned<String>,
+    message: String,
+    missing: Missing<'_>,
+    scope: &Scope,
+) -> EvalError {
+    let Missing { source, what } = missing;
     let contexts = references(source, 0).unwrap_or_default();
     let reason = contexts.iter().find_map(|found| scope.reason(found));
+    let remedy = format!("`${{{{ {source} || 'none' }}}}` has {what} for that case");
     EvalError {
         code: "empty-name",
         message,
         span: expression.span.clone(),
         help: Some(match reason {
-            Some(reason) => {
-                format!("{reason}; `${{{{ {source} || 'none' }}}}` has a name for that case")
-            }
-            None => format!("`${{{{ {source} || 'none' }}}}` has a name for that case"),
+            Some(reason) => format!("{reason}; {remedy}"),
+            None => remedy,
         }),
     }
 }

@@ -250,6 +250,19 @@ impl PlanValue for Build {
     }
 }
 
+impl Build {
+    /// The platforms that the plan names for the image; none where it leaves them to
+    /// a default.
+    pub fn platforms(&self) -> Vec<&Text> {
+        let (one, several) = match &self.kind {
+            BuildKind::Dockerfile(keys) => (&keys.platform, keys.platforms.as_slice()),
+            BuildKind::Layers(keys) => (&keys.platform, keys.platforms.as_slice()),
+            BuildKind::Image(keys) => (&keys.platform, &[][..]),
+        };
+        one.iter().chain(several).collect()
+    }
+}
+
 impl BuildKind {
     fn from_entries(reader: &mut Reader<'_>, entries: &Entries<'_>) -> Option<Self> {
         if let Some(image) = entries.key("image") {

@@ -2,7 +2,7 @@
 
 use super::azure::Azure;
 use super::environment::Environment;
-use super::registry::Registry;
+use super::registry::Registries;
 use super::report::Reports;
 use super::secret::SecretDeclaration;
 use super::step::{Step, read_steps};
@@ -42,7 +42,7 @@ mapping! {
         /// Where in Azure things are deployed.
         pub azure: Option<Azure> = key("azure").at(Site::Azure).absent("needed by `deploy`"),
         /// Registries by host name, with the port where there is one: how each is reached.
-        pub registries: Map<Registry> = key("registries")
+        pub registries: Registries = key("registries")
             .names::<Host>()
             .at(Site::Registry)
             .absent("none"),
@@ -73,7 +73,7 @@ impl Plan {
             vars: Map::default(),
             secrets: Map::default(),
             azure: None,
-            registries: Map::default(),
+            registries: Registries::default(),
             environments: Map::default(),
             services: Services::default(),
             report: Reports(Vec::new()),

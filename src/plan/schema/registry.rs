@@ -1,15 +1,64 @@
 //! `registries`: how each registry is signed in to, pulled from and created.
 
-use super::text::{Field, Text};
+use super::text::{Field, Map, Text};
+use crate::oci::registry_host;
 use crate::plan::describe::{
     Exposure, Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, concat,
     describe_key, key, length, mapping, read_key, visit_key,
 };
+use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{NotEmpty, Sku};
 use crate::plan::parse::Reader;
+use crate::plan::span::Spanned;
 use crate::plan::tree::Kind;
 use crate::value::{Word as _, words};
 use serde_json::{Value, json};
+use std::ops::Deref;
+
+/// Registries by host, as references to images have it: `docker.io` for each name of
+/// Docker Hub.
+#[derive(Clone, Debug, Default)]
+pub struct Registries(Map<Registry>);
+
+impl Deref for Registries {
+    type Target = Map<Registry>;
+
+    fn deref(&self) -> &Map<Registry> {
+        &self.0
+    }
+}
+
+impl PlanValue for Registries {
+    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        let mut registries: Map<Registry> = Map::default();
+        for (key, registry) in Map::read(reader, slot)?.0 {
+            let host = registry_host(&key.value);
+            let first = registries.0.iter().map(|(first, _)| first).find(|it| it.value == host);
+            if let Some(first) = first {
+                let message = format!("`{}` is a second name of `{host}`", key.value);
+                reader.report(
+                    Diagnostic::error("duplicate-key", message, &key.span)
+                        .also(&first.span, "first here"),
+                );
+                continue;
+            }
+            registries.0.push((Spanned::new(host, key.span), registry));
+        }
+        Some(Self(registries))
+    }
+
+    fn absent(_: &'static Key) -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn visit<'p>(&'p self, key: &'static Key, visit: &mut Visit<'_, 'p>) {
+        self.0.visit(key, visit);
+    }
+
+    fn schema(key: &'static Key) -> Value {
+        Map::<Registry>::schema(key)
+    }
+}
 
 mapping! {
     /// How one registry is signed in to, pulled from and created.
@@ -20,7 +69,7 @@ mapping! {
         ),
         /// How the deployed service pulls: `{ identity }`, or `{ username, password }`.
         pub pull: Option<Pull> = key("pull")
-            .absent("the login's user and password; of an Azure registry the admin user"),
+            .absent("the login's user and password, stored ones with `docker-config`; of an Azure registry the admin user"),
         /// Creates the registry where it is not there, before the push: `{ sku, admin-user }`.
         pub create: Option<Create> = key("create").absent("the registry must exist"),
         /// Whether it may speak plain HTTP though it is not on loopback.

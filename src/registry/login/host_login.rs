@@ -190,6 +190,10 @@ impl HostLogin {
         repository: &str,
         action: &str,
     ) -> Result<LoginError, LoginError> {
+        if self.credentials(repository).await?.is_nothing() {
+            // Every client gets such a token, so that it lacks a login first of all.
+            return self.needed(repository).await;
+        }
         Ok(LoginError::Lacks {
             host: self.host(),
             user: self.user(repository).await?,

@@ -96,7 +96,7 @@ fn normal(key: &str) -> &str {
     let key = key.trim_end_matches('/');
     let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
     match key {
-        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
         other => other,
     }
 }

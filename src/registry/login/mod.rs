@@ -19,5 +19,5 @@ pub use credentials::EntraTokens;
 pub use error::LoginError;
 pub use host_login::{Authorization, HostLogin, Refusal};
 pub use method::Login;
-pub use stored::StoredLogins;
+pub use stored::{StoredLogin, StoredLogins, StoredUser};
 pub use token::{TokenSource, length as token_length};

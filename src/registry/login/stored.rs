@@ -5,7 +5,7 @@ use super::credentials::Credentials;
 use super::error::LoginError;
 use super::helper::{self, HelperOutcome};
 use super::login_file::LoginFile;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, Secret};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,66 @@ impl LoginSource {
     }
 }
 
+/// A stored login that another program can use.
+#[derive(Debug)]
+pub struct StoredUser {
+    pub username: String,
+    pub password: Secret,
+}
+
+/// Whether a login is stored, and of which kind.
+#[derive(Debug)]
+pub enum StoredLogin {
+    User(StoredUser),
+    /// A token, which serves only the program that it was issued to.
+    Token,
+    Nothing,
+}
+
 impl StoredLogins {
+    /// The logins of this process's user.
+    pub fn of(environment: &BTreeMap<String, String>) -> Self {
+        Self {
+            home: environment.get("HOME").map(PathBuf::from),
+            env: environment.clone(),
+            user: Some(nix::unistd::getuid().as_raw()),
+        }
+    }
+
+    /// Whether there is a login to `host` for `repository`, or a helper that may
+    /// have one. Starts no helper, and reads no password.
+    pub fn may_have(&self, host: &str, repository: &str) -> Result<bool, LoginError> {
+        for place in self.places() {
+            let failed = |source| place.failed(source);
+            let Some(text) = self.text(&place).map_err(failed)? else { continue };
+            let Some(document) = LoginFile::parse(&text).map_err(failed)? else { continue };
+            if document.helper(host).map_err(failed)?.is_some()
+                || document.entry(host, repository).map_err(failed)?.is_some()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The stored login to `host` for `repository`.
+    pub async fn login(
+        &self,
+        host: &str,
+        repository: &str,
+        redactor: &Redactor,
+    ) -> Result<StoredLogin, LoginError> {
+        Ok(match self.find(host, repository, redactor).await? {
+            Credentials::Password { user: username, password } => {
+                StoredLogin::User(StoredUser { username, password })
+            }
+            Credentials::Nothing { .. } => StoredLogin::Nothing,
+            Credentials::Identity(_) | Credentials::Bearer(_) | Credentials::Entra(_) => {
+                StoredLogin::Token
+            }
+        })
+    }
+
     /// The sources, of which the first that has a login is used.
     fn places(&self) -> Vec<LoginSource> {
         let variable = self.env.contains_key(VARIABLE).then_some(LoginSource::Variable);

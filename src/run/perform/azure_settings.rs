@@ -29,6 +29,11 @@ impl AzureSettings<'_> {
         name(text, "resource group", self.scope)
     }
 
+    /// The plan's location.
+    pub fn plans_location(&self) -> Option<&Text> {
+        self.performer.plan.azure().and_then(|azure| azure.location.as_ref())
+    }
+
     /// The location: `own` of the step, else the plan's, else the resource group's.
     pub async fn location(
         &self,
@@ -36,8 +41,7 @@ impl AzureSettings<'_> {
         subscription: &str,
         resource_group: &str,
     ) -> Result<String, StepError> {
-        let plans = self.performer.plan.azure().and_then(|azure| azure.location.as_ref());
-        if let Some(text) = own.or(plans) {
+        if let Some(text) = own.or(self.plans_location()) {
             return name(text, "location", self.scope);
         }
         let groups = &self.performer.services.clients.resource_groups;

@@ -1,14 +1,15 @@
 //! Makes the clients of a run, with the logins that the plan asks for.
 
 use super::azure_clients::{AzureAccess, AzureClients};
-use super::names::plain;
+use super::login::user_password;
+use super::retry::Retries;
 use super::subscription::SubscriptionChoice;
 use crate::azure::container_instances::ContainerInstances;
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::resource_groups::ResourceGroups;
 use crate::azure::{Credential, Endpoints};
 use crate::http::{self, Retryable};
-use crate::plan::expr::{Rendered, Scope};
+use crate::plan::expr::Scope;
 use crate::plan::schema::{self, Plan};
 use crate::registry::{self, EntraTokens, HostAccess, Login, Settings, StoredLogins};
 use crate::run::outcome::StepError;
@@ -27,6 +28,9 @@ pub struct Clients {
     pub azure_registries: AzureRegistries,
     pub resource_groups: ResourceGroups,
     pub subscription: SubscriptionChoice,
+    /// The logins that docker and podman stored; `None` in a dry run, which uses no
+    /// real credential.
+    pub stored_logins: Option<StoredLogins>,
 }
 
 /// What clients are made from.
@@ -47,6 +51,7 @@ pub struct ClientsConfig<'a> {
     pub subscription: Option<&'a str>,
     /// The folder that keeps what was learned about registries, if any.
     pub memory: Option<PathBuf>,
+    pub retries: &'a Retries,
 }
 
 impl Clients {
@@ -60,7 +65,15 @@ impl Clients {
         let settings = config.settings(&admins).await?;
         let registry =
             registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
-        Ok(Self { registry, container_instances, azure_registries, resource_groups, subscription })
+        let stored_logins = (!config.local).then(|| config.stored_logins());
+        Ok(Self {
+            registry,
+            container_instances,
+            azure_registries,
+            resource_groups,
+            subscription,
+            stored_logins,
+        })
     }
 }
 
@@ -72,11 +85,13 @@ struct AdminUsers<'a> {
 
 impl AdminUsers<'_> {
     async fn of(&self, host: &str, config: &ClientsConfig<'_>) -> Result<Admin, StepError> {
-        let subscription = self.subscription.id(config.plan, config.scope).await?;
-        let found = self.registries.find(&subscription, host).await?.ok_or_else(|| {
+        let ClientsConfig { plan, scope, retries, .. } = *config;
+        let subscription = retries.run(|| self.subscription.id(plan, scope)).await?;
+        let found = retries.run(|| self.registries.find(&subscription, host)).await?;
+        let found = found.ok_or_else(|| {
             StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
         })?;
-        Ok(self.registries.admin(&found).await?)
+        retries.run(|| self.registries.admin(&found)).await
     }
 }
 
@@ -121,13 +136,10 @@ impl ClientsConfig<'_> {
             schema::Login::Entra => Login::Entra(self.entra()),
             schema::Login::Anonymous => Login::Anonymous,
             schema::Login::DockerConfig => self.stored(),
-            schema::Login::User(schema::UserPassword { username, password }) => Login::Basic {
-                username: plain(username, "user's name", self.scope)?,
-                password: match password.render(self.scope)? {
-                    Rendered::Secret(secret) => secret,
-                    Rendered::Plain(text) => self.redactor.adopt("the registry's password", text),
-                },
-            },
+            schema::Login::User(user) => {
+                let (username, password) = user_password(user, host, self.scope)?;
+                Login::Basic { username, password }
+            }
             schema::Login::Admin => {
                 let admin = admins.of(host, self).await?;
                 Login::Basic { username: admin.username, password: admin.password }
@@ -143,14 +155,11 @@ impl ClientsConfig<'_> {
     /// The login that docker or podman stored. None in a dry run, whose
     /// registries are not the real ones.
     fn stored(&self) -> Login {
-        if self.local {
-            return Login::Anonymous;
-        }
-        Login::Stored(StoredLogins {
-            home: self.environment.get("HOME").map(PathBuf::from),
-            env: self.environment.clone(),
-            user: Some(nix::unistd::getuid().as_raw()),
-        })
+        if self.local { Login::Anonymous } else { Login::Stored(self.stored_logins()) }
+    }
+
+    fn stored_logins(&self) -> StoredLogins {
+        StoredLogins::of(self.environment)
     }
 
     fn entra(&self) -> Arc<dyn EntraTokens> {

@@ -14,6 +14,7 @@ use crate::image::existing::{ImageSource, import};
 use crate::image::{Image, Product, WorkControl};
 use crate::oci::{Descriptor, InvalidReference, Platform, Reference};
 use crate::progress::Progress;
+use crate::registry::{self, PullError};
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
 
@@ -55,15 +56,61 @@ async fn in_registry(
     let origin = reference.with_digest(found.digest.clone()).to_string();
     images.note_origin(&found.digest, &origin);
     let product = images.product(&found.digest)?;
-    if let (Product::Image(image), Some(wanted)) = (&product, platform)
-        && !wanted.takes(&image.platform)
-    {
-        let has = &image.platform;
-        return Err(StepError::new(format!("`{name}` is not there for {wanted}, only for {has}"))
-            .help("name that as `platform`, or another image"));
+    if let Some(wanted) = platform {
+        is_for(&product, name, wanted)?;
     }
     let origins = product.blobs().into_iter().map(|blob| (blob.digest, reference.clone()));
     Ok(LocatedImage { origins: origins.collect(), product })
+}
+
+/// Why the image of a reference is not known.
+pub struct UnknownImage {
+    pub error: StepError,
+    /// Whether another login may be able to read it.
+    pub needs_login: bool,
+}
+
+impl From<StepError> for UnknownImage {
+    fn from(error: StepError) -> Self {
+        Self { error, needs_login: false }
+    }
+}
+
+/// The image for a platform that a reference stands for, by its digest. Fetches its
+/// manifest and configuration alone.
+pub async fn single_image(
+    performer: &Performer,
+    registry: &registry::Client,
+    reference: &Reference,
+    platform: &Platform,
+) -> Result<Reference, UnknownImage> {
+    let images = &performer.services.images;
+    let found = registry.pull_manifests(reference, Some(platform), images.root()).await;
+    let found = found.map_err(|error| {
+        let needs_login = error.needs_login();
+        let is_other_platform = matches!(error, PullError::Platform { .. });
+        let mut error = StepError::from_error(&error);
+        if is_other_platform {
+            error = error.help(format!("push one for {platform}, or name another image"));
+        }
+        UnknownImage { error, needs_login }
+    })?;
+    let product = images.product(&found.digest).map_err(StepError::from)?;
+    let help = format!("push one for {platform}, or name another image");
+    is_for(&product, &reference.to_string(), platform).map_err(|error| error.help(help))?;
+    Ok(reference.with_digest(found.digest))
+}
+
+/// Fails where a single image is for another platform.
+fn is_for(product: &Product, name: &str, wanted: &Platform) -> Result<(), StepError> {
+    match product {
+        Product::Image(image) if !wanted.takes(&image.platform) => {
+            let has = &image.platform;
+            Err(StepError::new(format!("`{name}` is not there for {wanted}, only for {has}"))
+                .help("name that as `platform`, or another image"))
+        }
+        Product::Image(_) | Product::Index(_) => Ok(()),
+    }
 }
 
 /// Fetches or imports an image with all its layers, for a build upon it. The

@@ -38,7 +38,8 @@ pub fn plain_list(texts: &[Text], what: &str, scope: &Scope) -> Result<Vec<Strin
     texts.iter().map(|text| plain(text, what, scope)).collect()
 }
 
-fn public(
+/// The text, unless a secret went into it.
+pub fn public(
     text: &Text,
     rendered: Result<Rendered, EvalError>,
     what: &str,

@@ -1,6 +1,7 @@
 //! The clients and stores that attempts share.
 
 use super::clients::Clients;
+use super::pinned_images::PinnedImages;
 use crate::http;
 use crate::image;
 use crate::registry;
@@ -17,6 +18,7 @@ pub struct Services {
     pub images: image::Store,
     pub redactor: Redactor,
     pub early_uploads: EarlyUploads,
+    pub pinned_images: PinnedImages,
     /// Set when the first step starts: preflight has passed and the start is in
     /// the journal. An early upload sends nothing before that.
     pub uploads_allowed: Arc<SetOnce<()>>,

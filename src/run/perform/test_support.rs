@@ -3,7 +3,9 @@
 use super::clients::{Clients, ClientsConfig};
 use super::facts::RunFacts;
 use super::performer::{Job, Performer, Produced};
+use super::pinned_images::PinnedImages;
 use super::plan::RunPlan;
+use super::retry::Retries;
 use super::services::{EarlyUploads, Services};
 use super::source::PlanSource;
 use crate::azure::{Application, Cloud, Credential};
@@ -45,6 +47,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
         local: true,
         subscription: None,
         memory: None,
+        retries: &Retries::new(Arc::new(|_| ())),
     })
     .await
     .expect("clients without a request");
@@ -55,6 +58,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
             http: http.clone(),
             redactor,
             early_uploads: EarlyUploads::default(),
+            pinned_images: PinnedImages::default(),
             uploads_allowed: Arc::default(),
         },
         facts: RunFacts { workspace: folder.to_owned(), ..RunFacts::default() },

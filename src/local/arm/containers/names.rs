@@ -18,7 +18,7 @@ pub struct NameScope<'a> {
 pub fn fqdn(body: &Value, scope: &NameScope<'_>) -> Option<String> {
     let address = &body["properties"]["ipAddress"];
     let label = address["dnsNameLabel"].as_str()?;
-    let region = super::super::resource_groups::normal_location(body["location"].as_str()?);
+    let region = crate::value::normal_region(body["location"].as_str()?);
     let domain = match scope.host {
         "management.usgovcloudapi.net" => "azurecontainer.us",
         "management.chinacloudapi.cn" => "azurecontainer.cn",

@@ -30,9 +30,7 @@ pub fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, Ar
     });
     kept.map_err(|error| ArmError::broken(&error))?;
     let subscription = &arm.identity().subscription_id;
-    let location = super::super::resource_groups::normal_location(
-        found.body["location"].as_str().unwrap_or_default(),
-    );
+    let location = crate::value::normal_region(found.body["location"].as_str().unwrap_or_default());
     Ok(format!(
         "https://{host}/subscriptions/{subscription}/providers/Microsoft.ContainerInstance\
          /locations/{location}/operations/{id}?api-version={OPERATION_API_VERSION}"

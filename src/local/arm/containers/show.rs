@@ -93,7 +93,7 @@ fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
     }
     let mut whole = json!({
         "properties": properties, "id": found.id, "name": found.name, "type": KIND,
-        "location": super::super::resource_groups::normal_location(body["location"].as_str().unwrap_or_default()),
+        "location": crate::value::normal_region(body["location"].as_str().unwrap_or_default()),
         "tags": if body["tags"].is_null() { json!({}) } else { body["tags"].clone() },
     });
     if !body["identity"].is_null() {

@@ -5,6 +5,7 @@
 //! `InvalidResourceRequest` and `OsTypeNotSupported` are invented: the service is
 //! known to refuse such bodies, but not with which code.
 
+use super::super::resource_groups;
 use super::super::response::ArmError;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -16,9 +17,14 @@ pub fn array(value: &Value) -> &[Value] {
 
 /// Checks everything that needs only the body.
 pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
-    if body["location"].as_str().is_none_or(str::is_empty) {
-        let message = "The location property is required for this definition.";
-        return Err(ArmError::bad("LocationRequired", message));
+    match body["location"].as_str() {
+        Some(location) if !location.is_empty() => {
+            resource_groups::location(location, "Microsoft.ContainerInstance/containerGroups")?;
+        }
+        _ => {
+            let message = "The location property is required for this definition.";
+            return Err(ArmError::bad("LocationRequired", message));
+        }
     }
     required(body, "properties", "")?;
     let properties = &body["properties"];

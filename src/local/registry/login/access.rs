@@ -76,6 +76,10 @@ impl Logins<'_> {
         need: Permission<'_>,
     ) -> Result<Access, DistributionError> {
         match self.access(headers) {
+            Some(Access::Rights(Rights::Pull)) if need == Permission::Login => {
+                // What a public registry answers, so that clients ask for a token.
+                Err(self.challenge(need))
+            }
             Some(access) if access.allows(need) => Ok(access),
             _ => Err(self.challenge(need)),
         }
@@ -129,7 +133,7 @@ impl Logins<'_> {
                 format!(",scope=\"repository:{name}:{actions}\"")
             }
         };
-        let (challenge, message) = if self.accounts.is_azure(host) {
+        let (challenge, message) = if self.accounts.issues_tokens(host) {
             let realm = format!("https://{host}/oauth2/token");
             (format!("Bearer realm=\"{realm}\",service=\"{host}\"{scope}"), AZURE_UNAUTHORIZED)
         } else {

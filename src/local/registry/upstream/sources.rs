@@ -1,6 +1,7 @@
 //! What may be fetched from outside: whole registries, or single repositories. Pure.
 
 use crate::local::initial_state::InitialState;
+use crate::oci::registry_host;
 
 /// The registries and repositories that a world allows.
 #[derive(Clone, Debug)]
@@ -44,10 +45,7 @@ fn source(text: &str) -> AllowedSource {
         Some((host, repository)) => (host, Some(repository.to_owned())),
         None => (text, None),
     };
-    let host = match host.to_ascii_lowercase().as_str() {
-        "registry-1.docker.io" | "index.docker.io" => "docker.io".to_owned(),
-        other => other.to_owned(),
-    };
+    let host = registry_host(host);
     AllowedSource { host, repository: repository.filter(|name| !name.is_empty()) }
 }
 

@@ -5,7 +5,9 @@ mod dns_label;
 mod duplicate_port;
 mod group_name;
 mod label_port;
+mod platform;
 mod port_count;
+mod region;
 mod same;
 mod size;
 mod tag_count;
@@ -19,6 +21,8 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     let groups = Group::all(uses.plan);
     group_name::check(&groups, found);
     dns_label::check(&groups, found);
+    let own = groups.iter().filter_map(|group| group.aci.location.as_ref());
+    region::check(uses.plan, own, found);
     for group in &groups {
         port_count::check(group.aci, found);
         duplicate_port::check(group.aci, found);
@@ -30,6 +34,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         // A deploy that could not be read may have ports.
         if uses.is_whole(&name.value) {
             verify_port::check(service, found);
+            platform::check(service, found);
         }
     }
 }

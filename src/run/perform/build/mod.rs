@@ -6,6 +6,7 @@ mod engine;
 mod existing;
 mod layers;
 mod platforms;
+mod target;
 
 use super::early_upload::{self, BuildJob};
 use super::performer::{Job, Performer};
@@ -28,6 +29,7 @@ pub async fn perform(
         BuildKind::Dockerfile(dockerfile) => dockerfile::build(performer, dockerfile, job).await?,
         BuildKind::Image(existing) => existing::fetch(performer, existing, &build_job).await?,
     };
+    target::check(performer, job, &built.product)?;
     if let Some(upload) = upload {
         performer.services.early_uploads.insert(job.service, upload);
     }

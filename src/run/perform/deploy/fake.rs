@@ -10,8 +10,9 @@ use crate::oci::Digest;
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::retry::Retries;
 use crate::run::perform::test_support::{job, performer};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// A job file, as a scheduler would keep it.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl DeployTarget for JobFile {
     type Desired = String;
     type Live = String;
 
-    async fn preflight(&self, registries: &[String]) -> Result<(), StepError> {
+    async fn preflight(&self, registries: &[String], _: &Retries) -> Result<(), StepError> {
         self.called("preflight");
         match registries {
             [] => Ok(()),
@@ -107,10 +108,12 @@ async fn a_second_target_deploys_through_the_same_code() {
     let performer = performer(PLAN, folder.path()).await;
     let (mut job, notes) = job(&performer);
     let target = JobFile::default();
+    let retries = Retries::new(Arc::new(|_| ()));
 
-    let refused = target.preflight(&["demo.azurecr.io".to_owned()]).await.expect_err("refused");
+    let refused =
+        target.preflight(&["demo.azurecr.io".to_owned()], &retries).await.expect_err("refused");
     assert_eq!(refused.failure.chain, ["`demo.azurecr.io` grants no access"]);
-    target.preflight(&[]).await.expect("access");
+    target.preflight(&[], &retries).await.expect("access");
     let refused = deploy_to(&target, &job).await.expect_err("no image");
     assert_eq!(refused.failure.chain, ["there is no image to deploy"]);
     target.calls.lock().expect("no panic").clear();

@@ -23,6 +23,9 @@ mod target;
 pub use tags::ResourceTags;
 
 use super::performer::{Job, Performer};
+use super::pinned_images::PinnedImage;
+use super::retry::Retries;
+use crate::oci::{Platform, Reference};
 use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
@@ -53,11 +56,50 @@ pub async fn preflight(
     performer: &Performer,
     service: usize,
     deploy: &Deploy,
+    retries: &Retries,
     registries: &[String],
 ) -> Result<(), StepError> {
     match &deploy.kind {
         DeployKind::Aci(keys) => {
-            ContainerGroup { performer, service, deploy, keys }.preflight(registries).await
+            let group = ContainerGroup { performer, service, deploy, keys };
+            group.preflight(registries, retries).await
+        }
+    }
+}
+
+/// Checks the names and limits of the deploy, as far as they need no output of a
+/// step. Sends no request.
+pub fn check_texts(
+    performer: &Performer,
+    service: usize,
+    deploy: &Deploy,
+) -> Result<(), StepError> {
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            aci::check_texts(&ContainerGroup { performer, service, deploy, keys })
+        }
+    }
+}
+
+/// Fails where an image for these platforms cannot run on the target. Without any
+/// platform the image does not say what it is for, and passes.
+pub fn check_platforms(deploy: &Deploy, platforms: &[Platform]) -> Result<(), StepError> {
+    match &deploy.kind {
+        DeployKind::Aci(_) => aci::check_platforms(platforms),
+    }
+}
+
+/// Finds the image that a reference stands for on the target.
+pub async fn pin_image(
+    performer: &Performer,
+    service: usize,
+    deploy: &Deploy,
+    reference: &Reference,
+) -> Result<PinnedImage, StepError> {
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            let group = ContainerGroup { performer, service, deploy, keys };
+            aci::pin_image(&group, &performer.plan.scope, reference).await
         }
     }
 }

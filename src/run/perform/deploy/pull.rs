@@ -1,15 +1,18 @@
 //! How Azure pulls the service's image from its registry.
 
 use crate::azure::registries::PullLogin;
-use crate::plan::expr::{Rendered, Scope};
+use crate::plan::expr::Scope;
 use crate::plan::schema::{Login, Pull, Text, UserPassword};
-use crate::registry::is_azure_registry;
+use crate::registry::{self, HostAccess, StoredLogin, StoredUser, is_azure_registry};
 use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
-use crate::run::perform::names::plain;
+use crate::run::perform::login::user_password;
+use crate::run::perform::names::name;
+use crate::run::perform::services::Services;
 
-/// The plan's `pull`, else the user and password of its `login`, else the admin
-/// user of one of Azure's registries. `None` where no login is needed.
+/// The plan's `pull`, else the user and password of its `login`, stored ones
+/// included, else the admin user of one of Azure's registries. `None` where no login
+/// is needed.
 pub async fn pull_login(
     settings: AzureSettings<'_>,
     host: &str,
@@ -17,37 +20,69 @@ pub async fn pull_login(
     let registry = settings.performer.plan.registry(host);
     if let Some(pull) = registry.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
-            Pull::User(UserPassword { username, password }) => {
-                user(username, password, settings.scope).map(Some)
-            }
+            Pull::User(user) => as_user(user, host, settings.scope).map(Some),
             Pull::Identity(identity) => by_identity(settings, identity).await.map(Some),
         };
     }
     match registry.and_then(|registry| registry.login.as_ref()) {
-        Some(Login::User(UserPassword { username, password })) => {
-            user(username, password, settings.scope).map(Some)
-        }
+        Some(Login::User(user)) => as_user(user, host, settings.scope).map(Some),
         Some(Login::Entra | Login::Admin) => as_admin(settings, host).await,
-        Some(Login::DockerConfig) | None if is_azure_registry(host) => {
-            as_admin(settings, host).await
-        }
-        // A stored login is a person's; it must not be copied into a deployment.
-        Some(Login::DockerConfig) => Err(cannot_pull(host)),
+        Some(Login::DockerConfig) => as_stored(settings, host).await,
+        None if is_azure_registry(host) => as_admin(settings, host).await,
         Some(Login::Anonymous) | None => Ok(None),
     }
 }
 
-fn user(username: &Text, password: &Text, scope: &Scope) -> Result<PullLogin, StepError> {
-    let password = match password.render(scope)? {
-        Rendered::Secret(secret) => secret,
-        Rendered::Plain(text) => scope.redactor().adopt("the registry's password", text),
+/// A client of one registry that signs in with another login than the plan's.
+pub fn client_with(
+    settings: AzureSettings<'_>,
+    host: &str,
+    login: registry::Login,
+) -> Result<registry::Client, StepError> {
+    let insecure = match settings.performer.plan.registry(host) {
+        Some(registry) => registry.insecure.resolve(settings.scope)?,
+        None => false,
     };
-    Ok(PullLogin::User { username: plain(username, "user's name", scope)?, password })
+    let access = HostAccess { login, insecure };
+    let hosts = [(host.to_owned(), access)].into();
+    let Services { http, redactor, .. } = &settings.performer.services;
+    let settings = registry::Settings { hosts, ..registry::Settings::default() };
+    Ok(registry::Client::new(http.clone(), redactor.clone(), settings))
+}
+
+fn as_user(user: &UserPassword, host: &str, scope: &Scope) -> Result<PullLogin, StepError> {
+    let (username, password) = user_password(user, host, scope)?;
+    Ok(PullLogin::User { username, password })
+}
+
+/// The login that docker or podman stored, which the plan asks for by name. A token
+/// in its place would expire while the service runs.
+async fn as_stored(
+    settings: AzureSettings<'_>,
+    host: &str,
+) -> Result<Option<PullLogin>, StepError> {
+    let Services { clients, redactor, .. } = &settings.performer.services;
+    // In a dry run the local registry asks for none.
+    let Some(stored) = &clients.stored_logins else { return Ok(None) };
+    let why = match stored.login(host, "", redactor).await? {
+        StoredLogin::User(StoredUser { username, password }) => {
+            return Ok(Some(PullLogin::User { username, password }));
+        }
+        _ if is_azure_registry(host) => return as_admin(settings, host).await,
+        StoredLogin::Token => "the stored login is a token, which expires",
+        StoredLogin::Nothing => "no login to it is stored on this machine",
+    };
+    Err(StepError::new(format!("the service could not pull its image from `{host}`"))
+        .because(why)
+        .help(format!(
+            "run `docker login {host}` with a user and a password or access token, or set \
+             `pull: {{ username: …, password: … }}` under `registries.{host}`"
+        )))
 }
 
 /// The identity by its resource id, or by its name in the plan's resource group.
 async fn by_identity(settings: AzureSettings<'_>, identity: &Text) -> Result<PullLogin, StepError> {
-    let name = plain(identity, "identity", settings.scope)?;
+    let name = name(identity, "identity", settings.scope)?;
     if name.starts_with('/') {
         return Ok(PullLogin::Identity(name));
     }

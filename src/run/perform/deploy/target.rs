@@ -6,6 +6,7 @@ use crate::journal::{Deployed, Handover};
 use crate::plan::expr::Rendered;
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::retry::Retries;
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///
@@ -20,7 +21,7 @@ pub trait DeployTarget {
 
     /// Checks before the run's first effect that the deploy has the access it
     /// needs. `registries` are the hosts that the image is pulled from.
-    async fn preflight(&self, registries: &[String]) -> Result<(), StepError>;
+    async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError>;
 
     /// Evaluates the plan, and refuses what the cloud would refuse.
     async fn desired(&self, job: &Job) -> Result<Self::Desired, StepError>;

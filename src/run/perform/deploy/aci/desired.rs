@@ -2,13 +2,13 @@
 
 use super::group::ContainerGroup;
 use super::id::id;
-use super::image::{image_of, single_image};
+use super::image::{deployed_image, image_of};
 use crate::azure::container_instances::{Container, Desired, EnvValue, Port, Replace};
 use crate::azure::registries::RegistryLogin;
 use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::literal::Size;
-use crate::plan::schema::{self, Aci, Deploy, Map, Text};
+use crate::plan::schema::{Aci, Deploy, Field, Map, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deploy::tags::resource_tags;
@@ -16,11 +16,44 @@ use crate::run::perform::names::{name, optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
 
+/// The cores and the gigabytes of a container.
+pub struct Resources {
+    cpu: f64,
+    memory_gb: f64,
+}
+
+/// The largest container group that Azure has, on request
+/// (learn.microsoft.com, "Resource availability & quota limits for ACI").
+const MAX_CPU: f64 = 31.0;
+const MAX_MEMORY_GB: f64 = 240.0;
+
+impl Resources {
+    /// Evaluates both. Refuses what no region of Azure has.
+    pub fn of(cpu: &Field<f64>, memory: &Field<Size>, scope: &Scope) -> Result<Self, StepError> {
+        let cores = cpu.resolve(scope)?;
+        if !(cores > 0.0 && cores <= MAX_CPU) {
+            let message = format!(
+                "`cpu` is {cores}, and a container has more than 0 and at most {MAX_CPU} cores"
+            );
+            return Err(StepError::new(message).at(&cpu.text.span));
+        }
+        let Size(bytes) = memory.resolve(scope)?;
+        let memory_gb = in_gigabytes(bytes);
+        if !(memory_gb > 0.0 && memory_gb <= MAX_MEMORY_GB) {
+            let message = format!(
+                "`memory` is {memory_gb} GB, and a container has more than 0 and at most {MAX_MEMORY_GB} GB"
+            );
+            return Err(StepError::new(message).at(&memory.text.span));
+        }
+        Ok(Self { cpu: cores, memory_gb })
+    }
+}
+
 /// The keys that the first container and further ones have in common.
 struct ContainerKeys<'p> {
     ports: &'p [Text],
-    cpu: &'p schema::Field<f64>,
-    memory: &'p schema::Field<Size>,
+    cpu: &'p Field<f64>,
+    memory: &'p Field<Size>,
     command: Option<&'p Vec<Text>>,
     env: &'p Map<Text>,
 }
@@ -30,11 +63,10 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
     let scope = &job.scope;
     let id = id(group, scope).await?;
     let mut containers = containers(deploy, aci, &id.name, job)?;
-    // What this run pushed is known to be a single image and needs no request.
-    let pushed = image_of(None, job).ok();
-    for container in &mut containers {
-        if pushed.as_ref() != Some(&container.image) {
-            container.image = single_image(performer, &container.image).await?;
+    for (container, named) in containers.iter_mut().zip(deploy.images()) {
+        // What this run pushed is known to be a single image and needs no request.
+        if named.is_some() {
+            container.image = deployed_image(group, &container.image, job).await?;
         }
     }
     let settings = group.settings(scope);
@@ -110,7 +142,7 @@ impl ContainerKeys<'_> {
         job: &Job,
     ) -> Result<Container, StepError> {
         let scope = &job.scope;
-        let Size(memory) = self.memory.resolve(scope)?;
+        let Resources { cpu, memory_gb } = Resources::of(self.cpu, self.memory, scope)?;
         let env = self.env.iter().map(|(key, text)| {
             let value = match text.render(scope)? {
                 Rendered::Plain(text) => EnvValue::Plain(text),
@@ -127,8 +159,8 @@ impl ContainerKeys<'_> {
                 .map(|text| text.parse::<Port>())
                 .collect::<Result<_, _>>()
                 .map_err(|error| StepError::new(error.to_string()))?,
-            cpu: self.cpu.resolve(scope)?,
-            memory_gb: in_gigabytes(memory),
+            cpu,
+            memory_gb,
             command: self
                 .command
                 .map(|words| plain_list(words, "command", scope))

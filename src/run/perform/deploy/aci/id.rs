@@ -18,7 +18,8 @@ pub async fn id(group: &ContainerGroup<'_>, scope: &Scope) -> Result<GroupId, St
     })
 }
 
-fn default_name(group: &ContainerGroup<'_>) -> String {
+/// The name of a group for which the plan gives none.
+pub fn default_name(group: &ContainerGroup<'_>) -> String {
     let plan = &group.performer.plan;
     let name = crate::resolve::slug(&plan.parsed.name.value);
     if plan.parsed.services.is_single {

@@ -1,11 +1,17 @@
 //! Which image a container runs.
 
-use crate::oci::{Digest, Platform, Reference};
+use super::group::ContainerGroup;
+use crate::azure::registries::PullLogin;
+use crate::oci::{Digest, InvalidReference, Platform, Reference};
+use crate::plan::expr::Scope;
 use crate::plan::schema::Text;
-use crate::registry::PullError;
+use crate::registry::Login;
 use crate::run::outcome::StepError;
+use crate::run::perform::deploy::pull::{client_with, pull_login};
+use crate::run::perform::find_image::single_image;
 use crate::run::perform::names::name;
-use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::performer::Job;
+use crate::run::perform::pinned_images::PinnedImage;
 
 /// The image that the plan names, else the one that the service pushed.
 pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
@@ -19,20 +25,83 @@ pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
     of_index(pushed, &job.handover.images, &Platform::default())
 }
 
-/// The single image for the platform where `image` is an index by digest. An
-/// image that the registry does not describe to us stays as it is: Azure may have
-/// access where we have not.
-pub async fn single_image(performer: &Performer, image: &str) -> Result<String, StepError> {
-    let reference = match image.parse::<Reference>() {
-        Ok(reference) if reference.digest.is_some() => reference,
-        Ok(_) | Err(_) => return Ok(image.to_owned()),
+/// An image that the plan names, as it is sent: by its digest. An image that only
+/// the identity of the service may read keeps its tag.
+pub async fn deployed_image(
+    group: &ContainerGroup<'_>,
+    image: &str,
+    job: &Job,
+) -> Result<String, StepError> {
+    let reference: Reference =
+        image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+    let pin = match group.performer.services.pinned_images.get(&reference) {
+        Some(pin) => pin,
+        None => pin_image(group, &job.scope, &reference).await?,
     };
-    let platform = Platform::default();
-    match performer.services.clients.registry.resolve(&reference, Some(&platform)).await {
-        Ok(found) => Ok(reference.with_digest(found.descriptor.digest).to_string()),
-        Err(error @ PullError::Platform { .. }) => Err(error.into()),
-        Err(_) => Ok(image.to_owned()),
+    match pin {
+        PinnedImage::Digest(single) => {
+            if single != reference {
+                job.note(format!("`{reference}` is {single}"));
+            }
+            Ok(single.to_string())
+        }
+        PinnedImage::Unreadable { why } => {
+            if reference.digest.is_none() {
+                job.warn(format!(
+                    "`{reference}` is deployed by its tag, because its digest cannot be read: {why}"
+                ));
+            }
+            Ok(image.to_owned())
+        }
     }
+}
+
+/// Finds the single image for Azure's platform that a reference stands for: with
+/// Shipway's login, else with the one that the service pulls with.
+pub async fn pin_image(
+    group: &ContainerGroup<'_>,
+    scope: &Scope,
+    reference: &Reference,
+) -> Result<PinnedImage, StepError> {
+    let performer = group.performer;
+    let (registry, platform) = (&performer.services.clients.registry, Platform::default());
+    let refused = match single_image(performer, registry, reference, &platform).await {
+        Ok(single) => return Ok(PinnedImage::Digest(single)),
+        Err(refused) if refused.needs_login => refused,
+        Err(refused) => return Err(refused.error),
+    };
+    match pull_login(group.settings(scope), &reference.host).await? {
+        Some(PullLogin::User { username, password }) => {
+            let login = Login::Basic { username, password };
+            let registry = client_with(group.settings(scope), &reference.host, login)?;
+            match single_image(performer, &registry, reference, &platform).await {
+                Ok(single) => Ok(PinnedImage::Digest(single)),
+                // Such as a registry whose firewall lets in Azure and not this machine.
+                Err(refused) if refused.needs_login => Ok(unreadable(&refused.error)),
+                Err(refused) => Err(refused.error),
+            }
+        }
+        Some(PullLogin::Identity(_)) => Ok(unreadable(&refused.error)),
+        None => Err(refused.error),
+    }
+}
+
+fn unreadable(error: &StepError) -> PinnedImage {
+    PinnedImage::Unreadable { why: error.failure.chain.join(": ") }
+}
+
+/// Fails where an image is for none of these platforms that Container Instances run.
+pub fn check_platforms(platforms: &[Platform]) -> Result<(), StepError> {
+    let wanted = Platform::default();
+    if platforms.is_empty() || platforms.iter().any(|platform| wanted.takes(platform)) {
+        return Ok(());
+    }
+    let all: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    Err(StepError::new(format!(
+        "the image is for {}, and Container Instances run {wanted}",
+        all.join(", ")
+    ))
+    .help(format!("build it for {wanted}, or for both with `platforms`")))
 }
 
 /// The image for a platform in an index that was pushed: Container Instances

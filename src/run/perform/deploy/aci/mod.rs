@@ -1,12 +1,15 @@
 //! The target `aci`: a container group of Azure Container Instances.
 
 mod desired;
+mod early;
 mod evidence;
 mod group;
 mod id;
 mod image;
 
+pub use early::check_texts;
 pub use group::ContainerGroup;
+pub use image::{check_platforms, pin_image};
 
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
@@ -17,22 +20,24 @@ use crate::journal::Deployed;
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::retry::Retries;
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
     type Live = Group;
 
     /// Reads the resource group, and finds the login that Azure would pull with.
-    async fn preflight(&self, registries: &[String]) -> Result<(), StepError> {
+    async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError> {
         let settings = self.settings(&self.performer.plan.scope);
         let Ok(group) = settings.resource_group(self.keys.resource_group.as_ref()) else {
             // It is missing, or an output of a step: the step itself will tell.
             return Ok(());
         };
-        let subscription = settings.subscription().await?;
-        self.performer.services.clients.resource_groups.get(&subscription, &group).await?;
+        let subscription = retries.run(|| settings.subscription()).await?;
+        let groups = &self.performer.services.clients.resource_groups;
+        retries.run(|| groups.get(&subscription, &group)).await?;
         for host in registries {
-            pull_login(settings, host).await?;
+            retries.run(|| pull_login(settings, host)).await?;
         }
         Ok(())
     }
@@ -71,6 +76,8 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(self.client().watch(desired, &events).await?)
     }
 
+    /// `image` is what runs of an image that the plan names. What the service pushed
+    /// is an output of its `push`, and may be an index.
     fn outputs(&self, group: &Group) -> (Outputs<Rendered>, Deployed) {
         let address = group.properties.ip_address.as_ref();
         let urls = group.urls();
@@ -81,12 +88,15 @@ impl DeployTarget for ContainerGroup<'_> {
             url: urls.first().cloned(),
         };
         let all = serde_json::Value::from(urls.clone()).to_string();
+        let named = self.deploy.image.as_ref();
+        let image = named.and_then(|_| group.properties.containers.first());
         let given = [
             (OutputName::ResourceId, Some(&group.id)),
             (OutputName::Fqdn, deployed.fqdn.as_ref()),
             (OutputName::Ip, deployed.ip.as_ref()),
             (OutputName::Url, deployed.url.as_ref()),
             (OutputName::Urls, Some(&all).filter(|_| !urls.is_empty())),
+            (OutputName::Image, image.map(|container| &container.properties.image)),
         ];
         let mut outputs = Outputs::new();
         for (name, value) in given {

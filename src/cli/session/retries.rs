@@ -1,0 +1,15 @@
+//! Says that a request before the first step is made again, and why.
+
+use crate::cli::say;
+use crate::run::perform::Retries;
+use crate::secret::Redactor;
+use std::sync::Arc;
+
+/// Retries that are said on standard error: there is no run yet whose reports
+/// could show them.
+pub fn retries(redactor: &Redactor) -> Retries {
+    let redactor = redactor.clone();
+    Retries::new(Arc::new(move |failed| {
+        say::tell(&redactor.redact(&format!("preflight  retry  {failed}")));
+    }))
+}

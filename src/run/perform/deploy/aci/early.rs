@@ -1,0 +1,72 @@
+//! What is known of a container group before the first step: its names, region and
+//! sizes. What needs an output of a step is left to that step.
+
+use super::desired::Resources;
+use super::group::ContainerGroup;
+use super::id::default_name;
+use crate::plan::diagnostic::closest;
+use crate::plan::schema::Text;
+use crate::run::outcome::StepError;
+use crate::run::perform::names::name;
+use crate::value::{GroupName, REGIONS, RegionName};
+
+/// Checks what Azure would refuse, without a request.
+pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
+    let aci = group.keys;
+    let scope = &group.performer.plan.scope;
+    let early = |text: &Text, what: &str| {
+        text.is_known_early().then(|| name(text, what, scope)).transpose()
+    };
+    let settings = group.settings(scope);
+    let own_group = aci.resource_group.as_ref();
+    if own_group.is_none_or(Text::is_known_early) {
+        settings.resource_group(own_group)?;
+    }
+    if let Some(location) = aci.location.as_ref().or(settings.plans_location()) {
+        if let Some(name) = early(location, "location")? {
+            region(&name).map_err(|error| error.at(&location.span))?;
+        }
+    }
+    if let Some(label) = &aci.dns_label {
+        early(label, "DNS label")?;
+    }
+    let named = aci.name.as_ref().or(aci.dns_label.as_ref());
+    match named {
+        Some(text) => {
+            if let Some(name) = early(text, "container group's name")? {
+                container_name(&name).map_err(|error| error.at(&text.span))?;
+            }
+        }
+        None => container_name(&default_name(group))?,
+    }
+    for container in &aci.containers {
+        if let Some(name) = early(&container.name, "container's name")? {
+            container_name(&name).map_err(|error| error.at(&container.name.span))?;
+        }
+    }
+    let sizes = std::iter::once((&aci.cpu, &aci.memory));
+    let sizes = sizes.chain(aci.containers.iter().map(|it| (&it.cpu, &it.memory)));
+    for (cpu, memory) in sizes {
+        if cpu.text.is_known_early() && memory.text.is_known_early() {
+            Resources::of(cpu, memory, scope)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a name that is near one of a region. Another one may be newer than the
+/// list.
+fn region(name: &str) -> Result<(), StepError> {
+    match (RegionName::of(name), closest(name, REGIONS)) {
+        (RegionName::Unknown, Some(near)) => {
+            Err(StepError::new(format!("`{name}` is not a region of Azure"))
+                .help(format!("did you mean `{near}`?")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The first container has the name of the group.
+fn container_name(name: &str) -> Result<(), StepError> {
+    name.parse::<GroupName>().map(drop).map_err(|error| StepError::new(error.to_string()))
+}

@@ -1,0 +1,162 @@
+//! What is checked before the first effect: texts of expressions, whether the
+//! registries and Azure grant access, and whether what is deployed could run.
+//!
+//! Every request is made again where its error may pass. What depends on outputs of
+//! steps cannot be checked yet and is left to the step.
+
+mod images;
+mod texts;
+
+use super::deploy;
+use super::performer::Performer;
+use super::references::references;
+use super::retry::Retries;
+use crate::http::Retryable as _;
+use crate::oci::Reference;
+use crate::plan::schema::{Action, Condition, Deploy, Step, Tag, Text};
+use crate::registry::Failure;
+use crate::run::outcome::StepError;
+use futures::future::try_join_all;
+use std::collections::BTreeMap;
+
+/// Host → repository → references with a tag.
+type Repositories = BTreeMap<String, BTreeMap<String, Vec<Reference>>>;
+
+/// Checks the chosen steps.
+pub struct Preflight<'a> {
+    pub performer: &'a Performer,
+    pub retries: &'a Retries,
+}
+
+impl Preflight<'_> {
+    /// Checks what needs no request, then tries every login that the steps need.
+    pub async fn check(&self) -> Result<(), StepError> {
+        self.check_texts()?;
+        self.check_platforms()?;
+        if self.has(|action| matches!(action, Action::Push(_))) {
+            self.check_pushes().await?;
+        }
+        for (service, step) in self.chosen() {
+            if let Action::Deploy(deploy) = &step.action {
+                let checked = self.check_deploy(service, deploy).await;
+                checked.map_err(|error| error.at(&step.span))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_deploy(&self, service: usize, deploy: &Deploy) -> Result<(), StepError> {
+        let hosts = self.hosts_of(service, deploy);
+        deploy::preflight(self.performer, service, deploy, self.retries, &hosts).await?;
+        self.check_images(service, deploy).await
+    }
+
+    /// Signs in to every repository, so that no push has to wait for a token.
+    async fn check_pushes(&self) -> Result<(), StepError> {
+        let mut repositories = self.repositories();
+        repositories.retain(|host, _| !self.performer.plan.creates_registry(host));
+        // A `run` step may change a tag before the push, so that what the registry
+        // says of tags now must not be used then.
+        let has_run = self.has(|action| matches!(action, Action::Run(_)));
+        let each = repositories.iter().flat_map(|(host, repositories)| {
+            repositories.iter().map(move |(repository, names)| (host, repository, names))
+        });
+        try_join_all(each.map(|(host, repository, names)| {
+            let names = if has_run { &[][..] } else { names.as_slice() };
+            self.retries.run(move || self.check_push(host, repository, names))
+        }))
+        .await?;
+        Ok(())
+    }
+
+    async fn check_push(
+        &self,
+        host: &str,
+        repository: &str,
+        names: &[Reference],
+    ) -> Result<(), StepError> {
+        let registry = &self.performer.services.clients.registry;
+        registry.check_push(host, repository, names).await.map_err(|error| match &error {
+            Failure::Login(login) => {
+                login.help().into_iter().fold(StepError::from_error(&error), StepError::help)
+            }
+            _ => StepError::from_error(&error).while_doing(format!("cannot sign in to `{host}`")),
+        })
+    }
+
+    fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
+        self.chosen().any(|(_, step)| is(&step.action))
+    }
+
+    /// The chosen steps whose condition may hold, and the indices of their services.
+    fn chosen(&self) -> impl Iterator<Item = (usize, &Step)> {
+        let plan = &self.performer.plan;
+        let chosen =
+            plan.chosen.iter().map(|&(service, place)| (service, plan.step(service, place)));
+        chosen.filter(|(_, step)| self.holds(step.condition.as_ref()) != Some(false))
+    }
+
+    /// The chosen steps that run unless a step fails.
+    fn certain(&self) -> impl Iterator<Item = (usize, &Step)> {
+        self.chosen().filter(|(_, step)| self.holds(step.condition.as_ref()) == Some(true))
+    }
+
+    /// Whether a condition holds; `None` where only the run can tell.
+    fn holds(&self, condition: Option<&Condition>) -> Option<bool> {
+        let Some(condition) = condition else { return Some(true) };
+        if !condition.is_known_early() {
+            return None;
+        }
+        condition.holds(&self.performer.plan.scope).ok()
+    }
+
+    /// The repositories that are pushed to, as far as they are known already.
+    fn repositories(&self) -> Repositories {
+        let mut repositories = Repositories::new();
+        for (_, step) in self.chosen() {
+            let Action::Tag(tag) = &step.action else { continue };
+            let tagged = references(tag, &self.performer.plan.scope).unwrap_or_default();
+            for reference in self.untagged(tag).into_iter().chain(tagged) {
+                let of_host = repositories.entry(reference.host.clone()).or_default();
+                let names = of_host.entry(reference.repository.clone()).or_default();
+                if reference.tag.is_some() && !names.contains(&reference) {
+                    names.push(reference);
+                }
+            }
+        }
+        repositories
+    }
+
+    /// The `image` of each target: its repository may be known where a tag is not.
+    fn untagged(&self, tag: &Tag) -> Vec<Reference> {
+        tag.targets.iter().filter_map(|target| self.reference(&target.image)).collect()
+    }
+
+    /// The reference, unless it depends on a step's output.
+    fn reference(&self, text: &Text) -> Option<Reference> {
+        let rendered = text.render_name(&self.performer.plan.scope).ok()?;
+        rendered.plain()?.parse().ok()
+    }
+
+    /// The registries that a deploy pulls from and that exist already: those of the
+    /// images that it names, and that of the first reference of the service's last
+    /// `tag`.
+    fn hosts_of(&self, service: usize, deploy: &Deploy) -> Vec<String> {
+        let steps = &self.performer.plan.service(service).steps;
+        let last_tag = steps.iter().rev().find_map(|step| match &step.action {
+            Action::Tag(tag) => Some(tag),
+            _ => None,
+        });
+        let tagged = || last_tag.and_then(|tag| self.untagged(tag).into_iter().next());
+        let images = deploy.images().into_iter();
+        let references = images.filter_map(|image| match image {
+            Some(text) => self.reference(text),
+            None => tagged(),
+        });
+        let mut hosts: Vec<String> = references.map(|reference| reference.host).collect();
+        hosts.retain(|host| !self.performer.plan.creates_registry(host));
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+}

@@ -1,0 +1,178 @@
+//! What ends a run before its first step, in a dry run as in Azure.
+
+use crate::support::state::requests;
+use crate::support::{Finished, Program};
+
+const HEAD: &str = "\
+name: opt
+azure: { resource-group: demo, location: westeurope }
+secrets: { p: { env: P } }
+";
+
+/// Builds, tags and pushes an image with this reference.
+fn pushing(settings: &str, tag: &str) -> String {
+    format!(
+        "{HEAD}{settings}steps:\n  - build: {{ layers: [{{ from: busybox, to: /busybox }}], entrypoint: [/busybox, httpd, -f, -p, \"8080\"] }}\n  - tag: {tag}\n  - push:\n"
+    )
+}
+
+const DEPLOY: &str = "  - deploy: { aci: { ports: [8080] } }\n";
+
+/// A dry run of a plan on a machine without stored logins.
+fn dry_run(plan: &str, arguments: &[&str]) -> (Program, Finished) {
+    let program = Program::with_plan(plan).busybox();
+    let folder = program.folder().display().to_string();
+    let program = program.env("DOCKER_CONFIG", &folder).env("HOME", &folder);
+    let arguments = [&["dry-run", "--runtime", "built-in"], arguments].concat();
+    let finished = program.run(&arguments);
+    (program, finished)
+}
+
+/// The lines of the error that ended a dry run, before which nothing was sent but
+/// what signs in.
+#[track_caller]
+fn refused(plan: &str) -> String {
+    let (program, finished) = dry_run(plan, &[]);
+    let finished = finished.exits(3);
+    let asked = requests(&program);
+    assert!(!asked.iter().any(|line| line.starts_with("PUT ")), "{asked:#?}");
+    let start = finished.stderr.find("error: ").unwrap_or_else(|| panic!("{}", finished.stderr));
+    finished.stderr[start..].to_owned()
+}
+
+#[test]
+fn empty_user_of_a_registry_is_refused_by_its_name() {
+    let login = "registries: { demo.azurecr.io: { login: { username: \"${{ env.NOPE }}\", password: \"${{ secrets.p }}\" } } }\n";
+    assert_eq!(
+        refused(&pushing(login, "demo.azurecr.io/opt:v1")),
+        "error: cannot sign in to `demo.azurecr.io`
+  because: `env.NOPE` is empty, and a user's name would be made of it
+  help: set it, or write a user's name that is always there
+"
+    );
+}
+
+#[test]
+fn empty_variable_in_a_name_is_refused_before_the_build() {
+    for (what, plan) in [
+        ("a tag", pushing("", "\"demo.azurecr.io/opt:${{ env.NOPE }}\"")),
+        ("a repository", pushing("", "\"demo.azurecr.io/${{ env.NOPE }}:v1\"")),
+        (
+            "a DNS label",
+            pushing("", "demo.azurecr.io/opt:v1")
+                + "  - deploy: { aci: { dns-label: \"shop-${{ env.NOPE }}\", ports: [80] } }\n",
+        ),
+        (
+            "a container group",
+            pushing("", "demo.azurecr.io/opt:v1")
+                + "  - deploy: { aci: { name: \"shop-${{ env.NOPE }}\" } }\n",
+        ),
+    ] {
+        assert_eq!(
+            refused(&plan),
+            "error: `env.NOPE` is empty, and a name would be made of it
+  help: `${{ env.NOPE || 'none' }}` has a name for that case
+",
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn values_that_no_target_takes_are_refused_before_the_build() {
+    for (aci, said) in [
+        (
+            "dns-label: \"${{ 'Shop/One' }}\", ports: [80]",
+            "error: `dns-label` cannot be `Shop/One`
+  because: expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last
+",
+        ),
+        (
+            "name: \"${{ vars.group }}\"",
+            "error: `name` cannot be `Shop_1`
+  because: expected 1 to 63 lower-case letters, digits and `-`, no `-` first or last
+",
+        ),
+        (
+            "cpu: \"${{ vars.cpu }}\"",
+            "error: `cpu` is 64, and a container has more than 0 and at most 31 cores
+",
+        ),
+        (
+            "location: \"${{ vars.place }}\"",
+            "error: `westeuropa` is not a region of Azure
+  help: did you mean `westeurope`?
+",
+        ),
+    ] {
+        let vars = "vars: { cpu: 64, place: westeuropa, group: Shop_1 }\n";
+        let deploy = format!("  - deploy: {{ aci: {{ {aci} }} }}\n");
+        let said_now = refused(&(pushing(vars, "demo.azurecr.io/opt:v1") + &deploy));
+        assert_eq!(said_now, said, "{aci}");
+    }
+}
+
+#[test]
+fn step_whose_condition_is_false_is_not_checked() {
+    let plan = pushing("", "demo.azurecr.io/opt:v1")
+        + "  - if: github.event_name == 'schedule'\n    deploy: { aci: { name: \"shop-${{ env.NOPE }}\" } }\n";
+    let (_, finished) = dry_run(&plan, &[]);
+    finished.exits(0);
+}
+
+#[test]
+fn service_pulls_as_the_user_that_the_plan_gives() {
+    let pull = "registries: { demo.azurecr.io: { pull: { username: puller, password: \"${{ secrets.p }}\" } } }\n";
+    let (_, finished) = dry_run(&(pushing(pull, "demo.azurecr.io/opt:v1") + DEPLOY), &[]);
+    finished.exits(0);
+    let pull = "registries: { ghcr.io: { login: { username: me, password: \"${{ secrets.p }}\" }, pull: { username: puller, password: \"${{ secrets.p }}\" } } }\n";
+    let (_, finished) = dry_run(&(pushing(pull, "ghcr.io/me/opt:v1") + DEPLOY), &[]);
+    finished.exits(0);
+}
+
+#[test]
+fn login_of_docker_hub_is_found_by_each_of_its_names() {
+    for name in ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "Docker.io"]
+    {
+        let login = format!(
+            "registries: {{ {name}: {{ login: {{ username: me, password: \"${{{{ secrets.p }}}}\" }} }} }}\n"
+        );
+        let (_, finished) = dry_run(&pushing(&login, "me/opt:v1"), &[]);
+        finished.exits(0);
+    }
+}
+
+#[test]
+fn push_to_a_public_registry_needs_a_login() {
+    for settings in ["", "registries: { ghcr.io: { login: anonymous } }\n"] {
+        assert_eq!(
+            refused(&pushing(settings, "ghcr.io/me/opt:v1")),
+            "error: cannot sign in to `ghcr.io`: it asks for a login, and there is none
+  help: name a login for `ghcr.io` under `registries`, or run `docker login ghcr.io`
+"
+        );
+    }
+}
+
+#[test]
+fn stored_login_stands_for_one_in_a_dry_run() {
+    let program = Program::with_plan(&pushing("", "ghcr.io/me/opt:v1")).busybox();
+    let folder = program.folder().display().to_string();
+    let program = program
+        .env("DOCKER_CONFIG", &folder)
+        .env("HOME", &folder)
+        .file("config.json", r#"{"auths": {"ghcr.io": {"auth": "bWU6aHVudGVyMjI="}}}"#);
+    program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
+}
+
+#[test]
+fn image_for_another_platform_is_refused_before_it_is_built() {
+    let plan = pushing("", "demo.azurecr.io/opt:v1")
+        .replace("entrypoint", "platform: \"${{ env.PLATFORM || 'linux/arm64' }}\", entrypoint");
+    assert_eq!(
+        refused(&(plan + DEPLOY)),
+        "error: the image is for linux/arm64, and Container Instances run linux/amd64
+  help: build it for linux/amd64, or for both with `platforms`
+"
+    );
+}

@@ -1,0 +1,50 @@
+//! A local cloud in a process of its own, which can run containers: the built-in
+//! runtime starts the program of the cloud again for each of them.
+
+use serde_json::Value;
+use shipway::testing::local::process::{CloudStart, spawn};
+use shipway::testing::local::{LoggedRequest, RequestLog};
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const MAX_START_TIME: Duration = Duration::from_mins(1);
+
+/// A running local cloud. Dropping it ends its process.
+pub struct CloudProcess {
+    /// The file for `--cloud`.
+    pub path: PathBuf,
+    request_log: PathBuf,
+    _running: Box<dyn std::any::Any>,
+    _runtime: tokio::runtime::Runtime,
+    _state: TempDir,
+}
+
+impl CloudProcess {
+    /// Starts a cloud with this world.
+    pub fn start(mut world: Value) -> Self {
+        world["runtime"] = "built-in".into();
+        let state = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let running = runtime.block_on(spawn(CloudStart {
+            program: env!("CARGO_BIN_EXE_shipway").into(),
+            arguments: &["local"],
+            initial_state: &serde_json::from_value(world).expect("a world"),
+            state: state.path().to_owned(),
+            within: MAX_START_TIME,
+        }));
+        let running = running.expect("a local cloud");
+        Self {
+            path: state.path().join("cloud.json"),
+            request_log: running.cloud.request_log.clone(),
+            _running: Box::new(running),
+            _runtime: runtime,
+            _state: state,
+        }
+    }
+
+    /// The requests that were answered so far.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        RequestLog::read(&self.request_log).expect("a log")
+    }
+}
