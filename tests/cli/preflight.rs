@@ -37,7 +37,9 @@ fn refused(plan: &str) -> String {
     let asked = requests(&program);
     assert!(!asked.iter().any(|line| line.starts_with("PUT ")), "{asked:#?}");
     let start = finished.stderr.find("error: ").unwrap_or_else(|| panic!("{}", finished.stderr));
-    finished.stderr[start..].to_owned()
+    // The reports of the refused run come after it.
+    let of_error = |line: &&str| line.starts_with("error: ") || line.starts_with("  ");
+    finished.stderr[start..].split_inclusive('\n').take_while(of_error).collect()
 }
 
 #[test]
