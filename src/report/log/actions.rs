@@ -185,7 +185,8 @@ fn refusals(view: &View, refusals: &[Failure]) -> Vec<String> {
         count @ 0..=MAX_ANNOTATIONS => count,
         _ => MAX_ANNOTATIONS - 1,
     };
-    let annotate = |failure: &Failure| annotation_of(&title, failure, Level::Error);
+    // The annotation stands beside the line that the details would show again.
+    let annotate = |failure: &Failure| annotation_of(&title, failure, Level::Error, Vec::new());
     let mut lines: Vec<String> = refusals[..shown].iter().map(annotate).collect();
     if let more @ 1.. = refusals.len() - shown {
         let message = format!("{more} more errors are in the log");
@@ -196,12 +197,12 @@ fn refusals(view: &View, refusals: &[Failure]) -> Vec<String> {
 
 fn of_failure(title: &str, failure: &Failure, tolerated: bool) -> String {
     let level = if tolerated { Level::Warning } else { Level::Error };
-    annotation_of(title, failure, level)
+    annotation_of(title, failure, level, last_details(failure))
 }
 
-fn annotation_of(title: &str, failure: &Failure, level: Level) -> String {
+fn annotation_of(title: &str, failure: &Failure, level: Level, details: Vec<String>) -> String {
     let mut message = words::causes(failure);
-    message.extend(last_details(failure));
+    message.extend(details);
     message.extend(failure.help.as_ref().map(|help| format!("help: {}", one_line(help))));
     let place = failure.place.as_ref();
     Annotation {
