@@ -1,6 +1,6 @@
 //! The lists as JSON. Their keys are documented in the reference and do not change.
 
-use super::deployed::Running;
+use super::deployed::DeployedImages;
 use super::survey::{ListingRow, RepositoryListing, Survey};
 use crate::registry::ListedKind;
 use serde_json::{Value, json};
@@ -19,14 +19,14 @@ pub fn text(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-fn row(listing: &RepositoryListing, row: &ListingRow, running: &Running) -> Value {
+fn row(listing: &RepositoryListing, row: &ListingRow, running: &DeployedImages) -> Value {
     let manifest = &row.manifest;
     let platforms: Vec<Value> = manifest
         .platforms
         .iter()
         .map(|one| json!({ "platform": one.platform, "digest": one.digest, "size": one.size }))
         .collect();
-    let known = running.unknown().is_none() || !row.groups.is_empty();
+    let known = running.incomplete_because().is_none() || !row.groups.is_empty();
     let groups = known.then_some(&row.groups);
     json!({
         "reference": listing.name(row),

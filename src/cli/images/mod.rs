@@ -30,7 +30,7 @@ use crate::run::outcome::StepError;
 use crate::run::perform::{Clients, ClientsConfig};
 use crate::secret::Redactor;
 use clap::Args;
-use deployed::{Deployed, Running};
+use deployed::{DeployedImages, DeployedQuery, Gap};
 use jiff::Timestamp;
 use prune::{Prune, PruneArguments};
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<E
         return Ok(Exit::Done);
     }
     let targets = targets(arguments, session)?;
-    let deployed = Deployed { session, connections: &connections, clients: &clients };
+    let deployed = DeployedQuery { session, connections: &connections, clients: &clients };
     let survey = survey::survey(&clients.registry, targets, deployed.find()).await?;
     if arguments.removal.prune {
         let prune = Prune {
@@ -121,9 +121,14 @@ async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<E
         Output::Human => table::list(&survey, Timestamp::now()),
     });
     match &survey.running {
-        Running::Known(_) => {}
-        Running::Unknown(why) => say::tell(&format!("note: what is deployed is not known: {why}")),
-        Running::Unclear { why, .. } => {
+        DeployedImages::Known(_) => {}
+        DeployedImages::Unknown(why) => {
+            say::tell(&format!("note: what is deployed is not known: {why}"))
+        }
+        DeployedImages::Partial {
+            gap: Gap::OtherResourceGroups(why) | Gap::ImageName(why),
+            ..
+        } => {
             say::tell(&format!("note: not all that is deployed is known: {why}"));
         }
     }

@@ -1,6 +1,6 @@
 //! Asks the registries for their images, and Azure for what is deployed.
 
-use super::deployed::Running;
+use super::deployed::DeployedImages;
 use super::target::RegistryTarget;
 use crate::oci::Digest;
 use crate::registry::{Client, ListedManifest, PullError};
@@ -13,7 +13,7 @@ const MAX_PARALLEL_REPOSITORIES: usize = 4;
 #[derive(Debug)]
 pub struct Survey {
     pub listings: Vec<RepositoryListing>,
-    pub running: Running,
+    pub running: DeployedImages,
 }
 
 /// What one repository holds.
@@ -47,7 +47,7 @@ impl RepositoryListing {
 pub async fn survey(
     registry: &Client,
     targets: Vec<RegistryTarget>,
-    running: impl Future<Output = Running>,
+    running: impl Future<Output = DeployedImages>,
 ) -> Result<Survey, StepError> {
     let all = async {
         let each = targets.into_iter().map(|target| repositories(registry, target));
@@ -82,9 +82,9 @@ async fn listing(
     registry: &Client,
     host: String,
     repository: String,
-    running: &Running,
+    running: &DeployedImages,
 ) -> Result<RepositoryListing, PullError> {
-    let uses = running.of(&host, &repository);
+    let uses = running.used_from(&host, &repository);
     // An image that runs by its digest may have lost its tags, and is listed all the same.
     let deployed: BTreeSet<Digest> =
         uses.iter().filter_map(|one| one.image.digest.clone()).collect();

@@ -20,7 +20,7 @@ pub fn list(survey: &Survey, now: Timestamp) -> String {
                 manifest.size.map_or_else(|| UNKNOWN.to_owned(), bytes),
                 what(row),
                 age(manifest.created.or(manifest.updated), now),
-                deployed(row, survey.running.unknown().is_none()),
+                deployed(row, survey.running.incomplete_because().is_none()),
             ]);
         }
     }
@@ -92,7 +92,7 @@ pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{age, list};
-    use crate::cli::images::deployed::Running;
+    use crate::cli::images::deployed::{DeployedImages, Gap};
     use crate::cli::images::survey::{ListingRow, RepositoryListing, Survey};
     use crate::oci::Digest;
     use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    fn survey(running: Running) -> Survey {
+    fn survey(running: DeployedImages) -> Survey {
         let row = |manifest: ListedManifest, groups: &[&str]| ListingRow {
             manifest,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
@@ -142,22 +142,25 @@ mod tests {
     #[test]
     fn a_table_has_a_row_for_each_image() {
         assert_eq!(
-            list(&survey(Running::Known(Vec::new())), now()),
+            list(&survey(DeployedImages::Known(Vec::new())), now()),
             "\
 IMAGE                         DIGEST                SIZE     PLATFORMS               AGE  DEPLOYED
 demo.azurecr.io/web:v1        sha256:3bfc269594ef…  12.3 MB  linux/amd64             3d   live, old
 demo.azurecr.io/web:chart     sha256:cc57fc1903e4…  12.3 MB  x/helm                  3d   -
 demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the registry  -    lost"
         );
-        let empty = Survey { listings: Vec::new(), running: Running::Known(Vec::new()) };
+        let empty = Survey { listings: Vec::new(), running: DeployedImages::Known(Vec::new()) };
         assert_eq!(list(&empty, now()), "no images");
     }
 
     #[test]
     fn unknown_deployments_are_shown_as_unknown() {
-        let unknown = list(&survey(Running::Unknown("no login".into())), now());
+        let unknown = list(&survey(DeployedImages::Unknown("no login".into())), now());
         assert!(unknown.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unknown}");
-        let running = Running::Unclear { uses: Vec::new(), why: "a group runs `?`".into() };
+        let running = DeployedImages::Partial {
+            uses: Vec::new(),
+            gap: Gap::ImageName("a group runs `?`".into()),
+        };
         let unclear = list(&survey(running), now());
         assert!(unclear.lines().nth(1).is_some_and(|line| line.ends_with("  live, old")));
         assert!(unclear.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unclear}");

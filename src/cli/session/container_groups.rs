@@ -3,9 +3,8 @@
 use super::PlanSession;
 use crate::azure::ArmError;
 use crate::azure::container_instances::{ContainerInstances, Group};
-use crate::http::Retryable as _;
 use crate::plan::schema::{Action, Text};
-use crate::run::outcome::{StepError, chain_of};
+use crate::run::outcome::StepError;
 use std::collections::BTreeSet;
 
 pub struct ContainerGroups<'a> {
@@ -13,19 +12,33 @@ pub struct ContainerGroups<'a> {
     pub instances: &'a ContainerInstances,
 }
 
+/// Container groups of a subscription.
+pub struct ListedGroups {
+    pub groups: Vec<Group>,
+    /// Why only the groups of the plan's resource groups are there, if it is so.
+    pub others: Option<StepError>,
+}
+
 impl ContainerGroups<'_> {
     /// All groups of the subscription, or only those of the plan's resource groups
     /// if the credential may not list all.
     pub async fn all(&self, subscription: &str) -> Result<Vec<Group>, StepError> {
-        let whole = match self.instances.list_all(subscription).await {
-            Ok(groups) => return Ok(groups),
+        Ok(self.listed(subscription).await?.groups)
+    }
+
+    /// Like [`Self::all`], and says whether it is all of them.
+    pub async fn listed(&self, subscription: &str) -> Result<ListedGroups, StepError> {
+        let error = match self.instances.list_all(subscription).await {
+            Ok(groups) => return Ok(ListedGroups { groups, others: None }),
             Err(error) => error,
         };
-        let named = self.resource_groups();
-        if named.is_empty() || !is_forbidden(&whole) {
-            return Err(failed(&whole));
+        // A role on a single resource group does not permit to list the subscription.
+        let named = self.resource_groups()?;
+        if named.is_empty() || !is_forbidden(&error) {
+            return Err(listing_failed(error));
         }
-        self.of(subscription, &named).await
+        let groups = self.of(subscription, &named).await?;
+        Ok(ListedGroups { groups, others: Some(listing_failed(error)) })
     }
 
     /// The groups of these resource groups.
@@ -37,13 +50,13 @@ impl ContainerGroups<'_> {
         let mut found = Vec::new();
         for group in resource_groups {
             let listed = self.instances.list(subscription, group).await;
-            found.extend(listed.map_err(|error| failed(&error))?);
+            found.extend(listed.map_err(listing_failed)?);
         }
         Ok(found)
     }
 
-    /// The resource groups that the plan names, if they are known before a run.
-    fn resource_groups(&self) -> BTreeSet<String> {
+    /// The resource groups that the plan names.
+    fn resource_groups(&self) -> Result<BTreeSet<String>, StepError> {
         let plan = &self.session.plan;
         let own = plan.azure.iter().filter_map(|azure| azure.resource_group.as_ref());
         let steps = plan.services.iter().flat_map(|(_, service)| &service.steps);
@@ -51,12 +64,11 @@ impl ContainerGroups<'_> {
             Action::Deploy(deploy) => deploy.resource_group(),
             _ => None,
         });
-        own.chain(deploys).filter_map(|text| self.rendered(text)).collect()
+        own.chain(deploys).map(|text| self.name(text)).collect()
     }
 
-    fn rendered(&self, text: &Text) -> Option<String> {
-        let text = text.render(&self.session.scope).ok()?.expose().to_owned();
-        Some(text).filter(|text| !text.is_empty())
+    fn name(&self, text: &Text) -> Result<String, StepError> {
+        Ok(text.render_name(&self.session.scope)?.expose().to_owned())
     }
 }
 
@@ -64,9 +76,6 @@ fn is_forbidden(error: &ArmError) -> bool {
     matches!(error, ArmError::Refused(refusal) if refusal.status == 403)
 }
 
-fn failed(error: &ArmError) -> StepError {
-    let mut shown = StepError::new("cannot list the container groups").retry(error.retry());
-    shown.failure.chain.extend(chain_of(error));
-    shown.failure.help = error.help();
-    shown
+fn listing_failed(error: ArmError) -> StepError {
+    StepError::from(error).while_doing("cannot list the container groups")
 }

@@ -189,7 +189,7 @@ fn prune_removes_nothing_where_running_images_are_unknown() {
         finished.stderr,
         "error: what is deployed is not known, and nothing is removed that may run
   because: the plan has no `azure`
-  help: sign in to Azure with a plan that has `azure`, or say `--registry-only` to go by the registry alone
+  help: sign in with `az login`, or add `--registry-only` to remove tags without asking Azure
 "
     );
     assert_eq!(tags(&host), json!(["v1"]));

@@ -89,7 +89,7 @@ impl Prune<'_> {
     pub async fn run(&self, survey: &Survey) -> Result<Exit, StepError> {
         let running = &survey.running;
         if let (Some(why), Some(remedy), false) =
-            (running.unknown(), running.remedy(), self.arguments.registry_only)
+            (running.incomplete_because(), running.remedy(), self.arguments.registry_only)
         {
             let what = "what is deployed is not known, and nothing is removed that may run";
             return Err(StepError::new(what).because(why).help(remedy));

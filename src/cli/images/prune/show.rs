@@ -147,13 +147,13 @@ fn words(reason: &KeepReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::{KeepReason, PruneChoice, PruneReport, words};
-    use crate::cli::images::deployed::Running;
+    use crate::cli::images::deployed::DeployedImages;
     use crate::cli::images::survey::Survey;
     use jiff::Timestamp;
 
     #[test]
     fn tags_without_an_age_come_with_advice() {
-        let survey = Survey { listings: Vec::new(), running: Running::Known(Vec::new()) };
+        let survey = Survey { listings: Vec::new(), running: DeployedImages::Known(Vec::new()) };
         let advice = |reasons: &[KeepReason]| {
             let kept = reasons.iter().map(|reason| ("v1".to_owned(), reason.clone())).collect();
             let choices = [PruneChoice { kept, ..PruneChoice::default() }];
