@@ -8,26 +8,29 @@ use crate::plan::schema::{Plan, SecretSource};
 use crate::secret::Redactor;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A variable, or with a `*` a family of variables.
+/// An environment variable that holds a credential, or with a `*` a family of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Credential {
+pub struct CredentialVariable {
     /// Compared without case.
     pub name: &'static str,
-    /// Whether its value is masked in all output. The others are only withheld
-    /// from children: their values help to use a secret, or may be as common as
-    /// `true`.
+    /// Whether its value is masked in all output. Every entry taints expressions and
+    /// is withheld from child processes. URLs, paths and values such as `true` are not
+    /// masked: that would garble the output.
     pub masked: bool,
 }
 
-const fn masked(name: &'static str) -> Credential {
-    Credential { name, masked: true }
+const fn masked(name: &'static str) -> CredentialVariable {
+    CredentialVariable { name, masked: true }
 }
 
-const fn withheld(name: &'static str) -> Credential {
-    Credential { name, masked: false }
+const fn withheld(name: &'static str) -> CredentialVariable {
+    CredentialVariable { name, masked: false }
 }
 
-pub const CREDENTIALS: [Credential; 43] = [
+/// The first match counts, so `INPUT_*` stands after the inputs that are masked. Only
+/// the whole value and its lines are masked, not the fields of a value that is JSON
+/// (`AZURE_CREDENTIALS`, `DOCKER_AUTH_CONFIG`).
+const CREDENTIAL_VARIABLES: &[CredentialVariable] = &[
     // The runner of GitHub Actions.
     masked("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
     withheld("ACTIONS_ID_TOKEN_REQUEST_URL"),
@@ -40,7 +43,9 @@ pub const CREDENTIALS: [Credential; 43] = [
     masked("GH_TOKEN"),
     masked("GH_ENTERPRISE_TOKEN"),
     masked("GITHUB_ENTERPRISE_TOKEN"),
+    masked("INPUT_TOKEN"),
     masked("INPUT_*TOKEN"),
+    masked("INPUT_PASSWORD"),
     masked("INPUT_*PASSWORD"),
     withheld("INPUT_*"),
     // Azure: its SDKs, its login action, Terraform's provider, Azure Pipelines.
@@ -58,6 +63,7 @@ pub const CREDENTIALS: [Credential; 43] = [
     masked("ARM_ACCESS_KEY"),
     masked("ARM_OIDC_TOKEN"),
     masked("ARM_OIDC_REQUEST_TOKEN"),
+    withheld("ARM_OIDC_REQUEST_URL"),
     masked("SYSTEM_ACCESSTOKEN"),
     masked("IDENTITY_HEADER"),
     masked("MSI_SECRET"),
@@ -78,11 +84,12 @@ pub const CREDENTIALS: [Credential; 43] = [
 ];
 
 /// The first entry of the table that matches a variable.
-pub fn credential(name: &str) -> Option<&'static Credential> {
-    CREDENTIALS.iter().find(|known| fits(known.name, name))
+pub fn credential(name: &str) -> Option<&'static CredentialVariable> {
+    CREDENTIAL_VARIABLES.iter().find(|known| matches_pattern(known.name, name))
 }
 
-fn fits(pattern: &str, name: &str) -> bool {
+/// A `*` stands for at least one character; a pattern has at most one.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     match pattern.split_once('*') {
         Some((start, end)) => {
@@ -92,8 +99,9 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The names of the variables from which the plan's secrets are read. A name that
-/// is an expression counts as far as `scope` can evaluate it.
+/// The names of the variables from which the plan's secrets are read. Names that
+/// `scope` cannot evaluate are left out: reading such a secret is an error before any
+/// child process starts.
 pub fn secret_sources(plan: &Plan, scope: &Scope) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (_, secret) in plan.secrets.iter() {
@@ -137,8 +145,14 @@ mod tests {
 
     #[test]
     fn names_and_families_are_known() {
-        for name in ["GITHUB_TOKEN", "github_token", "INPUT_GITHUB-TOKEN", "SHOP_REGISTRY_PASSWORD"]
-        {
+        for name in [
+            "GITHUB_TOKEN",
+            "github_token",
+            "INPUT_GITHUB-TOKEN",
+            "INPUT_TOKEN",
+            "input_password",
+            "SHOP_REGISTRY_PASSWORD",
+        ] {
             assert!(credential(name).is_some_and(|known| known.masked), "{name}");
         }
         for name in ["INPUT_PLAN", "ACTIONS_RUNTIME_URL"] {
