@@ -9,6 +9,7 @@ pub mod existing;
 mod hash;
 pub mod ignore;
 pub mod layers;
+mod leads_outside;
 mod manifest;
 mod origin;
 mod product;
@@ -22,6 +23,7 @@ mod testing;
 pub mod untrusted;
 
 pub use control::WorkControl;
+pub use leads_outside::refuse_links_outside;
 pub use manifest::Image;
 pub use product::{Index, IndexEntry, Product};
 pub use store::Store;

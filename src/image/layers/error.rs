@@ -2,6 +2,7 @@
 
 use crate::http::{Retry, Retryable};
 use crate::image::ignore::InvalidPattern;
+use crate::image::leads_outside::LeadsOutside;
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
 use std::io;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 pub enum LayerError {
     #[error("there is no `{}` in `{}`", from.display(), folder.display())]
     Missing { from: PathBuf, folder: PathBuf },
+    #[error(transparent)]
+    LeadsOutside(#[from] LeadsOutside),
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("`{}` has a name that marks another file as removed in a layer (a whiteout)", path.display())]
@@ -110,6 +113,7 @@ impl Retryable for LayerError {
             }
             Self::BaseLayers { .. } => Some("use another base image: no runtime can run this one".into()),
             Self::Ignore { source, .. } => source.help(),
+            Self::LeadsOutside(error) => error.help(),
             Self::Store(error) => error.help(),
             Self::Manifest(error) => error.help(),
             Self::Read { .. }

@@ -9,6 +9,7 @@ use super::globs::Globs;
 use super::recipe::{LayerSource, Mode, Owner};
 use super::scan::{ScannedChild, ScannedFolder, ScannedKind, scan};
 use super::tree::{Attributes, Tree, TreeNode, join, parent, parts};
+use crate::image::leads_outside::refuse_links_outside;
 use crate::image::store::Store;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
@@ -34,6 +35,7 @@ pub fn walk(
         }
         Err(error) => return Err(LayerError::Read { path: from, source: error }),
     };
+    refuse_links_outside(folder, &source.from)?;
     let globs = Globs::new(source, &from)?;
     let to = destination(&source.to)?;
     let mut walk = Walk { source, globs, tree, entries: Vec::new(), top: Vec::new() };

@@ -8,7 +8,7 @@ use crate::image::dockerfile::{
     BuildDirs, BuildRequest, Cache, DockerfileError, EngineBuild, NativeBuild, NeededImage,
     Program, Unfit,
 };
-use crate::image::{Image, Index, WorkControl};
+use crate::image::{Image, Index, WorkControl, refuse_links_outside};
 use crate::oci::Platform;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Dockerfile, Text, Using};
@@ -20,6 +20,7 @@ use crate::run::perform::names::{optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::slice;
 
 /// Builds one image, or with `platforms` an index with an image for each.
@@ -158,7 +159,10 @@ fn request(
 ) -> Result<BuildRequest, StepError> {
     let scope = &job.scope;
     let Performer { services, facts, plan } = performer;
-    let path = |text: &str| plan.folder.join(text);
+    let path = |text: &str| {
+        refuse_links_outside(&plan.folder, Path::new(text))?;
+        Ok::<_, StepError>(plan.folder.join(text))
+    };
     let mut args = BTreeMap::new();
     for (name, text) in dockerfile.args.iter() {
         args.insert(name.value.clone(), plain(text, "build argument", scope)?);
@@ -182,8 +186,8 @@ fn request(
     };
     let file = optional_plain(&dockerfile.dockerfile, "path", scope)?;
     Ok(BuildRequest {
-        context: path(&plain(&dockerfile.context, "path", scope)?),
-        dockerfile: file.map(|file| path(&file)),
+        context: path(&plain(&dockerfile.context, "path", scope)?)?,
+        dockerfile: file.map(|file| path(&file)).transpose()?,
         args,
         secrets,
         ssh: list(&dockerfile.ssh, "ssh agent")?,
