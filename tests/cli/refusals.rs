@@ -71,6 +71,14 @@ fn yaml_bomb_is_refused() {
         "{said}"
     );
 
+    let long =
+        format!("name: bomb\nx-a: &a {}\nx-b: [{}]\n", "A".repeat(600_000), "*a, ".repeat(90_000));
+    let said = refused(&format!("{long}steps: [{{ run: 'true' }}]\n"));
+    assert!(
+        said.starts_with("error[yaml-bomb]: aliases repeat more than 4194304 bytes\n"),
+        "{said}"
+    );
+
     let said = refused(&format!("name: deep\nsteps: {}\n", "[".repeat(100_000)));
     assert!(said.starts_with("error[yaml-depth]: nested more than 64 levels deep\n"), "{said}");
 }

@@ -13,6 +13,9 @@ const MAX_NESTING: usize = 64;
 /// How many values aliases may repeat in all: a YAML bomb has many more.
 const MAX_REPEATED_VALUES: usize = 100_000;
 
+/// How many bytes of text aliases may repeat in all.
+const MAX_REPEATED_BYTES: usize = 4 << 20;
+
 /// Reads the one document of a text. Mistakes are added to `found`. `None` where
 /// the text is empty, or is not YAML.
 pub fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
@@ -21,7 +24,8 @@ pub fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
     options.flow_nesting_limit = MAX_NESTING;
     options.block_nesting_limit = MAX_NESTING;
     let events = Parser::new_from_str_with_options(text, options);
-    let mut loader = Loader { text, events, anchors: HashMap::new(), repeated: 0, found };
+    let mut loader =
+        Loader { text, events, anchors: HashMap::new(), repeated: Size::default(), found };
     match loader.document() {
         Ok(node) => node,
         Err(Stop::Syntax(error)) => {
@@ -46,9 +50,9 @@ type Next<'t> = (Event<'t>, Span);
 struct Loader<'t, 'f> {
     text: &'t str,
     events: Parser<'t, granit_parser::StrInput<'t>>,
-    /// What each anchor stands for, and how many values that is.
-    anchors: HashMap<usize, (Node, usize)>,
-    repeated: usize,
+    /// What each anchor stands for, and its size.
+    anchors: HashMap<usize, (Node, Size)>,
+    repeated: Size,
     found: &'f mut Vec<Diagnostic>,
 }
 
@@ -109,7 +113,7 @@ impl<'t> Loader<'t, '_> {
             _ => (Node { kind: Kind::Null, span }, 0),
         };
         if anchor > 0 {
-            let size = size(&node);
+            let size = Size::of(&node);
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
@@ -203,18 +207,20 @@ impl<'t> Loader<'t, '_> {
                 span,
             )));
         };
-        self.repeated += size;
-        if self.repeated > MAX_REPEATED_VALUES {
-            return Err(refuse(
-                Diagnostic::error(
-                    "yaml-bomb",
-                    format!("aliases repeat more than {MAX_REPEATED_VALUES} values"),
-                    span,
-                )
-                .label("the last one too many"),
-            ));
-        }
-        Ok(node.clone())
+        self.repeated.values += size.values;
+        self.repeated.bytes += size.bytes;
+        let limit = match self.repeated {
+            Size { values, .. } if values > MAX_REPEATED_VALUES => {
+                format!("{MAX_REPEATED_VALUES} values")
+            }
+            Size { bytes, .. } if bytes > MAX_REPEATED_BYTES => {
+                format!("{MAX_REPEATED_BYTES} bytes")
+            }
+            Size { .. } => return Ok(node.clone()),
+        };
+        let message = format!("aliases repeat more than {limit}");
+        let bomb = Diagnostic::error("yaml-bomb", message, span);
+        Err(refuse(bomb.label("the last one too many")))
     }
 
     /// Reports a tag, unless it is one of the core schema: those change nothing,
@@ -253,11 +259,34 @@ fn whole(start: &Span, last: Option<&Span>, end: &Span) -> Span {
     start.start..stop.max(start.end)
 }
 
-/// How many values a node holds, itself among them.
-fn size(node: &Node) -> usize {
-    1 + match &node.kind {
-        Kind::Null | Kind::Scalar(_) => 0,
-        Kind::Sequence(items) => items.iter().map(size).sum(),
-        Kind::Mapping(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
+/// How much a node holds.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    /// The values in it, itself among them.
+    values: usize,
+    /// The bytes of its scalars and keys.
+    bytes: usize,
+}
+
+impl Size {
+    fn of(node: &Node) -> Self {
+        let mut size = Self { values: 1, bytes: 0 };
+        let parts: Vec<Self> = match &node.kind {
+            Kind::Null => Vec::new(),
+            Kind::Scalar(scalar) => {
+                size.bytes = scalar.value.len();
+                Vec::new()
+            }
+            Kind::Sequence(items) => items.iter().map(Self::of).collect(),
+            Kind::Mapping(entries) => {
+                size.bytes = entries.iter().map(|entry| entry.key.value.len()).sum();
+                entries.iter().map(|entry| Self::of(&entry.value)).collect()
+            }
+        };
+        for part in parts {
+            size.values += part.values;
+            size.bytes += part.bytes;
+        }
+        size
     }
 }
