@@ -37,6 +37,11 @@ pub enum Failure {
     /// The registry redirects to a URL that it must not name, such as a private address.
     #[error("`{host}` redirects the request to `{to}`, which is not allowed")]
     Elsewhere { host: String, to: String },
+    /// The registry accepted a manifest, and does not return it.
+    #[error(
+        "the registry answered {status} as if it had stored it, and does not return it: something else may have answered, such as a proxy or a login page"
+    )]
+    NotStored { status: u16 },
     /// The registry redirects without end.
     #[error("`{host}` redirects the request too often, last to `{to}`")]
     Loop { host: String, to: String },
@@ -96,7 +101,10 @@ impl Failure {
             }
             Self::Write { .. } => Some("is the disk full, or not writable?".to_owned()),
             Self::Stalled { .. } => Some(format!("the connection to `{host}` hangs; try again")),
-            Self::Elsewhere { .. } | Self::Loop { .. } | Self::Unexpected(_) => {
+            Self::Elsewhere { .. }
+            | Self::Loop { .. }
+            | Self::NotStored { .. }
+            | Self::Unexpected(_) => {
                 Some(format!("is `{host}` a registry, and the one that you mean?"))
             }
             Self::Digest { .. } => {
@@ -119,6 +127,7 @@ impl Retryable for Failure {
             | Self::Write { .. }
             | Self::Elsewhere { .. }
             | Self::Loop { .. }
+            | Self::NotStored { .. }
             | Self::Unexpected(_) => Retry::Never,
         }
     }

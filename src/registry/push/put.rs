@@ -7,8 +7,10 @@ use super::upload::Upload;
 use crate::http;
 use crate::oci::{Digest, Reference};
 use crate::registry::error::{Failure, PushError};
+use crate::registry::manifest::MAX_MANIFEST_BYTES;
+use crate::registry::manifest_requests::manifest_request;
 use crate::registry::try_join_bounded::try_join_bounded;
-use crate::registry::wire::{self, Payload, Request};
+use crate::registry::wire::{self, Payload, Request, Scope};
 use reqwest::Method;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -80,6 +82,12 @@ impl Destination<'_> {
         let response = repository.host.send(&request).await?;
         if response.status().is_success() {
             wire::verify_digest(&response, &manifest.digest)?;
+            let is_confirmed =
+                response.status().as_u16() == 201 || wire::digest_header(&response).is_some();
+            // A proxy or a login page may answer in the place of the registry.
+            if !is_confirmed && !self.holds(manifest, to).await? {
+                return Err(Failure::NotStored { status: response.status().as_u16() });
+            }
             repository.known.saw_manifest(to, &manifest.digest);
             return Ok(PutOutcome::Accepted);
         }
@@ -88,6 +96,19 @@ impl Destination<'_> {
             return Ok(PutOutcome::Lacking { error, named });
         }
         Err(error.into())
+    }
+
+    /// Whether the registry returns the manifest under a name.
+    async fn holds(&self, manifest: &PushManifest, to: &Reference) -> Result<bool, Failure> {
+        let repository = &self.repository;
+        let request =
+            manifest_request(Method::GET, repository.host, to, Scope::push(repository.name));
+        let response = repository.host.send(&request).await?;
+        if !response.status().is_success() {
+            return Ok(false);
+        }
+        let bytes = http::body("GET", response, MAX_MANIFEST_BYTES).await?;
+        Ok(Digest::of(&bytes) == manifest.digest)
     }
 
     /// Uploads blobs that the registry lacks although they were counted as there: those

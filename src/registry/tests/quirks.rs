@@ -239,3 +239,44 @@ async fn redirected_body_carries_no_token() {
     let log = storage.log();
     assert_eq!(log.lines().next(), Some("PUT /store/1 -> 201"), "{log}");
 }
+
+const LOGIN_PAGE: &[(&str, &str)] = &[("content-type", "text/html")];
+
+#[tokio::test]
+async fn login_page_in_response_to_a_manifest_is_no_success() {
+    let scene = Scene::new(&[10]).await;
+    let page = Fault::Answer(200, LOGIN_PAGE, "<html>please sign in</html>".to_owned());
+    scene.registry.fault("PUT /v2/web/manifests/", page);
+
+    let (error, retry, help) = scene.error().await;
+
+    assert_eq!(
+        error,
+        "cannot push `HOST/web:one`\n\
+         the registry answered 200 as if it had stored it, and does not return it: something \
+         else may have answered, such as a proxy or a login page"
+    );
+    assert_eq!(retry, Retry::Never);
+    assert_eq!(help, "is `HOST` a registry, and the one that you mean?");
+    assert!(!scene.registry.has_manifest("web", "one"));
+}
+
+#[tokio::test]
+async fn unusual_success_of_a_manifest_is_checked_by_reading_it_back() {
+    let scene = Scene::new(&[10]).await;
+    let manifest = &scene.push.manifest;
+    scene.registry.put_manifest("web", "one", (&manifest.media_type, &manifest.bytes));
+    scene.registry.fault("HEAD /v2/web/manifests/", Fault::Answer(404, &[], String::new()));
+    scene.registry.fault("PUT /v2/web/manifests/", Fault::Answer(200, &[], String::new()));
+
+    scene.push().await.expect("a push");
+
+    assert_eq!(
+        scene.asked("/manifests/"),
+        [
+            "HEAD /v2/web/manifests/one -> 404",
+            "PUT /v2/web/manifests/one -> 200",
+            "GET /v2/web/manifests/one -> 200"
+        ]
+    );
+}
