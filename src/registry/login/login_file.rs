@@ -1,11 +1,12 @@
 //! A file of logins, as docker and podman write them.
 //!
 //! The format is docker's `config.json`; podman's `auth.json` is the same with keys for
-//! single repositories (containers-auth.json(5)). As in the decoder of Go, `null` counts
-//! as missing everywhere. The entry of a host is parsed only when that host is asked
+//! single repositories (containers-auth.json(5)). As in Go's decoder, `null` is read as
+//! an empty value. The entry of a host is parsed only when that host is asked
 //! for, so that mistakes in other entries do not matter.
 
 use super::credentials::{Credentials, Hidden};
+use crate::oci::registry_host;
 use crate::secret::Redactor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,27 +42,31 @@ pub struct LoginEntry {
 }
 
 impl<'a> LoginFile<'a> {
-    /// Parses a text. `None` where it is empty.
+    /// Parses the content. `None` if it is blank or `null`.
     pub fn parse(text: &'a [u8]) -> io::Result<Option<Self>> {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
         // The message of the error could quote a password, so only the line is shown.
-        serde_json::from_slice(text)
-            .map_err(|error| wrong(format!("it is not the JSON of logins, line {}", error.line())))
+        serde_json::from_slice(text).map_err(|error| {
+            invalid_data(format!("it is not a login file (`config.json`), line {}", error.line()))
+        })
     }
 
     /// The helper to ask for the login to a host.
     pub fn helper(&self, host: &str) -> io::Result<Option<String>> {
-        let mut own = None;
-        for (key, text) in self.cred_helpers.iter().flatten().filter(|(key, _)| normal(key) == host)
+        // Of several keys for one host the first in sort order counts.
+        let mut host_helper: Option<String> = None;
+        for (key, text) in
+            self.cred_helpers.iter().flatten().filter(|(key, _)| normalized_key(key) == host)
         {
-            let broken = || wrong(format!("the entry `{key}` of `credHelpers` is no name"));
+            let broken = || invalid_data(format!("`credHelpers.{key}` is not a string"));
             let read: Option<String> = serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
-            // An empty name means that this host uses no helper.
-            own = own.or(Some(read.unwrap_or_default()));
+            // An empty name or `null` means that this host uses no helper, not even the
+            // one of `credsStore`.
+            host_helper = host_helper.or(Some(read.unwrap_or_default()));
         }
-        Ok(own.or_else(|| self.creds_store.clone()).filter(|name| !name.is_empty()))
+        Ok(host_helper.or_else(|| self.creds_store.clone()).filter(|name| !name.is_empty()))
     }
 
     /// The most specific entry: `host/team/web`, then `host/team`, then `host`.
@@ -69,9 +74,11 @@ impl<'a> LoginFile<'a> {
         let full = format!("{host}/{repository}");
         let mut name = full.as_str();
         loop {
-            for (key, text) in self.auths.iter().flatten().filter(|(key, _)| normal(key) == name) {
+            for (key, text) in
+                self.auths.iter().flatten().filter(|(key, _)| normalized_key(key) == name)
+            {
                 // The text is not quoted, because it may be a password.
-                let broken = || wrong(format!("the entry `{key}` of `auths` is no login"));
+                let broken = || invalid_data(format!("`auths.{key}` is not a login entry"));
                 let read: Option<LoginEntry> =
                     serde_json::from_str(text.get()).ok().ok_or_else(broken)?;
                 if let Some(entry) = read.filter(|entry| !entry.is_empty()) {
@@ -86,18 +93,20 @@ impl<'a> LoginFile<'a> {
     }
 }
 
-fn wrong(what: impl Into<String>) -> io::Error {
+fn invalid_data(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
 
-/// Normalises a key to a host, with a repository if it names one.
-fn normal(key: &str) -> &str {
+/// Normalises a key to a host as references have it, with a repository if it names one.
+fn normalized_key(key: &str) -> String {
+    // Docker's older keys are URLs, such as `https://index.docker.io/v1/`.
     let key = key.trim_start_matches("https://").trim_start_matches("http://");
     let key = key.trim_end_matches('/');
-    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
-    match key {
-        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
-        other => other,
+    let (host, repository) = key.split_once('/').unwrap_or((key, ""));
+    let host = registry_host(host);
+    match repository {
+        "" | "v1" | "v2" => host,
+        repository => format!("{host}/{repository}"),
     }
 }
 
@@ -108,8 +117,10 @@ impl LoginEntry {
             .all(|hidden| hidden.text().is_none())
     }
 
-    /// The credentials, whose secrets name `from` as their source.
+    /// The credentials. `from` is shown as the source of the secrets, such as the path
+    /// of the file.
     pub fn credentials(&self, from: &str, redactor: &Redactor) -> io::Result<Credentials> {
+        // In docker's order of precedence.
         let adopt = |text: &str| redactor.adopt(from, text.to_owned());
         if let Some(token) = self.registrytoken.text() {
             return Ok(Credentials::Bearer(adopt(token)));
@@ -118,7 +129,7 @@ impl LoginEntry {
             return Ok(Credentials::Identity(adopt(token)));
         }
         if let Some(auth) = self.auth.text() {
-            let (user, password) = decode(auth)?;
+            let (user, password) = decode_auth(auth)?;
             return Ok(Credentials::Password { user, password: adopt(&password) });
         }
         let user = self.username.clone().unwrap_or_default();
@@ -127,9 +138,10 @@ impl LoginEntry {
     }
 }
 
-fn decode(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
+/// Splits the base64 of `user:password`.
+fn decode_auth(auth: &str) -> io::Result<(String, Zeroizing<String>)> {
     // The causes are dropped because they quote the text.
-    let broken = || wrong("an `auth` is not base64 of `user:password`");
+    let broken = || invalid_data("an `auth` is not base64 of `user:password`");
     let bytes = Zeroizing::new(STANDARD.decode(auth.trim()).ok().ok_or_else(broken)?);
     let text = std::str::from_utf8(&bytes).ok().ok_or_else(broken)?;
     let (user, password) = text.split_once(':').ok_or_else(broken)?;
@@ -146,7 +158,7 @@ mod tests {
     /// `ci:right`.
     const AUTH: &str = r#""auth": "Y2k6cmlnaHQ=""#;
 
-    /// What a document has for `a.io/web`: the helper, and the user.
+    /// The helper and the user found for `a.io/web`.
     fn found(text: &str) -> Result<(Option<String>, Option<String>), String> {
         let words = |error: std::io::Error| error.to_string();
         let Some(document) = LoginFile::parse(text.as_bytes()).map_err(words)? else {
@@ -164,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_nothing_wherever_it_stands() {
+    fn null_is_an_empty_value_everywhere() {
         let nothing = Ok((None, None));
         for text in [
             "",
@@ -184,12 +196,12 @@ mod tests {
         for helper in ["null", r#""""#] {
             let named =
                 format!(r#"{{ "credHelpers": {{ "a.io": {helper} }}, "credsStore": "keychain" }}"#);
-            assert_eq!(found(&named), nothing, "it has its own, which is none");
+            assert_eq!(found(&named), nothing, "its own entry turns `credsStore` off");
         }
     }
 
     #[test]
-    fn mistakes_count_for_the_host_that_they_are_about() {
+    fn only_mistakes_in_entries_of_the_host_are_reported() {
         let text = format!(
             r#"{{ "auths": {{ "b.io": [1], "b.io/web": "x", "a.io/other": 5, "a.io": {{ {AUTH} }} }},
                  "credHelpers": {{ "b.io": {{}} }} }}"#
@@ -197,15 +209,27 @@ mod tests {
         assert_eq!(found(&text), Ok((None, Some("ci".to_owned()))));
 
         for (text, said) in [
-            (r#"{ "auths": { "a.io": "x" } }"#, "the entry `a.io` of `auths` is no login"),
+            (r#"{ "auths": { "a.io": "x" } }"#, "`auths.a.io` is not a login entry"),
             (
                 r#"{ "auths": { "https://a.io/v2/": { "auth": 5 } } }"#,
-                "the entry `https://a.io/v2/` of `auths` is no login",
+                "`auths.https://a.io/v2/` is not a login entry",
             ),
-            (r#"{ "credHelpers": { "a.io": 5 } }"#, "the entry `a.io` of `credHelpers` is no name"),
-            ("{ \"auths\":\n [] }", "it is not the JSON of logins, line 2"),
+            (r#"{ "credHelpers": { "a.io": 5 } }"#, "`credHelpers.a.io` is not a string"),
+            ("{ \"auths\":\n [] }", "it is not a login file (`config.json`), line 2"),
         ] {
             assert_eq!(found(text), Err(said.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_the_api_is_cut_only_after_the_host() {
+        for key in ["https://A.io/v1/", "a.io/v2", "a.io/web", "http://a.io"] {
+            let text = format!(r#"{{ "auths": {{ "{key}": {{ {AUTH} }} }} }}"#);
+            assert_eq!(found(&text), Ok((None, Some("ci".to_owned()))), "{key}");
+        }
+        for key in ["a.io/web/v1", "a.io/v1/web", "b.io"] {
+            let text = format!(r#"{{ "auths": {{ "{key}": {{ {AUTH} }} }} }}"#);
+            assert_eq!(found(&text), Ok((None, None)), "{key}");
         }
     }
 }

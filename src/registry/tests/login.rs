@@ -371,7 +371,7 @@ async fn invalid_login_file_is_named() {
     let file = folder.path().join("auth.json");
     let name = file.to_str().expect("text");
     for (text, reason) in [
-        ("{", "it is not the JSON of logins, line 1".to_owned()),
+        ("{", "it is not a login file (`config.json`), line 1".to_owned()),
         (
             &json!({ "auths": { registry.host(): { "auth": "s3cr3t!" } } }).to_string(),
             "an `auth` is not base64 of `user:password`".to_owned(),
@@ -438,7 +438,7 @@ async fn login_from_the_environment_comes_first() {
     assert_eq!(
         plain(&registry, &error),
         "cannot read the stored logins in the variable `DOCKER_AUTH_CONFIG`\n\
-         it is not the JSON of logins, line 1"
+         it is not a login file (`config.json`), line 1"
     );
     assert_eq!(
         error.help().as_deref(),
