@@ -5,7 +5,7 @@
 
 use super::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 use super::handover::Handover;
-use crate::event::{Outputs, StepId};
+use crate::event::{Outcome, Outputs, StepId};
 use std::collections::BTreeMap;
 
 /// The state of a step according to the journal.
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub enum StepState {
     #[default]
     NeverStarted,
-    /// Started without an end: its effects may or may not have happened.
+    /// Started without an end, or stopped: its effects may or may not have happened.
     InDoubt,
     Succeeded {
         outputs: Outputs<RecordedOutput>,
@@ -76,8 +76,10 @@ impl Replay {
                 self.handovers.insert(step.service.clone(), handover.as_ref().clone());
                 Ok(())
             }
-            JournalEntry::StepEnded { step, .. } => match self.state(step) {
+            JournalEntry::StepEnded { step, outcome } => match self.state(step) {
                 StepState::Succeeded { .. } => Err(format!("`{step}` ends after it succeeded")),
+                // How far a step came before it was stopped is not known.
+                StepState::InDoubt if *outcome == Outcome::Cancelled => Ok(()),
                 StepState::NeverStarted | StepState::InDoubt | StepState::Ended => {
                     self.steps.insert(step.clone(), StepState::Ended);
                     Ok(())

@@ -144,6 +144,11 @@ async fn wait(
         drop(child.wait().await);
         return Ok(Ended::Stopped);
     };
+    // A child that was told to end may end with any code, 0 too: how far it came is not
+    // known.
+    if stop.ask.is_cancelled() || stop.kill.is_cancelled() {
+        return Ok(Ended::Stopped);
+    }
     let program = command.program.to_string_lossy().into_owned();
     let status = status.map_err(|source| ChildError::Start { program, source })?;
     Ok(Ended::Exited(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
