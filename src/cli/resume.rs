@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
+use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
 use super::session::refuse;
 use super::session::run::{RunSession, state_folder};
@@ -54,11 +55,15 @@ pub struct ResumeArguments {
 
 /// Continues the run that is named, or the newest that has not succeeded.
 pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
-    let (run, mut journal) = prepare(arguments)?;
+    let (mut run, mut journal) = prepare(arguments)?;
+    let inherited = inherited(&mut run);
     let prepared = remaining(arguments, &run, &mut journal);
     block_on(async {
         match prepared {
-            Ok(chosen) => Ok(continue_run(arguments, &run, chosen, journal).await),
+            Ok(chosen) => {
+                let remaining = Remaining { chosen, journal, inherited };
+                Ok(continue_run(arguments, &run, remaining).await)
+            }
             Err(refusal) => {
                 Err(refused(&run, None, Audience::Command(arguments.view), refusal).await)
             }
@@ -92,16 +97,20 @@ fn remaining(
     Ok(chosen)
 }
 
-async fn continue_run(
-    arguments: &ResumeArguments,
-    run: &RunSession,
+/// What is left of a run, and what is known of the rest.
+struct Remaining {
     chosen: Chosen,
     journal: Journal,
-) -> Exit {
+    /// What the runs before it left, if it was started with `--from`.
+    inherited: Option<Replay>,
+}
+
+async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: Remaining) -> Exit {
+    let Remaining { chosen, journal, inherited } = remaining;
     let audience = Audience::Command(arguments.view);
     let session = &run.session;
     if session.is_dry_run() {
-        let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited: None };
+        let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited };
         return dry.run(chosen, Some(journal)).await;
     }
     let connections = match Connections::of(session) {
@@ -115,7 +124,7 @@ async fn continue_run(
         sources: SecretSources::of_environment(session),
         audience,
         journal: Some(journal),
-        inherited: None,
+        inherited,
         cloud_ends: false,
     };
     pipeline.run().await
@@ -130,11 +139,16 @@ fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
         say::error(&[format!("there is no run `{name}` in `{}`", state.display())], None);
         return Err(Exit::Usage);
     }
-    let found = newest_unfinished(state, arguments.dry_run).map_err(|error| show(&error))?;
+    let plan = std::path::absolute(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
+    let found = newest_unfinished(state, &plan, arguments.dry_run).map_err(|error| {
+        say::error(&chain_of(&error), Some("name an older run, or start a new one"));
+        Exit::Precondition
+    })?;
     found.ok_or_else(|| {
         let kind = if arguments.dry_run { "dry run" } else { "run" };
+        let plan = arguments.plan.display();
         say::error(
-            &[format!("there is no unfinished {kind} in `{}`", state.display())],
+            &[format!("there is no unfinished {kind} of `{plan}` in `{}`", state.display())],
             Some("name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"),
         );
         Exit::Usage
@@ -183,6 +197,9 @@ fn refuse_doubtful(
     replay: &Replay,
 ) -> Result<(), Refusal> {
     let session = &run.session;
+    for name in &arguments.rerun {
+        chosen.refuse_unknown("--rerun", name)?;
+    }
     for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
         let is_doubtful = replay.state(&layout.id) == StepState::InDoubt
             && matches!(step.action, Action::Run(_))

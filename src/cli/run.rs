@@ -10,7 +10,7 @@ use super::session::layout::choose;
 use super::session::refuse;
 use super::session::run::RunSession;
 use super::session::secrets::SecretSources;
-use crate::journal::RunOptions;
+use crate::journal::{Replay, RunOptions};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -37,13 +37,16 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
     let started = RunSession::start(plan, options, state_dir.as_deref(), redactor.clone());
     block_on(async {
         match started {
-            Ok(run) => Ok(execute(&run, audience).await),
+            Ok(mut run) => {
+                let inherited = inherited(&mut run);
+                Ok(execute(&run, inherited, audience).await)
+            }
             Err(refusal) => Err(refused_early(asked, refusal).await),
         }
     })
 }
 
-async fn execute(run: &RunSession, audience: Audience) -> Exit {
+async fn execute(run: &RunSession, inherited: Option<Replay>, audience: Audience) -> Exit {
     let session = &run.session;
     let prepared = choose(session).and_then(|chosen| {
         let connections = Connections::of(session).map_err(|error| refuse(session, error))?;
@@ -60,7 +63,7 @@ async fn execute(run: &RunSession, audience: Audience) -> Exit {
         sources: SecretSources::of_environment(session),
         audience,
         journal: None,
-        inherited: inherited(run),
+        inherited,
         cloud_ends: false,
     };
     pipeline.run().await

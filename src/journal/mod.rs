@@ -18,4 +18,4 @@ pub use file::{Journal, JournalError, read};
 pub use handover::{Deployed, Handover};
 pub use options::{DryRunOptions, LocalCloudOptions, RunOptions};
 pub use replay::{Replay, StepState};
-pub use runs::{RunFolder, RunId, newest_unfinished};
+pub use runs::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};

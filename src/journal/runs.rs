@@ -1,6 +1,7 @@
 //! The folders of runs, in the state folder: `.shipway/` beside the plan.
 
 use super::file::{JournalError, read};
+use super::lock::RunLock;
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -81,10 +82,34 @@ impl RunFolder {
     }
 }
 
-/// The newest run that has not succeeded, among the dry runs or the others.
+/// Removes the scratch folders of runs that were killed. They may hold outputs of steps,
+/// and secrets in them.
+pub fn remove_abandoned_scratch(state: &Path, own: &RunId) {
+    let Ok(entries) = fs::read_dir(state.join("runs")) else { return };
+    for entry in entries.flatten() {
+        let scratch = entry.path().join("scratch");
+        let is_own = entry.file_name().to_str() == Some(own.as_str());
+        if is_own || !scratch.exists() {
+            continue;
+        }
+        // A run that is still going on holds its lock.
+        if let Ok(Some(_lock)) = RunLock::acquire(&entry.path().join("journal.jsonl"))
+            && let Err(error) = fs::remove_dir_all(&scratch)
+        {
+            tracing::warn!(%error, folder = %scratch.display(), "cannot remove the scratch folder");
+        }
+    }
+}
+
+/// The newest run of a plan that has not succeeded, among the dry runs or the others.
+/// `plan` is the absolute path of its file.
 ///
 /// A run without a first entry is skipped: it had no effects.
-pub fn newest_unfinished(state: &Path, dry_run: bool) -> Result<Option<RunFolder>, JournalError> {
+pub fn newest_unfinished(
+    state: &Path,
+    plan: &Path,
+    dry_run: bool,
+) -> Result<Option<RunFolder>, JournalError> {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return Ok(None) };
     let mut names: Vec<String> =
         entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -97,7 +122,7 @@ pub fn newest_unfinished(state: &Path, dry_run: bool) -> Result<Option<RunFolder
         let replay = read(&folder.journal())?;
         let Some(start) = replay.start else { continue };
         let unfinished = replay.finished.is_none_or(|record| record.exit_code != 0);
-        if unfinished && start.dry_run == dry_run {
+        if unfinished && start.dry_run == dry_run && Path::new(&start.plan) == plan {
             return Ok(Some(folder));
         }
     }
@@ -106,9 +131,10 @@ pub fn newest_unfinished(state: &Path, dry_run: bool) -> Result<Option<RunFolder
 
 #[cfg(test)]
 mod tests {
-    use super::{RunFolder, RunId, newest_unfinished};
+    use super::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     #[test]
     fn an_id_tells_when_the_run_began() {
@@ -130,12 +156,29 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_unfinished_run_of_a_kind_is_found() {
+    fn scratch_of_a_killed_run_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, dry: bool, exit: Option<u8>| {
+        let (killed, own) = (RunId::existing("01a"), RunId::existing("01b"));
+        for id in [&killed, &own] {
+            let run = RunFolder::create(folder.path(), id.clone()).expect("made");
+            fs::write(run.journal(), "").expect("written");
+            fs::create_dir(run.path().join("scratch")).expect("made");
+        }
+
+        remove_abandoned_scratch(folder.path(), &own);
+
+        assert!(!folder.path().join("runs/01a/scratch").exists());
+        assert!(folder.path().join("runs/01a/journal.jsonl").exists());
+        assert!(folder.path().join("runs/01b/scratch").exists());
+    }
+
+    #[test]
+    fn the_newest_unfinished_run_of_a_plan_and_kind_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write_of = |plan: &str, name: &str, dry: bool, exit: Option<u8>| {
             let run = RunFolder::create(folder.path(), RunId::existing(name)).expect("made");
             let mut text = format!(
-                r#"{{"entry":"run-started","version":1,"run":"{name}","at":"","plan":"","plan-digest":"","dry-run":{dry},"resolved":null}}"#
+                r#"{{"entry":"run-started","version":1,"run":"{name}","at":"","plan":"{plan}","plan-digest":"","dry-run":{dry},"resolved":null}}"#
             );
             text.push('\n');
             if let Some(code) = exit {
@@ -147,8 +190,10 @@ mod tests {
             }
             fs::write(run.journal(), text).expect("written");
         };
+        let write = |name: &str, dry, exit| write_of("/a/shipway.yml", name, dry, exit);
         let newest = |dry| {
-            let found = newest_unfinished(folder.path(), dry).expect("readable");
+            let plan = Path::new("/a/shipway.yml");
+            let found = newest_unfinished(folder.path(), plan, dry).expect("readable");
             found.map(|run| run.run.as_str().to_owned())
         };
 
@@ -157,6 +202,7 @@ mod tests {
         write("01b", false, Some(4));
         write("01c", false, Some(0));
         write("01d", true, None);
+        write_of("/a/other.yml", "01e", false, None);
         assert_eq!(newest(false).as_deref(), Some("01b"));
         assert_eq!(newest(true).as_deref(), Some("01d"));
     }

@@ -17,6 +17,8 @@ pub struct Store {
     ends: BTreeMap<StepId, [&'static str; 2]>,
     /// By service.
     handovers: BTreeMap<String, Handover>,
+    /// The outputs that could not be restored, each with its step.
+    lost: Vec<(StepId, String)>,
 }
 
 impl Store {
@@ -39,6 +41,9 @@ impl Store {
 
     /// Restores the outputs that earlier processes recorded in the journal. A secret
     /// output is restored only if it was the value of one of the plan's secrets.
+    ///
+    /// An output that was made from a secret is not on disk. It is listed in
+    /// [`Self::lost`].
     pub fn restore(&mut self, replay: &Replay, secrets: &[(String, Secret)]) {
         let known = |source: &str| {
             let name = source.strip_prefix("secrets.")?;
@@ -46,16 +51,31 @@ impl Store {
         };
         for (step, state) in &replay.steps {
             let StepState::Succeeded { outputs } = state else { continue };
-            let read = |(name, value): (&String, &RecordedOutput)| {
-                let value = match value {
-                    RecordedOutput::Value(text) => Rendered::Plain(text.clone()),
-                    RecordedOutput::Secret(source) => Rendered::Secret(known(source)?),
-                };
-                Some((name.clone(), value))
-            };
-            self.outputs.insert(step.clone(), outputs.iter().filter_map(read).collect());
+            self.lost.retain(|(lost, _)| lost != step);
+            let mut restored = Outputs::new();
+            for (name, value) in outputs.iter() {
+                match value {
+                    RecordedOutput::Value(text) => {
+                        restored.insert(name.clone(), Rendered::Plain(text.clone()));
+                    }
+                    RecordedOutput::Secret(source) => match known(source) {
+                        Some(secret) => {
+                            restored.insert(name.clone(), Rendered::Secret(secret));
+                        }
+                        None => self.lost.push((step.clone(), name.clone())),
+                    },
+                }
+            }
+            self.outputs.insert(step.clone(), restored);
         }
-        self.handovers.clone_from(&replay.handovers);
+        let handovers = replay.handovers.iter();
+        self.handovers.extend(handovers.map(|(name, handover)| (name.clone(), handover.clone())));
+    }
+
+    /// The outputs of earlier processes that held a secret and are on no disk, each
+    /// with its step.
+    pub fn lost(&self) -> &[(StepId, String)] {
+        &self.lost
     }
 
     /// The handover of a service's last finished step.

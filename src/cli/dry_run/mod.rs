@@ -11,6 +11,7 @@ use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::run::RunArguments;
 use super::runtime::block_on;
+use super::say;
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
@@ -42,6 +43,13 @@ pub struct DryRunArguments {
 /// Runs the plan against a local cloud of its own.
 pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, Exit> {
     let RunArguments { plan, options, state_dir, .. } = &arguments.run;
+    if let Some(cloud) = &options.cloud {
+        say::error(
+            &["`--cloud` is not for dry runs: each has a local cloud of its own".to_owned()],
+            Some(&format!("run the plan in that cloud: `shipway run --cloud {}`", cloud.display())),
+        );
+        return Err(Exit::Usage);
+    }
     let options = &RunOptions { dry_run: Some(arguments.options.clone()), ..options.clone() };
     let redactor = audience.redactor();
     let state_dir = state_dir.as_deref();
@@ -52,7 +60,7 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
             Ok(run) => run,
             Err(refusal) => return Err(refused_early(asked, refusal).await),
         };
-        let inherited = inherited(&run);
+        let inherited = inherited(&mut run);
         // What earlier runs left, such as pushed images, is in the newest one's cloud.
         if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
             run.local = run.folder.state.join("local").join(&start.run);

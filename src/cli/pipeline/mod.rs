@@ -18,6 +18,7 @@ use crate::cli::pipeline::execute::{Execution, begin_journal};
 use crate::cli::refusal::Refusal;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
+use crate::cli::session::lost_outputs::refuse_lost_outputs;
 use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
 use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
@@ -86,10 +87,12 @@ impl<'a> Pipeline<'a> {
         let performer = self.performer(&secrets, &retries).await?;
         let preflight = Preflight { performer: &performer, retries: &retries };
         let mut store = Store::default();
-        if let Some(replay) = self.journal.as_ref().map(Journal::replay).or(self.inherited.as_ref())
-        {
+        // What this run did itself counts before what it inherited.
+        let own = self.journal.as_ref().map(Journal::replay);
+        for replay in self.inherited.as_ref().into_iter().chain(own) {
             store.restore(replay, &secrets);
         }
+        refuse_lost_outputs(session, &self.chosen, &store).map_err(refused)?;
         let Chosen { layout, places, .. } = &self.chosen;
         let mut early = EarlyBuild::begin(&performer, layout, places, &store);
         EarlyBuild::until(&mut early, preflight.check()).await.map_err(refused)?;
@@ -210,12 +213,13 @@ impl<'a> Pipeline<'a> {
 fn uncontained(session: &PlanSession, chosen: &Chosen) -> Option<String> {
     session.options.dry_run.as_ref().filter(|options| !options.skip_run)?;
     let is_run = |step: &Step| matches!(step.action, Action::Run(_));
-    let steps = match chosen.steps(session).filter(|(_, step)| is_run(step)).count() {
-        0 => return None,
-        1 => "1 `run` step is a program".to_owned(),
-        count => format!("{count} `run` steps are programs"),
-    };
-    Some(format!(
-        "{steps} of yours and not contained: they ran on this machine as they are; `--skip-run` leaves them out"
-    ))
+    match chosen.steps(session).filter(|(_, step)| is_run(step)).count() {
+        0 => None,
+        1 => Some(
+            "1 `run` step is a program of yours, which a dry run does not contain; `--skip-run` leaves it out".to_owned(),
+        ),
+        count => Some(format!(
+            "{count} `run` steps are programs of yours, which a dry run does not contain; `--skip-run` leaves them out"
+        )),
+    }
 }

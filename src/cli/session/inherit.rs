@@ -1,26 +1,44 @@
 //! What earlier runs left, for a run that begins in the middle of the plan.
 
 use super::run::RunSession;
-use crate::journal::{Replay, RunFolder, RunId, read};
+use crate::journal::{Replay, RunFolder, RunId, StartRecord, read};
+use std::fs;
+use std::path::Path;
 
-/// What the newest run of the same kind left. If that run began in the middle of
-/// the plan too, what earlier ones left is added, back to one that began at the
-/// start. `None` without `--from`.
-pub fn inherited(run: &RunSession) -> Option<Replay> {
-    run.session.options.from.as_ref()?;
+/// What the newest earlier run of the same plan, kind and environment left. If that run
+/// began in the middle of the plan too, what earlier ones left is added, back to one
+/// that began at the start. `None` without `--from`.
+///
+/// Where there is no such run, a notice says so: the outputs of the steps before are
+/// then empty.
+pub fn inherited(run: &mut RunSession) -> Option<Replay> {
+    let from = run.session.options.from.clone()?;
+    let found = find(run);
+    if found.is_none() {
+        let environment = environment_of(run).map(|name| format!(" in `{name}`"));
+        run.session.resolved.notices.push(format!(
+            "`--from {from}`: there is no earlier run of this plan{} to go on from, so the steps \
+             before it have no outputs",
+            environment.unwrap_or_default()
+        ));
+    }
+    found
+}
+
+fn find(run: &RunSession) -> Option<Replay> {
     let state = &run.folder.state;
-    let runs = std::fs::read_dir(state.join("runs")).ok()?;
+    let runs = fs::read_dir(state.join("runs")).ok()?;
     let mut names: Vec<String> =
         runs.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     // Names sort by time.
     names.sort_unstable();
-    let earlier = names.iter().rev().filter(|name| *name != run.folder.run.as_str());
+    let earlier = names.iter().rev().filter(|name| name.as_str() < run.folder.run.as_str());
     let mut inherited: Option<Replay> = None;
     for name in earlier {
         let folder = RunFolder { state: state.clone(), run: RunId::existing(name) };
         let Ok(replay) = read(&folder.journal()) else { continue };
         let Some(start) = replay.start.clone() else { continue };
-        if start.dry_run != run.session.is_dry_run() {
+        if !is_alike(&start, run) {
             continue;
         }
         match &mut inherited {
@@ -32,4 +50,17 @@ pub fn inherited(run: &RunSession) -> Option<Replay> {
         }
     }
     inherited
+}
+
+/// Whether a run deployed the same plan to the same place: another environment has its
+/// own images and container groups.
+fn is_alike(start: &StartRecord, run: &RunSession) -> bool {
+    let plan = std::path::absolute(&run.session.file.name);
+    start.dry_run == run.session.is_dry_run()
+        && plan.is_ok_and(|plan| plan == Path::new(&start.plan))
+        && start.resolved["environment"]["name"].as_str() == environment_of(run)
+}
+
+fn environment_of(run: &RunSession) -> Option<&str> {
+    run.session.resolved.environment.as_ref().map(|chosen| chosen.name.as_str())
 }

@@ -5,7 +5,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::{PlanSession, show_resolve_error};
 use crate::event::StepId;
-use crate::graph::{Graph, Selection};
+use crate::graph::{Graph, Selection, SelectionError};
 use crate::journal::{Replay, StepState};
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
@@ -129,6 +129,18 @@ impl Chosen {
         for step in &mut self.layout.steps {
             step.done_before = matches!(replay.state(&step.id), StepState::Succeeded { .. });
         }
+    }
+
+    /// Shows that an option names a step that was not chosen.
+    pub fn refuse_unknown(&self, option: &'static str, name: &str) -> Result<(), Exit> {
+        let steps = || self.layout.steps.iter().map(|step| &step.id);
+        if steps().any(|id| name == id.to_string() || name == id.step) {
+            return Ok(());
+        }
+        let known = steps().map(StepId::to_string).collect();
+        let error = SelectionError::UnknownStep { option, name: name.to_owned(), known };
+        say::error(&[error.to_string()], error.help().as_deref());
+        Err(Exit::Usage)
     }
 
     /// The chosen steps, each with the index of its service.

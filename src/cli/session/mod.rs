@@ -11,6 +11,7 @@ mod github;
 pub mod inherit;
 pub mod layout;
 mod lookup;
+pub mod lost_outputs;
 pub mod retries;
 pub mod run;
 pub mod secrets;

@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
-use crate::journal::{RunFolder, RunId, RunOptions, StartRecord};
+use crate::journal::{RunFolder, RunId, RunOptions, StartRecord, remove_abandoned_scratch};
 use crate::secret::Redactor;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,7 @@ impl RunSession {
         let id = RunId::new();
         let session = PlanSession::of_run(file, options, redactor, &id)?;
         let folder = create(&state, id)?;
+        remove_abandoned_scratch(&state, &folder.run);
         Ok(Self { local: folder.local(), session, folder })
     }
 

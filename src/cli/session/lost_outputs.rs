@@ -1,0 +1,50 @@
+//! Outputs of earlier processes that cannot be restored.
+
+use super::PlanSession;
+use super::layout::Chosen;
+use crate::event::StepId;
+use crate::plan::PlanKeys as _;
+use crate::plan::expr::{Segment, references};
+use crate::plan::schema::Step;
+use crate::run::outcome::StepError;
+use crate::run::store::Store;
+
+/// Refuses to continue where a step needs an output that was made from a secret: the
+/// journal holds no secrets, and with an empty text the step would do something else.
+pub fn refuse_lost_outputs(
+    session: &PlanSession,
+    chosen: &Chosen,
+    store: &Store,
+) -> Result<(), StepError> {
+    let pending = chosen.layout.steps.iter().zip(chosen.steps(session));
+    for (layout, (_, step)) in pending.filter(|(layout, _)| !layout.done_before) {
+        for (source, output) in store.lost() {
+            if source.service == layout.id.service && uses(step, source, output) {
+                return Err(StepError::new(format!(
+                    "`{}` needs the output `{output}` of `{source}`, which was made from a secret \
+                     and is kept nowhere",
+                    layout.id
+                ))
+                .help(format!("start again with the step that makes it: `--from {source}`")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a step refers to an output, or to several that may include it.
+fn uses(step: &Step, source: &StepId, output: &str) -> bool {
+    let named = |segment: Option<&Segment>, name: &str| match segment {
+        Some(Segment::Name(found)) => found.eq_ignore_ascii_case(name),
+        Some(Segment::Any | Segment::Computed) | None => true,
+        Some(Segment::Index(_)) => false,
+    };
+    step.templates().into_iter().flat_map(|template| template.expressions()).any(|(text, _)| {
+        references(text, 0).unwrap_or_default().iter().any(|found| {
+            found.context().eq_ignore_ascii_case("steps")
+                && named(found.path.get(1), &source.step)
+                && named(found.path.get(2), "outputs")
+                && named(found.path.get(3), output)
+        })
+    })
+}
