@@ -15,8 +15,12 @@ pub struct Journal {
     path: PathBuf,
     /// The state after all entries written so far.
     replay: Replay,
+    /// The length of the entries written so far, in bytes.
+    length: u64,
     /// Whether everything written so far is on the disk.
     synced: bool,
+    /// Whether a part of an entry may stand behind those: the disk was full.
+    torn: bool,
     _lock: RunLock,
 }
 
@@ -59,7 +63,9 @@ impl Journal {
             file,
             path: path.to_owned(),
             replay: Replay::default(),
+            length: 0,
             synced: true,
+            torn: false,
             _lock: lock,
         })
     }
@@ -73,7 +79,8 @@ impl Journal {
         let (entries, whole) = parse(path)?;
         file.set_len(whole).map_err(failed)?;
         let replay = replayed(path, &entries)?;
-        Ok(Self { file, path: path.to_owned(), replay, synced: true, _lock: lock })
+        let path = path.to_owned();
+        Ok(Self { file, path, replay, length: whole, synced: true, torn: false, _lock: lock })
     }
 
     /// Writes an entry and syncs.
@@ -89,8 +96,14 @@ impl Journal {
         self.replay.apply(entry).map_err(|what| failed(io::Error::other(what)))?;
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
+        if self.torn {
+            self.file.set_len(self.length).map_err(failed)?;
+        }
         // A single write, so that only the last line can be torn.
+        self.torn = true;
         self.file.write_all(&line).map_err(failed)?;
+        self.torn = false;
+        self.length += line.len() as u64;
         self.synced = false;
         Ok(())
     }
@@ -243,5 +256,30 @@ mod tests {
         let mut journal = Journal::create(&path).expect("a journal");
         assert!(journal.append(&started()).is_err());
         assert_eq!(fs::read(&path).expect("the file"), b"");
+    }
+
+    #[test]
+    fn an_entry_that_was_cut_off_by_a_full_disk_is_removed_before_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::create(&path).expect("created");
+        journal.append(&start()).expect("written");
+        let full = fs::OpenOptions::new().append(true).open("/dev/full").expect("there");
+        let file = std::mem::replace(&mut journal.file, full);
+        let began = JournalEntry::StepStarted { step: step(), attempt: 1, at: String::new() };
+
+        let error = journal.append(&began).expect_err("a full disk");
+        // The half that a disk has room for.
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .expect("there")
+            .write_all(b"{\"en")
+            .expect("written");
+        journal.file = file;
+        journal.append(&began).expect("written");
+
+        assert_eq!(error.to_string(), format!("cannot write the journal `{}`", path.display()));
+        assert_eq!(read(&path).expect("readable").state(&step()), StepState::InDoubt);
     }
 }
