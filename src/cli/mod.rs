@@ -32,6 +32,7 @@ mod say;
 mod schema;
 mod session;
 
+use crate::report::Stdout;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
 use pipeline::audience::Audience;
@@ -101,7 +102,13 @@ pub fn main() -> ExitCode {
     if !matches!(command, Command::Local(_)) {
         nix::sys::prctl::set_dumpable(false).ok();
     }
-    let exit = command.execute().unwrap_or_else(|exit| exit);
+    let mut exit = command.execute().unwrap_or_else(|exit| exit);
+    if let Some(why) = Stdout::lost() {
+        say::error(&["cannot write to standard output".to_owned(), why.to_owned()], None);
+        if exit == Exit::Done {
+            exit = Exit::Precondition;
+        }
+    }
     ExitCode::from(exit.code())
 }
 

@@ -4,13 +4,12 @@
 use super::exit::Exit;
 use super::refusal::Refusal;
 use crate::event::Failure;
-use crate::report::{Terminal, error_text};
+use crate::report::{Stdout, Terminal, error_text};
 use std::io::{self, Write as _};
 
-/// Writes a result. It is not an error if standard output is closed.
+/// Writes a result. [`Stdout`] remembers an error.
 pub fn result(text: &str) {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).ok();
+    writeln!(Stdout, "{}", text.trim_end_matches('\n')).and_then(|()| Stdout.flush()).ok();
 }
 
 /// Writes a message for people.

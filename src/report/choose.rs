@@ -8,6 +8,7 @@ use super::ndjson::Ndjson;
 use super::reporter::Reporters;
 use super::result::Urls;
 use super::sink::Sink;
+use super::stdout::Stdout;
 use super::text::Style;
 use crate::github::actions;
 use crate::secret::Redactor;
@@ -64,7 +65,7 @@ impl Terminal {
 pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
     let mut reporters = Reporters::new(redactor.clone());
     let style = Style { color: choice.terminal.color };
-    let stdout = || Sink::new(io::stdout(), redactor.clone());
+    let stdout = || Sink::new(Stdout, redactor.clone());
     let stderr = || Sink::new(io::stderr(), redactor.clone());
     if choice.is_action {
         reporters.add(ActionsLog::new(stdout(), style));

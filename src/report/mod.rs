@@ -14,6 +14,7 @@ mod result;
 #[cfg(test)]
 mod service_ends;
 mod sink;
+mod stdout;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -29,6 +30,7 @@ pub use reporter::Reporters;
 pub use result::{action_outputs, result};
 #[cfg(test)]
 pub use sink::Sink;
+pub use stdout::Stdout;
 #[cfg(test)]
 pub use text::Style;
 pub use text::error_text;
