@@ -1,5 +1,5 @@
 //! The events of a run, in order: the contract between the run, the journal and
-//! the reporters. It uses no other module of the crate.
+//! the reporters. It uses no module of the crate but `value`.
 //!
 //! Reporters are functions of this stream and nothing else. A reporter that needs
 //! something it cannot find here needs a new field in an event. All text in an
@@ -25,42 +25,53 @@ pub use crate::value::Channel;
 use serde::Serialize;
 use std::time::Duration;
 
+/// Something that happened, and when.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
-    /// The time since the run started. Only `RunStarted` carries wall-clock time.
+    /// The time since this process started or resumed the run. Only `RunStarted`
+    /// carries wall-clock time.
     #[serde(with = "seconds")]
     pub at: Duration,
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
+/// What happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum EventKind {
-    /// The first event.
     RunStarted(RunStarted),
-    /// The first attempt of a step begins.
+    /// The first attempt of a step begins. Not sent for a step that is skipped or was
+    /// finished before the run was resumed.
     StepStarted { step: StepId },
     /// A line that a child process wrote, to standard output or standard error,
     /// without its line ending. The lines of a child are in the order of writing.
     OutputLine { step: StepId, line: String },
-    /// A remark of a step, such as `created container group`.
+    /// A message about the progress of a step, such as `created container group`.
     Noted { step: StepId, message: String },
     /// A warning, of the run as a whole if `step` is `None`.
-    Warned { step: Option<StepId>, message: String },
-    /// The progress of a transfer. There may be none for 100%.
-    Progressed { step: StepId, progress: Progress },
+    Warned {
+        step: Option<StepId>,
+        message: String,
+    },
+    /// The progress of a transfer. Not every change is sent: the last one may be less
+    /// than 100%.
+    Progressed {
+        step: StepId,
+        progress: Progress,
+    },
     /// An attempt failed and another one follows.
     AttemptFailed {
         step: StepId,
         /// Counted from 1.
         attempt: u32,
+        /// The number of attempts that the step may have.
         of: u32,
         failure: Failure,
         #[serde(with = "seconds")]
         retry_in: Duration,
     },
-    /// The last event of a step.
+    /// The last event of a step, and the only one of a step that was not started.
     StepFinished {
         step: StepId,
         outcome: Outcome,
@@ -70,8 +81,11 @@ pub enum EventKind {
         /// it wrote before.
         outputs: Outputs,
     },
-    /// The run starts no further steps.
-    RunCancelled { reason: CancelReason },
+    /// The run is to stop: only steps whose `if` asks for it are still started. Sent
+    /// again when a more urgent reason replaces this one.
+    RunCancelled {
+        reason: CancelReason,
+    },
     /// The result was published outside of the log, such as in the comment.
     Reported(Reported),
     /// The last event.
@@ -97,7 +111,7 @@ pub struct RunStarted {
     pub steps: Vec<PlannedStep>,
 }
 
-/// Links to the source and the log of a run, as far as they are known.
+/// The commit and the log of a run, as far as they are known.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Origin {
@@ -105,10 +119,14 @@ pub struct Origin {
     /// commit that GitHub makes.
     pub commit: Option<String>,
     pub commit_url: Option<String>,
-    /// Whether files differ from that commit.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub uncommitted: bool,
-    /// The log of this run.
+    /// The first attempt of a step begins. Not sent for a step that is skipped or was
+    /// finished before the run was resumed.
+    StepStarted { step: StepId },
+    /// A line that a child process wrote, to standard output or standard error,
+    /// without its line ending. The lines of a child are in the order of writing.
+    OutputLine { step: StepId, line: String },
+    /// A message about the progress of a step, such as `created container group`.
+    Noted { step: StepId, message: String },
     pub run_url: Option<String>,
 }
 
@@ -120,8 +138,8 @@ pub struct Reported {
     /// The id that GitHub gave, such as the id of the comment.
     pub id: Option<u64>,
     pub url: Option<String>,
-    /// The text as plain text. Only set in a dry run, which shows it instead of
-    /// publishing it.
+    /// The published text without markup. Only set in a dry run, which shows it
+    /// instead of publishing it.
     pub text: Option<String>,
 }
 
@@ -152,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_time_are_seconds() {
+    fn durations_are_serialized_in_seconds() {
         let event = Event {
             at: Duration::from_micros(1_234_567),
             kind: EventKind::StepFinished {

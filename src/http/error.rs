@@ -30,6 +30,9 @@ pub enum Error {
         /// The start of the response, for people. At most 2,000 characters.
         body: String,
     },
+    /// A request that cannot be sent, such as one to a host that may not get the token.
+    #[error("{method} {url}: the request cannot be sent: {reason}")]
+    NotSent { method: String, url: SafeUrl, reason: String },
     /// A response whose content is not as expected.
     #[error("{method} {url}: the answer cannot be read: {reason}")]
     Unreadable { method: String, url: SafeUrl, reason: String },
@@ -44,7 +47,10 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
-            Self::Transport { .. } | Self::TimedOut { .. } | Self::Unreadable { .. } => None,
+            Self::Transport { .. }
+            | Self::TimedOut { .. }
+            | Self::NotSent { .. }
+            | Self::Unreadable { .. } => None,
         }
     }
 }
@@ -61,7 +67,7 @@ impl Retryable for Error {
             Self::Status { status: 408 | 429 | 500 | 502..=504, retry_after, .. } => {
                 retry_after.map_or(Retry::Backoff, Retry::After)
             }
-            Self::Status { .. } | Self::Unreadable { .. } => Retry::Never,
+            Self::Status { .. } | Self::NotSent { .. } | Self::Unreadable { .. } => Retry::Never,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Creates, updates or replaces a group, and watches whether it runs.
 
 use super::client::{API_VERSION, ContainerInstances, failed};
-use super::desired::{Desired, changes_that_need_replacement};
+use super::desired::{Desired, likely_replacement_reasons};
 use super::evidence::Evidence;
 use super::failure::{Crash, DeployError};
 use super::group::Group;
@@ -69,7 +69,7 @@ impl ContainerInstances {
                     return Err(DeployError::NeedsReplacement {
                         group: desired.id.name.clone(),
                         changes: existing
-                            .map(|group| changes_that_need_replacement(group, desired))
+                            .map(|group| likely_replacement_reasons(group, desired))
                             .unwrap_or_default(),
                         source: Box::new(error),
                     });

@@ -20,7 +20,7 @@ pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 #[cfg(test)]
-pub use desired::changes_that_need_replacement;
+pub use desired::likely_replacement_reasons;
 pub use desired::{Container, Desired, EnvValue};
 #[cfg(test)]
 pub use failure::DeployError;

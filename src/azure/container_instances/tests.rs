@@ -4,7 +4,7 @@
 
 use super::{
     Container, ContainerInstances, DeployError, DeployEvent, Desired, EnvValue, Group, GroupId,
-    Patience, Port, Replace, changes_that_need_replacement,
+    Patience, Port, Replace, likely_replacement_reasons,
 };
 use crate::azure::fake::{Fake, Reply, shown};
 use crate::azure::registries::{PullLogin, RegistryLogin};
@@ -561,7 +561,7 @@ fn differences_that_need_a_replacement_are_listed() {
     .expect("a group");
 
     assert_eq!(
-        changes_that_need_replacement(&group, &desired()),
+        likely_replacement_reasons(&group, &desired()),
         [
             "the operating system from Windows to Linux",
             "the restart policy from OnFailure to Always",
@@ -594,7 +594,7 @@ fn mistakes_are_found_before_a_request() {
     assert_eq!(mistake(&six).as_deref(), Some("a container group has 5 ports at most, not 6"));
     let mut none = desired();
     none.containers[0].ports.clear();
-    assert_eq!(mistake(&none).as_deref(), Some("a DNS label is of no use without a port"));
+    assert_eq!(mistake(&none).as_deref(), Some("a DNS label needs a public port"));
 }
 
 #[test]

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(
             error.source.to_string(),
             format!(
-                "GET {}/repos/o/r/issues/7/comments: the answer cannot be read: its next page is on another host",
+                "GET {}/repos/o/r/issues/7/comments: the answer cannot be read: its next page is on another origin",
                 github.base()
             )
         );
@@ -211,7 +211,7 @@ mod tests {
         let error = github.client().delete_comment(&repo(), 3).await.expect_err("refused");
 
         assert!(
-            error.source.to_string().ends_with("it redirects to another host"),
+            error.source.to_string().ends_with("it redirects to another origin"),
             "{}",
             error.source
         );

@@ -21,12 +21,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const API_VERSION: &str = "2022-11-28";
 
-/// A page of 100 comments of the maximum length is a third of this.
+/// A page of 100 comments of 65,536 characters, at most 4 bytes each, takes 26 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// The requests to a renamed repository are redirected once.
+/// A repository that was renamed and transferred redirects more than once.
 const MAX_REDIRECTS: usize = 5;
 
+/// 10,000 entries at 100 a page.
 const MAX_PAGES: usize = 100;
 
 /// A client of the API with one token.
@@ -42,13 +43,13 @@ pub struct Client {
 pub struct ApiRequest {
     /// What the request does, in words that fit after "cannot".
     pub doing: String,
-    /// The permission of the token that it needs.
+    /// The permission that the token needs, such as `pull-requests: write`.
     pub needs: &'static str,
     pub method: Method,
     pub url: Url,
 }
 
-/// A response with a status of success.
+/// A response with a 2xx status.
 pub struct ApiResponse {
     request: ApiRequest,
     headers: HeaderMap,
@@ -62,10 +63,12 @@ impl Client {
     /// # Panics
     /// Outside of an asynchronous runtime: octocrab starts a task in it.
     pub fn new(http: &http::Client, api: Url, token: Secret) -> Self {
-        // Without redirects: reqwest would turn a POST into a GET.
+        // Without redirects: reqwest would turn a POST into a GET. Without a token in the
+        // service: `send_once` adds it, and only for the origin of the API.
         let service = ReqwestConnector::new(http.direct().clone());
         let built =
             OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
+        // The error type is `Infallible`.
         let Ok(crab) = built;
         Self { crab, api, token }
     }
@@ -85,17 +88,19 @@ impl Client {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<ApiResponse, Error> {
         let body = body.map(serde_json::to_string).transpose();
-        let body = body.map_err(|error| request.unreadable(format!("the request: {error}")))?;
+        let body = body.map_err(|error| request.not_sent(error.to_string()))?;
         let mut request = request.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let (status, headers, text) = self.send_once(&request, body.clone()).await?;
+            let (status, headers, content) = self.send_once(&request, body.clone()).await?;
             if status.is_success() {
-                return Ok(ApiResponse { request, headers, body: text });
+                return Ok(ApiResponse { request, headers, body: content });
             }
-            match redirected(&request, status, &headers) {
+            // GitHub asks for the same method also after 301 and 302
+            // (REST API, "Best practices", redirects).
+            match redirect_target(&request, status, &headers) {
                 Some(url) if url.origin() == self.api.origin() => request.url = url,
-                Some(_) => return Err(request.unreadable("it redirects to another host".into())),
-                None => return Err(refused(&request, status, &headers, &text)),
+                Some(_) => return Err(request.unreadable("it redirects to another origin".into())),
+                None => return Err(status_error(&request, status, &headers, &content)),
             }
         }
         Err(request.unreadable("it redirects too often".into()))
@@ -111,11 +116,13 @@ impl Client {
             all.extend(response.read::<Vec<T>>()?);
             let Some(next) = next else { return Ok(all) };
             if next.origin() != self.api.origin() {
-                return Err(request.unreadable("its next page is on another host".into()));
+                return Err(request.unreadable("its next page is on another origin".into()));
             }
             request.url = next;
         }
-        Ok(all)
+        // A part of a list is worse than none: the comment to update could be missed
+        // and posted twice.
+        Err(request.unreadable(format!("it has more than {MAX_PAGES} pages")))
     }
 
     async fn send_once(
@@ -128,10 +135,12 @@ impl Client {
             .uri(request.url.as_str())
             .header(ACCEPT, "application/vnd.github+json")
             .header(HeaderName::from_static("x-github-api-version"), API_VERSION);
+        // The callers refuse other origins already; this is the last line of defence.
         if request.url.origin() == self.api.origin() {
             let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()));
+            // The cause says only that the value is invalid.
             let mut bearer = bearer.map_err(|_| {
-                request.unreadable("the token has characters that a header cannot have".into())
+                request.not_sent("the token has characters that a header cannot have".into())
             })?;
             bearer.set_sensitive(true);
             message = message.header(AUTHORIZATION, bearer);
@@ -141,7 +150,7 @@ impl Client {
         }
         let message = message
             .body(body.map_or_else(OctoBody::empty, OctoBody::from))
-            .map_err(|error| request.unreadable(format!("the request: {error}")))?;
+            .map_err(|error| request.not_sent(error.to_string()))?;
         let response =
             self.crab.execute(message).await.map_err(|error| request.no_response(error.into()))?;
         let (parts, body) = response.into_parts();
@@ -165,7 +174,8 @@ impl ApiResponse {
     }
 
     /// The URL of the next page, as the `link` header has it: it may have another form
-    /// than the URL of the first page.
+    /// than the URL of the first page. RFC 8288 permits `,` and `;` in the URL; GitHub
+    /// escapes both.
     fn next_page(&self) -> Option<Url> {
         let links = self.headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
         links.flat_map(|links| links.split(',')).find_map(|link| {
@@ -184,6 +194,11 @@ impl ApiRequest {
         Error { doing: self.doing.clone(), needs: self.needs, kind, source: Box::new(source) }
     }
 
+    fn not_sent(&self, reason: String) -> Error {
+        let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
+        self.failed(Kind::Other, http::Error::NotSent { method, url, reason })
+    }
+
     pub fn unreadable(&self, reason: String) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
         self.failed(Kind::Other, http::Error::Unreadable { method, url, reason })
@@ -192,7 +207,7 @@ impl ApiRequest {
     /// Unwraps reqwest's error, to tell a time-out from other errors.
     fn no_response(&self, error: BoxError) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
-        let source = match unwrapped(error) {
+        let source = match into_reqwest_error(error) {
             Ok(source) if source.is_timeout() => http::Error::TimedOut { method, url },
             Ok(source) => http::Error::Transport { method, url, source: source.without_url() },
             Err(reason) => http::Error::Unreadable { method, url, reason },
@@ -202,7 +217,7 @@ impl ApiRequest {
 }
 
 /// The error of reqwest, or the text of another error.
-fn unwrapped(error: BoxError) -> Result<reqwest::Error, String> {
+fn into_reqwest_error(error: BoxError) -> Result<reqwest::Error, String> {
     let error = match error.downcast::<octocrab::Error>() {
         Ok(error) => *error,
         Err(error) => {
@@ -215,20 +230,25 @@ fn unwrapped(error: BoxError) -> Result<reqwest::Error, String> {
     match error {
         octocrab::Error::Reqwest { source, .. } => Ok(source),
         octocrab::Error::Service { source, .. } | octocrab::Error::Other { source, .. } => {
-            unwrapped(source)
+            into_reqwest_error(source)
         }
         other => Err(other.to_string()),
     }
 }
 
-fn redirected(request: &ApiRequest, status: StatusCode, headers: &HeaderMap) -> Option<Url> {
+fn redirect_target(request: &ApiRequest, status: StatusCode, headers: &HeaderMap) -> Option<Url> {
     if !matches!(status.as_u16(), 301 | 302 | 307 | 308) {
         return None;
     }
     request.url.join(headers.get(LOCATION)?.to_str().ok()?).ok()
 }
 
-fn refused(request: &ApiRequest, status: StatusCode, headers: &HeaderMap, text: &Bytes) -> Error {
+fn status_error(
+    request: &ApiRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+    text: &Bytes,
+) -> Error {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let now = Timestamp::now();
     let limits = Limits {

@@ -21,7 +21,7 @@ pub struct StoredSecret {
     pub value: Hidden,
     /// Whether clients may read it.
     pub enabled: bool,
-    /// Seconds since 1970.
+    /// Unix time in seconds.
     pub created: i64,
     /// The media type of the value, if the client gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +44,8 @@ impl StoredSecret {
     }
 }
 
+/// The vaults of the local cloud. Every change is written to disk before it is
+/// visible.
 #[derive(Debug)]
 pub struct Vaults {
     path: PathBuf,
@@ -51,15 +53,17 @@ pub struct Vaults {
 }
 
 impl Vaults {
-    /// Reads the vaults of a state folder and adds those of the initial state. A
-    /// secret that exists already is not changed.
-    pub fn open(state: &Path, initial: &InitialState) -> Result<Self, FileError> {
-        let path = state.join("vault.json");
+    /// Reads the vaults of a state folder, adds those of the initial state and writes
+    /// the result. A secret that exists already is not changed.
+    pub fn open(state_folder: &Path, initial: &InitialState) -> Result<Self, FileError> {
+        let path = state_folder.join("vault.json");
         let mut content: StoredVaults = read_json(&path)?.unwrap_or_default();
         for vault in &initial.vaults {
             let secrets = content.entry(vault.host.to_ascii_lowercase()).or_default();
             for (name, secret) in &vault.secrets {
-                secrets.entry(name.to_ascii_lowercase()).or_insert_with(|| versions(secret));
+                secrets
+                    .entry(name.to_ascii_lowercase())
+                    .or_insert_with(|| initial_versions(secret));
             }
         }
         write_json(&path, &content)?;
@@ -74,10 +78,10 @@ impl Vaults {
     /// names.
     pub fn get(&self, host: &str, name: &str, version: Option<&str>) -> Option<StoredSecret> {
         let content = self.lock();
-        let secret = content.get(&host.to_ascii_lowercase())?.get(&name.to_ascii_lowercase())?;
+        let versions = content.get(&host.to_ascii_lowercase())?.get(&name.to_ascii_lowercase())?;
         match version {
-            None => secret.last().cloned(),
-            Some(version) => secret.iter().find(|found| found.version == version).cloned(),
+            None => versions.last().cloned(),
+            Some(version) => versions.iter().find(|one| one.version == version).cloned(),
         }
     }
 
@@ -88,6 +92,7 @@ impl Vaults {
         secrets.and_then(|all| all.get(&name.to_ascii_lowercase())).cloned().unwrap_or_default()
     }
 
+    /// The names of the secrets of a vault, in lower case.
     pub fn names(&self, host: &str) -> Vec<String> {
         let content = self.lock();
         content
@@ -99,28 +104,38 @@ impl Vaults {
     }
 
     /// Adds a version, which becomes the newest.
-    pub fn set(&self, host: &str, name: &str, found: StoredSecret) -> Result<(), FileError> {
+    pub fn set(&self, host: &str, name: &str, version: StoredSecret) -> Result<(), FileError> {
         let mut content = self.lock();
-        let secrets = content.entry(host.to_ascii_lowercase()).or_default();
-        secrets.entry(name.to_ascii_lowercase()).or_default().push(found);
-        write_json(&self.path, &*content)
+        let mut changed = content.clone();
+        let secrets = changed.entry(host.to_ascii_lowercase()).or_default();
+        secrets.entry(name.to_ascii_lowercase()).or_default().push(version);
+        write_json(&self.path, &changed)?;
+        *content = changed;
+        Ok(())
     }
 
-    /// Removes a secret and returns its newest version.
+    /// Removes a secret and returns its newest version. The name is free at once:
+    /// soft delete is not simulated.
     pub fn delete(&self, host: &str, name: &str) -> Result<Option<StoredSecret>, FileError> {
         let mut content = self.lock();
-        let secrets = content.entry(host.to_ascii_lowercase()).or_default();
-        let removed = secrets.remove(&name.to_ascii_lowercase());
-        write_json(&self.path, &*content)?;
-        Ok(removed.and_then(|mut versions| versions.pop()))
+        let mut changed = content.clone();
+        let secrets = changed.get_mut(&host.to_ascii_lowercase());
+        let Some(mut versions) = secrets.and_then(|all| all.remove(&name.to_ascii_lowercase()))
+        else {
+            return Ok(None);
+        };
+        write_json(&self.path, &changed)?;
+        *content = changed;
+        Ok(versions.pop())
     }
 
     fn lock(&self) -> MutexGuard<'_, StoredVaults> {
+        // After a panic elsewhere the content is still that of the file.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn versions(secret: &VaultSecret) -> Vec<StoredSecret> {
+fn initial_versions(secret: &VaultSecret) -> Vec<StoredSecret> {
     match secret {
         VaultSecret::Value(value) => vec![StoredSecret::new(value.clone())],
         VaultSecret::Versions(versions) => versions

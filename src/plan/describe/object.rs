@@ -136,9 +136,9 @@ pub fn any_of<const N: usize>(schemas: [Value; N]) -> Value {
     json!({ "anyOf": Vec::from(schemas) })
 }
 
-/// A list of such values.
+/// A list of such values. `null` is an empty one.
 pub fn list_of(item: Value) -> Value {
-    let mut schema = json!({ "type": "array" });
+    let mut schema = json!({ "type": ["array", "null"] });
     schema["items"] = item;
     schema
 }

@@ -1,4 +1,5 @@
-//! The types that the value of a key may have, each with its four duties.
+//! [`PlanValue`]: how the value of a key is read, defaulted, visited for expressions
+//! and described in the JSON Schema.
 
 use super::key::Key;
 use super::object::{Object, any_of, list_of, map_of, shape_schema};
@@ -14,8 +15,8 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy)]
 pub struct Slot<'n> {
     pub key: &'static Key,
-    /// What mistakes call it: the key's name, or below a mapping of any names its
-    /// own.
+    /// The name in diagnostics: that of the key, or of the entry in a mapping whose
+    /// names the plan chooses.
     pub name: &'n str,
     pub node: &'n Node,
 }
@@ -31,15 +32,13 @@ pub trait PlanValue: Sized {
     /// Reads it. `None` where nothing could be made of it, which is then reported.
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self>;
 
-    /// What an absent key is. `None` where it has to be there.
-    fn absent(key: &'static Key) -> Option<Self> {
-        let _ = key;
+    /// The value of an absent key. `None` if the key is required.
+    fn absent(_key: &'static Key) -> Option<Self> {
         None
     }
 
-    /// What stands for a value that has to be there and is not, after that was
-    /// reported, so that the rest of the mapping is checked all the same. `None`
-    /// where the mapping is of no use without it.
+    /// The value to go on with after a required key was reported missing or invalid,
+    /// so that its neighbours are checked too. `None` gives up on the whole mapping.
     fn placeholder() -> Option<Self> {
         None
     }
@@ -79,7 +78,7 @@ pub fn describe_key<T: PlanValue>(object: &mut Object, key: &'static Key) {
     object.add(key, T::schema(key), T::absent(key).is_none());
 }
 
-/// Adds a key of which another may stand in its place.
+/// Adds one of several alternative keys, none of which is required by itself.
 pub fn describe_choice<T: PlanValue>(object: &mut Object, key: &'static Key) {
     object.add(key, T::schema(key), false);
 }
@@ -138,7 +137,7 @@ impl PlanValue for Condition {
     }
 }
 
-/// A word that has to be known before anything is evaluated.
+/// A string without expressions.
 impl PlanValue for Spanned<String> {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
         let word = reader.word(slot.name, slot.node)?;
@@ -146,10 +145,12 @@ impl PlanValue for Spanned<String> {
             let value = Spanned::new(word.value.as_str(), word.span.clone());
             reader.bad_value(slot.name, &value, &expected);
         }
+        // Kept although it is invalid, so that references to it are not reported too.
         Some(word)
     }
 
     fn absent(key: &'static Key) -> Option<Self> {
+        // An absent key has an empty span.
         key.default.map(|literal| Self::new(literal.to_owned(), 0..0))
     }
 
@@ -164,7 +165,7 @@ impl PlanValue for Spanned<String> {
     }
 }
 
-/// A literal that has to be known before anything is evaluated.
+/// A value of type `T` without expressions.
 #[derive(Clone, Copy, Debug)]
 pub struct Constant<T>(pub T);
 
@@ -182,7 +183,8 @@ impl<T: Literal> PlanValue for Constant<T> {
     }
 
     fn absent(key: &'static Key) -> Option<Self> {
-        key.default.and_then(|literal| T::parse(literal).ok()).map(Self)
+        key.default
+            .map(|literal| Self(T::parse(literal).ok().expect("the default of a key parses")))
     }
 
     fn visit<'p>(&'p self, _: &'static Key, _: &mut Visit<'_, 'p>) {}

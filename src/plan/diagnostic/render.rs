@@ -4,37 +4,41 @@ use super::kind::{Diagnostic, Label, MAX_SHOWN, Severity, and_more};
 use super::lines::Lines;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-/// Where more bytes than this would have to be looked at to draw a few lines,
-/// their place alone is shown.
-const WIDEST: usize = 64 << 10;
+/// A longer window is not drawn, only its position: annotate-snippets scans all of it.
+const MAX_WINDOW_BYTES: usize = 64 << 10;
 
-/// Draws diagnostics, one after the other, with an empty line between. `file` is
-/// what the plan is called, `text` what is in it. Ends without a line end.
+/// Draws the first [`MAX_SHOWN`] diagnostics, one after the other, with an empty line
+/// between. `file` is the path to show, `text` its content. The result has no trailing
+/// newline.
 pub fn render(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let lines = Lines::of(text);
-    let page = Page { file, text, lines: &lines };
-    let mut drawn: Vec<String> =
-        diagnostics.iter().take(MAX_SHOWN).map(|one| renderer.render(&[page.group(one)])).collect();
+    let source = PlanSource { file, text, lines: &lines };
+    let mut drawn: Vec<String> = diagnostics
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|one| renderer.render(&[source.annotate(one)]))
+        .collect();
     drawn.extend(and_more(diagnostics.len()));
     drawn.join("\n\n")
 }
 
-struct Page<'t> {
+struct PlanSource<'t> {
     file: &'t str,
     text: &'t str,
     lines: &'t Lines<'t>,
 }
 
-impl<'t> Page<'t> {
-    fn group(&self, diagnostic: &'t Diagnostic) -> Group<'t> {
+impl<'t> PlanSource<'t> {
+    /// A title with its snippet and help, which the library calls a group.
+    fn annotate(&self, diagnostic: &'t Diagnostic) -> Group<'t> {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
         let (from, window) = self.window(diagnostic);
-        let group = if window.len() > WIDEST {
+        let group = if window.len() > MAX_WINDOW_BYTES {
             let at = self.lines.position(diagnostic.primary.span.start);
             title.element(Origin::path(self.file).line(at.line).char_column(at.column))
         } else {
@@ -46,8 +50,8 @@ impl<'t> Page<'t> {
         }
     }
 
-    /// The lines that the labels are on and all between, and where they begin.
-    /// Nothing else is given away: the library looks at all it gets.
+    /// Where the lines of the labels begin, and their text with all lines between.
+    /// Passing the whole text would be slow: the library scans all of it.
     fn window(&self, diagnostic: &Diagnostic) -> (usize, &'t str) {
         let labels = std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
         let places = labels.map(|label| self.lines.first_line(&label.span));
@@ -56,6 +60,7 @@ impl<'t> Page<'t> {
         let (first, last) =
             lines.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))).unwrap_or_default();
         let from = self.lines.start_of(first);
+        // Up to the start of the next line, or the end of the text.
         (from, &self.text[from..self.lines.start_of(last + 1)])
     }
 
@@ -144,7 +149,7 @@ warning[twice]: `a` stands twice
     }
 
     #[test]
-    fn a_line_without_end_is_not_drawn() {
+    fn a_very_long_line_is_not_drawn() {
         let text = format!("a: {}\n", "x".repeat(100_000));
         let drawn = render(
             "ship.yml",

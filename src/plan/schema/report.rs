@@ -4,6 +4,7 @@ use crate::plan::describe::{Key, PlanValue, Slot, Visit, any_of, list_of};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::parse::Reader;
 use crate::plan::span::Span;
+use crate::plan::tree::Kind;
 use crate::value::{Channel, Word as _};
 use serde_json::{Value, json};
 
@@ -20,6 +21,10 @@ fn known() -> Vec<&'static str> {
 
 impl PlanValue for Reports {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        // `report:` without a value says nothing, like its absence.
+        if slot.node.kind == Kind::Null {
+            return Self::absent(slot.key);
+        }
         let mut channels = Vec::new();
         let mut none: Option<Span> = None;
         for item in slot.node.items() {

@@ -11,16 +11,18 @@ use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The image of a container. `None` if it does not exist or the group's
-/// credentials do not allow to pull it.
+/// The image of a container. `None` if its name is invalid, it is not stored
+/// completely for this machine's architecture, or the group's credentials do not
+/// permit the pull.
 pub fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>, ArmError> {
     let text = container["properties"]["image"].as_str().unwrap_or_default();
     let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
     let accounts = &arm.registries.accounts;
+    // A registry without accounts is one outside: its images were fetched anonymously.
     if accounts.exists(&reference.host) && !may_pull(arm, body, &reference.host)? {
         return Ok(None);
     }
-    Ok(locate(arm, text, &reference))
+    Ok(read_stored(arm, text, &reference))
 }
 
 /// Fails with all images that are not accessible, in the words of the service.
@@ -46,13 +48,15 @@ pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
                 .iter()
                 .map(|one| format!("'BadRequest':'InaccessibleImage':'{one}'"))
                 .collect();
+            // The grammar is the service's.
             let message = format!("Multiple error occurred: {}", parts.join(";"));
             Err(ArmError::bad("MultipleErrorsOccurred", message))
         }
     }
 }
 
-/// Fetches the images of a group that may come from registries outside.
+/// Fetches the images of a group that are not stored here, from the registries that
+/// the initial state allows. [`check`] reports what is missing afterwards.
 pub async fn fetch_all(arm: &Arm, body: &Value) -> Result<(), ArmError> {
     let properties = &body["properties"];
     for container in
@@ -72,7 +76,8 @@ async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError
     let upstream = &arm.registries.upstream;
     let Reference { host, repository, .. } = reference;
     let mut name = reference.manifest_name().to_owned();
-    // At most twice: an index, then the manifest for this machine.
+    // An index, then its manifest for this machine. A manifest has no entries and ends
+    // the loop.
     for _ in 0..2 {
         upstream.manifest(host, repository, &name).await?;
         let Some(stored) = arm.registries.storage.manifest(host, repository, &name) else { break };
@@ -80,7 +85,7 @@ async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError
         for blob in manifest.config.iter().chain(manifest.layers()) {
             upstream.whole(host, repository, &blob.digest).await?;
         }
-        let Some(digest) = choose(manifest.entries()) else { break };
+        let Some(digest) = manifest_for_this_machine(manifest.entries()) else { break };
         name = digest.to_string();
     }
     Ok(())
@@ -104,13 +109,13 @@ fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
     Ok(accounts.may_pull(host, username, &password))
 }
 
-fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
+fn read_stored(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
     let storage = &arm.registries.storage;
     let named = |name: &str| storage.manifest(&reference.host, &reference.repository, name);
     let mut stored: StoredManifest = named(reference.manifest_name())?;
     let mut manifest: Manifest = serde_json::from_slice(&stored.bytes).ok()?;
     if !manifest.entries().is_empty() {
-        let digest = choose(manifest.entries())?;
+        let digest = manifest_for_this_machine(manifest.entries())?;
         stored = named(digest.as_str())?;
         manifest = serde_json::from_slice(&stored.bytes).ok()?;
     }
@@ -126,9 +131,9 @@ fn locate(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {
     })
 }
 
-/// The entry of an index for this machine's architecture, which need not be that
-/// of Azure.
-fn choose(manifests: &[Descriptor]) -> Option<&Digest> {
+/// The entry of an index that runs on this machine, which need not be the one that
+/// runs in Azure.
+fn manifest_for_this_machine(manifests: &[Descriptor]) -> Option<&Digest> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
