@@ -62,7 +62,7 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
         match prepared {
             Ok(chosen) => {
                 let remaining = Remaining { chosen, journal, inherited };
-                Ok(continue_run(arguments, &run, remaining).await)
+                Ok(Box::pin(continue_run(arguments, &run, remaining)).await)
             }
             Err(refusal) => {
                 Err(refused(&run, None, Audience::Command(arguments.view), refusal).await)
@@ -111,7 +111,7 @@ async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: 
     let session = &run.session;
     if session.is_dry_run() {
         let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited };
-        return dry.run(chosen, Some(journal)).await;
+        return Box::pin(dry.run(chosen, Some(journal))).await;
     }
     let connections = match Connections::of(session) {
         Ok(connections) => connections,

@@ -53,7 +53,7 @@ impl Store {
             let StepState::Succeeded { outputs } = state else { continue };
             self.lost.retain(|(lost, _)| lost != step);
             let mut restored = Outputs::new();
-            for (name, value) in outputs.iter() {
+            for (name, value) in outputs {
                 match value {
                     RecordedOutput::Value(text) => {
                         restored.insert(name.clone(), Rendered::Plain(text.clone()));

@@ -70,7 +70,8 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
             Err(refusal) => return Err(refused(&run, None, audience, refusal).await),
         };
         let (keep, detach) = (arguments.keep, arguments.detach);
-        Ok(DryRun { run: &run, keep, detach, audience, inherited }.run(chosen, None).await)
+        let dry = DryRun { run: &run, keep, detach, audience, inherited };
+        Ok(Box::pin(dry.run(chosen, None)).await)
     })
 }
 

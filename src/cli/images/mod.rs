@@ -123,7 +123,7 @@ async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<E
     match &survey.running {
         DeployedImages::Known(_) => {}
         DeployedImages::Unknown(why) => {
-            say::tell(&format!("note: what is deployed is not known: {why}"))
+            say::tell(&format!("note: what is deployed is not known: {why}"));
         }
         DeployedImages::Partial {
             gap: Gap::OtherResourceGroups(why) | Gap::ImageName(why),

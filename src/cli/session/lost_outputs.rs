@@ -5,7 +5,7 @@ use super::layout::Chosen;
 use crate::event::StepId;
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
-use crate::plan::schema::Step;
+use crate::plan::schema::{Step, Template};
 use crate::run::outcome::StepError;
 use crate::run::store::Store;
 
@@ -39,7 +39,7 @@ fn uses(step: &Step, source: &StepId, output: &str) -> bool {
         Some(Segment::Any | Segment::Computed) | None => true,
         Some(Segment::Index(_)) => false,
     };
-    step.templates().into_iter().flat_map(|template| template.expressions()).any(|(text, _)| {
+    step.templates().into_iter().flat_map(Template::expressions).any(|(text, _)| {
         references(text, 0).unwrap_or_default().iter().any(|found| {
             found.context().eq_ignore_ascii_case("steps")
                 && named(found.path.get(1), &source.step)

@@ -183,8 +183,7 @@ impl<T: Literal> PlanValue for Constant<T> {
     }
 
     fn absent(key: &'static Key) -> Option<Self> {
-        key.default
-            .map(|literal| Self(T::parse(literal).ok().expect("the default of a key parses")))
+        key.default.map(|literal| Self(T::parse(literal).expect("the default of a key parses")))
     }
 
     fn visit<'p>(&'p self, _: &'static Key, _: &mut Visit<'_, 'p>) {}
