@@ -160,12 +160,12 @@ fn section_of(text: &str, at: usize) -> Option<&str> {
     let before = text.get(..text.floor_char_boundary(at))?;
     let starts = before.match_indices('\n').map(|(end, _)| end + 1);
     let lines = std::iter::once(0).chain(starts).map(|start| &text[start..]);
-    let keys = lines.filter_map(|rest| {
+    let mut keys = lines.filter_map(|rest| {
         let line = rest.lines().next().unwrap_or_default();
         let (key, _) = line.split_once(':')?;
         key.starts_with(|first: char| first.is_ascii_alphabetic()).then_some(key)
     });
-    keys.last()
+    keys.next_back()
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {

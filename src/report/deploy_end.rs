@@ -34,7 +34,9 @@ impl DeployEnd {
         };
         let concerned = || finished.services.iter().filter(is_concerned);
         let status = if failed { Some(Status::Failed) } else { None };
-        let status = status.or_else(|| concerned().map(|service| service.status).max_by_key(worst));
+        let status = status.or_else(|| {
+            concerned().map(|service| service.status).max_by_key(|status| worst(*status))
+        });
         Some(Self {
             status: status.unwrap_or(finished.status),
             replaced: begun.iter().all(|step| has_succeeded(step)),
@@ -43,7 +45,7 @@ impl DeployEnd {
     }
 }
 
-fn worst(status: &Status) -> u8 {
+fn worst(status: Status) -> u8 {
     match status {
         Status::Succeeded => 0,
         Status::Skipped => 1,
