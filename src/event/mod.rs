@@ -43,12 +43,20 @@ pub enum EventKind {
     RunStarted(RunStarted),
     /// The first attempt of a step begins. Not sent for a step that is skipped or was
     /// finished before the run was resumed.
-    StepStarted { step: StepId },
+    StepStarted {
+        step: StepId,
+    },
     /// A line that a child process wrote, to standard output or standard error,
     /// without its line ending. The lines of a child are in the order of writing.
-    OutputLine { step: StepId, line: String },
+    OutputLine {
+        step: StepId,
+        line: String,
+    },
     /// A message about the progress of a step, such as `created container group`.
-    Noted { step: StepId, message: String },
+    Noted {
+        step: StepId,
+        message: String,
+    },
     /// A warning, of the run as a whole if `step` is `None`.
     Warned {
         step: Option<StepId>,
@@ -119,14 +127,10 @@ pub struct Origin {
     /// commit that GitHub makes.
     pub commit: Option<String>,
     pub commit_url: Option<String>,
-    /// The first attempt of a step begins. Not sent for a step that is skipped or was
-    /// finished before the run was resumed.
-    StepStarted { step: StepId },
-    /// A line that a child process wrote, to standard output or standard error,
-    /// without its line ending. The lines of a child are in the order of writing.
-    OutputLine { step: StepId, line: String },
-    /// A message about the progress of a step, such as `created container group`.
-    Noted { step: StepId, message: String },
+    /// Whether files differ from that commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uncommitted: bool,
+    /// The page of the workflow run.
     pub run_url: Option<String>,
 }
 
