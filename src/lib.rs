@@ -42,14 +42,18 @@ use std::process::ExitCode;
 
 /// Runs the program with the arguments of this process.
 ///
-/// Two hidden command lines make this process the supervisor of a child or a
-/// process of the built-in container runtime. They are handled first, because
+/// Hidden command lines make this process the supervisor of a child, that child before
+/// it becomes the program, or a process of the built-in container runtime. They are handled first, because
 /// they need a process with a single thread.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == run::child::ENTRY) {
-        return run::child::supervise(arguments);
+    match arguments.next() {
+        Some(first) if first == run::child::ENTRY => return run::child::supervise(arguments),
+        Some(first) if first == run::child::PROGRAM_ENTRY => {
+            return run::child::become_program(arguments);
+        }
+        Some(_) | None => {}
     }
     local::runtime::reexec().unwrap_or_else(cli::main)
 }

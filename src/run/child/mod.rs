@@ -8,4 +8,4 @@ mod supervisor;
 
 pub use last_lines::LastLines;
 pub use spawn::{Captured, ChildError, Command, Ended, Stop, capture, run};
-pub use supervisor::{ENTRY, supervise};
+pub use supervisor::{ENTRY, PROGRAM_ENTRY, become_program, supervise};

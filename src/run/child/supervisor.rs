@@ -10,13 +10,16 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getppid};
+use nix::unistd::{Pid, getpid, getppid};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 /// The hidden first argument.
 pub const ENTRY: &str = "__child";
+
+/// The hidden first argument of the process that becomes the program.
+pub const PROGRAM_ENTRY: &str = "__program";
 
 /// The signal that the kernel sends when the parent dies.
 const ORPHANED: Signal = Signal::SIGUSR1;
@@ -35,7 +38,8 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(NOT_RUNNABLE);
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_RUNNABLE) };
-    let signals = blocked();
+    let signals = supervised_signals();
+    signals.thread_block().expect("a valid set of signals can be blocked");
     if prctl::set_pdeathsig(ORPHANED).is_err() || prctl::set_child_subreaper(true).is_err() {
         return ExitCode::from(NOT_RUNNABLE);
     }
@@ -43,35 +47,42 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if getppid() != Pid::from_raw(parent) {
         return ExitCode::from(NOT_RUNNABLE);
     }
-    let mut command = Command::new(program);
-    command.args(arguments).process_group(0);
-    let started = match unblocked(&signals, || command.spawn()) {
-        Ok(started) => started,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return ExitCode::from(NOT_FOUND);
-        }
-        Err(_) => return ExitCode::from(NOT_RUNNABLE),
+    // The child inherits the blocked signals, so that no signal is lost and none ends
+    // this process before it watches. It unblocks them itself, in `become_program`.
+    let Ok(own) = std::env::current_exe() else { return ExitCode::from(NOT_RUNNABLE) };
+    let mut command = Command::new(own);
+    command.arg(PROGRAM_ENTRY).arg(getpid().to_string()).arg(program).args(arguments);
+    let Ok(started) = command.process_group(0).spawn() else {
+        return ExitCode::from(NOT_RUNNABLE);
     };
     let child = Pid::from_raw(started.id().cast_signed());
     watch(child, &signals)
 }
 
-/// Blocks the signals that [`watch`] waits for.
-fn blocked() -> SigSet {
+/// Replaces this process by a program. `arguments` are the process id of the supervisor,
+/// the program and its arguments. Returns only if that is not possible.
+pub fn become_program(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(supervisor) = arguments.next().and_then(|text| text.to_str()?.parse().ok()) else {
+        return ExitCode::from(NOT_RUNNABLE);
+    };
+    let Some(program) = arguments.next() else { return ExitCode::from(NOT_RUNNABLE) };
+    // Kept by `execve`: the program ends with its supervisor, even if that is killed.
+    if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || getppid() != Pid::from_raw(supervisor) {
+        return ExitCode::from(NOT_RUNNABLE);
+    }
+    supervised_signals().thread_unblock().expect("a valid set of signals can be unblocked");
+    let error = Command::new(program).args(arguments).exec();
+    let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+    ExitCode::from(if is_missing { NOT_FOUND } else { NOT_RUNNABLE })
+}
+
+/// The signals that [`watch`] waits for.
+fn supervised_signals() -> SigSet {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, ORPHANED] {
         signals.add(signal);
     }
-    signals.thread_block().expect("a valid set of signals can be blocked");
     signals
-}
-
-/// Unblocks signals while the child is started, because it inherits the mask.
-fn unblocked<T>(signals: &SigSet, start: impl FnOnce() -> T) -> T {
-    signals.thread_unblock().expect("a valid set of signals can be unblocked");
-    let started = start();
-    signals.thread_block().expect("a valid set of signals can be blocked");
-    started
 }
 
 /// Waits for the child and passes signals on to its process group.
