@@ -127,7 +127,7 @@ async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: 
         inherited,
         cloud_ends: false,
     };
-    pipeline.run().await
+    Box::pin(pipeline.run()).await
 }
 
 fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {

@@ -39,7 +39,7 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
         match started {
             Ok(mut run) => {
                 let inherited = inherited(&mut run);
-                Ok(execute(&run, inherited, audience).await)
+                Ok(Box::pin(execute(&run, inherited, audience)).await)
             }
             Err(refusal) => Err(refused_early(asked, refusal).await),
         }
@@ -66,5 +66,5 @@ async fn execute(run: &RunSession, inherited: Option<Replay>, audience: Audience
         inherited,
         cloud_ends: false,
     };
-    pipeline.run().await
+    Box::pin(pipeline.run()).await
 }

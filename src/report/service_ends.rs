@@ -85,8 +85,8 @@ fn all_reports_of(name: &str, end: &RunFinished) -> String {
         ("outputs", outputs.concat()),
     ];
     let parts = parts.iter().filter(|(_, text)| !text.trim().is_empty());
-    let parts: String = parts.map(|(report, text)| format!("{report}:\n{text}")).collect();
-    format!("=== {name}\n{parts}")
+    let parts: Vec<String> = parts.map(|(report, text)| format!("{report}:\n{text}")).collect();
+    format!("=== {name}\n{}", parts.concat())
 }
 
 #[test]

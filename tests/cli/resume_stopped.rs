@@ -39,10 +39,9 @@ fn a_step_that_ends_well_when_it_is_stopped_is_cancelled_and_in_doubt() {
 
     assert!(said.contains("\n    migration  cancelled"), "{said}");
     let refused = program.run(&["resume"]).exits(3);
-    assert_eq!(
-        refused.stderr,
+    refused.begins_with(
         "error: `migrate` was started, and it is not known whether it was done\n  \
-         help: repeat it with `--rerun migrate`, or let the plan say `idempotent: true` for it\n"
+         help: repeat it with `--rerun migrate`, or let the plan say `idempotent: true` for it\n",
     );
     assert_eq!(work(&program), "begun\n");
 }
@@ -65,9 +64,8 @@ fn rerun_of_a_step_that_is_not_there_is_refused() {
 
     let refused = program.run(&["resume", "--rerun", "migrat"]).exits(2);
 
-    assert_eq!(
-        refused.stderr,
-        "error: `--rerun migrat`: there is no such step\n  help: did you mean `migrate`?\n"
+    refused.begins_with(
+        "error: `--rerun migrat`: there is no such step\n  help: did you mean `migrate`?\n",
     );
 }
 
@@ -99,8 +97,8 @@ fn an_output_made_from_a_secret_is_not_taken_for_empty() {
     let refusal = "error: `use` needs the output `token` of `gen`, which was made from a secret \
                    and is kept nowhere\n  help: start again with the step that makes it: \
                    `--from gen`\n";
-    assert_eq!(resumed.stderr, refusal);
-    assert_eq!(from.stderr, refusal);
+    resumed.begins_with(refusal);
+    from.begins_with(refusal);
     assert!(!program.path("characters").exists());
 
     program.run(&["run", "--from", "gen"]).exits(0);

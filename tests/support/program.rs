@@ -203,6 +203,12 @@ impl Finished {
         self
     }
 
+    /// Fails the test unless standard error begins with this.
+    #[track_caller]
+    pub fn begins_with(&self, text: &str) {
+        assert!(self.stderr.starts_with(text), "{}", self.stderr);
+    }
+
     /// Fails the test unless standard error has all of these, in this order.
     #[track_caller]
     pub fn says_in_order(&self, parts: &[&str]) {

@@ -359,7 +359,9 @@ async fn a_deploy_waits_for_the_address_that_it_asked_for() {
     let without = |missing: &[&str]| {
         let mut reply = group_json(&running_view());
         let address = reply["properties"]["ipAddress"].as_object_mut().expect("an address");
-        missing.iter().for_each(|name| drop(address.remove(*name)));
+        for name in missing {
+            address.remove(*name);
+        }
         Reply::json(200, &reply)
     };
     let (get, put) = (on("GET"), on("PUT"));

@@ -107,7 +107,7 @@ impl DryRun<'_> {
             inherited: self.inherited,
             cloud_ends: !self.keep && !self.detach,
         };
-        let exit = pipeline.run().await;
+        let exit = Box::pin(pipeline.run()).await;
         if self.keep {
             cloud.keep().await;
         }

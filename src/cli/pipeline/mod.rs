@@ -58,7 +58,7 @@ impl<'a> Pipeline<'a> {
     /// Runs the steps. A run that is refused before the first is reported too.
     pub async fn run(self) -> Exit {
         let (run, connections, audience) = (self.run, self.connections, self.audience);
-        match self.done().await {
+        match Box::pin(self.done()).await {
             Ok(exit) => exit,
             Err(refusal) => refused(run, Some(connections), audience, refusal).await,
         }
@@ -66,7 +66,7 @@ impl<'a> Pipeline<'a> {
 
     async fn done(self) -> Result<Exit, Refusal> {
         let mut signals = interrupt::listen()?;
-        let execution = interrupt::or_stop(&mut signals, self.prepared()).await?;
+        let execution = interrupt::or_stop(&mut signals, Box::pin(self.prepared())).await?;
         execution.run(signals).await
     }
 
@@ -95,7 +95,7 @@ impl<'a> Pipeline<'a> {
         refuse_lost_outputs(session, &self.chosen, &store).map_err(refused)?;
         let Chosen { layout, places, .. } = &self.chosen;
         let mut early = EarlyBuild::begin(&performer, layout, places, &store);
-        EarlyBuild::until(&mut early, preflight.check()).await.map_err(refused)?;
+        Box::pin(EarlyBuild::until(&mut early, preflight.check())).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
         notes.extend(self.sources.notes.iter().cloned());

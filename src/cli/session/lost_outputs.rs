@@ -17,8 +17,11 @@ pub fn refuse_lost_outputs(
     store: &Store,
 ) -> Result<(), StepError> {
     let pending = chosen.layout.steps.iter().zip(chosen.steps(session));
+    let is_made_again = |source: &StepId| {
+        chosen.layout.steps.iter().any(|step| step.id == *source && !step.done_before)
+    };
     for (layout, (_, step)) in pending.filter(|(layout, _)| !layout.done_before) {
-        for (source, output) in store.lost() {
+        for (source, output) in store.lost().iter().filter(|(source, _)| !is_made_again(source)) {
             if source.service == layout.id.service && uses(step, source, output) {
                 return Err(StepError::new(format!(
                     "`{}` needs the output `{output}` of `{source}`, which was made from a secret \

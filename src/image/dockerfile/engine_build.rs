@@ -131,10 +131,10 @@ impl EngineBuild {
         metadata::check(&engine, &self.archive(), &self.scratch_dir.join(METADATA_FILE))?;
         let saved = match &self.engine {
             Engine::Docker(DockerBuilder::Buildx { writes_oci: true, .. }) => {
-                EngineOutput::OciArchive(self.archive())
+                EngineOutput::Oci(self.archive())
             }
-            Engine::Docker(_) => EngineOutput::DockerArchive(self.archive()),
-            Engine::Podman { .. } | Engine::Buildah => EngineOutput::BuildahArchive(self.archive()),
+            Engine::Docker(_) => EngineOutput::Docker(self.archive()),
+            Engine::Podman { .. } | Engine::Buildah => EngineOutput::Buildah(self.archive()),
         };
         let one = |platform| collect(store, &saved, platform, control);
         let images: Result<_, ExistingError> = self.platforms.iter().map(one).collect();

@@ -46,7 +46,7 @@ pub enum DockerfileError {
     #[error("`{instruction}` failed with exit code {code}{place}")]
     Instruction {
         instruction: String,
-        /// Such as ` at `Dockerfile:2``; empty where it is not known.
+        /// With its preposition, as in "at Dockerfile:2". Empty if it is not known.
         place: String,
         code: u8,
     },

@@ -59,10 +59,10 @@ pub fn import(
 
 /// The format in which an engine saved an image.
 pub enum EngineOutput {
-    OciArchive(PathBuf),
-    DockerArchive(PathBuf),
+    Oci(PathBuf),
+    Docker(PathBuf),
     /// A docker archive of buildah or podman, whose configuration has traces of the build.
-    BuildahArchive(PathBuf),
+    Buildah(PathBuf),
 }
 
 /// Imports the image that an engine saved, with every layer compressed.
@@ -73,15 +73,15 @@ pub fn collect(
     control: &WorkControl<'_>,
 ) -> Result<Image, ExistingError> {
     match saved {
-        EngineOutput::OciArchive(path) => {
+        EngineOutput::Oci(path) => {
             Importer { path, source: open_archive(path, store, control)?, store, control }
                 .import_packed_layout(platform)
         }
-        EngineOutput::DockerArchive(path) => {
+        EngineOutput::Docker(path) => {
             Importer { path, source: open_archive(path, store, control)?, store, control }
                 .import_docker(None, platform)
         }
-        EngineOutput::BuildahArchive(path) => {
+        EngineOutput::Buildah(path) => {
             Importer { path, source: open_archive(path, store, control)?, store, control }
                 .import_buildah(platform)
         }

@@ -63,11 +63,11 @@ impl Text {
             match value.missing_source() {
                 Some(missing) => {
                     let message = format!("`{source}` is made of `{missing}`, which is empty");
-                    Err(empty(expression, message, Missing { source: missing, what }, scope))
+                    Err(empty(expression, message, &Missing { source: missing, what }, scope))
                 }
                 None if value.to_text().is_empty() && !suffix => {
                     let message = format!("`{source}` is empty, and {what} would be made of it");
-                    Err(empty(expression, message, Missing { source, what }, scope))
+                    Err(empty(expression, message, &Missing { source, what }, scope))
                 }
                 None => Ok(()),
             }
@@ -172,10 +172,10 @@ struct Missing<'a> {
 fn empty(
     expression: &Spanned<String>,
     message: String,
-    missing: Missing<'_>,
+    missing: &Missing<'_>,
     scope: &Scope,
 ) -> EvalError {
-    let Missing { source, what } = missing;
+    let Missing { source, what } = *missing;
     let contexts = references(source, 0).unwrap_or_default();
     let reason = contexts.iter().find_map(|found| scope.reason(found));
     let remedy = format!("`${{{{ {source} || 'none' }}}}` has {what} for that case");

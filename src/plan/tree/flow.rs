@@ -68,7 +68,7 @@ fn quoted(line: &str, open: usize) -> Quoted {
             let end = piece[dollar..].find("}}").map_or(piece.len(), |end| dollar + end + 2);
             quoted.first.get_or_insert(at + dollar..at + end);
             let escaped = piece.replace('\\', "\\\\").replace('"', "\\\"");
-            quoted.line.push_str(&format!("\"{escaped}\""));
+            quoted.line.extend(["\"", escaped.as_str(), "\""]);
         } else {
             quoted.line.push_str(piece);
         }

@@ -63,11 +63,10 @@ impl Trust {
             return fork("a fork started the workflow that this one follows");
         }
         match pull_request.map(|found| (found.fork, found.author.as_deref())) {
-            None | Some((Some(false), _)) => Self::Trusted,
+            // Where it is not known, nothing is deployed until GitHub has told.
+            None | Some((Some(false) | None, _)) => Self::Trusted,
             Some((Some(true), Some(DEPENDABOT))) => fork("the pull request is dependabot's"),
             Some((Some(true), _)) => fork("the pull request comes from a fork"),
-            // Unknown: nothing is deployed until GitHub has told.
-            Some((None, _)) => Self::Trusted,
         }
     }
 

@@ -60,7 +60,7 @@ impl Loop<'_> {
         let stop = Stop::default();
         let job = self.job(step, id, stop.clone(), say);
         let performer = Arc::clone(&self.engine.performer);
-        self.start(step, stop, async move { performer.attempt(job).await });
+        self.start(step, stop, async move { Box::pin(performer.attempt(job)).await });
     }
 
     fn job(&self, step: StepIndex, id: StepId, stop: Stop, say: Say) -> Job {
@@ -108,11 +108,11 @@ impl Loop<'_> {
             Ok(output) => self.succeeded(step, output).map(|given| outputs = given),
             Err(AttemptError::Failed(error)) => {
                 outputs = self.outputs_of_failed(step, &error);
-                Err(AttemptError::Failed(self.redacted(step, *error)))
+                Err(AttemptError::Failed(Box::new(self.redacted(step, *error))))
             }
             Err(AttemptError::TimedOut { limit, error }) => {
                 outputs = self.outputs_of_failed(step, &error);
-                Err(AttemptError::TimedOut { limit, error: self.redacted(step, *error) })
+                Err(AttemptError::TimedOut { limit, error: Box::new(self.redacted(step, *error)) })
             }
             Err(AttemptError::Stopped) => Err(AttemptError::Stopped),
         };
@@ -121,9 +121,9 @@ impl Loop<'_> {
     }
 
     /// The error with its text redacted and its position in the plan.
-    fn redacted(&self, step: StepIndex, error: StepError) -> Box<StepError> {
+    fn redacted(&self, step: StepIndex, error: StepError) -> StepError {
         let retry = error.retry;
-        Box::new(StepError::from_failure(self.failure(step, error), retry))
+        StepError::from_failure(self.failure(step, error), retry)
     }
 
     /// Keeps what an attempt wrote before it failed for steps that run all the same.

@@ -93,7 +93,7 @@ impl EarlyBuild {
             sink.lock().unwrap_or_else(PoisonError::into_inner).accept(event);
         });
         let (job, performer) = (job(stop.clone(), say), Arc::clone(performer));
-        let attempt = async move { performer.attempt(job).await }.boxed_local();
+        let attempt = async move { Box::pin(performer.attempt(job)).await }.boxed_local();
         Self { place: (service, step), attempt: maybe_done(attempt), stop, events }
     }
 

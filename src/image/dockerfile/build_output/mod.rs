@@ -82,7 +82,7 @@ impl BuildOutput {
                 self.steps.insert(step.to_owned(), Step { instruction, occurrence, lines });
             }
             Line::Output { step, text } => {
-                self.steps.entry(step.to_owned()).or_default().push(text)
+                self.steps.entry(step.to_owned()).or_default().push(text);
             }
             Line::Failed { step, reason } => {
                 self.failed.get_or_insert((step.to_owned(), reason.to_owned()));
@@ -116,12 +116,11 @@ impl BuildOutput {
             return BuildFailure { error, lines };
         }
         let instruction = cut(&step.instruction, MAX_INSTRUCTION_CHARS);
-        let error = match dialect::exit_code(&reason) {
-            Some(code) => DockerfileError::Instruction { instruction, place, code },
-            None => {
-                let reason = in_short(&reason);
-                DockerfileError::InstructionRefused { instruction, place, reason }
-            }
+        let error = if let Some(code) = dialect::exit_code(&reason) {
+            DockerfileError::Instruction { instruction, place, code }
+        } else {
+            let reason = in_short(&reason);
+            DockerfileError::InstructionRefused { instruction, place, reason }
         };
         BuildFailure { error, lines }
     }

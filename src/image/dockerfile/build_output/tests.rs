@@ -22,7 +22,8 @@ fn told(engine: &Engine, file: &str, output: &str, code: u8) -> String {
     let mut reader = BuildOutput::new(engine, "Dockerfile", file);
     output.lines().for_each(|line| reader.line(line));
     let failure = reader.failure(code);
-    let lines = failure.lines.iter().map(|line| format!("\n| {line}")).collect::<String>();
+    let lines: Vec<String> = failure.lines.iter().map(|line| format!("\n| {line}")).collect();
+    let lines = lines.concat();
     let because = failure.error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{}{because}{lines}", failure.error)
 }

@@ -201,15 +201,13 @@ impl Sandbox {
         let path = format!("/proc/self/fd/{}/{RELAY}", folder.as_raw_fd());
         let mut stream = UnixStream::connect(path).await?;
         stream.write_u16(port).await?;
-        match stream.read_u8().await? {
-            relay::CONNECTED => Ok(stream),
-            _ => {
-                let mut text = String::new();
-                stream.read_to_string(&mut text).await?;
-                let listening = text.lines().filter_map(|line| line.parse().ok()).collect();
-                Err(NothingListens { listening }.into())
-            }
+        if stream.read_u8().await? == relay::CONNECTED {
+            return Ok(stream);
         }
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        let listening = text.lines().filter_map(|line| line.parse().ok()).collect();
+        Err(NothingListens { listening }.into())
     }
 
     pub async fn close(&self) {

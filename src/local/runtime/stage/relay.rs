@@ -30,19 +30,16 @@ pub async fn serve(listener: UnixListener, isolated: bool) {
 async fn carry(mut client: UnixStream, isolated: bool) -> io::Result<()> {
     let address = if isolated { Ipv4Addr::from(ADDRESS) } else { Ipv4Addr::LOCALHOST };
     let port = client.read_u16().await?;
-    match TcpStream::connect((address, port)).await {
-        Ok(mut server) => {
-            server.set_nodelay(true)?;
-            client.write_u8(CONNECTED).await?;
-            copy_bidirectional(&mut client, &mut server).await?;
-        }
-        Err(_) => {
-            client.write_u8(REFUSED).await?;
-            // Without a namespace they would be those of the whole machine.
-            let listening = if isolated { listening() } else { Vec::new() };
-            for address in listening {
-                client.write_all(format!("{address}\n").as_bytes()).await?;
-            }
+    if let Ok(mut server) = TcpStream::connect((address, port)).await {
+        server.set_nodelay(true)?;
+        client.write_u8(CONNECTED).await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+    } else {
+        client.write_u8(REFUSED).await?;
+        // Without a namespace they would be those of the whole machine.
+        let listening = if isolated { listening() } else { Vec::new() };
+        for address in listening {
+            client.write_all(format!("{address}\n").as_bytes()).await?;
         }
     }
     Ok(())

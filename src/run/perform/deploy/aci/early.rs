@@ -22,10 +22,10 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
     if own_group.is_none_or(Text::is_known_early) {
         settings.resource_group(own_group)?;
     }
-    if let Some(location) = aci.location.as_ref().or(settings.plans_location()) {
-        if let Some(name) = early(location, "location")? {
-            region(&name).map_err(|error| error.at(&location.span))?;
-        }
+    if let Some(location) = aci.location.as_ref().or(settings.plans_location())
+        && let Some(name) = early(location, "location")?
+    {
+        region(&name).map_err(|error| error.at(&location.span))?;
     }
     if let Some(label) = &aci.dns_label {
         early(label, "DNS label")?;
