@@ -6,7 +6,7 @@ use super::group::Group;
 use super::id::GroupId;
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Secret;
-use crate::value::{DnsLabel, Port, Protocol, Replace, RestartPolicy};
+use crate::value::{DnsLabel, MAX_TAGS, Port, Protocol, Replace, RestartPolicy};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
@@ -92,6 +92,10 @@ impl Desired {
         }
         if ports > MAX_PORTS {
             return Some(format!("a container group has {MAX_PORTS} ports at most, not {ports}"));
+        }
+        if self.tags.len() > MAX_TAGS {
+            let count = self.tags.len();
+            return Some(format!("a container group has {MAX_TAGS} tags at most, not {count}"));
         }
         if let Some(Err(error)) = self.dns_label.as_deref().map(DnsLabel::from_str) {
             return Some(error.to_string());

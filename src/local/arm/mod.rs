@@ -17,6 +17,7 @@ mod resources;
 mod response;
 mod router;
 mod store;
+mod tags;
 
 pub use handle::Arm;
 pub use router::router;

@@ -6,6 +6,7 @@ use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
+use super::tags;
 use crate::local::initial_state::AzureRegistry;
 use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
@@ -129,7 +130,7 @@ fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
             let mut registry = find(arm, group, name)?;
             let body = request.json()?;
             change(&mut registry, &body);
-            keep(arm, &registry, resource_groups::tags(&body))?;
+            keep(arm, &registry, tags::of(&body)?)?;
             Ok(ArmResponse::ok(shown(arm, &registry)))
         }
         Method::DELETE => match find(arm, group, name) {
@@ -184,7 +185,7 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
         users: Vec::new(),
     });
     change(&mut registry, &body);
-    keep(arm, &registry, Some(resource_groups::tags(&body).unwrap_or_default()))?;
+    keep(arm, &registry, Some(tags::of(&body)?.unwrap_or_default()))?;
     let mut shown = shown(arm, &registry);
     if !is_new {
         return Ok(ArmResponse::ok(shown));

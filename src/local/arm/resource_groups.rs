@@ -4,9 +4,10 @@ use super::handle::Arm;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::store::ResourceGroup;
+use super::tags;
 use crate::value::{REGIONS, RegionName, normal_region};
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
@@ -93,7 +94,7 @@ fn one(arm: &Arm, request: &ArmRequest, name: &str) -> Result<ArmResponse, ArmEr
         }
         Method::PUT => put(arm, &request.json()?, name),
         Method::PATCH => {
-            let tags = tags(&request.json()?);
+            let tags = tags::of(&request.json()?)?;
             let mut group = find(arm, name)?;
             group.tags = tags.unwrap_or(group.tags);
             keep(arm, &group)?;
@@ -130,7 +131,7 @@ fn put(arm: &Arm, body: &Value, name: &str) -> Result<ArmResponse, ArmError> {
     }
     let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let name = before.map_or_else(|| name.to_owned(), |before| before.name);
-    let group = ResourceGroup { name, location, tags: tags(body).unwrap_or_default() };
+    let group = ResourceGroup { name, location, tags: tags::of(body)?.unwrap_or_default() };
     keep(arm, &group)?;
     Ok(ArmResponse::new(status, shown(arm, &group)))
 }
@@ -155,8 +156,4 @@ pub fn location(text: &str, resource_type: &str) -> Result<String, ArmError> {
         REGIONS.join(",")
     );
     Err(ArmError::bad("LocationNotAvailableForResourceType", message))
-}
-
-pub fn tags(body: &Value) -> Option<Map<String, Value>> {
-    body["tags"].as_object().cloned()
 }

@@ -19,6 +19,7 @@ use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ArmError, ArmResponse};
 use super::store::ContainerGroup;
+use super::tags;
 use crate::local::runtime::LogQuery;
 use http::Method;
 use records::{find, keep, key};
@@ -71,7 +72,7 @@ fn patch(
     request: &ArmRequest,
     mut found: ContainerGroup,
 ) -> Result<ArmResponse, ArmError> {
-    if let Some(tags) = resource_groups::tags(&request.json()?) {
+    if let Some(tags) = tags::of(&request.json()?)? {
         found.body["tags"] = Value::Object(tags);
     }
     keep(arm, &found)?;

@@ -7,6 +7,7 @@
 
 use super::super::resource_groups;
 use super::super::response::ArmError;
+use super::super::tags;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -35,6 +36,7 @@ pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
         return Err(ArmError::bad("MissingContainers", message));
     }
     containers(properties, group)?;
+    tags::of(body)?;
     policy(properties)?;
     address(properties, group)?;
     credentials(body, group)

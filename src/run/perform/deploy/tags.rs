@@ -1,6 +1,7 @@
 //! The tags that mark a deployed resource as Shipway's, so that it can be found
 //! again from any machine: by plan, repository, environment and pull request.
 
+use crate::oci::Reference;
 use crate::plan::expr::Scope;
 use crate::run::perform::performer::{Job, Performer};
 use std::collections::BTreeMap;
@@ -12,6 +13,11 @@ const SERVICE: &str = "shipway-service";
 const ENVIRONMENT: &str = "shipway-environment";
 const PULL_REQUEST: &str = "shipway-pull-request";
 const BRANCH: &str = "shipway-branch";
+const COMMIT: &str = "shipway-commit";
+const COMMIT_TIME: &str = "shipway-commit-time";
+const DIRTY: &str = "shipway-dirty";
+const DIGEST: &str = "shipway-digest";
+const IMAGE_TAG: &str = "shipway-image-tag";
 const EXPIRES: &str = "shipway-expires";
 
 /// Azure refuses longer values.
@@ -31,6 +37,16 @@ pub struct ResourceTags {
     /// The number of the pull request, as it was written.
     pub pull_request: Option<String>,
     pub branch: Option<String>,
+    /// The full hash of the commit.
+    pub commit: Option<String>,
+    /// The time of the commit, as it was written: RFC 3339.
+    pub commit_time: Option<String>,
+    /// Whether the working tree had changes that are not in the commit.
+    pub dirty: bool,
+    /// Of the image of the first container.
+    pub digest: Option<String>,
+    /// The tag under which that image was pushed, or that the plan names.
+    pub image_tag: Option<String>,
     /// The time after which it may be removed, as it was written: RFC 3339.
     pub expires: Option<String>,
 }
@@ -51,11 +67,17 @@ impl ResourceTags {
             environment: get(ENVIRONMENT),
             pull_request: get(PULL_REQUEST),
             branch: get(BRANCH),
+            commit: get(COMMIT),
+            commit_time: get(COMMIT_TIME),
+            dirty: get(DIRTY).is_some_and(|dirty| dirty == "true"),
+            digest: get(DIGEST),
+            image_tag: get(IMAGE_TAG),
             expires: get(EXPIRES),
         })
     }
 
-    fn to_map(&self) -> BTreeMap<String, String> {
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let dirty = self.dirty.then(|| "true".to_owned());
         let all = [
             (PLAN, Some(&self.plan)),
             (REPOSITORY, self.repository.as_ref()),
@@ -64,6 +86,11 @@ impl ResourceTags {
             (ENVIRONMENT, self.environment.as_ref()),
             (PULL_REQUEST, self.pull_request.as_ref()),
             (BRANCH, self.branch.as_ref()),
+            (COMMIT, self.commit.as_ref()),
+            (COMMIT_TIME, self.commit_time.as_ref()),
+            (DIRTY, dirty.as_ref()),
+            (DIGEST, self.digest.as_ref()),
+            (IMAGE_TAG, self.image_tag.as_ref()),
             (EXPIRES, self.expires.as_ref()),
         ];
         // A value that is cut would be another name, so one that is too long is
@@ -76,21 +103,37 @@ impl ResourceTags {
     }
 }
 
-/// The tags of what `job` deploys.
-pub fn resource_tags(performer: &Performer, job: &Job) -> BTreeMap<String, String> {
+/// The tags of what `job` deploys. `image` is the image that its first container runs,
+/// `named` the one that the plan names, if it names one.
+pub fn resource_tags(
+    performer: &Performer,
+    job: &Job,
+    image: &str,
+    named: Option<&str>,
+) -> ResourceTags {
     let Performer { facts, plan, .. } = performer;
+    let git = |name: &str| member(&plan.scope, "git", name);
+    let parsed = |image: &str| image.parse::<Reference>().ok();
+    let pushed_tag = || job.handover.references.first()?.tag.clone();
     let expires = facts.expires.map(|time_to_live| jiff::Timestamp::now() + time_to_live);
-    let tags = ResourceTags {
+    ResourceTags {
         plan: plan.parsed.name.value.clone(),
         repository: facts.repository.clone(),
         run: facts.id.clone(),
         service: plan.service_name(job.service),
         environment: facts.environment_name.clone(),
         pull_request: member(&plan.scope, "pr", "number"),
-        branch: member(&plan.scope, "git", "branch"),
+        branch: git("branch"),
+        commit: git("sha"),
+        commit_time: git("commit-time"),
+        dirty: git("dirty").is_some_and(|dirty| dirty == "true"),
+        digest: parsed(image).and_then(|image| image.digest).map(|digest| digest.to_string()),
+        image_tag: match named {
+            Some(named) => parsed(named).and_then(|image| image.tag),
+            None => pushed_tag(),
+        },
         expires: expires.map(|time| time.to_string()),
-    };
-    tags.to_map()
+    }
 }
 
 fn member(scope: &Scope, context: &str, name: &str) -> Option<String> {
@@ -100,6 +143,7 @@ fn member(scope: &Scope, context: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::ResourceTags;
+    use crate::value::MAX_OWN_TAGS;
     use std::collections::BTreeMap;
 
     #[test]
@@ -112,9 +156,15 @@ mod tests {
             environment: Some("preview".into()),
             pull_request: Some("12".into()),
             branch: Some("topic".into()),
+            commit: Some("4e1d2aa".into()),
+            commit_time: Some("2026-11-19T09:00:00Z".into()),
+            dirty: true,
+            digest: Some("sha256:9b2e".into()),
+            image_tag: Some("v1".into()),
             expires: Some("2026-11-21T10:00:00Z".into()),
         };
         assert_eq!(ResourceTags::read(&tags.to_map()), Some(tags.clone()));
+        assert!(tags.to_map().len() <= MAX_OWN_TAGS);
 
         let upper = tags.to_map().into_iter().map(|(name, value)| (name.to_uppercase(), value));
         assert_eq!(ResourceTags::read(&upper.collect()), Some(tags));

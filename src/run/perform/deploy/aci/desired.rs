@@ -63,12 +63,14 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
     let scope = &job.scope;
     let id = id(group, scope).await?;
     let mut containers = containers(deploy, aci, &id.name, job)?;
+    let named = deploy.image.as_ref().map(|_| containers[0].image.clone());
     for (container, named) in containers.iter_mut().zip(deploy.images()) {
         // What this run pushed is known to be a single image and needs no request.
         if named.is_some() {
             container.image = deployed_image(group, &container.image, job).await?;
         }
     }
+    let own_tags = resource_tags(performer, job, &containers[0].image, named.as_deref());
     let settings = group.settings(scope);
     let own = aci.location.as_ref();
     Ok(Desired {
@@ -82,7 +84,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
             .map(|label| name(label, "DNS label", scope))
             .transpose()?,
         dns_label_scope: optional_plain(aci.dns_label_scope.as_ref(), "DNS label's scope", scope)?,
-        tags: tags(aci, resource_tags(performer, job), scope)?,
+        tags: tags(aci, own_tags.to_map(), scope)?,
         replace: replace(performer, aci, scope)?,
         id,
     })
