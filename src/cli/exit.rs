@@ -14,6 +14,8 @@ pub enum Exit {
     Precondition,
     /// A step failed.
     Failed,
+    /// With `--exit-code`: something is not as the plan says.
+    Differs,
     /// SIGINT.
     Interrupted,
     /// SIGTERM.
@@ -28,6 +30,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Precondition => 3,
             Self::Failed => 4,
+            Self::Differs => 7,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -57,6 +60,7 @@ mod tests {
             (Exit::Usage, 2),
             (Exit::Precondition, 3),
             (Exit::Failed, 4),
+            (Exit::Differs, 7),
             (Exit::Interrupted, 130),
             (Exit::Terminated, 143),
         ];

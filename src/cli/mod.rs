@@ -1,10 +1,10 @@
 //! The command line: one file or folder for each command.
 //!
-//! To add the command `status`:
+//! To add the command `open`:
 //!
-//! 1. write `src/cli/status.rs` with its arguments, `StatusArguments`, which
-//!    derives [`clap::Args`], and `pub fn status(&StatusArguments) -> Result<Exit, Exit>`;
-//! 2. add `mod status;` and, to [`Command`], a variant and its arm in `execute`;
+//! 1. write `src/cli/open.rs` with its arguments, `OpenArguments`, which derives
+//!    [`clap::Args`], and `pub fn open(&OpenArguments) -> Result<Exit, Exit>`;
+//! 2. add `mod open;` and, to [`Command`], a variant and its arm in `execute`;
 //! 3. add its line to the table in `docs/commands.md`.
 //!
 //! A command reads its plan with `PlanSession`, which makes no folder and asks
@@ -14,6 +14,7 @@
 
 mod action;
 mod check;
+mod columns;
 mod command_line;
 mod dry_run;
 mod eval;
@@ -22,6 +23,7 @@ mod exit;
 mod help_lines;
 mod images;
 mod local;
+mod logs;
 mod pipeline;
 mod plan_file;
 mod refusal;
@@ -31,6 +33,8 @@ mod runtime;
 mod say;
 mod schema;
 mod session;
+mod status;
+mod targets;
 
 use crate::report::Stdout;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -58,6 +62,10 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Continue the newest unfinished run
     Resume(resume::ResumeArguments),
+    /// Show what is deployed, from which commit, how it is and whether it answers
+    Status(status::StatusArguments),
+    /// Show what the deployed containers have written
+    Logs(logs::LogsArguments),
     /// List or remove the images in a registry
     Images(images::ImagesArguments),
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
@@ -78,6 +86,8 @@ impl Command {
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),
             Self::Resume(arguments) => resume::resume(&arguments),
+            Self::Status(arguments) => status::status(&arguments),
+            Self::Logs(arguments) => logs::logs(&arguments),
             Self::Images(arguments) => images::images(&arguments),
             Self::Local(arguments) => local::local(&arguments),
             Self::Schema => Ok(schema::schema()),

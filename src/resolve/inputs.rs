@@ -52,6 +52,9 @@ pub struct ResolveRequest {
     /// `--pr N`
     pub pull_request: Option<u64>,
     pub run: RunIdentity,
+    /// Whether a protected environment may be chosen with any tree, because nothing
+    /// of the tree is deployed.
+    pub any_tree: bool,
     /// The text of the plan. Only the variables of the process whose names occur
     /// in it are recorded.
     pub plan_text: String,

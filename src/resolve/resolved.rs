@@ -86,7 +86,9 @@ impl Resolved {
         };
         if let Some(environment) = &mut resolved.environment {
             environment.ttl = ttl;
-            admit(environment, &resolved.git, request.run.dry_run, &mut resolved.notices)?;
+            if !request.any_tree {
+                admit(environment, &resolved.git, request.run.dry_run, &mut resolved.notices)?;
+            }
         }
         Ok(resolved)
     }

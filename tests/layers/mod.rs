@@ -86,6 +86,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
+    ("cli/targets", &["azure::container_instances", "journal", "run"]),
+    ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),
+    (
+        "cli/status",
+        &["azure::container_instances", "http", "journal", "oci", "plan", "report", "run"],
+    ),
     // Composes a run: reads what was asked, starts the loop, reports its end.
     (
         "cli/pipeline",

@@ -80,12 +80,27 @@ impl ContainerInstances {
         container: &str,
         tail: u32,
     ) -> Result<String, DeployError> {
+        self.read_log(id, &format!("{id}/containers/{container}/logs?tail={tail}")).await
+    }
+
+    /// The same with the time before each line, of the whole log if `tail` is `None`.
+    pub async fn timed_logs(
+        &self,
+        id: &GroupId,
+        container: &str,
+        tail: Option<u32>,
+    ) -> Result<String, DeployError> {
+        let tail = tail.map(|tail| format!("&tail={tail}")).unwrap_or_default();
+        let path = format!("{id}/containers/{container}/logs?timestamps=true{tail}");
+        self.read_log(id, &path).await
+    }
+
+    async fn read_log(&self, id: &GroupId, path: &str) -> Result<String, DeployError> {
         #[derive(Deserialize)]
         struct Logs {
             content: Option<String>,
         }
-        let path = format!("{id}/containers/{container}/logs?tail={tail}");
-        match self.arm.get::<Logs>(&path, API_VERSION).await {
+        match self.arm.get::<Logs>(path, API_VERSION).await {
             Ok(logs) => Ok(logs.content.unwrap_or_default()),
             Err(error) if is_log_missing(&error) => Ok(String::new()),
             Err(source) => Err(failed("read the log of", id, source)),

@@ -24,5 +24,5 @@ pub use desired::likely_replacement_reasons;
 pub use desired::{Container, Desired, EnvValue};
 #[cfg(test)]
 pub use failure::DeployError;
-pub use group::Group;
+pub use group::{ContainerState, ContainerView, Group, GroupContainer};
 pub use id::GroupId;

@@ -1,6 +1,7 @@
 //! `shipway images REFERENCE --referrers`: lists what is attached to an image.
 
-use super::{json, table};
+use super::json;
+use crate::cli::columns::{age, columns};
 use crate::oci::{Descriptor, InvalidReference, Reference};
 use crate::registry::{Client, ListedManifest};
 use crate::report::{Output, bytes, short_digest};
@@ -52,11 +53,11 @@ fn human(rows: &[(&Descriptor, &ListedManifest)], now: Timestamp) -> String {
             entry.artifact_type().unwrap_or("-").to_owned(),
             short_digest(entry.digest.as_str()),
             listed.size.map_or_else(|| "-".to_owned(), bytes),
-            table::age(listed.created, now),
+            age(listed.created, now),
         ]
     };
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::columns(&["TYPE", "DIGEST", "SIZE", "AGE"], &rows)
+    columns(&["TYPE", "DIGEST", "SIZE", "AGE"], &rows)
 }
 
 fn object(subject: &Reference, entry: &Descriptor, listed: &ListedManifest) -> Value {

@@ -1,12 +1,10 @@
 //! The lists as tables: columns under headings, without colours.
 
 use super::survey::{ListingRow, Survey};
+use crate::cli::columns::{UNKNOWN, age, columns};
 use crate::registry::ListedKind;
-use crate::report::{bytes, clean, short_digest};
+use crate::report::{bytes, short_digest};
 use jiff::Timestamp;
-
-/// The cell of an unknown value.
-const UNKNOWN: &str = "-";
 
 /// The table of images.
 pub fn list(survey: &Survey, now: Timestamp) -> String {
@@ -59,39 +57,9 @@ fn deployed(row: &ListingRow, known: bool) -> String {
     }
 }
 
-/// `42s`, `12m`, `5h`, `3d`: how long ago something was.
-pub fn age(time: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(time) = time else { return UNKNOWN.to_owned() };
-    let seconds = now.as_second().saturating_sub(time.as_second()).max(0);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m", seconds / 60),
-        3_600..86_400 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// Rows under headings, each column as wide as its widest cell. Control characters
-/// are removed, because names and types come from servers.
-pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
-    let safe = |row: &Vec<String>| row.iter().map(|cell| clean(cell, false)).collect();
-    let all: Vec<Vec<String>> = std::iter::once(headings).chain(rows.iter().map(safe)).collect();
-    let width = |column: usize| {
-        let cells = all.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..all[0].len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    all.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{age, list};
+    use super::list;
     use crate::cli::images::deployed::{DeployedImages, Gap};
     use crate::cli::images::survey::{ListingRow, RepositoryListing, Survey};
     use crate::oci::Digest;
@@ -164,18 +132,5 @@ demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the reg
         let unclear = list(&survey(running), now());
         assert!(unclear.lines().nth(1).is_some_and(|line| line.ends_with("  live, old")));
         assert!(unclear.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unclear}");
-    }
-
-    #[test]
-    fn ages_have_their_largest_unit() {
-        let case = |time: &str, expected: &str| {
-            assert_eq!(age(time.parse().ok(), now()), expected, "{time}");
-        };
-        case("2026-11-21T10:00:30Z", "0s");
-        case("2026-11-21T09:59:18Z", "42s");
-        case("2026-11-21T09:01:00Z", "59m");
-        case("2026-11-20T10:00:01Z", "23h");
-        case("2025-11-21T10:00:00Z", "365d");
-        assert_eq!(age(None, now()), "-");
     }
 }

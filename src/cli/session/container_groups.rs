@@ -5,7 +5,10 @@ use crate::azure::ArmError;
 use crate::azure::container_instances::{ContainerInstances, Group};
 use crate::plan::schema::{Action, Text};
 use crate::run::outcome::StepError;
+use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
+
+const MAX_PARALLEL_LISTS: usize = 8;
 
 pub struct ContainerGroups<'a> {
     pub session: &'a PlanSession,
@@ -41,18 +44,31 @@ impl ContainerGroups<'_> {
         Ok(ListedGroups { groups, others: Some(listing_failed(error)) })
     }
 
-    /// The groups of these resource groups.
+    /// The groups of the plan's resource groups, or all of the subscription if none of
+    /// their names is known before a run.
+    pub async fn of_plan(&self, subscription: &str) -> Result<Vec<Group>, StepError> {
+        match self.resource_groups() {
+            Ok(named) if !named.is_empty() => self.of(subscription, &named).await,
+            // A name may be an output of a step.
+            Ok(_) | Err(_) => self.all(subscription).await,
+        }
+    }
+
+    /// The groups of these resource groups. One that does not exist has none.
     pub async fn of(
         &self,
         subscription: &str,
         resource_groups: &BTreeSet<String>,
     ) -> Result<Vec<Group>, StepError> {
-        let mut found = Vec::new();
-        for group in resource_groups {
-            let listed = self.instances.list(subscription, group).await;
-            found.extend(listed.map_err(listing_failed)?);
-        }
-        Ok(found)
+        let lists = resource_groups.iter().map(|group| async move {
+            match self.instances.list(subscription, group).await {
+                Err(error) if error.is_not_found() => Ok(Vec::new()),
+                listed => listed.map_err(listing_failed),
+            }
+        });
+        let lists: Vec<Vec<Group>> =
+            futures::stream::iter(lists).buffered(MAX_PARALLEL_LISTS).try_collect().await?;
+        Ok(lists.into_iter().flatten().collect())
     }
 
     /// The resource groups that the plan names.

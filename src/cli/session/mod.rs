@@ -60,6 +60,7 @@ impl PlanSession {
     ) -> Result<Self, Refusal> {
         Self::with(file, options, redactor, |inputs, file| {
             let request = request(options, file, &RunId::new())?;
+            let request = ResolveRequest { any_tree: true, ..request };
             Resolved::resolve(inputs, &request).map_err(|error| show_resolve_error(file, &error))
         })
     }
@@ -181,6 +182,7 @@ pub(in crate::cli) fn request(
         set: options.set.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         event,
         pull_request: options.pr,
+        any_tree: false,
         run: RunIdentity { id: id.to_string(), attempt: 1, dry_run },
         plan_text: file.text.clone(),
     })

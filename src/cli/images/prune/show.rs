@@ -1,9 +1,9 @@
 //! Shows what is removed and what is kept, as text and as JSON.
 
 use super::choose::{Deletion, KeepReason, PruneChoice};
+use crate::cli::columns::age;
 use crate::cli::images::json;
 use crate::cli::images::survey::{RepositoryListing, Survey};
-use crate::cli::images::table::age;
 use crate::oci::Reference;
 use crate::report::{bytes, clean};
 use jiff::Timestamp;

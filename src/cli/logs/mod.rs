@@ -1,0 +1,169 @@
+//! `shipway logs`: what the containers of the plan have written.
+//!
+//! `stream` reads the log of one container, once or as it grows, `cursor` finds what of
+//! it is new, `printer` writes the lines.
+
+mod cursor;
+mod printer;
+mod stream;
+mod when;
+
+use super::exit::Exit;
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::{PlanSession, show_step_error};
+use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
+use crate::journal::RunOptions;
+use crate::report::Output;
+use crate::run::outcome::StepError;
+use clap::Args;
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use printer::Printer;
+use std::path::PathBuf;
+use stream::{Stream, Window};
+use when::{Since, Tail};
+
+const AFTER_HELP: &str = "\
+Examples:
+  shipway logs --env production
+  shipway logs -f web --env production
+  shipway logs web/proxy --since 10m --tail all
+
+Lines go to standard output, notices to standard error.";
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct LogsArguments {
+    /// Show these services, or these containers of them, only
+    #[arg(value_name = "SERVICE[/CONTAINER]")]
+    pub names: Vec<String>,
+    /// Show new lines until nothing runs any more
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show this many last lines of each container, or `all` [default: 100, with -f 20]
+    #[arg(long, value_name = "NUMBER")]
+    pub tail: Option<Tail>,
+    /// Show lines of this time and later: `10m`, or a time such as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
+    /// Show how the instance before the last restart ended
+    #[arg(long, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Show the time of each line
+    #[arg(long)]
+    pub timestamps: bool,
+    /// Read the plan from this file
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Use this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Show the preview of this pull request
+    #[arg(long, value_name = "NUMBER")]
+    pub pr: Option<u64>,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+}
+
+/// Shows logs.
+pub fn logs(arguments: &LogsArguments) -> Result<Exit, Exit> {
+    let view = ViewOptions { output: Output::default(), verbose: false };
+    let redactor = Audience::Command(view).redactor();
+    let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
+    let options = RunOptions {
+        env: arguments.env.clone(),
+        set: arguments.set.clone(),
+        pr: arguments.pr,
+        cloud: arguments.cloud.clone(),
+        ..RunOptions::default()
+    };
+    let session = PlanSession::without_run(file, &options, redactor)?;
+    let services: Vec<&str> = arguments.names.iter().map(|name| service_of(name)).collect();
+    refuse_unknown_services(&session, services)?;
+    refuse_missing_environment(&session)?;
+    block_on(async {
+        let result = perform(arguments, &session).await;
+        result.map_err(|error| show_step_error(error, &session.redactor))
+    })
+}
+
+fn service_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
+async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exit, StepError> {
+    let connections = Connections::of(session)?;
+    let targets = Targets::new(session, &connections);
+    let streams = streams(&targets, &arguments.names).await?;
+    if streams.is_empty() {
+        return Err(not_deployed(arguments));
+    }
+    let labels: Vec<&str> = streams.iter().map(|stream| stream.label.as_str()).collect();
+    let printer = Printer::new(&labels, arguments.timestamps, &session.redactor);
+    if arguments.previous {
+        for stream in &streams {
+            say::tell(&stream.describe_previous());
+        }
+        return Ok(Exit::Done);
+    }
+    let now = Timestamp::now();
+    let window = Window {
+        tail: arguments.tail.unwrap_or(Tail::default_of(arguments.follow)),
+        since: arguments.since.map(|since| since.before(now)),
+    };
+    if arguments.follow {
+        try_join_all(streams.iter().map(|stream| stream.follow(window, &printer))).await?;
+    } else {
+        let all = try_join_all(streams.iter().map(|stream| stream.read(window))).await?;
+        for (stream, lines) in streams.iter().zip(all) {
+            printer.print(&stream.label, &lines);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The containers that are meant, in the order of the services.
+async fn streams<'t>(
+    targets: &'t Targets<'_>,
+    names: &[String],
+) -> Result<Vec<Stream<'t>>, StepError> {
+    let mut found = targets.of_environment().await?;
+    let services: Vec<&str> = targets.session.plan.services.keys().collect();
+    let place = |name: &str| services.iter().position(|known| *known == name);
+    found.sort_by_key(|target| place(&target.tags.service).unwrap_or(services.len()));
+    found.retain(|target| {
+        names.is_empty() || names.iter().any(|name| service_of(name) == target.tags.service)
+    });
+    let read = try_join_all(found.iter().map(|target| targets.read(target))).await?;
+    let mut streams = Vec::new();
+    for (target, group) in found.iter().zip(read) {
+        let Some(group) = group else { continue };
+        streams.extend(Stream::of(&targets.clients.container_instances, target, &group));
+    }
+    let is_meant = |stream: &Stream<'_>| {
+        names.iter().any(|name| match name.split_once('/') {
+            Some((service, container)) => {
+                stream.service == service && stream.container == container
+            }
+            None => stream.service == *name,
+        })
+    };
+    streams.retain(|stream| names.is_empty() || is_meant(stream));
+    Ok(streams)
+}
+
+fn not_deployed(arguments: &LogsArguments) -> StepError {
+    let what = match arguments.names.as_slice() {
+        [] => "nothing of the plan is deployed in this environment".to_owned(),
+        names => format!("`{}` is not deployed in this environment", names.join("`, `")),
+    };
+    StepError::new(what).help("`shipway status` shows what is")
+}

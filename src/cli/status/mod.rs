@@ -1,0 +1,105 @@
+//! `shipway status`: what the plan has deployed, how it is, and whether it answers.
+//!
+//! `survey` asks the servers, `health` judges what they say, `table` and `json` show
+//! the result.
+
+mod health;
+mod json;
+mod survey;
+mod table;
+
+use super::exit::Exit;
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::{PlanSession, show_step_error};
+use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
+use crate::journal::RunOptions;
+use crate::report::Output;
+use crate::run::outcome::StepError;
+use clap::Args;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use survey::Scope;
+
+const AFTER_HELP: &str = "\
+Examples:
+  shipway status --env production
+  shipway status --all --output json
+  shipway status --env production --exit-code && echo all is well
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 something needed is
+missing, such as a login; with --exit-code 7 if a service is not deployed, does not run
+or does not answer.";
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct StatusArguments {
+    /// Show these services only
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Read the plan from this file
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Use this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Show the preview of this pull request
+    #[arg(long, value_name = "NUMBER")]
+    pub pr: Option<u64>,
+    /// Show what all plans of this repository have deployed, in all environments
+    #[arg(long, conflicts_with_all = ["services", "pr"])]
+    pub all: bool,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Exit with 7 if something is not as the plan says
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Shows what is deployed.
+pub fn status(arguments: &StatusArguments) -> Result<Exit, Exit> {
+    let view = ViewOptions { output: arguments.output, verbose: false };
+    let redactor = Audience::Command(view).redactor();
+    let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
+    let options = RunOptions {
+        env: arguments.env.clone(),
+        set: arguments.set.clone(),
+        pr: arguments.pr,
+        cloud: arguments.cloud.clone(),
+        ..RunOptions::default()
+    };
+    let session = PlanSession::without_run(file, &options, redactor)?;
+    refuse_unknown_services(&session, arguments.services.iter().map(String::as_str))?;
+    if !arguments.all {
+        refuse_missing_environment(&session)?;
+    }
+    block_on(async {
+        let result = perform(arguments, &session).await;
+        result.map_err(|error| show_step_error(error, &session.redactor))
+    })
+}
+
+async fn perform(arguments: &StatusArguments, session: &PlanSession) -> Result<Exit, StepError> {
+    let connections = Connections::of(session)?;
+    let targets = Targets::new(session, &connections);
+    let scope =
+        if arguments.all { Scope::Repository } else { Scope::Environment(&arguments.services) };
+    let survey = survey::survey(&targets, &connections.http, scope).await?;
+    let now = Timestamp::now();
+    say::result(&match arguments.output {
+        Output::Json => json::show(&survey, now),
+        Output::Human => table::show(&survey, now),
+    });
+    let is_well = survey.services.iter().all(|service| service.is_well(now));
+    Ok(if arguments.exit_code && !is_well { Exit::Differs } else { Exit::Done })
+}

@@ -1,0 +1,281 @@
+//! Asks Azure for the targets and their containers, and each URL for an answer.
+
+use super::health::{Answer, Health};
+use crate::azure::container_instances::{Group, GroupContainer};
+use crate::cli::targets::{Owner, Target, Targets};
+use crate::http;
+use crate::plan::schema::{Action, Plan};
+use crate::run::outcome::{StepError, chain_of};
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Groups that are read at the same time.
+const MAX_PARALLEL_READS: usize = 16;
+
+/// How long a URL may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which targets are shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Those of these services in the chosen environment; of all services if empty.
+    Environment(&'a [String]),
+    /// Those of all plans of the repository.
+    Repository,
+}
+
+#[derive(Debug)]
+pub struct Survey {
+    pub owner: Owner,
+    /// Whether targets of several plans and environments are shown.
+    pub is_of_repository: bool,
+    pub services: Vec<ServiceStatus>,
+}
+
+/// A service, with one of its targets if it has any.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    pub service: String,
+    /// Whether the plan deploys a service of this name. Not asked of all plans of the
+    /// repository.
+    pub is_in_plan: bool,
+    pub target: Option<TargetStatus>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TargetStatus {
+    pub resource: Target,
+    /// The group's state in Azure's word.
+    pub state: String,
+    pub containers: Vec<ContainerStatus>,
+    pub urls: Vec<(String, Answer)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ContainerStatus {
+    pub name: String,
+    pub image: String,
+    pub health: Health,
+}
+
+impl ServiceStatus {
+    /// Whether it is deployed, runs, answers and has not expired.
+    pub fn is_well(&self, now: Timestamp) -> bool {
+        self.target.as_ref().is_some_and(|target| target.is_well(now))
+    }
+}
+
+impl TargetStatus {
+    fn is_well(&self, now: Timestamp) -> bool {
+        let expired = self.resource.expires().is_some_and(|expires| expires <= now);
+        !expired
+            && self.containers.iter().all(|container| container.health.is_well)
+            && self.urls.iter().all(|(_, answer)| answer.is_well())
+    }
+}
+
+pub async fn survey(
+    targets: &Targets<'_>,
+    http: &http::Client,
+    scope: Scope<'_>,
+) -> Result<Survey, StepError> {
+    let mut found = match scope {
+        Scope::Environment(_) => targets.of_environment().await?,
+        Scope::Repository => targets.of_repository().await?,
+    };
+    let wanted = match scope {
+        Scope::Environment(services) if !services.is_empty() => services,
+        _ => &[],
+    };
+    found.retain(|target| wanted.is_empty() || wanted.contains(&target.tags.service));
+    let reads = found.into_iter().map(|target| read(targets, http, target));
+    let read: Vec<Option<TargetStatus>> =
+        futures::stream::iter(reads).buffered(MAX_PARALLEL_READS).try_collect().await?;
+    let read: Vec<TargetStatus> = read.into_iter().flatten().collect();
+    let services = match scope {
+        Scope::Repository => of_repository(read),
+        Scope::Environment(_) => of_plan(&targets.session.plan, wanted, read),
+    };
+    Ok(Survey {
+        owner: targets.owner(),
+        is_of_repository: matches!(scope, Scope::Repository),
+        services,
+    })
+}
+
+fn of_repository(read: Vec<TargetStatus>) -> Vec<ServiceStatus> {
+    let status = |target: TargetStatus| ServiceStatus {
+        service: target.resource.tags.service.clone(),
+        is_in_plan: true,
+        target: Some(target),
+    };
+    let mut services: Vec<ServiceStatus> = read.into_iter().map(status).collect();
+    services.sort_by_key(|service| {
+        let target = service.target.as_ref();
+        let tags = target.map(|found| found.resource.tags.clone()).unwrap_or_default();
+        (tags.plan, tags.environment, tags.pull_request, tags.service)
+    });
+    services
+}
+
+/// The services that deploy, in the order of the plan, and what else was found.
+fn of_plan(plan: &Plan, wanted: &[String], mut read: Vec<TargetStatus>) -> Vec<ServiceStatus> {
+    let mut services = Vec::new();
+    for (name, service) in plan.services.iter() {
+        let deploys = service.steps.iter().any(|step| matches!(step.action, Action::Deploy(_)));
+        if !deploys || !(wanted.is_empty() || wanted.contains(&name.value)) {
+            continue;
+        }
+        let (own, others): (Vec<_>, Vec<_>) =
+            read.into_iter().partition(|found| found.resource.tags.service == name.value);
+        read = others;
+        let status =
+            |target| ServiceStatus { service: name.value.clone(), is_in_plan: true, target };
+        if own.is_empty() {
+            services.push(status(None));
+        }
+        services.extend(own.into_iter().map(|target| status(Some(target))));
+    }
+    services.extend(read.into_iter().map(|target| ServiceStatus {
+        service: target.resource.tags.service.clone(),
+        is_in_plan: false,
+        target: Some(target),
+    }));
+    services
+}
+
+/// The state of a target; `None` if it was deleted meanwhile.
+async fn read(
+    targets: &Targets<'_>,
+    http: &http::Client,
+    target: Target,
+) -> Result<Option<TargetStatus>, StepError> {
+    let Some(group) = targets.read(&target).await? else { return Ok(None) };
+    let urls = group.urls();
+    let answers = futures::future::join_all(urls.iter().map(|url| ask(http, url))).await;
+    Ok(Some(TargetStatus {
+        resource: target,
+        state: group.state().to_owned(),
+        containers: containers(&group),
+        urls: urls.into_iter().zip(answers).collect(),
+    }))
+}
+
+fn containers(group: &Group) -> Vec<ContainerStatus> {
+    let policy = group.properties.restart_policy.as_str();
+    let status = |container: &GroupContainer| ContainerStatus {
+        name: container.name.clone(),
+        image: container.properties.image.clone(),
+        health: Health::of(container.properties.instance_view.as_ref(), policy),
+    };
+    group.properties.containers.iter().map(status).collect()
+}
+
+async fn ask(http: &http::Client, url: &str) -> Answer {
+    let request = http.direct().get(url).timeout(ANSWER_TIMEOUT);
+    match http.send(request).await {
+        Ok(response) => Answer::Status(response.status().as_u16()),
+        Err(error) => Answer::Nothing(chain_of(&error).join(": ")),
+    }
+}
+
+/// A survey with services in different states, for the tests of how it is shown.
+#[cfg(test)]
+pub mod testing {
+    use super::{ContainerStatus, ServiceStatus, Survey, TargetStatus};
+    use crate::azure::container_instances::{ContainerView, GroupId};
+    use crate::cli::status::health::{Answer, Health};
+    use crate::cli::targets::{Owner, Target};
+    use crate::run::perform::ResourceTags;
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    pub fn now() -> Timestamp {
+        "2025-12-31T15:00:00Z".parse().expect("a time")
+    }
+
+    fn container(name: &str, image: &str, view: Value) -> ContainerStatus {
+        let view: ContainerView = serde_json::from_value(view).expect("a view");
+        ContainerStatus {
+            name: name.into(),
+            image: image.into(),
+            health: Health::of(Some(&view), "Always"),
+        }
+    }
+
+    fn target(name: &str, containers: Vec<ContainerStatus>) -> TargetStatus {
+        let id =
+            GroupId { subscription: "0".into(), resource_group: "demo".into(), name: name.into() };
+        let tags = ResourceTags {
+            plan: "shop".into(),
+            service: "web".into(),
+            // Of 2025-12-31T12:00:00Z.
+            run: "01kdt4eyg0000000000000000a".into(),
+            environment: Some("preview".into()),
+            repository: Some("octo/shop".into()),
+            pull_request: Some("7".into()),
+            branch: Some("topic".into()),
+            commit: Some("7c09f310000000000000000000000000000beef0".into()),
+            commit_time: Some("2025-12-31T11:00:00Z".into()),
+            dirty: false,
+            digest: Some(format!("sha256:{}", "9b".repeat(32))),
+            image_tag: Some("7c09f31".into()),
+            expires: Some("2026-01-02T12:00:00Z".into()),
+        };
+        TargetStatus {
+            resource: Target { id, tags },
+            state: "Running".into(),
+            containers,
+            urls: vec![(
+                format!("http://{name}.westeurope.azurecontainer.io"),
+                Answer::Status(200),
+            )],
+        }
+    }
+
+    pub fn survey() -> Survey {
+        let image = format!("demo.azurecr.io/team/web@sha256:{}", "9b".repeat(32));
+        let running = || json!({ "currentState": { "state": "Running" } });
+        let crashing = json!({
+            "restartCount": 4, "currentState": { "state": "Waiting", "detailStatus": "CrashLoopBackOff" },
+            "previousState": { "state": "Terminated", "exitCode": 137 },
+        });
+        let web = target(
+            "shop-pr-7",
+            vec![
+                container("shop-pr-7", &image, running()),
+                container("proxy", "nginx:1.27", crashing),
+            ],
+        );
+        let mut api = target("shop-api", vec![container("shop-api", &image, running())]);
+        api.resource.tags.dirty = true;
+        api.resource.tags.expires = Some("2025-12-31T14:00:00Z".into());
+        api.urls[0].1 = Answer::Nothing("connection refused".into());
+        let mut old =
+            target("shop-old", vec![container("shop-old", "demo.azurecr.io/old:v1", running())]);
+        old.resource.tags =
+            ResourceTags { plan: "shop".into(), service: "old".into(), ..ResourceTags::default() };
+        old.urls.clear();
+        let status = |service: &str, target: Option<TargetStatus>, is_in_plan| ServiceStatus {
+            service: service.into(),
+            is_in_plan,
+            target,
+        };
+        Survey {
+            owner: Owner {
+                plan: "shop".into(),
+                environment: Some("preview".into()),
+                repository: Some("octo/shop".into()),
+                pull_request: Some("7".into()),
+            },
+            is_of_repository: false,
+            services: vec![
+                status("web", Some(web), true),
+                status("api", Some(api), true),
+                status("worker", None, true),
+                status("old", Some(old), false),
+            ],
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The status as a table.
+
+use super::survey::{ContainerStatus, ServiceStatus, Survey, TargetStatus};
+use crate::cli::columns::{UNKNOWN, age, columns};
+use crate::oci::Reference;
+use crate::report::short_digest;
+use jiff::Timestamp;
+
+/// How much of a commit's hash is shown.
+const SHORT_COMMIT_CHARS: usize = 7;
+
+/// One row for each service, and one for each further container.
+pub fn show(survey: &Survey, now: Timestamp) -> String {
+    if survey.services.is_empty() {
+        return "nothing is deployed".to_owned();
+    }
+    let mut headings = vec!["SERVICE", "STATE", "IMAGE", "COMMIT", "AGE", "EXPIRES", "URL"];
+    if survey.is_of_repository {
+        headings.splice(0..0, ["PLAN", "ENVIRONMENT"]);
+    }
+    let mut rows = Vec::new();
+    for service in &survey.services {
+        for mut row in rows_of(service, now) {
+            if survey.is_of_repository {
+                row.splice(0..0, owner(service.target.as_ref(), row[0].starts_with(' ')));
+            }
+            rows.push(row);
+        }
+    }
+    columns(&headings, &rows)
+}
+
+/// The plan and the environment of a target, with its pull request.
+fn owner(target: Option<&TargetStatus>, is_further_row: bool) -> [String; 2] {
+    let Some(target) = target.filter(|_| !is_further_row) else {
+        return [String::new(), String::new()];
+    };
+    let environment =
+        target.resource.tags.environment.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+    let environment = match &target.resource.tags.pull_request {
+        Some(number) => format!("{environment} #{number}"),
+        None => environment,
+    };
+    [target.resource.tags.plan.clone(), environment]
+}
+
+fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
+    let none = || UNKNOWN.to_owned();
+    let Some(target) = &service.target else {
+        let mut row = vec![service.service.clone(), "not deployed".to_owned()];
+        row.resize_with(7, none);
+        return vec![row];
+    };
+    let mut rows = Vec::new();
+    let name = if service.is_in_plan {
+        service.service.clone()
+    } else {
+        format!("{} (not in the plan)", service.service)
+    };
+    let first = target.containers.first();
+    rows.push(vec![
+        name,
+        first.map_or_else(|| target.state.to_lowercase(), |one| one.health.describe()),
+        first.map_or_else(none, |one| image(one, target.resource.tags.image_tag.as_deref())),
+        commit(target),
+        age(target.resource.deployed(), now),
+        expires(target, now),
+        urls(target),
+    ]);
+    for container in target.containers.iter().skip(1) {
+        let mut row = vec![
+            format!("  {}", container.name),
+            container.health.describe(),
+            image(container, None),
+        ];
+        row.resize_with(7, String::new);
+        rows.push(row);
+    }
+    rows
+}
+
+/// The tag and the start of the digest: the repository is the same for long.
+fn image(container: &ContainerStatus, tag: Option<&str>) -> String {
+    let Ok(reference) = container.image.parse::<Reference>() else {
+        return container.image.clone();
+    };
+    let name = reference.repository.rsplit('/').next().unwrap_or_default();
+    let tag = tag.map(str::to_owned).or(reference.tag);
+    let name = tag.map_or_else(|| name.to_owned(), |tag| format!("{name}:{tag}"));
+    match reference.digest {
+        Some(digest) => format!("{name} {}", short_digest(digest.as_str())),
+        None => name,
+    }
+}
+
+fn commit(target: &TargetStatus) -> String {
+    let Some(commit) = &target.resource.tags.commit else { return UNKNOWN.to_owned() };
+    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
+    if target.resource.tags.dirty { format!("{short} with changes") } else { short }
+}
+
+fn expires(target: &TargetStatus, now: Timestamp) -> String {
+    match target.resource.expires() {
+        None => UNKNOWN.to_owned(),
+        Some(expires) if expires <= now => format!("{} ago", age(Some(expires), now)),
+        Some(expires) => format!("in {}", age(Some(now), expires)),
+    }
+}
+
+fn urls(target: &TargetStatus) -> String {
+    if target.urls.is_empty() {
+        return UNKNOWN.to_owned();
+    }
+    let shown = target.urls.iter().map(|(url, answer)| format!("{url} ({})", answer.describe()));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::survey::testing::{now, survey};
+    use super::show;
+
+    #[test]
+    fn table_has_a_row_for_each_container() {
+        insta::assert_snapshot!(show(&survey(), now()));
+    }
+
+    #[test]
+    fn table_of_the_repository_names_plan_environment_and_pull_request() {
+        let mut survey = survey();
+        survey.is_of_repository = true;
+        survey.services.retain(|service| service.target.is_some());
+        insta::assert_snapshot!(show(&survey, now()));
+    }
+
+    #[test]
+    fn nothing_deployed_is_said() {
+        let mut survey = survey();
+        survey.services.clear();
+        assert_eq!(show(&survey, now()), "nothing is deployed");
+    }
+}

@@ -1,0 +1,211 @@
+//! The targets of a plan: what it has deployed, found by the tags of the resources
+//! alone, so that every machine finds the same.
+
+use super::exit::Exit;
+use super::say;
+use super::session::PlanSession;
+use super::session::connections::Connections;
+use super::session::container_groups::ContainerGroups;
+use crate::azure::container_instances::{Group, GroupId};
+use crate::journal::RunId;
+use crate::run::outcome::StepError;
+use crate::run::perform::{AzureAccess, AzureClients, ResourceTags};
+use jiff::Timestamp;
+
+/// A container group that Shipway deployed.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub id: GroupId,
+    pub tags: ResourceTags,
+}
+
+/// Whose targets are looked for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Owner {
+    pub plan: String,
+    pub environment: Option<String>,
+    /// `owner/name`; `None` where it is not known.
+    pub repository: Option<String>,
+    pub pull_request: Option<String>,
+}
+
+/// Refuses a service that the plan does not have.
+pub fn refuse_unknown_services<'n>(
+    session: &PlanSession,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<(), Exit> {
+    let known: Vec<&str> = session.plan.services.keys().collect();
+    let Some(unknown) = names.into_iter().find(|name| !known.contains(name)) else {
+        return Ok(());
+    };
+    let help = format!("the plan has `{}`", known.join("`, `"));
+    say::error(&[format!("there is no service `{unknown}`")], Some(&help));
+    Err(Exit::Usage)
+}
+
+/// Refuses a plan with environments of which none is chosen.
+pub fn refuse_missing_environment(session: &PlanSession) -> Result<(), Exit> {
+    let environments = &session.plan.environments;
+    if session.resolved.environment.is_some() || environments.len() == 0 {
+        return Ok(());
+    }
+    let names: Vec<&str> = environments.keys().collect();
+    let help = format!("name one with `--env`, of `{}`", names.join("`, `"));
+    say::error(&["no environment is chosen".to_owned()], Some(&help));
+    Err(Exit::Usage)
+}
+
+/// Finds targets. No secret of the plan is needed for that.
+pub struct Targets<'a> {
+    pub session: &'a PlanSession,
+    pub clients: AzureClients,
+}
+
+impl<'a> Targets<'a> {
+    pub fn new(session: &'a PlanSession, connections: &Connections) -> Self {
+        let clients = AzureClients::new(AzureAccess {
+            http: &connections.http,
+            credential: &connections.credential,
+            endpoints: &connections.endpoints,
+            local: session.options.cloud.is_some(),
+            subscription: connections.subscription.as_deref(),
+        });
+        Self { session, clients }
+    }
+
+    /// The plan, the chosen environment, and the pull request that this is about.
+    pub fn owner(&self) -> Owner {
+        let PlanSession { plan, resolved, scope, .. } = self.session;
+        let pull_request = scope.context("pr").map(|context| context.get("number").text());
+        Owner {
+            plan: plan.name.value.clone(),
+            environment: resolved.environment.as_ref().map(|chosen| chosen.name.clone()),
+            repository: resolved.repository(),
+            pull_request: pull_request.filter(|number| !number.is_empty()),
+        }
+    }
+
+    /// What the plan has deployed in the chosen environment. Where a pull request is
+    /// known, only what belongs to it, or to none.
+    pub async fn of_environment(&self) -> Result<Vec<Target>, StepError> {
+        let owner = self.owner();
+        let groups = self.groups().of_plan(&self.subscription().await?).await?;
+        let mut targets = targets(groups);
+        targets.retain(|target| owner.sees(&target.tags));
+        Ok(targets)
+    }
+
+    /// What all plans of the repository have deployed, in all environments.
+    pub async fn of_repository(&self) -> Result<Vec<Target>, StepError> {
+        let owner = self.owner();
+        let groups = self.groups().all(&self.subscription().await?).await?;
+        let mut targets = targets(groups);
+        targets.retain(|target| owner.is_of_repository(&target.tags));
+        Ok(targets)
+    }
+
+    /// A target with the state of its containers; `None` if it was deleted meanwhile.
+    pub async fn read(&self, target: &Target) -> Result<Option<Group>, StepError> {
+        Ok(self.clients.container_instances.find(&target.id).await?)
+    }
+
+    fn groups(&self) -> ContainerGroups<'_> {
+        ContainerGroups { session: self.session, instances: &self.clients.container_instances }
+    }
+
+    async fn subscription(&self) -> Result<String, StepError> {
+        let PlanSession { plan, scope, .. } = self.session;
+        self.clients.subscription.id(plan, scope).await
+    }
+}
+
+impl Target {
+    /// When the run that deployed it began.
+    pub fn deployed(&self) -> Option<Timestamp> {
+        RunId::existing(&self.tags.run).began()
+    }
+
+    /// When it has outlived the `ttl` of its environment.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.tags.expires.as_ref()?.parse().ok()
+    }
+}
+
+impl Owner {
+    /// Whether a resource is of the plan in the environment, and not of another pull
+    /// request than the one this is about.
+    fn sees(&self, tags: &ResourceTags) -> bool {
+        let is_of_another = match (&self.pull_request, &tags.pull_request) {
+            (Some(asked), Some(own)) => asked != own,
+            (None, _) | (_, None) => false,
+        };
+        self.is_of_repository(tags)
+            && tags.plan == self.plan
+            && tags.environment == self.environment
+            && !is_of_another
+    }
+
+    /// Whether a resource was deployed from the repository. Where either is not known,
+    /// that is no reason against it.
+    fn is_of_repository(&self, tags: &ResourceTags) -> bool {
+        match (&self.repository, &tags.repository) {
+            (Some(asked), Some(own)) => asked.eq_ignore_ascii_case(own),
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
+/// The groups that Shipway deployed, sorted by service and name.
+fn targets(groups: Vec<Group>) -> Vec<Target> {
+    let mut targets: Vec<Target> = groups
+        .into_iter()
+        .filter_map(|group| {
+            let tags = ResourceTags::read(&group.tags)?;
+            Some(Target { id: GroupId::parse(&group.id)?, tags })
+        })
+        .collect();
+    targets.sort_by(|a, b| (&a.tags.service, &a.id).cmp(&(&b.tags.service, &b.id)));
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owner;
+    use crate::run::perform::ResourceTags;
+
+    fn tags() -> ResourceTags {
+        ResourceTags {
+            plan: "shop".into(),
+            service: "web".into(),
+            environment: Some("preview".into()),
+            repository: Some("octo/shop".into()),
+            pull_request: Some("7".into()),
+            ..ResourceTags::default()
+        }
+    }
+
+    fn owner() -> Owner {
+        Owner {
+            plan: "shop".into(),
+            environment: Some("preview".into()),
+            repository: Some("Octo/Shop".into()),
+            pull_request: Some("7".into()),
+        }
+    }
+
+    #[test]
+    fn resources_of_another_plan_environment_repository_or_pull_request_are_not_seen() {
+        assert!(owner().sees(&tags()));
+        assert!(Owner { pull_request: None, ..owner() }.sees(&tags()));
+        assert!(Owner { repository: None, ..owner() }.sees(&tags()));
+        for other in [
+            Owner { plan: "docs".into(), ..owner() },
+            Owner { environment: Some("production".into()), ..owner() },
+            Owner { environment: None, ..owner() },
+            Owner { repository: Some("fork/shop".into()), ..owner() },
+            Owner { pull_request: Some("8".into()), ..owner() },
+        ] {
+            assert!(!other.sees(&tags()), "{other:?}");
+        }
+    }
+}
