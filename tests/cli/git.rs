@@ -53,7 +53,7 @@ steps:
 ";
     let program = Program::with_plan(plan).file("hello", "hello\n").committed();
     program.git(&["checkout", "--quiet", "--detach"]);
-    let finished = program.run(&["dry-run"]).exits(4);
+    let finished = program.run(&["dry-run"]).exits(3);
     finished.says_in_order(&[
         "`git.branch` is empty, and a name would be made of it",
         "a commit is checked out, and no branch; `${{ git.branch || 'none' }}` has a name for that case",
