@@ -9,7 +9,7 @@ mod cloud;
 pub mod container_instances;
 mod credential;
 #[cfg(test)]
-mod fake;
+pub mod fake;
 mod key_vault;
 pub mod registries;
 pub mod resource_groups;

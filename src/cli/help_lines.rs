@@ -156,7 +156,7 @@ fn mistakes_are_found() {
     assert_eq!(mistake("shipway local stop FILE"), None);
     assert_eq!(mistake("--seed-image REFERENCE=oci:FOLDER"), None);
     assert_eq!(mistake("git log"), None);
-    assert_eq!(mistake("shipway sweep").as_deref(), Some("there is no command `sweep`"));
+    assert_eq!(mistake("shipway float").as_deref(), Some("there is no command `float`"));
     assert_eq!(mistake("shipway run --rerun x").as_deref(), Some("`run` has no `--rerun`"));
     assert_eq!(mistake("--sweep").as_deref(), Some("there is no option `--sweep`"));
 }

@@ -54,7 +54,7 @@ pub fn local(arguments: &LocalArguments) -> Result<Exit, Exit> {
     let redactor = Redactor::default();
     if let Some(LocalAction::Stop { cloud }) = &arguments.action {
         let stopped = stop_cloud(arguments, cloud.as_deref());
-        return stopped.map(|()| Exit::Done).map_err(|error| show_step_error(error, &redactor));
+        return stopped.map(told).map_err(|error| show_step_error(error, &redactor));
     }
     let options = options(arguments, &redactor)?;
     block_on(async {
@@ -129,7 +129,13 @@ fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
     serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
-fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<(), StepError> {
+/// Tells what was stopped.
+fn told(what: impl AsRef<str>) -> Exit {
+    say::tell(what.as_ref());
+    Exit::Done
+}
+
+fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<String, StepError> {
     let newest = || {
         let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP).ok()?;
         newest(&state_folder(None, &file))

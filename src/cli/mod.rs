@@ -16,6 +16,8 @@ mod action;
 mod check;
 mod columns;
 mod command_line;
+mod confirm;
+mod down;
 mod dry_run;
 mod eval;
 mod exit;
@@ -27,6 +29,7 @@ mod logs;
 mod pipeline;
 mod plan_file;
 mod refusal;
+mod removal;
 mod resume;
 mod run;
 mod runtime;
@@ -34,6 +37,7 @@ mod say;
 mod schema;
 mod session;
 mod status;
+mod sweep;
 mod targets;
 
 use crate::report::Stdout;
@@ -68,6 +72,10 @@ enum Command {
     Logs(logs::LogsArguments),
     /// List or remove the images in a registry
     Images(images::ImagesArguments),
+    /// Remove what the plan deployed in an environment or for a pull request
+    Down(down::DownArguments),
+    /// Remove previews that have expired, or whose pull request is closed
+    Sweep(sweep::SweepArguments),
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
     Local(local::LocalArguments),
     /// Print the JSON Schema of plans, for editors and validators
@@ -89,6 +97,8 @@ impl Command {
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),
             Self::Images(arguments) => images::images(&arguments),
+            Self::Down(arguments) => down::down(&arguments),
+            Self::Sweep(arguments) => sweep::sweep(&arguments),
             Self::Local(arguments) => local::local(&arguments),
             Self::Schema => Ok(schema::schema()),
             Self::Action => action::action(),

@@ -4,5 +4,3 @@
 
 pub mod actions;
 pub mod client;
-
-pub use client::Client;

@@ -155,6 +155,12 @@ pub struct GitHubRepository {
     pub token: Hidden,
     #[serde(default)]
     pub pull_request: Option<PullRequest>,
+    /// Further pull requests.
+    #[serde(default)]
+    pub pull_requests: Vec<PullRequest>,
+    /// The branches beside those of open pull requests.
+    #[serde(default)]
+    pub branches: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -172,6 +178,12 @@ pub struct PullRequest {
     /// `open` or `closed`.
     #[serde(default = "open")]
     pub state: String,
+    /// RFC 3339.
+    #[serde(default)]
+    pub closed_at: Option<String>,
+    /// RFC 3339; `None` if it was not merged.
+    #[serde(default)]
+    pub merged_at: Option<String>,
     /// The login of the user who opened it.
     #[serde(default = "author")]
     pub author: String,

@@ -28,6 +28,7 @@ pub mod runtime;
 mod serve;
 pub mod vault;
 
+pub use arm::container_groups;
 pub use cloud_file::CloudFile;
 pub use hidden::Hidden;
 pub use initial_state::{

@@ -21,7 +21,7 @@ mod text;
 mod transfer;
 mod view;
 
-pub use card::Card;
+pub use card::{Card, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
 pub use deploy_end::DeployEnd;
 #[cfg(test)]

@@ -74,7 +74,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "azure::ArmError",
             "azure::container_instances",
-            "github::Client",
             "github::client",
             "journal",
             "oci",
@@ -92,6 +91,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli/status",
         &["azure::container_instances", "http", "journal", "oci", "plan", "report", "run"],
     ),
+    (
+        "cli/removal",
+        &[
+            "azure::container_instances",
+            "event",
+            "github::actions",
+            "github::client",
+            "journal",
+            "report",
+            "run",
+            "secret",
+        ],
+    ),
+    ("cli/down", &["journal", "oci", "plan", "report", "run"]),
+    ("cli/sweep", &["event", "github::client", "journal", "run"]),
     // Composes a run: reads what was asked, starts the loop, reports its end.
     (
         "cli/pipeline",

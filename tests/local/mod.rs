@@ -4,6 +4,7 @@ mod deployed_image;
 mod parallel;
 mod preflight;
 mod pull_requests;
+mod removal;
 mod stored_login;
 mod upstream;
 

@@ -13,7 +13,7 @@ pub struct Group {
     /// The resource id.
     pub id: String,
     pub name: String,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "without_nulls")]
     pub tags: BTreeMap<String, String>,
     pub properties: GroupProperties,
 }
@@ -169,6 +169,14 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The tags that have a value: one without must not make the whole list unreadable.
+fn without_nulls<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let tags: BTreeMap<String, Option<String>> = or_default(deserializer)?;
+    Ok(tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 impl Group {

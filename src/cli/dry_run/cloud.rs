@@ -2,7 +2,7 @@
 
 use crate::cli::say;
 use crate::local::process::{CloudStart, RunningCloud, spawn};
-use crate::local::{CloudFile, InitialState};
+use crate::local::{CloudFile, InitialState, container_groups};
 use crate::run::outcome::{StepError, chain_of};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const MAX_START_TIME: Duration = Duration::from_secs(30);
+const MAX_STOP_TIME: Duration = Duration::from_secs(30);
 
 /// A local cloud that this process started.
 pub enum LocalCloud {
@@ -155,15 +156,30 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Stops a cloud that was left in the background.
-pub fn stop(file: &Path) -> Result<(), StepError> {
+/// Stops a cloud that was left in the background. Returns what it stopped, in words.
+pub fn stop(file: &Path) -> Result<String, StepError> {
     let cloud = CloudFile::read(file).map_err(|error| {
         StepError::new(format!("cannot read `{}`", file.display())).because(error.to_string())
     })?;
-    kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM).map_err(|error| {
-        StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid))
-            .because(error.desc().to_owned())
-    })
+    let groups = container_groups(&cloud.state);
+    let failed = || StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid));
+    kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM)
+        .map_err(|error| failed().because(error.desc().to_owned()))?;
+    // It removes the file when its containers have ended.
+    let begun = Instant::now();
+    while file.exists() {
+        if begun.elapsed() > MAX_STOP_TIME {
+            return Err(failed().because(format!("it has not ended within {MAX_STOP_TIME:?}")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let what = match groups.as_slice() {
+        [] => "no container group".to_owned(),
+        [one] => format!("1 container group: {one}"),
+        many => format!("{} container groups: {}", many.len(), many.join(", ")),
+    };
+    let state = cloud.state.display();
+    Ok(format!("stopped the local cloud in `{state}`, process {}, with {what}", cloud.pid))
 }
 
 /// The cloud file of the newest local cloud in a state folder.

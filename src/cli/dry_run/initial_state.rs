@@ -242,12 +242,20 @@ impl Blueprint<'_> {
             head_repository: self.fork(),
             base_ref: text("pr", "base"),
             state: "open".to_owned(),
+            closed_at: None,
+            merged_at: None,
             author: text("pr", "author"),
         });
         let repository = text("github", "repository");
         let repository =
             if repository.is_empty() { "local/dry-run".to_owned() } else { repository };
-        GitHubRepository { repository, token: Hidden::default(), pull_request }
+        GitHubRepository {
+            repository,
+            token: Hidden::default(),
+            pull_request,
+            pull_requests: Vec::new(),
+            branches: Vec::new(),
+        }
     }
 }
 

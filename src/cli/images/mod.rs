@@ -4,6 +4,7 @@
 //! `survey` asks the servers, `table` and `json` show the result, `prune` chooses
 //! and removes.
 
+mod clients;
 mod deployed;
 mod json;
 mod prune;
@@ -12,24 +13,21 @@ mod survey;
 mod table;
 mod target;
 
+pub use prune::pull_request;
+
 use super::exit::Exit;
 use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::PlanFile;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
-use super::session::layout::secrets_of;
-use super::session::retries::retries;
-use super::session::secrets::{self, SecretAccess, SecretSources};
 use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
-use crate::plan::PlanKeys as _;
 use crate::report::Output;
-use crate::resolve::with_secrets;
 use crate::run::outcome::StepError;
-use crate::run::perform::{Clients, ClientsConfig};
 use crate::secret::Redactor;
 use clap::Args;
+use clients::clients;
 use deployed::{DeployedImages, DeployedQuery, Gap};
 use jiff::Timestamp;
 use prune::{Prune, PruneArguments};
@@ -151,38 +149,4 @@ fn targets(
             .help("name one, as in `shipway images REGISTRY`"));
     }
     Ok(targets)
-}
-
-/// The clients, signed in as the plan says.
-async fn clients(session: &PlanSession, connections: &Connections) -> Result<Clients, StepError> {
-    let mut names: Vec<String> = session
-        .plan
-        .registries
-        .iter()
-        .flat_map(|(_, registry)| secrets_of(registry.templates()))
-        .collect();
-    names.sort();
-    names.dedup();
-    let sources = SecretSources::of_environment(session);
-    let retries = retries(&session.redactor);
-    let access = SecretAccess { connections, sources: &sources, retries: &retries };
-    let secrets = secrets::read(session, &names, access).await;
-    // This command shows one error; the first of several names a secret to mend.
-    let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?;
-    let scope = with_secrets(session.scope.clone(), &session.plan, &secrets)?;
-    let clients = Clients::make(ClientsConfig {
-        http: &connections.http,
-        credential: &connections.credential,
-        endpoints: &connections.endpoints,
-        redactor: &session.redactor,
-        plan: &session.plan,
-        scope: &scope,
-        environment: &session.host.env,
-        local: session.options.cloud.is_some(),
-        subscription: connections.subscription.as_deref(),
-        // What runs learned about registries serves pushes only.
-        memory: None,
-        retries: &retries,
-    });
-    clients.await
 }

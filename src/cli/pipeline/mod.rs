@@ -7,7 +7,7 @@ mod debug_log;
 mod execute;
 mod interrupt;
 mod origin;
-mod publish;
+pub mod publish;
 mod refused;
 
 pub use refused::{Asked, refused, refused_early, write_status};

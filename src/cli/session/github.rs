@@ -1,5 +1,6 @@
 //! The connection to GitHub, which may be asked before there is any other.
 
+use crate::github::client::{BadRepo, Client as GitHubClient, Repo};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::journal::RunOptions;
 use crate::local::CloudFile;
@@ -52,6 +53,16 @@ impl GitHubConnection {
             token: redactor.adopt("the local cloud's token", github.token.expose().to_owned()),
             repository: github.repository.clone(),
         })
+    }
+
+    /// A client, and the repository that it is for.
+    pub fn client(&self, http: &Client) -> Result<(GitHubClient, Repo), StepError> {
+        let failed = || StepError::new("cannot ask GitHub");
+        let api = Url::parse(&self.api)
+            .map_err(|error| failed().because(format!("`{}` is not a URL: {error}", self.api)))?;
+        let repo = self.repository.parse();
+        let repo = repo.map_err(|error: BadRepo| failed().because(error.to_string()))?;
+        Ok((GitHubClient::new(http, api, self.token.clone()), repo))
     }
 }
 

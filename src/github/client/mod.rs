@@ -15,6 +15,7 @@
 //! An operation is one request, or a few that belong together. Retrying is up to the
 //! caller.
 
+mod branches;
 mod comments;
 mod deployments;
 mod error;

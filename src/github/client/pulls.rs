@@ -12,6 +12,12 @@ pub struct Pull {
     pub number: u64,
     /// `open` or `closed`.
     pub state: String,
+    /// RFC 3339; `None` while it is open.
+    #[serde(default)]
+    pub closed_at: Option<String>,
+    /// RFC 3339; `None` unless it was merged.
+    #[serde(default)]
+    pub merged_at: Option<String>,
     /// The account that opened it; `None` if it was deleted.
     #[serde(default)]
     pub user: Option<User>,

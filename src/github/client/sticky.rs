@@ -83,6 +83,18 @@ impl Client {
         Ok(posted(created, Change::Created))
     }
 
+    /// Updates the comment with this marker. `None` if there is none: a comment is
+    /// not made only to say that something has gone.
+    pub async fn update_sticky_comment(
+        &self,
+        repo: &Repo,
+        number: u64,
+        marker: &Marker,
+        body: &str,
+    ) -> Result<Option<Posted>, Error> {
+        self.update_ours(repo, number, &marker.to_string(), body).await
+    }
+
     /// Updates the oldest of our comments and deletes the others. `None` if there are
     /// none, or if it was deleted at the same time.
     async fn update_ours(
@@ -309,5 +321,19 @@ mod tests {
         ])
         .await;
         assert_eq!(upsert(&github).await, (3, Change::Unchanged));
+    }
+
+    #[tokio::test]
+    async fn no_comment_is_made_where_one_is_only_updated() {
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[]), list(&[bots(3, "old")])]),
+            ("PATCH /repos/o/r/issues/comments/3", vec![Answer::json(200, &bots(3, "new"))]),
+        ])
+        .await;
+        let (client, repo, marker) = (github.client(), repo(), marker());
+        let body = format!("{marker}\nnew");
+        let update = || client.update_sticky_comment(&repo, 7, &marker, &body);
+        assert_eq!(update().await.expect("an answer"), None);
+        assert_eq!(update().await.expect("an answer").map(|posted| posted.id), Some(3));
     }
 }

@@ -21,4 +21,4 @@ mod tags;
 
 pub use handle::Arm;
 pub use router::router;
-pub use store::ResourceStore;
+pub use store::{ResourceStore, container_groups};

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+const FILE: &str = "resources.json";
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ResourceGroup {
@@ -73,7 +75,7 @@ pub struct ResourceStore {
 impl ResourceStore {
     /// Reads the file and adds the resource groups of the initial state.
     pub fn open(folder: &Path, initial: &InitialState) -> Result<Self, FileError> {
-        let path = folder.join("resources.json");
+        let path = folder.join(FILE);
         let mut content: Resources = read_json(&path)?.unwrap_or_default();
         for group in &initial.resource_groups {
             let entry = content.resource_groups.entry(group.name.to_ascii_lowercase());
@@ -98,4 +100,13 @@ impl ResourceStore {
         write_json(&self.path, &*content)?;
         Ok(changed)
     }
+}
+
+/// The names of the container groups of a state folder, in order. Empty if there
+/// are none, or if the folder cannot be read.
+pub fn container_groups(state: &Path) -> Vec<String> {
+    let path = state.join("arm").join(FILE);
+    let content: Option<Resources> = read_json(&path).ok().flatten();
+    let groups = content.unwrap_or_default().container_groups;
+    groups.into_values().map(|group| group.name).collect()
 }

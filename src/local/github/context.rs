@@ -8,7 +8,7 @@ use crate::local::initial_state::{GitHubRepository, PullRequest};
 use crate::oci::Digest;
 use http::Method;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The fields of a query, by name.
@@ -23,6 +23,8 @@ pub struct RepositoryContext {
     /// The login of the token's owner.
     pub login: String,
     pub pull_request: Option<PullRequest>,
+    further: Vec<PullRequest>,
+    branches: Vec<String>,
     pub record: ActivityRecord,
     token: Hidden,
 }
@@ -41,6 +43,8 @@ impl RepositoryContext {
             repository_id,
             login: login.to_owned(),
             pull_request: github.pull_request.clone(),
+            further: github.pull_requests.clone(),
+            branches: github.branches.clone(),
             record: ActivityRecord::open(state)?,
             token,
         })
@@ -57,10 +61,10 @@ impl RepositoryContext {
     /// The commit that a branch, tag or commit id means.
     pub fn resolve(&self, reference: &str) -> String {
         let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
-        match &self.pull_request {
-            Some(pull) if pull.head_ref == short => pull.head_sha.clone(),
-            _ if is_commit(short) => short.to_owned(),
-            _ => Self::commit_of(short),
+        match self.pulls().find(|pull| pull.head_ref == short) {
+            Some(pull) => pull.head_sha.clone(),
+            None if is_commit(short) => short.to_owned(),
+            None => Self::commit_of(short),
         }
     }
 
@@ -70,8 +74,19 @@ impl RepositoryContext {
     }
 
     pub fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
-        let found = self.pull_request.as_ref();
-        found.filter(|pull| pull.number.to_string() == number).ok_or_else(GithubApiError::not_found)
+        let found = self.pulls().find(|pull| pull.number.to_string() == number);
+        found.ok_or_else(GithubApiError::not_found)
+    }
+
+    pub fn pulls(&self) -> impl Iterator<Item = &PullRequest> {
+        self.pull_request.iter().chain(&self.further)
+    }
+
+    /// The names of all branches, each once, in order.
+    pub fn branches(&self) -> BTreeSet<&str> {
+        let open = self.pulls().filter(|pull| pull.state == "open");
+        let own = self.branches.iter().map(String::as_str);
+        own.chain(open.map(|pull| pull.head_ref.as_str())).chain([self.default_branch()]).collect()
     }
 }
 

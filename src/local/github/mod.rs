@@ -1,10 +1,11 @@
-//! The part of GitHub's REST API that a pipeline reports to: one repository, one
-//! pull request, comments, deployments and statuses.
+//! The part of GitHub's REST API that a pipeline reports to: one repository, its
+//! branches and pull requests, comments, deployments and statuses.
 //!
 //! `router` authenticates and routes, `activity` stores what clients create,
 //! `shapes` builds the JSON bodies; the other files are the endpoints.
 
 mod activity;
+mod branches;
 mod comments;
 mod context;
 mod deployments;

@@ -1,4 +1,4 @@
-//! The pull request: by number, by branch, by commit.
+//! Pull requests: by number, by branch, by commit.
 
 use super::context::{ApiCall, RepositoryContext};
 use super::error::GithubApiError;
@@ -28,7 +28,7 @@ pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, Gith
     let asked = |name: &str| call.query.get(name).map(String::as_str);
     // Without an owner it filters nothing.
     let head = asked("head").and_then(|head| head.split_once(':'));
-    let found = context.pull_request.iter().filter(|pull| {
+    let found = context.pulls().filter(|pull| {
         let from = pull.head_repository.as_deref().unwrap_or(&context.repository);
         let owner = from.split('/').next().unwrap_or_default();
         let is_head = |(asked, branch): (&str, &str)| {
@@ -50,7 +50,7 @@ pub fn of_commit(
     sha: &str,
 ) -> Result<Response, GithubApiError> {
     require_get(call)?;
-    let found = context.pull_request.iter();
+    let found = context.pulls();
     let found =
         found.filter(|pull| pull.state == "open" && (pull.head_sha == sha || pull.head_ref == sha));
     let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();

@@ -144,7 +144,8 @@ pub fn pull_request(context: &RepositoryContext, pull: &PullRequest) -> Value {
         "issue_url": links["issue"]["href"], "number": number, "state": pull.state,
         "locked": false, "title": pull.title, "user": user(&pull.author), "body": null,
         "created_at": EPOCH, "updated_at": EPOCH,
-        "closed_at": (pull.state == "closed").then_some(EPOCH), "merged_at": null,
+        "closed_at": (pull.state == "closed").then(|| pull.closed_at.as_deref().unwrap_or(EPOCH)),
+        "merged_at": pull.merged_at,
         "merge_commit_sha": null, "assignee": null, "assignees": [],
         "requested_reviewers": [], "requested_teams": [], "labels": [], "milestone": null,
         "draft": false, "head": end(from, &pull.head_ref, &pull.head_sha),
@@ -175,6 +176,24 @@ fn links(repository: &str, pull: &PullRequest) -> Value {
     })
 }
 
+pub fn branch(context: &RepositoryContext, name: &str) -> Value {
+    let commit = context.resolve(name);
+    json!({
+        "name": name, "protected": false,
+        "commit": { "sha": commit, "url": format!("{API}/repos/{}/commits/{commit}", context.repository) },
+    })
+}
+
+/// A branch as a reference of git.
+pub fn reference(context: &RepositoryContext, name: &str) -> Value {
+    let (api, commit) = (format!("{API}/repos/{}/git", context.repository), context.resolve(name));
+    json!({
+        "ref": format!("refs/heads/{name}"), "node_id": format!("REF_{name}"),
+        "url": format!("{api}/refs/heads/{name}"),
+        "object": { "type": "commit", "sha": commit, "url": format!("{api}/commits/{commit}") },
+    })
+}
+
 /// A pull request with the fields that only its own endpoint returns.
 pub fn whole_pull_request(
     context: &RepositoryContext,
@@ -183,7 +202,7 @@ pub fn whole_pull_request(
 ) -> Value {
     let mut body = pull_request(context, pull);
     let more = json!({
-        "merged": false, "mergeable": true, "rebaseable": true, "mergeable_state": "clean",
+        "merged": pull.merged_at.is_some(), "mergeable": true, "rebaseable": true, "mergeable_state": "clean",
         "merged_by": null, "comments": comments, "review_comments": 0,
         "maintainer_can_modify": false, "commits": 1, "additions": 1, "deletions": 0,
         "changed_files": 1,

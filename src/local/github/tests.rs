@@ -367,3 +367,16 @@ async fn a_pending_required_status_is_a_conflict() {
     let (_, combined) = hub.get("/repos/octo/demo/commits/topic/status").await;
     assert_eq!(combined["state"], "pending");
 }
+
+#[tokio::test]
+async fn a_branch_is_gone_once_its_pull_request_is_closed() {
+    let state = tempfile::tempdir().expect("a folder");
+    let hub = Hub::open(state.path());
+
+    assert_eq!(hub.get("/repos/octo/demo/branches/topic").await.1["name"], "topic");
+    assert_eq!(hub.get("/repos/octo/demo/branches/old%2Ffix").await.0, 404);
+    let (_, found) = hub.get("/repos/octo/demo/git/matching-refs/heads/top").await;
+    assert_eq!(found[0]["ref"], "refs/heads/topic");
+    let (status, found) = hub.get("/repos/octo/demo/git/matching-refs/heads/old/fix").await;
+    assert_eq!((status, found), (200, json!([])));
+}

@@ -21,7 +21,7 @@ mapping! {
         pub protected: Field<bool> = key("protected").default("false"),
         /// Variables that replace the plan's.
         pub vars: Map<Text> = key("vars").names::<Name>().at(Site::Variable).absent("none"),
-        /// How long what it deploys may live: stamped on it, and nothing removes it yet.
+        /// How long what it deploys may live: stamped on it, and `shipway sweep` removes what has outlived it.
         pub ttl: Option<Field<Duration>> = key("ttl").absent("for ever"),
     }
 }

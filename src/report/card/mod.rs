@@ -4,6 +4,9 @@
 mod escape;
 mod markdown;
 mod plain;
+mod removed;
+
+pub use removed::{RemovalCard, RemovalRow};
 
 use super::log::words;
 use super::text::one_line;

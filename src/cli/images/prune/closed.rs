@@ -3,11 +3,8 @@
 use super::choose::pull_request;
 use crate::cli::images::survey::Survey;
 use crate::cli::session::connections::Connections;
-use crate::github::Client;
-use crate::github::client::Repo;
 use crate::run::outcome::StepError;
 use std::collections::BTreeSet;
-use url::Url;
 
 /// Adds the numbers of the closed pull requests to `found`.
 pub async fn add(
@@ -24,12 +21,7 @@ pub async fn add(
         unknown("there is no token of GitHub, or no repository there".to_owned())
             .help("set `GITHUB_TOKEN` in a clone of the repository, or name them with `--pr N`")
     })?;
-    let api = Url::parse(&github.api).map_err(|error| unknown(error.to_string()))?;
-    let repo: Repo = github
-        .repository
-        .parse()
-        .map_err(|error: crate::github::client::BadRepo| unknown(error.to_string()))?;
-    let client = Client::new(&connections.http, api, github.token.clone());
+    let (client, repo) = github.client(&connections.http)?;
     for number in numbers.difference(&found.clone()) {
         match client.pull(&repo, *number).await {
             Ok(pull) if pull.state == "closed" => {

@@ -5,6 +5,7 @@
 
 mod choose;
 mod closed;
+pub mod pull_request;
 mod remove;
 mod show;
 

@@ -105,6 +105,10 @@ impl PruneReport<'_> {
 
     /// The same as JSON.
     pub fn json(&self) -> String {
+        json::text(&self.value())
+    }
+
+    pub fn value(&self) -> Value {
         let (mut delete, mut untag, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (listing, choice) in self.listings() {
             let place = format!("{}/{}", listing.host, listing.repository);
@@ -127,7 +131,7 @@ impl PruneReport<'_> {
         let removed = self
             .removed
             .map(|all| all.iter().map(|name| Value::String(name.to_string())).collect::<Vec<_>>());
-        json::text(&json!({ "delete": delete, "untag": untag, "kept": kept, "removed": removed }))
+        json!({ "delete": delete, "untag": untag, "kept": kept, "removed": removed })
     }
 }
 

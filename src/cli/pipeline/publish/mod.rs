@@ -7,7 +7,7 @@ mod deployment;
 mod not_made;
 mod subject;
 
-pub use subject::{EnvironmentName, Subject};
+pub use subject::{DeploymentName, EnvironmentName, Subject};
 
 use crate::cli::session::connections::GitHubConnection;
 use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};

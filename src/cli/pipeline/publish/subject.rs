@@ -5,6 +5,7 @@ use crate::event::{Channel, Origin};
 use crate::journal::RunOptions;
 use crate::plan::schema::Plan;
 use crate::resolve::Resolved;
+use std::fmt;
 
 /// The plan, the place and the code of a run that ended, or that was refused
 /// before all of these were known.
@@ -98,18 +99,34 @@ impl Subject {
         }
     }
 
-    /// The environment of GitHub's deployments. A new deployment ends the earlier
-    /// ones of its environment, so each plan, environment, pull request and key has
-    /// its own.
+    /// The environment of GitHub's deployments.
     pub fn deployment_environment(&self) -> String {
+        DeploymentName {
+            plan: self.plan.as_deref(),
+            environment: self.environment.name(),
+            pull_request: self.pull_request,
+            comment_key: self.comment_key.as_deref(),
+        }
+        .to_string()
+    }
+}
+
+/// The name of the environment of GitHub's deployments, the same for the run that
+/// deploys and for the command that removes. A new deployment ends the earlier ones
+/// of its environment, so each plan, environment, pull request and key has its own.
+#[derive(Clone, Copy, Debug)]
+pub struct DeploymentName<'a> {
+    pub plan: Option<&'a str>,
+    pub environment: Option<&'a str>,
+    pub pull_request: Option<u64>,
+    pub comment_key: Option<&'a str>,
+}
+
+impl fmt::Display for DeploymentName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.pull_request.map(|number| format!("pr-{number}"));
-        let parts = [
-            self.plan.as_deref(),
-            self.environment.name(),
-            number.as_deref(),
-            self.comment_key.as_deref(),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+        let parts = [self.plan, self.environment, number.as_deref(), self.comment_key];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
     }
 }
 

@@ -1,0 +1,234 @@
+//! `shipway down`: removes what the plan deployed in an environment, or for a pull
+//! request.
+//!
+//! It finds that by the tags of container groups, so it needs no state of the
+//! machine that deployed, and reads no secret of the plan: the sign-in to Azure needs
+//! none. Only `--images` reads those that the logins of registries use.
+
+mod repositories;
+mod select;
+
+use super::confirm::Expected;
+use super::exit::Exit;
+use super::images::pull_request::{TagRemoval, remove_tags};
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::PlanFile;
+use super::removal::group::DeployedGroup;
+use super::removal::report::ReportSubject;
+use super::removal::show::count;
+use super::removal::{Removal, RemovalOptions, Removed, azure_clients, deployed, mistake};
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::container_groups::ContainerGroups;
+use super::session::{PlanSession, show_step_error};
+use crate::journal::RunOptions;
+use crate::report::Output;
+use crate::run::outcome::StepError;
+use clap::Args;
+use repositories::repositories;
+use select::{DownFilter, EnvironmentFilter, select, stages};
+use serde_json::Map;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  shipway down --env staging       list what goes, and ask
+  shipway down --pr 12 --yes       remove the preview of pull request 12
+
+Exit codes: 0 removed, 2 not confirmed, 3 nothing could be read, 4 something is left")]
+pub struct DownArguments {
+    /// Read the plan from this file
+    #[arg(default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Take down this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Simulate an event: `push`, `pull_request`, or a file with a payload
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// Take down what was deployed for this pull request
+    #[arg(long, visible_alias = "pull-request", value_name = "N")]
+    pub pr: Option<u64>,
+    /// Remove the tags of the pull request from the plan's repositories too
+    #[arg(long)]
+    pub images: bool,
+    #[command(flatten)]
+    pub options: RemovalOptions,
+}
+
+/// The remedy for a missing plan.
+const NO_PLAN_HELP: &str = "name the plan's file, as in `shipway down PLAN`";
+
+/// Removes what the plan deployed.
+pub fn down(arguments: &DownArguments) -> Result<Exit, Exit> {
+    let view = ViewOptions { output: arguments.options.output, verbose: false };
+    let redactor = Audience::Command(view).redactor();
+    let file = PlanFile::read(&arguments.plan, NO_PLAN_HELP)?;
+    let options = RunOptions {
+        env: arguments.env.clone(),
+        set: arguments.set.clone(),
+        event: arguments.event.clone(),
+        pr: arguments.pr,
+        cloud: arguments.options.cloud.clone(),
+        ..RunOptions::default()
+    };
+    let session = PlanSession::without_run(file, &options, redactor)?;
+    let filter = filter(&session, arguments).map_err(|error| mistake(&session, error))?;
+    block_on(async { Down { arguments, session: &session, filter }.run().await })
+}
+
+/// What is meant, from the command line and the event.
+fn filter(session: &PlanSession, arguments: &DownArguments) -> Result<DownFilter, StepError> {
+    let plan = &session.plan;
+    let chosen = session.resolved.environment.as_ref();
+    let pull_request = session.resolved.pull_request.as_ref().map(|found| found.number);
+    let has_environments = plan.environments.keys().next().is_some();
+    if arguments.images && pull_request.is_none() {
+        let what = "cannot remove the tags of a pull request, because none is named";
+        return Err(StepError::new(what).help("add `--pr N`, or leave out `--images`"));
+    }
+    let environment = match (chosen, pull_request) {
+        (Some(chosen), _) if chosen.protected && arguments.env.is_none() => {
+            let name = &chosen.name;
+            let what = format!("cannot take down `{name}`, which is protected, unless it is named");
+            return Err(StepError::new(what).help(format!("add `--env {name}`")));
+        }
+        (Some(chosen), _) => EnvironmentFilter::Is(Some(chosen.name.clone())),
+        (None, _) if !has_environments => EnvironmentFilter::Is(None),
+        (None, Some(_)) => EnvironmentFilter::Any,
+        (None, None) => {
+            let what = "cannot tell what to take down, because no environment is chosen";
+            let names: Vec<_> =
+                plan.environments.keys().map(|name| format!("`--env {name}`")).collect();
+            return Err(StepError::new(what)
+                .help(format!("name one, {}, or a pull request, `--pr N`", names.join(", "))));
+        }
+    };
+    Ok(DownFilter {
+        plan: plan.name.value.clone(),
+        repository: session.resolved.repository(),
+        environment,
+        pull_request,
+        protected: protected(session, arguments.env.as_deref())?,
+    })
+}
+
+/// The environments that stay, because they are protected and not named.
+fn protected(session: &PlanSession, named: Option<&str>) -> Result<Vec<String>, StepError> {
+    let mut protected = Vec::new();
+    for (name, environment) in session.plan.environments.iter() {
+        if named != Some(name.value.as_str()) && environment.protected.resolve(&session.scope)? {
+            protected.push(name.value.clone());
+        }
+    }
+    Ok(protected)
+}
+
+struct Down<'a> {
+    arguments: &'a DownArguments,
+    session: &'a PlanSession,
+    filter: DownFilter,
+}
+
+impl Down<'_> {
+    async fn run(&self) -> Result<Exit, Exit> {
+        let refused = |error: StepError| show_step_error(error, &self.session.redactor);
+        let connections = Connections::of(self.session).map_err(refused)?;
+        let azure = azure_clients(self.session, &connections);
+        let PlanSession { plan, scope, .. } = self.session;
+        let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;
+        let groups =
+            ContainerGroups { session: self.session, instances: &azure.container_instances };
+        let all = deployed(&groups.all(&subscription).await.map_err(refused)?);
+        let stages = stages(plan);
+        let removal = Removal {
+            session: self.session,
+            connections: &connections,
+            azure: &azure,
+            options: &self.arguments.options,
+            listed: select(&all, &self.filter),
+            stage: &|group: &DeployedGroup| stages.get(&group.tags.service).copied().unwrap_or(0),
+            all: &all,
+            channels: &plan.report.0,
+            why: &|_| None,
+        };
+        if let Err(exit) = removal.confirm(&self.heading(&removal), self.expected()) {
+            return Ok(exit);
+        }
+        let removed = removal.perform(self.subjects()).await;
+        let images = self.images(&connections, &removed).await;
+        let more = images.iter().map(|images| ("images".to_owned(), images.json.clone()));
+        removal.show(&removed, more.collect::<Map<_, _>>());
+        let exit = removal.sum_up(&removed, "down");
+        Ok(match images {
+            Some(images) => self.sum_up_images(images, exit),
+            None => exit,
+        })
+    }
+
+    fn heading(&self, removal: &Removal<'_>) -> String {
+        let DownFilter { plan, pull_request, .. } = &self.filter;
+        let mut place = match &self.filter.environment {
+            EnvironmentFilter::Is(Some(name)) => format!(" in `{name}`"),
+            EnvironmentFilter::Is(None) | EnvironmentFilter::Any => String::new(),
+        };
+        if let Some(number) = pull_request {
+            place += &format!(" for pull request {number}");
+        }
+        match removal.listed.iter().filter(|one| one.goes).count() {
+            0 => format!("nothing that `{plan}` deployed{place} is there to remove"),
+            going => format!("{} of `{plan}`{place}", count(going, "container group")),
+        }
+    }
+
+    /// A protected environment is confirmed by its name.
+    fn expected(&self) -> Expected<'_> {
+        let chosen = self.session.resolved.environment.as_ref();
+        chosen
+            .filter(|chosen| chosen.protected)
+            .map_or(Expected::Yes, |it| Expected::Name(&it.name))
+    }
+
+    /// The comment of the pull request is updated even if nothing was left to remove.
+    fn subjects(&self) -> BTreeSet<ReportSubject> {
+        let EnvironmentFilter::Is(environment) = &self.filter.environment else {
+            return BTreeSet::new();
+        };
+        let subject = ReportSubject {
+            plan: self.filter.plan.clone(),
+            environment: environment.clone(),
+            pull_request: self.filter.pull_request,
+        };
+        BTreeSet::from([subject])
+    }
+
+    /// Removes the tags of the pull request, after the groups that ran the images.
+    async fn images(&self, connections: &Connections, removed: &Removed) -> Option<TagRemoval> {
+        let number = self.filter.pull_request.filter(|_| self.arguments.images)?;
+        let mut found = repositories(&self.session.plan, &self.session.scope);
+        let own = |host: &str| self.session.plan.registries.get(host).is_some();
+        for (listed, _) in &removed.ended {
+            let images = listed.group.images.iter();
+            let images = images.filter_map(|image| image.parse::<crate::oci::Reference>().ok());
+            found.extend(
+                images.filter(|image| own(&image.host)).map(|image| (image.host, image.repository)),
+            );
+        }
+        Some(remove_tags(self.session, connections, number, found).await)
+    }
+
+    fn sum_up_images(&self, images: TagRemoval, exit: Exit) -> Exit {
+        if self.arguments.options.output == Output::Human && !images.lines.is_empty() {
+            say::result(&images.lines);
+        }
+        let Some(error) = images.error else { return exit };
+        let shown = error.shown(&self.session.redactor, None);
+        say::error(&shown.chain, shown.help.as_deref());
+        Exit::Failed
+    }
+}

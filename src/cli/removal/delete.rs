@@ -1,0 +1,145 @@
+//! Deletes container groups.
+
+use super::group::{DeployedGroup, ListedGroup};
+use crate::azure::container_instances::ContainerInstances;
+use crate::event::Failure;
+use crate::run::outcome::StepError;
+use crate::run::perform::retry;
+use crate::secret::Redactor;
+use futures::StreamExt as _;
+
+const MAX_PARALLEL_DELETIONS: usize = 4;
+
+/// What became of a group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Deletion {
+    Removed,
+    /// It was gone before it was to be removed.
+    Gone,
+    /// It is not the group that was listed any more, for this reason.
+    Kept(String),
+    Failed(Failure),
+}
+
+impl Deletion {
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Removed | Self::Gone)
+    }
+}
+
+/// Deletes the groups of each stage at the same time, one stage after the other. A
+/// group that cannot be deleted keeps no other from being deleted.
+pub async fn delete(
+    instances: &ContainerInstances,
+    stages: Vec<Vec<ListedGroup>>,
+    redactor: &Redactor,
+) -> Vec<(ListedGroup, Deletion)> {
+    let mut ended = Vec::new();
+    for stage in stages {
+        let stage = stage.into_iter().map(|listed| async {
+            let deletion = one(instances, &listed.group)
+                .await
+                .unwrap_or_else(|error| Deletion::Failed(error.shown(redactor, None)));
+            (listed, deletion)
+        });
+        let stage = futures::stream::iter(stage).buffered(MAX_PARALLEL_DELETIONS);
+        ended.extend(stage.collect::<Vec<_>>().await);
+    }
+    ended
+}
+
+/// Deletes a group, if it still has the tags that it was chosen by: another run may
+/// have deployed it since, or moved its expiry.
+async fn one(
+    instances: &ContainerInstances,
+    listed: &DeployedGroup,
+) -> Result<Deletion, StepError> {
+    let Some(found) = retry(|| instances.find(&listed.id)).await? else {
+        return Ok(Deletion::Gone);
+    };
+    let Some(found) = DeployedGroup::of(&found) else {
+        return Ok(Deletion::Kept("it is no longer tagged as Shipway's".to_owned()));
+    };
+    if found.tags.run != listed.tags.run {
+        return Ok(Deletion::Kept("it was deployed again after it was listed".to_owned()));
+    }
+    if found.tags != listed.tags {
+        return Ok(Deletion::Kept("its tags were changed after it was listed".to_owned()));
+    }
+    retry(|| instances.delete(&listed.id)).await?;
+    Ok(Deletion::Removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Deletion, delete};
+    use crate::azure::container_instances::ContainerInstances;
+    use crate::azure::fake::{Fake, Reply};
+    use crate::cli::removal::group::ListedGroup;
+    use crate::cli::removal::group::testing::group;
+    use crate::run::perform::ResourceTags;
+    use crate::secret::Redactor;
+    use serde_json::json;
+
+    const PATH: &str = "management.azure.com/subscriptions/s/resourceGroups/demo/providers/\
+                        Microsoft.ContainerInstance/containerGroups/g";
+
+    /// The end of the group `g` if Azure shows these tags when it is read again, and
+    /// the methods of the requests.
+    async fn end(change: impl FnOnce(&mut ResourceTags)) -> (Deletion, Vec<String>) {
+        let listed = ListedGroup { group: group("g"), goes: true, why: String::new() };
+        let mut tags = listed.group.tags.clone();
+        change(&mut tags);
+        let found = json!({
+            "id": listed.group.id.to_string(), "name": "g", "properties": {},
+            "tags": {
+                "Shipway-Plan": tags.plan, "shipway-run": tags.run,
+                "shipway-service": tags.service, "shipway-repository": tags.repository,
+                "shipway-environment": tags.environment, "shipway-expires": tags.expires,
+            },
+        });
+        let fake = Fake::script(vec![
+            (&format!("GET {PATH}"), vec![Reply::json(200, &found)]),
+            (&format!("DELETE {PATH}"), vec![Reply::new(204, "")]),
+        ])
+        .await;
+        let instances = ContainerInstances::new(fake.arm());
+        let mut ended = delete(&instances, vec![vec![listed]], &Redactor::default()).await;
+        let methods = fake.asked().into_iter().filter(|asked| asked.to.starts_with("management"));
+        (ended.remove(0).1, methods.map(|asked| asked.method).collect())
+    }
+
+    #[tokio::test]
+    async fn a_group_is_read_again_before_it_is_deleted() {
+        let (deletion, methods) = end(|_| {}).await;
+        assert_eq!(deletion, Deletion::Removed);
+        assert_eq!(methods, ["GET", "DELETE"]);
+    }
+
+    #[tokio::test]
+    async fn a_group_that_was_deployed_again_stays() {
+        let (deletion, methods) = end(|tags| tags.run = "01kdt4eyg1".into()).await;
+        let why = "it was deployed again after it was listed";
+        assert_eq!(deletion, Deletion::Kept(why.to_owned()));
+        assert_eq!(methods, ["GET"]);
+    }
+
+    #[tokio::test]
+    async fn a_group_whose_expiry_was_moved_stays() {
+        let late = |tags: &mut ResourceTags| tags.expires = Some("2030-01-01T00:00:00Z".into());
+        let (deletion, _) = end(late).await;
+        assert_eq!(
+            deletion,
+            Deletion::Kept("its tags were changed after it was listed".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_gone_counts_as_removed() {
+        let fake = Fake::script(Vec::new()).await;
+        let listed = ListedGroup { group: group("g"), goes: true, why: String::new() };
+        let instances = ContainerInstances::new(fake.arm());
+        let ended = delete(&instances, vec![vec![listed]], &Redactor::default()).await;
+        assert_eq!(ended[0].1, Deletion::Gone);
+    }
+}

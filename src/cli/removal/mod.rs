@@ -1,0 +1,210 @@
+//! Removing what was deployed: what `down` and `sweep` share.
+//!
+//! Both choose container groups by their tags alone. The list is shown first, then
+//! confirmed; each group is read again right before it is deleted, a failure keeps
+//! nothing else from being deleted, and GitHub is told at the end.
+
+pub mod delete;
+pub mod group;
+pub mod report;
+pub mod show;
+
+use super::confirm::{Answer, Expected, ask};
+use super::exit::Exit;
+use super::say;
+use super::session::PlanSession;
+use super::session::connections::Connections;
+use crate::event::Channel;
+use crate::report::Output;
+use crate::run::outcome::StepError;
+use crate::run::perform::{AzureAccess, AzureClients};
+use clap::Args;
+use delete::{Deletion, delete};
+use group::{DeployedGroup, ListedGroup};
+use jiff::Timestamp;
+use report::{RemovalReport, ReportSubject, Why};
+use serde_json::{Map, Value, json};
+use show::count;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// The options of commands that remove.
+#[derive(Args, Clone, Debug)]
+pub struct RemovalOptions {
+    /// Remove without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Only list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Update the comment that a run made with this `--comment-key`
+    #[arg(long, value_name = "KEY")]
+    pub comment_key: Option<String>,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// The clients that a removal needs: no login of a registry, and so no secret.
+pub fn azure_clients(session: &PlanSession, connections: &Connections) -> AzureClients {
+    AzureClients::new(AzureAccess {
+        http: &connections.http,
+        credential: &connections.credential,
+        endpoints: &connections.endpoints,
+        local: session.options.cloud.is_some(),
+        subscription: connections.subscription.as_deref(),
+    })
+}
+
+/// A removal before it is confirmed.
+pub struct Removal<'a> {
+    pub session: &'a PlanSession,
+    pub connections: &'a Connections,
+    pub azure: &'a AzureClients,
+    pub options: &'a RemovalOptions,
+    /// The listed groups; those that go are removed stage by stage.
+    pub listed: Vec<ListedGroup>,
+    /// The stage of a group: lower ones go first.
+    pub stage: &'a dyn Fn(&DeployedGroup) -> usize,
+    /// All groups of the repository that Azure lists, listed or not.
+    pub all: &'a [DeployedGroup],
+    pub channels: &'a [Channel],
+    pub why: Why<'a>,
+}
+
+/// How a removal ended.
+#[derive(Debug, Default)]
+pub struct Removed {
+    pub ended: Vec<(ListedGroup, Deletion)>,
+    /// Reports that could not be made.
+    pub warnings: Vec<String>,
+}
+
+impl Removal<'_> {
+    /// Lists the groups with a heading, and asks unless it was confirmed. The error is
+    /// the exit of a removal that is not to be done.
+    pub fn confirm(&self, heading: &str, expected: Expected<'_>) -> Result<(), Exit> {
+        let to_stdout = self.options.dry_run && self.options.output == Output::Human;
+        if !self.listed.is_empty() {
+            let table = show::table(&self.listed, Timestamp::now());
+            if to_stdout { say::result(&table) } else { say::tell(&table) }
+        }
+        say::tell(heading);
+        let going = self.listed.iter().filter(|one| one.goes).count();
+        if self.options.yes {
+            return Ok(());
+        }
+        if self.options.dry_run || going == 0 {
+            self.show(&Removed::default(), Map::new());
+            return Err(Exit::Done);
+        }
+        let what = count(going, "container group");
+        match ask(&format!("Remove {what}?"), expected) {
+            Answer::Agreed => Ok(()),
+            Answer::Declined => Err(Exit::Interrupted),
+            Answer::NotAsked => {
+                let chain = [
+                    format!("cannot remove {what} without a confirmation"),
+                    "there is no terminal to ask in".to_owned(),
+                ];
+                let help = match expected {
+                    Expected::Yes => "add `--yes`".to_owned(),
+                    Expected::Name(name) => format!("add `--env {name} --yes`"),
+                };
+                say::error(&chain, Some(&help));
+                Err(Exit::Usage)
+            }
+        }
+    }
+
+    /// Removes the groups that go, and tells GitHub. `subjects` are reported even if
+    /// nothing of them was left to remove.
+    pub async fn perform(&self, mut subjects: BTreeSet<ReportSubject>) -> Removed {
+        let instances = &self.azure.container_instances;
+        let ended = delete(instances, self.stages(), &self.session.redactor).await;
+        for (_, deletion) in &ended {
+            if let Deletion::Failed(failure) = deletion {
+                say::error(&failure.chain, failure.help.as_deref());
+            }
+        }
+        subjects.extend(ended.iter().map(|(listed, _)| ReportSubject::of(&listed.group)));
+        let is_gone = |group: &DeployedGroup| {
+            ended.iter().any(|(listed, end)| end.is_done() && listed.group.id == group.id)
+        };
+        let left: Vec<_> = self.all.iter().filter(|group| !is_gone(group)).cloned().collect();
+        let report = RemovalReport {
+            session: self.session,
+            connections: self.connections,
+            comment_key: self.options.comment_key.as_deref(),
+            channels: self.channels,
+            ended: &ended,
+            left: &left,
+            why: self.why,
+        };
+        let warnings = report.publish(&subjects).await;
+        for warning in &warnings {
+            say::tell(&format!("warning: {}", self.session.redactor.redact(warning)));
+        }
+        Removed { ended, warnings }
+    }
+
+    fn stages(&self) -> Vec<Vec<ListedGroup>> {
+        let mut going: Vec<&ListedGroup> = self.listed.iter().filter(|one| one.goes).collect();
+        going.sort_by_key(|one| (self.stage)(&one.group));
+        let stages =
+            going.chunk_by(|one, next| (self.stage)(&one.group) == (self.stage)(&next.group));
+        stages.map(|stage| stage.iter().map(|&one| one.clone()).collect()).collect()
+    }
+
+    /// Shows what became of the groups: lines, or one JSON document with `more` in it.
+    pub fn show(&self, removed: &Removed, more: Map<String, Value>) {
+        match self.options.output {
+            Output::Human if removed.ended.is_empty() => {}
+            Output::Human => say::result(&show::lines(&removed.ended)),
+            Output::Json => {
+                let mut whole = json!({
+                    "groups": show::groups(&self.listed, &removed.ended),
+                    "warnings": removed.warnings,
+                });
+                if let Some(members) = whole.as_object_mut() {
+                    members.extend(more);
+                }
+                let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
+                say::result(&self.session.redactor.redact(&text));
+            }
+        }
+    }
+
+    /// Sums up what was removed, and what is left.
+    pub fn sum_up(&self, removed: &Removed, command: &str) -> Exit {
+        let done = removed.ended.iter().filter(|(_, deletion)| deletion.is_done()).count();
+        let left = removed.ended.len() - done;
+        if !removed.ended.is_empty() {
+            say::tell(&format!("removed {}", count(done, "container group")));
+        }
+        if left == 0 {
+            return Exit::Done;
+        }
+        let (is, them) = if left == 1 { ("is", "it") } else { ("are", "them") };
+        let chain = [format!("{} {is} still there", count(left, "container group"))];
+        say::error(
+            &chain,
+            Some(&format!("`shipway {command}` removes {them} once the cause is gone")),
+        );
+        Exit::Failed
+    }
+}
+
+/// Reads the tags of every group. Groups of other tools are left out.
+pub fn deployed(groups: &[crate::azure::container_instances::Group]) -> Vec<DeployedGroup> {
+    groups.iter().filter_map(DeployedGroup::of).collect()
+}
+
+/// A mistake on the command line.
+pub fn mistake(session: &PlanSession, error: StepError) -> Exit {
+    super::session::show_step_error(error, &session.redactor);
+    Exit::Usage
+}
