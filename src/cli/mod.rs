@@ -14,6 +14,7 @@
 
 mod action;
 mod check;
+mod clean;
 mod columns;
 mod command_line;
 mod confirm;
@@ -76,6 +77,8 @@ enum Command {
     Down(down::DownArguments),
     /// Remove previews that have expired, or whose pull request is closed
     Sweep(sweep::SweepArguments),
+    /// Remove old runs, local clouds and images from this machine
+    Clean(clean::CleanArguments),
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
     Local(local::LocalArguments),
     /// Print the JSON Schema of plans, for editors and validators
@@ -99,6 +102,7 @@ impl Command {
             Self::Images(arguments) => images::images(&arguments),
             Self::Down(arguments) => down::down(&arguments),
             Self::Sweep(arguments) => sweep::sweep(&arguments),
+            Self::Clean(arguments) => clean::clean(&arguments),
             Self::Local(arguments) => local::local(&arguments),
             Self::Schema => Ok(schema::schema()),
             Self::Action => action::action(),

@@ -6,6 +6,7 @@
 mod control;
 pub mod dockerfile;
 pub mod existing;
+mod garbage;
 mod hash;
 pub mod ignore;
 pub mod layers;
@@ -23,6 +24,7 @@ mod testing;
 pub mod untrusted;
 
 pub use control::WorkControl;
+pub use garbage::{UnusedBlob, digests_in};
 pub use leads_outside::refuse_links_outside;
 pub use manifest::Image;
 pub use product::{Index, IndexEntry, Product};

@@ -46,7 +46,7 @@ impl Store {
         &self.root
     }
 
-    fn blobs(&self) -> PathBuf {
+    pub fn blobs(&self) -> PathBuf {
         self.root.join("blobs/sha256")
     }
 

@@ -43,3 +43,10 @@ impl RunLock {
         }
     }
 }
+
+/// Whether another process executes the run of a journal. Not to be asked of a run of this process,
+/// which would lose its lock.
+pub fn is_in_progress(journal: &Path) -> bool {
+    let has_lock = journal.with_file_name("lock").exists();
+    has_lock && matches!(RunLock::acquire(journal), Ok(None))
+}

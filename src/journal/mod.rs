@@ -16,6 +16,7 @@ mod runs;
 pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
 pub use handover::{Deployed, Handover};
+pub use lock::is_in_progress;
 pub use options::{DryRunOptions, LocalCloudOptions, RunOptions};
 pub use replay::{Replay, StepState};
 pub use runs::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};

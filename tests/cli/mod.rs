@@ -3,6 +3,7 @@
 mod action;
 mod check;
 mod children;
+mod clean;
 mod create_registry;
 mod environments;
 mod eval;

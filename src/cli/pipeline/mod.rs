@@ -12,6 +12,7 @@ mod refused;
 
 pub use refused::{Asked, refused, refused_early, write_status};
 
+use crate::cli::clean;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::execute::{Execution, begin_journal};
@@ -58,10 +59,12 @@ impl<'a> Pipeline<'a> {
     /// Runs the steps. A run that is refused before the first is reported too.
     pub async fn run(self) -> Exit {
         let (run, connections, audience) = (self.run, self.connections, self.audience);
-        match Box::pin(self.done()).await {
+        let exit = match Box::pin(self.done()).await {
             Ok(exit) => exit,
             Err(refusal) => refused(run, Some(connections), audience, refusal).await,
-        }
+        };
+        clean::after_run(&run.folder);
+        exit
     }
 
     async fn done(self) -> Result<Exit, Refusal> {

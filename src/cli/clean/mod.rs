@@ -1,0 +1,249 @@
+//! `shipway clean`: removes old runs, local clouds and images of the state folder.
+//! A run does the same at its end, with the default bounds.
+//!
+//! Everything here is on this machine; nothing that was deployed is touched.
+
+mod choose;
+mod survey;
+
+use super::columns::{age, columns};
+use super::exit::Exit;
+use super::say;
+use crate::image::{Store, digests_in};
+use crate::journal::{RunFolder, RunId};
+use crate::oci::Digest;
+use crate::plan::literal::{Literal as _, Size};
+use crate::report::{Output, bytes};
+use choose::{Bounds, Chosen, DEFAULT_BOUNDS, Kind, choose};
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use survey::{RunState, StateSurvey};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  shipway clean --dry-run          show what would go
+  shipway clean --keep 3           keep three runs and their images")]
+pub struct CleanArguments {
+    /// Clean the state that is kept beside this plan
+    #[arg(default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Clean this folder instead of `.shipway` beside the plan
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    /// Keep the newest N runs
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BOUNDS.runs)]
+    pub keep: usize,
+    /// Keep the newest N local clouds
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BOUNDS.clouds)]
+    pub keep_clouds: usize,
+    /// Remove what is older than this
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = duration)]
+    pub older_than: Duration,
+    /// Remove the oldest until runs and local clouds take no more than this
+    #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
+    pub max_size: u64,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    Duration::parse(text).map_err(|expected| expected.to_string())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    Size::parse(text).map(|Size(bytes)| bytes).map_err(|expected| expected.to_string())
+}
+
+/// Removes old state.
+pub fn clean(arguments: &CleanArguments) -> Result<Exit, Exit> {
+    let state = state(arguments);
+    if !state.is_dir() {
+        say::tell(&format!("there is no state in `{}`", state.display()));
+        return Ok(Exit::Done);
+    }
+    let bounds = Bounds {
+        runs: arguments.keep,
+        clouds: arguments.keep_clouds,
+        age: arguments.older_than,
+        bytes: arguments.max_size,
+    };
+    let garbage = Garbage::of(&state, bounds, None);
+    let failed = if arguments.dry_run { Vec::new() } else { garbage.remove(&state) };
+    let now = Timestamp::now();
+    match arguments.output {
+        Output::Json => {
+            let shown = garbage.json(!arguments.dry_run);
+            say::result(&serde_json::to_string_pretty(&shown).unwrap_or_default());
+        }
+        Output::Human if garbage.is_empty() => {}
+        Output::Human => say::result(&garbage.table(now)),
+    }
+    let verb = if arguments.dry_run { "would free" } else { "freed" };
+    let left = bytes(survey::size(&state));
+    say::tell(&format!("{verb} {}; `{}` holds {left}", bytes(garbage.bytes()), state.display()));
+    for error in &failed {
+        say::error(std::slice::from_ref(error), None);
+    }
+    Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Removes what is beyond the default bounds, at the end of a run. That something
+/// cannot be removed is left to `shipway clean` to say.
+pub fn after_run(folder: &RunFolder) {
+    let garbage = Garbage::of(&folder.state, DEFAULT_BOUNDS, Some(folder.run.as_str()));
+    for error in garbage.remove(&folder.state) {
+        tracing::debug!(%error, "old state stays");
+    }
+}
+
+fn state(arguments: &CleanArguments) -> PathBuf {
+    let beside = || {
+        let plan = std::path::absolute(&arguments.plan).unwrap_or(arguments.plan.clone());
+        plan.parent().unwrap_or(Path::new("/")).join(".shipway")
+    };
+    arguments.state_dir.clone().unwrap_or_else(beside)
+}
+
+/// What goes.
+#[derive(Debug, Default)]
+struct Garbage {
+    chosen: Vec<(Chosen, Option<Timestamp>)>,
+    blobs: Vec<crate::image::UnusedBlob>,
+}
+
+impl Garbage {
+    fn of(state: &Path, bounds: Bounds, own: Option<&str>) -> Self {
+        let survey = StateSurvey::of(state, own);
+        let chosen = choose(&survey, bounds, Timestamp::now());
+        let goes = |id: &str| chosen.iter().any(|one| one.kind == Kind::Run && one.id == id);
+        // A run of another process may use any blob, before its journal says so.
+        let is_alone = survey
+            .runs
+            .iter()
+            .all(|run| run.state != RunState::InProgress || own == Some(run.id.as_str()));
+        let kept = survey.runs.iter().filter(|run| !goes(&run.id)).map(|run| run.id.as_str());
+        let blobs = if is_alone { unused(state, kept) } else { Vec::new() };
+        let time = |one: &Chosen| {
+            let run = survey.runs.iter().find(|run| run.id == one.id).and_then(|run| run.time);
+            run.or_else(|| survey.clouds.iter().find(|cloud| cloud.id == one.id)?.time)
+        };
+        let chosen = chosen.iter().map(|one| (one.clone(), time(one))).collect();
+        Self { chosen, blobs }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chosen.is_empty() && self.blobs.is_empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        let chosen: u64 = self.chosen.iter().map(|(one, _)| one.bytes).sum();
+        chosen + self.blob_bytes()
+    }
+
+    fn blob_bytes(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.bytes).sum()
+    }
+
+    /// Removes everything. Returns an error for each that stays.
+    fn remove(&self, state: &Path) -> Vec<String> {
+        let mut failed = Vec::new();
+        let mut note = |path: &Path, removed: std::io::Result<()>| match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                failed.push(format!("cannot remove `{}`: {error}", path.display()));
+            }
+            Ok(()) | Err(_) => {}
+        };
+        for (one, _) in &self.chosen {
+            let path = state.join(folder(one.kind)).join(&one.id);
+            note(&path, fs::remove_dir_all(&path));
+        }
+        for blob in &self.blobs {
+            note(&blob.path, fs::remove_file(&blob.path));
+        }
+        failed
+    }
+
+    fn table(&self, now: Timestamp) -> String {
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for (one, time) in &self.chosen {
+            let kind = kind(one.kind).to_owned();
+            rows.push(vec![
+                kind,
+                one.id.clone(),
+                age(*time, now),
+                bytes(one.bytes),
+                one.why.to_owned(),
+            ]);
+        }
+        if !self.blobs.is_empty() {
+            let name = format!("{} blobs", self.blobs.len());
+            let size = bytes(self.blob_bytes());
+            rows.push(vec![
+                "images".to_owned(),
+                name,
+                "-".to_owned(),
+                size,
+                "no kept run needs them".to_owned(),
+            ]);
+        }
+        columns(&["KIND", "NAME", "AGE", "SIZE", "WHY"], &rows)
+    }
+
+    fn json(&self, removed: bool) -> Value {
+        let entries = self.chosen.iter().map(|(one, time)| {
+            json!({
+                "kind": kind(one.kind), "name": one.id, "bytes": one.bytes, "reason": one.why,
+                "time": time.map(|time| time.to_string()),
+            })
+        });
+        json!({
+            "entries": entries.collect::<Vec<_>>(),
+            "images": { "blobs": self.blobs.len(), "bytes": self.blob_bytes() },
+            "bytes": self.bytes(),
+            "removed": removed,
+        })
+    }
+}
+
+fn folder(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Run => "runs",
+        Kind::Cloud => "local",
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Run => "run",
+        Kind::Cloud => "local cloud",
+    }
+}
+
+/// The blobs of the image store that no kept run names in its journal.
+fn unused<'a>(state: &Path, kept: impl Iterator<Item = &'a str>) -> Vec<crate::image::UnusedBlob> {
+    let mut roots: BTreeSet<Digest> = BTreeSet::new();
+    for id in kept {
+        let run = RunId::existing(id);
+        let journal = RunFolder { state: state.to_owned(), run }.journal();
+        match fs::read(&journal) {
+            Ok(text) => roots.extend(digests_in(&String::from_utf8_lossy(&text))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // It may name any blob.
+            Err(_) => return Vec::new(),
+        }
+    }
+    let images = state.join("images");
+    if !images.is_dir() {
+        return Vec::new();
+    }
+    Store::open(&images).map(|store| store.unused(roots, SystemTime::now())).unwrap_or_default()
+}

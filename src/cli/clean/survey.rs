@@ -1,0 +1,114 @@
+//! Looks at the runs and the local clouds of a state folder.
+
+use crate::journal::{RunFolder, RunId, is_in_progress, read};
+use jiff::Timestamp;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::path::Path;
+
+/// What a state folder holds, the newest first.
+#[derive(Clone, Debug, Default)]
+pub struct StateSurvey {
+    pub runs: Vec<RunEntry>,
+    pub clouds: Vec<CloudEntry>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RunEntry {
+    pub id: String,
+    /// When it began.
+    pub time: Option<Timestamp>,
+    pub bytes: u64,
+    pub state: RunState,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RunState {
+    InProgress,
+    /// `resume` could continue it.
+    Unfinished {
+        dry_run: bool,
+    },
+    Finished,
+}
+
+/// The state of a local cloud.
+#[derive(Clone, Debug)]
+pub struct CloudEntry {
+    /// The id of the run that it was started for.
+    pub id: String,
+    pub time: Option<Timestamp>,
+    pub bytes: u64,
+    pub up: bool,
+}
+
+impl StateSurvey {
+    /// Reads the folder. `own` is a run of this process, which is in progress: its
+    /// lock cannot be asked for without losing it.
+    pub fn of(state: &Path, own: Option<&str>) -> Self {
+        let run = |id: String, path: &Path| RunEntry {
+            time: time(&id, path),
+            bytes: size(path),
+            state: if own == Some(id.as_str()) {
+                RunState::InProgress
+            } else {
+                run_state(state, &id)
+            },
+            id,
+        };
+        let cloud = |id: String, path: &Path| CloudEntry {
+            time: time(&id, path),
+            bytes: size(path),
+            up: is_up(path),
+            id,
+        };
+        Self {
+            runs: entries(&state.join("runs"), run),
+            clouds: entries(&state.join("local"), cloud),
+        }
+    }
+}
+
+/// The folders in a folder, the newest first: their names sort by time.
+fn entries<T>(folder: &Path, entry: impl Fn(String, &Path) -> T) -> Vec<T> {
+    let found = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = found
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    names.into_iter().map(|name| entry(name.clone(), &folder.join(name))).collect()
+}
+
+fn time(id: &str, path: &Path) -> Option<Timestamp> {
+    let changed = || fs::metadata(path).ok()?.modified().ok()?.try_into().ok();
+    RunId::existing(id).began().or_else(changed)
+}
+
+fn run_state(state: &Path, id: &str) -> RunState {
+    let folder = RunFolder { state: state.to_owned(), run: RunId::existing(id) };
+    if is_in_progress(&folder.journal()) {
+        return RunState::InProgress;
+    }
+    let Ok(replay) = read(&folder.journal()) else { return RunState::Finished };
+    let Some(start) = replay.start else { return RunState::Finished };
+    match replay.finished {
+        Some(record) if record.exit_code == 0 => RunState::Finished,
+        Some(_) | None => RunState::Unfinished { dry_run: start.dry_run },
+    }
+}
+
+/// Whether a local cloud holds the lock of its state folder.
+fn is_up(path: &Path) -> bool {
+    let Ok(file) = File::open(path.join("lock")) else { return false };
+    Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
+}
+
+/// The bytes of all files below a folder. Links are not followed.
+pub fn size(path: &Path) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum()
+}

@@ -1,0 +1,86 @@
+//! `shipway clean`, and what a run cleans by itself.
+
+use crate::support::Program;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+const PLAN: &str = "\
+name: kept
+vars: { text: one }
+steps:
+  - run: echo ${{ vars.text }} > page
+  - build: { layers: [{ from: page, to: /page }] }
+";
+
+/// The names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Makes every blob older than those that a build may still use.
+fn age_blobs(folder: &Path) {
+    for name in names(folder) {
+        let file = File::options().append(true).open(folder.join(name)).expect("a blob");
+        let past = SystemTime::now() - Duration::from_hours(2);
+        file.set_modified(past).expect("a time that can be set");
+    }
+}
+
+#[test]
+fn old_runs_go_with_the_images_that_only_they_need() {
+    let program = Program::with_plan(PLAN);
+    for text in ["text=one", "text=two", "text=three"] {
+        program.run(&["run", "--set", text]).exits(0);
+    }
+    let (runs, blobs) =
+        (program.path(".shipway/runs"), program.path(".shipway/images/blobs/sha256"));
+    let before = names(&runs);
+    assert_eq!((before.len(), names(&blobs).len()), (3, 9));
+    age_blobs(&blobs);
+
+    let listed = program.run(&["clean", "--keep", "1", "--dry-run"]).exits(0);
+    let cells: Vec<Vec<&str>> =
+        listed.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(cells[0], ["KIND", "NAME", "AGE", "SIZE", "WHY"]);
+    assert_eq!(&cells[1][..2], ["run", &before[0]]);
+    assert_eq!(cells[2][5..], ["newer", "ones", "are", "enough"]);
+    assert_eq!(&cells[3][..3], ["images", "6", "blobs"]);
+    assert!(listed.stderr.starts_with("would free "), "{}", listed.stderr);
+    assert_eq!(names(&runs), before);
+
+    let cleaned = program.run(&["clean", "--keep", "1"]).exits(0);
+    assert_eq!(cleaned.stdout.lines().count(), 4);
+    assert!(cleaned.stderr.starts_with("freed "), "{}", cleaned.stderr);
+    assert_eq!(names(&runs), before[2..]);
+    assert_eq!(names(&blobs).len(), 3);
+
+    let again = program.run(&["clean", "--keep", "1"]).exits(0);
+    assert_eq!(again.stdout, "");
+}
+
+#[test]
+fn a_run_cleans_what_is_older_than_a_month() {
+    let program = Program::with_plan("name: tidy\nsteps: [{ run: 'true' }]\n");
+    let runs = program.path(".shipway/runs");
+    for number in 10..35 {
+        let old = runs.join(format!("01aaaaaaaaaaaaaaaaaaaaaa{number}"));
+        fs::create_dir_all(old).expect("a folder");
+    }
+    program.run(&["run"]).exits(0);
+    assert_eq!(names(&runs).len(), 1);
+}
+
+#[test]
+fn without_state_there_is_nothing_to_clean() {
+    let program = Program::new();
+    let cleaned = program.run(&["clean"]).exits(0);
+    assert_eq!(
+        (cleaned.stdout.as_str(), cleaned.stderr.as_str()),
+        ("", "there is no state in `DIR/.shipway`\n")
+    );
+}
