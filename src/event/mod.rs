@@ -13,6 +13,7 @@ mod id;
 mod outputs;
 mod progress;
 mod result;
+mod rollback;
 mod seconds;
 
 pub use failure::{Failure, PlanPosition};
@@ -20,6 +21,7 @@ pub use id::StepId;
 pub use outputs::{OutputName, Outputs};
 pub use progress::{LayerProgress, Progress, Verb};
 pub use result::{CancelReason, Outcome, RunFinished, ServiceResult, Status};
+pub use rollback::{Revision, Rollback, RollbackOutcome};
 
 pub use crate::value::Channel;
 use serde::Serialize;
@@ -88,6 +90,14 @@ pub enum EventKind {
         /// Without the outputs that hold a secret. A `run` step that failed keeps what
         /// it wrote before.
         outputs: Outputs,
+    },
+    /// A deploy whose service failed was rolled back, or could not be. It follows the
+    /// last event of the deploy.
+    RollbackFinished {
+        #[serde(flatten)]
+        rollback: Box<Rollback>,
+        #[serde(with = "seconds")]
+        took: Duration,
     },
     /// The run is to stop: only steps whose `if` asks for it are still started. Sent
     /// again when a more urgent reason replaces this one.
@@ -221,10 +231,11 @@ mod tests {
             outputs: Outputs::new(),
             took: Duration::from_secs(2),
             failure: Some((StepId { service: "web".into(), step: "push".into() }, failure())),
+            rollbacks: vec![],
         };
         assert_eq!(
             serde_json::to_string(&result).expect("a result is JSON"),
-            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}}}"#
+            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}},"rollbacks":[]}"#
         );
     }
 }

@@ -77,6 +77,10 @@ impl<V> Outputs<V> {
         self.0.insert(name.into(), value);
     }
 
+    pub fn remove(&mut self, name: OutputName) {
+        self.0.remove(name.as_str());
+    }
+
     /// Sorted by name.
     pub fn iter(&self) -> btree_map::Iter<'_, String, V> {
         self.0.iter()

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::id::StepId;
 use super::outputs::Outputs;
+use super::rollback::Rollback;
 use super::seconds;
 use serde::{Deserialize, Serialize, Serializer};
 use std::time::Duration;
@@ -164,6 +165,9 @@ pub struct ServiceResult {
     /// The first step that failed, unless the failure is tolerated.
     #[serde(serialize_with = "named_failure")]
     pub failure: Option<(StepId, Failure)>,
+    /// What became of its deploys after that failure, the last one first. Empty unless
+    /// the plan says `on-failure: rollback`.
+    pub rollbacks: Vec<Rollback>,
 }
 
 /// Writes the pair as one object, `{"step": …, "failure": …}`.

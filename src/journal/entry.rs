@@ -2,6 +2,7 @@
 
 use super::handover::Handover;
 use super::options::RunOptions;
+use super::rollback::RollbackRecord;
 use crate::event::{Failure, Outcome, Outputs, Status, StepId};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
@@ -39,6 +40,12 @@ pub enum JournalEntry {
         /// Counted from 1.
         attempt: u32,
         failure: Failure,
+    },
+    /// What a deploy replaces, and how putting it back goes.
+    Rollback {
+        /// The deploy.
+        step: StepId,
+        record: Box<RollbackRecord>,
     },
     /// The last entry, unless the run is resumed.
     RunFinished(RunRecord),

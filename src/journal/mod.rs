@@ -11,12 +11,14 @@ mod handover;
 mod lock;
 mod options;
 mod replay;
+mod rollback;
 mod runs;
 
 pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
-pub use handover::{Deployed, Handover};
+pub use handover::{Deployed, Handover, TargetId};
 pub use lock::is_in_progress;
 pub use options::{DryRunOptions, LocalCloudOptions, RunOptions};
 pub use replay::{Replay, StepState};
+pub use rollback::{Previous, Replaced, RollbackRecord};
 pub use runs::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};

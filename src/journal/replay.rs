@@ -5,7 +5,8 @@
 
 use super::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 use super::handover::Handover;
-use crate::event::{Outcome, Outputs, StepId};
+use super::rollback::{RollbackRecord, RollbackState};
+use crate::event::{Outcome, Outputs, RollbackOutcome, StepId};
 use std::collections::BTreeMap;
 
 /// The state of a step according to the journal.
@@ -26,6 +27,10 @@ pub enum StepState {
 pub struct Replay {
     pub start: Option<StartRecord>,
     pub steps: BTreeMap<StepId, StepState>,
+    /// How the steps ended that did not succeed.
+    pub ended: BTreeMap<StepId, Outcome>,
+    /// What the deploys of this run replaced, until it was put back.
+    pub rollbacks: BTreeMap<StepId, RollbackState>,
     /// The last handover of each service.
     pub handovers: BTreeMap<String, Handover>,
     /// Set once the run has finished, unset when it is resumed.
@@ -79,13 +84,58 @@ impl Replay {
             JournalEntry::StepEnded { step, outcome } => match self.state(step) {
                 StepState::Succeeded { .. } => Err(format!("`{step}` ends after it succeeded")),
                 // How far a step came before it was stopped is not known.
-                StepState::InDoubt if *outcome == Outcome::Cancelled => Ok(()),
+                StepState::InDoubt if *outcome == Outcome::Cancelled => {
+                    self.ended.insert(step.clone(), outcome.clone());
+                    Ok(())
+                }
                 StepState::NeverStarted | StepState::InDoubt | StepState::Ended => {
                     self.steps.insert(step.clone(), StepState::Ended);
+                    self.ended.insert(step.clone(), outcome.clone());
                     Ok(())
                 }
             },
+            JournalEntry::Rollback { step, record } => self.rollback(step, record),
         }
+    }
+
+    fn rollback(&mut self, step: &StepId, record: &RollbackRecord) -> Result<(), String> {
+        match record {
+            RollbackRecord::Replaces(_) if self.rollbacks.contains_key(step) => {
+                Err(format!("`{step}` replaces the same target twice"))
+            }
+            RollbackRecord::Replaces(replaced) => {
+                self.in_doubt(step)?;
+                let state = RollbackState { replaced: replaced.clone(), undoes: None };
+                self.rollbacks.insert(step.clone(), state);
+                Ok(())
+            }
+            RollbackRecord::Begun { undoes } => match self.rollbacks.get_mut(step) {
+                Some(state) => {
+                    state.undoes = Some(undoes.clone());
+                    Ok(())
+                }
+                None => Err(format!("`{step}` is rolled back and replaced nothing")),
+            },
+            RollbackRecord::Ended(outcome) => self.rolled_back(step, outcome),
+        }
+    }
+
+    fn rolled_back(&mut self, step: &StepId, outcome: &RollbackOutcome) -> Result<(), String> {
+        let begun = self.rollbacks.get_mut(step).and_then(|state| state.undoes.take());
+        let undoes = begun.ok_or_else(|| format!("the rollback of `{step}` ends unbegun"))?;
+        match outcome {
+            RollbackOutcome::Kept | RollbackOutcome::Unchanged { .. } => return Ok(()),
+            // A later attempt of the deploy replaces what was put back.
+            RollbackOutcome::RolledBack { .. } | RollbackOutcome::Removed => {
+                self.rollbacks.remove(step);
+            }
+            // A later attempt may have to put back the same version.
+            RollbackOutcome::Failed { .. } => {}
+        }
+        for step in undoes {
+            self.steps.entry(step).and_modify(|state| *state = StepState::Ended);
+        }
+        Ok(())
     }
 
     /// Adds the steps and services of an earlier run that this run has no entries
@@ -124,10 +174,11 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::{Replay, StepState};
-    use crate::event::{Failure, Outcome, OutputName, Outputs, Status, StepId};
+    use crate::event::{Failure, Outcome, OutputName, Outputs, RollbackOutcome, Status, StepId};
     use crate::journal::entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
     use crate::journal::handover::Handover;
     use crate::journal::options::RunOptions;
+    use crate::journal::rollback::{Replaced, RollbackRecord};
     use crate::oci::Digest;
     use std::path::PathBuf;
 
@@ -187,7 +238,8 @@ mod tests {
 
     #[test]
     fn every_prefix_of_a_good_journal_replays() {
-        let whole = whole();
+        let mut whole = whole();
+        whole.extend(to_roll_back().into_iter().skip(3));
         for length in 0..=whole.len() {
             let replayed = Replay::of(&whole[..length]);
             assert!(replayed.is_ok(), "cut at {length}: {replayed:?}");
@@ -225,9 +277,75 @@ mod tests {
             "entry 2 of the journal cannot follow the entries before it: `web.build` ends without having started",
         );
         case(
+            &[start.clone(), rollback(RollbackRecord::Begun { undoes: vec![] })],
+            "entry 2 of the journal cannot follow the entries before it: `web.deploy` is rolled back and replaced nothing",
+        );
+        case(
             &[start, started("build"), succeeded("build"), started("build")],
             "entry 4 of the journal cannot follow the entries before it: `web.build` starts after it succeeded",
         );
+    }
+
+    fn rollback(record: RollbackRecord) -> JournalEntry {
+        JournalEntry::Rollback { step: step("deploy"), record: record.into() }
+    }
+
+    /// A deploy, a check that succeeded and a verify that failed, before the rollback.
+    fn to_roll_back() -> Vec<JournalEntry> {
+        let replaced = Replaced { target: String::from("/web").into(), previous: None };
+        let failure = Failure { chain: vec!["no".into()], ..Failure::default() };
+        let outcome = Outcome::Failed { failure, tolerated: false };
+        let undoes = ["deploy", "check", "verify"].map(step).to_vec();
+        vec![
+            whole().remove(0),
+            started("push"),
+            succeeded("push"),
+            started("deploy"),
+            rollback(RollbackRecord::Replaces(replaced)),
+            succeeded("deploy"),
+            started("check"),
+            succeeded("check"),
+            started("verify"),
+            JournalEntry::StepEnded { step: step("verify"), outcome },
+            rollback(RollbackRecord::Begun { undoes }),
+        ]
+    }
+
+    #[test]
+    fn what_a_deploy_replaces_is_known_until_it_is_put_back() {
+        let mut entries = to_roll_back();
+        let begun = Replay::of(&entries).expect("a good journal");
+        let state = &begun.rollbacks[&step("deploy")];
+        assert_eq!(state.replaced.target.as_str(), "/web");
+        assert_eq!(state.undoes.as_ref().map(Vec::len), Some(3));
+        assert!(matches!(begun.state(&step("deploy")), StepState::Succeeded { .. }));
+        assert!(matches!(begun.ended[&step("verify")], Outcome::Failed { .. }));
+
+        entries.push(rollback(RollbackRecord::Ended(RollbackOutcome::Removed)));
+        let ended = Replay::of(&entries).expect("a good journal");
+        assert!(ended.rollbacks.is_empty());
+        for undone in ["deploy", "check", "verify"] {
+            assert_eq!(ended.state(&step(undone)), StepState::Ended, "{undone}");
+        }
+        assert!(matches!(ended.state(&step("push")), StepState::Succeeded { .. }));
+    }
+
+    #[test]
+    fn after_a_failed_rollback_the_version_before_is_still_known() {
+        let mut entries = to_roll_back();
+        let outcome = RollbackOutcome::Failed { to: None, failure: Failure::default() };
+        entries.push(rollback(RollbackRecord::Ended(outcome)));
+        let replay = Replay::of(&entries).expect("a good journal");
+        assert_eq!(replay.rollbacks[&step("deploy")].undoes, None);
+        assert_eq!(replay.state(&step("deploy")), StepState::Ended);
+    }
+
+    #[test]
+    fn what_was_kept_is_not_deployed_again() {
+        let mut entries = to_roll_back();
+        entries.push(rollback(RollbackRecord::Ended(RollbackOutcome::Kept)));
+        let replay = Replay::of(&entries).expect("a good journal");
+        assert!(matches!(replay.state(&step("deploy")), StepState::Succeeded { .. }));
     }
 
     #[test]
@@ -240,7 +358,7 @@ mod tests {
                 Digest::of(b"build")
             )
         );
-        for entry in whole() {
+        for entry in whole().into_iter().chain(to_roll_back()) {
             let line = serde_json::to_string(&entry).expect("an entry serialises");
             assert_eq!(serde_json::from_str::<JournalEntry>(&line).expect("and back"), entry);
         }

@@ -1,7 +1,7 @@
 //! How the deploys of a run ended together: what GitHub's deployment records.
 
 use super::view::{StepProgress, StepView, View};
-use crate::event::{Outcome, OutputName, RunFinished, ServiceResult, Status};
+use crate::event::{Outcome, OutputName, RollbackOutcome, RunFinished, ServiceResult, Status};
 
 /// How the deploys that were begun ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,10 +39,19 @@ impl DeployEnd {
         });
         Some(Self {
             status: status.unwrap_or(finished.status),
-            replaced: begun.iter().all(|step| has_succeeded(step)),
+            replaced: begun.iter().all(|step| has_succeeded(step))
+                && !concerned().any(runs_what_was_before),
             url: concerned().find_map(|service| service.outputs.get(OutputName::Url)).cloned(),
         })
     }
+}
+
+/// Whether a rollback left what an earlier run deployed.
+fn runs_what_was_before(service: &ServiceResult) -> bool {
+    service.rollbacks.iter().any(|rollback| match rollback.outcome {
+        RollbackOutcome::RolledBack { .. } | RollbackOutcome::Unchanged { .. } => true,
+        RollbackOutcome::Removed | RollbackOutcome::Kept | RollbackOutcome::Failed { .. } => false,
+    })
 }
 
 fn worst(status: Status) -> u8 {

@@ -5,8 +5,8 @@ use crate::report::log::{ActionsLog, Live, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::sample::{
-    at, broken, cancelled, forked, no_secret, not_applicable, not_deployed, not_started,
-    not_verified, started, timed_out, web, wrong_plan,
+    at, broken, cancelled, forked, no_secret, not_applicable, not_deployed, not_rolled_back,
+    not_started, not_verified, rolled_back, started, timed_out, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
@@ -103,6 +103,8 @@ fn every_report_says_how_a_service_ended() {
         all_reports("cancelled", Status::Cancelled, cancelled()),
         all_reports_of("refused: the plan is wrong", &wrong_plan()),
         all_reports_of("refused: a precondition failed", &no_secret()),
+        all_reports("rolled back", Status::Failed, rolled_back()),
+        all_reports("not rolled back", Status::Failed, not_rolled_back()),
     ];
     insta::assert_snapshot!(all.join("\n"));
 }

@@ -84,6 +84,8 @@ impl View {
             }
             EventKind::Reported(reported) => self.reported.push(reported.clone()),
             EventKind::RunFinished(finished) => self.finished = Some(finished.clone()),
+            // Its notes belong to a step that has ended; `RunFinished` has the result.
+            EventKind::RollbackFinished { .. } => {}
             EventKind::StepStarted { step }
             | EventKind::OutputLine { step, .. }
             | EventKind::Noted { step, .. }
@@ -136,6 +138,13 @@ impl StepView {
     }
 
     fn apply(&mut self, at: Duration, kind: &EventKind) {
+        if let (EventKind::Noted { message, .. }, StepProgress::Finished { .. }) =
+            (kind, &self.state)
+        {
+            // The rollback of a deploy that has ended.
+            self.note = Some(message.clone());
+            return;
+        }
         self.state = StepProgress::Running;
         self.began = self.began.or(Some(at));
         match kind {
@@ -167,6 +176,7 @@ impl StepView {
             | EventKind::Warned { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::Reported(_)
+            | EventKind::RollbackFinished { .. }
             | EventKind::RunFinished(_) => {}
         }
     }

@@ -5,26 +5,27 @@
 
 mod attempt;
 mod record;
+mod rollback;
 mod summary;
 
 use super::child::Stop;
 use super::jitter::random_jitter;
 use super::layout::{Layout, StepIndex};
-use super::outcome::{AttemptError, StepOutput};
-use super::perform::{EarlyBuild, Performer};
+use super::outcome::{AttemptError, StepError, StepOutput};
+use super::perform::{EarlyBuild, Performer, RolledBack};
 use super::signals::Signals;
 use super::state::{Answer, Effect, Input, RunState};
 use super::store::Store;
 use crate::event::{
     CancelReason, Event, EventKind, Failure, Outcome, ServiceResult, Status, StepId,
 };
-use crate::journal::Journal;
+use crate::journal::{Journal, Replaced};
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// A run that is ready to start.
@@ -62,16 +63,29 @@ pub struct Summary {
 enum Message {
     Event(Box<EventKind>),
     WaitOver(StepIndex),
+    /// A deploy is about to replace something, and waits until that is recorded.
+    Replaces {
+        step: StepIndex,
+        replaced: Box<Replaced>,
+        recorded: oneshot::Sender<Result<(), Failure>>,
+    },
 }
 
-/// An attempt in progress. All attempts are polled by the thread of the loop;
-/// work that needs a processor for long runs on other threads.
-type Attempt = LocalBoxFuture<'static, (StepIndex, Result<StepOutput, AttemptError>)>;
+/// An attempt or a rollback in progress. All of them are polled by the thread of
+/// the loop; work that needs a processor for long runs on other threads.
+type Work = LocalBoxFuture<'static, (StepIndex, WorkResult)>;
+
+enum WorkResult {
+    Attempt(Result<StepOutput, AttemptError>),
+    /// `None` if it was killed: the journal has its beginning alone, so that `resume`
+    /// finishes it.
+    Rollback(Option<Result<RolledBack, StepError>>),
+}
 
 struct Loop<'a> {
     engine: Engine<'a>,
     state: RunState,
-    attempts: FuturesUnordered<Attempt>,
+    work: FuturesUnordered<Work>,
     stops: BTreeMap<StepIndex, Stop>,
     inputs: VecDeque<Input>,
     inbox: mpsc::UnboundedSender<Message>,
@@ -87,7 +101,7 @@ pub async fn run(engine: Engine<'_>) -> Summary {
     let mut work = Loop {
         engine,
         state,
-        attempts: FuturesUnordered::new(),
+        work: FuturesUnordered::new(),
         stops: BTreeMap::new(),
         inputs: VecDeque::from([Input::Begin]),
         inbox,
@@ -103,12 +117,15 @@ pub async fn run(engine: Engine<'_>) -> Summary {
                     work.receive(message);
                 }
             }
-            Some((step, result)) = work.attempts.next() => {
+            Some((step, result)) = work.work.next() => {
                 // The events of an attempt come before its end.
                 while let Ok(message) = outbox.try_recv() {
                     work.receive(message);
                 }
-                work.attempt_ended(step, result);
+                match result {
+                    WorkResult::Attempt(result) => work.attempt_ended(step, result),
+                    WorkResult::Rollback(result) => work.rollback_ended(step, result),
+                }
             }
             reason = work.engine.signals.next() => work.inputs.push_back(Input::Stop(reason)),
         }
@@ -155,6 +172,7 @@ impl Loop<'_> {
                         inbox.send(Message::WaitOver(step)).ok();
                     });
                 }
+                Effect::RollBack { step } => self.roll_back(step),
                 Effect::Ask { step } => self.stop(step, |stop| &stop.ask),
                 Effect::Kill { step } => self.stop(step, |stop| &stop.kill),
             }
@@ -171,6 +189,10 @@ impl Loop<'_> {
         match message {
             Message::Event(event) => self.publish(*event),
             Message::WaitOver(step) => self.inputs.push_back(Input::WaitOver { step }),
+            Message::Replaces { step, replaced, recorded } => {
+                // An attempt that was stopped does not wait any more.
+                recorded.send(self.replaces(step, *replaced)).ok();
+            }
         }
     }
 

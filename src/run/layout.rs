@@ -1,6 +1,6 @@
 //! The services and steps of a run, without their content: what `state` needs.
 
-use crate::event::StepId;
+use crate::event::{Outcome, StepId};
 use crate::plan::schema::{Action, RetryPolicy};
 
 /// An index in [`Layout::steps`].
@@ -55,6 +55,23 @@ pub struct StepLayout {
     pub runs_after_failure: bool,
     /// An earlier process of this run did the step.
     pub done_before: bool,
+    /// How the step ended in an earlier process, if that process did not finish the
+    /// rollback of the service: the step is not repeated.
+    pub ended_before: Option<Outcome>,
+    /// What an earlier process recorded of the rollback of this deploy.
+    pub rollback: RecordedRollback,
+}
+
+/// How far the rollback of a deploy is, according to the journal.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum RecordedRollback {
+    /// There is nothing to put back.
+    #[default]
+    Nothing,
+    /// It is known what the deploy replaced.
+    Possible,
+    /// It began and did not end.
+    Begun,
 }
 
 /// What a step is there for, the most important first.

@@ -97,6 +97,16 @@ impl ServiceEnd {
         Self::new(Status::Skipped, None, Some("no step applies".to_owned()))
     }
 
+    /// The end of a service whose deploy was rolled back. Where an earlier process was
+    /// stopped, the steps alone do not show that it has failed.
+    #[must_use]
+    pub fn rolled_back(self) -> Self {
+        match self.status {
+            Status::Succeeded | Status::Skipped => Self::new(Status::Failed, None, None),
+            Status::Failed | Status::Cancelled => self,
+        }
+    }
+
     fn new(status: Status, missing: Option<&str>, reason: Option<String>) -> Self {
         Self { status, missing: missing.map(str::to_owned), reason }
     }

@@ -4,72 +4,20 @@
 //! returns the events to publish and the effects to carry out. The function is
 //! synchronous and total, so every order of inputs can be written as a test.
 
+mod messages;
+mod rollback;
+mod rolling_back;
+
+pub use messages::{Answer, Decision, DependencyStatus, Effect, Input};
+
 use super::cancel::Cancellation;
 use super::layout::{Layout, ServiceLayout, StepIndex, StepLayout};
 use super::outcome::AttemptError;
 use super::retry::wait_after;
 use super::service_end::{EndedStep, LeftOut, ServiceEnd, StepEnd};
 use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
+use rollback::RollbackPhase;
 use std::time::Duration;
-
-#[derive(Debug)]
-pub enum Input {
-    /// The first input.
-    Begin,
-    /// The answer to [`Effect::Decide`].
-    Decided { step: StepIndex, decision: Decision },
-    /// An attempt ended at this time. Errors and outputs are redacted.
-    Ended { step: StepIndex, result: Result<(), AttemptError>, outputs: Outputs, at: Duration },
-    /// The wait before another attempt is over.
-    WaitOver { step: StepIndex },
-    /// A signal or another reason to stop.
-    Stop(CancelReason),
-}
-
-/// The value of a step's `if`.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// The step runs. With `tolerant`, its failure does not fail the run.
-    Run { tolerant: bool },
-    /// The `if` is false.
-    Skip,
-    /// The `if` cannot be evaluated.
-    Broken(Failure),
-}
-
-/// What `success()` and `failure()` in an `if` answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct DependencyStatus {
-    /// The earlier steps of the service and the services it needs have succeeded.
-    pub success: bool,
-    /// At least one of them failed.
-    pub failure: bool,
-}
-
-/// Something for the loop to do.
-#[derive(Debug, PartialEq)]
-pub enum Effect {
-    /// Evaluate the step's `if` and reply with [`Input::Decided`].
-    Decide { step: StepIndex, status: DependencyStatus },
-    /// Write to the journal that the step is attempted, then attempt it.
-    Attempt { step: StepIndex, attempt: u32 },
-    /// Reply with [`Input::WaitOver`] after this time.
-    Wait { step: StepIndex, wait: Duration },
-    /// Ask the attempt to end.
-    Ask { step: StepIndex },
-    /// End the attempt without a grace period.
-    Kill { step: StepIndex },
-}
-
-/// The result of an input.
-#[must_use]
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// To be carried out in order.
-    pub effects: Vec<Effect>,
-    /// To be published in order, before the effects.
-    pub events: Vec<EventKind>,
-}
 
 #[derive(Clone, Debug)]
 enum Phase {
@@ -84,6 +32,8 @@ enum Phase {
 pub struct RunState {
     layout: Layout,
     phases: Vec<Phase>,
+    /// By step; only deploys are rolled back.
+    rollbacks: Vec<RollbackPhase>,
     /// By service: the first step that failed in it or in a service it needs.
     blamed: Vec<Option<StepIndex>>,
     /// By service: the first failure of its own steps that was not tolerated.
@@ -97,8 +47,9 @@ pub struct RunState {
 
 impl RunState {
     pub fn new(layout: Layout, keep_going: bool) -> Self {
-        Self {
+        let mut state = Self {
             phases: vec![Phase::Pending; layout.steps.len()],
+            rollbacks: layout.steps.iter().map(RollbackPhase::of).collect(),
             blamed: vec![None; layout.services.len()],
             failures: vec![None; layout.services.len()],
             failed: None,
@@ -106,7 +57,9 @@ impl RunState {
             cancel: Cancellation::default(),
             now: Duration::ZERO,
             layout,
-        }
+        };
+        state.blame_unfinished_rollbacks();
+        state
     }
 
     /// Applies an input that arrived at `now`. `jitter`, a random number from 0 to 1,
@@ -124,15 +77,17 @@ impl RunState {
                 }
             }
             Input::WaitOver { step } => self.wait_over(step, &mut answer),
+            Input::Replaces { step } => self.rollbacks[step] = RollbackPhase::Possible,
+            Input::RolledBack { rollback, step } => self.rolled_back(step, rollback, &mut answer),
             Input::Stop(reason) => self.stop(reason, &mut answer),
         }
         self.advance(&mut answer);
         answer
     }
 
-    /// Whether all steps have ended.
+    /// Whether all steps and rollbacks have ended.
     pub fn is_finished(&self) -> bool {
-        self.phases.iter().all(|phase| matches!(phase, Phase::Done(_)))
+        (0..self.layout.services.len()).all(|service| self.has_ended(service))
     }
 
     /// How the run ended.
@@ -150,7 +105,7 @@ impl RunState {
     pub fn service_end(&self, service: usize) -> ServiceEnd {
         let ServiceLayout { steps, excluded, .. } = &self.layout.services[service];
         let ended = steps.iter().filter_map(|&step| {
-            let Phase::Done(end) = &self.phases[step] else { return None };
+            let end = self.end_of(step)?;
             let StepLayout { id, goal, .. } = &self.layout.steps[step];
             Some(EndedStep { step: &id.step, goal: *goal, end })
         });
@@ -159,7 +114,8 @@ impl RunState {
             .map(|&(goal, why)| (goal, StepEnd::LeftOut(LeftOut::Excluded(why))))
             .collect();
         let excluded = excluded.iter().map(|(goal, end)| EndedStep { step: "", goal: *goal, end });
-        ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>())
+        let end = ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>());
+        if self.is_rolled_back(service) { end.rolled_back() } else { end }
     }
 
     fn excludes_steps(&self) -> bool {
@@ -255,6 +211,9 @@ impl RunState {
         let Some(reason) = self.cancel.escalate(reason) else { return };
         answer.events.push(EventKind::RunCancelled { reason });
         for step in 0..self.phases.len() {
+            if reason == CancelReason::Killed && self.rollbacks[step].is_running() {
+                answer.effects.push(Effect::Kill { step });
+            }
             match self.phases[step] {
                 Phase::Running { .. } if reason == CancelReason::Killed => {
                     answer.effects.push(Effect::Kill { step });
@@ -266,30 +225,53 @@ impl RunState {
         }
     }
 
-    /// Starts every step that can start, and skips every step that never can.
+    /// Starts every rollback and every step that can start, and skips every step that
+    /// never can.
     fn advance(&mut self, answer: &mut Answer) {
         let mut moved = true;
         while moved {
             moved = false;
             for service in 0..self.layout.services.len() {
-                if let Some(step) = self.next_of(service) {
+                if let Some(step) = self.next_rollback(service) {
+                    self.begin_rollback(step, answer);
+                } else if let Some(step) = self.next_of(service) {
                     moved |= self.begin(service, step, answer);
                 }
             }
         }
     }
 
-    /// The next step of a service, once the step before it and all services that it
-    /// needs have ended.
+    /// The next step of a service, once the step and the rollback before it and all
+    /// services that it needs have ended.
     fn next_of(&self, service: usize) -> Option<StepIndex> {
         let layout = &self.layout.services[service];
-        let done = |step: &StepIndex| matches!(self.phases[*step], Phase::Done(_));
-        let needed = layout.needs.iter().flat_map(|&need| &self.layout.services[need].steps);
-        if !needed.into_iter().all(done) {
+        let needs_have_ended = layout.needs.iter().all(|&need| self.has_ended(need));
+        if !needs_have_ended || self.is_rolling_back(service) {
             return None;
         }
-        let next = *layout.steps.iter().find(|step| !done(step))?;
+        let next = *layout.steps.iter().find(|&&step| !self.is_done(step))?;
         matches!(self.phases[next], Phase::Pending).then_some(next)
+    }
+
+    /// Whether all steps of a service have ended, and the rollback that follows.
+    fn has_ended(&self, service: usize) -> bool {
+        let steps = &self.layout.services[service].steps;
+        steps.iter().all(|&step| self.is_done(step))
+            && !self.is_rolling_back(service)
+            && self.next_rollback(service).is_none()
+    }
+
+    fn is_done(&self, step: StepIndex) -> bool {
+        self.end_of(step).is_some()
+    }
+
+    fn end_of(&self, step: StepIndex) -> Option<&StepEnd> {
+        match &self.phases[step] {
+            Phase::Done(end) => Some(end),
+            Phase::Pending | Phase::Deciding | Phase::Running { .. } | Phase::Waiting { .. } => {
+                None
+            }
+        }
     }
 
     /// Begins a step. Returns `true` if the step has already ended, so that the next
@@ -303,6 +285,10 @@ impl RunState {
                 took: Duration::ZERO,
                 outputs: Outputs::new(),
             });
+            return true;
+        }
+        if let Some(outcome) = self.layout.steps[step].ended_before.clone() {
+            self.finish(step, outcome, answer);
             return true;
         }
         if self.cancel.stops_attempts() {
@@ -397,9 +383,12 @@ impl RunState {
 mod tests {
     use super::{Answer, Decision, DependencyStatus, Effect, Input, RunState};
     use crate::event::{CancelReason, EventKind, Outcome, Outputs, Status, StepId};
+    use crate::event::{Failure, Revision, Rollback, RollbackOutcome};
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
-    use crate::run::layout::{Exclusion, Goal, Layout, ServiceLayout, StepLayout};
+    use crate::run::layout::{
+        Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
+    };
     use crate::run::outcome::{AttemptError, StepError};
     use std::fmt::Write as _;
     use std::time::Duration;
@@ -430,6 +419,8 @@ mod tests {
                     policy: RetryPolicy { attempts: 2, ..RetryPolicy::default() },
                     runs_after_failure: step.ends_with('!'),
                     done_before: false,
+                    ended_before: None,
+                    rollback: RecordedRollback::Nothing,
                 });
             }
             names.push(name.into());
@@ -500,6 +491,9 @@ mod tests {
                     EventKind::RunCancelled { reason } => {
                         writeln!(self.log, "cancelled: {reason:?}").expect("text");
                     }
+                    EventKind::RollbackFinished { rollback, .. } => {
+                        writeln!(self.log, "{} {}", rollback.step, rollback.outcome).expect("text");
+                    }
                     _ => {}
                 }
             }
@@ -517,6 +511,10 @@ mod tests {
                         writeln!(self.log, "{id} attempt {attempt}").expect("text");
                     }
                     Effect::Wait { .. } => {}
+                    Effect::RollBack { step } => {
+                        let id = &self.state.layout().steps[step].id;
+                        writeln!(self.log, "roll back {id}").expect("text");
+                    }
                     Effect::Ask { step } | Effect::Kill { step } => {
                         let id = &self.state.layout().steps[step].id;
                         let how = if matches!(effect, Effect::Ask { .. }) { "ask" } else { "kill" };
@@ -528,6 +526,12 @@ mod tests {
 
         fn fail(&mut self, step: usize, error: AttemptError) {
             self.tell(ended(step, Err(error)));
+        }
+
+        fn roll_back(&mut self, step: usize, outcome: RollbackOutcome) {
+            let id = self.state.layout().steps[step].id.clone();
+            let rollback = Box::new(Rollback { step: id, outcome, url: None });
+            self.tell(Input::RolledBack { rollback, step });
         }
 
         fn succeed(&mut self, step: usize) {
@@ -772,5 +776,129 @@ a.y skipped: the run was cancelled
         assert_eq!(talk.state.status(), Status::Skipped);
         let expected = "skipped, not deployed: the code comes from a fork";
         assert_eq!(end_of(&talk.state, 0), expected);
+    }
+
+    fn put_back() -> RollbackOutcome {
+        RollbackOutcome::RolledBack { to: Revision::default() }
+    }
+
+    #[test]
+    fn a_failed_service_is_rolled_back_before_its_later_steps_and_dependents() {
+        let mut talk = Talk::begin(layout("a: deploy verify clean!; b(a): y!"), false);
+        talk.tell(Input::Replaces { step: 0 });
+        talk.succeed(0);
+        talk.fail(1, failed(Retry::Never));
+        assert!(!talk.state.is_finished());
+        talk.roll_back(0, put_back());
+        talk.succeed(2);
+        talk.succeed(3);
+
+        assert!(talk.state.is_finished());
+        assert_eq!(talk.state.status(), Status::Failed);
+        assert_eq!(
+            talk.log,
+            "\
+a.deploy attempt 1
+a.deploy succeeded
+a.verify attempt 1
+a.verify failed
+cancelled: StepFailed
+roll back a.deploy
+a.deploy rolled back to the version before
+a.clean attempt 1
+a.clean succeeded
+b.y attempt 1
+b.y succeeded
+"
+        );
+        assert_eq!(talk.state.rollbacks(0).len(), 1);
+        assert_eq!(talk.state.rollbacks(1).len(), 0);
+    }
+
+    #[test]
+    fn the_first_signal_lets_a_rollback_end_and_the_second_kills_it() {
+        let mut talk = Talk::begin(layout("a: deploy verify"), false);
+        talk.tell(Input::Replaces { step: 0 });
+        talk.tell(Input::Stop(CancelReason::Interrupted));
+        talk.fail(0, AttemptError::Stopped);
+        talk.tell(Input::Stop(CancelReason::Terminated));
+        let failure = Failure { chain: vec!["killed".into()], ..Failure::default() };
+        talk.roll_back(0, RollbackOutcome::Failed { to: None, failure });
+
+        assert!(talk.state.is_finished());
+        assert_eq!(talk.state.status(), Status::Cancelled);
+        assert_eq!(
+            talk.log,
+            "\
+a.deploy attempt 1
+cancelled: Interrupted
+ask a.deploy
+a.deploy cancelled
+roll back a.deploy
+cancelled: Killed
+kill a.deploy
+a.deploy the new preview could not be removed
+a.verify skipped: the run was cancelled
+"
+        );
+    }
+
+    #[test]
+    fn a_killed_run_records_the_rollback_that_it_does_not_make() {
+        let mut talk = Talk::begin(layout("a: deploy verify"), false);
+        talk.tell(Input::Replaces { step: 0 });
+        talk.tell(Input::Stop(CancelReason::Interrupted));
+        talk.tell(Input::Stop(CancelReason::Interrupted));
+        talk.fail(0, AttemptError::Stopped);
+
+        assert!(talk.log.ends_with("roll back a.deploy\nkill a.deploy\n"), "{}", talk.log);
+        assert!(!talk.state.is_finished());
+    }
+
+    #[test]
+    fn a_resumed_run_finishes_the_rollback_and_repeats_nothing() {
+        let mut before = layout("a: push deploy verify note; b: y");
+        let failure = Failure { chain: vec!["no answer".into()], ..Failure::default() };
+        before.steps[0].done_before = true;
+        before.steps[1].done_before = true;
+        before.steps[1].rollback = RecordedRollback::Begun;
+        before.steps[2].ended_before = Some(Outcome::Failed { failure, tolerated: false });
+        let mut talk = Talk::begin(before, false);
+        talk.roll_back(1, put_back());
+
+        assert!(talk.state.is_finished());
+        assert_eq!(talk.state.status(), Status::Failed);
+        assert_eq!(
+            talk.log,
+            "\
+a.push already done
+b.y skipped: `a.verify` failed
+a.deploy already done
+a.verify failed
+cancelled: StepFailed
+roll back a.deploy
+a.deploy rolled back to the version before
+a.note skipped: `a.verify` failed
+"
+        );
+        let (step, failure) = talk.state.failure(0).expect("the failure of the earlier process");
+        assert_eq!(
+            (step.to_string().as_str(), failure.chain.join("")),
+            ("a.verify", "no answer".into())
+        );
+    }
+
+    #[test]
+    fn a_resumed_rollback_of_a_cancelled_run_makes_the_service_fail() {
+        let mut before = layout("a: deploy verify");
+        before.steps[0].done_before = true;
+        before.steps[0].rollback = RecordedRollback::Begun;
+        let because = "the run was cancelled".to_owned();
+        before.steps[1].ended_before = Some(Outcome::Skipped { because });
+        let mut talk = Talk::begin(before, false);
+        talk.roll_back(0, put_back());
+
+        assert_eq!(talk.state.status(), Status::Failed);
+        assert_eq!(end_of(&talk.state, 0), "failed");
     }
 }

@@ -5,7 +5,7 @@ use super::outcome::StepOutput;
 use super::perform::Performer;
 use super::state::DependencyStatus;
 use crate::event::{Outcome, OutputName, Outputs, StepId};
-use crate::journal::{Handover, RecordedOutput, Replay, StepState};
+use crate::journal::{Handover, RecordedOutput, Replaced, Replay, StepState};
 use crate::plan::expr::{Object, Rendered, Scope, Status, Value};
 use crate::secret::{Redactor, Secret};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,8 @@ pub struct Store {
     handovers: BTreeMap<String, Handover>,
     /// The outputs that could not be restored, each with its step.
     lost: Vec<(StepId, String)>,
+    /// What the deploys of this run replaced.
+    replaced: BTreeMap<StepId, Replaced>,
 }
 
 impl Store {
@@ -76,6 +78,22 @@ impl Store {
     /// with its step.
     pub fn lost(&self) -> &[(StepId, String)] {
         &self.lost
+    }
+
+    /// Restores what the deploys of this run replaced. Not for what an earlier run
+    /// left: a deploy of this run replaces what is there now.
+    pub fn restore_replaced(&mut self, replay: &Replay) {
+        let replaced = replay.rollbacks.iter();
+        self.replaced = replaced.map(|(id, state)| (id.clone(), state.replaced.clone())).collect();
+    }
+
+    pub fn replaces(&mut self, deploy: &StepId, replaced: Replaced) {
+        self.replaced.insert(deploy.clone(), replaced);
+    }
+
+    /// What a deploy of this run replaced, and has not been put back.
+    pub fn replaced(&self, deploy: &StepId) -> Option<&Replaced> {
+        self.replaced.get(deploy)
     }
 
     /// The handover of a service's last finished step.

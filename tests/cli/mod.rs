@@ -20,6 +20,7 @@ mod reports;
 mod results;
 mod resume_options;
 mod resume_stopped;
+mod rollback;
 mod run;
 mod status;
 mod unreachable;

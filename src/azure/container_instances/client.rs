@@ -5,6 +5,7 @@ use super::group::Group;
 use super::id::GroupId;
 use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Verb};
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 
 /// The newest `api-version` that all recordings in `tests/fixtures` are of.
@@ -48,6 +49,12 @@ impl ContainerInstances {
 
     /// Reads a group; `None` where it does not exist.
     pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
+        let found = self.arm.find(&id.to_string(), API_VERSION).await;
+        found.map_err(|source| failed("read", id, source))
+    }
+
+    /// Reads a group with all its properties; `None` where it does not exist.
+    pub async fn find_document(&self, id: &GroupId) -> Result<Option<Value>, DeployError> {
         let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| failed("read", id, source))
     }

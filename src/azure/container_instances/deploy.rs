@@ -5,10 +5,13 @@ use super::desired::{Desired, likely_replacement_reasons};
 use super::evidence::Evidence;
 use super::failure::{Crash, DeployError};
 use super::group::Group;
+use super::id::GroupId;
+use super::previous::PreviousGroup;
 use super::watch::{Verdict, Watch};
 use crate::azure::{ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable as _};
-use crate::value::Replace;
+use crate::value::{Replace, RestartPolicy};
+use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -44,6 +47,14 @@ impl fmt::Display for DeployEvent {
     }
 }
 
+/// A group that is waited for.
+struct Awaited<'a> {
+    id: &'a GroupId,
+    policy: RestartPolicy,
+    /// What of its address a group lacks.
+    missing_address: &'a (dyn Fn(&Group) -> Option<&'static str> + Send + Sync),
+}
+
 type Listener<'a> = &'a (dyn Fn(DeployEvent) + Send + Sync);
 
 impl ContainerInstances {
@@ -63,7 +74,7 @@ impl ContainerInstances {
             self.delete(&desired.id).await?;
             events(DeployEvent::Deleted);
         }
-        match self.put(desired, events).await {
+        match self.put(&desired.id, &desired.body(), events).await {
             Err(error) if needs_replacement(&error) => {
                 if desired.replace == Replace::Never {
                     return Err(DeployError::NeedsReplacement {
@@ -76,22 +87,44 @@ impl ContainerInstances {
                 }
                 self.delete(&desired.id).await?;
                 events(DeployEvent::Deleted);
-                let put = self.put(desired, events).await;
+                let put = self.put(&desired.id, &desired.body(), events).await;
                 put.map_err(|error| failed("create", &desired.id, error))
             }
             other => other.map_err(|error| failed("create or update", &desired.id, error)),
         }
     }
 
-    async fn put(&self, desired: &Desired, events: Listener<'_>) -> Result<(), ArmError> {
-        let path = desired.id.to_string();
-        let body = desired.body();
-        let request = ArmRequest {
-            verb: Verb::Put,
-            path: &path,
-            api_version: API_VERSION,
-            body: Some(&body),
+    /// Puts a group back as it was, with this body. Where Azure does not change the
+    /// group in place, deletes it before unless `replace` forbids that.
+    pub async fn restore(
+        &self,
+        id: &GroupId,
+        body: &Value,
+        replace: Replace,
+        events: Listener<'_>,
+    ) -> Result<(), DeployError> {
+        let put = match self.put(id, body, events).await {
+            Err(error) if needs_replacement(&error) => {
+                if replace == Replace::Never {
+                    return Err(DeployError::NeedsReplacement {
+                        group: id.name.clone(),
+                        changes: Vec::new(),
+                        source: Box::new(error),
+                    });
+                }
+                self.delete(id).await?;
+                events(DeployEvent::Deleted);
+                self.put(id, body, events).await
+            }
+            other => other,
         };
+        put.map_err(|error| failed("put back", id, error))
+    }
+
+    async fn put(&self, id: &GroupId, body: &Value, events: Listener<'_>) -> Result<(), ArmError> {
+        let path = id.to_string();
+        let request =
+            ArmRequest { verb: Verb::Put, path: &path, api_version: API_VERSION, body: Some(body) };
         let response = self.send_when_settled(&request).await?;
         events(DeployEvent::Accepted);
         let progressed = |state: &str| events(DeployEvent::Progressed(state.to_owned()));
@@ -114,13 +147,42 @@ impl ContainerInstances {
         desired: &Desired,
         events: Listener<'_>,
     ) -> Result<Group, DeployError> {
+        let awaited = Awaited {
+            id: &desired.id,
+            policy: desired.restart_policy,
+            missing_address: &|group| desired.missing_address(group),
+        };
+        self.watch_until(&awaited, events).await
+    }
+
+    /// The same for a group that was put back.
+    pub async fn watch_restored(
+        &self,
+        id: &GroupId,
+        previous: &PreviousGroup,
+        events: Listener<'_>,
+    ) -> Result<Group, DeployError> {
+        let awaited = Awaited {
+            id,
+            policy: previous.restart_policy(),
+            missing_address: &|group| previous.missing_address(group),
+        };
+        self.watch_until(&awaited, events).await
+    }
+
+    async fn watch_until(
+        &self,
+        awaited: &Awaited<'_>,
+        events: Listener<'_>,
+    ) -> Result<Group, DeployError> {
+        let Awaited { id, policy, missing_address } = *awaited;
         let began = Instant::now();
-        let mut watch = Watch::new(desired.restart_policy, self.patience.steady);
+        let mut watch = Watch::new(policy, self.patience.steady);
         let mut wait = self.arm.pacing().first;
         let mut last_reason = String::new();
         let mut errors = 0;
         loop {
-            let group = match self.find(&desired.id).await {
+            let group = match self.find(id).await {
                 Ok(found) => found.unwrap_or_default(),
                 Err(error) if errors < MAX_READ_ERRORS && error.retry() != Retry::Never => {
                     errors += 1;
@@ -130,17 +192,14 @@ impl ContainerInstances {
                 Err(error) => return Err(error),
             };
             errors = 0;
-            let verdict =
-                match (watch.look(&group, began.elapsed()), desired.missing_address(&group)) {
-                    (Verdict::Works, Some(what)) => {
-                        Verdict::Wait { why: what.to_owned(), soon: false }
-                    }
-                    (verdict, _) => verdict,
-                };
+            let verdict = match (watch.look(&group, began.elapsed()), missing_address(&group)) {
+                (Verdict::Works, Some(what)) => Verdict::Wait { why: what.to_owned(), soon: false },
+                (verdict, _) => verdict,
+            };
             let pause = match verdict {
                 Verdict::Works => return Ok(group),
                 Verdict::Fails { container, why } => {
-                    return Err(self.crashed(desired, &group, Crash { container, why }).await);
+                    return Err(self.crashed(id, &group, Crash { container, why }).await);
                 }
                 Verdict::Wait { soon: true, .. } => self.patience.steady,
                 Verdict::Wait { why, soon: false } => {
@@ -156,11 +215,11 @@ impl ContainerInstances {
         }
     }
 
-    async fn crashed(&self, desired: &Desired, group: &Group, crash: Crash) -> DeployError {
+    async fn crashed(&self, id: &GroupId, group: &Group, crash: Crash) -> DeployError {
         // The state and the events are shown even if the log cannot be read.
-        let log = self.logs(&desired.id, &crash.container, 50).await.ok();
+        let log = self.logs(id, &crash.container, 50).await.ok();
         let evidence = Evidence::of(group, &crash.container, log.as_deref());
-        let group = desired.id.name.clone();
+        let group = id.name.clone();
         DeployError::Crashed { group, crash: Box::new(crash), evidence: Box::new(evidence) }
     }
 }

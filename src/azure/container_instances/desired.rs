@@ -76,13 +76,7 @@ impl Desired {
         if self.containers.iter().all(|container| container.ports.is_empty()) {
             return None;
         }
-        let address = group.properties.ip_address.as_ref();
-        let lacks = |part: Option<&String>| part.is_none_or(String::is_empty);
-        if lacks(address.and_then(|address| address.ip.as_ref())) {
-            return Some("its IP address");
-        }
-        let lacks_name = lacks(address.and_then(|address| address.fqdn.as_ref()));
-        (self.dns_label.is_some() && lacks_name).then_some("its domain name")
+        group.missing_address(self.dns_label.is_some())
     }
 
     fn mistake(&self) -> Option<String> {

@@ -207,6 +207,17 @@ impl Group {
         .collect()
     }
 
+    /// The first part of the public address that Azure has not assigned yet.
+    pub fn missing_address(&self, wants_name: bool) -> Option<&'static str> {
+        let address = self.properties.ip_address.as_ref();
+        let lacks = |part: Option<&String>| part.is_none_or(String::is_empty);
+        if lacks(address.and_then(|address| address.ip.as_ref())) {
+            return Some("its IP address");
+        }
+        let lacks_name = lacks(address.and_then(|address| address.fqdn.as_ref()));
+        (wants_name && lacks_name).then_some("its domain name")
+    }
+
     /// The events of the group and its containers.
     pub fn events(&self) -> impl Iterator<Item = &GroupEvent> {
         let own = self.properties.instance_view.iter().flat_map(|view| &view.events);

@@ -12,6 +12,7 @@ mod failure;
 mod group;
 mod id;
 mod inspect;
+mod previous;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -19,10 +20,9 @@ mod watch;
 pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
-#[cfg(test)]
-pub use desired::likely_replacement_reasons;
-pub use desired::{Container, Desired, EnvValue};
+pub use desired::{Container, Desired, EnvValue, likely_replacement_reasons};
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};
 pub use id::GroupId;
+pub use previous::{KnownValues, PreviousGroup};

@@ -629,3 +629,42 @@ fn urls_follow_from_the_address_and_its_ports() {
     assert_eq!(urls(json!({ "ip": "20.0.0.1", "ports": [{ "port": 80 }] })), ["http://20.0.0.1"]);
     assert_eq!(urls(json!(null)), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_group_is_put_back_in_place() {
+    let put = on("PUT");
+    let fake = Fake::script(vec![(&put, vec![accepted()]), succeeded()]).await;
+    let body = json!({ "location": "westeurope" });
+
+    groups(&fake).restore(&id(), &body, Replace::Never, &|_| {}).await.expect("put back");
+
+    assert_eq!(fake.log(), format!("{put} -> 201\nGET management.azure.com/operations/1 -> 200\n"));
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_put_back_in_place_is_deleted_before() {
+    let (get, put, delete) = (on("GET"), on("PUT"), on("DELETE"));
+    let refused = || refusal(400, IMMUTABLE, "delete it first");
+    let fake = Fake::script(vec![
+        (&get, vec![missing()]),
+        (&put, vec![refused(), accepted(), refused()]),
+        (&delete, vec![running()]),
+        succeeded(),
+    ])
+    .await;
+    let groups = groups(&fake);
+
+    groups.restore(&id(), &json!({}), Replace::WhenRequired, &|_| {}).await.expect("put back");
+    let forbidden = groups.restore(&id(), &json!({}), Replace::Never, &|_| {}).await;
+
+    assert_eq!(
+        fake.log(),
+        format!(
+            "{put} -> 400\n{delete} -> 200\n{get} -> 404\n{put} -> 201\n\
+             GET management.azure.com/operations/1 -> 200\n{put} -> 400\n"
+        )
+    );
+    let said = shown(&forbidden.expect_err("it must not be deleted"));
+    let first = "cannot update container group `g`: Azure does not change this in place\n";
+    assert!(said.starts_with(first), "{said}");
+}

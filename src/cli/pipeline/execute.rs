@@ -113,7 +113,7 @@ impl Execution<'_> {
             started,
         })
         .await;
-        let exit = Exit::of_run(summary.status, summary.cancelled);
+        let exit = Exit::of_run(summary.status, summary.cancelled, &summary.services);
         let mut notes = Vec::new();
         if self.cloud_ends {
             notes.extend(no_longer_up(&summary.services));

@@ -22,7 +22,7 @@ pub async fn or_stop<T>(
     tokio::select! {
         done = work => done,
         reason = signals.next() => {
-            let exit = Exit::of_run(Status::Cancelled, Some(reason));
+            let exit = Exit::of_run(Status::Cancelled, Some(reason), &[]);
             let chain = ["the run was stopped before its first step".to_owned()];
             Err(say::refused(exit, &chain, None))
         }

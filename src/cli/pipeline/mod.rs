@@ -95,6 +95,9 @@ impl<'a> Pipeline<'a> {
         for replay in self.inherited.as_ref().into_iter().chain(own) {
             store.restore(replay, &secrets);
         }
+        if let Some(journal) = &self.journal {
+            store.restore_replaced(journal.replay());
+        }
         refuse_lost_outputs(session, &self.chosen, &store).map_err(refused)?;
         let Chosen { layout, places, .. } = &self.chosen;
         let mut early = EarlyBuild::begin(&performer, layout, places, &store);

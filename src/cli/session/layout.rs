@@ -11,7 +11,7 @@ use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
 use crate::resolve::{Decision, LeaveOut, ResolveError};
-use crate::run::layout::{Exclusion, Goal, Layout, ServiceLayout, StepLayout};
+use crate::run::layout::{Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout};
 
 pub struct Chosen {
     pub layout: Layout,
@@ -117,6 +117,8 @@ impl Chosen {
                     .as_ref()
                     .is_some_and(Condition::runs_after_failure),
                 done_before: false,
+                ended_before: None,
+                rollback: RecordedRollback::Nothing,
             });
         }
         let needs = node.needs.clone();
@@ -124,10 +126,24 @@ impl Chosen {
         self.layout.services.push(ServiceLayout { name, needs, steps, excluded });
     }
 
-    /// Marks the steps that an earlier process of the run has done.
+    /// Marks the steps that an earlier process of the run has done, and what it left
+    /// to roll back.
     pub fn mark_done(&mut self, replay: &Replay) {
         for step in &mut self.layout.steps {
             step.done_before = matches!(replay.state(&step.id), StepState::Succeeded { .. });
+            step.rollback = match replay.rollbacks.get(&step.id) {
+                Some(state) if state.undoes.is_some() => RecordedRollback::Begun,
+                Some(_) => RecordedRollback::Possible,
+                None => RecordedRollback::Nothing,
+            };
+        }
+        let begun =
+            self.layout.steps.iter().filter(|step| step.rollback == RecordedRollback::Begun);
+        let services: Vec<usize> = begun.map(|step| step.service).collect();
+        for step in &mut self.layout.steps {
+            if services.contains(&step.service) && !step.done_before {
+                step.ended_before = replay.ended.get(&step.id).cloned();
+            }
         }
     }
 

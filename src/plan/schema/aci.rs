@@ -58,8 +58,8 @@ mapping! {
         /// Whether the group may be deleted and created again.
         pub replace: Option<Field<Replace>> = key("replace")
             .absent("`when-required`; `never` where the environment is protected"),
-        /// What happens to the group when this deploy or a later step of the service fails; not acted upon yet.
-        pub on_failure: Option<Field<OnFailure>> = key("on-failure").absent("nothing"),
+        /// What happens to the group when this deploy or a later step up to the service's last verify fails.
+        pub on_failure: Option<Field<OnFailure>> = key("on-failure").absent("`keep`"),
     }
 }
 
@@ -140,7 +140,7 @@ impl Literal for TagValue {
 words! {
     /// What happens to a deployed group when its service fails.
     pub enum OnFailure {
-        /// The previous one is put back.
+        /// What it replaced is put back; a new preview is removed.
         Rollback = "rollback",
         /// It stays for inspection.
         Keep = "keep",

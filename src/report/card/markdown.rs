@@ -49,7 +49,10 @@ impl Card {
         let refusals = self.refusals.iter().map(|failure| (position(failure), failure));
         let title = |step: &StepId| format!("**{} failed**", code(&step.to_string()));
         let failures = self.failures().map(|(step, failure)| (title(step), failure));
-        for (title, failure) in refusals.chain(failures) {
+        let rollback =
+            |step: &StepId| format!("**The rollback of {} failed**", code(&step.to_string()));
+        let rollbacks = self.failed_rollbacks().map(|(step, failure)| (rollback(step), failure));
+        for (title, failure) in refusals.chain(failures).chain(rollbacks) {
             let Some(text) = fitted(&title, failure, room, redactor) else {
                 middle += "\n_More failures are in the log of the run._\n";
                 break;

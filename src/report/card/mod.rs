@@ -66,7 +66,7 @@ impl Card {
         match failed {
             Some((step, failure)) => {
                 let why = failure.chain.first().map(|why| one_line(why)).unwrap_or_default();
-                format!("{step} failed: {why}")
+                format!("{step} failed{}: {why}", self.rollbacks())
             }
             None => match self.services.iter().find(|service| self.is_told_by(service)) {
                 Some(service) => format!("{} {}", service.name, words::end_of(service)),
@@ -90,6 +90,19 @@ impl Card {
     /// What is said after the commit where files differ from it.
     fn uncommitted(&self) -> &'static str {
         if self.origin.uncommitted { " with uncommitted changes" } else { "" }
+    }
+
+    /// The rollbacks that failed: their deploy, and why.
+    fn failed_rollbacks(&self) -> impl Iterator<Item = (&StepId, &Failure)> {
+        let all = self.services.iter().flat_map(|service| &service.rollbacks);
+        all.filter_map(|rollback| Some((&rollback.step, rollback.outcome.failure()?)))
+    }
+
+    /// What became of the deploys of the service with the first failure.
+    fn rollbacks(&self) -> String {
+        let failed = self.services.iter().find(|service| service.failure.is_some());
+        let all = failed.into_iter().flat_map(|service| &service.rollbacks);
+        all.map(|rollback| format!(", {}", one_line(&rollback.outcome.to_string()))).collect()
     }
 
     /// The abbreviated hash of the commit.

@@ -22,6 +22,10 @@ impl Card {
             lines.push(format!("  {step} failed"));
             lines.extend(words::failed(failure).into_iter().map(|line| format!("    {line}")));
         }
+        for (step, failure) in self.failed_rollbacks() {
+            lines.push(format!("  the rollback of {step} failed"));
+            lines.extend(words::failed(failure).into_iter().map(|line| format!("    {line}")));
+        }
         lines.extend(self.warnings.iter().map(|text| format!("  warning: {}", one_line(text))));
         lines.extend(self.notes.iter().map(|text| format!("  note: {}", one_line(text))));
         let mut facts = vec![];

@@ -79,6 +79,17 @@ impl ActionsLog {
                 lines.extend(self.next(view));
                 lines
             }
+            EventKind::RollbackFinished { rollback, .. } => {
+                let message = words::message(view, &event.kind).unwrap_or_default();
+                let mut lines = self.ended(view, &rollback.step);
+                lines.extend(self.shown(view, &message));
+                lines.extend(rollback.outcome.failure().map(|failure| {
+                    let title = format!("the rollback of {} failed", rollback.step);
+                    of_failure(&title, failure, false)
+                }));
+                lines.extend(self.next(view));
+                lines
+            }
             EventKind::Warned { step, message } => {
                 let title = step.as_ref().map(ToString::to_string);
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]

@@ -125,6 +125,7 @@ impl Live {
             EventKind::RunStarted(_)
             | EventKind::Warned { .. }
             | EventKind::RunCancelled { .. }
+            | EventKind::RollbackFinished { .. }
             | EventKind::Reported(_) => {}
         }
         let lines = words::message(view, &event.kind)

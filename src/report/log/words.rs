@@ -1,8 +1,8 @@
 //! The text of each event for people. The reporters decide where it is shown.
 
 use crate::event::{
-    CancelReason, Channel, EventKind, Failure, Outcome, OutputName, Outputs, Reported, RunFinished,
-    RunStarted, ServiceResult, Status, StepId, Verb,
+    CancelReason, Channel, EventKind, Failure, Outcome, OutputName, Outputs, Reported, Rollback,
+    RollbackOutcome, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
 };
 use crate::report::text::{
     Style, Tone, bytes, clean, clean_lines, columns, left, one_line, padded, short_digest, span,
@@ -94,6 +94,7 @@ pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Messag
         EventKind::StepFinished { step, outcome, took, outputs } => {
             ended(view, step, outcome, *took, outputs)
         }
+        EventKind::RollbackFinished { rollback, took } => rolled_back(rollback, *took),
         EventKind::RunCancelled { reason } => Message::plain(stopping(*reason)),
         EventKind::Reported(reported) => shown(view, reported),
         EventKind::RunFinished(finished) => closing(view, finished),
@@ -161,6 +162,19 @@ fn ended(
         }
         Outcome::Cancelled => Message::of(step, Tone::Caution, "cancelled", time),
     }
+}
+
+fn rolled_back(rollback: &Rollback, took: Duration) -> Message {
+    let tone = match &rollback.outcome {
+        RollbackOutcome::RolledBack { .. }
+        | RollbackOutcome::Removed
+        | RollbackOutcome::Kept
+        | RollbackOutcome::Unchanged { .. } => Tone::Caution,
+        RollbackOutcome::Failed { .. } => Tone::Bad,
+    };
+    let label = one_line(&rollback.outcome.to_string());
+    let more = rollback.outcome.failure().map(failed).unwrap_or_default();
+    Message { more, ..Message::of(&rollback.step, tone, &label, format!("({})", span(took))) }
 }
 
 /// The causes, then the details behind a bar, then the remedy.
@@ -298,7 +312,13 @@ pub(in crate::report) fn end_of(service: &ServiceResult) -> String {
     if let Some(reason) = &service.reason {
         text = format!("{text}: {}", one_line(reason));
     }
-    text
+    text + &rollbacks_of(service)
+}
+
+/// What became of the service's deploys, such as `, rolled back to commit 4e1d2aa`.
+fn rollbacks_of(service: &ServiceResult) -> String {
+    let all = service.rollbacks.iter();
+    all.map(|rollback| format!(", {}", one_line(&rollback.outcome.to_string()))).collect()
 }
 
 /// The time that a service took, unless nothing of it ran.
@@ -309,7 +329,9 @@ pub(in crate::report) fn time_of(service: &ServiceResult) -> Option<String> {
 
 fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let how = match (&service.failure, service.status) {
-        (Some((step, _)), Status::Failed) => format!("failed at {step}"),
+        (Some((step, _)), Status::Failed) => {
+            format!("failed at {step}{}", rollbacks_of(service))
+        }
         _ => end_of(service),
     };
     let url = service.outputs.get(OutputName::Url).map(|url| one_line(url));

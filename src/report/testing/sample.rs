@@ -2,7 +2,8 @@
 
 use crate::event::{
     Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, PlanPosition,
-    PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
+    PlannedStep, Progress, Reported, Revision, Rollback, RollbackOutcome, RunFinished, RunStarted,
+    ServiceResult, Status, StepId, Verb,
 };
 use std::time::Duration;
 
@@ -160,6 +161,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         ]),
         took: Duration::from_millis(12_340),
         failure: None,
+        rollbacks: vec![],
     }
 }
 
@@ -172,6 +174,7 @@ pub(in crate::report) fn broken() -> ServiceResult {
         outputs: Outputs::new(),
         took: Duration::from_secs(75),
         failure: Some((id("migrations", "run"), whole_failure())),
+        rollbacks: vec![],
     }
 }
 
@@ -204,6 +207,7 @@ fn ended(name: &str, status: Status, missing: Option<&str>, reason: Option<&str>
         outputs: Outputs::new(),
         took: Duration::ZERO,
         failure: None,
+        rollbacks: vec![],
     }
 }
 
@@ -243,6 +247,36 @@ pub(in crate::report) fn timed_out() -> ServiceResult {
         failure: Some((id("web", "live"), failure)),
         ..ended("web", Status::Failed, None, None)
     }
+}
+
+fn revision() -> Revision {
+    Revision {
+        commit: Some("4e1d2aa9f3d6e14c459867679a90fd0f79123456".into()),
+        digest: Some(DIGEST.into()),
+    }
+}
+
+fn rolled_back_with(outcome: RollbackOutcome) -> ServiceResult {
+    let failure = Failure { chain: vec!["no answer".into()], ..Failure::default() };
+    let url = Some("http://x/".to_owned());
+    ServiceResult {
+        outputs: outputs(&[("url", "http://x/")]),
+        took: Duration::from_secs(40),
+        failure: Some((id("web", "verify"), failure)),
+        rollbacks: vec![Rollback { step: id("web", "live"), outcome, url }],
+        ..ended("web", Status::Failed, None, None)
+    }
+}
+
+/// Its `verify` failed, and what ran before was put back.
+pub(in crate::report) fn rolled_back() -> ServiceResult {
+    rolled_back_with(RollbackOutcome::RolledBack { to: revision() })
+}
+
+/// Its `verify` failed, and so did the rollback.
+pub(in crate::report) fn not_rolled_back() -> ServiceResult {
+    let failure = whole_failure();
+    rolled_back_with(RollbackOutcome::Failed { to: Some(revision()), failure })
 }
 
 /// The run was stopped during its deploy, after which no step was started.

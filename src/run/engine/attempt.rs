@@ -1,6 +1,6 @@
 //! Attempts: whether one is made, its start, and its end.
 
-use super::{Loop, Message};
+use super::{Loop, Message, WorkResult};
 use crate::event::{CancelReason, Failure, Outputs, StepId};
 use crate::http::Retry;
 use crate::journal::JournalEntry;
@@ -48,9 +48,8 @@ impl Loop<'_> {
             self.inputs.push_back(Input::Ended { step, result, outputs, at: now });
             return;
         }
-        let inbox = self.inbox.clone();
-        let say: Say = Arc::new(move |event| drop(inbox.send(Message::Event(Box::new(event)))));
         let (service, place) = self.engine.places[step];
+        let say = self.say();
         let early = &mut self.engine.early;
         if let Some(index) = early.iter().position(|early| early.place == (service, place)) {
             let (stop, ended) = early.swap_remove(index).adopt(&say);
@@ -58,23 +57,30 @@ impl Loop<'_> {
             return;
         }
         let stop = Stop::default();
-        let job = self.job(step, id, stop.clone(), say);
+        let job = self.job(step, id, stop.clone());
         let performer = Arc::clone(&self.engine.performer);
         self.start(step, stop, async move { Box::pin(performer.attempt(job)).await });
     }
 
-    fn job(&self, step: StepIndex, id: StepId, stop: Stop, say: Say) -> Job {
+    pub(super) fn job(&self, step: StepIndex, id: StepId, stop: Stop) -> Job {
         let (service, place) = self.engine.places[step];
         Job {
             service,
             place,
             handover: self.engine.store.handover(&id.service),
+            replaced: self.engine.store.replaced(&id).cloned(),
             id,
             scope: self.scope(step, None),
             stop,
-            say,
+            say: self.say(),
             produced: Produced::default(),
+            remember: Some(self.remember(step)),
         }
+    }
+
+    fn say(&self) -> Say {
+        let inbox = self.inbox.clone();
+        Arc::new(move |event| drop(inbox.send(Message::Event(Box::new(event)))))
     }
 
     /// Adds an attempt to the loop. It is first polled after `drain_inputs`, which
@@ -89,12 +95,12 @@ impl Loop<'_> {
         let uploads_allowed = Arc::clone(&self.engine.performer.services.uploads_allowed);
         let attempt = async move {
             if stop.ask.is_cancelled() {
-                return (step, Err(AttemptError::Stopped));
+                return (step, WorkResult::Attempt(Err(AttemptError::Stopped)));
             }
             uploads_allowed.set(()).ok();
-            (step, attempt.await)
+            (step, WorkResult::Attempt(attempt.await))
         };
-        self.attempts.push(attempt.boxed_local());
+        self.work.push(attempt.boxed_local());
     }
 
     pub(super) fn attempt_ended(
@@ -161,7 +167,7 @@ impl Loop<'_> {
     }
 
     /// The error, redacted and with its position in the plan.
-    fn failure(&self, step: StepIndex, error: StepError) -> Failure {
+    pub(super) fn failure(&self, step: StepIndex, error: StepError) -> Failure {
         let span = error.span.clone().filter(|span| !span.is_empty());
         let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
         let place = self.engine.performer.plan.source.place(&span);

@@ -1,7 +1,9 @@
 //! The result of a run.
 
 use super::{Loop, Summary};
-use crate::event::{CancelReason, ServiceResult, StepId};
+use crate::event::{
+    CancelReason, OutputName, Outputs, Rollback, RollbackOutcome, ServiceResult, StepId,
+};
 use crate::run::service_end::ServiceEnd;
 use crate::run::store::Store;
 
@@ -27,15 +29,41 @@ impl Loop<'_> {
         let outputs = planned
             .map(|planned| self.engine.store.of_service(&self.engine.performer, planned))
             .unwrap_or_default();
+        let mut outputs = Store::shown(&outputs, &self.engine.performer.services.redactor);
+        let rollbacks = self.state.rollbacks(service);
+        // The last deploy, which the outputs are of, is rolled back first.
+        if let Some(rollback) = rollbacks.first() {
+            follow(&mut outputs, rollback);
+        }
         let ServiceEnd { status, missing, reason } = self.state.service_end(service);
         ServiceResult {
             name: layout.name.clone(),
             status,
             missing,
             reason,
-            outputs: Store::shown(&outputs, &self.engine.performer.services.redactor),
+            outputs,
             took: end.saturating_sub(start),
             failure: self.state.failure(service).cloned(),
+            rollbacks,
         }
+    }
+}
+
+/// Makes the addresses among the outputs those of what runs now.
+fn follow(outputs: &mut Outputs, rollback: &Rollback) {
+    match rollback.outcome {
+        RollbackOutcome::Removed => {
+            for name in [OutputName::Url, OutputName::Urls, OutputName::Fqdn, OutputName::Ip] {
+                outputs.remove(name);
+            }
+        }
+        RollbackOutcome::RolledBack { .. }
+        | RollbackOutcome::Kept
+        | RollbackOutcome::Unchanged { .. }
+        | RollbackOutcome::Failed { .. } => {}
+    }
+    // The deploy that failed has no outputs.
+    if let Some(url) = rollback.url.as_ref().filter(|_| outputs.get(OutputName::Url).is_none()) {
+        outputs.set(OutputName::Url, url.clone());
     }
 }

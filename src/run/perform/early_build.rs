@@ -72,9 +72,11 @@ impl EarlyBuild {
                     place: place.1,
                     handover: store.handover(&layout.steps[step].id.service),
                     scope: store.scope(performer, place.0, None, false),
+                    replaced: None,
                     stop,
                     say,
                     produced: Produced::default(),
+                    remember: None,
                 })
             })
             .collect()

@@ -3,14 +3,20 @@
 use super::facts::RunFacts;
 use super::plan::RunPlan;
 use super::services::Services;
-use crate::event::{EventKind, Outputs, StepId};
-use crate::journal::Handover;
+use crate::event::{EventKind, Failure, Outputs, StepId};
+use crate::http::Retry;
+use crate::journal::{Handover, Replaced};
 use crate::plan::expr::{Rendered, Scope};
 use crate::run::child::{LastLines, Stop};
+use crate::run::outcome::StepError;
+use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Publishes an event of a step that is at work.
 pub type Say = Arc<dyn Fn(EventKind) + Send + Sync>;
+
+/// Records what a deploy is about to replace.
+pub type Remember = Arc<dyn Fn(Replaced) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// What is the same for all attempts of a run.
 pub struct Performer {
@@ -28,11 +34,15 @@ pub struct Job {
     pub place: usize,
     /// What the service's earlier steps handed on.
     pub handover: Handover,
+    /// What an earlier attempt of this deploy replaced.
+    pub replaced: Option<Replaced>,
     /// The contexts of the step's expressions.
     pub scope: Scope,
     pub stop: Stop,
     pub say: Say,
     pub produced: Produced,
+    /// `None` where no journal is kept: builds that begin before the run.
+    pub remember: Option<Remember>,
 }
 
 /// What an attempt has produced so far, for the report if it fails or takes too long.
@@ -72,6 +82,14 @@ impl Produced {
 }
 
 impl Job {
+    /// Records what this deploy is about to replace, and returns once that is on the
+    /// disk.
+    pub async fn remember(&self, replaced: Replaced) -> Result<(), StepError> {
+        let Some(remember) = &self.remember else { return Ok(()) };
+        let recorded = remember(replaced).await;
+        recorded.map_err(|failure| StepError::from_failure(failure, Retry::Never))
+    }
+
     /// Publishes a line for the log.
     pub fn note(&self, message: impl Into<String>) {
         (self.say)(EventKind::Noted { step: self.id.clone(), message: message.into() });

@@ -81,6 +81,7 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
         service: 0,
         place: 0,
         handover: Handover::default(),
+        replaced: None,
         scope: performer.plan.scope.clone(),
         stop: Stop::default(),
         say: Arc::new(move |event| {
@@ -89,6 +90,7 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
             }
         }),
         produced: Produced::default(),
+        remember: None,
     };
     (job, notes)
 }

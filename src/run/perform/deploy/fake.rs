@@ -3,9 +3,10 @@
 //! It "deploys" to a variable: what is applied works on the second look.
 
 use super::evidence::ResourceEvidence;
+use super::rollback::{Undo, Undone, undo};
 use super::target::{DeployTarget, deploy_to};
-use crate::event::Outputs;
-use crate::journal::Deployed;
+use crate::event::{Outputs, Revision};
+use crate::journal::{Deployed, Previous, Replaced, TargetId};
 use crate::oci::Digest;
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
@@ -58,7 +59,11 @@ impl DeployTarget for JobFile {
         Some(Deployed { target: target.into(), ..Deployed::default() })
     }
 
-    async fn read(&self, _desired: &String) -> Result<Option<String>, StepError> {
+    fn id(&self, _desired: &String) -> TargetId {
+        String::from("file").into()
+    }
+
+    async fn read(&self, _target: &TargetId) -> Result<Option<String>, StepError> {
         self.called("read");
         Ok(self.content())
     }
@@ -86,6 +91,38 @@ impl DeployTarget for JobFile {
         let id = format!("file:{live}");
         let deployed = Deployed { target: id.clone().into(), ..Deployed::default() };
         (Outputs::from_iter([("file".to_owned(), Rendered::Plain(id))]), deployed)
+    }
+
+    fn rolls_back(&self, _job: &Job) -> Result<bool, StepError> {
+        Ok(true)
+    }
+
+    fn previous(&self, live: &String) -> Previous {
+        Previous { revision: Revision::default(), state: live.as_str().into() }
+    }
+
+    fn obstacles(&self, desired: &String, live: &String, _job: &Job) -> Vec<String> {
+        let is_larger = desired.len() > live.len();
+        is_larger.then(|| "makes the file shorter".to_owned()).into_iter().collect()
+    }
+
+    async fn restore(
+        &self,
+        _target: &TargetId,
+        previous: &Previous,
+        _live: Option<String>,
+        _job: &Job,
+    ) -> Result<String, StepError> {
+        self.called("restore");
+        let text = previous.state.as_str().map(str::to_owned);
+        (*self.content.lock().expect("no panic")).clone_from(&text);
+        text.ok_or_else(|| StepError::new("the journal does not have the job file"))
+    }
+
+    async fn remove(&self, _target: &TargetId) -> Result<(), StepError> {
+        self.called("remove");
+        *self.content.lock().expect("no panic") = None;
+        Ok(())
     }
 
     async fn evidence(_performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
@@ -137,4 +174,38 @@ async fn a_second_target_deploys_through_the_same_code() {
     assert_eq!(deployed.target.as_str(), format!("file:{image}"));
     let evidence = JobFile::evidence(&performer, &deployed).await;
     assert_eq!(evidence.expect("its own resource").lines, [format!("job file with {image}")]);
+}
+
+/// What becomes of a job file that was `before` and that a deploy made `now`.
+async fn undone(before: Option<&str>, now: Option<&str>, may_have_begun: bool) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let performer = performer(PLAN, folder.path()).await;
+    let (job, _) = job(&performer);
+    let target = JobFile::default();
+    *target.content.lock().expect("no panic") = now.map(str::to_owned);
+    let previous = before.map(|before| target.previous(&before.to_owned()));
+    let replaced = Replaced { target: String::from("file").into(), previous };
+    let task = Undo { job: &job, replaced: &replaced, may_have_begun };
+    let end = match undo(&target, &performer, &task).await.expect("undone") {
+        Undone::PutBack(deployed) => deployed.target.as_str().to_owned(),
+        Undone::Removed => "removed".to_owned(),
+        Undone::Kept => "kept".to_owned(),
+        Undone::Unchanged => "unchanged".to_owned(),
+    };
+    format!("{} -> {end}", target.calls.lock().expect("no panic").join(", "))
+}
+
+#[tokio::test]
+async fn a_target_is_put_back_only_if_the_deploy_changed_it() {
+    assert_eq!(undone(Some("a"), Some("b"), false).await, "read, restore -> file:a");
+    assert_eq!(undone(Some("a"), None, false).await, "read, restore -> file:a");
+    assert_eq!(undone(Some("a"), Some("a"), false).await, "read -> unchanged");
+    assert_eq!(undone(None, None, false).await, "read -> unchanged");
+    assert_eq!(undone(None, Some("b"), false).await, "read -> kept");
+}
+
+#[tokio::test]
+async fn a_rollback_that_may_have_begun_is_finished() {
+    assert_eq!(undone(Some("a"), Some("a"), true).await, "read, restore -> file:a");
+    assert_eq!(undone(None, None, true).await, "read -> removed");
 }

@@ -7,7 +7,7 @@
 //!
 //! 1. `src/plan/schema/mod.rs`: the module of its keys,
 //! 2. `src/plan/schema/deploy.rs`: its variant of `DeployKind`,
-//! 3. this file: its module and one arm in each of the three functions,
+//! 3. this file: its module and one arm in each of the four functions,
 //! 4. `src/run/perform/clients.rs`: its client,
 //! 5. `src/azure/mod.rs`: the module of that client,
 //! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
@@ -17,6 +17,7 @@ mod evidence;
 #[cfg(test)]
 mod fake;
 mod pull;
+mod rollback;
 mod tags;
 mod target;
 
@@ -30,6 +31,7 @@ use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
 pub use evidence::ResourceEvidence;
+pub use rollback::{Undo, Undone};
 use std::time::Duration;
 use target::{DeployTarget, deploy_to};
 
@@ -48,6 +50,21 @@ pub async fn perform(
         }
     };
     Ok(output?)
+}
+
+/// Puts back what the deploy replaced.
+pub async fn undo(
+    performer: &Performer,
+    deploy: &Deploy,
+    undo: &Undo<'_>,
+) -> Result<Undone, StepError> {
+    let service = undo.job.service;
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            let group = ContainerGroup { performer, service, deploy, keys };
+            rollback::undo(&group, performer, undo).await
+        }
+    }
 }
 
 /// Checks what the deploy needs before the run's first effect. `registries` are

@@ -2,7 +2,7 @@
 
 use super::evidence::ResourceEvidence;
 use crate::event::Outputs;
-use crate::journal::{Deployed, Handover};
+use crate::journal::{Deployed, Handover, Previous, Replaced, TargetId};
 use crate::plan::expr::Rendered;
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
@@ -11,8 +11,8 @@ use crate::run::perform::retry::Retries;
 /// A kind of resource that services are deployed to, such as a container group.
 ///
 /// A value of it is one `deploy` step. An operation belongs here once generic code
-/// calls it: removing a resource and listing the differences from the live one
-/// follow with the commands that need them.
+/// calls it: listing the differences from the live resource follows with the command
+/// that needs it.
 pub trait DeployTarget {
     /// The resource as the plan describes it, its expressions evaluated.
     type Desired;
@@ -33,8 +33,10 @@ pub trait DeployTarget {
     /// that is not known.
     async fn locate(&self, job: &Job) -> Option<Deployed>;
 
+    fn id(&self, desired: &Self::Desired) -> TargetId;
+
     /// Reads the resource; `None` where it does not exist.
-    async fn read(&self, desired: &Self::Desired) -> Result<Option<Self::Live>, StepError>;
+    async fn read(&self, target: &TargetId) -> Result<Option<Self::Live>, StepError>;
 
     /// Creates, updates or replaces the resource, and returns once the cloud has
     /// accepted it. With the same `desired` a second call changes nothing.
@@ -52,6 +54,30 @@ pub trait DeployTarget {
     /// The step's outputs by name, and what later steps are given.
     fn outputs(&self, live: &Self::Live) -> (Outputs<Rendered>, Deployed);
 
+    /// Whether the plan asks to put back what the deploy replaces if its service fails.
+    fn rolls_back(&self, job: &Job) -> Result<bool, StepError>;
+
+    /// The resource as it is, to be put back later. Two reads of a resource that did
+    /// not change between them give the same.
+    fn previous(&self, live: &Self::Live) -> Previous;
+
+    /// What would keep a rollback from putting `previous` back, and what it would cost,
+    /// as far as that is known before the deploy. Each fits after "a rollback ".
+    fn obstacles(&self, desired: &Self::Desired, live: &Self::Live, job: &Job) -> Vec<String>;
+
+    /// Puts a version back and waits until it works. Refused before a change if
+    /// something is missing for that. `live` is what the target is now.
+    async fn restore(
+        &self,
+        target: &TargetId,
+        previous: &Previous,
+        live: Option<Self::Live>,
+        job: &Job,
+    ) -> Result<Self::Live, StepError>;
+
+    /// Removes the resource, and returns once it no longer exists.
+    async fn remove(&self, target: &TargetId) -> Result<(), StepError>;
+
     /// What a deployed resource shows of itself. `None` where the resource is not of
     /// this kind or cannot be read.
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence>;
@@ -61,10 +87,33 @@ pub trait DeployTarget {
 pub async fn deploy_to<T: DeployTarget>(target: &T, job: &Job) -> Result<StepOutput, StepError> {
     let desired = target.desired(job).await?;
     job.note(target.describe(&desired));
-    let live = target.read(&desired).await?;
+    let live = target.read(&target.id(&desired)).await?;
+    if target.rolls_back(job)? {
+        remember(target, &desired, live.as_ref(), job).await?;
+    }
     target.apply(&desired, live, job).await?;
     let live = target.watch(&desired, job).await?;
     let (outputs, deployed) = target.outputs(&live);
     let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
     Ok(StepOutput { outputs, handover })
+}
+
+/// Records what the deploy is about to replace, and warns of a rollback that could not
+/// put it back. A repeated attempt keeps what the first one recorded: what it finds
+/// may be its own.
+async fn remember<T: DeployTarget>(
+    target: &T,
+    desired: &T::Desired,
+    live: Option<&T::Live>,
+    job: &Job,
+) -> Result<(), StepError> {
+    if job.replaced.is_some() {
+        return Ok(());
+    }
+    let previous = live.map(|live| target.previous(live));
+    job.remember(Replaced { target: target.id(desired), previous }).await?;
+    for obstacle in live.map(|live| target.obstacles(desired, live, job)).unwrap_or_default() {
+        job.warn(format!("a rollback {obstacle}"));
+    }
+    Ok(())
 }

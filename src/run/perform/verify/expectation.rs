@@ -57,6 +57,14 @@ impl Expectation {
         Ok(expectation)
     }
 
+    /// What the plan expects of every version, the status: content describes the version
+    /// that the plan deploys, such as its commit.
+    pub fn of_any_version(expect: &Expect, scope: &Scope) -> Result<Self, StepError> {
+        let literal = expect.status.iter().filter(|status| status.text.as_literal().is_some());
+        let status = literal.map(|status| Ok(status.resolve(scope)?.0));
+        Ok(Self { status: status.collect::<Result<_, StepError>>()?, ..Self::default() })
+    }
+
     /// The first condition that the answer does not meet, as a sentence.
     pub fn missed(&self, answer: &HttpAnswer) -> Option<String> {
         self.status_missed(answer)

@@ -11,8 +11,8 @@ use super::performer::{Job, Performer};
 use crate::event::{OutputName, Outputs};
 use crate::http::{TunnelError, connect};
 use crate::plan::expr::Rendered;
-use crate::plan::schema::Verify;
-use crate::run::outcome::{AttemptError, StepOutput};
+use crate::plan::schema::{Probe, Verify};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use endpoint::{Endpoint, endpoint};
 use exchange::{Exchange, exchange};
 use expectation::Expectation;
@@ -20,48 +20,128 @@ use miss::Miss;
 use no_answer::NoAnswer;
 use std::time::Duration;
 use tokio::time::Instant;
+use url::Url;
 
 /// How long one attempt waits for an answer.
 const MAX_TRY_TIME: Duration = Duration::from_secs(15);
+
+/// How long a version that was put back may take to accept a connection.
+const MAX_CONNECT_TIME: Duration = Duration::from_mins(1);
 
 pub async fn perform(
     performer: &Performer,
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    let endpoint = endpoint(verify, job)?;
-    let expectation = Expectation::new(&verify.expect, &job.scope)?;
-    let within = verify.within.resolve(&job.scope)?;
-    let every = verify.every.resolve(&job.scope)?;
-    let consecutive = verify.consecutive.resolve(&job.scope)?.max(1);
-    let deadline = Instant::now() + within;
-    let mut passed = 0;
-    let mut tries = 0_u32;
-    let mut last_miss = None;
-    loop {
-        tries += 1;
-        let began = Instant::now();
-        let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
-        let result = try_once(&endpoint, performer, &expectation, left).await;
-        let latency = began.elapsed();
-        passed = if result.is_ok() { passed + 1 } else { 0 };
-        let miss = match result {
-            Ok(status) if passed >= consecutive => {
-                job.note(format!("{endpoint} answers{}", in_words(status)));
-                return Ok(output(&endpoint, status, latency, job));
+    let check = Check {
+        endpoint: endpoint(verify, job)?,
+        expectation: Expectation::new(&verify.expect, &job.scope)?,
+        pace: Pace::of(verify, job)?,
+    };
+    check.until_it_holds(performer, job).await
+}
+
+/// Repeats the check for an earlier version, as far as it holds for any version: the
+/// target answers with the status. `false` if the target is an expression, which may
+/// be another for each version.
+pub async fn repeat(
+    performer: &Performer,
+    verify: &Verify,
+    job: &Job,
+) -> Result<bool, AttemptError> {
+    let (Probe::Http(target) | Probe::Tcp(target)) = &verify.probe;
+    if target.as_literal().is_none() {
+        return Ok(false);
+    }
+    let check = Check {
+        endpoint: endpoint(verify, job)?,
+        expectation: Expectation::of_any_version(&verify.expect, &job.scope)?,
+        pace: Pace::of(verify, job)?,
+    };
+    check.until_it_holds(performer, job).await.map(|_| true)
+}
+
+/// Waits until what is deployed accepts a connection, if it has a public port.
+pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError> {
+    let url = job.handover.deployed.as_ref().and_then(|deployed| deployed.url.as_deref());
+    let url = url.and_then(|url| Url::parse(url).ok());
+    let host = url.as_ref().and_then(Url::host_str);
+    let (Some(host), Some(port)) = (host, url.as_ref().and_then(Url::port_or_known_default)) else {
+        return Ok(());
+    };
+    let check = Check {
+        endpoint: Endpoint::Tcp { host: host.to_owned(), port },
+        expectation: Expectation::default(),
+        pace: Pace { within: MAX_CONNECT_TIME, every: Duration::from_secs(1), consecutive: 1 },
+    };
+    match check.until_it_holds(performer, job).await {
+        Err(AttemptError::Failed(error) | AttemptError::TimedOut { error, .. }) => Err(*error),
+        Err(AttemptError::Stopped) | Ok(_) => Ok(()),
+    }
+}
+
+/// A check, its expressions evaluated.
+struct Check {
+    endpoint: Endpoint,
+    expectation: Expectation,
+    pace: Pace,
+}
+
+struct Pace {
+    /// How long it may take until the check holds.
+    within: Duration,
+    /// Between two tries.
+    every: Duration,
+    /// How many tries in a row must pass.
+    consecutive: u32,
+}
+
+impl Pace {
+    fn of(verify: &Verify, job: &Job) -> Result<Self, StepError> {
+        Ok(Self {
+            within: verify.within.resolve(&job.scope)?,
+            every: verify.every.resolve(&job.scope)?,
+            consecutive: verify.consecutive.resolve(&job.scope)?.max(1),
+        })
+    }
+}
+
+impl Check {
+    async fn until_it_holds(
+        &self,
+        performer: &Performer,
+        job: &Job,
+    ) -> Result<StepOutput, AttemptError> {
+        let Self { endpoint, expectation, pace: Pace { within, every, consecutive } } = self;
+        let deadline = Instant::now() + *within;
+        let mut passed = 0;
+        let mut tries = 0_u32;
+        let mut last_miss = None;
+        loop {
+            tries += 1;
+            let began = Instant::now();
+            let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
+            let result = try_once(endpoint, performer, expectation, left).await;
+            let latency = began.elapsed();
+            passed = if result.is_ok() { passed + 1 } else { 0 };
+            let miss = match result {
+                Ok(status) if passed >= *consecutive => {
+                    job.note(format!("{endpoint} answers{}", in_words(status)));
+                    return Ok(output(endpoint, status, latency, job));
+                }
+                Ok(_) => Miss::default(),
+                Err(miss) => miss,
+            };
+            if Instant::now() + *every >= deadline {
+                // An attempt that the deadline cut short says less than the one before.
+                let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
+                let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
+                let tried = miss::Tried { endpoint, tries, within: *within };
+                return Err(miss.into_error(performer, job, &tried).await.into());
             }
-            Ok(_) => Miss::default(),
-            Err(miss) => miss,
-        };
-        if Instant::now() + every >= deadline {
-            // An attempt that the deadline cut short says less than the one before.
-            let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
-            let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
-            let tried = miss::Tried { endpoint: &endpoint, tries, within };
-            return Err(miss.into_error(performer, job, &tried).await.into());
+            last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
+            tokio::time::sleep(*every).await;
         }
-        last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
-        tokio::time::sleep(every).await;
     }
 }
 

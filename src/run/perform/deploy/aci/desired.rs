@@ -14,6 +14,7 @@ use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deploy::tags::resource_tags;
 use crate::run::perform::names::{name, optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
+use crate::secret::Secret;
 use std::collections::BTreeMap;
 
 /// The cores and the gigabytes of a container.
@@ -91,7 +92,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
 }
 
 /// The plan's `replace`; `never` by default in a protected environment.
-fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<Replace, StepError> {
+pub fn replace(performer: &Performer, aci: &Aci, scope: &Scope) -> Result<Replace, StepError> {
     let default = if performer.facts.protected { Replace::Never } else { Replace::WhenRequired };
     Ok(aci.replace.as_ref().map(|field| field.resolve(scope)).transpose()?.unwrap_or(default))
 }
@@ -106,6 +107,27 @@ fn tags(
         tags.insert(key.value.clone(), plain(value, "tag", scope)?);
     }
     Ok(tags)
+}
+
+/// The variables that have a secret value, by container and name. `group` is the name
+/// of the group, and so of its first container. One that cannot be evaluated is left
+/// out.
+pub fn secret_variables<'a>(
+    aci: &'a Aci,
+    group: &'a str,
+    scope: &'a Scope,
+) -> impl Iterator<Item = ((String, String), Secret)> {
+    let further = aci.containers.iter().filter_map(move |container| {
+        let name = name(&container.name, "container's name", scope).ok()?;
+        Some((name, &container.env))
+    });
+    let all = std::iter::once((group.to_owned(), &aci.env)).chain(further);
+    all.flat_map(move |(container, env)| {
+        env.iter().filter_map(move |(name, text)| match text.render(scope).ok()? {
+            Rendered::Secret(secret) => Some(((container.clone(), name.value.clone()), secret)),
+            Rendered::Plain(_) => None,
+        })
+    })
 }
 
 fn containers(

@@ -6,9 +6,11 @@ mod evidence;
 mod group;
 mod id;
 mod image;
+mod restore;
 
 pub use early::check_texts;
 pub use group::ContainerGroup;
+use group::{LiveGroup, publish};
 pub use image::{check_platforms, pin_image};
 
 use super::evidence::ResourceEvidence;
@@ -16,15 +18,16 @@ use super::pull::pull_login;
 use super::target::DeployTarget;
 use crate::azure::container_instances::{DeployEvent, Desired, Group};
 use crate::event::{OutputName, Outputs};
-use crate::journal::Deployed;
+use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
+use serde::Deserialize as _;
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
-    type Live = Group;
+    type Live = LiveGroup;
 
     /// Reads the resource group, and finds the login that Azure would pull with.
     async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError> {
@@ -52,8 +55,18 @@ impl DeployTarget for ContainerGroup<'_> {
         format!("container group `{}` in {}", desired.id.name, desired.location)
     }
 
-    async fn read(&self, desired: &Desired) -> Result<Option<Group>, StepError> {
-        Ok(self.client().find(&desired.id).await?)
+    fn id(&self, desired: &Desired) -> TargetId {
+        desired.id.to_string().into()
+    }
+
+    async fn read(&self, target: &TargetId) -> Result<Option<LiveGroup>, StepError> {
+        let id = restore::group_id(target)?;
+        let Some(document) = self.client().find_document(&id).await? else { return Ok(None) };
+        let group = Group::deserialize(&document).map_err(|error| {
+            StepError::new(format!("cannot read container group `{}`", id.name))
+                .because(error.to_string())
+        })?;
+        Ok(Some(LiveGroup { group, document }))
     }
 
     async fn locate(&self, job: &Job) -> Option<Deployed> {
@@ -64,21 +77,21 @@ impl DeployTarget for ContainerGroup<'_> {
     async fn apply(
         &self,
         desired: &Desired,
-        live: Option<Group>,
+        live: Option<LiveGroup>,
         job: &Job,
     ) -> Result<(), StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
+        Ok(self.client().apply(desired, live.as_ref().map(|live| &live.group), &events).await?)
     }
 
-    async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
+    async fn watch(&self, desired: &Desired, job: &Job) -> Result<LiveGroup, StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().watch(desired, &events).await?)
+        Ok(self.client().watch(desired, &events).await?.into())
     }
 
     /// `image` is what runs of an image that the plan names. What the service pushed
     /// is an output of its `push`, and may be an index.
-    fn outputs(&self, group: &Group) -> (Outputs<Rendered>, Deployed) {
+    fn outputs(&self, LiveGroup { group, .. }: &LiveGroup) -> (Outputs<Rendered>, Deployed) {
         let address = group.properties.ip_address.as_ref();
         let urls = group.urls();
         let deployed = Deployed {
@@ -107,14 +120,33 @@ impl DeployTarget for ContainerGroup<'_> {
         (outputs, deployed)
     }
 
+    fn rolls_back(&self, job: &Job) -> Result<bool, StepError> {
+        restore::rolls_back(self, job)
+    }
+
+    fn previous(&self, live: &LiveGroup) -> Previous {
+        restore::previous(self, live)
+    }
+
+    fn obstacles(&self, desired: &Desired, live: &LiveGroup, job: &Job) -> Vec<String> {
+        restore::obstacles(self, desired, live, job)
+    }
+
+    async fn restore(
+        &self,
+        target: &TargetId,
+        previous: &Previous,
+        live: Option<LiveGroup>,
+        job: &Job,
+    ) -> Result<LiveGroup, StepError> {
+        restore::restore(self, target, previous, live, job).await.map(LiveGroup::from)
+    }
+
+    async fn remove(&self, target: &TargetId) -> Result<(), StepError> {
+        Ok(self.client().delete(&restore::group_id(target)?).await?)
+    }
+
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
         evidence::evidence(performer, deployed).await
-    }
-}
-
-fn publish(event: DeployEvent, job: &Job) {
-    match event {
-        DeployEvent::Waited(what) => job.waits_for(what),
-        other => job.note(other.to_string()),
     }
 }

@@ -1,0 +1,141 @@
+//! Puts a container group back as it was.
+
+use super::desired::{replace, secret_variables};
+use super::group::{ContainerGroup, LiveGroup, publish};
+use crate::azure::container_instances::{
+    DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace,
+    likely_replacement_reasons,
+};
+use crate::event::Revision;
+use crate::journal::{Previous, TargetId};
+use crate::oci::Reference;
+use crate::plan::schema::OnFailure;
+use crate::run::outcome::StepError;
+use crate::run::perform::deploy::pull::pull_login;
+use crate::run::perform::performer::Job;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+
+/// The tag that names the commit of what is deployed.
+const COMMIT_TAG: &str = "shipway-commit";
+
+/// Whether the plan says `on-failure: rollback`.
+pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepError> {
+    let Some(field) = &group.keys.on_failure else { return Ok(false) };
+    Ok(match field.resolve(&job.scope)? {
+        OnFailure::Rollback => true,
+        OnFailure::Keep => false,
+    })
+}
+
+pub fn previous(group: &ContainerGroup<'_>, live: &LiveGroup) -> Previous {
+    let redactor = &group.performer.services.redactor;
+    let found = PreviousGroup::of(&live.document, |text| redactor.redact(text) != text);
+    let image = found.image().and_then(|image| image.parse::<Reference>().ok());
+    let revision = Revision {
+        commit: found.tag(COMMIT_TAG).map(str::to_owned),
+        digest: image.and_then(|image| image.digest).map(|digest| digest.to_string()),
+    };
+    // A group was read as JSON and so can be written as JSON.
+    let state = serde_json::to_value(&found).unwrap_or_default();
+    Previous { revision, state }
+}
+
+/// What keeps a rollback from being complete, by what the deploy itself sends.
+pub fn obstacles(
+    group: &ContainerGroup<'_>,
+    desired: &Desired,
+    live: &LiveGroup,
+    job: &Job,
+) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    let mut known =
+        KnownValues { variables: variables(group, &desired.id, job), ..KnownValues::default() };
+    let logins = desired.registries.iter();
+    known.logins = logins.map(|login| (login.server.clone(), login.login.clone())).collect();
+    let found = parsed(&previous(group, live));
+    let missing = found.map(|found| found.missing(&known)).unwrap_or_default();
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        obstacles.push(format!(
+            "could not put the version before back, because the plan does not have {}",
+            missing.join(", ")
+        ));
+    }
+    let changes = likely_replacement_reasons(&live.group, desired);
+    if !changes.is_empty() {
+        let what = changes.join(", ");
+        obstacles.push(format!(
+            "would have to delete the group and create it again, because the deploy changes {what}"
+        ));
+    }
+    obstacles
+}
+
+/// Puts a group back and waits until it runs.
+pub async fn restore(
+    group: &ContainerGroup<'_>,
+    target: &TargetId,
+    previous: &Previous,
+    live: Option<LiveGroup>,
+    job: &Job,
+) -> Result<Group, StepError> {
+    let id = group_id(target)?;
+    let found = parsed(previous)
+        .ok_or_else(|| StepError::new("the journal does not have the container group as it was"))?;
+    let events = |event: DeployEvent| publish(event, job);
+    let is_back = live.is_some_and(|live| self::previous(group, &live) == *previous);
+    // An earlier attempt has put it back: a second PUT would restart its containers.
+    if !is_back {
+        let known = known_values(group, &found, &id, job).await?;
+        let replace = match replace(group.performer, group.keys, &job.scope)? {
+            Replace::Never => Replace::Never,
+            Replace::WhenRequired | Replace::Always => Replace::WhenRequired,
+        };
+        group.client().restore(&id, &found.body(&known), replace, &events).await?;
+    }
+    Ok(group.client().watch_restored(&id, &found, &events).await?)
+}
+
+/// The values that Azure withholds, from the plan. An error if one is missing.
+async fn known_values(
+    group: &ContainerGroup<'_>,
+    found: &PreviousGroup,
+    id: &GroupId,
+    job: &Job,
+) -> Result<KnownValues, StepError> {
+    let mut known = KnownValues { variables: variables(group, id, job), ..KnownValues::default() };
+    for server in found.servers() {
+        if let Some(login) = pull_login(group.settings(&job.scope), &server).await? {
+            known.logins.insert(server, login);
+        }
+    }
+    let missing = found.missing(&known);
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    let lines = missing.iter().map(|missing| format!("missing: {missing}"));
+    Err(StepError::new(format!("cannot put container group `{}` back", id.name))
+        .because("Azure does not return its secrets, and the plan does not have all of them")
+        .details(lines)
+        .help("deploy a version that works; keep a secret in the plan until no version uses it"))
+}
+
+/// The secure variables of the plan. One that cannot be evaluated is missing.
+fn variables(
+    group: &ContainerGroup<'_>,
+    id: &GroupId,
+    job: &Job,
+) -> BTreeMap<(String, String), Secret> {
+    secret_variables(group.keys, &id.name, &job.scope).collect()
+}
+
+fn parsed(previous: &Previous) -> Option<PreviousGroup> {
+    serde_json::from_value(previous.state.clone()).ok()
+}
+
+pub fn group_id(target: &TargetId) -> Result<GroupId, StepError> {
+    GroupId::parse(target.as_str()).ok_or_else(|| {
+        StepError::new(format!("`{}` is not the id of a container group", target.as_str()))
+    })
+}

@@ -1,0 +1,62 @@
+//! Puts a target back to what it was before a deploy.
+
+use super::target::DeployTarget;
+use crate::journal::{Deployed, Replaced};
+use crate::run::outcome::StepError;
+use crate::run::perform::performer::{Job, Performer};
+
+/// The rollback of a deploy.
+pub struct Undo<'a> {
+    pub job: &'a Job,
+    pub replaced: &'a Replaced,
+    /// An earlier attempt of the rollback may have changed the target.
+    pub may_have_begun: bool,
+}
+
+/// What became of the target.
+pub enum Undone {
+    /// The version before was put back and runs.
+    PutBack(Deployed),
+    /// It was removed, because the preview was new.
+    Removed,
+    /// It stays, because there was no version before.
+    Kept,
+    /// The deploy had changed nothing.
+    Unchanged,
+}
+
+pub async fn undo<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    undo: &Undo<'_>,
+) -> Result<Undone, StepError> {
+    let Undo { job, replaced, may_have_begun } = *undo;
+    let live = target.read(&replaced.target).await?;
+    let Some(previous) = &replaced.previous else {
+        return match live {
+            None if may_have_begun => Ok(Undone::Removed),
+            None => Ok(Undone::Unchanged),
+            Some(_) if is_preview(performer) => {
+                job.note("removing the new preview");
+                target.remove(&replaced.target).await?;
+                Ok(Undone::Removed)
+            }
+            Some(_) => Ok(Undone::Kept),
+        };
+    };
+    // Each deploy writes the id of its run on the target.
+    let is_unchanged = live.as_ref().is_some_and(|live| target.previous(live) == *previous);
+    if is_unchanged && !may_have_begun {
+        return Ok(Undone::Unchanged);
+    }
+    job.note(format!("rolling back to {}", previous.revision));
+    let live = target.restore(&replaced.target, previous, live, job).await?;
+    let (_, deployed) = target.outputs(&live);
+    Ok(Undone::PutBack(deployed))
+}
+
+/// Whether what the run deploys belongs to a pull request alone.
+fn is_preview(performer: &Performer) -> bool {
+    let pull_request = performer.plan.scope.context("pr").map(|pr| pr.get("number").text());
+    pull_request.is_some_and(|number| !number.is_empty()) && !performer.facts.protected
+}
