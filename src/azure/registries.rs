@@ -192,6 +192,16 @@ pub enum PullLogin {
     Identity(String),
 }
 
+impl PullLogin {
+    /// `None` for an identity.
+    pub fn password(&self) -> Option<&Secret> {
+        match self {
+            Self::User { password, .. } => Some(password),
+            Self::Identity(_) => None,
+        }
+    }
+}
+
 /// A registry to be created.
 #[derive(Clone, Debug)]
 pub struct NewRegistry {

@@ -18,7 +18,7 @@ pub enum Exit {
     RolledBack,
     /// A step failed, and so did the rollback.
     RollbackFailed,
-    /// With `--exit-code`: something is not as the plan says.
+    /// With `--exit-code`: something would change, or is not as the plan says.
     Differs,
     /// SIGINT.
     Interrupted,

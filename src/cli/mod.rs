@@ -28,6 +28,7 @@ mod images;
 mod local;
 mod logs;
 mod pipeline;
+mod plan;
 mod plan_file;
 mod refusal;
 mod removal;
@@ -61,6 +62,8 @@ enum Command {
     Run(run::RunArguments),
     /// Run the plan against a cloud on this machine
     DryRun(dry_run::DryRunArguments),
+    /// Show every step, resolved, and what would change; changes nothing
+    Plan(plan::PlanArguments),
     /// Find every mistake in the plan
     Check(check::CheckArguments),
     /// Print the value of an expression before anything runs
@@ -94,6 +97,7 @@ impl Command {
             Self::DryRun(arguments) => {
                 dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
             }
+            Self::Plan(arguments) => plan::plan(&arguments),
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),
             Self::Resume(arguments) => resume::resume(&arguments),

@@ -60,11 +60,15 @@ impl RunFolder {
     pub fn create(state: &Path, run: RunId) -> io::Result<Self> {
         let folder = Self { state: state.to_owned(), run };
         DirBuilder::new().recursive(true).mode(0o700).create(folder.path())?;
-        let ignore = state.join(".gitignore");
-        if !ignore.exists() {
-            fs::write(ignore, "*\n")?;
-        }
+        Self::create_state(state)?;
         Ok(folder)
+    }
+
+    /// Creates the state folder alone.
+    pub fn create_state(state: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+        let ignore = state.join(".gitignore");
+        if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
     }
 
     /// `.shipway/runs/ID`.

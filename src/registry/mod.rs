@@ -33,7 +33,7 @@ mod try_join_bounded;
 pub mod untrusted;
 mod wire;
 
-pub use azure::is_azure_registry;
+pub use azure::{is_azure_registry, registry_name};
 pub use blob_stream::BlobStream;
 pub use client::Client;
 pub use error::{Failure, PullError, PushError};

@@ -41,6 +41,11 @@ impl Store {
         self.ends.insert(step.clone(), end);
     }
 
+    /// An output of a step that has ended.
+    pub fn output(&self, step: &StepId, name: &str) -> Option<&Rendered> {
+        self.outputs.get(step)?.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
     /// Restores the outputs that earlier processes recorded in the journal. A secret
     /// output is restored only if it was the value of one of the plan's secrets.
     ///

@@ -1,11 +1,12 @@
 //! Small values that a plan spells and other modules use as types: ports, file
-//! modes, DNS labels, and enums that are one word each.
+//! modes, DNS labels, enums that are one word each, and differences of resources.
 //!
 //! Pure data with parsers. Nothing here knows a plan, an image or a cloud, so
 //! that all of these may share one rule and one type.
 
 mod azure;
 mod choice;
+mod difference;
 mod file;
 mod port;
 mod region;
@@ -13,6 +14,9 @@ mod word;
 
 pub use azure::{DnsLabel, GroupName, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
+pub use difference::{
+    Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict,
+};
 pub use file::{Mode, Owner};
 pub use port::{ExposedPort, Port, Protocol};
 pub use region::{REGIONS, RegionName, normal_region};

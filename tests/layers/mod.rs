@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The command line: what every command may use, and what one alone does.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/run", &["journal"]),
+    ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),
     (
         "cli/dry_run",
         &[
@@ -168,6 +169,8 @@ const PURE: &[&str] = &[
     "report/log/words",
     "azure/container_instances/watch",
     "azure/container_instances/desired",
+    "azure/container_instances/difference",
+    "azure/container_instances/normal",
 ];
 
 const IMPURE: &str = concat!(

@@ -28,6 +28,7 @@ pub struct Arm {
 pub enum Verb {
     Get,
     Put,
+    Patch,
     Post,
     Delete,
 }
@@ -60,6 +61,7 @@ impl Verb {
         match self {
             Self::Get => reqwest::Method::GET,
             Self::Put => reqwest::Method::PUT,
+            Self::Patch => reqwest::Method::PATCH,
             Self::Post => reqwest::Method::POST,
             Self::Delete => reqwest::Method::DELETE,
         }

@@ -5,7 +5,8 @@ use super::group::Group;
 use super::id::GroupId;
 use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Verb};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The newest `api-version` that all recordings in `tests/fixtures` are of.
@@ -112,6 +113,23 @@ impl ContainerInstances {
             Err(error) if is_log_missing(&error) => Ok(String::new()),
             Err(source) => Err(failed("read the log of", id, source)),
         }
+    }
+
+    /// Replaces the tags of a group. Its containers go on running.
+    pub async fn set_tags(
+        &self,
+        id: &GroupId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), DeployError> {
+        let (path, body) = (id.to_string(), json!({ "tags": tags }));
+        let request = ArmRequest {
+            verb: Verb::Patch,
+            path: &path,
+            api_version: API_VERSION,
+            body: Some(&body),
+        };
+        let sent = self.send_when_settled(&request).await;
+        sent.map(|_| ()).map_err(|source| failed("set the tags of", id, source))
     }
 
     /// Deletes a group and waits until it no longer exists. Deleting a group that

@@ -1,7 +1,8 @@
 //! Creates, updates or replaces a group, and watches whether it runs.
 
 use super::client::{API_VERSION, ContainerInstances, failed};
-use super::desired::{Desired, likely_replacement_reasons};
+use super::desired::Desired;
+use super::difference::difference;
 use super::evidence::Evidence;
 use super::failure::{Crash, DeployError};
 use super::group::Group;
@@ -79,9 +80,7 @@ impl ContainerInstances {
                 if desired.replace == Replace::Never {
                     return Err(DeployError::NeedsReplacement {
                         group: desired.id.name.clone(),
-                        changes: existing
-                            .map(|group| likely_replacement_reasons(group, desired))
-                            .unwrap_or_default(),
+                        changes: difference(existing, desired).replacement_reasons(),
                         source: Box::new(error),
                     });
                 }

@@ -4,11 +4,12 @@
 use super::failure::DeployError;
 use super::group::Group;
 use super::id::GroupId;
+use super::normal::{FINGERPRINT_TAG, NormalForm};
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Secret;
 use crate::value::{DnsLabel, MAX_TAGS, Port, Protocol, Replace, RestartPolicy};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 /// Azure's limit for the one address of a group.
@@ -130,6 +131,12 @@ impl Desired {
         body
     }
 
+    /// Adds the tag by which changes that others make later are noticed.
+    pub fn mark(&mut self) {
+        let fingerprint = NormalForm::of(&self.body()).fingerprint();
+        self.tags.insert(FINGERPRINT_TAG.to_owned(), fingerprint);
+    }
+
     fn address(&self) -> Option<Value> {
         let ports: Vec<Value> = self
             .containers
@@ -207,48 +214,4 @@ fn login(registry: &RegistryLogin) -> Value {
         }),
         PullLogin::Identity(id) => json!({ "server": registry.server, "identity": id }),
     }
-}
-
-/// The differences that probably made Azure refuse an update in place, for the
-/// message of [`DeployError::NeedsReplacement`]. Azure alone decides: the list follows
-/// "Properties that require container delete" in its article "Update containers in
-/// Azure Container Instances".
-pub fn likely_replacement_reasons(group: &Group, desired: &Desired) -> Vec<String> {
-    let mut changes = Vec::new();
-    let mut differs = |property: &str, old: String, new: String| {
-        if !old.eq_ignore_ascii_case(&new) {
-            changes.push(format!("{property} from {old} to {new}"));
-        }
-    };
-    let properties = &group.properties;
-    if !properties.os_type.is_empty() {
-        differs("the operating system", properties.os_type.clone(), "Linux".to_owned());
-    }
-    if !properties.restart_policy.is_empty() {
-        let new = policy_name(desired.restart_policy).to_owned();
-        differs("the restart policy", properties.restart_policy.clone(), new);
-    }
-    for container in &desired.containers {
-        let Some(old) = properties.containers.iter().find(|old| old.name == container.name) else {
-            // A container that is new has no resources to compare with.
-            continue;
-        };
-        let requests = &old.properties.resources.requests;
-        let name = &container.name;
-        differs(&format!("cpu of `{name}`"), requests.cpu.to_string(), container.cpu.to_string());
-        let new = tenths(container.memory_gb);
-        let old = requests.memory_in_gb.to_string();
-        differs(&format!("memory of `{name}` in GB"), old, new.to_string());
-    }
-    // Azure keeps no order of ports. A group that had none had no address.
-    let live: BTreeSet<u16> = group.ports().collect();
-    let wanted = desired.containers.iter().flat_map(|container| &container.ports);
-    let wanted: BTreeSet<u16> = wanted.map(|port| port.number).collect();
-    differs("the ports", shown_ports(&live), shown_ports(&wanted));
-    changes
-}
-
-fn shown_ports(ports: &BTreeSet<u16>) -> String {
-    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
 }

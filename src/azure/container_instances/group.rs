@@ -5,17 +5,40 @@
 //! optional.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(try_from = "Value")]
 pub struct Group {
     /// The resource id.
     pub id: String,
     pub name: String,
-    #[serde(deserialize_with = "without_nulls")]
     pub tags: BTreeMap<String, String>,
     pub properties: GroupProperties,
+    /// The whole response, of which the other fields are the parts in use.
+    pub document: Value,
+}
+
+/// The parts of a response that are in use.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parts {
+    id: String,
+    name: String,
+    #[serde(deserialize_with = "without_nulls")]
+    tags: BTreeMap<String, String>,
+    properties: GroupProperties,
+}
+
+impl TryFrom<Value> for Group {
+    type Error = serde_json::Error;
+
+    fn try_from(document: Value) -> Result<Self, Self::Error> {
+        let Parts { id, name, tags, properties } = Parts::deserialize(&document)?;
+        Ok(Self { id, name, tags, properties, document })
+    }
 }
 
 /// The `properties` of a group.
@@ -187,12 +210,6 @@ impl Group {
         first.chain(then).map(String::as_str).filter(|image| !image.is_empty())
     }
 
-    /// The numbers of the public ports.
-    pub fn ports(&self) -> impl Iterator<Item = u16> {
-        let ports = self.properties.ip_address.iter().flat_map(|address| &address.ports);
-        ports.map(|port| port.port)
-    }
-
     /// The URL of each public TCP port in order: `http://HOST[:PORT]` with the FQDN
     /// or else the address, and `https` only for port 443.
     pub fn urls(&self) -> Vec<String> {
@@ -224,6 +241,29 @@ impl Group {
         let containers = self.properties.containers.iter();
         let views = containers.filter_map(|container| container.properties.instance_view.as_ref());
         own.chain(views.flat_map(|view| &view.events))
+    }
+
+    /// Whether its containers have ended for good. Azure deploys such a group like a new
+    /// one.
+    pub fn has_ended(&self) -> bool {
+        let failed = self.properties.provisioning_state.eq_ignore_ascii_case("Failed");
+        let ends = ["Stopped", "Succeeded", "Failed"];
+        failed || ends.iter().any(|end| self.state().eq_ignore_ascii_case(end))
+    }
+
+    /// Whether each container has run for this long, seen at `now`.
+    pub fn runs_since(&self, now: jiff::Timestamp, at_least: Duration) -> bool {
+        let runs = |container: &GroupContainer| {
+            let view = container.properties.instance_view.as_ref();
+            let state = view.and_then(|view| view.current_state.as_ref());
+            let state = state.filter(|state| state.state.eq_ignore_ascii_case("Running"));
+            let started = state.and_then(|state| state.start_time.as_ref()?.parse().ok());
+            started.is_some_and(|started: jiff::Timestamp| {
+                Duration::try_from(now.duration_since(started)).is_ok_and(|age| age >= at_least)
+            })
+        };
+        let containers = &self.properties.containers;
+        !containers.is_empty() && containers.iter().all(runs)
     }
 
     /// The current state in Azure's word, such as `Running`; empty where unknown.

@@ -7,11 +7,13 @@
 mod client;
 mod deploy;
 mod desired;
+mod difference;
 mod evidence;
 mod failure;
 mod group;
 mod id;
 mod inspect;
+mod normal;
 mod previous;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,8 @@ mod watch;
 pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
-pub use desired::{Container, Desired, EnvValue, likely_replacement_reasons};
+pub use desired::{Container, Desired, EnvValue};
+pub use difference::difference;
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};

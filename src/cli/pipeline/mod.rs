@@ -87,7 +87,7 @@ impl<'a> Pipeline<'a> {
             exit: Exit::Precondition,
             failures: errors.into_iter().flat_map(|error| refused(error).failures).collect(),
         })?;
-        let performer = self.performer(&secrets, &retries).await?;
+        let performer = Arc::new(self.performer(&secrets, &retries).await?);
         let preflight = Preflight { performer: &performer, retries: &retries };
         let mut store = Store::default();
         // What this run did itself counts before what it inherited.
@@ -127,11 +127,12 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    async fn performer(
+    /// What the steps are performed with.
+    pub async fn performer(
         &self,
         secrets: &[(String, Secret)],
         retries: &Retries,
-    ) -> Result<Arc<Performer>, Refusal> {
+    ) -> Result<Performer, Refusal> {
         let RunSession { session, folder, .. } = self.run;
         let refused = |error: StepError| refuse(session, error);
         let scope = with_secrets(session.scope.clone(), &session.plan, secrets)
@@ -140,7 +141,7 @@ impl<'a> Pipeline<'a> {
             .map_err(|error| refused(StepError::from_error(&error)))?;
         let facts = self.facts(&scope);
         let clients = self.clients(&scope, retries).await.map_err(refused)?;
-        Ok(Arc::new(Performer {
+        Ok(Performer {
             services: Services {
                 clients,
                 http: self.connections.http.clone(),
@@ -158,7 +159,7 @@ impl<'a> Pipeline<'a> {
                 scope,
                 chosen: self.chosen.places.iter().copied().collect(),
             },
-        }))
+        })
     }
 
     fn facts(&self, scope: &Scope) -> RunFacts {
@@ -175,6 +176,7 @@ impl<'a> Pipeline<'a> {
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             source: origin::source(session),
             dry_run: dry_run.is_some(),
+            reads_only: false,
             skip_run: dry_run.is_some_and(|options| options.skip_run),
             child_environment: self.environment(scope),
             child_secrets: self.connections.secret_variables.clone(),

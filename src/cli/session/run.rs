@@ -8,6 +8,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::journal::{RunFolder, RunId, RunOptions, StartRecord, remove_abandoned_scratch};
 use crate::secret::Redactor;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub struct RunSession {
@@ -15,6 +16,13 @@ pub struct RunSession {
     pub folder: RunFolder,
     /// The state folder of the local cloud of a dry run.
     pub local: PathBuf,
+}
+
+/// How steps are foreseen.
+pub struct Planning {
+    pub redactor: Redactor,
+    /// Whether servers are asked.
+    pub live: bool,
 }
 
 impl RunSession {
@@ -31,6 +39,28 @@ impl RunSession {
         let session = PlanSession::of_run(file, options, redactor, &id)?;
         let folder = create(&state, id)?;
         remove_abandoned_scratch(&state, &folder.run);
+        Ok(Self { local: folder.local(), session, folder })
+    }
+
+    /// Like [`RunSession::start`], without a folder for the run: no step is run. Without
+    /// `live` no server is asked about the pull request.
+    pub fn plan_only(
+        plan: &Path,
+        options: &RunOptions,
+        state_dir: Option<&Path>,
+        planning: Planning,
+    ) -> Result<Self, Refusal> {
+        let Planning { redactor, live } = planning;
+        let file = PlanFile::read(plan, "name the plan's file, as in `shipway plan PLAN`")?;
+        let state = state_folder(state_dir, &file);
+        let id = RunId::new();
+        let session = if live {
+            PlanSession::of_run(file, options, redactor, &id)?
+        } else {
+            PlanSession::without_run(file, options, redactor)?
+        };
+        RunFolder::create_state(&state).map_err(|error| not_created(&state, &error))?;
+        let folder = RunFolder { state, run: id };
         Ok(Self { local: folder.local(), session, folder })
     }
 
@@ -63,9 +93,11 @@ pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
 }
 
 fn create(state: &Path, id: RunId) -> Result<RunFolder, Refusal> {
-    RunFolder::create(state, id).map_err(|error| {
-        let what = format!("cannot create the state folder `{}`", state.display());
-        let help = "name another folder with `--state-dir`";
-        say::refused(Exit::Precondition, &[what, error.to_string()], Some(help))
-    })
+    RunFolder::create(state, id).map_err(|error| not_created(state, &error))
+}
+
+fn not_created(state: &Path, error: &io::Error) -> Refusal {
+    let what = format!("cannot create the state folder `{}`", state.display());
+    let help = "name another folder with `--state-dir`";
+    say::refused(Exit::Precondition, &[what, error.to_string()], Some(help))
 }

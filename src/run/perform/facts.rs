@@ -37,6 +37,9 @@ pub struct RunFacts {
     pub source: SourceFacts,
     /// Whether the run is against the local cloud.
     pub dry_run: bool,
+    /// Whether servers are only read: nothing is changed, not even by a request that
+    /// returns a password.
+    pub reads_only: bool,
     /// Whether `run` steps are skipped.
     pub skip_run: bool,
     /// The variables that child processes inherit, without credentials.

@@ -5,7 +5,8 @@
 //! other steps' timeouts or of the journal, and returns its outputs or an error.
 //!
 //! `performer` is the data that all actions share, `dispatch` the only file that
-//! knows the actions. `build`, `push`, `tag`, `deploy`, `verify` and `run` are
+//! knows the actions, beside `forecast`, which
+//! foresees them without changing anything. `build`, `push`, `tag`, `deploy`, `verify` and `run` are
 //! one module per action; what several of them need lies beside them, one
 //! question a file, so that no action imports another one's inside.
 
@@ -22,6 +23,7 @@ mod early_build;
 mod early_upload;
 mod facts;
 mod find_image;
+mod forecast;
 mod located_image;
 mod login;
 mod names;
@@ -46,9 +48,10 @@ mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
-pub use deploy::ResourceTags;
+pub use deploy::{Comparison, DeployForecast, ResourceTags};
 pub use early_build::EarlyBuild;
 pub use facts::{RunFacts, SourceFacts};
+pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
 pub use performer::{Job, Performer, Produced, Remember, Say};
 pub use pinned_images::PinnedImages;
 pub use plan::RunPlan;

@@ -58,6 +58,31 @@ pub async fn perform(
     Ok(output)
 }
 
+/// What the push is going to hand on, found without sending anything.
+pub async fn planned(
+    performer: &Performer,
+    push: &schema::Push,
+    job: &Job,
+) -> Result<Handover, StepError> {
+    let image = image(performer, push, job).await?;
+    let digest = &image.product.manifest().digest;
+    let pushed = targets(job)?.first().map(|first| first.with_digest(digest.clone()));
+    Ok(Handover { images: images(&image.product), pushed, ..job.handover.clone() })
+}
+
+/// The outputs that are known before the push.
+pub fn planned_outputs(handover: &Handover) -> Outputs<Rendered> {
+    let Some(image) = &handover.pushed else { return Outputs::new() };
+    let references: Vec<String> = handover.references.iter().map(ToString::to_string).collect();
+    let digest = image.digest.as_ref().map(ToString::to_string).unwrap_or_default();
+    let plain = Rendered::Plain;
+    Outputs::from([
+        (OutputName::Digest, plain(digest)),
+        (OutputName::Tags, plain(references.join("\n"))),
+        (OutputName::Image, plain(image.to_string())),
+    ])
+}
+
 /// The error of a push. A blob that the registry refuses may be damaged in the
 /// store: its digest is checked only now, because hashing every blob before every
 /// push would cost more than sending it.

@@ -13,6 +13,7 @@ use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::run::perform::test_support::{job, performer};
+use crate::value::{Difference, Verdict};
 use std::sync::{Arc, Mutex};
 
 /// A job file, as a scheduler would keep it.
@@ -44,6 +45,14 @@ impl DeployTarget for JobFile {
         }
     }
 
+    fn name(&self, _job: &Job) -> Result<String, StepError> {
+        Ok("the job file".to_owned())
+    }
+
+    fn commit(&self, _live: &String) -> Option<String> {
+        None
+    }
+
     async fn desired(&self, job: &Job) -> Result<String, StepError> {
         self.called("desired");
         let pushed = job.handover.pushed.as_ref().map(ToString::to_string);
@@ -68,16 +77,27 @@ impl DeployTarget for JobFile {
         Ok(self.content())
     }
 
+    fn difference(&self, live: Option<&String>, desired: &String) -> Difference {
+        let verdict = match live {
+            None => Verdict::Create,
+            Some(live) if live == desired => Verdict::Unchanged,
+            Some(_) => Verdict::Update,
+        };
+        Difference { verdict, ..Difference::creation(Vec::new()) }
+    }
+
+    async fn keep(&self, _desired: &String, live: &String, _job: &Job) -> Result<bool, StepError> {
+        self.called("keep");
+        Ok(!live.is_empty())
+    }
+
     async fn apply(
         &self,
         desired: &String,
-        live: Option<String>,
-        job: &Job,
+        _live: Option<String>,
+        _job: &Job,
     ) -> Result<(), StepError> {
         self.called("apply");
-        if live.as_ref() == Some(desired) {
-            job.note("unchanged");
-        }
         *self.content.lock().expect("no panic") = Some(desired.clone());
         Ok(())
     }
@@ -160,12 +180,12 @@ async fn a_second_target_deploys_through_the_same_code() {
     let output = deploy_to(&target, &job).await.expect("deployed");
     deploy_to(&target, &job).await.expect("deployed again");
 
-    let once = ["desired", "read", "apply", "watch"];
-    assert_eq!(*target.calls.lock().expect("no panic"), [once, once].concat());
+    let calls = ["desired", "read", "apply", "watch", "desired", "read", "keep"];
+    assert_eq!(*target.calls.lock().expect("no panic"), calls);
     let describe = format!("job file for {image}");
     assert_eq!(
         *notes.lock().expect("no panic"),
-        [describe.as_str(), describe.as_str(), "unchanged"]
+        [describe.as_str(), describe.as_str(), "no change: it is as the plan says"]
     );
     let names: Vec<&str> = output.outputs.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["file"]);

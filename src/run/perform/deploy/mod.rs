@@ -16,11 +16,13 @@ mod aci;
 mod evidence;
 #[cfg(test)]
 mod fake;
+mod forecast;
 mod pull;
 mod rollback;
 mod tags;
 mod target;
 
+pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use tags::ResourceTags;
 
 use super::performer::{Job, Performer};
@@ -31,6 +33,7 @@ use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
 pub use evidence::ResourceEvidence;
+use forecast::forecast_of;
 pub use rollback::{Undo, Undone};
 use std::time::Duration;
 use target::{DeployTarget, deploy_to};
@@ -63,6 +66,23 @@ pub async fn undo(
         DeployKind::Aci(keys) => {
             let group = ContainerGroup { performer, service, deploy, keys };
             rollback::undo(&group, performer, undo).await
+        }
+    }
+}
+
+/// What the deploy is going to change, found by reading alone. Without `live` no server
+/// is asked, and nothing is compared.
+pub async fn forecast(
+    performer: &Performer,
+    deploy: &Deploy,
+    job: &Job,
+    live: bool,
+) -> Result<(DeployForecast, StepOutput), StepError> {
+    let service = job.service;
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            let target = ContainerGroup { performer, service, deploy, keys };
+            forecast_of(&target, performer, job, live).await
         }
     }
 }

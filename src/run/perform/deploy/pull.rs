@@ -3,7 +3,9 @@
 use crate::azure::registries::PullLogin;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Login, Pull, Text, UserPassword};
-use crate::registry::{self, HostAccess, StoredLogin, StoredUser, is_azure_registry};
+use crate::registry::{
+    self, HostAccess, StoredLogin, StoredUser, is_azure_registry, registry_name,
+};
 use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::login::user_password;
@@ -106,8 +108,19 @@ async fn as_admin(settings: AzureSettings<'_>, host: &str) -> Result<Option<Pull
     if !found.admin_user {
         return Err(cannot_pull(host));
     }
+    if settings.performer.facts.reads_only {
+        return Ok(Some(unread_admin(settings, host)));
+    }
     let admin = registries.admin(&found).await?;
     Ok(Some(PullLogin::User { username: admin.username, password: admin.password }))
+}
+
+/// The admin user of a registry, which is named like the registry, without its
+/// password.
+fn unread_admin(settings: AzureSettings<'_>, host: &str) -> PullLogin {
+    let source = format!("the admin user of {host}");
+    let password = settings.scope.redactor().adopt(&source, format!("unread password of {host}"));
+    PullLogin::User { username: registry_name(host).to_owned(), password }
 }
 
 fn cannot_pull(host: &str) -> StepError {

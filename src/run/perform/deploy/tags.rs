@@ -103,6 +103,25 @@ impl ResourceTags {
     }
 }
 
+/// The full hash of the commit that a resource was deployed from.
+pub fn commit(tags: &BTreeMap<String, String>) -> Option<String> {
+    let found = tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(COMMIT));
+    found.map(|(_, commit)| commit.clone()).filter(|commit| !commit.is_empty())
+}
+
+/// Whether the tags of a live resource say the same as those that are desired, apart
+/// from which run deployed it.
+pub fn records_the_same(
+    live: &BTreeMap<String, String>,
+    desired: &BTreeMap<String, String>,
+) -> bool {
+    let found = |name: &String| live.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    desired
+        .iter()
+        .filter(|(name, _)| *name != RUN)
+        .all(|(name, value)| found(name).is_some_and(|(_, live)| live == value))
+}
+
 /// The tags of what `job` deploys. `image` is the image that its first container runs,
 /// `named` the one that the plan names, if it names one.
 pub fn resource_tags(

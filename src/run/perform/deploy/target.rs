@@ -7,12 +7,12 @@ use crate::plan::expr::Rendered;
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
+use crate::value::Difference;
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///
 /// A value of it is one `deploy` step. An operation belongs here once generic code
-/// calls it: listing the differences from the live resource follows with the command
-/// that needs it.
+/// calls it.
 pub trait DeployTarget {
     /// The resource as the plan describes it, its expressions evaluated.
     type Desired;
@@ -23,8 +23,14 @@ pub trait DeployTarget {
     /// needs. `registries` are the hosts that the image is pulled from.
     async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError>;
 
+    /// The resource as people call it, found without asking a server.
+    fn name(&self, job: &Job) -> Result<String, StepError>;
+
     /// Evaluates the plan, and refuses what the cloud would refuse.
     async fn desired(&self, job: &Job) -> Result<Self::Desired, StepError>;
+
+    /// The commit that the resource was deployed from last, if that is recorded.
+    fn commit(&self, live: &Self::Live) -> Option<String>;
 
     /// Names the resource and its location for the log.
     fn describe(&self, desired: &Self::Desired) -> String;
@@ -37,6 +43,20 @@ pub trait DeployTarget {
 
     /// Reads the resource; `None` where it does not exist.
     async fn read(&self, target: &TargetId) -> Result<Option<Self::Live>, StepError>;
+
+    /// How the resource differs from the desired one, and what [`DeployTarget::apply`]
+    /// does about it.
+    fn difference(&self, live: Option<&Self::Live>, desired: &Self::Desired) -> Difference;
+
+    /// Records on a resource that does not differ which run wanted it, without touching
+    /// what runs. Returns whether the resource is known to work, so that it need not
+    /// be watched.
+    async fn keep(
+        &self,
+        desired: &Self::Desired,
+        live: &Self::Live,
+        job: &Job,
+    ) -> Result<bool, StepError>;
 
     /// Creates, updates or replaces the resource, and returns once the cloud has
     /// accepted it. With the same `desired` a second call changes nothing.
@@ -87,12 +107,21 @@ pub trait DeployTarget {
 pub async fn deploy_to<T: DeployTarget>(target: &T, job: &Job) -> Result<StepOutput, StepError> {
     let desired = target.desired(job).await?;
     job.note(target.describe(&desired));
-    let live = target.read(&target.id(&desired)).await?;
+    let found = target.read(&target.id(&desired)).await?;
     if target.rolls_back(job)? {
-        remember(target, &desired, live.as_ref(), job).await?;
+        remember(target, &desired, found.as_ref(), job).await?;
     }
-    target.apply(&desired, live, job).await?;
-    let live = target.watch(&desired, job).await?;
+    let live = match found {
+        Some(live) if !target.difference(Some(&live), &desired).needs_request() => {
+            job.note("no change: it is as the plan says");
+            let works = target.keep(&desired, &live, job).await?;
+            if works { live } else { target.watch(&desired, job).await? }
+        }
+        live => {
+            target.apply(&desired, live, job).await?;
+            target.watch(&desired, job).await?
+        }
+    };
     let (outputs, deployed) = target.outputs(&live);
     let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
     Ok(StepOutput { outputs, handover })

@@ -145,6 +145,11 @@ impl Check {
     }
 }
 
+/// What the step is going to ask, as text.
+pub fn planned(verify: &Verify, job: &Job) -> Result<String, StepError> {
+    endpoint(verify, job).map(|endpoint| endpoint.to_string())
+}
+
 fn in_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" {status}"))
 }

@@ -74,7 +74,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
     let own_tags = resource_tags(performer, job, &containers[0].image, named.as_deref());
     let settings = group.settings(scope);
     let own = aci.location.as_ref();
-    Ok(Desired {
+    let mut desired = Desired {
         location: settings.location(own, &id.subscription, &id.resource_group).await?,
         registries: registries(group, &containers, scope).await?,
         containers,
@@ -88,7 +88,9 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
         tags: tags(aci, own_tags.to_map(), scope)?,
         replace: replace(performer, aci, scope)?,
         id,
-    })
+    };
+    desired.mark();
+    Ok(desired)
 }
 
 /// The plan's `replace`; `never` by default in a protected environment.

@@ -6,16 +6,21 @@ use crate::plan::expr::Scope;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
 
-/// The group's id. Its name is `name`, else the DNS label, else plan and service.
+/// The group's id.
 pub async fn id(group: &ContainerGroup<'_>, scope: &Scope) -> Result<GroupId, StepError> {
     let settings = group.settings(scope);
-    let named = group.keys.name.as_ref().or(group.keys.dns_label.as_ref());
-    let named = named.map(|text| name(text, "container group's name", scope)).transpose()?;
     Ok(GroupId {
+        name: group_name(group, scope)?,
         subscription: settings.subscription().await?,
         resource_group: settings.resource_group(group.keys.resource_group.as_ref())?,
-        name: named.unwrap_or_else(|| default_name(group)),
     })
+}
+
+/// The group's name: `name`, else the DNS label, else plan and service.
+pub fn group_name(group: &ContainerGroup<'_>, scope: &Scope) -> Result<String, StepError> {
+    let named = group.keys.name.as_ref().or(group.keys.dns_label.as_ref());
+    let named = named.map(|text| name(text, "container group's name", scope)).transpose()?;
+    Ok(named.unwrap_or_else(|| default_name(group)))
 }
 
 /// The name of a group for which the plan gives none.

@@ -15,14 +15,16 @@ pub use image::{check_platforms, pin_image};
 
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
+use super::tags::{commit, records_the_same};
 use super::target::DeployTarget;
-use crate::azure::container_instances::{DeployEvent, Desired, Group};
+use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
+use crate::value::Difference;
 use serde::Deserialize as _;
 
 impl DeployTarget for ContainerGroup<'_> {
@@ -45,10 +47,18 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(())
     }
 
+    fn name(&self, job: &Job) -> Result<String, StepError> {
+        Ok(format!("container group `{}`", id::group_name(self, &job.scope)?))
+    }
+
     async fn desired(&self, job: &Job) -> Result<Desired, StepError> {
         let desired = desired::desired(self, job).await?;
         desired.check()?;
         Ok(desired)
+    }
+
+    fn commit(&self, live: &LiveGroup) -> Option<String> {
+        commit(&live.group.tags)
     }
 
     fn describe(&self, desired: &Desired) -> String {
@@ -72,6 +82,24 @@ impl DeployTarget for ContainerGroup<'_> {
     async fn locate(&self, job: &Job) -> Option<Deployed> {
         let id = id::id(self, &job.scope).await.ok()?;
         Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
+    }
+
+    fn difference(&self, live: Option<&LiveGroup>, desired: &Desired) -> Difference {
+        difference(live.map(|live| &live.group), desired)
+    }
+
+    async fn keep(
+        &self,
+        desired: &Desired,
+        live: &LiveGroup,
+        job: &Job,
+    ) -> Result<bool, StepError> {
+        let live = &live.group;
+        if !records_the_same(&live.tags, &desired.tags) {
+            self.client().set_tags(&desired.id, &desired.tags).await?;
+            job.note("recorded this run in its tags");
+        }
+        Ok(live.runs_since(jiff::Timestamp::now(), self.client().patience.steady))
     }
 
     async fn apply(

@@ -3,8 +3,7 @@
 use super::desired::{replace, secret_variables};
 use super::group::{ContainerGroup, LiveGroup, publish};
 use crate::azure::container_instances::{
-    DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace,
-    likely_replacement_reasons,
+    DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace, difference,
 };
 use crate::event::Revision;
 use crate::journal::{Previous, TargetId};
@@ -62,7 +61,7 @@ pub fn obstacles(
             missing.join(", ")
         ));
     }
-    let changes = likely_replacement_reasons(&live.group, desired);
+    let changes = difference(Some(&live.group), desired).replacement_reasons();
     if !changes.is_empty() {
         let what = changes.join(", ");
         obstacles.push(format!(

@@ -1,0 +1,163 @@
+//! `shipway plan`: shows every step, resolved, and what would change in the live cloud.
+//!
+//! It sends nothing but GET and HEAD, apart from signing in. `text` and `json` show the
+//! result, `summary` counts it.
+
+mod json;
+mod planned;
+mod summary;
+mod text;
+
+use super::exit::Exit;
+use super::pipeline::Pipeline;
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::layout::{Chosen, choose, secrets_of};
+use super::session::retries::retries;
+use super::session::run::{Planning, RunSession};
+use super::session::secrets::{self, SecretAccess, SecretSources};
+use super::session::{PlanSession, show_step_error};
+use crate::journal::{RunId, RunOptions};
+use crate::plan::PlanKeys as _;
+use crate::report::Output;
+use crate::run::perform::{Forecast, Forecaster, Performer, RunFacts, RunPlan, StepForecast};
+use crate::secret::Secret;
+use clap::Args;
+use planned::Planned;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use summary::Summary;
+
+/// Show every step, resolved, and what would change; changes nothing
+///
+/// What is deployed is read and compared property by property. Images of `layers` are
+/// built on this machine to know their digest; those of a Dockerfile are not.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: shipway plan --env production --exit-code")]
+pub struct PlanArguments {
+    /// Read the plan from this file
+    #[arg(default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub options: RunOptions,
+    /// Ask no server: nothing is compared
+    #[arg(long)]
+    pub offline: bool,
+    /// Exit with 7 if something would change
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Keep the state here instead of in `.shipway` beside the plan
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    /// Write this to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Shows what a run would do.
+pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
+    let PlanArguments { plan, options, state_dir, .. } = arguments;
+    let view = ViewOptions { output: arguments.output, verbose: false };
+    let audience = Audience::Command(view);
+    let planning = Planning { redactor: audience.redactor(), live: !arguments.offline };
+    let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
+    block_on(async {
+        let steps = foresee(arguments, &run, audience).await?;
+        let session = &run.session;
+        Ok(show(arguments, &Planned { session, steps, offline: arguments.offline }))
+    })
+}
+
+async fn foresee(
+    arguments: &PlanArguments,
+    run: &RunSession,
+    audience: Audience,
+) -> Result<Vec<StepForecast>, Exit> {
+    let session = &run.session;
+    let chosen = choose(session)?;
+    for note in session.resolved.notices.iter().chain(&chosen.notes) {
+        say::tell(&format!("note: {}", session.redactor.redact(note)));
+    }
+    let connections =
+        Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
+    let sources = SecretSources::of_environment(session);
+    let retries = retries(&session.redactor);
+    let access = SecretAccess { connections: &connections, sources: &sources, retries: &retries };
+    let secrets = secrets(arguments, session, &chosen, access).await?;
+    let pipeline = Pipeline {
+        run,
+        chosen,
+        connections: &connections,
+        sources: sources.clone(),
+        audience,
+        journal: None,
+        inherited: None,
+        cloud_ends: false,
+    };
+    let performer = pipeline.performer(&secrets, &retries).await?;
+    let performer = Performer {
+        facts: RunFacts { reads_only: true, ..performer.facts },
+        // Nothing is uploaded after a build of which no later step is chosen.
+        plan: RunPlan { chosen: BTreeSet::new(), ..performer.plan },
+        services: performer.services,
+    };
+    let Chosen { layout, places, .. } = &pipeline.chosen;
+    Ok(Forecaster::new(&performer, !arguments.offline).all(layout, places).await)
+}
+
+/// The secrets that the steps use. Only those that clients sign in with are read; a
+/// placeholder stands for each of the others, whose value is never shown or compared.
+async fn secrets(
+    arguments: &PlanArguments,
+    session: &PlanSession,
+    chosen: &Chosen,
+    access: SecretAccess<'_>,
+) -> Result<Vec<(String, Secret)>, Exit> {
+    let used: BTreeSet<String> = secrets::needed(session, chosen).into_iter().collect();
+    let registries = session.plan.registries.iter();
+    let settings = registries.flat_map(|(_, registry)| secrets_of(registry.templates()));
+    let azure = session.plan.azure.iter().flat_map(|azure| secrets_of(azure.templates()));
+    let settings: BTreeSet<String> = settings.chain(azure).collect();
+    let is_read = |name: &String| {
+        !arguments.offline && settings.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(name))
+    };
+    let (read, others): (Vec<String>, Vec<String>) = used.into_iter().partition(is_read);
+    let found = secrets::read(session, &read, access).await;
+    let mut found = found.map_err(|errors| {
+        for error in errors {
+            show_step_error(error, &session.redactor);
+        }
+        Exit::Precondition
+    })?;
+    found.extend(others.into_iter().map(|name| {
+        let secret =
+            session.redactor.adopt(&format!("secrets.{name}"), format!("unread-{}", RunId::new()));
+        (name, secret)
+    }));
+    Ok(found)
+}
+
+fn show(arguments: &PlanArguments, planned: &Planned<'_>) -> Exit {
+    let redactor = &planned.session.redactor;
+    let summary = Summary::of(&planned.steps);
+    let shown = match arguments.output {
+        Output::Human => text::show(planned, &summary),
+        Output::Json => json::show(planned, &summary),
+    };
+    say::result(&redactor.redact(&shown));
+    let failures = planned.steps.iter().filter_map(|step| match &step.forecast {
+        Forecast::Failed(failure) => Some((&step.id, failure)),
+        _ => None,
+    });
+    let failures: Vec<_> = failures.collect();
+    for (step, failure) in &failures {
+        let chain = [&[format!("cannot foresee `{step}`")], failure.chain.as_slice()].concat();
+        say::error(&chain, failure.help.as_deref());
+    }
+    if !failures.is_empty() {
+        return Exit::Precondition;
+    }
+    if arguments.exit_code && summary.changes() { Exit::Differs } else { Exit::Done }
+}

@@ -1,0 +1,94 @@
+//! What a deploy is going to change, found by reading alone.
+
+use super::target::DeployTarget;
+use crate::journal::{Handover, TargetId};
+use crate::oci::{Digest, Reference};
+use crate::plan::expr::Scope;
+use crate::run::outcome::{StepError, StepOutput};
+use crate::run::perform::performer::{Job, Performer};
+use crate::value::{Change, Difference, PropertyValue, Verdict};
+use serde_json::Value;
+
+/// Stands for the digest of an image that is not built yet.
+const UNBUILT: [u8; 32] = [0; 32];
+
+/// What a deploy is going to change.
+#[derive(Clone, Debug)]
+pub struct DeployForecast {
+    /// The resource as people call it.
+    pub name: String,
+    /// `None` where no server was asked.
+    pub compared: Option<Comparison>,
+}
+
+/// The live resource, compared with the one that the plan describes.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    pub target: TargetId,
+    pub difference: Difference,
+    /// The commit that the live resource was deployed from.
+    pub deployed_commit: Option<String>,
+    /// The commit that is going to be deployed.
+    pub commit: Option<String>,
+}
+
+/// The reference of an image that is not built yet.
+pub fn unbuilt(reference: &Reference) -> Reference {
+    reference.with_digest(Digest::from_sha256(&UNBUILT))
+}
+
+pub async fn forecast_of<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+    live: bool,
+) -> Result<(DeployForecast, StepOutput), StepError> {
+    let name = target.name(job)?;
+    let mut output = StepOutput { handover: job.handover.clone(), ..StepOutput::default() };
+    if !live {
+        return Ok((DeployForecast { name, compared: None }, output));
+    }
+    let desired = target.desired(job).await?;
+    let live = target.read(&target.id(&desired)).await?;
+    let mut difference = target.difference(live.as_ref(), &desired);
+    let deployed_commit = live.as_ref().and_then(|live| target.commit(live));
+    let commit = git(&performer.plan.scope, "sha");
+    mark_unknown(&mut difference);
+    let is_same_commit = commit.is_some()
+        && commit == deployed_commit
+        && git(&performer.plan.scope, "dirty").is_none_or(|dirty| dirty != "true");
+    if is_same_commit && depends_on_build(&difference) {
+        difference.verdict = Verdict::Undecided;
+    }
+    if let Some(live) = &live {
+        let (outputs, deployed) = target.outputs(live);
+        output.outputs = outputs;
+        output.handover = Handover { deployed: Some(deployed), ..output.handover };
+    }
+    let target = target.id(&desired);
+    let compared = Some(Comparison { target, difference, deployed_commit, commit });
+    Ok((DeployForecast { name, compared }, output))
+}
+
+/// Replaces the digest that stands for an image that is not built yet.
+fn mark_unknown(difference: &mut Difference) {
+    let unbuilt = Digest::from_sha256(&UNBUILT).to_string();
+    for change in &mut difference.changes {
+        if let Some(PropertyValue::Plain(Value::String(text))) = &change.after
+            && text.ends_with(&unbuilt)
+        {
+            change.after = Some(PropertyValue::Unknown);
+        }
+    }
+}
+
+/// Whether nothing differs but images that are not built yet.
+fn depends_on_build(difference: &Difference) -> bool {
+    let is_unknown = |change: &Change| change.after == Some(PropertyValue::Unknown);
+    difference.verdict == Verdict::Update && difference.changes.iter().all(is_unknown)
+}
+
+fn git(scope: &Scope, name: &str) -> Option<String> {
+    let text = scope.context("git")?.get(name).text();
+    Some(text).filter(|text| !text.is_empty())
+}

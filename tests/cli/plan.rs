@@ -1,0 +1,406 @@
+//! `shipway plan`, and deploys that find nothing to do.
+
+use crate::support::cloud_process::CloudProcess;
+use crate::support::{Finished, Program};
+use regex::Regex;
+use serde_json::{Value, json};
+use shipway::testing::local::CloudFile;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+const PLAN: &str = "\
+name: storefront
+azure: { resource-group: demo, location: westeurope }
+vars: { log: info, cpu: 0.5 }
+services:
+  web:
+    steps:
+      - build:
+          layers: [{ from: busybox, to: /bin/busybox, mode: '0755' }]
+          entrypoint: [/bin/busybox, sleep, '600']
+      - tag: demo.azurecr.io/web:v1
+      - push:
+      - id: live
+        deploy:
+          aci:
+            name: storefront-web
+            cpu: ${{ vars.cpu }}
+            memory: 0.5GB
+            env: { LOG: '${{ vars.log }}' }
+";
+
+const GROUP: &str = "https://management.azure.com/subscriptions/SUBSCRIPTION/resourceGroups/demo/\
+                     providers/Microsoft.ContainerInstance/containerGroups/storefront-web\
+                     ?api-version=2023-05-01";
+
+/// A plan, and the local cloud that it is deployed to.
+struct Setup {
+    program: Program,
+    cloud: CloudProcess,
+}
+
+impl Setup {
+    /// With a registry that needs no login to be pulled from, or an admin user.
+    fn new(plan: &str, admin_user: bool) -> Self {
+        let cloud = CloudProcess::start(json!({
+            "resource-groups": [{"name": "demo", "location": "westeurope"}],
+            "registries": [{
+                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+                "anonymous-pull": !admin_user, "admin-user": admin_user,
+            }],
+        }));
+        Self { program: Program::with_plan(plan).busybox(), cloud }
+    }
+
+    fn shipway(&self, arguments: &[&str]) -> Finished {
+        let cloud = self.cloud.path.display().to_string();
+        self.program.run(&[arguments, &["--cloud", &cloud]].concat())
+    }
+
+    /// What `plan` prints, digests left out.
+    fn plan(&self, arguments: &[&str], exit: i32) -> String {
+        let arguments = [&["plan", "--exit-code"], arguments].concat();
+        without_digests(&self.shipway(&arguments).exits(exit).stdout)
+    }
+
+    /// The requests that `work` makes, as `METHOD host/path`, without signing in.
+    fn requests(&self, work: impl FnOnce()) -> Vec<String> {
+        let before = self.cloud.requests().len();
+        work();
+        let requests = self.cloud.requests().into_iter().skip(before);
+        requests
+            .filter(|request| !request.host.starts_with("login."))
+            .filter(|request| !request.path.starts_with("/oauth2/"))
+            .map(|request| format!("{} {}{}", request.method, request.host, request.path))
+            .collect()
+    }
+
+    /// Changes the group as another client would: reads it, and puts it back changed.
+    fn change_outside(&self, change: impl FnOnce(&mut Value)) {
+        let file = CloudFile::read(&self.cloud.path).expect("it is up");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let client = client(&file);
+            let tenant = &file.tenant_id;
+            let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+            let form = format!(
+                "grant_type=client_credentials&client_id={}&client_secret={}\
+                 &scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
+                file.client_id,
+                file.client_secret.expose()
+            );
+            let signed_in = client
+                .post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form)
+                .send()
+                .await
+                .expect("an answer");
+            let token: Value =
+                serde_json::from_str(&signed_in.text().await.expect("text")).expect("a token");
+            let token = token["access_token"].as_str().expect("a token");
+            let url = GROUP.replace("SUBSCRIPTION", &file.subscription_id);
+            let found = client.get(&url).bearer_auth(token).send().await.expect("an answer");
+            let mut group: Value =
+                serde_json::from_str(&found.text().await.expect("text")).expect("a group");
+            change(&mut group);
+            let put = client
+                .put(&url)
+                .bearer_auth(token)
+                .header("content-type", "application/json")
+                .body(group.to_string())
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(put.status().as_u16(), 200, "{}", put.text().await.expect("text"));
+        });
+    }
+}
+
+/// A plain HTTP client that uses the cloud's proxy and certificate.
+fn client(file: &CloudFile) -> reqwest::Client {
+    // The first to install wins.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let root = reqwest::Certificate::from_pem(file.ca.as_bytes()).expect("PEM");
+    let proxy = reqwest::Proxy::all(file.proxy.expose()).expect("a proxy");
+    let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
+    builder.build().expect("a client")
+}
+
+fn without_digests(text: &str) -> String {
+    let digest = Regex::new("sha256:[0-9a-f]{64}").expect("a pattern");
+    digest.replace_all(text, "DIGEST").into_owned()
+}
+
+fn is_read(request: &String) -> bool {
+    ["GET ", "HEAD "].iter().any(|method| request.starts_with(method))
+}
+
+#[test]
+fn plan_shows_a_creation_and_after_the_run_no_change() {
+    let setup = Setup::new(PLAN, false);
+    let asked = setup.requests(|| {
+        assert_eq!(
+            setup.plan(&[], 7),
+            "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  + new
+  live   container group `storefront-web`  + create
+    + cpu       0.5
+    + env.LOG   \"info\"
+    + image     demo.azurecr.io/web@DIGEST
+    + location  westeurope
+    + memory    0.5
+    + os-type   Linux
+Plan: 1 to create. Tags: 1 new.
+"
+        );
+    });
+    assert!(!asked.is_empty() && asked.iter().all(is_read), "{asked:#?}");
+
+    setup.shipway(&["run"]).exits(0);
+    let asked = setup.requests(|| {
+        assert_eq!(
+            setup.plan(&[], 0),
+            "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  = no change
+  live   container group `storefront-web`  = no change
+Plan: 1 unchanged.
+"
+        );
+    });
+    assert!(asked.iter().all(is_read), "{asked:#?}");
+
+    let asked = setup.requests(|| {
+        let again = setup.shipway(&["run"]).exits(0);
+        again.says_in_order(&["web.live   no change: it is as the plan says", "web.live   ok"]);
+    });
+    let of_group: Vec<&String> =
+        asked.iter().filter(|line| line.contains("/containerGroups/")).collect();
+    assert!(!of_group.is_empty() && of_group.iter().all(|line| is_read(line)), "{of_group:#?}");
+}
+
+#[test]
+fn plan_tells_changes_in_place_from_replacements_and_from_changes_made_outside() {
+    let setup = Setup::new(PLAN, false);
+    setup.shipway(&["run"]).exits(0);
+
+    assert_eq!(
+        setup.plan(&["--set", "log=debug"], 7),
+        "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  = no change
+  live   container group `storefront-web`  ~ update, restarts in place
+    ~ env.LOG  \"info\" -> \"debug\"
+    (5 unchanged properties hidden)
+Plan: 1 to update.
+"
+    );
+    assert_eq!(
+        setup.plan(&["--set", "cpu=1"], 7),
+        "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  = no change
+  live   container group `storefront-web`  -/+ replace, about 40 s without service
+    ~ cpu  0.5 -> 1   # forces replacement
+    (5 unchanged properties hidden)
+Plan: 1 to replace.
+"
+    );
+
+    setup.change_outside(|group| {
+        let variables =
+            &mut group["properties"]["containers"][0]["properties"]["environmentVariables"];
+        *variables =
+            json!([{ "name": "OLD_FLAG", "value": "1" }, { "name": "LOG", "value": "info" }]);
+    });
+    assert_eq!(
+        setup.plan(&["--set", "log=debug"], 7),
+        "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  = no change
+  live   container group `storefront-web`  ~ update, restarts in place
+    ~ env.LOG       \"info\" -> \"debug\"
+    - env.OLD_FLAG  \"1\"   not in the plan: changed outside Shipway
+    (5 unchanged properties hidden)
+Plan: 1 to update. 1 property was changed outside Shipway.
+"
+    );
+    let shown = setup.shipway(&["plan", "--output", "json"]).exits(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["format"], "1.0");
+    assert_eq!(shown["changes"][0]["actions"], json!(["update"]));
+    assert_eq!(
+        shown["changes"][0]["properties"],
+        json!([{
+            "path": "env.OLD_FLAG", "before": "1", "after": null, "unknown": false,
+            "sensitive": false, "forces-replacement": false, "outside": true,
+        }])
+    );
+    assert_eq!(shown["summary"]["changes"], true);
+}
+
+#[test]
+fn plan_shows_secrets_as_their_source_and_reads_none() {
+    let plan = PLAN
+        .replace("services:", "secrets: { db: { env: DATABASE_URL } }\nservices:")
+        .replace("LOG: '${{ vars.log }}'", "DATABASE_URL: '${{ secrets.db }}'");
+    let mut setup = Setup::new(&plan, true);
+    let asked = setup.requests(|| {
+        assert_eq!(
+            setup.plan(&[], 7),
+            "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  + new
+  live   container group `storefront-web`  + create
+    + cpu                                  0.5
+    + env.DATABASE_URL                     (secret db)
+    + image                                demo.azurecr.io/web@DIGEST
+    + location                             westeurope
+    + memory                               0.5
+    + os-type                              Linux
+    + registries.demo.azurecr.io.password  (the admin user of demo.azurecr.io)
+    + registries.demo.azurecr.io.username  demo
+Plan: 1 to create. Tags: 1 new.
+"
+        );
+    });
+    assert!(asked.iter().all(is_read), "{asked:#?}");
+
+    setup.program = setup.program.env("DATABASE_URL", "postgres://hunter2");
+    setup.shipway(&["run"]).exits(0);
+    assert_eq!(
+        setup.plan(&[], 0),
+        "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  = no change
+  live   container group `storefront-web`  ~ send secrets again, restarts in place
+    ~ env.DATABASE_URL                     (secret db, sent again)
+    ~ registries.demo.azurecr.io.password  (the admin user of demo.azurecr.io, sent again)
+    (6 unchanged properties hidden)
+Plan: 1 unchanged apart from secrets that are sent again.
+"
+    );
+}
+
+#[test]
+fn plan_names_what_it_cannot_foresee() {
+    let plan = "\
+name: storefront
+azure: { resource-group: demo, location: westeurope }
+steps:
+  - id: version
+    run: echo name=v2 >> \"$SHIPWAY_OUTPUT\"
+  - build: .
+  - tag: demo.azurecr.io/web:v1
+  - push:
+  - deploy: { aci: { name: storefront-web, memory: 0.5GB, cpu: 0.5 } }
+  - verify: http://localhost/${{ steps.version.outputs.name }}
+  - run: ./announce
+    if: git.branch == 'main'
+";
+    let setup = Setup::new(plan, false);
+    let setup = Setup { program: setup.program.file("Dockerfile", "FROM scratch\n"), ..setup };
+    let asked = setup.requests(|| {
+        assert_eq!(
+            setup.plan(&[], 7),
+            "\
+storefront
+  version  `echo name=v2 >> \"$SHIPWAY_OUTPUT\"`, not predicted
+  build    built from a Dockerfile
+  tag      demo.azurecr.io/web:v1
+  push     demo.azurecr.io/web:v1  + new
+  deploy   container group `storefront-web`  + create
+    + cpu       0.5
+    + image     (known after build)
+    + location  westeurope
+    + memory    0.5
+    + os-type   Linux
+  verify   (known after `version`)
+  run      skipped: its `if` does not hold
+Plan: 1 to create. Tags: 1 new.
+"
+        );
+    });
+    assert!(asked.iter().all(is_read), "{asked:#?}");
+    assert_eq!(
+        setup.requests(|| {
+            let shown = setup.plan(&["--offline"], 0);
+            assert!(shown.contains("  deploy   container group `storefront-web`  not compared\n"));
+            assert!(shown.ends_with("Plan: 1 not compared.\n"), "{shown}");
+        }),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn plan_names_the_commit_that_replaces_another() {
+    let setup = Setup::new(PLAN, false);
+    let git = |arguments: &[&str]| {
+        let all = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let mut command = Command::new("git");
+        command.args(all).args(arguments).current_dir(setup.program.folder());
+        let output = command.output().expect("git is installed");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "one"]);
+    let first = git(&["rev-parse", "--short=7", "HEAD"]);
+    setup.shipway(&["run"]).exits(0);
+
+    let plan = PLAN.replace("'600'", "'601'");
+    std::fs::write(setup.program.path("shipway.yml"), plan).expect("a plan");
+    git(&["commit", "-q", "-a", "-m", "two"]);
+    let second = git(&["rev-parse", "--short=7", "HEAD"]);
+    assert_eq!(
+        setup.plan(&[], 7),
+        format!(
+            "\
+web
+  build  DIGEST, built from layers
+  tag    demo.azurecr.io/web:v1
+  push   demo.azurecr.io/web:v1  ~ moves from DIGEST to DIGEST
+  live   container group `storefront-web`  ~ update, restarts in place
+    ~ image  demo.azurecr.io/web@DIGEST -> demo.azurecr.io/web@DIGEST   \
+             (commit {first} -> {second})
+    (5 unchanged properties hidden)
+Plan: 1 to update. Tags: 1 moved.
+"
+        )
+    );
+}
+
+#[test]
+fn example_in_the_documents_has_the_keys_of_the_output() {
+    let setup = Setup::new(PLAN, false);
+    let shown = setup.shipway(&["plan", "--output", "json"]).exits(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let page = include_str!("../../docs/plan-output.md");
+    let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example: Value = serde_json::from_str(example.expect("an example")).expect("JSON");
+    let keys = |value: &Value| -> BTreeSet<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    assert_eq!(keys(&example), keys(&shown));
+    for part in ["/summary", "/changes/0", "/changes/0/target", "/changes/0/properties/0"] {
+        let at = |document: &Value| keys(document.pointer(part).expect("a part"));
+        assert_eq!(at(&example), at(&shown), "{part}");
+    }
+}
