@@ -110,39 +110,39 @@ mod tests {
         }
     }
 
-    fn some(texts: &[&str]) -> Option<Vec<String>> {
-        Some(texts.iter().map(|text| (*text).to_owned()).collect())
+    fn lines_of(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]
     fn each_line_is_taken_once_though_times_repeat() {
         let mut cursor = Cursor::default();
-        assert_eq!(taken(&mut cursor, ""), some(&[]));
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T1} a\n")), some(&["a", "a"]));
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T1} a\n")), some(&[]));
+        assert_eq!(taken(&mut cursor, ""), Some(lines_of(&[])));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T1} a\n")), Some(lines_of(&["a", "a"])));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T1} a\n")), Some(lines_of(&[])));
         let window = format!("{T1} a\n{T1} a\n{T1} a\n{T2} b\n");
-        assert_eq!(taken(&mut cursor, &window), some(&["a", "b"]));
+        assert_eq!(taken(&mut cursor, &window), Some(lines_of(&["a", "b"])));
         let window = format!("{T1} a\n{T2} b\n{T2} c\n");
-        assert_eq!(taken(&mut cursor, &window), some(&["c"]));
+        assert_eq!(taken(&mut cursor, &window), Some(lines_of(&["c"])));
     }
 
     #[test]
     fn lines_may_be_missing_where_the_window_has_moved_on() {
         let mut cursor = Cursor::default();
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n")), some(&["a"]));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n")), Some(lines_of(&["a"])));
         assert_eq!(taken(&mut cursor, &format!("{T2} b\n")), None);
-        assert_eq!(taken(&mut cursor, ""), some(&[]));
+        assert_eq!(taken(&mut cursor, ""), Some(lines_of(&[])));
         cursor.reset();
-        assert_eq!(taken(&mut cursor, &format!("{T2} b\n")), some(&["b"]));
+        assert_eq!(taken(&mut cursor, &format!("{T2} b\n")), Some(lines_of(&["b"])));
     }
 
     #[test]
     fn line_that_may_grow_is_held_back_until_it_stays() {
         let mut cursor = Cursor::default();
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} b")), some(&["a"]));
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc")), some(&[]));
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc")), some(&["bc"]));
-        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc\n")), some(&[]));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} b")), Some(lines_of(&["a"])));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc")), Some(lines_of(&[])));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc")), Some(lines_of(&["bc"])));
+        assert_eq!(taken(&mut cursor, &format!("{T1} a\n{T2} bc\n")), Some(lines_of(&[])));
     }
 
     #[test]

@@ -47,16 +47,14 @@ impl Health {
 
     /// Such as `running`, `running, 2 restarts` or `restarting, exit code 137, 4 restarts`.
     pub fn describe(&self) -> String {
-        let mut words = self.word.to_owned();
-        if let Some(code) = self.exit_code.filter(|_| self.word != "running") {
-            words.push_str(&format!(", exit code {code}"));
-        }
-        match self.restarts {
-            0 => {}
-            1 => words.push_str(", 1 restart"),
-            many => words.push_str(&format!(", {many} restarts")),
-        }
-        words
+        let code = self.exit_code.filter(|_| self.word != "running");
+        let code = code.map(|code| format!(", exit code {code}")).unwrap_or_default();
+        let restarts = match self.restarts {
+            0 => String::new(),
+            1 => ", 1 restart".to_owned(),
+            many => format!(", {many} restarts"),
+        };
+        format!("{}{code}{restarts}", self.word)
     }
 }
 
