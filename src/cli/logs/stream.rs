@@ -86,22 +86,18 @@ impl<'a> Stream<'a> {
         let asked = if since.is_some() { None } else { tail.count() };
         let mut found = lines(&self.log(asked).await?);
         found.retain(|line| since.is_none_or(|since| line.is_since(since)));
-        let count = tail.count().and_then(|count| usize::try_from(count).ok());
-        let from = count.map_or(0, |count| found.len().saturating_sub(count));
-        Ok(found.split_off(from))
+        Ok(found.split_off(tail.start_of(found.len())))
     }
 
     /// Prints the lines of a window, and then new ones until nothing runs any more.
     pub async fn follow(&self, window: Window, printer: &Printer<'_>) -> Result<(), StepError> {
         let mut cursor = Cursor::default();
-        // The place is behind what the window shows.
-        let all = self.log(window.tail.count()).await?;
-        match cursor.take(&all) {
-            News::Lines(mut first) => {
-                first.retain(|line| window.since.is_none_or(|since| line.is_since(since)));
-                printer.print(&self.label, &first);
-            }
-            News::Gap => {}
+        // As many lines as every look asks for, though fewer are shown: in a smaller window
+        // fewer lines may have the time of the last.
+        let asked = window.tail.count().map(|count| count.max(POLL_LINES));
+        if let News::Lines(mut first) = cursor.take(&self.log(asked).await?) {
+            first.retain(|line| window.since.is_none_or(|since| line.is_since(since)));
+            printer.print(&self.label, &first[window.tail.start_of(first.len())..]);
         }
         let mut instance = instance_of(self.view.as_ref());
         let mut looks = 0_u32;

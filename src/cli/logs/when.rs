@@ -25,6 +25,12 @@ impl Tail {
             Self::All => None,
         }
     }
+
+    /// Where the last lines begin of so many.
+    pub fn start_of(self, lines: usize) -> usize {
+        let count = self.count().and_then(|count| usize::try_from(count).ok());
+        count.map_or(0, |count| lines.saturating_sub(count))
+    }
 }
 
 impl FromStr for Tail {
