@@ -155,7 +155,7 @@ impl NormalForm {
     /// Of the body of a PUT, or of the response to a GET. Secure values are not kept.
     pub fn of(document: &Value) -> Self {
         let mut form = Self::default();
-        form.take(Place::default(), document);
+        form.take(&Place::default(), document);
         form
     }
 
@@ -187,7 +187,7 @@ impl NormalForm {
         fingerprint.starts_with(FINGERPRINT_VERSION)
     }
 
-    fn take(&mut self, place: Place, value: &Value) {
+    fn take(&mut self, place: &Place, value: &Value) {
         let rule = RULES.iter().find(|(path, _)| *path == place.schema).map(|(_, rule)| *rule);
         match rule {
             Some(Rule::Ignore) => {}
@@ -195,28 +195,28 @@ impl NormalForm {
             Some(Rule::Location) => {
                 let name = value.as_str().unwrap_or_default();
                 let name: String = name.chars().filter(|letter| *letter != ' ').collect();
-                self.set(&place, name.to_lowercase().into());
+                self.set(place, name.to_lowercase().into());
             }
-            Some(Rule::Tags) => self.take_tags(&place, value),
-            Some(Rule::Ports) => self.set_sorted(&place, ports(value)),
+            Some(Rule::Tags) => self.take_tags(place, value),
+            Some(Rule::Ports) => self.set_sorted(place, ports(value)),
             Some(Rule::Named(member)) => {
                 for entry in list(value) {
-                    self.take_entry(&place, entry, member);
+                    self.take_entry(place, entry, member);
                 }
             }
-            Some(Rule::Variables) => self.take_variables(&place, value),
-            Some(Rule::Logins) => self.take_logins(&place, value),
+            Some(Rule::Variables) => self.take_variables(place, value),
+            Some(Rule::Logins) => self.take_logins(place, value),
             Some(Rule::Identities) => {
                 let ids = value.as_object().into_iter().flat_map(Map::keys);
-                self.set_sorted(&place, ids.map(|id| id.to_lowercase().into()));
+                self.set_sorted(place, ids.map(|id| id.to_lowercase().into()));
             }
             Some(Rule::Subnets) => {
                 let ids = list(value).filter_map(|entry| entry["id"].as_str());
-                self.set_sorted(&place, ids.map(|id| id.to_lowercase().into()));
+                self.set_sorted(place, ids.map(|id| id.to_lowercase().into()));
             }
-            Some(Rule::Unordered) => self.set_sorted(&place, list(value).cloned()),
-            Some(Rule::Secure) => self.set_secure(&place),
-            Some(Rule::Default(_)) | None => self.take_plain(&place, value),
+            Some(Rule::Unordered) => self.set_sorted(place, list(value).cloned()),
+            Some(Rule::Secure) => self.set_secure(place),
+            Some(Rule::Default(_)) | None => self.take_plain(place, value),
         }
     }
 
@@ -227,7 +227,7 @@ impl NormalForm {
             Value::Array(entries) if entries.is_empty() => {}
             Value::Object(members) if !members.is_empty() => {
                 for (name, member) in members {
-                    self.take(place.member(name), member);
+                    self.take(&place.member(name), member);
                 }
             }
             Value::Number(number) => self.set(place, by_value(number)),
@@ -250,7 +250,7 @@ impl NormalForm {
         let Some(members) = entry.as_object() else { return };
         let place = place.entry(entry[member].as_str().unwrap_or_default());
         for (name, value) in members.iter().filter(|(name, _)| *name != member) {
-            self.take(place.member(name), value);
+            self.take(&place.member(name), value);
         }
     }
 

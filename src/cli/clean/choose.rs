@@ -140,16 +140,16 @@ mod tests {
         "2026-11-21T10:00:00Z".parse().expect("a time")
     }
 
-    fn days_ago(days: i64) -> Option<Timestamp> {
-        Some(now() - SignedDuration::from_hours(24 * days))
+    fn days_ago(days: i64) -> Timestamp {
+        now() - SignedDuration::from_hours(24 * days)
     }
 
     fn run(id: &str, days: i64, state: RunState) -> RunEntry {
-        RunEntry { id: id.into(), time: days_ago(days), bytes: 10, state }
+        RunEntry { id: id.into(), time: Some(days_ago(days)), bytes: 10, state }
     }
 
     fn cloud(id: &str, days: i64, up: bool) -> CloudEntry {
-        CloudEntry { id: id.into(), time: days_ago(days), bytes: 100, up }
+        CloudEntry { id: id.into(), time: Some(days_ago(days)), bytes: 100, up }
     }
 
     const WIDE: Bounds =

@@ -56,14 +56,15 @@ pub struct CleanArguments {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    Duration::parse(text).map_err(|expected| expected.to_string())
+    Duration::parse(text).map_err(|expected| expected.clone())
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    Size::parse(text).map(|Size(bytes)| bytes).map_err(|expected| expected.to_string())
+    Size::parse(text).map(|Size(bytes)| bytes).map_err(|expected| expected.clone())
 }
 
 /// Removes old state.
+#[expect(clippy::unnecessary_wraps, reason = "commands have one signature")]
 pub fn clean(arguments: &CleanArguments) -> Result<Exit, Exit> {
     let state = state(arguments);
     if !state.is_dir() {

@@ -164,7 +164,7 @@ impl Down<'_> {
         let images = self.images(&connections, &removed).await;
         let more = images.iter().map(|images| ("images".to_owned(), images.json.clone()));
         removal.show(&removed, more.collect::<Map<_, _>>());
-        let exit = removal.sum_up(&removed, "down");
+        let exit = Removal::sum_up(&removed, "down");
         Ok(match images {
             Some(images) => self.sum_up_images(images, exit),
             None => exit,
@@ -173,13 +173,12 @@ impl Down<'_> {
 
     fn heading(&self, removal: &Removal<'_>) -> String {
         let DownFilter { plan, pull_request, .. } = &self.filter;
-        let mut place = match &self.filter.environment {
+        let environment = match &self.filter.environment {
             EnvironmentFilter::Is(Some(name)) => format!(" in `{name}`"),
             EnvironmentFilter::Is(None) | EnvironmentFilter::Any => String::new(),
         };
-        if let Some(number) = pull_request {
-            place += &format!(" for pull request {number}");
-        }
+        let number = pull_request.map(|number| format!(" for pull request {number}"));
+        let place = environment + &number.unwrap_or_default();
         match removal.listed.iter().filter(|one| one.goes).count() {
             0 => format!("nothing that `{plan}` deployed{place} is there to remove"),
             going => format!("{} of `{plan}`{place}", count(going, "container group")),

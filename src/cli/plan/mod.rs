@@ -64,7 +64,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     let planning = Planning { redactor: audience.redactor(), live: !arguments.offline };
     let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
     block_on(async {
-        let steps = foresee(arguments, &run, audience).await?;
+        let steps = Box::pin(foresee(arguments, &run, audience)).await?;
         let session = &run.session;
         Ok(show(arguments, &Planned { session, steps, offline: arguments.offline }))
     })

@@ -97,7 +97,7 @@ impl Summary {
         let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
         let targets =
             if counts.is_empty() { "nothing is deployed".to_owned() } else { counts.join(", ") };
-        let mut line = format!("Plan: {targets}.");
+        let mut sentences = vec![format!("Plan: {targets}.")];
         let tags = [(self.new_tags, "new"), (self.moved_tags, "moved")];
         let tags: Vec<String> = tags
             .iter()
@@ -105,17 +105,17 @@ impl Summary {
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         if !tags.is_empty() {
-            line.push_str(&format!(" Tags: {}.", tags.join(", ")));
+            sentences.push(format!("Tags: {}.", tags.join(", ")));
         }
         match self.outside {
             0 => {}
-            1 => line.push_str(" 1 property was changed outside Shipway."),
-            count => line.push_str(&format!(" {count} properties were changed outside Shipway.")),
+            1 => sentences.push("1 property was changed outside Shipway.".to_owned()),
+            count => sentences.push(format!("{count} properties were changed outside Shipway.")),
         }
         if self.outside_unlocated > 0 {
             let count = self.outside_unlocated;
-            line.push_str(&format!(" Changed outside Shipway: {count}."));
+            sentences.push(format!("Changed outside Shipway: {count}."));
         }
-        line
+        sentences.join(" ")
     }
 }

@@ -128,9 +128,9 @@ impl Shown {
             (None, Some(value)) | (Some(value), None) => self.value(path, value),
             (None, None) => String::new(),
         };
-        let is_image = path == "image" || path.ends_with(".image");
+        let is_image = path.rsplit('.').next() == Some("image");
         if is_image && let Some(commits) = commits(compared) {
-            text.push_str(&format!("   (commit {commits})"));
+            text.extend(["   (commit ", commits.as_str(), ")"]);
         }
         match (change.outside, change.after.is_none()) {
             (true, true) => text.push_str("   not in the plan: changed outside Shipway"),

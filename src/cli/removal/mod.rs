@@ -179,7 +179,7 @@ impl Removal<'_> {
     }
 
     /// Sums up what was removed, and what is left.
-    pub fn sum_up(&self, removed: &Removed, command: &str) -> Exit {
+    pub fn sum_up(removed: &Removed, command: &str) -> Exit {
         let done = removed.ended.iter().filter(|(_, deletion)| deletion.is_done()).count();
         let left = removed.ended.len() - done;
         if !removed.ended.is_empty() {

@@ -142,7 +142,7 @@ impl Sweep<'_> {
         }
         let removed = removal.perform(BTreeSet::new()).await;
         removal.show(&removed, Map::new());
-        Ok(removal.sum_up(&removed, "sweep"))
+        Ok(Removal::sum_up(&removed, "sweep"))
     }
 
     /// All groups that were deployed from the repository.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// `/branches/NAME`; a name may have several parts.
 pub fn one(
@@ -41,5 +42,5 @@ fn name(call: &ApiCall, parts: &[&str]) -> Result<String, GithubApiError> {
     }
     let joined = parts.join("/");
     let name = percent_decode_str(&joined).decode_utf8();
-    name.map(|name| name.into_owned()).map_err(|_| GithubApiError::not_found())
+    name.map(Cow::into_owned).map_err(|_| GithubApiError::not_found())
 }

@@ -102,7 +102,8 @@ impl Card {
     fn rollbacks(&self) -> String {
         let failed = self.services.iter().find(|service| service.failure.is_some());
         let all = failed.into_iter().flat_map(|service| &service.rollbacks);
-        all.map(|rollback| format!(", {}", one_line(&rollback.outcome.to_string()))).collect()
+        all.flat_map(|rollback| [", ".to_owned(), one_line(&rollback.outcome.to_string())])
+            .collect()
     }
 
     /// The abbreviated hash of the commit.

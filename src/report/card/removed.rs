@@ -37,7 +37,7 @@ impl RemovalCard {
         let word = if is_left { "❌ not all of it was removed" } else { "🧹 removed" };
         let mut text = format!("### {}: {word}\n\n", prose(&self.plan));
         match (&self.why, is_left) {
-            (Some(why), _) => text += &format!("{}.\n\n", prose(why)),
+            (Some(why), _) => text.extend([prose(why).as_str(), ".\n\n"]),
             (None, false) => text += "Nothing of it runs any more.\n\n",
             (None, true) => {}
         }
@@ -50,7 +50,7 @@ impl RemovalCard {
         facts.extend(self.environment.as_deref().map(|name| format!("environment {}", code(name))));
         facts.extend(self.run_url.as_deref().map(|url| link_as("log of the run", url)));
         facts.push("shipway".to_owned());
-        text += &format!("<sub>{}</sub>\n", facts.join(" · "));
+        text.extend(["<sub>", facts.join(" · ").as_str(), "</sub>\n"]);
         redactor.redact(&text)
     }
 }

@@ -318,7 +318,7 @@ pub(in crate::report) fn end_of(service: &ServiceResult) -> String {
 /// What became of the service's deploys, such as `, rolled back to commit 4e1d2aa`.
 fn rollbacks_of(service: &ServiceResult) -> String {
     let all = service.rollbacks.iter();
-    all.map(|rollback| format!(", {}", one_line(&rollback.outcome.to_string()))).collect()
+    all.flat_map(|rollback| [", ".to_owned(), one_line(&rollback.outcome.to_string())]).collect()
 }
 
 /// The time that a service took, unless nothing of it ran.

@@ -20,6 +20,7 @@ pub struct SourceFacts {
 
 /// Facts that stay the same during the whole run.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct RunFacts {
     pub id: String,
     /// The repository of the plan, `owner/name`, if it is known.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Groups `shop-a` to `shop-g`, all of one image.
 fn plan() -> String {
-    let mut plan = "name: shop
+    let plan = "name: shop
 azure: { resource-group: demo, location: westeurope }
 registries: { demo.azurecr.io: {} }
 report: none
@@ -22,15 +22,15 @@ services:
       - deploy: { aci: { name: shop-a } }
 "
     .to_owned();
-    for name in ["b", "c", "d", "e", "f", "g"] {
-        plan += &format!(
+    let others = ["b", "c", "d", "e", "f", "g"].map(|name| {
+        format!(
             "  {name}:
     needs: [a]
     steps: [{{ deploy: {{ image: 'demo.azurecr.io/shop:v1', aci: {{ name: shop-{name} }} }} }}]
 "
-        );
-    }
-    plan
+        )
+    });
+    plan + &others.concat()
 }
 
 /// Tags as a run three days ago would have set them.
