@@ -216,18 +216,19 @@ fn digest_of(program: &Program) -> String {
 #[test]
 fn a_crashing_version_gives_way_to_the_one_before() {
     let program = shop(PLAN);
-    let cloud = Cloud::with_head(&commit(&program));
+    let head = commit(&program);
+    let cloud = Cloud::with_head(&head);
     run_preview(&program, &cloud, "mode=good").exits(0);
-    let good = digest_of(&program);
+    let good = format!("commit {} (digest {})", &head[..7], digest_of(&program));
     let before = cloud.service();
     assert_eq!(before, (200, format!("token {TOKEN}\n")));
 
     let finished = run_preview(&program, &cloud, "mode=crash").exits(5);
 
-    let back = format!("rolled back to digest {good}");
+    let back = format!("rolled back to {good}");
     finished.says_in_order(&[
         "\ndeploy  failed  (",
-        &format!("\ndeploy  rolling back to digest {good}\n"),
+        &format!("\ndeploy  rolling back to {good}\n"),
         &format!("\ndeploy  {back}  ("),
         "\nfailed  (",
         &format!("\n    shop  failed at deploy, {back}  {URL}"),
@@ -298,7 +299,7 @@ fn a_deploy_that_azure_refuses_leaves_what_runs() {
     let finished = run(&program, &cloud, &["--set", "mode=bad", "--set", "cpu=2"]).exits(4);
 
     finished.says_in_order(&[
-        "\ndeploy  warning  a rollback would have to delete the group and create it again, because the deploy changes cpu of `shop-demo` from 1 to 2\n",
+        "\ndeploy  warning  a rollback would have to delete the group and create it again, because the deploy changes `cpu` from 1 to 2\n",
         "\ndeploy  failed  (",
         " still runs  (",
         "\n    shop  failed at deploy, digest sha256:",
