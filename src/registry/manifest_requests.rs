@@ -11,7 +11,7 @@ use reqwest::Method;
 
 /// A manifest as the registry sends it. Nothing in it is verified.
 pub struct RawManifest {
-    /// The `Content-Type`, without parameters; empty where there is none.
+    /// The `Content-Type`, without parameters; empty without one.
     pub media_type: String,
     /// `Docker-Content-Digest`.
     pub digest: Option<Digest>,

@@ -1,5 +1,5 @@
 //! `--from` goes on from an earlier run of the same plan and environment, and says so
-//! where there is none.
+//! without one.
 
 use crate::support::Program;
 use std::fs;

@@ -55,6 +55,15 @@ fn empty_user_of_a_registry_is_refused_by_its_name() {
 }
 
 #[test]
+fn reference_whose_tag_is_an_expression_is_no_repository_without_a_tag() {
+    let tag = "\"demo.azurecr.io/opt:v${{ run.attempt }}\"";
+    let (program, finished) = dry_run(&pushing("", tag), &[]);
+    finished.exits(0);
+    let asked = requests(&program);
+    assert!(asked.iter().any(|line| line.contains("/v2/opt/manifests/v1")), "{asked:#?}");
+}
+
+#[test]
 fn empty_variable_in_a_name_is_refused_before_the_build() {
     for (what, plan) in [
         ("a tag", pushing("", "\"demo.azurecr.io/opt:${{ env.NOPE }}\"")),

@@ -140,7 +140,7 @@ impl Cloud {
         comments[0]["body"].as_str().unwrap_or_else(|| panic!("no comment: {text}")).to_owned()
     }
 
-    /// The state and the tags of the container group; `null` if there is none.
+    /// The state and the tags of the container group; `null` without one.
     fn group(&self) -> Value {
         let content =
             fs::read_to_string(self.state.path().join("arm/resources.json")).unwrap_or_default();

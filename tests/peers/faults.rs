@@ -52,7 +52,7 @@ fn container_that_does_not_listen_fails_verify() {
     finished.says_in_order(&[
         "deploy  ok",
         "verify  failed",
-        "http://faulty.westeurope.azurecontainer.io/ did not answer as expected within 2 s",
+        "nothing listens on port 80 of faulty.westeurope.azurecontainer.io, asked ",
         "\n    | > GET /\n",
         "\n    | container group `faulty`: Running\n",
         "\n    | container `faulty` wrote nothing\n",

@@ -2,7 +2,7 @@
 //!
 //! A GET has properties that a PUT must not have, and lacks every secret that the
 //! PUT needs. So the read-only properties are removed, and what Azure withholds is
-//! listed: whoever puts the group back has to know it from elsewhere.
+//! listed: it has to be known from elsewhere to put the group back.
 
 use super::group::Group;
 use crate::azure::registries::PullLogin;

@@ -83,7 +83,7 @@ impl Client {
         Ok(posted(created, Change::Created))
     }
 
-    /// Updates the comment with this marker. `None` if there is none: a comment is
+    /// Updates the comment with this marker. `None` without one: a comment is
     /// not made only to say that something has gone.
     pub async fn update_sticky_comment(
         &self,

@@ -3,7 +3,7 @@
 use super::text::Text;
 use crate::plan::describe::{
     Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, describe_key, key,
-    list_of, mapping, read_key, shape_schema,
+    list_of, mapping, read_key, shape_schema, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{Literal as _, TagName, TaggedReference, Untagged};
@@ -54,7 +54,12 @@ impl PlanValue for Tag {
 
     fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
         for target in &self.targets {
-            target.visit_keys(visit);
+            if target.tags.is_empty() {
+                // A whole reference: `image` holds its tag too.
+                visit_key(visit, &REFERENCE, &target.image);
+            } else {
+                target.visit_keys(visit);
+            }
         }
     }
 

@@ -105,7 +105,7 @@ impl HostLogin {
     }
 
     /// Whether a successful response proves that our login is good: the host asked
-    /// for it, or there is none.
+    /// for it, or it is missing.
     pub async fn is_proven(&self, repository: &str) -> Result<bool, LoginError> {
         let asked = matches!(self.scheme(), AuthScheme::Basic | AuthScheme::Token(_));
         Ok(asked || self.credentials(repository).await?.is_nothing())

@@ -234,7 +234,7 @@ fn podman_and_buildah_say_which_instruction_failed() {
     for program in [Program::Buildah, Program::Podman] {
         let plan = Plan::new();
         let said = failure(&plan, &plan.probe(program));
-        assert!(said.contains("exit 3` failed with exit code 3"), "{said}");
+        assert!(said.contains("exit 3\"]` failed with exit code 3 at `Dockerfile:3`"), "{said}");
         assert!(said.contains("\nhi\n"), "{said}");
         assert!(said.contains("ls: /nowhere: No such file or directory"), "{said}");
         assert!(!said.contains(".shipway"), "{said}");

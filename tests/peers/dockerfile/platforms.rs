@@ -163,7 +163,7 @@ steps:
 
     for part in [
         "buildah cannot run programs for `linux/s390x` here",
-        "ended with exit code 1",
+        "`RUN [\"/make\"]` failed with exit code 1 at `Dockerfile:3`",
         "install an emulator, with the package `qemu-user-static`",
     ] {
         assert!(said.contains(part), "no `{part}` in\n{said}");
