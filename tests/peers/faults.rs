@@ -55,7 +55,7 @@ fn container_that_does_not_listen_fails_verify() {
         "nothing listens on port 80 of faulty.westeurope.azurecontainer.io, asked ",
         "\n    | > GET /\n",
         "\n    | container group `faulty`: Running\n",
-        "\n    | container `faulty` wrote nothing\n",
+        "\n    | container `faulty`:\n    |   now: Running\n    |   it wrote nothing\n",
     ]);
 }
 

@@ -42,7 +42,10 @@ fn listing_works_without_azure() {
     let headings: Vec<&str> = said.lines().next().expect("a line").split_whitespace().collect();
     assert_eq!(headings, ["IMAGE", "DIGEST", "SIZE", "PLATFORMS", "AGE", "DEPLOYED"]);
     assert!(said.lines().nth(1).is_some_and(|line| line.starts_with("HOST/web:stable")), "{said}");
-    assert_eq!(shown.stderr, "note: what is deployed is not known: the plan has no `azure`\n");
+    assert_eq!(
+        shown.stderr,
+        "note: what is deployed is not known: the plan has no `azure`, and `AZURE_SUBSCRIPTION_ID` is not set\n"
+    );
 }
 
 #[test]

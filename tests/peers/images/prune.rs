@@ -188,7 +188,7 @@ fn prune_removes_nothing_where_running_images_are_unknown() {
     assert_eq!(
         finished.stderr,
         "error: what is deployed is not known, and nothing is removed that may run
-  because: the plan has no `azure`
+  because: the plan has no `azure`, and `AZURE_SUBSCRIPTION_ID` is not set
   help: sign in with `az login`, or add `--registry-only` to remove tags without asking Azure
 "
     );
