@@ -236,7 +236,7 @@ fn a_crashing_version_gives_way_to_the_one_before() {
     assert_eq!(finished.stdout, "");
     assert_eq!(cloud.service(), before, "with its secret");
     let comment = cloud.comment();
-    let row = format!("| `shop` | ❌ failed, {back} | <{URL}> |");
+    let row = format!("| `shop` | ❌ failed, {back} | <{URL}/> |");
     assert!(comment.contains(&row), "no {row} in\n{comment}");
     let result = result(&program);
     assert_eq!(result["exit-code"], 5);

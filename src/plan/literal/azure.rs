@@ -38,11 +38,15 @@ impl Literal for GroupName {
     }
 }
 
+/// Every character outside ASCII, and in it letters, digits, `_().-`; no `.` at the end.
+const RESOURCE_GROUP: &str = "^[^\\x00-\\x27\\x2a-\\x2c\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,89}[^.\\x00-\\x27\\x2a-\\x2c\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]$";
+
 rule! {
     /// The name of a resource group (Resource Manager: 1 to 90 letters, digits, `_`, `-`,
     /// `.`, `(` and `)`, no `.` last).
     ResourceGroupName,
-    Shape::text("^[\\p{L}\\p{N}_().-]{0,89}[\\p{L}\\p{N}_()-]$", &["storefront"]).filled_by(LETTERS),
+    // Not every validator of JSON Schema knows classes such as `\p{L}`.
+    Shape::text(RESOURCE_GROUP, &["storefront"]).filled_by(LETTERS),
     |text| {
         let letter = |letter: char| letter.is_alphanumeric() || "_-.()".contains(letter);
         let holds = (1..=90).contains(&text.chars().count())
