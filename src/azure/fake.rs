@@ -273,6 +273,6 @@ impl Fake {
         let credential = self.credential(&Redactor::default());
         let brief = Duration::from_millis(2);
         Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())
-            .paced(Pacing { first: brief, longest: brief })
+            .paced(Pacing { shortest: brief, longest: brief })
     }
 }

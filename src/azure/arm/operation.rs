@@ -7,6 +7,7 @@ use super::error::ArmError;
 use super::refusal::Refusal;
 use crate::http::{Retry, Retryable as _};
 use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 
 /// How many transient errors in a row polling ignores. The operation goes on
@@ -30,20 +31,20 @@ impl Arm {
             (None, _) => return Ok(None),
         };
         let url = self.own_url(link)?;
-        let mut wait = self.pacing.first;
+        let began = Instant::now();
         let mut retry_after = response.retry_after;
         let mut failures = 0;
         loop {
-            tokio::time::sleep(retry_after.unwrap_or(wait)).await;
-            wait = self.pacing.after(wait);
+            let wait = retry_after.unwrap_or_else(|| self.pacing.wait(began.elapsed()));
+            tokio::time::sleep(wait).await;
             let poll = match self.send(Verb::Get, url.clone(), None).await {
                 Ok(poll) => poll,
                 Err(error) if failures < MAX_POLL_ERRORS && error.retry() != Retry::Never => {
+                    retry_after = Some(match error.retry() {
+                        Retry::After(wait) => wait,
+                        Retry::Backoff | Retry::Never => self.pacing.after_error(failures),
+                    });
                     failures += 1;
-                    retry_after = match error.retry() {
-                        Retry::After(wait) => Some(wait),
-                        Retry::Backoff | Retry::Never => None,
-                    };
                     continue;
                 }
                 // The operation of a deletion may be gone together with the resource.

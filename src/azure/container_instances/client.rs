@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The newest `api-version` that all recordings in `tests/fixtures` are of.
 pub const API_VERSION: &str = "2023-05-01";
@@ -145,10 +146,9 @@ impl ContainerInstances {
         };
         self.arm.finish(&response, |_| {}).await.map_err(doing)?;
         // The response is the old group, which may still run; only 204 means gone.
-        let mut wait = self.arm.pacing().first;
+        let began = Instant::now();
         while response.status != 204 && self.find(id).await?.is_some() {
-            tokio::time::sleep(wait).await;
-            wait = self.arm.pacing().after(wait);
+            tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
         }
         Ok(())
     }

@@ -177,15 +177,14 @@ impl ContainerInstances {
         let Awaited { id, policy, missing_address } = *awaited;
         let began = Instant::now();
         let mut watch = Watch::new(policy, self.patience.steady);
-        let mut wait = self.arm.pacing().first;
         let mut last_reason = String::new();
         let mut errors = 0;
         loop {
             let group = match self.find(id).await {
                 Ok(found) => found.unwrap_or_default(),
                 Err(error) if errors < MAX_READ_ERRORS && error.retry() != Retry::Never => {
+                    tokio::time::sleep(self.arm.pacing().after_error(errors)).await;
                     errors += 1;
-                    tokio::time::sleep(wait).await;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -206,8 +205,7 @@ impl ContainerInstances {
                         events(DeployEvent::Waited(why.clone()));
                         last_reason = why;
                     }
-                    let next = self.arm.pacing().after(wait);
-                    std::mem::replace(&mut wait, next)
+                    self.arm.pacing().wait(began.elapsed())
                 }
             };
             tokio::time::sleep(pause.max(Duration::from_millis(1))).await;

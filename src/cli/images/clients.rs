@@ -39,6 +39,7 @@ pub async fn clients(
         scope: &scope,
         environment: &session.host.env,
         local: session.options.cloud.is_some(),
+        uses_stored_logins: true,
         subscription: connections.subscription.as_deref(),
         // What runs learned about registries serves pushes only.
         memory: None,

@@ -194,7 +194,8 @@ impl<'a> Pipeline<'a> {
             plan: &session.plan,
             scope,
             environment: &session.host.env,
-            local: session.is_dry_run(),
+            local: session.is_dry_run() || session.options.cloud.is_some(),
+            uses_stored_logins: !session.is_dry_run(),
             subscription: self.connections.subscription.as_deref(),
             // The registries of a dry run end with it: there is nothing to
             // remember of them.

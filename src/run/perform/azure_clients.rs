@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The local cloud has no rate limits, and a dry run should be quick.
 const LOCAL_PACING: Pacing =
-    Pacing { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+    Pacing { shortest: Duration::from_millis(50), longest: Duration::from_secs(1) };
 const LOCAL_PATIENCE: Patience =
     Patience { steady: Duration::from_secs(1), transition: Duration::from_millis(500) };
 

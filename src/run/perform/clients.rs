@@ -47,6 +47,9 @@ pub struct ClientsConfig<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Whether the clients talk to the local cloud.
     pub local: bool,
+    /// Whether the logins that docker and podman stored on this machine may be used. A
+    /// dry run leaves them alone.
+    pub uses_stored_logins: bool,
     /// The value of `AZURE_SUBSCRIPTION_ID`.
     pub subscription: Option<&'a str>,
     /// The folder that keeps what was learned about registries, if any.
@@ -65,7 +68,7 @@ impl Clients {
         let settings = config.settings(&admins).await?;
         let registry =
             registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
-        let stored_logins = (!config.local).then(|| config.stored_logins());
+        let stored_logins = config.uses_stored_logins.then(|| config.stored_logins());
         Ok(Self {
             registry,
             container_instances,
@@ -155,7 +158,7 @@ impl ClientsConfig<'_> {
     /// The login that docker or podman stored. None in a dry run, whose
     /// registries are not the real ones.
     fn stored(&self) -> Login {
-        if self.local { Login::Anonymous } else { Login::Stored(self.stored_logins()) }
+        if self.uses_stored_logins { Login::Stored(self.stored_logins()) } else { Login::Anonymous }
     }
 
     fn stored_logins(&self) -> StoredLogins {

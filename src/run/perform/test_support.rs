@@ -45,6 +45,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
         scope: &scope,
         environment: &environment,
         local: true,
+        uses_stored_logins: false,
         subscription: None,
         memory: None,
         retries: &Retries::new(Arc::new(|_| ())),
