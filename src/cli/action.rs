@@ -74,11 +74,12 @@ fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, St
     let pr = input("PR").map(|text| {
         text.trim().parse().map_err(|_| format!("the input `pr` is `{text}`, not a number"))
     });
-    let keep_going = match input("KEEP_GOING").as_deref().map(str::trim) {
-        None | Some("false") => false,
-        Some("true") => true,
+    let flag = |name: &str| match input(name).as_deref().map(str::trim) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
         Some(other) => {
-            return Err(format!("the input `keep-going` is `{other}`, not `true` or `false`"));
+            let shown = name.to_ascii_lowercase().replace('_', "-");
+            Err(format!("the input `{shown}` is `{other}`, not `true` or `false`"))
         }
     };
     let options = RunOptions {
@@ -87,10 +88,11 @@ fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, St
         from: input("FROM"),
         until: input("UNTIL"),
         only: lines("ONLY"),
-        keep_going,
+        keep_going: flag("KEEP_GOING")?,
         pr: pr.transpose()?,
         comment_key: input("COMMENT_KEY"),
         allow_fork_deploy: input("ALLOW_FORK_DEPLOY"),
+        allow_older: flag("ALLOW_OLDER")?,
         ..RunOptions::default()
     };
     Ok(RunArguments { plan: plan(input), options, ..RunArguments::default() })

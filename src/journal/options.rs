@@ -44,6 +44,9 @@ pub struct RunOptions {
     /// Deploy a fork's pull request if its head is still this reviewed commit
     #[arg(long, value_name = "SHA")]
     pub allow_fork_deploy: Option<String>,
+    /// Let an older commit replace a newer one that is deployed
+    #[arg(long)]
+    pub allow_older: bool,
     /// Tell this comment apart from others of Shipway on the same pull request
     #[arg(long, value_name = "KEY")]
     pub comment_key: Option<String>,
@@ -150,7 +153,7 @@ mod tests {
     fn all() -> RunOptions {
         let command = All::augment_args(clap::Command::new("shipway"));
         let line = "shipway --env e --set a=b --from f --until u --only o --keep-going \
-            --event push --pr 7 --allow-fork-deploy 4f53cda --comment-key k --cloud cloud.json \
+            --event push --pr 7 --allow-fork-deploy 4f53cda --allow-older --comment-key k --cloud cloud.json \
             --skip-run --secret-env A=B --secrets-file secrets --runtime built-in \
             --seed-image web:v1=oci:layout --allow-host ghcr.io --offline";
         let matches = command.try_get_matches_from(line.split_whitespace()).expect("good options");

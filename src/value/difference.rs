@@ -35,6 +35,8 @@ pub enum Verdict {
     Replace,
     /// It would have to be replaced, and the plan forbids that.
     Refuse,
+    /// It was deployed from a newer commit, which is not replaced unless that is allowed.
+    Older,
     /// Nothing that can be compared differs, but it does not run.
     Start,
     /// Nothing that can be compared differs, but its secure values are sent again,

@@ -12,6 +12,7 @@ mod from;
 mod git;
 mod logs;
 mod lost_output;
+mod older;
 mod plan;
 mod preflight;
 mod progress;

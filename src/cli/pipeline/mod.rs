@@ -173,6 +173,7 @@ impl<'a> Pipeline<'a> {
             workspace: folder.path(),
             environment_name: chosen.map(|chosen| chosen.name.clone()),
             protected: chosen.is_some_and(|chosen| chosen.protected),
+            allow_older: session.options.allow_older,
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             source: origin::source(session),
             dry_run: dry_run.is_some(),

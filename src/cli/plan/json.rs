@@ -94,6 +94,7 @@ fn actions(verdict: Verdict) -> (&'static [&'static str], &'static str) {
         Verdict::Update => (&["update"], "changed"),
         Verdict::Replace => (&["delete", "create"], "replacement"),
         Verdict::Refuse => (&[], "replacement-forbidden"),
+        Verdict::Older => (&[], "newer-commit-deployed"),
         Verdict::Start => (&["update"], "not-running"),
         Verdict::Resend => (&["update"], "secrets"),
         Verdict::Undecided => (&[], "known-after-build"),

@@ -63,7 +63,7 @@ impl Summary {
             Verdict::Create => &mut self.create,
             Verdict::Update => &mut self.update,
             Verdict::Replace => &mut self.replace,
-            Verdict::Refuse => &mut self.refuse,
+            Verdict::Refuse | Verdict::Older => &mut self.refuse,
             Verdict::Start => &mut self.start,
             Verdict::Resend => &mut self.resend,
             Verdict::Undecided => &mut self.undecided,

@@ -201,6 +201,7 @@ fn verdict(verdict: Verdict) -> String {
             return format!("-/+ replace, about {REPLACEMENT_SECS} s without service");
         }
         Verdict::Refuse => "-/+ cannot be changed in place, and `replace: never` forbids more",
+        Verdict::Older => "refused: a newer commit is deployed, and `--allow-older` is not given",
         Verdict::Start => "~ start again: it does not run",
         Verdict::Resend => "~ send secrets again, restarts in place",
         Verdict::Undecided => {

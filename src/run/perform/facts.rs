@@ -33,6 +33,8 @@ pub struct RunFacts {
     pub environment_name: Option<String>,
     /// Whether that environment is protected.
     pub protected: bool,
+    /// Whether an older commit may replace a newer one.
+    pub allow_older: bool,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
     pub source: SourceFacts,

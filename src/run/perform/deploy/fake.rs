@@ -4,6 +4,7 @@
 
 use super::evidence::ResourceEvidence;
 use super::rollback::{Undo, Undone, undo};
+use super::tags::ResourceTags;
 use super::target::{DeployTarget, deploy_to};
 use crate::event::{Outputs, Revision};
 use crate::journal::{Deployed, Previous, Replaced, TargetId};
@@ -49,7 +50,7 @@ impl DeployTarget for JobFile {
         Ok("the job file".to_owned())
     }
 
-    fn commit(&self, _live: &String) -> Option<String> {
+    fn tags(&self, _live: &String) -> Option<ResourceTags> {
         None
     }
 
@@ -171,14 +172,14 @@ async fn a_second_target_deploys_through_the_same_code() {
         target.preflight(&["demo.azurecr.io".to_owned()], &retries).await.expect_err("refused");
     assert_eq!(refused.failure.chain, ["`demo.azurecr.io` grants no access"]);
     target.preflight(&[], &retries).await.expect("access");
-    let refused = deploy_to(&target, &job).await.expect_err("no image");
+    let refused = deploy_to(&target, &performer, &job).await.expect_err("no image");
     assert_eq!(refused.failure.chain, ["there is no image to deploy"]);
     target.calls.lock().expect("no panic").clear();
 
     let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
     job.handover.pushed = Some(image.parse().expect("a reference"));
-    let output = deploy_to(&target, &job).await.expect("deployed");
-    deploy_to(&target, &job).await.expect("deployed again");
+    let output = deploy_to(&target, &performer, &job).await.expect("deployed");
+    deploy_to(&target, &performer, &job).await.expect("deployed again");
 
     let calls = ["desired", "read", "apply", "watch", "desired", "read", "keep"];
     assert_eq!(*target.calls.lock().expect("no panic"), calls);

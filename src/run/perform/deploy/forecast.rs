@@ -1,5 +1,6 @@
 //! What a deploy is going to change, found by reading alone.
 
+use super::age::OwnCommit;
 use super::target::DeployTarget;
 use crate::journal::{Handover, TargetId};
 use crate::oci::{Digest, Reference};
@@ -51,7 +52,10 @@ pub async fn forecast_of<T: DeployTarget>(
     let desired = target.desired(job).await?;
     let live = target.read(&target.id(&desired)).await?;
     let mut difference = target.difference(live.as_ref(), &desired);
-    let deployed_commit = live.as_ref().and_then(|live| target.commit(live));
+    let tags = live.as_ref().and_then(|live| target.tags(live));
+    let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
+    let is_older = tags.as_ref().is_some_and(|tags| own.check(&name, tags).is_err());
+    let deployed_commit = tags.as_ref().and_then(|tags| tags.commit.clone());
     let commit = git(&performer.plan.scope, "sha");
     mark_unknown(&mut difference);
     let is_same_commit = commit.is_some()
@@ -59,6 +63,9 @@ pub async fn forecast_of<T: DeployTarget>(
         && git(&performer.plan.scope, "dirty").is_none_or(|dirty| dirty != "true");
     if is_same_commit && depends_on_build(&difference) {
         difference.verdict = Verdict::Undecided;
+    }
+    if is_older && !performer.facts.allow_older {
+        difference.verdict = Verdict::Older;
     }
     if let Some(live) = &live {
         let (outputs, deployed) = target.outputs(live);

@@ -13,6 +13,7 @@
 //! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
 
 mod aci;
+mod age;
 mod evidence;
 #[cfg(test)]
 mod fake;
@@ -49,7 +50,7 @@ pub async fn perform(
     let service = job.service;
     let output = match &deploy.kind {
         DeployKind::Aci(keys) => {
-            deploy_to(&ContainerGroup { performer, service, deploy, keys }, job).await
+            deploy_to(&ContainerGroup { performer, service, deploy, keys }, performer, job).await
         }
     };
     Ok(output?)

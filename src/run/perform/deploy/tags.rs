@@ -103,12 +103,6 @@ impl ResourceTags {
     }
 }
 
-/// The full hash of the commit that a resource was deployed from.
-pub fn commit(tags: &BTreeMap<String, String>) -> Option<String> {
-    let found = tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(COMMIT));
-    found.map(|(_, commit)| commit.clone()).filter(|commit| !commit.is_empty())
-}
-
 /// Whether the tags of a live resource say the same as those that are desired, apart
 /// from which run deployed it.
 pub fn records_the_same(

@@ -1,6 +1,8 @@
 //! What a deploy target must be able to do, and the deploy made of it.
 
+use super::age::OwnCommit;
 use super::evidence::ResourceEvidence;
+use super::tags::ResourceTags;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, Previous, Replaced, TargetId};
 use crate::plan::expr::Rendered;
@@ -29,8 +31,8 @@ pub trait DeployTarget {
     /// Evaluates the plan, and refuses what the cloud would refuse.
     async fn desired(&self, job: &Job) -> Result<Self::Desired, StepError>;
 
-    /// The commit that the resource was deployed from last, if that is recorded.
-    fn commit(&self, live: &Self::Live) -> Option<String>;
+    /// What the resource's tags say of it; `None` if Shipway did not deploy it.
+    fn tags(&self, live: &Self::Live) -> Option<ResourceTags>;
 
     /// Names the resource and its location for the log.
     fn describe(&self, desired: &Self::Desired) -> String;
@@ -104,10 +106,20 @@ pub trait DeployTarget {
 }
 
 /// Deploys to a target.
-pub async fn deploy_to<T: DeployTarget>(target: &T, job: &Job) -> Result<StepOutput, StepError> {
+pub async fn deploy_to<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+) -> Result<StepOutput, StepError> {
     let desired = target.desired(job).await?;
     job.note(target.describe(&desired));
     let found = target.read(&target.id(&desired)).await?;
+    if let Some(tags) = found.as_ref().and_then(|live| target.tags(live))
+        && !performer.facts.allow_older
+    {
+        let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
+        own.check(&target.name(job)?, &tags)?;
+    }
     if target.rolls_back(job)? {
         remember(target, &desired, found.as_ref(), job).await?;
     }

@@ -15,7 +15,7 @@ pub use image::{check_platforms, pin_image};
 
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
-use super::tags::{commit, records_the_same};
+use super::tags::{ResourceTags, records_the_same};
 use super::target::DeployTarget;
 use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
 use crate::event::{OutputName, Outputs};
@@ -57,8 +57,8 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(desired)
     }
 
-    fn commit(&self, live: &LiveGroup) -> Option<String> {
-        commit(&live.group.tags)
+    fn tags(&self, live: &LiveGroup) -> Option<ResourceTags> {
+        ResourceTags::read(&live.group.tags)
     }
 
     fn describe(&self, desired: &Desired) -> String {
