@@ -81,7 +81,7 @@ impl Resolved {
             ttl: None,
         });
         let ttl = match &section.ttl {
-            Some(ttl) => Some(ttl.resolve(&resolved.scope(inputs)?)?.as_secs()),
+            Some(ttl) => Some(ttl.resolve(&resolved.scope(inputs)?)?.0.as_secs()),
             None => None,
         };
         if let Some(environment) = &mut resolved.environment {
@@ -103,13 +103,17 @@ impl Resolved {
         let Some((scope, Ok(choice))) = scope.as_ref().zip(chosen) else {
             return (resolved, false);
         };
-        if let Choice::Chosen((name, section)) = choice {
-            resolved.environment = Some(ChosenEnvironment {
-                name: name.value.clone(),
-                slug: slug(&name.value),
-                protected: section.protected.resolve(scope).unwrap_or_default(),
-                ttl: None,
-            });
+        match choice {
+            Choice::Chosen((name, section)) => {
+                resolved.environment = Some(ChosenEnvironment {
+                    name: name.value.clone(),
+                    slug: slug(&name.value),
+                    protected: section.protected.resolve(scope).unwrap_or_default(),
+                    ttl: None,
+                });
+            }
+            Choice::Withheld(name) => resolved.withheld = Some(name.to_owned()),
+            Choice::Nothing => {}
         }
         (resolved, true)
     }

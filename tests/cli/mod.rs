@@ -6,6 +6,7 @@ mod children;
 mod clean;
 mod create_registry;
 mod environments;
+mod diagnostic_examples;
 mod eval;
 mod faults;
 mod from;

@@ -93,7 +93,7 @@ fn empty_variable_in_a_name_is_refused_before_the_build() {
 fn values_that_no_target_takes_are_refused_before_the_build() {
     for (aci, said) in [
         (
-            "dns-label: \"${{ 'Shop/One' }}\", ports: [80]",
+            "dns-label: \"${{ format('Shop/{0}', vars.one) }}\", ports: [80]",
             "error: `dns-label` cannot be `Shop/One`
   because: expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last
 ",
@@ -116,7 +116,7 @@ fn values_that_no_target_takes_are_refused_before_the_build() {
 ",
         ),
     ] {
-        let vars = "vars: { cpu: 64, place: westeuropa, group: Shop_1 }\n";
+        let vars = "vars: { one: One, cpu: 64, place: westeuropa, group: Shop_1 }\n";
         let deploy = format!("  - deploy: {{ aci: {{ {aci} }} }}\n");
         let said_now = refused(&(pushing(vars, "demo.azurecr.io/opt:v1") + &deploy));
         assert_eq!(said_now, said, "{aci}");

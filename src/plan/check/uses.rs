@@ -6,12 +6,13 @@ use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::{Site, is_untrusted, outputs_of};
 use crate::plan::expr::{ContextRef, FunctionRef, Segment, SyntaxError, functions, references};
 use crate::plan::parsed::Parsed;
-use crate::plan::schema::{Plan, SecretSource, Service};
+use crate::plan::schema::{Plan, SecretSource, Service, Template};
 use crate::plan::span::{Span, Spanned};
 use std::collections::{HashMap, HashSet};
 
 /// An expression and what it names.
 pub struct Use<'p> {
+    pub template: Template<'p>,
     pub place: Place,
     pub expression: Spanned<&'p str>,
     pub contexts: Vec<ContextRef>,
@@ -45,7 +46,7 @@ impl<'p> Uses<'p> {
         let mut see = |Found { template, place }: Found<'p>| {
             for (source, span) in template.expressions() {
                 let expression = Spanned::new(source, span.clone());
-                match Use::of(text, place, expression.clone()) {
+                match Use::of(text, Found { template, place }, expression.clone()) {
                     Ok(one) => all.push(one),
                     Err(error) => found.push(syntax::explain(text, &expression, &error)),
                 }
@@ -156,7 +157,11 @@ impl<'p> Uses<'p> {
 }
 
 impl<'p> Use<'p> {
-    fn of(text: &str, place: Place, expression: Spanned<&'p str>) -> Result<Self, SyntaxError> {
+    fn of(
+        text: &str,
+        Found { template, place }: Found<'p>,
+        expression: Spanned<&'p str>,
+    ) -> Result<Self, SyntaxError> {
         let contexts = references(expression.value, expression.span.start)?;
         // Without a parenthesis there is no call: most expressions are a path.
         let functions = if expression.value.contains('(') {
@@ -165,7 +170,7 @@ impl<'p> Use<'p> {
             Vec::new()
         };
         let exact = text.get(expression.span.clone()) == Some(expression.value);
-        Ok(Self { place, expression, contexts, functions, exact })
+        Ok(Self { template, place, expression, contexts, functions, exact })
     }
 
     /// Where a part of it stands in the text; the whole, where that is not known.

@@ -37,7 +37,7 @@ impl From<SyntaxError> for EvalError {
 
 /// The value of an expression.
 pub fn evaluate(expression: &Spanned<String>, scope: &Scope) -> Result<Value, EvalError> {
-    let evaluator = Evaluator { scope, expression };
+    let evaluator = Evaluator::new(scope, expression);
     let tree = syntax::parse(&expression.value, 0).map_err(|error| EvalError {
         span: evaluator.absolute(error.span.clone()),
         ..error.into()
@@ -48,6 +48,12 @@ pub fn evaluate(expression: &Spanned<String>, scope: &Scope) -> Result<Value, Ev
 pub(super) struct Evaluator<'a> {
     pub(super) scope: &'a Scope,
     expression: &'a Spanned<String>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(scope: &'a Scope, expression: &'a Spanned<String>) -> Self {
+        Self { scope, expression }
+    }
 }
 
 impl Evaluator<'_> {

@@ -9,6 +9,33 @@ pub(super) enum Piece<'template> {
     Argument(usize),
 }
 
+/// What is wrong with a template.
+pub(super) struct TemplateMistake {
+    pub message: String,
+    pub help: Option<&'static str>,
+}
+
+/// The pieces of a template of a `format` with this number of arguments.
+pub(super) fn checked(template: &str, arguments: usize) -> Result<Vec<Piece<'_>>, TemplateMistake> {
+    let Some(pieces) = pieces(template) else {
+        return Err(TemplateMistake {
+            message: "a brace stands alone in the template of `format`".to_owned(),
+            help: Some("arguments are `{0}`, `{1}`; a brace itself is `{{` or `}}`"),
+        });
+    };
+    let missing = pieces.iter().find_map(|piece| match piece {
+        Piece::Argument(at) if *at >= arguments => Some(*at),
+        Piece::Argument(_) | Piece::Text(_) => None,
+    });
+    match missing {
+        Some(at) => Err(TemplateMistake {
+            message: format!("the template names `{{{at}}}`, for which there is no argument"),
+            help: None,
+        }),
+        None => Ok(pieces),
+    }
+}
+
 /// Cuts a template into pieces. `None` if it has an unmatched brace.
 pub(super) fn pieces(template: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();

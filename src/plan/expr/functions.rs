@@ -2,7 +2,7 @@
 
 use super::coerce::same;
 use super::evaluate::{EvalError, Evaluator};
-use super::format::{Piece, pieces};
+use super::format::{Piece, checked};
 use super::json;
 use super::primitive::folded;
 use super::scope::Status;
@@ -85,14 +85,11 @@ impl Calling<'_> {
     fn format(&self) -> Result<Value, EvalError> {
         let template = self.argument(0)?;
         let template_text = template.to_text();
-        let pieces = pieces(&template_text)
-            .ok_or_else(|| {
-                self.error("bad-format", "a brace stands alone in the template of `format`")
-            })
-            .map_err(|error| EvalError {
-                help: Some("arguments are `{0}`, `{1}`; a brace itself is `{{` or `}}`".to_owned()),
-                ..error
-            })?;
+        let given = self.call.args.len().saturating_sub(1);
+        let pieces = checked(&template_text, given).map_err(|mistake| EvalError {
+            help: mistake.help.map(str::to_owned),
+            ..self.error("bad-format", mistake.message)
+        })?;
         let mut text = String::new();
         let mut taint = template.text_taint();
         // Each once, however often the template names it: nested calls would
@@ -101,7 +98,7 @@ impl Calling<'_> {
         for piece in pieces {
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
-                Piece::Argument(at) if at + 1 < self.call.args.len() => {
+                Piece::Argument(at) => {
                     let argument = match arguments[at + 1].take() {
                         Some(argument) => argument,
                         None => self.argument(at + 1)?,
@@ -109,11 +106,6 @@ impl Calling<'_> {
                     text.push_str(&argument.to_text());
                     taint = taint.union(&argument.text_taint());
                     arguments[at + 1] = Some(argument);
-                }
-                Piece::Argument(at) => {
-                    let message =
-                        format!("the template names `{{{at}}}`, for which there is no argument");
-                    return Err(self.error("bad-format", message));
                 }
             }
             if text.len() > MAX_TEXT_BYTES {

@@ -12,6 +12,7 @@
 pub mod contexts;
 
 mod coerce;
+mod constant;
 mod early;
 mod evaluate;
 mod format;
@@ -24,6 +25,7 @@ mod syntax;
 mod text;
 mod value;
 
+pub use constant::{constant_mistakes, constant_value};
 pub use evaluate::EvalError;
 pub use possible::can_hold;
 pub use scope::{Scope, Status};

@@ -217,11 +217,11 @@ impl Value {
         Self { kind, taint: Taint::default(), missing_source: None }
     }
 
-    pub(super) fn is_array(&self) -> bool {
+    pub fn is_array(&self) -> bool {
         matches!(self.kind, Kind::Array(_) | Kind::Filtered(_))
     }
 
-    pub(super) fn is_collection(&self) -> bool {
+    pub fn is_collection(&self) -> bool {
         matches!(self.kind, Kind::Array(_) | Kind::Filtered(_) | Kind::Object(_))
     }
 }

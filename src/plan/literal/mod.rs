@@ -14,7 +14,7 @@ mod web;
 pub use azure::{DnsLabelScope, ResourceGroupName, Sku, VaultId, VaultName, VaultSecretUrl};
 pub use image::{AbsolutePath, BaseImage, Glob, ImageSource, TagName, TaggedReference, Untagged};
 pub use name::{HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
-pub use scalar::{Attempts, Backoff, Size};
+pub use scalar::{Attempts, Backoff, Period, Size};
 pub use shape::{Literal, Shape, ShapeKind};
 pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 
@@ -22,8 +22,8 @@ pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 mod tests {
     use super::{
         AbsolutePath, Address, Backoff, HeaderName, Host, HttpTarget, Literal, Name, NotEmpty,
-        PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, VariableName, VaultId,
-        VaultName, VaultSecretUrl,
+        Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, VariableName,
+        VaultId, VaultName, VaultSecretUrl,
     };
     use crate::oci::Platform;
     use crate::value::{DnsLabel, ExposedPort, GroupName, Mode, Owner, Port};
@@ -130,6 +130,7 @@ mod tests {
         agrees::<VaultId>(false);
         agrees::<Size>(false);
         agrees::<Duration>(false);
+        agrees::<Period>(false);
         agrees::<Backoff>(false);
         agrees::<f64>(true);
         agrees::<u32>(true);

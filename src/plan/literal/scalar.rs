@@ -8,6 +8,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Size(pub u64);
 
+/// A span of time above zero.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Period(pub Duration);
+
 /// How often a step is tried: 1 to 100 times.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attempts(pub u32);
@@ -38,6 +42,22 @@ impl Literal for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         duration(text)
             .ok_or_else(|| "expected a duration such as `10m`, `1h30m` or `500ms`".to_owned())
+    }
+}
+
+impl Literal for Period {
+    // A part of it has a digit other than 0.
+    const SHAPE: Shape = Shape::text(
+        "^([0-9]+(\\.[0-9]+)?(d|h|m|s|ms))*([0-9]*[1-9][0-9]*(\\.[0-9]+)?|[0-9]+\\.[0-9]*[1-9][0-9]*)(d|h|m|s|ms)([0-9]+(\\.[0-9]+)?(d|h|m|s|ms))*$",
+        &["10m", "1h30m", "500ms"],
+    );
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let duration = Duration::parse(text)?;
+        if duration.is_zero() {
+            return Err("expected a duration above 0, such as `10m`".to_owned());
+        }
+        Ok(Self(duration))
     }
 }
 
@@ -188,7 +208,7 @@ impl Literal for bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backoff, Literal, Size};
+    use super::{Backoff, Literal, Period, Size};
     use crate::value::{Compression, RestartPolicy};
     use std::time::Duration;
 
@@ -226,6 +246,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn periods_are_above_zero() {
+        assert_eq!(Period::parse("1.5s"), Ok(Period(Duration::from_millis(1500))));
+        for text in ["0s", "0h0m", "0.0s", "0.1ms"] {
+            let expected = "expected a duration above 0, such as `10m`".to_owned();
+            assert_eq!(Period::parse(text), Err(expected), "{text}");
+        }
+        assert!(
+            Period::parse("soon").is_err_and(|why| why.starts_with("expected a duration such"))
+        );
     }
 
     #[test]

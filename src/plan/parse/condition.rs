@@ -3,12 +3,19 @@
 use super::reader::Reader;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::{Condition, Part};
-use crate::plan::tree::Node;
+use crate::plan::tree::{Kind, Node};
 
 impl Reader<'_> {
     /// A bare expression, or one in `${{ }}`. With text around it, it would be a
     /// string, which is always true.
     pub fn condition(&mut self, node: &Node) -> Option<Condition> {
+        if matches!(node.kind, Kind::Null) {
+            let diagnostic = Diagnostic::error("wrong-type", "`if` has no value", &node.span);
+            self.report(diagnostic.help(
+                "write a condition, as in `if: github.event_name == 'push'`, or leave `if` out",
+            ));
+            return None;
+        }
         let text = self.string("if", node)?;
         let expressions: Vec<_> = text.expressions().cloned().collect();
         let Some(expression) = expressions.first() else {

@@ -101,6 +101,17 @@ impl<'t> Reader<'t> {
 
     /// A string that, where it holds no expression, has a shape.
     pub fn checked(&mut self, name: &str, node: &Node, shape: &Shape) -> Option<Text> {
+        // An empty text would be the next mistake.
+        if matches!(node.kind, Kind::Null) && (shape.check)("").is_err() {
+            let message = format!("`{name}` has no value");
+            let example = shape.examples.iter().chain(shape.words).next();
+            let help = match example {
+                Some(example) => format!("write one, as in `{name}: {example}`, or leave it out"),
+                None => format!("write one, or leave `{name}` out"),
+            };
+            self.report(Diagnostic::error("wrong-type", message, &node.span).help(help));
+            return None;
+        }
         let text = self.string(name, node)?;
         let Some(literal) = text.as_literal() else {
             self.check_filled(name, &text, shape);

@@ -3,8 +3,7 @@
 use super::text::{Condition, Field, Map, Text};
 use crate::plan::describe::{key, mapping};
 use crate::plan::expr::contexts::Site;
-use crate::plan::literal::Name;
-use std::time::Duration;
+use crate::plan::literal::{Name, Period};
 
 /// The events for which the `if` of a protected environment can choose it: only
 /// people with write access can cause them.
@@ -22,6 +21,6 @@ mapping! {
         /// Variables that replace the plan's.
         pub vars: Map<Text> = key("vars").names::<Name>().at(Site::Variable).absent("none"),
         /// How long what it deploys may live: stamped on it, and `shipway sweep` removes what has outlived it.
-        pub ttl: Option<Field<Duration>> = key("ttl").absent("for ever"),
+        pub ttl: Option<Field<Period>> = key("ttl").absent("for ever"),
     }
 }

@@ -13,7 +13,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::Site;
-use crate::plan::literal::{Attempts, Backoff, Name, VariableName};
+use crate::plan::literal::{Attempts, Backoff, Name, Period, VariableName};
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Kind, Node};
@@ -96,7 +96,7 @@ mapping! {
         /// How often the step is tried: `{ attempts, backoff: 1s..30s }`.
         pub retry: RetryPolicy = key("retry").absent("4 attempts; `run` and `verify` 1"),
         /// How long one attempt may take.
-        pub timeout: Field<Duration> = key("timeout").default("10m").absent("`10m`; `run` `60m`"),
+        pub timeout: Field<Period> = key("timeout").default("10m").absent("`10m`; `run` `60m`"),
         /// Whether its failure does not fail the run.
         pub continue_on_error: Field<bool> = key("continue-on-error").default("false"),
         /// Environment variables.

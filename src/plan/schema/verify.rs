@@ -7,13 +7,12 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    Address, HeaderName, HttpTarget, JsonPath, Literal as _, NotEmpty, Pattern, StatusCode,
+    Address, HeaderName, HttpTarget, JsonPath, Literal as _, NotEmpty, Pattern, Period, StatusCode,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::Kind;
 use serde_json::Value;
-use std::time::Duration;
 
 mapping! {
     by hand
@@ -23,9 +22,9 @@ mapping! {
         /// What must hold of the answer.
         pub expect: Expect = key("expect").absent("a status below 400"),
         /// How long it may take until it holds.
-        pub within: Field<Duration> = key("within").default(WITHIN),
+        pub within: Field<Period> = key("within").default(WITHIN),
         /// Time between two tries.
-        pub every: Field<Duration> = key("every").default(EVERY),
+        pub every: Field<Period> = key("every").default(EVERY),
         /// How many tries in a row must pass.
         pub consecutive: Field<u32> = key("consecutive").default(CONSECUTIVE),
     }

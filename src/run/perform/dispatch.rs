@@ -2,6 +2,7 @@
 
 use super::performer::{Job, Performer};
 use super::{build, deploy, push, run, tag, verify};
+use crate::plan::literal::Period;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::time::Duration;
@@ -10,7 +11,7 @@ impl Performer {
     /// Makes one attempt within the step's timeout.
     pub async fn attempt(&self, job: Job) -> Result<StepOutput, AttemptError> {
         let step = self.plan.step(job.service, job.place);
-        let limit = step.timeout.resolve(&job.scope)?;
+        let Period(limit) = step.timeout.resolve(&job.scope)?;
         let stop = job.stop.clone();
         let mut work = std::pin::pin!(self.perform(step, &job));
         tokio::select! {

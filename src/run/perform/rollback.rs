@@ -5,6 +5,7 @@ use super::performer::{Job, Performer};
 use super::verify;
 use crate::event::RollbackOutcome;
 use crate::journal::{Deployed, Handover, Replaced};
+use crate::plan::literal::Period;
 use crate::plan::schema::{Action, Deploy, Step, Verify};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::retry::wait_after;
@@ -75,7 +76,7 @@ impl Performer {
                 attempt += 1;
             }
         };
-        let limit = step.timeout.resolve(&job.scope)?;
+        let Period(limit) = step.timeout.resolve(&job.scope)?;
         let undone = tokio::time::timeout(limit, attempts).await;
         undone.unwrap_or_else(|_| Err(StepError::timed_out(limit)))
     }
@@ -87,7 +88,7 @@ impl Performer {
         let job = Job { handover, ..job };
         let mut is_verified = false;
         for (step, verify) in self.checks(job.service, job.place) {
-            let limit = step.timeout.resolve(&job.scope)?;
+            let Period(limit) = step.timeout.resolve(&job.scope)?;
             let repeated = tokio::time::timeout(limit, verify::repeat(self, verify, &job)).await;
             let repeated = repeated.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
             is_verified |= repeated.map_err(|error| match error {

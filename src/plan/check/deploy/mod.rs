@@ -12,6 +12,7 @@ mod same;
 mod size;
 mod tag_count;
 mod verify_port;
+mod verify_time;
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
@@ -31,6 +32,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         tag_count::check(group.aci, found);
     }
     for (name, service) in uses.plan.services.iter() {
+        verify_time::check(service, found);
         // A deploy that could not be read may have ports.
         if uses.is_whole(&name.value) {
             verify_port::check(service, found);

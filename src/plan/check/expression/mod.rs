@@ -1,5 +1,6 @@
 //! Rules for expressions: their syntax, and whether contexts are known by then.
 
+mod constant;
 mod context;
 mod phase;
 pub(super) mod syntax;
@@ -11,5 +12,6 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     for one in &uses.all {
         context::check(one, found);
         phase::check(one, found);
+        constant::check(one, found);
     }
 }

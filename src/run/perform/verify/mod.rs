@@ -99,8 +99,8 @@ struct Pace {
 impl Pace {
     fn of(verify: &Verify, job: &Job) -> Result<Self, StepError> {
         Ok(Self {
-            within: verify.within.resolve(&job.scope)?,
-            every: verify.every.resolve(&job.scope)?,
+            within: verify.within.resolve(&job.scope)?.0,
+            every: verify.every.resolve(&job.scope)?.0,
             consecutive: verify.consecutive.resolve(&job.scope)?.max(1),
         })
     }

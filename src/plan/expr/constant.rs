@@ -1,0 +1,134 @@
+//! What is wrong with an expression whatever its contexts hold.
+
+use super::evaluate::{EvalError, Evaluator};
+use super::format::checked;
+use super::scope::Scope;
+use super::syntax::{functions, parse, references};
+use super::value::Value;
+use crate::plan::span::Spanned;
+use github_actions_expressions::call::{Call, Function};
+use github_actions_expressions::literal::Literal;
+use github_actions_expressions::op::BinExpr;
+use github_actions_expressions::{Expr, SpannedExpr};
+
+/// The mistakes of the parts of an expression that depend on no context.
+pub fn constant_mistakes(expression: &Spanned<String>) -> Vec<EvalError> {
+    let scope = Scope::default();
+    let Ok(tree) = parse(&expression.value, 0) else { return Vec::new() };
+    let mut walk = Walk { evaluator: Evaluator::new(&scope, expression), found: Vec::new() };
+    walk.visit(&tree);
+    walk.found
+}
+
+/// The value of an expression that depends on no context.
+pub fn constant_value(expression: &Spanned<String>) -> Option<Value> {
+    let scope = Scope::default();
+    let tree = parse(&expression.value, 0).ok()?;
+    if !is_constant(&expression.value) {
+        return None;
+    }
+    Evaluator::new(&scope, expression).value(&tree).ok()
+}
+
+struct Walk<'a> {
+    evaluator: Evaluator<'a>,
+    found: Vec<EvalError>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, node: &SpannedExpr<'_>) {
+        if is_constant(node.origin.raw) {
+            self.found.extend(self.evaluator.value(node).err());
+            return;
+        }
+        match &node.inner {
+            Expr::Call(call) => {
+                self.check_template(node, call);
+                call.args.iter().for_each(|argument| self.visit(argument));
+            }
+            Expr::Index(index) => self.visit(index),
+            Expr::Context(context) => {
+                // The name itself is a constant to nothing but its context.
+                let indices = context.parts.iter().skip(1);
+                indices
+                    .filter(|part| matches!(part.inner, Expr::Index(_)))
+                    .for_each(|part| self.visit(part));
+            }
+            Expr::BinExpr(BinExpr { lhs, rhs, .. }) => {
+                self.visit(lhs);
+                self.visit(rhs);
+            }
+            Expr::UnExpr { expr, .. } => self.visit(expr),
+            Expr::Literal(_) | Expr::Star | Expr::Identifier(_) => {}
+        }
+    }
+
+    /// A template is wrong whatever its arguments are.
+    fn check_template(&mut self, node: &SpannedExpr<'_>, call: &Call<'_>) {
+        let (Function::Format, Some(first)) = (call.func, call.args.first()) else { return };
+        let Expr::Literal(Literal::String(template)) = &first.inner else { return };
+        if let Err(mistake) = checked(template, call.args.len() - 1) {
+            let error = self.evaluator.error("bad-format", node, mistake.message);
+            self.found.push(EvalError { help: mistake.help.map(str::to_owned), ..error });
+        }
+    }
+}
+
+/// Whether an expression has the same value in every run.
+fn is_constant(source: &str) -> bool {
+    let Ok(contexts) = references(source, 0) else { return false };
+    let Ok(called) = functions(source, 0) else { return false };
+    let is_pure = |name: &str| name != "hashFiles";
+    contexts.is_empty() && called.iter().all(|one| !one.is_status() && is_pure(one.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{constant_mistakes, constant_value};
+    use crate::plan::span::Spanned;
+
+    fn of(source: &str) -> Spanned<String> {
+        Spanned::new(source.to_owned(), 0..source.len())
+    }
+
+    fn codes(source: &str) -> Vec<&'static str> {
+        constant_mistakes(&of(source)).into_iter().map(|error| error.code).collect()
+    }
+
+    #[test]
+    fn parts_without_contexts_are_evaluated() {
+        assert_eq!(codes("format('{1}', 'a')"), ["bad-format"]);
+        assert_eq!(codes("format('{', vars.a)"), ["bad-format"]);
+        assert_eq!(codes("format('{0}{1}', vars.a)"), ["bad-format"]);
+        assert_eq!(codes("vars.a == 'x' && fromJSON('{')"), ["bad-json"]);
+        assert_eq!(codes("vars.a || case('x', 1, 2)"), ["bad-case"]);
+        assert_eq!(codes("contains(fromJSON('['), vars.a)"), ["bad-json"]);
+        assert_eq!(codes("github.event[fromJSON('{')]"), ["bad-json"]);
+    }
+
+    #[test]
+    fn what_a_context_may_make_right_is_left_to_the_run() {
+        for source in [
+            "format('{0}', vars.a)",
+            "format(vars.a, 'x')",
+            "fromJSON(vars.a)",
+            "case(vars.a, 1, 2)",
+            "hashFiles('x')",
+            "always() && success()",
+            "github.event.labels.*.name",
+            "false && fromJSON('{')",
+        ] {
+            assert_eq!(codes(source), Vec::<&str>::new(), "{source}");
+        }
+    }
+
+    #[test]
+    fn only_constants_have_a_value() {
+        assert_eq!(
+            constant_value(&of("format('{0}', 2)")).map(|value| value.text()),
+            Some("2".into())
+        );
+        assert!(constant_value(&of("vars.a")).is_none());
+        assert!(constant_value(&of("success()")).is_none());
+    }
+}
