@@ -25,19 +25,23 @@ pub struct Selection {
 /// The steps to run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Graph {
-    /// In the plan's order; only those with a step to run.
+    /// In the plan's order; only those with a step to run, or with one that `--until`
+    /// leaves out.
     pub services: Vec<Node>,
 }
 
-/// A service with steps to run.
+/// A service of the run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
     /// Index among the plan's services.
     pub service: usize,
     /// Indices in [`Graph::services`] of those that it waits for.
     pub needs: Vec<usize>,
-    /// Indices of its steps in the service, in order.
+    /// Indices of its steps in the service, in order. None if it needs the service of
+    /// `--until`.
     pub steps: Vec<usize>,
+    /// Indices of the steps that `--until` leaves out.
+    pub left_out: Vec<usize>,
 }
 
 /// A selection that does not fit the plan.
@@ -85,7 +89,8 @@ impl Graph {
             return Err(errors);
         }
         let graph = cut.graph();
-        if graph.services.is_empty() { Err(vec![SelectionError::Nothing]) } else { Ok(graph) }
+        let runs_nothing = graph.services.iter().all(|node| node.steps.is_empty());
+        if runs_nothing { Err(vec![SelectionError::Nothing]) } else { Ok(graph) }
     }
 }
 
@@ -130,15 +135,20 @@ impl Cut<'_> {
         let mut places = HashMap::new();
         for (service, (name, definition)) in self.plan.services.iter().enumerate() {
             let named = only.is_empty() || only.contains(name.value.as_str());
-            if !named || done.contains(&service) || left_out.contains(&service) {
+            if !named || done.contains(&service) {
                 continue;
             }
+            let all = definition.steps.len();
             let first = from.get(&service).copied().unwrap_or(0);
-            let last = until.get(&service).map_or(definition.steps.len(), |last| last + 1);
-            if first < last {
+            let last = match until.get(&service) {
+                Some(last) => last + 1,
+                None if left_out.contains(&service) => first,
+                None => all,
+            };
+            if first < last || left_out.contains(&service) {
                 places.insert(name.value.as_str(), services.len());
-                let steps = (first..last).collect();
-                services.push(Node { service, needs: Vec::new(), steps });
+                let (steps, left_out) = ((first..last).collect(), (last..all).collect());
+                services.push(Node { service, needs: Vec::new(), steps, left_out });
             }
         }
         for node in &mut services {
@@ -253,8 +263,11 @@ services:
                 node.needs.iter().map(|need| service(&graph.services[*need]).0.value.as_str());
             let steps = node.steps.iter().map(|at| service(node).1.steps[*at].id.value.as_str());
             let list = |names: Vec<&str>| names.join(" ");
+            let left_out =
+                node.left_out.iter().map(|at| service(node).1.steps[*at].id.value.as_str());
+            let left_out: String = left_out.flat_map(|id| [" -", id]).collect();
             format!(
-                "{} [{}] {}",
+                "{} [{}] {}{left_out}",
                 service(node).0.value,
                 list(needs.collect()),
                 list(steps.collect())
@@ -287,14 +300,15 @@ services:
 
     #[test]
     fn from_and_until_a_step() {
-        let until = "web [db] build tag push\ndocs [] build tag push\ndb [] run";
+        let until = "web [db] build tag push -tell\ndocs [] build tag push\ndb [] run";
         assert_eq!(chosen("", "push", &[]).as_deref(), Ok(until));
-        let until = "web [db] build\ndocs [] build tag push\ndb [] run";
+        let until = "web [db] build -tag -push -tell\ndocs [] build tag push\ndb [] run";
         assert_eq!(chosen("", "web.build", &[]).as_deref(), Ok(until));
-        assert_eq!(chosen("", "run", &[]).as_deref(), Ok("docs [] build tag push\ndb [] run"));
+        let until = "web [db]  -build -tag -push -tell\ndocs [] build tag push\ndb [] run";
+        assert_eq!(chosen("", "run", &[]).as_deref(), Ok(until));
         let from = "web [] push tell\ndocs [] push";
         assert_eq!(chosen("push", "", &[]).as_deref(), Ok(from));
-        assert_eq!(chosen("web.tag", "web.push", &["web"]).as_deref(), Ok("web [] tag push"));
+        assert_eq!(chosen("web.tag", "web.push", &["web"]).as_deref(), Ok("web [] tag push -tell"));
         assert_eq!(chosen("push", "push", &["docs"]).as_deref(), Ok("docs [] push"));
     }
 

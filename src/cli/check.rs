@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
 pub struct CheckArguments {
-    /// Read the plan from this file
+    /// Read the plan from this file, or from standard input with `-`
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]
     pub plan: PathBuf,
     /// Show mistakes in this form

@@ -33,7 +33,7 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
         audience,
         redactor: &redactor,
     };
-    let refusal = Refusal { exit: Exit::Usage, failures: vec![failure(&error.to_string())] };
+    let refusal = Refusal::new(Exit::Usage, vec![failure(&error.to_string())]);
     block_on(async { Ok(refused_early(asked, refusal).await) }).unwrap_or_else(|exit| exit)
 }
 

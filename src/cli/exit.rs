@@ -126,6 +126,7 @@ mod tests {
             missing: None,
             reason: None,
             outputs: Outputs::new(),
+            withdrawn: None,
             took: Duration::ZERO,
             failure: None,
             rollbacks: rollback.into_iter().collect(),

@@ -9,8 +9,9 @@ use crate::plan::schema::Plan;
 use crate::plan::span::Span;
 use crate::plan::{Diagnostic, read_bytes, render};
 use crate::run::perform::PlanSource;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 /// A plan's file, read and parsed.
@@ -125,7 +126,7 @@ impl PlanFile {
         }
         match self.plan.take() {
             Some(plan) => Ok((plan, self)),
-            None => Err(Refusal { exit: Exit::Usage, failures: self.mistakes() }),
+            None => Err(Refusal::new(Exit::Usage, self.mistakes())),
         }
     }
 
@@ -168,8 +169,20 @@ fn section_of(text: &str, at: usize) -> Option<&str> {
     keys.next_back()
 }
 
+/// Reads a file, or standard input for `-`. A pipe that is open already, such as
+/// `/dev/stdin` and what a shell makes of `<(…)`, is read to its end.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().lock().take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    let is_open_already = ["/dev", "/proc"].iter().any(|folder| file.starts_with(folder));
+    // To open a named pipe waits for its writer, for ever where there is none.
+    if !is_open_already && fs::metadata(file)?.file_type().is_fifo() {
+        let why = "it is a named pipe; `-` reads standard input";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     File::open(file)?.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

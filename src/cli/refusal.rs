@@ -9,12 +9,20 @@ use crate::event::Failure;
 pub struct Refusal {
     pub exit: Exit,
     pub failures: Vec<Failure>,
+    /// Whether the reason is that the run has no environment to push or deploy to.
+    pub lacks_environment: bool,
+}
+
+impl Refusal {
+    pub fn new(exit: Exit, failures: Vec<Failure>) -> Self {
+        Self { exit, failures, lacks_environment: false }
+    }
 }
 
 /// What cannot be reported further, such as the failure of a report.
 impl From<Exit> for Refusal {
     fn from(exit: Exit) -> Self {
-        Self { exit, failures: Vec::new() }
+        Self::new(exit, Vec::new())
     }
 }
 

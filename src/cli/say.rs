@@ -28,7 +28,7 @@ pub fn refused(exit: Exit, chain: &[String], help: Option<&str>) -> Refusal {
     error(chain, help);
     let failure =
         Failure { chain: chain.to_vec(), help: help.map(str::to_owned), ..Failure::default() };
-    Refusal { exit, failures: vec![failure] }
+    Refusal::new(exit, vec![failure])
 }
 
 /// Whether standard error shows colours.

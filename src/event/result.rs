@@ -157,8 +157,11 @@ pub struct ServiceResult {
     pub missing: Option<String>,
     /// Why it is missing, or why the service was skipped. Fits after "skipped: ".
     pub reason: Option<String>,
-    /// The outputs of its last `push`, `deploy` and `verify`.
+    /// The outputs of its last `push`, `deploy` and `verify`. After a rollback the
+    /// address and the image are those of what runs now.
     pub outputs: Outputs,
+    /// The image that does not run, because its deploy was rolled back or changed nothing.
+    pub withdrawn: Option<String>,
     /// From the start of its first step to the end of its last.
     #[serde(with = "seconds")]
     pub took: Duration,

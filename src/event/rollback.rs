@@ -45,6 +45,9 @@ pub struct Revision {
     pub commit: Option<String>,
     /// The digest of its image.
     pub digest: Option<String>,
+    /// Its image as the target names it. Earlier journals do not have it.
+    #[serde(default)]
+    pub image: Option<String>,
 }
 
 /// Such as `commit 4e1d2aa (digest sha256:1f0c77aa0b21…)`.
@@ -109,7 +112,7 @@ mod tests {
     fn a_revision_is_named_by_what_is_known_of_it() {
         let named = |commit: Option<&str>, digest: Option<&str>| {
             let commit = commit.map(str::to_owned);
-            Revision { commit, digest: digest.map(str::to_owned) }.to_string()
+            Revision { commit, digest: digest.map(str::to_owned), image: None }.to_string()
         };
         let commit = Some("4e1d2aa9f3d6e14c459867679a90fd0f79123456");
         let digest = Some("sha256:1f0c77aa0b214f53cda18c2baa0c0354");
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_outcome_fits_after_failed() {
-        let revision = Revision { commit: Some("4e1d2aa9".into()), digest: None };
+        let revision = Revision { commit: Some("4e1d2aa9".into()), ..Revision::default() };
         let failure = crate::event::Failure::default();
         let outcomes = [
             RollbackOutcome::RolledBack { to: revision.clone() },

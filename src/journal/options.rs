@@ -39,7 +39,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "EVENT")]
     pub event: Option<String>,
     /// Set the number of the pull request
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
     /// Deploy a fork's pull request if its head is still this reviewed commit
     #[arg(long, value_name = "SHA")]

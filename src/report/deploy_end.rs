@@ -37,8 +37,13 @@ impl DeployEnd {
         let status = status.or_else(|| {
             concerned().map(|service| service.status).max_by_key(|status| worst(*status))
         });
+        // Where nothing failed, only what follows the deploys was left out.
+        let status = match status.unwrap_or(finished.status) {
+            Status::Skipped if finished.status == Status::Skipped => Status::Succeeded,
+            status => status,
+        };
         Some(Self {
-            status: status.unwrap_or(finished.status),
+            status,
             replaced: begun.iter().all(|step| has_succeeded(step))
                 && !concerned().any(runs_what_was_before),
             url: concerned().find_map(|service| service.outputs.get(OutputName::Url)).cloned(),
@@ -130,6 +135,11 @@ mod tests {
         assert_eq!(of(&live(Outcome::Succeeded), &ended), "Failed, replaced: true, no URL");
         let tolerant = RunFinished { services: vec![web()], ..good_end() };
         assert_eq!(of(&live(failed(true)), &tolerant), format!("Failed, replaced: false, {url}"));
+        // `--until live` leaves out its verify.
+        let not_verified = ServiceResult { status: Status::Skipped, ..web() };
+        let ended =
+            RunFinished { status: Status::Skipped, services: vec![not_verified], ..good_end() };
+        assert_eq!(of(&live(Outcome::Succeeded), &ended), good);
         let stopped = ServiceResult { name: "web".into(), ..cancelled() };
         let ended =
             RunFinished { status: Status::Cancelled, services: vec![stopped], ..good_end() };

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::io;
 
 /// Prints all URLs of the services that succeeded, one per line, and nothing else,
-/// so that `url=$(shipway run)` works.
+/// so that `url=$(shipway run)` works. So does a service whose verify the command line
+/// leaves out.
 #[derive(Debug)]
 pub struct Urls {
     sink: Sink,
@@ -26,7 +27,11 @@ impl Reporter for Urls {
     fn on(&mut self, _: &View, event: &Event) -> io::Result<()> {
         let EventKind::RunFinished(finished) = &event.kind else { return Ok(()) };
         let services = &finished.services;
-        let up = services.iter().filter(|service| service.status == Status::Succeeded);
+        let up = services.iter().filter(|service| match service.status {
+            Status::Succeeded => true,
+            Status::Skipped => finished.status == Status::Skipped,
+            Status::Failed | Status::Cancelled => false,
+        });
         let urls: Vec<String> = up.flat_map(urls).collect();
         self.sink.lines(urls.iter().map(String::as_str))
     }
@@ -159,6 +164,15 @@ mod tests {
         assert_eq!(printed(good_end()), "http://storefront.westeurope.azurecontainer.io/\n");
         let failed = ServiceResult { outputs: outputs(&[("url", "http://no/")]), ..broken() };
         let ended = RunFinished { services: vec![failed], ..bad_end() };
+        assert_eq!(printed(ended), "");
+        let not_verified = ServiceResult { status: Status::Skipped, ..web() };
+        let ended = RunFinished {
+            status: Status::Skipped,
+            services: vec![not_verified.clone()],
+            ..good_end()
+        };
+        assert_eq!(printed(ended), "http://storefront.westeurope.azurecontainer.io/\n");
+        let ended = RunFinished { services: vec![not_verified], ..bad_end() };
         assert_eq!(printed(ended), "");
         let two = [("url", "http://a"), ("urls", r#"["http://a","http://a:8080"]"#)];
         let two = ServiceResult { outputs: outputs(&two), ..web() };

@@ -5,8 +5,9 @@ use crate::report::log::{ActionsLog, Live, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::sample::{
-    at, broken, cancelled, forked, no_secret, not_applicable, not_deployed, not_rolled_back,
-    not_started, not_verified, rolled_back, started, timed_out, web, wrong_plan,
+    at, broken, cancelled, ended_early, forked, no_secret, not_applicable, not_deployed,
+    not_rolled_back, not_started, not_tested, not_verified, rolled_back, started, timed_out,
+    unchanged, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
@@ -99,11 +100,14 @@ fn every_report_says_how_a_service_ended() {
         all_reports("skipped: no step applies", Status::Succeeded, not_applicable()),
         all_reports("skipped: left unfinished", Status::Failed, not_deployed()),
         all_reports("skipped: a fork", Status::Skipped, forked()),
+        all_reports("skipped: left out by the command line", Status::Skipped, ended_early()),
+        all_reports("run steps left out", Status::Succeeded, not_tested()),
         all_reports("tolerated failure", Status::Succeeded, not_verified()),
         all_reports("cancelled", Status::Cancelled, cancelled()),
         all_reports_of("refused: the plan is wrong", &wrong_plan()),
         all_reports_of("refused: a precondition failed", &no_secret()),
         all_reports("rolled back", Status::Failed, rolled_back()),
+        all_reports("the deploy changed nothing", Status::Failed, unchanged()),
         all_reports("not rolled back", Status::Failed, not_rolled_back()),
     ];
     insta::assert_snapshot!(all.join("\n"));

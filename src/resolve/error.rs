@@ -94,8 +94,28 @@ impl ResolveError {
             | Self::UnknownEnvironment { .. }
             | Self::NoEnvironment { .. }
             | Self::Withheld { .. }
-            | Self::UnknownVariable { .. } => true,
+            | Self::UnknownVariable { .. }
+            | Self::Event(EventError::Given(_)) => true,
             Self::Event(_)
+            | Self::DirtyTree { .. }
+            | Self::NoCommit { .. }
+            | Self::Fork(_)
+            | Self::UnknownPullRequest { .. }
+            | Self::WrongCheckout { .. }
+            | Self::UnknownCheckout { .. } => false,
+        }
+    }
+}
+
+impl ResolveError {
+    /// Whether the run has no environment that it may push or deploy to.
+    pub fn lacks_environment(&self) -> bool {
+        match self {
+            Self::NoEnvironment { .. } | Self::Withheld { .. } => true,
+            Self::Expression(_)
+            | Self::Event(_)
+            | Self::UnknownEnvironment { .. }
+            | Self::UnknownVariable { .. }
             | Self::DirtyTree { .. }
             | Self::NoCommit { .. }
             | Self::Fork(_)
@@ -131,9 +151,7 @@ impl Retryable for ResolveError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Expression(error) => error.help.clone(),
-            Self::Event(
-                EventError::File { .. } | EventError::Json { .. } | EventError::Unknown { .. },
-            ) => Some(
+            Self::Event(_) => Some(
                 "give a payload as GitHub sends it, or `--event push`, or `--event pull_request`"
                     .to_owned(),
             ),

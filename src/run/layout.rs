@@ -20,25 +20,49 @@ pub struct ServiceLayout {
     /// Indices in [`Layout::services`].
     pub needs: Vec<usize>,
     pub steps: Vec<StepIndex>,
-    /// The goals of steps that are no part of the run, and why.
-    pub excluded: Vec<(Goal, Exclusion)>,
+    /// The steps that are no part of the run.
+    pub excluded: Vec<ExcludedStep>,
+}
+
+/// A step that the plan asks for and that is no part of the run.
+#[derive(Clone, Debug)]
+pub struct ExcludedStep {
+    pub id: StepId,
+    pub goal: Goal,
+    pub why: Exclusion,
 }
 
 /// Why steps that the plan asks for are no part of the run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Exclusion {
     /// The code comes from a fork.
     Fork,
     /// The pull request is closed.
     ClosedPullRequest,
+    /// `--until` names this step, which is an earlier one.
+    Until(String),
+    /// `--skip-run` leaves out `run` steps.
+    SkipRun,
 }
 
 impl Exclusion {
-    /// In words that fit after "because".
-    pub fn because(self) -> &'static str {
+    /// In words that fit after "skipped: ".
+    pub fn because(&self) -> String {
         match self {
-            Self::Fork => "the code comes from a fork",
-            Self::ClosedPullRequest => "the pull request is closed",
+            Self::Fork => "the code comes from a fork".to_owned(),
+            Self::ClosedPullRequest => "the pull request is closed".to_owned(),
+            Self::Until(step) => format!("left out by `--until {step}`"),
+            Self::SkipRun => "left out by `--skip-run`".to_owned(),
+        }
+    }
+
+    /// Whether the result is worth less without this step. What the command line leaves
+    /// out on purpose counts only if it is a push, a deploy or a verify: without one of
+    /// these, nothing is where the plan says that it is.
+    pub fn prevents(&self, goal: Goal) -> bool {
+        match self {
+            Self::Fork | Self::ClosedPullRequest => true,
+            Self::Until(_) | Self::SkipRun => goal != Goal::Other,
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct StepError {
     pub span: Option<Span>,
     /// The outputs that the attempt wrote before it failed.
     pub outputs: Outputs<Rendered>,
+    /// Whether the command line is at fault.
+    pub is_usage: bool,
 }
 
 impl StepError {
@@ -58,7 +60,13 @@ impl StepError {
     }
 
     pub fn from_failure(failure: Failure, retry: Retry) -> Self {
-        Self { failure: Box::new(failure), retry, span: None, outputs: Outputs::new() }
+        let failure = Box::new(failure);
+        Self { failure, retry, span: None, outputs: Outputs::new(), is_usage: false }
+    }
+
+    /// A mistake in the command line.
+    pub fn of_usage(message: impl Into<String>) -> Self {
+        Self { is_usage: true, ..Self::new(message) }
     }
 
     /// The error of an attempt that took longer than `limit`.

@@ -61,6 +61,7 @@ impl ServiceEnd {
         let find = |is: fn(&StepEnd) -> bool| {
             steps.iter().filter(|step| is(step.end)).min_by_key(|step| step.goal)
         };
+        let prevented = steps.iter().filter(|step| step.prevented().is_some());
         if find(|end| *end == StepEnd::Failed).is_some() {
             return Self::new(Status::Failed, None, None);
         }
@@ -71,9 +72,8 @@ impl ServiceEnd {
             let missing = (step.goal != Goal::Other).then(|| step.goal.missing());
             return Self::new(Status::Cancelled, missing, None);
         }
-        let left_out = find(|end| end.prevented().is_some());
-        if let Some((step, reason)) = left_out.and_then(|step| Some((step, step.end.prevented()?)))
-        {
+        let left_out = prevented.min_by_key(|step| step.goal);
+        if let Some((step, reason)) = left_out.and_then(|step| Some((step, step.prevented()?))) {
             // Where nothing began, "skipped" says that all of it is missing.
             let missing = began.then(|| step.goal.missing());
             return Self::new(Status::Skipped, missing, Some(reason));
@@ -91,10 +91,16 @@ impl ServiceEnd {
                 reason: Some(reason.clone()),
             };
         }
-        if began {
-            return Self::new(Status::Succeeded, None, None);
+        let status = if began { Status::Succeeded } else { Status::Skipped };
+        let chosen = steps.iter().filter_map(|step| Some((step.step, step.end.excluded()?)));
+        let chosen: Vec<(&str, &Exclusion)> = chosen.collect();
+        if let Some((_, why)) = chosen.first() {
+            let names: Vec<&str> = chosen.iter().map(|(step, _)| *step).collect();
+            let missing = Some(format!("{} not run", joined(&names)));
+            return Self { status, missing, reason: Some(why.because()) };
         }
-        Self::new(Status::Skipped, None, Some("no step applies".to_owned()))
+        let reason = (!began).then(|| "no step applies".to_owned());
+        Self::new(status, None, reason)
     }
 
     /// The end of a service whose deploy was rolled back. Where an earlier process was
@@ -130,17 +136,48 @@ impl StepEnd {
         Self::Tolerated { reason: failure.chain.join(": ") }
     }
 
-    /// Why a step that the plan asks for was left out, unless the run was stopped.
-    fn prevented(&self) -> Option<String> {
+    /// Why it is no part of the run.
+    fn excluded(&self) -> Option<&Exclusion> {
         match self {
-            Self::LeftOut(LeftOut::FailureOf { service, .. }) => Some(format!("{service} failed")),
-            Self::LeftOut(LeftOut::Excluded(why)) => Some(why.because().to_owned()),
-            Self::LeftOut(LeftOut::NotApplicable | LeftOut::RunStopped)
+            Self::LeftOut(LeftOut::Excluded(why)) => Some(why),
+            Self::LeftOut(
+                LeftOut::NotApplicable | LeftOut::FailureOf { .. } | LeftOut::RunStopped,
+            )
             | Self::Succeeded
             | Self::Failed
             | Self::Tolerated { .. }
             | Self::Cancelled => None,
         }
+    }
+}
+
+impl EndedStep<'_> {
+    /// Why a step without which the service has not succeeded was left out, unless the
+    /// run was stopped.
+    fn prevented(&self) -> Option<String> {
+        match self.end {
+            StepEnd::LeftOut(LeftOut::FailureOf { service, .. }) => {
+                Some(format!("{service} failed"))
+            }
+            StepEnd::LeftOut(LeftOut::Excluded(why)) => {
+                why.prevents(self.goal).then(|| why.because())
+            }
+            StepEnd::LeftOut(LeftOut::NotApplicable | LeftOut::RunStopped)
+            | StepEnd::Succeeded
+            | StepEnd::Failed
+            | StepEnd::Tolerated { .. }
+            | StepEnd::Cancelled => None,
+        }
+    }
+}
+
+/// Such as `` `lint`, `test` and `docs` ``.
+fn joined(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -151,7 +188,7 @@ impl LeftOut {
             Self::NotApplicable => "its `if` is false".to_owned(),
             Self::FailureOf { step, .. } => format!("`{step}` failed"),
             Self::RunStopped => "the run was cancelled".to_owned(),
-            Self::Excluded(why) => why.because().to_owned(),
+            Self::Excluded(why) => why.because(),
         }
     }
 }
@@ -216,6 +253,7 @@ mod tests {
             let step = StepId { service: "tests".into(), step: "unit".into() };
             StepEnd::LeftOut(LeftOut::FailureOf { step, service: "tests".into() })
         };
+        let until = || StepEnd::LeftOut(LeftOut::Excluded(Exclusion::Until("build".into())));
         let tolerated = || StepEnd::Tolerated { reason: "no answer".into() };
 
         is(&[ok(), ok(), ok(), ok()], "Succeeded / - / -");
@@ -236,6 +274,15 @@ mod tests {
             &[closed(), closed(), closed(), closed()],
             r#"Skipped / - / "the pull request is closed""#,
         );
+        is(
+            &[ok(), until(), until(), until()],
+            r#"Skipped / "not deployed" / "left out by `--until build`""#,
+        );
+        is(
+            &[ok(), ok(), ok(), until()],
+            r#"Skipped / "not verified" / "left out by `--until build`""#,
+        );
+        is(&[until(), until(), until(), until()], r#"Skipped / - / "left out by `--until build`""#);
         is(&[ok(), ok(), StepEnd::Failed, blocked()], "Failed / - / -");
         is(
             &[ok(), ok(), StepEnd::Cancelled, stopped()],
@@ -244,5 +291,24 @@ mod tests {
         is(&[StepEnd::Cancelled, stopped(), stopped(), stopped()], "Cancelled / - / -");
         is(&[ok(), stopped(), stopped(), stopped()], r#"Cancelled / "not deployed" / -"#);
         is(&[ok(), ok(), ok(), stopped()], r#"Cancelled / "not verified" / -"#);
+    }
+
+    #[test]
+    fn run_steps_that_are_left_out_leave_a_reservation() {
+        let left_out = StepEnd::LeftOut(LeftOut::Excluded(Exclusion::SkipRun));
+        let step = |step, end| EndedStep { step, goal: Goal::Other, end };
+        let [lint, test, docs] = ["lint", "test", "docs"].map(|name| step(name, &left_out));
+        let said = |steps: &[EndedStep<'_>]| {
+            let ServiceEnd { status, missing, reason } = ServiceEnd::of(steps);
+            format!("{status:?}, {}: {}", missing.unwrap_or_default(), reason.unwrap_or_default())
+        };
+        assert_eq!(
+            said(&[lint, test, docs, step("build", &StepEnd::Succeeded)]),
+            "Succeeded, `lint`, `test` and `docs` not run: left out by `--skip-run`"
+        );
+        assert_eq!(
+            said(&[step("lint", &left_out)]),
+            "Skipped, `lint` not run: left out by `--skip-run`"
+        );
     }
 }

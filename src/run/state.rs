@@ -68,7 +68,7 @@ impl RunState {
         self.now = now;
         let mut answer = Answer::default();
         match input {
-            Input::Begin => {}
+            Input::Begin => self.tell_of_excluded(&mut answer),
             Input::Decided { step, decision } => self.decided(step, decision, &mut answer),
             Input::Ended { step, result, outputs, at } => {
                 self.now = at.max(now);
@@ -96,7 +96,7 @@ impl RunState {
             Some(CancelReason::JournalFailed) => Status::Failed,
             Some(_) => Status::Cancelled,
             None if self.failed.is_some() => Status::Failed,
-            None if self.excludes_steps() => Status::Skipped,
+            None if self.prevents_steps() => Status::Skipped,
             None => Status::Succeeded,
         }
     }
@@ -111,15 +111,32 @@ impl RunState {
         });
         let excluded: Vec<_> = excluded
             .iter()
-            .map(|&(goal, why)| (goal, StepEnd::LeftOut(LeftOut::Excluded(why))))
+            .map(|step| (step, StepEnd::LeftOut(LeftOut::Excluded(step.why.clone()))))
             .collect();
-        let excluded = excluded.iter().map(|(goal, end)| EndedStep { step: "", goal: *goal, end });
+        let excluded = excluded.iter().map(|(step, end)| EndedStep {
+            step: &step.id.step,
+            goal: step.goal,
+            end,
+        });
         let end = ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>());
         if self.is_rolled_back(service) { end.rolled_back() } else { end }
     }
 
-    fn excludes_steps(&self) -> bool {
-        self.layout.services.iter().any(|service| !service.excluded.is_empty())
+    /// Whether a step is no part of the run without which it has not succeeded.
+    fn prevents_steps(&self) -> bool {
+        let mut excluded = self.layout.services.iter().flat_map(|service| &service.excluded);
+        excluded.any(|step| step.why.prevents(step.goal))
+    }
+
+    /// Says which steps are no part of the run, and why.
+    fn tell_of_excluded(&self, answer: &mut Answer) {
+        let excluded = self.layout.services.iter().flat_map(|service| &service.excluded);
+        answer.events.extend(excluded.map(|step| EventKind::StepFinished {
+            step: step.id.clone(),
+            outcome: Outcome::Skipped { because: step.why.because() },
+            took: Duration::ZERO,
+            outputs: Outputs::new(),
+        }));
     }
 
     /// The first step of a service whose failure is not tolerated, and the failure.
@@ -387,7 +404,7 @@ mod tests {
     use crate::http::Retry;
     use crate::plan::schema::RetryPolicy;
     use crate::run::layout::{
-        Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
+        ExcludedStep, Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
     };
     use crate::run::outcome::{AttemptError, StepError};
     use std::fmt::Write as _;
@@ -768,14 +785,51 @@ a.y skipped: the run was cancelled
     #[test]
     fn a_deploy_left_out_for_a_fork_makes_neither_service_nor_run_succeed() {
         let mut forked = layout("a: build");
-        forked.services[0].excluded =
-            [Goal::Push, Goal::Deploy, Goal::Verify].map(|goal| (goal, Exclusion::Fork)).into();
+        forked.services[0].excluded = left_out(
+            &[("push", Goal::Push), ("live", Goal::Deploy), ("check", Goal::Verify)],
+            &Exclusion::Fork,
+        );
         let mut talk = Talk::begin(forked, false);
         talk.succeed(0);
 
         assert_eq!(talk.state.status(), Status::Skipped);
         let expected = "skipped, not deployed: the code comes from a fork";
         assert_eq!(end_of(&talk.state, 0), expected);
+    }
+
+    fn left_out(steps: &[(&str, Goal)], why: &Exclusion) -> Vec<ExcludedStep> {
+        let step = |&(step, goal): &(&str, Goal)| ExcludedStep {
+            id: StepId { service: "a".into(), step: step.into() },
+            goal,
+            why: why.clone(),
+        };
+        steps.iter().map(step).collect()
+    }
+
+    #[test]
+    fn steps_that_the_command_line_leaves_out_are_skipped_when_the_run_begins() {
+        let run = |step: &str, goal, why| {
+            let mut cut = layout("a: build");
+            cut.services[0].excluded = left_out(&[(step, goal)], &why);
+            let mut talk = Talk::begin(cut, false);
+            talk.succeed(0);
+            let end = end_of(&talk.state, 0);
+            format!("{}{end}; {:?}", talk.log, talk.state.status())
+        };
+        assert_eq!(
+            run("live", Goal::Deploy, Exclusion::Until("build".into())),
+            "a.live skipped: left out by `--until build`
+a.build attempt 1
+a.build succeeded
+skipped, not deployed: left out by `--until build`; Skipped"
+        );
+        assert_eq!(
+            run("test", Goal::Other, Exclusion::SkipRun),
+            "a.test skipped: left out by `--skip-run`
+a.build attempt 1
+a.build succeeded
+succeeded, `test` not run: left out by `--skip-run`; Succeeded"
+        );
     }
 
     fn put_back() -> RollbackOutcome {

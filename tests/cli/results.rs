@@ -1,6 +1,7 @@
 //! The results of services: what ran, what did not, and why.
 
 use crate::support::Program;
+use crate::support::state::result;
 
 /// The table at the end of the log, without times.
 #[track_caller]
@@ -35,6 +36,48 @@ services:
 ",
     );
     assert_eq!(table(&program, &["run"], 0), ["a  skipped: no step applies", "b  succeeded"]);
+}
+
+#[test]
+fn what_the_command_line_leaves_out_is_shown_as_left_out() {
+    let program = Program::with_plan(
+        "name: early
+services:
+  web:
+    steps:
+      - { id: test, run: 'true' }
+      - build: { layers: [{ from: hello, to: /hello }] }
+      - tag: demo.azurecr.io/early:v1
+      - push:
+  docs: { needs: [web], steps: [{ run: 'true' }] }
+",
+    )
+    .file("hello", "hello\n");
+
+    let finished = program.run(&["run", "--until", "web.build"]).exits(0);
+    finished.says_in_order(&[
+        "\nweb.tag    skipped: left out by `--until web.build`\n",
+        "\nweb.push   skipped: left out by `--until web.build`\n",
+        "\ndocs.run   skipped: left out by `--until web.build`\n",
+        "\nweb.test   started",
+        "\nskipped  (",
+        "\n    web   skipped, not pushed: left out by `--until web.build`  (",
+        "\n    docs  skipped, `run` not run: left out by `--until web.build`\n",
+    ]);
+    let outputs = result(&program);
+    assert_eq!(outputs["status"], "skipped");
+    assert_eq!(outputs["services"][0]["missing"], "not pushed");
+    assert_eq!(outputs["services"][0]["reason"], "left out by `--until web.build`");
+
+    let rows = table(&program, &["dry-run", "--skip-run"], 0);
+    assert_eq!(
+        rows[..2],
+        [
+            "web   succeeded, `test` not run: left out by `--skip-run`",
+            "docs  skipped, `run` not run: left out by `--skip-run`",
+        ]
+    );
+    assert_eq!(result(&program)["status"], "succeeded");
 }
 
 #[test]

@@ -213,6 +213,11 @@ fn digest_of(program: &Program) -> String {
     format!("{}…", &digest[..19])
 }
 
+/// The image of the result.
+fn image_of(result: &Value) -> String {
+    result["services"][0]["outputs"]["image"].as_str().expect("an image").to_owned()
+}
+
 #[test]
 fn a_crashing_version_gives_way_to_the_one_before() {
     let program = shop(PLAN);
@@ -220,6 +225,7 @@ fn a_crashing_version_gives_way_to_the_one_before() {
     let cloud = Cloud::with_head(&head);
     run_preview(&program, &cloud, "mode=good").exits(0);
     let good = format!("commit {} (digest {})", &head[..7], digest_of(&program));
+    let good_image = image_of(&result(&program));
     let before = cloud.service();
     assert_eq!(before, (200, format!("token {TOKEN}\n")));
 
@@ -236,9 +242,13 @@ fn a_crashing_version_gives_way_to_the_one_before() {
     assert_eq!(finished.stdout, "");
     assert_eq!(cloud.service(), before, "with its secret");
     let comment = cloud.comment();
-    let row = format!("| `shop` | ❌ failed, {back} | <{URL}/> |");
-    assert!(comment.contains(&row), "no {row} in\n{comment}");
     let result = result(&program);
+    assert_eq!(image_of(&result), good_image, "{result:#}");
+    let withdrawn = result["services"][0]["withdrawn"].as_str().expect("the new image");
+    assert!(withdrawn.starts_with("demo.azurecr.io/shop@sha256:") && withdrawn != good_image);
+    let images = format!("`{good_image}`<br>taken back: `{withdrawn}`");
+    let row = format!("| `shop` | ❌ failed, {back} | <{URL}/> | {images} |");
+    assert!(comment.contains(&row), "no {row} in\n{comment}");
     assert_eq!(result["exit-code"], 5);
     let rollback = &result["services"][0]["rollbacks"][0];
     assert_eq!(rollback["rollback"]["is"], "rolled-back", "{result:#}");
@@ -322,7 +332,8 @@ fn a_new_preview_is_removed() {
     ]);
     assert_eq!(cloud.group(), Value::Null);
     let comment = cloud.comment();
-    assert!(comment.contains("❌ failed, the new preview was removed |  |"), "{comment}");
+    let row = "❌ failed, the new preview was removed |  | taken back: `demo.azurecr.io/shop@";
+    assert!(comment.contains(row), "{comment}");
 }
 
 #[test]

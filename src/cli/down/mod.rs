@@ -52,7 +52,7 @@ pub struct DownArguments {
     #[arg(long, value_name = "EVENT")]
     pub event: Option<String>,
     /// Take down what was deployed for this pull request
-    #[arg(long, visible_alias = "pull-request", value_name = "N")]
+    #[arg(long, visible_alias = "pull-request", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
     /// Remove the tags of the pull request from the plan's repositories too
     #[arg(long)]

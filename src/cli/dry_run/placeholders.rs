@@ -28,7 +28,7 @@ impl SecretValues {
         }
         for name in given.keys() {
             if session.plan.secrets.get(name).is_none() {
-                return Err(StepError::new(format!("the plan declares no secret `{name}`"))
+                return Err(StepError::of_usage(format!("the plan declares no secret `{name}`"))
                     .help(known(session)));
             }
         }
@@ -82,7 +82,9 @@ fn from_variables(
         // this variable was named on the command line.
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| {
-            StepError::new(format!("`--secret-env {text}`: the variable `{variable}` is not set"))
+            let what = format!("`--secret-env {text}`: the variable `{variable}` is not set");
+            let help = "set it, or name another one: `--secret-env NAME=VARIABLE`";
+            StepError::of_usage(what).help(help)
         })?;
         session.redactor.adopt(&format!("secrets.{name}"), value.clone());
         values.insert(name.to_owned(), value);
@@ -95,7 +97,7 @@ fn from_variables(
 fn from_file(file: &Path) -> Result<BTreeMap<String, String>, StepError> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        StepError::new(format!("cannot read the secrets' file `{shown}`"))
+        StepError::of_usage(format!("cannot read the secrets' file `{shown}`"))
             .because(error.to_string())
     })?;
     let mut values = BTreeMap::new();
@@ -104,7 +106,7 @@ fn from_file(file: &Path) -> Result<BTreeMap<String, String>, StepError> {
             continue;
         }
         let (name, value) = line.split_once('=').ok_or_else(|| {
-            StepError::new(format!("line {} of `{shown}` is not `NAME=VALUE`", place + 1))
+            StepError::of_usage(format!("line {} of `{shown}` is not `NAME=VALUE`", place + 1))
         })?;
         values.insert(name.trim().to_owned(), value.to_owned());
     }

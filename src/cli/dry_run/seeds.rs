@@ -14,7 +14,7 @@ const LAYOUT_HELP: &str = "name a folder with an OCI layout of one image, such a
 
 /// Parses `REFERENCE=oci:FOLDER`, and checks the folder.
 pub fn seed_image(text: &str) -> Result<(String, PathBuf), StepError> {
-    let nothing = || StepError::new(format!("`--seed-image {text}` seeds nothing"));
+    let nothing = || StepError::of_usage(format!("`--seed-image {text}` seeds nothing"));
     let (reference, layout) = text.split_once("=oci:").ok_or_else(|| nothing().help(SEED_HELP))?;
     if let Err(error) = reference.parse::<Reference>() {
         return Err(nothing().because(error.to_string()).help(SEED_HELP));

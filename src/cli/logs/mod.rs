@@ -66,7 +66,7 @@ pub struct LogsArguments {
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Show the preview of this pull request
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]

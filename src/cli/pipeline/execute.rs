@@ -190,7 +190,10 @@ impl Execution<'_> {
                 id,
             }
         };
-        let steps = self.chosen.places.iter().map(step).collect();
+        // What is left out is shown where the plan has it.
+        let mut places = [self.chosen.places.as_slice(), &self.chosen.left_out].concat();
+        places.sort_unstable();
+        let steps = places.iter().map(step).collect();
         let id = self.run.folder.run.to_string();
         EventKind::RunStarted(started(&Subject::of(session), &session.file.name, id, steps))
     }

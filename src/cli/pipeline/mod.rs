@@ -83,9 +83,9 @@ impl<'a> Pipeline<'a> {
         let (connections, sources) = (self.connections, &self.sources);
         let access = SecretAccess { connections, sources, retries: &retries };
         let secrets = secrets::read(session, &names, access).await;
-        let secrets = secrets.map_err(|errors| Refusal {
-            exit: Exit::Precondition,
-            failures: errors.into_iter().flat_map(|error| refused(error).failures).collect(),
+        let secrets = secrets.map_err(|errors| {
+            let failures = errors.into_iter().flat_map(|error| refused(error).failures);
+            Refusal::new(Exit::Precondition, failures.collect())
         })?;
         let performer = Arc::new(self.performer(&secrets, &retries).await?);
         let preflight = Preflight { performer: &performer, retries: &retries };
@@ -165,7 +165,6 @@ impl<'a> Pipeline<'a> {
     fn facts(&self, scope: &Scope) -> RunFacts {
         let RunSession { session, folder, .. } = self.run;
         let chosen = session.resolved.environment.as_ref();
-        let dry_run = session.options.dry_run.as_ref();
         RunFacts {
             id: folder.run.to_string(),
             repository: session.resolved.repository(),
@@ -176,9 +175,8 @@ impl<'a> Pipeline<'a> {
             allow_older: session.options.allow_older,
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             source: origin::source(session),
-            dry_run: dry_run.is_some(),
+            dry_run: session.is_dry_run(),
             reads_only: false,
-            skip_run: dry_run.is_some_and(|options| options.skip_run),
             child_environment: self.environment(scope),
             child_secrets: self.connections.secret_variables.clone(),
             github_cache: GitHubCache::found(&session.host.env, &session.redactor),
@@ -221,7 +219,7 @@ impl<'a> Pipeline<'a> {
 
 /// What a dry run does not contain: the user's own programs.
 fn uncontained(session: &PlanSession, chosen: &Chosen) -> Option<String> {
-    session.options.dry_run.as_ref().filter(|options| !options.skip_run)?;
+    session.options.dry_run.as_ref()?;
     let is_run = |step: &Step| matches!(step.action, Action::Run(_));
     match chosen.steps(session).filter(|(_, step)| is_run(step)).count() {
         0 => None,

@@ -64,6 +64,8 @@ pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
     let mut subject = Subject::new(known, &resolved, options);
     if !is_chosen || !file.has_certain_environments() {
         subject.environment = EnvironmentName::Unknown;
+    } else if known.is_some_and(|plan| plan.environments.len() > 0) {
+        subject.lacks_environment(&resolved);
     }
     // In a workflow, a later step may read the result.
     let folder = host
@@ -95,7 +97,10 @@ pub async fn refused(
     let RunSession { session, folder, .. } = run;
     let PlanSession { plan, options, host, redactor, resolved, file, .. } = session;
     mask_sources(&ResolveInputs { plan, host, redactor }, resolved);
-    let subject = Subject::of(session);
+    let mut subject = Subject::of(session);
+    if refusal.lacks_environment {
+        subject.lacks_environment(resolved);
+    }
     let github = match connections {
         Some(made) => Some((made.http.clone(), made.github.clone())),
         None => connection(&subject, options, host, redactor),
@@ -149,7 +154,7 @@ fn connection(
 
 impl RefusedRun<'_> {
     async fn report(self, refusal: Refusal) -> Exit {
-        let Refusal { exit, failures } = refusal;
+        let Refusal { exit, failures, .. } = refusal;
         let mut reporters = self.audience.reporters(self.redactor);
         let finished = RunFinished {
             status: Status::Failed,

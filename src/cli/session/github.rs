@@ -68,7 +68,7 @@ impl GitHubConnection {
 
 pub fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
     CloudFile::read(file).map_err(|error| {
-        StepError::new(format!("cannot read `{}`", file.display()))
+        StepError::of_usage(format!("cannot read `{}`", file.display()))
             .because(error.to_string())
             .help("`shipway local --cloud FILE` writes it while it is up")
     })

@@ -11,13 +11,17 @@ use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
 use crate::resolve::{Decision, LeaveOut, ResolveError};
-use crate::run::layout::{Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout};
+use crate::run::layout::{
+    ExcludedStep, Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
+};
 
 pub struct Chosen {
     pub layout: Layout,
     /// For each step of the layout, the index of its service in the plan and its
     /// index in that service.
     pub places: Vec<(usize, usize)>,
+    /// The same for the steps that are left out.
+    pub left_out: Vec<(usize, usize)>,
     /// Why steps were left out.
     pub notes: Vec<String>,
 }
@@ -35,9 +39,14 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         let shown = errors.iter().map(|error| {
             say::refused(Exit::Usage, &[error.to_string()], error.help().as_deref()).failures
         });
-        Refusal { exit: Exit::Usage, failures: shown.flatten().collect() }
+        Refusal::new(Exit::Usage, shown.flatten().collect())
     })?;
-    let mut chosen = Chosen { layout: Layout::default(), places: Vec::new(), notes: Vec::new() };
+    let mut chosen = Chosen {
+        layout: Layout::default(),
+        places: Vec::new(),
+        left_out: Vec::new(),
+        notes: Vec::new(),
+    };
     let decision =
         session.resolved.decide(&session.plan, session.options.allow_fork_deploy.as_deref());
     let left_out = match decision {
@@ -69,15 +78,17 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     Ok(chosen)
 }
 
-/// Why a step is no part of the run, if it is not.
-fn exclusion(step: &Step, left_out: Option<LeaveOut>) -> Option<Exclusion> {
-    match left_out? {
-        LeaveOut::Fork => (!is_harmless(step)).then_some(Exclusion::Fork),
+/// Why a step that the command line chooses is no part of the run, if it is not.
+fn exclusion(session: &PlanSession, step: &Step, left_out: Option<LeaveOut>) -> Option<Exclusion> {
+    let is_run = matches!(step.action, Action::Run(_));
+    let by_event = match left_out {
+        Some(LeaveOut::Fork) => (!is_harmless(step)).then_some(Exclusion::Fork),
         // Steps of the user's own may clean up.
-        LeaveOut::Closed => {
-            (!matches!(step.action, Action::Run(_))).then_some(Exclusion::ClosedPullRequest)
-        }
-    }
+        Some(LeaveOut::Closed) => (!is_run).then_some(Exclusion::ClosedPullRequest),
+        None => None,
+    };
+    let skips_run = session.options.dry_run.as_ref().is_some_and(|options| options.skip_run);
+    by_event.or_else(|| (is_run && skips_run).then_some(Exclusion::SkipRun))
 }
 
 impl Chosen {
@@ -91,18 +102,19 @@ impl Chosen {
         let place = self.layout.services.len();
         let mut steps = Vec::new();
         let mut excluded = Vec::new();
+        let of = if session.plan.services.is_single { "" } else { name.value.as_str() };
+        let id_of = |step: &Step| StepId { service: of.into(), step: step.id.value.clone() };
         for &at in &node.steps {
             let step = &service.steps[at];
-            let of =
-                if session.plan.services.is_single { String::new() } else { name.value.clone() };
-            let id = StepId { service: of, step: step.id.value.clone() };
-            if let Some(why) = exclusion(step, left_out) {
+            let id = id_of(step);
+            if let Some(why) = exclusion(session, step, left_out) {
                 if why == Exclusion::Fork {
                     self.notes.push(format!(
                         "`{id}` was left out: the code comes from a fork, which has no secrets and is not deployed"
                     ));
                 }
-                excluded.push((Goal::of(&step.action), why));
+                self.left_out.push((node.service, at));
+                excluded.push(ExcludedStep { id, goal: Goal::of(&step.action), why });
                 continue;
             }
             steps.push(self.layout.steps.len());
@@ -120,6 +132,12 @@ impl Chosen {
                 ended_before: None,
                 rollback: RecordedRollback::Nothing,
             });
+        }
+        for &at in &node.left_out {
+            let step = &service.steps[at];
+            let why = Exclusion::Until(session.options.until.clone().unwrap_or_default());
+            self.left_out.push((node.service, at));
+            excluded.push(ExcludedStep { id: id_of(step), goal: Goal::of(&step.action), why });
         }
         let needs = node.needs.clone();
         let name = name.value.clone();

@@ -127,25 +127,44 @@ pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Refusal {
             say::tell(&render(&file.name, &file.text, &[diagnostic], say::color()));
             let (chain, help) = (vec![error.message.clone()], error.help.clone());
             let failure = Failure { chain, help, ..Failure::default() };
-            Refusal { exit, failures: vec![file.failure_at(&error.span, failure)] }
+            Refusal::new(exit, vec![file.failure_at(&error.span, failure)])
         }
-        other => say::refused(exit, &chain_of(other), other.help().as_deref()),
+        other => Refusal {
+            lacks_environment: other.lacks_environment(),
+            ..say::refused(exit, &chain_of(other), other.help().as_deref())
+        },
     }
 }
 
 /// Shows what stops a command.
 pub fn show_step_error(error: StepError, redactor: &Redactor) -> Exit {
+    let exit = exit_of(&error);
     let failure = error.shown(redactor, None);
     say::error(&failure.chain, failure.help.as_deref());
-    Exit::Precondition
+    exit
+}
+
+fn exit_of(error: &StepError) -> Exit {
+    if error.is_usage { Exit::Usage } else { Exit::Precondition }
 }
 
 /// Shows what stops a run before it has begun.
 pub fn refuse(session: &PlanSession, error: StepError) -> Refusal {
-    let place = error.span.as_ref().map(|span| session.file.source().place(span));
-    let failure = error.shown(&session.redactor, place);
+    let exit = exit_of(&error);
+    let source = session.file.source();
+    let span = error.span.clone();
+    let place = span.as_ref().map(|span| source.place(span));
+    let mut failure = error.shown(&session.redactor, place);
     say::error(&failure.chain, failure.help.as_deref());
-    Refusal { exit: Exit::Precondition, failures: vec![failure] }
+    if let Some(span) = span {
+        let lines = source.lines(&span);
+        let lines: Vec<String> = lines.iter().map(|line| session.redactor.redact(line)).collect();
+        say::tell(&lines.join("\n"));
+        if failure.details.is_empty() {
+            failure.details = lines;
+        }
+    }
+    Refusal::new(exit, vec![failure])
 }
 
 /// The environment of this process. A dry run sees no real credential, and has a

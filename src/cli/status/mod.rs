@@ -50,7 +50,7 @@ pub struct StatusArguments {
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Show the preview of this pull request
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
     /// Show what all plans of this repository have deployed, in all environments
     #[arg(long, conflicts_with_all = ["services", "pr"])]

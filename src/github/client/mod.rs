@@ -33,4 +33,4 @@ pub use pulls::{Pull, PullEnd};
 pub use repo::{BadRepo, Repo};
 pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};
-pub use sticky::Marker;
+pub use sticky::{Marker, Markers};

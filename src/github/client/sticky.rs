@@ -8,7 +8,8 @@ use super::comments::Comment;
 use super::error::{Error, Kind};
 use super::repo::Repo;
 use super::request::Client;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The author of comments with the token of a workflow.
@@ -34,6 +35,29 @@ impl Marker {
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The markers of a plan and a key, whatever the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Markers<'a> {
+    pub plan: &'a str,
+    pub key: &'a str,
+}
+
+impl Markers<'_> {
+    /// What all of them begin with.
+    fn beginning(&self) -> String {
+        format!("<!-- shipway key={}/", utf8_percent_encode(self.plan, ENCODED))
+    }
+
+    /// The environment in the marker of a comment; empty for none. `None` for a comment
+    /// with another key.
+    fn environment(&self, body: &str) -> Option<String> {
+        let (_, rest) = body.split_once(&self.beginning())?;
+        let (environment, key) = rest.split_once(" -->")?.0.split_once('/')?;
+        let is_ours = key == utf8_percent_encode(self.key, ENCODED).to_string();
+        is_ours.then(|| percent_decode_str(environment).decode_utf8_lossy().into_owned())
     }
 }
 
@@ -81,6 +105,20 @@ impl Client {
             self.delete_duplicates(repo, &ours).await?;
         }
         Ok(posted(created, Change::Created))
+    }
+
+    /// The environments that our comments with these markers are about, each once;
+    /// `None` for a run without one.
+    pub async fn environments_of_comments(
+        &self,
+        repo: &Repo,
+        number: u64,
+        markers: &Markers<'_>,
+    ) -> Result<Vec<Option<String>>, Error> {
+        let ours = self.ours(repo, number, &markers.beginning()).await?;
+        let named = ours.iter().filter_map(|comment| markers.environment(comment.body.as_deref()?));
+        let named: BTreeSet<String> = named.collect();
+        Ok(named.into_iter().map(|name| Some(name).filter(|name| !name.is_empty())).collect())
     }
 
     /// Updates the comment with this marker. `None` without one: a comment is
@@ -170,7 +208,7 @@ fn posted(comment: Comment, change: Change) -> Posted {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Marker};
+    use super::{Change, Marker, Markers};
     use crate::github::client::fake::{Answer, FakeGithub, repo};
 
     const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100";
@@ -335,5 +373,17 @@ mod tests {
         let update = || client.update_sticky_comment(&repo, 7, &marker, &body);
         assert_eq!(update().await.expect("an answer"), None);
         assert_eq!(update().await.expect("an answer").map(|posted| posted.id), Some(3));
+    }
+
+    #[test]
+    fn the_environment_of_a_comment_is_read_from_its_marker() {
+        let markers = Markers { plan: "my shop", key: "arm" };
+        let of = |plan: &str, environment: Option<&str>, key: &str| {
+            markers.environment(&format!("{}\n### x", Marker::new(plan, environment, key)))
+        };
+        assert_eq!(of("my shop", Some("pre/view"), "arm").as_deref(), Some("pre/view"));
+        assert_eq!(of("my shop", None, "arm").as_deref(), Some(""));
+        assert_eq!(of("my shop", Some("preview"), ""), None);
+        assert_eq!(of("my", Some("preview"), "arm"), None);
     }
 }

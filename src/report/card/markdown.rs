@@ -153,12 +153,16 @@ fn row(service: &ServiceResult) -> String {
     let urls: Vec<String> = urls(service).iter().map(|url| link(url)).collect();
     let url = urls.join("<br>");
     let image = get(OutputName::Image).or_else(|| get(OutputName::Digest)).unwrap_or_default();
+    let withdrawn =
+        words::withdrawn(service).map(|(word, image)| format!("{word}: {}", code(image)));
+    let images = [Some(code(image)).filter(|image| !image.is_empty()), withdrawn];
+    let images: Vec<String> = images.into_iter().flatten().collect();
     format!(
         "| {} | {} {} | {url} | {} | {} |\n",
         code(&service.name),
         sign(service.status, lacks_something(service)),
         short_prose(&words::end_of(service)),
-        code(image),
+        images.join("<br>"),
         words::time_of(service).unwrap_or_default()
     )
 }

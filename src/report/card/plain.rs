@@ -46,6 +46,10 @@ fn row(service: &ServiceResult, wide: usize) -> String {
     let mut parts = vec![padded(&service.name, wide), format!("{:9}", words::end_of(service))];
     parts.extend(urls(service).iter().map(|url| one_line(url)));
     parts.extend(get(OutputName::Digest).map(|digest| short_digest(&digest)));
+    parts.extend(words::withdrawn(service).map(|(word, image)| {
+        let digest = image.rsplit_once('@').map_or(image, |(_, digest)| digest);
+        format!("{word}: {}", short_digest(&one_line(digest)))
+    }));
     parts.extend(words::time_of(service));
     parts.join("  ")
 }

@@ -321,6 +321,19 @@ fn rollbacks_of(service: &ServiceResult) -> String {
     all.flat_map(|rollback| [", ".to_owned(), one_line(&rollback.outcome.to_string())]).collect()
 }
 
+/// What became of the image that does not run, such as `taken back: IMAGE`.
+pub(in crate::report) fn withdrawn(service: &ServiceResult) -> Option<(&'static str, &str)> {
+    let image = service.withdrawn.as_deref()?;
+    let was_deployed = service.rollbacks.first().is_none_or(|rollback| match rollback.outcome {
+        RollbackOutcome::Unchanged { .. } => false,
+        RollbackOutcome::RolledBack { .. }
+        | RollbackOutcome::Removed
+        | RollbackOutcome::Kept
+        | RollbackOutcome::Failed { .. } => true,
+    });
+    Some((if was_deployed { "taken back" } else { "not deployed" }, image))
+}
+
 /// The time that a service took, unless nothing of it ran.
 pub(in crate::report) fn time_of(service: &ServiceResult) -> Option<String> {
     let ran = service.status != Status::Skipped || !service.took.is_zero();

@@ -161,6 +161,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         ]),
         took: Duration::from_millis(12_340),
         failure: None,
+        withdrawn: None,
         rollbacks: vec![],
     }
 }
@@ -174,6 +175,7 @@ pub(in crate::report) fn broken() -> ServiceResult {
         outputs: Outputs::new(),
         took: Duration::from_secs(75),
         failure: Some((id("migrations", "run"), whole_failure())),
+        withdrawn: None,
         rollbacks: vec![],
     }
 }
@@ -207,6 +209,7 @@ fn ended(name: &str, status: Status, missing: Option<&str>, reason: Option<&str>
         outputs: Outputs::new(),
         took: Duration::ZERO,
         failure: None,
+        withdrawn: None,
         rollbacks: vec![],
     }
 }
@@ -253,8 +256,12 @@ fn revision() -> Revision {
     Revision {
         commit: Some("4e1d2aa9f3d6e14c459867679a90fd0f79123456".into()),
         digest: Some(DIGEST.into()),
+        image: Some(format!("storefront.azurecr.io/web@{DIGEST}")),
     }
 }
+
+/// The image whose verify failed.
+const WITHDRAWN: &str = "storefront.azurecr.io/web@sha256:8d1f0c77aa0b214f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c";
 
 fn rolled_back_with(outcome: RollbackOutcome) -> ServiceResult {
     let failure = Failure { chain: vec!["no answer".into()], ..Failure::default() };
@@ -270,13 +277,51 @@ fn rolled_back_with(outcome: RollbackOutcome) -> ServiceResult {
 
 /// Its `verify` failed, and what ran before was put back.
 pub(in crate::report) fn rolled_back() -> ServiceResult {
-    rolled_back_with(RollbackOutcome::RolledBack { to: revision() })
+    let runs = [
+        ("url", "http://x/"),
+        ("digest", DIGEST),
+        ("image", &format!("storefront.azurecr.io/web@{DIGEST}")),
+    ];
+    ServiceResult {
+        outputs: outputs(&runs),
+        withdrawn: Some(WITHDRAWN.into()),
+        ..rolled_back_with(RollbackOutcome::RolledBack { to: revision() })
+    }
 }
 
 /// Its `verify` failed, and so did the rollback.
 pub(in crate::report) fn not_rolled_back() -> ServiceResult {
     let failure = whole_failure();
     rolled_back_with(RollbackOutcome::Failed { to: Some(revision()), failure })
+}
+
+/// Its deploy changed nothing, so that what ran before still runs.
+pub(in crate::report) fn unchanged() -> ServiceResult {
+    ServiceResult {
+        failure: Some((id("web", "live"), failure())),
+        rollbacks: vec![Rollback {
+            step: id("web", "live"),
+            outcome: RollbackOutcome::Unchanged { still: Some(revision()) },
+            url: None,
+        }],
+        ..rolled_back()
+    }
+}
+
+/// `--until push` leaves out its deploy.
+pub(in crate::report) fn ended_early() -> ServiceResult {
+    let reason = "left out by `--until push`";
+    ServiceResult {
+        outputs: outputs(&[("digest", DIGEST)]),
+        took: Duration::from_secs(3),
+        ..ended("web", Status::Skipped, Some("not deployed"), Some(reason))
+    }
+}
+
+/// `--skip-run` leaves out its tests.
+pub(in crate::report) fn not_tested() -> ServiceResult {
+    let reason = "left out by `--skip-run`";
+    ServiceResult { missing: Some("`test` not run".into()), reason: Some(reason.into()), ..web() }
 }
 
 /// The run was stopped during its deploy, after which no step was started.

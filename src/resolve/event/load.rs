@@ -42,6 +42,9 @@ pub enum EventError {
     Json { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is not an event of GitHub", .path.display())]
     Unknown { path: PathBuf },
+    /// Of the file that `--event` names.
+    #[error(transparent)]
+    Given(Box<Self>),
 }
 
 impl Event {
@@ -65,7 +68,9 @@ impl Event {
                 Self::of_environment(host).map(Some)
             }
             EventSource::Environment => Ok(None),
-            EventSource::File(path) => Self::of_file(path).map(Some),
+            EventSource::File(path) => {
+                Self::of_file(path).map(Some).map_err(|error| EventError::Given(Box::new(error)))
+            }
             EventSource::EnvironmentOrPullRequest | EventSource::PullRequest => {
                 Ok(Some(simulate("pull_request", simulated::pull_request(host, git, number))))
             }

@@ -4,8 +4,11 @@ use super::{Loop, Message, WorkResult};
 use crate::event::{CancelReason, Failure, Outputs, StepId};
 use crate::http::Retry;
 use crate::journal::JournalEntry;
-use crate::plan::expr::Scope;
+use crate::plan::expr::contexts::Site;
+use crate::plan::expr::{EvalError, Scope};
 use crate::plan::schema::Step;
+use crate::plan::span::Span;
+use crate::plan::{Found, PlanKeys as _, Visit};
 use crate::run::child::Stop;
 use crate::run::layout::StepIndex;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
@@ -25,14 +28,18 @@ impl Loop<'_> {
             Some(condition) => condition.holds(&scope),
             None => Ok(status.success),
         };
-        let decided = holds.and_then(|holds| {
-            let tolerant = holds && planned.continue_on_error.resolve(&scope)?;
-            Ok(if holds { Decision::Run { tolerant } } else { Decision::Skip })
-        });
-        decided.unwrap_or_else(|error| {
-            let error = StepError::from(error).while_doing("cannot decide whether the step runs");
+        let broken = |error: EvalError, doing: &str| {
+            let error = StepError::from(error).while_doing(doing);
             Decision::Broken(self.failure(step, error))
-        })
+        };
+        match holds {
+            Ok(false) => Decision::Skip,
+            Err(error) => broken(error, "cannot decide whether the step runs"),
+            Ok(true) => match planned.continue_on_error.resolve(&scope) {
+                Ok(tolerant) => Decision::Run { tolerant },
+                Err(error) => broken(error, "cannot evaluate `continue-on-error`"),
+            },
+        }
     }
 
     /// Writes the intent to the journal and adds the attempt to the loop.
@@ -166,11 +173,23 @@ impl Loop<'_> {
         self.engine.store.scope(&self.engine.performer, service, status, cancelled)
     }
 
-    /// The error, redacted and with its position in the plan.
-    pub(super) fn failure(&self, step: StepIndex, error: StepError) -> Failure {
+    /// The error, redacted and with its position in the plan. A value at fault is shown
+    /// with its key and its line.
+    pub(super) fn failure(&self, step: StepIndex, mut error: StepError) -> Failure {
+        let plan = &self.engine.performer.plan;
         let span = error.span.clone().filter(|span| !span.is_empty());
+        if let Some(span) = &span {
+            if let Some(key) = key_of_expression(self.planned(step), span)
+                && error.failure.chain.len() == 1
+            {
+                error = error.while_doing(format!("cannot evaluate `{key}`"));
+            }
+            if error.failure.details.is_empty() {
+                error = error.details(plan.source.lines(span));
+            }
+        }
         let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
-        let place = self.engine.performer.plan.source.place(&span);
+        let place = plan.source.place(&span);
         error.shown(&self.engine.performer.services.redactor, Some(place))
     }
 
@@ -178,6 +197,19 @@ impl Loop<'_> {
         let (service, place) = self.engine.places[step];
         self.engine.performer.plan.step(service, place)
     }
+}
+
+/// The key whose value has an expression at this place.
+fn key_of_expression(step: &Step, span: &Span) -> Option<&'static str> {
+    let mut found = None;
+    let mut see = |Found { template, place }: Found<'_>| {
+        let holds = |at: &Span| at.start <= span.start && span.end <= at.end;
+        if template.expressions().iter().any(|(_, at)| holds(at)) {
+            found = Some(place.key);
+        }
+    };
+    step.visit_keys(&mut Visit::new(Site::Step, &mut see));
+    found
 }
 
 /// The end of an attempt that the journal could not record.

@@ -43,8 +43,6 @@ pub struct RunFacts {
     /// Whether servers are only read: nothing is changed, not even by a request that
     /// returns a password.
     pub reads_only: bool,
-    /// Whether `run` steps are skipped.
-    pub skip_run: bool,
     /// The variables that child processes inherit, without credentials.
     pub child_environment: BTreeMap<String, String>,
     /// Secret variables of child processes, such as the local cloud's

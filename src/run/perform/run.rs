@@ -19,10 +19,6 @@ pub async fn perform(
     run: &Run,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    if performer.facts.skip_run {
-        job.note("left out, as `--skip-run` says");
-        return Ok(StepOutput { outputs: Outputs::new(), handover: job.handover.clone() });
-    }
     let scratch = Scratch::new(performer, job)?;
     let outputs = scratch.write("outputs", "")?;
     let command = Invocation { performer, step, run, scratch: &scratch }.command(job)?;
@@ -95,7 +91,14 @@ impl Invocation<'_> {
         if let Some(folder) =
             optional_plain(&step.working_directory, "working directory", &job.scope)?
         {
-            command.directory = command.directory.join(folder);
+            command.directory = command.directory.join(&folder);
+            if !command.directory.is_dir() {
+                let message = format!("the working directory `{folder}` is not a folder");
+                let span = step.working_directory.as_ref().map(|text| text.span.clone());
+                return Err(StepError::new(message)
+                    .help("it is relative to the folder of the plan")
+                    .at(&span.unwrap_or_default()));
+            }
         }
         for (key, text) in performer.plan.parsed.env.iter().chain(step.env.iter()) {
             // A variable of the plan replaces an inherited one, secret or not.

@@ -12,7 +12,7 @@ pub use subject::{DeploymentName, EnvironmentName, Subject};
 use crate::cli::session::connections::GitHubConnection;
 use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};
 use crate::github::actions::{append, append_summary};
-use crate::github::client::{Client, CommitState, CommitStatus, Marker, Repo};
+use crate::github::client::{Client, CommitState, CommitStatus, Marker, Markers, Repo};
 use crate::report::{Card, View, action_outputs, result};
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::chain_of;
@@ -34,6 +34,14 @@ pub struct Publisher<'a> {
 }
 
 type Made = Result<Option<Reported>, NotMade>;
+
+/// The comments of a pull request.
+#[derive(Clone, Copy)]
+struct Conversation<'a> {
+    client: &'a Client,
+    repo: &'a Repo,
+    number: u64,
+}
 
 impl Publisher<'_> {
     /// Makes all reports. Returns an event for each that was made, and a warning
@@ -76,7 +84,8 @@ impl Publisher<'_> {
     async fn comment(&self, card: &Card) -> Made {
         let Some(number) = self.subject.pull_request else { return Ok(None) };
         let Some((client, repo)) = self.connection(Channel::Comment)? else { return Ok(None) };
-        let marker = self.marker()?;
+        let conversation = Conversation { client: &client, repo: &repo, number };
+        let marker = self.marker(conversation).await?;
         let body = card.comment(&marker.to_string(), self.redactor);
         let posted = retry(|| client.upsert_comment(&repo, number, &marker, &body))
             .await
@@ -90,21 +99,46 @@ impl Publisher<'_> {
         }))
     }
 
-    /// The marker by which the comment is found again.
-    fn marker(&self) -> Result<Marker, NotMade> {
-        let unknown = |why| NotMade::new(Channel::Comment, why);
+    /// The marker by which the comment is found again. A run that was refused without an
+    /// environment has that of the plan's only comment: its check mark must not stand.
+    async fn marker(&self, conversation: Conversation<'_>) -> Result<Marker, NotMade> {
+        let Conversation { client, repo, number } = conversation;
+        let unknown = |why: &str| NotMade::new(Channel::Comment, why);
         let Some(plan) = &self.subject.plan else {
             return Err(unknown(
                 "the plan cannot be read, so it is not known which comment is its own",
             ));
         };
-        if self.subject.environment == EnvironmentName::Unknown {
-            return Err(unknown(
-                "no environment could be chosen, so it is not known which comment is its own",
-            ));
-        }
         let key = self.subject.comment_key.as_deref().unwrap_or_default();
-        Ok(Marker::new(plan, self.subject.environment.name(), key))
+        if !matches!(
+            self.subject.environment,
+            EnvironmentName::Unknown | EnvironmentName::Unmatched
+        ) {
+            return Ok(Marker::new(plan, self.subject.environment.name(), key));
+        }
+        let markers = Markers { plan, key };
+        let known = retry(|| client.environments_of_comments(repo, number, &markers)).await;
+        let known =
+            known.map_err(|error| NotMade::refused(Channel::Comment, &error, self.subject))?;
+        match known.as_slice() {
+            [one] => Ok(Marker::new(plan, one.as_deref(), key)),
+            [] if self.subject.environment == EnvironmentName::Unmatched => {
+                Ok(Marker::new(plan, None, key))
+            }
+            [] => Err(unknown(
+                "no environment could be chosen, so it is not known which comment is its own",
+            )),
+            several => {
+                let named = several.iter().flatten().map(|name| format!("`{name}`"));
+                let named = named.collect::<Vec<_>>().join(", ");
+                Err(NotMade::new(
+                    Channel::Comment,
+                    format!(
+                        "no environment could be chosen, and the pull request has comments of several ({named}), which stand"
+                    ),
+                ))
+            }
+        }
     }
 
     async fn status(&self, card: &Card, finished: &RunFinished) -> Made {

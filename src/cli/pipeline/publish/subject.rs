@@ -43,6 +43,8 @@ pub enum EnvironmentName {
         name: String,
         protected: bool,
     },
+    /// None of the plan's environments matches, and the run was refused for it.
+    Unmatched,
     /// The run was refused before it was chosen.
     Unknown,
 }
@@ -51,7 +53,7 @@ impl EnvironmentName {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Chosen { name, .. } => Some(name),
-            Self::None | Self::Unknown => None,
+            Self::None | Self::Unmatched | Self::Unknown => None,
         }
     }
 
@@ -96,6 +98,17 @@ impl Subject {
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
             dry_run: options.dry_run.is_some(),
             local: options.dry_run.is_some() || options.cloud.is_some(),
+        }
+    }
+
+    /// For a run that was refused, of a plan with environments: without one that is
+    /// chosen, it is about the one that its event may not choose, or about none.
+    pub fn lacks_environment(&mut self, resolved: &Resolved) {
+        if self.environment == EnvironmentName::None {
+            self.environment = match &resolved.withheld {
+                Some(name) => EnvironmentName::Chosen { name: name.clone(), protected: true },
+                None => EnvironmentName::Unmatched,
+            };
         }
     }
 

@@ -30,10 +30,12 @@ pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepErr
 pub fn previous(group: &ContainerGroup<'_>, live: &LiveGroup) -> Previous {
     let redactor = &group.performer.services.redactor;
     let found = PreviousGroup::of(&live.document, |text| redactor.redact(text) != text);
-    let image = found.image().and_then(|image| image.parse::<Reference>().ok());
+    let image = found.image();
+    let reference = image.and_then(|image| image.parse::<Reference>().ok());
     let revision = Revision {
         commit: found.tag(COMMIT_TAG).map(str::to_owned),
-        digest: image.and_then(|image| image.digest).map(|digest| digest.to_string()),
+        digest: reference.and_then(|image| image.digest).map(|digest| digest.to_string()),
+        image: image.map(str::to_owned),
     };
     // A group was read as JSON and so can be written as JSON.
     let state = serde_json::to_value(&found).unwrap_or_default();

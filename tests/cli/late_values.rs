@@ -1,0 +1,83 @@
+//! Values that only a run knows, and that their keys do not take.
+
+use crate::support::Program;
+
+/// A plan with a step that puts out `soon`, and one that uses it.
+fn plan(using: &str) -> Program {
+    Program::with_plan(&format!(
+        "name: late
+report: none
+steps:
+  - id: make
+    run: echo word=soon >> $SHIPWAY_OUTPUT
+  - id: use
+    run: 'true'
+    {using}
+"
+    ))
+}
+
+#[test]
+fn value_that_its_key_does_not_take_is_shown_with_key_and_line() {
+    let finished = plan("timeout: ${{ steps.make.outputs.word }}").run(&["run"]).exits(4);
+    finished.says_in_order(&[
+        "\nuse   failed  (",
+        "\n    cannot evaluate `timeout`\n",
+        "\n      expected a duration such as `10m`, `1h30m` or `500ms`, not `soon`\n",
+        "\n    |  --> shipway.yml:8:18\n",
+        "\n    | 8 |     timeout: ${{ steps.make.outputs.word }}\n",
+    ]);
+}
+
+#[test]
+fn a_tolerance_that_is_neither_true_nor_false_is_named() {
+    let using = "continue-on-error: ${{ steps.make.outputs.word }}";
+    let finished = plan(using).run(&["run"]).exits(4);
+    finished.says_in_order(&[
+        "\nuse   failed  (",
+        "\n    cannot evaluate `continue-on-error`\n",
+        "\n      expected `true` or `false`, not `soon`\n",
+        "\n    |  --> shipway.yml:8:28\n",
+    ]);
+}
+
+#[test]
+fn condition_that_cannot_be_evaluated_is_shown_with_its_line() {
+    let finished = plan("if: fromJSON(steps.make.outputs.word)").run(&["run"]).exits(4);
+    finished.says_in_order(&[
+        "\n    cannot decide whether the step runs\n",
+        "\n      `fromJSON` was given no JSON: ",
+        "\n    |  --> shipway.yml:8:9\n",
+    ]);
+}
+
+#[test]
+fn working_directory_that_is_not_there_is_named() {
+    let finished = plan("working-directory: nope").run(&["run"]).exits(4);
+    finished.says_in_order(&[
+        "\n    the working directory `nope` is not a folder\n",
+        "\n    |  --> shipway.yml:8:24\n",
+        "\n    help: it is relative to the folder of the plan\n",
+    ]);
+}
+
+#[test]
+fn value_that_is_refused_before_the_first_step_is_shown_with_its_line() {
+    let program = Program::with_plan(
+        "name: late
+report: none
+vars: { place: westeuropa }
+azure: { resource-group: demo }
+steps:
+  - deploy:
+      image: demo.azurecr.io/late:v1
+      aci: { location: '${{ vars.place }}' }
+",
+    );
+    let finished = program.run(&["dry-run"]).exits(3);
+    finished.says_in_order(&[
+        "error: `westeuropa` is not a region of Azure\n  help: did you mean `westeurope`?\n",
+        " --> shipway.yml:8:",
+        "\n8 |       aci: { location: '${{ vars.place }}' }\n",
+    ]);
+}
