@@ -67,7 +67,7 @@ pub fn local(arguments: &LocalArguments) -> Result<Exit, Exit> {
 
 async fn keep_up(arguments: &LocalArguments, options: CloudOptions) -> Result<(), StepError> {
     let failed = |error: &dyn std::error::Error| {
-        StepError::new("keep the local cloud up").because(chain_of(error).join(": "))
+        StepError::new("cannot keep the local cloud up").because(chain_of(error).join(": "))
     };
     let mut signals = Signals::listen().map_err(|error| failed(&error))?;
     let cloud = Cloud::start(options).await.map_err(|error| failed(&error))?;
@@ -118,7 +118,8 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
     let state = arguments.state.clone().unwrap_or(state);
     let state = std::path::absolute(&state).unwrap_or(state);
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
-    Ok(CloudOptions { initial_state, cloud_file, state, port: None })
+    let stays_up = !arguments.until_stdin_ends;
+    Ok(CloudOptions { initial_state, cloud_file, state, port: None, stays_up })
 }
 
 fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {

@@ -39,6 +39,10 @@ pub struct CloudFile {
     /// A file with one line of JSON for each answered request.
     pub request_log: PathBuf,
     pub state: PathBuf,
+    /// Whether it stays up until it is stopped, whatever becomes of the process that
+    /// started it.
+    #[serde(default)]
+    pub stays_up: bool,
 }
 
 /// How to reach the local GitHub API.

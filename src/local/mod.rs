@@ -38,4 +38,4 @@ pub use initial_state::{
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;
-pub use serve::{Cloud, CloudOptions};
+pub use serve::{Cloud, CloudOptions, is_up};

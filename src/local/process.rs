@@ -78,12 +78,6 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     create_folder(&start.state)?;
     let (world, cloud) = (start.state.join("world.json"), start.state.join("cloud.json"));
     write_json(&world, start.initial_state)?;
-    // The file of an earlier process would look as if the new one were ready.
-    if let Err(source) = std::fs::remove_file(&cloud)
-        && source.kind() != io::ErrorKind::NotFound
-    {
-        return Err(FileError::Io { verb: "remove", path: cloud, source }.into());
-    }
     let mut command = Command::new(&start.program);
     command.args(start.arguments);
     command.arg("--state").arg(&start.state).arg("--world").arg(&world);
@@ -129,14 +123,19 @@ async fn text(output: JoinHandle<String>) -> String {
     output.await.unwrap_or_default()
 }
 
-/// Waits for the cloud file, or for the child to end.
+/// Waits for the child's own cloud file, or for the child to end. There may be one of
+/// another cloud, which is up: it is not removed, since without it that cloud could be
+/// neither used nor stopped.
 async fn ready(
     child: &mut Child,
     cloud: &Path,
 ) -> Result<Result<CloudFile, ExitStatus>, FileError> {
     loop {
-        if cloud.exists() {
-            return CloudFile::read(cloud).map(Ok);
+        if cloud.exists()
+            && let Ok(file) = CloudFile::read(cloud)
+            && child.id() == Some(file.pid)
+        {
+            return Ok(Ok(file));
         }
         match tokio::time::timeout(POLL_INTERVAL, child.wait()).await {
             Err(_) => {}
@@ -194,7 +193,7 @@ mod tests {
         CloudStart { program, arguments: &[], initial_state, state: folder.join("state"), within }
     }
 
-    const CLOUD: &str = r#"{"version":1,"pid":1,"proxy":"http://p","ca":"","ca-file":"/ca",
+    const CLOUD: &str = r#"{"version":1,"pid":'$$',"proxy":"http://p","ca":"","ca-file":"/ca",
         "tenant-id":"t","client-id":"c","client-secret":"s","subscription-id":"s","github":null,
         "direct-registry":"127.0.0.1:1","runtime":"namespaces","environment":{},"request-log":"/l","state":"/s"}"#;
 

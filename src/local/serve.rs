@@ -34,6 +34,8 @@ pub struct CloudOptions {
     pub cloud_file: PathBuf,
     /// The port of the proxy. `None` takes any free one.
     pub port: Option<u16>,
+    /// Whether it stays up until it is stopped.
+    pub stays_up: bool,
 }
 
 /// A local cloud that cannot be started.
@@ -71,6 +73,7 @@ impl Cloud {
     /// Opens the state, listens, and writes the cloud file.
     pub async fn start(options: CloudOptions) -> Result<Self, ServeError> {
         let lock = lock(&options.state).await?;
+        let stays_up = options.stays_up;
         let state = CloudState::open(options.state, options.initial_state)?;
         for image in &state.initial.seed_images {
             preload(&state.registries.storage, image)?;
@@ -81,6 +84,7 @@ impl Cloud {
         let runtime = open_runtime(&state).await?;
         let mut file = describe(&state, &authority, port(&listener), port(&direct));
         file.runtime = kind(&runtime);
+        file.stays_up = stays_up;
         let login = proxy_login(&state.identity().proxy_password);
         let arm = arm::router(open_arm(&state, runtime.clone())?).await;
         let services = state.into_services(arm)?;
@@ -166,6 +170,12 @@ async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
     }
 }
 
+/// Whether a local cloud holds the lock of its state folder.
+pub fn is_up(state: &Path) -> bool {
+    let Ok(file) = File::open(state.join("lock")) else { return false };
+    Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
+}
+
 async fn listen(port: u16) -> Result<TcpListener, ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
@@ -212,6 +222,7 @@ fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -
         environment: BTreeMap::new(),
         request_log: state.log.path().to_owned(),
         state: state.folder.clone(),
+        stays_up: false,
     };
     file.environment = environment(&file);
     file

@@ -105,7 +105,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
-    ("cli/clean", &["image", "journal", "oci", "plan", "report"]),
+    ("cli/clean", &["image", "journal", "local::is_up", "oci", "plan", "report"]),
     ("cli/down", &["journal", "oci", "plan", "report", "run"]),
     ("cli/sweep", &["event", "github::client", "journal", "run"]),
     // Composes a run: reads what was asked, starts the loop, reports its end.

@@ -28,6 +28,7 @@ impl LocalCloud {
             state: state.to_owned(),
             cloud_file: path.clone(),
             port: None,
+            stays_up: true,
         };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();

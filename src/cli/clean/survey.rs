@@ -1,9 +1,9 @@
 //! Looks at the runs and the local clouds of a state folder.
 
 use crate::journal::{RunFolder, RunId, is_in_progress, read};
+use crate::local::is_up;
 use jiff::Timestamp;
-use nix::fcntl::{Flock, FlockArg};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 /// What a state folder holds, the newest first.
@@ -96,12 +96,6 @@ fn run_state(state: &Path, id: &str) -> RunState {
         Some(record) if record.exit_code == 0 => RunState::Finished,
         Some(_) | None => RunState::Unfinished { dry_run: start.dry_run },
     }
-}
-
-/// Whether a local cloud holds the lock of its state folder.
-fn is_up(path: &Path) -> bool {
-    let Ok(file) = File::open(path.join("lock")) else { return false };
-    Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
 }
 
 /// The bytes of all files below a folder. Links are not followed.

@@ -2,7 +2,7 @@
 
 use crate::cli::say;
 use crate::local::process::{CloudStart, RunningCloud, spawn};
-use crate::local::{CloudFile, InitialState, container_groups};
+use crate::local::{CloudFile, InitialState, container_groups, is_up};
 use crate::run::outcome::{StepError, chain_of};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -25,7 +25,7 @@ pub enum LocalCloud {
 
 impl LocalCloud {
     /// Starts a cloud in a state folder. It goes on with the state that an earlier
-    /// cloud left there.
+    /// cloud left there. One that was left up there is used as it is.
     pub async fn start(
         state: &Path,
         initial_state: &InitialState,
@@ -35,6 +35,10 @@ impl LocalCloud {
             StepError::new("cannot find the running program, which is the local cloud too")
                 .because(error.to_string())
         })?;
+        if let Some(file) = left_up(state, initial_state)? {
+            say::tell("using the local cloud that was left up");
+            return Ok(Self::Detached(Box::new(file)));
+        }
         if detach {
             return detached(&program, state, initial_state)
                 .await
@@ -62,6 +66,14 @@ impl LocalCloud {
         }
     }
 
+    /// Whether it stays up when this process ends.
+    pub fn stays_up(&self) -> bool {
+        match self {
+            Self::Child(_) => false,
+            Self::Detached(_) => true,
+        }
+    }
+
     /// Shows how to reach the cloud, and waits for Ctrl-C.
     pub async fn keep(&mut self) {
         say::tell(&how_to_reach(self.file()));
@@ -84,6 +96,24 @@ impl LocalCloud {
     }
 }
 
+/// The cloud that was left up in a state folder. It knows what its own plan expects to
+/// exist, and cannot be given more.
+fn left_up(state: &Path, initial_state: &InitialState) -> Result<Option<CloudFile>, StepError> {
+    let path = state.join("cloud.json");
+    let file = CloudFile::read(&path).ok().filter(|file| file.stays_up && is_up(state));
+    let Some(file) = file else { return Ok(None) };
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    let known = std::fs::read_to_string(state.join("world.json")).ok();
+    let known = known.as_deref().and_then(parsed);
+    if known.is_some() && known == serde_json::to_value(initial_state).ok() {
+        return Ok(Some(file));
+    }
+    let what = format!("the local cloud in `{}` is still up", state.display());
+    Err(StepError::new(what)
+        .because("it does not have what the plan and the options of this run expect")
+        .help(format!("end it first: `shipway local stop {}`", path.display())))
+}
+
 /// Starts a cloud that outlives this process.
 async fn detached(
     program: &Path,
@@ -97,7 +127,6 @@ async fn detached(
     let (described, cloud, log) =
         (state.join("world.json"), state.join("cloud.json"), state.join("local.log"));
     crate::local::files::write_json(&described, initial_state).map_err(|error| failed(&error))?;
-    std::fs::remove_file(&cloud).ok();
     let log = File::create(&log).map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
         .arg("local")
@@ -112,7 +141,9 @@ async fn detached(
         .map_err(|error| failed(&error))?;
     let begun = Instant::now();
     while begun.elapsed() < MAX_START_TIME {
-        if let Ok(file) = CloudFile::read(&cloud) {
+        if let Ok(file) = CloudFile::read(&cloud)
+            && file.pid == child.id()
+        {
             return Ok(file);
         }
         if let Ok(Some(status)) = child.try_wait() {
@@ -159,7 +190,11 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
 /// Stops a cloud that was left in the background. Returns what it stopped, in words.
 pub fn stop(file: &Path) -> Result<String, StepError> {
     let cloud = CloudFile::read(file).map_err(|error| {
-        StepError::new(format!("cannot read `{}`", file.display())).because(error.to_string())
+        StepError::of_usage(format!("cannot stop the local cloud of `{}`", file.display()))
+            .because(chain_of(&error).join(": "))
+            .help(
+                "name the file that the cloud wrote; without one, the newest cloud here is stopped",
+            )
     })?;
     let groups = container_groups(&cloud.state);
     let failed = || StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid));

@@ -105,7 +105,7 @@ impl DryRun<'_> {
             audience: self.audience,
             journal,
             inherited: self.inherited,
-            cloud_ends: !self.keep && !self.detach,
+            cloud_ends: !self.keep && !cloud.stays_up(),
         };
         let exit = Box::pin(pipeline.run()).await;
         if self.keep {
