@@ -32,6 +32,75 @@ fn uncommitted_changes_are_said_once_as_a_warning_and_beside_the_commit() {
 }
 
 #[test]
+fn comment_says_that_the_commit_has_uncommitted_changes() {
+    let plan = PLAN.replace("[none]", "[comment]");
+    let program = Program::with_plan(&plan).file("hello", "hello\n");
+    let program = program.file(".gitignore", ".shipway\n").committed();
+    let commit = program.git(&["rev-parse", "--short=7", "HEAD"]);
+    let finished = program.run(&["dry-run"]).exits(0);
+    let clean = format!(" commit {commit}");
+    finished.says_in_order(&["comment on the pull request, not posted\n", &clean]);
+    assert!(!finished.stderr.contains("uncommitted changes"), "{}", finished.stderr);
+
+    let program = program.file("hello", "changed\n");
+    let finished = program.run(&["dry-run"]).exits(0);
+    let dirty = format!(" commit {commit} with uncommitted changes");
+    finished.says_in_order(&["comment on the pull request, not posted\n", &dirty]);
+}
+
+/// Makes a folder another user's, as in a job that runs in a container.
+fn give_away(program: &Program) {
+    let owner = Some(nix::unistd::Uid::from_raw(12_345));
+    for path in [program.folder().to_owned(), program.path(".git")] {
+        nix::unistd::chown(&path, owner, None).expect("the tests run as root");
+    }
+}
+
+#[test]
+fn folder_of_another_user_names_the_remedy() {
+    let program = program().committed();
+    let head = program.git(&["rev-parse", "HEAD"]);
+    give_away(&program);
+    let home = program.folder().display().to_string();
+    let push = json!({ "repository": { "full_name": "octo/demo", "default_branch": "main" } });
+    let program = program.in_actions("push", &push).env("GITHUB_SHA", &head).env("HOME", &home);
+
+    let finished = program.run(&["dry-run"]).exits(0);
+
+    assert_eq!(tags(&program), format!("main\nv1\n{head}"));
+    let said = finished.stderr + &finished.stdout;
+    for part in [
+        "the plan names `git`, which is filled from GitHub's variables: git failed: detected dubious ownership in repository at 'DIR'",
+        "; `git config --global --add safe.directory DIR` makes git answer",
+    ] {
+        assert!(said.contains(part), "no {part} in\n{said}");
+    }
+}
+
+#[test]
+fn tag_that_a_shallow_clone_lacks_is_explained() {
+    let plan = "name: docs
+report: none
+steps:
+  - build: { layers: [{ from: hello, to: /hello }] }
+  - tag: 'demo.azurecr.io/docs:${{ git.tag }}'
+  - push:
+";
+    let origin = Program::with_plan(plan).file("hello", "hello\n").committed();
+    origin.git(&["tag", "v1"]);
+    origin.git(&["commit", "--quiet", "--allow-empty", "--message=two"]);
+    let url = format!("file://{}", origin.folder().display());
+    let clone = Program::new();
+    clone.git(&["clone", "--quiet", "--depth=1", &url, "."]);
+
+    let finished = clone.run(&["dry-run"]).exits(3);
+    finished.says_in_order(&[
+        "`git.tag` is empty, and a name would be made of it",
+        "no tag points to the commit, or it was not fetched: `fetch-depth: 0` of actions/checkout fetches all tags; ",
+    ]);
+}
+
+#[test]
 fn detached_head_has_no_branch() {
     let program = program().committed();
     program.git(&["checkout", "--quiet", "--detach"]);
