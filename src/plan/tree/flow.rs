@@ -113,7 +113,8 @@ fn plain(text: &str) -> usize {
             at += letter.len_utf8();
         }
     }
-    text[..at].trim_end().len().max(1)
+    // Other white space, such as a no-break space, is a part of the value in YAML.
+    text[..at].trim_end_matches([' ', '\t']).len().max(1)
 }
 
 #[cfg(test)]
@@ -142,6 +143,8 @@ mod tests {
             "a: [\"${{ vars.a }}\", b: c: d]\n",
             "a: x [${{ vars.a }}] y: z\n",
             "# [ ${{ x }}\na: b: c\n",
+            "a: {\u{a0},",
+            "a: [\t,\u{2003}b\u{a0}",
         ] {
             let drawn = render("shipway.yml", text, &read(text).diagnostics, false);
             assert!(drawn.contains("error[yaml-syntax]"), "{drawn}");
