@@ -5,7 +5,7 @@ use super::group::Group;
 use super::id::GroupId;
 use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Verb};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -51,12 +51,6 @@ impl ContainerInstances {
 
     /// Reads a group; `None` where it does not exist.
     pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
-        let found = self.arm.find(&id.to_string(), API_VERSION).await;
-        found.map_err(|source| failed("read", id, source))
-    }
-
-    /// Reads a group with all its properties; `None` where it does not exist.
-    pub async fn find_document(&self, id: &GroupId) -> Result<Option<Value>, DeployError> {
         let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| failed("read", id, source))
     }

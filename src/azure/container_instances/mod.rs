@@ -15,6 +15,7 @@ mod id;
 mod inspect;
 mod normal;
 mod previous;
+mod property;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -5,6 +5,7 @@
 //! listed: it has to be known from elsewhere to put the group back.
 
 use super::group::Group;
+use super::property::remove_read_only;
 use crate::azure::registries::PullLogin;
 use crate::secret::Secret;
 use crate::value::RestartPolicy;
@@ -12,18 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// Read-only properties of a group, of `properties`, and of `ipAddress`
-/// (2023-05-01 and what recorded responses have beyond it).
-const OF_GROUP: [&str; 5] = ["id", "name", "type", "systemData", "etag"];
-const OF_PROPERTIES: [&str; 4] = [
-    "provisioningState",
-    "provisioningTimeoutInSeconds",
-    "isCustomProvisioningTimeout",
-    "instanceView",
-];
-const OF_ADDRESS: [&str; 2] = ["ip", "fqdn"];
-const OF_IDENTITY: [&str; 2] = ["principalId", "tenantId"];
 
 /// A group without read-only properties and without secrets.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -83,16 +72,12 @@ impl PreviousGroup {
     /// variable counts as secure then.
     pub fn of(document: &Value, is_secret: impl Fn(&str) -> bool) -> Self {
         let mut body = document.clone();
-        remove(&mut body, &OF_GROUP);
-        remove(&mut body["properties"], &OF_PROPERTIES);
-        remove(&mut body["properties"]["ipAddress"], &OF_ADDRESS);
-        remove(&mut body["identity"], &OF_IDENTITY);
+        remove_read_only(&mut body);
         for kind in ["containers", "initContainers"] {
             for container in list_mut(&mut body["properties"][kind]) {
-                remove(&mut container["properties"], &["instanceView"]);
                 for variable in list_mut(&mut container["properties"]["environmentVariables"]) {
                     if variable["value"].as_str().is_some_and(&is_secret) {
-                        remove(variable, &["value"]);
+                        variable["value"] = Value::Null;
                     }
                 }
             }
@@ -278,12 +263,6 @@ fn hide(value: &mut Value, path: &str, is_secret: &dyn Fn(&str) -> bool, hidden:
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn remove(value: &mut Value, names: &[&str]) {
-    if let Some(members) = value.as_object_mut() {
-        members.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 

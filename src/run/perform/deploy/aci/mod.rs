@@ -10,7 +10,7 @@ mod restore;
 
 pub use early::check_texts;
 pub use group::ContainerGroup;
-use group::{LiveGroup, publish};
+use group::publish;
 pub use image::{check_platforms, pin_image};
 
 use super::evidence::ResourceEvidence;
@@ -25,11 +25,10 @@ use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::Difference;
-use serde::Deserialize as _;
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
-    type Live = LiveGroup;
+    type Live = Group;
 
     /// Reads the resource group, and finds the login that Azure would pull with.
     async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError> {
@@ -57,8 +56,8 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(desired)
     }
 
-    fn tags(&self, live: &LiveGroup) -> Option<ResourceTags> {
-        ResourceTags::read(&live.group.tags)
+    fn tags(&self, live: &Group) -> Option<ResourceTags> {
+        ResourceTags::read(&live.tags)
     }
 
     fn describe(&self, desired: &Desired) -> String {
@@ -69,14 +68,8 @@ impl DeployTarget for ContainerGroup<'_> {
         desired.id.to_string().into()
     }
 
-    async fn read(&self, target: &TargetId) -> Result<Option<LiveGroup>, StepError> {
-        let id = restore::group_id(target)?;
-        let Some(document) = self.client().find_document(&id).await? else { return Ok(None) };
-        let group = Group::deserialize(&document).map_err(|error| {
-            StepError::new(format!("cannot read container group `{}`", id.name))
-                .because(error.to_string())
-        })?;
-        Ok(Some(LiveGroup { group, document }))
+    async fn read(&self, target: &TargetId) -> Result<Option<Group>, StepError> {
+        Ok(self.client().find(&restore::group_id(target)?).await?)
     }
 
     async fn locate(&self, job: &Job) -> Option<Deployed> {
@@ -84,17 +77,11 @@ impl DeployTarget for ContainerGroup<'_> {
         Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
     }
 
-    fn difference(&self, live: Option<&LiveGroup>, desired: &Desired) -> Difference {
-        difference(live.map(|live| &live.group), desired)
+    fn difference(&self, live: Option<&Group>, desired: &Desired) -> Difference {
+        difference(live, desired)
     }
 
-    async fn keep(
-        &self,
-        desired: &Desired,
-        live: &LiveGroup,
-        job: &Job,
-    ) -> Result<bool, StepError> {
-        let live = &live.group;
+    async fn keep(&self, desired: &Desired, live: &Group, job: &Job) -> Result<bool, StepError> {
         if !records_the_same(&live.tags, &desired.tags) {
             self.client().set_tags(&desired.id, &desired.tags).await?;
             job.note("recorded this run in its tags");
@@ -105,21 +92,21 @@ impl DeployTarget for ContainerGroup<'_> {
     async fn apply(
         &self,
         desired: &Desired,
-        live: Option<LiveGroup>,
+        live: Option<Group>,
         job: &Job,
     ) -> Result<(), StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().apply(desired, live.as_ref().map(|live| &live.group), &events).await?)
+        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
     }
 
-    async fn watch(&self, desired: &Desired, job: &Job) -> Result<LiveGroup, StepError> {
+    async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().watch(desired, &events).await?.into())
+        Ok(self.client().watch(desired, &events).await?)
     }
 
     /// `image` is what runs of an image that the plan names. What the service pushed
     /// is an output of its `push`, and may be an index.
-    fn outputs(&self, LiveGroup { group, .. }: &LiveGroup) -> (Outputs<Rendered>, Deployed) {
+    fn outputs(&self, group: &Group) -> (Outputs<Rendered>, Deployed) {
         let address = group.properties.ip_address.as_ref();
         let urls = group.urls();
         let deployed = Deployed {
@@ -152,11 +139,11 @@ impl DeployTarget for ContainerGroup<'_> {
         restore::rolls_back(self, job)
     }
 
-    fn previous(&self, live: &LiveGroup) -> Previous {
+    fn previous(&self, live: &Group) -> Previous {
         restore::previous(self, live)
     }
 
-    fn obstacles(&self, desired: &Desired, live: &LiveGroup, job: &Job) -> Vec<String> {
+    fn obstacles(&self, desired: &Desired, live: &Group, job: &Job) -> Vec<String> {
         restore::obstacles(self, desired, live, job)
     }
 
@@ -164,10 +151,10 @@ impl DeployTarget for ContainerGroup<'_> {
         &self,
         target: &TargetId,
         previous: &Previous,
-        live: Option<LiveGroup>,
+        live: Option<Group>,
         job: &Job,
-    ) -> Result<LiveGroup, StepError> {
-        restore::restore(self, target, previous, live, job).await.map(LiveGroup::from)
+    ) -> Result<Group, StepError> {
+        restore::restore(self, target, previous, live, job).await
     }
 
     async fn remove(&self, target: &TargetId) -> Result<(), StepError> {

@@ -1,7 +1,7 @@
 //! Puts a container group back as it was.
 
 use super::desired::{replace, secret_variables};
-use super::group::{ContainerGroup, LiveGroup, publish};
+use super::group::{ContainerGroup, publish};
 use crate::azure::container_instances::{
     DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace, difference,
 };
@@ -27,7 +27,7 @@ pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepErr
     })
 }
 
-pub fn previous(group: &ContainerGroup<'_>, live: &LiveGroup) -> Previous {
+pub fn previous(group: &ContainerGroup<'_>, live: &Group) -> Previous {
     let redactor = &group.performer.services.redactor;
     let found = PreviousGroup::of(&live.document, |text| redactor.redact(text) != text);
     let image = found.image();
@@ -46,7 +46,7 @@ pub fn previous(group: &ContainerGroup<'_>, live: &LiveGroup) -> Previous {
 pub fn obstacles(
     group: &ContainerGroup<'_>,
     desired: &Desired,
-    live: &LiveGroup,
+    live: &Group,
     job: &Job,
 ) -> Vec<String> {
     let mut obstacles = Vec::new();
@@ -63,7 +63,7 @@ pub fn obstacles(
             missing.join(", ")
         ));
     }
-    let changes = difference(Some(&live.group), desired).replacement_reasons();
+    let changes = difference(Some(live), desired).replacement_reasons();
     if !changes.is_empty() {
         let what = changes.join(", ");
         obstacles.push(format!(
@@ -78,7 +78,7 @@ pub async fn restore(
     group: &ContainerGroup<'_>,
     target: &TargetId,
     previous: &Previous,
-    live: Option<LiveGroup>,
+    live: Option<Group>,
     job: &Job,
 ) -> Result<Group, StepError> {
     let id = group_id(target)?;
