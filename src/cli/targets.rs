@@ -98,8 +98,8 @@ impl<'a> Targets<'a> {
     /// What all plans of the repository have deployed, in all environments.
     pub async fn of_repository(&self) -> Result<Vec<Target>, StepError> {
         let owner = self.owner();
-        let groups = self.groups().all(&self.subscription().await?).await?;
-        let mut targets = targets(groups);
+        let listed = self.groups().listed(&self.subscription().await?).await?;
+        let mut targets = targets(listed.with_note(&self.session.redactor));
         targets.retain(|target| owner.is_of_repository(&target.tags));
         Ok(targets)
     }

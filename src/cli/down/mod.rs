@@ -144,7 +144,8 @@ impl Down<'_> {
         let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;
         let groups =
             ContainerGroups { session: self.session, instances: &azure.container_instances };
-        let all = deployed(&groups.all(&subscription).await.map_err(refused)?);
+        let listed = groups.listed(&subscription).await.map_err(refused)?;
+        let all = deployed(&listed.with_note(&self.session.redactor));
         let stages = stages(plan);
         let removal = Removal {
             session: self.session,

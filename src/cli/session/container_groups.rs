@@ -3,8 +3,10 @@
 use super::PlanSession;
 use crate::azure::ArmError;
 use crate::azure::container_instances::{ContainerInstances, Group};
+use crate::cli::say;
 use crate::plan::schema::{Action, Text};
 use crate::run::outcome::StepError;
+use crate::secret::Redactor;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 
@@ -22,14 +24,24 @@ pub struct ListedGroups {
     pub others: Option<StepError>,
 }
 
+impl ListedGroups {
+    /// The groups. Where others may exist, a note says why they are not known.
+    pub fn with_note(self, redactor: &Redactor) -> Vec<Group> {
+        if let Some(error) = self.others {
+            // It belongs to no step, so it has no place in the plan.
+            let why = error.shown(redactor, None).chain.join(": ");
+            say::tell(&format!(
+                "note: only the resource groups of the plan were searched, because Azure refused \
+                 to list the others: {why}"
+            ));
+        }
+        self.groups
+    }
+}
+
 impl ContainerGroups<'_> {
     /// All groups of the subscription, or only those of the plan's resource groups
     /// if the credential may not list all.
-    pub async fn all(&self, subscription: &str) -> Result<Vec<Group>, StepError> {
-        Ok(self.listed(subscription).await?.groups)
-    }
-
-    /// Like [`Self::all`], and says whether it is all of them.
     pub async fn listed(&self, subscription: &str) -> Result<ListedGroups, StepError> {
         let error = match self.instances.list_all(subscription).await {
             Ok(groups) => return Ok(ListedGroups { groups, others: None }),
@@ -50,7 +62,7 @@ impl ContainerGroups<'_> {
         match self.resource_groups() {
             Ok(named) if !named.is_empty() => self.of(subscription, &named).await,
             // A name may be an output of a step.
-            Ok(_) | Err(_) => self.all(subscription).await,
+            Ok(_) | Err(_) => Ok(self.listed(subscription).await?.groups),
         }
     }
 

@@ -156,7 +156,7 @@ impl Sweep<'_> {
             ContainerGroups { session: self.session, instances: &azure.container_instances };
         let named: BTreeSet<String> = self.arguments.resource_group.iter().cloned().collect();
         let found = if named.is_empty() {
-            groups.all(&subscription).await?
+            groups.listed(&subscription).await?.with_note(&self.session.redactor)
         } else {
             groups.of(&subscription, &named).await?
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shipway::testing::local::CloudFile;
 use std::fmt::Write as _;
 
-const API_VERSION: &str = "2023-05-01";
+const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000007";
 const TOKEN: &str = "ghs_of_the_test";
 
 /// Asks the servers of a local cloud.
@@ -40,6 +40,7 @@ impl Servers {
         })
     }
 
+        "subscription-id": SUBSCRIPTION,
     /// Sends a request to Resource Manager.
     fn arm(&self, method: Method, path: &str, body: &Value) -> Value {
         let tenant = &self.file.tenant_id;

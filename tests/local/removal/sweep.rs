@@ -1,6 +1,6 @@
 //! `shipway sweep`.
 
-use super::{Servers, clone, cloud, minutes_from_now, run_id};
+use super::{SUBSCRIPTION, Servers, clone, cloud, minutes_from_now, run_id};
 use crate::support::Program;
 use crate::support::cloud_process::CloudProcess;
 use serde_json::{Value, json};
@@ -47,6 +47,11 @@ fn tags(service: &str, more: &Value) -> Value {
 
 /// Seven groups: three can go, two stay, and two belong to others.
 fn scene() -> (Program, CloudProcess) {
+    scene_with(&json!([]))
+}
+
+/// The same where requests fail.
+fn scene_with(faults: &Value) -> (Program, CloudProcess) {
     let program = clone(&plan());
     let pull = |number: u64, state: &str| {
         json!({
@@ -56,7 +61,7 @@ fn scene() -> (Program, CloudProcess) {
         })
     };
     let github = json!({ "pull-request": pull(9, "open"), "pull-requests": [pull(7, "closed")] });
-    let cloud = cloud(&github, &json!([]));
+    let cloud = cloud(&github, faults);
     let path = cloud.path.display().to_string();
     program.run(&["run", "--cloud", &path]).exits(0);
     let servers = Servers::of(&cloud);
@@ -151,4 +156,27 @@ fn a_sweep_needs_no_plan_and_stops_at_its_limit() {
   help: add `--repository OWNER/NAME`, or run in a clone of it
 "
     );
+}
+
+#[test]
+fn a_sweep_that_may_not_list_the_subscription_says_where_it_looked() {
+    let (program, cloud) = scene_with(&json!([{
+        "method": "GET", "host": "management.azure.com", "times": 100,
+        "path-contains": format!(
+            "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerInstance/containerGroups"
+        ),
+        "status": 403, "code": "AuthorizationFailed", "message": "the client may not list",
+    }]));
+    let path = cloud.path.display().to_string();
+
+    let listed = program.run(&["sweep", "--dry-run", "--cloud", &path]).exits(0);
+
+    assert_eq!(listed.stdout, TABLE);
+    assert_eq!(
+        listed.stderr,
+        "note: only the resource groups of the plan were searched, because Azure refused to list \
+         the others: cannot list the container groups: Azure answered 403 \
+         `AuthorizationFailed`: the client may not list\n3 of 5 previews can go\n"
+    );
+    assert_eq!(Servers::of(&cloud).groups().len(), 7);
 }
