@@ -1,11 +1,9 @@
 //! `shipway eval`: prints what an expression of a plan gives before anything runs.
 
 use super::exit::Exit;
-use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::PlanFile;
+use super::plan_options::{ContextOptions, open};
 use super::say;
-use super::session::PlanSession;
-use crate::journal::RunOptions;
 use crate::plan::expr::contexts::{Site, context};
 use crate::plan::expr::{EvalError, Rendered, Scope, references};
 use crate::plan::schema::{Part, Text};
@@ -23,12 +21,8 @@ pub struct EvalArguments {
     /// Read the plan from this file
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]
     pub plan: PathBuf,
-    /// Use this environment instead of the first whose `if` holds
-    #[arg(long, value_name = "NAME")]
-    pub env: Option<String>,
-    /// Set a variable of the plan; not for secrets
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub set: Vec<String>,
+    #[command(flatten)]
+    pub contexts: ContextOptions,
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -46,12 +40,9 @@ const MASK: &str = "***";
 
 /// Prints the value of an expression.
 pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
-    let EvalArguments { expression, plan, env, set, output } = arguments;
-    let view = ViewOptions { output: *output, verbose: false };
-    let options = RunOptions { env: env.clone(), set: set.clone(), ..RunOptions::default() };
+    let EvalArguments { expression, plan, contexts, output } = arguments;
     let file = PlanFile::read(plan, NO_PLAN_HELP)?;
-    let redactor = Audience::Command(view).redactor();
-    let session = PlanSession::without_run(file, &options, redactor)?;
+    let session = open(file, &contexts.run_options(), *output)?;
     let value = value(&unwrapped(expression), *output, &session.scope).map_err(|mistake| {
         say::tell(&render("EXPRESSION", expression, &[*mistake], say::color()));
         Exit::Usage

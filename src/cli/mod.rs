@@ -30,6 +30,7 @@ mod logs;
 mod pipeline;
 mod plan;
 mod plan_file;
+mod plan_options;
 mod refusal;
 mod removal;
 mod resume;

@@ -11,8 +11,8 @@ mod select;
 use super::confirm::Expected;
 use super::exit::Exit;
 use super::images::pull_request::{TagRemoval, remove_tags};
-use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::PlanFile;
+use super::plan_options::open;
 use super::removal::group::DeployedGroup;
 use super::removal::report::ReportSubject;
 use super::removal::show::count;
@@ -66,8 +66,6 @@ const NO_PLAN_HELP: &str = "name the plan's file, as in `shipway down PLAN`";
 
 /// Removes what the plan deployed.
 pub fn down(arguments: &DownArguments) -> Result<Exit, Exit> {
-    let view = ViewOptions { output: arguments.options.output, verbose: false };
-    let redactor = Audience::Command(view).redactor();
     let file = PlanFile::read(&arguments.plan, NO_PLAN_HELP)?;
     let options = RunOptions {
         env: arguments.env.clone(),
@@ -77,7 +75,7 @@ pub fn down(arguments: &DownArguments) -> Result<Exit, Exit> {
         cloud: arguments.options.cloud.clone(),
         ..RunOptions::default()
     };
-    let session = PlanSession::without_run(file, &options, redactor)?;
+    let session = open(file, &options, arguments.options.output)?;
     let filter = filter(&session, arguments).map_err(|error| mistake(&session, error))?;
     block_on(async { Down { arguments, session: &session, filter }.run().await })
 }

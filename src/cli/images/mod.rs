@@ -16,8 +16,8 @@ mod target;
 pub use prune::pull_request;
 
 use super::exit::Exit;
-use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::PlanFile;
+use super::plan_options::open;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -64,14 +64,12 @@ const NO_PLAN_HELP: &str =
 
 /// Lists or removes images.
 pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
-    let view = ViewOptions { output: arguments.output, verbose: false };
-    let redactor = Audience::Command(view).redactor();
     let mistake = target::mistake(arguments.name.as_deref(), arguments.referrers);
     if let Some(mistake) = mistake.or_else(|| prune::mistake(&arguments.removal)) {
-        show_step_error(mistake, &redactor);
+        show_step_error(mistake, &Redactor::default());
         return Err(Exit::Usage);
     }
-    let session = session(arguments, redactor)?;
+    let session = session(arguments)?;
     block_on(async {
         let result = perform(arguments, &session).await;
         result.map_err(|error| show_step_error(error, &session.redactor))
@@ -80,7 +78,7 @@ pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
 
 /// A session with the plan of `--plan`, or else with `shipway.yml`. If the command line
 /// names a registry, a missing `shipway.yml` is no error: the session has no plan then.
-fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<PlanSession, Exit> {
+fn session(arguments: &ImagesArguments) -> Result<PlanSession, Exit> {
     let default = Path::new("shipway.yml");
     let file = match &arguments.plan {
         Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
@@ -88,7 +86,7 @@ fn session(arguments: &ImagesArguments, redactor: Redactor) -> Result<PlanSessio
         None => PlanFile::read(default, NO_PLAN_HELP)?,
     };
     let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
-    Ok(PlanSession::without_run(file, &options, redactor)?)
+    Ok(open(file, &options, arguments.output)?)
 }
 
 async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<Exit, StepError> {

@@ -9,14 +9,12 @@ mod stream;
 mod when;
 
 use super::exit::Exit;
-use super::pipeline::audience::{Audience, ViewOptions};
-use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::plan_options::DeployedOptions;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::{PlanSession, show_step_error};
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
-use crate::journal::RunOptions;
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
@@ -56,18 +54,8 @@ pub struct LogsArguments {
     /// Show the time of each line
     #[arg(long)]
     pub timestamps: bool,
-    /// Read the plan from this file
-    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
-    pub plan: PathBuf,
-    /// Use this environment instead of the first whose `if` holds
-    #[arg(long, value_name = "NAME")]
-    pub env: Option<String>,
-    /// Set a variable of the plan; not for secrets
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub set: Vec<String>,
-    /// Show the preview of this pull request
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
-    pub pr: Option<u64>,
+    #[command(flatten)]
+    pub deployed: DeployedOptions,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -75,17 +63,7 @@ pub struct LogsArguments {
 
 /// Shows logs.
 pub fn logs(arguments: &LogsArguments) -> Result<Exit, Exit> {
-    let view = ViewOptions { output: Output::default(), verbose: false };
-    let redactor = Audience::Command(view).redactor();
-    let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
-    let options = RunOptions {
-        env: arguments.env.clone(),
-        set: arguments.set.clone(),
-        pr: arguments.pr,
-        cloud: arguments.cloud.clone(),
-        ..RunOptions::default()
-    };
-    let session = PlanSession::without_run(file, &options, redactor)?;
+    let session = arguments.deployed.open(arguments.cloud.as_ref(), Output::default())?;
     let services: Vec<&str> = arguments.names.iter().map(|name| service_of(name)).collect();
     refuse_unknown_services(&session, services)?;
     refuse_missing_environment(&session)?;

@@ -9,8 +9,8 @@ mod states;
 
 use super::confirm::Expected;
 use super::exit::Exit;
-use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::PlanFile;
+use super::plan_options::open;
 use super::removal::group::{DeployedGroup, ListedGroup};
 use super::removal::show::count;
 use super::removal::{Removal, RemovalOptions, azure_clients, deployed, mistake};
@@ -64,8 +64,6 @@ const NO_PLAN_HELP: &str = "name the plan's file with `--plan PLAN`, or leave it
 
 /// Removes previews.
 pub fn sweep(arguments: &SweepArguments) -> Result<Exit, Exit> {
-    let view = ViewOptions { output: arguments.options.output, verbose: false };
-    let redactor = Audience::Command(view).redactor();
     let default = Path::new(DEFAULT_PLAN);
     let file = match &arguments.plan {
         Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
@@ -76,7 +74,7 @@ pub fn sweep(arguments: &SweepArguments) -> Result<Exit, Exit> {
         None => PlanFile::none(),
     };
     let options = RunOptions { cloud: arguments.options.cloud.clone(), ..RunOptions::default() };
-    let session = PlanSession::without_run(file, &options, redactor)?;
+    let session = open(file, &options, arguments.options.output)?;
     let repository = repository(&session, arguments).map_err(|error| mistake(&session, error))?;
     block_on(async { Sweep { arguments, session: &session, repository }.run().await })
 }

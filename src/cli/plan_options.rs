@@ -1,0 +1,55 @@
+//! The options of commands that look at a plan and run nothing.
+
+use super::pipeline::audience::{Audience, ViewOptions};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::refusal::Refusal;
+use super::session::PlanSession;
+use crate::journal::RunOptions;
+use crate::report::Output;
+use clap::Args;
+use std::path::PathBuf;
+
+/// What the contexts of the plan are chosen by.
+#[derive(Args, Clone, Debug)]
+pub struct ContextOptions {
+    /// Use this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// The options of commands that show what is deployed.
+#[derive(Args, Clone, Debug)]
+pub struct DeployedOptions {
+    /// Read the plan from this file
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub contexts: ContextOptions,
+    /// Show the preview of this pull request
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub pr: Option<u64>,
+}
+
+impl ContextOptions {
+    pub fn run_options(&self) -> RunOptions {
+        RunOptions { env: self.env.clone(), set: self.set.clone(), ..RunOptions::default() }
+    }
+}
+
+impl DeployedOptions {
+    /// Reads the plan for a command with this `--cloud` and `--output`.
+    pub fn open(&self, cloud: Option<&PathBuf>, output: Output) -> Result<PlanSession, Refusal> {
+        let options =
+            RunOptions { pr: self.pr, cloud: cloud.cloned(), ..self.contexts.run_options() };
+        open(PlanFile::read(&self.plan, PLAN_OPTION_HELP)?, &options, output)
+    }
+}
+
+/// The session of a command that runs nothing.
+pub fn open(file: PlanFile, options: &RunOptions, output: Output) -> Result<PlanSession, Refusal> {
+    let view = ViewOptions { output, verbose: false };
+    PlanSession::without_run(file, options, Audience::Command(view).redactor())
+}
