@@ -3,17 +3,15 @@
 use super::dry_run::DryRun;
 use super::exit::Exit;
 use super::pipeline::audience::{Audience, ViewOptions};
-use super::pipeline::{Pipeline, refused};
+use super::pipeline::refused;
 use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use super::refusal::Refusal;
+use super::run::RealRun;
 use super::runtime::block_on;
 use super::say;
-use super::session::connections::Connections;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
-use super::session::refuse;
 use super::session::run::{RunSession, state_folder};
-use super::session::secrets::SecretSources;
 use crate::journal::{
     Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId, StartRecord,
     StepState, newest_unfinished,
@@ -108,26 +106,12 @@ struct Remaining {
 async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: Remaining) -> Exit {
     let Remaining { chosen, journal, inherited } = remaining;
     let audience = Audience::Command(arguments.view);
-    let session = &run.session;
-    if session.is_dry_run() {
+    if run.session.is_dry_run() {
         let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited };
         return Box::pin(dry.run(chosen, Some(journal))).await;
     }
-    let connections = match Connections::of(session) {
-        Ok(connections) => connections,
-        Err(error) => return refused(run, None, audience, refuse(session, error)).await,
-    };
-    let pipeline = Pipeline {
-        run,
-        chosen,
-        connections: &connections,
-        sources: SecretSources::of_environment(session),
-        audience,
-        journal: Some(journal),
-        inherited,
-        cloud_ends: false,
-    };
-    Box::pin(pipeline.run()).await
+    let real = RealRun { run, audience, inherited };
+    Box::pin(real.run(chosen, Some(journal))).await
 }
 
 fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {

@@ -6,11 +6,11 @@ use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::runtime::block_on;
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
-use super::session::layout::choose;
+use super::session::layout::{Chosen, choose};
 use super::session::refuse;
 use super::session::run::RunSession;
 use super::session::secrets::SecretSources;
-use crate::journal::{Replay, RunOptions};
+use crate::journal::{Journal, Replay, RunOptions};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -36,35 +36,48 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
         Asked { plan, options, state_dir: state_dir.as_deref(), audience, redactor: &redactor };
     let started = RunSession::start(plan, options, state_dir.as_deref(), redactor.clone());
     block_on(async {
-        match started {
-            Ok(mut run) => {
-                let inherited = inherited(&mut run);
-                Ok(Box::pin(execute(&run, inherited, audience)).await)
+        let mut run = match started {
+            Ok(run) => run,
+            Err(refusal) => return Err(refused_early(asked, refusal).await),
+        };
+        let inherited = inherited(&mut run);
+        Ok(match choose(&run.session) {
+            Ok(chosen) => {
+                let real = RealRun { run: &run, audience, inherited };
+                Box::pin(real.run(chosen, None)).await
             }
-            Err(refusal) => Err(refused_early(asked, refusal).await),
-        }
+            Err(refusal) => refused(&run, None, audience, refusal).await,
+        })
     })
 }
 
-async fn execute(run: &RunSession, inherited: Option<Replay>, audience: Audience) -> Exit {
-    let session = &run.session;
-    let prepared = choose(session).and_then(|chosen| {
-        let connections = Connections::of(session).map_err(|error| refuse(session, error))?;
-        Ok((chosen, connections))
-    });
-    let (chosen, connections) = match prepared {
-        Ok(prepared) => prepared,
-        Err(refusal) => return refused(run, None, audience, refusal).await,
-    };
-    let pipeline = Pipeline {
-        run,
-        chosen,
-        connections: &connections,
-        sources: SecretSources::of_environment(session),
-        audience,
-        journal: None,
-        inherited,
-        cloud_ends: false,
-    };
-    Box::pin(pipeline.run()).await
+/// A run that is no dry run, new or resumed.
+pub struct RealRun<'a> {
+    pub run: &'a RunSession,
+    pub audience: Audience,
+    /// What earlier runs left, for `--from`.
+    pub inherited: Option<Replay>,
+}
+
+impl RealRun<'_> {
+    /// Connects to the cloud and runs the plan. The journal is that of a resumed run.
+    pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
+        let Self { run, audience, inherited } = self;
+        let session = &run.session;
+        let connections = match Connections::of(session) {
+            Ok(connections) => connections,
+            Err(error) => return refused(run, None, audience, refuse(session, error)).await,
+        };
+        let pipeline = Pipeline {
+            run,
+            chosen,
+            connections: &connections,
+            sources: SecretSources::of_environment(session),
+            audience,
+            journal,
+            inherited,
+            cloud_ends: false,
+        };
+        Box::pin(pipeline.run()).await
+    }
 }
