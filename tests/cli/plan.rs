@@ -1,10 +1,11 @@
 //! `shipway plan`, and deploys that find nothing to do.
 
 use crate::support::cloud_process::CloudProcess;
+use crate::support::servers::Servers;
 use crate::support::{Finished, Program};
 use regex::Regex;
+use reqwest::Method;
 use serde_json::{Value, json};
-use shipway::testing::local::CloudFile;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -28,10 +29,6 @@ services:
             memory: 0.5GB
             env: { LOG: '${{ vars.log }}' }
 ";
-
-const GROUP: &str = "https://management.azure.com/subscriptions/SUBSCRIPTION/resourceGroups/demo/\
-                     providers/Microsoft.ContainerInstance/containerGroups/storefront-web\
-                     ?api-version=2023-05-01";
 
 /// A plan, and the local cloud that it is deployed to.
 struct Setup {
@@ -77,54 +74,12 @@ impl Setup {
 
     /// Changes the group as another client would: reads it, and puts it back changed.
     fn change_outside(&self, change: impl FnOnce(&mut Value)) {
-        let file = CloudFile::read(&self.cloud.path).expect("it is up");
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(async {
-            let client = client(&file);
-            let tenant = &file.tenant_id;
-            let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
-            let form = format!(
-                "grant_type=client_credentials&client_id={}&client_secret={}\
-                 &scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
-                file.client_id,
-                file.client_secret.expose()
-            );
-            let signed_in = client
-                .post(url)
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form)
-                .send()
-                .await
-                .expect("an answer");
-            let token: Value =
-                serde_json::from_str(&signed_in.text().await.expect("text")).expect("a token");
-            let token = token["access_token"].as_str().expect("a token");
-            let url = GROUP.replace("SUBSCRIPTION", &file.subscription_id);
-            let found = client.get(&url).bearer_auth(token).send().await.expect("an answer");
-            let mut group: Value =
-                serde_json::from_str(&found.text().await.expect("text")).expect("a group");
-            change(&mut group);
-            let put = client
-                .put(&url)
-                .bearer_auth(token)
-                .header("content-type", "application/json")
-                .body(group.to_string())
-                .send()
-                .await
-                .expect("an answer");
-            assert_eq!(put.status().as_u16(), 200, "{}", put.text().await.expect("text"));
-        });
+        let servers = Servers::of(&self.cloud);
+        let path = format!("{}/storefront-web", servers.groups_path());
+        let mut group = servers.arm(Method::GET, &path, &Value::Null);
+        change(&mut group);
+        servers.arm(Method::PUT, &path, &group);
     }
-}
-
-/// A plain HTTP client that uses the cloud's proxy and certificate.
-fn client(file: &CloudFile) -> reqwest::Client {
-    // The first to install wins.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let root = reqwest::Certificate::from_pem(file.ca.as_bytes()).expect("PEM");
-    let proxy = reqwest::Proxy::all(file.proxy.expose()).expect("a proxy");
-    let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
-    builder.build().expect("a client")
 }
 
 fn without_digests(text: &str) -> String {

@@ -1,15 +1,14 @@
 //! `on-failure: rollback`: a deploy that fails, or whose service fails before its last
 //! verify, gives way to what ran before.
 
+use crate::support::cloud_process::CloudProcess;
 use crate::support::state::{journal, newest, result};
 use crate::support::{Finished, Program, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use shipway::testing::local::CloudFile;
 use std::fs;
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
+use std::process::Command;
 
 /// Answers every request with its token, ends at once, or answers 500.
 const SERVER: &str = r#"
@@ -62,22 +61,19 @@ steps:
 const TOKEN: &str = "a-t0ken-of-the-shop";
 const URL: &str = "http://shop-demo.westeurope.azurecontainer.io";
 
-/// A local cloud in a process of its own, which ends with the test.
-struct Cloud {
-    process: Child,
-    file: CloudFile,
-    state: TempDir,
+/// The local cloud that the shop is deployed to.
+struct ShopCloud {
+    process: CloudProcess,
 }
 
-impl Cloud {
+impl ShopCloud {
     fn start() -> Self {
         Self::with_head("4e1d2aa")
     }
 
     /// Whose pull request 1 has this commit.
     fn with_head(head: &str) -> Self {
-        let state = tempfile::tempdir().expect("a folder");
-        let world = json!({
+        let process = CloudProcess::start(json!({
             "resource-groups": [{ "name": "demo", "location": "westeurope" }],
             "registries": [{
                 "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
@@ -89,40 +85,20 @@ impl Cloud {
                     "number": 1, "head-sha": head, "head-ref": "change", "base-ref": "main",
                 },
             },
-            "runtime": "built-in",
-        });
-        fs::write(state.path().join("world.json"), world.to_string()).expect("written");
-        let path = state.path().join("cloud.json");
-        let process = Command::new(env!("CARGO_BIN_EXE_shipway"))
-            .arg("local")
-            .args(["--state".as_ref(), state.path().as_os_str()])
-            .args(["--world".as_ref(), state.path().join("world.json").as_os_str()])
-            .args(["--cloud".as_ref(), path.as_os_str()])
-            .arg("--until-stdin-ends")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let file = eventually("a local cloud", || CloudFile::read(&path).ok());
-        Self { process, file, state }
+        }));
+        Self { process }
     }
 
     fn path(&self) -> String {
-        self.state.path().join("cloud.json").display().to_string()
+        self.process.path.display().to_string()
     }
 
     /// The status and the body of the answer, through the cloud's proxy.
     fn get(&self, url: &str, token: &str) -> (u16, String) {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let root = reqwest::Certificate::from_pem(self.file.ca.as_bytes()).expect("PEM");
-        let proxy = reqwest::Proxy::all(self.file.proxy.expose()).expect("a proxy");
-        let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
-        let client = builder.build().expect("a client");
+        let client = self.process.client();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let asked = client.get(url).bearer_auth(token).header("user-agent", "test");
-            let answer = asked.send().await.expect("an answer");
+            let answer = client.get(url).bearer_auth(token).send().await.expect("an answer");
             (answer.status().as_u16(), answer.text().await.expect("text"))
         })
     }
@@ -142,17 +118,10 @@ impl Cloud {
 
     /// The state and the tags of the container group; `null` without one.
     fn group(&self) -> Value {
-        let content =
-            fs::read_to_string(self.state.path().join("arm/resources.json")).unwrap_or_default();
+        let path = self.process.state().join("arm/resources.json");
+        let content = fs::read_to_string(path).unwrap_or_default();
         let content: Value = serde_json::from_str(&content).unwrap_or_default();
         content["container-groups"]["demo/shop-demo"].clone()
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        drop(self.process.wait());
     }
 }
 
@@ -168,7 +137,7 @@ fn shop(plan: &str) -> Program {
     program
 }
 
-fn run(program: &Program, cloud: &Cloud, more: &[&str]) -> Finished {
+fn run(program: &Program, cloud: &ShopCloud, more: &[&str]) -> Finished {
     program.run(&[&["run", "--cloud", &cloud.path()], more].concat())
 }
 
@@ -193,7 +162,7 @@ fn commit(program: &Program) -> String {
 }
 
 /// As for pull request 1.
-fn run_preview(program: &Program, cloud: &Cloud, mode: &str) -> Finished {
+fn run_preview(program: &Program, cloud: &ShopCloud, mode: &str) -> Finished {
     run(program, cloud, &["--event", "pull_request", "--pr", "1", "--set", mode])
 }
 
@@ -222,7 +191,7 @@ fn image_of(result: &Value) -> String {
 fn a_crashing_version_gives_way_to_the_one_before() {
     let program = shop(PLAN);
     let head = commit(&program);
-    let cloud = Cloud::with_head(&head);
+    let cloud = ShopCloud::with_head(&head);
     run_preview(&program, &cloud, "mode=good").exits(0);
     let good = format!("commit {} (digest {})", &head[..7], digest_of(&program));
     let good_image = image_of(&result(&program));
@@ -258,7 +227,7 @@ fn a_crashing_version_gives_way_to_the_one_before() {
 
 #[test]
 fn a_version_that_fails_its_verify_gives_way_to_the_one_before() {
-    let (cloud, program) = (Cloud::start(), shop(PLAN));
+    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
     run(&program, &cloud, &[]).exits(0);
     let before = cloud.service();
 
@@ -277,7 +246,7 @@ fn a_version_that_fails_its_verify_gives_way_to_the_one_before() {
 
 #[test]
 fn a_rollback_that_lacks_a_secret_is_announced_and_refused() {
-    let (cloud, program) = (Cloud::start(), shop(PLAN));
+    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
     run(&program, &cloud, &[]).exits(0);
     let without = PLAN.replace("env: { TOKEN: '${{ secrets.token }}' }", "env: { OTHER: x }");
     let program = program.file("shipway.yml", &without);
@@ -301,7 +270,7 @@ fn a_rollback_that_lacks_a_secret_is_announced_and_refused() {
 
 #[test]
 fn a_deploy_that_azure_refuses_leaves_what_runs() {
-    let (cloud, program) = (Cloud::start(), shop(PLAN));
+    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
     run(&program, &cloud, &[]).exits(0);
     let before = cloud.group();
     assert!(before["body"].is_object(), "{before}");
@@ -320,7 +289,7 @@ fn a_deploy_that_azure_refuses_leaves_what_runs() {
 #[test]
 fn a_new_preview_is_removed() {
     let program = shop(PLAN);
-    let cloud = Cloud::with_head(&commit(&program));
+    let cloud = ShopCloud::with_head(&commit(&program));
 
     let finished = run_preview(&program, &cloud, "mode=bad").exits(4);
 
@@ -338,7 +307,7 @@ fn a_new_preview_is_removed() {
 
 #[test]
 fn what_is_new_and_no_preview_is_kept() {
-    let (cloud, program) = (Cloud::start(), shop(PLAN));
+    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
 
     let finished = run(&program, &cloud, &["--set", "mode=bad"]).exits(4);
 
@@ -351,7 +320,7 @@ fn what_is_new_and_no_preview_is_kept() {
 
 #[test]
 fn on_failure_keep_leaves_the_version_that_failed() {
-    let (cloud, program) = (Cloud::start(), shop(&PLAN.replace("rollback", "keep")));
+    let (cloud, program) = (ShopCloud::start(), shop(&PLAN.replace("rollback", "keep")));
     run(&program, &cloud, &[]).exits(0);
 
     let finished = run(&program, &cloud, &["--set", "mode=bad"]).exits(4);
@@ -368,7 +337,7 @@ fn recorded(program: &Program, stage: &str) -> usize {
 
 #[test]
 fn a_rollback_that_is_killed_is_finished_by_resume() {
-    let (cloud, program) = (Cloud::start(), shop(PLAN));
+    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
     run(&program, &cloud, &[]).exits(0);
     let before = cloud.service();
     let child = program.start(&["run", "--cloud", &cloud.path(), "--set", "mode=bad"]);

@@ -70,15 +70,19 @@ impl LocalCloud {
         text(&output)
     }
 
-    /// A plain HTTP client that uses the cloud's proxy and certificate.
     pub fn client(&self) -> reqwest::Client {
-        // The first to install wins.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let root = reqwest::Certificate::from_pem(self.file.ca.as_bytes()).expect("PEM");
-        let proxy = reqwest::Proxy::all(self.file.proxy.expose()).expect("a proxy");
-        let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
-        builder.build().expect("a client")
+        client(&self.file)
     }
+}
+
+/// A plain HTTP client that uses the proxy and the certificate of a cloud.
+pub fn client(file: &CloudFile) -> reqwest::Client {
+    // The first to install wins.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let root = reqwest::Certificate::from_pem(file.ca.as_bytes()).expect("PEM");
+    let proxy = reqwest::Proxy::all(file.proxy.expose()).expect("a proxy");
+    let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
+    builder.user_agent("test").build().expect("a client")
 }
 
 impl Drop for LocalCloud {

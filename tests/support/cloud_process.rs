@@ -1,10 +1,11 @@
 //! A local cloud in a process of its own, which can run containers: the built-in
 //! runtime starts the program of the cloud again for each of them.
 
+use super::cloud::client;
 use serde_json::Value;
 use shipway::testing::local::process::{CloudStart, spawn};
-use shipway::testing::local::{LoggedRequest, RequestLog};
-use std::path::PathBuf;
+use shipway::testing::local::{CloudFile, LoggedRequest, RequestLog};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -14,10 +15,10 @@ const MAX_START_TIME: Duration = Duration::from_mins(1);
 pub struct CloudProcess {
     /// The file for `--cloud`.
     pub path: PathBuf,
-    request_log: PathBuf,
+    pub file: CloudFile,
     _running: Box<dyn std::any::Any>,
     _runtime: tokio::runtime::Runtime,
-    _state: TempDir,
+    state: TempDir,
 }
 
 impl CloudProcess {
@@ -36,15 +37,24 @@ impl CloudProcess {
         let running = running.expect("a local cloud");
         Self {
             path: state.path().join("cloud.json"),
-            request_log: running.cloud.request_log.clone(),
+            file: running.cloud.clone(),
             _running: Box::new(running),
             _runtime: runtime,
-            _state: state,
+            state,
         }
+    }
+
+    /// The folder of its state.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    pub fn client(&self) -> reqwest::Client {
+        client(&self.file)
     }
 
     /// The requests that were answered so far.
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        RequestLog::read(&self.request_log).expect("a log")
+        RequestLog::read(&self.file.request_log).expect("a log")
     }
 }

@@ -11,6 +11,7 @@ pub mod images;
 pub mod path;
 mod processes;
 pub mod program;
+pub mod servers;
 pub mod state;
 #[path = "../../src/registry/testing/waiting.rs"]
 mod waiting;

@@ -6,67 +6,15 @@ mod sweep;
 
 use crate::support::Program;
 use crate::support::cloud_process::CloudProcess;
+use crate::support::servers::Servers;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shipway::testing::local::CloudFile;
 use std::fmt::Write as _;
 
 const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000007";
 const TOKEN: &str = "ghs_of_the_test";
 
-/// Asks the servers of a local cloud.
-struct Servers {
-    file: CloudFile,
-    client: reqwest::Client,
-    runtime: tokio::runtime::Runtime,
-}
-
 impl Servers {
-    fn of(cloud: &CloudProcess) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let file = CloudFile::read(&cloud.path).expect("a cloud file");
-        let root = reqwest::Certificate::from_pem(file.ca.as_bytes()).expect("PEM");
-        let proxy = reqwest::Proxy::all(file.proxy.expose()).expect("a proxy");
-        let builder = reqwest::Client::builder().proxy(proxy).tls_certs_only([root]);
-        let client = builder.user_agent("test").build().expect("a client");
-        Self { file, client, runtime: tokio::runtime::Runtime::new().expect("a runtime") }
-    }
-
-    fn send(&self, request: reqwest::RequestBuilder) -> Value {
-        self.runtime.block_on(async {
-            let answer = request.send().await.expect("an answer");
-            assert!(answer.status().is_success(), "{answer:?}");
-            answer.json().await.expect("JSON")
-        })
-    }
-
-        "subscription-id": SUBSCRIPTION,
-    /// Sends a request to Resource Manager.
-    fn arm(&self, method: Method, path: &str, body: &Value) -> Value {
-        let tenant = &self.file.tenant_id;
-        let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", &self.file.client_id),
-            ("client_secret", self.file.client_secret.expose()),
-            ("scope", "https://management.azure.com/.default"),
-        ];
-        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let signed_in = self.client.post(url).body(form);
-        let signed_in = signed_in.header("content-type", "application/x-www-form-urlencoded");
-        let token = self.send(signed_in)["access_token"].as_str().expect("a token").to_owned();
-        let url = format!("https://management.azure.com{path}?api-version={API_VERSION}");
-        self.send(self.client.request(method, url).bearer_auth(token).json(body))
-    }
-
-    fn groups_path(&self) -> String {
-        let subscription = &self.file.subscription_id;
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/demo/providers/\
-             Microsoft.ContainerInstance/containerGroups"
-        )
-    }
-
     /// The names of the container groups that exist.
     fn groups(&self) -> Vec<String> {
         let all = self.arm(Method::GET, &self.groups_path(), &Value::Null);
@@ -92,6 +40,7 @@ fn cloud(github: &Value, faults: &Value) -> CloudProcess {
     github["repository"] = "octo/demo".into();
     github["token"] = TOKEN.into();
     CloudProcess::start(json!({
+        "subscription-id": SUBSCRIPTION,
         "resource-groups": [{ "name": "demo", "location": "westeurope" }],
         "registries": [{
             "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
