@@ -3,7 +3,7 @@
 
 pub mod cloud;
 pub mod cloud_process;
-#[path = "../../src/registry/testing/fake_registry.rs"]
+#[path = "../../src/registry/testing/fake_registry/mod.rs"]
 pub mod fake_registry;
 pub mod fetching_cloud;
 #[path = "../../src/registry/testing/images.rs"]

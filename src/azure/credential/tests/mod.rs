@@ -1,0 +1,57 @@
+//! Sign-ins against fakes of Entra, GitHub, the metadata service and the Azure CLI.
+
+mod federated;
+mod machine;
+mod secret;
+
+use crate::azure::Cloud;
+use crate::azure::credential::{Credential, CredentialError, Detection};
+use crate::azure::fake::{Asked, Fake, Reply};
+use crate::secret::Redactor;
+use serde_json::json;
+use std::collections::BTreeMap;
+use url::Url;
+
+const SCOPE: &str = "https://management.azure.com/.default";
+
+fn issued(token: &str, expires_in: u32) -> Reply {
+    Reply::json(
+        200,
+        &json!({ "token_type": "Bearer", "expires_in": expires_in, "access_token": token }),
+    )
+}
+
+fn refused(code: u32, text: &str) -> Reply {
+    let description = format!("AADSTS{code}: {text} Trace ID: 0 Correlation ID: 1 Timestamp: 2");
+    Reply::json(
+        401,
+        &json!({
+            "error": "invalid_client",
+            "error_description": description,
+            "error_codes": [code],
+        }),
+    )
+}
+
+fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn detect(
+    fake: &Fake,
+    redactor: &Redactor,
+    variables: &[(&str, &str)],
+) -> Result<Credential, CredentialError> {
+    let metadata = format!("http://{}/metadata", fake.address);
+    Detection {
+        http: &fake.client,
+        redactor,
+        endpoints: &Cloud::Public.endpoints(),
+        environment: &environment(variables),
+    }
+    .detect_at(Url::parse(&metadata).expect("a URL"))
+}
+
+fn form(asked: &Asked) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect()
+}
