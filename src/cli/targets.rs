@@ -7,10 +7,8 @@ use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::container_groups::ContainerGroups;
 use crate::azure::container_instances::{Group, GroupId};
-use crate::journal::RunId;
 use crate::run::outcome::StepError;
-use crate::run::perform::{AzureAccess, AzureClients, ResourceTags};
-use jiff::Timestamp;
+use crate::run::perform::{AzureClients, ResourceTags};
 
 /// A container group that Shipway deployed.
 #[derive(Clone, Debug)]
@@ -63,13 +61,7 @@ pub struct Targets<'a> {
 
 impl<'a> Targets<'a> {
     pub fn new(session: &'a PlanSession, connections: &Connections) -> Self {
-        let clients = AzureClients::new(AzureAccess {
-            http: &connections.http,
-            credential: &connections.credential,
-            endpoints: &connections.endpoints,
-            local: session.options.cloud.is_some(),
-            subscription: connections.subscription.as_deref(),
-        });
+        let clients = connections.azure_clients(session);
         Self { session, clients }
     }
 
@@ -116,18 +108,6 @@ impl<'a> Targets<'a> {
     async fn subscription(&self) -> Result<String, StepError> {
         let PlanSession { plan, scope, .. } = self.session;
         self.clients.subscription.id(plan, scope).await
-    }
-}
-
-impl Target {
-    /// When the run that deployed it began.
-    pub fn deployed(&self) -> Option<Timestamp> {
-        RunId::existing(&self.tags.run).began()
-    }
-
-    /// When it has outlived the `ttl` of its environment.
-    pub fn expires(&self) -> Option<Timestamp> {
-        self.tags.expires.as_ref()?.parse().ok()
     }
 }
 

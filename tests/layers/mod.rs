@@ -86,7 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
-    ("cli/targets", &["azure::container_instances", "journal", "run"]),
+    ("cli/targets", &["azure::container_instances", "run"]),
     ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),
     (
         "cli/status",
@@ -99,7 +99,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event",
             "github::actions",
             "github::client",
-            "journal",
             "report",
             "run",
             "secret",

@@ -16,7 +16,7 @@ use super::plan_options::open;
 use super::removal::group::DeployedGroup;
 use super::removal::report::ReportSubject;
 use super::removal::show::count;
-use super::removal::{Removal, RemovalOptions, Removed, azure_clients, deployed, mistake};
+use super::removal::{Removal, RemovalOptions, Removed, deployed, mistake};
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -137,7 +137,7 @@ impl Down<'_> {
     async fn run(&self) -> Result<Exit, Exit> {
         let refused = |error: StepError| show_step_error(error, &self.session.redactor);
         let connections = Connections::of(self.session).map_err(refused)?;
-        let azure = azure_clients(self.session, &connections);
+        let azure = connections.azure_clients(self.session);
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;
         let groups =

@@ -1,9 +1,7 @@
 //! A container group as its tags describe it.
 
 use crate::azure::container_instances::{Group, GroupId};
-use crate::journal::RunId;
 use crate::run::perform::ResourceTags;
-use jiff::Timestamp;
 
 /// A container group that Shipway deployed.
 #[derive(Clone, Debug)]
@@ -31,11 +29,6 @@ impl DeployedGroup {
     /// number.
     pub fn pull_request(&self) -> Option<u64> {
         self.tags.pull_request.as_ref()?.parse().ok()
-    }
-
-    /// When the run began that deployed it last.
-    pub fn deployed(&self) -> Option<Timestamp> {
-        RunId::existing(&self.tags.run).began()
     }
 
     /// Whether it was deployed from this repository. GitHub ignores the case of names.

@@ -17,7 +17,7 @@ use super::session::connections::Connections;
 use crate::event::Channel;
 use crate::report::Output;
 use crate::run::outcome::StepError;
-use crate::run::perform::{AzureAccess, AzureClients};
+use crate::run::perform::AzureClients;
 use clap::Args;
 use delete::{Deletion, delete};
 use group::{DeployedGroup, ListedGroup};
@@ -46,17 +46,6 @@ pub struct RemovalOptions {
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
-}
-
-/// The clients that a removal needs: no login of a registry, and so no secret.
-pub fn azure_clients(session: &PlanSession, connections: &Connections) -> AzureClients {
-    AzureClients::new(AzureAccess {
-        http: &connections.http,
-        credential: &connections.credential,
-        endpoints: &connections.endpoints,
-        local: session.options.cloud.is_some(),
-        subscription: connections.subscription.as_deref(),
-    })
 }
 
 /// A removal before it is confirmed.

@@ -13,7 +13,7 @@ pub fn table(listed: &[ListedGroup], now: Timestamp) -> String {
         vec![
             one.group.id.name.clone(),
             one.group.tags.service.clone(),
-            age(one.group.deployed(), now),
+            age(one.group.tags.deployed_at(), now),
             action(one.goes).to_owned(),
             one.why.clone(),
         ]
@@ -76,7 +76,7 @@ fn object(listed: &ListedGroup, deletion: Option<&Deletion>) -> Value {
         "pull-request": listed.group.pull_request(),
         "branch": tags.branch,
         "run": tags.run,
-        "deployed": listed.group.deployed().map(|time| time.to_string()),
+        "deployed": tags.deployed_at().map(|time| time.to_string()),
         "expires": tags.expires,
         "action": action(listed.goes),
         "reason": listed.why,

@@ -7,6 +7,7 @@ use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
 use crate::http::{Client, Settings};
 use crate::local::CloudFile;
 use crate::run::outcome::StepError;
+use crate::run::perform::{AzureAccess, AzureClients};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 
@@ -35,6 +36,17 @@ impl Connections {
             Some(file) => Self::local(session, &read_cloud(file)?),
             None => Self::real(session),
         }
+    }
+
+    /// The clients of Resource Manager, which need no secret of the plan.
+    pub fn azure_clients(&self, session: &PlanSession) -> AzureClients {
+        AzureClients::new(AzureAccess {
+            http: &self.http,
+            credential: &self.credential,
+            endpoints: &self.endpoints,
+            local: session.options.cloud.is_some(),
+            subscription: self.subscription.as_deref(),
+        })
     }
 
     fn real(session: &PlanSession) -> Result<Self, StepError> {

@@ -48,7 +48,7 @@ fn target(status: &TargetStatus) -> Value {
         "dirty": tags.dirty,
         "digest": tags.digest,
         "image-tag": tags.image_tag,
-        "deployed-at": resource.deployed().map(|time| time.to_string()),
+        "deployed-at": tags.deployed_at().map(|time| time.to_string()),
         "expires": tags.expires,
         "containers": containers.iter().map(container).collect::<Vec<_>>(),
         "urls": urls.iter().map(|(url, answer)| endpoint(url, answer)).collect::<Vec<_>>(),

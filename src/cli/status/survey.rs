@@ -68,7 +68,7 @@ impl ServiceStatus {
 
 impl TargetStatus {
     fn is_well(&self, now: Timestamp) -> bool {
-        let expired = self.resource.expires().is_some_and(|expires| expires <= now);
+        let expired = self.resource.tags.expires_at().is_some_and(|expires| expires <= now);
         !expired
             && self.containers.iter().all(|container| container.health.is_well)
             && self.urls.iter().all(|(_, answer)| answer.is_well())

@@ -63,7 +63,7 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
         first.map_or_else(|| target.state.to_lowercase(), |one| one.health.describe()),
         first.map_or_else(none, |one| image(one, target.resource.tags.image_tag.as_deref())),
         commit(target),
-        age(target.resource.deployed(), now),
+        age(target.resource.tags.deployed_at(), now),
         expires(target, now),
         urls(target),
     ]);
@@ -100,7 +100,7 @@ fn commit(target: &TargetStatus) -> String {
 }
 
 fn expires(target: &TargetStatus, now: Timestamp) -> String {
-    match target.resource.expires() {
+    match target.resource.tags.expires_at() {
         None => UNKNOWN.to_owned(),
         Some(expires) if expires <= now => format!("{} ago", age(Some(expires), now)),
         Some(expires) => format!("in {}", age(Some(now), expires)),

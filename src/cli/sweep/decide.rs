@@ -45,7 +45,7 @@ pub fn decide_all(
         })
         .collect();
     listed.sort_by(|one, other| {
-        let key = |it: &ListedGroup| (!it.goes, it.group.deployed(), it.group.id.clone());
+        let key = |it: &ListedGroup| (!it.goes, it.group.tags.deployed_at(), it.group.id.clone());
         key(one).cmp(&key(other))
     });
     for one in listed.iter_mut().filter(|one| one.goes).skip(filter.max) {

@@ -13,7 +13,7 @@ use super::plan_file::PlanFile;
 use super::plan_options::open;
 use super::removal::group::{DeployedGroup, ListedGroup};
 use super::removal::show::count;
-use super::removal::{Removal, RemovalOptions, azure_clients, deployed, mistake};
+use super::removal::{Removal, RemovalOptions, deployed, mistake};
 use super::runtime::block_on;
 use super::session::connections::{Connections, GitHubConnection};
 use super::session::container_groups::ContainerGroups;
@@ -109,7 +109,7 @@ impl Sweep<'_> {
             }
             None => {}
         }
-        let azure = azure_clients(self.session, &connections);
+        let azure = connections.azure_clients(self.session);
         let all = self.groups(&azure).await.map_err(refused)?;
         let previews: Vec<DeployedGroup> =
             all.iter().filter(|group| is_preview(group)).cloned().collect();
@@ -181,6 +181,5 @@ impl Sweep<'_> {
 const EXPIRED: &str = "It had outlived its `ttl`";
 
 fn is_expired(group: &DeployedGroup, now: Timestamp) -> bool {
-    let expires = group.tags.expires.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
-    expires.is_some_and(|time| time <= now)
+    group.tags.expires_at().is_some_and(|time| time <= now)
 }

@@ -1,9 +1,11 @@
 //! The tags that mark a deployed resource as Shipway's, so that it can be found
 //! again from any machine: by plan, repository, environment and pull request.
 
+use crate::journal::RunId;
 use crate::oci::Reference;
 use crate::plan::expr::Scope;
 use crate::run::perform::performer::{Job, Performer};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 const PLAN: &str = "shipway-plan";
@@ -76,6 +78,16 @@ impl ResourceTags {
         })
     }
 
+    /// When the run began that deployed the resource last.
+    pub fn deployed_at(&self) -> Option<Timestamp> {
+        RunId::existing(&self.run).began()
+    }
+
+    /// When it has outlived the `ttl` of its environment.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires.as_ref()?.parse().ok()
+    }
+
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let dirty = self.dirty.then(|| "true".to_owned());
         let all = [
@@ -128,7 +140,7 @@ pub fn resource_tags(
     let git = |name: &str| member(&plan.scope, "git", name);
     let parsed = |image: &str| image.parse::<Reference>().ok();
     let pushed_tag = || job.handover.references.first()?.tag.clone();
-    let expires = facts.expires.map(|time_to_live| jiff::Timestamp::now() + time_to_live);
+    let expires = facts.expires.map(|time_to_live| Timestamp::now() + time_to_live);
     ResourceTags {
         plan: plan.parsed.name.value.clone(),
         repository: facts.repository.clone(),
