@@ -11,7 +11,7 @@ name: shop
 azure: { resource-group: demo, location: westeurope }
 vars: { code: 0 }
 environments:
-  production: { if: \"github.event_name == 'push'\", protected: true, ttl: 48h }
+  production: { if: \"github.event_name == 'push'\", protected: true, ttl: 36h }
   staging: { if: 'false' }
 services:
   web:
