@@ -77,7 +77,7 @@ fn value(
         evaluated.value = format!("toJSON({})", expression.value);
     }
     let text = Text {
-        source: evaluated.value.clone(),
+        source: evaluated.value.clone().into(),
         span: expression.span.clone(),
         parts: vec![Part::Expression(evaluated)],
     };

@@ -16,7 +16,11 @@ pub struct Parsed {
 }
 
 /// Reads a plan from its tree. `None` where there is nothing of one.
-pub fn parse(text: &str, root: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Option<Parsed> {
+pub fn parse(
+    text: &str,
+    root: Option<&Node<'_>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Parsed> {
     let refusal = match root {
         None => Diagnostic::error("empty-plan", "the plan is empty", &(0..0)),
         Some(Node { kind: Kind::Null, .. }) => {

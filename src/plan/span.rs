@@ -1,5 +1,6 @@
 //! Places in the plan's text.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A range of bytes in the plan's text.
@@ -16,5 +17,12 @@ impl<T> Spanned<T> {
     /// A value that stands at a place.
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
+    }
+}
+
+impl Spanned<Cow<'_, str>> {
+    /// The same, for when the text is gone.
+    pub fn to_owned_text(&self) -> Spanned<String> {
+        Spanned::new(self.value.to_string(), self.span.clone())
     }
 }

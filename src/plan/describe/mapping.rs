@@ -271,7 +271,7 @@ macro_rules! choice {
             fn read_choice(
                 reader: &mut $crate::plan::parse::Reader<'_>,
                 name: &str,
-                node: &$crate::plan::tree::Node,
+                node: &$crate::plan::tree::Node<'_>,
             ) -> Option<Self> {
                 use $crate::plan::describe::{Key, PlanValue, Slot};
                 $(

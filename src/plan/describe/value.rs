@@ -18,11 +18,11 @@ pub struct Slot<'n> {
     /// The name in diagnostics: that of the key, or of the entry in a mapping whose
     /// names the plan chooses.
     pub name: &'n str,
-    pub node: &'n Node,
+    pub node: &'n Node<'n>,
 }
 
 impl<'n> Slot<'n> {
-    pub fn new(key: &'static Key, node: &'n Node) -> Self {
+    pub fn new(key: &'static Key, node: &'n Node<'n>) -> Self {
         Self { key, name: key.name, node }
     }
 }
@@ -277,7 +277,7 @@ impl<T: PlanValue> PlanValue for Map<T> {
         for entry in reader.named_entries(slot.name, slot.node, &slot.key.names) {
             let (name, node) = (&entry.key, &entry.value);
             if let Some(value) = T::read(reader, Slot { name: &name.value, node, ..slot }) {
-                map.0.push((name.clone(), value));
+                map.0.push((name.to_owned_text(), value));
             }
         }
         Some(map)

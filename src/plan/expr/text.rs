@@ -95,6 +95,9 @@ impl Text {
         scope: &Scope,
         accept: impl Fn(&Spanned<String>, &Value) -> Result<(), EvalError>,
     ) -> Result<Value, EvalError> {
+        if let Some(literal) = self.as_literal() {
+            return Ok(Value::from(literal));
+        }
         let mut text = String::new();
         let mut taint = Taint::default();
         let mut missing = None;
@@ -271,7 +274,7 @@ mod tests {
         }
         parts.push(Part::Literal(rest.to_owned()));
         parts.retain(|part| *part != Part::Literal(String::new()));
-        Text { source: source.to_owned(), span: 100..100 + source.len(), parts }
+        Text { source: source.to_owned().into(), span: 100..100 + source.len(), parts }
     }
 
     fn field<T>(source: &str) -> Field<T> {

@@ -8,7 +8,7 @@ use crate::plan::tree::{Kind, Node};
 impl Reader<'_> {
     /// A bare expression, or one in `${{ }}`. With text around it, it would be a
     /// string, which is always true.
-    pub fn condition(&mut self, node: &Node) -> Option<Condition> {
+    pub fn condition(&mut self, node: &Node<'_>) -> Option<Condition> {
         if matches!(node.kind, Kind::Null) {
             let diagnostic = Diagnostic::error("wrong-type", "`if` has no value", &node.span);
             self.report(diagnostic.help(
@@ -19,7 +19,7 @@ impl Reader<'_> {
         let text = self.string("if", node)?;
         let expressions: Vec<_> = text.expressions().cloned().collect();
         let Some(expression) = expressions.first() else {
-            return Some(Condition { source: text.source, span: text.span });
+            return Some(Condition { source: text.source.into_owned(), span: text.span });
         };
         let is_text =
             |part: &Part| matches!(part, Part::Literal(literal) if !literal.trim().is_empty());

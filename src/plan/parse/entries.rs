@@ -4,15 +4,15 @@ use super::foreign_keys::{Instead, instead_of};
 use super::reader::Reader;
 use crate::plan::describe::Key;
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::span::{Span, Spanned};
-use crate::plan::tree::{Entry, Kind, Node};
+use crate::plan::span::Span;
+use crate::plan::tree::{Entry, EntryKey, Kind, Node};
 
 /// A mapping, all of whose keys are known. Nothing at all is an empty one.
 pub struct Entries<'n> {
     /// What it is, such as `a step`.
     what: &'static str,
     span: Span,
-    pairs: &'n [Entry],
+    pairs: &'n [Entry<'n>],
     /// Whether it has unknown keys: what seems to be missing may be one of them,
     /// misspelt.
     pub has_unknown: bool,
@@ -23,7 +23,7 @@ impl Reader<'_> {
     pub fn entries<'n>(
         &mut self,
         what: &'static str,
-        node: &'n Node,
+        node: &'n Node<'n>,
         keys: &[Key],
     ) -> Option<Entries<'n>> {
         let entries = match &node.kind {
@@ -37,7 +37,7 @@ impl Reader<'_> {
         };
         let mut has_unknown = false;
         for entry in entries {
-            let name = entry.key.value.as_str();
+            let name = &*entry.key.value;
             if !name.starts_with("x-") && !keys.iter().any(|key| key.name == name) {
                 has_unknown = true;
                 self.unknown_key(what, &entry.key, keys);
@@ -46,7 +46,7 @@ impl Reader<'_> {
         Some(Entries { what, span: node.span.clone(), pairs: entries, has_unknown })
     }
 
-    fn unknown_key(&mut self, what: &str, key: &Spanned<String>, keys: &[Key]) {
+    fn unknown_key(&mut self, what: &str, key: &EntryKey<'_>, keys: &[Key]) {
         let name = &key.value;
         let unknown = || {
             let message = format!("{what} has no key `{name}`");
@@ -84,7 +84,7 @@ impl Reader<'_> {
     }
 
     /// Reports a key that does not go with another.
-    pub fn conflict(&mut self, key: &Spanned<String>, with: &Spanned<String>, help: &str) {
+    pub fn conflict(&mut self, key: &EntryKey<'_>, with: &EntryKey<'_>, help: &str) {
         let message = format!("`{}` does not go with `{}`", key.value, with.value);
         let diagnostic = Diagnostic::error("conflicting-keys", message, &key.span)
             .also(&with.span, format!("`{}` is here", with.value));
@@ -99,26 +99,26 @@ impl<'n> Entries<'n> {
     }
 
     /// The value of a key, where it is there.
-    pub fn get(&self, name: &str) -> Option<&'n Node> {
+    pub fn get(&self, name: &str) -> Option<&'n Node<'n>> {
         self.entry(name).map(|entry| &entry.value)
     }
 
     /// The key itself, where it is there.
-    pub fn key(&self, name: &str) -> Option<&'n Spanned<String>> {
+    pub fn key(&self, name: &str) -> Option<&'n EntryKey<'n>> {
         self.entry(name).map(|entry| &entry.key)
     }
 
     /// The keys that are there, in the order of the text.
-    pub fn keys(&self) -> impl Iterator<Item = &'n Spanned<String>> {
+    pub fn keys(&self) -> impl Iterator<Item = &'n EntryKey<'n>> {
         self.pairs.iter().map(|entry| &entry.key)
     }
 
     /// The first of several keys that is there.
-    pub fn first_of(&self, keys: &[Key]) -> Option<&'n Spanned<String>> {
+    pub fn first_of(&self, keys: &[Key]) -> Option<&'n EntryKey<'n>> {
         self.keys().find(|found| keys.iter().any(|key| key.name == found.value))
     }
 
-    fn entry(&self, name: &str) -> Option<&'n Entry> {
+    fn entry(&self, name: &str) -> Option<&'n Entry<'n>> {
         self.pairs.iter().find(|entry| entry.key.value == name)
     }
 }

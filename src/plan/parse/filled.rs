@@ -44,6 +44,9 @@ fn filled(text: &Text, fillings: &[&str], mut number: usize) -> String {
 /// A similar text that is valid, or that some value makes valid.
 pub(super) fn repaired(text: &Text, shape: &Shape) -> Option<String> {
     let repair = shape.repair?;
+    if let Some(literal) = text.as_literal() {
+        return Some(repair(literal)).filter(|repaired| (shape.check)(repaired).is_ok());
+    }
     let repaired: Vec<Part> = text
         .parts
         .iter()
@@ -57,12 +60,8 @@ pub(super) fn repaired(text: &Text, shape: &Shape) -> Option<String> {
         Part::Expression(one) => format!("${{{{ {} }}}}", one.value),
     });
     let source: String = shown.collect();
-    let repaired = Text { source, span: text.span.clone(), parts: repaired };
-    let is_valid = match repaired.as_literal() {
-        Some(literal) => (shape.check)(literal).is_ok(),
-        None => mistake(&repaired, shape).is_none(),
-    };
-    is_valid.then_some(repaired.source)
+    let repaired = Text { source: source.into(), span: text.span.clone(), parts: repaired };
+    mistake(&repaired, shape).is_none().then(|| repaired.source.into_owned())
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports that `name` has a value of another type than expected.
-    pub fn wrong_type(&mut self, name: &str, node: &Node, expected: &str) {
+    pub fn wrong_type(&mut self, name: &str, node: &Node<'_>, expected: &str) {
         let message = format!("`{name}` takes {expected}, not {}", node.kind.name());
         self.report(Diagnostic::error("wrong-type", message, &node.span));
     }
@@ -83,7 +83,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string with its expressions.
-    pub fn string(&mut self, name: &str, node: &Node) -> Option<Text> {
+    pub fn string(&mut self, name: &str, node: &Node<'_>) -> Option<Text> {
         match &node.kind {
             Kind::Scalar(scalar) => Some(cut(self.text, scalar, &node.span, &mut self.found)),
             Kind::Null => {
@@ -100,7 +100,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string that, where it holds no expression, has a shape.
-    pub fn checked(&mut self, name: &str, node: &Node, shape: &Shape) -> Option<Text> {
+    pub fn checked(&mut self, name: &str, node: &Node<'_>, shape: &Shape) -> Option<Text> {
         // An empty text would be the next mistake.
         if matches!(node.kind, Kind::Null) && (shape.check)("").is_err() {
             let message = format!("`{name}` has no value");
@@ -145,7 +145,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string that has to be known before anything is evaluated.
-    pub fn word(&mut self, name: &str, node: &Node) -> Option<Spanned<String>> {
+    pub fn word(&mut self, name: &str, node: &Node<'_>) -> Option<Spanned<String>> {
         let text = self.string(name, node)?;
         if let Some(expression) = text.expressions().next() {
             let message = format!("`{name}` takes no expression");
@@ -154,12 +154,17 @@ impl<'t> Reader<'t> {
                     .label("it has to be known before anything is evaluated"),
             );
         }
-        Some(Spanned::new(text.source, text.span))
+        Some(Spanned::new(text.source.into_owned(), text.span))
     }
 
     /// The entries of a mapping of any names. Names without the shape are
     /// reported and kept.
-    pub fn named_entries<'n>(&mut self, name: &str, node: &'n Node, names: &Shape) -> &'n [Entry] {
+    pub fn named_entries<'n>(
+        &mut self,
+        name: &str,
+        node: &'n Node<'n>,
+        names: &Shape,
+    ) -> &'n [Entry<'n>] {
         let entries = match &node.kind {
             Kind::Mapping(entries) => entries.as_slice(),
             Kind::Null => &[],

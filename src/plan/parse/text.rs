@@ -6,10 +6,15 @@ use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Scalar, locate};
 
 /// Cuts a scalar. An expression that is not closed is a mistake, and then text.
-pub(super) fn cut(text: &str, scalar: &Scalar, span: &Span, found: &mut Vec<Diagnostic>) -> Text {
-    let value = scalar.value.as_str();
+pub(super) fn cut(
+    text: &str,
+    scalar: &Scalar<'_>,
+    span: &Span,
+    found: &mut Vec<Diagnostic>,
+) -> Text {
+    let value = &*scalar.value;
     if !value.contains("${{") {
-        return Text { span: span.clone(), ..Text::default_of(value) };
+        return Text { source: value.to_owned().into(), span: span.clone(), parts: Vec::new() };
     }
     let (pieces, unclosed) = pieces(value);
     let offsets: Vec<usize> = pieces
@@ -41,7 +46,7 @@ pub(super) fn cut(text: &str, scalar: &Scalar, span: &Span, found: &mut Vec<Diag
                 .help("close it with `}}`; a `}}` inside `'…'` does not"),
         );
     }
-    Text { source: value.to_owned(), span: span.clone(), parts }
+    Text { source: value.to_owned().into(), span: span.clone(), parts }
 }
 
 struct Piece {
@@ -112,14 +117,11 @@ mod tests {
     fn case(yaml: &str, expected: &str) {
         let (text, found) = read(yaml);
         assert_eq!(found, [], "{yaml}");
-        let shown: String = text
-            .parts
-            .iter()
-            .map(|part| match part {
-                Part::Literal(literal) => literal.clone(),
-                Part::Expression(one) => format!("‹{}›", &yaml[one.span.clone()]),
-            })
-            .collect();
+        let parts = text.parts.iter().map(|part| match part {
+            Part::Literal(literal) => literal.clone(),
+            Part::Expression(one) => format!("‹{}›", &yaml[one.span.clone()]),
+        });
+        let shown = text.as_literal().map_or_else(|| parts.collect(), str::to_owned);
         assert_eq!(shown, expected, "{yaml}");
     }
 

@@ -11,7 +11,7 @@ use crate::plan::literal::{
     AbsolutePath, BaseImage, Glob, ImageSource, Literal as _, NotEmpty, VariableName,
 };
 use crate::plan::parse::{Entries, Reader};
-use crate::plan::tree::Kind;
+use crate::plan::tree::{EntryKey, Kind};
 use crate::value::{Compression, ExposedPort, Mode, Owner, words};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -276,8 +276,7 @@ impl BuildKind {
         let is_of_dockerfile = |name: &&str| {
             !name.starts_with("platform") && Dockerfile::KEYS.iter().any(|key| key.name == *name)
         };
-        let first =
-            |holds: &dyn Fn(&&str) -> bool| entries.keys().find(|key| holds(&key.value.as_str()));
+        let first = |holds: &dyn Fn(&&str) -> bool| entries.keys().find(|key| holds(&&*key.value));
         if let Some(mine) = first(&is_of_layers) {
             no_others(reader, entries, mine, Layers::KEYS);
             let layers = Layers::from_entries(reader, entries)?;
@@ -294,12 +293,7 @@ impl BuildKind {
 }
 
 /// Reports the first key of another kind of build than that of `mine`.
-fn no_others(
-    reader: &mut Reader<'_>,
-    entries: &Entries<'_>,
-    mine: &crate::plan::span::Spanned<String>,
-    keys: &[Key],
-) {
+fn no_others(reader: &mut Reader<'_>, entries: &Entries<'_>, mine: &EntryKey<'_>, keys: &[Key]) {
     const HELP: &str = "an image is built from a Dockerfile, or from `layers`, or is an `image` that is there already";
     let is_other = |name: &str| {
         KEYS.iter().any(|key| key.name == name) && keys.iter().all(|key| key.name != name)

@@ -8,8 +8,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::parse::{Entries, Reader};
-use crate::plan::span::Spanned;
-use crate::plan::tree::Kind;
+use crate::plan::tree::{EntryKey, Kind};
 use serde_json::Value;
 
 mapping! {
@@ -39,7 +38,7 @@ const RESERVED: [&str; 2] = ["container-app", "batch-ai-job"];
 impl PlanValue for Deploy {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
         if let Kind::Mapping(entries) = &slot.node.kind {
-            let is_reserved = |name: &&Spanned<String>| RESERVED.contains(&name.value.as_str());
+            let is_reserved = |name: &&EntryKey<'_>| RESERVED.contains(&&*name.value);
             if let Some(key) = entries.iter().map(|entry| &entry.key).find(is_reserved) {
                 let message = format!("`{}` is not supported yet", key.value);
                 let diagnostic = Diagnostic::error("not-yet-supported", message, &key.span);
@@ -61,7 +60,7 @@ impl PlanValue for Deploy {
 }
 
 impl DeployKind {
-    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
         let chosen = entries.first_of(Self::KEYS);
         if chosen.is_none() {
             reader.missing(entries, "aci", "it deploys to Container Instances");

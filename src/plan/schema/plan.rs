@@ -59,7 +59,7 @@ mapping! {
 
 impl Plan {
     /// Reads a plan from the root of its tree.
-    pub fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Self> {
+    pub fn read(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Self> {
         let entries = reader.entries(Self::WHAT, root, Self::KEYS)?;
         Self::from_entries(reader, &entries)
     }
@@ -178,7 +178,7 @@ impl PlanKeys for Services {
     }
 }
 
-fn read_services(reader: &mut Reader<'_>, node: &Node) -> Map<Service> {
+fn read_services(reader: &mut Reader<'_>, node: &Node<'_>) -> Map<Service> {
     let services = Map::read(reader, Slot::new(&SERVICES, node)).unwrap_or_default();
     let is_empty = match &node.kind {
         Kind::Null => true,

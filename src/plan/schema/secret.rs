@@ -9,7 +9,7 @@ use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{Literal, NotEmpty, VariableName, VaultId, VaultName, VaultSecretUrl};
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Spanned;
-use crate::plan::tree::Kind;
+use crate::plan::tree::{EntryKey, Kind};
 use serde_json::Value;
 
 /// Where a secret comes from: the first source that has it.
@@ -63,7 +63,7 @@ choice! {
 }
 
 impl SecretSource {
-    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
         if let (Some(env), Some(keyvault)) = (entries.key("env"), entries.key("keyvault")) {
             reader.conflict(keyvault, env, "make a list of them: the first that has it wins");
         }

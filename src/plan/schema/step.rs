@@ -16,7 +16,7 @@ use crate::plan::expr::contexts::Site;
 use crate::plan::literal::{Attempts, Backoff, Name, Period, VariableName};
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::{Span, Spanned};
-use crate::plan::tree::{Kind, Node};
+use crate::plan::tree::{EntryKey, Kind, Node};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Action {
     }
 
     /// The key of the one action. Reports none and several.
-    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
         let Some(first) = entries.first_of(Self::KEYS) else {
             if !entries.has_unknown {
                 let names: Vec<_> =
@@ -187,10 +187,10 @@ impl PlanValue for RetryPolicy {
 }
 
 /// A step before it has an id.
-struct Draft {
+struct Draft<'n> {
     id: Option<Spanned<String>>,
     /// The key of its first action, where it has one.
-    action: Option<Spanned<String>>,
+    action: Option<&'n EntryKey<'n>>,
     /// Whether it has more, which are not read.
     has_more: bool,
     /// The single values of keys that a step does not have.
@@ -198,8 +198,8 @@ struct Draft {
     step: Option<Step>,
 }
 
-impl Draft {
-    fn read(reader: &mut Reader<'_>, node: &Node) -> Self {
+impl<'n> Draft<'n> {
+    fn read(reader: &mut Reader<'_>, node: &'n Node<'n>) -> Self {
         let mut draft = Self {
             id: None,
             action: None,
@@ -217,17 +217,17 @@ impl Draft {
         draft.id = entries.get("id").and_then(Node::spelled);
         if entries.has_unknown {
             let is_unknown =
-                |name: &&Spanned<String>| Step::KEYS.iter().all(|key| key.name != name.value);
+                |name: &&EntryKey<'_>| Step::KEYS.iter().all(|key| key.name != name.value);
             let values =
                 entries.keys().filter(is_unknown).filter_map(|name| entries.get(&name.value));
             draft.unknown_values =
                 values.filter_map(Node::spelled).map(|value| value.value).collect();
         }
-        draft.action = entries.first_of(Action::KEYS).cloned();
+        draft.action = entries.first_of(Action::KEYS);
         let actions = Action::KEYS.iter().filter(|key| entries.get(key.name).is_some());
         draft.has_more = actions.count() > 1;
         draft.step = Step::from_entries(reader, &entries);
-        if let Some(action) = &draft.action {
+        if let Some(action) = draft.action {
             check_beside(reader, &entries, action);
             if let Some(step) = &mut draft.step {
                 step.set_defaults(&entries, &action.value);
@@ -239,8 +239,8 @@ impl Draft {
 }
 
 /// Reports the first key that stands beside an action that does not have it.
-fn check_beside(reader: &mut Reader<'_>, entries: &Entries<'_>, action: &Spanned<String>) {
-    let is_of_another = |name: &Spanned<String>| {
+fn check_beside(reader: &mut Reader<'_>, entries: &Entries<'_>, action: &EntryKey<'_>) {
+    let is_of_another = |name: &EntryKey<'_>| {
         let key = Step::KEYS.iter().find(|key| key.name == name.value);
         key.and_then(|key| key.only_beside).is_some_and(|only| only != action.value)
     };
@@ -262,7 +262,7 @@ impl Step {
 }
 
 /// Reads the steps of a service.
-pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node) -> Vec<Step> {
+pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node<'_>) -> Vec<Step> {
     let Kind::Sequence(items) = &node.kind else {
         reader.wrong_type("steps", node, "a list");
         reader.unread_of(service).has_unnamed = true;
@@ -272,12 +272,12 @@ pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node) ->
         let message = "a service needs at least one step";
         reader.report(Diagnostic::error("missing-key", message, &node.span));
     }
-    let drafts: Vec<Draft> = items.iter().map(|item| Draft::read(reader, item)).collect();
-    let mut taken = given_ids(reader, &drafts);
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let drafts: Vec<Draft<'_>> = items.iter().map(|item| Draft::read(reader, item)).collect();
+    let given = given_ids(reader, &drafts);
+    let mut counts = Vec::new();
     let mut steps = Vec::with_capacity(drafts.len());
     for Draft { id, action, has_more, unknown_values, step } in drafts {
-        let id = id.or_else(|| Some(next_id(&action?, &mut counts, &mut taken)));
+        let id = id.or_else(|| Some(next_id(action?, &mut counts, &given)));
         match (step, id) {
             (Some(step), Some(id)) if has_more => {
                 reader.unread_of(service).has_unnamed = true;
@@ -297,7 +297,7 @@ pub(super) fn read_steps(reader: &mut Reader<'_>, service: &str, node: &Node) ->
 }
 
 /// The ids that the steps give themselves. Reports those that are given twice.
-fn given_ids(reader: &mut Reader<'_>, drafts: &[Draft]) -> HashSet<String> {
+fn given_ids(reader: &mut Reader<'_>, drafts: &[Draft<'_>]) -> HashSet<String> {
     let mut taken: HashMap<&str, &Span> = HashMap::new();
     for id in drafts.iter().filter_map(|draft| draft.id.as_ref()) {
         if let Some(first) = taken.get(id.value.as_str()) {
@@ -311,20 +311,26 @@ fn given_ids(reader: &mut Reader<'_>, drafts: &[Draft]) -> HashSet<String> {
     taken.into_keys().map(str::to_owned).collect()
 }
 
-/// `push`, then `push-2`, whatever is not taken.
-fn next_id(
-    action: &Spanned<String>,
-    counts: &mut HashMap<String, usize>,
-    taken: &mut HashSet<String>,
+/// `push`, then `push-2`, whatever is not given. `counts` has how many steps of each
+/// action came before.
+fn next_id<'n>(
+    action: &'n EntryKey<'n>,
+    counts: &mut Vec<(&'n str, usize)>,
+    given: &HashSet<String>,
 ) -> Spanned<String> {
-    let count = counts.entry(action.value.clone()).or_default();
+    let name = &*action.value;
+    let at = counts.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+        counts.push((name, 0));
+        counts.len() - 1
+    });
+    let count = &mut counts[at].1;
     loop {
         *count += 1;
         let id = match *count {
-            1 => action.value.clone(),
-            more => format!("{}-{more}", action.value),
+            1 => name.to_owned(),
+            more => format!("{name}-{more}"),
         };
-        if taken.insert(id.clone()) {
+        if !given.contains(&id) {
             return Spanned::new(id, action.span.clone());
         }
     }

@@ -76,7 +76,7 @@ impl PlanValue for Tag {
 }
 
 impl TagTarget {
-    fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Self> {
         if !matches!(node.kind, Kind::Mapping(_)) {
             let image = reader.checked("tag", node, &REFERENCE.shape)?;
             return Some(Self { image, tags: Vec::new() });

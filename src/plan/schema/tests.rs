@@ -105,19 +105,19 @@ fn images_without_an_engine_and_the_other_kinds() {
     let Action::Build(build) = &steps[0].action else { panic!("{steps:?}") };
     let BuildKind::Layers(layers) = &build.kind else { panic!("{build:?}") };
     assert_eq!(layers.base.source, "scratch");
-    assert_eq!(layers.layers[0].mode.as_ref().map(|mode| mode.source.as_str()), Some("0755"));
+    assert_eq!(layers.layers[0].mode.as_ref().map(|mode| mode.source.as_ref()), Some("0755"));
     assert_eq!(layers.layers[1].exclude[0].source, "**/*.map");
     assert_eq!(layers.compression.text.source, "zstd");
-    assert_eq!(layers.env.get("PORT").map(|port| port.source.as_str()), Some("80"));
+    assert_eq!(layers.env.get("PORT").map(|port| port.source.as_ref()), Some("80"));
     let Action::Build(build) = &steps[1].action else { panic!("{steps:?}") };
     let BuildKind::Layers(layers) = &build.kind else { panic!("{build:?}") };
-    let platforms: Vec<_> = layers.platforms.iter().map(|text| text.source.as_str()).collect();
+    let platforms: Vec<_> = layers.platforms.iter().map(|text| text.source.as_ref()).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
-    let only = layers.layers[1].platform.as_ref().map(|text| text.source.as_str());
+    let only = layers.layers[1].platform.as_ref().map(|text| text.source.as_ref());
     assert_eq!(only, Some("linux/arm64"));
     let Action::Build(build) = &steps[2].action else { panic!("{steps:?}") };
     let BuildKind::Dockerfile(dockerfile) = &build.kind else { panic!("{build:?}") };
-    let platforms: Vec<_> = dockerfile.platforms.iter().map(|text| text.source.as_str()).collect();
+    let platforms: Vec<_> = dockerfile.platforms.iter().map(|text| text.source.as_ref()).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
     let Action::Run(run) = &steps[4].action else { panic!("{steps:?}") };
     assert!(matches!(&run.script, Script::Exec(program) if program.len() == 2));
@@ -129,7 +129,7 @@ fn scalars_stay_as_they_are_spelled() {
         "name: spelled\nvars: { a: 1.10, b: 12e4567, c: no, d: 0x1F, e: 010, f: .inf, g: '', h: 1_000 }\n\
          steps:\n  - run: 'true'\n",
     );
-    let shown: Vec<_> = plan.vars.iter().map(|(_, value)| value.source.as_str()).collect();
+    let shown: Vec<_> = plan.vars.iter().map(|(_, value)| value.source.as_ref()).collect();
     assert_eq!(shown, ["1.10", "12e4567", "no", "0x1F", "010", ".inf", "", "1_000"]);
 }
 
@@ -142,7 +142,7 @@ fn json_anchors_and_merges() {
          steps:\n  - <<: *common\n    run: one\n  - <<: *common\n    timeout: 1m\n    run: two\n",
     );
     let steps = &plan.services.get("anchors").expect("named as the plan").steps;
-    let timeouts: Vec<_> = steps.iter().map(|step| step.timeout.text.source.as_str()).collect();
+    let timeouts: Vec<_> = steps.iter().map(|step| step.timeout.text.source.as_ref()).collect();
     assert_eq!(timeouts, ["5m", "1m"]);
     assert_eq!(steps[1].retry.attempts, 2);
 }
@@ -155,7 +155,7 @@ fn what_a_push_attaches() {
         let plan = good(&plan);
         let service = plan.services.get("a").expect("named as the plan");
         let Action::Push(push) = &service.steps[2].action else { panic!("{service:?}") };
-        (push.sbom.text.source.clone(), push.provenance.text.source.clone())
+        (push.sbom.text.source.to_string(), push.provenance.text.source.to_string())
     };
     let pair = |sbom: &str, provenance: &str| (sbom.to_owned(), provenance.to_owned());
 

@@ -1,15 +1,17 @@
 //! Strings with expressions in them, and scalars that are read from them.
 
 use crate::plan::span::{Span, Spanned};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// A string as the plan spells it, cut at its `${{ }}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Text {
     /// The scalar's value: without quotes, escapes resolved, never retyped.
-    pub source: String,
+    pub source: Cow<'static, str>,
     pub span: Span,
-    /// The pieces of `source`, in order.
+    /// The pieces of `source`, in order. Empty where all of it is literal, as most texts
+    /// are.
     pub parts: Vec<Part>,
 }
 
@@ -52,18 +54,14 @@ pub enum Template<'p> {
 
 impl Text {
     /// A text that stands nowhere in the plan: the default of an absent key.
-    pub fn default_of(literal: &str) -> Self {
-        let parts = match literal {
-            "" => Vec::new(),
-            literal => vec![Part::Literal(literal.to_owned())],
-        };
-        Self { source: literal.to_owned(), span: 0..0, parts }
+    pub fn default_of(literal: &'static str) -> Self {
+        Self { source: literal.into(), span: 0..0, parts: Vec::new() }
     }
 
     /// The text where it holds no expression.
     pub fn as_literal(&self) -> Option<&str> {
         let is_literal = |part: &Part| matches!(part, Part::Literal(_));
-        self.parts.iter().all(is_literal).then_some(self.source.as_str())
+        self.parts.iter().all(is_literal).then_some(&*self.source)
     }
 
     /// The expressions in it.
@@ -82,7 +80,7 @@ impl<T> Field<T> {
     }
 
     /// What an absent key is read as.
-    pub fn default_of(literal: &str) -> Self {
+    pub fn default_of(literal: &'static str) -> Self {
         Self::of(Text::default_of(literal))
     }
 }

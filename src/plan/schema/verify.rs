@@ -10,8 +10,8 @@ use crate::plan::literal::{
     Address, HeaderName, HttpTarget, JsonPath, Literal as _, NotEmpty, Pattern, Period, StatusCode,
 };
 use crate::plan::parse::{Entries, Reader};
-use crate::plan::span::{Span, Spanned};
-use crate::plan::tree::Kind;
+use crate::plan::span::Span;
+use crate::plan::tree::{EntryKey, Kind};
 use serde_json::Value;
 
 mapping! {
@@ -169,8 +169,8 @@ impl Verify {
     pub fn asks_deployed(&self) -> bool {
         match &self.probe {
             Probe::Http(text) => match text.parts.first() {
-                Some(Part::Literal(literal)) => literal.starts_with('/'),
-                Some(Part::Expression(_)) | None => false,
+                Some(Part::Expression(_)) => false,
+                Some(Part::Literal(_)) | None => text.source.starts_with('/'),
             },
             Probe::Tcp(text) => text.as_literal().is_some_and(|literal| !literal.contains(':')),
         }
@@ -178,7 +178,7 @@ impl Verify {
 }
 
 impl Probe {
-    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n Spanned<String>> {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
         let (http, tcp) = (entries.key("http"), entries.key("tcp"));
         if let (Some(tcp), Some(http)) = (tcp, http) {
             reader.conflict(tcp, http, "a step asks one thing: make it two steps");

@@ -1,10 +1,11 @@
 //! From text to the tree, within limits.
 
-use super::node::{Entry, Kind, Node, Scalar, Style};
+use super::node::{Entry, EntryKey, Kind, Node, Scalar, Style};
 use super::{merge, syntax};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::span::{Span, Spanned};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How deep collections may be nested. No plan needs a third of it.
@@ -18,7 +19,7 @@ const MAX_REPEATED_BYTES: usize = 4 << 20;
 
 /// Reads the one document of a text. Mistakes are added to `found`. `None` where
 /// the text is empty, or is not YAML.
-pub fn load(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
+pub fn load<'t>(text: &'t str, found: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = MAX_NESTING;
@@ -51,13 +52,13 @@ struct Loader<'t, 'f> {
     text: &'t str,
     events: Parser<'t, granit_parser::StrInput<'t>>,
     /// What each anchor stands for, and its size.
-    anchors: HashMap<usize, (Node, Size)>,
+    anchors: HashMap<usize, (Node<'t>, Size)>,
     repeated: Size,
     found: &'f mut Vec<Diagnostic>,
 }
 
 impl<'t> Loader<'t, '_> {
-    fn document(&mut self) -> Result<Option<Node>, Stop> {
+    fn document(&mut self) -> Result<Option<Node<'t>>, Stop> {
         let mut root = None;
         while let Some((event, span)) = self.next()? {
             match event {
@@ -94,12 +95,12 @@ impl<'t> Loader<'t, '_> {
         }
     }
 
-    fn node(&mut self, next: Next<'t>) -> Result<Node, Stop> {
+    fn node(&mut self, next: Next<'t>) -> Result<Node<'t>, Stop> {
         let (event, span) = next;
         let (node, anchor) = match event {
             Event::Scalar(value, style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), &span);
-                (self.scalar(&value, style, span), anchor)
+                (self.scalar(value, style, span), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), &span);
@@ -119,9 +120,9 @@ impl<'t> Loader<'t, '_> {
         Ok(node)
     }
 
-    fn scalar(&self, value: &str, style: ScalarStyle, span: Span) -> Node {
+    fn scalar(&self, value: Cow<'t, str>, style: ScalarStyle, span: Span) -> Node<'t> {
         let style = match style {
-            ScalarStyle::Plain if matches!(value, "" | "~" | "null" | "Null" | "NULL") => {
+            ScalarStyle::Plain if matches!(&*value, "" | "~" | "null" | "Null" | "NULL") => {
                 return Node { kind: Kind::Null, span };
             }
             ScalarStyle::Plain => Style::Plain,
@@ -129,7 +130,7 @@ impl<'t> Loader<'t, '_> {
             ScalarStyle::DoubleQuoted => Style::Double,
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block(self.column(span.start)),
         };
-        Node { kind: Kind::Scalar(Scalar { value: value.to_owned(), style }), span }
+        Node { kind: Kind::Scalar(Scalar { value, style }), span }
     }
 
     /// The number of bytes between the start of a line and a place in it.
@@ -138,8 +139,8 @@ impl<'t> Loader<'t, '_> {
         before.len() - before.rfind('\n').map_or(0, |newline| newline + 1)
     }
 
-    fn sequence(&mut self, start: Span) -> Result<Node, Stop> {
-        let mut items: Vec<Node> = Vec::new();
+    fn sequence(&mut self, start: Span) -> Result<Node<'t>, Stop> {
+        let mut items: Vec<Node<'t>> = Vec::new();
         let end = loop {
             match self.inner()? {
                 (Event::SequenceEnd | Event::StreamEnd, end) => break end,
@@ -150,9 +151,10 @@ impl<'t> Loader<'t, '_> {
         Ok(Node { kind: Kind::Sequence(items), span })
     }
 
-    fn mapping(&mut self, start: Span) -> Result<Node, Stop> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut merged: Vec<Node> = Vec::new();
+    fn mapping(&mut self, start: Span) -> Result<Node<'t>, Stop> {
+        // Most have one or two. The first growth of an empty list makes room for four.
+        let mut entries: Vec<Entry<'t>> = Vec::with_capacity(2);
+        let mut merged: Vec<Node<'t>> = Vec::new();
         let mut last = None;
         let end = loop {
             let next = match self.inner()? {
@@ -181,11 +183,11 @@ impl<'t> Loader<'t, '_> {
     }
 
     /// A key as it is spelled. `None` for a collection, which is reported.
-    fn key(&mut self, next: Next<'t>) -> Result<Option<Spanned<String>>, Stop> {
+    fn key(&mut self, next: Next<'t>) -> Result<Option<EntryKey<'t>>, Stop> {
         let node = self.node(next)?;
         let value = match node.kind {
             Kind::Scalar(scalar) => scalar.value,
-            Kind::Null => self.text.get(node.span.clone()).unwrap_or_default().to_owned(),
+            Kind::Null => self.text.get(node.span.clone()).unwrap_or_default().into(),
             Kind::Sequence(_) | Kind::Mapping(_) => {
                 self.found.push(
                     Diagnostic::error("yaml-key", "a key is a single word", &node.span)
@@ -198,7 +200,7 @@ impl<'t> Loader<'t, '_> {
         Ok(Some(Spanned::new(value, node.span)))
     }
 
-    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Stop> {
+    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node<'t>, Stop> {
         let name = self.text.get(span.clone()).unwrap_or_default();
         let Some((node, size)) = self.anchors.get(&anchor) else {
             return Err(refuse(Diagnostic::error(
@@ -269,7 +271,7 @@ struct Size {
 }
 
 impl Size {
-    fn of(node: &Node) -> Self {
+    fn of(node: &Node<'_>) -> Self {
         let mut size = Self { values: 1, bytes: 0 };
         let parts: Vec<Self> = match &node.kind {
             Kind::Null => Vec::new(),

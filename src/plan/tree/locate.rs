@@ -6,7 +6,7 @@ use crate::plan::span::Span;
 /// Converts offsets into a scalar's value, in ascending order, to offsets into
 /// the text. Escapes, doubled quotes and folded lines make the two differ. The
 /// end of the scalar stands for a place that cannot be found.
-pub fn locate(text: &str, scalar: &Scalar, span: &Span, offsets: &[usize]) -> Vec<usize> {
+pub fn locate(text: &str, scalar: &Scalar<'_>, span: &Span, offsets: &[usize]) -> Vec<usize> {
     let source = text.get(span.clone()).unwrap_or_default();
     let mut walk = Walk { source, style: scalar.style, at: usize::from(scalar.style.is_quoted()) };
     let mut found = Vec::with_capacity(offsets.len());

@@ -2,10 +2,11 @@
 
 use super::node::{Entry, Kind, Node};
 use crate::plan::diagnostic::Diagnostic;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Keeps the first of several entries with one name and reports the others.
-pub fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
+pub fn drop_duplicates(entries: &mut Vec<Entry<'_>>, found: &mut Vec<Diagnostic>) {
     if are_few_and_differ(entries) {
         return;
     }
@@ -38,18 +39,19 @@ pub fn drop_duplicates(entries: &mut Vec<Entry>, found: &mut Vec<Diagnostic>) {
 
 /// Whether these are few entries with different names. Most mappings are small,
 /// and for those comparing each with each takes less than a table.
-fn are_few_and_differ(entries: &[Entry]) -> bool {
+fn are_few_and_differ(entries: &[Entry<'_>]) -> bool {
     let is_new = |at: usize| entries[..at].iter().all(|e| e.key.value != entries[at].key.value);
     entries.len() <= 12 && (1..entries.len()).all(is_new)
 }
 
 /// Adds what `<<` brings (YAML 1.1, "Merge Key Language-Independent Type"): what
 /// the mapping says itself wins, then what comes first.
-pub fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, found: &mut Vec<Diagnostic>) {
+pub fn merge<'t>(entries: &mut Vec<Entry<'t>>, merged: Vec<Node<'t>>, found: &mut Vec<Diagnostic>) {
     if merged.is_empty() {
         return;
     }
-    let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.value.clone()).collect();
+    let mut known: HashSet<Cow<'t, str>> =
+        entries.iter().map(|entry| entry.key.value.clone()).collect();
     let sources = merged.into_iter().flat_map(|node| match node.kind {
         Kind::Sequence(items) => items,
         kind => vec![Node { kind, span: node.span }],

@@ -1,11 +1,12 @@
 //! The values of the tree.
 
 use crate::plan::span::{Span, Spanned};
+use std::borrow::Cow;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    pub kind: Kind,
+pub struct Node<'t> {
+    pub kind: Kind<'t>,
     /// From its first byte to its last. A value that is not written stands where
     /// its key is.
     pub span: Span,
@@ -13,18 +14,19 @@ pub struct Node {
 
 /// What a value is, before it has a type.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum Kind<'t> {
     /// Nothing, `~` or `null`.
     Null,
-    Scalar(Scalar),
-    Sequence(Vec<Node>),
-    Mapping(Vec<Entry>),
+    Scalar(Scalar<'t>),
+    Sequence(Vec<Node<'t>>),
+    Mapping(Vec<Entry<'t>>),
 }
 
 /// A scalar: without quotes, escapes resolved, never retyped.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scalar {
-    pub value: String,
+pub struct Scalar<'t> {
+    /// A piece of the text, unless an escape or a fold makes it differ.
+    pub value: Cow<'t, str>,
     pub style: Style,
 }
 
@@ -37,13 +39,16 @@ pub enum Style {
     Block(usize),
 }
 
+/// The key of an entry, as it is spelled.
+pub type EntryKey<'t> = Spanned<Cow<'t, str>>;
+
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    pub key: Spanned<String>,
-    pub value: Node,
+pub struct Entry<'t> {
+    pub key: EntryKey<'t>,
+    pub value: Node<'t>,
 }
 
-impl Node {
+impl Node<'_> {
     /// The items of a list. A single value is a list of itself.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
@@ -56,13 +61,13 @@ impl Node {
     /// The scalar as it is spelled, where it is one.
     pub fn spelled(&self) -> Option<Spanned<String>> {
         match &self.kind {
-            Kind::Scalar(scalar) => Some(Spanned::new(scalar.value.clone(), self.span.clone())),
+            Kind::Scalar(scalar) => Some(Spanned::new(scalar.value.to_string(), self.span.clone())),
             Kind::Null | Kind::Sequence(_) | Kind::Mapping(_) => None,
         }
     }
 }
 
-impl Kind {
+impl Kind<'_> {
     /// What messages call it.
     pub fn name(&self) -> &'static str {
         match self {

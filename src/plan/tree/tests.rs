@@ -15,7 +15,7 @@ fn shown(yaml: &str) -> String {
     out
 }
 
-fn show(yaml: &str, node: &Node, level: usize, out: &mut String) {
+fn show(yaml: &str, node: &Node<'_>, level: usize, out: &mut String) {
     let indent = "  ".repeat(level);
     let source = &yaml[node.span.clone()];
     match &node.kind {
@@ -137,7 +137,7 @@ fn what_is_wrong_and_does_not_stop_reading() {
 }
 
 /// Whether serde-saphyr, which types its scalars, has read the same.
-fn same(node: &Node, other: &serde_json::Value) -> bool {
+fn same(node: &Node<'_>, other: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (&node.kind, other) {
         (Kind::Null, Value::Null) => true,
@@ -147,7 +147,7 @@ fn same(node: &Node, other: &serde_json::Value) -> bool {
             items.len() == others.len() && items.iter().zip(others).all(|(a, b)| same(a, b))
         }
         (Kind::Mapping(entries), Value::Object(others)) => {
-            let found = |entry: &super::Entry| others.get(&entry.key.value);
+            let found = |entry: &super::Entry| others.get(&*entry.key.value);
             entries.len() == others.len()
                 && entries
                     .iter()

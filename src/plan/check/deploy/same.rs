@@ -89,7 +89,7 @@ impl<'p> Group<'p> {
 
 /// The text as names of resources are compared: Azure ignores their case.
 fn spelling(text: &Text) -> String {
-    text.as_literal().map_or_else(|| text.source.clone(), str::to_ascii_lowercase)
+    text.as_literal().map_or_else(|| text.source.to_string(), str::to_ascii_lowercase)
 }
 
 /// Whether it names steps, which each service has for itself.

@@ -26,7 +26,7 @@ fn text(source: &str) -> Text {
         rest = after;
     }
     parts.push(Part::Literal(rest.to_owned()));
-    Text { source: source.to_owned(), span: 0..source.len(), parts }
+    Text { source: source.to_owned().into(), span: 0..source.len(), parts }
 }
 
 fn field<T>(source: &str) -> Field<T> {

@@ -280,7 +280,7 @@ fn first_line(run: &Run) -> String {
             if lines.next().is_some() { format!("{first} …") } else { first.to_owned() }
         }
         Script::Exec(words) => {
-            words.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" ")
+            words.iter().map(|word| word.source.as_ref()).collect::<Vec<_>>().join(" ")
         }
     }
 }
