@@ -78,7 +78,9 @@ fn remove_read_only_below(path: &str, value: &mut Value) {
     match value {
         Value::Array(entries) => {
             let path = joined(path, "*");
-            entries.iter_mut().for_each(|entry| remove_read_only_below(&path, entry));
+            for entry in entries {
+                remove_read_only_below(&path, entry);
+            }
         }
         Value::Object(members) => {
             members.retain(|name, _| !READ_ONLY.contains(&joined(path, name).as_str()));
