@@ -8,6 +8,7 @@ mod bases;
 #[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
 #[path = "../conformance/mod.rs"]
 mod conformance;
+mod contained;
 mod dockerfile;
 mod early;
 mod engines;

@@ -16,15 +16,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// Names another program than the one of this build, for a user who may not
 /// read the folder of the build.
 const PROGRAM: &str = "SHIPWAY_TEST_PROGRAM";
+/// What the containers of a test may take together.
+const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> PathBuf {
     std::env::var_os(PROGRAM).map_or_else(|| env!("CARGO_BIN_EXE_shipway").into(), PathBuf::from)
 }
 
-struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
 impl Machine {
@@ -38,7 +40,7 @@ impl Machine {
         Self { folder, runtime }
     }
 
-    async fn isolated() -> Self {
+    pub(crate) async fn isolated() -> Self {
         let machine = Self::new(RuntimeChoice::BuiltIn).await;
         assert_eq!(*machine.runtime.kind(), RuntimeKind::Isolated);
         machine
@@ -62,6 +64,7 @@ impl Machine {
             restart,
             init: vec![],
             containers,
+            memory_bytes: Some(MEMORY_BYTES),
         };
         self.runtime.launch(group).await.expect("launched");
     }
@@ -76,7 +79,7 @@ impl Machine {
     }
 
     /// Runs a script to its end and gives what it wrote.
-    async fn output(&self, script: &str, config: Value) -> String {
+    pub(crate) async fn output(&self, script: &str, config: Value) -> String {
         let container = self.container("web", script, &config);
         self.launch("once", Restart::Never, vec![container]).await;
         self.until("once", |view| {
@@ -307,6 +310,7 @@ async fn launch_and_wait(choice: RuntimeChoice, marker: &str) {
         restart: Restart::Always,
         init: vec![],
         containers: vec![web],
+        memory_bytes: None,
     };
     machine.runtime.launch(group).await.expect("launched");
     machine.until("doomed", GroupView::settled).await;
@@ -375,6 +379,7 @@ async fn static_program_runs_without_namespaces() {
         restart: Restart::Never,
         init: vec![],
         containers,
+        memory_bytes: None,
     };
     machine.runtime.launch(group(vec![web.clone()])).await.expect("launched");
     let stream = async {

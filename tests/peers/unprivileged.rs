@@ -74,6 +74,34 @@ fn give(path: &Path) {
 }
 
 #[test]
+fn a_step_finds_no_credential_of_its_caller_in_any_process() {
+    let program = Program::with_plan(
+        "\
+name: curious
+report: none
+azure: { resource-group: demo, location: westeurope }
+steps:
+  - run: |
+      for process in /proc/[0-9]*; do
+        { tr '\\0' '\\n' < $process/environ | grep -E 'hunter22|^CLOUD' ; } 2> /dev/null || true
+        { tr '\\0' ' ' < $process/cmdline; echo; } 2> /dev/null || true
+      done
+",
+    )
+    .env("GITHUB_TOKEN", "ghs_hunter22")
+    .env("AZURE_CLIENT_SECRET", "azure_hunter22")
+    .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "oidc_hunter22")
+    .env("ACR_PASSWORD", "acr_hunter22");
+    let finished = run(&program, &["dry-run", "--runtime", "built-in"]).exits(0);
+
+    assert!(finished.stderr.contains("shipway local --state"), "{}", finished.stderr);
+    // They are masked too, so the names tell.
+    for name in ["GITHUB_TOKEN=", "AZURE_CLIENT_SECRET=", "_REQUEST_TOKEN=", "ACR_PASSWORD="] {
+        assert!(!finished.stderr.contains(name), "{name}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn hello_listens_on_port_80_without_root() {
     let program = Program::with_workflow("hello");
     // Compiled as root, since the toolchain may be in a folder that only root enters.

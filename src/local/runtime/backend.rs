@@ -4,6 +4,7 @@
 use super::builtin;
 use super::choice::RuntimeChoice;
 use super::engine::{self, Engine, EngineError};
+use super::ids::IdShift;
 use super::image::{ImageError, Trees};
 use super::sandbox::{BuiltIn, Sandbox, StartError};
 use super::spec::Group;
@@ -78,14 +79,14 @@ impl Backend {
         place: &RuntimePaths<'_>,
         choice: RuntimeChoice,
     ) -> Result<(Self, RuntimeKind), RuntimeOpenError> {
-        let trees = Trees::open(place.folder.join("images")).map_err(RuntimeOpenError::Folder)?;
+        let ids = IdShift::of_this_process(place.program);
         let probed = match choice {
             RuntimeChoice::Plain => Err("namespaces are switched off".to_owned()),
             RuntimeChoice::Auto
             | RuntimeChoice::Docker
             | RuntimeChoice::Podman
             | RuntimeChoice::BuiltIn => {
-                let probed = builtin::probe(place.program, &place.folder.join("probe")).await;
+                let probed = builtin::probe(place.program, &place.folder.join("probe"), ids).await;
                 probed.map_err(|error| StartError::Sandbox(error).with_causes())
             }
         };
@@ -93,8 +94,21 @@ impl Backend {
             Ok(overlay) => (StageMode::Isolated, overlay, RuntimeKind::Isolated),
             Err(reason) => (StageMode::Plain, false, RuntimeKind::Plain(reason)),
         };
+        // Without namespaces, programs run as the user of this process.
+        let ids = if mode == StageMode::Plain { IdShift::default() } else { ids };
+        let groups = place.folder.join("groups");
+        let failed = |source| {
+            let path = groups.clone();
+            RuntimeOpenError::Folder(ImageError::Io { verb: "create", path, source })
+        };
+        std::fs::create_dir_all(&groups).map_err(failed)?;
+        for given in [place.folder, &groups] {
+            ids.give(given).map_err(failed)?;
+        }
+        let images = place.folder.join("images");
+        let trees = Trees::open(images, ids).map_err(RuntimeOpenError::Folder)?;
         let program = place.program.to_owned();
-        Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay })), kind))
+        Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay, ids })), kind))
     }
 
     /// Creates the sandbox of a group in the group's folder.
@@ -111,7 +125,14 @@ impl Backend {
                 if shared.mode == StageMode::Plain {
                     ports_are_free(&group.ports).await?;
                 }
-                let inner = builtin::Sandbox::open(&shared.program, folder, shared.mode).await?;
+                let start = builtin::SandboxStart {
+                    program: &shared.program,
+                    folder,
+                    mode: shared.mode,
+                    ids: shared.ids,
+                    memory_bytes: group.memory_bytes,
+                };
+                let inner = builtin::Sandbox::open(start).await?;
                 Ok(Sandbox::BuiltIn {
                     inner,
                     shared: Arc::clone(shared),

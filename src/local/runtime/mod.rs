@@ -12,6 +12,7 @@ mod choice;
 mod connection;
 mod engine;
 mod handle;
+mod ids;
 mod image;
 mod sandbox;
 mod spec;

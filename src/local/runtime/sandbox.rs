@@ -3,7 +3,8 @@
 use super::builtin::{self, SandboxError};
 use super::connection::Connection;
 use super::engine::{self, EngineError};
-use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree, unpack};
+use super::ids::IdShift;
+use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree, unpack_for};
 use super::spec::Container;
 use super::stage::StageMode;
 use super::stage::protocol::{Mount, Notice, ProcessSpec};
@@ -41,6 +42,9 @@ impl StartError {
     }
 }
 
+/// The unpacked images, from the folder of a container: `groups/GROUP/containers/NAME`.
+const IMAGES_OF_CONTAINER: &str = "../../../../images";
+
 /// What all sandboxes of the built-in backend share.
 #[derive(Debug)]
 pub struct BuiltIn {
@@ -48,6 +52,7 @@ pub struct BuiltIn {
     pub trees: Trees,
     pub mode: StageMode,
     pub overlay: bool,
+    pub ids: IdShift,
 }
 
 /// The place where one group runs.
@@ -90,11 +95,10 @@ impl Sandbox {
             }
             Self::BuiltIn { inner, shared, folder } => {
                 let root = folder.join("containers").join(&container.name);
-                let (made, image) = (root.clone(), container.image.clone());
+                let (made, image) = (root, container.image.clone());
                 let also = Arc::clone(shared);
                 blocking(move || also.make_root(&made, &image)).await?;
-                let mut notices =
-                    inner.start(shared.process(container, &config, folder, root)).await?;
+                let mut notices = inner.start(shared.process(container, &config, folder)).await?;
                 match notices.recv().await {
                     Some(Notice::Started { .. }) => {}
                     Some(Notice::NotStarted { reason, .. }) => {
@@ -162,33 +166,37 @@ impl BuiltIn {
         fs::create_dir_all(root).map_err(failed)?;
         let tree = root.join("root");
         fs::create_dir(&tree).map_err(failed)?;
-        if !self.overlay {
-            return unpack(&image.layers, &tree);
+        for folder in root.parent().into_iter().chain([root, &tree]) {
+            self.ids.give(folder).map_err(failed)?;
         }
-        for folder in ["upper", "work"] {
-            fs::create_dir(root.join(folder)).map_err(failed)?;
+        if !self.overlay {
+            return unpack_for(&image.layers, &tree, self.ids);
+        }
+        for folder in ["upper", "work"].map(|name| root.join(name)) {
+            fs::create_dir(&folder).and_then(|()| self.ids.give(&folder)).map_err(failed)?;
         }
         // Mount options cannot contain `,` and `:`, which the path of the state folder
-        // may, so the overlay is given relative names.
-        symlink(self.trees.get(image)?, root.join("lower")).map_err(failed)
+        // may, so the overlay is given relative names. The link is relative too, because
+        // the users of containers cannot enter the folders above that of the runtime.
+        let image = self.trees.get(image)?;
+        let name = image.file_name().unwrap_or_default();
+        symlink(Path::new(IMAGES_OF_CONTAINER).join(name), root.join("lower")).map_err(failed)
     }
 
-    fn process(
-        &self,
-        container: &Container,
-        config: &ProgramConfig,
-        group: &Path,
-        root: PathBuf,
-    ) -> ProcessSpec {
+    fn process(&self, container: &Container, config: &ProgramConfig, group: &Path) -> ProcessSpec {
         let hostname = "SandboxHost".to_owned();
         let mounts = container.mounts.iter().map(|volume| Mount {
-            source: volume.source.clone(),
+            // From the folder of the container, for the reason of `make_root`.
+            source: match volume.source.strip_prefix(group) {
+                Ok(inside) => Path::new("../..").join(inside),
+                Err(_) => volume.source.clone(),
+            },
             target: volume.target.clone(),
             read_only: volume.read_only,
         });
         ProcessSpec {
             container: container.name.clone(),
-            folder: root,
+            folder: Path::new("containers").join(&container.name),
             overlay: self.overlay,
             single_user: false,
             argv: config.argv(&container.command),
@@ -197,7 +205,7 @@ impl BuiltIn {
             user: config.user().to_owned(),
             hostname,
             mounts: mounts.collect(),
-            log: log_path(group, &container.name),
+            log: log_path(Path::new(""), &container.name),
         }
     }
 }

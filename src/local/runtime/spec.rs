@@ -15,6 +15,8 @@ pub struct Group {
     /// Init containers, each run to success before the next starts.
     pub init: Vec<Container>,
     pub containers: Vec<Container>,
+    /// What all of them together may take.
+    pub memory_bytes: Option<u64>,
 }
 
 #[derive(Clone)]

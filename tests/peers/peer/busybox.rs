@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The programs that the image has besides busybox itself.
-const APPLETS: [&str; 14] = [
-    "sh", "httpd", "sleep", "cat", "id", "echo", "ls", "mkdir", "hostname", "wget", "ps", "touch",
-    "pwd", "env",
+const APPLETS: [&str; 29] = [
+    "awk", "cat", "chown", "chroot", "date", "dd", "echo", "env", "grep", "hostname", "httpd",
+    "id", "killall", "ls", "mkdir", "mknod", "mount", "nsenter", "ps", "pwd", "reboot", "sh",
+    "sleep", "stat", "touch", "tr", "umount", "unshare", "wget",
 ];
 
 /// A layer with busybox and a file for users.

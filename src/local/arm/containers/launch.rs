@@ -100,8 +100,27 @@ fn group(arm: &Arm, found: &ContainerGroup) -> Result<Group, ArmError> {
         restart: restart(&found.body),
         init: all(&properties["initContainers"])?,
         containers: all(&properties["containers"])?,
+        memory_bytes: memory_bytes(&properties["containers"]),
         id,
     })
+}
+
+/// What the containers may take together: the limit of each, or what it requests.
+fn memory_bytes(containers: &Value) -> Option<u64> {
+    let of = |container: &Value| {
+        let resources = &container["properties"]["resources"];
+        let gigabytes = |kind: &str| resources[kind]["memoryInGB"].as_f64();
+        // Azure's GB are powers of two.
+        gigabytes("limits").or_else(|| gigabytes("requests")).map(|it| it * f64::from(1 << 30))
+    };
+    let bytes: f64 = array(containers).iter().map(of).sum::<Option<f64>>()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "validated: positive and at most some hundred GB"
+    )]
+    let bytes = bytes as u64;
+    Some(bytes)
 }
 
 fn container(

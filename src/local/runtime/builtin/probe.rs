@@ -1,6 +1,7 @@
 //! Finds out whether this machine allows namespaces.
 
 use super::sandbox::{SandboxError, Spawned};
+use crate::local::runtime::ids::IdShift;
 use crate::local::runtime::image::remove_tree;
 use crate::local::runtime::stage::StageMode;
 use crate::local::runtime::stage::protocol::Notice;
@@ -8,8 +9,8 @@ use std::path::Path;
 
 /// Enters namespaces in a temporary folder. Returns whether overlay file systems
 /// work there; the error tells why namespaces do not.
-pub async fn probe(program: &Path, folder: &Path) -> Result<bool, SandboxError> {
-    let mut spawned = Spawned::new(program, folder, StageMode::Probe)?;
+pub async fn probe(program: &Path, folder: &Path, ids: IdShift) -> Result<bool, SandboxError> {
+    let mut spawned = Spawned::new(program, folder, StageMode::Probe, ids)?;
     let answer = loop {
         match spawned.next().await? {
             Notice::Unshared => drop(spawned.map_users().await?),

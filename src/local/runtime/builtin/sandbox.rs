@@ -1,7 +1,9 @@
 //! The sandbox of one group: the process that holds its namespaces, orders to it,
 //! and notices from it.
 
+use super::limits::Limits;
 use crate::local::runtime::connection::NothingListens;
+use crate::local::runtime::ids::{COUNT, IdShift};
 use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, ProcessSpec, RELAY};
 use crate::local::runtime::stage::{GROUP, StageMode, relay};
 use nix::sys::signal::Signal;
@@ -44,15 +46,33 @@ pub struct Spawned {
     child: Child,
     orders: ChildStdin,
     notices: Lines<BufReader<ChildStdout>>,
+    /// The user that it becomes, user 0 of its containers.
+    first: Option<u32>,
 }
 
 impl Spawned {
-    pub fn new(program: &Path, folder: &Path, mode: StageMode) -> Result<Self, SandboxError> {
+    pub fn new(
+        program: &Path,
+        folder: &Path,
+        mode: StageMode,
+        ids: IdShift,
+    ) -> Result<Self, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "start", source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let errors = File::create(folder.join("stage.log")).map_err(failed)?;
+        ids.give_all(&folder.join("logs"))
+            .and_then(|()| ids.give_all(&folder.join("volumes")))
+            .or_else(|error| match error.kind() {
+                // A group without volumes, and a probe.
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .and_then(|()| ids.give(folder))
+            .map_err(failed)?;
+        let first = if mode == StageMode::Plain { None } else { ids.first() };
         let mut child = Command::new(program)
             .args([GROUP, mode.as_str()])
+            .args(first.map(|id| id.to_string()))
             .env_clear()
             .current_dir(folder)
             // In a process group of its own, so that Ctrl-C does not reach containers.
@@ -65,7 +85,7 @@ impl Spawned {
             .map_err(failed)?;
         let orders = child.stdin.take().expect("the standard input is a pipe");
         let notices = child.stdout.take().expect("the standard output is a pipe");
-        Ok(Self { child, orders, notices: BufReader::new(notices).lines() })
+        Ok(Self { child, orders, notices: BufReader::new(notices).lines(), first })
     }
 
     pub async fn next(&mut self) -> Result<Notice, SandboxError> {
@@ -75,12 +95,24 @@ impl Spawned {
         serde_json::from_str(&line).map_err(|error| SandboxError::talking(error.into()))
     }
 
-    /// Maps the users of the new user namespace: all of them if this process is root,
-    /// otherwise only its own user, as root. Returns whether the latter.
+    /// Limits the processes and the memory of the group, where that is possible.
+    fn limited(&self, memory_bytes: Option<u64>) -> Limits {
+        self.child.id().map(|pid| Limits::apply(pid, memory_bytes)).unwrap_or_default()
+    }
+
+    /// Maps the users of the new user namespace: to ids of their own if this process may,
+    /// all to themselves if it is root in a place without such ids, otherwise only its own
+    /// user, as root. Returns whether the latter.
     pub async fn map_users(&mut self) -> Result<bool, SandboxError> {
         let failed = |source| SandboxError::Io { verb: "map the users of", source };
         let pid = self.child.id().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-        let single = map_all(pid).is_err();
+        let single = match self.first {
+            Some(first) => {
+                map(pid, &format!("0 {first} {COUNT}\n")).map_err(failed)?;
+                false
+            }
+            None => map_all(pid).is_err(),
+        };
         if single {
             map_own(pid).map_err(failed)?;
         }
@@ -93,6 +125,12 @@ impl Spawned {
         // Fails only if it has ended already.
         self.child.kill().await.ok();
     }
+}
+
+/// Maps users and groups alike.
+fn map(pid: u32, lines: &str) -> io::Result<()> {
+    fs::write(format!("/proc/{pid}/uid_map"), lines)?;
+    fs::write(format!("/proc/{pid}/gid_map"), lines)
 }
 
 /// Maps every id to itself, which only root may do.
@@ -123,6 +161,18 @@ fn map_own(pid: u32) -> io::Result<()> {
 
 type Listeners = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Notice>>>>;
 
+/// What a sandbox is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct SandboxStart<'a> {
+    /// The executable that becomes the stages.
+    pub program: &'a Path,
+    /// The folder of the group.
+    pub folder: &'a Path,
+    pub mode: StageMode,
+    pub ids: IdShift,
+    pub memory_bytes: Option<u64>,
+}
+
 /// The namespaces of a group. Dropping it ends everything in them.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -132,15 +182,15 @@ pub struct Sandbox {
     orders: tokio::sync::Mutex<Option<ChildStdin>>,
     listeners: Listeners,
     child: tokio::sync::Mutex<Child>,
+    /// Removed after the processes in it.
+    limits: std::sync::Mutex<Limits>,
 }
 
 impl Sandbox {
-    pub async fn open(
-        program: &Path,
-        folder: &Path,
-        mode: StageMode,
-    ) -> Result<Self, SandboxError> {
-        let mut spawned = Spawned::new(program, folder, mode)?;
+    pub async fn open(start: SandboxStart<'_>) -> Result<Self, SandboxError> {
+        let SandboxStart { program, folder, mode, ids, memory_bytes } = start;
+        let mut spawned = Spawned::new(program, folder, mode, ids)?;
+        let limits = spawned.limited(memory_bytes);
         let mut single_user = false;
         loop {
             match spawned.next().await? {
@@ -153,7 +203,7 @@ impl Sandbox {
                 | Notice::Exited { .. } => {}
             }
         }
-        let Spawned { child, orders, notices } = spawned;
+        let Spawned { child, orders, notices, first: _ } = spawned;
         let listeners = Listeners::default();
         tokio::spawn(distribute(notices, Arc::clone(&listeners)));
         Ok(Self {
@@ -162,6 +212,7 @@ impl Sandbox {
             orders: tokio::sync::Mutex::new(Some(orders)),
             listeners,
             child: tokio::sync::Mutex::new(child),
+            limits: std::sync::Mutex::new(limits),
         })
     }
 
@@ -219,6 +270,7 @@ impl Sandbox {
         if tokio::time::timeout(limit, child.wait()).await.is_err() {
             child.kill().await.ok();
         }
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits::default();
     }
 }
 

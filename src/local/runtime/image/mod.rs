@@ -11,4 +11,4 @@ pub use config::ProgramConfig;
 pub use files::{Image, ImageError};
 pub use tree::{Trees, remove_tree};
 pub use unpack::open_layer;
-pub use unpack::unpack;
+pub use unpack::{unpack, unpack_for};

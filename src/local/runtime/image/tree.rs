@@ -1,7 +1,8 @@
 //! The unpacked images of a state folder.
 
+use super::super::ids::IdShift;
 use super::files::{Image, ImageError};
-use super::unpack::unpack;
+use super::unpack::unpack_for;
 use std::collections::HashMap;
 use std::fs;
 use std::fs::Permissions;
@@ -14,22 +15,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Trees {
     folder: PathBuf,
+    ids: IdShift,
     /// One lock per image, so that two containers do not unpack it at once.
     locks: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 impl Trees {
     /// Opens a folder, created if it does not exist.
-    pub fn open(folder: PathBuf) -> Result<Self, ImageError> {
+    pub fn open(folder: PathBuf, ids: IdShift) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Io { verb: "create", path: folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        ids.give(&folder).map_err(failed)?;
         // Left by a process that was killed while unpacking.
         for entry in fs::read_dir(&folder).map_err(failed)?.flatten() {
             if entry.file_name().to_string_lossy().ends_with(".partial") {
                 remove_tree(&entry.path()).map_err(failed)?;
             }
         }
-        Ok(Self { folder, locks: Mutex::default() })
+        Ok(Self { folder, ids, locks: Mutex::default() })
     }
 
     /// The unpacked files of an image. The first call unpacks it.
@@ -49,7 +52,7 @@ impl Trees {
         remove_tree(&partial).map_err(failed)?;
         fs::create_dir(&partial).map_err(failed)?;
         fs::set_permissions(&partial, Permissions::from_mode(0o755)).map_err(failed)?;
-        unpack(&image.layers, &partial)?;
+        unpack_for(&image.layers, &partial, self.ids)?;
         fs::rename(&partial, &tree).map_err(failed)?;
         Ok(tree)
     }

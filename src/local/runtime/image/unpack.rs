@@ -4,6 +4,7 @@
 //! Layers are untrusted: no entry is written outside of the root, set-user-id bits
 //! are dropped, and devices are not created.
 
+use super::super::ids::IdShift;
 use super::files::ImageError;
 use super::path::{parts, resolve};
 use flate2::read::MultiGzDecoder;
@@ -27,13 +28,19 @@ const MODE_MASK: u32 = 0o1777;
 
 /// Unpacks layers, the lowest first, into an empty folder.
 pub fn unpack(layers: &[PathBuf], root: &Path) -> Result<(), ImageError> {
+    unpack_for(layers, root, IdShift::default())
+}
+
+/// The same, for containers whose ids are shifted.
+pub fn unpack_for(layers: &[PathBuf], root: &Path, ids: IdShift) -> Result<(), ImageError> {
+    io_error("write", root, ids.give(root))?;
     let owners = nix::unistd::geteuid().is_root();
     let mut folders = BTreeMap::new();
     for layer in layers {
         let failed = |source| ImageError::Io { verb: "read", path: layer.clone(), source };
         let reader = open_layer(layer).map_err(failed)?;
         let fresh = HashSet::new();
-        let mut target = Target { root, owners, folders: &mut folders, fresh };
+        let mut target = Target { root, owners, ids, folders: &mut folders, fresh };
         for entry in Archive::new(reader).entries().map_err(failed)? {
             target.take(&mut entry.map_err(failed)?)?;
         }
@@ -79,6 +86,7 @@ struct Target<'a> {
     root: &'a Path,
     /// Whether this process may change the owner of files.
     owners: bool,
+    ids: IdShift,
     /// The modes to set on folders at the end.
     folders: &'a mut BTreeMap<PathBuf, u32>,
     /// Paths of this layer, which its own whiteouts do not remove.
@@ -124,6 +132,7 @@ impl Target<'_> {
         }
         remove(folder)?;
         io_error("create", folder, fs::create_dir(folder))?;
+        io_error("write", folder, self.ids.give(folder))?;
         self.folders.insert(folder.to_owned(), 0o755);
         Ok(())
     }
@@ -181,7 +190,8 @@ impl Target<'_> {
         }
         let number = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok());
         let header = entry.header();
-        io_error("write", path, lchown(path, number(header.uid()), number(header.gid())))
+        let owner = |id| number(id).map(|id| self.ids.outside(id)).or(self.ids.first());
+        io_error("write", path, lchown(path, owner(header.uid()), owner(header.gid())))
     }
 
     /// Applies an opaque whiteout: removes what lower layers put into a folder.

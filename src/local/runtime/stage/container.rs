@@ -5,7 +5,7 @@
 
 use super::mode::StageMode;
 use super::protocol::ProcessSpec;
-use super::{root, user};
+use super::{confine, root, user};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -65,8 +66,11 @@ fn in_root(process: &ProcessSpec) -> Result<Never, String> {
         .and_then(|()| std::env::set_current_dir(workdir))
         .map_err(|error| format!("cannot enter the working directory `{workdir}`: {error}"))?;
     if process.single_user {
+        // A new user namespace gives all capabilities, so they are limited after it.
         rename_user(account.uid, account.gid)?;
+        confine::drop_capabilities()?;
     } else {
+        confine::drop_capabilities()?;
         change_user(&account)?;
     }
     let mut command = program(process, Path::new(&process.argv[0]));
@@ -77,6 +81,11 @@ fn in_root(process: &ProcessSpec) -> Result<Never, String> {
 }
 
 fn change_user(account: &user::Account) -> Result<(), String> {
+    // Images that log to `/dev/stdout` open it again, which only its owner may. Docker
+    // does the same. Without this capability they cannot, as ever.
+    for output in ["/proc/self/fd/1", "/proc/self/fd/2"] {
+        chown(output, Some(account.uid), Some(account.gid)).ok();
+    }
     let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
     setgroups(&groups)
         .and_then(|()| setgid(Gid::from_raw(account.gid)))
@@ -100,7 +109,10 @@ fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
 
 /// Executes the program from the unpacked image, without any isolation.
 fn in_place(process: &ProcessSpec) -> Result<Never, String> {
-    let tree = process.folder.join("root");
+    // The folder of the container, in which this process was started.
+    let folder = std::env::current_dir()
+        .map_err(|error| format!("cannot find the folder of the container: {error}"))?;
+    let tree = folder.join("root");
     let name = Path::new(&process.argv[0]);
     let path = find(&tree, name, &process.env)
         .ok_or_else(|| format!("`{}` is not in the image", name.display()))?;
@@ -115,6 +127,7 @@ fn in_place(process: &ProcessSpec) -> Result<Never, String> {
     fs::create_dir_all(&workdir)
         .and_then(|()| std::env::set_current_dir(&workdir))
         .map_err(|error| format!("cannot enter the working directory: {error}"))?;
+    confine::drop_capabilities()?;
     take_over(program(process, &path), &process.argv[0])
 }
 
@@ -170,6 +183,7 @@ fn take_over(mut command: Command, name: &str) -> Result<Never, String> {
     let nothing =
         File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
     dup2_stdin(&nothing).map_err(|error| format!("cannot close the standard input: {error}"))?;
+    confine::confine()?;
     let error = command.exec();
     Err(match error.kind() {
         io::ErrorKind::NotFound if !name.contains('/') => {

@@ -8,6 +8,7 @@ use super::protocol::{MAPPED, Notice, say};
 use super::root::{OVERLAY, mount_on};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -17,8 +18,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-pub fn run(mode: StageMode) -> ExitCode {
-    match enter(mode) {
+/// `first` is the user that is user 0 of the containers, if this process is another one.
+pub fn run(mode: StageMode, first: Option<u32>) -> ExitCode {
+    match enter(mode, first) {
         Ok(code) => code,
         Err(reason) => {
             say(&Notice::Refused(reason));
@@ -27,22 +29,25 @@ pub fn run(mode: StageMode) -> ExitCode {
     }
 }
 
-fn enter(mode: StageMode) -> Result<ExitCode, String> {
+fn enter(mode: StageMode, first: Option<u32>) -> Result<ExitCode, String> {
     match mode {
         StageMode::Isolated => {
-            isolate()?;
+            isolate(first)?;
             init(mode)
         }
         StageMode::Plain => init(mode),
         StageMode::Probe => {
-            isolate()?;
+            isolate(first)?;
             say(&Notice::Probed { overlay: overlay_works() });
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-fn isolate() -> Result<(), String> {
+fn isolate(first: Option<u32>) -> Result<(), String> {
+    if let Some(first) = first {
+        become_user(first)?;
+    }
     let all = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
@@ -63,6 +68,14 @@ fn isolate() -> Result<(), String> {
     mount_on("tmpfs", "scratch", Some("tmpfs"), MsFlags::empty(), None)?;
     umount2(scratch, MntFlags::MNT_DETACH).map_err(|error| format!("cannot unmount: {error}"))?;
     Ok(())
+}
+
+/// Gives up root before anything else: what owns a namespace has power over it.
+fn become_user(id: u32) -> Result<(), String> {
+    setgroups(&[])
+        .and_then(|()| setgid(Gid::from_raw(id)))
+        .and_then(|()| setuid(Uid::from_raw(id)))
+        .map_err(|error| format!("cannot become user {id}: {error}"))
 }
 
 /// Reads exactly the line [`MAPPED`]. The input after it is for the next stage.

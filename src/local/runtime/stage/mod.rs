@@ -12,7 +12,9 @@
 //! exits, and the kernel kills everything below it. No stage may start a thread
 //! before it has entered its namespaces.
 
+mod confine;
 mod container;
+mod descriptors;
 mod group;
 mod init;
 mod listeners;
@@ -22,6 +24,7 @@ mod network;
 pub mod protocol;
 pub mod relay;
 mod root;
+mod system_calls;
 mod user;
 
 pub use mode::{GROUP, StageMode};
@@ -38,7 +41,13 @@ pub fn reexec() -> Option<ExitCode> {
     let mode = arguments.next().and_then(|mode| StageMode::parse(mode.to_str()?));
     let Some(mode) = mode else { return Some(ExitCode::from(2)) };
     Some(match stage.as_str() {
-        GROUP => group::run(mode),
+        GROUP => {
+            // What the caller of Shipway left open, such as a folder of this machine,
+            // is not for containers. The stages below inherit nothing else.
+            descriptors::close_inherited();
+            let first = arguments.next().and_then(|id| id.to_str()?.parse().ok());
+            group::run(mode, first)
+        }
         INIT => init::run(mode),
         CONTAINER => container::run(mode),
         _ => ExitCode::from(2),

@@ -1,5 +1,6 @@
 //! Sets up the root file system of a container and changes into it.
 
+use super::confine;
 use super::protocol::{ADDRESS, Mount, ProcessSpec};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chroot, pivot_root};
@@ -34,6 +35,8 @@ pub fn enter(process: &ProcessSpec) -> Result<(), String> {
     for bound in &process.mounts {
         bind(root, bound)?;
     }
+    // After them: none of them may be put above what is hidden.
+    confine::hide(root)?;
     change_into(root)?;
     network_files(&process.hostname)
         .map_err(|error| format!("cannot write the files in `/etc`: {error}"))
@@ -145,7 +148,8 @@ fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
     let none = None::<&str>;
     mount(Some(&bound.source), &target, none, MsFlags::MS_BIND, none).map_err(failed)?;
     if bound.read_only {
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        let sealed = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | sealed;
         mount(none, &target, none, flags, none).map_err(failed)?;
     }
     Ok(())
