@@ -46,6 +46,8 @@ mod targets;
 use crate::report::Stdout;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pipeline::audience::Audience;
 use std::process::ExitCode;
 
@@ -115,6 +117,17 @@ impl Command {
     }
 }
 
+/// Keeps other processes of the user from reading this one's memory and environment,
+/// and the kernel from writing them to a file. A program that a step starts may write
+/// core dumps again, as far as the limit of the user allows.
+fn seal() {
+    // Where the kernel refuses it, the run is as safe as any other program's.
+    prctl::set_dumpable(false).ok();
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
+        setrlimit(Resource::RLIMIT_CORE, 0, hard).ok();
+    }
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
@@ -125,12 +138,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(exit.code());
         }
     };
-    // Keeps other processes of the user from reading this one's memory and
-    // environment. The local cloud holds no secret of the real world, and its
-    // containers have to see it.
-    if !matches!(command, Command::Local(_)) {
-        nix::sys::prctl::set_dumpable(false).ok();
-    }
+    seal();
     let mut exit = command.execute().unwrap_or_else(|exit| exit);
     if let Some(why) = Stdout::lost() {
         say::error(&["cannot write to standard output".to_owned(), why.to_owned()], None);

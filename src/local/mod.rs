@@ -26,6 +26,7 @@ pub mod registry;
 pub mod request_log;
 pub mod runtime;
 mod serve;
+mod terminate;
 pub mod vault;
 
 pub use arm::container_groups;
@@ -39,3 +40,4 @@ pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;
 pub use serve::{Cloud, CloudOptions, is_up};
+pub use terminate::{Termination, terminate};

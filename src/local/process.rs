@@ -7,6 +7,7 @@
 use super::cloud_file::CloudFile;
 use super::files::{FileError, create_folder, write_json};
 use super::initial_state::InitialState;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -14,6 +15,47 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
+
+/// What a local cloud gets from the environment: how to find programs, engines and
+/// logins, and how to reach servers. All else, such as the tokens of a workflow, it does
+/// not need, and another process of the user could read it there.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "CONTAINERS_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINER_HOST",
+    "CONTAINER_SSHKEY",
+    "REGISTRY_AUTH_FILE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "RUST_BACKTRACE",
+];
+
+/// The environment of a local cloud.
+pub fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
+    INHERITED.iter().filter_map(|&name| Some((name, std::env::var_os(name)?)))
+}
 
 /// How often to check for the cloud file.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -84,7 +126,7 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     command.arg("--cloud").arg(&cloud).arg("--until-stdin-ends");
     // In a process group of its own, so that Ctrl-C in a terminal does not end the
     // cloud while the run still cleans up.
-    command.process_group(0).kill_on_drop(true);
+    command.process_group(0).kill_on_drop(true).env_clear().envs(environment());
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command
         .spawn()

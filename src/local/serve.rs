@@ -10,6 +10,7 @@ use super::initial_state::InitialState;
 use super::proxy::{self, DOMAINS, Dial, Proxy, answer_directly, proxy_login, proxy_url};
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
+use super::terminate;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
@@ -158,7 +159,7 @@ fn dial(runtime: &Runtime) -> Dial {
 async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
     let in_use = |source| ServeError::InUse { state: state.to_owned(), source };
     create_folder(state)?;
-    let mut file = File::create(state.join("lock")).map_err(in_use)?;
+    let mut file = File::create(state.join(terminate::LOCK)).map_err(in_use)?;
     let until = Instant::now() + STATE_LOCK_TIMEOUT;
     loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -172,7 +173,7 @@ async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
 
 /// Whether a local cloud holds the lock of its state folder.
 pub fn is_up(state: &Path) -> bool {
-    let Ok(file) = File::open(state.join("lock")) else { return false };
+    let Ok(file) = File::open(state.join(terminate::LOCK)) else { return false };
     Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
 }
 

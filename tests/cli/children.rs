@@ -5,6 +5,7 @@ use crate::support::{Program, eventually, is_alive};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
 /// A plan whose one step starts a child that starts another, which leaves its
@@ -34,6 +35,13 @@ fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id().cast_signed()), signal).expect("the program is there");
 }
 
+/// Reads standard error until the first signal was served: two at once have no order.
+fn until_it_is_stopping(child: &mut Child) {
+    let mut log = BufReader::new(child.stderr.as_mut().expect("a pipe")).lines();
+    let stopping = log.find(|line| line.as_ref().is_ok_and(|line| line.contains("stopping")));
+    stopping.expect("it is stopping").expect("text");
+}
+
 #[track_caller]
 fn all_gone(pids: &[u32]) {
     eventually("every child has ended", || pids.iter().all(|&pid| !is_alive(pid)).then_some(()));
@@ -61,12 +69,38 @@ fn terminated_run_exits_with_143() {
 }
 
 #[test]
+fn closed_terminal_is_reported_like_a_signal() {
+    let program = Program::with_plan(PLAN);
+    let (child, pids) = start(&program);
+    send(&child, Signal::SIGHUP);
+    let finished = program.finish(child).exits(129);
+
+    all_gone(&pids);
+    let stderr = &finished.stderr;
+    assert!(stderr.contains("stopping: the terminal was closed, cleaning up\n"), "{stderr}");
+    assert!(stderr.contains("run  cancelled"), "{stderr}");
+}
+
+#[test]
+fn a_run_that_is_terminated_twice_exits_with_143() {
+    let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
+    let program = Program::with_plan(&plan);
+    let (mut child, pids) = start(&program);
+    send(&child, Signal::SIGTERM);
+    until_it_is_stopping(&mut child);
+    send(&child, Signal::SIGTERM);
+    program.finish(child).exits(143);
+
+    all_gone(&pids);
+}
+
+#[test]
 fn second_signal_kills_at_once() {
     let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
     let program = Program::with_plan(&plan);
-    let (child, pids) = start(&program);
-    // Two of one kind at once would be one to the kernel.
+    let (mut child, pids) = start(&program);
     send(&child, Signal::SIGINT);
+    until_it_is_stopping(&mut child);
     send(&child, Signal::SIGTERM);
     program.finish(child).exits(130);
 

@@ -1,11 +1,9 @@
 //! The process of a local cloud: started, kept up, left in the background, stopped.
 
 use crate::cli::say;
-use crate::local::process::{CloudStart, RunningCloud, spawn};
-use crate::local::{CloudFile, InitialState, container_groups, is_up};
+use crate::local::process::{CloudStart, RunningCloud, environment, spawn};
+use crate::local::{CloudFile, InitialState, Termination, container_groups, is_up, terminate};
 use crate::run::outcome::{StepError, chain_of};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -133,6 +131,8 @@ async fn detached(
         .args(["--state".as_ref(), state.as_os_str()])
         .args(["--world".as_ref(), described.as_os_str()])
         .args(["--cloud".as_ref(), cloud.as_os_str()])
+        .env_clear()
+        .envs(environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
@@ -198,8 +198,15 @@ pub fn stop(file: &Path) -> Result<String, StepError> {
     })?;
     let groups = container_groups(&cloud.state);
     let failed = || StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid));
-    kill(Pid::from_raw(cloud.pid.cast_signed()), Signal::SIGTERM)
-        .map_err(|error| failed().because(error.desc().to_owned()))?;
+    let termination = terminate(&cloud).map_err(|error| {
+        let mut failed = failed();
+        failed.failure.chain.extend(chain_of(&error));
+        failed
+    })?;
+    if termination == Termination::EndedBefore {
+        std::fs::remove_file(file).map_err(|error| failed().because(error.to_string()))?;
+        return Ok(format!("the local cloud in `{}` had ended already", cloud.state.display()));
+    }
     // It removes the file when its containers have ended.
     let begun = Instant::now();
     while file.exists() {

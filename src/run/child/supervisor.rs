@@ -38,6 +38,10 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(NOT_RUNNABLE);
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_RUNNABLE) };
+    // Its environment is that of the step, with the step's secrets.
+    if prctl::set_dumpable(false).is_err() {
+        return ExitCode::from(NOT_RUNNABLE);
+    }
     let signals = supervised_signals();
     signals.thread_block().expect("a valid set of signals can be blocked");
     if prctl::set_pdeathsig(ORPHANED).is_err() || prctl::set_child_subreaper(true).is_err() {
