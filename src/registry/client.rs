@@ -50,6 +50,7 @@ impl Client {
         let access = settings.access(name);
         let address =
             Address::new(name, access.insecure).ok_or_else(|| Failure::Host(name.to_owned()))?;
+        let address = address.with_token_hosts(&settings.token_hosts);
         let quick_retry = QuickRetry::new(&settings.timing.pauses);
         let tokens = TokenSource::new(address, http.clone(), redactor.clone(), quick_retry);
         let login = HostLogin::new(access.login, tokens);

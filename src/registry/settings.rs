@@ -21,6 +21,8 @@ pub struct Settings {
     /// A folder that keeps what is known of registries for the next process. It saves
     /// requests and never replaces what a registry answers.
     pub memory: Option<PathBuf>,
+    /// Hosts that the operator named as token servers of other hosts.
+    pub token_hosts: Vec<String>,
 }
 
 impl Default for Settings {
@@ -32,6 +34,7 @@ impl Default for Settings {
             timing: RegistryTiming::default(),
             parts: UploadParts::default(),
             memory: None,
+            token_hosts: Vec::new(),
         }
     }
 }

@@ -54,6 +54,9 @@ pub enum LoginError {
     /// The registry names a token server that must not be sent a password.
     #[error("cannot sign in to `{host}`: it sends logins to `{realm}`, which is not allowed")]
     Realm { host: String, realm: String },
+    /// The registry names a token server that nothing connects with it.
+    #[error("cannot sign in to `{host}`: it sends logins to `{token_host}`, another host")]
+    TokenHost { host: String, token_host: String },
     /// The token server issued no token.
     #[error("cannot sign in to `{host}`")]
     Token { host: String, source: Box<http::Error> },
@@ -120,6 +123,7 @@ impl Retryable for LoginError {
             | Self::Expired { .. }
             | Self::Challenge { .. }
             | Self::Realm { .. }
+            | Self::TokenHost { .. }
             | Self::Lacks { .. } => Retry::Never,
         }
     }
@@ -154,6 +158,10 @@ impl Retryable for LoginError {
             Self::Realm { host, .. } => {
                 Some(format!("`{host}` is set up wrongly, or not the registry that you mean"))
             }
+            Self::TokenHost { host, token_host } => Some(format!(
+                "if `{token_host}` may have the password of `{host}`, name it in the environment \
+                 variable `SHIPWAY_TOKEN_HOSTS`"
+            )),
             Self::Token { host, source } => help::of_request(source, host),
             Self::Lacks { host, action, .. } => Some(help::permission(host, action)),
         }

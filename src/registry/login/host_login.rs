@@ -259,6 +259,12 @@ impl HostLogin {
             let value = self.tokens.get(&format!("\nbearer {repository}"), || made).await?;
             return Ok(Authorization { value, scope: None });
         }
+        let has_secret =
+            matches!(credentials, Credentials::Password { .. } | Credentials::Identity(_));
+        if has_secret && !self.address().may_sign_in_at(&realm.url) {
+            let token_host = realm.url.host_str().unwrap_or_default().to_owned();
+            return Err(LoginError::TokenHost { host: self.host(), token_host });
+        }
         let scope = scopes.join(" ");
         let fetch = || self.tokens.fetch(realm, &credentials, scopes);
         let value = self.tokens.get(&scope, fetch).await?;

@@ -11,7 +11,15 @@ pub struct Address {
     /// The URL that paths are joined to.
     pub base: Url,
     loopback: bool,
+    /// Hosts that the operator named as token servers.
+    token_hosts: Vec<String>,
 }
+
+/// Registries whose token server is another host, as their documentation says.
+const TOKEN_HOSTS: &[(&str, &str)] = &[
+    ("registry-1.docker.io", "auth.docker.io"),
+    ("registry.digitalocean.com", "api.digitalocean.com"),
+];
 
 impl Address {
     /// Uses HTTPS, except on loopback (as docker does) and where the plan allows plain
@@ -32,7 +40,26 @@ impl Address {
         } else {
             Url::parse(&format!("https://{endpoint}/")).ok()?
         };
-        Some(Self { name: name.to_owned(), base, loopback })
+        Some(Self { name: name.to_owned(), base, loopback, token_hosts: Vec::new() })
+    }
+
+    /// With hosts that the operator named as token servers.
+    pub fn with_token_hosts(mut self, hosts: &[String]) -> Self {
+        self.token_hosts = hosts.to_vec();
+        self
+    }
+
+    /// Whether a token server may be sent the password of this registry: its own host, a
+    /// domain that it is a part of, a known one, or one that the operator named. The
+    /// registry alone decides nothing here, since anyone can run one.
+    pub fn may_sign_in_at(&self, url: &Url) -> bool {
+        let (Some(own), Some(host)) = (self.base.host_str(), url.host_str()) else { return false };
+        let is_parent = host.contains('.') && own.ends_with(&format!(".{host}"));
+        own == host
+            || is_parent
+            || (self.loopback && is_loopback(url))
+            || TOKEN_HOSTS.contains(&(own, host))
+            || self.token_hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
     }
 
     /// The URL of a path under `/v2/`.
@@ -156,6 +183,24 @@ mod tests {
         assert!(may("demo.azurecr.io", "https://storage.example.com/x"));
         assert!(may("10.0.0.1:5000", "https://10.0.0.1/token"));
         assert!(may("127.0.0.1:5000", "http://127.0.0.1:5001/token"));
+    }
+
+    #[test]
+    fn passwords_go_to_the_token_servers_of_a_registry_alone() {
+        let may = |name: &str, url: &str| {
+            let named = ["auth.example.net".to_owned()];
+            address(name).with_token_hosts(&named).may_sign_in_at(&Url::parse(url).expect("a URL"))
+        };
+        assert!(may("demo.azurecr.io", "https://demo.azurecr.io/oauth2/token"));
+        assert!(may("docker.io", "https://auth.docker.io/token"));
+        assert!(may("registry.gitlab.com", "https://gitlab.com/jwt/auth"));
+        assert!(may("127.0.0.1:5000", "http://127.0.0.1:5001/token"));
+        assert!(may("registry.example.com", "https://auth.example.net/token"));
+
+        assert!(!may("registry.example.com", "https://auth.example.org/token"));
+        assert!(!may("demo.azurecr.io", "https://other.azurecr.io/oauth2/token"));
+        assert!(!may("ghcr.io", "https://io/token"));
+        assert!(!may("registry.example.com", "http://127.0.0.1:5001/token"));
     }
 
     #[test]

@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Names token servers that may have the passwords of registries on other hosts.
+const TOKEN_HOSTS_VARIABLE: &str = "SHIPWAY_TOKEN_HOSTS";
+
 /// The clients of the services that steps use.
 #[derive(Clone)]
 pub struct Clients {
@@ -125,8 +128,16 @@ impl ClientsConfig<'_> {
             azure: Some(self.entra()),
             otherwise: self.stored(),
             memory: self.memory.clone(),
+            token_hosts: self.token_hosts(),
             ..Settings::default()
         })
+    }
+
+    /// Token servers that the operator allows. Not of the plan, which a pull request can
+    /// edit.
+    fn token_hosts(&self) -> Vec<String> {
+        let named = self.environment.get(TOKEN_HOSTS_VARIABLE).map_or("", String::as_str);
+        named.split([',', ' ']).filter(|host| !host.is_empty()).map(str::to_owned).collect()
     }
 
     async fn login(

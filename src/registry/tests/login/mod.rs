@@ -99,6 +99,27 @@ async fn anonymous_client_is_told_to_sign_in() {
 }
 
 #[tokio::test]
+async fn password_is_not_sent_to_a_token_server_that_the_registry_chose() {
+    let registry = FakeRegistry::start().await;
+    let challenge =
+        &[("www-authenticate", "Bearer realm=\"https://auth.example.com/token\",service=\"x\"")];
+    registry.fault("GET /v2/", Fault::Answer(401, challenge, String::new()));
+
+    let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+    assert_eq!(
+        plain(&registry, &error),
+        "cannot sign in to `HOST`: it sends logins to `auth.example.com`, another host"
+    );
+    let help = error.help_for("HOST", "push").expect("help").replace(&registry.host(), "HOST");
+    assert_eq!(
+        help,
+        "if `auth.example.com` may have the password of `HOST`, name it in the environment \
+         variable `SHIPWAY_TOKEN_HOSTS`"
+    );
+}
+
+#[tokio::test]
 async fn unknown_challenge_is_shown() {
     let registry = FakeRegistry::start().await;
     let challenge = &[("www-authenticate", "Negotiate")];
