@@ -74,7 +74,8 @@ fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
     let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
     let state = state_folder(arguments.state_dir.as_deref(), &file);
     let folder = find(arguments, &state)?;
-    let journal = Journal::open(&folder.journal()).map_err(|error| show(&error))?;
+    let journal =
+        Journal::open(&folder.journal()).map_err(|error| show(&error, arguments.dry_run))?;
     let start = started(arguments, &file, &folder, journal.replay())?;
     let redactor = Audience::Command(arguments.view).redactor();
     Ok((RunSession::resume(file, start, folder, redactor)?, journal))
@@ -124,8 +125,18 @@ fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
         return Err(Exit::Usage);
     }
     let plan = std::path::absolute(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
-    let found = newest_unfinished(state, &plan, arguments.dry_run).map_err(|error| {
-        say::error(&chain_of(&error), Some("name an older run, or start a new one"));
+    let found = newest_unfinished(state, &plan, arguments.dry_run).map_err(|damaged| {
+        let begin = begin_command(arguments.dry_run);
+        let help = match damaged.older {
+            Some(older) => format!(
+                "begin again with `{begin}`, or continue the run before it with `shipway resume {older}{}`",
+                if arguments.dry_run { " --dry-run" } else { "" }
+            ),
+            None => begin_again(arguments.dry_run),
+        };
+        let mut chain = vec![format!("cannot resume run {}", damaged.run)];
+        chain.extend(chain_of(&damaged.error));
+        say::error(&chain, Some(&help));
         Exit::Precondition
     })?;
     found.ok_or_else(|| {
@@ -205,7 +216,26 @@ fn is_idempotent(step: &Step, scope: &Scope) -> bool {
     step.idempotent.resolve(scope).unwrap_or_default()
 }
 
-fn show(error: &JournalError) -> Exit {
-    say::error(&chain_of(error), None);
+fn show(error: &JournalError, dry_run: bool) -> Exit {
+    let help = match error {
+        JournalError::Line { .. } | JournalError::Changed { .. } | JournalError::Illegal { .. } => {
+            Some(begin_again(dry_run))
+        }
+        JournalError::Write { .. } | JournalError::Read { .. } | JournalError::Busy { .. } => None,
+    };
+    say::error(&chain_of(error), help.as_deref());
     Exit::Precondition
+}
+
+/// What helps against a journal that cannot be believed.
+fn begin_again(dry_run: bool) -> String {
+    let begin = begin_command(dry_run);
+    if dry_run {
+        return format!("begin again with `{begin}`");
+    }
+    format!("look with `shipway status` at what it has deployed, then begin again with `{begin}`")
+}
+
+fn begin_command(dry_run: bool) -> &'static str {
+    if dry_run { "shipway dry-run" } else { "shipway run" }
 }

@@ -79,8 +79,13 @@ pub struct StartRecord {
 
 impl StartRecord {
     /// The version of this format. Version 1 did not hold every option, version 2 not
-    /// what is checked out of the pull request.
-    pub const VERSION: u32 = 3;
+    /// what is checked out of the pull request, version 3 no checksums.
+    pub const VERSION: u32 = 4;
+
+    /// Whether each line of the journal has a checksum.
+    pub fn has_checksums(&self) -> bool {
+        self.version >= 4
+    }
 }
 
 /// Reads what it can, so that the journals of other versions stay readable:

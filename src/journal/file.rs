@@ -1,5 +1,6 @@
 //! The file of a journal: append, sync, and read, with a torn last line ignored.
 
+use super::checksum;
 use super::entry::JournalEntry;
 use super::lock::RunLock;
 use super::replay::{IllegalEntry, Replay};
@@ -38,6 +39,13 @@ pub enum JournalError {
         /// Counted from 1.
         line: usize,
         source: serde_json::Error,
+    },
+    /// It has no checksum, or another one.
+    #[error("line {line} of the journal `{path}` is not as it was written")]
+    Changed {
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
     },
     #[error("the journal `{path}` contradicts itself")]
     Illegal { path: PathBuf, source: IllegalEntry },
@@ -95,6 +103,7 @@ impl Journal {
         let failed = |source| JournalError::Write { path: self.path.clone(), source };
         self.replay.apply(entry).map_err(|what| failed(io::Error::other(what)))?;
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
+        checksum::add(&mut line);
         line.push(b'\n');
         if self.torn {
             self.file.set_len(self.length).map_err(failed)?;
@@ -150,15 +159,28 @@ fn parse(path: &Path) -> Result<(Vec<JournalEntry>, u64), JournalError> {
         if !line.ends_with(b"\n") {
             break;
         }
+        let (file, line_number) = (path.to_owned(), place + 1);
+        let sum = checksum::holds(line.trim_ascii_end());
+        if sum == Some(false) {
+            return Err(JournalError::Changed { path: file, line: line_number });
+        }
         let entry = serde_json::from_slice(line).map_err(|source| JournalError::Line {
-            path: path.to_owned(),
-            line: place + 1,
+            path: file,
+            line: line_number,
             source,
         })?;
         entries.push(entry);
+        if sum.is_none() && has_checksums(&entries) {
+            return Err(JournalError::Changed { path: path.to_owned(), line: line_number });
+        }
         whole += line.len() as u64;
     }
     Ok((entries, whole))
+}
+
+/// Whether each of the entries should have had a checksum.
+fn has_checksums(entries: &[JournalEntry]) -> bool {
+    matches!(entries.first(), Some(JournalEntry::RunStarted(start)) if start.has_checksums())
 }
 
 #[cfg(test)]
@@ -247,6 +269,32 @@ mod tests {
         let refused = read(&path).expect_err("no entry");
         let shown = refused.to_string().replace(&folder.path().display().to_string(), "DIR");
         assert_eq!(shown, "cannot read line 1 of the journal `DIR/journal.jsonl`");
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found_in_any_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::create(&path).expect("a journal");
+        journal.append(&start()).expect("written");
+        journal.append(&started()).expect("written");
+        drop(journal);
+        let text = fs::read(&path).expect("the file");
+        let ends = text.len() - 1;
+
+        for place in 0..ends {
+            let mut changed = text.clone();
+            changed[place] ^= 1;
+            fs::write(&path, changed).expect("written");
+            let error = read(&path).expect_err("a changed journal").to_string();
+            assert!(error.contains(" of the journal `"), "{place}: {error}");
+        }
+        let mut changed = text.clone();
+        changed[ends - 30] ^= 4;
+        fs::write(&path, changed).expect("written");
+        let error = read(&path).expect_err("a changed journal").to_string();
+        let shown = error.replace(&folder.path().display().to_string(), "DIR");
+        assert_eq!(shown, "line 2 of the journal `DIR/journal.jsonl` is not as it was written");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! and a run whose journal cannot be written stops. All text is redacted before it
 //! is written; a secret output is recorded by its source.
 
+mod checksum;
 mod entry;
 mod file;
 mod handover;

@@ -105,6 +105,15 @@ pub fn remove_abandoned_scratch(state: &Path, own: &RunId) {
     }
 }
 
+/// The newest run cannot be read, and may be the one that was looked for.
+#[derive(Debug)]
+pub struct DamagedRun {
+    pub run: RunId,
+    pub error: JournalError,
+    /// The newest unfinished run before it.
+    pub older: Option<RunId>,
+}
+
 /// The newest run of a plan that has not succeeded, among the dry runs or the others.
 /// `plan` is the absolute path of its file.
 ///
@@ -113,24 +122,36 @@ pub fn newest_unfinished(
     state: &Path,
     plan: &Path,
     dry_run: bool,
-) -> Result<Option<RunFolder>, JournalError> {
+) -> Result<Option<RunFolder>, Box<DamagedRun>> {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return Ok(None) };
     let mut names: Vec<String> =
         entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
+    let mut damaged: Option<Box<DamagedRun>> = None;
     for name in names.iter().rev() {
         let folder = RunFolder { state: state.to_owned(), run: RunId::existing(name) };
         if !folder.journal().exists() {
             continue;
         }
-        let replay = read(&folder.journal())?;
+        let replay = match read(&folder.journal()) {
+            Ok(replay) => replay,
+            Err(error) => {
+                let run = folder.run;
+                damaged.get_or_insert_with(|| Box::new(DamagedRun { run, error, older: None }));
+                continue;
+            }
+        };
         let Some(start) = replay.start else { continue };
         let unfinished = replay.finished.is_none_or(|record| record.exit_code != 0);
         if unfinished && start.dry_run == dry_run && Path::new(&start.plan) == plan {
+            if let Some(mut damaged) = damaged {
+                damaged.older = Some(folder.run);
+                return Err(damaged);
+            }
             return Ok(Some(folder));
         }
     }
-    Ok(None)
+    damaged.map_or(Ok(None), Err)
 }
 
 #[cfg(test)]

@@ -106,6 +106,42 @@ services:
 }
 
 #[test]
+fn a_damaged_journal_is_named_with_what_can_be_done() {
+    let program = Program::with_plan("name: shop\nreport: none\nsteps:\n  - run: exit 1\n");
+    let damage = || {
+        let folder = crate::support::state::newest(&program, "runs").expect("a run");
+        let file = folder.join("journal.jsonl");
+        let text = fs::read_to_string(&file).expect("a journal");
+        fs::write(&file, text.replacen("step-started", "step-Started", 1)).expect("written");
+        folder.file_name().expect("a name").to_string_lossy().into_owned()
+    };
+    program.run(&["run"]).exits(4);
+    let first = journal(&program)[0]["run"].as_str().expect("an id").to_owned();
+    program.run(&["run"]).exits(4);
+    let second = damage();
+
+    let refused = program.run(&["resume"]).exits(3);
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "error: cannot resume run {second}\n  because: line 2 of the journal \
+             `DIR/.shipway/runs/{second}/journal.jsonl` is not as it was written\n  help: begin \
+             again with `shipway run`, or continue the run before it with `shipway resume {first}`\n"
+        )
+    );
+    let refused = program.run(&["resume", &second]).exits(3);
+    assert!(
+        refused.stderr.ends_with(
+            "help: look with `shipway status` at what it has deployed, then begin again with \
+             `shipway run`\n"
+        ),
+        "{}",
+        refused.stderr
+    );
+    program.run(&["resume", &first]).exits(4);
+}
+
+#[test]
 fn a_run_of_an_older_version_is_not_resumed() {
     let program = Program::with_plan(SKIP_RUN);
     program.run(&["run"]).exits(4);
