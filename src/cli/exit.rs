@@ -20,6 +20,8 @@ pub enum Exit {
     RollbackFailed,
     /// With `--exit-code`: something would change, or is not as the plan says.
     Differs,
+    /// SIGHUP.
+    HungUp,
     /// SIGINT.
     Interrupted,
     /// SIGTERM.
@@ -37,6 +39,7 @@ impl Exit {
             Self::RolledBack => 5,
             Self::RollbackFailed => 6,
             Self::Differs => 7,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -51,6 +54,7 @@ impl Exit {
         match (status, cancelled) {
             (Status::Succeeded | Status::Skipped, _) => Self::Done,
             (Status::Cancelled, Some(CancelReason::Terminated)) => Self::Terminated,
+            (Status::Cancelled, Some(CancelReason::HungUp)) => Self::HungUp,
             (Status::Cancelled, _) => Self::Interrupted,
             (Status::Failed, _) => Self::of_failed(services),
         }
@@ -96,6 +100,7 @@ mod tests {
             (Exit::RolledBack, 5),
             (Exit::RollbackFailed, 6),
             (Exit::Differs, 7),
+            (Exit::HungUp, 129),
             (Exit::Interrupted, 130),
             (Exit::Terminated, 143),
         ];
@@ -108,6 +113,7 @@ mod tests {
     fn a_cancelled_run_exits_by_the_reason() {
         let of = |reason| Exit::of_run(Status::Cancelled, Some(reason), &[]);
         assert_eq!(of(CancelReason::Terminated), Exit::Terminated);
+        assert_eq!(of(CancelReason::HungUp), Exit::HungUp);
         assert_eq!(of(CancelReason::Interrupted), Exit::Interrupted);
         assert_eq!(of(CancelReason::Killed), Exit::Interrupted);
         assert_eq!(

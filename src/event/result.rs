@@ -99,6 +99,8 @@ pub enum CancelReason {
     /// The journal could not be written. Effects without a record could not be
     /// resumed safely, so the run stops.
     JournalFailed,
+    /// SIGHUP: the terminal was closed.
+    HungUp,
     /// SIGTERM: what a CI runner sends before it takes the machine away.
     Terminated,
     /// SIGINT.

@@ -7,6 +7,7 @@
 mod card;
 mod choose;
 mod deploy_end;
+mod display;
 mod log;
 mod ndjson;
 mod reporter;
@@ -24,6 +25,7 @@ mod view;
 pub use card::{Card, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
 pub use deploy_end::DeployEnd;
+pub use display::Display;
 #[cfg(test)]
 pub use log::Plain;
 pub use reporter::Reporters;

@@ -3,31 +3,42 @@
 use crate::event::CancelReason;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cancellation(Option<CancelReason>);
+pub struct Cancellation {
+    reason: Option<CancelReason>,
+    first_signal: Option<CancelReason>,
+}
 
 impl Cancellation {
     /// Adds a reason and returns the resulting one if it changed: a second signal
     /// becomes [`CancelReason::Killed`], a less urgent reason is ignored.
     #[must_use]
     pub fn escalate(&mut self, reason: CancelReason) -> Option<CancelReason> {
-        let signal = |reason| reason >= CancelReason::Terminated;
-        let next = match self.0 {
+        let signal = |reason| reason >= CancelReason::HungUp;
+        if signal(reason) {
+            self.first_signal.get_or_insert(reason);
+        }
+        let next = match self.reason {
             Some(CancelReason::Killed) => return None,
             Some(current) if signal(current) && signal(reason) => CancelReason::Killed,
             Some(current) if reason <= current => return None,
             Some(_) | None => reason,
         };
-        self.0 = Some(next);
+        self.reason = Some(next);
         Some(next)
     }
 
     pub fn reason(self) -> Option<CancelReason> {
-        self.0
+        self.reason
+    }
+
+    /// The signal that stopped the run, even if a later one killed it.
+    pub fn first_signal(self) -> Option<CancelReason> {
+        self.first_signal
     }
 
     /// Whether running attempts are stopped too, not only new ones.
     pub fn stops_attempts(self) -> bool {
-        self.0.is_some_and(|reason| reason >= CancelReason::JournalFailed)
+        self.reason.is_some_and(|reason| reason >= CancelReason::JournalFailed)
     }
 }
 
@@ -45,6 +56,7 @@ mod tests {
         assert_eq!(cancel.escalate(JournalFailed), None);
         assert_eq!(cancel.escalate(Interrupted), Some(Killed));
         assert_eq!(cancel.escalate(Interrupted), None);
+        assert_eq!(cancel.first_signal(), Some(Terminated));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::child::Stop;
 use super::jitter::random_jitter;
 use super::layout::{Layout, StepIndex};
 use super::outcome::{AttemptError, StepError, StepOutput};
-use super::perform::{EarlyBuild, Performer, RolledBack};
+use super::perform::{EarlyBuild, Held, Performer, RolledBack, Room};
 use super::signals::Signals;
 use super::state::{Answer, Effect, Input, RunState};
 use super::store::Store;
@@ -38,8 +38,9 @@ pub struct Engine<'a> {
     /// Builds that were started before the run.
     pub early: Vec<EarlyBuild>,
     pub journal: &'a mut Journal,
-    /// Receives each event.
-    pub publish: &'a mut dyn FnMut(&Event),
+    /// Receives each event, with the room that it takes until it was shown. Must not
+    /// wait for that.
+    pub publish: &'a mut dyn FnMut(Event, Held),
     pub signals: &'a mut Signals,
     /// The outputs of steps that earlier processes of this run did.
     pub store: Store,
@@ -52,7 +53,8 @@ pub struct Engine<'a> {
 #[derive(Debug)]
 pub struct Summary {
     pub status: Status,
-    /// Why the run was stopped, unless a failed step is the reason.
+    /// Why the run was stopped, unless a failed step is the reason: the first signal, if
+    /// there was one.
     pub cancelled: Option<CancelReason>,
     pub journal_failed: Option<Failure>,
     /// In the plan's order.
@@ -61,7 +63,7 @@ pub struct Summary {
 
 /// What attempts and timers send to the loop.
 enum Message {
-    Event(Box<EventKind>),
+    Event(Box<EventKind>, Held),
     WaitOver(StepIndex),
     /// A deploy is about to replace something, and waits until that is recorded.
     Replaces {
@@ -88,7 +90,9 @@ struct Loop<'a> {
     work: FuturesUnordered<Work>,
     stops: BTreeMap<StepIndex, Stop>,
     inputs: VecDeque<Input>,
+    /// What may be many is bounded by `room`.
     inbox: mpsc::UnboundedSender<Message>,
+    room: Room,
     /// When each step started and ended, since the start of the run.
     spans: BTreeMap<StepId, (Duration, Duration)>,
     journal_failed: Option<Failure>,
@@ -105,12 +109,16 @@ pub async fn run(engine: Engine<'_>) -> Summary {
         stops: BTreeMap::new(),
         inputs: VecDeque::from([Input::Begin]),
         inbox,
+        room: Room::default(),
         spans: BTreeMap::new(),
         journal_failed: None,
     };
     work.drain_inputs();
     while !work.state.is_finished() {
         tokio::select! {
+            // Signals first: a program that floods the log does not delay them.
+            biased;
+            reason = work.engine.signals.next() => work.inputs.push_back(Input::Stop(reason)),
             message = outbox.recv() => {
                 // The loop itself holds a sender, so the channel is never closed.
                 if let Some(message) = message {
@@ -127,7 +135,6 @@ pub async fn run(engine: Engine<'_>) -> Summary {
                     WorkResult::Rollback(result) => work.rollback_ended(step, result),
                 }
             }
-            reason = work.engine.signals.next() => work.inputs.push_back(Input::Stop(reason)),
         }
         work.drain_inputs();
     }
@@ -156,7 +163,7 @@ impl Loop<'_> {
     fn carry_out(&mut self, answer: Answer) {
         for event in answer.events {
             self.record(&event);
-            self.publish(event);
+            self.publish(event, None);
         }
         for effect in answer.effects {
             match effect {
@@ -187,7 +194,7 @@ impl Loop<'_> {
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Event(event) => self.publish(*event),
+            Message::Event(event, held) => self.publish(*event, held),
             Message::WaitOver(step) => self.inputs.push_back(Input::WaitOver { step }),
             Message::Replaces { step, replaced, recorded } => {
                 // An attempt that was stopped does not wait any more.
@@ -196,7 +203,7 @@ impl Loop<'_> {
         }
     }
 
-    fn publish(&mut self, kind: EventKind) {
+    fn publish(&mut self, kind: EventKind, held: Held) {
         let at = self.engine.started.elapsed();
         if let EventKind::StepFinished { step, outcome, .. } = &kind {
             // A step that was skipped does not belong to the time of its service.
@@ -208,7 +215,7 @@ impl Loop<'_> {
             }
             self.engine.store.ended(step, outcome);
         }
-        (self.engine.publish)(&Event { at, kind });
+        (self.engine.publish)(Event { at, kind }, held);
     }
 
     /// Stops the uploads that a build of the service began ahead of its `push`.

@@ -148,6 +148,11 @@ impl RunState {
         self.cancel.reason()
     }
 
+    /// The signal that stopped the run, even if a later one killed it.
+    pub fn first_signal(&self) -> Option<CancelReason> {
+        self.cancel.first_signal()
+    }
+
     pub fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -1,12 +1,15 @@
 //! Secrets: the one type that holds a value, where values come from, and the
 //! redactor that every sink writes through.
 
+#[cfg(test)]
+mod leaks;
+mod line;
 mod matcher;
 mod redactor;
 mod source;
 mod spellings;
-mod stream;
 mod value;
+mod view;
 
 pub use redactor::{Redactor, TooShort};
 pub use source::{Source, VaultSecret};

@@ -1,12 +1,11 @@
 //! Masks secrets in everything that is written: child processes and servers echo them.
 
-use super::matcher::{MASK, Matcher};
-use super::spellings::{LEAST, lines, spellings};
-use super::stream::{RedactingStream, RedactingWriter};
+use super::line::{LineRedactor, show};
+use super::matcher::Matcher;
+use super::spellings::{LEAST, lines, parts, spellings};
 use super::value::Secret;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Knows every secret of this process. A cheap handle on one shared list.
@@ -29,6 +28,8 @@ type Listener = Box<dyn Fn(&str) + Send>;
 struct Known {
     secrets: Vec<Secret>,
     spellings: BTreeSet<String>,
+    /// The values and their lines.
+    values: BTreeSet<String>,
     /// Rebuilt at its first use after a secret was registered.
     matcher: Option<Arc<Matcher>>,
 }
@@ -79,32 +80,19 @@ impl Redactor {
     /// Replaces every known secret in a text by `***`, in any spelling. Overlapping secrets
     /// are replaced as one.
     pub fn redact(&self, text: &str) -> String {
-        let ranges = self.matcher().find(text.as_bytes());
-        let mut redacted = String::with_capacity(text.len());
-        let mut shown = 0;
-        for range in ranges {
-            redacted.push_str(&text[shown..range.start]);
-            redacted.push_str(MASK);
-            shown = range.end;
-        }
-        redacted.push_str(&text[shown..]);
-        redacted
+        let secrets = self.matcher().find(text.as_bytes());
+        if secrets.is_empty() { text.to_owned() } else { show(text.as_bytes(), &secrets) }
     }
 
-    /// Redacts a stream that arrives in chunks.
-    pub fn stream(&self) -> RedactingStream {
-        RedactingStream::new(self.clone())
-    }
-
-    /// Redacts what is written to `inner`.
-    pub fn writer<W: Write>(&self, inner: W) -> RedactingWriter<W> {
-        RedactingWriter::new(self.stream(), inner)
+    /// Redacts a line that arrives in pieces.
+    pub fn line(&self) -> LineRedactor {
+        LineRedactor::new(self.clone())
     }
 
     pub(super) fn matcher(&self) -> Arc<Matcher> {
         self.known(|known| {
-            let spellings = &known.spellings;
-            known.matcher.get_or_insert_with(|| Arc::new(Matcher::new(spellings))).clone()
+            let Known { spellings, values, matcher, .. } = known;
+            matcher.get_or_insert_with(|| Arc::new(Matcher::new(spellings, values))).clone()
         })
     }
 
@@ -129,6 +117,7 @@ impl Known {
             return false;
         }
         self.spellings.extend(spellings(value));
+        self.values.extend(parts(value).into_iter().map(str::to_owned));
         self.secrets.push(secret.clone());
         self.matcher = None;
         true

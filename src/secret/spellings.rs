@@ -14,12 +14,19 @@ pub(super) const LEAST: usize = 4;
 /// Where tools break long base64: MIME's lines and PEM's.
 const WRAPS: [usize; 2] = [76, 64];
 
+/// A shorter last line of broken base64 is a part of other texts too.
+const MIN_CHUNK: usize = 8;
+
 /// All spellings of a value, those of its lines included. None is shorter than
 /// [`LEAST`] characters.
 pub(super) fn spellings(value: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for part in parts(value) {
-        base64(part, &mut found);
+        base64(part.as_bytes(), &mut found);
+        // As PowerShell and .NET encode text.
+        let units: Vec<u8> = part.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        base64(&units, &mut found);
+        base32(part.as_bytes(), &mut found);
         hex(part, &mut found);
         json(part, &mut found);
         uri(part, &mut found);
@@ -32,8 +39,9 @@ pub(super) fn spellings(value: &str) -> BTreeSet<String> {
 }
 
 /// What a value is masked as: whole, and each of its lines.
-fn parts(value: &str) -> BTreeSet<&str> {
-    lines(value).chain([value, value.trim()]).collect()
+pub(super) fn parts(value: &str) -> BTreeSet<&str> {
+    let all = lines(value).chain([value, value.trim()]);
+    all.filter(|part| part.chars().count() >= LEAST).collect()
 }
 
 /// The lines of a value that are long enough to be masked by themselves.
@@ -44,12 +52,13 @@ pub(super) fn lines(value: &str) -> impl Iterator<Item = &str> {
 /// Base64 of the value alone, without its first and first two bytes as GitHub's
 /// runner has it, and in the middle of something longer, where only the
 /// characters that no neighbour has a bit in are known.
-fn base64(value: &str, found: &mut BTreeSet<String>) {
-    let bytes = value.as_bytes();
+fn base64(bytes: &[u8], found: &mut BTreeSet<String>) {
     for skipped in 0..bytes.len().min(3) {
         let whole = STANDARD.encode(&bytes[skipped..]);
         for wrap in WRAPS {
-            found.extend(whole.as_bytes().chunks(wrap).filter_map(ascii).map(str::to_owned));
+            // The end of many values is `AA==`.
+            let chunks = whole.as_bytes().chunks(wrap).filter(|chunk| chunk.len() >= MIN_CHUNK);
+            found.extend(chunks.filter_map(ascii).map(str::to_owned));
         }
         found.insert(whole.trim_end_matches('=').to_owned());
         found.insert(whole);
@@ -66,6 +75,42 @@ fn base64(value: &str, found: &mut BTreeSet<String>) {
             found.extend(encoded.get(first..end).map(str::to_owned));
         }
     }
+}
+
+/// Base32 (RFC 4648) alone and in the middle of something longer, like [`base64`].
+fn base32(bytes: &[u8], found: &mut BTreeSet<String>) {
+    for before in 0..5 {
+        let mut padded = vec![0; before];
+        padded.extend_from_slice(bytes);
+        let encoded = base32_text(&padded);
+        let (first, end) = ((8 * before).div_ceil(5), 8 * padded.len() / 5);
+        if let Some(inner) = encoded.get(first..end) {
+            found.insert(inner.to_ascii_lowercase());
+            found.insert(inner.to_owned());
+        }
+        if before == 0 {
+            found.insert(encoded.to_ascii_lowercase());
+            found.insert(encoded);
+        }
+    }
+}
+
+/// Without padding.
+fn base32_text(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let (mut text, mut bits, mut held) = (String::new(), 0_u32, 0_u32);
+    for &byte in bytes {
+        held = (held << 8 | u32::from(byte)) & 0xffff;
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(DIGITS[(held >> bits & 31) as usize]));
+        }
+    }
+    if bits > 0 {
+        text.push(char::from(DIGITS[(held << (5 - bits) & 31) as usize]));
+    }
+    text
 }
 
 fn ascii(bytes: &[u8]) -> Option<&str> {
@@ -181,6 +226,9 @@ mod tests {
         has("hunter22", "dW50ZXIyMg==");
         has("hunter22", "bnRlcjIy");
         has("hunter22", "68756e7465723232");
+        has("hunter22", "NB2W45DFOIZDE");
+        has("hunter22", "nb2w45dfoizde");
+        has("hunter22", "aAB1AG4AdABlAHIAMgAyAA==");
         has("a?b>c~d", "YT9iPmN-ZA==");
         has("a\"b\\c", r#"a\"b\\c"#);
         has("a/b/c", r"a\/b\/c");

@@ -9,6 +9,7 @@ mod diagnostic_examples;
 mod environments;
 mod eval;
 mod faults;
+mod flow;
 mod from;
 mod git;
 mod late_values;

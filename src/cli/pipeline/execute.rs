@@ -10,12 +10,12 @@ use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
-use crate::event::{Event, EventKind, PlannedStep, RunFinished, StepId};
+use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, StepId};
 use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
-use crate::report::Reporters;
+use crate::report::Display;
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
-use crate::run::perform::{EarlyBuild, Performer};
+use crate::run::perform::{EarlyBuild, Held, Performer};
 use crate::run::signals::Signals;
 use crate::run::store::Store;
 use crate::secret::Redactor;
@@ -87,18 +87,34 @@ fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) ->
     Ok(serde_json::from_str(&redactor.redact(&serde_json::to_string(value)?))?)
 }
 
+/// Waits until the report is shown. A reader that has stopped may go on later, unless
+/// the run was told to stop, or is now.
+async fn all_shown(display: Display<Held>, is_cancelled: bool, signals: &mut Signals) {
+    let shown = async {
+        if is_cancelled {
+            display.finish_if_taken().await;
+        } else {
+            display.finish().await;
+        }
+    };
+    tokio::select! {
+        () = shown => {}
+        _ = signals.next() => {}
+    }
+}
+
 impl Execution<'_> {
     pub async fn run(mut self, mut signals: Signals) -> Result<Exit, Refusal> {
         let started = Instant::now();
         let session = &self.run.session;
         let verbose = self.audience.is_verbose();
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
-        let mut reporters = self.audience.reporters(&session.redactor);
-        reporters.on(&Event { at: Duration::ZERO, kind: self.started() });
+        let mut display = Display::new(self.audience.reporters(&session.redactor));
+        display.on(Event { at: Duration::ZERO, kind: self.started() }, None);
         for message in std::mem::take(&mut self.warnings) {
             let message = session.redactor.redact(&message);
             let kind = EventKind::Warned { step: None, message };
-            reporters.on(&Event { at: Duration::ZERO, kind });
+            display.on(Event { at: Duration::ZERO, kind }, None);
         }
         let summary = engine::run(Engine {
             layout: self.chosen.layout.clone(),
@@ -106,7 +122,7 @@ impl Execution<'_> {
             performer: Arc::clone(&self.performer),
             early: std::mem::take(&mut self.early),
             journal: &mut self.journal,
-            publish: &mut |event| reporters.on(event),
+            publish: &mut |event, held| display.on(event, held),
             signals: &mut signals,
             store: self.store.clone(),
             keep_going: session.options.keep_going,
@@ -132,14 +148,14 @@ impl Execution<'_> {
             refusals: Vec::new(),
             notes,
         };
-        self.finish(&mut reporters, finished, started, &mut signals).await;
+        self.finish(display, finished, started, &mut signals).await;
         Ok(exit)
     }
 
     /// Reports the result to GitHub and to files, then ends the stream of events.
     async fn finish(
         &mut self,
-        reporters: &mut Reporters,
+        mut display: Display<Held>,
         finished: RunFinished,
         started: Instant,
         signals: &mut Signals,
@@ -156,22 +172,24 @@ impl Execution<'_> {
             redactor: &session.redactor,
             folder: Some(self.run.folder.path()),
         };
-        let view = reporters.view().clone();
+        let view = display.view().clone();
+        let is_cancelled = view.cancelled > Some(CancelReason::StepFailed);
         let reported = tokio::select! {
             reported = publisher.publish(&view, &finished, at) => reported,
             // A second signal ends the program even while GitHub does not answer.
             _ = signals.next() => Vec::new(),
         };
         for kind in reported {
-            reporters.on(&Event { at: started.elapsed(), kind });
+            display.on(Event { at: started.elapsed(), kind }, None);
         }
         if let Err(error) = self.journal.append(&JournalEntry::RunFinished(record)) {
             let message = chain_of(&error).join(": ");
             let kind = EventKind::Warned { step: None, message };
-            reporters.on(&Event { at: started.elapsed(), kind });
+            display.on(Event { at: started.elapsed(), kind }, None);
         }
         let kind = EventKind::RunFinished(finished);
-        reporters.on(&Event { at: started.elapsed(), kind });
+        display.on(Event { at: started.elapsed(), kind }, None);
+        all_shown(display, is_cancelled, signals).await;
     }
 
     fn started(&self) -> EventKind {

@@ -24,6 +24,9 @@ const MAX_ANNOTATIONS: usize = 10;
 /// If more lines of a step wait, its group is opened although another one is open.
 const MAX_WAITING_LINES: usize = 1_000;
 
+/// The same for the bytes of these lines.
+const MAX_WAITING_BYTES: usize = 1024 * 1024;
+
 /// The details of a failure that its annotation shows.
 const MAX_ANNOTATION_LINES: usize = 20;
 
@@ -120,7 +123,8 @@ impl ActionsLog {
         }
         let waiting = self.waiting.entry(step.clone()).or_default();
         waiting.extend(lines);
-        if self.open.is_none() || waiting.len() > MAX_WAITING_LINES {
+        let bytes: usize = waiting.iter().map(String::len).sum();
+        if self.open.is_none() || waiting.len() > MAX_WAITING_LINES || bytes > MAX_WAITING_BYTES {
             return self.opened(view, step);
         }
         vec![]

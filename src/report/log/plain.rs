@@ -293,6 +293,7 @@ mod tests {
         for (reason, expected) in [
             (CancelReason::StepFailed, "stopping: a step failed, so no new step starts\n"),
             (CancelReason::JournalFailed, "stopping: the journal cannot be written\n"),
+            (CancelReason::HungUp, "stopping: the terminal was closed, cleaning up\n"),
             (CancelReason::Terminated, "stopping: received SIGTERM, cleaning up\n"),
             (
                 CancelReason::Interrupted,

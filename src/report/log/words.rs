@@ -115,6 +115,7 @@ fn stopping(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::StepFailed => "stopping: a step failed, so no new step starts",
         CancelReason::JournalFailed => "stopping: the journal cannot be written",
+        CancelReason::HungUp => "stopping: the terminal was closed, cleaning up",
         CancelReason::Terminated => "stopping: received SIGTERM, cleaning up",
         CancelReason::Interrupted => "stopping: interrupted, cleaning up; interrupt again to kill",
         CancelReason::Killed => "stopping: killing the running steps",

@@ -10,13 +10,21 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::unix::pipe::Receiver;
 use tokio_util::sync::CancellationToken;
 
 /// The time between SIGTERM and SIGKILL.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
+
+/// The time that each of the last lines of a stopped child has to be taken.
+const MAX_LAST_LINE_TIME: Duration = Duration::from_millis(500);
+
+/// What is kept of each stream of a program whose output is data.
+const MAX_CAPTURED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A program to run, without a shell. Arguments are visible to other users, so they
 /// must not contain secrets.
@@ -90,7 +98,7 @@ pub async fn run(
     command: &Command,
     redactor: &Redactor,
     stop: &Stop,
-    each: impl FnMut(String) + Send,
+    mut each: impl AsyncFnMut(String),
 ) -> Result<Ended, ChildError> {
     let failed = |source| {
         let program = command.program.to_string_lossy().into_owned();
@@ -100,7 +108,13 @@ pub async fn run(
     let output = Receiver::from_owned_fd(reader.into()).map_err(failed)?;
     let errors = writer.try_clone().map_err(failed)?;
     let child = start(command, [writer.into(), errors.into()])?;
-    wait(child, command, stop, lines::read(output, redactor, each)).await
+    let taken = AtomicU64::new(0);
+    let counted = async |line| {
+        each(line).await;
+        taken.fetch_add(1, Ordering::Relaxed);
+    };
+    let read = lines::read(output, redactor, counted);
+    wait(child, command, stop, ChildOutput { read, taken: &taken }).await
 }
 
 /// Runs a command to its end and keeps its output, one text for each stream. For
@@ -116,30 +130,57 @@ pub async fn capture(
     let (mut stdout, mut stderr) = (String::new(), String::new());
     let read = async {
         tokio::join!(
-            lines::read(out, redactor, |line| stdout.extend([line.as_str(), "\n"])),
-            lines::read(err, redactor, |line| stderr.extend([line.as_str(), "\n"])),
+            lines::read(out, redactor, async |line| keep(&mut stdout, &line)),
+            lines::read(err, redactor, async |line| keep(&mut stderr, &line)),
         );
     };
-    let ended = wait(child, command, stop, read).await?;
+    let taken = AtomicU64::new(0);
+    let ended = wait(child, command, stop, ChildOutput { read, taken: &taken }).await?;
     Ok(Captured { ended, stdout, stderr })
 }
 
-/// Waits for a child while `read` takes its output.
+/// Adds a line to captured output, unless there is too much of it already.
+fn keep(captured: &mut String, line: &str) {
+    if captured.len() + line.len() < MAX_CAPTURED_BYTES {
+        captured.extend([line, "\n"]);
+    }
+}
+
+/// Takes the output of a child.
+struct ChildOutput<'a, R> {
+    read: R,
+    /// How many lines were taken so far.
+    taken: &'a AtomicU64,
+}
+
+/// Waits for a child while its output is taken.
 async fn wait(
     mut child: tokio::process::Child,
     command: &Command,
     stop: &Stop,
-    read: impl Future<Output = ()>,
+    output: ChildOutput<'_, impl Future<Output = ()>>,
 ) -> Result<Ended, ChildError> {
     let pid = child.id().map(|id| Pid::from_raw(id.cast_signed()));
-    let watched = async {
+    let mut read = pin!(output.read);
+    let ended = {
+        let mut watched = pin!(async {
+            tokio::select! {
+                status = child.wait() => Some(status),
+                () = stopped(pid, stop) => None,
+            }
+        });
         tokio::select! {
-            status = child.wait() => Some(status),
-            () = stopped(pid, stop) => None,
+            ended = &mut watched => {
+                // The supervisor ends all descendants of the child, so both streams close.
+                tokio::select! {
+                    () = read => {}
+                    () = last_lines_over(stop, output.taken) => {}
+                }
+                ended
+            }
+            () = &mut read => watched.await,
         }
     };
-    // The supervisor ends all descendants of the child, so that both streams close.
-    let (ended, ()) = tokio::join!(watched, read);
     let Some(status) = ended else {
         drop(child.wait().await);
         return Ok(Ended::Stopped);
@@ -201,6 +242,22 @@ fn find(command: &Command) -> Option<PathBuf> {
 
 fn is_program(file: &std::path::Path) -> bool {
     nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
+}
+
+/// Resolves once the run is stopped and no line of the child has been taken for a while:
+/// where the reader of the log has stopped too, the last ones never are.
+async fn last_lines_over(stop: &Stop, taken: &AtomicU64) {
+    tokio::select! {
+        () = stop.ask.cancelled() => {}
+        () = stop.kill.cancelled() => {}
+    }
+    loop {
+        let before = taken.load(Ordering::Relaxed);
+        tokio::time::sleep(MAX_LAST_LINE_TIME).await;
+        if taken.load(Ordering::Relaxed) == before {
+            return;
+        }
+    }
 }
 
 /// Waits for a stop, then stops the child.

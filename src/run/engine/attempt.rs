@@ -12,7 +12,7 @@ use crate::plan::{Found, PlanKeys as _, Visit};
 use crate::run::child::Stop;
 use crate::run::layout::StepIndex;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use crate::run::perform::{Job, Produced, Say};
+use crate::run::perform::{Job, Produced, Said, Say};
 use crate::run::state::{Decision, DependencyStatus, Input};
 use crate::run::store::Store;
 use futures::future::FutureExt as _;
@@ -87,7 +87,10 @@ impl Loop<'_> {
 
     fn say(&self) -> Say {
         let inbox = self.inbox.clone();
-        Arc::new(move |event| drop(inbox.send(Message::Event(Box::new(event)))))
+        Say::new(self.room.clone(), move |Said { event, held }| {
+            // The loop outlives its attempts.
+            inbox.send(Message::Event(Box::new(event), held)).ok();
+        })
     }
 
     /// Adds an attempt to the loop. It is first polled after `drain_inputs`, which

@@ -12,7 +12,11 @@ impl Loop<'_> {
         let services = 0..self.state.layout().services.len();
         Summary {
             status: self.state.status(),
-            cancelled: self.state.cancelled().filter(|&reason| reason > CancelReason::StepFailed),
+            cancelled: self
+                .state
+                .first_signal()
+                .or(self.state.cancelled())
+                .filter(|&reason| reason > CancelReason::StepFailed),
             journal_failed: self.journal_failed.clone(),
             services: services.map(|service| self.result(service)).collect(),
         }

@@ -4,7 +4,8 @@
 //! Until the run adopts such a build its result has no effect, and nothing of it
 //! is uploaded before preflight has passed.
 
-use super::performer::{Job, Performer, Produced, Say};
+use super::performer::{Job, Performer, Produced};
+use super::say::{Room, Said, Say};
 use crate::event::EventKind;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::child::Stop;
@@ -28,22 +29,22 @@ pub struct EarlyBuild {
 /// Where the attempt's events go: kept until the run adopts the build, then
 /// published.
 enum EventSink {
-    Buffer(Vec<EventKind>),
+    Buffer(Vec<Said>),
     Publish(Say),
 }
 
 impl EventSink {
-    fn accept(&mut self, event: EventKind) {
+    fn accept(&mut self, said: Said) {
         match self {
-            Self::Buffer(events) => match (events.last_mut(), event) {
+            Self::Buffer(events) => match (events.last_mut().map(|last| &mut last.event), said) {
                 // Progress that was never shown is merged into its latest state.
                 (
                     Some(EventKind::Progressed { progress: kept, .. }),
-                    EventKind::Progressed { progress, .. },
+                    Said { event: EventKind::Progressed { progress, .. }, .. },
                 ) if kept.verb == progress.verb => kept.merge(progress),
-                (_, event) => events.push(event),
+                (_, said) => events.push(said),
             },
-            Self::Publish(say) => say(event),
+            Self::Publish(say) => say.said(said),
         }
     }
 }
@@ -91,8 +92,9 @@ impl EarlyBuild {
         let stop = Stop::default();
         let events = Arc::new(Mutex::new(EventSink::Buffer(Vec::new())));
         let sink = Arc::clone(&events);
-        let say: Say = Arc::new(move |event| {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).accept(event);
+        // Such a build has no lines, and its progress is merged.
+        let say = Say::new(Room::default(), move |said| {
+            sink.lock().unwrap_or_else(PoisonError::into_inner).accept(said);
         });
         let (job, performer) = (job(stop.clone(), say), Arc::clone(performer));
         let attempt = async move { Box::pin(performer.attempt(job)).await }.boxed_local();
@@ -122,10 +124,10 @@ impl EarlyBuild {
         say: &Say,
     ) -> (Stop, LocalBoxFuture<'static, Result<StepOutput, AttemptError>>) {
         let mut sink = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let publish = EventSink::Publish(Arc::clone(say));
+        let publish = EventSink::Publish(say.clone());
         if let EventSink::Buffer(events) = std::mem::replace(&mut *sink, publish) {
             for event in events {
-                say(event);
+                say.said(event);
             }
         }
         drop(sink);

@@ -2,6 +2,7 @@
 
 use super::facts::RunFacts;
 use super::plan::RunPlan;
+use super::say::Say;
 use super::services::Services;
 use crate::event::{EventKind, Failure, Outputs, StepId};
 use crate::http::Retry;
@@ -11,9 +12,6 @@ use crate::run::child::{LastLines, Stop};
 use crate::run::outcome::StepError;
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Publishes an event of a step that is at work.
-pub type Say = Arc<dyn Fn(EventKind) + Send + Sync>;
 
 /// Records what a deploy is about to replace.
 pub type Remember = Arc<dyn Fn(Replaced) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
@@ -92,13 +90,14 @@ impl Job {
 
     /// Publishes a line for the log.
     pub fn note(&self, message: impl Into<String>) {
-        (self.say)(EventKind::Noted { step: self.id.clone(), message: message.into() });
+        self.say.event(EventKind::Noted { step: self.id.clone(), message: message.into() });
     }
 
-    /// Publishes a line that a child wrote.
-    pub fn output(&self, line: String) {
+    /// Publishes a line that a child wrote. Waits while too many lines wait to be shown.
+    pub async fn output(&self, line: String) {
         self.produced.change(|state| state.lines.push(&line));
-        (self.say)(EventKind::OutputLine { step: self.id.clone(), line });
+        let step = self.id.clone();
+        self.say.line(line, |line| EventKind::OutputLine { step, line }).await;
     }
 
     /// Publishes what the attempt waits for from now on.
@@ -109,6 +108,6 @@ impl Job {
 
     pub fn warn(&self, message: impl Into<String>) {
         let step = Some(self.id.clone());
-        (self.say)(EventKind::Warned { step, message: message.into() });
+        self.say.event(EventKind::Warned { step, message: message.into() });
     }
 }

@@ -1,6 +1,7 @@
 //! Emits progress events of a transfer, only for the layers that changed.
 
-use super::performer::{Job, Say};
+use super::performer::Job;
+use super::say::Say;
 use crate::event::{EventKind, LayerProgress, Progress, StepId, Verb};
 use crate::progress::{self, Part};
 use std::collections::BTreeMap;
@@ -31,10 +32,12 @@ impl ProgressReporter {
         let layers =
             parts.into_iter().map(|Part { name, done, total }| LayerProgress { name, done, total });
         let progress = Progress { verb: self.verb, done, total, layers: layers.collect() };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = delta(&mut last, progress) {
-            (self.say)(EventKind::Progressed { step: self.step.clone(), progress });
-        }
+        // Without room nothing is recorded, so that the next event has these changes too.
+        self.say.event_if_room(|| {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let progress = delta(&mut last, progress)?;
+            Some(EventKind::Progressed { step: self.step.clone(), progress })
+        });
     }
 }
 

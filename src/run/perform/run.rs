@@ -23,7 +23,7 @@ pub async fn perform(
     let outputs = scratch.write("outputs", "")?;
     let command = Invocation { performer, step, run, scratch: &scratch }.command(job)?;
     let shown = shown(run, &command);
-    let publish = |line| job.output(line);
+    let publish = async |line| job.output(line).await;
     let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;
     let written = fs::read(&outputs).unwrap_or_default();
     let outputs = read_outputs(&written, &performer.services.redactor, job);

@@ -6,6 +6,7 @@ use super::performer::{Job, Performer, Produced};
 use super::pinned_images::PinnedImages;
 use super::plan::RunPlan;
 use super::retry::Retries;
+use super::say::{Room, Say};
 use super::services::{EarlyUploads, Services};
 use super::source::PlanSource;
 use crate::azure::{Application, Cloud, Credential};
@@ -85,8 +86,8 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
         replaced: None,
         scope: performer.plan.scope.clone(),
         stop: Stop::default(),
-        say: Arc::new(move |event| {
-            if let EventKind::Noted { message, .. } = event {
+        say: Say::new(Room::default(), move |said| {
+            if let EventKind::Noted { message, .. } = said.event {
                 kept.lock().expect("no panic").push(message);
             }
         }),

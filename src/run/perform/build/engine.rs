@@ -62,10 +62,10 @@ pub async fn run(
     job: &Job,
 ) -> Result<(), AttemptError> {
     let (mut foreign, mut output) = (work.foreign_platform_detector(), work.output());
-    let publish = |line: String| {
+    let publish = async |line: String| {
         foreign.line(&line);
         output.line(&line);
-        job.output(line);
+        job.output(line).await;
     };
     let command = command(performer, invocation);
     let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;

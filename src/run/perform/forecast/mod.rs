@@ -9,6 +9,7 @@ mod needs;
 
 use super::deploy::{self, DeployForecast, unbuilt};
 use super::performer::{Job, Performer, Produced};
+use super::say::{Room, Say};
 use super::{build, push, tag, verify};
 use crate::event::{Failure, Outputs, StepId};
 use crate::journal::Handover;
@@ -19,7 +20,6 @@ use crate::run::layout::Layout;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::run::store::Store;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a step is going to do.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl<'a> Forecaster<'a> {
             handover: self.store.handover(&id.service),
             scope: self.store.scope(self.performer, service, None, false),
             stop: Stop::default(),
-            say: Arc::new(|_| {}),
+            say: Say::new(Room::default(), drop),
             produced: Produced::default(),
             replaced: None,
             remember: None,
