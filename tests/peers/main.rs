@@ -5,6 +5,7 @@
 
 mod action;
 mod bases;
+mod cancelled_builds;
 #[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
 #[path = "../conformance/mod.rs"]
 mod conformance;

@@ -269,6 +269,8 @@ impl CommandBuilder<'_> {
         if let Some(created) = self.request.created {
             build.option("--timestamp", created.to_string());
         }
+        // Buildah otherwise leaves the container of a step that was stopped, and its mount.
+        build.arg("--force-rm");
         build.option("--format", "docker");
         build.option("--iidfile", self.id());
         build.option("--ignorefile", text(&self.context.ignore_file()?));
@@ -390,14 +392,14 @@ mod tests {
         assert_eq!(
             lines(Engine::Podman { program: "podman".into() }),
             [
-                "podman build --timestamp 7 --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "podman build --timestamp 7 --force-rm --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
                 "podman save --quiet --format docker-archive --output /scratch_dir/image.tar sha256:1",
             ]
         );
         assert_eq!(
             lines(Engine::Buildah),
             [
-                "buildah build --layers --timestamp 7 --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
+                "buildah build --layers --timestamp 7 --force-rm --format docker --iidfile /scratch_dir/id --ignorefile /scratch_dir/ignore --platform linux/amd64 --build-arg 'A=b c' --file /web/Dockerfile /web",
                 "buildah push --quiet sha256:1 docker-archive:/scratch_dir/image.tar",
             ]
         );
