@@ -206,6 +206,40 @@ fn documented_exit_codes_are_complete() {
     );
 }
 
+/// The source of all tests, and of the crate.
+fn rust_files(folder: &Path, found: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            found.push_str(&fs::read_to_string(&path).expect("text"));
+        }
+    }
+}
+
+#[test]
+fn every_threat_has_tests_that_exist() {
+    let page = read("docs/security.md");
+    let (_, answers) = page.split_once("## Secrets and output").expect("the first answers");
+    let mut source = String::new();
+    for folder in ["src", "tests"] {
+        rust_files(&root().join(folder), &mut source);
+    }
+    let rows = answers.lines().filter(|line| line.starts_with("| "));
+    let mut missing = Vec::new();
+    for threat in rows.filter(|row| !row.starts_with("| threat |")) {
+        let last = threat.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
+        let names = spans(last);
+        if names.is_empty() {
+            missing.push(format!("no test: {threat}"));
+        }
+        let gone = names.into_iter().filter(|name| !source.contains(&format!("fn {name}(")));
+        missing.extend(gone);
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn documented_contexts_functions_and_outputs_are_complete() {
     let (page, reference) = (read("docs/plan.md"), read("docs/reference.md"));
