@@ -2,6 +2,7 @@
 
 use crate::support::Program;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 
 const PLAN: &str = "name: docs
 report: [none]
@@ -48,19 +49,29 @@ fn comment_says_that_the_commit_has_uncommitted_changes() {
     finished.says_in_order(&["comment on the pull request, not posted\n", &dirty]);
 }
 
-/// Makes a folder another user's, as in a job that runs in a container.
-fn give_away(program: &Program) {
-    let owner = Some(nix::unistd::Uid::from_raw(12_345));
-    for path in [program.folder().to_owned(), program.path(".git")] {
-        nix::unistd::chown(&path, owner, None).expect("the tests run as root");
-    }
+/// Makes git see the folder as another user's, as in a job that runs in a container: it
+/// knows a variable for its own tests, since only root may give a folder away.
+fn give_away(program: Program) -> Program {
+    let path = std::env::var_os("PATH").expect("a path");
+    let mut folders = std::env::split_paths(&path);
+    let git = folders.find_map(|folder| Some(folder.join("git")).filter(|git| git.is_file()));
+    let git = git.expect("git is installed").display().to_string();
+    // Shipway gives git none of the variables that begin with `GIT_`.
+    let script = format!(
+        "#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 GIT_CONFIG_NOSYSTEM=1 exec '{git}' \"$@\"\n"
+    );
+    let program = program.file(".git/programs/git", &script);
+    let programs = program.path(".git/programs");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(programs.join("git"), executable).expect("a script");
+    program.env("PATH", &format!("{}:{}", programs.display(), path.display()))
 }
 
 #[test]
 fn folder_of_another_user_names_the_remedy() {
     let program = program().committed();
     let head = program.git(&["rev-parse", "HEAD"]);
-    give_away(&program);
+    let program = give_away(program);
     let home = program.folder().display().to_string();
     let push = json!({ "repository": { "full_name": "octo/demo", "default_branch": "main" } });
     let program = program.in_actions("push", &push).env("GITHUB_SHA", &head).env("HOME", &home);
