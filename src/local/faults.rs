@@ -18,6 +18,9 @@ pub struct InjectedFault {
     /// What the path of the requests contains, ignoring case.
     #[serde(default)]
     pub path_contains: String,
+    /// What the path of the requests ends with, ignoring case, without its query.
+    #[serde(default)]
+    pub path_ends: String,
     /// The status of the response.
     #[serde(default)]
     pub status: u16,
@@ -75,6 +78,7 @@ impl Faults {
                 && (fault.method.is_empty() || fault.method.eq_ignore_ascii_case(method.as_str()))
                 && (fault.host.is_empty() || fault.host.eq_ignore_ascii_case(host))
                 && path.contains(&fault.path_contains.to_ascii_lowercase())
+                && path.ends_with(&fault.path_ends.to_ascii_lowercase())
         };
         let fault = left.iter_mut().find(meant)?;
         if fault.skip > 0 {
@@ -129,6 +133,16 @@ mod tests {
         assert_eq!(answer.body(), body);
         assert!(take(Method::PUT, "/containerGroups/y").is_some(), "the second");
         assert!(take(Method::PUT, "/containerGroups/y").is_none(), "no third");
+    }
+
+    #[test]
+    fn path_that_goes_on_is_another() {
+        let text = r#"{"path-ends": "/registries", "status": 503}"#;
+        let faults = Faults::new(&[serde_json::from_str(text).expect("a fault")]);
+        let take = |path: &str| faults.take::<String>(&Method::GET, "demo.azurecr.io", path);
+
+        assert!(take("/Registries/demo").is_none());
+        assert!(take("/Registries").is_some());
     }
 
     #[test]

@@ -28,16 +28,16 @@ steps:
     deploy: { aci: { name: checked, env: { KEY: \"${{ secrets.key }}\" } } }
 ";
 
-/// The result of a run against a cloud with this fault, and what the cloud was asked.
-fn run(plan: &str, fault: Option<Value>) -> (Finished, Vec<LoggedRequest>) {
+/// The result of a run against a cloud with these faults, and what the cloud was asked.
+fn run(plan: &str, faults: Vec<Value>) -> (Finished, Vec<LoggedRequest>) {
     let state = state();
-    let cloud = LocalCloud::start(state.path(), world(fault));
+    let cloud = LocalCloud::start(state.path(), world(faults));
     let program = Program::with_plan(plan);
     let finished = program.run(&["run", "--cloud", &cloud.path.display().to_string()]);
     (finished, cloud.requests())
 }
 
-fn world(fault: Option<Value>) -> Value {
+fn world(faults: Vec<Value>) -> Value {
     let registry = |name: &str| {
         json!({
             "host": format!("{name}.azurecr.io"), "name": name, "resource-group": "demo",
@@ -48,7 +48,7 @@ fn world(fault: Option<Value>) -> Value {
         "resource-groups": [{"name": "demo", "location": "westeurope"}],
         "registries": [registry("demo"), registry("other")],
         "vaults": [{"host": "shelf.vault.azure.net", "secrets": {"key": "hunter22"}}],
-        "faults": fault.into_iter().collect::<Vec<_>>(),
+        "faults": faults,
     })
 }
 
@@ -57,26 +57,22 @@ fn line(LoggedRequest { method, host, path, status, .. }: &LoggedRequest) -> Str
     format!("{method} {host}{path} {status}")
 }
 
-/// The requests before those of the push, each with its place among all requests.
-/// Without those that only open a connection, whose number depends on time.
-fn numbered(requests: &[LoggedRequest]) -> Vec<(usize, String)> {
-    let of_push = |path: &str| path.contains("/blobs/") || path.contains("/manifests/");
-    let opens = |request: &LoggedRequest| request.path == "/v2/" && request.status == 401;
-    let before = requests.iter().take_while(|request| !of_push(&request.path)).enumerate();
-    before.filter(|(_, request)| !opens(request)).map(|(at, request)| (at, line(request))).collect()
-}
-
+/// The requests before those of the push. Without those that only open a connection,
+/// whose number depends on time.
 fn preflight(requests: &[LoggedRequest]) -> Vec<String> {
-    numbered(requests).into_iter().map(|(_, line)| line).collect()
+    let of_push = |path: &str| path.contains("/blobs/") || path.contains("/manifests/");
+    let opens = |request: &&LoggedRequest| request.path == "/v2/" && request.status == 401;
+    let before = requests.iter().take_while(|request| !of_push(&request.path));
+    before.filter(|request| !opens(request)).map(line).collect()
 }
 
-#[test]
-fn every_request_may_fail_once_with_any_transient_fault() {
-    let (finished, requests) = run(PLAN, None);
-    finished.exits(0);
-    let asked = numbered(&requests);
-    assert!(asked.len() > 10, "{requests:#?}");
-    let kinds = [
+/// Every how many requests of a run one fails. An operation of several requests is
+/// tried four times as a whole, so not all of them may fail in one run.
+const STRIDE: usize = 3;
+
+/// The faults that may pass.
+fn kinds() -> [Value; 7] {
+    [
         json!({"status": 408}),
         json!({"status": 429, "retry-after": 0}),
         json!({"status": 500}),
@@ -84,28 +80,74 @@ fn every_request_may_fail_once_with_any_transient_fault() {
         json!({"status": 503}),
         json!({"status": 504}),
         json!({"reset": true}),
-    ];
-    let mut cases = Vec::new();
-    for (skip, _) in asked {
-        for kind in &kinds {
-            let mut fault = kind.clone();
-            fault["skip"] = json!(skip);
-            cases.push(fault);
-        }
+    ]
+}
+
+/// The fault that meets the requests of this line once `skip` of them were answered.
+fn fault(kind: &Value, line: &str, skip: usize) -> Value {
+    let (method, url) = line.split_once(' ').expect("a method");
+    let (url, _) = url.rsplit_once(' ').expect("a status");
+    let (host, path) = url.split_once('/').expect("a path");
+    // Each cloud has its own subscription and tenant.
+    let ids = match host {
+        "management.azure.com" => 2,
+        "login.microsoftonline.com" => 1,
+        _ => 0,
+    };
+    let rest: Vec<&str> = path.split('/').skip(ids).collect();
+    let mut fault = kind.clone();
+    fault["method"] = json!(method);
+    fault["host"] = json!(host);
+    fault["path-ends"] = json!(format!("/{}", rest.join("/")));
+    fault["skip"] = json!(skip);
+    fault
+}
+
+/// The faults of one run: that of every third request, each of another kind.
+fn faults(lines: &[String], first: usize, kind: usize) -> Vec<Value> {
+    let kinds = kinds();
+    let mut faults = Vec::new();
+    for at in (first..lines.len()).step_by(STRIDE) {
+        let same = |line: &&String| without_status(line) == without_status(&lines[at]);
+        // A request that failed is made once more, which fills its place in the count.
+        let last = (first..at).step_by(STRIDE).rev().find(|at| same(&&lines[*at])).unwrap_or(0);
+        let skip = lines[last..at].iter().filter(same).count();
+        faults.push(fault(&kinds[(at + kind) % kinds.len()], &lines[at], skip));
     }
-    let (cases, wrong) = (Mutex::new(cases), Mutex::new(Vec::new()));
+    faults
+}
+
+fn without_status(line: &str) -> &str {
+    line.rsplit_once(' ').expect("a status").0
+}
+
+#[test]
+fn every_request_may_fail_once_with_any_transient_fault() {
+    let (finished, requests) = run(PLAN, Vec::new());
+    finished.exits(0);
+    let lines = preflight(&requests);
+    assert!(lines.len() > 10, "{requests:#?}");
+    let runs = (0..STRIDE).flat_map(|first| (0..kinds().len()).map(move |kind| (first, kind)));
+    let (runs, wrong) = (Mutex::new(runs), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..8 {
+        // They wait for their retries most of the time.
+        for _ in 0..STRIDE * kinds().len() {
             scope.spawn(|| {
-                while let Some(fault) = { cases.lock().expect("no panic").pop() } {
-                    let (finished, requests) = run(PLAN, Some(fault.clone()));
-                    if finished.code != 0 {
-                        let asked = preflight(&requests);
-                        wrong.lock().expect("no panic").push(format!(
-                            "{fault}: exit {}\n{}\n{asked:#?}",
-                            finished.code, finished.stderr
-                        ));
-                    }
+                let Some((first, kind)) = ({ runs.lock().expect("no panic").next() }) else {
+                    return;
+                };
+                let faults = faults(&lines, first, kind);
+                let (finished, requests) = run(PLAN, faults.clone());
+                let failed = requests
+                    .iter()
+                    .filter(|it| [408, 429].contains(&it.status) || it.status >= 500);
+                if finished.code != 0 || failed.count() != faults.len() {
+                    wrong.lock().expect("no panic").push(format!(
+                        "{faults:#?}: exit {}\n{}\n{:#?}",
+                        finished.code,
+                        finished.stderr,
+                        preflight(&requests)
+                    ));
                 }
             });
         }
@@ -116,7 +158,7 @@ fn every_request_may_fail_once_with_any_transient_fault() {
 
 #[test]
 fn requests_of_a_good_preflight_are_counted() {
-    let (finished, requests) = run(PLAN, None);
+    let (finished, requests) = run(PLAN, Vec::new());
     finished.exits(0);
     let mut lines = preflight(&requests);
     // Some are sent at the same time.
@@ -140,7 +182,7 @@ fn busy_resource_manager_is_asked_again_and_the_reason_is_said() {
         "method": "GET", "path-contains": "/resourcegroups/demo", "status": 503,
         "code": "ServerBusy", "message": "Try later.", "retry-after": 0,
     });
-    let (finished, _) = run(PLAN, Some(fault));
+    let (finished, _) = run(PLAN, vec![fault]);
     let finished = finished.exits(0);
     let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read the resource group `demo`: Azure answered 503 `ServerBusy`: Try later\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
@@ -152,7 +194,7 @@ fn busy_key_vault_is_asked_again_after_the_time_that_it_names() {
         "host": "shelf.vault.azure.net", "path-contains": "/secrets/key", "status": 429,
         "code": "Throttled", "message": "Wait.", "retry-after": 1,
     });
-    let (finished, requests) = run(PLAN, Some(fault));
+    let (finished, requests) = run(PLAN, vec![fault]);
     let finished = finished.exits(0);
     let said = "preflight  retry  attempt 1 of 4 failed, next in 1.0s: cannot read the secret `key`: vault `shelf`, secret `key`: Azure answered 429 `Throttled`: Wait\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
@@ -173,7 +215,7 @@ fn refusals_are_not_asked_again() {
             "method": "GET", "path-contains": "/resourcegroups/demo", "status": status,
             "code": "Refused", "message": "No.", "times": 9,
         });
-        let (finished, requests) = run(PLAN, Some(fault));
+        let (finished, requests) = run(PLAN, vec![fault]);
         let finished = finished.exits(3);
         assert!(!finished.stderr.contains("retry"), "{}", finished.stderr);
         let asked = requests.iter().filter(|it| it.status == status);
@@ -187,7 +229,7 @@ fn signal_ends_the_wait_for_a_retry() {
     let fault = json!({
         "path-contains": "/resourcegroups/demo", "status": 503, "retry-after": 100, "times": 9,
     });
-    let cloud = LocalCloud::start(state.path(), world(Some(fault)));
+    let cloud = LocalCloud::start(state.path(), world(vec![fault]));
     let program = Program::with_plan(PLAN);
     let mut child = program.start(&["run", "--cloud", &cloud.path.display().to_string()]);
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
