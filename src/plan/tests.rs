@@ -33,6 +33,26 @@ fn every_kind_of_mistake_in_a_value() {
     insta::assert_snapshot!(drawn(include_str!("../../tests/fixtures/plans/bad-values.yml")));
 }
 
+/// Each is a plan with one value that is out of range, of which the JSON Schema says so
+/// too: `tests/run` gives them to an independent validator.
+#[test]
+fn value_out_of_range_is_one_mistake() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plans/out-of-range");
+    let mut files: Vec<_> =
+        folder.read_dir().expect("a folder").map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    let mut all = String::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a plan");
+        let diagnostics = read(&text).diagnostics;
+        let name = file.file_stem().expect("a name").to_string_lossy();
+        assert_eq!(diagnostics.len(), 1, "{name}:\n{}", drawn(&text));
+        let label = &diagnostics[0];
+        writeln!(all, "{name}: {}", label.message).expect("a string takes text");
+    }
+    insta::assert_snapshot!(all);
+}
+
 #[test]
 fn every_kind_of_mistake_in_the_shape() {
     insta::assert_snapshot!(drawn(include_str!("../../tests/fixtures/plans/bad-shapes.yml")));

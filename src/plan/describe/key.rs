@@ -29,6 +29,8 @@ pub struct Key {
     pub only_beside: Option<&'static str>,
     /// Whether a single value is refused where a list is meant.
     pub is_list: bool,
+    /// The most that its number may be, which is above 0: what a rule checks of it.
+    pub up_to: Option<f64>,
     /// Whether `null` is a value, as in JSON, and not a missing one.
     pub takes_null: bool,
 }
@@ -59,6 +61,7 @@ pub const fn key(name: &'static str) -> Key {
         site: None,
         only_beside: None,
         is_list: false,
+        up_to: None,
         takes_null: false,
     }
 }
@@ -123,6 +126,11 @@ impl Key {
     /// It takes a list, and refuses a single value.
     pub const fn list(self) -> Self {
         Self { is_list: true, ..self }
+    }
+
+    /// A number above 0 and at most this.
+    pub const fn up_to(self, most: f64) -> Self {
+        Self { up_to: Some(most), ..self }
     }
 
     /// `null` is one of its values.

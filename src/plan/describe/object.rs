@@ -119,10 +119,9 @@ fn described(key: &Key, mut schema: Value) -> Value {
 
 /// A default as the number or boolean that it is, where the schema has that type.
 fn schema_default(schema: &Value, default: &str) -> Option<Value> {
-    let text = schema.to_string();
-    let is_typed = text.contains("\"number\"}") || text.contains("\"integer\"}");
-    let is_boolean = text.contains("\"boolean\"}");
-    (is_typed || is_boolean).then(|| serde_json::from_str(default).ok()).flatten()
+    let typed = schema["oneOf"][0]["type"].as_str()?;
+    let is_typed = ["number", "integer", "boolean"].contains(&typed);
+    is_typed.then(|| serde_json::from_str(default).ok()).flatten()
 }
 
 /// A doc comment as one text: without the line breaks and the blank that rustdoc
@@ -160,32 +159,87 @@ pub fn nothing_or(schema: Value) -> Value {
 /// A single value in which expressions may stand.
 pub fn shape_schema(shape: &Shape) -> Value {
     let expression = json!({ "type": "string", "pattern": "\\$\\{\\{" });
-    let spelled = || json!({ "type": "string", "pattern": shape.pattern });
-    let mut schema = match shape.kind {
-        ShapeKind::Boolean => {
-            json!({ "oneOf": [{ "type": "boolean" }, { "enum": ["true", "false"] }, expression] })
-        }
-        ShapeKind::Number => {
-            json!({ "oneOf": [{ "type": "number" }, spelled(), expression] })
-        }
-        ShapeKind::Integer => {
-            json!({ "oneOf": [{ "type": "integer" }, spelled(), expression] })
-        }
-        ShapeKind::Text if !shape.words.is_empty() => {
-            json!({ "oneOf": [{ "enum": shape.words }, expression] })
-        }
-        ShapeKind::Text if shape.pattern.is_empty() => {
-            json!({ "type": ["string", "number", "boolean"] })
-        }
-        ShapeKind::Text => json!({
-            "anyOf": [
-                { "type": ["string", "number", "boolean"], "pattern": shape.pattern },
-                expression,
-            ],
-        }),
-    };
+    let mut literals = literal_schemas(shape);
+    if shape.kind == ShapeKind::Text && shape.words.is_empty() && shape.pattern.is_empty() {
+        // Any text is a literal already.
+        return with_examples(one_or_any(literals), shape);
+    }
+    literals.push(expression);
+    // What an expression matches, no literal of these kinds does.
+    let is_one = shape.kind != ShapeKind::Text || !shape.words.is_empty();
+    let key = if is_one { "oneOf" } else { "anyOf" };
+    with_examples(json!({ key: literals }), shape)
+}
+
+/// A single value in which no expression may stand.
+pub fn constant_schema(shape: &Shape) -> Value {
+    let literals = literal_schemas(shape);
+    let is_one = shape.kind != ShapeKind::Text;
+    let schema = if is_one { json!({ "oneOf": literals }) } else { one_or_any(literals) };
+    with_examples(schema, shape)
+}
+
+fn with_examples(mut schema: Value, shape: &Shape) -> Value {
     if !shape.examples.is_empty() {
         schema["examples"] = json!(shape.examples);
     }
     schema
+}
+
+fn one_or_any(mut schemas: Vec<Value>) -> Value {
+    if schemas.len() == 1 { schemas.remove(0) } else { json!({ "anyOf": schemas }) }
+}
+
+/// The schemas of which a literal matches one.
+fn literal_schemas(shape: &Shape) -> Vec<Value> {
+    let spelled = || json!({ "type": "string", "pattern": shape.pattern });
+    match shape.kind {
+        ShapeKind::Boolean => vec![json!({ "type": "boolean" }), json!({ "enum": shape.words })],
+        ShapeKind::Number => vec![json!({ "type": "number", "minimum": 0 }), spelled()],
+        ShapeKind::Integer => vec![whole_numbers(shape), spelled()],
+        ShapeKind::Text if !shape.words.is_empty() => vec![json!({ "enum": shape.words })],
+        ShapeKind::Text => text_schemas(shape),
+    }
+}
+
+/// The schemas of a text. A pattern is for strings alone, so the check itself decides which
+/// numbers and booleans are a text that it takes.
+fn text_schemas(shape: &Shape) -> Vec<Value> {
+    let takes = |samples: &[&str]| samples.iter().any(|sample| (shape.check)(sample).is_ok());
+    let takes_fraction = takes(&["0.5", "1.25"]);
+    let takes_whole = takes(&["0", "1", "12", "443", "8080", "123456", "99999999999"]);
+    let takes_any_number = shape.range.is_none() && takes_fraction && takes(&["-1", "-0.5"]);
+    let mut types = vec!["string"];
+    if takes_any_number {
+        types.push("number");
+    }
+    if takes(&["true", "false"]) {
+        types.push("boolean");
+    }
+    let mut text = match types.as_slice() {
+        [only] => json!({ "type": only }),
+        several => json!({ "type": several }),
+    };
+    if !shape.pattern.is_empty() {
+        text["pattern"] = shape.pattern.into();
+    }
+    let mut all = vec![text];
+    if takes_whole && !takes_any_number {
+        let mut numbers = whole_numbers(shape);
+        if takes_fraction {
+            numbers["type"] = "number".into();
+        }
+        all.push(numbers);
+    }
+    all
+}
+
+/// Whole numbers, without a sign: no text that is read as a number has one.
+fn whole_numbers(shape: &Shape) -> Value {
+    let mut numbers = json!({ "type": "integer", "minimum": 0 });
+    if let Some((smallest, largest)) = shape.range {
+        numbers["minimum"] = smallest.into();
+        numbers["maximum"] = largest.into();
+    }
+    numbers
 }

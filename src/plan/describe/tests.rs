@@ -2,12 +2,15 @@
 //!
 //! `UPDATE_DOCS=1 cargo test --lib plan::describe` rewrites them.
 
-use super::{Object, PlanMapping as _, table};
+use super::object::constant_schema;
+use super::{Object, PlanMapping as _, shape_schema, table};
+use crate::plan::literal::{Attempts, Name, Period, Shape, TagName};
 use crate::plan::schema::{
     Aci, Azure, BodyExpectation, Container, Create, Deploy, Dockerfile, Environment, ExistingImage,
     Expect, Layer, Layers, NamedSecret, Plan, Push, ReferencedSecret, Registry, Service, Step,
     TagTarget, UserPassword, Verify,
 };
+use crate::value::{GroupName, Port};
 use std::fs;
 use std::path::Path;
 
@@ -79,4 +82,34 @@ fn every_key_has_a_meaning() {
             assert!(about.ends_with('.'), "`{}` of {name}: {about:?}", one.key.name);
         }
     }
+}
+
+#[test]
+fn schema_has_the_range_of_a_number() {
+    let schema = |shape: &Shape| shape_schema(shape)["anyOf"].to_string();
+    let expression = r#"{"type":"string","pattern":"\\$\\{\\{"}"#;
+    let port = schema(&Shape::of::<Port>());
+    let number = format!(r#"{{"type":"integer","minimum":1,"maximum":65535}},{expression}]"#);
+    assert!(port.ends_with(&number), "{port}");
+    let timeout = schema(&Shape::of::<Period>());
+    assert!(timeout.starts_with(r#"[{"type":"string","pattern":"#), "{timeout}");
+    assert!(timeout.ends_with(&format!(",{expression}]")) && !timeout.contains("integer"));
+
+    let cores = shape_schema(&Shape::of::<f64>())["oneOf"][0].to_string();
+    assert_eq!(cores, r#"{"type":"number","minimum":0}"#);
+    let attempts = constant_schema(&Shape::of::<Attempts>())["oneOf"][0].to_string();
+    assert_eq!(attempts, r#"{"type":"integer","minimum":1,"maximum":100}"#);
+}
+
+#[test]
+fn schema_takes_the_types_that_a_text_may_be_read_from() {
+    let types = |shape: &Shape| constant_schema(shape).to_string();
+    let all = r#"{"type":["string","number","boolean"]}"#;
+    assert_eq!(types(&Shape::ANY), all);
+    let name = types(&Shape::of::<Name>());
+    assert!(name.starts_with(r#"{"type":["string","boolean"],"pattern":"#), "{name}");
+    let group = types(&Shape::of::<GroupName>());
+    assert!(group.contains(r#"{"type":"integer","minimum":0}"#), "{group}");
+    let tag = types(&Shape::of::<TagName>());
+    assert!(tag.contains(r#"{"type":"number","minimum":0}"#), "{tag}");
 }

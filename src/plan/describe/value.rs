@@ -2,7 +2,7 @@
 //! and described in the JSON Schema.
 
 use super::key::Key;
-use super::object::{Object, any_of, list_of, map_of, shape_schema};
+use super::object::{Object, any_of, constant_schema, list_of, map_of, shape_schema};
 use super::visit::Visit;
 use crate::plan::literal::{Literal, Shape};
 use crate::plan::parse::{Entries, Reader};
@@ -118,8 +118,13 @@ impl<T: Literal> PlanValue for Field<T> {
         visit.text(key, Shape::of::<T>(), &self.text);
     }
 
-    fn schema(_: &'static Key) -> Value {
-        shape_schema(&T::SHAPE)
+    fn schema(key: &'static Key) -> Value {
+        let mut schema = shape_schema(&Shape::of::<T>());
+        if let Some(most) = key.up_to {
+            schema["oneOf"][0] =
+                json!({ "type": "number", "exclusiveMinimum": 0, "maximum": most });
+        }
+        schema
     }
 }
 
@@ -189,20 +194,8 @@ impl<T: Literal> PlanValue for Constant<T> {
     fn visit<'p>(&'p self, _: &'static Key, _: &mut Visit<'_, 'p>) {}
 
     fn schema(_: &'static Key) -> Value {
-        constant_schema(&T::SHAPE)
+        constant_schema(&Shape::of::<T>())
     }
-}
-
-/// The schema of a literal in which no expression may stand.
-fn constant_schema(shape: &Shape) -> Value {
-    let mut schema = json!({ "type": ["string", "number", "boolean"] });
-    if !shape.pattern.is_empty() {
-        schema["pattern"] = shape.pattern.into();
-    }
-    if !shape.examples.is_empty() {
-        schema["examples"] = json!(shape.examples);
-    }
-    schema
 }
 
 impl<T: PlanValue> PlanValue for Option<T> {

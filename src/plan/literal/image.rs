@@ -7,8 +7,17 @@ use crate::value::{ExposedPort, Mode, Owner, Port};
 
 const PORT: &str = "expected a port from 1 to 65535, such as `80` or `53/udp`";
 
+/// The pattern of a number from 1 to 65535, with zeros in front or without.
+macro_rules! port {
+    () => {
+        "^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+    };
+}
+
 impl Literal for Port {
-    const SHAPE: Shape = Shape::text("^[0-9]+(/([tT][cC][pP]|[uU][dD][pP]))?$", &["80", "53/udp"]);
+    const SHAPE: Shape =
+        Shape::text(concat!(port!(), "(/([tT][cC][pP]|[uU][dD][pP]))?$"), &["80", "53/udp"])
+            .within(1, 65_535);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| PORT.to_owned())
@@ -16,7 +25,11 @@ impl Literal for Port {
 }
 
 impl Literal for ExposedPort {
-    const SHAPE: Shape = Shape::text("^[0-9]+(/[A-Za-z]+)?$", &["80", "53/udp"]);
+    const SHAPE: Shape = Shape::text(
+        concat!(port!(), "(/([tT][cC][pP]|[uU][dD][pP]|[sS][cC][tT][pP]))?$"),
+        &["80", "53/udp"],
+    )
+    .within(1, 65_535);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| PORT.to_owned())
@@ -24,7 +37,7 @@ impl Literal for ExposedPort {
 }
 
 impl Literal for Mode {
-    const SHAPE: Shape = Shape::text("^(0o)?([0-7]{1,4}|0[0-7]{4})$", &["0755"]);
+    const SHAPE: Shape = Shape::text("^(0o)?([0-7]{1,4}|0[0-7]{4})$", &["0755"]).within(0, 7777);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "expected three or four octal digits, such as `0755`".to_owned())
@@ -32,7 +45,8 @@ impl Literal for Mode {
 }
 
 impl Literal for Owner {
-    const SHAPE: Shape = Shape::text("^[0-9]+(:[0-9]+)?$", &["1000", "1000:1000"]);
+    const SHAPE: Shape =
+        Shape::text("^[0-9]+(:[0-9]+)?$", &["1000", "1000:1000"]).within(0, u32::MAX);
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "expected numbers, such as `1000` or `1000:1000`".to_owned())

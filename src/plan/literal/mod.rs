@@ -21,9 +21,9 @@ pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 #[cfg(test)]
 mod tests {
     use super::{
-        AbsolutePath, Address, Backoff, HeaderName, Host, HttpTarget, Literal, Name, NotEmpty,
-        Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, VariableName,
-        VaultId, VaultName, VaultSecretUrl,
+        AbsolutePath, Address, Attempts, Backoff, HeaderName, Host, HttpTarget, Literal, Name,
+        NotEmpty, Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName,
+        VariableName, VaultId, VaultName, VaultSecretUrl,
     };
     use crate::oci::Platform;
     use crate::value::{DnsLabel, ExposedPort, GroupName, Mode, Owner, Port};
@@ -117,10 +117,11 @@ mod tests {
         agrees::<DnsLabel>(true);
         agrees::<GroupName>(true);
         agrees::<ResourceGroupName>(true);
-        // Ranges and what a URL is are more than a pattern can say.
+        agrees::<Port>(true);
+        agrees::<ExposedPort>(true);
+        agrees::<Attempts>(true);
+        // Other ranges and what a URL is are more than a pattern can say.
         agrees::<Host>(false);
-        agrees::<Port>(false);
-        agrees::<ExposedPort>(false);
         agrees::<Address>(false);
         agrees::<Owner>(false);
         agrees::<Platform>(false);
@@ -134,5 +135,28 @@ mod tests {
         agrees::<Backoff>(false);
         agrees::<f64>(true);
         agrees::<u32>(true);
+    }
+
+    /// The range of the JSON Schema ends where the parser begins to refuse.
+    #[track_caller]
+    fn ends<T: Literal>() {
+        let (smallest, largest) = T::SHAPE.range.expect("a range");
+        let parses = |number: Option<u32>| {
+            number.is_some_and(|number| T::parse(&number.to_string()).is_ok())
+        };
+        assert!(parses(Some(smallest)) && parses(Some(largest)));
+        assert!(!parses(smallest.checked_sub(1)) && !parses(largest.checked_add(1)));
+    }
+
+    #[test]
+    fn ranges_are_those_of_the_parsers() {
+        ends::<Port>();
+        ends::<ExposedPort>();
+        ends::<Address>();
+        ends::<Attempts>();
+        ends::<StatusCode>();
+        ends::<Mode>();
+        ends::<Owner>();
+        ends::<u32>();
     }
 }

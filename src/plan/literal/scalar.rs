@@ -169,7 +169,8 @@ impl Literal for f64 {
 }
 
 impl Literal for u32 {
-    const SHAPE: Shape = Shape { kind: ShapeKind::Integer, ..Shape::text("^[0-9]+$", &[]) };
+    const SHAPE: Shape =
+        Shape { kind: ShapeKind::Integer, ..Shape::text("^[0-9]+$", &[]) }.within(0, u32::MAX);
 
     fn parse(text: &str) -> Result<Self, String> {
         whole(text).ok_or_else(|| "expected a whole number".to_owned())
@@ -177,7 +178,7 @@ impl Literal for u32 {
 }
 
 impl Literal for Attempts {
-    const SHAPE: Shape = u32::SHAPE;
+    const SHAPE: Shape = Shape { pattern: "^0*([1-9][0-9]?|100)$", ..u32::SHAPE }.within(1, 100);
 
     fn parse(text: &str) -> Result<Self, String> {
         let attempts = u32::parse(text)?;

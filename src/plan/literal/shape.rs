@@ -20,6 +20,9 @@ pub struct Shape {
     pub words: &'static [&'static str],
     /// A regular expression that all literals match, or empty.
     pub pattern: &'static str,
+    /// The smallest and the largest whole number that it may be; `None` where it is no
+    /// number, or where its length is what counts.
+    pub range: Option<(u32, u32)>,
     pub examples: &'static [&'static str],
     /// Stand-ins for what an expression gives: if some value makes a text valid, one of
     /// these does. Empty where that cannot be promised.
@@ -45,6 +48,7 @@ impl Shape {
         kind: ShapeKind::Text,
         words: &[],
         pattern: "",
+        range: None,
         examples: &[],
         fillings: &[],
         repair: None,
@@ -59,6 +63,11 @@ impl Shape {
     /// A text that matches a pattern.
     pub(super) const fn text(pattern: &'static str, examples: &'static [&'static str]) -> Self {
         Self { pattern, examples, ..Self::ANY }
+    }
+
+    /// The whole numbers that it may be.
+    pub(super) const fn within(self, smallest: u32, largest: u32) -> Self {
+        Self { range: Some((smallest, largest)), ..self }
     }
 
     /// What its expressions are replaced by to find out whether any value makes a text

@@ -22,7 +22,7 @@ rule! {
 rule! {
     /// A port, or `host:port`.
     Address,
-    Shape::text("^([^/ ]+:)?[0-9]+$", &["5432", "db.example.com:5432"]),
+    Shape::text("^([^/ ]+:)?[0-9]+$", &["5432", "db.example.com:5432"]).within(1, 65_535),
     |text| {
         let (host, number) = text.rsplit_once(':').unwrap_or(("-", text));
         let plain = !host.is_empty() && !host.contains(['/', ' ']) && !number.contains('/');
@@ -36,7 +36,8 @@ pub struct StatusCode(pub u16);
 
 impl Literal for StatusCode {
     const SHAPE: Shape =
-        Shape { kind: ShapeKind::Integer, ..Shape::text("^[1-5][0-9]{2}$", &["200"]) };
+        Shape { kind: ShapeKind::Integer, ..Shape::text("^[1-5][0-9]{2}$", &["200"]) }
+            .within(100, 599);
 
     fn parse(text: &str) -> Result<Self, String> {
         let status = text.parse().ok().filter(|status| (100..600).contains(status));

@@ -8,6 +8,10 @@ use crate::plan::literal::{
 };
 use crate::value::{DnsLabel, GroupName, MAX_TAG_VALUE_CHARS, Port, Replace, RestartPolicy, words};
 
+/// The cores of the largest container group that Azure has, on request
+/// (learn.microsoft.com, "Resource availability & quota limits for ACI").
+pub const MAX_CPU: f64 = 31.0;
+
 mapping! {
     /// A container group in Azure Container Instances.
     pub struct Aci = "`aci`" {
@@ -29,7 +33,7 @@ mapping! {
         /// Public ports of the first container: `80`, `53/udp`.
         pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
         /// Cores of the first container.
-        pub cpu: Field<f64> = key("cpu").default("1"),
+        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).default("1"),
         /// Memory of the first container.
         pub memory: Field<Size> = key("memory").default("1.5GB"),
         /// Command of the first container, instead of the image's entrypoint.
@@ -83,7 +87,7 @@ mapping! {
         /// Ports, which are public too.
         pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
         /// Cores.
-        pub cpu: Field<f64> = key("cpu").default("1"),
+        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).default("1"),
         /// Memory.
         pub memory: Field<Size> = key("memory").default("1.5GB"),
         /// Command, instead of the image's entrypoint.

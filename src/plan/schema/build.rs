@@ -8,7 +8,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    AbsolutePath, BaseImage, Glob, ImageSource, Literal as _, NotEmpty, VariableName,
+    AbsolutePath, BaseImage, Glob, ImageSource, NotEmpty, Shape, VariableName,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::tree::{EntryKey, Kind};
@@ -242,7 +242,7 @@ impl PlanValue for Build {
             names.filter(|name| !name.starts_with("platform")).collect()
         };
         any_of([
-            shape_schema(&NotEmpty::SHAPE),
+            shape_schema(&Shape::of::<NotEmpty>()),
             Dockerfile::object().any_required(&own(Dockerfile::KEYS)),
             Layers::object().any_required(&["layers", "base"]),
             ExistingImage::object().to_schema(),

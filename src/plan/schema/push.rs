@@ -5,7 +5,7 @@ use crate::plan::describe::{
     Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, key, mapping, nothing_or,
     shape_schema,
 };
-use crate::plan::literal::{Literal as _, TaggedReference};
+use crate::plan::literal::{Shape, TaggedReference};
 use crate::plan::parse::Reader;
 use crate::plan::tree::Kind;
 use serde_json::Value;
@@ -53,7 +53,7 @@ impl PlanValue for Push {
     }
 
     fn schema(_: &'static Key) -> Value {
-        let reference = shape_schema(&TaggedReference::SHAPE);
+        let reference = shape_schema(&Shape::of::<TaggedReference>());
         nothing_or(any_of([reference, Self::object().to_schema()]))
     }
 }

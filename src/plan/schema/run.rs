@@ -5,7 +5,7 @@ use crate::plan::describe::{
     Exposure, Key, PlanValue, Slot, Visit, any_of, key, list_of, shape_schema, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal as _, NotEmpty, Shape};
+use crate::plan::literal::{NotEmpty, Shape};
 use crate::plan::parse::Reader;
 use crate::plan::tree::Kind;
 use serde_json::Value;
@@ -59,6 +59,6 @@ impl PlanValue for Run {
     fn schema(_: &'static Key) -> Value {
         let mut program = list_of(shape_schema(&Shape::ANY));
         program["minItems"] = 1.into();
-        any_of([shape_schema(&NotEmpty::SHAPE), program])
+        any_of([shape_schema(&Shape::of::<NotEmpty>()), program])
     }
 }

@@ -6,7 +6,9 @@ use crate::plan::describe::{
     list_of, mapping, shape_schema, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal, NotEmpty, VariableName, VaultId, VaultName, VaultSecretUrl};
+use crate::plan::literal::{
+    Literal, NotEmpty, Shape, VariableName, VaultId, VaultName, VaultSecretUrl,
+};
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Spanned;
 use crate::plan::tree::{EntryKey, Kind};
@@ -146,7 +148,7 @@ impl PlanValue for KeyVaultReference {
 
     fn schema(_: &'static Key) -> Value {
         any_of([
-            shape_schema(&VaultSecretUrl::SHAPE),
+            shape_schema(&Shape::of::<VaultSecretUrl>()),
             NamedSecret::object().to_schema(),
             ReferencedSecret::object().to_schema(),
         ])

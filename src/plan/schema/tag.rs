@@ -6,7 +6,7 @@ use crate::plan::describe::{
     list_of, mapping, read_key, shape_schema, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal as _, TagName, TaggedReference, Untagged};
+use crate::plan::literal::{Shape, TagName, TaggedReference, Untagged};
 use crate::plan::parse::Reader;
 use crate::plan::span::Span;
 use crate::plan::tree::{Kind, Node};
@@ -68,7 +68,11 @@ impl PlanValue for Tag {
         describe_key::<Text>(&mut reference, &REFERENCE);
         let mut with_tags = TagTarget::object().to_schema();
         with_tags["required"] = serde_json::json!(["image", "tags"]);
-        let one = any_of([shape_schema(&TaggedReference::SHAPE), with_tags, reference.to_schema()]);
+        let one = any_of([
+            shape_schema(&Shape::of::<TaggedReference>()),
+            with_tags,
+            reference.to_schema(),
+        ]);
         let mut list = list_of(one.clone());
         list["minItems"] = 1.into();
         any_of([one, list])

@@ -7,7 +7,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    Address, HeaderName, HttpTarget, JsonPath, Literal as _, NotEmpty, Pattern, Period, StatusCode,
+    Address, HeaderName, HttpTarget, JsonPath, NotEmpty, Pattern, Period, Shape, StatusCode,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Span;
@@ -117,7 +117,7 @@ impl PlanValue for BodyExpectation {
     }
 
     fn schema(_: &'static Key) -> Value {
-        any_of([shape_schema(&NotEmpty::SHAPE), Self::object().to_schema()])
+        any_of([shape_schema(&Shape::of::<NotEmpty>()), Self::object().to_schema()])
     }
 }
 
@@ -158,11 +158,11 @@ impl PlanValue for Verify {
     }
 
     fn schema(_: &'static Key) -> Value {
-        any_of([shape_schema(&HttpTarget::SHAPE), Self::object().to_schema()])
+        any_of([shape_schema(&Shape::of::<HttpTarget>()), Self::object().to_schema()])
     }
 }
 
-const HTTP: crate::plan::literal::Shape = crate::plan::literal::Shape::of::<HttpTarget>();
+const HTTP: Shape = Shape::of::<HttpTarget>();
 
 impl Verify {
     /// Whether it asks the deployed address rather than one that it names.

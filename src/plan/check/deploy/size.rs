@@ -3,7 +3,7 @@
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{Literal as _, Size};
-use crate::plan::schema::{Aci, Step, Text};
+use crate::plan::schema::{Aci, MAX_CPU, Step, Text};
 use crate::plan::span::Span;
 
 /// What a group may have over all its containers.
@@ -18,7 +18,7 @@ struct Limit {
 
 /// "Resource availability and quota limits for Container Instances": the standard and
 /// the big container groups.
-const CPU: Limit = Limit { name: "cpu", usual: 4.0, largest: 31.0, unit: " cores" };
+const CPU: Limit = Limit { name: "cpu", usual: 4.0, largest: MAX_CPU, unit: " cores" };
 const MEMORY: Limit = Limit { name: "memory", usual: 16.0, largest: 240.0, unit: " GB" };
 
 pub(super) fn check(aci: &Aci, step: &Step, found: &mut Vec<Diagnostic>) {

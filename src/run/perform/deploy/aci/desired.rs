@@ -8,7 +8,7 @@ use crate::azure::registries::RegistryLogin;
 use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::literal::Size;
-use crate::plan::schema::{Aci, Deploy, Field, Map, Text};
+use crate::plan::schema::{Aci, Deploy, Field, MAX_CPU, Map, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deploy::tags::resource_tags;
@@ -23,9 +23,8 @@ pub struct Resources {
     memory_gb: f64,
 }
 
-/// The largest container group that Azure has, on request
+/// The memory of the largest container group that Azure has, on request
 /// (learn.microsoft.com, "Resource availability & quota limits for ACI").
-const MAX_CPU: f64 = 31.0;
 const MAX_MEMORY_GB: f64 = 240.0;
 
 impl Resources {
