@@ -77,6 +77,11 @@ impl EngineBuild {
         self.build.clone()
     }
 
+    /// The engine that builds.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// A note that the engine's cache is not used, and why.
     pub fn note(&self) -> Option<String> {
         self.without_cache.then(|| {

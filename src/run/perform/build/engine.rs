@@ -1,8 +1,8 @@
 //! Runs the programs of container engines.
 
 use crate::image::dockerfile::{
-    BuildFailure, DockerfileError, Engine, EngineBuild, Invocation, ProbeResult, Program, Unfit,
-    candidates,
+    BuildFailure, DockerBuilder, DockerfileError, Engine, EngineBuild, Invocation, ProbeResult,
+    Program, Unfit, candidates,
 };
 use crate::run::child::{self, Captured, ChildError, Command, Ended, Stop};
 use crate::run::outcome::{AttemptError, StepError};
@@ -74,9 +74,14 @@ pub async fn run(
         Ended::Stopped => Err(AttemptError::Stopped),
         Ended::Exited(code) => {
             let BuildFailure { error, lines } = output.failure(code);
-            let seed = seed_option(performer, &error);
+            let remedy = match &error {
+                DockerfileError::BaseImage { image, .. } if performer.facts.dry_run => {
+                    Some(base_image_remedy(work.engine(), image))
+                }
+                _ => None,
+            };
             let error = StepError::from(error).details(lines);
-            let error = seed.into_iter().fold(error, StepError::help);
+            let error = remedy.into_iter().fold(error, StepError::help);
             Err(match foreign.reason() {
                 Some(reason) => {
                     let ended = error.failure.chain.join(": ");
@@ -89,13 +94,24 @@ pub async fn run(
     }
 }
 
-/// In a dry run, how a base image is given that cannot be fetched.
-fn seed_option(performer: &Performer, error: &DockerfileError) -> Option<String> {
-    match error {
-        DockerfileError::BaseImage { image, .. } if performer.facts.dry_run => Some(format!(
-            "check the name of the image, or give it to the dry run: `--seed-image {image}=oci:DIR`"
-        )),
-        _ => None,
+/// In a dry run, how an engine is given a base image that it cannot fetch.
+///
+/// Docker's daemon, or a builder of its own, fetches images itself. It uses neither the
+/// proxy nor the certificate of the local cloud, and so never sees a preloaded image.
+fn base_image_remedy(engine: &Engine, image: &str) -> String {
+    let check = "check the name of the image, or give it to";
+    match engine {
+        Engine::Podman { .. } | Engine::Buildah => {
+            format!("{check} the dry run: `--seed-image {image}=oci:DIR`")
+        }
+        Engine::Docker(DockerBuilder::BuildKit | DockerBuilder::Classic) => format!(
+            "{check} docker, which does not see the images of `--seed-image`: `docker load --input FILE`, or `docker pull {image}` where its registry can be reached"
+        ),
+        // Whether the builder is docker's own or a container is not known: a container has
+        // a store of its own, which `docker load` does not fill.
+        Engine::Docker(DockerBuilder::Buildx { .. }) => format!(
+            "{check} docker, which does not see the images of `--seed-image`: `docker load --input FILE`, or `docker pull {image}` where its registry can be reached; a builder that runs in a container has to reach the registry itself"
+        ),
     }
 }
 
@@ -110,5 +126,28 @@ fn command(performer: &Performer, invocation: &Invocation) -> Command {
         environment,
         secrets,
         directory: invocation.directory.clone().unwrap_or_else(|| performer.plan.folder.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_image_remedy;
+    use crate::image::dockerfile::{DockerBuilder, Engine};
+
+    #[test]
+    fn each_engine_is_given_a_base_image_in_its_own_way() {
+        let remedy = |engine: Engine| base_image_remedy(&engine, "python:3.11-slim");
+        let seed = "check the name of the image, or give it to the dry run: `--seed-image python:3.11-slim=oci:DIR`";
+        assert_eq!(remedy(Engine::Buildah), seed);
+        assert_eq!(remedy(Engine::Podman { program: "podman".into() }), seed);
+
+        let load = "check the name of the image, or give it to docker, which does not see the images of `--seed-image`: `docker load --input FILE`, or `docker pull python:3.11-slim` where its registry can be reached";
+        assert_eq!(remedy(Engine::Docker(DockerBuilder::Classic)), load);
+        assert_eq!(remedy(Engine::Docker(DockerBuilder::BuildKit)), load);
+        let buildx = DockerBuilder::Buildx { writes_oci: true, attests: true, spread: false };
+        assert_eq!(
+            remedy(Engine::Docker(buildx)),
+            format!("{load}; a builder that runs in a container has to reach the registry itself")
+        );
     }
 }
