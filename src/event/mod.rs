@@ -163,7 +163,7 @@ pub struct PlannedStep {
     pub id: StepId,
     /// The keyword of the action, such as `push`.
     pub action: &'static str,
-    /// The step's `name`, or else its id.
+    /// The step's `name`, or else its id in its service.
     pub title: String,
 }
 

@@ -59,7 +59,7 @@ services:
         "\nweb.tag    skipped: left out by `--until web.build`\n",
         "\nweb.push   skipped: left out by `--until web.build`\n",
         "\ndocs.run   skipped: left out by `--until web.build`\n",
-        "\nweb.test   started",
+        "\nweb.test   started\n",
         "\nskipped  (",
         "\n    web   skipped, not pushed: left out by `--until web.build`  (",
         "\n    docs  skipped, `run` not run: left out by `--until web.build`\n",

@@ -203,7 +203,7 @@ impl Execution<'_> {
             let named = step.name.as_ref().and_then(|name| name.render(&session.scope).ok());
             let named = named.and_then(|name| name.plain().map(str::to_owned));
             PlannedStep {
-                title: named.unwrap_or_else(|| id.to_string()),
+                title: named.unwrap_or_else(|| id.step.clone()),
                 action: step.action.keyword(),
                 id,
             }
