@@ -342,6 +342,21 @@ fn run_without_an_environment_replaces_the_check_mark_of_the_only_earlier_one() 
 }
 
 #[test]
+fn commit_of_a_run_that_was_left_unfinished_stays_pending() {
+    let plan = "name: shop\nreport: status\nsteps:\n  - { id: test, run: 'true' }\n  - build: { layers: [] }\n  - tag: demo.azurecr.io/shop:v1\n  - push:\n";
+    let workflow = Workflow::new(plan);
+    workflow.run(&["--until", "build"]).exits(0);
+    assert_eq!(
+        workflow.status(),
+        "shipway/shop pending: shop skipped, not pushed: left out by `--until build`"
+    );
+    workflow.run(&["--until", "nothing"]).exits(2);
+    assert!(workflow.status().starts_with("shipway/shop failure: "), "{}", workflow.status());
+    workflow.run(&[]).exits(0);
+    assert_eq!(workflow.status(), "shipway/shop success: shop succeeded");
+}
+
+#[test]
 fn protected_environment_that_the_event_cannot_choose_replaces_its_own_check_mark() {
     let both = "live: { if: 'true' }, test: {}";
     let workflow = Workflow::new(&in_environments(both, "run: 'true'"));

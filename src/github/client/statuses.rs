@@ -9,9 +9,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CommitState {
-    /// The run was cancelled, or left out what the plan asks for.
+    /// The run was cancelled.
     Error,
     Failure,
+    /// The run left out what the plan asks for, which a later run may do.
+    Pending,
     Success,
 }
 

@@ -153,8 +153,10 @@ impl Publisher<'_> {
             state: match finished.status {
                 Status::Succeeded => CommitState::Success,
                 Status::Failed => CommitState::Failure,
-                // GitHub has no neutral state, and a check mark would be wrong.
-                Status::Skipped | Status::Cancelled => CommitState::Error,
+                // What was left out on purpose is no error, and a check mark would say that
+                // it was done: the commit waits for a run that does it.
+                Status::Skipped => CommitState::Pending,
+                Status::Cancelled => CommitState::Error,
             },
             context: format!("shipway/{plan}"),
             target_url: url.or(self.subject.origin.run_url.as_ref()).cloned(),
