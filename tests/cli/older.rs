@@ -2,7 +2,7 @@
 
 use crate::support::cloud_process::CloudProcess;
 use crate::support::{Finished, Program};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
@@ -21,22 +21,31 @@ steps:
 /// A repository of two commits, and a cloud that the second is deployed to.
 struct Repository {
     program: Program,
-    cloud: CloudProcess,
+    cloud: Option<CloudProcess>,
     older: String,
     newer: String,
 }
 
+/// The end of pull request 7 at GitHub that is its head.
+#[derive(Clone, Copy)]
+enum Head {
+    Older,
+    Newer,
+}
+
 impl Repository {
     fn deployed() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{"name": "demo", "location": "westeurope"}],
-            "registries": [{
-                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let repository = Self::committed(Head::Newer);
+        repository.shipway(&["run"]).exits(0);
+        repository.git(&["checkout", "--quiet", &repository.older], "");
+        repository
+    }
+
+    /// The newer commit is checked out.
+    fn committed(head: Head) -> Self {
         let program = Program::with_plan(PLAN).busybox();
-        let mut repository = Self { program, cloud, older: String::new(), newer: String::new() };
+        let mut repository =
+            Self { program, cloud: None, older: String::new(), newer: String::new() };
         repository.git(&["init", "--quiet"], "");
         let remote = "https://github.com/octo/storefront.git";
         repository.git(&["remote", "add", "origin", remote], "");
@@ -44,9 +53,64 @@ impl Repository {
         let plan = PLAN.replace("'600'", "'601'");
         fs::write(repository.program.path("shipway.yml"), plan).expect("a plan");
         repository.newer = repository.commit("2026-11-20T11:00:00Z");
-        repository.shipway(&["run"]).exits(0);
-        repository.git(&["checkout", "--quiet", &repository.older], "");
+        let head = match head {
+            Head::Older => &repository.older,
+            Head::Newer => &repository.newer,
+        };
+        repository.cloud = Some(CloudProcess::start(json!({
+            "resource-groups": [{"name": "demo", "location": "westeurope"}],
+            "registries": [{
+                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+            "github": {
+                "repository": "octo/storefront",
+                "pull-request": {
+                    "number": 7, "head-sha": head, "head-ref": "topic", "base-ref": "main",
+                },
+            },
+        })));
         repository
+    }
+
+    fn cloud(&self) -> &CloudProcess {
+        self.cloud.as_ref().expect("started")
+    }
+
+    /// Runs it for a push of this commit to the pull request, over `before`.
+    fn pushed(&self, commit: &str, before: &str) -> Finished {
+        self.git(&["checkout", "--quiet", commit], "");
+        let repository = json!({ "full_name": "octo/storefront" });
+        let event = json!({
+            "action": "synchronize", "number": 7, "before": before, "after": commit,
+            "pull_request": {
+                "number": 7, "state": "open", "user": { "login": "ada" },
+                "head": { "ref": "topic", "sha": commit, "repo": repository },
+                "base": { "ref": "main", "sha": self.older, "repo": repository },
+            },
+            "repository": { "full_name": "octo/storefront", "default_branch": "main" },
+        });
+        fs::write(self.program.path(".git/event.json"), event.to_string()).expect("a payload");
+        self.shipway(&["run", "--event", ".git/event.json"])
+    }
+
+    /// The beginning of the comment on the pull request.
+    fn comment(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.cloud().state().join("github.json")).expect("a record");
+        let github: Value = serde_json::from_str(&text).expect("JSON");
+        let comments = github["comments"].as_array().expect("a list");
+        assert_eq!(comments.len(), 1, "{github:#}");
+        let body = comments[0]["body"].as_str().expect("text");
+        body.lines().take(3).map(str::to_owned).collect()
+    }
+
+    /// The beginning of a comment about a commit.
+    fn about(commit: &str, time: &str, heading: &str) -> Vec<String> {
+        vec![
+            "<!-- shipway key=storefront// -->".to_owned(),
+            format!("<!-- shipway commit={commit} time={time} -->"),
+            format!("### storefront: {heading}"),
+        ]
     }
 
     fn git(&self, arguments: &[&str], date: &str) -> String {
@@ -68,14 +132,14 @@ impl Repository {
     }
 
     fn shipway(&self, arguments: &[&str]) -> Finished {
-        let cloud = self.cloud.path.display().to_string();
+        let cloud = self.cloud().path.display().to_string();
         self.program.run(&[arguments, &["--cloud", &cloud]].concat())
     }
 
     /// How many requests have changed the container group.
     fn puts(&self) -> usize {
         let is_put = |path: &str| path.contains("/containerGroups/");
-        let all = self.cloud.requests();
+        let all = self.cloud().requests();
         all.iter().filter(|request| request.method == "PUT" && is_put(&request.path)).count()
     }
 }
@@ -118,4 +182,33 @@ fn push_that_goes_back_is_deployed() {
     repository.shipway(&["run", "--event", ".git/event.json"]).exits(0);
 
     assert_eq!(repository.puts(), 2);
+}
+
+#[test]
+fn run_of_an_older_commit_leaves_the_comment_of_a_newer_one() {
+    let repository = Repository::committed(Head::Newer);
+    let Repository { older, newer, .. } = &repository;
+    repository.pushed(newer, older).exits(0);
+    let deployed = Repository::about(newer, "2026-11-20T11:00:00Z", "✅ succeeded");
+    assert_eq!(repository.comment(), deployed);
+
+    let finished = repository.pushed(older, "").exits(4);
+
+    assert_eq!(repository.comment(), deployed);
+    finished.says_in_order(&[&format!(
+        "the comment was not made: the one about commit {} of 2026-11-20T11:00:00Z, \
+         which is newer than {} of 2026-11-20T10:00:00Z, stays as it is\n",
+        &newer[..7],
+        &older[..7]
+    )]);
+}
+
+#[test]
+fn pull_request_that_goes_back_replaces_the_comment_of_the_newer_commit() {
+    let repository = Repository::committed(Head::Older);
+    let Repository { older, newer, .. } = &repository;
+    repository.pushed(newer, older).exits(0);
+    repository.pushed(older, newer).exits(0);
+    let back = Repository::about(older, "2026-11-20T10:00:00Z", "✅ succeeded");
+    assert_eq!(repository.comment(), back);
 }

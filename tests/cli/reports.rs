@@ -342,6 +342,20 @@ fn run_without_an_environment_replaces_the_check_mark_of_the_only_earlier_one() 
 }
 
 #[test]
+fn success_in_an_environment_replaces_the_comment_of_a_run_without_one() {
+    let refused = in_environments("live: { if: github.event_name == 'push' }", PUSH);
+    let workflow = Workflow::new(&refused);
+    workflow.run(&[]).exits(2);
+    assert_eq!(
+        headings(&workflow),
+        ["<!-- shipway key=shop// --> ### shop: ❌ failed, nothing was changed"]
+    );
+
+    workflow.plan(&in_environments("live: { if: 'true' }", "run: 'true'")).run(&[]).exits(0);
+    assert_eq!(headings(&workflow), ["<!-- shipway key=shop/live/ --> ### shop: ✅ succeeded"]);
+}
+
+#[test]
 fn commit_of_a_run_that_was_left_unfinished_stays_pending() {
     let plan = "name: shop\nreport: status\nsteps:\n  - { id: test, run: 'true' }\n  - build: { layers: [] }\n  - tag: demo.azurecr.io/shop:v1\n  - push:\n";
     let workflow = Workflow::new(plan);

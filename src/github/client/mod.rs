@@ -16,6 +16,7 @@
 //! caller.
 
 mod branches;
+mod built_commit;
 mod comments;
 mod deployments;
 mod error;
@@ -27,10 +28,11 @@ mod request;
 mod statuses;
 mod sticky;
 
+pub use built_commit::BuiltCommit;
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
 pub use error::{Error, Kind};
 pub use pulls::{Pull, PullEnd};
 pub use repo::{BadRepo, Repo};
 pub use request::Client;
 pub use statuses::{CommitState, CommitStatus};
-pub use sticky::{Marker, Markers};
+pub use sticky::{Marker, Markers, Posted, StickyComment, Upserted};

@@ -4,6 +4,7 @@
 //! comments may edit all of them, and the comment of a person who quotes the marker
 //! must not be replaced.
 
+use super::built_commit::BuiltCommit;
 use super::comments::Comment;
 use super::error::{Error, Kind};
 use super::repo::Repo;
@@ -61,7 +62,35 @@ impl Markers<'_> {
     }
 }
 
-/// The comment after [`Client::upsert_comment`].
+/// A comment to create or to update.
+#[derive(Clone, Copy, Debug)]
+pub struct StickyComment<'a> {
+    pub marker: &'a Marker,
+    /// The marker of another comment whose place it takes.
+    pub replaces: Option<&'a Marker>,
+    /// Gets the marker in front if it does not contain it.
+    pub body: &'a str,
+    /// The commit that it is about. A comment about a newer one is left as it is; without
+    /// a commit here it is replaced too.
+    pub commit: Option<&'a BuiltCommit>,
+}
+
+impl StickyComment<'_> {
+    /// The markers of the comments that this one replaces.
+    fn markers(&self) -> Vec<String> {
+        [Some(self.marker), self.replaces].into_iter().flatten().map(Marker::to_string).collect()
+    }
+}
+
+/// The end of [`Client::upsert_comment`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Upserted {
+    Posted(Posted),
+    /// The comment is about this newer commit, and was left as it is.
+    Newer(BuiltCommit),
+}
+
+/// The comment that is there now.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Posted {
     pub id: u64,
@@ -77,34 +106,36 @@ pub enum Change {
 }
 
 impl Client {
-    /// Creates or updates the comment with this marker. `body` gets the marker in front
-    /// if it does not contain it.
+    /// Creates or updates a comment.
     ///
     /// It can be retried after any error, because it looks for the comment first.
     pub async fn upsert_comment(
         &self,
         repo: &Repo,
         number: u64,
-        marker: &Marker,
-        body: &str,
-    ) -> Result<Posted, Error> {
-        let marker = marker.to_string();
+        comment: &StickyComment<'_>,
+    ) -> Result<Upserted, Error> {
+        let (marker, markers) = (comment.marker.to_string(), comment.markers());
+        let body = comment.body;
         let body =
             if body.contains(&marker) { body.to_owned() } else { format!("{marker}\n{body}") };
-        if let Some(posted) = self.update_ours(repo, number, &marker, &body).await? {
-            return Ok(posted);
+        let ours = self.ours(repo, number, &markers).await?;
+        if let Some(newer) = newer(&ours, comment.commit) {
+            return Ok(Upserted::Newer(newer));
+        }
+        if let Some(posted) = self.update_oldest(repo, ours, &body).await? {
+            return Ok(Upserted::Posted(posted));
         }
         let created = self.create_comment(repo, number, &body).await?;
         // Another job may have created one at the same time. The older one stays.
-        let ours = self.ours(repo, number, &marker).await?;
+        let ours = self.ours(repo, number, &markers).await?;
         let raced = ours.first().is_some_and(|oldest| oldest.id != created.id);
-        if raced && let Some(posted) = self.update_ours(repo, number, &marker, &body).await? {
-            return Ok(posted);
-        }
         if !raced {
             self.delete_duplicates(repo, &ours).await?;
+        } else if let Some(posted) = self.update_oldest(repo, ours, &body).await? {
+            return Ok(Upserted::Posted(posted));
         }
-        Ok(posted(created, Change::Created))
+        Ok(Upserted::Posted(posted(created, Change::Created)))
     }
 
     /// The environments that our comments with these markers are about, each once;
@@ -115,7 +146,7 @@ impl Client {
         number: u64,
         markers: &Markers<'_>,
     ) -> Result<Vec<Option<String>>, Error> {
-        let ours = self.ours(repo, number, &markers.beginning()).await?;
+        let ours = self.ours(repo, number, &[markers.beginning()]).await?;
         let named = ours.iter().filter_map(|comment| markers.environment(comment.body.as_deref()?));
         let named: BTreeSet<String> = named.collect();
         Ok(named.into_iter().map(|name| Some(name).filter(|name| !name.is_empty())).collect())
@@ -130,19 +161,18 @@ impl Client {
         marker: &Marker,
         body: &str,
     ) -> Result<Option<Posted>, Error> {
-        self.update_ours(repo, number, &marker.to_string(), body).await
+        let ours = self.ours(repo, number, &[marker.to_string()]).await?;
+        self.update_oldest(repo, ours, body).await
     }
 
     /// Updates the oldest of our comments and deletes the others. `None` if there are
     /// none, or if it was deleted at the same time.
-    async fn update_ours(
+    async fn update_oldest(
         &self,
         repo: &Repo,
-        number: u64,
-        marker: &str,
+        mut ours: Vec<Comment>,
         body: &str,
     ) -> Result<Option<Posted>, Error> {
-        let mut ours = self.ours(repo, number, marker).await?;
         if ours.is_empty() {
             return Ok(None);
         }
@@ -158,12 +188,16 @@ impl Client {
         }
     }
 
-    /// Our comments with the marker, the oldest first.
-    async fn ours(&self, repo: &Repo, number: u64, marker: &str) -> Result<Vec<Comment>, Error> {
-        let has_it =
-            |comment: &Comment| comment.body.as_deref().is_some_and(|body| body.contains(marker));
+    /// Our comments with one of these markers, the oldest first.
+    async fn ours(
+        &self,
+        repo: &Repo,
+        number: u64,
+        markers: &[String],
+    ) -> Result<Vec<Comment>, Error> {
+        let has_one = |body: &str| markers.iter().any(|marker| body.contains(marker.as_str()));
         let mut found = self.comments(repo, number).await?;
-        found.retain(has_it);
+        found.retain(|comment| comment.body.as_deref().is_some_and(has_one));
         let mut login = None;
         if found.iter().any(|comment| !is_bots(comment)) {
             // Fails with the token of a workflow, whose comments are a bot's.
@@ -184,6 +218,13 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// The newest commit that these comments are about, if it is newer than this one.
+fn newer(ours: &[Comment], commit: Option<&BuiltCommit>) -> Option<BuiltCommit> {
+    let commit = commit?;
+    let told = ours.iter().filter_map(|one| BuiltCommit::of_comment(one.body.as_deref()?));
+    told.filter(|told| told.is_newer_than(commit)).max_by_key(|told| told.time)
 }
 
 /// Whether an app wrote it: people cannot write as an app.
@@ -208,7 +249,8 @@ fn posted(comment: Comment, change: Change) -> Posted {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Marker, Markers};
+    use super::{Change, Marker, Markers, StickyComment, Upserted};
+    use crate::github::client::BuiltCommit;
     use crate::github::client::fake::{Answer, FakeGithub, repo};
 
     const LIST: &str = "GET /repos/o/r/issues/7/comments?per_page=100";
@@ -239,12 +281,15 @@ mod tests {
     }
 
     async fn upsert(github: &FakeGithub) -> (u64, Change) {
-        let posted = github
-            .client()
-            .upsert_comment(&repo(), 7, &marker(), "new")
-            .await
-            .expect("the comment is there");
+        let marker = marker();
+        let comment = StickyComment { marker: &marker, replaces: None, body: "new", commit: None };
+        let upserted = github.client().upsert_comment(&repo(), 7, &comment).await;
+        let Ok(Upserted::Posted(posted)) = upserted else { panic!("{upserted:?}") };
         (posted.id, posted.change)
+    }
+
+    fn commit(hash: &str, time: &str) -> BuiltCommit {
+        BuiltCommit { hash: hash.into(), time: time.parse().expect("a time") }
     }
 
     #[test]
@@ -349,6 +394,43 @@ mod tests {
         ])
         .await;
         assert_eq!(upsert(&github).await, (3, Change::Updated));
+    }
+
+    #[tokio::test]
+    async fn comment_about_a_newer_commit_is_left_alone() {
+        let newer = commit("2222222bbb", "2026-11-20T11:00:00Z");
+        let there = bots(3, &format!("{}\nold", newer.line()));
+        let github = FakeGithub::start(&[(LIST, vec![list(&[there])])]).await;
+        let (marker, older) = (marker(), commit("1111111aaa", "2026-11-20T10:00:00Z"));
+        let (replaces, commit) = (None, Some(&older));
+        let comment = StickyComment { marker: &marker, replaces, body: "new", commit };
+        let upserted = github.client().upsert_comment(&repo(), 7, &comment).await;
+
+        assert_eq!(upserted.expect("an answer"), Upserted::Newer(newer));
+        assert_eq!(github.log(), format!("{LIST} -> 200"));
+    }
+
+    #[tokio::test]
+    async fn comment_of_a_run_without_an_environment_gives_way_to_that_of_an_environment() {
+        let without = Marker::new("storefront", None, "default");
+        let there = bots(3, "old").replace(&marker().to_string(), &without.to_string());
+        let github = FakeGithub::start(&[
+            (LIST, vec![list(&[there, bots(4, "older")])]),
+            ("DELETE /repos/o/r/issues/comments/4", vec![Answer::json(204, "")]),
+            ("PATCH /repos/o/r/issues/comments/3", vec![Answer::json(200, &bots(3, "new"))]),
+        ])
+        .await;
+        let marker = marker();
+        let replaces = Some(&without);
+        let comment = StickyComment { marker: &marker, replaces, body: "new", commit: None };
+        let upserted = github.client().upsert_comment(&repo(), 7, &comment).await;
+
+        let Ok(Upserted::Posted(posted)) = upserted else { panic!("{upserted:?}") };
+        assert_eq!((posted.id, posted.change), (3, Change::Updated));
+        let requests = github.requests();
+        let sent = requests.iter().find(|seen| seen.line.starts_with("PATCH")).expect("sent");
+        let sent: serde_json::Value = serde_json::from_str(&sent.body).expect("JSON");
+        assert_eq!(sent["body"], "<!-- shipway key=storefront/preview/default -->\nnew");
     }
 
     #[tokio::test]

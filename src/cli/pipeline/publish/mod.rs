@@ -12,7 +12,10 @@ pub use subject::{DeploymentName, EnvironmentName, Subject};
 use crate::cli::session::connections::GitHubConnection;
 use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};
 use crate::github::actions::{append, append_summary};
-use crate::github::client::{Client, CommitState, CommitStatus, Marker, Markers, Repo};
+use crate::github::client::{
+    Client, CommitState, CommitStatus, Error, Marker, Markers, Posted, Repo, StickyComment,
+    Upserted,
+};
 use crate::report::{Card, View, action_outputs, result};
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::chain_of;
@@ -86,10 +89,25 @@ impl Publisher<'_> {
         let Some((client, repo)) = self.connection(Channel::Comment)? else { return Ok(None) };
         let conversation = Conversation { client: &client, repo: &repo, number };
         let marker = self.marker(conversation).await?;
-        let body = card.comment(&marker.to_string(), self.redactor);
-        let posted = retry(|| client.upsert_comment(&repo, number, &marker, &body))
-            .await
-            .map_err(|error| NotMade::refused(Channel::Comment, &error, self.subject))?;
+        let subject = self.subject;
+        let hidden = subject.built.as_ref().map(|built| format!("\n{}", built.line()));
+        let body = card.comment(&format!("{marker}{}", hidden.unwrap_or_default()), self.redactor);
+        let without = Marker::new(
+            subject.plan.as_deref().unwrap_or_default(),
+            None,
+            subject.comment_key.as_deref().unwrap_or_default(),
+        );
+        let posted = self
+            .upserted(
+                conversation,
+                StickyComment {
+                    marker: &marker,
+                    replaces: Some(&without).filter(|_| subject.has_environments),
+                    body: &body,
+                    commit: subject.built.as_ref().filter(|_| !subject.allow_older),
+                },
+            )
+            .await?;
         let text = self.subject.dry_run.then(|| self.redactor.redact(&card.text()));
         Ok(Some(Reported {
             to: Channel::Comment,
@@ -97,6 +115,32 @@ impl Publisher<'_> {
             url: Some(posted.url),
             text,
         }))
+    }
+
+    /// Posts the comment, unless there is one about a newer commit. A branch that went back
+    /// to this commit has an older one at its head, so GitHub is asked then.
+    async fn upserted(
+        &self,
+        conversation: Conversation<'_>,
+        comment: StickyComment<'_>,
+    ) -> Result<Posted, NotMade> {
+        let Conversation { client, repo, number } = conversation;
+        let refused = |error: Error| NotMade::refused(Channel::Comment, &error, self.subject);
+        let upserted = retry(|| client.upsert_comment(repo, number, &comment)).await;
+        let newer = match upserted.map_err(refused)? {
+            Upserted::Posted(posted) => return Ok(posted),
+            Upserted::Newer(newer) => newer,
+        };
+        let kept = || NotMade::older(&newer, self.subject.built.as_ref());
+        let pull = retry(|| client.pull(repo, number)).await.map_err(|_| kept())?;
+        if self.subject.commit.as_deref() != Some(&pull.head.sha) {
+            return Err(kept());
+        }
+        let comment = StickyComment { commit: None, ..comment };
+        match retry(|| client.upsert_comment(repo, number, &comment)).await.map_err(refused)? {
+            Upserted::Posted(posted) => Ok(posted),
+            Upserted::Newer(_) => Err(kept()),
+        }
     }
 
     /// The marker by which the comment is found again. A run that was refused without an

@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use crate::event::Channel;
-use crate::github::client::{Error, Kind};
+use crate::github::client::{BuiltCommit, Error, Kind};
 use crate::http::Retryable as _;
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::chain_of;
@@ -24,6 +24,13 @@ impl NotMade {
             Channel::Summary => "the summary",
         };
         Self { what, why: why.into() }
+    }
+
+    /// The comment that is there is about a newer commit.
+    pub fn older(newer: &BuiltCommit, own: Option<&BuiltCommit>) -> Self {
+        let own = own.map(|own| format!(", which is newer than {own}")).unwrap_or_default();
+        let why = format!("the one about commit {newer}{own}, stays as it is");
+        Self::new(Channel::Comment, why)
     }
 
     /// GitHub refused the request, or did not answer.

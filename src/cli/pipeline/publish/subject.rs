@@ -2,6 +2,7 @@
 
 use crate::cli::session::PlanSession;
 use crate::event::{Channel, Origin};
+use crate::github::client::BuiltCommit;
 use crate::journal::RunOptions;
 use crate::plan::schema::Plan;
 use crate::resolve::Resolved;
@@ -14,6 +15,8 @@ pub struct Subject {
     /// The name of the plan; `None` if it cannot be read.
     pub plan: Option<String>,
     pub environment: EnvironmentName,
+    /// Whether the plan has environments, so that a run without one is about none of them.
+    pub has_environments: bool,
     /// The reports that the plan asks for, each once.
     pub channels: Vec<Channel>,
     /// The number of the pull request.
@@ -29,6 +32,10 @@ pub struct Subject {
     pub repository: Option<String>,
     pub origin: Origin,
     pub comment_key: Option<String>,
+    /// What is checked out; `None` where git does not tell when it was committed.
+    pub built: Option<BuiltCommit>,
+    /// Whether an older commit may replace a newer one.
+    pub allow_older: bool,
     pub dry_run: bool,
     /// Whether the run talks to a local cloud, of a dry run or of `--cloud`.
     pub local: bool,
@@ -88,6 +95,7 @@ impl Subject {
                 },
                 None => EnvironmentName::None,
             },
+            has_environments: plan.is_some_and(|plan| plan.environments.len() > 0),
             channels,
             pull_request: pull_request.map(|found| found.number),
             is_fork: pull_request.is_some_and(|found| found.fork == Some(true)),
@@ -96,6 +104,8 @@ impl Subject {
             repository: resolved.repository(),
             origin: origin(resolved),
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
+            built: built(resolved),
+            allow_older: options.allow_older,
             dry_run: options.dry_run.is_some(),
             local: options.dry_run.is_some() || options.cloud.is_some(),
         }
@@ -141,6 +151,11 @@ impl fmt::Display for DeploymentName<'_> {
         let parts = [self.plan, self.environment, number.as_deref(), self.comment_key];
         f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
     }
+}
+
+fn built(resolved: &Resolved) -> Option<BuiltCommit> {
+    let hash = resolved.git.sha.clone()?;
+    Some(BuiltCommit { hash, time: resolved.git.commit_time()?.parse().ok()? })
 }
 
 /// The commit of the source, and the URL of this run's log.
