@@ -3,6 +3,7 @@
 
 use super::error::{BuildError, Error};
 use super::proxies::{environment, proxies};
+use super::request_id::RequestId;
 use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
 use super::trust;
@@ -148,10 +149,11 @@ async fn refused(method: &str, response: reqwest::Response) -> Error {
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
+    let request_id = RequestId::of(response.headers());
     // The status says enough where the body of an error cannot be read.
     let text = body(method, response, 64 << 10).await.unwrap_or_default();
     let body = String::from_utf8_lossy(&text).chars().take(2_000).collect();
-    Error::Status { method: method.to_owned(), url, status, retry_after, body }
+    Error::Status { method: method.to_owned(), url, status, retry_after, body, request_id }
 }
 
 /// Reads the body of a response, of at most `limit` bytes.

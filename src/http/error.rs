@@ -1,6 +1,7 @@
 //! Errors between this machine and a server, and which of them are transient.
 
 use super::cause::Cause;
+use super::request_id::RequestId;
 use super::retry::{Retry, Retryable};
 use super::safe_url::SafeUrl;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub enum Error {
     #[error("{method} {url}: no answer in time")]
     TimedOut { method: String, url: SafeUrl },
     /// A response whose status is an error.
-    #[error("{method} {url}: {status}{}", shown(.body))]
+    #[error("{method} {url}: {status}{}{}", shown(.body), named(.request_id.as_ref()))]
     Status {
         method: String,
         url: SafeUrl,
@@ -29,6 +30,7 @@ pub enum Error {
         retry_after: Option<Duration>,
         /// The start of the response, for people. At most 2,000 characters.
         body: String,
+        request_id: Option<RequestId>,
     },
     /// A request that cannot be sent, such as one to a host that may not get the token.
     #[error("{method} {url}: the request cannot be sent: {reason}")]
@@ -40,6 +42,10 @@ pub enum Error {
 
 fn shown(body: &str) -> String {
     if body.trim().is_empty() { String::new() } else { format!(": {}", body.trim()) }
+}
+
+fn named(request_id: Option<&RequestId>) -> String {
+    request_id.map(|id| format!(" (request id {id})")).unwrap_or_default()
 }
 
 impl Error {
@@ -111,13 +117,14 @@ pub enum BuildError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Retry, Retryable, SafeUrl};
+    use super::{Error, RequestId, Retry, Retryable, SafeUrl};
     use std::time::Duration;
     use url::Url;
 
     fn answered(status: u16, retry_after: Option<Duration>) -> Error {
         let url = SafeUrl::new(Url::parse("https://example.com/x").expect("a URL"));
-        Error::Status { method: "GET".into(), url, status, retry_after, body: "busy".into() }
+        let (method, body) = ("GET".into(), "busy".into());
+        Error::Status { method, url, status, retry_after, body, request_id: None }
     }
 
     #[test]
@@ -136,6 +143,13 @@ mod tests {
 
     #[test]
     fn a_status_shows_request_and_answer() {
-        assert_eq!(answered(503, None).to_string(), "GET https://example.com/x: 503: busy");
+        let mut error = answered(503, None);
+        assert_eq!(error.to_string(), "GET https://example.com/x: 503: busy");
+
+        if let Error::Status { request_id, .. } = &mut error {
+            *request_id = RequestId::find(|name| (name == "x-request-id").then_some("4-2"));
+        }
+        let text = "GET https://example.com/x: 503: busy (request id 4-2)";
+        assert_eq!(error.to_string(), text);
     }
 }

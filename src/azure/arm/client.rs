@@ -4,7 +4,7 @@ use super::error::ArmError;
 use super::pacing::Pacing;
 use super::refusal::Refusal;
 use crate::azure::{Credential, Endpoints};
-use crate::http::{self, SafeUrl};
+use crate::http::{self, RequestId, SafeUrl};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -194,8 +194,7 @@ impl Arm {
         let bytes = http::body(method.as_str(), response, MAX_RESPONSE_BYTES).await?;
         let retry_after = retry_after(&headers);
         if status >= 300 {
-            let correlation = text(&headers, "x-ms-correlation-request-id");
-            let refusal = Refusal::read(status, &bytes, correlation);
+            let refusal = Refusal::read(status, &bytes, RequestId::of(&headers));
             let refusal = Refusal { method: method.to_string(), path, retry_after, ..refusal };
             return Err(ArmError::Refused(Box::new(refusal)));
         }

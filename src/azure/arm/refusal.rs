@@ -1,6 +1,6 @@
 //! An error response: its code, messages and inner errors.
 
-use crate::http::Retry;
+use crate::http::{RequestId, Retry};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -25,24 +25,23 @@ pub struct Refusal {
     /// Code and message of each inner error, outermost first.
     pub details: Vec<(String, String)>,
     pub retry_after: Option<Duration>,
-    /// The correlation id, which Microsoft's support asks for.
-    pub correlation: Option<String>,
+    pub request_id: Option<RequestId>,
 }
 
 impl Refusal {
     /// Parses the body of an error response: `{"error": {…}}` with keys of any case,
     /// the inner object alone as vaults and older services send it, or plain text.
-    pub fn read(status: u16, body: &[u8], correlation: Option<String>) -> Self {
+    pub fn read(status: u16, body: &[u8], request_id: Option<RequestId>) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
             let message = text.trim().chars().take(500).collect();
-            return Self { status, message, correlation, ..Self::default() };
+            return Self { status, message, request_id, ..Self::default() };
         };
         let error = field(&json, "error").filter(|error| error.is_object()).unwrap_or(&json);
         let mut details = Vec::new();
         collect(error, &mut details, 0);
         let (code, message) = own(error);
-        Self { status, code, message, details, correlation, ..Self::default() }
+        Self { status, code, message, details, request_id, ..Self::default() }
     }
 
     /// Whether the error or one of its inner errors has this code.
@@ -128,8 +127,8 @@ impl fmt::Display for Refusal {
                 _ => {}
             }
         }
-        if let Some(correlation) = &self.correlation {
-            write!(f, " (correlation id {correlation})")?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {id})")?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{ArmError, ArmRequest, Refusal, Verb};
 use crate::azure::fake::{Fake, Reply, shown};
-use crate::http::{Retry, Retryable as _};
+use crate::http::{RequestId, Retry, Retryable as _};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -188,8 +188,8 @@ fn error_bodies_are_read_in_each_documented_shape() {
     assert_eq!(read(details), "Azure answered 400 `A`: b; `C`: d");
     assert_eq!(read("<html>oops</html>"), "Azure answered 400: <html>oops</html>");
     assert_eq!(read(""), "Azure answered 400");
-    let traced = Refusal::read(500, b"", Some("4-2".into()));
-    assert_eq!(traced.to_string(), "Azure answered 500 (correlation id 4-2)");
+    let traced = Refusal::read(500, b"", RequestId::find(|_| Some("4-2")));
+    assert_eq!(traced.to_string(), "Azure answered 500 (request id 4-2)");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Why a secret could not be read, with the remedy.
 
 use crate::azure::{Credential, CredentialError, Refusal};
-use crate::http::{Retry, Retryable, parse_retry_after};
+use crate::http::{RequestId, Retry, Retryable, parse_retry_after};
 use crate::secret::{TooShort, VaultSecret};
 use azure_core::error::ErrorKind;
 
@@ -71,10 +71,12 @@ pub fn classify(
             let raw = raw_response.as_ref()?;
             raw.headers().get_optional_str(&name.into()).map(str::to_owned)
         };
+        let request_id =
+            RequestId::find(|name| raw_response.as_ref()?.headers().get_optional_str(&name.into()));
         let refusal = Refusal {
             retry_after: header("retry-after")
                 .and_then(|value| parse_retry_after(&value, jiff::Timestamp::now())),
-            ..Refusal::read((*status).into(), &body.unwrap_or_default(), None)
+            ..Refusal::read((*status).into(), &body.unwrap_or_default(), request_id)
         };
         return VaultError::Refused {
             secret: secret.clone(),

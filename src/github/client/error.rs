@@ -187,6 +187,7 @@ mod tests {
                 status: 503,
                 retry_after: None,
                 body: "busy".into(),
+                request_id: None,
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! Sends one request to GitHub and reads the response.
 
 use super::error::{Error, ErrorBody, Kind, Limits, kind_of};
-use crate::http::{self, SafeUrl, parse_retry_after};
+use crate::http::{self, RequestId, SafeUrl, parse_retry_after};
 use crate::secret::Secret;
 use ::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
@@ -266,6 +266,7 @@ fn status_error(
         status: status.as_u16(),
         retry_after: limits.retry_after,
         body: words.chars().take(2_000).collect(),
+        request_id: RequestId::of(headers),
     };
     request.failed(kind, source)
 }

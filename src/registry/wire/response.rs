@@ -1,6 +1,6 @@
 //! The responses of registries: error messages, and the headers that matter.
 
-use crate::http::{self, SafeUrl, parse_retry_after};
+use crate::http::{self, RequestId, SafeUrl, parse_retry_after};
 use crate::oci::Digest;
 use crate::registry::error::Failure;
 use serde::Deserialize;
@@ -26,11 +26,12 @@ pub async fn refused_with_digests(
     let status = response.status().as_u16();
     let retry_after = header(&response, "retry-after")
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
+    let request_id = RequestId::of(response.headers());
     // The status says enough where the body of an error cannot be read.
     let body = http::body(method, response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
     let digests = digests(&String::from_utf8_lossy(&body));
     let (method, body) = (method.to_owned(), message(&body));
-    (http::Error::Status { method, url, status, retry_after, body }, digests)
+    (http::Error::Status { method, url, status, retry_after, body, request_id }, digests)
 }
 
 fn digests(text: &str) -> Vec<Digest> {

@@ -129,6 +129,7 @@ mod tests {
                 status: 403,
                 retry_after: None,
                 body: body.into(),
+                request_id: None,
             }),
         }
     }
