@@ -33,7 +33,7 @@ pub struct Admin {
 pub enum RegistryError {
     #[error("cannot {doing}")]
     Arm {
-        /// The operation, as the first line of the message.
+        /// What was attempted, in words that fit after "cannot".
         doing: String,
         source: Box<ArmError>,
     },
@@ -121,8 +121,8 @@ impl AzureRegistries {
         let doing = || format!("find the registry `{login_server}`");
         let all: Vec<RegistryDocument> =
             self.arm.list(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
-        let all = all.into_iter().map(AzureRegistry::from);
-        Ok(all.into_iter().find(|one| one.login_server.eq_ignore_ascii_case(login_server)))
+        let mut all = all.into_iter().map(AzureRegistry::from);
+        Ok(all.find(|one| one.login_server.eq_ignore_ascii_case(login_server)))
     }
 
     /// The admin user's name and first password.
@@ -136,22 +136,28 @@ impl AzureRegistries {
         let read = serde_json::from_value::<Credentials>(answer.body).map_err(|error| {
             failed(doing(), ArmError::Unreadable { path: path.clone(), reason: error.to_string() })
         })?;
-        let password = read.passwords.into_iter().map(|password| password.value);
-        let password = password
-            .into_iter()
+        let mut passwords = read.passwords.into_iter().map(|password| password.value);
+        let password = passwords
             .find(|value| !value.is_empty())
             .ok_or_else(|| RegistryError::NoPassword(server.clone()))?;
         let source = format!("the admin user of {server}");
         Ok(Admin { username: read.username, password: self.redactor.adopt(&source, password) })
     }
 
-    /// Creates a registry and waits until it exists.
+    /// Creates a registry and waits until it is ready. One of this name that exists in the
+    /// resource group is returned as it is: a PUT would change its settings.
     pub async fn create(&self, new: &NewRegistry) -> Result<AzureRegistry, RegistryError> {
         let NewRegistry { subscription, resource_group, name, location, sku, admin_user } = new;
         let path = format!(
             "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
              Microsoft.ContainerRegistry/registries/{name}"
         );
+        let doing = || format!("create the registry `{name}`");
+        match self.arm.get::<RegistryDocument>(&path, API_VERSION).await {
+            Ok(found) => return Ok(found.into()),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(failed(doing(), error)),
+        }
         let body = json!({
             "location": location,
             "sku": { "name": sku },
@@ -163,7 +169,6 @@ impl AzureRegistries {
             api_version: API_VERSION,
             body: Some(&body),
         };
-        let doing = || format!("create the registry `{name}`");
         let answer = self.arm.call(&request).await.map_err(|source| failed(doing(), source))?;
         self.arm.finish(&answer, |_| ()).await.map_err(|source| failed(doing(), source))?;
         let created: RegistryDocument =
@@ -253,22 +258,38 @@ mod tests {
         assert_eq!(redactor.redact("hunter22"), "***");
     }
 
-    #[tokio::test]
-    async fn a_name_that_is_taken_is_an_error() {
-        let taken = r#"{"status":"Failed","error":{"code":"AlreadyInUse","message":"The registry demo is already in use."}}"#;
-        let put = format!("PUT {ONE}");
-        let fake = Fake::script(vec![(put.as_str(), vec![Reply::new(409, taken)])]).await;
-        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
-        let new = NewRegistry {
+    fn new() -> NewRegistry {
+        NewRegistry {
             subscription: "s".into(),
             resource_group: "r".into(),
             name: "demo".into(),
             location: "westeurope".into(),
             sku: "Basic".into(),
             admin_user: false,
-        };
+        }
+    }
 
-        let refused = registries.create(&new).await.expect_err("taken");
+    #[tokio::test]
+    async fn a_registry_that_exists_is_not_changed() {
+        let get = format!("GET {ONE}");
+        let fake = Fake::script(vec![(get.as_str(), vec![Reply::new(200, FOUND)])]).await;
+        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
+
+        let found = registries.create(&new()).await.expect("found");
+        assert!(found.admin_user, "as it was");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_taken_is_an_error() {
+        let taken = r#"{"status":"Failed","error":{"code":"AlreadyInUse","message":"The registry demo is already in use."}}"#;
+        let put = format!("PUT {ONE}");
+        let get = format!("GET {ONE}");
+        let missing = vec![Reply::new(404, r#"{"error":{"code":"ResourceNotFound"}}"#)];
+        let taken = vec![Reply::new(409, taken)];
+        let fake = Fake::script(vec![(get.as_str(), missing), (put.as_str(), taken)]).await;
+        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
+
+        let refused = registries.create(&new()).await.expect_err("taken");
         assert_eq!(refused.to_string(), "cannot create the registry `demo`");
         assert_eq!(refused.retry(), crate::http::Retry::Never);
     }
