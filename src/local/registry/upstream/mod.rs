@@ -70,7 +70,7 @@ impl Upstream {
         name: &str,
     ) -> Result<(), UpstreamError> {
         let here = || self.shared.storage.manifest(host, repository, name).is_some();
-        if !self.shared.sources.allow(host, repository) || here() {
+        if !self.shared.sources.allows(host, repository) || here() {
             return Ok(());
         }
         let name = OriginName { host, repository, name };

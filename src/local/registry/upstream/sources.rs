@@ -1,7 +1,7 @@
-//! What may be fetched from outside: whole registries, or single repositories. Pure.
+//! Which registries and repositories a dry run may fetch images from. No I/O.
 
 use crate::local::initial_state::InitialState;
-use crate::oci::registry_host;
+use crate::oci::{Reference, registry_host};
 
 /// The registries and repositories that a world allows.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ impl AllowedSources {
         Self { allowed, offline: world.offline }
     }
 
-    /// Whether images of a repository may be fetched.
-    pub fn allow(&self, host: &str, repository: &str) -> bool {
+    /// Whether a repository is in the list. Does not consider `offline`.
+    pub fn allows(&self, host: &str, repository: &str) -> bool {
         self.allowed.iter().any(|source| {
             source.host == host
                 && source.repository.as_ref().is_none_or(|allowed| allowed == repository)
@@ -38,15 +38,17 @@ pub fn hosts(world: &InitialState) -> impl Iterator<Item = String> {
     world.allow_hosts.iter().map(|text| source(text).host)
 }
 
-/// Reads `host` or `host/repository`. All names of Docker Hub become `docker.io`, as in
-/// references.
+/// Parses `host` or `host/repository`. Both become what references have: all names of
+/// Docker Hub are `docker.io`, and its official images are in `library`.
 fn source(text: &str) -> AllowedSource {
     let (host, repository) = match text.split_once('/') {
         Some((host, repository)) => (host, Some(repository.to_owned())),
         None => (text, None),
     };
-    let host = registry_host(host);
-    AllowedSource { host, repository: repository.filter(|name| !name.is_empty()) }
+    let repository = repository.filter(|name| !name.is_empty());
+    let reference = repository.as_ref().and_then(|_| text.parse::<Reference>().ok());
+    let repository = reference.map(|reference| reference.repository).or(repository);
+    AllowedSource { host: registry_host(host), repository }
 }
 
 #[cfg(test)]
@@ -55,17 +57,26 @@ mod tests {
     use crate::local::initial_state::InitialState;
 
     #[test]
+    fn official_images_are_named_as_in_references() {
+        let allow_hosts = vec!["docker.io/busybox".to_owned()];
+        let sources = AllowedSources::of(&InitialState { allow_hosts, ..InitialState::default() });
+
+        assert!(sources.allows("docker.io", "library/busybox"));
+        assert!(!sources.allows("docker.io", "octo/busybox"));
+    }
+
+    #[test]
     fn a_host_allows_all_its_repositories() {
         let allow_hosts = ["Registry-1.docker.io/library/busybox", "ghcr.io", "127.0.0.1:5000/"];
         let allow_hosts = allow_hosts.map(str::to_owned).to_vec();
         let world = InitialState { allow_hosts, ..InitialState::default() };
         let sources = AllowedSources::of(&world);
 
-        assert!(sources.allow("docker.io", "library/busybox"));
-        assert!(!sources.allow("docker.io", "library/alpine"));
-        assert!(sources.allow("ghcr.io", "octo/base"));
-        assert!(sources.allow("127.0.0.1:5000", "base"));
-        assert!(!sources.allow("127.0.0.1:5001", "base"));
+        assert!(sources.allows("docker.io", "library/busybox"));
+        assert!(!sources.allows("docker.io", "library/alpine"));
+        assert!(sources.allows("ghcr.io", "octo/base"));
+        assert!(sources.allows("127.0.0.1:5000", "base"));
+        assert!(!sources.allows("127.0.0.1:5001", "base"));
         assert_eq!(hosts(&world).collect::<Vec<_>>(), ["docker.io", "ghcr.io", "127.0.0.1:5000"]);
     }
 }
