@@ -8,9 +8,10 @@ use crate::plan::expr::{ContextRef, references};
 use crate::plan::schema::{Action, Build, BuildKind, Deploy, DeployKind, Map, Text};
 use crate::plan::span::Spanned;
 
-/// Variables that others can read, and how a secret is given instead.
+/// Where a variable ends up, which decides who can read it and how a secret is given
+/// instead.
 #[derive(Clone, Copy)]
-enum Readers {
+enum Destination {
     /// Everyone who may read the container group in Azure.
     Group,
     /// Everyone who has the image: build arguments are in its history.
@@ -25,14 +26,14 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         match &step.action {
             Action::Deploy(deploy) => {
                 for env in variables(deploy) {
-                    check_map(uses, env, Readers::Group, found);
+                    check_map(uses, env, Destination::Group, found);
                 }
             }
             Action::Build(Build { kind: BuildKind::Dockerfile(dockerfile) }) => {
-                check_map(uses, &dockerfile.args, Readers::BuildArguments, found);
+                check_map(uses, &dockerfile.args, Destination::BuildArguments, found);
             }
             Action::Build(Build { kind: BuildKind::Layers(layers) }) => {
-                check_map(uses, &layers.env, Readers::Image, found);
+                check_map(uses, &layers.env, Destination::Image, found);
             }
             Action::Build(Build { kind: BuildKind::Image(_) })
             | Action::Tag(_)
@@ -48,16 +49,22 @@ fn variables(deploy: &Deploy) -> impl Iterator<Item = &Map<Text>> {
     std::iter::once(&aci.env).chain(aci.containers.iter().map(|container| &container.env))
 }
 
-fn check_map(uses: &Uses<'_>, env: &Map<Text>, readers: Readers, found: &mut Vec<Diagnostic>) {
+fn check_map(
+    uses: &Uses<'_>,
+    env: &Map<Text>,
+    destination: Destination,
+    found: &mut Vec<Diagnostic>,
+) {
     for (name, text) in env.iter() {
         if is_secret_name(&name.value) && is_plain(uses, text) {
-            found.push(report(name, text, readers));
+            found.push(report(name, text, destination));
         }
     }
 }
 
-/// Whether a text is not empty and comes from the plan or from variables alone. What a
-/// step gives may be secret, and what names a commit or a run never is.
+/// Whether the value is not empty and comes only from literals, `env` and `vars`, none of
+/// them declared secret. Outputs of steps may be secret, and other contexts, such as
+/// `git`, never are: both are accepted.
 fn is_plain(uses: &Uses<'_>, text: &Text) -> bool {
     if text.source.trim().is_empty() {
         return false;
@@ -72,27 +79,27 @@ fn is_plain(uses: &Uses<'_>, text: &Text) -> bool {
     named.iter().all(|one| is_variable(one) && !uses.is_secret(one))
 }
 
-fn report(name: &Spanned<String>, text: &Text, readers: Readers) -> Diagnostic {
-    let who = match readers {
-        Readers::Group => "everyone who may read the container group",
-        Readers::BuildArguments | Readers::Image => "everyone who has the image",
+fn report(name: &Spanned<String>, text: &Text, destination: Destination) -> Diagnostic {
+    let who = match destination {
+        Destination::Group => "everyone who may read the container group",
+        Destination::BuildArguments | Destination::Image => "everyone who has the image",
     };
     let message = format!("`{}` is not a secret here, so {who} sees its value", name.value);
     let variable = source_variable(text).unwrap_or_else(|| name.value.clone());
     let secret = words(&variable).join("-");
     let declaration = format!("secrets: {{ {secret}: {{ env: {variable} }} }}");
     let used = format!("{{ {}: \"${{{{ secrets.{secret} }}}}\" }}", name.value);
-    let help = match readers {
-        Readers::Group => {
+    let help = match destination {
+        Destination::Group => {
             format!(
                 "declare it as a secret, which is sent as a secure value:\n{declaration}\nenv: {used}"
             )
         }
-        Readers::BuildArguments => format!(
+        Destination::BuildArguments => format!(
             "declare it as a secret, and give it to the build by `secrets`, which leaves no trace:\n\
              {declaration}\nbuild: {{ secrets: {used} }}"
         ),
-        Readers::Image => format!(
+        Destination::Image => format!(
             "declare it as a secret, and give it to the container when it is deployed:\n\
              {declaration}\ndeploy: {{ aci: {{ env: {used} }} }}"
         ),
@@ -100,13 +107,15 @@ fn report(name: &Spanned<String>, text: &Text, readers: Readers) -> Diagnostic {
     Diagnostic::warning("plain-secret", message, &text.span).help(help)
 }
 
-/// The environment variable that a text consists of, if it is one alone.
+/// The name in a text that is exactly `${{ env.NAME }}`.
 fn source_variable(text: &Text) -> Option<String> {
     let mut expressions = text.expressions();
     let (one, None) = (expressions.next()?, expressions.next()) else { return None };
     let named = references(&one.value, 0).unwrap_or_default();
     let [only] = named.as_slice() else { return None };
-    member(only, "env").map(str::to_owned)
+    let variable = member(only, "env")?;
+    let whole = text.source.trim().strip_prefix("${{")?.strip_suffix("}}")?.trim();
+    (whole == format!("env.{variable}")).then(|| variable.to_owned())
 }
 
 #[cfg(test)]
@@ -125,6 +134,27 @@ mod tests {
              containers: [{{ name: x, image: \"a.io/b:v1\", env: {{ dbPassword: \"${{{{ env.PW }}}}\" }} }}]\n\
              - {{ run: x, env: {{ A: \"${{{{ secrets.s }}}}\" }} }}\n"
         )));
+    }
+
+    #[test]
+    fn only_a_variable_that_is_the_whole_value_becomes_the_secret() {
+        let shown = drawn(&format!(
+            "{HEAD}- deploy:\n    image: a.io/b:v1\n    aci:\n      env:\n        \
+             DB_PASSWORD: \"Password=${{{{ env.P }}}}\"\n        \
+             API_KEY: \"${{{{ format('{{0}}!', env.P) }}}}\"\n        \
+             TOKEN: \"${{{{ env.P }}}}\"\n"
+        ));
+        let declared: Vec<&str> =
+            shown.lines().map(str::trim).filter(|line| line.starts_with("secrets: {")).collect();
+        assert_eq!(
+            declared,
+            [
+                "secrets: { db-password: { env: DB_PASSWORD } }",
+                "secrets: { api-key: { env: API_KEY } }",
+                "secrets: { p: { env: P } }",
+            ],
+            "{shown}"
+        );
     }
 
     #[test]
