@@ -126,6 +126,21 @@ async fn the_first_source_with_a_value_is_used() {
 }
 
 #[tokio::test]
+async fn a_404_of_something_else_than_the_vault_is_no_missing_secret() {
+    let fake = vault(Reply::new(404, "<html>no such page</html>")).await;
+    let sources = [in_vault("acr-password"), Source::Env("ACR_PASSWORD".into())];
+    let environment = [("ACR_PASSWORD", "from-env")];
+
+    let errors = read(&fake, &environment, &[wanted("acr", &sources)]).await.expect_err("refused");
+    let texts: Vec<String> = errors.iter().map(|error| shown(error)).collect();
+    assert_eq!(
+        texts,
+        ["cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure \
+          answered 404: <html>no such page</html>"]
+    );
+}
+
+#[tokio::test]
 async fn a_missing_secret_lists_its_sources() {
     let body = r#"{"error":{"code":"SecretNotFound","message":"A secret with (name/id) x was not found in this key vault."}}"#;
     let fake = vault(Reply::new(404, body)).await;

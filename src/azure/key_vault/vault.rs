@@ -11,7 +11,7 @@ use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// All clouds support this version.
+/// The version of Key Vault's API, which all of Azure's clouds support.
 const API_VERSION: &str = "7.4";
 
 /// The client for the vaults of a cloud. Cheap to clone.
@@ -29,8 +29,8 @@ impl KeyVault {
 
     /// The value of a secret; `None` where the vault has no such secret.
     ///
-    /// A host that is not a vault of this cloud is refused without a request: the
-    /// plan names it, and a pull request can edit the plan.
+    /// A host that is not a vault of this cloud is refused without a request, which would
+    /// carry a token: the plan names it, and a pull request can edit the plan.
     pub async fn read(
         &self,
         secret: &VaultSecret,
@@ -61,7 +61,10 @@ impl KeyVault {
             Ok(found) => found,
             Err(error) => {
                 return match classify(error, secret, &self.credential) {
-                    VaultError::Refused { refusal, .. } if refusal.status == 404 => Ok(None),
+                    // A proxy may answer 404 too.
+                    VaultError::Refused { refusal, .. } if refusal.has("SecretNotFound") => {
+                        Ok(None)
+                    }
                     other => Err(other),
                 };
             }
