@@ -1,7 +1,8 @@
-//! A blob in a registry that is sent to another one without touching the disk.
+//! Copies a blob from one registry to another without storing it here.
 //!
-//! It is hashed on the way: the last chunk is handed on only if the whole has its
-//! digest.
+//! A blob that is read in order from its first byte is hashed, and its last chunk is
+//! passed on only if the digest matches. Ranges that are sent again or resumed are not
+//! hashed here; the registry that receives them verifies them.
 
 use super::blob_stream::BlobStream;
 use super::error::Failure;
@@ -74,7 +75,7 @@ impl RemoteBlob {
 #[derive(Clone, Debug)]
 struct PassThrough {
     blob: RemoteBlob,
-    /// The hash of the content that came in order, from the first byte on.
+    /// The hash of the content that was read in order, from the first byte on.
     hashed: Arc<Mutex<Hasher>>,
 }
 
@@ -115,7 +116,8 @@ impl PassThrough {
             *hashed = Hasher::new();
         }
         if at != hashed.length() {
-            // A range that is sent again. The registry that it goes to verifies too.
+            // A range that is sent again, or with which an upload goes on, does not
+            // continue the hash. The registry that receives it verifies it.
             return Ok(());
         }
         hashed.update(chunk);

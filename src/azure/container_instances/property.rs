@@ -1,11 +1,12 @@
 //! The properties of a container group by their paths: which of them the service alone
 //! sets, which it does not change in place, and what a plan calls them.
 //!
-//! In a path `*` stands for an entry, and the members named `properties` are left out.
+//! In a path, `*` stands for an entry of a list or a key that the client chose, and the
+//! nested objects named `properties` are left out.
 
 use serde_json::Value;
 
-/// The member that resources nest their settings in, and that says nothing.
+/// The member that holds the settings of a resource, in each resource alike.
 const NESTING: &str = "properties";
 
 /// Properties that the service alone sets: of 2023-05-01, and what recorded responses
@@ -42,13 +43,16 @@ const FIXED: &[&str] = &[
     "ipAddress.ports",
     "containers.*.resources.requests.cpu",
     "containers.*.resources.requests.memoryInGB",
-    "containers.*.resources.requests.gpu",
+    "containers.*.resources.requests.gpu.count",
+    "containers.*.resources.requests.gpu.sku",
     "containers.*.resources.limits.cpu",
     "containers.*.resources.limits.memoryInGB",
+    "containers.*.resources.limits.gpu.count",
+    "containers.*.resources.limits.gpu.sku",
 ];
 
-/// The plan's keys of properties that have another name there. An empty name is left
-/// out of the path. Other names are only spelled like keys of a plan.
+/// Properties whose last part has another name in the plan. One with an empty name is no
+/// part of the plan's path. All other names are the API's, written `in-kebab-case`.
 const PLAN_NAMES: &[(&str, &str)] = &[
     ("ipAddress", ""),
     ("ipAddress.type", "ip"),
@@ -61,6 +65,7 @@ const PLAN_NAMES: &[(&str, &str)] = &[
     ("containers.*.resources.limits", ""),
     ("containers.*.resources.limits.cpu", "cpu-limit"),
     ("containers.*.resources.limits.memoryInGB", "memory-limit"),
+    ("containers.*.resources.limits.gpu", "gpu-limit"),
     ("containers.*.volumeMounts", "mounts"),
     ("initContainers.*.environmentVariables", "env"),
     ("initContainers.*.volumeMounts", "mounts"),
@@ -102,7 +107,7 @@ pub struct PropertyPath {
 }
 
 impl PropertyPath {
-    /// Of a path in the API without entries.
+    /// Of a path in the API, without the parts of lists.
     pub fn of(schema: &str) -> Self {
         schema.split('.').fold(Self::default(), |path, name| path.member(name))
     }

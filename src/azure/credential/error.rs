@@ -157,7 +157,7 @@ fn remedy(code: u32, subject: &RefusedIdentity) -> Option<String> {
         ),
         7_000_112 => format!("an administrator has disabled the application `{client_id}`"),
         53_003 => "a conditional access policy forbids it; ask the tenant's administrator to \
-                   except this workload"
+                   exempt this workload"
             .to_owned(),
         500_011 => format!(
             "tenant `{tenant}` does not know the service that the token is for; check that the \

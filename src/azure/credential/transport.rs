@@ -23,7 +23,8 @@ pub(in crate::azure) fn options(http: &http::Client, endpoints: &Endpoints) -> C
     }
 }
 
-/// Turns error responses that are not JSON into errors with their status. They come
+/// Sends the requests of Microsoft's clients through ours. Turns error responses that are
+/// not JSON into errors with their status. They come
 /// from proxies, and Microsoft's clients would only report a parse error.
 #[derive(Debug)]
 struct SharedClient(reqwest::Client);
@@ -33,8 +34,8 @@ impl HttpClient for SharedClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let response = self.0.execute_request(request).await?;
         let status = response.status();
-        let json = response.headers().get_optional_str(&"content-type".into());
-        if status.is_success() || json.is_some_and(|kind| kind.contains("json")) {
+        let content_type = response.headers().get_optional_str(&"content-type".into());
+        if status.is_success() || content_type.is_some_and(|kind| kind.contains("json")) {
             return Ok(response);
         }
         // Key Vault's challenge is in this header, whatever the body is.
@@ -42,6 +43,7 @@ impl HttpClient for SharedClient {
             return Ok(response);
         }
         let raw = response.try_into_raw_response().await?;
+        // Some servers send JSON as another type.
         if serde_json::from_slice::<serde_json::Value>(raw.body().as_ref()).is_ok() {
             let (status, headers, body) = raw.deconstruct();
             return Ok(AsyncRawResponse::from_bytes(

@@ -1,17 +1,17 @@
-//! How a container and an address are, in words and as a verdict.
+//! The state of a container and of an address, in words, and whether it is good.
 
 use crate::azure::container_instances::{ContainerState, ContainerView};
 
-/// How a container is.
+/// The state of a container, as a person wants to know it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Health {
     pub word: &'static str,
     pub restarts: u32,
-    /// Of the container that ended last.
+    /// Of the current run of the container if it has ended, else of the run before.
     pub exit_code: Option<i64>,
     /// What Azure says, such as `ErrImagePull: …`; may be empty.
     pub detail: String,
-    /// Whether it is as it should be.
+    /// Whether it runs, or has ended with 0 where the group does not restart it.
     pub is_well: bool,
 }
 
@@ -25,6 +25,7 @@ impl Health {
         let previous = view.previous_state.as_ref().and_then(|state| state.exit_code);
         let mut health = match current.state.as_str() {
             "Running" => Self { is_well: true, ..Self::new("running", view.restart_count) },
+            // Azure waits before the first start too, to pull the image.
             "Waiting" if view.restart_count > 0 || is_back_off(current) => {
                 Self::new("restarting", view.restart_count)
             }
@@ -45,7 +46,8 @@ impl Health {
         Self { word, restarts, exit_code: None, detail: String::new(), is_well: false }
     }
 
-    /// Such as `running`, `running, 2 restarts` or `restarting, exit code 137, 4 restarts`.
+    /// The exit code of the run before says little of a container that runs again; JSON
+    /// has it. Such as `running`, `running, 2 restarts` or `restarting, exit code 137, 4 restarts`.
     pub fn describe(&self) -> String {
         let code = self.exit_code.filter(|_| self.word != "running");
         let code = code.map(|code| format!(", exit code {code}")).unwrap_or_default();
@@ -58,7 +60,7 @@ impl Health {
     }
 }
 
-/// Whether Azure waits before it starts a container that failed again.
+/// Whether Azure delays the next start of a container because it keeps failing.
 fn is_back_off(state: &ContainerState) -> bool {
     state.detail_status.contains("BackOff")
 }

@@ -37,7 +37,7 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
 
 #[tokio::test]
 async fn a_token_that_expires_soon_is_renewed() {
-    // 200 s are less than a returned token must be valid for.
+    // Less than the time for which a returned token must be valid, so it is not used again.
     let fake = Fake::start(|_| issued("short-lived", 200)).await;
     let credential = fake.credential(&Redactor::default());
 
@@ -88,7 +88,7 @@ async fn each_entra_error_code_has_its_remedy() {
         ),
         (
             53_003,
-            "a conditional access policy forbids it; ask the tenant's administrator to except \
+            "a conditional access policy forbids it; ask the tenant's administrator to exempt \
              this workload",
         ),
     ];
