@@ -56,7 +56,8 @@ fn a_flood_of_lines_takes_little_memory_and_is_interrupted() {
 
     assert!(held < MAX_KIB, "{held} KiB");
     let log = fs::read_to_string(program.path("log")).expect("a log");
-    assert!(log.contains("\nrun │ 100000\nrun │ y\n"), "lines were lost");
+    // `yes` may have been interrupted before its first line.
+    assert!(log.contains("\nrun │ 100000\n"), "lines were lost");
     assert!(log.contains("run  cancelled"), "the report was lost");
 }
 

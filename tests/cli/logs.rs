@@ -38,7 +38,7 @@ impl Shop {
                 "anonymous-pull": true,
             }],
         }));
-        let program = Program::with_plan(PLAN).file("script", SCRIPT).busybox();
+        let program = Program::with_plan(PLAN).file("script", SCRIPT).applets();
         let shop = Self { program, cloud };
         shop.run(&["run"]).exits(0);
         shop

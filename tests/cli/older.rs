@@ -43,7 +43,7 @@ impl Repository {
 
     /// The newer commit is checked out.
     fn committed(head: Head) -> Self {
-        let program = Program::with_plan(PLAN).busybox();
+        let program = Program::with_plan(PLAN).applets();
         let mut repository =
             Self { program, cloud: None, older: String::new(), newer: String::new() };
         repository.git(&["init", "--quiet"], "");

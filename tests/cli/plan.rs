@@ -46,7 +46,7 @@ impl Setup {
                 "anonymous-pull": !admin_user, "admin-user": admin_user,
             }],
         }));
-        Self { program: Program::with_plan(plan).busybox(), cloud }
+        Self { program: Program::with_plan(plan).applets(), cloud }
     }
 
     fn shipway(&self, arguments: &[&str]) -> Finished {

@@ -20,7 +20,7 @@ const DEPLOY: &str = "  - deploy: { aci: { ports: [8080] } }\n";
 
 /// A dry run of a plan on a machine without stored logins.
 fn dry_run(plan: &str, arguments: &[&str]) -> (Program, Finished) {
-    let program = Program::with_plan(plan).busybox();
+    let program = Program::with_plan(plan).applets();
     let folder = program.folder().display().to_string();
     let program = program.env("DOCKER_CONFIG", &folder).env("HOME", &folder);
     let arguments = [&["dry-run", "--runtime", "built-in"], arguments].concat();
@@ -167,7 +167,7 @@ fn push_to_a_public_registry_needs_a_login() {
 
 #[test]
 fn stored_login_stands_for_one_in_a_dry_run() {
-    let program = Program::with_plan(&pushing("", "ghcr.io/me/opt:v1")).busybox();
+    let program = Program::with_plan(&pushing("", "ghcr.io/me/opt:v1")).applets();
     let folder = program.folder().display().to_string();
     let program = program
         .env("DOCKER_CONFIG", &folder)

@@ -78,7 +78,7 @@ impl Workflow {
             "faults": faults,
             "runtime": "built-in",
         });
-        let program = Program::with_plan(plan).busybox();
+        let program = Program::with_plan(plan).applets();
         let cloud = Cloud::start(&program, &world);
         Self { program: in_workflow(program), cloud }
     }

@@ -48,7 +48,7 @@ impl Shop {
         let program = Program::with_plan(PLAN)
             .file("www/index.html", "hello")
             .file(".gitignore", "busybox\n.shipway\n")
-            .busybox();
+            .applets();
         for arguments in [
             &["init", "--quiet"][..],
             &["add", "."],

@@ -19,7 +19,7 @@ steps:
       aci: {{ ports: [{ports}] }}
 {after}"
     ))
-    .busybox()
+    .applets()
 }
 
 const HTTPD: &str = "/bin/busybox httpd -f -h / -p";

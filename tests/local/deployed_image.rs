@@ -20,7 +20,7 @@ impl Scene {
                 "admin-user": true,
             }],
         }));
-        Self { cloud, program: Program::new().busybox() }
+        Self { cloud, program: Program::new().applets() }
     }
 
     /// Writes a plan with these steps, and runs it.

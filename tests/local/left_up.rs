@@ -30,7 +30,7 @@ fn stops(program: &Program, expected: &str) {
 
 #[test]
 fn later_runs_go_on_in_the_cloud_that_was_left_up() {
-    let program = Program::with_plan(PLAN).busybox();
+    let program = Program::with_plan(PLAN).applets();
     program.run(&[&DRY_RUN[..], &["--detach"]].concat()).exits(4);
     let path = newest(&program, "local").expect("a cloud").join("cloud.json");
     let cloud = CloudFile::read(&path).expect("it is up");
@@ -50,7 +50,7 @@ fn later_runs_go_on_in_the_cloud_that_was_left_up() {
 
 #[test]
 fn run_that_expects_more_than_the_cloud_that_was_left_up_has_is_refused() {
-    let program = Program::with_plan(PLAN).busybox().file("go", "");
+    let program = Program::with_plan(PLAN).applets().file("go", "");
     program.run(&[&DRY_RUN[..], &["--detach"]].concat()).exits(0);
     let folder = newest(&program, "local").expect("a cloud");
     let run = folder.file_name().expect("a name").to_string_lossy().into_owned();

@@ -31,7 +31,7 @@ fn run(steps: &str, logins: &str) -> Finished {
             "host": "ghcr.io", "users": [{"username": "me", "password": "hunter22"}],
         }],
     }));
-    let program = Program::with_plan(&format!("{HEAD}{steps}")).busybox();
+    let program = Program::with_plan(&format!("{HEAD}{steps}")).applets();
     let folder = program.folder().display().to_string();
     let program =
         program.env("DOCKER_CONFIG", &folder).env("HOME", &folder).file("config.json", logins);

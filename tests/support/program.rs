@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// A folder with a plan, and the program to run in it.
@@ -132,6 +134,12 @@ impl Program {
         self
     }
 
+    /// Puts a program with some applets of busybox into the folder, as `busybox`.
+    pub fn applets(self) -> Self {
+        fs::copy(applets(), self.path("busybox")).expect("a file can be copied");
+        self
+    }
+
     /// The command, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
@@ -160,6 +168,36 @@ impl Program {
     pub fn finish(&self, child: Child) -> Finished {
         finish(child, self.folder.path())
     }
+}
+
+/// The program that `busybox.rs` is the source of. It is compiled once and kept beside
+/// the tests, or for this process where that folder is another user's.
+fn applets() -> &'static Path {
+    static COMPILED: OnceLock<PathBuf> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let mut hasher = DefaultHasher::new();
+        include_str!("busybox.rs").hash(&mut hasher);
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = kept.join(format!("busybox-{:x}", hasher.finish()));
+        if path.exists() {
+            return path;
+        }
+        // Other processes may do the same: each moves a whole program into place.
+        let made = tempfile::tempdir_in(kept).or_else(|_| tempfile::tempdir());
+        let folder = made.expect("a folder can be made").keep();
+        let made = folder.join("busybox");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/busybox.rs");
+        let compiled = Command::new("rustc")
+            .args(["--edition=2024", "-Ctarget-feature=+crt-static", "-Cstrip=symbols", "-o"])
+            .args([&made, &source])
+            .status();
+        assert!(compiled.expect("rustc is installed").success());
+        if fs::rename(&made, &path).is_err() {
+            return made;
+        }
+        fs::remove_dir(folder).expect("an empty folder can be removed");
+        path
+    })
 }
 
 /// The folder of example plans.

@@ -53,7 +53,7 @@ fn cloud(github: &Value, faults: &Value) -> CloudProcess {
 
 /// Such a program in a clone of `octo/demo`, with this plan.
 fn clone(plan: &str) -> Program {
-    let program = Program::with_plan(plan).busybox().file(".gitignore", ".shipway\n").committed();
+    let program = Program::with_plan(plan).applets().file(".gitignore", ".shipway\n").committed();
     program.git(&["remote", "add", "origin", "https://github.com/octo/demo.git"]);
     program
 }

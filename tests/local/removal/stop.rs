@@ -21,7 +21,7 @@ steps:
   - deploy: { aci: { name: kept-web } }
 ",
     )
-    .busybox();
+    .applets();
     program.run(&["dry-run", "--detach", "--runtime", "built-in"]).exits(0);
     let folder = newest(&program, "local").expect("a cloud");
     let run = folder.file_name().expect("a name").to_string_lossy().into_owned();
