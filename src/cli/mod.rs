@@ -1,10 +1,10 @@
 //! The command line: one file or folder for each command.
 //!
-//! To add the command `open`:
+//! To add the command `exec`:
 //!
-//! 1. write `src/cli/open.rs` with its arguments, `OpenArguments`, which derives
-//!    [`clap::Args`], and `pub fn open(&OpenArguments) -> Result<Exit, Exit>`;
-//! 2. add `mod open;` and, to [`Command`], a variant and its arm in `execute`;
+//! 1. write `src/cli/exec.rs` with its arguments, `ExecArguments`, which derives
+//!    [`clap::Args`], and `pub fn exec(&ExecArguments) -> Result<Exit, Exit>`;
+//! 2. add `mod exec;` and, to [`Command`], a variant and its arm in `execute`;
 //! 3. add its line to the table in `docs/commands.md`.
 //!
 //! A command reads its plan with `PlanSession`, which makes no folder and asks
@@ -27,6 +27,7 @@ mod help_lines;
 mod images;
 mod local;
 mod logs;
+mod open;
 mod pipeline;
 mod plan;
 mod plan_file;
@@ -77,6 +78,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Show what the deployed containers have written
     Logs(logs::LogsArguments),
+    /// Open the URL of a service in the browser
+    Open(open::OpenArguments),
     /// List or remove the images in a registry
     Images(images::ImagesArguments),
     /// Remove what the plan deployed in an environment or for a pull request
@@ -106,6 +109,7 @@ impl Command {
             Self::Resume(arguments) => resume::resume(&arguments),
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),
+            Self::Open(arguments) => open::open(&arguments),
             Self::Images(arguments) => images::images(&arguments),
             Self::Down(arguments) => down::down(&arguments),
             Self::Sweep(arguments) => sweep::sweep(&arguments),

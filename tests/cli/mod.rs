@@ -16,6 +16,7 @@ mod late_values;
 mod logs;
 mod lost_output;
 mod older;
+mod open;
 mod plan;
 mod preflight;
 mod progress;

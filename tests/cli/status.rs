@@ -31,13 +31,13 @@ services:
 ";
 
 /// A local cloud, and a plan in a git repository that deploys to it.
-struct Shop {
-    program: Program,
-    cloud: CloudProcess,
+pub(super) struct Shop {
+    pub program: Program,
+    pub cloud: CloudProcess,
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let cloud = CloudProcess::start(json!({
             "resource-groups": [{ "name": "demo", "location": "westeurope" }],
             "registries": [{
@@ -61,13 +61,13 @@ impl Shop {
     }
 
     /// Runs a command against the cloud.
-    fn run(&self, arguments: &[&str]) -> Finished {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         let cloud = self.cloud.path.display().to_string();
         self.program.run(&[arguments, &["--cloud", &cloud]].concat())
     }
 
     /// A text without what differs from run to run. Columns are two blanks apart.
-    fn same_each_time(text: &str) -> String {
+    pub fn same_each_time(text: &str) -> String {
         let mut text = text.to_owned();
         for (pattern, replacement) in
             [(r"sha256:[0-9a-f]{12}…", "sha256:DIGEST…"), (r"\b\d+s\b", "Ns"), (r" {2,}", "  ")]

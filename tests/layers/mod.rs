@@ -87,6 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli/targets", &["azure::container_instances", "run"]),
+    ("cli/open", &["report", "run"]),
     ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),
     (
         "cli/status",
