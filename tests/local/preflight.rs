@@ -29,7 +29,7 @@ steps:
 ";
 
 /// The result of a run against a cloud with these faults, and what the cloud was asked.
-fn run(plan: &str, faults: Vec<Value>) -> (Finished, Vec<LoggedRequest>) {
+fn run(plan: &str, faults: &[Value]) -> (Finished, Vec<LoggedRequest>) {
     let state = state();
     let cloud = LocalCloud::start(state.path(), world(faults));
     let program = Program::with_plan(plan);
@@ -37,7 +37,7 @@ fn run(plan: &str, faults: Vec<Value>) -> (Finished, Vec<LoggedRequest>) {
     (finished, cloud.requests())
 }
 
-fn world(faults: Vec<Value>) -> Value {
+fn world(faults: &[Value]) -> Value {
     let registry = |name: &str| {
         json!({
             "host": format!("{name}.azurecr.io"), "name": name, "resource-group": "demo",
@@ -123,7 +123,7 @@ fn without_status(line: &str) -> &str {
 
 #[test]
 fn every_request_may_fail_once_with_any_transient_fault() {
-    let (finished, requests) = run(PLAN, Vec::new());
+    let (finished, requests) = run(PLAN, &[]);
     finished.exits(0);
     let lines = preflight(&requests);
     assert!(lines.len() > 10, "{requests:#?}");
@@ -137,7 +137,7 @@ fn every_request_may_fail_once_with_any_transient_fault() {
                     return;
                 };
                 let faults = faults(&lines, first, kind);
-                let (finished, requests) = run(PLAN, faults.clone());
+                let (finished, requests) = run(PLAN, &faults);
                 let failed = requests
                     .iter()
                     .filter(|it| [408, 429].contains(&it.status) || it.status >= 500);
@@ -158,7 +158,7 @@ fn every_request_may_fail_once_with_any_transient_fault() {
 
 #[test]
 fn requests_of_a_good_preflight_are_counted() {
-    let (finished, requests) = run(PLAN, Vec::new());
+    let (finished, requests) = run(PLAN, &[]);
     finished.exits(0);
     let mut lines = preflight(&requests);
     // Some are sent at the same time.
@@ -182,7 +182,7 @@ fn busy_resource_manager_is_asked_again_and_the_reason_is_said() {
         "method": "GET", "path-contains": "/resourcegroups/demo", "status": 503,
         "code": "ServerBusy", "message": "Try later.", "retry-after": 0,
     });
-    let (finished, _) = run(PLAN, vec![fault]);
+    let (finished, _) = run(PLAN, &[fault]);
     let finished = finished.exits(0);
     let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read the resource group `demo`: Azure answered 503 `ServerBusy`: Try later\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
@@ -194,7 +194,7 @@ fn busy_key_vault_is_asked_again_after_the_time_that_it_names() {
         "host": "shelf.vault.azure.net", "path-contains": "/secrets/key", "status": 429,
         "code": "Throttled", "message": "Wait.", "retry-after": 1,
     });
-    let (finished, requests) = run(PLAN, vec![fault]);
+    let (finished, requests) = run(PLAN, &[fault]);
     let finished = finished.exits(0);
     let said = "preflight  retry  attempt 1 of 4 failed, next in 1.0s: cannot read the secret `key`: vault `shelf`, secret `key`: Azure answered 429 `Throttled`: Wait\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
@@ -215,7 +215,7 @@ fn refusals_are_not_asked_again() {
             "method": "GET", "path-contains": "/resourcegroups/demo", "status": status,
             "code": "Refused", "message": "No.", "times": 9,
         });
-        let (finished, requests) = run(PLAN, vec![fault]);
+        let (finished, requests) = run(PLAN, &[fault]);
         let finished = finished.exits(3);
         assert!(!finished.stderr.contains("retry"), "{}", finished.stderr);
         let asked = requests.iter().filter(|it| it.status == status);
@@ -229,7 +229,7 @@ fn signal_ends_the_wait_for_a_retry() {
     let fault = json!({
         "path-contains": "/resourcegroups/demo", "status": 503, "retry-after": 100, "times": 9,
     });
-    let cloud = LocalCloud::start(state.path(), world(vec![fault]));
+    let cloud = LocalCloud::start(state.path(), world(&[fault]));
     let program = Program::with_plan(PLAN);
     let mut child = program.start(&["run", "--cloud", &cloud.path.display().to_string()]);
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));

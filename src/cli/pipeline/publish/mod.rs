@@ -24,6 +24,7 @@ use crate::secret::Redactor;
 use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use subject::NewerComment;
 use url::Url;
 
 pub struct Publisher<'a> {
@@ -92,19 +93,21 @@ impl Publisher<'_> {
         let subject = self.subject;
         let hidden = subject.built.as_ref().map(|built| format!("\n{}", built.line()));
         let body = card.comment(&format!("{marker}{}", hidden.unwrap_or_default()), self.redactor);
-        let without = Marker::new(
-            subject.plan.as_deref().unwrap_or_default(),
-            None,
-            subject.comment_key.as_deref().unwrap_or_default(),
-        );
+        // A run that found no environment has left a comment without one.
+        let without = subject.environment.name().and(subject.plan.as_deref()).map(|plan| {
+            Marker::new(plan, None, subject.comment_key.as_deref().unwrap_or_default())
+        });
         let posted = self
             .upserted(
                 conversation,
                 StickyComment {
                     marker: &marker,
-                    replaces: Some(&without).filter(|_| subject.has_environments),
+                    replaces: without.as_ref(),
                     body: &body,
-                    commit: subject.built.as_ref().filter(|_| !subject.allow_older),
+                    commit: match subject.newer_comment {
+                        NewerComment::Kept => subject.built.as_ref(),
+                        NewerComment::Replaced => None,
+                    },
                 },
             )
             .await?;

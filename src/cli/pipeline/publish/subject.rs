@@ -15,8 +15,6 @@ pub struct Subject {
     /// The name of the plan; `None` if it cannot be read.
     pub plan: Option<String>,
     pub environment: EnvironmentName,
-    /// Whether the plan has environments, so that a run without one is about none of them.
-    pub has_environments: bool,
     /// The reports that the plan asks for, each once.
     pub channels: Vec<Channel>,
     /// The number of the pull request.
@@ -34,11 +32,19 @@ pub struct Subject {
     pub comment_key: Option<String>,
     /// What is checked out; `None` where git does not tell when it was committed.
     pub built: Option<BuiltCommit>,
-    /// Whether an older commit may replace a newer one.
-    pub allow_older: bool,
+    /// What becomes of a comment about a newer commit.
+    pub newer_comment: NewerComment,
     pub dry_run: bool,
     /// Whether the run talks to a local cloud, of a dry run or of `--cloud`.
     pub local: bool,
+}
+
+/// What a run of an older commit does to the comment of a newer one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NewerComment {
+    Kept,
+    /// An older commit may replace a newer one, by `--allow-older`.
+    Replaced,
 }
 
 /// The name of the chosen environment.
@@ -95,7 +101,6 @@ impl Subject {
                 },
                 None => EnvironmentName::None,
             },
-            has_environments: plan.is_some_and(|plan| plan.environments.len() > 0),
             channels,
             pull_request: pull_request.map(|found| found.number),
             is_fork: pull_request.is_some_and(|found| found.fork == Some(true)),
@@ -105,7 +110,11 @@ impl Subject {
             origin: origin(resolved),
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
             built: built(resolved),
-            allow_older: options.allow_older,
+            newer_comment: if options.allow_older {
+                NewerComment::Replaced
+            } else {
+                NewerComment::Kept
+            },
             dry_run: options.dry_run.is_some(),
             local: options.dry_run.is_some() || options.cloud.is_some(),
         }
