@@ -1,4 +1,4 @@
-//! Asks before something is removed.
+//! Asks before something is removed or put back.
 
 use super::say;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -20,8 +20,9 @@ pub enum Answer {
     NotAsked,
 }
 
-/// Asks on standard error. Without a clear yes the answer is no.
-pub fn ask(question: &str, expected: Expected<'_>) -> Answer {
+/// Asks on standard error. Without a clear yes the answer is no, and `declined` is
+/// said.
+pub fn ask(question: &str, expected: Expected<'_>, declined: &str) -> Answer {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     if in_ci || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Answer::NotAsked;
@@ -35,7 +36,7 @@ pub fn ask(question: &str, expected: Expected<'_>) -> Answer {
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line);
     if read.is_err() || !agrees(&line, expected) {
-        say::tell("nothing was removed");
+        say::tell(declined);
         return Answer::Declined;
     }
     Answer::Agreed

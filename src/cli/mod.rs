@@ -35,6 +35,8 @@ mod plan_options;
 mod refusal;
 mod removal;
 mod resume;
+mod revisions;
+mod rollback;
 mod run;
 mod runtime;
 mod say;
@@ -82,6 +84,8 @@ enum Command {
     Open(open::OpenArguments),
     /// List or remove the images in a registry
     Images(images::ImagesArguments),
+    /// Put the version before back
+    Rollback(rollback::RollbackArguments),
     /// Remove what the plan deployed in an environment or for a pull request
     Down(down::DownArguments),
     /// Remove previews that have expired, or whose pull request is closed
@@ -111,6 +115,7 @@ impl Command {
             Self::Logs(arguments) => logs::logs(&arguments),
             Self::Open(arguments) => open::open(&arguments),
             Self::Images(arguments) => images::images(&arguments),
+            Self::Rollback(arguments) => rollback::rollback(&arguments),
             Self::Down(arguments) => down::down(&arguments),
             Self::Sweep(arguments) => sweep::sweep(&arguments),
             Self::Clean(arguments) => clean::clean(&arguments),

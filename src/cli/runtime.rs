@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::say;
 
 /// Does the asynchronous work of a command.
-pub fn block_on(work: impl Future<Output = Result<Exit, Exit>>) -> Result<Exit, Exit> {
+pub fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         say::error(
@@ -13,8 +13,8 @@ pub fn block_on(work: impl Future<Output = Result<Exit, Exit>>) -> Result<Exit, 
         );
         Exit::Bug
     })?;
-    let exit = runtime.block_on(work);
+    let done = runtime.block_on(work);
     // Dropping the runtime would wait for threads that still block on a read.
     runtime.shutdown_background();
-    exit
+    done
 }

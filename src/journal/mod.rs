@@ -19,7 +19,7 @@ pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
 pub use handover::{Deployed, Handover, TargetId};
 pub use lock::is_in_progress;
-pub use options::{DryRunOptions, LocalCloudOptions, RunOptions};
+pub use options::{DryRunOptions, LocalCloudOptions, PutBack, RunOptions};
 pub use replay::{Replay, StepState};
 pub use rollback::{Previous, Replaced, RollbackRecord};
 pub use runs::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};

@@ -10,6 +10,7 @@ use crate::local::RuntimeChoice;
 use crate::oci::Reference;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -57,6 +58,23 @@ pub struct RunOptions {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<DryRunOptions>,
+    /// The version that `shipway rollback` puts back; `None` in any other run.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<PutBack>,
+}
+
+/// A version of a service that ran before, and that a run puts back.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PutBack {
+    pub service: String,
+    /// Its image, by digest.
+    pub image: String,
+    /// Tags of the target that say what the version was made from.
+    pub tags: BTreeMap<String, String>,
+    /// Whether the version that runs now is not to be gone back to by default.
+    pub takes_back: bool,
 }
 
 /// The options that only a dry run has.

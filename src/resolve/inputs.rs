@@ -55,9 +55,23 @@ pub struct ResolveRequest {
     /// Whether a protected environment may be chosen with any tree, because nothing
     /// of the tree is deployed.
     pub any_tree: bool,
+    /// What the `git` context is about instead of what is checked out.
+    pub source: Option<SourceCommit>,
     /// The text of the plan. Only the variables of the process whose names occur
     /// in it are recorded.
     pub plan_text: String,
+}
+
+/// The commit that a version which is put back was made from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SourceCommit {
+    pub commit: Option<String>,
+    /// The commit time in seconds since 1970.
+    pub committed: Option<i64>,
+    /// `None` leaves the branch that is checked out.
+    pub branch: Option<String>,
+    /// Whether the tree had changes beside it.
+    pub dirty: bool,
 }
 
 /// The `run` context.

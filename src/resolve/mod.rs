@@ -30,6 +30,8 @@ pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
 #[cfg(test)]
 pub use git::Git;
-pub use inputs::{EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity};
+pub use inputs::{
+    EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
+};
 pub use resolved::Resolved;
 pub use trigger::Trigger;

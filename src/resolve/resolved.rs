@@ -146,6 +146,9 @@ impl Resolved {
     /// What is known before the plan is looked at.
     fn of_trigger(mut trigger: Trigger, request: &ResolveRequest) -> Self {
         let checkout = trigger.correct_git();
+        if let Some(source) = &request.source {
+            trigger.git.take(source);
+        }
         let mut resolved = Self {
             run: request.run.clone(),
             trust: Trust::of(

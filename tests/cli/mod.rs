@@ -27,6 +27,7 @@ mod results;
 mod resume_options;
 mod resume_stopped;
 mod rollback;
+mod rollback_by_hand;
 mod run;
 mod status;
 mod unreachable;

@@ -86,6 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
+    ("cli/rollback", &["journal", "oci", "plan", "report", "run", "value"]),
     ("cli/targets", &["azure::container_instances", "run"]),
     ("cli/open", &["report", "run"]),
     ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::value::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A group without read-only properties and without secrets.
@@ -127,6 +127,15 @@ impl PreviousGroup {
             Withheld::Variable { .. } | Withheld::Other(_) => None,
         };
         withheld.filter_map(server).collect()
+    }
+
+    /// The names of the environment variables whose values Azure withholds.
+    pub fn secure_variables(&self) -> BTreeSet<String> {
+        let names = self.withheld().into_iter().filter_map(|withheld| match withheld {
+            Withheld::Variable { name, .. } => Some(name),
+            Withheld::Password { .. } | Withheld::Other(_) => None,
+        });
+        names.collect()
     }
 
     /// What has to be known to put the group back, and is not.

@@ -13,6 +13,7 @@ mod survey;
 mod table;
 mod target;
 
+pub use clients::clients;
 pub use prune::pull_request;
 
 use super::exit::Exit;
@@ -27,7 +28,6 @@ use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::secret::Redactor;
 use clap::Args;
-use clients::clients;
 use deployed::{DeployedImages, DeployedQuery, Gap};
 use jiff::Timestamp;
 use prune::{Prune, PruneArguments};

@@ -173,6 +173,7 @@ impl<'a> Pipeline<'a> {
             environment_name: chosen.map(|chosen| chosen.name.clone()),
             protected: chosen.is_some_and(|chosen| chosen.protected),
             allow_older: session.options.allow_older,
+            takes_back: session.options.put_back.as_ref().is_some_and(|it| it.takes_back),
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             source: origin::source(session),
             dry_run: session.is_dry_run(),

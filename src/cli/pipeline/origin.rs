@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// A warning where what is built is not what the commit holds.
 pub fn uncommitted(session: &PlanSession, chosen: &Chosen) -> Option<String> {
     let git = &session.resolved.git;
+    if session.options.put_back.is_some() {
+        return None;
+    }
     let leaves_machine = |step: &Step| match step.action {
         Action::Build(_) | Action::Push(_) | Action::Deploy(_) => true,
         Action::Tag(_) | Action::Verify(_) | Action::Run(_) => false,

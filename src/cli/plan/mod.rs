@@ -64,16 +64,17 @@ pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     let planning = Planning { redactor: audience.redactor(), live: !arguments.offline };
     let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
     block_on(async {
-        let steps = Box::pin(foresee(arguments, &run, audience)).await?;
+        let steps = Box::pin(foresee(&run, audience, !arguments.offline)).await?;
         let session = &run.session;
         Ok(show(arguments, &Planned { session, steps, offline: arguments.offline }))
     })
 }
 
-async fn foresee(
-    arguments: &PlanArguments,
+/// Foresees the steps of a run. Without `live` no server is asked.
+pub async fn foresee(
     run: &RunSession,
     audience: Audience,
+    live: bool,
 ) -> Result<Vec<StepForecast>, Exit> {
     let session = &run.session;
     let chosen = choose(session)?;
@@ -85,7 +86,7 @@ async fn foresee(
     let sources = SecretSources::of_environment(session);
     let retries = retries(&session.redactor);
     let access = SecretAccess { connections: &connections, sources: &sources, retries: &retries };
-    let secrets = secrets(arguments, session, &chosen, access).await?;
+    let secrets = secrets(session, &chosen, access, live).await?;
     let pipeline = Pipeline {
         run,
         chosen,
@@ -104,16 +105,16 @@ async fn foresee(
         services: performer.services,
     };
     let Chosen { layout, places, .. } = &pipeline.chosen;
-    Ok(Forecaster::new(&performer, !arguments.offline).all(layout, places).await)
+    Ok(Forecaster::new(&performer, live).all(layout, places).await)
 }
 
 /// The secrets that the steps use. Only those that clients sign in with are read; a
 /// placeholder stands for each of the others, whose value is never shown or compared.
 async fn secrets(
-    arguments: &PlanArguments,
     session: &PlanSession,
     chosen: &Chosen,
     access: SecretAccess<'_>,
+    live: bool,
 ) -> Result<Vec<(String, Secret)>, Exit> {
     let used: BTreeSet<String> = secrets::needed(session, chosen).into_iter().collect();
     let registries = session.plan.registries.iter();
@@ -121,7 +122,7 @@ async fn secrets(
     let azure = session.plan.azure.iter().flat_map(|azure| secrets_of(azure.templates()));
     let settings: BTreeSet<String> = settings.chain(azure).collect();
     let is_read = |name: &String| {
-        !arguments.offline && settings.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(name))
+        live && settings.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(name))
     };
     let (read, others): (Vec<String>, Vec<String>) = used.into_iter().partition(is_read);
     let found = secrets::read(session, &read, access).await;
@@ -139,14 +140,23 @@ async fn secrets(
     Ok(found)
 }
 
-fn show(arguments: &PlanArguments, planned: &Planned<'_>) -> Exit {
-    let redactor = &planned.session.redactor;
-    let summary = Summary::of(&planned.steps);
-    let shown = match arguments.output {
-        Output::Human => text::show(planned, &summary),
-        Output::Json => json::show(planned, &summary),
+/// The steps of a run as `shipway plan` shows them.
+pub fn shown(session: &PlanSession, steps: Vec<StepForecast>, output: Output) -> String {
+    let planned = Planned { session, steps, offline: false };
+    text_of(&planned, &Summary::of(&planned.steps), output)
+}
+
+fn text_of(planned: &Planned<'_>, summary: &Summary, output: Output) -> String {
+    let shown = match output {
+        Output::Human => text::show(planned, summary),
+        Output::Json => json::show(planned, summary),
     };
-    say::result(&redactor.redact(&shown));
+    planned.session.redactor.redact(&shown)
+}
+
+fn show(arguments: &PlanArguments, planned: &Planned<'_>) -> Exit {
+    let summary = Summary::of(&planned.steps);
+    say::result(&text_of(planned, &summary, arguments.output));
     let failures = planned.steps.iter().filter_map(|step| match &step.forecast {
         Forecast::Failed(failure) => Some((&step.id, failure)),
         _ => None,

@@ -91,7 +91,7 @@ impl Removal<'_> {
             return Err(Exit::Done);
         }
         let what = count(going, "container group");
-        match ask(&format!("Remove {what}?"), expected) {
+        match ask(&format!("Remove {what}?"), expected, "nothing was removed") {
             Answer::Agreed => Ok(()),
             Answer::Declined => Err(Exit::Interrupted),
             Answer::NotAsked => {

@@ -55,6 +55,10 @@ fn find(run: &RunSession) -> Option<Replay> {
 /// Whether a run deployed the same plan to the same place: another environment has its
 /// own images and container groups.
 fn is_alike(start: &StartRecord, run: &RunSession) -> bool {
+    // It has built and pushed nothing.
+    if start.options.put_back.is_some() {
+        return false;
+    }
     let plan = std::path::absolute(&run.session.file.name);
     start.dry_run == run.session.is_dry_run()
         && plan.is_ok_and(|plan| plan == Path::new(&start.plan))

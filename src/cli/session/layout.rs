@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
-use crate::cli::session::{PlanSession, show_resolve_error};
+use crate::cli::session::{PlanSession, put_back, show_resolve_error};
 use crate::event::StepId;
 use crate::graph::{Graph, Selection, SelectionError};
 use crate::journal::{Replay, StepState};
@@ -30,25 +30,19 @@ pub struct Chosen {
 /// of a fork or a closed pull request may not run. Refuses to push or deploy the
 /// wrong code, or to an environment that is not this run's.
 pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
-    let selection = Selection {
-        from: session.options.from.clone(),
-        until: session.options.until.clone(),
-        only: session.options.only.clone(),
-    };
-    let graph = Graph::of(&session.plan, &selection).map_err(|errors| {
-        let shown = errors.iter().map(|error| {
-            say::refused(Exit::Usage, &[error.to_string()], error.help().as_deref()).failures
-        });
-        Refusal::new(Exit::Usage, shown.flatten().collect())
-    })?;
+    let graph = graph(session)?;
     let mut chosen = Chosen {
         layout: Layout::default(),
         places: Vec::new(),
         left_out: Vec::new(),
         notes: Vec::new(),
     };
-    let decision =
-        session.resolved.decide(&session.plan, session.options.allow_fork_deploy.as_deref());
+    let allowed = session.options.allow_fork_deploy.as_deref();
+    let decision = match &session.options.put_back {
+        // Nothing of what is checked out is deployed.
+        Some(_) => Decision::Go,
+        None => session.resolved.decide(&session.plan, allowed),
+    };
     let left_out = match decision {
         Decision::LeaveOut(why) => Some(why),
         Decision::Go | Decision::Note(_) | Decision::Refuse(_) => None,
@@ -76,6 +70,29 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         Decision::Go | Decision::LeaveOut(_) => {}
     }
     Ok(chosen)
+}
+
+/// The steps that the command line selects.
+fn graph(session: &PlanSession) -> Result<Graph, Refusal> {
+    let PlanSession { options, plan, .. } = session;
+    let only = options.put_back.as_ref().map(|put_back| vec![put_back.service.clone()]);
+    let selection = Selection {
+        from: options.from.clone(),
+        until: options.until.clone(),
+        only: only.unwrap_or_else(|| options.only.clone()),
+    };
+    let mut graph = Graph::of(plan, &selection).map_err(|errors| {
+        let shown = errors.iter().map(|error| {
+            say::refused(Exit::Usage, &[error.to_string()], error.help().as_deref()).failures
+        });
+        Refusal::new(Exit::Usage, shown.flatten().collect())
+    })?;
+    if options.put_back.is_some() {
+        for node in &mut graph.services {
+            put_back::keep_steps(node, &plan.services.0[node.service].1.steps);
+        }
+    }
+    Ok(graph)
 }
 
 /// Why a step that the command line chooses is no part of the run, if it is not.

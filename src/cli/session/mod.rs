@@ -2,7 +2,8 @@
 //! or changes anything.
 //!
 //! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
-//! what they need, `inherit` finds what earlier runs left, `connections` and
+//! what they need, `put_back` says what of the plan puts an earlier version back,
+//! `inherit` finds what earlier runs left, `connections` and
 //! `github` say how servers are reached, `lookup` asks GitHub for the pull request.
 
 pub mod connections;
@@ -12,6 +13,7 @@ pub mod inherit;
 pub mod layout;
 mod lookup;
 pub mod lost_outputs;
+mod put_back;
 pub mod retries;
 pub mod run;
 pub mod secrets;
@@ -93,7 +95,10 @@ impl PlanSession {
         redactor: Redactor,
         resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Refusal>,
     ) -> Result<Self, Refusal> {
-        let (plan, file) = file.into_plan()?;
+        let (mut plan, file) = file.into_plan()?;
+        if let Some(put_back) = &options.put_back {
+            put_back::fix_image(&mut plan, put_back);
+        }
         let host = host_environment(&file, options.dry_run.is_some());
         let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor };
         let resolved = resolve(&inputs, &file)?;
@@ -201,7 +206,8 @@ pub(in crate::cli) fn request(
         set: options.set.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         event,
         pull_request: options.pr,
-        any_tree: false,
+        any_tree: options.put_back.is_some(),
+        source: put_back::source(options),
         run: RunIdentity { id: id.to_string(), attempt: 1, dry_run },
         plan_text: file.text.clone(),
     })

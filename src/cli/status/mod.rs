@@ -1,15 +1,17 @@
 //! `shipway status`: what the plan has deployed, how it is, and whether it answers.
 //!
-//! `survey` asks the servers, `health` judges what they say, `table` and `json` show
+//! `history` shows the versions before. `survey` asks the servers, `health` judges what they say, `table` and `json` show
 //! the result.
 
 mod health;
+mod history;
 mod json;
 mod survey;
 mod table;
 
 use super::exit::Exit;
 use super::plan_options::DeployedOptions;
+use super::revisions::revisions;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -26,6 +28,7 @@ const AFTER_HELP: &str = "\
 Examples:
   shipway status --env production
   shipway status --all --output json
+  shipway status --history web --env production
   shipway status --env production --exit-code && echo all is well
 
 Exit codes: 0 done; 2 the plan or the command line is wrong; 3 something needed is
@@ -43,6 +46,9 @@ pub struct StatusArguments {
     /// Show what all plans of this repository have deployed, in all environments
     #[arg(long, conflicts_with_all = ["services", "pr"])]
     pub all: bool,
+    /// Show which versions ran before, to which `shipway rollback` goes back
+    #[arg(long, conflicts_with_all = ["all", "exit_code"])]
+    pub history: bool,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -70,6 +76,9 @@ pub fn status(arguments: &StatusArguments) -> Result<Exit, Exit> {
 async fn perform(arguments: &StatusArguments, session: &PlanSession) -> Result<Exit, StepError> {
     let connections = Connections::of(session)?;
     let targets = Targets::new(session, &connections);
+    if arguments.history {
+        return history(arguments, &targets, &connections).await;
+    }
     let scope =
         if arguments.all { Scope::Repository } else { Scope::Environment(&arguments.services) };
     let survey = survey::survey(&targets, &connections.http, scope).await?;
@@ -80,4 +89,21 @@ async fn perform(arguments: &StatusArguments, session: &PlanSession) -> Result<E
     });
     let is_well = survey.services.iter().all(|service| service.is_well(now));
     Ok(if arguments.exit_code && !is_well { Exit::Differs } else { Exit::Done })
+}
+
+async fn history(
+    arguments: &StatusArguments,
+    targets: &Targets<'_>,
+    connections: &Connections,
+) -> Result<Exit, StepError> {
+    let found = revisions(targets, connections, &arguments.services).await?;
+    say::result(&match arguments.output {
+        Output::Json => history::document(&found, &targets.owner()),
+        Output::Human => history::table(&found, Timestamp::now()),
+    });
+    if let Some(error) = found.unknown {
+        let why = error.shown(&targets.session.redactor, None).chain.join(": ");
+        say::tell(&format!("note: the registries were not asked for the images: {why}"));
+    }
+    Ok(Exit::Done)
 }

@@ -222,6 +222,8 @@ pub mod testing {
             digest: Some(format!("sha256:{}", "9b".repeat(32))),
             image_tag: Some("7c09f31".into()),
             expires: Some("2026-01-02T12:00:00Z".into()),
+            verified: true,
+            revisions: Vec::new(),
         };
         TargetStatus {
             resource: Target { id, tags },

@@ -117,6 +117,14 @@ pub struct Services {
     pub is_single: bool,
 }
 
+impl Services {
+    /// A service, to be changed before the plan is run.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Service> {
+        let found = self.by_name.0.iter_mut().find(|(known, _)| known.value == name);
+        found.map(|(_, service)| service)
+    }
+}
+
 impl Deref for Services {
     type Target = Map<Service>;
 

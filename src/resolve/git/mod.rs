@@ -8,7 +8,7 @@
 mod head_file;
 
 use super::credentials;
-use super::inputs::HostEnvironment;
+use super::inputs::{HostEnvironment, SourceCommit};
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -78,6 +78,21 @@ impl Git {
                 let head = checked_out_commit(&host.dir);
                 Self { missing: Some(missing), sha: head.clone(), head, ..Self::default() }
             }
+        }
+    }
+
+    /// Is about another commit than the one that is checked out.
+    pub fn take(&mut self, source: &SourceCommit) {
+        self.missing = None;
+        self.head.clone_from(&source.commit);
+        self.sha.clone_from(&source.commit);
+        self.committed = source.committed;
+        self.parents.clear();
+        self.tag = None;
+        self.changed.clear();
+        self.changes = usize::from(source.dirty);
+        if source.branch.is_some() {
+            self.branch.clone_from(&source.branch);
         }
     }
 

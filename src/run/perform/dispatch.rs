@@ -51,7 +51,12 @@ impl Performer {
                 Action::Tag(tag) => tag::perform(tag, job),
                 Action::Push(push) => push::perform(self, push, job).await,
                 Action::Deploy(deploy) => deploy::perform(self, deploy, job).await,
-                Action::Verify(verify) => verify::perform(self, verify, job).await,
+                Action::Verify(verify) => {
+                    let output = verify::perform(self, verify, job).await?;
+                    let deployed = output.handover.deployed.as_ref();
+                    deploy::record_verified(self, job, deployed).await;
+                    Ok(output)
+                }
                 Action::Run(run) => run::perform(self, step, run, job).await,
             }
         };

@@ -35,6 +35,8 @@ pub struct RunFacts {
     pub protected: bool,
     /// Whether an older commit may replace a newer one.
     pub allow_older: bool,
+    /// Whether the run puts an earlier version back, because of what runs now.
+    pub takes_back: bool,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
     pub source: SourceFacts,

@@ -49,7 +49,7 @@ mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
-pub use deploy::{Comparison, DeployForecast, ResourceTags};
+pub use deploy::{Comparison, DeployForecast, DeployedRevision, ResourceTags, current_revision};
 pub use early_build::EarlyBuild;
 pub use facts::{RunFacts, SourceFacts};
 pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};

@@ -34,16 +34,16 @@ mod tests {
     #[test]
     fn tags_leave_room_for_those_of_shipway() {
         assert_eq!(
-            drawn(&plan(38)),
+            drawn(&plan(29)),
             "\
-error[too-many-tags]: a container group takes 36 tags of a plan, not 38
-  --> shipway.yml:44:9
+error[too-many-tags]: a container group takes 27 tags of a plan, not 29
+  --> shipway.yml:35:9
    |
-44 |         t36: x
+35 |         t27: x
    |         ^^^ one too many
    |
-   = help: Azure allows 50, and Shipway keeps 14 of them"
+   = help: Azure allows 50, and Shipway keeps 23 of them"
         );
-        fine(&plan(36));
+        fine(&plan(27));
     }
 }

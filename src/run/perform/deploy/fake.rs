@@ -87,6 +87,8 @@ impl DeployTarget for JobFile {
         Difference { verdict, ..Difference::creation(Vec::new()) }
     }
 
+    fn remember(&self, _desired: &mut String, _live: &String) {}
+
     async fn keep(&self, _desired: &String, live: &String, _job: &Job) -> Result<bool, StepError> {
         self.called("keep");
         Ok(!live.is_empty())

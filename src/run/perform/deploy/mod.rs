@@ -19,12 +19,17 @@ mod evidence;
 mod fake;
 mod forecast;
 mod pull;
+mod revision;
 mod rollback;
 mod tags;
 mod target;
+mod verified;
 
+pub use aci::current_revision;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
+pub use revision::DeployedRevision;
 pub use tags::ResourceTags;
+pub use verified::record_verified;
 
 use super::performer::{Job, Performer};
 use super::pinned_images::PinnedImage;

@@ -1,6 +1,7 @@
 //! The tags that mark a deployed resource as Shipway's, so that it can be found
 //! again from any machine: by plan, repository, environment and pull request.
 
+use super::revision::DeployedRevision;
 use crate::journal::RunId;
 use crate::oci::Reference;
 use crate::plan::expr::Scope;
@@ -18,9 +19,10 @@ const BRANCH: &str = "shipway-branch";
 const COMMIT: &str = "shipway-commit";
 const COMMIT_TIME: &str = "shipway-commit-time";
 const DIRTY: &str = "shipway-dirty";
-const DIGEST: &str = "shipway-digest";
+pub const DIGEST: &str = "shipway-digest";
 const IMAGE_TAG: &str = "shipway-image-tag";
 const EXPIRES: &str = "shipway-expires";
+pub const VERIFIED: &str = "shipway-verified";
 
 /// Azure refuses longer values.
 const MAX_VALUE_CHARS: usize = 256;
@@ -51,6 +53,10 @@ pub struct ResourceTags {
     pub image_tag: Option<String>,
     /// The time after which it may be removed, as it was written: RFC 3339.
     pub expires: Option<String>,
+    /// Whether the checks of its service succeeded.
+    pub verified: bool,
+    /// The versions that it ran before, the newest first.
+    pub revisions: Vec<DeployedRevision>,
 }
 
 impl ResourceTags {
@@ -75,6 +81,8 @@ impl ResourceTags {
             digest: get(DIGEST),
             image_tag: get(IMAGE_TAG),
             expires: get(EXPIRES),
+            verified: get(VERIFIED).is_some_and(|verified| verified == "true"),
+            revisions: DeployedRevision::read_all(&get),
         })
     }
 
@@ -89,7 +97,8 @@ impl ResourceTags {
     }
 
     pub fn to_map(&self) -> BTreeMap<String, String> {
-        let dirty = self.dirty.then(|| "true".to_owned());
+        let flag = |is_set: bool| is_set.then(|| "true".to_owned());
+        let (dirty, verified) = (flag(self.dirty), flag(self.verified));
         let all = [
             (PLAN, Some(&self.plan)),
             (REPOSITORY, self.repository.as_ref()),
@@ -104,6 +113,7 @@ impl ResourceTags {
             (DIGEST, self.digest.as_ref()),
             (IMAGE_TAG, self.image_tag.as_ref()),
             (EXPIRES, self.expires.as_ref()),
+            (VERIFIED, verified.as_ref()),
         ];
         // A value that is cut would be another name, so one that is too long is
         // left out.
@@ -111,7 +121,7 @@ impl ResourceTags {
         let all = all.into_iter().filter_map(|(name, value)| {
             Some((name.to_owned(), value.filter(|value| fits(value))?.clone()))
         });
-        all.collect()
+        all.chain(DeployedRevision::tags_of(&self.revisions)).collect()
     }
 }
 
@@ -158,6 +168,8 @@ pub fn resource_tags(
             None => pushed_tag(),
         },
         expires: expires.map(|time| time.to_string()),
+        verified: false,
+        revisions: Vec::new(),
     }
 }
 
@@ -168,8 +180,24 @@ fn member(scope: &Scope, context: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::ResourceTags;
+    use crate::oci::Digest;
+    use crate::run::perform::deploy::revision::{DeployedRevision, MAX_PAST_REVISIONS};
     use crate::value::MAX_OWN_TAGS;
     use std::collections::BTreeMap;
+
+    fn revision(number: usize) -> DeployedRevision {
+        let image = format!("demo.azurecr.io/web:v1@{}", Digest::of(&number.to_be_bytes()));
+        DeployedRevision {
+            image: image.parse().expect("a reference"),
+            commit: Some("4e1d2aa".into()),
+            commit_time: None,
+            run: "01jc".into(),
+            dirty: false,
+            verified: true,
+            taken_back: false,
+            secure: Some(Vec::new()),
+        }
+    }
 
     #[test]
     fn tags_are_read_as_they_were_written() {
@@ -187,9 +215,12 @@ mod tests {
             digest: Some("sha256:9b2e".into()),
             image_tag: Some("v1".into()),
             expires: Some("2026-11-21T10:00:00Z".into()),
+            verified: true,
+            revisions: (0..MAX_PAST_REVISIONS).map(revision).collect(),
         };
         assert_eq!(ResourceTags::read(&tags.to_map()), Some(tags.clone()));
-        assert!(tags.to_map().len() <= MAX_OWN_TAGS);
+        // The client adds the fingerprint of what was put.
+        assert_eq!(tags.to_map().len() + 1, MAX_OWN_TAGS);
 
         let upper = tags.to_map().into_iter().map(|(name, value)| (name.to_uppercase(), value));
         assert_eq!(ResourceTags::read(&upper.collect()), Some(tags));

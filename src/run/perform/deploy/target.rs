@@ -3,6 +3,7 @@
 use super::age::OwnCommit;
 use super::evidence::ResourceEvidence;
 use super::tags::ResourceTags;
+use super::verified::record_verified;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, Previous, Replaced, TargetId};
 use crate::plan::expr::Rendered;
@@ -45,6 +46,10 @@ pub trait DeployTarget {
 
     /// Reads the resource; `None` where it does not exist.
     async fn read(&self, target: &TargetId) -> Result<Option<Self::Live>, StepError>;
+
+    /// Adds to the tags of `desired` which versions ran before it, once it has replaced
+    /// `live`.
+    fn remember(&self, desired: &mut Self::Desired, live: &Self::Live);
 
     /// How the resource differs from the desired one, and what [`DeployTarget::apply`]
     /// does about it.
@@ -111,7 +116,7 @@ pub async fn deploy_to<T: DeployTarget>(
     performer: &Performer,
     job: &Job,
 ) -> Result<StepOutput, StepError> {
-    let desired = target.desired(job).await?;
+    let mut desired = target.desired(job).await?;
     job.note(target.describe(&desired));
     let found = target.read(&target.id(&desired)).await?;
     if let Some(tags) = found.as_ref().and_then(|live| target.tags(live))
@@ -120,8 +125,11 @@ pub async fn deploy_to<T: DeployTarget>(
         let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
         own.check(&target.name(job)?, &tags)?;
     }
+    if let Some(live) = &found {
+        target.remember(&mut desired, live);
+    }
     if target.rolls_back(job)? {
-        remember(target, &desired, found.as_ref(), job).await?;
+        keep_replaced(target, &desired, found.as_ref(), job).await?;
     }
     let live = match found {
         Some(live) if !target.difference(Some(&live), &desired).needs_request() => {
@@ -135,6 +143,8 @@ pub async fn deploy_to<T: DeployTarget>(
         }
     };
     let (outputs, deployed) = target.outputs(&live);
+    let is_known = target.tags(&live).is_none_or(|tags| tags.verified);
+    record_verified(performer, job, Some(&deployed).filter(|_| !is_known)).await;
     let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
     Ok(StepOutput { outputs, handover })
 }
@@ -142,7 +152,7 @@ pub async fn deploy_to<T: DeployTarget>(
 /// Records what the deploy is about to replace, and warns of a rollback that could not
 /// put it back. A repeated attempt keeps what the first one recorded: what it finds
 /// may be its own.
-async fn remember<T: DeployTarget>(
+async fn keep_replaced<T: DeployTarget>(
     target: &T,
     desired: &T::Desired,
     live: Option<&T::Live>,

@@ -7,11 +7,13 @@ mod group;
 mod id;
 mod image;
 mod restore;
+mod versions;
 
 pub use early::check_texts;
 pub use group::ContainerGroup;
 use group::publish;
 pub use image::{check_platforms, pin_image};
+pub use versions::{current as current_revision, set_verified};
 
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
@@ -77,13 +79,18 @@ impl DeployTarget for ContainerGroup<'_> {
         Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
     }
 
+    fn remember(&self, desired: &mut Desired, live: &Group) {
+        versions::remember(desired, live, self.performer.facts.takes_back);
+    }
+
     fn difference(&self, live: Option<&Group>, desired: &Desired) -> Difference {
         difference(live, desired)
     }
 
     async fn keep(&self, desired: &Desired, live: &Group, job: &Job) -> Result<bool, StepError> {
         if !records_the_same(&live.tags, &desired.tags) {
-            self.client().set_tags(&desired.id, &desired.tags).await?;
+            let tags = versions::kept_tags(desired, live);
+            self.client().set_tags(&desired.id, &tags).await?;
             job.note("recorded this run in its tags");
         }
         Ok(live.runs_since(jiff::Timestamp::now(), self.client().patience.steady))

@@ -1,0 +1,52 @@
+//! What a run that puts an earlier version back takes from the plan: the deploy of the
+//! service, with the image of that version, and the checks after it.
+
+use crate::graph::Node;
+use crate::journal::{PutBack, RunOptions};
+use crate::plan::schema::{Action, Deploy, DeployKind, Plan, Step, Text};
+use crate::resolve::SourceCommit;
+use crate::run::perform::ResourceTags;
+
+/// Gives the containers that run the service's own image that of the version.
+pub fn fix_image(plan: &mut Plan, put_back: &PutBack) {
+    let Some(service) = plan.services.get_mut(&put_back.service) else { return };
+    for step in &mut service.steps {
+        if let Action::Deploy(deploy) = &mut step.action {
+            let source = put_back.image.clone().into();
+            set_image(deploy, &Text { source, span: step.span.clone(), parts: Vec::new() });
+        }
+    }
+}
+
+fn set_image(deploy: &mut Deploy, image: &Text) {
+    deploy.image = Some(image.clone());
+    let DeployKind::Aci(aci) = &mut deploy.kind;
+    for container in &mut aci.containers {
+        container.image.get_or_insert_with(|| image.clone());
+    }
+}
+
+/// Leaves the deploy of a service and the checks after it.
+pub fn keep_steps(node: &mut Node, steps: &[Step]) {
+    let deploy = steps.iter().position(|step| matches!(step.action, Action::Deploy(_)));
+    node.steps.retain(|&place| match &steps[place].action {
+        Action::Deploy(_) => true,
+        Action::Verify(_) => deploy.is_some_and(|deploy| place > deploy),
+        Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Run(_) => false,
+    });
+    node.left_out.clear();
+}
+
+/// The commit that the version was made from: what the `git` context is about, instead
+/// of what is checked out.
+pub fn source(options: &RunOptions) -> Option<SourceCommit> {
+    let put_back = options.put_back.as_ref()?;
+    let tags = ResourceTags::read(&put_back.tags).unwrap_or_default();
+    let time = tags.commit_time.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    Some(SourceCommit {
+        commit: tags.commit,
+        committed: time.map(jiff::Timestamp::as_second),
+        branch: tags.branch,
+        dirty: tags.dirty,
+    })
+}
