@@ -23,7 +23,7 @@ enum PutOutcome {
     Accepted,
     /// The registry lacks blobs.
     Lacking {
-        error: http::Error,
+        error: Box<http::Error>,
         /// The digests that the error names, if any.
         named: Vec<Digest>,
     },
@@ -64,7 +64,7 @@ impl Destination<'_> {
         supplied.extend(self.supply(&[]).await?);
         match self.try_put(manifest, to).await.map_err(failed)? {
             PutOutcome::Accepted => Ok(supplied),
-            PutOutcome::Lacking { error, .. } => Err(failed(error.into())),
+            PutOutcome::Lacking { error, .. } => Err(failed(Failure::Http(error))),
         }
     }
 
@@ -93,7 +93,7 @@ impl Destination<'_> {
         }
         let (error, named) = wire::refused_with_digests("PUT", response).await;
         if matches!(error.status(), Some(400 | 404)) && error.to_string().contains("BLOB_UNKNOWN") {
-            return Ok(PutOutcome::Lacking { error, named });
+            return Ok(PutOutcome::Lacking { error: Box::new(error), named });
         }
         Err(error.into())
     }
