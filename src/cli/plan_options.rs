@@ -28,7 +28,7 @@ pub struct DeployedOptions {
     pub plan: PathBuf,
     #[command(flatten)]
     pub contexts: ContextOptions,
-    /// Show the preview of this pull request
+    /// Take the preview of this pull request
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
 }

@@ -14,15 +14,14 @@ pub fn choose<'r>(
     allow_unverified: bool,
 ) -> Result<&'r ListedRevision, StepError> {
     let service = &revisions.target.tags.service;
-    let chosen = match to {
-        Some(to) => named(revisions, to)?,
-        None => {
-            let is_good = |listed: &&ListedRevision| {
-                let revision = &listed.revision;
-                !revision.taken_back && (revision.verified || allow_unverified)
-            };
-            revisions.past.iter().find(is_good).ok_or_else(|| nothing(revisions))?
-        }
+    let chosen = if let Some(to) = to {
+        named(revisions, to)?
+    } else {
+        let is_good = |listed: &&ListedRevision| {
+            let revision = &listed.revision;
+            !revision.taken_back && (revision.verified || allow_unverified)
+        };
+        revisions.past.iter().find(is_good).ok_or_else(|| nothing(revisions))?
     };
     if !chosen.revision.verified && !allow_unverified {
         let name = chosen.name();

@@ -49,7 +49,7 @@ changed; 4 it does not run or could not be verified, 5 and what ran before runs 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub struct RollbackArguments {
-    /// Roll this service back [default: the only one that is deployed]
+    /// Roll this service back [default: the only one that the plan deploys]
     #[arg(value_name = "SERVICE")]
     pub service: Option<String>,
     /// Go back to this version: its number, commit or digest [default: the newest verified]

@@ -97,7 +97,7 @@ impl DeployedRevision {
         let each = all.iter().take(MAX_PAST_REVISIONS).enumerate();
         let tags = each.flat_map(|(place, revision)| {
             let name = format!("{REVISION}{}", place + 1);
-            [(name.clone(), revision.image_value()), (name + FROM, revision.from_value())]
+            [(name.clone(), revision.image_value()), (name + FROM, revision.origin_value())]
         });
         tags.collect()
     }
@@ -110,7 +110,7 @@ impl DeployedRevision {
         Reference { tag: None, ..self.image.clone() }.to_string()
     }
 
-    fn from_value(&self) -> String {
+    fn origin_value(&self) -> String {
         let named = |name: &str, value: Option<&String>| {
             value.map(|value| format!("{name}={value}")).into_iter()
         };
