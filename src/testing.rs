@@ -31,7 +31,7 @@ pub mod local {
         Cloud, CloudFile, CloudOptions, Fetched, InitialState, LoggedRequest, RequestLog, fetched,
     };
     pub mod process {
-        pub use crate::local::process::{CloudStart, spawn};
+        pub use crate::local::process::{CloudStart, RunningCloud, spawn};
     }
     pub mod runtime {
         pub use crate::local::runtime::{

@@ -3,7 +3,7 @@
 
 use super::cloud::client;
 use serde_json::Value;
-use shipway::testing::local::process::{CloudStart, spawn};
+use shipway::testing::local::process::{CloudStart, RunningCloud, spawn};
 use shipway::testing::local::{CloudFile, LoggedRequest, RequestLog};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tempfile::TempDir;
 
 const MAX_START_TIME: Duration = Duration::from_mins(1);
 
-/// A running local cloud. Dropping it ends its process.
+/// A running local cloud. Dropping it ends its process and removes its state.
 pub struct CloudProcess {
     /// The file for `--cloud`.
     pub path: PathBuf,
     pub file: CloudFile,
-    _running: Box<dyn std::any::Any>,
-    _runtime: tokio::runtime::Runtime,
+    running: Option<RunningCloud>,
+    runtime: tokio::runtime::Runtime,
     state: TempDir,
 }
 
@@ -38,8 +38,8 @@ impl CloudProcess {
         Self {
             path: state.path().join("cloud.json"),
             file: running.cloud.clone(),
-            _running: Box::new(running),
-            _runtime: runtime,
+            running: Some(running),
+            runtime,
             state,
         }
     }
@@ -56,5 +56,14 @@ impl CloudProcess {
     /// The requests that were answered so far.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         RequestLog::read(&self.file.request_log).expect("a log")
+    }
+}
+
+impl Drop for CloudProcess {
+    fn drop(&mut self) {
+        // Before its folder is removed: until it has ended, it writes there.
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.stop()).expect("the cloud ends");
+        }
     }
 }
