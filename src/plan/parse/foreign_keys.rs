@@ -163,6 +163,7 @@ const OTHERS: &[Table] = &[
         &[
             ("build-args", Called("args")),
             ("file", Called("dockerfile")),
+            ("ports", Called("expose")),
             ("push", Write("it is a step of its own, after `tag`: `- push:`")),
             ("tags", Write("they are a step of their own: `- tag: registry/repository:v1`")),
         ],
@@ -242,6 +243,11 @@ const OF_ACI: [&str; 14] = [
     "replace",
 ];
 
+/// Keys of any step that no action has, and that some write in it.
+const OF_STEP: [&str; 5] = ["id", "if", "retry", "timeout", "continue-on-error"];
+
+const ACTIONS: [&str; 6] = ["`build`", "`tag`", "`push`", "`deploy`", "`aci`", "`verify`"];
+
 /// What a plan has in place of a key of a mapping, by what mistakes call the mapping.
 pub(super) fn instead_of(mapping: &str, key: &str) -> Option<Instead> {
     let key = in_kebab_case(key);
@@ -251,12 +257,15 @@ pub(super) fn instead_of(mapping: &str, key: &str) -> Option<Instead> {
     let tables: &[&[(&str, Instead)]] = match mapping {
         "`aci`" | "`deploy`" => &[ACI, CONTAINER],
         "a container" => &[CONTAINER],
-        _ => {
-            let table = OTHERS.iter().find(|(known, _)| *known == mapping);
-            return find(table?.1, &key);
-        }
+        _ => match OTHERS.iter().find(|(known, _)| *known == mapping) {
+            Some((_, table)) => &[table],
+            None => &[],
+        },
     };
-    tables.iter().find_map(|table| find(table, &key))
+    let is_of_step = ACTIONS.contains(&mapping) && OF_STEP.contains(&key.as_str());
+    let of_step =
+        is_of_step.then_some(Write("it is a key of the step: write it beside the action"));
+    tables.iter().find_map(|table| find(table, &key)).or(of_step)
 }
 
 fn find(table: &[(&str, Instead)], key: &str) -> Option<Instead> {
@@ -279,7 +288,7 @@ fn in_kebab_case(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACI, CONTAINER, OF_ACI, OTHERS, in_kebab_case, instead_of};
+    use super::{ACI, CONTAINER, OF_ACI, OF_STEP, OTHERS, in_kebab_case, instead_of};
     use crate::plan::PlanKeys as _;
     use crate::plan::schema::{Aci, Container, Step};
     use crate::plan::{read, render};
@@ -313,6 +322,16 @@ mod tests {
                 - deploy: { ports: [80], dnsNameLabel: x, aci: { containers: [{ name: x, image: \"a:v1\", gpu: 1 }] } }\n";
             render("shipway.yml", text, &read(text).diagnostics, false)
         });
+    }
+
+    #[test]
+    fn keys_of_a_step_in_its_action_lead_out_of_it() {
+        for name in OF_STEP {
+            assert!(Step::KEYS.iter().any(|key| key.name == name), "{name}");
+        }
+        let help = "unknown-key: `aci` has no key `timeout` = it is a key of the step: write it \
+                    beside the action";
+        assert_eq!(first("timeout"), help);
     }
 
     #[test]
