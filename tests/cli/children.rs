@@ -82,6 +82,18 @@ fn closed_terminal_is_reported_like_a_signal() {
 }
 
 #[test]
+fn closed_terminal_does_not_end_a_run_that_ignores_it() {
+    let program = Program::with_plan(PLAN);
+    let child = program.start_with_signals("--ignore-signal=HUP", &["run"]);
+    eventually("the step has started", || fs::read_to_string(program.path("third")).ok());
+    send(&child, Signal::SIGHUP);
+    send(&child, Signal::SIGTERM);
+    let finished = program.finish(child).exits(143);
+
+    assert!(!finished.stderr.contains("the terminal was closed"), "{}", finished.stderr);
+}
+
+#[test]
 fn a_run_that_is_terminated_twice_exits_with_143() {
     let plan = PLAN.replace("echo $$ > first", "trap '' TERM; echo $$ > first");
     let program = Program::with_plan(&plan);

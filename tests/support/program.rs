@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_shipway");
+
 /// A folder with a plan, and the program to run in it.
 pub struct Program {
     folder: TempDir,
@@ -142,16 +144,19 @@ impl Program {
 
     /// The command, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
+        let mut command = Command::new(PROGRAM);
+        self.prepared(&mut command).args(arguments);
         command
-            .args(arguments)
+    }
+
+    fn prepared<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .envs(&self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+            .stderr(Stdio::piped())
     }
 
     /// Runs it to its end.
@@ -159,9 +164,17 @@ impl Program {
         finish(self.start(arguments), self.folder.path())
     }
 
-    /// Starts it in a process group of its own, as a terminal would.
+    /// Starts it in a process group of its own, and with the default of each signal, as a
+    /// terminal would: those who run the tests may ignore some.
     pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).process_group(0).spawn().expect("the program starts")
+        self.start_with_signals("--default-signal", arguments)
+    }
+
+    /// Starts it with an option of `env` for signals, such as `--ignore-signal=HUP`.
+    pub fn start_with_signals(&self, option: &str, arguments: &[&str]) -> Child {
+        let mut command = Command::new("/usr/bin/env");
+        command.args([option, PROGRAM]).args(arguments);
+        self.prepared(&mut command).process_group(0).spawn().expect("the program starts")
     }
 
     /// Waits for one that was started.
