@@ -4,11 +4,12 @@ use super::exit::Exit;
 use super::plan_file::PlanFile;
 use super::plan_options::{ContextOptions, open};
 use super::say;
+use super::session::PlanSession;
 use crate::plan::expr::contexts::{Site, context};
-use crate::plan::expr::{EvalError, Rendered, Scope, references};
-use crate::plan::schema::{Part, Text};
+use crate::plan::expr::{EvalError, Rendered, references};
+use crate::plan::schema::{Part, Plan, Text};
 use crate::plan::span::Spanned;
-use crate::plan::{Diagnostic, render};
+use crate::plan::{Diagnostic, render, unknown_name};
 use crate::report::Output;
 use clap::Args;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
     let EvalArguments { expression, plan, contexts, output } = arguments;
     let file = PlanFile::read(plan, NO_PLAN_HELP)?;
     let session = open(file, &contexts.run_options(), *output)?;
-    let value = value(&unwrapped(expression), *output, &session.scope).map_err(|mistake| {
+    let value = value(&unwrapped(expression), *output, &session).map_err(|mistake| {
         say::tell(&render("EXPRESSION", expression, &[*mistake], say::color()));
         Exit::Usage
     })?;
@@ -68,9 +69,9 @@ fn unwrapped(text: &str) -> Spanned<String> {
 fn value(
     expression: &Spanned<String>,
     output: Output,
-    scope: &Scope,
+    session: &PlanSession,
 ) -> Result<Rendered, Box<Diagnostic>> {
-    check(expression)?;
+    check(expression, &session.plan)?;
     let mut evaluated = expression.clone();
     if output == Output::Json {
         // It is an expression by itself, so that it cannot close the parenthesis.
@@ -81,15 +82,18 @@ fn value(
         span: expression.span.clone(),
         parts: vec![Part::Expression(evaluated)],
     };
-    text.render(scope).map_err(explain)
+    text.render(&session.scope).map_err(explain)
 }
 
-/// Refuses what cannot be parsed, and contexts that have a value only in a run,
-/// even where the value would not depend on them.
-fn check(expression: &Spanned<String>) -> Result<(), Box<Diagnostic>> {
+/// Refuses what cannot be parsed, names that are unknown, and contexts that have a value
+/// only in a run, even where the value would not depend on them.
+fn check(expression: &Spanned<String>, plan: &Plan) -> Result<(), Box<Diagnostic>> {
     let found = references(&expression.value, expression.span.start)
         .map_err(|error| explain(error.into()))?;
     for reference in found {
+        if let Some(mistake) = unknown_name(plan, &reference) {
+            return Err(Box::new(mistake));
+        }
         let Some(late) = context(reference.context()).filter(|known| !SITE.sees(known)) else {
             continue;
         };

@@ -111,3 +111,29 @@ fn eval_explains_mistakes() {
 ",
     );
 }
+
+#[test]
+fn eval_refuses_names_that_are_not_there() {
+    refuses(
+        "git.shaa",
+        "error[unknown-member]: `git` has no member `shaa`
+ --> EXPRESSION:1:1
+  |
+1 | git.shaa
+  | ^^^^^^^^
+  |
+  = help: did you mean `sha`?
+",
+    );
+    refuses(
+        "vars.lable",
+        "error[unknown-variable]: no variable is called `lable`
+ --> EXPRESSION:1:1
+  |
+1 | vars.lable
+  | ^^^^^^^^^^
+  |
+  = help: did you mean `label`?
+",
+    );
+}

@@ -17,6 +17,7 @@ mod unused;
 mod uses;
 
 pub use files::{PathKind, missing_paths};
+pub use reference::unknown_name;
 
 use super::diagnostic::Diagnostic;
 use super::parsed::Parsed;

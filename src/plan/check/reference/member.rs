@@ -1,25 +1,26 @@
 //! `unknown-member`: a context whose members are listed has not this one.
 
-use crate::plan::check::uses::Use;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::{Members, context, is_open_member};
 use crate::plan::expr::{ContextRef, Segment};
+use crate::plan::span::Span;
 
-pub(super) fn check(one: &Use<'_>, reference: &ContextRef, found: &mut Vec<Diagnostic>) {
-    let Some(context) = context(reference.context()) else { return };
-    let Members::Closed(members) = context.members else { return };
-    let Some(Segment::Name(name)) = reference.path.get(1) else { return };
-    let span = one.span(&reference.span);
+pub(super) fn mistake(reference: &ContextRef, span: &Span) -> Option<Diagnostic> {
+    let context = context(reference.context())?;
+    let Members::Closed(members) = context.members else { return None };
+    let Some(Segment::Name(name)) = reference.path.get(1) else { return None };
     if !members.iter().any(|member| member.eq_ignore_ascii_case(name)) {
         let message = format!("`{}` has no member `{name}`", context.name);
-        let diagnostic = Diagnostic::error("unknown-member", message, &span)
+        let diagnostic = Diagnostic::error("unknown-member", message, span)
             .suggest(name, members.iter().copied());
         let list = format!("it has `{}`", members.join("`, `"));
-        found.push(if diagnostic.help.is_none() { diagnostic.help(list) } else { diagnostic });
-    } else if reference.path.len() > 2 && !is_open_member(context.name, name) {
-        let message = format!("`{}.{name}` is a single value, without members", context.name);
-        found.push(Diagnostic::error("unknown-member", message, &span));
+        return Some(if diagnostic.help.is_none() { diagnostic.help(list) } else { diagnostic });
     }
+    if reference.path.len() > 2 && !is_open_member(context.name, name) {
+        let message = format!("`{}.{name}` is a single value, without members", context.name);
+        return Some(Diagnostic::error("unknown-member", message, span));
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! `unknown-variable`: a variable that neither the plan nor an environment has.
 
-use crate::plan::check::uses::{Use, Uses, member};
+use crate::plan::check::uses::member;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::ContextRef;
+use crate::plan::schema::Plan;
+use crate::plan::span::Span;
 use std::collections::HashSet;
 
 /// The variables that are declared.
@@ -12,25 +14,25 @@ pub(super) struct Known<'p> {
 }
 
 impl<'p> Known<'p> {
-    pub(super) fn of(uses: &Uses<'p>) -> Self {
-        let environments = uses.plan.environments.iter();
+    pub(super) fn of(plan: &'p Plan) -> Self {
+        let environments = plan.environments.iter();
         let of_environments = environments.flat_map(|(_, environment)| environment.vars.keys());
-        let spelled: Vec<&str> = uses.plan.vars.keys().chain(of_environments).collect();
+        let spelled: Vec<&str> = plan.vars.keys().chain(of_environments).collect();
         let lower = spelled.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self { spelled, lower }
     }
 
-    pub(super) fn check(&self, one: &Use<'_>, reference: &ContextRef, found: &mut Vec<Diagnostic>) {
-        let Some(name) = member(reference, "vars") else { return };
+    pub(super) fn mistake(&self, reference: &ContextRef, span: &Span) -> Option<Diagnostic> {
+        let name = member(reference, "vars")?;
         if self.lower.contains(&name.to_ascii_lowercase()) {
-            return;
+            return None;
         }
         let message = format!("no variable is called `{name}`");
-        let diagnostic = Diagnostic::error("unknown-variable", message, &one.span(&reference.span))
+        let diagnostic = Diagnostic::error("unknown-variable", message, span)
             .suggest(name, self.spelled.iter().copied());
         let declare =
             format!("declare it: `vars: {{ {name}: … }}`; `--set` overrides what is declared");
-        found.push(if diagnostic.help.is_none() { diagnostic.help(declare) } else { diagnostic });
+        Some(if diagnostic.help.is_none() { diagnostic.help(declare) } else { diagnostic })
     }
 }
 
