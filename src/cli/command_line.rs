@@ -41,20 +41,16 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
 fn readable_part(known: Command) -> Option<RunArguments> {
     let matches = known.ignore_errors(true).try_get_matches().ok()?;
     let (command, matches) = matches.subcommand()?;
-    let mut read = RunArguments::from_arg_matches(matches).ok();
-    match command {
-        "run" => {}
-        "dry-run" => {
-            // A dry run reports to its own GitHub, which is not up.
-            let dry_run = Some(crate::journal::DryRunOptions::default());
-            read = read.map(|read| RunArguments {
-                options: RunOptions { dry_run, ..read.options },
-                ..read
-            });
-        }
+    // The other commands do not define all of its arguments, which clap asserts.
+    let is_dry_run = match command {
+        "run" => false,
+        "dry-run" => true,
         _ => return None,
-    }
-    read
+    };
+    let read = RunArguments::from_arg_matches(matches).ok()?;
+    // A dry run reports to its own GitHub, which is not up.
+    let dry_run = is_dry_run.then(crate::journal::DryRunOptions::default);
+    Some(RunArguments { options: RunOptions { dry_run, ..read.options }, ..read })
 }
 
 /// The first line is the mistake; the others show the usage.

@@ -101,3 +101,11 @@ fn named_pipe_is_refused_and_not_waited_for() {
          input\n"
     );
 }
+
+#[test]
+fn command_line_that_is_wrong_is_so_for_every_command() {
+    for arguments in [&["eval"][..], &["schema", "x"], &["logs", "--tail", "-1"], &["run", "-x"]] {
+        let said = Program::with_plan(PLAN).run(arguments).exits(2).stderr;
+        assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
+    }
+}
