@@ -81,3 +81,43 @@ steps:
         "\n8 |       aci: { location: '${{ vars.place }}' }\n",
     ]);
 }
+
+/// What is said of a `verify` after a step that puts nothing out.
+fn said_of_verify(verify: &str) -> String {
+    let finished = Program::with_plan(&format!(
+        "name: late
+report: none
+azure: {{ resource-group: demo, location: westeurope }}
+services:
+  api:
+    steps:
+      - {{ id: make, run: 'true' }}
+      - verify: {verify}
+"
+    ))
+    .run(&["run"])
+    .exits(4);
+    let lines = finished.stderr.lines().skip_while(|line| !line.contains("verify  failed"));
+    lines.take_while(|line| !line.starts_with("stopping")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn address_that_begins_with_nothing_is_not_that_of_another_service() {
+    let said = said_of_verify("{ http: '${{ steps.make.outputs.url }}/healthz' }");
+    let why = "`steps.make.outputs.url` is empty, and an address would be made of it";
+    assert!(said.contains(why), "{said}");
+    let said = said_of_verify("{ tcp: '${{ steps.make.outputs.host }}:80' }");
+    let why = "`steps.make.outputs.host` is empty, and an address would be made of it";
+    assert!(said.contains(why), "{said}");
+}
+
+#[test]
+fn body_that_must_have_nothing_is_a_mistake() {
+    let why = "`steps.make.outputs.b` is empty, and what the body must have would be made of it";
+    for body in ["'${{ steps.make.outputs.b }}'", "{ matches: '^${{ steps.make.outputs.b }}' }"] {
+        let said = said_of_verify(&format!(
+            "{{ http: 'http://127.0.0.1:9/', expect: {{ body: {body} }} }}"
+        ));
+        assert!(said.contains(why), "{said}");
+    }
+}

@@ -3,9 +3,9 @@
 use super::exchange::HttpAnswer;
 use crate::plan::expr::Scope;
 use crate::plan::literal::StatusCode;
-use crate::plan::schema::Expect;
+use crate::plan::schema::{Expect, Text};
 use crate::run::outcome::StepError;
-use crate::run::perform::names::plain;
+use crate::run::perform::names::{plain, public};
 use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -34,10 +34,10 @@ impl Expectation {
         }
         for body in &expect.body {
             if let Some(text) = &body.contains {
-                expectation.contains.push(plain(text, "expected text", scope)?);
+                expectation.contains.push(filled(text, "expected text", scope)?);
             }
             if let Some(text) = &body.matches {
-                let pattern = plain(text, "expected pattern", scope)?;
+                let pattern = filled(text, "expected pattern", scope)?;
                 let pattern = Regex::new(&pattern).map_err(|error| {
                     StepError::new(format!("`{pattern}` is not a regular expression"))
                         .because(error.to_string())
@@ -132,6 +132,12 @@ fn equals(value: &Value, wanted: &str) -> bool {
 
 fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A text that a body has to have. One in which an expression is empty would be found in
+/// almost any body.
+fn filled(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
+    public(text, text.render_filled(scope, "what the body must have"), what)
 }
 
 #[cfg(test)]
