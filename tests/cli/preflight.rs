@@ -124,6 +124,29 @@ fn values_that_no_target_takes_are_refused_before_the_build() {
 }
 
 #[test]
+fn services_whose_names_become_one_are_refused_before_the_first_step() {
+    let service = |name: &str, label: &str| {
+        format!(
+            "  {name}:\n    steps:\n      - deploy: {{ image: \"demo.azurecr.io/opt:v1\", aci: {{ ports: [80], dns-label: \"{label}\" }} }}\n"
+        )
+    };
+    let plan = format!(
+        "name: opt\nazure: {{ resource-group: demo, location: westeurope }}\n\
+         vars: {{ one: shop }}\nservices:\n{}{}",
+        service("a", "${{ vars.one }}-demo"),
+        service("b", "${{ format('{0}-demo', vars.one) }}"),
+    );
+    assert_eq!(
+        refused(&plan),
+        "error: `a.deploy` and `b.deploy` both deploy container group `shop-demo` of `demo`
+  help: one would overwrite the other: give each its own name or DNS label
+  --> shipway.yml:10:9
+   |
+"
+    );
+}
+
+#[test]
 fn step_whose_condition_is_false_is_not_checked() {
     let plan = pushing("", "demo.azurecr.io/opt:v1")
         + "  - if: github.event_name == 'schedule'\n    deploy: { aci: { name: \"shop-${{ env.NOPE }}\" } }\n";

@@ -111,12 +111,13 @@ pub async fn preflight(
 }
 
 /// Checks the names and limits of the deploy, as far as they need no output of a
-/// step. Sends no request.
+/// step. Sends no request. Returns what is deployed to, in words that no other target has,
+/// if it is known.
 pub fn check_texts(
     performer: &Performer,
     service: usize,
     deploy: &Deploy,
-) -> Result<(), StepError> {
+) -> Result<Option<String>, StepError> {
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             aci::check_texts(&ContainerGroup { performer, service, deploy, keys })

@@ -2,6 +2,7 @@
 //! where others can read it. A literal was checked when the plan was read.
 
 use super::Preflight;
+use crate::event::StepId;
 use crate::plan::expr::contexts::Site;
 use crate::plan::expr::{Rendered, Scope, functions};
 use crate::plan::schema::{Action, Template, Text};
@@ -9,6 +10,7 @@ use crate::plan::{Exposure, Found, PlanKeys as _, Visit};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy;
 use crate::run::perform::references::references;
+use std::collections::BTreeMap;
 
 impl Preflight<'_> {
     /// Evaluates every text of the steps that are going to run, and of the settings
@@ -16,6 +18,7 @@ impl Preflight<'_> {
     pub(super) fn check_texts(&self) -> Result<(), StepError> {
         let plan = &self.performer.plan;
         let scope = &plan.scope;
+        let mut targets = BTreeMap::new();
         for (service, step) in self.certain() {
             let of_step = |error: StepError| error.at(&step.span);
             let mut found = Vec::new();
@@ -26,7 +29,14 @@ impl Preflight<'_> {
                     references(tag, scope).map_err(of_step)?;
                 }
                 Action::Deploy(deploy) => {
-                    deploy::check_texts(self.performer, service, deploy).map_err(of_step)?;
+                    let target = deploy::check_texts(self.performer, service, deploy);
+                    if let Some(target) = target.map_err(of_step)? {
+                        let by = StepId {
+                            service: plan.step_service(service),
+                            step: step.id.value.clone(),
+                        };
+                        check_target(&mut targets, &target, by).map_err(of_step)?;
+                    }
                 }
                 Action::Build(_)
                 | Action::Tag(_)
@@ -47,6 +57,20 @@ impl Preflight<'_> {
             found.iter().try_for_each(|found| check(found, scope))?;
         }
         Ok(())
+    }
+}
+
+/// Fails for a target that another step deploys too. Names in Azure ignore case.
+fn check_target(
+    targets: &mut BTreeMap<String, StepId>,
+    target: &str,
+    by: StepId,
+) -> Result<(), StepError> {
+    let text = format!("and `{by}` both deploy {target}");
+    match targets.insert(target.to_ascii_lowercase(), by) {
+        None => Ok(()),
+        Some(first) => Err(StepError::new(format!("`{first}` {text}"))
+            .help("one would overwrite the other: give each its own name or DNS label")),
     }
 }
 

@@ -10,8 +10,9 @@ use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
 use crate::value::{GroupName, REGIONS, RegionName};
 
-/// Checks what Azure would refuse, without a request.
-pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
+/// Checks what Azure would refuse, without a request. Returns which group it is, in words,
+/// if that is known.
+pub fn check_texts(group: &ContainerGroup<'_>) -> Result<Option<String>, StepError> {
     let aci = group.keys;
     let scope = &group.performer.plan.scope;
     let early = |text: &Text, what: &str| {
@@ -19,9 +20,8 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
     };
     let settings = group.settings(scope);
     let own_group = aci.resource_group.as_ref();
-    if own_group.is_none_or(Text::is_known_early) {
-        settings.resource_group(own_group)?;
-    }
+    let is_known = own_group.is_none_or(Text::is_known_early);
+    let resource_group = is_known.then(|| settings.resource_group(own_group)).transpose()?;
     if let Some(location) = aci.location.as_ref().or(settings.plans_location())
         && let Some(name) = early(location, "location")?
     {
@@ -31,13 +31,14 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
         early(label, "DNS label")?;
     }
     let named = aci.name.as_ref().or(aci.dns_label.as_ref());
-    match named {
-        Some(text) => {
-            if let Some(name) = early(text, "container group's name")? {
-                container_name(&name).map_err(|error| error.at(&text.span))?;
-            }
-        }
-        None => container_name(&default_name(group))?,
+    let group_name = match named {
+        Some(text) => early(text, "container group's name")?,
+        None => Some(default_name(group)),
+    };
+    if let Some(name) = &group_name {
+        let checked = container_name(name);
+        checked
+            .map_err(|error| named.into_iter().fold(error, |error, text| error.at(&text.span)))?;
     }
     for container in &aci.containers {
         if let Some(name) = early(&container.name, "container's name")? {
@@ -51,7 +52,8 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<(), StepError> {
             Resources::of(cpu, memory, scope)?;
         }
     }
-    Ok(())
+    let known = group_name.zip(resource_group);
+    Ok(known.map(|(name, of)| format!("container group `{name}` of `{of}`")))
 }
 
 /// Refuses a name that is near one of a region. Another one may be newer than the
