@@ -143,7 +143,7 @@ pub struct RetryPolicy {
 
 const ATTEMPTS: Key = key("attempts").about("Number of attempts, from 1 to 100.").default("4");
 const BACKOFF: Key = key("backoff")
-    .about("First and longest wait between attempts; each wait is twice the one before.")
+    .about("Bounds of the waits between attempts: each bound is twice the one before, and the wait a random part of it.")
     .default("1s..30s");
 
 impl RetryPolicy {
