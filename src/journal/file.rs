@@ -192,7 +192,7 @@ mod tests {
     use crate::journal::replay::StepState;
     use std::fs;
     use std::io::Write as _;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     fn start() -> JournalEntry {
         JournalEntry::RunStarted(
@@ -219,14 +219,19 @@ mod tests {
         JournalEntry::StepStarted { step: step(), attempt: 1, at: "2026-11-21T10:00:01Z".into() }
     }
 
-    #[test]
-    fn a_torn_last_line_is_cut_off() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("journal.jsonl");
+    /// A journal of two entries, which no process has open.
+    fn begun(folder: &Path) -> PathBuf {
+        let path = folder.join("journal.jsonl");
         let mut journal = Journal::create(&path).expect("a journal");
         journal.append(&start()).expect("written");
         journal.append(&started()).expect("written");
-        drop(journal);
+        path
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = begun(folder.path());
         let mut file = fs::OpenOptions::new().append(true).open(&path).expect("the file");
         file.write_all(br#"{"entry":"step-succ"#).expect("torn");
         drop(file);
@@ -274,11 +279,7 @@ mod tests {
     #[test]
     fn a_flipped_bit_is_found_in_any_line() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("journal.jsonl");
-        let mut journal = Journal::create(&path).expect("a journal");
-        journal.append(&start()).expect("written");
-        journal.append(&started()).expect("written");
-        drop(journal);
+        let path = begun(folder.path());
         let text = fs::read(&path).expect("the file");
         let ends = text.len() - 1;
 
