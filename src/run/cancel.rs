@@ -31,9 +31,10 @@ impl Cancellation {
         self.reason
     }
 
-    /// The signal that stopped the run, even if a later one killed it.
-    pub fn first_signal(self) -> Option<CancelReason> {
-        self.first_signal
+    /// Why the run was stopped, unless a failed step is the reason: the first signal, if
+    /// there was one, even if a later one killed it.
+    pub fn stopped_by(self) -> Option<CancelReason> {
+        self.first_signal.or(self.reason).filter(|&reason| reason > CancelReason::StepFailed)
     }
 
     /// Whether running attempts are stopped too, not only new ones.
@@ -56,7 +57,7 @@ mod tests {
         assert_eq!(cancel.escalate(JournalFailed), None);
         assert_eq!(cancel.escalate(Interrupted), Some(Killed));
         assert_eq!(cancel.escalate(Interrupted), None);
-        assert_eq!(cancel.first_signal(), Some(Terminated));
+        assert_eq!(cancel.stopped_by(), Some(Terminated));
     }
 
     #[test]

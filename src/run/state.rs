@@ -92,7 +92,7 @@ impl RunState {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        match self.cancelled().filter(|reason| *reason > CancelReason::StepFailed) {
+        match self.cancel.stopped_by() {
             Some(CancelReason::JournalFailed) => Status::Failed,
             Some(_) => Status::Cancelled,
             None if self.failed.is_some() => Status::Failed,
@@ -144,13 +144,8 @@ impl RunState {
         self.failures[service].as_ref()
     }
 
-    pub fn cancelled(&self) -> Option<CancelReason> {
-        self.cancel.reason()
-    }
-
-    /// The signal that stopped the run, even if a later one killed it.
-    pub fn first_signal(&self) -> Option<CancelReason> {
-        self.cancel.first_signal()
+    pub fn cancellation(&self) -> Cancellation {
+        self.cancel
     }
 
     pub fn layout(&self) -> &Layout {

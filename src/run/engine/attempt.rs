@@ -1,7 +1,7 @@
 //! Attempts: whether one is made, its start, and its end.
 
 use super::{Loop, Message, WorkResult};
-use crate::event::{CancelReason, Failure, Outputs, StepId};
+use crate::event::{Failure, Outputs, StepId};
 use crate::http::Retry;
 use crate::journal::JournalEntry;
 use crate::plan::expr::contexts::Site;
@@ -171,8 +171,7 @@ impl Loop<'_> {
 
     fn scope(&self, step: StepIndex, status: Option<DependencyStatus>) -> Scope {
         let (service, _) = self.engine.places[step];
-        let cancelled =
-            self.state.cancelled().is_some_and(|reason| reason >= CancelReason::JournalFailed);
+        let cancelled = self.state.cancellation().stops_attempts();
         self.engine.store.scope(&self.engine.performer, service, status, cancelled)
     }
 

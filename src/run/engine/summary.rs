@@ -2,7 +2,7 @@
 
 use super::{Loop, Summary};
 use crate::event::{
-    CancelReason, OutputName, Outputs, Revision, Rollback, RollbackOutcome, ServiceResult, StepId,
+    OutputName, Outputs, Revision, Rollback, RollbackOutcome, ServiceResult, StepId,
 };
 use crate::run::service_end::ServiceEnd;
 use crate::run::store::Store;
@@ -12,11 +12,7 @@ impl Loop<'_> {
         let services = 0..self.state.layout().services.len();
         Summary {
             status: self.state.status(),
-            cancelled: self
-                .state
-                .first_signal()
-                .or(self.state.cancelled())
-                .filter(|&reason| reason > CancelReason::StepFailed),
+            cancelled: self.state.cancellation().stopped_by(),
             journal_failed: self.journal_failed.clone(),
             services: services.map(|service| self.result(service)).collect(),
         }
