@@ -6,7 +6,8 @@ use crate::event::{CancelReason, RollbackOutcome, ServiceResult, Status};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
     Done,
-    /// An error of Shipway or of the operating system.
+    /// An error of Shipway or of the operating system, such as a result that cannot be
+    /// written.
     Bug,
     /// The plan or the command line is wrong.
     Usage,
@@ -135,6 +136,7 @@ mod tests {
             withdrawn: None,
             took: Duration::ZERO,
             failure: None,
+            later_failures: vec![],
             rollbacks: rollback.into_iter().collect(),
         }
     }

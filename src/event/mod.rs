@@ -232,11 +232,15 @@ mod tests {
             withdrawn: None,
             took: Duration::from_secs(2),
             failure: Some((StepId { service: "web".into(), step: "push".into() }, failure())),
+            later_failures: vec![(
+                StepId { service: "web".into(), step: "undo".into() },
+                Failure::default(),
+            )],
             rollbacks: vec![],
         };
         assert_eq!(
             serde_json::to_string(&result).expect("a result is JSON"),
-            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"withdrawn":null,"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}},"rollbacks":[]}"#
+            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"withdrawn":null,"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}},"later-failures":[{"step":{"service":"web","step":"undo"},"failure":{"chain":[],"details":[],"help":null}}],"rollbacks":[]}"#
         );
     }
 }

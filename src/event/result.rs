@@ -170,6 +170,9 @@ pub struct ServiceResult {
     /// The first step that failed, unless the failure is tolerated.
     #[serde(serialize_with = "named_failure")]
     pub failure: Option<(StepId, Failure)>,
+    /// The steps that failed after it, such as one that cleans up.
+    #[serde(serialize_with = "named_failures")]
+    pub later_failures: Vec<(StepId, Failure)>,
     /// What became of its deploys after that failure, the last one first. Empty unless
     /// the plan says `on-failure: rollback`.
     pub rollbacks: Vec<Rollback>,
@@ -181,10 +184,24 @@ fn named_failure<S: Serializer>(
     failure: &Option<(StepId, Failure)>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Named<'a> {
-        step: &'a StepId,
-        failure: &'a Failure,
+    failure.as_ref().map(NamedFailure::of).serialize(serializer)
+}
+
+fn named_failures<S: Serializer>(
+    failures: &[(StepId, Failure)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(failures.iter().map(NamedFailure::of))
+}
+
+#[derive(Serialize)]
+struct NamedFailure<'a> {
+    step: &'a StepId,
+    failure: &'a Failure,
+}
+
+impl<'a> NamedFailure<'a> {
+    fn of((step, failure): &'a (StepId, Failure)) -> Self {
+        Self { step, failure }
     }
-    failure.as_ref().map(|(step, failure)| Named { step, failure }).serialize(serializer)
 }

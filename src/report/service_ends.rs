@@ -5,9 +5,9 @@ use crate::report::log::{ActionsLog, Live, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::sample::{
-    at, broken, cancelled, ended_early, forked, no_secret, not_applicable, not_deployed,
-    not_rolled_back, not_started, not_tested, not_verified, rolled_back, started, timed_out,
-    unchanged, web, wrong_plan,
+    at, broken, cancelled, ended_early, failed_twice, forked, no_secret, not_applicable,
+    not_asked_to_deploy, not_asked_to_verify, not_deployed, not_rolled_back, not_started,
+    not_tested, not_verified, rolled_back, started, timed_out, unchanged, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
@@ -95,6 +95,7 @@ fn every_report_says_how_a_service_ended() {
     let all = [
         all_reports("succeeded", Status::Succeeded, web()),
         all_reports("failed", Status::Failed, broken()),
+        all_reports("failed twice", Status::Failed, failed_twice()),
         all_reports("timed out", Status::Failed, timed_out()),
         all_reports("skipped: its need failed", Status::Failed, not_started()),
         all_reports("skipped: no step applies", Status::Succeeded, not_applicable()),
@@ -102,6 +103,8 @@ fn every_report_says_how_a_service_ended() {
         all_reports("skipped: a fork", Status::Skipped, forked()),
         all_reports("skipped: left out by the command line", Status::Skipped, ended_early()),
         all_reports("run steps left out", Status::Succeeded, not_tested()),
+        all_reports("deploy left out by its if", Status::Succeeded, not_asked_to_deploy()),
+        all_reports("verify left out by its if", Status::Succeeded, not_asked_to_verify()),
         all_reports("tolerated failure", Status::Succeeded, not_verified()),
         all_reports("cancelled", Status::Cancelled, cancelled()),
         all_reports_of("refused: the plan is wrong", &wrong_plan()),

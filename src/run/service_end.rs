@@ -1,7 +1,8 @@
 //! How a service ended, judged by the ends of its steps.
 //!
 //! Pure. A service has succeeded only if no step of it was left out because of a
-//! failure or a stop: a report must never claim a deploy that did not happen.
+//! failure or a stop, and where its own condition left out a deploy, the result says so:
+//! a report must never claim a deploy that did not happen.
 
 use super::layout::{Exclusion, Goal};
 use crate::event::{Failure, Outcome, Status, StepId};
@@ -24,7 +25,7 @@ pub enum StepEnd {
 /// Why a step was not started.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LeftOut {
-    /// Its `if` is false although nothing failed: the plan does not ask for it.
+    /// Its `if` is false although nothing failed: the plan asks for it in other cases.
     NotApplicable,
     /// This step, of the service of this name, failed before it.
     FailureOf { step: StepId, service: String },
@@ -78,17 +79,11 @@ impl ServiceEnd {
             let missing = began.then(|| step.goal.missing());
             return Self::new(Status::Skipped, missing, Some(reason));
         }
-        if let Some(step) = find(|end| matches!(end, StepEnd::Tolerated { .. }))
-            && let StepEnd::Tolerated { reason } = step.end
-        {
-            let missing = match step.goal {
-                Goal::Verify => "not verified".to_owned(),
-                Goal::Deploy | Goal::Push | Goal::Other => format!("{} failed", step.step),
-            };
+        if let Some((missing, reason)) = reservation(steps).filter(|_| began) {
             return Self {
                 status: Status::Succeeded,
                 missing: Some(missing),
-                reason: Some(reason.clone()),
+                reason: Some(reason),
             };
         }
         let status = if began { Status::Succeeded } else { Status::Skipped };
@@ -171,6 +166,34 @@ impl EndedStep<'_> {
     }
 }
 
+/// What is missing in the result of a service that did all that the plan asks for, and
+/// why: a step failed that may fail, or the condition of its push, deploy or verify is
+/// false. The plan may give a step to each of several cases, so that one is left out
+/// counts only if no other step did the same.
+fn reservation(steps: &[EndedStep<'_>]) -> Option<(String, String)> {
+    let is_done = |goal| {
+        let mut others = steps.iter().filter(|step| step.goal == goal);
+        others.any(|step| !matches!(step.end, StepEnd::LeftOut(_)))
+    };
+    let found = steps.iter().filter_map(|step| match step.end {
+        StepEnd::Tolerated { reason } => {
+            let missing = match step.goal {
+                Goal::Verify => "not verified".to_owned(),
+                Goal::Deploy | Goal::Push | Goal::Other => format!("{} failed", step.step),
+            };
+            Some((step.goal, missing, reason.clone()))
+        }
+        StepEnd::LeftOut(why @ LeftOut::NotApplicable)
+            if step.goal != Goal::Other && !is_done(step.goal) =>
+        {
+            Some((step.goal, step.goal.missing().to_owned(), why.because()))
+        }
+        StepEnd::LeftOut(_) | StepEnd::Succeeded | StepEnd::Failed | StepEnd::Cancelled => None,
+    });
+    let (_, missing, reason) = found.min_by_key(|(goal, ..)| *goal)?;
+    Some((missing, reason))
+}
+
 /// Such as `` `lint`, `test` and `docs` ``.
 fn joined(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -219,7 +242,7 @@ impl Goal {
 #[cfg(test)]
 mod tests {
     use super::{EndedStep, LeftOut, ServiceEnd, StepEnd};
-    use crate::event::StepId;
+    use crate::event::{Status, StepId};
     use crate::run::layout::{Exclusion, Goal};
 
     const GOALS: [(&str, Goal); 4] = [
@@ -260,7 +283,15 @@ mod tests {
         is(&[ok(), ok(), ok(), tolerated()], r#"Succeeded / "not verified" / "no answer""#);
         is(&[tolerated(), ok(), ok(), ok()], r#"Succeeded / "build failed" / "no answer""#);
         is(&[ok(), ok(), tolerated(), ok()], r#"Succeeded / "live failed" / "no answer""#);
-        is(&[ok(), ok(), no_if(), no_if()], "Succeeded / - / -");
+        let no_deploy = r#"Succeeded / "not deployed" / "its `if` is false""#;
+        is(&[ok(), ok(), no_if(), no_if()], no_deploy);
+        is(&[ok(), ok(), no_if(), ok()], no_deploy);
+        is(&[ok(), no_if(), no_if(), no_if()], no_deploy);
+        is(&[tolerated(), ok(), no_if(), ok()], no_deploy);
+        is(&[ok(), ok(), ok(), no_if()], r#"Succeeded / "not verified" / "its `if` is false""#);
+        is(&[ok(), no_if(), ok(), ok()], r#"Succeeded / "not pushed" / "its `if` is false""#);
+        is(&[no_if(), ok(), ok(), ok()], "Succeeded / - / -");
+        is(&[ok(), ok(), tolerated(), no_if()], r#"Succeeded / "live failed" / "no answer""#);
         is(&[no_if(), no_if(), no_if(), no_if()], r#"Skipped / - / "no step applies""#);
         is(&[blocked(), blocked(), blocked(), blocked()], r#"Skipped / - / "tests failed""#);
         is(&[ok(), ok(), blocked(), blocked()], r#"Skipped / "not deployed" / "tests failed""#);
@@ -291,6 +322,17 @@ mod tests {
         is(&[StepEnd::Cancelled, stopped(), stopped(), stopped()], "Cancelled / - / -");
         is(&[ok(), stopped(), stopped(), stopped()], r#"Cancelled / "not deployed" / -"#);
         is(&[ok(), ok(), ok(), stopped()], r#"Cancelled / "not verified" / -"#);
+    }
+
+    #[test]
+    fn one_of_several_deploys_is_enough() {
+        let (ok, no_if) = (StepEnd::Succeeded, StepEnd::LeftOut(LeftOut::NotApplicable));
+        let step = |step, end| EndedStep { step, goal: Goal::Deploy, end };
+        let (staging, production) = (step("staging", &ok), step("production", &no_if));
+        assert_eq!(
+            ServiceEnd::of(&[staging, production]),
+            ServiceEnd { status: Status::Succeeded, missing: None, reason: None }
+        );
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub struct RunState {
     rollbacks: Vec<RollbackPhase>,
     /// By service: the first step that failed in it or in a service it needs.
     blamed: Vec<Option<StepIndex>>,
-    /// By service: the first failure of its own steps that was not tolerated.
-    failures: Vec<Option<(StepId, Failure)>>,
+    /// By service: the failures of its own steps that were not tolerated, in their order.
+    failures: Vec<Vec<(StepId, Failure)>>,
     /// The first step that failed in the whole run.
     failed: Option<StepIndex>,
     keep_going: bool,
@@ -51,7 +51,7 @@ impl RunState {
             phases: vec![Phase::Pending; layout.steps.len()],
             rollbacks: layout.steps.iter().map(RollbackPhase::of).collect(),
             blamed: vec![None; layout.services.len()],
-            failures: vec![None; layout.services.len()],
+            failures: vec![Vec::new(); layout.services.len()],
             failed: None,
             keep_going,
             cancel: Cancellation::default(),
@@ -139,9 +139,10 @@ impl RunState {
         }));
     }
 
-    /// The first step of a service whose failure is not tolerated, and the failure.
-    pub fn failure(&self, service: usize) -> Option<&(StepId, Failure)> {
-        self.failures[service].as_ref()
+    /// The steps of a service whose failure is not tolerated, and their failures, in the
+    /// order of time.
+    pub fn failures(&self, service: usize) -> &[(StepId, Failure)] {
+        &self.failures[service]
     }
 
     pub fn cancellation(&self) -> Cancellation {
@@ -376,7 +377,7 @@ impl RunState {
         answer.events.push(EventKind::StepFinished { step: id.clone(), outcome, took, outputs });
         if let Some(failure) = fatal {
             let service = self.service_of(step);
-            self.failures[service].get_or_insert((id, failure));
+            self.failures[service].push((id, failure));
             self.blamed[service].get_or_insert(step);
             self.failed.get_or_insert(step);
             if !self.keep_going
@@ -690,7 +691,7 @@ a.y skipped: the run was cancelled
         let after = state.on(input, Duration::ZERO, 1.0);
 
         assert_eq!(state.status(), Status::Succeeded);
-        assert_eq!(state.failure(0), None);
+        assert!(state.failures(0).is_empty());
         assert_eq!(after.effects, [Effect::Decide { step: 1, status }]);
 
         let decision = Decision::Run { tolerant: false };
@@ -717,7 +718,7 @@ a.y skipped: the run was cancelled
         assert_eq!(state.status(), Status::Failed);
         assert_eq!(end_of(state, 0), "failed");
         assert_eq!(end_of(state, 1), "succeeded");
-        let (step, failure) = state.failure(0).expect("the time-out");
+        let [(step, failure)] = state.failures(0) else { panic!("not the time-out alone") };
         assert_eq!(step.to_string(), "a.x");
         assert_eq!(failure.chain, ["it took longer than 90 s"]);
     }
@@ -935,7 +936,8 @@ a.deploy rolled back to the version before
 a.note skipped: `a.verify` failed
 "
         );
-        let (step, failure) = talk.state.failure(0).expect("the failure of the earlier process");
+        let failures = talk.state.failures(0);
+        let [(step, failure)] = failures else { panic!("not that of the earlier process") };
         assert_eq!(
             (step.to_string().as_str(), failure.chain.join("")),
             ("a.verify", "no answer".into())

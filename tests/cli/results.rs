@@ -94,3 +94,46 @@ steps:
         ["tolerant  succeeded, lint failed: the script ended with exit code 3"]
     );
 }
+
+#[test]
+fn steps_that_failed_after_the_first_one_are_in_the_result() {
+    let program = Program::with_plan(
+        "name: cleaning
+steps:
+  - { id: test, run: exit 3 }
+  - { id: undo, if: failure(), run: exit 5 }
+  - { id: note, if: always(), run: 'true' }
+",
+    );
+    assert_eq!(table(&program, &["run"], 4), ["cleaning  failed at test, then at undo"]);
+    let later = &result(&program)["services"][0]["later-failures"];
+    assert_eq!(later[0]["step"]["step"], "undo");
+    assert_eq!(later[0]["failure"]["chain"][0], "the script ended with exit code 5");
+}
+
+/// The result of a dry run of a plan whose `deploy` and `verify` end like this.
+fn left_out(deploy: &str, verify: &str) -> String {
+    let program = Program::with_plan(&format!(
+        "name: partly
+report: none
+azure: {{ resource-group: demo, location: westeurope }}
+steps:
+  - build:
+      layers: [{{ from: busybox, to: /busybox, mode: '0755' }}]
+      entrypoint: [/busybox, sleep, '600']
+  - tag: demo.azurecr.io/partly:v1
+  - push:
+  - deploy: {{ aci: {{ name: partly }} }}
+{deploy}  - verify: http://partly.example.com/
+{verify}"
+    ))
+    .applets();
+    table(&program, &["dry-run", "--runtime", "built-in"], 0)[0].clone()
+}
+
+#[test]
+fn deploy_or_verify_that_its_own_condition_leaves_out_is_named() {
+    let never = "    if: github.event_name == 'schedule'\n";
+    assert_eq!(left_out(never, never), "partly  succeeded, not deployed: its `if` is false");
+    assert_eq!(left_out("", never), "partly  succeeded, not verified: its `if` is false");
+}

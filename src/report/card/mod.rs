@@ -82,9 +82,9 @@ impl Card {
     }
 
     fn failures(&self) -> impl Iterator<Item = (&StepId, &Failure)> {
-        self.services
-            .iter()
-            .filter_map(|service| service.failure.as_ref().map(|(step, failure)| (step, failure)))
+        let all = self.services.iter();
+        let all = all.flat_map(|service| service.failure.iter().chain(&service.later_failures));
+        all.map(|(step, failure)| (step, failure))
     }
 
     /// What is said after the commit where files differ from it.

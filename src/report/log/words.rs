@@ -344,7 +344,9 @@ pub(in crate::report) fn time_of(service: &ServiceResult) -> Option<String> {
 fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let how = match (&service.failure, service.status) {
         (Some((step, _)), Status::Failed) => {
-            format!("failed at {step}{}", rollbacks_of(service))
+            let later = service.later_failures.iter();
+            let later: String = later.map(|(step, _)| format!(", then at {step}")).collect();
+            format!("failed at {step}{later}{}", rollbacks_of(service))
         }
         _ => end_of(service),
     };

@@ -161,6 +161,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         ]),
         took: Duration::from_millis(12_340),
         failure: None,
+        later_failures: vec![],
         withdrawn: None,
         rollbacks: vec![],
     }
@@ -175,6 +176,7 @@ pub(in crate::report) fn broken() -> ServiceResult {
         outputs: Outputs::new(),
         took: Duration::from_secs(75),
         failure: Some((id("migrations", "run"), whole_failure())),
+        later_failures: vec![],
         withdrawn: None,
         rollbacks: vec![],
     }
@@ -209,6 +211,7 @@ fn ended(name: &str, status: Status, missing: Option<&str>, reason: Option<&str>
         outputs: Outputs::new(),
         took: Duration::ZERO,
         failure: None,
+        later_failures: vec![],
         withdrawn: None,
         rollbacks: vec![],
     }
@@ -322,6 +325,29 @@ pub(in crate::report) fn ended_early() -> ServiceResult {
 pub(in crate::report) fn not_tested() -> ServiceResult {
     let reason = "left out by `--skip-run`";
     ServiceResult { missing: Some("`test` not run".into()), reason: Some(reason.into()), ..web() }
+}
+
+/// The `if` of its `verify` is false.
+pub(in crate::report) fn not_asked_to_verify() -> ServiceResult {
+    let (missing, reason) = ("not verified", "its `if` is false");
+    ServiceResult { missing: Some(missing.into()), reason: Some(reason.into()), ..web() }
+}
+
+/// The `if` of its `deploy` is false.
+pub(in crate::report) fn not_asked_to_deploy() -> ServiceResult {
+    let reason = "its `if` is false";
+    ServiceResult {
+        outputs: outputs(&[("digest", DIGEST)]),
+        took: Duration::from_secs(3),
+        ..ended("web", Status::Succeeded, Some("not deployed"), Some(reason))
+    }
+}
+
+/// Its step failed, and then the one that cleans up.
+pub(in crate::report) fn failed_twice() -> ServiceResult {
+    let chain = vec!["the script ended with exit code 5".into()];
+    let failure = Failure { chain, ..Failure::default() };
+    ServiceResult { later_failures: vec![(id("migrations", "undo"), failure)], ..broken() }
 }
 
 /// The run was stopped during its deploy, after which no step was started.

@@ -34,6 +34,7 @@ impl Loop<'_> {
         // The last deploy, which the outputs are of, is rolled back first.
         let withdrawn = rollbacks.first().and_then(|rollback| follow(&mut outputs, rollback));
         let ServiceEnd { status, missing, reason } = self.state.service_end(service);
+        let mut failures = self.state.failures(service).iter().cloned();
         ServiceResult {
             name: layout.name.clone(),
             status,
@@ -42,7 +43,8 @@ impl Loop<'_> {
             outputs,
             withdrawn,
             took: end.saturating_sub(start),
-            failure: self.state.failure(service).cloned(),
+            failure: failures.next(),
+            later_failures: failures.collect(),
             rollbacks,
         }
     }
