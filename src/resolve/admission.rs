@@ -80,6 +80,10 @@ impl Facts<'_> {
         }
         match self.code_error() {
             None => Decision::Go,
+            // A payload in a file is rehearsed with whatever is checked out.
+            Some(error) if self.dry_run && self.origin == Some(EventOrigin::File) => {
+                Decision::Note(error)
+            }
             Some(error @ ResolveError::UnknownCheckout { .. }) if self.dry_run => {
                 Decision::Note(error)
             }
@@ -102,8 +106,8 @@ impl Facts<'_> {
 
     /// Why what is checked out is not proved to be the code of the pull request.
     fn code_error(&self) -> Option<ResolveError> {
-        // A payload in a file is rehearsed with whatever is checked out.
-        if self.dry_run && self.origin != Some(EventOrigin::Workflow) {
+        // A dry run takes what is checked out for the pull request that it makes up.
+        if self.dry_run && matches!(self.origin, None | Some(EventOrigin::Simulated)) {
             return None;
         }
         let number = self.pull_request.map(|one| one.number);

@@ -260,6 +260,30 @@ fn pull_request_is_not_looked_up_again() {
 }
 
 #[test]
+fn dry_run_of_a_payload_notes_that_its_pull_request_is_not_checked_out() {
+    let scene = Scene::new();
+    let payload = pull_request(&scene, "synchronize");
+    // Git does not see it as a change of the tree.
+    let path = scene.program.path(".git/payload.json");
+    std::fs::write(&path, payload.to_string()).expect("a file can be written");
+    scene.program.git(&["checkout", "--quiet", &scene.main]);
+    let rehearse = || scene.program.run(&["dry-run", "--event", ".git/payload.json"]).exits(0);
+
+    let (main, head) = (&scene.main[..7], &scene.head[..7]);
+    let why = format!(
+        "nothing is pushed or deployed, because commit {main} is checked out, which is neither \
+         the head of pull request 7 ({head}) nor its merge commit"
+    );
+    said(&rehearse(), &format!("note: a real run would stop here: {why}\n"));
+    let real = scene.run(&["--event", ".git/payload.json"]).exits(3);
+    said(&real, &format!("error: {why}\n"));
+
+    scene.program.git(&["checkout", "--quiet", &scene.head]);
+    let fine = rehearse();
+    assert!(!fine.stderr.contains("a real run"), "{}", fine.stderr);
+}
+
+#[test]
 fn closed_pull_request_is_never_deployed() {
     let scene = Scene::new();
     let payload = pull_request(&scene, "closed");

@@ -28,9 +28,14 @@ enum About {
     Nothing,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 15] = [
     Case { name: "no event", origin: None, event: "", about: About::Nothing },
     Case { name: "no event, --pr 7", origin: None, event: "", about: About::LookedUp },
+    Case { name: "simulated push", ..simulated("push", About::Nothing) },
+    Case { name: "simulated pull_request", ..simulated("pull_request", About::Described) },
+    Case { name: "pull_request in a file", ..in_file("pull_request", About::Described) },
+    Case { name: "issue_comment in a file", ..in_file("issue_comment", About::LookedUp) },
+    Case { name: "push in a file", ..in_file("push", About::Nothing) },
     workflow("pull_request", About::Described),
     workflow("pull_request_target", About::Described),
     workflow("issue_comment", About::LookedUp),
@@ -43,6 +48,14 @@ const CASES: [Case; 10] = [
 
 const fn workflow(event: &'static str, about: About) -> Case {
     Case { name: event, origin: Some(EventOrigin::Workflow), event, about }
+}
+
+const fn simulated(event: &'static str, about: About) -> Case {
+    Case { name: event, origin: Some(EventOrigin::Simulated), event, about }
+}
+
+const fn in_file(event: &'static str, about: About) -> Case {
+    Case { name: event, origin: Some(EventOrigin::File), event, about }
 }
 
 #[derive(Clone, Copy)]
