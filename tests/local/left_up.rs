@@ -45,6 +45,13 @@ fn later_runs_go_on_in_the_cloud_that_was_left_up() {
 
     program.run(&[&DRY_RUN[..], &["--from", "deploy"]].concat()).exits(0);
     assert_eq!(CloudFile::read(&path).expect("it is still up"), cloud);
+
+    // The newest run went on in the cloud of the first one.
+    for _ in 0..2 {
+        let again = program.run(&[&DRY_RUN[..], &["--from", "deploy"]].concat()).exits(0);
+        again.says_in_order(&["using the local cloud that was left up\n"]);
+        assert_eq!(CloudFile::read(&path).expect("it is still up"), cloud);
+    }
     stops(&program, "with 1 container group: kept-web\n");
 }
 
@@ -67,4 +74,26 @@ fn run_that_expects_more_than_the_cloud_that_was_left_up_has_is_refused() {
 "
     ));
     stops(&program, "with 1 container group: kept-web\n");
+}
+
+#[test]
+fn a_cloud_that_ended_is_gone_on_in_and_one_that_was_removed_is_named() {
+    let program = Program::with_plan(PLAN).applets().file("go", "");
+    program.run(&DRY_RUN).exits(0);
+    let first = newest(&program, "local").expect("a cloud");
+    for _ in 0..2 {
+        program.run(&[&DRY_RUN[..], &["--from", "deploy"]].concat()).exits(0);
+        assert_eq!(newest(&program, "local").expect("a cloud"), first);
+    }
+    let earlier = newest(&program, "runs").expect("a run");
+    let earlier = earlier.file_name().expect("a name").to_string_lossy().into_owned();
+    fs::remove_dir_all(&first).expect("a folder can be removed");
+
+    let gone = program.run(&[&DRY_RUN[..], &["--from", "gate", "--until", "gate"]].concat());
+
+    let note = format!(
+        "the local cloud of run {earlier} was removed, so this one is new: what earlier steps \
+         pushed and deployed is not in it\n"
+    );
+    assert!(gone.stderr.contains(&note), "{}", gone.stderr);
 }

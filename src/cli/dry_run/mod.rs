@@ -25,6 +25,7 @@ use clap::Args;
 use cloud::LocalCloud;
 use initial_state::Blueprint;
 use placeholders::SecretValues;
+use std::path::Path;
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct DryRunArguments {
@@ -61,9 +62,10 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
             Err(refusal) => return Err(refused_early(asked, refusal).await),
         };
         let inherited = inherited(&mut run);
-        // What earlier runs left, such as pushed images, is in the newest one's cloud.
+        // What earlier runs left, such as pushed images, is in the cloud of the newest one,
+        // which may itself have gone on in that of another.
         if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
-            run.local = run.folder.state.join("local").join(&start.run);
+            go_on_in(&start.local, &start.run, &mut run);
         }
         let chosen = match choose(&run.session) {
             Ok(chosen) => chosen,
@@ -73,6 +75,18 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
         let dry = DryRun { run: &run, keep, detach, audience, inherited };
         Ok(Box::pin(dry.run(chosen, None)).await)
     })
+}
+
+/// Makes the cloud of an earlier run that of this one. Says so where it was removed.
+fn go_on_in(cloud: &Path, earlier: &str, run: &mut RunSession) {
+    if cloud.is_dir() {
+        cloud.clone_into(&mut run.local);
+        return;
+    }
+    run.session.resolved.notices.push(format!(
+        "the local cloud of run {earlier} was removed, so this one is new: what earlier steps \
+         pushed and deployed is not in it"
+    ));
 }
 
 /// A dry run, new or resumed.
