@@ -71,3 +71,49 @@ fn all_urls_are_printed_and_in_the_result() {
     assert!(urls[0].starts_with("http://") && !urls[0].ends_with(":8080"), "{urls:?}");
     assert_eq!(urls[1], format!("{}:8080", urls[0]));
 }
+
+#[test]
+fn a_host_outside_of_a_dry_run_is_named_at_once_with_the_way_to_leave_it_out() {
+    let verify = |what: &str, shown: &str| {
+        let plan = format!("name: opt\nreport: none\nsteps: [{{ verify: {{ {what} }} }}]\n");
+        dry_run(&Program::with_plan(&plan), 4).says_in_order(&[
+            &format!("\n    cannot ask {shown}\n"),
+            "\n      `example.com` is not part of the local cloud\n",
+            "\n    help: a local cloud reaches nothing outside of it (`--allow-host` is for images \
+             alone): leave this check out of a dry run with `if: \"!run.dry-run\"`\n",
+        ]);
+    };
+    // The default time of three minutes is not waited for.
+    verify("http: https://example.com/health", "https://example.com/health");
+    verify("http: http://example.com/health", "http://example.com/health");
+    verify("tcp: example.com:5432", "example.com:5432");
+
+    let plan = "name: opt
+steps:
+  - run: 'true'
+  - { verify: https://example.com/health, if: \"!run.dry-run\" }
+";
+    dry_run(&Program::with_plan(plan), 0).says_in_order(&[
+        "\nverify  skipped: its `if` is false\n",
+        "\n    opt  succeeded, not verified: its `if` is false  (",
+    ]);
+}
+
+#[test]
+fn a_url_of_a_group_that_has_ended_is_a_warning() {
+    let plan = "name: opt
+azure: { resource-group: demo, location: westeurope }
+report: none
+steps:
+  - build:
+      layers: [{ from: busybox, to: /busybox, mode: '0755' }]
+      entrypoint: [/busybox, 'true']
+  - tag: demo.azurecr.io/opt:v1
+  - push:
+  - deploy: { aci: { ports: [80], restart-policy: Never } }
+";
+    dry_run(&Program::with_plan(plan).applets(), 0).says_in_order(&[
+        "\ndeploy  warning  container group `opt` has ended, so nothing answers at \
+         http://203.0.113.1; a job needs no `ports`\n",
+    ]);
+}

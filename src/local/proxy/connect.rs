@@ -31,9 +31,7 @@ pub async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Respon
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
     match service(&host, port, accounts, &services.vaults) {
-        Err(absent @ UnknownHost::Host { .. }) => {
-            proxy.refuse(&request, StatusCode::FORBIDDEN, &absent.to_string())
-        }
+        Err(absent @ UnknownHost::Host { .. }) => proxy.deny(&request, &absent.to_string()),
         Err(absent @ UnknownHost::Resource { .. }) => {
             proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())
         }

@@ -1,6 +1,6 @@
 //! What the answer to a request to the proxy needs.
 
-use super::response::refusal;
+use super::response::{denial, refusal};
 use super::services::{Dial, PendingEntry, Services};
 use crate::local::authority::Authority;
 use axum::body::Body;
@@ -24,8 +24,19 @@ impl Proxy {
         status: StatusCode,
         text: &str,
     ) -> Response<Body> {
+        self.log(request, status);
+        refusal(status, text)
+    }
+
+    /// Refuses a request to a host that is not part of the cloud, with an entry in the
+    /// request log.
+    pub fn deny<B>(&self, request: &Request<B>, text: &str) -> Response<Body> {
+        self.log(request, StatusCode::FORBIDDEN);
+        denial(text)
+    }
+
+    fn log<B>(&self, request: &Request<B>, status: StatusCode) {
         let host = request.uri().authority().map_or("", |authority| authority.as_str());
         PendingEntry::of(request, host).write_status(&self.services.log, status);
-        refusal(status, text)
     }
 }

@@ -41,9 +41,7 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<B
             let text = format!("`{host}` speaks only TLS: use `https://`");
             proxy.refuse(&request, StatusCode::FORBIDDEN, &text)
         }
-        Err(absent @ UnknownHost::Host { .. }) => {
-            proxy.refuse(&request, StatusCode::FORBIDDEN, &absent.to_string())
-        }
+        Err(absent @ UnknownHost::Host { .. }) => proxy.deny(&request, &absent.to_string()),
         Err(absent @ UnknownHost::Resource { .. }) => {
             proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())
         }

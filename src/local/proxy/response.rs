@@ -26,6 +26,13 @@ pub fn refusal(status: StatusCode, text: &str) -> Response<Body> {
     answer
 }
 
+/// The response for a host that the proxy does not connect to, whatever is asked of it.
+pub fn denial(text: &str) -> Response<Body> {
+    let mut answer = refusal(StatusCode::FORBIDDEN, text);
+    set_proxy_status(&mut answer, &details("http_request_denied", text));
+    answer
+}
+
 /// The response where the proxy has no connection to a container.
 pub fn no_connection(place: &str, error: &io::Error) -> Response<Body> {
     let text = format!("nothing answers at `{place}`: {error}");

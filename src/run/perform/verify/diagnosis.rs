@@ -36,7 +36,7 @@ impl Diagnosis {
         }
         let listening = match no_answer {
             NoAnswer::Refused { listening } => listening.clone(),
-            NoAnswer::TimedOut | NoAnswer::Broken(_) => Vec::new(),
+            NoAnswer::Barred(_) | NoAnswer::TimedOut | NoAnswer::Broken(_) => Vec::new(),
         };
         Self { port, listening, exposed }
     }

@@ -1,7 +1,7 @@
 //! One HTTP request with its answer, and how both are shown.
 
 use super::no_answer::NoAnswer;
-use crate::http::Client;
+use crate::http::{self, Client, Proxy, TunnelError};
 use crate::run::outcome::chain_of;
 use std::time::Duration;
 use url::Url;
@@ -37,7 +37,10 @@ pub async fn exchange(client: &Client, url: &Url, limit: Duration) -> Exchange {
 
 async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, NoAnswer> {
     let request = client.direct().get(url.clone());
-    let mut response = client.send(request).await.map_err(|error| NoAnswer::of(&error))?;
+    let mut response = match client.send(request).await {
+        Ok(response) => response,
+        Err(error) => return Err(no_answer(client, url, &error).await),
+    };
     let status = response.status().as_u16();
     let proxy = response.headers().get("proxy-status").and_then(|value| value.to_str().ok());
     if let Some(no_answer) = proxy.and_then(NoAnswer::of_proxy) {
@@ -59,6 +62,19 @@ async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, NoAnswer> {
     }
     body.truncate(MAX_BODY_BYTES);
     Ok(HttpAnswer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// Why a request was not answered. The client does not tell what a proxy said that gave
+/// it no tunnel, so that the proxy is asked once more.
+async fn no_answer(client: &Client, url: &Url, error: &http::Error) -> NoAnswer {
+    let settings = client.settings();
+    if let (Proxy::Fixed(_), "https", Some(host)) = (&settings.proxy, url.scheme(), url.host_str())
+        && let Err(refused @ TunnelError::Refused { .. }) =
+            http::connect(settings, host, url.port_or_known_default().unwrap_or(443)).await
+    {
+        return NoAnswer::of_tunnel(&refused);
+    }
+    NoAnswer::of(error)
 }
 
 impl Exchange {

@@ -40,6 +40,11 @@ impl Miss {
         self.no_answer == Some(NoAnswer::TimedOut)
     }
 
+    /// Whether every further attempt would end like this one.
+    pub fn is_final(&self) -> bool {
+        matches!(self.no_answer, Some(NoAnswer::Barred(_)))
+    }
+
     /// The error, with all that the deployed service shows of the reason.
     pub async fn into_error(
         self,
@@ -68,6 +73,12 @@ impl Miss {
 
     fn error(&self, tried: &Tried<'_>) -> StepError {
         let Tried { endpoint, tries, within } = tried;
+        if let Some(NoAnswer::Barred(why)) = &self.no_answer {
+            return StepError::new(format!("cannot ask {endpoint}")).because(why.clone()).help(
+                "a local cloud reaches nothing outside of it (`--allow-host` is for images \
+                 alone): leave this check out of a dry run with `if: \"!run.dry-run\"`",
+            );
+        }
         let times = if *tries == 1 { "once".to_owned() } else { format!("{tries} times") };
         let seconds = within.as_secs_f64();
         if let Some(NoAnswer::Refused { .. }) = self.no_answer {

@@ -9,7 +9,7 @@ mod no_answer;
 
 use super::performer::{Job, Performer};
 use crate::event::{OutputName, Outputs};
-use crate::http::{TunnelError, connect};
+use crate::http::connect;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
@@ -101,7 +101,7 @@ impl Pace {
         Ok(Self {
             within: verify.within.resolve(&job.scope)?.0,
             every: verify.every.resolve(&job.scope)?.0,
-            consecutive: verify.consecutive.resolve(&job.scope)?.max(1),
+            consecutive: verify.consecutive.resolve(&job.scope)?.0,
         })
     }
 }
@@ -132,7 +132,7 @@ impl Check {
                 Ok(_) => Miss::default(),
                 Err(miss) => miss,
             };
-            if Instant::now() + *every >= deadline {
+            if miss.is_final() || Instant::now() + *every >= deadline {
                 // An attempt that the deadline cut short says less than the one before.
                 let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
                 let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
@@ -183,22 +183,12 @@ async fn try_once(
             let connected = connect(performer.services.http.settings(), host, *port);
             match tokio::time::timeout(limit, connected).await {
                 Ok(Ok(_)) => Ok(None),
-                Ok(Err(error)) => Err(Miss::without_answer(of_tunnel(&error), Vec::new())),
+                Ok(Err(error)) => {
+                    Err(Miss::without_answer(NoAnswer::of_tunnel(&error), Vec::new()))
+                }
                 Err(_) => Err(Miss::without_answer(NoAnswer::TimedOut, Vec::new())),
             }
         }
-    }
-}
-
-/// The reason of a connection that was not made. A proxy that refused it says why in
-/// its head.
-fn of_tunnel(error: &TunnelError) -> NoAnswer {
-    match error {
-        TunnelError::Refused { proxy_status: Some(status), .. } => {
-            NoAnswer::of_proxy(status).unwrap_or_else(|| NoAnswer::Broken(error.to_string()))
-        }
-        TunnelError::Refused { .. } => NoAnswer::Broken(error.to_string()),
-        TunnelError::Connect { .. } => NoAnswer::of(error),
     }
 }
 

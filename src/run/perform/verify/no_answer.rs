@@ -1,5 +1,6 @@
 //! Why a request was not answered.
 
+use crate::http::TunnelError;
 use crate::run::outcome::chain_of;
 use std::error::Error;
 use std::fmt;
@@ -14,6 +15,8 @@ pub enum NoAnswer {
         /// What does listen in the service, where the other side tells.
         listening: Vec<SocketAddr>,
     },
+    /// The proxy gives no connection to that host, and says why.
+    Barred(String),
     /// No answer within the time of an attempt.
     TimedOut,
     /// Another error, such as an unknown host or a connection that was closed.
@@ -46,9 +49,24 @@ impl NoAnswer {
         let details = status.split_once("details=\"").and_then(|(_, rest)| rest.split_once('"'));
         Some(match (error, details) {
             ("connection_refused", _) => Self::Refused { listening },
+            ("http_request_denied", Some((details, _))) => Self::Barred(details.to_owned()),
             (_, Some((details, _))) => Self::Broken(details.to_owned()),
             (other, None) => Self::Broken(format!("the proxy has no connection to it: {other}")),
         })
+    }
+}
+
+impl NoAnswer {
+    /// The reason of a connection that was not made. A proxy that refused it says why in
+    /// its head.
+    pub fn of_tunnel(error: &TunnelError) -> Self {
+        match error {
+            TunnelError::Refused { proxy_status: Some(status), .. } => {
+                Self::of_proxy(status).unwrap_or_else(|| Self::Broken(error.to_string()))
+            }
+            TunnelError::Refused { .. } => Self::Broken(error.to_string()),
+            TunnelError::Connect { .. } => Self::of(error),
+        }
     }
 }
 
@@ -70,7 +88,7 @@ impl fmt::Display for NoAnswer {
         f.write_str(match self {
             Self::Refused { .. } => "nothing listens there",
             Self::TimedOut => "no answer in time",
-            Self::Broken(why) => why,
+            Self::Barred(why) | Self::Broken(why) => why,
         })
     }
 }
@@ -94,6 +112,10 @@ mod tests {
         assert_eq!(
             read("gate;error=dns_timeout").map(|found| found.to_string()).as_deref(),
             Some("the proxy has no connection to it: dns_timeout")
+        );
+        assert_eq!(
+            read("shipway; error=http_request_denied; details=\"`b.io` is not there\""),
+            Some(NoAnswer::Barred("`b.io` is not there".into()))
         );
         let status =
             "shipway; error=proxy_internal_response; details=\"`a.io` is not simulated; no\"";

@@ -108,7 +108,15 @@ impl DeployTarget for ContainerGroup<'_> {
 
     async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().watch(desired, &events).await?)
+        let group = self.client().watch(desired, &events).await?;
+        if let Some(url) = group.urls().first().filter(|_| group.has_ended()) {
+            let name = &desired.id.name;
+            job.warn(format!(
+                "container group `{name}` has ended, so nothing answers at {url}; a job needs no \
+                 `ports`"
+            ));
+        }
+        Ok(group)
     }
 
     /// `image` is what runs of an image that the plan names. What the service pushed
