@@ -206,3 +206,38 @@ fn missing_plan_is_explained() {
 "
     );
 }
+
+#[test]
+fn value_that_is_too_long_for_a_program_is_named_with_its_size() {
+    let program = Program::with_plan(
+        "name: long
+steps:
+  - { id: make, run: 'printf \"big=%0200000d\\n\" 7 >> $SHIPWAY_OUTPUT' }
+  - { run: 'true', env: { BIG: '${{ steps.make.outputs.big }}' } }
+",
+    );
+    program.run(&["run"]).exits(4).says_in_order(&[
+        "\n    cannot start `bash`\n      the variable `BIG` has 200005 bytes, and Linux takes at \
+         most 131072\n    help: write the value to a file, and give the program the path of the \
+         file\n",
+    ]);
+}
+
+#[test]
+fn long_line_of_outputs_that_cannot_be_parsed_is_shortened_without_a_part_of_a_secret() {
+    let program = Program::with_plan(
+        "name: long
+secrets: { token: { env: THE_TOKEN } }
+steps:
+  - run: printf '%070d%s%03000d' 7 \"$TOKEN\" 7 >> $SHIPWAY_OUTPUT
+    env: { TOKEN: '${{ secrets.token }}' }
+",
+    );
+    let finished = program.env("THE_TOKEN", "a-t0ken-that-is-long").run(&["run"]).exits(4);
+    let zeros = "0".repeat(69);
+    finished.says_in_order(&[&format!(
+        "\n      line 1 of the outputs is neither `NAME=VALUE` nor `NAME<<DELIMITER`: \
+         `{zeros}7***0000000… (3073 bytes)`\n"
+    )]);
+    assert!(!finished.stderr.contains("a-t0"), "{}", finished.stderr);
+}

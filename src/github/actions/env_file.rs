@@ -92,6 +92,22 @@ pub enum ParseError {
     NoLineEnd { line: usize, name: String },
 }
 
+impl ParseError {
+    /// The same error, with the texts of the file as `show` shows them: a program may
+    /// have written a secret, or a megabyte without a line end.
+    #[must_use]
+    pub fn shown(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Format { line, text } => Self::Format { line, text: show(&text) },
+            Self::Empty { line, text } => Self::Empty { line, text: show(&text) },
+            Self::Unended { line, name, delimiter } => {
+                Self::Unended { line, name: show(&name), delimiter: show(&delimiter) }
+            }
+            Self::NoLineEnd { line, name } => Self::NoLineEnd { line, name: show(&name) },
+        }
+    }
+}
+
 impl Retryable for ParseError {
     fn retry(&self) -> Retry {
         Retry::Never

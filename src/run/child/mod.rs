@@ -5,6 +5,7 @@ mod last_lines;
 mod lines;
 mod spawn;
 mod supervisor;
+mod too_long;
 
 pub use last_lines::LastLines;
 pub use spawn::{Captured, ChildError, Command, Ended, Stop, capture, run};

@@ -2,8 +2,10 @@
 
 use super::lines;
 use super::supervisor::ENTRY;
+use super::too_long::TooLong;
 use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
@@ -73,6 +75,9 @@ pub enum ChildError {
     Own { program: String, source: io::Error },
     #[error("cannot start `{program}`")]
     Start { program: String, source: io::Error },
+    /// The kernel takes no more.
+    #[error("cannot start `{program}`")]
+    TooLong { program: String, source: TooLong },
 }
 
 impl Retryable for ChildError {
@@ -83,9 +88,13 @@ impl Retryable for ChildError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Own { .. } => None,
+            Self::Start { source, .. } if !is_missing(source) => None,
             Self::Start { program, .. } => {
                 Some(format!("install `{program}`, or check its spelling and the PATH"))
             }
+            Self::TooLong { .. } => Some(
+                "write the value to a file, and give the program the path of the file".to_owned(),
+            ),
         }
     }
 }
@@ -226,7 +235,20 @@ fn start(command: &Command, output: [Stdio; 2]) -> Result<tokio::process::Child,
         // whether to pass them on.
         .process_group(0)
         .kill_on_drop(false);
-    supervisor.spawn().map_err(failed)
+    supervisor.spawn().map_err(|source| match source.raw_os_error() {
+        Some(code) if code == Errno::E2BIG as i32 => {
+            let Command { environment, secrets, arguments, .. } = command;
+            let source = TooLong::of(environment, secrets, arguments);
+            ChildError::TooLong { program: program.clone(), source }
+        }
+        Some(_) | None => failed(source),
+    })
+}
+
+/// Whether the program is not there, or is not one.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+        || error.raw_os_error() == Some(Errno::ENOEXEC as i32)
 }
 
 /// Searches the program like `execvp`, but on the `PATH` of the child.

@@ -13,6 +13,9 @@ use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::secret::Redactor;
 use std::fs;
 
+/// How much is shown of a line of outputs that cannot be parsed.
+const MAX_SHOWN_CHARS: usize = 80;
+
 pub async fn perform(
     performer: &Performer,
     step: &Step,
@@ -145,6 +148,14 @@ fn shell(command: &Command) -> (&'static str, &'static [&'static str]) {
     }
 }
 
+/// At most the first [`MAX_SHOWN_CHARS`] of a text, and how long it is.
+fn start_of(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
 /// Parses the file that the step wrote to `SHIPWAY_OUTPUT`. A value that contains
 /// a secret becomes a secret itself.
 fn read_outputs(
@@ -153,6 +164,8 @@ fn read_outputs(
     job: &Job,
 ) -> Result<Outputs<Rendered>, StepError> {
     let outputs = parse(bytes).map_err(|error| {
+        // First without secrets, then short: the part of a secret would not be found.
+        let error = error.shown(|text| start_of(&redactor.redact(text)));
         StepError::new("cannot parse the outputs of the step").because(error.to_string()).help(
             "write `NAME=VALUE` lines, or `NAME<<END`, the lines of the value, and `END`, to the file in `SHIPWAY_OUTPUT`",
         )

@@ -5,7 +5,7 @@ use crate::image::dockerfile::{
     Program, Unfit, candidates,
 };
 use crate::run::child::{self, Captured, ChildError, Command, Ended, Stop};
-use crate::run::outcome::{AttemptError, StepError};
+use crate::run::outcome::{AttemptError, StepError, chain_of};
 use crate::run::perform::performer::{Job, Performer};
 use std::time::Duration;
 
@@ -47,6 +47,11 @@ async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> Probe
     };
     match ended {
         Err(ChildError::Own { .. } | ChildError::Start { .. }) => ProbeResult::NotFound,
+        Err(error @ ChildError::TooLong { .. }) => ProbeResult::Ended {
+            success: false,
+            stdout: String::new(),
+            stderr: chain_of(&error).join(": "),
+        },
         Ok(Captured { ended: Ended::Stopped, .. }) => ProbeResult::TimedOut,
         Ok(Captured { ended: Ended::Exited(code), stdout, stderr }) => {
             ProbeResult::Ended { success: code == 0, stdout, stderr }
