@@ -150,9 +150,12 @@ pub fn main() -> ExitCode {
     seal();
     let mut exit = command.execute().unwrap_or_else(|exit| exit);
     if let Some(why) = Stdout::lost() {
-        say::error(&["cannot write to standard output".to_owned(), why.to_owned()], None);
+        say::error(
+            &["cannot write to standard output".to_owned(), why.to_owned()],
+            Some("what the command did stands, and only its output is incomplete"),
+        );
         if exit == Exit::Done {
-            exit = Exit::Precondition;
+            exit = Exit::Bug;
         }
     }
     ExitCode::from(exit.code())

@@ -1,6 +1,7 @@
 //! The log of the libraries: to the run's `debug.log`, and with `-v` to standard
 //! error. It is redacted, and URLs lose their queries, which carry signatures.
 
+use crate::cli::say;
 use crate::secret::Redactor;
 use regex::Regex;
 use std::fs::{File, OpenOptions};
@@ -18,9 +19,12 @@ static QUERY: LazyLock<Regex> =
 
 /// Begins the log. If the file cannot be written, the run goes on without it.
 pub fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
-    let file = OpenOptions::new().create(true).append(true).open(folder.join("debug.log")).ok();
+    let path = folder.join("debug.log");
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.inspect_err(|error| say::tell(&lost(&path, error))).ok();
     let filter = EnvFilter::try_from_env("SHIPWAY_LOG").unwrap_or_else(|_| FILTER.into());
-    let log = Log { file: Arc::new(Mutex::new(file)), verbose, redactor: redactor.clone() };
+    let file = Arc::new(Mutex::new(file));
+    let log = Log { path: path.into(), file, verbose, redactor: redactor.clone() };
     // Fails if this process has begun a log before; then that one is kept.
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -30,8 +34,17 @@ pub fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
         .ok();
 }
 
+/// The warning where the log cannot be written.
+fn lost(path: &Path, error: &io::Error) -> String {
+    format!(
+        "warning: cannot write to `{}`, where the log of the libraries ends: {error}",
+        path.display()
+    )
+}
+
 #[derive(Clone)]
 struct Log {
+    path: Arc<Path>,
     file: Arc<Mutex<Option<File>>>,
     verbose: bool,
     redactor: Redactor,
@@ -46,14 +59,17 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Write for Log {
-    // tracing-subscriber writes each line in one call, so no secret is split.
+    // tracing-subscriber writes each line in one call, so no secret is split. It would
+    // tell of each error on standard error, in lines of its own.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = shown(&String::from_utf8_lossy(bytes), &self.redactor);
-        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            file.write_all(line.as_bytes())?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = file.as_mut().map(|file| file.write_all(line.as_bytes())) {
+            *file = None;
+            say::tell(&lost(&self.path, &error));
         }
         if self.verbose {
-            io::stderr().lock().write_all(line.as_bytes())?;
+            io::stderr().lock().write_all(line.as_bytes()).ok();
         }
         Ok(bytes.len())
     }
