@@ -102,3 +102,16 @@ fn protected_environment_is_refused_without_an_event() {
 ",
     );
 }
+
+#[test]
+fn protected_environment_is_chosen_by_hand_on_any_event() {
+    let plan = "name: shop
+environments:
+  production: { if: 'true', protected: true }
+  preview: { if: 'true' }
+steps: [{ run: 'echo into ${{ environment.name }}' }]
+";
+    let program = in_pull_request(Program::with_plan(plan)).file(".gitignore", ".shipway\n");
+    let finished = program.committed().run(&["run", "--env", "production"]).exits(0);
+    assert!(finished.stderr.contains("into production"), "{}", finished.stderr);
+}

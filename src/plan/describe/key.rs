@@ -31,6 +31,9 @@ pub struct Key {
     pub is_list: bool,
     /// The most that its number may be, which is above 0: what a rule checks of it.
     pub up_to: Option<f64>,
+    /// What the JSON Schema says of its text instead of the pattern of its type, where a
+    /// rule refuses some of what that takes; empty where it refuses nothing.
+    pub spelled: &'static str,
     /// Whether `null` is a value, as in JSON, and not a missing one.
     pub takes_null: bool,
 }
@@ -62,6 +65,7 @@ pub const fn key(name: &'static str) -> Key {
         only_beside: None,
         is_list: false,
         up_to: None,
+        spelled: "",
         takes_null: false,
     }
 }
@@ -131,6 +135,11 @@ impl Key {
     /// A number above 0 and at most this.
     pub const fn up_to(self, most: f64) -> Self {
         Self { up_to: Some(most), ..self }
+    }
+
+    /// Its text matches this pattern, or holds an expression.
+    pub const fn spelled(self, pattern: &'static str) -> Self {
+        Self { spelled: pattern, ..self }
     }
 
     /// `null` is one of its values.

@@ -119,7 +119,11 @@ impl<T: Literal> PlanValue for Field<T> {
     }
 
     fn schema(key: &'static Key) -> Value {
-        let mut schema = shape_schema(&Shape::of::<T>());
+        let mut shape = Shape::of::<T>();
+        if !key.spelled.is_empty() {
+            shape.pattern = key.spelled;
+        }
+        let mut schema = shape_schema(&shape);
         if let Some(most) = key.up_to {
             schema["oneOf"][0] =
                 json!({ "type": "number", "exclusiveMinimum": 0, "maximum": most });

@@ -14,7 +14,7 @@ mod web;
 pub use azure::{DnsLabelScope, ResourceGroupName, Sku, VaultId, VaultName, VaultSecretUrl};
 pub use image::{AbsolutePath, BaseImage, Glob, ImageSource, TagName, TaggedReference, Untagged};
 pub use name::{HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
-pub use scalar::{Attempts, Backoff, Period, Size};
+pub use scalar::{Attempts, Backoff, Period, Size, Times};
 pub use shape::{Literal, Shape, ShapeKind};
 pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 
@@ -22,7 +22,7 @@ pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
 mod tests {
     use super::{
         AbsolutePath, Address, Attempts, Backoff, HeaderName, Host, HttpTarget, Literal, Name,
-        NotEmpty, Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName,
+        NotEmpty, Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, Times,
         VariableName, VaultId, VaultName, VaultSecretUrl,
     };
     use crate::oci::Platform;
@@ -120,6 +120,7 @@ mod tests {
         agrees::<Port>(true);
         agrees::<ExposedPort>(true);
         agrees::<Attempts>(true);
+        agrees::<Times>(true);
         // Other ranges and what a URL is are more than a pattern can say.
         agrees::<Host>(false);
         agrees::<Address>(false);
@@ -154,6 +155,7 @@ mod tests {
         ends::<ExposedPort>();
         ends::<Address>();
         ends::<Attempts>();
+        ends::<Times>();
         ends::<StatusCode>();
         ends::<Mode>();
         ends::<Owner>();

@@ -12,6 +12,10 @@ pub struct Size(pub u64);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Period(pub Duration);
 
+/// How many times something must happen: at least once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times(pub u32);
+
 /// How often a step is tried: 1 to 100 times.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attempts(pub u32);
@@ -174,6 +178,15 @@ impl Literal for u32 {
 
     fn parse(text: &str) -> Result<Self, String> {
         whole(text).ok_or_else(|| "expected a whole number".to_owned())
+    }
+}
+
+impl Literal for Times {
+    const SHAPE: Shape = Shape { pattern: "^0*[1-9][0-9]*$", ..u32::SHAPE }.within(1, u32::MAX);
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let times = u32::parse(text).ok().filter(|times| *times > 0);
+        times.map(Self).ok_or_else(|| "expected a whole number from 1".to_owned())
     }
 }
 

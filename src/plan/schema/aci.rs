@@ -12,6 +12,13 @@ use crate::value::{DnsLabel, GroupName, MAX_TAG_VALUE_CHARS, Port, Replace, Rest
 /// (learn.microsoft.com, "Resource availability & quota limits for ACI").
 pub const MAX_CPU: f64 = 31.0;
 
+/// A number above 0 and at most [`MAX_CPU`].
+const CORES: &str = "^(0*(31(\\.0+)?|([1-9]|[12][0-9]|30)(\\.[0-9]+)?)|0+\\.[0-9]*[1-9][0-9]*)$";
+
+/// A size above 0.
+const SOME_MEMORY: &str =
+    "^([0-9]*[1-9][0-9]*(\\.[0-9]+)?|[0-9]+\\.[0-9]*[1-9][0-9]*) *([kKmMgGtT][iI]?)?[bB]$";
+
 mapping! {
     /// A container group in Azure Container Instances.
     pub struct Aci = "`aci`" {
@@ -33,9 +40,9 @@ mapping! {
         /// Public ports of the first container: `80`, `53/udp`.
         pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
         /// Cores of the first container.
-        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).default("1"),
+        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).spelled(CORES).default("1"),
         /// Memory of the first container.
-        pub memory: Field<Size> = key("memory").default("1.5GB"),
+        pub memory: Field<Size> = key("memory").spelled(SOME_MEMORY).default("1.5GB"),
         /// Command of the first container, instead of the image's entrypoint.
         pub command: Option<Vec<Text>> = key("command")
             .list()
@@ -87,9 +94,9 @@ mapping! {
         /// Ports, which are public too.
         pub ports: Vec<Text> = key("ports").is::<Port>().names_resource().absent("none"),
         /// Cores.
-        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).default("1"),
+        pub cpu: Field<f64> = key("cpu").up_to(MAX_CPU).spelled(CORES).default("1"),
         /// Memory.
-        pub memory: Field<Size> = key("memory").default("1.5GB"),
+        pub memory: Field<Size> = key("memory").spelled(SOME_MEMORY).default("1.5GB"),
         /// Command, instead of the image's entrypoint.
         pub command: Option<Vec<Text>> = key("command")
             .list()

@@ -16,7 +16,7 @@ mapping! {
         pub condition: Option<Condition> = key("if")
             .at(Site::EnvironmentCondition)
             .absent("chosen where none before it was"),
-        /// Whether it is chosen only with a clean tree, and by its `if` only on `push`, `release`, `workflow_dispatch`.
+        /// Whether it is chosen only with a clean tree, and by its `if` only on `push`, `release`, `workflow_dispatch`; `--env` chooses it on any event.
         pub protected: Field<bool> = key("protected").default("false"),
         /// Variables that replace the plan's.
         pub vars: Map<Text> = key("vars").names::<Name>().at(Site::Variable).absent("none"),

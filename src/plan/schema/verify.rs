@@ -7,7 +7,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    Address, HeaderName, HttpTarget, JsonPath, NotEmpty, Pattern, Period, Shape, StatusCode,
+    Address, HeaderName, HttpTarget, JsonPath, NotEmpty, Pattern, Period, Shape, StatusCode, Times,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Span;
@@ -26,7 +26,7 @@ mapping! {
         /// Time between two tries.
         pub every: Field<Period> = key("every").default(EVERY),
         /// How many tries in a row must pass.
-        pub consecutive: Field<u32> = key("consecutive").default(CONSECUTIVE),
+        pub consecutive: Field<Times> = key("consecutive").default(CONSECUTIVE),
     }
     and {
         /// The value of the key.

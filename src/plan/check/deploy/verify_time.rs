@@ -1,7 +1,7 @@
 //! `verify-never-done`: a `verify` needs more time for its tries than it has.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal, Period};
+use crate::plan::literal::{Literal, Period, Times};
 use crate::plan::schema::{Action, Field, Service, Verify};
 
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
@@ -18,7 +18,7 @@ fn literal<T: Literal>(field: &Field<T>) -> Option<T> {
 }
 
 fn mistake(verify: &Verify) -> Option<Diagnostic> {
-    let consecutive = literal(&verify.consecutive)?;
+    let Times(consecutive) = literal(&verify.consecutive)?;
     let (Period(every), Period(within)) = (literal(&verify.every)?, literal(&verify.within)?);
     // The first try is made at once.
     let least = every.saturating_mul(consecutive.saturating_sub(1));
