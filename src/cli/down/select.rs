@@ -55,8 +55,15 @@ fn decide(group: &DeployedGroup, filter: &DownFilter) -> Option<(bool, String)> 
     }
     if !group.is_of(filter.repository.as_deref()) {
         let from = match &tags.repository {
-            Some(repository) => format!("deployed from `{repository}`, another repository"),
-            None => "deployed from outside of this repository".to_owned(),
+            Some(repository) => format!(
+                "deployed from `{repository}`, another repository: `shipway down` in a checkout \
+                 of it removes it"
+            ),
+            None => format!(
+                "deployed from outside of a repository: `az container delete --resource-group {} \
+                 --name {}` removes it",
+                group.id.resource_group, group.id.name
+            ),
         };
         return Some((false, from));
     }
@@ -170,8 +177,10 @@ mod tests {
         assert_eq!(
             chosen(&groups, &filter(Some("preview"), None)),
             [
-                "- a: deployed from `evil/demo`, another repository",
-                "- b: deployed from outside of this repository",
+                "- a: deployed from `evil/demo`, another repository: `shipway down` in a checkout \
+                 of it removes it",
+                "- b: deployed from outside of a repository: `az container delete \
+                 --resource-group demo --name b` removes it",
             ]
         );
         let outside = DownFilter { repository: None, ..filter(Some("preview"), None) };
