@@ -6,6 +6,8 @@ use crate::http::{Retry, Retryable};
 use crate::secret::{Redactor, Secret};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const API_VERSION: &str = "2023-07-01";
 
@@ -58,11 +60,22 @@ impl Retryable for RegistryError {
     }
 }
 
-/// The client for registries. Cheap to clone.
+/// The client for registries. Cheap to clone. Clones share what they have read: a deploy
+/// needs the admin user that the preflight has read, and no second answer is wanted.
 #[derive(Clone, Debug)]
 pub struct AzureRegistries {
     arm: Arm,
     redactor: Redactor,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What was read of registries. What was not found is not kept: it may be created.
+#[derive(Debug, Default)]
+struct Known {
+    /// By subscription and login server, in lower case.
+    registries: BTreeMap<(String, String), AzureRegistry>,
+    /// By the id of the registry.
+    admins: BTreeMap<String, Admin>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +119,11 @@ impl From<RegistryDocument> for AzureRegistry {
 
 impl AzureRegistries {
     pub fn new(arm: Arm, redactor: Redactor) -> Self {
-        Self { arm, redactor }
+        Self { arm, redactor, known: Arc::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds a registry by its login server, in any resource group.
@@ -115,6 +132,10 @@ impl AzureRegistries {
         subscription: &str,
         login_server: &str,
     ) -> Result<Option<AzureRegistry>, RegistryError> {
+        let key = (subscription.to_ascii_lowercase(), login_server.to_ascii_lowercase());
+        if let Some(known) = self.known().registries.get(&key) {
+            return Ok(Some(known.clone()));
+        }
         let path = format!(
             "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/registries"
         );
@@ -122,11 +143,18 @@ impl AzureRegistries {
         let all: Vec<RegistryDocument> =
             self.arm.list(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
         let mut all = all.into_iter().map(AzureRegistry::from);
-        Ok(all.find(|one| one.login_server.eq_ignore_ascii_case(login_server)))
+        let found = all.find(|one| one.login_server.eq_ignore_ascii_case(login_server));
+        if let Some(found) = &found {
+            self.known().registries.insert(key, found.clone());
+        }
+        Ok(found)
     }
 
     /// The admin user's name and first password.
     pub async fn admin(&self, registry: &AzureRegistry) -> Result<Admin, RegistryError> {
+        if let Some(known) = self.known().admins.get(&registry.id) {
+            return Ok(known.clone());
+        }
         let path = format!("{}/listCredentials", registry.id);
         let request =
             ArmRequest { verb: Verb::Post, path: &path, api_version: API_VERSION, body: None };
@@ -141,7 +169,10 @@ impl AzureRegistries {
             .find(|value| !value.is_empty())
             .ok_or_else(|| RegistryError::NoPassword(server.clone()))?;
         let source = format!("the admin user of {server}");
-        Ok(Admin { username: read.username, password: self.redactor.adopt(&source, password) })
+        let password = self.redactor.adopt(&source, password);
+        let admin = Admin { username: read.username, password };
+        self.known().admins.insert(registry.id.clone(), admin.clone());
+        Ok(admin)
     }
 
     /// Creates a registry and waits until it is ready. One of this name that exists in the
@@ -255,6 +286,12 @@ mod tests {
         assert!(found.admin_user && !found.anonymous_pull);
         let admin = registries.admin(&found).await.expect("an admin user");
         assert_eq!((admin.username.as_str(), admin.password.expose()), ("demo", "hunter22"));
+        // Neither is asked for again: the script has no further answer.
+        assert_eq!(
+            registries.find("S", "demo.azurecr.io").await.expect("known"),
+            Some(found.clone())
+        );
+        assert_eq!(registries.admin(&found).await.expect("known").username, "demo");
         assert_eq!(redactor.redact("hunter22"), "***");
     }
 

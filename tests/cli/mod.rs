@@ -32,4 +32,5 @@ mod run;
 mod status;
 mod unreachable;
 mod usage;
+mod verified;
 mod workflows;

@@ -1,6 +1,7 @@
 //! The local cloud as a client sees it.
 
 mod deployed_image;
+mod good_run;
 mod left_up;
 mod parallel;
 mod preflight;

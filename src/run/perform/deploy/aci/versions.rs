@@ -46,12 +46,21 @@ pub fn kept_tags(desired: &Desired, live: &Group) -> BTreeMap<String, String> {
     tags
 }
 
-/// Records on a group that what it runs was verified.
+/// Records on a group that what it runs was verified, unless a later run has deployed
+/// to it since: that version was not meant.
+///
+/// The tag is a request of its own, since the PUT of the deploy is sent before anything is
+/// verified, and no later one may follow. It is read first, since a PATCH replaces all tags.
 pub async fn set_verified(performer: &Performer, deployed: &Deployed) -> Result<(), StepError> {
     let Some(id) = GroupId::parse(deployed.target.as_str()) else { return Ok(()) };
     let client = &performer.services.clients.container_instances;
     let Some(group) = client.find(&id).await? else { return Ok(()) };
-    if ResourceTags::read(&group.tags).is_none_or(|tags| tags.verified) {
+    let Some(known) = ResourceTags::read(&group.tags) else { return Ok(()) };
+    // Names of runs sort by time.
+    if known.run.as_str() > performer.facts.id.as_str() {
+        return Err(StepError::new(format!("run {} has deployed since", known.run)));
+    }
+    if known.verified {
         return Ok(());
     }
     let mut tags = group.tags;
