@@ -161,9 +161,8 @@ impl AzureRegistries {
         let server = &registry.login_server;
         let doing = || format!("read the admin user of `{server}`");
         let answer = self.arm.call(&request).await.map_err(|source| failed(doing(), source))?;
-        let read = serde_json::from_value::<Credentials>(answer.body).map_err(|error| {
-            failed(doing(), ArmError::Unreadable { path: path.clone(), reason: error.to_string() })
-        })?;
+        let read = serde_json::from_value::<Credentials>(answer.body)
+            .map_err(|error| failed(doing(), self.arm.unreadable(&path, &error)))?;
         let mut passwords = read.passwords.into_iter().map(|password| password.value);
         let password = passwords
             .find(|value| !value.is_empty())

@@ -184,7 +184,7 @@ fn busy_resource_manager_is_asked_again_and_the_reason_is_said() {
     });
     let (finished, _) = run(PLAN, &[fault]);
     let finished = finished.exits(0);
-    let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read the resource group `demo`: Azure answered 503 `ServerBusy`: Try later\n";
+    let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read the resource group `demo`: management.azure.com answered 503 `ServerBusy`: Try later\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
 }
 
@@ -196,7 +196,7 @@ fn busy_key_vault_is_asked_again_after_the_time_that_it_names() {
     });
     let (finished, requests) = run(PLAN, &[fault]);
     let finished = finished.exits(0);
-    let said = "preflight  retry  attempt 1 of 4 failed, next in 1.0s: cannot read the secret `key`: vault `shelf`, secret `key`: Azure answered 429 `Throttled`: Wait\n";
+    let said = "preflight  retry  attempt 1 of 4 failed, next in 1.0s: cannot read the secret `key`: vault `shelf`, secret `key`: shelf.vault.azure.net answered 429 `Throttled`: Wait\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
     let at = |status: u16| {
         let found = requests

@@ -8,6 +8,7 @@ use crate::http::{self, RequestId, SafeUrl};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
@@ -90,7 +91,7 @@ impl Arm {
         api_version: &str,
     ) -> Result<T, ArmError> {
         let request = ArmRequest { verb: Verb::Get, path, api_version, body: None };
-        parse(path, self.call(&request).await?.body)
+        self.parse(path, self.call(&request).await?.body)
     }
 
     /// Reads a resource; `None` where it does not exist.
@@ -124,7 +125,7 @@ impl Arm {
             all.append(&mut page.value);
             let Some(link) = page.next_link.filter(|link| !link.is_empty()) else { return Ok(all) };
             let url = self.own_url(&link)?;
-            page = parse(path, self.send(Verb::Get, url, None).await?.body)?;
+            page = self.parse(path, self.send(Verb::Get, url, None).await?.body)?;
         }
     }
 
@@ -132,10 +133,7 @@ impl Arm {
     pub async fn call(&self, request: &ArmRequest<'_>) -> Result<ArmResponse, ArmError> {
         let ArmRequest { verb, path, api_version, body } = *request;
         let url = self.endpoints.resource_manager.join(path.trim_start_matches('/'));
-        let mut url = url.map_err(|error| ArmError::Unreadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let mut url = url.map_err(|error| self.unreadable(path, &error))?;
         url.query_pairs_mut().append_pair("api-version", api_version);
         self.send(verb, url, body).await
     }
@@ -144,15 +142,29 @@ impl Arm {
     /// grants everything that the identity may do, so it is sent nowhere else.
     pub fn own_url(&self, text: &str) -> Result<Url, ArmError> {
         let home = &self.endpoints.resource_manager;
-        let url = home.join(text).map_err(|error| ArmError::Unreadable {
-            path: text.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let url = home.join(text).map_err(|error| self.unreadable(text, &error))?;
         if url.origin() != home.origin() {
-            let host = home.host_str().unwrap_or_default().to_owned();
-            return Err(ArmError::Foreign { url: SafeUrl::new(url), host });
+            return Err(ArmError::Foreign { url: SafeUrl::new(url), host: self.host() });
         }
         Ok(url)
+    }
+
+    /// The host of Resource Manager.
+    pub fn host(&self) -> String {
+        self.endpoints.resource_manager.host_str().unwrap_or_default().to_owned()
+    }
+
+    /// The error of an answer whose content is not as expected.
+    pub fn unreadable(&self, path: &str, reason: &impl fmt::Display) -> ArmError {
+        ArmError::Unreadable {
+            host: self.host(),
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &str, body: Value) -> Result<T, ArmError> {
+        serde_json::from_value(body).map_err(|error| self.unreadable(path, &error))
     }
 
     /// Sends a request. After 401 it is sent again once with a new token.
@@ -195,14 +207,14 @@ impl Arm {
         let retry_after = retry_after(&headers);
         if status >= 300 {
             let refusal = Refusal::read(status, &bytes, RequestId::of(&headers));
-            let refusal = Refusal { method: method.to_string(), path, retry_after, ..refusal };
+            let (method, host) = (method.to_string(), self.host());
+            let refusal = Refusal { method, host, path, retry_after, ..refusal };
             return Err(ArmError::Refused(Box::new(refusal)));
         }
         let body = if bytes.iter().all(u8::is_ascii_whitespace) {
             Value::Null
         } else {
-            serde_json::from_slice(&bytes)
-                .map_err(|error| ArmError::Unreadable { path, reason: error.to_string() })?
+            serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&path, &error))?
         };
         let operation = text(&headers, "azure-asyncoperation");
         let location = text(&headers, "location");
@@ -217,9 +229,4 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     http::parse_retry_after(value, jiff::Timestamp::now())
-}
-
-fn parse<T: DeserializeOwned>(path: &str, body: Value) -> Result<T, ArmError> {
-    serde_json::from_value(body)
-        .map_err(|error| ArmError::Unreadable { path: path.to_owned(), reason: error.to_string() })
 }

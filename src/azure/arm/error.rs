@@ -16,8 +16,8 @@ pub enum ArmError {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// A response that cannot be parsed.
-    #[error("cannot parse Resource Manager's response for `{path}`: {reason}")]
-    Unreadable { path: String, reason: String },
+    #[error("cannot read the answer of {host} for `{path}`: {reason}")]
+    Unreadable { host: String, path: String, reason: String },
     /// A URL in a response that the token must not be sent to.
     #[error("the token for `{host}` must not be sent to {url}")]
     Foreign {

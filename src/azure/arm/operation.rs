@@ -77,6 +77,6 @@ fn ended(url: &Url, poll: &ArmResponse) -> ArmError {
     if refusal.message.is_empty() {
         "the operation gives no reason".clone_into(&mut refusal.message);
     }
-    let path = url.path().to_owned();
-    ArmError::Refused(Box::new(Refusal { method: "GET".to_owned(), path, ..refusal }))
+    let (host, path) = (url.host_str().unwrap_or_default().to_owned(), url.path().to_owned());
+    ArmError::Refused(Box::new(Refusal { method: "GET".to_owned(), host, path, ..refusal }))
 }

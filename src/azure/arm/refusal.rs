@@ -16,6 +16,8 @@ const QUOTA_WAIT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Refusal {
     pub method: String,
+    /// The host that refused the request; empty where it is not known.
+    pub host: String,
     /// The path of the request.
     pub path: String,
     pub status: u16,
@@ -110,7 +112,8 @@ fn collect(error: &Value, details: &mut Vec<(String, String)>, depth: usize) {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Azure answered {}", self.status)?;
+        let host = if self.host.is_empty() { "Azure" } else { &self.host };
+        write!(f, "{host} answered {}", self.status)?;
         if !self.code.is_empty() {
             write!(f, " `{}`", self.code)?;
         }

@@ -32,8 +32,9 @@ fn listed(names: &[&'static str]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// Entra answered with an error.
-    #[error("{description}")]
+    #[error("{host} answered {status}: {description}")]
     Refused {
+        host: String,
         /// The number after `AADSTS`, if there is one.
         code: Option<u32>,
         status: u16,
@@ -51,8 +52,11 @@ pub enum SignInError {
     /// The Azure CLI issued no token.
     #[error("{output}")]
     Cli { output: String },
-    #[error("cannot reach Entra")]
-    Unreachable(#[source] azure_core::Error),
+    #[error("cannot reach {host}")]
+    Unreachable { host: String, source: azure_core::Error },
+    /// An answer of Entra that holds no token.
+    #[error("cannot read the answer of {host}: {reason}")]
+    Unreadable { host: String, reason: String },
     /// The client could not be made, as with an invalid tenant.
     #[error("{0}")]
     Setup(String),
@@ -63,8 +67,10 @@ pub enum SignInError {
 #[error(transparent)]
 pub struct AssertionFault(AssertionError);
 
-/// The identity that Entra refused, for the remedy.
+/// The identity that Entra refused, for the message and the remedy.
 pub struct RefusedIdentity<'a> {
+    /// The sign-in host.
+    pub host: &'a str,
     pub tenant: &'a str,
     pub client_id: &'a str,
     /// The claims of the federated token, if one was sent.
@@ -97,37 +103,40 @@ pub fn classify(error: azure_core::Error, subject: &RefusedIdentity) -> SignInEr
             return refused(status, retry, &body.unwrap_or_default(), subject);
         }
         if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Io) {
-            return SignInError::Unreachable(error);
+            return SignInError::Unreachable { host: subject.host.to_owned(), source: error };
         }
         error = match error.into_downcast::<azure_core::Error>() {
             Ok(inner) => inner,
             Err(outer) => match outer.into_downcast::<AssertionError>() {
                 Ok(assertion) => return AssertionFault(assertion).into(),
-                Err(outer) => return SignInError::Setup(outer.to_string()),
+                Err(outer) => {
+                    let (host, reason) = (subject.host.to_owned(), outer.to_string());
+                    return SignInError::Unreadable { host, reason };
+                }
             },
         };
     }
 }
 
 fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) -> SignInError {
+    let host = subject.host.to_owned();
     let Ok(answer) = serde_json::from_slice::<EntraError>(body) else {
-        let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
-        let description = format!("{status}: {text}");
-        return SignInError::Refused { code: None, status, description, retry, help: None };
+        let description = String::from_utf8_lossy(body).trim().chars().take(200).collect();
+        return SignInError::Refused { host, code: None, status, description, retry, help: None };
     };
     let code = answer.error_codes.first().copied();
     let text = answer.error_description;
     let sentence = text.split(" Trace ID:").next().unwrap_or(&text);
     let sentence = sentence.lines().next().unwrap_or_default().trim();
-    let description = if sentence.is_empty() { status.to_string() } else { sentence.to_owned() };
+    let description = if sentence.is_empty() { "without a reason" } else { sentence }.to_owned();
     let help = code.and_then(|code| remedy(code, subject));
-    SignInError::Refused { code, status, description, retry, help }
+    SignInError::Refused { host, code, status, description, retry, help }
 }
 
 /// The remedy for a code of Entra
 /// (learn.microsoft.com/entra/identity-platform/reference-error-codes).
 fn remedy(code: u32, subject: &RefusedIdentity) -> Option<String> {
-    let RefusedIdentity { tenant, client_id, claims } = subject;
+    let RefusedIdentity { tenant, client_id, claims, .. } = subject;
     let help = match code {
         7_000_215 => format!(
             "`AZURE_CLIENT_SECRET` must hold the secret's value, not its id; \
@@ -220,13 +229,13 @@ impl Retryable for SignInError {
             Self::Refused { retry, .. } => *retry,
             // The metadata service answers 404 or 410 while it is being updated
             // (learn.microsoft.com, "How to use managed identities").
-            Self::Managed(http::Error::Status { status: 404 | 410, .. }) | Self::Unreachable(_) => {
-                Retry::Backoff
-            }
+            Self::Managed(http::Error::Status { status: 404 | 410, .. })
+            | Self::Unreachable { .. } => Retry::Backoff,
             Self::Managed(source)
             | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
             Self::Assertion(AssertionFault(AssertionError::File { .. }))
             | Self::Cli { .. }
+            | Self::Unreadable { .. }
             | Self::Setup(_) => Retry::Never,
         }
     }
@@ -251,10 +260,10 @@ impl Retryable for SignInError {
                     .to_owned(),
             ),
             Self::Cli { .. } => Some("run `az login`".to_owned()),
-            Self::Unreachable(_) => Some(
+            Self::Unreachable { .. } => Some(
                 "check that this machine reaches the sign-in host, and `HTTPS_PROXY`".to_owned(),
             ),
-            Self::Managed(_) | Self::Setup(_) => None,
+            Self::Managed(_) | Self::Unreadable { .. } | Self::Setup(_) => None,
         }
     }
 }

@@ -64,7 +64,11 @@ pub struct Signer {
 
 /// The service that issues the tokens.
 enum TokenSource {
-    Entra(Box<MakeCredential>),
+    Entra {
+        make: Box<MakeCredential>,
+        /// The sign-in host.
+        host: String,
+    },
     Cli(Arc<dyn TokenCredential>),
     Managed(Box<ManagedIdentity>),
 }
@@ -78,6 +82,16 @@ enum TokenSource {
 ///
 /// [`Credential`]: super::Credential
 type MakeCredential = dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync;
+
+impl TokenSource {
+    fn entra(
+        make: impl Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync + 'static,
+        endpoints: &Endpoints,
+    ) -> Self {
+        let host = endpoints.authority.host_str().unwrap_or_default().to_owned();
+        Self::Entra { make: Box::new(make), host }
+    }
+}
 
 impl Signer {
     pub fn client_secret(
@@ -104,7 +118,7 @@ impl Signer {
             tenant: tenant.clone(),
             client_id: client_id.clone(),
             claims: LastClaims::default(),
-            source: TokenSource::Entra(Box::new(make)),
+            source: TokenSource::entra(make, endpoints),
         })
     }
 
@@ -134,7 +148,7 @@ impl Signer {
             Ok(credential as Arc<dyn TokenCredential>)
         };
         make().map_err(|error| setup(method, &error))?;
-        let source = TokenSource::Entra(Box::new(make));
+        let source = TokenSource::entra(make, client.endpoints);
         Ok(Self { method, explicit: true, tenant, client_id, claims, source })
     }
 
@@ -172,13 +186,18 @@ impl Signer {
     /// Requests a token. Returns it with the time when it expires.
     pub async fn request(&self, scope: &str) -> Result<(String, OffsetDateTime), SignInError> {
         match &self.source {
-            TokenSource::Entra(make) => {
+            TokenSource::Entra { make, host } => {
                 let credential = make().map_err(|error| SignInError::Setup(error.to_string()))?;
                 let token = credential.get_token(&[scope], None).await.map_err(|error| {
                     let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     let Self { tenant, client_id, .. } = self;
-                    classify(error, &RefusedIdentity { tenant, client_id, claims })
+                    classify(error, &RefusedIdentity { host, tenant, client_id, claims })
                 })?;
+                if token.token.secret().is_empty() {
+                    // `azure_identity` has a default for what the answer lacks.
+                    let (host, reason) = (host.clone(), "it holds no token".to_owned());
+                    return Err(SignInError::Unreadable { host, reason });
+                }
                 Ok((token.token.secret().to_owned(), token.expires_on))
             }
             TokenSource::Cli(credential) => {

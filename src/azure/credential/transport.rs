@@ -1,13 +1,16 @@
 //! Lets Microsoft's clients use our own HTTP client.
 
 use crate::azure::Endpoints;
-use crate::http;
+use crate::http::{self, SafeUrl};
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::error::ErrorKind;
+use azure_core::http::response::AsyncResponseBody;
 use azure_core::http::{
-    AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport,
+    AsyncRawResponse, ClientOptions, HttpClient, RawResponse, Request, RetryOptions, Transport,
 };
+use futures::TryStreamExt as _;
+use serde::de::IgnoredAny;
 use std::sync::Arc;
 
 /// The options of all Microsoft's clients: our transport, the sign-in host of the
@@ -23,8 +26,11 @@ pub(in crate::azure) fn options(http: &http::Client, endpoints: &Endpoints) -> C
     }
 }
 
-/// Sends the requests of Microsoft's clients through ours. Turns error responses that are
-/// not JSON into errors with their status. They come
+/// No token or secret is longer; Microsoft's clients would read any length into memory.
+const MAX_RESPONSE_BYTES: usize = 1 << 20;
+
+/// Sends the requests of Microsoft's clients through ours. Turns responses that are not JSON
+/// into errors that name the host, or have their status. They come
 /// from proxies, and Microsoft's clients would only report a parse error.
 #[derive(Debug)]
 struct SharedClient(reqwest::Client);
@@ -32,29 +38,40 @@ struct SharedClient(reqwest::Client);
 #[async_trait]
 impl HttpClient for SharedClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let response = self.0.execute_request(request).await?;
-        let status = response.status();
-        let content_type = response.headers().get_optional_str(&"content-type".into());
-        if status.is_success() || content_type.is_some_and(|kind| kind.contains("json")) {
-            return Ok(response);
+        let (status, headers, body) = self.0.execute_request(request).await?.deconstruct();
+        let unreadable = |reason: &str| {
+            let url = SafeUrl::new(request.url().clone());
+            let text = format!("{} {url}: {reason}", request.method());
+            azure_core::Error::with_message(ErrorKind::DataConversion, text)
+        };
+        let Some(body) = bounded(body).await? else {
+            return Err(unreadable("it has more than a megabyte"));
+        };
+        let has = |name: &'static str| headers.get_optional_str(&name.into()).is_some();
+        // Key Vault's challenge is in this header, whatever the body is. Some servers send
+        // JSON as another type.
+        if has("www-authenticate") || serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
+            return Ok(AsyncRawResponse::from_bytes(status, headers, body));
         }
-        // Key Vault's challenge is in this header, whatever the body is.
-        if response.headers().get_optional_str(&"www-authenticate".into()).is_some() {
-            return Ok(response);
+        if status.is_success() {
+            return Err(unreadable("it is not JSON"));
         }
-        let raw = response.try_into_raw_response().await?;
-        // Some servers send JSON as another type.
-        if serde_json::from_slice::<serde_json::Value>(raw.body().as_ref()).is_ok() {
-            let (status, headers, body) = raw.deconstruct();
-            return Ok(AsyncRawResponse::from_bytes(
-                status,
-                headers,
-                azure_core::Bytes::from(body),
-            ));
-        }
-        let text: String = String::from_utf8_lossy(raw.body().as_ref()).chars().take(300).collect();
+        let text: String = String::from_utf8_lossy(&body).chars().take(300).collect();
+        let raw = RawResponse::from_bytes(status, headers, body);
         let kind =
             ErrorKind::HttpResponse { status, error_code: None, raw_response: Some(Box::new(raw)) };
         Err(azure_core::Error::with_message(kind, text))
     }
+}
+
+/// The body, unless it is too long.
+async fn bounded(mut body: AsyncResponseBody) -> azure_core::Result<Option<Vec<u8>>> {
+    let mut read = Vec::new();
+    while let Some(chunk) = body.try_next().await? {
+        if read.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Ok(None);
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(Some(read))
 }

@@ -49,7 +49,7 @@ pub enum VaultError {
         /// RFC 3339.
         at: String,
     },
-    #[error("vault `{}`: the response for the secret `{}` holds no value", secret.vault(), secret.name)]
+    #[error("the answer of {} for the secret `{}` holds no value", secret.host, secret.name)]
     Empty { secret: VaultSecret },
     #[error("cannot reach the vault `{host}`")]
     Unreachable { host: String, source: azure_core::Error },
@@ -74,6 +74,7 @@ pub fn classify(
         let request_id =
             RequestId::find(|name| raw_response.as_ref()?.headers().get_optional_str(&name.into()));
         let refusal = Refusal {
+            host: host.clone(),
             retry_after: header("retry-after")
                 .and_then(|value| parse_retry_after(&value, jiff::Timestamp::now())),
             ..Refusal::read((*status).into(), &body.unwrap_or_default(), request_id)

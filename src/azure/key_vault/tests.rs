@@ -135,8 +135,8 @@ async fn a_404_of_something_else_than_the_vault_is_no_missing_secret() {
     let texts: Vec<String> = errors.iter().map(|error| shown(error)).collect();
     assert_eq!(
         texts,
-        ["cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure \
-          answered 404: <html>no such page</html>"]
+        ["cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: \
+          storefront.vault.azure.net answered 404: <html>no such page</html>"]
     );
 }
 
@@ -191,7 +191,7 @@ async fn each_refusal_has_its_remedy() {
     for (inner, message, help) in cases {
         let (text, retry) = refused(forbidden(inner, message)).await;
         let expected = format!(
-            "cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: Azure answered 403 \
+            "cannot read the secret `acr`\n  vault `storefront`, secret `acr-password`: storefront.vault.azure.net answered 403 \
              `Forbidden`: {message}; `{inner}`\nhelp: {help}"
         );
         assert_eq!(text, expected);
@@ -285,7 +285,7 @@ async fn a_failed_sign_in_is_reported_as_the_cause() {
     assert!(
         text.starts_with(
             "cannot read the secret `acr`\n  cannot sign in to Azure with a client secret\n  \
-             AADSTS7000215: Invalid client secret provided.\nhelp: `AZURE_CLIENT_SECRET` must hold"
+             login.microsoftonline.com answered 401: AADSTS7000215: Invalid client secret provided.\nhelp: `AZURE_CLIENT_SECRET` must hold"
         ),
         "{text}"
     );

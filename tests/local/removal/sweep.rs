@@ -175,7 +175,7 @@ fn a_sweep_that_may_not_list_the_subscription_says_where_it_looked() {
     assert_eq!(
         listed.stderr,
         "note: only the resource groups of the plan were searched, because Azure refused to list \
-         the others: cannot list the container groups: Azure answered 403 \
+         the others: cannot list the container groups: management.azure.com answered 403 \
          `AuthorizationFailed`: the client may not list\n3 of 5 previews can go\n"
     );
     assert_eq!(Servers::of(&cloud).groups().len(), 7);

@@ -189,7 +189,7 @@ async fn a_label_that_is_taken_has_two_remedies() {
 
     assert_eq!(
         shown(&error),
-        "cannot create or update container group `g`\n  Azure answered 400 `DnsNameLabelAlreadyTaken`: \
+        "cannot create or update container group `g`\n  management.azure.com answered 400 `DnsNameLabelAlreadyTaken`: \
          The DNS name label 'demo-label' in container group 'g' is not available\n\
          help: the DNS label is taken in this region; choose another `dns-label`, or set \
          `dns-label-scope: TenantReuse`, which adds a hash that makes it yours"

@@ -23,7 +23,7 @@ async fn an_update_that_needs_a_new_group_names_what_changed() {
     assert_eq!(
         shown(&error),
         "cannot update container group `g`: Azure does not change `cpu` from 1 to 0.5 in place\n  \
-         Azure answered 400 `InvalidContainerGroupUpdate`: delete it first\n\
+         management.azure.com answered 400 `InvalidContainerGroupUpdate`: delete it first\n\
          help: this cannot be changed in place; allow `replace: when-required`, which deletes the \
          group and creates it again, with a new address and a minute without service"
     );

@@ -79,7 +79,7 @@ async fn a_subject_without_federated_credential_is_shown_with_the_command_that_a
     assert_eq!(
         shown(&error),
         "cannot sign in to Azure with GitHub's OIDC token\n  \
-         AADSTS700213: No matching federated identity record found.\n\
+         login.microsoftonline.com answered 401: AADSTS700213: No matching federated identity record found.\n\
          help: the token's issuer is `https://token.actions.githubusercontent.com`, its subject \
          `repo:me/app:pull_request`, its audience `api://AzureADTokenExchange`; a federated \
          credential must match all three: `az ad app federated-credential create --id client-1 \

@@ -99,7 +99,7 @@ async fn each_entra_error_code_has_its_remedy() {
         let error = credential.token(SCOPE).await.expect_err("no token");
 
         let expected = format!(
-            "cannot sign in to Azure with a client secret\n  AADSTS{code}: No.\nhelp: {help}"
+            "cannot sign in to Azure with a client secret\n  login.microsoftonline.com answered 401: AADSTS{code}: No.\nhelp: {help}"
         );
         assert_eq!(shown(&error), expected);
         assert_eq!(error.retry(), Retry::Never);
@@ -118,10 +118,32 @@ async fn throttling_and_bad_gateways_are_transient() {
     let credential = fake.credential(&Redactor::default());
 
     let first = credential.token(SCOPE).await.expect_err("a bad gateway");
-    let text = "cannot sign in to Azure with a client secret\n  502: <h1>bad gateway</h1>";
+    let text = "cannot sign in to Azure with a client secret\n  login.microsoftonline.com answered 502: <h1>bad gateway</h1>";
     assert_eq!(shown(&first), text);
     assert_eq!(first.retry(), Retry::Backoff);
     let second = credential.token(SCOPE).await.expect_err("throttled");
     assert_eq!(second.retry(), Retry::After(Duration::from_secs(7)));
     assert_eq!(credential.token(SCOPE).await.expect("a token").expose(), "at-last");
+}
+
+#[tokio::test]
+async fn an_answer_that_holds_no_token_names_the_host_and_is_not_read_whole() {
+    let long = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(2 << 20));
+    let url = "POST https://login.microsoftonline.com/tenant-1/oauth2/v2.0/token";
+    for (body, reason) in [
+        ("<title>Sign in</title>", format!("{url}: it is not JSON")),
+        (long.as_str(), format!("{url}: it has more than a megabyte")),
+        ("{}", "it holds no token".to_owned()),
+    ] {
+        let body = body.to_owned();
+        let fake = Fake::start(move |_| Reply::text(200, &body)).await;
+        let error = fake.credential(&Redactor::default()).token(SCOPE).await.expect_err("no token");
+
+        let expected = format!(
+            "cannot sign in to Azure with a client secret\n  \
+             cannot read the answer of login.microsoftonline.com: {reason}"
+        );
+        assert_eq!(shown(&error), expected);
+        assert_eq!(error.retry(), Retry::Never);
+    }
 }
