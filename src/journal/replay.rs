@@ -33,6 +33,8 @@ pub struct Replay {
     pub rollbacks: BTreeMap<StepId, RollbackState>,
     /// The last handover of each service.
     pub handovers: BTreeMap<String, Handover>,
+    /// Whether another process has resumed the run.
+    pub is_resumed: bool,
     /// Set once the run has finished, unset when it is resumed.
     pub finished: Option<RunRecord>,
 }
@@ -67,6 +69,7 @@ impl Replay {
             }
             _ if self.start.is_none() => Err("the run has not started".into()),
             JournalEntry::RunResumed { .. } => {
+                self.is_resumed = true;
                 self.finished = None;
                 Ok(())
             }

@@ -171,6 +171,7 @@ impl Execution<'_> {
             host: &session.host,
             redactor: &session.redactor,
             folder: Some(self.run.folder.path()),
+            is_resumed: self.journal.replay().is_resumed,
         };
         let view = display.view().clone();
         let is_cancelled = view.cancelled > Some(CancelReason::StepFailed);

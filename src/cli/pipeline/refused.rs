@@ -171,6 +171,8 @@ impl RefusedRun<'_> {
             host: self.host,
             redactor: self.redactor,
             folder: self.folder,
+            // Without a step there is no deployment, and a comment is looked for always.
+            is_resumed: false,
         };
         let view = reporters.view().clone();
         for kind in publisher.publish(&view, &finished, Duration::ZERO).await {

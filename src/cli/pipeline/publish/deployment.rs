@@ -18,6 +18,8 @@ const REPLICATION_WAIT: Duration = Duration::from_secs(1);
 struct Record {
     client: Client,
     repo: Repo,
+    /// Whether this run may have a deployment already.
+    may_exist: bool,
 }
 
 impl Publisher<'_> {
@@ -50,7 +52,7 @@ impl Publisher<'_> {
             environment_url: end.url.clone(),
             description,
         };
-        let id = Record { client, repo }
+        let id = Record { client, repo, may_exist: self.is_resumed }
             .make(&new, &status, end.replaced)
             .await
             .map_err(|error| NotMade::refused(Channel::Deployment, &error, self.subject))?;
@@ -67,7 +69,7 @@ impl Record {
         status: &DeploymentStatus,
         replaced: bool,
     ) -> Result<u64, Error> {
-        let Self { client, repo } = self;
+        let Self { client, repo, .. } = self;
         let id = self.created(new).await?;
         let set = || client.set_deployment_status(repo, id, status);
         match retry(set).await {
@@ -87,12 +89,13 @@ impl Record {
     }
 
     /// Creates the deployment. After an error it may exist all the same, so it is
-    /// looked for before it is created again.
+    /// looked for before it is created again, and so it is by a resumed run: the process
+    /// before it may have been killed after it had reported.
     async fn created(&self, new: &NewDeployment) -> Result<u64, Error> {
-        let Self { client, repo } = self;
-        let mut is_first = true;
+        let Self { client, repo, may_exist } = self;
+        let mut may_exist = *may_exist;
         let create = || {
-            let look = !std::mem::take(&mut is_first);
+            let look = std::mem::replace(&mut may_exist, true);
             async move {
                 if look && let Some(found) = client.find_deployment(repo, new).await? {
                     return Ok(found.id);

@@ -35,6 +35,8 @@ pub struct Publisher<'a> {
     pub redactor: &'a Redactor,
     /// The folder of the run. `None` if the run was refused before it had one.
     pub folder: Option<PathBuf>,
+    /// Whether an earlier process of this run may have reported already.
+    pub is_resumed: bool,
 }
 
 type Made = Result<Option<Reported>, NotMade>;

@@ -22,8 +22,17 @@ async fn recorded(
     replaced: bool,
     script: &[(&str, Vec<Answer>)],
 ) -> String {
+    asked(false, state, replaced, script).await
+}
+
+async fn asked(
+    may_exist: bool,
+    state: DeploymentState,
+    replaced: bool,
+    script: &[(&str, Vec<Answer>)],
+) -> String {
     let github = FakeGithub::start(script).await;
-    let record = Record { client: github.client(), repo: repo() };
+    let record = Record { client: github.client(), repo: repo(), may_exist };
     let new = NewDeployment {
         commit: "abc".into(),
         environment: "shop/pr-7".into(),
@@ -109,4 +118,19 @@ async fn a_deployment_that_is_not_known_yet_is_asked_for_once_more() {
     )
     .await;
     assert_eq!(asked, format!("{CREATE} -> 201\n{STATUS} -> 404\n{STATUS} -> 201"));
+}
+
+#[tokio::test]
+async fn a_resumed_run_sets_the_status_of_the_deployment_that_it_has() {
+    let script = |list: &str| {
+        vec![(LIST, vec![Answer::json(200, list)]), (STATUS, vec![Answer::json(201, "{}")])]
+    };
+    let mine = r#"[{"id":5,"sha":"abc","payload":{"run":"01jd"}}]"#;
+    let log = asked(true, DeploymentState::Failure, false, &script(mine)).await;
+    assert_eq!(log, format!("{LIST} -> 200\n{STATUS} -> 201"));
+
+    let mut of_another = script(r#"[{"id":4,"sha":"abc","payload":{"run":"01jc"}}]"#);
+    of_another.push((CREATE, vec![created()]));
+    let log = asked(true, DeploymentState::Failure, false, &of_another).await;
+    assert_eq!(log, format!("{LIST} -> 200\n{CREATE} -> 201\n{STATUS} -> 201"));
 }
