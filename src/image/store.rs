@@ -9,7 +9,7 @@ pub use super::store_error::{ImportError, MAX_DOCUMENT_BYTES, StoreError};
 use super::hash::{HashingWriter, of_reader};
 use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use tempfile::NamedTempFile;
 /// new one.
 const MAX_VERIFIED_BYTES: u64 = 1 << 20;
 
-/// Temporary files of crashed processes are removed when they were not written to for this
-/// long.
+/// Where files cannot be locked, temporary files of crashed processes are removed when they
+/// were not written to for this long.
 const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
 /// A folder of blobs, `blobs/sha256/<hex>` as in an OCI layout.
@@ -64,11 +64,16 @@ impl Store {
     /// Removes temporary files that a crashed process left. Errors are ignored: such files
     /// do no harm.
     fn remove_abandoned(&self) {
-        let Ok(entries) = fs::read_dir(self.incoming()) else { return };
+        let incoming = self.incoming();
+        let (Ok(folder), Ok(entries)) = (File::open(&incoming), fs::read_dir(&incoming)) else {
+            return;
+        };
+        // Another process is making a file, which is not locked yet.
+        if matches!(folder.try_lock(), Err(TryLockError::WouldBlock)) {
+            return;
+        }
         for entry in entries.flatten() {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-            if age.is_ok_and(|age| age > ABANDONED_AFTER) {
+            if is_abandoned(&entry.path()) {
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -182,10 +187,19 @@ impl Store {
         self.place(file, &digest, size)
     }
 
-    /// A new temporary file on the same file system as the blobs, removed when dropped.
+    /// A new temporary file on the same file system as the blobs, removed when dropped. It is
+    /// locked, which shows other processes that this one is alive.
     pub fn temporary(&self) -> Result<NamedTempFile, StoreError> {
         let path = self.incoming();
-        NamedTempFile::new_in(&path).map_err(|source| StoreError::Write { path, source })
+        let make = || {
+            let folder = File::open(&path)?;
+            // Some file systems have no locks; there the age of a file counts.
+            folder.lock_shared().ok();
+            let file = NamedTempFile::new_in(&path)?;
+            file.as_file().lock().ok();
+            Ok(file)
+        };
+        make().map_err(|source| StoreError::Write { path: path.clone(), source })
     }
 
     /// A blob that is written in pieces.
@@ -207,6 +221,20 @@ impl Store {
         file.persist(&path)
             .map(drop)
             .map_err(|error| StoreError::Write { path, source: error.error })
+    }
+}
+
+/// Whether the process that made a temporary file has ended.
+fn is_abandoned(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    match file.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(_)) => {
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
+            age.is_ok_and(|age| age > ABANDONED_AFTER)
+        }
     }
 }
 
@@ -319,6 +347,22 @@ mod tests {
 
         assert!(!store.has(&promised));
         assert!(names(&store.root().join("incoming")).is_empty());
+    }
+
+    #[test]
+    fn a_file_of_a_process_that_has_ended_is_removed_and_one_in_use_is_not() {
+        let (_folder, store) = store();
+        let incoming = store.root().join("incoming");
+        fs::write(incoming.join("left"), "half a layer").expect("written");
+        let mut writer = store.writer().expect("a blob");
+        writer.write_all(b"hello").expect("written");
+
+        Store::open(store.root()).expect("opened again");
+        assert_eq!(names(&incoming).len(), 1, "that of the writer");
+
+        let blob = writer.finish("text/plain").expect("stored");
+        assert!(store.has(&blob));
+        assert!(names(&incoming).is_empty());
     }
 
     #[test]
