@@ -57,12 +57,16 @@ struct RecordContent {
 impl UploadRecord {
     /// Opens the record of an upload, which is empty for a new one.
     pub fn open(folder: Option<&Path>, place: UploadKey<'_>) -> Self {
-        let of = RecordedUpload {
-            registry: place.address.base.to_string(),
-            repository: place.repository.to_owned(),
-            digest: place.digest.clone(),
-        };
+        let of = RecordedUpload::of(place);
         Self { file: Mutex::new(folder.and_then(|folder| RecordFile::open(folder, of).ok())) }
+    }
+
+    /// Removes the record that another process has left of an upload, unless it goes on.
+    pub fn forget(folder: &Path, place: UploadKey<'_>) {
+        let path = RecordedUpload::of(place).path(folder);
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            drop(fs::remove_file(&path));
+        }
     }
 
     /// The URL that continues the upload.
@@ -90,12 +94,27 @@ impl UploadRecord {
     }
 }
 
+impl RecordedUpload {
+    fn of(place: UploadKey<'_>) -> Self {
+        Self {
+            registry: place.address.base.to_string(),
+            repository: place.repository.to_owned(),
+            digest: place.digest.clone(),
+        }
+    }
+
+    /// The file of its record.
+    fn path(&self, folder: &Path) -> PathBuf {
+        let key = format!("{}\n{}\n{}", self.registry, self.repository, self.digest);
+        folder.join(Digest::of(key.as_bytes()).hex())
+    }
+}
+
 impl RecordFile {
     fn open(folder: &Path, of: RecordedUpload) -> io::Result<Self> {
         create(folder)?;
         remove_expired(folder)?;
-        let key = format!("{}\n{}\n{}", of.registry, of.repository, of.digest);
-        let path = folder.join(Digest::of(key.as_bytes()).hex());
+        let path = of.path(folder);
         let file = OpenOptions::new()
             .create(true)
             .read(true)
@@ -182,6 +201,14 @@ mod tests {
         assert_eq!(record.url(&address), None);
         record.keep(&there, &address);
         record.end();
+        assert_eq!(open(place).url(&address), None);
+
+        let record = open(place);
+        record.keep(&there, &address);
+        UploadRecord::forget(&folder, place);
+        assert_eq!(record.url(&address), Some(there.clone()), "it goes on");
+        drop(record);
+        UploadRecord::forget(&folder, place);
         assert_eq!(open(place).url(&address), None);
     }
 

@@ -160,7 +160,7 @@ impl Destination<'_> {
         missing: MissingBlobs,
     ) -> Discovery<'b> {
         let MissingBlobs { all: missing, assumed } = missing;
-        let TargetRepository { name, blobs, known, .. } = &self.repository;
+        let blobs = &self.repository.blobs;
         // Blobs in flight are counted when they arrive.
         let there = |blob: &&Blob| {
             let digest = &blob.descriptor.digest;
@@ -168,7 +168,7 @@ impl Destination<'_> {
         };
         let mut reused = 0;
         for blob in blobs.blobs.iter().filter(there) {
-            known.saw_blob(name, &blob.descriptor.digest);
+            self.repository.saw_blob(&blob.descriptor.digest);
             blobs.count_reused(blob);
             reused += blob.descriptor.size;
         }

@@ -4,7 +4,7 @@ use super::content::{Blob, PushBlobs};
 use super::in_flight::InFlight;
 use crate::oci::Digest;
 use crate::registry::error::{Failure, PushError};
-use crate::registry::memory::KnownRegistry;
+use crate::registry::memory::{KnownRegistry, UploadKey, UploadRecord};
 use crate::registry::settings::UploadParts;
 use crate::registry::wire::{self, Host, Request, Scope};
 use reqwest::Method;
@@ -27,6 +27,19 @@ impl TargetRepository<'_> {
 
     pub fn scope(&self) -> Scope {
         Scope::push(self.name)
+    }
+
+    /// Identifies the upload of a blob to here.
+    pub fn upload_key<'k>(&'k self, digest: &'k Digest) -> UploadKey<'k> {
+        UploadKey { address: &self.host.address, repository: self.name, digest }
+    }
+
+    /// Remembers that a blob is here, so that no upload of it is continued.
+    pub fn saw_blob(&self, digest: &Digest) {
+        self.known.saw_blob(self.name, digest);
+        if let Some(folder) = self.known.uploads() {
+            UploadRecord::forget(&folder, self.upload_key(digest));
+        }
     }
 
     /// Whether an early upload brings a blob here.

@@ -18,7 +18,7 @@ pub struct Transfer<'a> {
     /// itself where it may have the blob.
     pub from: Option<&'a str>,
     pub meter: Meter,
-    /// For the next process, where the blob is large.
+    /// For the next process.
     pub record: UploadRecord,
 }
 

@@ -7,7 +7,7 @@ use super::repository::TargetRepository;
 use super::transfer::{Transfer, is_forgotten, is_refused};
 use crate::http::Cause;
 use crate::registry::error::{Failure, PushError};
-use crate::registry::memory::{UploadKey, UploadRecord};
+use crate::registry::memory::UploadRecord;
 use crate::registry::try_join_bounded::try_join_bounded;
 use crate::registry::wire::{self, Meter};
 
@@ -37,7 +37,7 @@ impl TargetRepository<'_> {
         let digest = &blob.descriptor.digest;
         let known = self.known.has_blob(self.name, digest);
         if known || self.has_blob(blob).await.map_err(|error| self.discovery_failed(error))?.1 {
-            self.known.saw_blob(self.name, digest);
+            self.saw_blob(digest);
             self.blobs.count_reused(blob);
             return Ok(Transferred::reused(blob.descriptor.size));
         }
@@ -61,13 +61,10 @@ impl Upload<'_> {
     pub async fn run(&self) -> Result<Transferred, PushError> {
         let Self { repository, blob, from } = *self;
         let descriptor = &blob.descriptor;
-        let large = descriptor.size >= repository.parts.from;
-        let folder = repository.known.uploads().filter(|_| large);
-        let key = UploadKey {
-            address: &repository.host.address,
-            repository: repository.name,
-            digest: &descriptor.digest,
-        };
+        // Of small blobs too: an upload that a killed process has opened stays open at the
+        // registry until it is used or expires.
+        let folder = repository.known.uploads();
+        let key = repository.upload_key(&descriptor.digest);
         let transfer = Transfer {
             repository,
             blob,
