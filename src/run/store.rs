@@ -21,6 +21,8 @@ pub struct Store {
     lost: Vec<(StepId, String)>,
     /// What the deploys of this run replaced.
     replaced: BTreeMap<StepId, Replaced>,
+    /// The steps that an earlier process of this run started without recording their end.
+    in_doubt: BTreeSet<StepId>,
 }
 
 impl Store {
@@ -85,9 +87,12 @@ impl Store {
         &self.lost
     }
 
-    /// Restores what the deploys of this run replaced. Not for what an earlier run
-    /// left: a deploy of this run replaces what is there now.
-    pub fn restore_replaced(&mut self, replay: &Replay) {
+    /// Restores what earlier processes of this run began: what its deploys replaced, and
+    /// which steps are in doubt. Not for what an earlier run left: a deploy of this run
+    /// replaces what is there now.
+    pub fn restore_begun(&mut self, replay: &Replay) {
+        let in_doubt = replay.steps.iter().filter(|(_, state)| **state == StepState::InDoubt);
+        self.in_doubt = in_doubt.map(|(step, _)| step.clone()).collect();
         let replaced = replay.rollbacks.iter();
         self.replaced = replaced.map(|(id, state)| (id.clone(), state.replaced.clone())).collect();
     }
@@ -99,6 +104,10 @@ impl Store {
     /// What a deploy of this run replaced, and has not been put back.
     pub fn replaced(&self, deploy: &StepId) -> Option<&Replaced> {
         self.replaced.get(deploy)
+    }
+
+    pub fn is_in_doubt(&self, step: &StepId) -> bool {
+        self.in_doubt.contains(step)
     }
 
     /// The handover of a service's last finished step.

@@ -96,7 +96,7 @@ impl<'a> Pipeline<'a> {
             store.restore(replay, &secrets);
         }
         if let Some(journal) = &self.journal {
-            store.restore_replaced(journal.replay());
+            store.restore_begun(journal.replay());
         }
         refuse_lost_outputs(session, &self.chosen, &store).map_err(refused)?;
         let Chosen { layout, places, .. } = &self.chosen;

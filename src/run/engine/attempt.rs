@@ -76,6 +76,7 @@ impl Loop<'_> {
             place,
             handover: self.engine.store.handover(&id.service),
             replaced: self.engine.store.replaced(&id).cloned(),
+            in_doubt: self.engine.store.is_in_doubt(&id),
             id,
             scope: self.scope(step, None),
             stop,

@@ -74,6 +74,7 @@ impl EarlyBuild {
                     handover: store.handover(&layout.steps[step].id.service),
                     scope: store.scope(performer, place.0, None, false),
                     replaced: None,
+                    in_doubt: store.is_in_doubt(&layout.steps[step].id),
                     stop,
                     say,
                     produced: Produced::default(),

@@ -34,6 +34,9 @@ pub struct Job {
     pub handover: Handover,
     /// What an earlier attempt of this deploy replaced.
     pub replaced: Option<Replaced>,
+    /// Whether an earlier process of this run has started the step and did not record how
+    /// it ended: its effects may be there.
+    pub in_doubt: bool,
     /// The contexts of the step's expressions.
     pub scope: Scope,
     pub stop: Stop,

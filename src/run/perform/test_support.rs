@@ -84,6 +84,7 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
         place: 0,
         handover: Handover::default(),
         replaced: None,
+        in_doubt: false,
         scope: performer.plan.scope.clone(),
         stop: Stop::default(),
         say: Say::new(Room::default(), move |said| {

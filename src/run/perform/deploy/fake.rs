@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 struct JobFile {
     content: Mutex<Option<String>>,
+    /// The run whose secure values it has, which cannot be compared.
+    sent_by: Option<String>,
     calls: Mutex<Vec<&'static str>>,
 }
 
@@ -51,7 +53,8 @@ impl DeployTarget for JobFile {
     }
 
     fn tags(&self, _live: &String) -> Option<ResourceTags> {
-        None
+        let run = self.sent_by.clone()?;
+        Some(ResourceTags { run, verified: true, ..ResourceTags::default() })
     }
 
     async fn desired(&self, job: &Job) -> Result<String, StepError> {
@@ -81,6 +84,7 @@ impl DeployTarget for JobFile {
     fn difference(&self, live: Option<&String>, desired: &String) -> Difference {
         let verdict = match live {
             None => Verdict::Create,
+            Some(live) if live == desired && self.sent_by.is_some() => Verdict::Resend,
             Some(live) if live == desired => Verdict::Unchanged,
             Some(_) => Verdict::Update,
         };
@@ -197,6 +201,28 @@ async fn a_second_target_deploys_through_the_same_code() {
     assert_eq!(deployed.target.as_str(), format!("file:{image}"));
     let evidence = JobFile::evidence(&performer, &deployed).await;
     assert_eq!(evidence.expect("its own resource").lines, [format!("job file with {image}")]);
+}
+
+/// What a deploy does that finds what it wants, with secure values of this run.
+async fn redeployed(in_doubt: bool, sent_by: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut performer = performer(PLAN, folder.path()).await;
+    performer.facts.id = "01jd".to_owned();
+    let (mut job, _) = job(&performer);
+    let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
+    let target = JobFile { sent_by: Some(sent_by.to_owned()), ..JobFile::default() };
+    *target.content.lock().expect("no panic") = Some(image.clone());
+    job.handover.pushed = Some(image.parse().expect("a reference"));
+    job.in_doubt = in_doubt;
+    deploy_to(&target, &performer, &job).await.expect("deployed");
+    target.calls.lock().expect("no panic").join(", ")
+}
+
+#[tokio::test]
+async fn secure_values_that_this_run_may_have_sent_are_not_sent_twice() {
+    assert_eq!(redeployed(true, "01jd").await, "desired, read, keep");
+    assert_eq!(redeployed(true, "01jc").await, "desired, read, apply, watch");
+    assert_eq!(redeployed(false, "01jd").await, "desired, read, apply, watch");
 }
 
 /// What becomes of a job file that was `before` and that a deploy made `now`.

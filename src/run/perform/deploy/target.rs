@@ -10,7 +10,7 @@ use crate::plan::expr::Rendered;
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
-use crate::value::Difference;
+use crate::value::{Difference, Verdict};
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///
@@ -131,8 +131,13 @@ pub async fn deploy_to<T: DeployTarget>(
     if target.rolls_back(job)? {
         keep_replaced(target, &desired, found.as_ref(), job).await?;
     }
+    let is_sent = job.in_doubt
+        && found.as_ref().and_then(|live| target.tags(live)).is_some_and(|tags| {
+            // The tags come with the rest, so that this run sent all of it.
+            tags.run == performer.facts.id
+        });
     let live = match found {
-        Some(live) if !target.difference(Some(&live), &desired).needs_request() => {
+        Some(live) if !needs_request(&target.difference(Some(&live), &desired), is_sent) => {
             job.note("no change: it is as the plan says");
             let works = target.keep(&desired, &live, job).await?;
             if works { live } else { target.watch(&desired, job).await? }
@@ -147,6 +152,13 @@ pub async fn deploy_to<T: DeployTarget>(
     record_verified(performer, job, Some(&deployed).filter(|_| !is_known)).await;
     let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
     Ok(StepOutput { outputs, handover })
+}
+
+/// Whether the cloud has to be sent anything. Secure values cannot be compared and are
+/// sent again, which restarts the containers, except those that this run has sent.
+fn needs_request(difference: &Difference, is_sent: bool) -> bool {
+    let is_for_secure_values = difference.verdict == Verdict::Resend;
+    difference.needs_request() && !(is_for_secure_values && is_sent)
 }
 
 /// Records what the deploy is about to replace, and warns of a rollback that could not

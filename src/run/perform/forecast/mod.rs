@@ -145,6 +145,7 @@ impl<'a> Forecaster<'a> {
             say: Say::new(Room::default(), drop),
             produced: Produced::default(),
             replaced: None,
+            in_doubt: false,
             remember: None,
             id,
         };
