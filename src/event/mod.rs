@@ -20,7 +20,7 @@ pub use failure::{Failure, PlanPosition};
 pub use id::StepId;
 pub use outputs::{OutputName, Outputs};
 pub use progress::{LayerProgress, Progress, Verb};
-pub use result::{CancelReason, Outcome, RunFinished, ServiceResult, Status};
+pub use result::{CancelReason, NO_STEP_APPLIES, Outcome, RunFinished, ServiceResult, Status};
 pub use rollback::{Revision, Rollback, RollbackOutcome};
 
 pub use crate::value::Channel;

@@ -131,6 +131,13 @@ impl RunFinished {
     pub fn is_refused(&self) -> bool {
         !self.refusals.is_empty()
     }
+
+    /// Whether the plan asked for nothing in this case, so that nothing is missing.
+    pub fn is_idle(&self) -> bool {
+        let mut services = self.services.iter();
+        !self.services.is_empty()
+            && services.all(|service| service.reason.as_deref() == Some(NO_STEP_APPLIES))
+    }
 }
 
 /// How a run or a service ended.
@@ -142,11 +149,15 @@ pub enum Status {
     Succeeded,
     Failed,
     /// Nothing was done, or a step that the plan asks for was left out. A run is
-    /// skipped if the code comes from a fork, which is not deployed.
+    /// skipped if the code comes from a fork, which is not deployed, or if all of its
+    /// services are.
     Skipped,
     /// A signal stopped the run.
     Cancelled,
 }
+
+/// Why a service is skipped of which each step has a condition that is false.
+pub const NO_STEP_APPLIES: &str = "no step applies";
 
 /// How a service ended.
 #[derive(Clone, Debug, Serialize)]

@@ -47,7 +47,11 @@ fn of_markdown(end: &RunFinished, text: &str) -> String {
 }
 
 fn all_reports(name: &str, status: Status, service: ServiceResult) -> String {
-    let exit_code = if status == Status::Succeeded { 0 } else { 4 };
+    let exit_code = match status {
+        Status::Succeeded | Status::Skipped => 0,
+        Status::Failed => 4,
+        Status::Cancelled => 130,
+    };
     let services = vec![service];
     let end = RunFinished { status, exit_code, services, refusals: vec![], notes: vec![] };
     all_reports_of(name, &end)
@@ -98,7 +102,7 @@ fn every_report_says_how_a_service_ended() {
         all_reports("failed twice", Status::Failed, failed_twice()),
         all_reports("timed out", Status::Failed, timed_out()),
         all_reports("skipped: its need failed", Status::Failed, not_started()),
-        all_reports("skipped: no step applies", Status::Succeeded, not_applicable()),
+        all_reports("skipped: no step applies", Status::Skipped, not_applicable()),
         all_reports("skipped: left unfinished", Status::Failed, not_deployed()),
         all_reports("skipped: a fork", Status::Skipped, forked()),
         all_reports("skipped: left out by the command line", Status::Skipped, ended_early()),

@@ -5,7 +5,7 @@
 //! a report must never claim a deploy that did not happen.
 
 use super::layout::{Exclusion, Goal};
-use crate::event::{Failure, Outcome, Status, StepId};
+use crate::event::{Failure, NO_STEP_APPLIES, Outcome, Status, StepId};
 
 /// How a step ended, as far as it matters for its service.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,7 +94,7 @@ impl ServiceEnd {
             let missing = Some(format!("{} not run", joined(&names)));
             return Self { status, missing, reason: Some(why.because()) };
         }
-        let reason = (!began).then(|| "no step applies".to_owned());
+        let reason = (!began).then(|| NO_STEP_APPLIES.to_owned());
         Self::new(status, None, reason)
     }
 

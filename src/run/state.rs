@@ -4,6 +4,7 @@
 //! returns the events to publish and the effects to carry out. The function is
 //! synchronous and total, so every order of inputs can be written as a test.
 
+mod ends;
 mod messages;
 mod rollback;
 mod rolling_back;
@@ -11,11 +12,11 @@ mod rolling_back;
 pub use messages::{Answer, Decision, DependencyStatus, Effect, Input};
 
 use super::cancel::Cancellation;
-use super::layout::{Layout, ServiceLayout, StepIndex, StepLayout};
+use super::layout::{Layout, StepIndex};
 use super::outcome::AttemptError;
 use super::retry::wait_after;
-use super::service_end::{EndedStep, LeftOut, ServiceEnd, StepEnd};
-use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, Status, StepId};
+use super::service_end::{LeftOut, StepEnd};
+use crate::event::{CancelReason, EventKind, Failure, Outcome, Outputs, StepId};
 use rollback::RollbackPhase;
 use std::time::Duration;
 
@@ -90,44 +91,6 @@ impl RunState {
         (0..self.layout.services.len()).all(|service| self.has_ended(service))
     }
 
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        match self.cancel.stopped_by() {
-            Some(CancelReason::JournalFailed) => Status::Failed,
-            Some(_) => Status::Cancelled,
-            None if self.failed.is_some() => Status::Failed,
-            None if self.prevents_steps() => Status::Skipped,
-            None => Status::Succeeded,
-        }
-    }
-
-    /// How a service ended, once all steps have ended.
-    pub fn service_end(&self, service: usize) -> ServiceEnd {
-        let ServiceLayout { steps, excluded, .. } = &self.layout.services[service];
-        let ended = steps.iter().filter_map(|&step| {
-            let end = self.end_of(step)?;
-            let StepLayout { id, goal, .. } = &self.layout.steps[step];
-            Some(EndedStep { step: &id.step, goal: *goal, end })
-        });
-        let excluded: Vec<_> = excluded
-            .iter()
-            .map(|step| (step, StepEnd::LeftOut(LeftOut::Excluded(step.why.clone()))))
-            .collect();
-        let excluded = excluded.iter().map(|(step, end)| EndedStep {
-            step: &step.id.step,
-            goal: step.goal,
-            end,
-        });
-        let end = ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>());
-        if self.is_rolled_back(service) { end.rolled_back() } else { end }
-    }
-
-    /// Whether a step is no part of the run without which it has not succeeded.
-    fn prevents_steps(&self) -> bool {
-        let mut excluded = self.layout.services.iter().flat_map(|service| &service.excluded);
-        excluded.any(|step| step.why.prevents(step.goal))
-    }
-
     /// Says which steps are no part of the run, and why.
     fn tell_of_excluded(&self, answer: &mut Answer) {
         let excluded = self.layout.services.iter().flat_map(|service| &service.excluded);
@@ -137,12 +100,6 @@ impl RunState {
             took: Duration::ZERO,
             outputs: Outputs::new(),
         }));
-    }
-
-    /// The steps of a service whose failure is not tolerated, and their failures, in the
-    /// order of time.
-    pub fn failures(&self, service: usize) -> &[(StepId, Failure)] {
-        &self.failures[service]
     }
 
     pub fn cancellation(&self) -> Cancellation {
@@ -755,7 +712,7 @@ a.y skipped: the run was cancelled
     }
 
     #[test]
-    fn a_service_none_of_whose_steps_apply_is_skipped_in_a_run_that_succeeds() {
+    fn a_run_of_which_no_step_applies_is_skipped() {
         let mut state = RunState::new(layout("a: x y"), false);
         drop(state.on(Input::Begin, Duration::ZERO, 1.0));
         for step in 0..2 {
@@ -764,8 +721,26 @@ a.y skipped: the run was cancelled
         }
 
         assert!(state.is_finished());
-        assert_eq!(state.status(), Status::Succeeded);
+        assert_eq!(state.status(), Status::Skipped);
         assert_eq!(end_of(&state, 0), "skipped: no step applies");
+    }
+
+    #[test]
+    fn a_run_succeeds_although_no_step_of_one_of_its_services_applies() {
+        let mut state = RunState::new(layout("a: x; b: y"), false);
+        let run = Decision::Run { tolerant: false };
+        for input in [
+            Input::Begin,
+            Input::Decided { step: 0, decision: Decision::Skip },
+            Input::Decided { step: 1, decision: run },
+            ended(1, Ok(())),
+        ] {
+            drop(state.on(input, Duration::ZERO, 1.0));
+        }
+
+        assert_eq!(state.status(), Status::Succeeded);
+        let ends = [0, 1].map(|service| end_of(&state, service));
+        assert_eq!(ends, ["skipped: no step applies", "succeeded"]);
     }
 
     #[test]

@@ -356,6 +356,19 @@ fn success_in_an_environment_replaces_the_comment_of_a_run_without_one() {
 }
 
 #[test]
+fn commit_of_a_run_of_which_no_step_applies_waits_for_nothing() {
+    let plan = "name: idle
+report: [comment, status]
+steps: [{ run: 'true', if: 'false' }]
+";
+    let workflow = Workflow::new(plan);
+    workflow.run(&[]).exits(0);
+    assert_eq!(workflow.status(), "shipway/idle success: idle skipped: no step applies");
+    assert!(workflow.comment().contains("### idle: ⏭ skipped\n"), "{}", workflow.comment());
+    assert_eq!(workflow.output("status"), "skipped");
+}
+
+#[test]
 fn commit_of_a_run_that_was_left_unfinished_stays_pending() {
     let plan = "name: shop\nreport: status\nsteps:\n  - { id: test, run: 'true' }\n  - build: { layers: [] }\n  - tag: demo.azurecr.io/shop:v1\n  - push:\n";
     let workflow = Workflow::new(plan);

@@ -39,6 +39,23 @@ services:
 }
 
 #[test]
+fn a_run_of_which_no_step_applies_is_skipped() {
+    let program = Program::with_plan(
+        "name: idle
+services:
+  a: { steps: [{ run: 'true', if: 'false' }] }
+  b: { needs: [a], steps: [{ run: 'true', if: 'false' }] }
+",
+    );
+    program.run(&["run"]).exits(0).says_in_order(&[
+        "\nskipped  (",
+        "\n    a  skipped: no step applies\n",
+        "    b  skipped: no step applies\n",
+    ]);
+    assert_eq!(result(&program)["status"], "skipped");
+}
+
+#[test]
 fn what_the_command_line_leaves_out_is_shown_as_left_out() {
     let program = Program::with_plan(
         "name: early

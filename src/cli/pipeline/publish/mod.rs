@@ -201,6 +201,9 @@ impl Publisher<'_> {
         let status = CommitStatus {
             state: match finished.status {
                 Status::Succeeded => CommitState::Success,
+                // As GitHub does with a job whose `if` is false: what is required of the
+                // commit does not wait for what it does not need.
+                Status::Skipped if finished.is_idle() => CommitState::Success,
                 Status::Failed => CommitState::Failure,
                 // What was left out on purpose is no error, and a check mark would say that
                 // it was done: the commit waits for a run that does it.
