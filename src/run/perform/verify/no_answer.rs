@@ -15,7 +15,7 @@ pub enum NoAnswer {
         /// What does listen in the service, where the other side tells.
         listening: Vec<SocketAddr>,
     },
-    /// The proxy gives no connection to that host, and says why.
+    /// The local cloud has no such host, and says so.
     Barred(String),
     /// No answer within the time of an attempt.
     TimedOut,
@@ -49,14 +49,15 @@ impl NoAnswer {
         let details = status.split_once("details=\"").and_then(|(_, rest)| rest.split_once('"'));
         Some(match (error, details) {
             ("connection_refused", _) => Self::Refused { listening },
-            ("http_request_denied", Some((details, _))) => Self::Barred(details.to_owned()),
+            // Another proxy may let the next request pass.
+            ("http_request_denied", Some((details, _))) if status.starts_with("shipway;") => {
+                Self::Barred(details.to_owned())
+            }
             (_, Some((details, _))) => Self::Broken(details.to_owned()),
             (other, None) => Self::Broken(format!("the proxy has no connection to it: {other}")),
         })
     }
-}
 
-impl NoAnswer {
     /// The reason of a connection that was not made. A proxy that refused it says why in
     /// its head.
     pub fn of_tunnel(error: &TunnelError) -> Self {
@@ -116,6 +117,10 @@ mod tests {
         assert_eq!(
             read("shipway; error=http_request_denied; details=\"`b.io` is not there\""),
             Some(NoAnswer::Barred("`b.io` is not there".into()))
+        );
+        assert_eq!(
+            read("gate; error=http_request_denied; details=\"not now\""),
+            Some(NoAnswer::Broken("not now".into()))
         );
         let status =
             "shipway; error=proxy_internal_response; details=\"`a.io` is not simulated; no\"";
