@@ -112,7 +112,10 @@ steps:
   - push:
   - deploy: { aci: { ports: [80], restart-policy: Never } }
 ";
-    dry_run(&Program::with_plan(plan).applets(), 0).says_in_order(&[
+    let finished = dry_run(&Program::with_plan(plan).applets(), 0);
+    assert_eq!(finished.stdout, "", "no URL is left");
+    assert!(!finished.stderr.contains("was up while"), "{}", finished.stderr);
+    finished.says_in_order(&[
         "\ndeploy  warning  container group `opt` has ended, so nothing answers at \
          http://203.0.113.1; a job needs no `ports`\n",
     ]);

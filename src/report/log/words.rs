@@ -345,7 +345,8 @@ fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let how = match (&service.failure, service.status) {
         (Some((step, _)), Status::Failed) => {
             let later = service.later_failures.iter();
-            let later: String = later.map(|(step, _)| format!(", then at {step}")).collect();
+            let later: String =
+                later.flat_map(|(step, _)| [", then at ".to_owned(), step.to_string()]).collect();
             format!("failed at {step}{later}{}", rollbacks_of(service))
         }
         _ => end_of(service),

@@ -120,7 +120,8 @@ impl DeployTarget for ContainerGroup<'_> {
     }
 
     /// `image` is what runs of an image that the plan names. What the service pushed
-    /// is an output of its `push`, and may be an index.
+    /// is an output of its `push`, and may be an index. A group that has ended has no
+    /// URL: nothing answers there.
     fn outputs(&self, group: &Group) -> (Outputs<Rendered>, Deployed) {
         let address = group.properties.ip_address.as_ref();
         let urls = group.urls();
@@ -130,6 +131,7 @@ impl DeployTarget for ContainerGroup<'_> {
             ip: address.and_then(|address| address.ip.clone()),
             url: urls.first().cloned(),
         };
+        let urls = if group.has_ended() { Vec::new() } else { urls };
         let all = serde_json::Value::from(urls.clone()).to_string();
         let named = self.deploy.image.as_ref();
         let image = named.and_then(|_| group.properties.containers.first());
@@ -137,7 +139,7 @@ impl DeployTarget for ContainerGroup<'_> {
             (OutputName::ResourceId, Some(&group.id)),
             (OutputName::Fqdn, deployed.fqdn.as_ref()),
             (OutputName::Ip, deployed.ip.as_ref()),
-            (OutputName::Url, deployed.url.as_ref()),
+            (OutputName::Url, urls.first()),
             (OutputName::Urls, Some(&all).filter(|_| !urls.is_empty())),
             (OutputName::Image, image.map(|container| &container.properties.image)),
         ];
