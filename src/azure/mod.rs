@@ -8,6 +8,7 @@ mod arm;
 mod cloud;
 pub mod container_instances;
 mod credential;
+mod failures;
 #[cfg(test)]
 pub mod fake;
 mod key_vault;

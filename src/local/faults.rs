@@ -93,6 +93,14 @@ impl Faults {
 fn answer<B: From<String>>(fault: &InjectedFault, host: &str) -> Response<B> {
     let body = match host {
         "api.github.com" => json!({ "message": fault.message }),
+        host if host.starts_with("login.") => {
+            let number = fault.code.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+            json!({
+                "error": "invalid_request",
+                "error_description": format!("{}: {}", fault.code, fault.message),
+                "error_codes": number.parse::<u32>().into_iter().collect::<Vec<_>>(),
+            })
+        }
         _ => json!({ "error": { "code": fault.code, "message": fault.message } }),
     };
     let mut response = Response::new(B::from(body.to_string()));

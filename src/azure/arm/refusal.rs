@@ -1,16 +1,10 @@
 //! An error response: its code, messages and inner errors.
 
+use crate::azure::failures::{Class, Service, find};
 use crate::http::{RequestId, Retry};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
-
-/// The wait while another change of a container group is in progress
-/// (learn.microsoft.com, on `ContainerGroupTransitioning`).
-const TRANSITION_WAIT: Duration = Duration::from_secs(10);
-
-/// The wait until other deployments may have released quota.
-const QUOTA_WAIT: Duration = Duration::from_secs(30);
 
 /// An error response of Resource Manager, or of a service that answers alike.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -68,21 +62,16 @@ impl Refusal {
     }
 
     pub fn retry(&self) -> Retry {
-        let or = |wait: Duration| Retry::After(self.retry_after.unwrap_or(wait));
-        if self.has("ContainerGroupTransitioning") {
-            return or(TRANSITION_WAIT);
-        }
         // The same code means that a subscription may not create groups at all.
         if self.has("ServiceUnavailable") && self.messages().contains("quota") {
             return Retry::Never;
         }
-        if self.has("ContainerGroupQuotaReached") {
-            return or(QUOTA_WAIT);
+        let known = self.codes().filter_map(|code| find(Service::ResourceManager, code));
+        let class = known.map(|row| row.class).find(|class| *class != Class::Fatal);
+        if let Some(wait) = class.and_then(Class::wait) {
+            return Retry::After(self.retry_after.unwrap_or(wait));
         }
-        let passes = ["ServiceUnavailable", "RegistryErrorResponse", "PrincipalNotFound"]
-            .iter()
-            .any(|code| self.has(code));
-        if passes || matches!(self.status, 408 | 429 | 500..=599) {
+        if class.is_some() || matches!(self.status, 408 | 429 | 500..=599) {
             return self.retry_after.map_or(Retry::Backoff, Retry::After);
         }
         Retry::Never

@@ -1,146 +1,40 @@
-//! The remedy for each error code. One table, each row with its test.
-//!
-//! Most codes are from Microsoft's support articles, not from recordings. The text
-//! of a message is relied on only where one code has two meanings.
+//! The remedy for a refusal, from the table of failures.
 
 use super::refusal::Refusal;
+use crate::azure::failures::{Service, find};
+
+const SUBSCRIPTION_BARRED: &str = "the subscription may not make container groups here, as after the \
+     same name was used in many regions at once; ask Azure's support, or choose another `location`";
 
 /// What the reader can do about a refusal, if that is known.
 pub fn remedy(refusal: &Refusal) -> Option<String> {
     refusal.codes().find_map(|code| by_code(code, refusal)).or_else(|| by_status(refusal))
 }
 
-/// The remedies that depend on nothing but the code.
-const REMEDIES: &[(&str, &str)] = &[
-    (
-        "InaccessibleImage",
-        "Azure cannot pull the image: check that it was pushed under this name, that the \
-         `pull` login of its registry works, and that the registry's firewall lets Azure in",
-    ),
-    (
-        "RegistryErrorResponse",
-        "the registry turned Azure away, as Docker Hub does without a login; push the image to \
-         a registry of your own, or give its registry a `pull` login",
-    ),
-    (
-        "AmbiguousImageResitryCredentialType",
-        "a registry has both a user and an identity to pull with; give its `pull` one of them",
-    ),
-    (
-        "AmbiguousImageRegistryCredentialType",
-        "a registry has both a user and an identity to pull with; give its `pull` one of them",
-    ),
-    (
-        "InvalidImageRegistryIdentity",
-        "the identity in `pull` must be a user-assigned one of this tenant; \
-         `az identity list --output table` lists them",
-    ),
-    (
-        "InvalidImageRegistryCredentialType",
-        "the identity in `pull` must be a user-assigned one of this tenant; \
-         `az identity list --output table` lists them",
-    ),
-    (
-        "InvalidRequestContent",
-        "the request lacks something that Azure needs; its message above names it",
-    ),
-    ("InvalidOsType", "Shipway deploys Linux containers; check `platform` of the build"),
-    (
-        "InvalidContainerGroupUpdate",
-        "this cannot be changed in place; allow `replace: when-required`, which deletes the \
-         group and creates it again, with a new address and a minute without service",
-    ),
-    (
-        "ContainerGroupTransitioning",
-        "the group is in the middle of another change; wait for it, or raise the step's `retry`",
-    ),
-    (
-        "ContainerGroupQuotaReached",
-        "the region's quota is used up; remove groups that are no longer needed with \
-         `az container delete`, choose another `location`, or ask for more in the portal under Quotas",
-    ),
-    ("PrincipalNotFound", "the identity is too new for Azure to know it everywhere; try again"),
-    (
-        "ResourceGroupNotFound",
-        "check `azure.resource-group`; `az group create --name NAME --location REGION` makes one",
-    ),
-    (
-        "SubscriptionNotFound",
-        "check `azure.subscription`, and that Shipway is signed in to its tenant; \
-         `az account list --output table` lists those that you can see",
-    ),
-    (
-        "InvalidSubscriptionId",
-        "check `azure.subscription`, and that Shipway is signed in to its tenant; \
-         `az account list --output table` lists those that you can see",
-    ),
-    (
-        "InvalidAuthenticationTokenTenant",
-        "the subscription belongs to another tenant; check `AZURE_TENANT_ID`",
-    ),
-    (
-        "RequestDisallowedByPolicy",
-        "a policy of the subscription forbids it; its message above names it",
-    ),
-    ("AlreadyInUse", "registry names are worldwide; choose another"),
-    ("ClassicSkuDeprecated", "set `create.sku` to `Basic`, `Standard` or `Premium`"),
-    (
-        "LocationNotAvailableForResourceType",
-        "container instances are not offered there; choose another `location`",
-    ),
-    (
-        "InvalidResourceLocation",
-        "the group is in another location already; keep that `location`, or give this one \
-         another `name`",
-    ),
-    ("ReadOnlyDisabledSubscription", "the subscription is disabled; see its billing"),
-];
-
 fn by_code(code: &str, refusal: &Refusal) -> Option<String> {
+    if code == "ServiceUnavailable" && refusal.messages().contains("quota") {
+        return Some(SUBSCRIPTION_BARRED.to_owned());
+    }
     // Microsoft documents several spellings of this code.
-    if code.starts_with("DnsNameLabel") || code == "DnsRecordInUse" {
-        return Some(DNS_LABEL_TAKEN.to_owned());
-    }
-    match code {
-        "ServiceUnavailable" if refusal.messages().contains("quota") => {
-            Some(SUBSCRIPTION_BARRED.to_owned())
-        }
-        "ServiceUnavailable" => Some(REGION_FULL.to_owned()),
-        "MissingSubscriptionRegistration" | "NoRegisteredProviderFound" => {
-            Some(registration(refusal))
-        }
-        "AuthorizationFailed" | "LinkedAuthorizationFailed" => Some(permission(refusal)),
-        _ => {
-            let row = REMEDIES.iter().find(|(known, _)| *known == code);
-            row.map(|(_, help)| (*help).to_owned())
-        }
-    }
+    let code = if code.starts_with("DnsNameLabel") { "DnsNameLabelAlreadyTaken" } else { code };
+    find(Service::ResourceManager, code)
+        .map(|row| row.remedy(&[("scope", &scope(refusal)), ("provider", provider(refusal))]))
 }
 
-const DNS_LABEL_TAKEN: &str = "the DNS label is taken in this region; choose another `dns-label`, or \
-     set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours";
-
-const SUBSCRIPTION_BARRED: &str = "the subscription may not make container groups here, as after the \
-     same name was used in many regions at once; ask Azure's support, or choose another `location`";
-
-const REGION_FULL: &str = "the region has no room for a group of this size just now; try again later, \
-     ask for less cpu and memory, or choose another `location`";
-
+/// For a code that is not known.
 fn by_status(refusal: &Refusal) -> Option<String> {
-    match refusal.status {
-        401 => Some(
-            "check the tenant of the sign-in (`AZURE_TENANT_ID`) and this machine's clock"
-                .to_owned(),
-        ),
-        403 => Some(permission(refusal)),
-        _ => None,
-    }
+    let code = match refusal.status {
+        401 => "InvalidAuthenticationToken",
+        403 => "AuthorizationFailed",
+        _ => return None,
+    };
+    by_code(code, refusal)
 }
 
-/// The missing role, at the scope of the resource group or subscription. Azure's
-/// message names the identity.
-fn permission(refusal: &Refusal) -> String {
-    let scope = match refusal.path.split('/').collect::<Vec<_>>().as_slice() {
+/// The resource group or subscription that a role has to be at. Azure's message names the
+/// identity.
+fn scope(refusal: &Refusal) -> String {
+    match refusal.path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "subscriptions", subscription, group, name, ..]
             if group.eq_ignore_ascii_case("resourceGroups") =>
         {
@@ -148,23 +42,16 @@ fn permission(refusal: &Refusal) -> String {
         }
         ["", "subscriptions", subscription, ..] => format!("/subscriptions/{subscription}"),
         _ => "/subscriptions/SUBSCRIPTION".to_owned(),
-    };
-    format!(
-        "the signed-in identity needs a role: `az role assignment create --role Contributor \
-         --assignee CLIENT_ID --scope {scope}`; a new one takes some minutes to work"
-    )
+    }
 }
 
-fn registration(refusal: &Refusal) -> String {
-    let provider = refusal
+fn provider(refusal: &Refusal) -> &str {
+    refusal
         .path
         .split('/')
         .skip_while(|part| !part.eq_ignore_ascii_case("providers"))
         .nth(1)
-        .unwrap_or("Microsoft.ContainerInstance");
-    format!(
-        "the subscription does not know the service yet: `az provider register --namespace {provider}`"
-    )
+        .unwrap_or("Microsoft.ContainerInstance")
 }
 
 #[cfg(test)]

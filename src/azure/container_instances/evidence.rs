@@ -1,6 +1,7 @@
 //! What a container and its group show of why they do not work.
 
 use super::group::{ContainerState, ContainerView, Group, GroupEvent};
+use crate::azure::failures::{Service, find, table};
 use std::fmt;
 
 /// How many of a log's last lines are shown.
@@ -108,44 +109,27 @@ impl Evidence {
     /// evidence tells one.
     pub fn remedy(&self, why: &str) -> Option<String> {
         let says = |text: &str| self.mentions(text) || why.to_lowercase().contains(text);
-        let help = if says("exec format error") {
-            "the image is for another kind of processor; build it for `platform: linux/amd64`"
-        } else if says("errimagepull") || says("imagepullbackoff") || says("failed to pull image") {
-            "Azure cannot pull the image; check the `pull` login of its registry"
-        } else if says("invalidimagename") {
-            "the image's name is invalid; check `image`"
-        } else {
-            self.remedy_of_exit(self.exit_code()?)
-        };
-        Some(help.to_owned())
+        let texts = table(Service::Container).iter();
+        let mut texts = texts.filter(|row| row.code.parse::<i64>().is_err());
+        if let Some(row) = texts.find(|row| says(&row.code.to_lowercase())) {
+            return Some(row.remedy(&[]));
+        }
+        Some(self.remedy_of_exit(self.exit_code()?))
     }
 
-    fn remedy_of_exit(&self, code: i64) -> &'static str {
-        match code {
-            0 => {
-                "it did its work and ended; a service must stay in the foreground, and a job needs \
-                 `restart-policy: Never`"
-            }
-            137 => "it was killed, most likely for lack of memory; raise `memory`",
-            139 => {
-                "it broke on a bad memory access, often because the image is for another kind of \
-                 processor or C library"
-            }
-            127 => {
-                "the command is not in the image, or its program loader is not; check `command`, \
-                 the entrypoint, and that the program is static where the image is `scratch`"
-            }
-            126 => "the command is there but must not be run; check its mode, such as 0755",
-            143 => "it was asked to end; look at the events for who asked",
-            _ => match self.log.as_deref() {
-                Some([]) => {
-                    "it ended without writing anything; run the image on this machine with the \
-                     same `command` and `env`, and let the program log its errors to stderr"
-                }
-                Some(_) => "its last lines say why; `az container logs` shows more",
-                None => "`az container logs` shows what it wrote",
-            },
+    fn remedy_of_exit(&self, code: i64) -> String {
+        if let Some(row) = find(Service::Container, &code.to_string()) {
+            return row.remedy(&[]);
         }
+        match self.log.as_deref() {
+            Some([]) => {
+                "it ended without writing anything; run the image on this machine with the same \
+                 `command` and `env`, and let the program log its errors to stderr"
+            }
+            Some(_) => "its last lines say why; `az container logs` shows more",
+            None => "`az container logs` shows what it wrote",
+        }
+        .to_owned()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::assertion::{AssertionError, Claims};
 use super::method::SignInMethod;
+use crate::azure::failures::{Service, find};
 use crate::http::{self, Retry, Retryable, parse_retry_after};
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
@@ -133,57 +134,21 @@ fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) ->
     SignInError::Refused { host, code, status, description, retry, help }
 }
 
-/// The remedy for a code of Entra
-/// (learn.microsoft.com/entra/identity-platform/reference-error-codes).
+/// The remedy for a code of Entra.
 fn remedy(code: u32, subject: &RefusedIdentity) -> Option<String> {
     let RefusedIdentity { tenant, client_id, claims, .. } = subject;
-    let help = match code {
-        7_000_215 => format!(
-            "`AZURE_CLIENT_SECRET` must hold the secret's value, not its id; \
-             `az ad app credential reset --id {client_id} --append` makes a new one"
-        ),
-        7_000_222 => format!(
-            "the client secret has expired; \
-             `az ad app credential reset --id {client_id} --append` makes a new one"
-        ),
-        70_021 | 700_211 | 700_212 | 700_213 | 7_002_138 => {
-            return Some(federation(client_id, claims.as_ref()));
-        }
-        700_024 => "the token had expired when Entra read it; check this machine's clock, and \
-                    that the token file is renewed in time"
-            .to_owned(),
-        90_002 | 900_023 | 900_021 => format!(
-            "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which \
-             `az account show --query tenantId` prints, and the plan's `azure.cloud`"
-        ),
-        700_016 => format!(
-            "tenant `{tenant}` has no application `{client_id}`; check `AZURE_CLIENT_ID` and \
-             `AZURE_TENANT_ID`"
-        ),
-        7_000_229 => format!(
-            "the application has no service principal in tenant `{tenant}`; \
-             `az ad sp create --id {client_id}` makes one"
-        ),
-        7_000_112 => format!("an administrator has disabled the application `{client_id}`"),
-        53_003 => "a conditional access policy forbids it; ask the tenant's administrator to \
-                   exempt this workload"
-            .to_owned(),
-        500_011 => format!(
-            "tenant `{tenant}` does not know the service that the token is for; check that the \
-             plan's `azure.cloud` is the tenant's"
-        ),
-        _ => return None,
-    };
-    Some(help)
+    let row = find(Service::Entra, &format!("AADSTS{code}"))?;
+    // The token says what a federated credential has to match.
+    if let Some(claims) = claims.as_ref().filter(|_| FEDERATION.contains(&code)) {
+        return Some(federation(client_id, claims));
+    }
+    Some(row.remedy(&[("client_id", client_id), ("tenant", tenant)]))
 }
 
-fn federation(client_id: &str, claims: Option<&Claims>) -> String {
-    let Some(claims) = claims else {
-        return format!(
-            "no federated credential of application `{client_id}` matches the token; \
-             `az ad app federated-credential list --id {client_id}` lists them"
-        );
-    };
+/// No federated credential matches the token.
+const FEDERATION: [u32; 5] = [70_021, 700_211, 700_212, 700_213, 7_002_138];
+
+fn federation(client_id: &str, claims: &Claims) -> String {
     let parameters = serde_json::json!({
         "name": "shipway",
         "issuer": claims.iss,

@@ -1,5 +1,6 @@
 //! Why a secret could not be read, with the remedy.
 
+use crate::azure::failures::{Service, find};
 use crate::azure::{Credential, CredentialError, Refusal};
 use crate::http::{RequestId, Retry, Retryable, parse_retry_after};
 use crate::secret::{TooShort, VaultSecret};
@@ -111,34 +112,22 @@ fn challenged_tenant(challenge: &str) -> Option<String> {
     url.trim_end_matches('/').rsplit('/').next().map(str::to_owned)
 }
 
-fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -> String {
-    let vault = secret.vault();
-    let name = &secret.name;
-    let client = client_id.unwrap_or("CLIENT_ID");
-    if refusal.has("SecretDisabled") {
-        return format!(
-            "`az keyvault secret set-attributes --vault-name {vault} --name {name} --enabled true` \
-             enables it"
-        );
-    }
-    let firewall = refusal.message.contains("Client address is not authorized");
-    if refusal.has("ForbiddenByFirewall") || firewall {
-        return format!(
-            "the vault's firewall blocks this machine; `az keyvault network-rule add --name \
-             {vault} --ip-address ADDRESS` lets it in"
-        );
-    }
-    if refusal.has("ForbiddenByPolicy") || refusal.has("AccessDenied") {
-        return format!(
-            "the vault's access policies do not allow reading secrets; `az keyvault set-policy \
-             --name {vault} --spn {client} --secret-permissions get` does"
-        );
-    }
-    format!(
-        "the signed-in identity may not read the vault's secrets; `az role assignment create --role \
-         \"Key Vault Secrets User\" --assignee {client} --scope \"$(az keyvault show --name {vault} \
-         --query id --output tsv)\"` lets it, after some minutes"
-    )
+/// The remedy where the vault forbids it: that of the code, else that of a missing role.
+fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -> Option<String> {
+    // Some answers have no code for it.
+    let is_firewall = refusal.message.contains("Client address is not authorized");
+    let known = if is_firewall {
+        find(Service::KeyVault, "ForbiddenByFirewall")
+    } else {
+        refusal.codes().find_map(|code| find(Service::KeyVault, code))
+    };
+    let row = known.or_else(|| find(Service::KeyVault, "ForbiddenByRbac"))?;
+    let client_id = client_id.unwrap_or("CLIENT_ID");
+    Some(row.remedy(&[
+        ("vault", secret.vault()),
+        ("secret", &secret.name),
+        ("client_id", client_id),
+    ]))
 }
 
 impl Retryable for SecretError {
@@ -187,7 +176,7 @@ impl Retryable for VaultError {
                     ),
                     None => "check the tenant of the sign-in (`AZURE_TENANT_ID`)".to_owned(),
                 }),
-                403 => Some(forbidden(secret, refusal, client_id.as_deref())),
+                403 => forbidden(secret, refusal, client_id.as_deref()),
                 _ => None,
             },
             Self::Expired { secret, .. } => Some(format!(
