@@ -7,7 +7,7 @@ use super::targets::{Target, Targets};
 use crate::event::Revision;
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
-use crate::run::perform::{Clients, DeployedRevision, ResourceTags, current_revision};
+use crate::run::perform::{Clients, DeployedRevision, current_revision};
 use futures::StreamExt as _;
 use std::collections::BTreeMap;
 
@@ -57,18 +57,19 @@ pub async fn revisions(
     connections: &Connections,
     services: &[String],
 ) -> Result<Revisions, StepError> {
-    let mut found = targets.of_environment().await?;
-    found.retain(|target| services.is_empty() || services.contains(&target.tags.service));
+    // Tags and images are in the list, so no group is read again.
+    let mut found = targets.listed_in_environment().await?;
+    found.retain(|(target, _)| services.is_empty() || services.contains(&target.tags.service));
     let session = targets.session;
     let place = |service: &str| session.plan.services.keys().position(|known| known == service);
-    found.sort_by_key(|target| place(&target.tags.service).unwrap_or(usize::MAX));
-    let mut read = Vec::new();
-    for target in found {
-        // One that was deleted meanwhile has no versions.
-        let Some(group) = targets.read(&target).await? else { continue };
-        let past = ResourceTags::read(&group.tags).map(|tags| tags.revisions).unwrap_or_default();
-        read.push((target, current_revision(&group), past));
-    }
+    found.sort_by_key(|(target, _)| place(&target.tags.service).unwrap_or(usize::MAX));
+    let read: Vec<_> = found
+        .into_iter()
+        .map(|(target, group)| {
+            let past = target.tags.revisions.clone();
+            (target, current_revision(&group), past)
+        })
+        .collect();
     let all = read.iter().flat_map(|(_, current, past)| current.iter().chain(past));
     let images: Vec<Reference> = all.map(|revision| revision.image.clone()).collect();
     let (known, unknown) = match clients(session, connections).await {

@@ -7,6 +7,7 @@ use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::container_groups::ContainerGroups;
 use crate::azure::container_instances::{Group, GroupId};
+use crate::plan::diagnostic::closest;
 use crate::run::outcome::StepError;
 use crate::run::perform::{AzureClients, ResourceTags};
 
@@ -36,7 +37,10 @@ pub fn refuse_unknown_services<'n>(
     let Some(unknown) = names.into_iter().find(|name| !known.contains(name)) else {
         return Ok(());
     };
-    let help = format!("the plan has `{}`", known.join("`, `"));
+    let help = match closest(unknown, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the plan has `{}`", known.join("`, `")),
+    };
     say::error(&[format!("there is no service `{unknown}`")], Some(&help));
     Err(Exit::Usage)
 }
@@ -80,18 +84,25 @@ impl<'a> Targets<'a> {
     /// What the plan has deployed in the chosen environment. Where a pull request is
     /// known, only what belongs to it, or to none.
     pub async fn of_environment(&self) -> Result<Vec<Target>, StepError> {
+        let listed = self.listed_in_environment().await?;
+        Ok(listed.into_iter().map(|(target, _)| target).collect())
+    }
+
+    /// The same with each group as a list has it: without the state of its containers.
+    pub async fn listed_in_environment(&self) -> Result<Vec<(Target, Group)>, StepError> {
         let owner = self.owner();
         let groups = self.groups().of_plan(&self.subscription().await?).await?;
-        let mut targets = targets(groups);
-        targets.retain(|target| owner.sees(&target.tags));
-        Ok(targets)
+        let mut listed = with_targets(groups);
+        listed.retain(|(target, _)| owner.sees(&target.tags));
+        Ok(listed)
     }
 
     /// What all plans of the repository have deployed, in all environments.
     pub async fn of_repository(&self) -> Result<Vec<Target>, StepError> {
         let owner = self.owner();
         let listed = self.groups().listed(&self.subscription().await?).await?;
-        let mut targets = targets(listed.with_note(&self.session.redactor));
+        let listed = with_targets(listed.with_note(&self.session.redactor));
+        let mut targets: Vec<Target> = listed.into_iter().map(|(target, _)| target).collect();
         targets.retain(|target| owner.is_of_repository(&target.tags));
         Ok(targets)
     }
@@ -136,15 +147,15 @@ impl Owner {
 }
 
 /// The groups that Shipway deployed, sorted by service and name.
-fn targets(groups: Vec<Group>) -> Vec<Target> {
-    let mut targets: Vec<Target> = groups
+fn with_targets(groups: Vec<Group>) -> Vec<(Target, Group)> {
+    let mut targets: Vec<(Target, Group)> = groups
         .into_iter()
         .filter_map(|group| {
             let tags = ResourceTags::read(&group.tags)?;
-            Some(Target { id: GroupId::parse(&group.id)?, tags })
+            Some((Target { id: GroupId::parse(&group.id)?, tags }, group))
         })
         .collect();
-    targets.sort_by(|a, b| (&a.tags.service, &a.id).cmp(&(&b.tags.service, &b.id)));
+    targets.sort_by(|(a, _), (b, _)| (&a.tags.service, &a.id).cmp(&(&b.tags.service, &b.id)));
     targets
 }
 

@@ -1,8 +1,10 @@
 //! `shipway status`: what is deployed, found by the tags of the container groups.
 
 use crate::support::cloud_process::CloudProcess;
+use crate::support::servers::Servers;
 use crate::support::{Finished, Program};
 use regex::Regex;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -109,9 +111,9 @@ fn status_shows_what_runs_from_which_commit_and_whether_it_answers() {
     assert_eq!(
         Shop::same_each_time(&nothing.stdout),
         "\
-SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  URL
-web  not deployed  -  -  -  -  -
-job  not deployed  -  -  -  -  -
+SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  DRIFT  URL
+web  not deployed  -  -  -  -  -  -
+job  not deployed  -  -  -  -  -  -
 "
     );
 
@@ -122,9 +124,9 @@ job  not deployed  -  -  -  -  -
     assert_eq!(
         Shop::same_each_time(&shown.stdout).replace(&commit[..7], "COMMIT"),
         "\
-SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  URL
-web  running  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  http://shop-production.westeurope.azurecontainer.io (200)
-job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  -
+SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  DRIFT  URL
+web  running  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  none  http://shop-production.westeurope.azurecontainer.io (200)
+job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  none  -
 "
     );
     assert_eq!(shown.stderr, "");
@@ -195,32 +197,48 @@ fn status_exits_with_7_when_a_service_does_not_run() {
 }
 
 #[test]
+fn status_exits_with_7_when_a_group_was_changed_since_its_deploy() {
+    let shop = Shop::new();
+    shop.run(&["run", "--env", "production", "--only", "web"]).exits(0);
+    shop.run(&["status", "--env", "production", "web", "--exit-code"]).exits(0);
+
+    // As in the portal: the tags stay as they were.
+    let servers = Servers::of(&shop.cloud);
+    let path = format!("{}/shop-production", servers.groups_path());
+    let mut group = servers.arm(Method::GET, &path, &Value::Null);
+    let container = &mut group["properties"]["containers"][0]["properties"];
+    container["environmentVariables"] = json!([{ "name": "DEBUG", "value": "1" }]);
+    servers.arm(Method::PUT, &path, &group);
+
+    let shown = shop.run(&["status", "--env", "production", "web", "--exit-code"]).exits(7);
+    assert!(shown.stdout.contains("  in 1d    changed  http://"), "{}", shown.stdout);
+    let shown = shop.run(&["status", "--env", "production", "--output", "json"]).exits(0);
+    let document: Value = serde_json::from_str(&shown.stdout).expect("JSON");
+    assert_eq!(document["services"][0]["target"]["changed-outside"], true);
+    assert_eq!(document["services"][0]["well"], false);
+}
+
+#[test]
 fn status_lists_each_resource_group_once_and_reads_each_group() {
     let shop = Shop::new();
     shop.run(&["run", "--env", "production", "--only", "web"]).exits(0);
-    let before = shop.cloud.requests().len();
-
-    shop.run(&["status", "--env", "production"]).exits(0);
-
-    let asked: Vec<String> = shop.cloud.requests()[before..]
-        .iter()
-        .filter(|request| request.host == "management.azure.com")
-        .map(|request| {
-            let path = request.path.split('?').next().unwrap_or_default();
-            format!(
-                "{} …{}",
-                request.method,
-                path.rsplit_once("/resourceGroups").map_or(path, |it| it.1)
-            )
-        })
-        .collect();
-    assert_eq!(
-        asked,
-        [
-            "GET …/demo/providers/Microsoft.ContainerInstance/containerGroups",
-            "GET …/demo/providers/Microsoft.ContainerInstance/containerGroups/shop-production",
-        ]
-    );
+    let asked = |arguments: &[&str]| -> Vec<String> {
+        let before = shop.cloud.requests().len();
+        shop.run(&[arguments, &["--env", "production"]].concat()).exits(0);
+        shop.cloud.requests()[before..]
+            .iter()
+            .filter(|request| request.host == "management.azure.com")
+            .map(|request| {
+                let path = request.path.split('?').next().unwrap_or_default();
+                let end = path.rsplit_once("/resourceGroups").map_or(path, |it| it.1);
+                format!("{} …{end}", request.method)
+            })
+            .collect()
+    };
+    let list = "GET …/demo/providers/Microsoft.ContainerInstance/containerGroups";
+    assert_eq!(asked(&["status"]), [list, &format!("{list}/shop-production")]);
+    // Tags and images are in the list.
+    assert_eq!(asked(&["status", "--history"]), [list]);
 }
 
 #[test]
@@ -232,8 +250,5 @@ fn status_needs_an_environment_that_the_plan_has() {
         "error: no environment is chosen\n  help: name one with `--env`, of `production`, `staging`\n"
     );
     let refused = program.run(&["status", "--env", "production", "wb"]).exits(2);
-    assert_eq!(
-        refused.stderr,
-        "error: there is no service `wb`\n  help: the plan has `web`, `job`\n"
-    );
+    assert_eq!(refused.stderr, "error: there is no service `wb`\n  help: did you mean `web`?\n");
 }

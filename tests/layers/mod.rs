@@ -87,7 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli/rollback", &["journal", "oci", "plan", "report", "run", "value"]),
-    ("cli/targets", &["azure::container_instances", "run"]),
+    ("cli/targets", &["azure::container_instances", "plan", "run"]),
     ("cli/open", &["report", "run"]),
     ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),
     (

@@ -85,6 +85,19 @@ fn differing<'a>(found: &'a NormalForm, wanted: &'a NormalForm) -> Vec<&'a Strin
     all.into_iter().filter(|path| found.0.get(*path) != wanted.0.get(*path)).collect()
 }
 
+/// Whether a group is as its last deploy put it, apart from secrets; `None` where that
+/// deploy left no fingerprint that can be compared.
+pub fn is_as_deployed(live: &Group) -> Option<bool> {
+    let put = fingerprint_put(live)?;
+    Some(NormalForm::of(&live.document).fingerprint() == *put)
+}
+
+/// The fingerprint of what the last deploy put.
+fn fingerprint_put(live: &Group) -> Option<&String> {
+    let tag = live.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(FINGERPRINT_TAG));
+    tag.map(|(_, put)| put).filter(|put| NormalForm::is_comparable(put))
+}
+
 /// Whether the group was changed since its last deploy, and the paths of those changes.
 ///
 /// Only a hash of what was put then is known. What was changed is found by trying
@@ -96,8 +109,7 @@ fn outside<'a>(
     differing: &[&'a String],
 ) -> (OutsideChanges, BTreeSet<&'a String>) {
     let nothing = BTreeSet::new();
-    let tag = live.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(FINGERPRINT_TAG));
-    let Some((_, put)) = tag.filter(|(_, put)| NormalForm::is_comparable(put)) else {
+    let Some(put) = fingerprint_put(live) else {
         return (OutsideChanges::Unknown, nothing);
     };
     if found.fingerprint() == *put {

@@ -24,7 +24,7 @@ pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 pub use desired::{Container, Desired, EnvValue};
-pub use difference::difference;
+pub use difference::{difference, is_as_deployed};
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};

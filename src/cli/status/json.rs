@@ -30,7 +30,7 @@ fn service(status: &ServiceStatus, now: Timestamp) -> Value {
 }
 
 fn target(status: &TargetStatus) -> Value {
-    let TargetStatus { resource, state, containers, urls } = status;
+    let TargetStatus { resource, state, containers, urls, changed_outside } = status;
     let Target { id, tags } = resource;
     json!({
         "id": id.to_string(),
@@ -50,6 +50,7 @@ fn target(status: &TargetStatus) -> Value {
         "image-tag": tags.image_tag,
         "deployed-at": tags.deployed_at().map(|time| time.to_string()),
         "expires": tags.expires,
+        "changed-outside": changed_outside,
         "containers": containers.iter().map(container).collect::<Vec<_>>(),
         "urls": urls.iter().map(|(url, answer)| endpoint(url, answer)).collect::<Vec<_>>(),
     })

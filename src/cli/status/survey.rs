@@ -1,7 +1,7 @@
 //! Asks Azure for the targets and their containers, and each URL for an answer.
 
 use super::health::{Answer, Health};
-use crate::azure::container_instances::{Group, GroupContainer};
+use crate::azure::container_instances::{Group, GroupContainer, is_as_deployed};
 use crate::cli::targets::{Owner, Target, Targets};
 use crate::http;
 use crate::plan::schema::{Action, Plan};
@@ -50,6 +50,8 @@ pub struct TargetStatus {
     pub state: String,
     pub containers: Vec<ContainerStatus>,
     pub urls: Vec<(String, Answer)>,
+    /// Whether the group is no longer as its last deploy put it; `None` if that is not known.
+    pub changed_outside: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ pub struct ContainerStatus {
 }
 
 impl ServiceStatus {
-    /// Whether it is deployed, runs, answers and has not expired.
+    /// Whether it is deployed, runs, answers, has not expired, and is as it was deployed.
     pub fn is_well(&self, now: Timestamp) -> bool {
         self.target.as_ref().is_some_and(|target| target.is_well(now))
     }
@@ -70,6 +72,7 @@ impl TargetStatus {
     fn is_well(&self, now: Timestamp) -> bool {
         let expired = self.resource.tags.expires_at().is_some_and(|expires| expires <= now);
         !expired
+            && self.changed_outside != Some(true)
             && self.containers.iter().all(|container| container.health.is_well)
             && self.urls.iter().all(|(_, answer)| answer.is_well())
     }
@@ -158,6 +161,7 @@ async fn read(
         resource: target,
         state: group.state().to_owned(),
         containers: containers(&group),
+        changed_outside: is_as_deployed(&group).map(|is_same| !is_same),
         urls: urls.into_iter().zip(answers).collect(),
     }))
 }
@@ -233,6 +237,7 @@ pub mod testing {
                 format!("http://{name}.westeurope.azurecontainer.io"),
                 Answer::Status(200),
             )],
+            changed_outside: Some(false),
         }
     }
 
@@ -253,11 +258,13 @@ pub mod testing {
         let mut api = target("shop-api", vec![container("shop-api", &image, running())]);
         api.resource.tags.dirty = true;
         api.resource.tags.expires = Some("2025-12-31T14:00:00Z".into());
+        api.changed_outside = Some(true);
         api.urls[0].1 = Answer::Nothing("connection refused".into());
         let mut old =
             target("shop-old", vec![container("shop-old", "demo.azurecr.io/old:v1", running())]);
         old.resource.tags =
             ResourceTags { plan: "shop".into(), service: "old".into(), ..ResourceTags::default() };
+        old.changed_outside = None;
         old.urls.clear();
         let status = |service: &str, target: Option<TargetStatus>, is_in_plan| ServiceStatus {
             service: service.into(),

@@ -9,12 +9,15 @@ use jiff::Timestamp;
 /// How much of a commit's hash is shown.
 const SHORT_COMMIT_CHARS: usize = 7;
 
+const COLUMNS: usize = 8;
+
 /// One row for each service, and one for each further container.
 pub fn show(survey: &Survey, now: Timestamp) -> String {
     if survey.services.is_empty() {
         return "nothing is deployed".to_owned();
     }
-    let mut headings = vec!["SERVICE", "STATE", "IMAGE", "COMMIT", "AGE", "EXPIRES", "URL"];
+    let mut headings =
+        vec!["SERVICE", "STATE", "IMAGE", "COMMIT", "AGE", "EXPIRES", "DRIFT", "URL"];
     if survey.is_of_repository {
         headings.splice(0..0, ["PLAN", "ENVIRONMENT"]);
     }
@@ -48,7 +51,7 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
     let none = || UNKNOWN.to_owned();
     let Some(target) = &service.target else {
         let mut row = vec![service.service.clone(), "not deployed".to_owned()];
-        row.resize_with(7, none);
+        row.resize_with(COLUMNS, none);
         return vec![row];
     };
     let mut rows = Vec::new();
@@ -65,6 +68,7 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
         commit(target),
         age(target.resource.tags.deployed_at(), now),
         expires(target, now),
+        drift(target).to_owned(),
         urls(target),
     ]);
     for container in target.containers.iter().skip(1) {
@@ -73,7 +77,7 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
             container.health.describe(),
             image(container, None),
         ];
-        row.resize_with(7, String::new);
+        row.resize_with(COLUMNS, String::new);
         rows.push(row);
     }
     rows
@@ -104,6 +108,15 @@ fn expires(target: &TargetStatus, now: Timestamp) -> String {
         None => UNKNOWN.to_owned(),
         Some(expires) if expires <= now => format!("{} ago", age(Some(expires), now)),
         Some(expires) => format!("in {}", age(Some(now), expires)),
+    }
+}
+
+/// Whether the group was changed since its deploy.
+fn drift(target: &TargetStatus) -> &'static str {
+    match target.changed_outside {
+        Some(true) => "changed",
+        Some(false) => "none",
+        None => UNKNOWN,
     }
 }
 
