@@ -127,18 +127,23 @@ impl ContainerInstances {
         sent.map(|_| ()).map_err(|source| failed("set the tags of", id, source))
     }
 
-    /// Deletes a group and waits until it no longer exists. Deleting a group that
-    /// does not exist succeeds.
-    pub async fn delete(&self, id: &GroupId) -> Result<(), DeployError> {
-        let doing = |source| failed("delete", id, source);
+    /// Asks Azure to delete a group, and does not wait for it. `None` if it does not exist.
+    pub async fn start_delete(&self, id: &GroupId) -> Result<Option<ArmResponse>, DeployError> {
         let path = id.to_string();
         let request =
             ArmRequest { verb: Verb::Delete, path: &path, api_version: API_VERSION, body: None };
-        let response = match self.send_when_settled(&request).await {
-            Err(error) if error.is_not_found() => return Ok(()),
-            other => other.map_err(doing)?,
-        };
-        self.arm.finish(&response, |_| {}).await.map_err(doing)?;
+        match self.send_when_settled(&request).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            other => other.map(Some).map_err(|source| failed("delete", id, source)),
+        }
+    }
+
+    /// Deletes a group and waits until it no longer exists. Deleting a group that
+    /// does not exist succeeds.
+    pub async fn delete(&self, id: &GroupId) -> Result<(), DeployError> {
+        let Some(response) = self.start_delete(id).await? else { return Ok(()) };
+        let finished = self.arm.finish(&response, |_| {}).await;
+        finished.map_err(|source| failed("delete", id, source))?;
         // The response is the old group, which may still run; only 204 means gone.
         let began = Instant::now();
         while response.status != 204 && self.find(id).await?.is_some() {

@@ -14,6 +14,8 @@ const MAX_PARALLEL_DELETIONS: usize = 4;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Deletion {
     Removed,
+    /// Azure has agreed to remove it, and was not waited for.
+    Started,
     /// It was gone before it was to be removed.
     Gone,
     /// It is not the group that was listed any more, for this reason.
@@ -21,9 +23,16 @@ pub enum Deletion {
     Failed(Failure),
 }
 
+/// How long a deletion is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    UntilGone,
+    UntilAccepted,
+}
+
 impl Deletion {
     pub fn is_done(&self) -> bool {
-        matches!(self, Self::Removed | Self::Gone)
+        matches!(self, Self::Removed | Self::Started | Self::Gone)
     }
 }
 
@@ -32,12 +41,13 @@ impl Deletion {
 pub async fn delete(
     instances: &ContainerInstances,
     stages: Vec<Vec<ListedGroup>>,
+    wait: Wait,
     redactor: &Redactor,
 ) -> Vec<(ListedGroup, Deletion)> {
     let mut ended = Vec::new();
     for stage in stages {
         let stage = stage.into_iter().map(|listed| async {
-            let deletion = one(instances, &listed.group)
+            let deletion = one(instances, &listed.group, wait)
                 .await
                 .unwrap_or_else(|error| Deletion::Failed(error.shown(redactor, None)));
             (listed, deletion)
@@ -53,6 +63,7 @@ pub async fn delete(
 async fn one(
     instances: &ContainerInstances,
     listed: &DeployedGroup,
+    wait: Wait,
 ) -> Result<Deletion, StepError> {
     let Some(found) = retry(|| instances.find(&listed.id)).await? else {
         return Ok(Deletion::Gone);
@@ -66,13 +77,21 @@ async fn one(
     if found.tags != listed.tags {
         return Ok(Deletion::Kept("its tags were changed after it was listed".to_owned()));
     }
-    retry(|| instances.delete(&listed.id)).await?;
-    Ok(Deletion::Removed)
+    match wait {
+        Wait::UntilGone => {
+            retry(|| instances.delete(&listed.id)).await?;
+            Ok(Deletion::Removed)
+        }
+        Wait::UntilAccepted => {
+            let started = retry(|| instances.start_delete(&listed.id)).await?;
+            Ok(if started.is_some() { Deletion::Started } else { Deletion::Gone })
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Deletion, delete};
+    use super::{Deletion, Wait, delete};
     use crate::azure::container_instances::ContainerInstances;
     use crate::azure::fake::{Fake, Reply};
     use crate::cli::removal::group::ListedGroup;
@@ -87,6 +106,14 @@ mod tests {
     /// The end of the group `g` if Azure shows these tags when it is read again, and
     /// the methods of the requests.
     async fn end(change: impl FnOnce(&mut ResourceTags)) -> (Deletion, Vec<String>) {
+        end_of(change, Wait::UntilGone, Reply::new(204, "")).await
+    }
+
+    async fn end_of(
+        change: impl FnOnce(&mut ResourceTags),
+        wait: Wait,
+        deleted: Reply,
+    ) -> (Deletion, Vec<String>) {
         let listed = ListedGroup { group: group("g"), goes: true, why: String::new() };
         let mut tags = listed.group.tags.clone();
         change(&mut tags);
@@ -100,11 +127,11 @@ mod tests {
         });
         let fake = Fake::script(vec![
             (&format!("GET {PATH}"), vec![Reply::json(200, &found)]),
-            (&format!("DELETE {PATH}"), vec![Reply::new(204, "")]),
+            (&format!("DELETE {PATH}"), vec![deleted]),
         ])
         .await;
         let instances = ContainerInstances::new(fake.arm());
-        let mut ended = delete(&instances, vec![vec![listed]], &Redactor::default()).await;
+        let mut ended = delete(&instances, vec![vec![listed]], wait, &Redactor::default()).await;
         let methods = fake.asked().into_iter().filter(|asked| asked.to.starts_with("management"));
         (ended.remove(0).1, methods.map(|asked| asked.method).collect())
     }
@@ -113,6 +140,14 @@ mod tests {
     async fn a_group_is_read_again_before_it_is_deleted() {
         let (deletion, methods) = end(|_| {}).await;
         assert_eq!(deletion, Deletion::Removed);
+        assert_eq!(methods, ["GET", "DELETE"]);
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_is_not_waited_for_ends_with_the_answer() {
+        let old = Reply::json(200, &json!({ "properties": {} }));
+        let (deletion, methods) = end_of(|_| {}, Wait::UntilAccepted, old).await;
+        assert_eq!(deletion, Deletion::Started);
         assert_eq!(methods, ["GET", "DELETE"]);
     }
 
@@ -139,7 +174,8 @@ mod tests {
         let fake = Fake::script(Vec::new()).await;
         let listed = ListedGroup { group: group("g"), goes: true, why: String::new() };
         let instances = ContainerInstances::new(fake.arm());
-        let ended = delete(&instances, vec![vec![listed]], &Redactor::default()).await;
+        let ended =
+            delete(&instances, vec![vec![listed]], Wait::UntilGone, &Redactor::default()).await;
         assert_eq!(ended[0].1, Deletion::Gone);
     }
 }

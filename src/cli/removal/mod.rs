@@ -19,7 +19,7 @@ use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::run::perform::AzureClients;
 use clap::Args;
-use delete::{Deletion, delete};
+use delete::{Deletion, Wait, delete};
 use group::{DeployedGroup, ListedGroup};
 use jiff::Timestamp;
 use report::{RemovalReport, ReportSubject, Why};
@@ -37,6 +37,9 @@ pub struct RemovalOptions {
     /// Only list what would be removed
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not wait until Azure has removed them
+    #[arg(long, conflicts_with = "dry_run")]
+    pub no_wait: bool,
     /// Update the comment that a run made with this `--comment-key`
     #[arg(long, value_name = "KEY")]
     pub comment_key: Option<String>,
@@ -113,7 +116,8 @@ impl Removal<'_> {
     /// nothing of them was left to remove.
     pub async fn perform(&self, mut subjects: BTreeSet<ReportSubject>) -> Removed {
         let instances = &self.azure.container_instances;
-        let ended = delete(instances, self.stages(), &self.session.redactor).await;
+        let wait = if self.options.no_wait { Wait::UntilAccepted } else { Wait::UntilGone };
+        let ended = delete(instances, self.stages(), wait, &self.session.redactor).await;
         for (_, deletion) in &ended {
             if let Deletion::Failed(failure) = deletion {
                 say::error(&failure.chain, failure.help.as_deref());
@@ -172,7 +176,9 @@ impl Removal<'_> {
         let done = removed.ended.iter().filter(|(_, deletion)| deletion.is_done()).count();
         let left = removed.ended.len() - done;
         if !removed.ended.is_empty() {
-            say::tell(&format!("removed {}", count(done, "container group")));
+            let is_started = |(_, deletion): &(_, Deletion)| *deletion == Deletion::Started;
+            let verb = if removed.ended.iter().any(is_started) { "removing" } else { "removed" };
+            say::tell(&format!("{verb} {}", count(done, "container group")));
         }
         if left == 0 {
             return Exit::Done;

@@ -156,7 +156,7 @@ impl RemovalReport<'_> {
             service: listed.group.tags.service.clone(),
             target: listed.group.id.name.clone(),
             left: match deletion {
-                Deletion::Removed | Deletion::Gone => None,
+                Deletion::Removed | Deletion::Started | Deletion::Gone => None,
                 Deletion::Kept(why) => Some(why.clone()),
                 Deletion::Failed(failure) => Some(failure.chain.join(": ")),
             },

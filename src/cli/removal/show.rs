@@ -32,6 +32,7 @@ pub fn lines(ended: &[(ListedGroup, Deletion)]) -> String {
         let name = &listed.group.id.name;
         let line = match deletion {
             Deletion::Removed => format!("removed {name}"),
+            Deletion::Started => format!("removing {name}"),
             Deletion::Gone => format!("removed {name} (it was gone already)"),
             Deletion::Kept(why) => format!("kept {name}: {why}"),
             Deletion::Failed(_) => format!("not removed {name}"),
@@ -56,6 +57,7 @@ fn object(listed: &ListedGroup, deletion: Option<&Deletion>) -> Value {
     let DeployedGroup { id, tags, .. } = &listed.group;
     let result = deletion.map(|deletion| match deletion {
         Deletion::Removed => "removed",
+        Deletion::Started => "removing",
         Deletion::Gone => "gone",
         Deletion::Kept(_) => "kept",
         Deletion::Failed(_) => "failed",
@@ -63,7 +65,7 @@ fn object(listed: &ListedGroup, deletion: Option<&Deletion>) -> Value {
     let error = deletion.and_then(|deletion| match deletion {
         Deletion::Kept(why) => Some(vec![why.clone()]),
         Deletion::Failed(failure) => Some(failure.chain.clone()),
-        Deletion::Removed | Deletion::Gone => None,
+        Deletion::Removed | Deletion::Started | Deletion::Gone => None,
     });
     json!({
         "name": id.name,
@@ -124,6 +126,7 @@ shop-pr-9        web      3d   keep    pull request 9 is open"
             Deletion::Gone,
             Deletion::Kept("it was deployed again after it was listed".into()),
             Deletion::Failed(failure),
+            Deletion::Started,
         ]
         .into_iter()
         .enumerate()
@@ -135,13 +138,14 @@ shop-pr-9        web      3d   keep    pull request 9 is open"
             "removed g0
 removed g1 (it was gone already)
 kept g2: it was deployed again after it was listed
-not removed g3"
+not removed g3
+removing g4"
         );
         let all: Vec<ListedGroup> = ended.iter().map(|(listed, _)| listed.clone()).collect();
         let shown = groups(&all, &ended);
         let words: Vec<_> =
-            (0..4).map(|at| shown[at]["result"].as_str().unwrap_or_default()).collect();
-        assert_eq!(words, ["removed", "gone", "kept", "failed"]);
+            (0..5).map(|at| shown[at]["result"].as_str().unwrap_or_default()).collect();
+        assert_eq!(words, ["removed", "gone", "kept", "failed", "removing"]);
         assert_eq!(shown[3]["error"][0], "cannot delete it");
         assert_eq!(groups(&all, &[])[0]["result"], serde_json::Value::Null);
     }
