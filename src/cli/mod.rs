@@ -39,6 +39,7 @@ mod revisions;
 mod rollback;
 mod run;
 mod runtime;
+mod run_saved;
 mod say;
 mod schema;
 mod session;
@@ -65,7 +66,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the plan: build, tag, push, deploy, verify, report
-    Run(run::RunArguments),
+    Run(run_saved::SavedRunArguments),
     /// Run the plan against a cloud on this machine
     DryRun(dry_run::DryRunArguments),
     /// Show every step, resolved, and what would change; changes nothing
@@ -103,7 +104,7 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<Exit, Exit> {
         match self {
-            Self::Run(arguments) => run::run(&arguments, Audience::Command(arguments.view)),
+            Self::Run(arguments) => run_saved::run_saved(&arguments),
             Self::DryRun(arguments) => {
                 dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
             }

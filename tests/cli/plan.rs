@@ -359,3 +359,91 @@ fn example_in_the_documents_has_the_keys_of_the_output() {
         assert_eq!(at(&example), at(&shown), "{part}");
     }
 }
+
+#[test]
+fn saved_plan_is_run_as_long_as_nothing_has_changed() {
+    let setup = Setup::new(PLAN, false);
+    setup.shipway(&["plan", "--set", "log=debug", "--save", "plan.json"]).exits(0);
+    let file = setup.program.path("plan.json");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&file).expect("a file").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let again = setup.program.path("again.json");
+    let (plan, again_name) = (["plan", "--set", "log=debug", "--save"], "again.json");
+    setup.shipway(&[&plan[..], &[again_name]].concat()).exits(0);
+    let text = |file| std::fs::read_to_string(file).expect("a file");
+    assert_eq!(text(&file), text(&again), "the same inputs give the same file");
+
+    setup.shipway(&["run", "--plan", "plan.json"]).exits(0);
+    // It ran with the options of the file.
+    assert_eq!(setup.plan(&["--set", "log=debug"], 0).lines().last(), Some("Plan: 1 unchanged."));
+
+    let refused = setup.shipway(&["run", "--plan", "plan.json"]).exits(3);
+    let refused = without_digests(&refused.stderr);
+    assert_eq!(
+        refused,
+        "error: `plan.json` was not run, because something has changed since\n  \
+         because: `storefront-web` exists meanwhile\n  \
+         because: `demo.azurecr.io/web:v1` names DIGEST, and named no image\n  \
+         help: nothing was done; `shipway plan --save plan.json` plans again\n"
+    );
+}
+
+#[test]
+fn saved_plan_is_refused_when_sources_or_the_live_group_changed() {
+    let setup = Setup::new(PLAN, false);
+    setup.shipway(&["run"]).exits(0);
+    setup.shipway(&["plan", "--set", "log=debug", "--save", "plan.json"]).exits(0);
+    let before = setup.cloud.requests().len();
+    std::fs::write(setup.program.path("shipway.yml"), PLAN.replace("'600'", "'601'"))
+        .expect("a file");
+    setup.change_outside(|group| {
+        let container = &mut group["properties"]["containers"][0]["properties"];
+        container["environmentVariables"] = json!([{ "name": "LOG", "value": "trace" }]);
+    });
+    let changed = setup.cloud.requests().len();
+
+    let refused = setup.shipway(&["run", "--plan", "plan.json"]).exits(3);
+
+    let refused = without_digests(&refused.stderr);
+    assert_eq!(
+        refused,
+        "error: `plan.json` was not run, because something has changed since\n  \
+         because: the plan's file was changed\n  \
+         because: `storefront-web` was changed or deployed meanwhile\n  \
+         because: the image of `web.build` is DIGEST, and was DIGEST\n  \
+         because: `web.push` would do something else\n  \
+         help: nothing was done; `shipway plan --save plan.json` plans again\n"
+    );
+    let requests = &setup.cloud.requests()[changed..];
+    assert!(changed > before);
+    let is_read = |method: &str| ["GET", "HEAD"].contains(&method);
+    let wrote = requests.iter().filter(|one| !is_read(&one.method) && !one.path.contains("oauth2"));
+    assert_eq!(
+        wrote.map(|one| format!("{} {}", one.method, one.path)).collect::<Vec<_>>(),
+        [""; 0]
+    );
+}
+
+#[test]
+fn saved_plan_that_cannot_be_read_or_has_other_options_is_refused() {
+    let program =
+        Program::with_plan(PLAN).file("plan.json", "{}").file("new.json", "{\"format\":\"2\"}");
+    let refused = |arguments: &[&str]| program.run(arguments).exits(2).stderr;
+    assert_eq!(
+        refused(&["run", "--plan", "plan.json"]),
+        "error: cannot read the saved plan `plan.json`\n  because: it is no plan that `shipway plan --save` wrote: \
+         missing field `format`\n  help: `shipway plan --save FILE` saves one\n"
+    );
+    assert_eq!(
+        refused(&["run", "--plan", "new.json"]),
+        "error: cannot read the saved plan `new.json`\n  because: it has format 2, and this version of Shipway \
+         reads 1\n  help: `shipway plan --save FILE` saves one\n"
+    );
+    assert_eq!(
+        refused(&["run", "--plan", "plan.json", "--set", "log=debug"]),
+        "error: `--plan` has the options of a run in its file\n  help: give them to `shipway plan --save` \
+         instead\n"
+    );
+}

@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The command line: what every command may use, and what one alone does.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/run", &["journal"]),
+    ("cli/run_saved", &["journal"]),
     ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),
     (
         "cli/dry_run",

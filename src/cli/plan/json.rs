@@ -24,7 +24,7 @@ pub fn show(planned: &Planned<'_>, summary: &Summary) -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn step(step: &StepForecast) -> Value {
+pub fn step(step: &StepForecast) -> Value {
     let mut shown = json!({
         "step": step.id.to_string(), "service": step.service, "action": step.action,
     });
@@ -62,9 +62,10 @@ fn tag(tag: &TagForecast) -> Value {
 }
 
 /// What changes of the target of a deploy. `None` for other steps.
-fn target(step: &StepForecast) -> Option<Value> {
+pub fn target(step: &StepForecast) -> Option<Value> {
     let Forecast::Deploy(deploy) = &step.forecast else { return None };
-    let Comparison { target, difference, deployed_commit, commit } = deploy.compared.as_ref()?;
+    let compared = deploy.compared.as_ref()?;
+    let Comparison { target, difference, deployed_commit, commit, .. } = compared;
     let (actions, reason) = actions(difference.verdict);
     let replaces = difference.verdict == Verdict::Replace;
     let changes = difference.changes.iter().map(property);

@@ -5,12 +5,14 @@
 
 mod json;
 mod planned;
+pub mod saved;
 mod summary;
 mod text;
 
 use super::exit::Exit;
 use super::pipeline::Pipeline;
 use super::pipeline::audience::{Audience, ViewOptions};
+use super::run::RunArguments;
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -26,8 +28,9 @@ use crate::run::perform::{Forecast, Forecaster, Performer, RunFacts, RunPlan, St
 use crate::secret::Secret;
 use clap::Args;
 use planned::Planned;
+use saved::{Facts, SavedPlan};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use summary::Summary;
 
 /// Show every step, resolved, and what would change; changes nothing
@@ -35,7 +38,10 @@ use summary::Summary;
 /// What is deployed is read and compared property by property. Images of `layers` are
 /// built on this machine to know their digest; those of a Dockerfile are not.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example: shipway plan --env production --exit-code")]
+#[command(after_help = "\
+Examples:
+  shipway plan --env production --exit-code
+  shipway plan --env production --save plan.json && shipway run --plan plan.json")]
 pub struct PlanArguments {
     /// Read the plan from this file
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]
@@ -48,6 +54,9 @@ pub struct PlanArguments {
     /// Exit with 7 if something would change
     #[arg(long)]
     pub exit_code: bool,
+    /// Save what was seen, for `shipway run --plan FILE`, which refuses to run anything else
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    pub save: Option<PathBuf>,
     /// Keep the state here instead of in `.shipway` beside the plan
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
@@ -66,8 +75,62 @@ pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     block_on(async {
         let steps = Box::pin(foresee(&run, audience, !arguments.offline)).await?;
         let session = &run.session;
-        Ok(show(arguments, &Planned { session, steps, offline: arguments.offline }))
+        let planned = Planned { session, steps, offline: arguments.offline };
+        let exit = show(arguments, &planned);
+        if let Some(file) = arguments.save.as_ref().filter(|_| exit != Exit::Precondition) {
+            save(&planned, file)?;
+        }
+        Ok(exit)
     })
+}
+
+/// Saves what was seen.
+fn save(planned: &Planned<'_>, file: &Path) -> Result<(), Exit> {
+    let what = format!("cannot save the plan in `{}`", file.display());
+    let git = planned.session.scope.context("git");
+    let is_dirty = git.is_some_and(|git| git.get("dirty").text() == "true");
+    let unread = planned
+        .steps
+        .iter()
+        .find(|step| matches!(&step.forecast, Forecast::Build { digest: None, .. }));
+    // Whether such files change before the run would not be noticed.
+    if let Some(step) = unread.filter(|_| is_dirty) {
+        let why = format!(
+            "`{}` is built from files that differ from the commit, and its image is not known \
+             before the run",
+            step.id
+        );
+        say::error(&[what, why], Some("commit them, or stash them with `git stash`"));
+        return Err(Exit::Precondition);
+    }
+    SavedPlan::new(planned).write(file).map_err(|error| {
+        say::error(&[what, error.to_string()], None);
+        Exit::Precondition
+    })
+}
+
+/// Refuses a saved plan if a run would do something else than was shown when it was saved.
+pub fn refuse_changed(
+    saved: &SavedPlan,
+    file: &Path,
+    arguments: &RunArguments,
+    audience: Audience,
+) -> Result<(), Exit> {
+    let RunArguments { plan, options, state_dir, .. } = arguments;
+    let planning = Planning { redactor: audience.redactor(), live: true };
+    let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
+    let steps = block_on(async { Box::pin(foresee(&run, audience, true)).await })?;
+    let planned = Planned { session: &run.session, steps, offline: false };
+    let changes = saved.facts.changes_to(&Facts::of(&planned));
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let first = format!("`{}` was not run, because something has changed since", file.display());
+    let chain: Vec<String> = [vec![first], changes].concat();
+    let chain: Vec<String> = chain.iter().map(|line| run.session.redactor.redact(line)).collect();
+    let help = format!("nothing was done; `shipway plan --save {}` plans again", file.display());
+    say::error(&chain, Some(&help));
+    Err(Exit::Precondition)
 }
 
 /// Foresees the steps of a run. Without `live` no server is asked.

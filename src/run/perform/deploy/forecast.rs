@@ -26,6 +26,8 @@ pub struct DeployForecast {
 #[derive(Clone, Debug)]
 pub struct Comparison {
     pub target: TargetId,
+    /// A hash of the live resource, which changes with it; `None` where there is none.
+    pub live: Option<Digest>,
     pub difference: Difference,
     /// The commit that the live resource was deployed from.
     pub deployed_commit: Option<String>,
@@ -72,8 +74,12 @@ pub async fn forecast_of<T: DeployTarget>(
         output.outputs = outputs;
         output.handover = Handover { deployed: Some(deployed), ..output.handover };
     }
+    let live = live.map(|live| {
+        let bytes = serde_json::to_vec(&target.previous(&live)).expect("a version is JSON");
+        Digest::of(&bytes)
+    });
     let target = target.id(&desired);
-    let compared = Some(Comparison { target, difference, deployed_commit, commit });
+    let compared = Some(Comparison { target, live, difference, deployed_commit, commit });
     Ok((DeployForecast { name, compared }, output))
 }
 

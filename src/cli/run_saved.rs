@@ -1,0 +1,53 @@
+//! `shipway run`, of the plan as it is or of one that `shipway plan --save` saved.
+
+use super::exit::Exit;
+use super::pipeline::audience::Audience;
+use super::plan::refuse_changed;
+use super::plan::saved::SavedPlan;
+use super::run::{RunArguments, run};
+use super::say;
+use crate::journal::RunOptions;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway run --env production
+  shipway plan --env production --save plan.json && shipway run --plan plan.json")]
+pub struct SavedRunArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Do what `shipway plan --save FILE` showed, with its options, or nothing
+    #[arg(long = "plan", value_name = "FILE")]
+    pub saved: Option<PathBuf>,
+}
+
+/// Runs the plan. A saved one is refused if sources or world have changed since.
+pub fn run_saved(arguments: &SavedRunArguments) -> Result<Exit, Exit> {
+    let audience = Audience::Command(arguments.run.view);
+    let Some(file) = &arguments.saved else { return run(&arguments.run, audience) };
+    let (saved, options) = read(file, &arguments.run.options)?;
+    let arguments = RunArguments { options, ..arguments.run.clone() };
+    refuse_changed(&saved, file, &arguments, audience)?;
+    run(&arguments, audience)
+}
+
+/// The saved plan, and its options in the cloud of the command line.
+fn read(file: &Path, given: &RunOptions) -> Result<(SavedPlan, RunOptions), Exit> {
+    let cloud = given.cloud.clone();
+    if *given != (RunOptions { cloud: cloud.clone(), ..RunOptions::default() }) {
+        say::error(
+            &["`--plan` has the options of a run in its file".to_owned()],
+            Some("give them to `shipway plan --save` instead"),
+        );
+        return Err(Exit::Usage);
+    }
+    let saved = SavedPlan::read(file).map_err(|error| {
+        let what = format!("cannot read the saved plan `{}`", file.display());
+        say::error(&[what, error.to_string()], Some("`shipway plan --save FILE` saves one"));
+        Exit::Usage
+    })?;
+    let options = RunOptions { cloud, ..saved.options.clone() };
+    Ok((saved, options))
+}
