@@ -119,7 +119,9 @@ fn every_command_line_is_understood() {
     for (_, page) in pages() {
         for words in commands(&page) {
             let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-            words.push("--help");
+            // What is after `--` belongs to another program.
+            let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+            words.insert(end, "--help");
             program.run(&words).exits(0);
             shown += 1;
         }

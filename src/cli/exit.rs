@@ -21,6 +21,10 @@ pub enum Exit {
     RollbackFailed,
     /// With `--exit-code`: something would change, or is not as the plan says.
     Differs,
+    /// As a command in a container ended.
+    Command(u8),
+    /// The connection to a command in a container was lost, and with it its exit code.
+    Lost,
     /// SIGHUP.
     HungUp,
     /// SIGINT.
@@ -40,6 +44,8 @@ impl Exit {
             Self::RolledBack => 5,
             Self::RollbackFailed => 6,
             Self::Differs => 7,
+            Self::Command(code) => code,
+            Self::Lost => 125,
             Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -101,6 +107,7 @@ mod tests {
             (Exit::RolledBack, 5),
             (Exit::RollbackFailed, 6),
             (Exit::Differs, 7),
+            (Exit::Lost, 125),
             (Exit::HungUp, 129),
             (Exit::Interrupted, 130),
             (Exit::Terminated, 143),

@@ -99,7 +99,8 @@ fn mistake(shipway: &Command, text: &str) -> Option<String> {
     let first = words.next()?;
     if first == "shipway" {
         let mut command = shipway;
-        for word in words {
+        // What is after `--` belongs to another program.
+        for word in words.take_while(|word| *word != "--") {
             let placeholder = word.contains(['{', '…']);
             if word.starts_with("--") {
                 if !placeholder && !has_option(command, word) {
@@ -155,6 +156,7 @@ fn mistakes_are_found() {
     assert_eq!(mistake("shipway resume --rerun {id}"), None);
     assert_eq!(mistake("shipway local stop FILE"), None);
     assert_eq!(mistake("--seed-image REFERENCE=oci:FOLDER"), None);
+    assert_eq!(mistake("shipway exec SERVICE -- ls --all"), None);
     assert_eq!(mistake("git log"), None);
     assert_eq!(mistake("shipway float").as_deref(), Some("there is no command `float`"));
     assert_eq!(mistake("shipway run --rerun x").as_deref(), Some("`run` has no `--rerun`"));

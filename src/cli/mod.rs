@@ -1,10 +1,10 @@
 //! The command line: one file or folder for each command.
 //!
-//! To add the command `exec`:
+//! To add the command `doctor`:
 //!
-//! 1. write `src/cli/exec.rs` with its arguments, `ExecArguments`, which derives
-//!    [`clap::Args`], and `pub fn exec(&ExecArguments) -> Result<Exit, Exit>`;
-//! 2. add `mod exec;` and, to [`Command`], a variant and its arm in `execute`;
+//! 1. write `src/cli/doctor.rs` with its arguments, `DoctorArguments`, which derives
+//!    [`clap::Args`], and `pub fn doctor(&DoctorArguments) -> Result<Exit, Exit>`;
+//! 2. add `mod doctor;` and, to [`Command`], a variant and its arm in `execute`;
 //! 3. add its line to the table in `docs/commands.md`.
 //!
 //! A command reads its plan with `PlanSession`, which makes no folder and asks
@@ -21,6 +21,7 @@ mod confirm;
 mod down;
 mod dry_run;
 mod eval;
+mod exec;
 mod exit;
 #[cfg(test)]
 mod help_lines;
@@ -38,8 +39,8 @@ mod resume;
 mod revisions;
 mod rollback;
 mod run;
-mod runtime;
 mod run_saved;
+mod runtime;
 mod say;
 mod schema;
 mod session;
@@ -81,6 +82,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Show what the deployed containers have written
     Logs(logs::LogsArguments),
+    /// Run a command in a container, or a shell
+    Exec(exec::ExecArguments),
     /// Open the URL of a service in the browser
     Open(open::OpenArguments),
     /// List or remove the images in a registry
@@ -114,6 +117,7 @@ impl Command {
             Self::Resume(arguments) => resume::resume(&arguments),
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),
+            Self::Exec(arguments) => exec::exec(&arguments),
             Self::Open(arguments) => open::open(&arguments),
             Self::Images(arguments) => images::images(&arguments),
             Self::Rollback(arguments) => rollback::rollback(&arguments),

@@ -141,7 +141,7 @@ impl Client {
 }
 
 /// The error of a response whose status is not a success, with the start of its body.
-async fn refused(method: &str, response: reqwest::Response) -> Error {
+pub(super) async fn refused(method: &str, response: reqwest::Response) -> Error {
     let url = SafeUrl::new(response.url().clone());
     let status = response.status().as_u16();
     let retry_after = response

@@ -13,6 +13,7 @@ mod retry;
 mod safe_url;
 mod trust;
 mod tunnel;
+mod web_socket;
 
 pub use cause::Cause;
 pub use client::{Client, Proxy, Settings, Trust, body, chunk};
@@ -21,3 +22,4 @@ pub use request_id::RequestId;
 pub use retry::{Retry, Retryable, parse_retry_after};
 pub use safe_url::SafeUrl;
 pub use tunnel::{TunnelError, connect};
+pub use web_socket::{WebSocketReceiver, WebSocketSender};

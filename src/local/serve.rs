@@ -132,6 +132,7 @@ fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError>
         store: arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?,
         vault_hosts: state.initial.vaults.iter().map(|vault| vault.host.clone()).collect(),
         folder: state.folder.clone(),
+        exec_sessions: arm::ExecSessions::default(),
     })
 }
 

@@ -8,6 +8,7 @@ mod create_registry;
 mod diagnostic_examples;
 mod environments;
 mod eval;
+mod exec;
 mod failures;
 mod faults;
 mod flow;

@@ -88,6 +88,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli/rollback", &["journal", "oci", "plan", "report", "run", "value"]),
+    ("cli/exec", &["azure::container_instances", "http", "plan", "report", "run"]),
     ("cli/targets", &["azure::container_instances", "plan", "run"]),
     ("cli/open", &["report", "run"]),
     ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),

@@ -13,6 +13,7 @@ mod contained;
 mod dockerfile;
 mod early;
 mod engines;
+mod exec;
 mod faults;
 mod images;
 mod keep;

@@ -28,6 +28,9 @@ pub enum DeployError {
         changes: Vec<String>,
         source: Box<ArmError>,
     },
+    /// The terminal of a program in a container cannot be reached.
+    #[error("cannot connect to the terminal of a program in container group `{group}`")]
+    Terminal { group: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// A container ended, or never started.
     #[error("cannot start container group `{group}`: container `{}` does not run: {}", crash.container, crash.why)]
     Crashed {
@@ -50,15 +53,20 @@ impl Retryable for DeployError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
-            Self::Mistake { .. } | Self::NeedsReplacement { .. } | Self::Crashed { .. } => {
-                Retry::Never
-            }
+            Self::Mistake { .. }
+            | Self::NeedsReplacement { .. }
+            | Self::Terminal { .. }
+            | Self::Crashed { .. } => Retry::Never,
         }
     }
 
     fn help(&self) -> Option<String> {
         match self {
             Self::Mistake { .. } => None,
+            Self::Terminal { .. } => Some(
+                "the web socket is on port 19390, which this machine's network has to let out"
+                    .to_owned(),
+            ),
             Self::Arm { source, .. } | Self::NeedsReplacement { source, .. } => source.help(),
             Self::Crashed { crash, evidence, .. } => evidence.remedy(&crash.why),
         }

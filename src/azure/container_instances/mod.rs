@@ -9,6 +9,7 @@ mod deploy;
 mod desired;
 mod difference;
 mod evidence;
+mod exec;
 mod failure;
 mod group;
 mod id;
@@ -25,6 +26,7 @@ pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 pub use desired::{Container, Desired, EnvValue};
 pub use difference::{difference, is_as_deployed};
+pub use exec::{ContainerTerminal, TerminalSize};
 #[cfg(test)]
 pub use failure::DeployError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};

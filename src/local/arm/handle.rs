@@ -1,5 +1,6 @@
 //! What every handler of Resource Manager works on.
 
+use super::exec_sessions::ExecSessions;
 use super::store::ResourceStore;
 use crate::local::entra::Tokens;
 use crate::local::identity::Identity;
@@ -19,6 +20,7 @@ pub struct Arm {
     /// Host names of the vaults that Resource Manager lists.
     pub vault_hosts: Vec<String>,
     pub folder: PathBuf,
+    pub exec_sessions: ExecSessions,
 }
 
 impl Arm {

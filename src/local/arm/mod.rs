@@ -7,6 +7,7 @@
 //! Containers are run by `runtime`, not here.
 
 mod containers;
+mod exec_sessions;
 mod handle;
 mod identities;
 mod path;
@@ -19,6 +20,7 @@ mod router;
 mod store;
 mod tags;
 
+pub use exec_sessions::ExecSessions;
 pub use handle::Arm;
 pub use router::router;
 pub use store::{ResourceStore, container_groups};

@@ -10,6 +10,7 @@ use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::routing::get;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use std::sync::Arc;
@@ -23,7 +24,11 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// last in use.
 pub async fn router(arm: Arm) -> Router {
     containers::restart_all(&arm).await;
-    Router::new().fallback(answer).with_state(Arc::new(arm))
+    Router::new()
+        // On hosts of their own, which `proxy` sends here.
+        .route(containers::exec::PATH, get(containers::exec::connect))
+        .fallback(answer)
+        .with_state(Arc::new(arm))
 }
 
 /// There is exactly one subscription.

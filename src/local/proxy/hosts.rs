@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// The simulated domains of each Azure cloud. The certificate authority is
 /// constrained to these and to the registry hosts outside of them.
-pub const DOMAINS: [&str; 17] = [
+pub const DOMAINS: [&str; 18] = [
     "azurecr.io",
     "azurecr.us",
     "azurecr.cn",
@@ -25,12 +25,17 @@ pub const DOMAINS: [&str; 17] = [
     "azurecontainer.io",
     "azurecontainer.us",
     "azurecontainer.cn",
+    "atlas.cloudapp.azure.com",
 ];
 
 const VAULT_DOMAINS: [&str; 3] =
     [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
 const CONTAINER_DOMAINS: [&str; 3] =
     [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
+
+/// Web sockets to the terminals of containers.
+const TERMINAL_DOMAIN: &str = ".atlas.cloudapp.azure.com";
+const TERMINAL_PORT: u16 = 19390;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
@@ -72,6 +77,9 @@ pub fn service(
     }
     if below(&CONTAINER_DOMAINS) {
         return Ok(Service::Container);
+    }
+    if port == TERMINAL_PORT && below(&[TERMINAL_DOMAIN]) {
+        return Ok(Service::Arm);
     }
     let found = match host.as_str() {
         _ if port != 443 => None,
@@ -137,6 +145,7 @@ mod tests {
             assert_eq!(registry_name(name, 443, &accounts), "docker.io");
         }
         assert_eq!(case("management.azure.com", 443), Ok(Service::Arm));
+        assert_eq!(case("local.atlas.cloudapp.azure.com", 19390), Ok(Service::Arm));
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));

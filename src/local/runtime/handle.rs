@@ -5,8 +5,8 @@ use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths};
 use super::choice::RuntimeChoice;
 use super::connection::{Connection, NothingListens};
 use super::image::{ImageError, remove_tree};
-use super::sandbox::{Sandbox, log_path};
-use super::spec::Group;
+use super::sandbox::{Sandbox, StartError, log_path};
+use super::spec::{ExecCommand, Group};
 use super::stage::log;
 use super::stage::log::LogQuery;
 use super::supervise::GroupRun;
@@ -236,6 +236,25 @@ impl Runtime {
         };
         let sandbox = sandbox.ok_or_else(|| refused(io::ErrorKind::ConnectionRefused.into()))?;
         sandbox.connect(port).await.map_err(refused)
+    }
+
+    /// Starts a command in a running container. The stream is its terminal, and ends with
+    /// the command; why it cannot be started is written there too.
+    pub async fn exec(
+        &self,
+        id: &str,
+        container: &str,
+        command: &ExecCommand,
+    ) -> Result<Connection, StartError> {
+        let missing = || StartError::Refused(format!("container `{container}` does not run"));
+        let (group, sandbox) = {
+            let groups = locked(&self.inner.groups);
+            let live = groups.get(id).ok_or_else(missing)?;
+            (Arc::clone(&live.group), live.sandbox.borrow().clone())
+        };
+        let found = group.containers.iter().find(|known| known.name == container);
+        let (found, sandbox) = (found.ok_or_else(missing)?, sandbox.ok_or_else(missing)?);
+        sandbox.exec(found, command).await
     }
 
     /// Whether a group has this host name or address.

@@ -18,6 +18,7 @@ mod sandbox;
 mod spec;
 mod stage;
 mod supervise;
+mod terminal;
 mod view;
 
 pub use backend::{RuntimeKind, RuntimeOpenError};
@@ -27,7 +28,7 @@ pub use handle::{ConnectError, Runtime, RuntimeOptions};
 pub use image::Image;
 #[doc(hidden)]
 pub use image::unpack;
-pub use spec::{Container, Group, Restart, Volume};
+pub use spec::{Container, ExecCommand, Group, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;
 pub use view::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};

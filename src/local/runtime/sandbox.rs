@@ -5,9 +5,9 @@ use super::connection::Connection;
 use super::engine::{self, EngineError};
 use super::ids::IdShift;
 use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree, unpack_for};
-use super::spec::Container;
+use super::spec::{Container, ExecCommand};
 use super::stage::StageMode;
-use super::stage::protocol::{Mount, Notice, ProcessSpec};
+use super::stage::protocol::{ExecOrder, Mount, Notice, ProcessSpec, TerminalSize};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
@@ -114,6 +114,25 @@ impl Sandbox {
                     }
                 });
                 Ok(receiver)
+            }
+        }
+    }
+
+    /// Starts a command in a running container; see [`super::Runtime::exec`].
+    pub async fn exec(
+        &self,
+        container: &Container,
+        command: &ExecCommand,
+    ) -> Result<Connection, StartError> {
+        match self {
+            Self::Engine { inner, .. } => Ok(Box::new(inner.exec(&container.name, command)?)),
+            Self::BuiltIn { inner, shared, folder } => {
+                let config = ProgramConfig::read(&container.image)?;
+                let mut process = shared.process(container, &config, folder);
+                process.argv.clone_from(&command.argv);
+                let size = TerminalSize { rows: command.rows, columns: command.columns };
+                let order = ExecOrder { process, size };
+                Ok(Box::new(inner.exec(order).await?))
             }
         }
     }

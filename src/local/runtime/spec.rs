@@ -45,6 +45,14 @@ impl fmt::Debug for Container {
     }
 }
 
+/// A command that is started in a running container, in a terminal of its own.
+#[derive(Clone, Debug)]
+pub struct ExecCommand {
+    pub argv: Vec<String>,
+    pub rows: u16,
+    pub columns: u16,
+}
+
 /// A folder of this machine that is mounted in a container.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Volume {

@@ -1,5 +1,6 @@
 //! The provider `Microsoft.ContainerInstance`.
 
+pub mod exec;
 mod images;
 mod launch;
 mod lifecycle;
@@ -22,7 +23,7 @@ use super::store::ContainerGroup;
 use super::tags;
 use crate::local::runtime::LogQuery;
 use http::Method;
-use records::{find, keep, key};
+use records::{check_container, find, keep, key};
 use serde_json::{Value, json};
 
 pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
@@ -50,6 +51,10 @@ pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmE
         (Some(group), ["containergroups", _, "containers", _, "logs"]) if get => {
             let found = find(arm, group, &path.rest[1])?;
             logs(arm, request, &found, &path.rest[3])
+        }
+        (Some(group), ["containergroups", _, "containers", _, "exec"]) if post => {
+            let found = find(arm, group, &path.rest[1])?;
+            exec::start(arm, request, &found, &path.rest[3])
         }
         _ => Err(request.no_such_route()),
     }
@@ -94,17 +99,7 @@ fn logs(
     found: &ContainerGroup,
     container: &str,
 ) -> Result<ArmResponse, ArmError> {
-    let known = validate::array(&found.body["properties"]["containers"])
-        .iter()
-        .chain(validate::array(&found.body["properties"]["initContainers"]))
-        .any(|known| known["name"] == *container);
-    if !known {
-        let message = format!(
-            "The container '{container}' was not found in container group '{}'.",
-            found.name
-        );
-        return Err(ArmError::missing("ContainerNotFound", message));
-    }
+    check_container(found, container)?;
     let query = LogQuery {
         tail: request.parameter("tail").and_then(|tail| tail.parse().ok()),
         timestamps: request

@@ -4,6 +4,7 @@ use super::super::handle::Arm;
 use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
+use super::validate::array;
 
 pub const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
 
@@ -27,4 +28,18 @@ pub fn keep(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     let kept =
         arm.store.change(|content| drop(content.container_groups.insert(key, found.clone())));
     kept.map_err(|error| ArmError::broken(&error))
+}
+
+/// Refuses a container that the group does not have.
+pub fn check_container(found: &ContainerGroup, container: &str) -> Result<(), ArmError> {
+    let known = array(&found.body["properties"]["containers"])
+        .iter()
+        .chain(array(&found.body["properties"]["initContainers"]))
+        .any(|known| known["name"] == *container);
+    if known {
+        return Ok(());
+    }
+    let message =
+        format!("The container '{container}' was not found in container group '{}'.", found.name);
+    Err(ArmError::missing("ContainerNotFound", message))
 }

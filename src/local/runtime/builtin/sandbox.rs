@@ -4,7 +4,9 @@
 use super::limits::Limits;
 use crate::local::runtime::connection::NothingListens;
 use crate::local::runtime::ids::{COUNT, IdShift};
-use crate::local::runtime::stage::protocol::{MAPPED, Notice, Order, ProcessSpec, RELAY};
+use crate::local::runtime::stage::protocol::{
+    EXEC, ExecOrder, MAPPED, Notice, Order, ProcessSpec, RELAY,
+};
 use crate::local::runtime::stage::{GROUP, StageMode, relay};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
@@ -245,12 +247,28 @@ impl Sandbox {
         orders.write_all(&line).await.map_err(SandboxError::talking)
     }
 
-    pub async fn connect(&self, port: u16) -> io::Result<UnixStream> {
-        // The path of a Unix socket has at most 108 bytes, which the state folder's
-        // may exceed. A path through /proc never does.
+    /// Starts a command in a running container. The stream is its terminal.
+    pub async fn exec(&self, mut order: ExecOrder) -> Result<UnixStream, SandboxError> {
+        order.process.single_user = self.single_user;
+        let order = serde_json::to_vec(&order).expect("an order is JSON");
+        let started = async {
+            let mut stream = self.socket(EXEC).await?;
+            stream.write_u32(u32::try_from(order.len()).map_err(io::Error::other)?).await?;
+            stream.write_all(&order).await?;
+            Ok(stream)
+        };
+        started.await.map_err(SandboxError::talking)
+    }
+
+    /// Connects to a socket in the folder of the group. The path of a Unix socket has at
+    /// most 108 bytes, which the state folder's may exceed. A path through /proc never does.
+    async fn socket(&self, name: &str) -> io::Result<UnixStream> {
         let folder = File::open(&self.folder)?;
-        let path = format!("/proc/self/fd/{}/{RELAY}", folder.as_raw_fd());
-        let mut stream = UnixStream::connect(path).await?;
+        UnixStream::connect(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())).await
+    }
+
+    pub async fn connect(&self, port: u16) -> io::Result<UnixStream> {
+        let mut stream = self.socket(RELAY).await?;
         stream.write_u16(port).await?;
         if stream.read_u8().await? == relay::CONNECTED {
             return Ok(stream);

@@ -2,8 +2,10 @@
 
 use super::command::{Engine, EngineError};
 use crate::local::runtime::image::ProgramConfig;
-use crate::local::runtime::spec::{Container, Group};
+use crate::local::runtime::spec::{Container, ExecCommand, Group};
 use crate::local::runtime::stage::log::{LogFile, LogLines};
+use crate::local::runtime::terminal::TerminalStream;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::Signal;
 use std::io;
 use std::io::Write as _;
@@ -157,6 +159,30 @@ impl Sandbox {
             sender.send(code.unwrap_or(137)).ok();
         });
         Ok(receiver)
+    }
+
+    /// Starts a command in a running container, on a terminal that the engine passes on.
+    pub fn exec(
+        &self,
+        container: &str,
+        command: &ExecCommand,
+    ) -> Result<TerminalStream, EngineError> {
+        let failed = |source| self.start_error(source);
+        let size =
+            Winsize { ws_row: command.rows, ws_col: command.columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(&size, None).map_err(|errno| failed(errno.into()))?;
+        let mut exec = self.engine.command(["exec", "--interactive", "--tty"]);
+        exec.arg(self.name(container)).args(&command.argv).kill_on_drop(false);
+        let ends = [pair.slave.try_clone(), pair.slave.try_clone(), Ok(pair.slave)];
+        let [input, output, errors] = ends;
+        exec.stdin(Stdio::from(input.map_err(failed)?));
+        exec.stdout(Stdio::from(output.map_err(failed)?));
+        exec.stderr(Stdio::from(errors.map_err(failed)?));
+        let mut client = exec.spawn().map_err(failed)?;
+        // Its ends of the terminal go with it, so that the stream ends when the client does.
+        drop(exec);
+        tokio::spawn(async move { client.wait().await.ok() });
+        TerminalStream::new(pair.master).map_err(failed)
     }
 
     /// Sends a signal. A container that does not run is ignored.

@@ -4,8 +4,8 @@
 //! to it; when the program is executed, the socket closes without a message.
 
 use super::mode::StageMode;
-use super::protocol::ProcessSpec;
-use super::{confine, root, user};
+use super::protocol::{ProcessSpec, TerminalSize};
+use super::{confine, root, session, user};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -23,7 +23,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// The exit code of shells for a program that cannot be started.
-const NOT_STARTED: u8 = 127;
+pub(super) const NOT_STARTED: u8 = 127;
 
 pub fn run(mode: StageMode) -> ExitCode {
     let Ok(channel) = io::stdin().as_fd().try_clone_to_owned() else {
@@ -39,23 +39,36 @@ pub fn run(mode: StageMode) -> ExitCode {
     ExitCode::from(NOT_STARTED)
 }
 
-enum Never {}
+pub(super) enum Never {}
 
 fn become_program(channel: &mut UnixStream, isolated: bool) -> Result<Never, String> {
     let mut text = String::new();
     channel.read_to_string(&mut text).map_err(|error| format!("cannot read the order: {error}"))?;
     let process: ProcessSpec =
         serde_json::from_str(&text).map_err(|error| format!("cannot parse the order: {error}"))?;
-    if isolated { in_root(&process) } else { in_place(&process) }
-}
-
-/// Executes the program in a root file system of its own.
-fn in_root(process: &ProcessSpec) -> Result<Never, String> {
+    if !isolated {
+        return in_place(&process, Input::Nothing);
+    }
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     unshare(own).map_err(|error| format!("cannot enter namespaces: {error}"))?;
     sethostname(&process.hostname).map_err(|error| format!("cannot set the host name: {error}"))?;
-    root::enter(process)?;
+    root::enter(&process)?;
+    in_root(&process, Input::Nothing)
+}
 
+/// What a program reads from.
+pub(super) enum Input<'a> {
+    Nothing,
+    /// A new terminal, whose controlling side goes to the process at the other end of the
+    /// socket.
+    Terminal {
+        size: TerminalSize,
+        channel: &'a UnixStream,
+    },
+}
+
+/// Executes the program in the root file system that this process is in.
+pub(super) fn in_root(process: &ProcessSpec, input: Input<'_>) -> Result<Never, String> {
     // These are files of the image. A symbolic link in their place cannot lead
     // outside, because the root was changed already.
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -71,21 +84,27 @@ fn in_root(process: &ProcessSpec) -> Result<Never, String> {
         confine::drop_capabilities()?;
     } else {
         confine::drop_capabilities()?;
+        if matches!(input, Input::Nothing) {
+            give_output(&account);
+        }
         change_user(&account)?;
     }
     let mut command = program(process, Path::new(&process.argv[0]));
     if !process.env.iter().any(|(name, _)| name == "HOME") {
         command.env("HOME", &account.home);
     }
-    take_over(command, &process.argv[0])
+    take_over(command, &process.argv[0], input)
 }
 
-fn change_user(account: &user::Account) -> Result<(), String> {
-    // Images that log to `/dev/stdout` open it again, which only its owner may. Docker
-    // does the same. Without this capability they cannot, as ever.
+/// Images that log to `/dev/stdout` open it again, which only its owner may. Docker does
+/// the same. Without this capability they cannot, as ever.
+fn give_output(account: &user::Account) {
     for output in ["/proc/self/fd/1", "/proc/self/fd/2"] {
         chown(output, Some(account.uid), Some(account.gid)).ok();
     }
+}
+
+fn change_user(account: &user::Account) -> Result<(), String> {
     let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
     setgroups(&groups)
         .and_then(|()| setgid(Gid::from_raw(account.gid)))
@@ -108,7 +127,7 @@ fn rename_user(uid: u32, gid: u32) -> Result<(), String> {
 }
 
 /// Executes the program from the unpacked image, without any isolation.
-fn in_place(process: &ProcessSpec) -> Result<Never, String> {
+pub(super) fn in_place(process: &ProcessSpec, input: Input<'_>) -> Result<Never, String> {
     // The folder of the container, in which this process was started.
     let folder = std::env::current_dir()
         .map_err(|error| format!("cannot find the folder of the container: {error}"))?;
@@ -128,7 +147,7 @@ fn in_place(process: &ProcessSpec) -> Result<Never, String> {
         .and_then(|()| std::env::set_current_dir(&workdir))
         .map_err(|error| format!("cannot enter the working directory: {error}"))?;
     confine::drop_capabilities()?;
-    take_over(program(process, &path), &process.argv[0])
+    take_over(program(process, &path), &process.argv[0], input)
 }
 
 /// The program in the unpacked image, by path or by the container's `PATH`.
@@ -173,16 +192,25 @@ fn program(process: &ProcessSpec, path: &Path) -> Command {
     command
 }
 
-fn take_over(mut command: Command, name: &str) -> Result<Never, String> {
+fn take_over(mut command: Command, name: &str, input: Input<'_>) -> Result<Never, String> {
     // Fails if this process leads a session already, which is just as good.
     setsid().ok();
+    match input {
+        Input::Nothing => {
+            let nothing = File::open("/dev/null")
+                .map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
+            dup2_stdin(&nothing)
+                .map_err(|error| format!("cannot close the standard input: {error}"))?;
+        }
+        Input::Terminal { size, channel } => {
+            session::open_terminal(size, channel)
+                .map_err(|error| format!("cannot open a terminal: {error}"))?;
+        }
+    }
     prctl::set_no_new_privs().map_err(|error| format!("cannot give up new privileges: {error}"))?;
     // Last, because changing the user clears it (`prctl(2)`).
     prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(|error| format!("cannot follow the parent's end: {error}"))?;
-    let nothing =
-        File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
-    dup2_stdin(&nothing).map_err(|error| format!("cannot close the standard input: {error}"))?;
     confine::confine()?;
     let error = command.exec();
     Err(match error.kind() {

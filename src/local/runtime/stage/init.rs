@@ -5,15 +5,16 @@
 //! cloud ends for whatever reason.
 
 use super::log::{LogFile, LogLines};
-use super::mode::{CONTAINER, StageMode};
-use super::protocol::{Notice, Order, ProcessSpec, RELAY, say};
-use super::relay;
+use super::mode::{CONTAINER, EXEC as EXEC_STAGE, StageMode};
+use super::protocol::{EXEC, ExecOrder, Notice, Order, ProcessSpec, RELAY, say};
+use super::{relay, session};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -28,7 +29,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::pipe;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 pub fn run(mode: StageMode) -> ExitCode {
     match serve(mode) {
@@ -79,12 +80,11 @@ impl Init {
         let input = io::stdin().as_fd().try_clone_to_owned()?;
         let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(input)?).lines();
         let mut children = signal(SignalKind::child())?;
-        if let Err(error) = std::fs::remove_file(RELAY)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
+        remove_socket(RELAY)?;
+        remove_socket(EXEC)?;
         tokio::spawn(relay::serve(UnixListener::bind(RELAY)?, self.isolated));
+        let (ordered, mut commands) = mpsc::channel(1);
+        tokio::spawn(take_commands(UnixListener::bind(EXEC)?, ordered));
         say(&Notice::Ready);
         loop {
             tokio::select! {
@@ -92,6 +92,10 @@ impl Init {
                     Some(line) => self.handle(serde_json::from_str(&line)?),
                     None => return Ok(()),
                 },
+                Some((order, client)) = commands.recv() => {
+                    // The client notices by its connection being closed.
+                    self.exec(&order, client).ok();
+                }
                 _ = children.recv() => self.reap(),
             }
         }
@@ -139,20 +143,60 @@ impl Init {
         Ok(())
     }
 
+    /// Starts a command in a running container.
+    fn exec(&mut self, order: &ExecOrder, client: UnixStream) -> io::Result<()> {
+        let container = self.running.get(&order.process.container);
+        let container = *container.ok_or(io::ErrorKind::NotFound)?;
+        let (mut channel, theirs) = Channel::pair()?;
+        if self.isolated {
+            let pid = rustix::process::Pid::from_raw(container.as_raw());
+            let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+            setns(pidfd_open(pid, PidfdFlags::empty())?, CloneFlags::CLONE_NEWPID)?;
+        }
+        let spawned = self
+            .stage(EXEC_STAGE, &order.process, theirs)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = self.returned(spawned)?;
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are small"));
+        let (ended, exit) = oneshot::channel();
+        self.exits.insert(pid, ended);
+        channel.write_all(&serde_json::to_vec(order)?)?;
+        channel.shutdown(Shutdown::Write)?;
+        channel.set_nonblocking(true)?;
+        // Errors of a connection are seen by its two ends.
+        tokio::spawn(session::carry(client, UnixStream::from_std(channel)?, exit));
+        Ok(())
+    }
+
     /// Starts a container's process, as process 1 of its own PID namespace.
     fn spawn(&self, process: &ProcessSpec, theirs: Channel) -> io::Result<Child> {
         if self.isolated {
             unshare(CloneFlags::CLONE_NEWPID)?;
         }
-        let mode = if self.isolated { StageMode::Isolated } else { StageMode::Plain };
-        let spawned = Command::new("/proc/self/exe")
-            .args([CONTAINER, mode.as_str()])
-            .env_clear()
-            .current_dir(&process.folder)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
+        let spawned = self
+            .stage(CONTAINER, process, theirs)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
+        self.returned(spawned)
+    }
+
+    /// A stage in the folder of a container, which reads its order from a socket.
+    fn stage(&self, name: &str, process: &ProcessSpec, theirs: Channel) -> Command {
+        let mode = if self.isolated { StageMode::Isolated } else { StageMode::Plain };
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args([name, mode.as_str()])
+            .env_clear()
+            .current_dir(&process.folder)
+            .stdin(Stdio::from(OwnedFd::from(theirs)));
+        command
+    }
+
+    /// Lets the next child of this process be in its own PID namespace again.
+    fn returned(&self, spawned: io::Result<Child>) -> io::Result<Child> {
         if self.isolated {
             setns(&self.own, CloneFlags::CLONE_NEWPID)?;
         }
@@ -192,6 +236,32 @@ impl Init {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+fn remove_socket(name: &str) -> io::Result<()> {
+    match std::fs::remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Reads the orders of clients, which the event loop then starts: it alone may change
+/// namespaces.
+async fn take_commands(listener: UnixListener, ordered: mpsc::Sender<(ExecOrder, UnixStream)>) {
+    loop {
+        let Ok((mut client, _)) = listener.accept().await else {
+            // Usually out of file descriptors, until other connections end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let ordered = ordered.clone();
+        tokio::spawn(async move {
+            if let Ok(order) = session::read_order(&mut client).await {
+                // Fails only at the end of the group.
+                ordered.send((order, client)).await.ok();
+            }
+        });
     }
 }
 

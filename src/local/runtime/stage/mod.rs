@@ -5,6 +5,7 @@
 //! local cloud ── __runtime-group      takes namespaces, waits for identity maps, brings `lo` up
 //!                 └ __runtime-init    process 1 of the group: relay, logs, reaping
 //!                    ├ __runtime-container → the program, process 1 of a container
+//!                    ├ __runtime-exec → a command in a running container
 //!                    └ …
 //! ```
 //!
@@ -15,6 +16,7 @@
 mod confine;
 mod container;
 mod descriptors;
+mod exec;
 mod group;
 mod init;
 mod listeners;
@@ -24,12 +26,13 @@ mod network;
 pub mod protocol;
 pub mod relay;
 mod root;
+mod session;
 mod system_calls;
 mod user;
 
 pub use mode::{GROUP, StageMode};
 
-use mode::{CONTAINER, INIT};
+use mode::{CONTAINER, EXEC, INIT};
 use std::process::ExitCode;
 
 /// Runs a stage if the first argument names one. Must be called at the beginning of
@@ -50,6 +53,7 @@ pub fn reexec() -> Option<ExitCode> {
         }
         INIT => init::run(mode),
         CONTAINER => container::run(mode),
+        EXEC => exec::run(mode),
         _ => ExitCode::from(2),
     })
 }

@@ -31,3 +31,5 @@ pub const GROUP: &str = "__runtime-group";
 pub const INIT: &str = "__runtime-init";
 /// The first argument that starts a container.
 pub const CONTAINER: &str = "__runtime-container";
+/// The first argument that starts a command in a running container.
+pub const EXEC: &str = "__runtime-exec";

@@ -10,6 +10,11 @@ use std::path::PathBuf;
 /// The socket of the relay, relative to the group's folder.
 pub const RELAY: &str = "relay.sock";
 
+/// The socket for commands in running containers, relative to the group's folder. A client
+/// writes the length of an [`ExecOrder`] in four bytes and the order; then the connection
+/// is the terminal of the command.
+pub const EXEC: &str = "exec.sock";
+
 /// The line that the parent writes once the user namespace has its identity maps.
 pub const MAPPED: &str = "mapped";
 
@@ -79,6 +84,21 @@ pub struct ProcessSpec {
     pub mounts: Vec<Mount>,
     /// The file for the output.
     pub log: PathBuf,
+}
+
+/// A command that is started in a running container.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExecOrder {
+    /// The container's own, but for the program and its arguments.
+    pub process: ProcessSpec,
+    pub size: TerminalSize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct TerminalSize {
+    pub rows: u16,
+    pub columns: u16,
 }
 
 /// A folder of this machine that is mounted in a container.

@@ -1,0 +1,207 @@
+//! `shipway exec`: runs a command in a container, on a terminal or without one.
+//!
+//! `conversation` carries a command over the web socket of the service, `script` is the
+//! line that starts it in a shell there, `marks` finds its output and exit code, `input`
+//! what is sent to it, `terminal` the terminal here.
+
+mod conversation;
+mod input;
+mod marks;
+mod script;
+mod terminal;
+
+use super::exit::Exit;
+use super::plan_options::DeployedOptions;
+use super::runtime::block_on;
+use super::say;
+use super::session::connections::Connections;
+use super::session::{PlanSession, show_step_error};
+use super::targets::{Target, Targets, refuse_missing_environment, refuse_unknown_services};
+use crate::azure::container_instances::{Group, GroupContainer};
+use crate::plan::diagnostic::closest;
+use crate::report::Output;
+use crate::run::outcome::StepError;
+use clap::Args;
+use conversation::{ContainerCommand, End};
+use script::Input;
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  shipway exec web --env production
+  shipway exec web --env production -- ls -l /www
+  shipway exec web/proxy -- nginx -t
+  shipway exec web -- sh -c 'psql \"$DATABASE_URL\"' < query.sql
+
+Without a command, a shell. In a terminal, keys go to the container, Ctrl-C too; Enter ~. leaves
+a command that does not answer. The image needs /bin/sh.
+
+Exit codes: that of the command, 127 if the image does not have it; 125 the connection was
+lost; 2 the plan or the command line is wrong; 3 the container does not run, or something
+needed is missing, such as a login.";
+
+/// What runs without a command.
+const DEFAULT_COMMAND: &str = "sh";
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct ExecArguments {
+    /// In a container of this service: its main one, unless another is named
+    #[arg(value_name = "SERVICE[/CONTAINER]")]
+    pub name: String,
+    /// The command, after `--` [default: sh]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Do not use the terminal: neither keys nor cursor movements, only output
+    #[arg(short = 'T', long)]
+    pub no_terminal: bool,
+    #[command(flatten)]
+    pub deployed: DeployedOptions,
+    /// Use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
+}
+
+/// Runs a command in a container.
+pub fn exec(arguments: &ExecArguments) -> Result<Exit, Exit> {
+    let session = arguments.deployed.open(arguments.cloud.as_ref(), Output::default())?;
+    refuse_unknown_services(&session, [service_of(&arguments.name)])?;
+    refuse_missing_environment(&session)?;
+    block_on(async {
+        let result = perform(arguments, &session).await;
+        result.map_err(|error| show_step_error(error, &session.redactor))
+    })
+}
+
+fn service_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
+async fn perform(arguments: &ExecArguments, session: &PlanSession) -> Result<Exit, StepError> {
+    let connections = Connections::of(session)?;
+    let targets = Targets::new(session, &connections);
+    let (target, group) = find(&targets, &arguments.name).await?;
+    let container = container(&group, &target, &arguments.name)?;
+    refuse_ended(container, &arguments.name)?;
+    let default = [DEFAULT_COMMAND.to_owned()];
+    let command = ContainerCommand {
+        instances: &targets.clients.container_instances,
+        id: &target.id,
+        container: &container.name,
+        command: if arguments.command.is_empty() { &default } else { &arguments.command },
+        input: input(arguments),
+    };
+    end(command.run().await?, &arguments.name)
+}
+
+/// What the command reads from.
+fn input(arguments: &ExecArguments) -> Input {
+    if terminal::is_interactive() && !arguments.no_terminal {
+        return Input::Terminal;
+    }
+    // A terminal whose output goes elsewhere is not read from: `exec web -- ls | wc -l`.
+    if io::stdin().is_terminal() || is_nothing() { Input::Nothing } else { Input::Bytes }
+}
+
+/// Whether standard input is `/dev/null`, or closed.
+fn is_nothing() -> bool {
+    let (input, null) = (fs::metadata("/proc/self/fd/0"), fs::metadata("/dev/null"));
+    match (input, null) {
+        (Ok(input), Ok(null)) => input.rdev() != 0 && input.rdev() == null.rdev(),
+        (Err(_), _) => true,
+        (Ok(_), Err(_)) => false,
+    }
+}
+
+/// The container group of the service.
+async fn find(targets: &Targets<'_>, name: &str) -> Result<(Target, Group), StepError> {
+    let service = service_of(name);
+    let mut found = targets.of_environment().await?;
+    found.retain(|target| target.tags.service == service);
+    let environment = targets.session.resolved.environment.as_ref();
+    let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
+    if let [_, _, ..] = found.as_slice() {
+        let groups: Vec<&str> = found.iter().map(|target| target.id.name.as_str()).collect();
+        let what =
+            format!("`{service}` is deployed{place} more than once: `{}`", groups.join("`, `"));
+        return Err(StepError::new(what).help("name the pull request of one with `--pr NUMBER`"));
+    }
+    let missing = || {
+        StepError::new(format!("`{service}` is not deployed{place}"))
+            .help("`shipway run` deploys it; another environment is named with `--env`")
+    };
+    let target = found.pop().ok_or_else(missing)?;
+    let group = targets.read(&target).await?.ok_or_else(missing)?;
+    Ok((target, group))
+}
+
+/// The container that is meant: by default the one that has the name of its group, else the
+/// first.
+fn container<'g>(
+    group: &'g Group,
+    target: &Target,
+    name: &str,
+) -> Result<&'g GroupContainer, StepError> {
+    let all = &group.properties.containers;
+    let service = service_of(name);
+    let found = match name.split_once('/') {
+        Some((_, container)) => all.iter().find(|one| one.name == container),
+        None => all.iter().find(|one| one.name == target.id.name).or_else(|| all.first()),
+    };
+    found.ok_or_else(|| {
+        let (_, container) = name.split_once('/').unwrap_or_default();
+        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+        let help = match closest(container, names.iter().copied()) {
+            Some(near) => format!("did you mean `{service}/{near}`?"),
+            None => format!("it has `{}`", names.join("`, `")),
+        };
+        StepError::new(format!("`{service}` has no container `{container}`")).help(help)
+    })
+}
+
+/// Azure would start a terminal in a container that has ended, which says nothing.
+fn refuse_ended(container: &GroupContainer, name: &str) -> Result<(), StepError> {
+    let view = container.properties.instance_view.as_ref();
+    let state = view.and_then(|view| view.current_state.as_ref());
+    if state.is_some_and(|state| state.state == "Running") {
+        return Ok(());
+    }
+    let why = match state.and_then(|state| state.exit_code) {
+        Some(code) => format!("it ended with exit code {code}"),
+        None => "it has not started".to_owned(),
+    };
+    Err(StepError::new(format!("cannot run a command in `{name}`"))
+        .because(format!("its container `{}` does not run: {why}", container.name))
+        .help(format!("`shipway logs {name}` shows what it wrote")))
+}
+
+/// The exit of a conversation, or why there was none.
+fn end(end: End, name: &str) -> Result<Exit, StepError> {
+    let failed = || StepError::new(format!("cannot run a command in `{name}`"));
+    match end {
+        End::Command(code) => Ok(Exit::Command(code)),
+        End::Signal(exit) => Ok(exit),
+        End::Left => {
+            say::tell("left; the command may still run");
+            Ok(Exit::Lost)
+        }
+        End::Lost => {
+            say::tell("the connection was lost; the exit code of the command is not known");
+            Ok(Exit::Lost)
+        }
+        End::NoInputTools => Err(failed()
+            .because("standard input needs `stty`, `sed` and `base64` in the image, and not all are there")
+            .help("without input: `shipway exec SERVICE -- COMMAND </dev/null`")),
+        End::NotStarted(written) => {
+            let written = written.trim();
+            let why = match written.lines().last() {
+                None => format!("`{}` of the image did not start", script::SHELL),
+                Some(last) => format!("`{}` of the image did not start: {last}", script::SHELL),
+            };
+            Err(failed().because(why).help("commands are run by that shell, so the image has to have it"))
+        }
+    }
+}

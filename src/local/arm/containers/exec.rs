@@ -1,0 +1,157 @@
+//! Commands in running containers: POST makes a session, whose web socket is the terminal
+//! of the command.
+//!
+//! As recorded, a session is also made for a container that has ended, and ends at once.
+//! The service sends an empty frame first and no exit code ever.
+
+use super::super::exec_sessions::ExecSession;
+use super::super::handle::Arm;
+use super::super::request::ArmRequest;
+use super::super::response::{ArmError, ArmResponse};
+use super::super::store::ContainerGroup;
+use super::records::{check_container, key};
+use crate::local::runtime::{ByteStream, ExecCommand};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// The host and port of web sockets, in the domain of the recorded ones.
+const AUTHORITY: &str = "local.atlas.cloudapp.azure.com:19390";
+
+/// The path of a web socket, in the form of routes.
+pub const PATH: &str = "/execstream/sessionId/{id}";
+
+/// `POST …/containers/NAME/exec`.
+pub fn start(
+    arm: &Arm,
+    request: &ArmRequest,
+    found: &ContainerGroup,
+    container: &str,
+) -> Result<ArmResponse, ArmError> {
+    check_container(found, container)?;
+    let body = request.json()?;
+    let Some(program) = body["command"].as_str().filter(|program| !program.is_empty()) else {
+        let message = "The request content was invalid: the property 'command' is required.";
+        return Err(ArmError::bad("InvalidRequestContent", message));
+    };
+    let number = |name: &str, default: u16| {
+        let number = body["terminalSize"][name].as_u64().and_then(|it| u16::try_from(it).ok());
+        number.filter(|&number| number > 0).unwrap_or(default)
+    };
+    let (rows, columns) = (number("rows", 24), number("cols", 80));
+    let random = || {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| ArmError::broken(&error))?;
+        Ok(hex::encode(bytes))
+    };
+    let (id, password) = (random()?, random()?);
+    let session = ExecSession {
+        made: Instant::now(),
+        password: password.clone(),
+        group: key(&found.resource_group, &found.name),
+        container: container.to_owned(),
+        // One program: the service does not split it into words.
+        command: ExecCommand { argv: vec![program.to_owned()], rows, columns },
+    };
+    arm.exec_sessions.add(&id, session);
+    let path = PATH.replace("{id}", &id);
+    let uri = format!("wss://{AUTHORITY}{path}?api-version=1.0&rows={rows}&cols={columns}");
+    Ok(ArmResponse::ok(json!({ "webSocketUri": uri, "password": password })))
+}
+
+/// Answers the handshake of a web socket (RFC 6455, section 4.2.2).
+pub async fn connect(
+    State(arm): State<Arc<Arm>>,
+    Path(id): Path<String>,
+    mut request: Request<Body>,
+) -> Response<Body> {
+    let refused = |status: StatusCode| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        response
+    };
+    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned() else {
+        return refused(StatusCode::BAD_REQUEST);
+    };
+    let Some(session) = arm.exec_sessions.take(&id) else {
+        return refused(StatusCode::NOT_FOUND);
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let Ok(stream) = upgrade.await else { return };
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, None);
+        if let Err(error) = converse(&arm, &session, socket.await).await {
+            tracing::debug!(%error, "a terminal of a container ended early");
+        }
+    });
+    let mut response = refused(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+/// Lets in a client that sends the password first, and carries its terminal.
+async fn converse(
+    arm: &Arm,
+    session: &ExecSession,
+    socket: impl Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error>,
+) -> Result<(), Error> {
+    let (mut sender, mut receiver) = socket.split();
+    sender.send(Message::Binary(Vec::new().into())).await?;
+    let first = receiver.next().await.transpose()?;
+    if first.is_none_or(|first| first.into_data() != session.password.as_bytes()) {
+        return sender.close().await;
+    }
+    let ExecSession { group, container, command, .. } = session;
+    match arm.runtime.exec(group, container, command).await {
+        Ok(terminal) => carry(terminal, &mut sender, &mut receiver).await?,
+        Err(error) => sender.send(Message::binary(error.with_causes())).await?,
+    }
+    sender.close().await
+}
+
+/// Copies until the command ends or the client goes.
+async fn carry(
+    terminal: Box<dyn ByteStream>,
+    sender: &mut (impl Sink<Message, Error = Error> + Unpin),
+    receiver: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
+) -> Result<(), Error> {
+    let (mut output, mut input) = tokio::io::split(terminal);
+    let to_client = async {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            match output.read(&mut buffer).await {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(length) => sender.send(Message::binary(buffer[..length].to_vec())).await?,
+            }
+        }
+    };
+    let to_command = async {
+        while let Some(message) = receiver.next().await.transpose()? {
+            let is_data = message.is_binary() || message.is_text();
+            if is_data && input.write_all(&message.into_data()).await.is_err() {
+                // The command has ended, and its last output is on its way.
+                std::future::pending::<()>().await;
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        done = to_client => done,
+        done = to_command => done,
+    }
+}

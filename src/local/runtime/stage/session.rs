@@ -1,0 +1,102 @@
+//! A command in a running container: its terminal, and how the bytes of it are carried.
+
+use super::protocol::{ExecOrder, TerminalSize};
+use crate::local::runtime::terminal::TerminalStream;
+use nix::pty::{Winsize, openpty};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use rustix::process::ioctl_tiocsctty;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream as Channel;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest, copy};
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+
+/// Larger than any order: the variables of a container.
+const MAX_ORDER_BYTES: u32 = 4 << 20;
+
+/// How long output may follow after the command itself has ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Makes a new terminal the standard input, output and error of this process, which leads
+/// a session, and sends its controlling side away.
+pub fn open_terminal(size: TerminalSize, channel: &Channel) -> io::Result<()> {
+    let TerminalSize { rows, columns } = size;
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let pair = openpty(&size, None)?;
+    ioctl_tiocsctty(&pair.slave)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let controller = [pair.master.as_fd()];
+    control.push(SendAncillaryMessage::ScmRights(&controller));
+    // A descriptor travels with at least one byte.
+    sendmsg(channel, &[IoSlice::new(&[0])], &mut control, SendFlags::empty())?;
+    dup2_stdin(&pair.slave)?;
+    dup2_stdout(&pair.slave)?;
+    dup2_stderr(&pair.slave)?;
+    Ok(())
+}
+
+/// Reads the order of a client.
+pub async fn read_order(client: &mut UnixStream) -> io::Result<ExecOrder> {
+    let length = client.read_u32().await?;
+    if length > MAX_ORDER_BYTES {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut order = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    client.read_exact(&mut order).await?;
+    Ok(serde_json::from_slice(&order)?)
+}
+
+/// Carries the bytes of a command's terminal until the command ends.
+pub async fn carry(
+    mut client: UnixStream,
+    mut channel: UnixStream,
+    exit: oneshot::Receiver<i32>,
+) -> io::Result<()> {
+    let controller = receive(&channel).await?;
+    let mut reason = String::new();
+    // Closes without a message when the command is executed.
+    channel.read_to_string(&mut reason).await?;
+    if let Some(controller) = controller.filter(|_| reason.is_empty()) {
+        let (mut output, mut input) = tokio::io::split(TerminalStream::new(controller)?);
+        let (mut keys, mut screen) = client.split();
+        tokio::select! {
+            _ = copy(&mut output, &mut screen) => {}
+            // The client is gone: with the controlling side the terminal is hung up.
+            _ = copy(&mut keys, &mut input) => {}
+            _ = async {
+                // What runs on in the background keeps the terminal open.
+                exit.await.ok();
+                tokio::time::sleep(DRAIN_TIMEOUT).await;
+            } => {}
+        }
+        return client.shutdown().await;
+    }
+    client.write_all(format!("{reason}\r\n").as_bytes()).await?;
+    client.shutdown().await
+}
+
+/// The controlling side of the terminal; `None` if it could not be made.
+async fn receive(channel: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    channel
+        .async_io(Interest::READABLE, || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut byte = [0];
+            let flags = RecvFlags::CMSG_CLOEXEC;
+            recvmsg(channel, &mut [IoSliceMut::new(&mut byte)], &mut control, flags)?;
+            let received = control.drain().find_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+                _ => None,
+            });
+            Ok(received)
+        })
+        .await
+}

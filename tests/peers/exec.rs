@@ -1,0 +1,299 @@
+//! Commands in containers of the local cloud: without a terminal, and in one that a
+//! pseudo-terminal drives.
+
+use crate::support::cloud_process::CloudProcess;
+use crate::support::{Finished, Program, eventually};
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::{Pid, read, write};
+use rustix::termios::tcsetwinsize;
+use serde_json::json;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+
+const PLAN: &str = "\
+name: shop
+azure: { resource-group: demo, location: westeurope }
+steps:
+  - build:
+      layers:
+        - { from: busybox, to: /bin/busybox, mode: '0755' }
+        - { from: bin, to: /bin }
+      entrypoint: [/bin/busybox, sleep, '3600']
+      env: { PATH: /bin, GREETING: hello }
+  - tag: shop.azurecr.io/web:v1
+  - push:
+  - deploy: { aci: { name: shop } }
+";
+
+/// The programs of busybox that the commands use.
+const PROGRAMS: [&str; 12] = [
+    "sh",
+    "stty",
+    "tty",
+    "sed",
+    "base64",
+    "cat",
+    "echo",
+    "printf",
+    "sleep",
+    "wc",
+    "sha256sum",
+    "grep",
+];
+
+struct Shop {
+    program: Program,
+    cloud: CloudProcess,
+}
+
+impl Shop {
+    /// With the plan deployed.
+    fn new() -> Self {
+        let cloud = CloudProcess::start(json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+        }));
+        let program = Program::with_plan(PLAN).busybox();
+        std::fs::create_dir(program.path("bin")).expect("a folder");
+        for name in PROGRAMS {
+            symlink("busybox", program.path("bin").join(name)).expect("a link");
+        }
+        let shop = Self { program, cloud };
+        shop.run(&["run"]).exits(0);
+        shop
+    }
+
+    fn cloud(&self) -> String {
+        self.cloud.path.display().to_string()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        self.program.run(&[arguments, &["--cloud", &self.cloud()]].concat())
+    }
+
+    /// Runs a command in the container, with nothing to read.
+    fn exec(&self, command: &[&str]) -> Finished {
+        let own = ["exec", "shop", "--cloud", &self.cloud(), "--"];
+        self.program.run(&[&own[..], command].concat())
+    }
+
+    /// Runs a command in the container that reads these bytes.
+    fn exec_with(&self, input: &[u8], command: &[&str]) -> Finished {
+        let own = ["exec", "shop", "--cloud", &self.cloud(), "--"];
+        let mut child = self
+            .program
+            .command(&[&own[..], command].concat())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // A command that reads less closes the pipe.
+        child.stdin.take().expect("a pipe").write_all(input).ok();
+        self.program.finish(child)
+    }
+
+    /// Starts `exec` in a terminal of 24 lines and 80 columns.
+    fn in_terminal(&self, command: &[&str]) -> Terminal {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let OpenptyResult { master, slave } = openpty(&size, None).expect("a terminal");
+        let usual = self.program.command(&[]);
+        let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        let child = Command::new("setsid")
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_shipway"), "exec", "shop"])
+            .args(["--cloud", &self.cloud(), "--"])
+            .args(command)
+            .current_dir(self.program.folder())
+            .env_clear()
+            .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("TERM", "vt100")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("setsid of util-linux is installed");
+        Terminal { master, slave, child, shown: Vec::new() }
+    }
+}
+
+struct Terminal {
+    master: OwnedFd,
+    slave: OwnedFd,
+    child: Child,
+    shown: Vec<u8>,
+}
+
+impl Terminal {
+    fn press(&self, keys: &str) {
+        write(&self.master, keys.as_bytes()).expect("keys are taken");
+    }
+
+    /// Reads until this was shown after what was waited for before.
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) {
+        let mut buffer = [0; 4096];
+        loop {
+            let shown = String::from_utf8_lossy(&self.shown).into_owned();
+            if let Some(at) = shown.find(text) {
+                self.shown = shown[at + text.len()..].into();
+                return;
+            }
+            let length = read(&self.master, &mut buffer).expect("output");
+            self.shown.extend(&buffer[..length]);
+        }
+    }
+
+    /// The process of `shipway`, which is the child of `setsid --wait`.
+    fn process(&self) -> Pid {
+        let id = self.child.id();
+        let path = format!("/proc/{id}/task/{id}/children");
+        let children = std::fs::read_to_string(path).expect("the children");
+        let first = children.split_whitespace().next();
+        // Where `setsid` need not fork, it has become the program itself.
+        let id = first.and_then(|child| child.parse().ok()).or_else(|| i32::try_from(id).ok());
+        Pid::from_raw(id.expect("a process"))
+    }
+
+    /// The exit code, after which the terminal is as it was.
+    #[track_caller]
+    fn exits(mut self, code: i32) {
+        assert_eq!(self.child.wait().expect("the program ends").code(), Some(code));
+        let modes = tcgetattr(&self.slave).expect("a terminal").local_flags;
+        assert!(modes.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG));
+    }
+}
+
+#[test]
+fn exec_passes_output_input_and_exit_code_on() {
+    let shop = Shop::new();
+
+    let said = shop.exec(&["sh", "-c", "echo $GREETING; echo 'it'\\''s'; exit 3"]).exits(3);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("hello\nit's\n", ""));
+
+    let missing = shop.exec(&["psql", "--version"]).exits(127);
+    assert_eq!(missing.stdout, "/bin/sh: exec: line 0: psql: not found\n");
+
+    // Bytes of any value, and more than a terminal takes at once.
+    let bytes: Vec<u8> = (0..200_000_u64).map(|at| (at * at % 251) as u8).collect();
+    let counted = shop.exec_with(&bytes, &["wc", "-c"]).exits(0);
+    assert_eq!(counted.stdout, "200000\n");
+    let hashed = shop.exec_with(&bytes, &["sha256sum"]).exits(0);
+    let own = shipway::testing::oci::Digest::of(&bytes).to_string();
+    assert_eq!(hashed.stdout.split_whitespace().next(), own.strip_prefix("sha256:"));
+    // A command that does not read its input is not waited for.
+    let unread = shop.exec_with(&bytes, &["echo", "done"]).exits(0);
+    assert_eq!(unread.stdout, "done\n");
+}
+
+#[test]
+fn exec_with_nothing_to_read_gives_the_command_an_empty_input() {
+    let shop = Shop::new();
+    let said = shop.exec(&["sh", "-c", "tty; cat; echo end"]).exits(0);
+    assert_eq!(said.stdout, "not a tty\nend\n");
+}
+
+#[test]
+fn exec_gives_a_shell_the_terminal_with_its_size_and_ctrl_c() {
+    let shop = Shop::new();
+    let mut terminal = shop.in_terminal(&[]);
+    terminal.wait_for("# ");
+    // Keys are not shown twice: this terminal is raw, that of the container shows them.
+    terminal.press("echo $((6*7)) $TERM\r");
+    terminal.wait_for("echo $((6*7)) $TERM\r\n42 vt100\r\n");
+
+    terminal.press("stty size\r");
+    terminal.wait_for("\n24 80\r\n");
+    tcsetwinsize(
+        &terminal.master,
+        rustix::termios::Winsize { ws_row: 50, ws_col: 132, ws_xpixel: 0, ws_ypixel: 0 },
+    )
+    .expect("a size");
+    terminal.press("until stty size | grep 132; do :; done\r");
+    terminal.wait_for("\n50 132\r\n");
+
+    // Its output says that it has the terminal: before, the key would be the shell's.
+    terminal.press("sh -c 'echo rea\"\"dy; sleep 3000'\r");
+    terminal.wait_for("\nready\r\n");
+    terminal.press("\u{3}");
+    terminal.wait_for("^C");
+    terminal.press("echo after $?\r");
+    terminal.wait_for("\nafter 130\r\n");
+    terminal.press("exit 5\r");
+    terminal.exits(5);
+}
+
+#[test]
+fn exec_restores_the_terminal_after_a_signal_and_after_the_escape() {
+    let shop = Shop::new();
+    let mut terminal = shop.in_terminal(&["sh"]);
+    terminal.wait_for("# ");
+    kill(terminal.process(), Signal::SIGTERM).expect("a process");
+    terminal.exits(143);
+
+    let mut terminal = shop.in_terminal(&["sleep", "3000"]);
+    // Raw mode begins with the command.
+    while tcgetattr(&terminal.slave).expect("a terminal").local_flags.contains(LocalFlags::ECHO) {
+        std::thread::yield_now();
+    }
+    terminal.press("~.");
+    terminal.wait_for("left; the command may still run");
+    terminal.exits(125);
+}
+
+#[test]
+fn exec_without_a_terminal_passes_an_interrupt_on() {
+    let shop = Shop::new();
+    let own = ["exec", "shop", "--cloud", &shop.cloud(), "--"];
+    let script = "echo ready; sleep 3000";
+    let mut child = shop.program.start(&[&own[..], &["sh", "-c", script]].concat());
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut byte = [0];
+    while byte != *b"\n" {
+        std::io::Read::read_exact(&mut output, &mut byte).expect("output");
+    }
+    let id = i32::try_from(child.id()).expect("a process id");
+    kill(Pid::from_raw(id), Signal::SIGINT).expect("a process");
+    shop.program.finish(child).exits(130);
+}
+
+#[test]
+fn exec_does_not_invent_an_exit_code_for_a_lost_connection() {
+    let shop = Shop::new();
+    let own = ["exec", "shop", "--cloud", &shop.cloud(), "--"];
+    let script = "echo ready; sleep 3000";
+    let mut child = shop.program.start(&[&own[..], &["sh", "-c", script]].concat());
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut byte = [0];
+    while byte != *b"\n" {
+        std::io::Read::read_exact(&mut output, &mut byte).expect("output");
+    }
+    shop.run(&["down", "--yes"]).exits(0);
+    let lost = shop.program.finish(child).exits(125);
+    assert_eq!(lost.stderr, "the connection was lost; the exit code of the command is not known\n");
+}
+
+#[test]
+fn command_is_hung_up_when_its_client_goes() {
+    let shop = Shop::new();
+    let own = ["exec", "shop", "--cloud", &shop.cloud(), "--"];
+    let script = "echo ready; sleep 4242";
+    let mut child = shop.program.start(&[&own[..], &["sh", "-c", script]].concat());
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut byte = [0];
+    while byte != *b"\n" {
+        std::io::Read::read_exact(&mut output, &mut byte).expect("output");
+    }
+    let count = || {
+        let processes = shop.exec(&["sh", "-c", "cat /proc/[0-9]*/cmdline | grep -c '424[2]'"]);
+        processes.stdout.trim().parse::<u32>().expect("a number")
+    };
+    assert_eq!(count(), 1);
+    child.kill().expect("a process");
+    child.wait().expect("the program ends");
+    eventually("the command ends", || (count() == 0).then_some(()));
+}
