@@ -33,6 +33,11 @@ pub enum RollbackOutcome {
     Kept,
     /// The deploy had changed nothing, so `still` runs; `None` if nothing does.
     Unchanged { still: Option<Revision> },
+    /// Another run has deployed since, so nothing was put back.
+    Superseded {
+        /// The id of that run.
+        by: String,
+    },
     /// The version before does not run, or a new preview could not be removed.
     Failed { to: Option<Revision>, failure: Failure },
 }
@@ -73,6 +78,9 @@ impl fmt::Display for RollbackOutcome {
             Self::Kept => f.write_str("kept, because there was no version before it"),
             Self::Unchanged { still: Some(revision) } => write!(f, "{revision} still runs"),
             Self::Unchanged { still: None } => f.write_str("nothing was deployed"),
+            Self::Superseded { by } => {
+                write!(f, "not rolled back, because run {by} has deployed since")
+            }
             Self::Failed { to: Some(revision), .. } => {
                 write!(f, "the rollback to {revision} failed")
             }
@@ -86,7 +94,11 @@ impl RollbackOutcome {
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed { failure, .. } => Some(failure),
-            Self::RolledBack { .. } | Self::Removed | Self::Kept | Self::Unchanged { .. } => None,
+            Self::RolledBack { .. }
+            | Self::Removed
+            | Self::Kept
+            | Self::Unchanged { .. }
+            | Self::Superseded { .. } => None,
         }
     }
 }
@@ -132,6 +144,7 @@ mod tests {
             RollbackOutcome::Kept,
             RollbackOutcome::Unchanged { still: Some(revision.clone()) },
             RollbackOutcome::Unchanged { still: None },
+            RollbackOutcome::Superseded { by: "01kdt4eyg0000000000000000a".into() },
             RollbackOutcome::Failed { to: Some(revision), failure: failure.clone() },
             RollbackOutcome::Failed { to: None, failure },
         ];
@@ -144,6 +157,7 @@ the new preview was removed
 kept, because there was no version before it
 commit 4e1d2aa still runs
 nothing was deployed
+not rolled back, because run 01kdt4eyg0000000000000000a has deployed since
 the rollback to commit 4e1d2aa failed
 the new preview could not be removed"
         );

@@ -55,6 +55,9 @@ pub struct Deployed {
     pub ip: Option<String>,
     /// The URL of the first public port.
     pub url: Option<String>,
+    /// The run that deployed it last, as its tags said. Earlier journals do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Serialises pairs as an object with keys such as `linux/amd64`.

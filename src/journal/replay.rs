@@ -127,7 +127,9 @@ impl Replay {
         let begun = self.rollbacks.get_mut(step).and_then(|state| state.undoes.take());
         let undoes = begun.ok_or_else(|| format!("the rollback of `{step}` ends unbegun"))?;
         match outcome {
-            RollbackOutcome::Kept | RollbackOutcome::Unchanged { .. } => return Ok(()),
+            RollbackOutcome::Kept
+            | RollbackOutcome::Unchanged { .. }
+            | RollbackOutcome::Superseded { .. } => return Ok(()),
             // A later attempt of the deploy replaces what was put back.
             RollbackOutcome::RolledBack { .. } | RollbackOutcome::Removed => {
                 self.rollbacks.remove(step);

@@ -55,7 +55,10 @@ impl DeployEnd {
 fn runs_what_was_before(service: &ServiceResult) -> bool {
     service.rollbacks.iter().any(|rollback| match rollback.outcome {
         RollbackOutcome::RolledBack { .. } | RollbackOutcome::Unchanged { .. } => true,
-        RollbackOutcome::Removed | RollbackOutcome::Kept | RollbackOutcome::Failed { .. } => false,
+        RollbackOutcome::Removed
+        | RollbackOutcome::Kept
+        | RollbackOutcome::Superseded { .. }
+        | RollbackOutcome::Failed { .. } => false,
     })
 }
 

@@ -2,7 +2,7 @@
 //! next step are evaluated.
 
 use super::outcome::StepOutput;
-use super::perform::Performer;
+use super::perform::{Performer, outputs_object as object};
 use super::state::DependencyStatus;
 use crate::event::{Outcome, OutputName, Outputs, StepId};
 use crate::journal::{Handover, RecordedOutput, Replaced, Replay, StepState};
@@ -201,16 +201,4 @@ impl Store {
         };
         outputs.iter().filter_map(plain).collect()
     }
-}
-
-fn object(outputs: &Outputs<Rendered>) -> Object {
-    let mut object = Object::default();
-    for (name, value) in outputs {
-        let value = match value {
-            Rendered::Plain(text) => Value::from(text.as_str()),
-            Rendered::Secret(secret) => Value::secret(secret),
-        };
-        object.set(name, value);
-    }
-    object
 }

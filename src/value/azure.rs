@@ -9,7 +9,7 @@ pub const MAX_TAGS: usize = 50;
 pub const MAX_TAG_VALUE_CHARS: usize = 256;
 
 /// How many of a resource's tags are kept for Shipway's own.
-pub const MAX_OWN_TAGS: usize = 23;
+pub const MAX_OWN_TAGS: usize = 24;
 
 /// The first label of a container group's FQDN: 5 to 63 lower-case letters,
 /// digits and `-`, beginning with a letter and not ending with `-` (the service's

@@ -3,7 +3,7 @@
 use super::failure::DeployError;
 use super::group::Group;
 use super::id::GroupId;
-use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Verb};
+use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Refusal, Verb};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -160,7 +160,7 @@ impl ContainerInstances {
     ) -> Result<ArmResponse, ArmError> {
         for _ in 0..MAX_TRANSITION_RETRIES {
             match self.arm.call(request).await {
-                Err(ArmError::Refused(refusal)) if refusal.has("ContainerGroupTransitioning") => {
+                Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
                     let wait = refusal.retry_after.unwrap_or(self.patience.transition);
                     tokio::time::sleep(wait).await;
                 }
@@ -169,6 +169,11 @@ impl ContainerInstances {
         }
         self.arm.call(request).await
     }
+}
+
+/// Whether a request was refused because another change of the group is in progress.
+pub fn is_busy(refusal: &Refusal) -> bool {
+    refusal.has("ContainerGroupTransitioning")
 }
 
 pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployError {

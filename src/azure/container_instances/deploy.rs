@@ -1,6 +1,6 @@
 //! Creates, updates or replaces a group, and watches whether it runs.
 
-use super::client::{API_VERSION, ContainerInstances, failed};
+use super::client::{API_VERSION, ContainerInstances, failed, is_busy};
 use super::desired::Desired;
 use super::difference::difference;
 use super::evidence::Evidence;
@@ -9,7 +9,7 @@ use super::group::Group;
 use super::id::GroupId;
 use super::previous::PreviousGroup;
 use super::watch::{Verdict, Watch};
-use crate::azure::{ArmError, ArmRequest, Verb};
+use crate::azure::{ArmError, ArmRequest, ArmResponse, Verb};
 use crate::http::{Retry, Retryable as _};
 use crate::value::{Replace, RestartPolicy};
 use serde_json::Value;
@@ -20,6 +20,16 @@ use tokio::time::Instant;
 /// How many transient errors in a row the watch ignores: Azure goes on with the
 /// group meanwhile.
 const MAX_READ_ERRORS: u32 = 5;
+
+/// What became of the request that deploys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Applied {
+    /// Azure has finished the operation.
+    Accepted,
+    /// Azure refused the request, because another change of the group is in progress. It
+    /// asks to wait for this long.
+    Busy { wait: Duration },
+}
 
 /// Progress of a deploy, one line of the log each.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +77,7 @@ impl ContainerInstances {
         desired: &Desired,
         existing: Option<&Group>,
         events: Listener<'_>,
-    ) -> Result<(), DeployError> {
+    ) -> Result<Applied, DeployError> {
         if existing.is_some() {
             events(DeployEvent::Found);
         }
@@ -75,7 +85,18 @@ impl ContainerInstances {
             self.delete(&desired.id).await?;
             events(DeployEvent::Deleted);
         }
-        match self.put(&desired.id, &desired.body(), events).await {
+        let body = desired.body();
+        let path = desired.id.to_string();
+        let request = put_request(&path, &body);
+        let sent = match self.arm.call(&request).await {
+            Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
+                let wait = refusal.retry_after.unwrap_or(self.patience.transition);
+                return Ok(Applied::Busy { wait });
+            }
+            Ok(response) => self.finish(&response, events).await,
+            Err(error) => Err(error),
+        };
+        match sent {
             Err(error) if needs_replacement(&error) => {
                 if desired.replace == Replace::Never {
                     return Err(DeployError::NeedsReplacement {
@@ -86,11 +107,12 @@ impl ContainerInstances {
                 }
                 self.delete(&desired.id).await?;
                 events(DeployEvent::Deleted);
-                let put = self.put(&desired.id, &desired.body(), events).await;
-                put.map_err(|error| failed("create", &desired.id, error))
+                let put = self.put(&desired.id, &body, events).await;
+                put.map_err(|error| failed("create", &desired.id, error))?;
             }
-            other => other.map_err(|error| failed("create or update", &desired.id, error)),
+            other => other.map_err(|error| failed("create or update", &desired.id, error))?,
         }
+        Ok(Applied::Accepted)
     }
 
     /// Puts a group back as it was, with this body. Where Azure does not change the
@@ -122,12 +144,15 @@ impl ContainerInstances {
 
     async fn put(&self, id: &GroupId, body: &Value, events: Listener<'_>) -> Result<(), ArmError> {
         let path = id.to_string();
-        let request =
-            ArmRequest { verb: Verb::Put, path: &path, api_version: API_VERSION, body: Some(body) };
-        let response = self.send_when_settled(&request).await?;
+        let response = self.send_when_settled(&put_request(&path, body)).await?;
+        self.finish(&response, events).await
+    }
+
+    /// Waits for the end of an accepted PUT.
+    async fn finish(&self, response: &ArmResponse, events: Listener<'_>) -> Result<(), ArmError> {
         events(DeployEvent::Accepted);
         let progressed = |state: &str| events(DeployEvent::Progressed(state.to_owned()));
-        match self.arm.finish(&response, progressed).await {
+        match self.arm.finish(response, progressed).await {
             // The operation gives no reason for `Failed`. The group has events and
             // logs, which the watch reports.
             Err(ArmError::Refused(refusal)) if refusal.code.eq_ignore_ascii_case("Failed") => {
@@ -219,6 +244,10 @@ impl ContainerInstances {
         let group = id.name.clone();
         DeployError::Crashed { group, crash: Box::new(crash), evidence: Box::new(evidence) }
     }
+}
+
+fn put_request<'a>(path: &'a str, body: &'a Value) -> ArmRequest<'a> {
+    ArmRequest { verb: Verb::Put, path, api_version: API_VERSION, body: Some(body) }
 }
 
 fn needs_replacement(error: &ArmError) -> bool {

@@ -74,6 +74,12 @@ async fn one(
     if found.tags.run != listed.tags.run {
         return Ok(Deletion::Kept("it was deployed again after it was listed".to_owned()));
     }
+    if let Some(lease) = found.tags.lease.as_ref().filter(|lease| lease.holds_against(None)) {
+        return Ok(Deletion::Kept(format!(
+            "run {} is deploying it; try again when that run has ended",
+            lease.run
+        )));
+    }
     if found.tags != listed.tags {
         return Ok(Deletion::Kept("its tags were changed after it was listed".to_owned()));
     }

@@ -227,6 +227,7 @@ pub mod testing {
             image_tag: Some("7c09f31".into()),
             expires: Some("2026-01-02T12:00:00Z".into()),
             verified: true,
+            lease: None,
             revisions: Vec::new(),
         };
         TargetStatus {

@@ -69,6 +69,8 @@ mapping! {
         /// Whether the group may be deleted and created again.
         pub replace: Option<Field<Replace>> = key("replace")
             .absent("`when-required`; `never` where the environment is protected"),
+        /// Whether a new version is verified beside the one that runs before that is changed.
+        pub strategy: Option<Field<Strategy>> = key("strategy").absent("`in-place`"),
         /// What happens to the group when this deploy or a later step up to the service's last verify fails.
         pub on_failure: Option<Field<OnFailure>> = key("on-failure").absent("`keep`"),
     }
@@ -145,6 +147,16 @@ impl Literal for TagValue {
         } else {
             Err(format!("expected at most {MAX_TAG_VALUE_CHARS} characters"))
         }
+    }
+}
+
+words! {
+    /// How a version that runs is replaced by a new one.
+    pub enum Strategy {
+        /// It is changed, and verified then.
+        InPlace = "in-place",
+        /// The new one is verified under a temporary name first.
+        VerifyFirst = "verify-first",
     }
 }
 

@@ -21,7 +21,7 @@ mod tag;
 mod text;
 mod verify;
 
-pub use aci::{Aci, MAX_CPU, OnFailure};
+pub use aci::{Aci, MAX_CPU, OnFailure, Strategy};
 pub use azure::Azure;
 pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using};
 pub use deploy::{Deploy, DeployKind};

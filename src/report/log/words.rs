@@ -170,7 +170,8 @@ fn rolled_back(rollback: &Rollback, took: Duration) -> Message {
         RollbackOutcome::RolledBack { .. }
         | RollbackOutcome::Removed
         | RollbackOutcome::Kept
-        | RollbackOutcome::Unchanged { .. } => Tone::Caution,
+        | RollbackOutcome::Unchanged { .. }
+        | RollbackOutcome::Superseded { .. } => Tone::Caution,
         RollbackOutcome::Failed { .. } => Tone::Bad,
     };
     let label = one_line(&rollback.outcome.to_string());
@@ -325,14 +326,18 @@ fn rollbacks_of(service: &ServiceResult) -> String {
 /// What became of the image that does not run, such as `taken back: IMAGE`.
 pub(in crate::report) fn withdrawn(service: &ServiceResult) -> Option<(&'static str, &str)> {
     let image = service.withdrawn.as_deref()?;
-    let was_deployed = service.rollbacks.first().is_none_or(|rollback| match rollback.outcome {
-        RollbackOutcome::Unchanged { .. } => false,
-        RollbackOutcome::RolledBack { .. }
-        | RollbackOutcome::Removed
-        | RollbackOutcome::Kept
-        | RollbackOutcome::Failed { .. } => true,
-    });
-    Some((if was_deployed { "taken back" } else { "not deployed" }, image))
+    let label = match service.rollbacks.first().map(|rollback| &rollback.outcome) {
+        Some(RollbackOutcome::Unchanged { .. }) => "not deployed",
+        Some(RollbackOutcome::Superseded { .. }) => "replaced by another run",
+        Some(
+            RollbackOutcome::RolledBack { .. }
+            | RollbackOutcome::Removed
+            | RollbackOutcome::Kept
+            | RollbackOutcome::Failed { .. },
+        )
+        | None => "taken back",
+    };
+    Some((label, image))
 }
 
 /// The time that a service took, unless nothing of it ran.

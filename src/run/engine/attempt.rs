@@ -64,7 +64,7 @@ impl Loop<'_> {
             return;
         }
         let stop = Stop::default();
-        let job = self.job(step, id, stop.clone());
+        let job = Job { attempt, ..self.job(step, id, stop.clone()) };
         let performer = Arc::clone(&self.engine.performer);
         self.start(step, stop, async move { Box::pin(performer.attempt(job)).await });
     }
@@ -74,6 +74,7 @@ impl Loop<'_> {
         Job {
             service,
             place,
+            attempt: 1,
             handover: self.engine.store.handover(&id.service),
             replaced: self.engine.store.replaced(&id).cloned(),
             in_doubt: self.engine.store.is_in_doubt(&id),

@@ -56,7 +56,7 @@ fn follow(outputs: &mut Outputs, rollback: &Rollback) -> Option<String> {
     let (runs, goes) = match &rollback.outcome {
         RollbackOutcome::RolledBack { to } => (Some(to), true),
         RollbackOutcome::Unchanged { still } => (still.as_ref(), true),
-        RollbackOutcome::Removed => (None, true),
+        RollbackOutcome::Removed | RollbackOutcome::Superseded { .. } => (None, true),
         // Of a rollback that failed it is not known what runs.
         RollbackOutcome::Kept | RollbackOutcome::Failed { .. } => (None, false),
     };

@@ -5,6 +5,7 @@ use super::{build, deploy, push, run, tag, verify};
 use crate::plan::literal::Period;
 use crate::plan::schema::{Action, BuildKind, Step};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use crate::run::retry::wait_after;
 use std::time::Duration;
 
 impl Performer {
@@ -43,7 +44,18 @@ impl Performer {
         }
     }
 
+    /// After an attempt that will not be repeated, the run's lease on what the service
+    /// deployed is given up.
     async fn perform(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
+        let work = self.perform_action(step, job);
+        let result = deploy::renewed_while(self, step, job, work).await;
+        if result.as_ref().is_err_and(|error| is_final(error, step, job)) {
+            deploy::release(self, step, job).await;
+        }
+        result
+    }
+
+    async fn perform_action(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
         let stop = job.stop.clone();
         let work = async {
             match &step.action {
@@ -54,7 +66,7 @@ impl Performer {
                 Action::Verify(verify) => {
                     let output = verify::perform(self, verify, job).await?;
                     let deployed = output.handover.deployed.as_ref();
-                    deploy::record_verified(self, job, deployed).await;
+                    deploy::record_verified(self, job, deployed).await?;
                     Ok(output)
                 }
                 Action::Run(run) => run::perform(self, step, run, job).await,
@@ -68,6 +80,16 @@ impl Performer {
             () = stop.ask.cancelled() => Err(AttemptError::Stopped),
             () = stop.kill.cancelled() => Err(AttemptError::Stopped),
         }
+    }
+}
+
+/// Whether the loop does not try again.
+fn is_final(error: &AttemptError, step: &Step, job: &Job) -> bool {
+    match error {
+        AttemptError::Failed(error) => {
+            wait_after(step.retry, job.attempt, error.retry, 1.0).is_none()
+        }
+        AttemptError::TimedOut { .. } | AttemptError::Stopped => true,
     }
 }
 

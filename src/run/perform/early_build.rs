@@ -71,6 +71,7 @@ impl EarlyBuild {
                     id: layout.steps[step].id.clone(),
                     service: place.0,
                     place: place.1,
+                    attempt: 1,
                     handover: store.handover(&layout.steps[step].id.service),
                     scope: store.scope(performer, place.0, None, false),
                     replaced: None,

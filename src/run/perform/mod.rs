@@ -27,6 +27,7 @@ mod forecast;
 mod located_image;
 mod login;
 mod names;
+mod outputs;
 mod performer;
 mod pinned_images;
 mod plan;
@@ -53,6 +54,7 @@ pub use deploy::{Comparison, DeployForecast, DeployedRevision, ResourceTags, cur
 pub use early_build::EarlyBuild;
 pub use facts::{RunFacts, SourceFacts};
 pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
+pub use outputs::object as outputs_object;
 pub use performer::{Job, Performer, Produced, Remember};
 pub use pinned_images::PinnedImages;
 pub use plan::RunPlan;

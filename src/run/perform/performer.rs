@@ -30,6 +30,8 @@ pub struct Job {
     pub service: usize,
     /// Index of the step in the service.
     pub place: usize,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
     /// What the service's earlier steps handed on.
     pub handover: Handover,
     /// What an earlier attempt of this deploy replaced.

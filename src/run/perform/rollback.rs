@@ -41,6 +41,7 @@ impl Performer {
             Undone::Unchanged => (RollbackOutcome::Unchanged { still: revision }, None),
             Undone::Kept => (RollbackOutcome::Kept, None),
             Undone::Removed => (RollbackOutcome::Removed, None),
+            Undone::Superseded { by } => (RollbackOutcome::Superseded { by }, None),
             Undone::PutBack(deployed) => {
                 let url = deployed.url.clone();
                 self.verify_rollback(job, deployed).await?;
@@ -102,7 +103,8 @@ impl Performer {
         Ok(())
     }
 
-    fn checks(&self, service: usize, place: usize) -> impl Iterator<Item = (&Step, &Verify)> {
+    /// The chosen checks of the service between a deploy and the next one.
+    pub fn checks(&self, service: usize, place: usize) -> impl Iterator<Item = (&Step, &Verify)> {
         let later = self.plan.later_steps(service, place);
         let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
         own.filter_map(|(is_chosen, step)| match &step.action {

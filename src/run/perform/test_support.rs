@@ -82,6 +82,7 @@ pub fn job(performer: &Performer) -> (Job, Arc<Mutex<Vec<String>>>) {
         id: StepId { service: String::new(), step: "step".to_owned() },
         service: 0,
         place: 0,
+        attempt: 1,
         handover: Handover::default(),
         replaced: None,
         in_doubt: false,

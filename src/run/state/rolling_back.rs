@@ -41,6 +41,7 @@ impl RunState {
         self.rollbacks(service).iter().any(|rollback| match rollback.outcome {
             RollbackOutcome::RolledBack { .. }
             | RollbackOutcome::Removed
+            | RollbackOutcome::Superseded { .. }
             | RollbackOutcome::Failed { .. } => true,
             RollbackOutcome::Kept | RollbackOutcome::Unchanged { .. } => false,
         })

@@ -2,10 +2,12 @@
 //!
 //! It "deploys" to a variable: what is applied works on the second look.
 
+use super::deployment::deploy_to;
 use super::evidence::ResourceEvidence;
+use super::lease::Lease;
 use super::rollback::{Undo, Undone, undo};
 use super::tags::ResourceTags;
-use super::target::{DeployTarget, deploy_to};
+use super::target::{Applied, DeployTarget};
 use crate::event::{Outputs, Revision};
 use crate::journal::{Deployed, Previous, Replaced, TargetId};
 use crate::oci::Digest;
@@ -21,9 +23,11 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 struct JobFile {
     content: Mutex<Option<String>>,
-    /// The run whose secure values it has, which cannot be compared.
-    sent_by: Option<String>,
+    /// Whether it has secure values, which cannot be compared.
+    has_secure_values: bool,
     calls: Mutex<Vec<&'static str>>,
+    /// The run that deployed it before the test, if it has tags.
+    run: Option<String>,
 }
 
 impl JobFile {
@@ -53,7 +57,8 @@ impl DeployTarget for JobFile {
     }
 
     fn tags(&self, _live: &String) -> Option<ResourceTags> {
-        let run = self.sent_by.clone()?;
+        let is_own = self.calls.lock().expect("no panic").contains(&"apply");
+        let run = if is_own { OWN_RUN.to_owned() } else { self.run.clone()? };
         Some(ResourceTags { run, verified: true, ..ResourceTags::default() })
     }
 
@@ -84,7 +89,7 @@ impl DeployTarget for JobFile {
     fn difference(&self, live: Option<&String>, desired: &String) -> Difference {
         let verdict = match live {
             None => Verdict::Create,
-            Some(live) if live == desired && self.sent_by.is_some() => Verdict::Resend,
+            Some(live) if live == desired && self.has_secure_values => Verdict::Resend,
             Some(live) if live == desired => Verdict::Unchanged,
             Some(_) => Verdict::Update,
         };
@@ -93,9 +98,24 @@ impl DeployTarget for JobFile {
 
     fn remember(&self, _desired: &mut String, _live: &String) {}
 
-    async fn keep(&self, _desired: &String, live: &String, _job: &Job) -> Result<bool, StepError> {
+    fn verifies_first(&self, _job: &Job) -> Result<bool, StepError> {
+        Ok(false)
+    }
+
+    fn trial(&self, desired: &String) -> String {
+        desired.clone()
+    }
+
+    fn take_lease(&self, _desired: &mut String, _lease: &Lease) {}
+
+    async fn keep(
+        &self,
+        _desired: &String,
+        live: String,
+        _job: &Job,
+    ) -> Result<Option<String>, StepError> {
         self.called("keep");
-        Ok(!live.is_empty())
+        Ok(Some(live))
     }
 
     async fn apply(
@@ -103,10 +123,10 @@ impl DeployTarget for JobFile {
         desired: &String,
         _live: Option<String>,
         _job: &Job,
-    ) -> Result<(), StepError> {
+    ) -> Result<Applied, StepError> {
         self.called("apply");
         *self.content.lock().expect("no panic") = Some(desired.clone());
-        Ok(())
+        Ok(Applied::Accepted)
     }
 
     async fn watch(&self, _desired: &String, _job: &Job) -> Result<String, StepError> {
@@ -159,6 +179,9 @@ impl DeployTarget for JobFile {
     }
 }
 
+/// The run that deploys in the tests.
+const OWN_RUN: &str = "01jd";
+
 const PLAN: &str = "\
 name: web
 azure: { resource-group: demo }
@@ -169,7 +192,8 @@ steps:
 #[tokio::test]
 async fn a_second_target_deploys_through_the_same_code() {
     let folder = tempfile::tempdir().expect("a folder");
-    let performer = performer(PLAN, folder.path()).await;
+    let mut performer = performer(PLAN, folder.path()).await;
+    performer.facts.id = OWN_RUN.to_owned();
     let (mut job, notes) = job(&performer);
     let target = JobFile::default();
     let retries = Retries::new(Arc::new(|_| ()));
@@ -207,10 +231,11 @@ async fn a_second_target_deploys_through_the_same_code() {
 async fn redeployed(in_doubt: bool, sent_by: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut performer = performer(PLAN, folder.path()).await;
-    performer.facts.id = "01jd".to_owned();
+    performer.facts.id = OWN_RUN.to_owned();
     let (mut job, _) = job(&performer);
     let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
-    let target = JobFile { sent_by: Some(sent_by.to_owned()), ..JobFile::default() };
+    let run = Some(sent_by.to_owned());
+    let target = JobFile { has_secure_values: true, run, ..JobFile::default() };
     *target.content.lock().expect("no panic") = Some(image.clone());
     job.handover.pushed = Some(image.parse().expect("a reference"));
     job.in_doubt = in_doubt;
@@ -227,10 +252,20 @@ async fn secure_values_that_this_run_may_have_sent_are_not_sent_twice() {
 
 /// What becomes of a job file that was `before` and that a deploy made `now`.
 async fn undone(before: Option<&str>, now: Option<&str>, may_have_begun: bool) -> String {
+    undone_after(None, before, now, may_have_begun).await
+}
+
+/// The same where the tags of the job file name the run that deployed it last.
+async fn undone_after(
+    run: Option<&str>,
+    before: Option<&str>,
+    now: Option<&str>,
+    may_have_begun: bool,
+) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let performer = performer(PLAN, folder.path()).await;
     let (job, _) = job(&performer);
-    let target = JobFile::default();
+    let target = JobFile { run: run.map(str::to_owned), ..JobFile::default() };
     *target.content.lock().expect("no panic") = now.map(str::to_owned);
     let previous = before.map(|before| target.previous(&before.to_owned()));
     let replaced = Replaced { target: String::from("file").into(), previous };
@@ -240,6 +275,7 @@ async fn undone(before: Option<&str>, now: Option<&str>, may_have_begun: bool) -
         Undone::Removed => "removed".to_owned(),
         Undone::Kept => "kept".to_owned(),
         Undone::Unchanged => "unchanged".to_owned(),
+        Undone::Superseded { by } => format!("superseded by {by}"),
     };
     format!("{} -> {end}", target.calls.lock().expect("no panic").join(", "))
 }
@@ -257,4 +293,15 @@ async fn a_target_is_put_back_only_if_the_deploy_changed_it() {
 async fn a_rollback_that_may_have_begun_is_finished() {
     assert_eq!(undone(Some("a"), Some("a"), true).await, "read, restore -> file:a");
     assert_eq!(undone(None, None, true).await, "read -> removed");
+}
+
+#[tokio::test]
+async fn what_another_run_deployed_is_not_put_back() {
+    let other = Some("01kdt4eyg0000000000000000a");
+    let superseded = "read -> superseded by 01kdt4eyg0000000000000000a";
+    assert_eq!(undone_after(other, Some("a"), Some("b"), false).await, superseded);
+    assert_eq!(undone_after(other, Some("a"), Some("b"), true).await, superseded);
+    assert_eq!(undone_after(other, None, Some("b"), false).await, superseded);
+    // The deploy had changed nothing, so the other run is the one before it.
+    assert_eq!(undone_after(other, Some("a"), Some("a"), false).await, "read -> unchanged");
 }

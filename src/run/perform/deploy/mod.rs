@@ -14,19 +14,24 @@
 
 mod aci;
 mod age;
+mod deployment;
 mod evidence;
 #[cfg(test)]
 mod fake;
 mod forecast;
+mod holding;
+mod lease;
 mod pull;
 mod revision;
 mod rollback;
 mod tags;
 mod target;
+mod trial;
 mod verified;
 
 pub use aci::current_revision;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
+pub use holding::renewed_while;
 pub use revision::DeployedRevision;
 pub use tags::ResourceTags;
 pub use verified::record_verified;
@@ -34,15 +39,20 @@ pub use verified::record_verified;
 use super::performer::{Job, Performer};
 use super::pinned_images::PinnedImage;
 use super::retry::Retries;
+use crate::journal::Deployed;
 use crate::oci::{Platform, Reference};
-use crate::plan::schema::{Deploy, DeployKind};
+use crate::plan::schema::{Action, Deploy, DeployKind, Step};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
+use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
 pub use rollback::{Undo, Undone};
 use std::time::Duration;
-use target::{DeployTarget, deploy_to};
+use target::DeployTarget;
+
+/// A run that is told to end has seven seconds for all of its cleaning up.
+const MAX_RELEASE_TIME: Duration = Duration::from_secs(3);
 
 /// How long reading the evidence of a failure may take.
 const MAX_EVIDENCE_TIME: Duration = Duration::from_secs(10);
@@ -155,6 +165,77 @@ pub async fn evidence(performer: &Performer, job: &Job) -> Option<ResourceEviden
     in_time(job, ContainerGroup::evidence(performer, deployed)).await
 }
 
+/// The resource that the step deploys, whether or not it exists.
+async fn locate(performer: &Performer, deploy: &Deploy, job: &Job) -> Option<Deployed> {
+    let service = job.service;
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            ContainerGroup { performer, service, deploy, keys }.locate(job).await
+        }
+    }
+}
+
+/// Removes what a deploy that was stopped left beside the version that runs.
+async fn remove_trial(performer: &Performer, deploy: &Deploy, job: &Job) {
+    let service = job.service;
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            let group = ContainerGroup { performer, service, deploy, keys };
+            trial::remove_left(&group, performer, job).await;
+        }
+    }
+}
+
+/// Whether the plan asks to put back what the deploy replaces if its service fails.
+fn rolls_back(performer: &Performer, deploy: &Deploy, job: &Job) -> bool {
+    let service = job.service;
+    let rolls_back = match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            ContainerGroup { performer, service, deploy, keys }.rolls_back(job)
+        }
+    };
+    rolls_back.unwrap_or_default()
+}
+
+/// Gives the run's lease on what a service deployed up after a step that failed for good,
+/// so that the next run need not wait for its end. Before a rollback it is kept: putting
+/// the version before back removes it.
+pub async fn release(performer: &Performer, step: &Step, job: &Job) {
+    let Some(deploy) = deploy_of(performer, job) else { return };
+    if matches!(step.action, Action::Deploy(_)) {
+        let removed = remove_trial(performer, deploy, job);
+        tokio::time::timeout(MAX_RELEASE_TIME, removed).await.ok();
+    }
+    if rolls_back(performer, deploy, job) {
+        return;
+    }
+    let release = async {
+        let target = match &step.action {
+            Action::Deploy(_) if holding::is_followed_by_check(performer, job) => {
+                locate(performer, deploy, job).await?.target
+            }
+            Action::Deploy(_) => return None,
+            _ => holding::held(performer, step, job)?.target.clone(),
+        };
+        // A lease that is not given up ends by itself.
+        holding::give_up(performer, &target).await.ok()
+    };
+    tokio::time::timeout(MAX_RELEASE_TIME, release).await.ok();
+}
+
+/// The deploy that the step belongs to: itself, or the last one before it.
+fn deploy_of<'a>(performer: &'a Performer, job: &Job) -> Option<&'a Deploy> {
+    let steps = &performer.plan.service(job.service).steps;
+    steps.iter().take(job.place + 1).rev().find_map(|step| match &step.action {
+        Action::Deploy(deploy) => Some(deploy),
+        Action::Build(_)
+        | Action::Tag(_)
+        | Action::Push(_)
+        | Action::Verify(_)
+        | Action::Run(_) => None,
+    })
+}
+
 /// Adds to the error of a deploy that took too long what its resource shows.
 pub async fn after_timeout(
     performer: &Performer,
@@ -162,13 +243,10 @@ pub async fn after_timeout(
     job: &Job,
     error: StepError,
 ) -> StepError {
-    let service = job.service;
     let found = async {
+        let deployed = locate(performer, deploy, job).await?;
         match &deploy.kind {
-            DeployKind::Aci(keys) => {
-                let group = ContainerGroup { performer, service, deploy, keys };
-                ContainerGroup::evidence(performer, &group.locate(job).await?).await
-            }
+            DeployKind::Aci(_) => ContainerGroup::evidence(performer, &deployed).await,
         }
     };
     let error = error.help("give it longer with `timeout`");

@@ -1,5 +1,6 @@
 //! Puts a target back to what it was before a deploy.
 
+use super::holding;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, Replaced};
 use crate::run::outcome::StepError;
@@ -23,6 +24,11 @@ pub enum Undone {
     Kept,
     /// The deploy had changed nothing.
     Unchanged,
+    /// Another run has deployed since, so nothing was put back.
+    Superseded {
+        /// The id of that run.
+        by: String,
+    },
 }
 
 pub async fn undo<T: DeployTarget>(
@@ -32,22 +38,31 @@ pub async fn undo<T: DeployTarget>(
 ) -> Result<Undone, StepError> {
     let Undo { job, replaced, may_have_begun } = *undo;
     let live = target.read(&replaced.target).await?;
+    let tags = live.as_ref().and_then(|live| target.tags(live));
+    let other = tags.map(|tags| tags.run).filter(|run| *run != performer.facts.id);
     let Some(previous) = &replaced.previous else {
         return match live {
             None if may_have_begun => Ok(Undone::Removed),
             None => Ok(Undone::Unchanged),
+            Some(_) if let Some(by) = other => Ok(Undone::Superseded { by }),
             Some(_) if is_preview(performer) => {
                 job.note("removing the new preview");
                 target.remove(&replaced.target).await?;
                 Ok(Undone::Removed)
             }
-            Some(_) => Ok(Undone::Kept),
+            Some(_) => {
+                holding::give_up(performer, &replaced.target).await?;
+                Ok(Undone::Kept)
+            }
         };
     };
     // Each deploy writes the id of its run on the target.
     let is_unchanged = live.as_ref().is_some_and(|live| target.previous(live) == *previous);
     if is_unchanged && !may_have_begun {
         return Ok(Undone::Unchanged);
+    }
+    if let Some(by) = other.filter(|_| !is_unchanged) {
+        return Ok(Undone::Superseded { by });
     }
     job.note(format!("rolling back to {}", previous.revision));
     let live = target.restore(&replaced.target, previous, live, job).await?;

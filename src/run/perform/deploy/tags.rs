@@ -1,6 +1,7 @@
 //! The tags that mark a deployed resource as Shipway's, so that it can be found
 //! again from any machine: by plan, repository, environment and pull request.
 
+use super::lease::Lease;
 use super::revision::DeployedRevision;
 use crate::journal::RunId;
 use crate::oci::Reference;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 const PLAN: &str = "shipway-plan";
 const REPOSITORY: &str = "shipway-repository";
 const RUN: &str = "shipway-run";
-const SERVICE: &str = "shipway-service";
+pub const SERVICE: &str = "shipway-service";
 const ENVIRONMENT: &str = "shipway-environment";
 const PULL_REQUEST: &str = "shipway-pull-request";
 const BRANCH: &str = "shipway-branch";
@@ -21,8 +22,9 @@ const COMMIT_TIME: &str = "shipway-commit-time";
 const DIRTY: &str = "shipway-dirty";
 pub const DIGEST: &str = "shipway-digest";
 const IMAGE_TAG: &str = "shipway-image-tag";
-const EXPIRES: &str = "shipway-expires";
+pub const EXPIRES: &str = "shipway-expires";
 pub const VERIFIED: &str = "shipway-verified";
+pub const LEASE: &str = "shipway-lease";
 
 /// Azure refuses longer values.
 const MAX_VALUE_CHARS: usize = 256;
@@ -55,6 +57,8 @@ pub struct ResourceTags {
     pub expires: Option<String>,
     /// Whether the checks of its service succeeded.
     pub verified: bool,
+    /// The run that is changing it or checking what it deployed.
+    pub lease: Option<Lease>,
     /// The versions that it ran before, the newest first.
     pub revisions: Vec<DeployedRevision>,
 }
@@ -82,6 +86,7 @@ impl ResourceTags {
             image_tag: get(IMAGE_TAG),
             expires: get(EXPIRES),
             verified: get(VERIFIED).is_some_and(|verified| verified == "true"),
+            lease: get(LEASE).and_then(|lease| lease.parse().ok()),
             revisions: DeployedRevision::read_all(&get),
         })
     }
@@ -99,6 +104,7 @@ impl ResourceTags {
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let flag = |is_set: bool| is_set.then(|| "true".to_owned());
         let (dirty, verified) = (flag(self.dirty), flag(self.verified));
+        let lease = self.lease.as_ref().map(ToString::to_string);
         let all = [
             (PLAN, Some(&self.plan)),
             (REPOSITORY, self.repository.as_ref()),
@@ -114,6 +120,7 @@ impl ResourceTags {
             (IMAGE_TAG, self.image_tag.as_ref()),
             (EXPIRES, self.expires.as_ref()),
             (VERIFIED, verified.as_ref()),
+            (LEASE, lease.as_ref()),
         ];
         // A value that is cut would be another name, so one that is too long is
         // left out.
@@ -169,6 +176,7 @@ pub fn resource_tags(
         },
         expires: expires.map(|time| time.to_string()),
         verified: false,
+        lease: None,
         revisions: Vec::new(),
     }
 }
@@ -216,6 +224,7 @@ mod tests {
             image_tag: Some("v1".into()),
             expires: Some("2026-11-21T10:00:00Z".into()),
             verified: true,
+            lease: "01je until 2026-11-20T10:00:00Z".parse().ok(),
             revisions: (0..MAX_PAST_REVISIONS).map(revision).collect(),
         };
         assert_eq!(ResourceTags::read(&tags.to_map()), Some(tags.clone()));

@@ -1,16 +1,26 @@
-//! What a deploy target must be able to do, and the deploy made of it.
+//! What a deploy target must be able to do.
 
-use super::age::OwnCommit;
 use super::evidence::ResourceEvidence;
+use super::lease::Lease;
 use super::tags::ResourceTags;
-use super::verified::record_verified;
 use crate::event::Outputs;
-use crate::journal::{Deployed, Handover, Previous, Replaced, TargetId};
+use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
-use crate::run::outcome::{StepError, StepOutput};
+use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
-use crate::value::{Difference, Verdict};
+use crate::value::Difference;
+use std::time::Duration;
+
+/// What became of the request that deploys.
+pub enum Applied {
+    Accepted,
+    /// Nothing was changed, because another change of the target is in progress. It is
+    /// worth another look after this time.
+    Busy {
+        wait: Duration,
+    },
+}
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///
@@ -18,7 +28,7 @@ use crate::value::{Difference, Verdict};
 /// calls it.
 pub trait DeployTarget {
     /// The resource as the plan describes it, its expressions evaluated.
-    type Desired;
+    type Desired: Clone;
     /// The resource as the cloud reports it.
     type Live;
 
@@ -51,19 +61,28 @@ pub trait DeployTarget {
     /// `live`.
     fn remember(&self, desired: &mut Self::Desired, live: &Self::Live);
 
+    /// Adds the lease of this run to the tags of `desired`.
+    fn take_lease(&self, desired: &mut Self::Desired, lease: &Lease);
+
+    /// Whether the plan asks to verify a new version beside the one that runs first.
+    fn verifies_first(&self, job: &Job) -> Result<bool, StepError>;
+
+    /// `desired` under other names, to be removed again.
+    fn trial(&self, desired: &Self::Desired) -> Self::Desired;
+
     /// How the resource differs from the desired one, and what [`DeployTarget::apply`]
     /// does about it.
     fn difference(&self, live: Option<&Self::Live>, desired: &Self::Desired) -> Difference;
 
     /// Records on a resource that does not differ which run wanted it, without touching
-    /// what runs. Returns whether the resource is known to work, so that it need not
-    /// be watched.
+    /// what runs. Returns the resource if it is known to work, so that it need not be
+    /// watched.
     async fn keep(
         &self,
         desired: &Self::Desired,
-        live: &Self::Live,
+        live: Self::Live,
         job: &Job,
-    ) -> Result<bool, StepError>;
+    ) -> Result<Option<Self::Live>, StepError>;
 
     /// Creates, updates or replaces the resource, and returns once the cloud has
     /// accepted it. With the same `desired` a second call changes nothing.
@@ -72,7 +91,7 @@ pub trait DeployTarget {
         desired: &Self::Desired,
         live: Option<Self::Live>,
         job: &Job,
-    ) -> Result<(), StepError>;
+    ) -> Result<Applied, StepError>;
 
     /// Waits until the resource works. An error has the evidence of why it does
     /// not.
@@ -108,75 +127,4 @@ pub trait DeployTarget {
     /// What a deployed resource shows of itself. `None` where the resource is not of
     /// this kind or cannot be read.
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence>;
-}
-
-/// Deploys to a target.
-pub async fn deploy_to<T: DeployTarget>(
-    target: &T,
-    performer: &Performer,
-    job: &Job,
-) -> Result<StepOutput, StepError> {
-    let mut desired = target.desired(job).await?;
-    job.note(target.describe(&desired));
-    let found = target.read(&target.id(&desired)).await?;
-    if let Some(tags) = found.as_ref().and_then(|live| target.tags(live))
-        && !performer.facts.allow_older
-    {
-        let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
-        own.check(&target.name(job)?, &tags)?;
-    }
-    if let Some(live) = &found {
-        target.remember(&mut desired, live);
-    }
-    if target.rolls_back(job)? {
-        keep_replaced(target, &desired, found.as_ref(), job).await?;
-    }
-    let is_sent = job.in_doubt
-        && found.as_ref().and_then(|live| target.tags(live)).is_some_and(|tags| {
-            // The tags come with the rest, so that this run sent all of it.
-            tags.run == performer.facts.id
-        });
-    let live = match found {
-        Some(live) if !needs_request(&target.difference(Some(&live), &desired), is_sent) => {
-            job.note("no change: it is as the plan says");
-            let works = target.keep(&desired, &live, job).await?;
-            if works { live } else { target.watch(&desired, job).await? }
-        }
-        live => {
-            target.apply(&desired, live, job).await?;
-            target.watch(&desired, job).await?
-        }
-    };
-    let (outputs, deployed) = target.outputs(&live);
-    let is_known = target.tags(&live).is_none_or(|tags| tags.verified);
-    record_verified(performer, job, Some(&deployed).filter(|_| !is_known)).await;
-    let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
-    Ok(StepOutput { outputs, handover })
-}
-
-/// Whether the cloud has to be sent anything. Secure values cannot be compared and are
-/// sent again, which restarts the containers, except those that this run has sent.
-fn needs_request(difference: &Difference, is_sent: bool) -> bool {
-    let is_for_secure_values = difference.verdict == Verdict::Resend;
-    difference.needs_request() && !(is_for_secure_values && is_sent)
-}
-
-/// Records what the deploy is about to replace, and warns of a rollback that could not
-/// put it back. A repeated attempt keeps what the first one recorded: what it finds
-/// may be its own.
-async fn keep_replaced<T: DeployTarget>(
-    target: &T,
-    desired: &T::Desired,
-    live: Option<&T::Live>,
-    job: &Job,
-) -> Result<(), StepError> {
-    if job.replaced.is_some() {
-        return Ok(());
-    }
-    let previous = live.map(|live| target.previous(live));
-    job.remember(Replaced { target: target.id(desired), previous }).await?;
-    for obstacle in live.map(|live| target.obstacles(desired, live, job)).unwrap_or_default() {
-        job.warn(format!("a rollback {obstacle}"));
-    }
-    Ok(())
 }

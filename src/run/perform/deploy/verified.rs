@@ -2,23 +2,115 @@
 //! any machine knows which versions are good.
 
 use super::aci;
+use super::holding::{is_followed_by_check, superseded};
+use super::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::journal::Deployed;
-use crate::plan::schema::Action;
+use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
-/// Whether no check of the service follows the step before its next deploy.
-fn is_last_check(performer: &Performer, job: &Job) -> bool {
-    let later = performer.plan.later_steps(job.service, job.place);
-    let mut own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
-    !own.any(|(_, step)| matches!(step.action, Action::Verify(_)))
-}
-
-/// Records it, if the step was the last check of the service. What cannot be recorded
-/// makes no check fail.
-pub async fn record_verified(performer: &Performer, job: &Job, deployed: Option<&Deployed>) {
-    let Some(deployed) = deployed.filter(|_| is_last_check(performer, job)) else { return };
-    if let Err(error) = aci::set_verified(performer, deployed).await {
+/// Records it and ends the run's lease, if the step was the last check of the service.
+/// What cannot be recorded makes no check fail. Fails where another run has deployed
+/// since: what was checked may have been its version.
+pub async fn record_verified(
+    performer: &Performer,
+    job: &Job,
+    deployed: Option<&Deployed>,
+) -> Result<(), StepError> {
+    let Some(deployed) = deployed.filter(|_| !is_followed_by_check(performer, job)) else {
+        return Ok(());
+    };
+    let mut by_another = None;
+    let recorded = aci::change_tags(performer, &deployed.target, |tags| {
+        let Some(found) = ResourceTags::read(tags) else { return false };
+        if deployed.run.as_ref().is_some_and(|run| *run != found.run) {
+            by_another = Some(found.run);
+            return false;
+        }
+        let own = Some(performer.facts.id.as_str());
+        let is_leased = found.lease.is_some_and(|lease| !lease.holds_against(own));
+        if is_leased {
+            tags.retain(|name, _| !name.eq_ignore_ascii_case(LEASE));
+        }
+        tags.insert(VERIFIED.to_owned(), "true".to_owned());
+        is_leased || !found.verified
+    })
+    .await;
+    if let Err(error) = recorded {
         let why = error.failure.chain.join(": ");
         job.warn(format!("a later rollback will not know that this was verified: {why}"));
+    }
+    match by_another {
+        Some(run) => Err(superseded(&aci::name_of(&deployed.target), &run)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::record_verified;
+    use crate::azure::container_instances::ContainerInstances;
+    use crate::azure::fake::{Fake, Reply};
+    use crate::journal::Deployed;
+    use crate::run::perform::test_support::{job, performer};
+    use serde_json::json;
+
+    const PLAN: &str = "\
+name: web
+azure: { resource-group: demo }
+steps:
+  - verify: https://example.com
+";
+    const GROUP: &str = "/subscriptions/s/resourceGroups/demo/providers/\
+                         Microsoft.ContainerInstance/containerGroups/web";
+
+    /// What becomes of a check of what run `a` deployed, if run `now` is the last that
+    /// deployed, and the bodies of the requests that change something.
+    async fn checked(now: &str) -> (Result<(), String>, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut performer = performer(PLAN, folder.path()).await;
+        let group = json!({
+            "id": GROUP, "name": "web", "properties": {},
+            "tags": {
+                "shipway-plan": "web", "shipway-service": "web", "shipway-run": now,
+                "Shipway-Lease": "a until 2200-01-01T00:00:00Z", "team": "shop",
+            },
+        });
+        let url = format!("management.azure.com{GROUP}");
+        let fake = Fake::script(vec![
+            (&format!("GET {url}"), vec![Reply::json(200, &group)]),
+            (&format!("PATCH {url}"), vec![Reply::json(200, &group)]),
+        ])
+        .await;
+        performer.services.clients.container_instances = ContainerInstances::new(fake.arm());
+        performer.facts.id = "a".to_owned();
+        let (job, _) = job(&performer);
+        let target = GROUP.to_owned().into();
+        let deployed = Deployed { target, run: Some("a".to_owned()), ..Deployed::default() };
+
+        let checked = record_verified(&performer, &job, Some(&deployed)).await;
+
+        let changes = fake.asked().into_iter().filter(|asked| asked.method == "PATCH");
+        let bodies = changes.map(|asked| asked.body).collect();
+        (checked.map_err(|error| error.failure.chain.join("\n")), bodies)
+    }
+
+    #[tokio::test]
+    async fn success_of_the_last_check_ends_the_lease() {
+        let (checked, changes) = checked("a").await;
+        assert_eq!(checked, Ok(()));
+        let tags = r#"{"tags":{"shipway-plan":"web","shipway-run":"a","shipway-service":"web","shipway-verified":"true","team":"shop"}}"#;
+        assert_eq!(changes, [tags]);
+    }
+
+    #[tokio::test]
+    async fn check_fails_if_another_run_has_deployed_since() {
+        let (checked, changes) = checked("01kdt4eyg0000000000000000a").await;
+        assert_eq!(
+            checked,
+            Err("container group `web` was deployed by run 01kdt4eyg0000000000000000a, which \
+                 began at 2025-12-31T12:00:00Z, before this run had checked it"
+                .to_owned())
+        );
+        assert_eq!(changes, Vec::<String>::new());
     }
 }

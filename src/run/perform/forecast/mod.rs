@@ -139,6 +139,7 @@ impl<'a> Forecaster<'a> {
         let job = Job {
             service,
             place,
+            attempt: 1,
             handover: self.store.handover(&id.service),
             scope: self.store.scope(self.performer, service, None, false),
             stop: Stop::default(),

@@ -41,6 +41,28 @@ pub async fn perform(
     check.until_it_holds(performer, job).await
 }
 
+/// Makes the check if it asks what is deployed, by whatever name. `false` if it asks
+/// another address.
+pub async fn deployed(
+    performer: &Performer,
+    verify: &Verify,
+    job: &Job,
+) -> Result<bool, AttemptError> {
+    let endpoint = endpoint(verify, job)?;
+    let (host, _) = endpoint.address();
+    let deployed = job.handover.deployed.as_ref();
+    let names = deployed.into_iter().flat_map(|it| [it.fqdn.as_deref(), it.ip.as_deref()]);
+    if !names.flatten().any(|name| name.eq_ignore_ascii_case(host)) {
+        return Ok(false);
+    }
+    let check = Check {
+        endpoint,
+        expectation: Expectation::new(&verify.expect, &job.scope)?,
+        pace: Pace::of(verify, job)?,
+    };
+    check.until_it_holds(performer, job).await.map(|_| true)
+}
+
 /// Repeats the check for an earlier version, as far as it holds for any version: the
 /// target answers with the status. `false` if the target is an expression, which may
 /// be another for each version.

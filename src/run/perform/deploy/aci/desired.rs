@@ -3,7 +3,7 @@
 use super::group::ContainerGroup;
 use super::id::id;
 use super::image::{deployed_image, image_of};
-use crate::azure::container_instances::{Container, Desired, EnvValue, Port, Replace};
+use crate::azure::container_instances::{Container, Desired, EnvValue, GroupId, Port, Replace};
 use crate::azure::registries::RegistryLogin;
 use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
@@ -11,11 +11,21 @@ use crate::plan::literal::Size;
 use crate::plan::schema::{Aci, Deploy, Field, MAX_CPU, Map, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
-use crate::run::perform::deploy::tags::resource_tags;
+use crate::run::perform::deploy::tags::{EXPIRES, SERVICE, resource_tags};
 use crate::run::perform::names::{name, optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use crate::secret::Secret;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a version beside the one that runs may stay if its run is killed: `sweep`
+/// removes it then.
+const MAX_TRIAL_AGE: Duration = Duration::from_secs(3600);
+/// What the names of a version end with that stands beside the one that runs.
+const TRIAL_SUFFIX: &str = "-next";
+/// Of groups and of DNS labels.
+const MAX_NAME_CHARS: usize = 63;
 
 /// The cores and the gigabytes of a container.
 pub struct Resources {
@@ -90,6 +100,32 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
     };
     desired.mark();
     Ok(desired)
+}
+
+/// The group under other names, until it is verified and removed.
+pub fn trial(desired: &Desired) -> Desired {
+    let id = GroupId { name: trial_name(&desired.id.name), ..desired.id.clone() };
+    let mut trial = Desired {
+        id,
+        dns_label: desired.dns_label.as_deref().map(trial_name),
+        replace: Replace::WhenRequired,
+        ..desired.clone()
+    };
+    let expires = Timestamp::now() + MAX_TRIAL_AGE;
+    trial.tags.insert(EXPIRES.to_owned(), expires.to_string());
+    if let Some(service) = trial.tags.get_mut(SERVICE) {
+        *service = trial_name(service);
+    }
+    trial.mark();
+    trial
+}
+
+/// The name of what stands beside `name`.
+fn trial_name(name: &str) -> String {
+    let kept = name.len().min(MAX_NAME_CHARS - TRIAL_SUFFIX.len());
+    // Names of groups and labels are ASCII; a service's may not be.
+    let kept = name.floor_char_boundary(kept);
+    format!("{}{TRIAL_SUFFIX}", name[..kept].trim_end_matches('-'))
 }
 
 /// The plan's `replace`; `never` by default in a protected environment.

@@ -2,6 +2,7 @@
 
 use super::group::ContainerGroup;
 use crate::azure::container_instances::GroupId;
+use crate::journal::TargetId;
 use crate::plan::expr::Scope;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
@@ -14,6 +15,12 @@ pub async fn id(group: &ContainerGroup<'_>, scope: &Scope) -> Result<GroupId, St
         subscription: settings.subscription().await?,
         resource_group: settings.resource_group(group.keys.resource_group.as_ref())?,
     })
+}
+
+/// The group as people call it.
+pub fn name_of(target: &TargetId) -> String {
+    let name = GroupId::parse(target.as_str()).map(|id| id.name).unwrap_or_default();
+    format!("container group `{name}`")
 }
 
 /// The group's name: `name`, else the DNS label, else plan and service.

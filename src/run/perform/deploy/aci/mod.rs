@@ -12,17 +12,20 @@ mod versions;
 pub use early::check_texts;
 pub use group::ContainerGroup;
 use group::publish;
+pub use id::name_of;
 pub use image::{check_platforms, pin_image};
-pub use versions::{current as current_revision, set_verified};
+pub use versions::{change_tags, current as current_revision};
 
 use super::evidence::ResourceEvidence;
+use super::lease::Lease;
 use super::pull::pull_login;
-use super::tags::{ResourceTags, records_the_same};
-use super::target::DeployTarget;
-use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
+use super::tags::{LEASE, ResourceTags, records_the_same};
+use super::target::{Applied, DeployTarget};
+use crate::azure::container_instances::{self, DeployEvent, Desired, Group, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
+use crate::plan::schema::Strategy;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
@@ -83,17 +86,39 @@ impl DeployTarget for ContainerGroup<'_> {
         versions::remember(desired, live, self.performer.facts.takes_back);
     }
 
+    fn take_lease(&self, desired: &mut Desired, lease: &Lease) {
+        desired.tags.insert(LEASE.to_owned(), lease.to_string());
+    }
+
+    fn verifies_first(&self, job: &Job) -> Result<bool, StepError> {
+        let Some(field) = &self.keys.strategy else { return Ok(false) };
+        Ok(match field.resolve(&job.scope)? {
+            Strategy::VerifyFirst => true,
+            Strategy::InPlace => false,
+        })
+    }
+
+    fn trial(&self, desired: &Desired) -> Desired {
+        desired::trial(desired)
+    }
+
     fn difference(&self, live: Option<&Group>, desired: &Desired) -> Difference {
         difference(live, desired)
     }
 
-    async fn keep(&self, desired: &Desired, live: &Group, job: &Job) -> Result<bool, StepError> {
+    async fn keep(
+        &self,
+        desired: &Desired,
+        mut live: Group,
+        job: &Job,
+    ) -> Result<Option<Group>, StepError> {
         if !records_the_same(&live.tags, &desired.tags) {
-            let tags = versions::kept_tags(desired, live);
-            self.client().set_tags(&desired.id, &tags).await?;
+            live.tags = versions::kept_tags(desired, &live);
+            self.client().set_tags(&desired.id, &live.tags).await?;
             job.note("recorded this run in its tags");
         }
-        Ok(live.runs_since(jiff::Timestamp::now(), self.client().patience.steady))
+        let works = live.runs_since(jiff::Timestamp::now(), self.client().patience.steady);
+        Ok(works.then_some(live))
     }
 
     async fn apply(
@@ -101,9 +126,12 @@ impl DeployTarget for ContainerGroup<'_> {
         desired: &Desired,
         live: Option<Group>,
         job: &Job,
-    ) -> Result<(), StepError> {
+    ) -> Result<Applied, StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
+        Ok(match self.client().apply(desired, live.as_ref(), &events).await? {
+            container_instances::Applied::Accepted => Applied::Accepted,
+            container_instances::Applied::Busy { wait } => Applied::Busy { wait },
+        })
     }
 
     async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
@@ -130,6 +158,7 @@ impl DeployTarget for ContainerGroup<'_> {
             fqdn: address.and_then(|address| address.fqdn.clone()),
             ip: address.and_then(|address| address.ip.clone()),
             url: urls.first().cloned(),
+            run: ResourceTags::read(&group.tags).map(|tags| tags.run),
         };
         let urls = if group.has_ended() { Vec::new() } else { urls };
         let all = serde_json::Value::from(urls.clone()).to_string();

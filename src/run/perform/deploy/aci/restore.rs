@@ -11,6 +11,7 @@ use crate::oci::Reference;
 use crate::plan::schema::OnFailure;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
+use crate::run::perform::deploy::tags::LEASE;
 use crate::run::perform::performer::Job;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -29,7 +30,12 @@ pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepErr
 
 pub fn previous(group: &ContainerGroup<'_>, live: &Group) -> Previous {
     let redactor = &group.performer.services.redactor;
-    let found = PreviousGroup::of(&live.document, |text| redactor.redact(text) != text);
+    let mut document = live.document.clone();
+    // A lease that ended without its run is no property of the version.
+    if let Some(tags) = document["tags"].as_object_mut() {
+        tags.retain(|name, _| !name.eq_ignore_ascii_case(LEASE));
+    }
+    let found = PreviousGroup::of(&document, |text| redactor.redact(text) != text);
     let image = found.image();
     let reference = image.and_then(|image| image.parse::<Reference>().ok());
     let revision = Revision {

@@ -1,7 +1,7 @@
 //! The versions of a container group.
 
 use crate::azure::container_instances::{Desired, Group, GroupId, PreviousGroup};
-use crate::journal::Deployed;
+use crate::journal::TargetId;
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::revision::{DeployedRevision, past_revisions};
@@ -46,24 +46,16 @@ pub fn kept_tags(desired: &Desired, live: &Group) -> BTreeMap<String, String> {
     tags
 }
 
-/// Records on a group that what it runs was verified, unless a later run has deployed
-/// to it since: that version was not meant.
-///
-/// The tag is a request of its own, since the PUT of the deploy is sent before anything is
-/// verified, and no later one may follow. It is read first, since a PATCH replaces all tags.
-pub async fn set_verified(performer: &Performer, deployed: &Deployed) -> Result<(), StepError> {
-    let Some(id) = GroupId::parse(deployed.target.as_str()) else { return Ok(()) };
+/// Changes the tags of a group that exists. `change` returns whether there is something
+/// to change. They are read first, since a PATCH replaces all of them.
+pub async fn change_tags(
+    performer: &Performer,
+    target: &TargetId,
+    change: impl FnOnce(&mut BTreeMap<String, String>) -> bool,
+) -> Result<(), StepError> {
+    let Some(id) = GroupId::parse(target.as_str()) else { return Ok(()) };
     let client = &performer.services.clients.container_instances;
     let Some(group) = client.find(&id).await? else { return Ok(()) };
-    let Some(known) = ResourceTags::read(&group.tags) else { return Ok(()) };
-    // Names of runs sort by time.
-    if known.run.as_str() > performer.facts.id.as_str() {
-        return Err(StepError::new(format!("run {} has deployed since", known.run)));
-    }
-    if known.verified {
-        return Ok(());
-    }
     let mut tags = group.tags;
-    tags.insert(VERIFIED.to_owned(), "true".to_owned());
-    Ok(client.set_tags(&id, &tags).await?)
+    if change(&mut tags) { Ok(client.set_tags(&id, &tags).await?) } else { Ok(()) }
 }

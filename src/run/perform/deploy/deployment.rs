@@ -1,0 +1,141 @@
+//! The deploy, made of what a target can do.
+
+use super::holding;
+use super::target::{Applied, DeployTarget};
+use super::trial::verify_beside;
+use super::verified::record_verified;
+use crate::journal::{Handover, Replaced};
+use crate::run::outcome::{StepError, StepOutput};
+use crate::run::perform::performer::{Job, Performer};
+use crate::value::Verdict;
+use tokio::time::Instant;
+
+/// Deploys to a target.
+pub async fn deploy_to<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+) -> Result<StepOutput, StepError> {
+    let deployment = Deployment { target, performer, job };
+    let desired = target.desired(job).await?;
+    job.note(target.describe(&desired));
+    let mut is_tried = !target.verifies_first(job)?;
+    let live = loop {
+        if let Some(live) = deployment.bring_up(desired.clone(), &mut is_tried).await? {
+            break live;
+        }
+    };
+    let (outputs, deployed) = target.outputs(&live);
+    let is_known = target.tags(&live).is_none_or(|tags| tags.verified);
+    record_verified(performer, job, Some(&deployed).filter(|_| !is_known)).await?;
+    let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
+    Ok(StepOutput { outputs, handover })
+}
+
+/// An attempt of a deploy.
+struct Deployment<'a, T> {
+    target: &'a T,
+    performer: &'a Performer,
+    job: &'a Job,
+}
+
+impl<T: DeployTarget> Deployment<'_, T> {
+    /// Deploys to the target as it is now. `None` if another change of it was in
+    /// progress, or the new version was tried beside it: what it is after that has to be
+    /// looked at again.
+    async fn bring_up(
+        &self,
+        mut desired: T::Desired,
+        is_tried: &mut bool,
+    ) -> Result<Option<T::Live>, StepError> {
+        let Self { target, performer, job } = *self;
+        let id = target.id(&desired);
+        let found = holding::read_when_free(target, performer, &id, job).await?;
+        if let Some(live) = &found {
+            target.remember(&mut desired, live);
+        }
+        if target.rolls_back(job)? {
+            self.keep_replaced(&desired, found.as_ref()).await?;
+        }
+        match found {
+            Some(live) if !self.needs_request(&live, &desired) => {
+                job.note("no change: it is as the plan says");
+                match target.keep(&desired, live, job).await? {
+                    Some(live) => Ok(Some(live)),
+                    None => Ok(Some(target.watch(&desired, job).await?)),
+                }
+            }
+            Some(_) if !std::mem::replace(is_tried, true) => {
+                verify_beside(target, performer, job, &desired).await?;
+                Ok(None)
+            }
+            found => self.change(desired, found).await,
+        }
+    }
+
+    /// Sends the change and watches what comes of it. `None` if another change was in
+    /// progress.
+    async fn change(
+        &self,
+        mut desired: T::Desired,
+        found: Option<T::Live>,
+    ) -> Result<Option<T::Live>, StepError> {
+        let Self { target, performer, job } = *self;
+        let lease = holding::needed(performer, job);
+        if let Some(lease) = &lease {
+            target.take_lease(&mut desired, lease);
+        }
+        let began = Instant::now();
+        if let Applied::Busy { wait } = target.apply(&desired, found, job).await? {
+            let what = format!("another change of {} to end", target.name(job)?);
+            holding::wait_for(job, what, wait).await;
+            return Ok(None);
+        }
+        let watch = target.watch(&desired, job);
+        let live = match lease {
+            Some(_) => holding::renewed(performer, &target.id(&desired), began, watch).await?,
+            None => watch.await?,
+        };
+        match target.tags(&live) {
+            Some(tags) if tags.run != performer.facts.id => {
+                Err(holding::superseded(&target.name(job)?, &tags.run))
+            }
+            _ => Ok(Some(live)),
+        }
+    }
+
+    /// Whether the cloud has to be sent anything. Secure values cannot be compared and
+    /// are sent again, which restarts the containers, except those that an attempt of
+    /// this run sent: the tags come with the rest.
+    fn needs_request(&self, live: &T::Live, desired: &T::Desired) -> bool {
+        let tags = self.target.tags(live);
+        let is_own = tags.is_some_and(|tags| tags.run == self.performer.facts.id);
+        let is_sent = self.job.in_doubt && is_own;
+        let difference = self.target.difference(Some(live), desired);
+        let is_for_secure_values = difference.verdict == Verdict::Resend;
+        difference.needs_request() && !(is_for_secure_values && is_sent)
+    }
+
+    /// Records what the deploy is about to replace, and warns of a rollback that could
+    /// not put it back. A repeated attempt keeps what the first one recorded if what it
+    /// finds may be its own.
+    async fn keep_replaced(
+        &self,
+        desired: &T::Desired,
+        live: Option<&T::Live>,
+    ) -> Result<(), StepError> {
+        let tags = live.and_then(|live| self.target.tags(live));
+        let is_of_another = tags.is_some_and(|tags| tags.run != self.performer.facts.id);
+        if self.job.replaced.is_some() && !is_of_another {
+            return Ok(());
+        }
+        let previous = live.map(|live| self.target.previous(live));
+        self.job.remember(Replaced { target: self.target.id(desired), previous }).await?;
+        for obstacle in
+            live.map(|live| self.target.obstacles(desired, live, self.job)).unwrap_or_default()
+        {
+            self.job.warn(format!("a rollback {obstacle}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! `strategy: verify-first`: a new version is brought up beside the one that runs, and
+//! the checks of its service are made there. Only then is the one that runs changed.
+
+use super::holding;
+use super::lease::Lease;
+use super::target::{Applied, DeployTarget};
+use crate::event::Outputs;
+use crate::journal::{Deployed, Handover};
+use crate::plan::expr::{Object, Rendered, Scope, Value};
+use crate::plan::literal::Period;
+use crate::run::outcome::{AttemptError, StepError};
+use crate::run::perform::outputs::object;
+use crate::run::perform::performer::{Job, Performer, Produced};
+use crate::run::perform::verify;
+use tokio::time::Instant;
+
+/// Verifies the new version beside the one that runs. The one beside it is removed,
+/// whatever the checks say.
+pub async fn verify_beside<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+    desired: &T::Desired,
+) -> Result<(), StepError> {
+    let trial = target.trial(desired);
+    let described = target.describe(&trial);
+    job.note(format!("bringing the new version up first as {described}"));
+    let checked = bring_up(target, performer, job, &trial).await;
+    let removed = target.remove(&target.id(&trial)).await;
+    checked.map_err(|error| {
+        error.because(format!(
+            "the new version was tried as {described}, and what ran before was not changed"
+        ))
+    })?;
+    removed?;
+    job.note("the new version passed its checks and was removed; what runs is changed now");
+    Ok(())
+}
+
+/// Removes what a stopped attempt left. What cannot be removed in time has a tag that
+/// says when `sweep` may remove it.
+pub async fn remove_left<T: DeployTarget>(target: &T, performer: &Performer, job: &Job) {
+    if !target.verifies_first(job).unwrap_or_default() {
+        return;
+    }
+    let removed = async {
+        let id = target.id(&target.trial(&target.desired(job).await?));
+        let left = target.read(&id).await?;
+        let tags = left.as_ref().and_then(|left| target.tags(left));
+        if tags.is_some_and(|tags| tags.run == performer.facts.id) {
+            target.remove(&id).await?;
+        }
+        Ok::<(), StepError>(())
+    };
+    if let Err(error) = removed.await {
+        let why = error.failure.chain.join(": ");
+        job.warn(format!("what was tried beside the version that runs may be left: {why}"));
+    }
+}
+
+/// Brings the version up and checks it, with a lease of its own: another run may try
+/// its version under the same name.
+async fn bring_up<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+    trial: &T::Desired,
+) -> Result<(), StepError> {
+    let id = target.id(trial);
+    let began = loop {
+        // One that a killed run left is updated.
+        let left = holding::read_when_free(target, performer, &id, job).await?;
+        let mut trial = trial.clone();
+        target.take_lease(&mut trial, &Lease::from_now(&performer.facts.id));
+        let began = Instant::now();
+        match target.apply(&trial, left, job).await? {
+            Applied::Accepted => break began,
+            Applied::Busy { wait } => {
+                let what = format!("another change of {} to end", target.describe(&trial));
+                holding::wait_for(job, what, wait).await;
+            }
+        }
+    };
+    let checked = async {
+        let live = target.watch(trial, job).await?;
+        let (outputs, deployed) = target.outputs(&live);
+        check(performer, job, &outputs, deployed).await
+    };
+    holding::renewed(performer, &id, began, checked).await
+}
+
+/// Makes the checks of the service that ask what it deploys.
+async fn check(
+    performer: &Performer,
+    job: &Job,
+    outputs: &Outputs<Rendered>,
+    deployed: Deployed,
+) -> Result<(), StepError> {
+    let job = Job {
+        id: job.id.clone(),
+        service: job.service,
+        place: job.place,
+        attempt: job.attempt,
+        handover: Handover { deployed: Some(deployed), ..job.handover.clone() },
+        replaced: None,
+        in_doubt: false,
+        scope: with_outputs(&job.scope, &job.id.step, outputs),
+        stop: job.stop.clone(),
+        say: job.say.clone(),
+        produced: Produced::default(),
+        remember: None,
+    };
+    for (step, check) in performer.checks(job.service, job.place) {
+        let Period(limit) = step.timeout.resolve(&job.scope)?;
+        let checked = tokio::time::timeout(limit, verify::deployed(performer, check, &job)).await;
+        let checked = checked.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
+        let is_made = checked.map_err(|error| match error {
+            AttemptError::Failed(error) | AttemptError::TimedOut { error, .. } => *error,
+            AttemptError::Stopped => StepError::new("the check was stopped"),
+        })?;
+        if !is_made {
+            let id = &step.id.value;
+            job.note(format!("`{id}` asks another address, and is made after the deploy alone"));
+        }
+    }
+    Ok(())
+}
+
+/// The scope in which the outputs of the step are those of the version beside.
+fn with_outputs(scope: &Scope, step: &str, outputs: &Outputs<Rendered>) -> Scope {
+    let mut steps = Object::default();
+    for (name, value) in scope.context("steps").into_iter().flat_map(Value::members) {
+        steps.set(name, value.clone());
+    }
+    steps.set(step, Object::default().with("outputs", object(outputs)));
+    scope.clone().with("steps", steps)
+}

@@ -1,0 +1,177 @@
+//! `strategy: verify-first`: a new version is verified beside the one that runs.
+
+use crate::support::cloud_process::CloudProcess;
+use crate::support::{Finished, Program, eventually};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
+
+const PLAN: &str = "\
+name: site
+azure: { resource-group: demo, location: westeurope }
+vars: { strategy: verify-first }
+steps:
+  - build:
+      layers: [{ from: busybox, to: /bin/busybox, mode: '0755' }, { from: www, to: /www }]
+      entrypoint: [/bin/busybox, httpd, -f, -p, '80', -h, /www]
+  - tag: demo.azurecr.io/site:v1
+  - push:
+  - id: live
+    deploy:
+      aci:
+        dns-label: site-demo
+        ports: [80]
+        strategy: ${{ vars.strategy }}
+  - verify: { http: '${{ steps.live.outputs.url }}/healthy', within: 3s, every: 100ms }
+";
+
+const URL: &str = "http://site-demo.westeurope.azurecontainer.io/index.html";
+
+/// A site whose first version runs.
+struct Site {
+    program: Program,
+    cloud: CloudProcess,
+}
+
+impl Site {
+    fn deployed() -> Self {
+        let cloud = CloudProcess::start(json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+        }));
+        let program = Program::with_plan(PLAN)
+            .applets()
+            .file("www/healthy", "yes")
+            .file("www/index.html", "one");
+        let site = Self { program, cloud };
+        let finished = site.run().exits(0);
+        assert!(!finished.stderr.contains("site-demo-next"), "nothing runs yet");
+        site
+    }
+
+    fn arguments(&self) -> [String; 3] {
+        ["run".into(), "--cloud".into(), self.cloud.path.display().to_string()]
+    }
+
+    fn run(&self) -> Finished {
+        self.program.run(&self.arguments().each_ref().map(String::as_str))
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.program.path(file), text).expect("a file");
+    }
+
+    /// The names of the container groups that exist.
+    fn groups(&self) -> Vec<String> {
+        let path = self.cloud.state().join("arm/resources.json");
+        let content: Value =
+            serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON");
+        let groups = content["container-groups"].as_object().expect("an object");
+        groups.keys().cloned().collect()
+    }
+
+    /// The requests that change container groups, such as `PUT site-demo`.
+    fn changes(&self) -> Vec<String> {
+        let of_group = |path: &str| {
+            let name = path.split_once("/containerGroups/")?.1;
+            Some(name.split('?').next().unwrap_or_default().to_owned())
+        };
+        let all = self.cloud.requests().into_iter().filter(|request| request.method != "GET");
+        all.filter_map(|request| Some(format!("{} {}", request.method, of_group(&request.path)?)))
+            .collect()
+    }
+
+    /// A visitor who asks ten times a second, until the flag is set. What was answered,
+    /// and how many requests failed.
+    fn visitor(&self, stop: &Arc<AtomicBool>) -> JoinHandle<(Vec<String>, usize)> {
+        let (client, stop) = (self.cloud.client(), Arc::clone(stop));
+        spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let (mut answers, mut failed) = (Vec::new(), 0);
+            while !stop.load(Ordering::Relaxed) {
+                let answer = runtime.block_on(async {
+                    let answer = client.get(URL).send().await.ok()?;
+                    if answer.status().is_success() { answer.text().await.ok() } else { None }
+                });
+                match answer {
+                    Some(text) => answers.push(text),
+                    None => failed += 1,
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answers.dedup();
+            (answers, failed)
+        })
+    }
+}
+
+#[test]
+fn a_version_that_never_becomes_healthy_does_not_touch_the_one_that_runs() {
+    let site = Site::deployed();
+    fs::remove_file(site.program.path("www/healthy")).expect("a file");
+    site.write("www/index.html", "two");
+    let stop = Arc::new(AtomicBool::new(false));
+    let visitor = site.visitor(&stop);
+
+    let finished = site.run().exits(4);
+
+    stop.store(true, Ordering::Relaxed);
+    let (answers, failed) = visitor.join().expect("no panic");
+    assert_eq!((answers, failed), (vec!["one".to_owned()], 0));
+    finished.says_in_order(&[
+        "bringing the new version up first as container group `site-demo-next` in westeurope\n",
+        "site-demo-next.westeurope.azurecontainer.io/healthy",
+        "the new version was tried as container group `site-demo-next` in westeurope, and what \
+         ran before was not changed\n",
+    ]);
+    assert_eq!(site.groups(), ["demo/site-demo"], "the one beside it was removed");
+    assert_eq!(site.changes()[2..], ["PUT site-demo-next", "DELETE site-demo-next"]);
+}
+
+#[test]
+fn a_version_that_is_healthy_replaces_the_one_that_runs() {
+    let site = Site::deployed();
+    site.write("www/index.html", "two");
+    let stop = Arc::new(AtomicBool::new(false));
+    let visitor = site.visitor(&stop);
+
+    let finished = site.run().exits(0);
+
+    stop.store(true, Ordering::Relaxed);
+    let (answers, _) = visitor.join().expect("no panic");
+    assert_eq!(answers, ["one", "two"], "those that failed while it restarted left out");
+    finished.says_in_order(&[
+        "bringing the new version up first as container group `site-demo-next` in westeurope\n",
+        "http://site-demo-next.westeurope.azurecontainer.io/healthy answers 200",
+        "the new version passed its checks and was removed; what runs is changed now\n",
+        "http://site-demo.westeurope.azurecontainer.io/healthy answers 200",
+    ]);
+    assert_eq!(site.groups(), ["demo/site-demo"]);
+    let changes =
+        ["PUT site-demo-next", "DELETE site-demo-next", "PUT site-demo", "PATCH site-demo"];
+    assert_eq!(site.changes()[2..], changes);
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_nothing_beside_the_one_that_runs() {
+    let site = Site::deployed();
+    fs::remove_file(site.program.path("www/healthy")).expect("a file");
+    site.write("www/index.html", "two");
+    let plan = PLAN.replace("within: 3s", "within: 5m");
+    site.write("shipway.yml", &plan);
+    let child: Child = site.program.start(&site.arguments().each_ref().map(String::as_str));
+    eventually("the version beside it is up", || (site.groups().len() == 2).then_some(()));
+
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a signal");
+    site.program.finish(child).exits(143);
+
+    eventually("the one beside it is gone", || (site.groups() == ["demo/site-demo"]).then_some(()));
+}
