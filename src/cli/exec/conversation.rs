@@ -28,7 +28,7 @@ const INTERRUPT: u8 = 0x03;
 /// Pieces of input that wait to be sent.
 const MAX_WAITING: usize = 16;
 
-/// What runs where.
+/// A command, and the container that it is run in.
 pub struct ContainerCommand<'a> {
     pub instances: &'a ContainerInstances,
     pub id: &'a GroupId,
@@ -48,13 +48,13 @@ pub enum End {
     NoInputTools,
     /// The connection ended, and the command perhaps not.
     Lost,
-    /// By `~.`.
+    /// The person left it with `~.`, and it may still run.
     Left,
     Signal(Exit),
 }
 
 impl ContainerCommand<'_> {
-    /// Runs the command.
+    /// Runs the command in the container until it or the connection ends.
     pub async fn run(&self) -> Result<End, StepError> {
         let nonce = format!("{:016x}", ulid::Ulid::generate().random());
         let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());

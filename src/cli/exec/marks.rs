@@ -13,7 +13,7 @@ const MAX_TEXT_BYTES: usize = 256;
 /// What the output of a terminal shows.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Seen {
-    /// The command starts.
+    /// The shell starts the command after this.
     Started {
         /// Whether the terminal was set up, and the tools that the input needs exist.
         is_ready: bool,
@@ -21,7 +21,7 @@ pub enum Seen {
         device: Option<String>,
     },
     Output(Vec<u8>),
-    /// The exit code.
+    /// The command has ended with this exit code.
     Ended(u8),
 }
 

@@ -6,6 +6,7 @@
 //! octal: a terminal would take control characters as keys, and the shell `!` as history.
 
 use super::marks::MARK;
+use std::fmt::Write as _;
 
 /// A terminal takes no longer line (`termios(3)`).
 const MAX_LINE_BYTES: usize = 4095;
@@ -91,7 +92,7 @@ fn escaped(text: &str) -> String {
         if is_plain {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("\\{byte:03o}"));
+            write!(escaped, "\\{byte:03o}").expect("a text takes more");
         }
     }
     escaped

@@ -13,7 +13,7 @@ pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Rows and columns.
+/// The rows and columns of this terminal.
 pub fn size() -> (u16, u16) {
     let size = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stderr()));
     match size {

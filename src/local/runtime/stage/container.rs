@@ -57,6 +57,7 @@ fn become_program(channel: &mut UnixStream, isolated: bool) -> Result<Never, Str
 }
 
 /// What a program reads from.
+#[derive(Clone, Copy)]
 pub(super) enum Input<'a> {
     Nothing,
     /// A new terminal, whose controlling side goes to the process at the other end of the

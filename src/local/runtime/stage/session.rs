@@ -71,7 +71,7 @@ pub async fn carry(
             _ = copy(&mut output, &mut screen) => {}
             // The client is gone: with the controlling side the terminal is hung up.
             _ = copy(&mut keys, &mut input) => {}
-            _ = async {
+            () = async {
                 // What runs on in the background keeps the terminal open.
                 exit.await.ok();
                 tokio::time::sleep(DRAIN_TIMEOUT).await;
