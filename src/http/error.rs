@@ -49,6 +49,18 @@ fn named(request_id: Option<&RequestId>) -> String {
 }
 
 impl Error {
+    /// The host that was asked; empty where the URL has none.
+    pub fn host(&self) -> &str {
+        let url = match self {
+            Self::Transport { url, .. }
+            | Self::TimedOut { url, .. }
+            | Self::Status { url, .. }
+            | Self::NotSent { url, .. }
+            | Self::Unreadable { url, .. } => url,
+        };
+        url.expose().host_str().unwrap_or_default()
+    }
+
     /// The status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {

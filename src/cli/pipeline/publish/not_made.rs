@@ -45,7 +45,11 @@ impl NotMade {
             Kind::Forbidden if subject.is_fork => {
                 "the token of a pull request from a fork, or by dependabot, can only read; the summary of the job has the report".to_owned()
             }
-            Kind::Unauthorized => error.help().unwrap_or_default(),
+            // Without what was asked, so that it is said once of all reports.
+            Kind::Unauthorized => {
+                let help = error.help().unwrap_or_default();
+                format!("{} answered 401: {help}", error.source.host())
+            }
             Kind::Forbidden
             | Kind::Denied
             | Kind::Limited { .. }
@@ -197,7 +201,7 @@ mod tests {
         assert_eq!(
             said(Kind::Unauthorized, "Bad credentials", false),
             [
-                "the comment, the deployment and the status of the commit were not made: the token is not valid: give the action `github-token: ${{ github.token }}`, or set `GITHUB_TOKEN`"
+                "the comment, the deployment and the status of the commit were not made: api.github.com answered 401: the token is not valid: give the action `github-token: ${{ github.token }}`, or set `GITHUB_TOKEN`"
             ]
         );
         let limited = Kind::Limited { wait: Duration::from_mins(50) };
