@@ -3,6 +3,7 @@
 use crate::conformance::{Kind, Registry};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -49,13 +50,10 @@ impl PeerRegistry {
             folder.path().join("storage").display()
         );
         std::fs::write(&config, text).expect("a file");
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry is installed");
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "docker-registry", "serve"]).arg(&config);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = start_for_this_process(command);
         let registry = Self { child, _folder: folder, address };
         registry.wait();
         registry
@@ -81,6 +79,27 @@ impl Drop for PeerRegistry {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Starts a program that ends with this process, however that ends: a test that is killed
+/// drops nothing. The kernel looks at the thread that has started a program, and the thread
+/// of a test ends before those of others that use the same registry.
+fn start_for_this_process(command: Command) -> Child {
+    type Order = (Command, mpsc::Sender<Child>);
+    static STARTER: LazyLock<Mutex<mpsc::Sender<Order>>> = LazyLock::new(|| {
+        let (sender, orders) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, started) in orders {
+                let child = command.spawn().expect("setpriv of util-linux is installed");
+                started.send(child).expect("the test waits for it");
+            }
+        });
+        Mutex::new(sender)
+    });
+    let (sender, started) = mpsc::channel();
+    let starter = STARTER.lock().expect("no test panics here");
+    starter.send((command, sender)).expect("its thread lasts");
+    started.recv().expect("docker-registry has started")
 }
 
 fn free() -> SocketAddr {
