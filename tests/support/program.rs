@@ -1,7 +1,7 @@
 //! The program in a temporary folder and an empty environment.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -175,6 +175,17 @@ impl Program {
         let mut command = Command::new("/usr/bin/env");
         command.args([option, PROGRAM]).args(arguments);
         self.prepared(&mut command).process_group(0).spawn().expect("the program starts")
+    }
+
+    /// Starts a shell that becomes the program once its standard input ends, so that it can
+    /// be traced from its first instruction. Its output goes to these files.
+    pub fn start_on_end_of_input(&self, arguments: &[&str], output: [File; 2]) -> Child {
+        let [out, err] = output;
+        let wait = "read -r line; exec \"$0\" \"$@\" </dev/null";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", wait, PROGRAM]).args(arguments);
+        let command = self.prepared(&mut command).stdin(Stdio::piped()).stdout(out).stderr(err);
+        command.process_group(0).spawn().expect("the program starts")
     }
 
     /// Waits for one that was started.
