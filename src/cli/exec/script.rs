@@ -52,7 +52,7 @@ pub fn resize_line(device: &str, rows: u16, columns: u16) -> Vec<u8> {
 fn script(command: &[String], input: Input, nonce: &str, term: &str) -> String {
     let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
     let words = words.join(" ");
-    let mark = format!("\\{:03o}{nonce}", MARK);
+    let mark = format!("\\{MARK:03o}{nonce}");
     let end = format!("printf '{mark} %s\\{MARK:03o}' $?");
     // Ctrl-C ends the command and not this script, which has to tell how it ended.
     let begin = "trap : INT";

@@ -32,6 +32,7 @@ pub fn begin(folder: &Path, verbose: bool, redactor: &Redactor) {
         .with_writer(log)
         .try_init()
         .ok();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the log begins");
 }
 
 /// The warning where the log cannot be written.

@@ -98,7 +98,6 @@ const ACI: &[(&str, Instead)] = &[
     ("secrets", SECRETS),
     ("secrets-mount-path", SECRETS),
     ("sku", NotYet("")),
-    ("strategy", NotYet("a new version takes the place of the old one")),
     ("subnet", NotYet(ADDRESS)),
     ("vnet", NotYet(ADDRESS)),
     ("volumes", VOLUME),

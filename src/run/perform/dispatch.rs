@@ -47,7 +47,7 @@ impl Performer {
     /// After an attempt that will not be repeated, the run's lease on what the service
     /// deployed is given up.
     async fn perform(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
-        let work = self.perform_action(step, job);
+        let work = Box::pin(self.perform_action(step, job));
         let result = deploy::renewed_while(self, step, job, work).await;
         if result.as_ref().is_err_and(|error| is_final(error, step, job)) {
             deploy::release(self, step, job).await;

@@ -66,10 +66,10 @@ impl<T: DeployTarget> Deployment<'_, T> {
                 }
             }
             Some(_) if !std::mem::replace(is_tried, true) => {
-                verify_beside(target, performer, job, &desired).await?;
+                Box::pin(verify_beside(target, performer, job, &desired)).await?;
                 Ok(None)
             }
-            found => self.change(desired, found).await,
+            found => Box::pin(self.change(desired, found)).await,
         }
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How long a lease holds. A run that was killed keeps others waiting for this long.
-const TERM: Duration = Duration::from_secs(120);
+const TERM: Duration = Duration::from_mins(2);
 
 /// The right of one run to change a target, as its tag says it: `RUN until TIME`.
 #[derive(Clone, Debug, Eq, PartialEq)]

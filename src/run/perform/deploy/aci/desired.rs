@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// How long a version beside the one that runs may stay if its run is killed: `sweep`
 /// removes it then.
-const MAX_TRIAL_AGE: Duration = Duration::from_secs(3600);
+const MAX_TRIAL_AGE: Duration = Duration::from_hours(1);
 /// What the names of a version end with that stands beside the one that runs.
 const TRIAL_SUFFIX: &str = "-next";
 /// Of groups and of DNS labels.
