@@ -155,6 +155,31 @@ fn a_run_that_fails_keeps_no_other_waiting() {
 }
 
 #[test]
+fn a_version_whose_checks_were_left_out_is_neither_held_nor_verified() {
+    let site = Site::with_checkouts(1);
+    let program = &site.checkouts[0];
+    let (lease, verified) = ("shipway-lease", "shipway-verified");
+
+    site.run(0, &["run", "--until", "deploy"]).exits(0);
+
+    let tags = site.tags();
+    assert_eq!((&tags[lease], &tags[verified]), (&Value::Null, &Value::Null), "{tags:#}");
+
+    let condition = "    if: github.event_name == 'push'\n";
+    fs::write(program.path("shipway.yml"), format!("{PLAN}{condition}")).expect("a plan");
+    site.run(0, &["run"]).exits(0);
+    let tags = site.tags();
+    assert_eq!((&tags[lease], &tags[verified]), (&Value::Null, &Value::Null), "{tags:#}");
+
+    let plan = format!("{PLAN}  - verify: {{ tcp: '80' }}\n{condition}");
+    fs::write(program.path("shipway.yml"), plan.replace("COMMIT: '", "COMMIT: 'c"))
+        .expect("a plan");
+    site.run(0, &["run"]).exits(0);
+    let tags = site.tags();
+    assert_eq!((&tags[lease], &tags[verified]), (&Value::Null, &Value::Null), "{tags:#}");
+}
+
+#[test]
 fn of_runs_at_the_same_time_the_newest_commit_stays_up() {
     let runs = std::env::var("SHIPWAY_TEST_RUNS").ok();
     let runs = runs.map_or(RUNS, |runs| runs.parse().expect("a number of runs"));

@@ -50,7 +50,10 @@ impl Performer {
         let work = Box::pin(self.perform_action(step, job));
         let result = deploy::renewed_while(self, step, job, work).await;
         if result.as_ref().is_err_and(|error| is_final(error, step, job)) {
-            deploy::release(self, step, job).await;
+            tokio::select! {
+                () = deploy::release(self, step, job) => {}
+                () = job.stop.kill.cancelled() => {}
+            }
         }
         result
     }

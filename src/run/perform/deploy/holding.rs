@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::tags::{LEASE, ResourceTags};
 use super::target::DeployTarget;
 use crate::journal::{Deployed, RunId, TargetId};
-use crate::plan::schema::{Action, Step};
+use crate::plan::schema::{Action, Condition, Step};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use std::time::Duration;
@@ -33,11 +33,29 @@ pub fn needed(performer: &Performer, job: &Job) -> Option<Lease> {
     is_followed_by_check(performer, job).then(|| Lease::from_now(&performer.facts.id))
 }
 
-/// Whether a check of the service follows the step before its next deploy.
+/// Whether this run is going to make a check of the service after the step and before
+/// its next deploy. A condition on what happens until then counts as it is now.
 pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
+    later_checks(performer, job).any(|(is_chosen, check)| {
+        let holds = |condition: &Condition| condition.holds(&job.scope).unwrap_or(true);
+        is_chosen && check.condition.as_ref().is_none_or(holds)
+    })
+}
+
+/// Whether the plan has a check of the service after the step and before its next deploy,
+/// be it left out by an option or by its `if`.
+pub fn has_later_check(performer: &Performer, job: &Job) -> bool {
+    later_checks(performer, job).next().is_some()
+}
+
+/// The checks of the service before its next deploy, and whether each is chosen.
+fn later_checks<'a>(
+    performer: &'a Performer,
+    job: &Job,
+) -> impl Iterator<Item = (bool, &'a Step)> + use<'a> {
     let later = performer.plan.later_steps(job.service, job.place);
-    let mut own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
-    own.any(|(is_chosen, step)| is_chosen && matches!(step.action, Action::Verify(_)))
+    let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
+    own.filter(|(_, step)| matches!(step.action, Action::Verify(_)))
 }
 
 /// Reads the target once no other run holds it. Fails where it runs a newer commit.

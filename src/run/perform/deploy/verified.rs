@@ -2,13 +2,14 @@
 //! any machine knows which versions are good.
 
 use super::aci;
-use super::holding::{is_followed_by_check, superseded};
+use super::holding::{give_up, has_later_check, is_followed_by_check, superseded};
 use super::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::journal::Deployed;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
-/// Records it and ends the run's lease, if the step was the last check of the service.
+/// Records it and ends the run's lease, if the step was the last check of the service. If
+/// the last one is left out, the lease ends with the last that is made.
 /// What cannot be recorded makes no check fail. Fails where another run has deployed
 /// since: what was checked may have been its version.
 pub async fn record_verified(
@@ -16,9 +17,15 @@ pub async fn record_verified(
     job: &Job,
     deployed: Option<&Deployed>,
 ) -> Result<(), StepError> {
-    let Some(deployed) = deployed.filter(|_| !is_followed_by_check(performer, job)) else {
+    let Some(deployed) = deployed else { return Ok(()) };
+    if has_later_check(performer, job) {
+        let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
+        if is_own && !is_followed_by_check(performer, job) {
+            // A lease that is not given up ends by itself.
+            give_up(performer, &deployed.target).await.ok();
+        }
         return Ok(());
-    };
+    }
     let mut by_another = None;
     let recorded = aci::change_tags(performer, &deployed.target, |tags| {
         let Some(found) = ResourceTags::read(tags) else { return false };
