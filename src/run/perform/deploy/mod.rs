@@ -10,7 +10,8 @@
 //! 3. this file: its module and one arm in each of the four functions,
 //! 4. `src/run/perform/clients.rs`: its client,
 //! 5. `src/azure/mod.rs`: the module of that client,
-//! 6. `src/cli/images/deployed.rs`: listing the images that it runs.
+//! 6. `src/cli/images/deployed.rs`: listing the images that it runs,
+//! 7. `src/cli/removal`: how `down` and `sweep` find and delete it.
 
 mod aci;
 mod age;
