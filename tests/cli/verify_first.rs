@@ -1,7 +1,9 @@
 //! `strategy: verify-first`: a new version is verified beside the one that runs.
 
 use crate::support::cloud_process::CloudProcess;
+use crate::support::servers::Servers;
 use crate::support::{Finished, Program, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Child;
@@ -174,4 +176,39 @@ fn a_run_that_is_stopped_leaves_nothing_beside_the_one_that_runs() {
     site.program.finish(child).exits(143);
 
     eventually("the one beside it is gone", || (site.groups() == ["demo/site-demo"]).then_some(()));
+}
+
+#[test]
+fn what_another_run_tries_is_left_alone() {
+    let site = Site::deployed();
+    let program = &site.program;
+    program.git(&["init", "--quiet"]);
+    program.git(&["add", "shipway.yml"]);
+    program.git(&["commit", "--quiet", "--message=one"]);
+    let servers = Servers::of(&site.cloud);
+    let path = servers.groups_path();
+    let live = servers.arm(Method::GET, &format!("{path}/site-demo"), &Value::Null);
+    let container = &live["properties"]["containers"][0];
+    let tried = json!({
+        "location": "westeurope",
+        "tags": {
+            "shipway-plan": "site", "shipway-service": "site-next",
+            "shipway-run": "01kdt4eyg0000000000000000a",
+            "shipway-commit": "f".repeat(40), "shipway-commit-time": "2040-01-01T00:00:00Z",
+        },
+        "properties": { "osType": "Linux", "containers": [{
+            "name": "site",
+            "properties": {
+                "image": container["properties"]["image"],
+                "resources": { "requests": { "cpu": 0.5, "memoryInGB": 0.5 } },
+            },
+        }] },
+    });
+    servers.arm(Method::PUT, &format!("{path}/site-demo-next"), &tried);
+    site.write("www/index.html", "two");
+
+    let finished = site.run().exits(4);
+
+    finished.says_in_order(&["container group `site-demo` runs commit fffffff of 2040-01-01"]);
+    assert_eq!(site.groups(), ["demo/site-demo", "demo/site-demo-next"]);
 }

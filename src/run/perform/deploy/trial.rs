@@ -5,7 +5,7 @@ use super::holding;
 use super::lease::Lease;
 use super::target::{Applied, DeployTarget};
 use crate::event::Outputs;
-use crate::journal::{Deployed, Handover};
+use crate::journal::{Deployed, Handover, TargetId};
 use crate::plan::expr::{Object, Rendered, Scope, Value};
 use crate::plan::literal::Period;
 use crate::run::outcome::{AttemptError, StepError};
@@ -26,7 +26,7 @@ pub async fn verify_beside<T: DeployTarget>(
     let described = target.describe(&trial);
     job.note(format!("bringing the new version up first as {described}"));
     let checked = bring_up(target, performer, job, &trial).await;
-    let removed = target.remove(&target.id(&trial)).await;
+    let removed = remove_own(target, performer, &target.id(&trial)).await;
     checked.map_err(|error| {
         error.because(format!(
             "the new version was tried as {described}, and what ran before was not changed"
@@ -45,12 +45,7 @@ pub async fn remove_left<T: DeployTarget>(target: &T, performer: &Performer, job
     }
     let removed = async {
         let id = target.id(&target.trial(&target.desired(job).await?));
-        let left = target.read(&id).await?;
-        let tags = left.as_ref().and_then(|left| target.tags(left));
-        if tags.is_some_and(|tags| tags.run == performer.facts.id) {
-            target.remove(&id).await?;
-        }
-        Ok::<(), StepError>(())
+        remove_own(target, performer, &id).await
     };
     if let Err(error) = removed.await {
         let why = error.failure.chain.join(": ");
@@ -58,8 +53,21 @@ pub async fn remove_left<T: DeployTarget>(target: &T, performer: &Performer, job
     }
 }
 
-/// Brings the version up and checks it, with a lease of its own: another run may try
-/// its version under the same name.
+/// Removes what this run tried. Another run may try its version under the same name.
+async fn remove_own<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    id: &TargetId,
+) -> Result<(), StepError> {
+    let left = target.read(id).await?;
+    let tags = left.as_ref().and_then(|left| target.tags(left));
+    if tags.is_some_and(|tags| tags.run == performer.facts.id) {
+        target.remove(id).await?;
+    }
+    Ok(())
+}
+
+/// Brings the version up and checks it, with a lease of its own.
 async fn bring_up<T: DeployTarget>(
     target: &T,
     performer: &Performer,
