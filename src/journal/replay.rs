@@ -103,9 +103,12 @@ impl Replay {
 
     fn rollback(&mut self, step: &StepId, record: &RollbackRecord) -> Result<(), String> {
         match record {
-            RollbackRecord::Replaces(_) if self.rollbacks.contains_key(step) => {
-                Err(format!("`{step}` replaces the same target twice"))
+            RollbackRecord::Replaces(_)
+                if self.rollbacks.get(step).is_some_and(|state| state.undoes.is_some()) =>
+            {
+                Err(format!("`{step}` replaces a target that is being put back"))
             }
+            // Another run deployed before this one could: what it deployed counts.
             RollbackRecord::Replaces(replaced) => {
                 self.in_doubt(step)?;
                 let state = RollbackState { replaced: replaced.clone(), undoes: None };

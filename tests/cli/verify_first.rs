@@ -152,7 +152,7 @@ fn a_version_that_is_healthy_replaces_the_one_that_runs() {
     finished.says_in_order(&[
         "bringing the new version up first as container group `site-demo-next` in westeurope\n",
         "http://site-demo-next.westeurope.azurecontainer.io/healthy answers 200",
-        "the new version passed its checks and was removed; what runs is changed now\n",
+        "the new version passed 1 check and was removed\n",
         "http://site-demo.westeurope.azurecontainer.io/healthy answers 200",
     ]);
     assert_eq!(site.groups(), ["demo/site-demo"]);
@@ -183,6 +183,7 @@ fn what_another_run_tries_is_left_alone() {
     let site = Site::deployed();
     let program = &site.program;
     program.git(&["init", "--quiet"]);
+    program.git(&["remote", "add", "origin", "https://github.com/octo/site.git"]);
     program.git(&["add", "shipway.yml"]);
     program.git(&["commit", "--quiet", "--message=one"]);
     let servers = Servers::of(&site.cloud);
@@ -192,7 +193,8 @@ fn what_another_run_tries_is_left_alone() {
     let tried = json!({
         "location": "westeurope",
         "tags": {
-            "shipway-plan": "site", "shipway-service": "site-next",
+            "shipway-plan": "site", "shipway-service": "site (next)",
+            "shipway-repository": "octo/site",
             "shipway-run": "01kdt4eyg0000000000000000a",
             "shipway-commit": "f".repeat(40), "shipway-commit-time": "2040-01-01T00:00:00Z",
         },
@@ -211,4 +213,44 @@ fn what_another_run_tries_is_left_alone() {
 
     finished.says_in_order(&["container group `site-demo` runs commit fffffff of 2040-01-01"]);
     assert_eq!(site.groups(), ["demo/site-demo", "demo/site-demo-next"]);
+}
+
+#[test]
+fn group_of_another_plan_that_has_the_name_is_not_touched() {
+    let site = Site::deployed();
+    let other = PLAN.replace("name: site", "name: other").replace("site-demo", "site-demo-next");
+    site.write("other.yml", &other);
+    let [run, cloud, file] = site.arguments();
+    site.program.run(&[&run, "other.yml", &cloud, &file]).exits(0);
+    let before = site.changes();
+    site.write("www/index.html", "two");
+
+    let finished = site.run().exits(4);
+
+    finished.says_in_order(&[
+        "container group `site-demo-next` in westeurope exists, and no run of this plan tried it\n",
+        "`strategy: verify-first` needs that name for the new version\n",
+        "give the service another `name` or `dns-label`, or remove what has it\n",
+    ]);
+    assert_eq!(site.changes(), before);
+}
+
+#[test]
+fn checks_are_made_beside_as_the_plan_says_and_a_rollback_stays_possible() {
+    let site = Site::deployed();
+    let plan = PLAN.replace("strategy: $", "on-failure: rollback\n        strategy: $")
+        + "    if: run.dry-run\n  - { verify: { tcp: '81', within: 100ms, every: 50ms }, continue-on-error: true }\n"
+        + "  - verify: { http: /index.html, within: 3s, every: 100ms }\n";
+    site.write("shipway.yml", &plan);
+    site.write("www/index.html", "two");
+
+    let finished = site.run().exits(0);
+
+    finished.says_in_order(&[
+        "warning  `verify-2` failed for the new version, and may: ",
+        "the new version passed 1 check and was removed\n",
+        "succeeded",
+    ]);
+    assert!(!finished.stderr.contains("-next.westeurope.azurecontainer.io/healthy"), "its `if`");
+    assert_eq!(site.groups(), ["demo/site-demo"]);
 }

@@ -76,7 +76,7 @@ impl<T: DeployTarget> Deployment<'_, T> {
     }
 
     /// Sends the change and watches what comes of it. `None` if another change was in
-    /// progress.
+    /// progress, or was made at the same time.
     async fn change(
         &self,
         mut desired: T::Desired,
@@ -99,8 +99,11 @@ impl<T: DeployTarget> Deployment<'_, T> {
             None => watch.await?,
         };
         match target.tags(&live) {
+            // Both requests were accepted, and the other's was the later one.
             Some(tags) if tags.run != performer.facts.id => {
-                Err(holding::superseded(&target.name(job)?, &tags.run))
+                let name = target.name(job)?;
+                job.note(format!("run {} has deployed {name} at the same time", tags.run));
+                Ok(None)
             }
             _ => Ok(Some(live)),
         }

@@ -106,6 +106,10 @@ impl DeployTarget for JobFile {
         desired.clone()
     }
 
+    fn is_trial(&self, _live: &String, _trial: &String) -> bool {
+        false
+    }
+
     fn take_lease(&self, _desired: &mut String, _lease: &Lease) {}
 
     async fn keep(

@@ -70,6 +70,10 @@ pub trait DeployTarget {
     /// `desired` under other names, to be removed again.
     fn trial(&self, desired: &Self::Desired) -> Self::Desired;
 
+    /// Whether a run of this plan left the resource when it tried a version of this
+    /// service, so that it may be overwritten and removed.
+    fn is_trial(&self, live: &Self::Live, trial: &Self::Desired) -> bool;
+
     /// How the resource differs from the desired one, and what [`DeployTarget::apply`]
     /// does about it.
     fn difference(&self, live: Option<&Self::Live>, desired: &Self::Desired) -> Difference;

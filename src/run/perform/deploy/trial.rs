@@ -8,6 +8,7 @@ use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, TargetId};
 use crate::plan::expr::{Object, Rendered, Scope, Value};
 use crate::plan::literal::Period;
+use crate::plan::schema::{Action, Step, Verify};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::outputs::object;
 use crate::run::perform::performer::{Job, Performer, Produced};
@@ -25,16 +26,34 @@ pub async fn verify_beside<T: DeployTarget>(
     let trial = target.trial(desired);
     let described = target.describe(&trial);
     job.note(format!("bringing the new version up first as {described}"));
+    refuse_foreign(target, &trial).await?;
     let checked = bring_up(target, performer, job, &trial).await;
     let removed = remove_own(target, performer, &target.id(&trial)).await;
-    checked.map_err(|error| {
+    let count = checked.map_err(|error| {
         error.because(format!(
             "the new version was tried as {described}, and what ran before was not changed"
         ))
     })?;
     removed?;
-    job.note("the new version passed its checks and was removed; what runs is changed now");
+    job.note(match count {
+        0 => "the new version came up, no check was made of it, and it was removed".to_owned(),
+        1 => "the new version passed 1 check and was removed".to_owned(),
+        count => format!("the new version passed {count} checks and was removed"),
+    });
     Ok(())
+}
+
+/// Fails where a resource has the name of the one that is to be tried, and is none.
+async fn refuse_foreign<T: DeployTarget>(target: &T, trial: &T::Desired) -> Result<(), StepError> {
+    match target.read(&target.id(trial)).await? {
+        Some(live) if !target.is_trial(&live, trial) => {
+            let described = target.describe(trial);
+            Err(StepError::new(format!("{described} exists, and no run of this plan tried it"))
+                .because("`strategy: verify-first` needs that name for the new version")
+                .help("give the service another `name` or `dns-label`, or remove what has it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes what a stopped attempt left. What cannot be removed in time has a tag that
@@ -73,7 +92,7 @@ async fn bring_up<T: DeployTarget>(
     performer: &Performer,
     job: &Job,
     trial: &T::Desired,
-) -> Result<(), StepError> {
+) -> Result<usize, StepError> {
     let id = target.id(trial);
     let began = loop {
         // One that a killed run left is updated.
@@ -97,13 +116,14 @@ async fn bring_up<T: DeployTarget>(
     holding::renewed(performer, &id, began, checked).await
 }
 
-/// Makes the checks of the service that ask what it deploys.
+/// Makes the checks of the service that ask what it deploys, up to the first step of
+/// another kind, which may do something that later ones need. Returns their number.
 async fn check(
     performer: &Performer,
     job: &Job,
     outputs: &Outputs<Rendered>,
     deployed: Deployed,
-) -> Result<(), StepError> {
+) -> Result<usize, StepError> {
     let job = Job {
         id: job.id.clone(),
         service: job.service,
@@ -118,20 +138,45 @@ async fn check(
         produced: Produced::default(),
         remember: None,
     };
-    for (step, check) in performer.checks(job.service, job.place) {
-        let Period(limit) = step.timeout.resolve(&job.scope)?;
-        let checked = tokio::time::timeout(limit, verify::deployed(performer, check, &job)).await;
-        let checked = checked.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
-        let is_made = checked.map_err(|error| match error {
-            AttemptError::Failed(error) | AttemptError::TimedOut { error, .. } => *error,
-            AttemptError::Stopped => StepError::new("the check was stopped"),
-        })?;
-        if !is_made {
-            let id = &step.id.value;
-            job.note(format!("`{id}` asks another address, and is made after the deploy alone"));
+    let mut count = 0;
+    let later = performer.plan.later_steps(job.service, job.place);
+    for (is_chosen, step) in later {
+        let Action::Verify(verify) = &step.action else { break };
+        let condition = step.condition.as_ref().map(|condition| condition.holds(&job.scope));
+        if is_chosen && condition.transpose()?.unwrap_or(true) {
+            count += usize::from(make(performer, step, verify, &job).await?);
         }
     }
-    Ok(())
+    Ok(count)
+}
+
+/// Makes one check. `false` if it was not made, or failed and may.
+async fn make(
+    performer: &Performer,
+    step: &Step,
+    verify: &Verify,
+    job: &Job,
+) -> Result<bool, StepError> {
+    let id = &step.id.value;
+    let Period(limit) = step.timeout.resolve(&job.scope)?;
+    let checked = tokio::time::timeout(limit, verify::deployed(performer, verify, job)).await;
+    let checked = checked.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
+    match checked {
+        Ok(true) => Ok(true),
+        Ok(false) => {
+            job.note(format!("`{id}` asks another address, and is made after the deploy alone"));
+            Ok(false)
+        }
+        Err(AttemptError::Stopped) => Err(StepError::new("the check was stopped")),
+        Err(AttemptError::Failed(error) | AttemptError::TimedOut { error, .. }) => {
+            if !step.continue_on_error.resolve(&job.scope)? {
+                return Err(*error);
+            }
+            let why = error.failure.chain.join(": ");
+            job.warn(format!("`{id}` failed for the new version, and may: {why}"));
+            Ok(false)
+        }
+    }
 }
 
 /// The scope in which the outputs of the step are those of the version beside.

@@ -114,16 +114,21 @@ pub fn trial(desired: &Desired) -> Desired {
     let expires = Timestamp::now() + MAX_TRIAL_AGE;
     trial.tags.insert(EXPIRES.to_owned(), expires.to_string());
     if let Some(service) = trial.tags.get_mut(SERVICE) {
-        *service = trial_name(service);
+        *service = trial_service(service);
     }
     trial.mark();
     trial
 }
 
+/// What the tags name as the service of a version that is tried. No service of a plan has
+/// such a name.
+fn trial_service(service: &str) -> String {
+    format!("{service} (next)")
+}
+
 /// The name of what stands beside `name`.
 fn trial_name(name: &str) -> String {
     let kept = name.len().min(MAX_NAME_CHARS - TRIAL_SUFFIX.len());
-    // Names of groups and labels are ASCII; a service's may not be.
     let kept = name.floor_char_boundary(kept);
     format!("{}{TRIAL_SUFFIX}", name[..kept].trim_end_matches('-'))
 }

@@ -102,6 +102,17 @@ impl DeployTarget for ContainerGroup<'_> {
         desired::trial(desired)
     }
 
+    fn is_trial(&self, live: &Group, trial: &Desired) -> bool {
+        let live = ResourceTags::read(&live.tags);
+        let trial = ResourceTags::read(&trial.tags);
+        live.zip(trial).is_some_and(|(live, trial)| {
+            let of = |tags: &ResourceTags| {
+                (tags.plan.clone(), tags.service.clone(), tags.repository.clone())
+            };
+            of(&live) == of(&trial)
+        })
+    }
+
     fn difference(&self, live: Option<&Group>, desired: &Desired) -> Difference {
         difference(live, desired)
     }
