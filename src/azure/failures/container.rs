@@ -2,6 +2,15 @@
 
 use super::row::{Class, Failure, Service};
 
+const NO_PULL: Failure = Failure {
+    service: Service::Container,
+    code: "ErrImagePull",
+    status: 0,
+    class: Class::Fatal,
+    cause: "the image cannot be pulled",
+    remedy: "Azure cannot pull the image; check the `pull` login of its registry",
+};
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::Container,
@@ -59,30 +68,9 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the image is for another processor",
         remedy: "the image is for another kind of processor; build it for `platform: linux/amd64`",
     },
-    Failure {
-        service: Service::Container,
-        code: "ErrImagePull",
-        status: 0,
-        class: Class::Fatal,
-        cause: "the image cannot be pulled",
-        remedy: "Azure cannot pull the image; check the `pull` login of its registry",
-    },
-    Failure {
-        service: Service::Container,
-        code: "ImagePullBackOff",
-        status: 0,
-        class: Class::Fatal,
-        cause: "the image cannot be pulled",
-        remedy: "Azure cannot pull the image; check the `pull` login of its registry",
-    },
-    Failure {
-        service: Service::Container,
-        code: "Failed to pull image",
-        status: 0,
-        class: Class::Fatal,
-        cause: "the image cannot be pulled",
-        remedy: "Azure cannot pull the image; check the `pull` login of its registry",
-    },
+    NO_PULL,
+    Failure { code: "ImagePullBackOff", ..NO_PULL },
+    Failure { code: "Failed to pull image", ..NO_PULL },
     Failure {
         service: Service::Container,
         code: "InvalidImageName",

@@ -3,6 +3,24 @@
 
 use super::row::{Class, Failure, Service};
 
+const NO_FEDERATED_CREDENTIAL: Failure = Failure {
+    service: Service::Entra,
+    code: "AADSTS70021",
+    status: 400,
+    class: Class::Fatal,
+    cause: "no federated credential matches the token",
+    remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
+};
+
+const NO_TENANT: Failure = Failure {
+    service: Service::Entra,
+    code: "AADSTS90002",
+    status: 400,
+    class: Class::Fatal,
+    cause: "there is no such tenant",
+    remedy: "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which `az account show --query tenantId` prints, and the plan's `azure.cloud`",
+};
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::Entra,
@@ -20,46 +38,11 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the client secret has expired",
         remedy: "the client secret has expired; `az ad app credential reset --id {client_id} --append` makes a new one",
     },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS70021",
-        status: 400,
-        class: Class::Fatal,
-        cause: "no federated credential matches the token",
-        remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS700211",
-        status: 400,
-        class: Class::Fatal,
-        cause: "no federated credential matches the token",
-        remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS700212",
-        status: 400,
-        class: Class::Fatal,
-        cause: "no federated credential matches the token",
-        remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS700213",
-        status: 400,
-        class: Class::Fatal,
-        cause: "no federated credential matches the token",
-        remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS7002138",
-        status: 400,
-        class: Class::Fatal,
-        cause: "no federated credential matches the token",
-        remedy: "no federated credential of application `{client_id}` matches the token; `az ad app federated-credential list --id {client_id}` lists them",
-    },
+    NO_FEDERATED_CREDENTIAL,
+    Failure { code: "AADSTS700211", ..NO_FEDERATED_CREDENTIAL },
+    Failure { code: "AADSTS700212", ..NO_FEDERATED_CREDENTIAL },
+    Failure { code: "AADSTS700213", ..NO_FEDERATED_CREDENTIAL },
+    Failure { code: "AADSTS7002138", ..NO_FEDERATED_CREDENTIAL },
     Failure {
         service: Service::Entra,
         code: "AADSTS700024",
@@ -68,30 +51,9 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the federated token has expired",
         remedy: "the token had expired when Entra read it; check this machine's clock, and that the token file is renewed in time",
     },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS90002",
-        status: 400,
-        class: Class::Fatal,
-        cause: "there is no such tenant",
-        remedy: "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which `az account show --query tenantId` prints, and the plan's `azure.cloud`",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS900023",
-        status: 400,
-        class: Class::Fatal,
-        cause: "there is no such tenant",
-        remedy: "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which `az account show --query tenantId` prints, and the plan's `azure.cloud`",
-    },
-    Failure {
-        service: Service::Entra,
-        code: "AADSTS900021",
-        status: 400,
-        class: Class::Fatal,
-        cause: "there is no such tenant",
-        remedy: "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which `az account show --query tenantId` prints, and the plan's `azure.cloud`",
-    },
+    NO_TENANT,
+    Failure { code: "AADSTS900023", ..NO_TENANT },
+    Failure { code: "AADSTS900021", ..NO_TENANT },
     Failure {
         service: Service::Entra,
         code: "AADSTS700016",

@@ -2,6 +2,15 @@
 
 use super::row::{Class, Failure, Service};
 
+const NO_ACCESS_POLICY: Failure = Failure {
+    service: Service::KeyVault,
+    code: "ForbiddenByPolicy",
+    status: 403,
+    class: Class::Fatal,
+    cause: "the access policies do not allow it",
+    remedy: "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name {vault} --spn {client_id} --secret-permissions get` does",
+};
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::KeyVault,
@@ -19,22 +28,8 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the vault's firewall blocks this machine",
         remedy: "the vault's firewall blocks this machine; `az keyvault network-rule add --name {vault} --ip-address ADDRESS` lets it in",
     },
-    Failure {
-        service: Service::KeyVault,
-        code: "ForbiddenByPolicy",
-        status: 403,
-        class: Class::Fatal,
-        cause: "the access policies do not allow it",
-        remedy: "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name {vault} --spn {client_id} --secret-permissions get` does",
-    },
-    Failure {
-        service: Service::KeyVault,
-        code: "AccessDenied",
-        status: 403,
-        class: Class::Fatal,
-        cause: "the access policies do not allow it",
-        remedy: "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name {vault} --spn {client_id} --secret-permissions get` does",
-    },
+    NO_ACCESS_POLICY,
+    Failure { code: "AccessDenied", ..NO_ACCESS_POLICY },
     Failure {
         service: Service::KeyVault,
         code: "ForbiddenByRbac",

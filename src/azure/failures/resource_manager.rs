@@ -5,6 +5,33 @@
 
 use super::row::{Class, Failure, Service};
 
+const LABEL_TAKEN: Failure = Failure {
+    service: Service::ResourceManager,
+    code: "DnsNameLabelAlreadyTaken",
+    status: 400,
+    class: Class::Fatal,
+    cause: "another group has the DNS label",
+    remedy: "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
+};
+
+const USER_AND_IDENTITY: Failure = Failure {
+    service: Service::ResourceManager,
+    code: "AmbiguousImageResitryCredentialType",
+    status: 400,
+    class: Class::Fatal,
+    cause: "a registry has a user and an identity",
+    remedy: "a registry has both a user and an identity to pull with; give its `pull` one of them",
+};
+
+const NOT_REGISTERED: Failure = Failure {
+    service: Service::ResourceManager,
+    code: "MissingSubscriptionRegistration",
+    status: 409,
+    class: Class::Fatal,
+    cause: "the subscription does not use the service yet",
+    remedy: "the subscription does not know the service yet: `az provider register --namespace {provider}`",
+};
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::ResourceManager,
@@ -46,30 +73,9 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "a new identity is not known everywhere yet",
         remedy: "the identity is too new for Azure to know it everywhere; try again",
     },
-    Failure {
-        service: Service::ResourceManager,
-        code: "DnsNameLabelAlreadyTaken",
-        status: 400,
-        class: Class::Fatal,
-        cause: "another group has the DNS label",
-        remedy: "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
-    },
-    Failure {
-        service: Service::ResourceManager,
-        code: "DnsNameLabelNotAvailable",
-        status: 409,
-        class: Class::Fatal,
-        cause: "another group has the DNS label",
-        remedy: "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
-    },
-    Failure {
-        service: Service::ResourceManager,
-        code: "DnsRecordInUse",
-        status: 409,
-        class: Class::Fatal,
-        cause: "another group has the DNS label",
-        remedy: "the DNS label is taken in this region; choose another `dns-label`, or set `dns-label-scope: TenantReuse`, which adds a hash that makes it yours",
-    },
+    LABEL_TAKEN,
+    Failure { code: "DnsNameLabelNotAvailable", status: 409, ..LABEL_TAKEN },
+    Failure { code: "DnsRecordInUse", status: 409, ..LABEL_TAKEN },
     Failure {
         service: Service::ResourceManager,
         code: "InaccessibleImage",
@@ -78,22 +84,8 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "Azure cannot read the image",
         remedy: "Azure cannot pull the image: check that it was pushed under this name, that the `pull` login of its registry works, and that the registry's firewall lets Azure in",
     },
-    Failure {
-        service: Service::ResourceManager,
-        code: "AmbiguousImageResitryCredentialType",
-        status: 400,
-        class: Class::Fatal,
-        cause: "a registry has a user and an identity",
-        remedy: "a registry has both a user and an identity to pull with; give its `pull` one of them",
-    },
-    Failure {
-        service: Service::ResourceManager,
-        code: "AmbiguousImageRegistryCredentialType",
-        status: 400,
-        class: Class::Fatal,
-        cause: "a registry has a user and an identity",
-        remedy: "a registry has both a user and an identity to pull with; give its `pull` one of them",
-    },
+    USER_AND_IDENTITY,
+    Failure { code: "AmbiguousImageRegistryCredentialType", ..USER_AND_IDENTITY },
     Failure {
         service: Service::ResourceManager,
         code: "InvalidImageRegistryIdentity",
@@ -134,22 +126,8 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the property cannot be changed in place",
         remedy: "this cannot be changed in place; allow `replace: when-required`, which deletes the group and creates it again, with a new address and a minute without service",
     },
-    Failure {
-        service: Service::ResourceManager,
-        code: "MissingSubscriptionRegistration",
-        status: 409,
-        class: Class::Fatal,
-        cause: "the subscription does not use the service yet",
-        remedy: "the subscription does not know the service yet: `az provider register --namespace {provider}`",
-    },
-    Failure {
-        service: Service::ResourceManager,
-        code: "NoRegisteredProviderFound",
-        status: 400,
-        class: Class::Fatal,
-        cause: "the subscription does not use the service yet",
-        remedy: "the subscription does not know the service yet: `az provider register --namespace {provider}`",
-    },
+    NOT_REGISTERED,
+    Failure { code: "NoRegisteredProviderFound", status: 400, ..NOT_REGISTERED },
     Failure {
         service: Service::ResourceManager,
         code: "ResourceGroupNotFound",
