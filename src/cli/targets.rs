@@ -57,6 +57,11 @@ pub fn refuse_missing_environment(session: &PlanSession) -> Result<(), Exit> {
     Err(Exit::Usage)
 }
 
+/// The service of a name such as `web` or `web/proxy`.
+pub fn service_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
 /// Finds targets. No secret of the plan is needed for that.
 pub struct Targets<'a> {
     pub session: &'a PlanSession,

@@ -16,7 +16,9 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::{PlanSession, show_step_error};
-use super::targets::{Target, Targets, refuse_missing_environment, refuse_unknown_services};
+use super::targets::{
+    Target, Targets, refuse_missing_environment, refuse_unknown_services, service_of,
+};
 use crate::azure::container_instances::{Group, GroupContainer};
 use crate::plan::diagnostic::closest;
 use crate::report::Output;
@@ -74,10 +76,6 @@ pub fn exec(arguments: &ExecArguments) -> Result<Exit, Exit> {
         let result = perform(arguments, &session).await;
         result.map_err(|error| show_step_error(error, &session.redactor))
     })
-}
-
-fn service_of(name: &str) -> &str {
-    name.split('/').next().unwrap_or_default()
 }
 
 async fn perform(arguments: &ExecArguments, session: &PlanSession) -> Result<Exit, StepError> {

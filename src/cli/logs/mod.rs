@@ -14,7 +14,7 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::{PlanSession, show_step_error};
-use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
+use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services, service_of};
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
@@ -71,10 +71,6 @@ pub fn logs(arguments: &LogsArguments) -> Result<Exit, Exit> {
         let result = perform(arguments, &session).await;
         result.map_err(|error| show_step_error(error, &session.redactor))
     })
-}
-
-fn service_of(name: &str) -> &str {
-    name.split('/').next().unwrap_or_default()
 }
 
 async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exit, StepError> {
