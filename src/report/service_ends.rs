@@ -4,10 +4,11 @@ use crate::event::{EventKind, Failure, RunFinished, ServiceResult, Status};
 use crate::report::log::{ActionsLog, Live, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
+use crate::report::testing::rolled_back::{not_rolled_back, rolled_back, unchanged};
 use crate::report::testing::sample::{
     at, broken, cancelled, ended_early, failed_twice, forked, no_secret, not_applicable,
-    not_asked_to_deploy, not_asked_to_verify, not_deployed, not_rolled_back, not_started,
-    not_tested, not_verified, rolled_back, started, timed_out, unchanged, web, wrong_plan,
+    not_asked_to_deploy, not_asked_to_verify, not_deployed, not_started, not_tested, not_verified,
+    started, timed_out, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};

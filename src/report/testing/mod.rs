@@ -1,5 +1,6 @@
 //! Events, streams and a screen for the tests of reporters.
 
+pub(in crate::report) mod rolled_back;
 pub(in crate::report) mod sample;
 mod screen;
 mod sink;
