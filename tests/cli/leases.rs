@@ -36,13 +36,7 @@ struct Site {
 
 impl Site {
     fn with_checkouts(count: usize) -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
-            "registries": [{
-                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_registry("demo");
         let first = Program::with_plan(PLAN)
             .file(".gitignore", "busybox\n.shipway\nbroken\n")
             .applets()

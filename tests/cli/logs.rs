@@ -2,7 +2,6 @@
 
 use crate::support::cloud_process::CloudProcess;
 use crate::support::{Finished, Program};
-use serde_json::json;
 
 /// Writes lines, waits for a request, and ends.
 const SCRIPT: &str = "\
@@ -31,13 +30,7 @@ struct Shop {
 impl Shop {
     /// With the plan deployed.
     fn new() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
-            "registries": [{
-                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_registry("shop");
         let program = Program::with_plan(PLAN).file("script", SCRIPT).applets();
         let shop = Self { program, cloud };
         shop.run(&["run"]).exits(0);

@@ -44,13 +44,7 @@ struct Site {
 
 impl Site {
     fn deployed() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
-            "registries": [{
-                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_registry("demo");
         let program = Program::with_plan(PLAN)
             .file(".gitignore", "busybox\n.shipway\n")
             .applets()

@@ -40,13 +40,7 @@ pub(super) struct Shop {
 
 impl Shop {
     pub fn new() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
-            "registries": [{
-                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_registry("shop");
         let program = Program::with_plan(PLAN)
             .file("www/index.html", "hello")
             .file(".gitignore", "busybox\n.shipway\n")

@@ -8,7 +8,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{Pid, read, write};
 use rustix::termios::tcsetwinsize;
-use serde_json::json;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
@@ -51,15 +50,22 @@ struct Shop {
 }
 
 impl Shop {
+    /// A command without a terminal that has begun, and does not end by itself.
+    fn waits(&self) -> Child {
+        let own = ["exec", "shop", "--cloud", &self.cloud(), "--"];
+        let script = "echo ready; sleep 3000";
+        let mut child = self.program.start(&[&own[..], &["sh", "-c", script]].concat());
+        let output = child.stdout.as_mut().expect("a pipe");
+        let mut byte = [0];
+        while byte != *b"\n" {
+            std::io::Read::read_exact(output, &mut byte).expect("output");
+        }
+        child
+    }
+
     /// With the plan deployed.
     fn new() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
-            "registries": [{
-                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
-                "anonymous-pull": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_registry("shop");
         let program = Program::with_plan(PLAN).busybox();
         std::fs::create_dir(program.path("bin")).expect("a folder");
         for name in PROGRAMS {
@@ -248,14 +254,7 @@ fn exec_restores_the_terminal_after_a_signal_and_after_the_escape() {
 #[test]
 fn exec_without_a_terminal_passes_an_interrupt_on() {
     let shop = Shop::new();
-    let own = ["exec", "shop", "--cloud", &shop.cloud(), "--"];
-    let script = "echo ready; sleep 3000";
-    let mut child = shop.program.start(&[&own[..], &["sh", "-c", script]].concat());
-    let mut output = child.stdout.take().expect("a pipe");
-    let mut byte = [0];
-    while byte != *b"\n" {
-        std::io::Read::read_exact(&mut output, &mut byte).expect("output");
-    }
+    let child = shop.waits();
     let id = i32::try_from(child.id()).expect("a process id");
     kill(Pid::from_raw(id), Signal::SIGINT).expect("a process");
     shop.program.finish(child).exits(130);
@@ -264,14 +263,7 @@ fn exec_without_a_terminal_passes_an_interrupt_on() {
 #[test]
 fn exec_does_not_invent_an_exit_code_for_a_lost_connection() {
     let shop = Shop::new();
-    let own = ["exec", "shop", "--cloud", &shop.cloud(), "--"];
-    let script = "echo ready; sleep 3000";
-    let mut child = shop.program.start(&[&own[..], &["sh", "-c", script]].concat());
-    let mut output = child.stdout.take().expect("a pipe");
-    let mut byte = [0];
-    while byte != *b"\n" {
-        std::io::Read::read_exact(&mut output, &mut byte).expect("output");
-    }
+    let child = shop.waits();
     shop.run(&["down", "--yes"]).exits(0);
     let lost = shop.program.finish(child).exits(125);
     assert_eq!(lost.stderr, "the connection was lost; the exit code of the command is not known\n");

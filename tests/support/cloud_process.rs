@@ -2,7 +2,7 @@
 //! runtime starts the program of the cloud again for each of them.
 
 use super::cloud::client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shipway::testing::local::process::{CloudStart, RunningCloud, spawn};
 use shipway::testing::local::{CloudFile, LoggedRequest, RequestLog};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,18 @@ impl CloudProcess {
             runtime,
             state,
         }
+    }
+
+    /// Starts a cloud with the resource group `demo` and a registry of this name in it, from
+    /// which anyone may pull.
+    pub fn with_registry(name: &str) -> Self {
+        Self::start(json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": format!("{name}.azurecr.io"), "name": name, "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+        }))
     }
 
     /// The folder of its state.
