@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 use std::fmt;
+use std::time::Duration;
 
 /// The differences between a live resource and a desired one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +24,16 @@ pub struct Difference {
 /// About how long a resource is down while it is deleted and created again: the creation
 /// of small container groups took 25 to 60 seconds in recordings.
 pub const REPLACEMENT_SECS: u32 = 40;
+
+/// What became of the request that deploys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Applied {
+    /// The cloud has finished the operation.
+    Accepted,
+    /// Nothing was changed, because another change of the resource is in progress. It is
+    /// worth another look after this time.
+    Busy { wait: Duration },
+}
 
 /// What a deploy does to the resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

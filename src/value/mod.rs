@@ -15,7 +15,8 @@ mod word;
 pub use azure::{DnsLabel, GroupName, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 pub use difference::{
-    Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict,
+    Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,
+    Verdict,
 };
 pub use file::{Mode, Owner};
 pub use port::{ExposedPort, Port, Protocol};

@@ -11,7 +11,7 @@ use super::previous::PreviousGroup;
 use super::watch::{Verdict, Watch};
 use crate::azure::{ArmError, ArmRequest, ArmResponse, Verb};
 use crate::http::{Retry, Retryable as _};
-use crate::value::{Replace, RestartPolicy};
+use crate::value::{Applied, Replace, RestartPolicy};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -20,16 +20,6 @@ use tokio::time::Instant;
 /// How many transient errors in a row the watch ignores: Azure goes on with the
 /// group meanwhile.
 const MAX_READ_ERRORS: u32 = 5;
-
-/// What became of the request that deploys.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Applied {
-    /// Azure has finished the operation.
-    Accepted,
-    /// Azure refused the request, because another change of the group is in progress. It
-    /// asks to wait for this long.
-    Busy { wait: Duration },
-}
 
 /// Progress of a deploy, one line of the log each.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -23,7 +23,7 @@ mod watch;
 
 pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
-pub use deploy::{Applied, DeployEvent};
+pub use deploy::DeployEvent;
 pub use desired::{Container, Desired, EnvValue};
 pub use difference::{difference, is_as_deployed};
 pub use exec::{ContainerTerminal, TerminalSize};

@@ -3,7 +3,7 @@
 use super::source::PlanSource;
 use crate::event::StepId;
 use crate::plan::expr::Scope;
-use crate::plan::schema::{Azure, Plan, Registry, Service, Step};
+use crate::plan::schema::{Action, Azure, Plan, Registry, Service, Step, Verify};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +30,21 @@ impl RunPlan {
     pub fn later_steps(&self, service: usize, place: usize) -> impl Iterator<Item = (bool, &Step)> {
         let steps = self.service(service).steps.iter().enumerate().skip(place + 1);
         steps.map(move |(place, step)| (self.chosen.contains(&(service, place)), step))
+    }
+
+    /// The checks of the service after a step and before its next deploy, and whether each
+    /// is chosen.
+    pub fn later_checks(
+        &self,
+        service: usize,
+        place: usize,
+    ) -> impl Iterator<Item = (bool, &Step, &Verify)> {
+        let later = self.later_steps(service, place);
+        let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
+        own.filter_map(|(is_chosen, step)| match &step.action {
+            Action::Verify(verify) => Some((is_chosen, step, verify.as_ref())),
+            _ => None,
+        })
     }
 
     pub fn service(&self, service: usize) -> &Service {

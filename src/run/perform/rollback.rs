@@ -6,7 +6,7 @@ use super::verify;
 use crate::event::RollbackOutcome;
 use crate::journal::{Deployed, Handover, Replaced};
 use crate::plan::literal::Period;
-use crate::plan::schema::{Action, Deploy, Step, Verify};
+use crate::plan::schema::{Action, Deploy, Step};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::retry::wait_after;
 
@@ -88,7 +88,8 @@ impl Performer {
         let handover = Handover { deployed: Some(deployed), ..job.handover };
         let job = Job { handover, ..job };
         let mut is_verified = false;
-        for (step, verify) in self.checks(job.service, job.place) {
+        let checks = self.plan.later_checks(job.service, job.place);
+        for (_, step, verify) in checks.filter(|(is_chosen, ..)| *is_chosen) {
             let Period(limit) = step.timeout.resolve(&job.scope)?;
             let repeated = tokio::time::timeout(limit, verify::repeat(self, verify, &job)).await;
             let repeated = repeated.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
@@ -101,15 +102,5 @@ impl Performer {
             verify::connects(self, &job).await?;
         }
         Ok(())
-    }
-
-    /// The chosen checks of the service between a deploy and the next one.
-    pub fn checks(&self, service: usize, place: usize) -> impl Iterator<Item = (&Step, &Verify)> {
-        let later = self.plan.later_steps(service, place);
-        let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
-        own.filter_map(|(is_chosen, step)| match &step.action {
-            Action::Verify(verify) if is_chosen => Some((step, verify.as_ref())),
-            _ => None,
-        })
     }
 }

@@ -1,13 +1,13 @@
 //! The deploy, made of what a target can do.
 
 use super::holding;
-use super::target::{Applied, DeployTarget};
+use super::target::DeployTarget;
 use super::trial::verify_beside;
 use super::verified::record_verified;
 use crate::journal::{Handover, Replaced};
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
-use crate::value::Verdict;
+use crate::value::{Applied, Verdict};
 use tokio::time::Instant;
 
 /// Deploys to a target.
@@ -87,7 +87,7 @@ impl<T: DeployTarget> Deployment<'_, T> {
         if let Some(lease) = &lease {
             target.take_lease(&mut desired, lease);
         }
-        let began = Instant::now();
+        let sent = Instant::now();
         if let Applied::Busy { wait } = target.apply(&desired, found, job).await? {
             let what = format!("another change of {} to end", target.name(job)?);
             holding::wait_for(job, what, wait).await;
@@ -95,7 +95,7 @@ impl<T: DeployTarget> Deployment<'_, T> {
         }
         let watch = target.watch(&desired, job);
         let live = match lease {
-            Some(_) => holding::renewed(performer, &target.id(&desired), began, watch).await?,
+            Some(_) => holding::renewed(performer, &target.id(&desired), sent, watch).await?,
             None => watch.await?,
         };
         match target.tags(&live) {

@@ -7,7 +7,7 @@ use super::evidence::ResourceEvidence;
 use super::lease::Lease;
 use super::rollback::{Undo, Undone, undo};
 use super::tags::ResourceTags;
-use super::target::{Applied, DeployTarget};
+use super::target::DeployTarget;
 use crate::event::{Outputs, Revision};
 use crate::journal::{Deployed, Previous, Replaced, TargetId};
 use crate::oci::Digest;
@@ -16,7 +16,7 @@ use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::run::perform::test_support::{job, performer};
-use crate::value::{Difference, Verdict};
+use crate::value::{Applied, Difference, Verdict};
 use std::sync::{Arc, Mutex};
 
 /// A job file, as a scheduler would keep it.

@@ -15,7 +15,7 @@ use super::age::OwnCommit;
 use super::lease::Lease;
 use super::tags::{LEASE, ResourceTags};
 use super::target::DeployTarget;
-use crate::journal::{Deployed, RunId, TargetId};
+use crate::journal::{Deployed, TargetId};
 use crate::plan::schema::{Action, Condition, Step};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
@@ -36,7 +36,7 @@ pub fn needed(performer: &Performer, job: &Job) -> Option<Lease> {
 /// Whether this run is going to make a check of the service after the step and before
 /// its next deploy. A condition on what happens until then counts as it is now.
 pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
-    later_checks(performer, job).any(|(is_chosen, check)| {
+    performer.plan.later_checks(job.service, job.place).any(|(is_chosen, check, _)| {
         let holds = |condition: &Condition| condition.holds(&job.scope).unwrap_or(true);
         is_chosen && check.condition.as_ref().is_none_or(holds)
     })
@@ -45,17 +45,7 @@ pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
 /// Whether the plan has a check of the service after the step and before its next deploy,
 /// be it left out by an option or by its `if`.
 pub fn has_later_check(performer: &Performer, job: &Job) -> bool {
-    later_checks(performer, job).next().is_some()
-}
-
-/// The checks of the service before its next deploy, and whether each is chosen.
-fn later_checks<'a>(
-    performer: &'a Performer,
-    job: &Job,
-) -> impl Iterator<Item = (bool, &'a Step)> + use<'a> {
-    let later = performer.plan.later_steps(job.service, job.place);
-    let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
-    own.filter(|(_, step)| matches!(step.action, Action::Verify(_)))
+    performer.plan.later_checks(job.service, job.place).next().is_some()
 }
 
 /// Reads the target once no other run holds it. Fails where it runs a newer commit.
@@ -160,14 +150,4 @@ pub async fn give_up(performer: &Performer, target: &TargetId) -> Result<(), Ste
         is_own
     })
     .await
-}
-
-/// The error where another run has deployed in the meantime. `by` is its id.
-pub fn superseded(name: &str, by: &str) -> StepError {
-    let when = RunId::existing(by).began().map(|began| format!(", which began at {began},"));
-    StepError::new(format!(
-        "{name} was deployed by run {by}{} before this run had checked it",
-        when.unwrap_or_default()
-    ))
-    .help("look at that run; what was checked here may have been its version")
 }

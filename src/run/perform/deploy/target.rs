@@ -9,18 +9,7 @@ use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
-use crate::value::Difference;
-use std::time::Duration;
-
-/// What became of the request that deploys.
-pub enum Applied {
-    Accepted,
-    /// Nothing was changed, because another change of the target is in progress. It is
-    /// worth another look after this time.
-    Busy {
-        wait: Duration,
-    },
-}
+use crate::value::{Applied, Difference};
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///

@@ -3,7 +3,7 @@
 
 use super::holding;
 use super::lease::Lease;
-use super::target::{Applied, DeployTarget};
+use super::target::DeployTarget;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, TargetId};
 use crate::plan::expr::{Object, Rendered, Scope, Value};
@@ -13,6 +13,7 @@ use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::outputs::object;
 use crate::run::perform::performer::{Job, Performer, Produced};
 use crate::run::perform::verify;
+use crate::value::Applied;
 use tokio::time::Instant;
 
 /// Verifies the new version beside the one that runs. The one beside it is removed,
@@ -94,14 +95,14 @@ async fn bring_up<T: DeployTarget>(
     trial: &T::Desired,
 ) -> Result<usize, StepError> {
     let id = target.id(trial);
-    let began = loop {
+    let sent = loop {
         // One that a killed run left is updated.
         let left = holding::read_when_free(target, performer, &id, job).await?;
         let mut trial = trial.clone();
         target.take_lease(&mut trial, &Lease::from_now(&performer.facts.id));
-        let began = Instant::now();
+        let sent = Instant::now();
         match target.apply(&trial, left, job).await? {
-            Applied::Accepted => break began,
+            Applied::Accepted => break sent,
             Applied::Busy { wait } => {
                 let what = format!("another change of {} to end", target.describe(&trial));
                 holding::wait_for(job, what, wait).await;
@@ -113,7 +114,7 @@ async fn bring_up<T: DeployTarget>(
         let (outputs, deployed) = target.outputs(&live);
         check(performer, job, &outputs, deployed).await
     };
-    holding::renewed(performer, &id, began, checked).await
+    holding::renewed(performer, &id, sent, checked).await
 }
 
 /// Makes the checks of the service that ask what it deploys, up to the first step of

@@ -2,9 +2,9 @@
 //! any machine knows which versions are good.
 
 use super::aci;
-use super::holding::{give_up, has_later_check, is_followed_by_check, superseded};
+use super::holding::{give_up, has_later_check, is_followed_by_check};
 use super::tags::{LEASE, ResourceTags, VERIFIED};
-use crate::journal::Deployed;
+use crate::journal::{Deployed, RunId};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
@@ -50,6 +50,16 @@ pub async fn record_verified(
         Some(run) => Err(superseded(&aci::name_of(&deployed.target), &run)),
         None => Ok(()),
     }
+}
+
+/// The error where another run has deployed in the meantime. `by` is its id.
+fn superseded(name: &str, by: &str) -> StepError {
+    let when = RunId::existing(by).began().map(|began| format!(", which began at {began},"));
+    StepError::new(format!(
+        "{name} was deployed by run {by}{} before this run had checked it",
+        when.unwrap_or_default()
+    ))
+    .help("look at that run; what was checked here may have been its version")
 }
 
 #[cfg(test)]

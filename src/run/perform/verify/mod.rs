@@ -33,11 +33,7 @@ pub async fn perform(
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
-    let check = Check {
-        endpoint: endpoint(verify, job)?,
-        expectation: Expectation::new(&verify.expect, &job.scope)?,
-        pace: Pace::of(verify, job)?,
-    };
+    let check = Check::at(endpoint(verify, job)?, verify, job)?;
     check.until_it_holds(performer, job).await
 }
 
@@ -55,11 +51,7 @@ pub async fn deployed(
     if !names.flatten().any(|name| name.eq_ignore_ascii_case(host)) {
         return Ok(false);
     }
-    let check = Check {
-        endpoint,
-        expectation: Expectation::new(&verify.expect, &job.scope)?,
-        pace: Pace::of(verify, job)?,
-    };
+    let check = Check::at(endpoint, verify, job)?;
     check.until_it_holds(performer, job).await.map(|_| true)
 }
 
@@ -129,6 +121,11 @@ impl Pace {
 }
 
 impl Check {
+    fn at(endpoint: Endpoint, verify: &Verify, job: &Job) -> Result<Self, StepError> {
+        let expectation = Expectation::new(&verify.expect, &job.scope)?;
+        Ok(Self { endpoint, expectation, pace: Pace::of(verify, job)? })
+    }
+
     async fn until_it_holds(
         &self,
         performer: &Performer,

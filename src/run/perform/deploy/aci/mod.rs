@@ -20,8 +20,8 @@ use super::evidence::ResourceEvidence;
 use super::lease::Lease;
 use super::pull::pull_login;
 use super::tags::{LEASE, ResourceTags, records_the_same};
-use super::target::{Applied, DeployTarget};
-use crate::azure::container_instances::{self, DeployEvent, Desired, Group, difference};
+use super::target::DeployTarget;
+use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
@@ -29,7 +29,7 @@ use crate::plan::schema::Strategy;
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
-use crate::value::Difference;
+use crate::value::{Applied, Difference};
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
@@ -139,10 +139,7 @@ impl DeployTarget for ContainerGroup<'_> {
         job: &Job,
     ) -> Result<Applied, StepError> {
         let events = |event: DeployEvent| publish(event, job);
-        Ok(match self.client().apply(desired, live.as_ref(), &events).await? {
-            container_instances::Applied::Accepted => Applied::Accepted,
-            container_instances::Applied::Busy { wait } => Applied::Busy { wait },
-        })
+        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
     }
 
     async fn watch(&self, desired: &Desired, job: &Job) -> Result<Group, StepError> {
