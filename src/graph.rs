@@ -25,7 +25,7 @@ pub struct Selection {
 /// The steps to run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Graph {
-    /// In the plan's order; only those with a step to run, or with one that `--until`
+    /// In the plan's order; only those with a step to run, or that `--until` or `--only`
     /// leaves out.
     pub services: Vec<Node>,
 }
@@ -42,6 +42,16 @@ pub struct Node {
     pub steps: Vec<usize>,
     /// Indices of the steps that `--until` leaves out.
     pub left_out: Vec<usize>,
+    /// Whether `--only` names others: it has no steps then.
+    pub is_left_out: bool,
+}
+
+impl Node {
+    /// A service that `--only` leaves out.
+    fn left_out(service: usize) -> Self {
+        let (needs, steps, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        Self { service, needs, steps, left_out, is_left_out: true }
+    }
 }
 
 /// A selection that does not fit the plan.
@@ -135,7 +145,11 @@ impl Cut<'_> {
         let mut places = HashMap::new();
         for (service, (name, definition)) in self.plan.services.iter().enumerate() {
             let named = only.is_empty() || only.contains(name.value.as_str());
-            if !named || done.contains(&service) {
+            if !named {
+                services.push(Node::left_out(service));
+                continue;
+            }
+            if done.contains(&service) {
                 continue;
             }
             let all = definition.steps.len();
@@ -148,10 +162,15 @@ impl Cut<'_> {
             if first < last || left_out.contains(&service) {
                 places.insert(name.value.as_str(), services.len());
                 let (steps, left_out) = ((first..last).collect(), (last..all).collect());
-                services.push(Node { service, needs: Vec::new(), steps, left_out });
+                services.push(Node {
+                    steps,
+                    left_out,
+                    is_left_out: false,
+                    ..Node::left_out(service)
+                });
             }
         }
-        for node in &mut services {
+        for node in services.iter_mut().filter(|node| !node.is_left_out) {
             let (_, definition) = &self.plan.services.0[node.service];
             let needs = definition.needs.iter();
             node.needs =
@@ -259,6 +278,9 @@ services:
         })?;
         let service = |node: &super::Node| &plan.services.0[node.service];
         let lines = graph.services.iter().map(|node| {
+            if node.is_left_out {
+                return format!("{} left out", service(node).0.value);
+            }
             let needs =
                 node.needs.iter().map(|need| service(&graph.services[*need]).0.value.as_str());
             let steps = node.steps.iter().map(|at| service(node).1.steps[*at].id.value.as_str());
@@ -290,11 +312,11 @@ services:
 
     #[test]
     fn some_services_with_what_they_need_taken_as_done() {
-        let web = "web [] build tag push tell";
+        let web = "web [] build tag push tell\ndocs left out\ndb left out";
         assert_eq!(chosen("", "", &["web"]).as_deref(), Ok(web));
         assert_eq!(
             chosen("", "", &["db", "web"]).as_deref(),
-            Ok("web [db] build tag push tell\ndb [] run")
+            Ok("web [db] build tag push tell\ndocs left out\ndb [] run")
         );
     }
 
@@ -308,8 +330,14 @@ services:
         assert_eq!(chosen("", "run", &[]).as_deref(), Ok(until));
         let from = "web [] push tell\ndocs [] push";
         assert_eq!(chosen("push", "", &[]).as_deref(), Ok(from));
-        assert_eq!(chosen("web.tag", "web.push", &["web"]).as_deref(), Ok("web [] tag push -tell"));
-        assert_eq!(chosen("push", "push", &["docs"]).as_deref(), Ok("docs [] push"));
+        assert_eq!(
+            chosen("web.tag", "web.push", &["web"]).as_deref(),
+            Ok("web [] tag push -tell\ndocs left out\ndb left out")
+        );
+        assert_eq!(
+            chosen("push", "push", &["docs"]).as_deref(),
+            Ok("web left out\ndocs [] push\ndb left out")
+        );
     }
 
     #[test]

@@ -139,6 +139,7 @@ mod tests {
             status,
             missing: None,
             reason: None,
+            also_missing: vec![],
             outputs: Outputs::new(),
             withdrawn: None,
             took: Duration::ZERO,

@@ -20,7 +20,10 @@ pub use failure::{Failure, PlanPosition};
 pub use id::StepId;
 pub use outputs::{OutputName, Outputs};
 pub use progress::{LayerProgress, Progress, Verb};
-pub use result::{CancelReason, NO_STEP_APPLIES, Outcome, RunFinished, ServiceResult, Status};
+pub use result::{
+    CancelReason, LEFT_OUT_BY_ONLY, NO_STEP_APPLIES, Outcome, RunFinished, ServiceResult,
+    Shortfall, Status,
+};
 pub use rollback::{Revision, Rollback, RollbackOutcome};
 
 pub use crate::value::Channel;
@@ -228,6 +231,7 @@ mod tests {
             status: Status::Failed,
             missing: None,
             reason: None,
+            also_missing: vec![],
             outputs: Outputs::new(),
             withdrawn: None,
             took: Duration::from_secs(2),
@@ -240,7 +244,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&result).expect("a result is JSON"),
-            r#"{"name":"web","status":"failed","missing":null,"reason":null,"outputs":{},"withdrawn":null,"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}},"later-failures":[{"step":{"service":"web","step":"undo"},"failure":{"chain":[],"details":[],"help":null}}],"rollbacks":[]}"#
+            r#"{"name":"web","status":"failed","missing":null,"reason":null,"also-missing":[],"outputs":{},"withdrawn":null,"took":2.0,"failure":{"step":{"service":"web","step":"push"},"failure":{"chain":["cannot push `x`","no answer"],"details":[],"help":null}},"later-failures":[{"step":{"service":"web","step":"undo"},"failure":{"chain":[],"details":[],"help":null}}],"rollbacks":[]}"#
         );
     }
 }

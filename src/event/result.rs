@@ -134,8 +134,8 @@ impl RunFinished {
 
     /// Whether the plan asked for nothing in this case, so that nothing is missing.
     pub fn is_idle(&self) -> bool {
-        let mut services = self.services.iter();
-        !self.services.is_empty()
+        let mut services = self.services.iter().filter(|service| !service.is_left_out()).peekable();
+        services.peek().is_some()
             && services.all(|service| service.reason.as_deref() == Some(NO_STEP_APPLIES))
     }
 }
@@ -156,6 +156,9 @@ pub enum Status {
     Cancelled,
 }
 
+/// Why a service is skipped that `--only` does not name.
+pub const LEFT_OUT_BY_ONLY: &str = "left out by `--only`";
+
 /// Why a service is skipped of which each step has a condition that is false.
 pub const NO_STEP_APPLIES: &str = "no step applies";
 
@@ -170,6 +173,8 @@ pub struct ServiceResult {
     pub missing: Option<String>,
     /// Why it is missing, or why the service was skipped. Fits after "skipped: ".
     pub reason: Option<String>,
+    /// What else is missing, the most important first.
+    pub also_missing: Vec<Shortfall>,
     /// The outputs of its last `push`, `deploy` and `verify`. After a rollback the
     /// address and the image are those of what runs now.
     pub outputs: Outputs,
@@ -187,6 +192,21 @@ pub struct ServiceResult {
     /// What became of its deploys after that failure, the last one first. Empty unless
     /// the plan says `on-failure: rollback`.
     pub rollbacks: Vec<Rollback>,
+}
+
+impl ServiceResult {
+    /// Whether the command line chose other services.
+    pub fn is_left_out(&self) -> bool {
+        self.reason.as_deref() == Some(LEFT_OUT_BY_ONLY)
+    }
+}
+
+/// What is missing in the result of a service, and why.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Shortfall {
+    /// Such as `not verified`.
+    pub missing: String,
+    pub reason: String,
 }
 
 /// Writes the pair as one object, `{"step": …, "failure": …}`.

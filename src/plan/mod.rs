@@ -11,6 +11,7 @@ pub mod literal;
 pub mod schema;
 pub mod span;
 
+mod asked_deploy;
 mod check;
 mod describe;
 mod json_schema;
@@ -19,6 +20,7 @@ mod parsed;
 mod read;
 mod tree;
 
+pub use asked_deploy::AskedDeploy;
 pub use check::{PathKind, missing_paths, unknown_name};
 pub use describe::{Exposure, Found, PlanKeys, Visit};
 pub use diagnostic::{Diagnostic, render, render_github, render_json};

@@ -6,9 +6,9 @@ use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::rolled_back::{not_rolled_back, rolled_back, unchanged};
 use crate::report::testing::sample::{
-    at, broken, cancelled, ended_early, failed_twice, forked, no_secret, not_applicable,
-    not_asked_to_deploy, not_asked_to_verify, not_deployed, not_started, not_tested, not_verified,
-    started, timed_out, web, wrong_plan,
+    at, broken, cancelled, ended_early, failed_twice, forked, lacks_much, no_secret,
+    not_applicable, not_asked, not_asked_to_deploy, not_asked_to_verify, not_deployed, not_started,
+    not_tested, not_verified, only_one, started, timed_out, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
@@ -110,6 +110,9 @@ fn every_report_says_how_a_service_ended() {
         all_reports("run steps left out", Status::Succeeded, not_tested()),
         all_reports("deploy left out by its if", Status::Succeeded, not_asked_to_deploy()),
         all_reports("verify left out by its if", Status::Succeeded, not_asked_to_verify()),
+        all_reports("several steps left out", Status::Succeeded, lacks_much()),
+        all_reports("deploy without a later verify", Status::Succeeded, not_asked()),
+        all_reports_of("a service left out by --only", &only_one()),
         all_reports("tolerated failure", Status::Succeeded, not_verified()),
         all_reports("cancelled", Status::Cancelled, cancelled()),
         all_reports_of("refused: the plan is wrong", &wrong_plan()),

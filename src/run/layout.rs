@@ -1,6 +1,7 @@
 //! The services and steps of a run, without their content: what `state` needs.
 
 use crate::event::{Outcome, StepId};
+use crate::plan::AskedDeploy;
 use crate::plan::schema::{Action, RetryPolicy};
 
 /// An index in [`Layout::steps`].
@@ -22,6 +23,10 @@ pub struct ServiceLayout {
     pub steps: Vec<StepIndex>,
     /// The steps that are no part of the run.
     pub excluded: Vec<ExcludedStep>,
+    /// Whether the plan has a `verify` for it, be it part of the run or not.
+    pub has_check: bool,
+    /// Whether `--only` leaves it out: it has no steps then.
+    pub left_out: bool,
 }
 
 /// A step that the plan asks for and that is no part of the run.
@@ -29,6 +34,8 @@ pub struct ServiceLayout {
 pub struct ExcludedStep {
     pub id: StepId,
     pub goal: Goal,
+    /// What it asks if it is a `verify`.
+    pub asks: AskedDeploy,
     pub why: Exclusion,
 }
 
@@ -73,6 +80,8 @@ pub struct StepLayout {
     /// An index in [`Layout::services`].
     pub service: usize,
     pub goal: Goal,
+    /// What it asks if it is a `verify`.
+    pub asks: AskedDeploy,
     pub policy: RetryPolicy,
     /// The `if` calls `always()` or `failure()`, so that the step may run after a
     /// failure.

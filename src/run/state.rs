@@ -360,6 +360,7 @@ mod tests {
     use crate::event::{CancelReason, EventKind, Outcome, Outputs, Status, StepId};
     use crate::event::{Failure, Revision, Rollback, RollbackOutcome};
     use crate::http::Retry;
+    use crate::plan::AskedDeploy;
     use crate::plan::schema::RetryPolicy;
     use crate::run::layout::{
         ExcludedStep, Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
@@ -391,6 +392,7 @@ mod tests {
                         "push" => Goal::Push,
                         _ => Goal::Other,
                     },
+                    asks: AskedDeploy::Last,
                     policy: RetryPolicy { attempts: 2, ..RetryPolicy::default() },
                     runs_after_failure: step.ends_with('!'),
                     done_before: false,
@@ -404,6 +406,8 @@ mod tests {
                 needs,
                 steps: places,
                 excluded: Vec::new(),
+                has_check: part.contains("verify"),
+                left_out: false,
             });
         }
         layout
@@ -777,6 +781,7 @@ a.y skipped: the run was cancelled
         let step = |&(step, goal): &(&str, Goal)| ExcludedStep {
             id: StepId { service: "a".into(), step: step.into() },
             goal,
+            asks: AskedDeploy::Last,
             why: why.clone(),
         };
         steps.iter().map(step).collect()

@@ -41,6 +41,10 @@ const FRAMES: &[(&str, &str)] = &[
     ("missing-resource-group", STEP),
     ("missing-path", STEP),
     ("never-pushed", "name: a\nsteps:\n- build: { layers: [] }\nEXAMPLE"),
+    (
+        "never-verified",
+        "name: a\nazure: { resource-group: g }\nsteps:\n- verify: https://a.example/\nEXAMPLE",
+    ),
     ("nothing-to-deploy", "name: a\nazure: { resource-group: g }\nsteps:\nEXAMPLE"),
     ("nothing-to-push", "name: a\nsteps:\nEXAMPLE"),
     ("nothing-to-tag", "name: a\nsteps:\nEXAMPLE"),

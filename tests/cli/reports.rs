@@ -384,6 +384,29 @@ fn commit_of_a_run_that_was_left_unfinished_stays_pending() {
 }
 
 #[test]
+fn commit_status_of_a_run_of_some_services_is_their_own() {
+    let plan = "name: shop
+report: [comment, status, summary]
+services:
+  web: { steps: [{ run: 'true' }] }
+  docs: { steps: [{ run: 'false' }] }
+";
+    let workflow = Workflow::new(plan);
+    let finished = workflow.run(&["--only", "web"]).exits(0);
+
+    assert_eq!(workflow.status(), "shipway/shop (only web) success: shop succeeded, only web");
+    let row = "| `docs` | ⏭ skipped: left out by `--only` |  |  |  |\n";
+    assert!(workflow.comment().contains(row), "{}", workflow.comment());
+    let summary = fs::read_to_string(workflow.program.path("summary")).expect("a summary");
+    assert!(summary.contains(row), "{summary}");
+    assert_eq!(
+        workflow.output("services"),
+        r#"{"web":"succeeded","docs":"skipped: left out by `--only`"}"#
+    );
+    finished.says_in_order(&["succeeded", "docs  skipped: left out by `--only`"]);
+}
+
+#[test]
 fn protected_environment_that_the_event_cannot_choose_replaces_its_own_check_mark() {
     let both = "live: { if: 'true' }, test: {}";
     let workflow = Workflow::new(&in_environments(both, "run: 'true'"));

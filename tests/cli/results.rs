@@ -1,7 +1,9 @@
 //! The results of services: what ran, what did not, and why.
 
 use crate::support::Program;
-use crate::support::state::result;
+use crate::support::state::{newest, result};
+use serde_json::Value;
+use std::fs;
 
 /// The table at the end of the log, without times.
 #[track_caller]
@@ -151,6 +153,100 @@ steps:
 #[test]
 fn deploy_or_verify_that_its_own_condition_leaves_out_is_named() {
     let never = "    if: github.event_name == 'schedule'\n";
-    assert_eq!(left_out(never, never), "partly  succeeded, not deployed: its `if` is false");
+    assert_eq!(
+        left_out(never, never),
+        "partly  succeeded, not deployed and not verified: its `if` is false"
+    );
     assert_eq!(left_out("", never), "partly  succeeded, not verified: its `if` is false");
+}
+
+#[test]
+fn all_that_a_service_lacks_is_named() {
+    let program = Program::with_plan(
+        "name: lacking
+report: none
+steps:
+  - { id: lint, run: exit 3, continue-on-error: true }
+  - build: { layers: [{ from: hello, to: /hello }] }
+  - tag: demo.azurecr.io/lacking:v1
+  - { push: , if: github.event_name == 'schedule' }
+  - { verify: http://lacking.example.com/, if: github.event_name == 'schedule' }
+",
+    )
+    .file("hello", "hello\n");
+    assert_eq!(
+        table(&program, &["run"], 0),
+        ["lacking  succeeded, not verified and not pushed: its `if` is false; \
+          lint failed: the script ended with exit code 3"]
+    );
+    let also = &result(&program)["services"][0]["also-missing"];
+    assert_eq!(also[0]["missing"], "lint failed");
+    assert_eq!(also[0]["reason"], "the script ended with exit code 3");
+}
+
+/// The tags of a container group in the cloud of the newest dry run.
+fn tags(program: &Program, group: &str) -> Value {
+    let cloud = newest(program, "local").expect("a cloud");
+    let text = fs::read_to_string(cloud.join("arm/resources.json")).expect("its resources");
+    let content: Value = serde_json::from_str(&text).expect("JSON");
+    content["container-groups"][format!("demo/{group}")]["body"]["tags"].clone()
+}
+
+#[test]
+fn deploy_after_the_last_check_is_not_verified() {
+    let program = Program::with_plan(
+        "name: twice
+azure: { resource-group: demo, location: westeurope }
+report: [comment, deployment]
+steps:
+  - build:
+      layers: [{ from: busybox, to: /busybox, mode: '0755' }]
+      entrypoint: [/busybox, httpd, -f, -h, /, -p, '80']
+  - tag: demo.azurecr.io/twice:v1
+  - push:
+  - { id: blue, deploy: { aci: { name: blue, ports: [80] } } }
+  - verify: { http: /busybox, within: 20s, every: 100ms }
+  - { id: green, deploy: { aci: { name: green, ports: [80] } } }
+",
+    )
+    .applets();
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
+    finished.says_in_order(&[
+        "comment on the pull request, not posted",
+        "| twice: succeeded",
+        "|   twice  succeeded, not verified: no `verify` asks what `green` deployed  http://",
+        "\nsucceeded  (",
+        "\n    twice  succeeded, not verified: no `verify` asks what `green` deployed  http://",
+    ]);
+    let run = tags(&program, "green")["shipway-run"].clone();
+    assert_eq!(run, result(&program)["run"]);
+    assert_eq!(tags(&program, "blue")["shipway-verified"], "true");
+    assert_eq!(tags(&program, "green")["shipway-verified"], Value::Null);
+}
+
+#[test]
+fn deploys_whose_checks_name_them_are_verified() {
+    let program = Program::with_plan(
+        "name: pair
+azure: { resource-group: demo, location: westeurope }
+report: none
+steps:
+  - build:
+      layers: [{ from: busybox, to: /busybox, mode: '0755' }]
+      entrypoint: [/busybox, httpd, -f, -h, /, -p, '80']
+  - tag: demo.azurecr.io/pair:v1
+  - push:
+  - { id: blue, deploy: { aci: { name: blue, ports: [80] } } }
+  - { id: green, deploy: { aci: { name: green, ports: [80] } } }
+  - verify: { http: '${{ steps.blue.outputs.url }}/busybox', within: 20s, every: 100ms }
+  - verify: { http: /busybox, within: 20s, every: 100ms }
+",
+    )
+    .applets();
+    let rows = table(&program, &["dry-run", "--runtime", "built-in"], 0);
+    assert!(rows[0].starts_with("pair  succeeded  http://"), "{rows:?}");
+    for name in ["blue", "green"] {
+        assert_eq!(tags(&program, name)["shipway-verified"], "true", "{name}");
+        assert_eq!(tags(&program, name)["shipway-lease"], Value::Null, "{name}");
+    }
 }

@@ -7,13 +7,14 @@ use crate::cli::session::{PlanSession, put_back, show_resolve_error};
 use crate::event::StepId;
 use crate::graph::{Graph, Selection, SelectionError};
 use crate::journal::{Replay, StepState};
-use crate::plan::PlanKeys as _;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Action, Condition, Step, Template};
+use crate::plan::{AskedDeploy, PlanKeys as _};
 use crate::resolve::{Decision, LeaveOut, ResolveError};
 use crate::run::layout::{
     ExcludedStep, Exclusion, Goal, Layout, RecordedRollback, ServiceLayout, StepLayout,
 };
+use std::collections::BTreeMap;
 
 pub struct Chosen {
     pub layout: Layout,
@@ -88,6 +89,7 @@ fn graph(session: &PlanSession) -> Result<Graph, Refusal> {
         Refusal::new(Exit::Usage, shown.flatten().collect())
     })?;
     if options.put_back.is_some() {
+        graph.services.retain(|node| !node.is_left_out);
         for node in &mut graph.services {
             put_back::keep_steps(node, &plan.services.0[node.service].1.steps);
         }
@@ -120,6 +122,8 @@ impl Chosen {
         let mut steps = Vec::new();
         let mut excluded = Vec::new();
         let of = if session.plan.services.is_single { "" } else { name.value.as_str() };
+        let checks: BTreeMap<usize, AskedDeploy> = service.checks().collect();
+        let asked = |at: usize| checks.get(&at).cloned().unwrap_or_default();
         let id_of = |step: &Step| StepId { service: of.into(), step: step.id.value.clone() };
         for &at in &node.steps {
             let step = &service.steps[at];
@@ -131,7 +135,12 @@ impl Chosen {
                     ));
                 }
                 self.left_out.push((node.service, at));
-                excluded.push(ExcludedStep { id, goal: Goal::of(&step.action), why });
+                excluded.push(ExcludedStep {
+                    id,
+                    goal: Goal::of(&step.action),
+                    asks: asked(at),
+                    why,
+                });
                 continue;
             }
             steps.push(self.layout.steps.len());
@@ -140,6 +149,7 @@ impl Chosen {
                 id,
                 service: place,
                 goal: Goal::of(&step.action),
+                asks: asked(at),
                 policy: step.retry,
                 runs_after_failure: step
                     .condition
@@ -154,11 +164,23 @@ impl Chosen {
             let step = &service.steps[at];
             let why = Exclusion::Until(session.options.until.clone().unwrap_or_default());
             self.left_out.push((node.service, at));
-            excluded.push(ExcludedStep { id: id_of(step), goal: Goal::of(&step.action), why });
+            excluded.push(ExcludedStep {
+                id: id_of(step),
+                goal: Goal::of(&step.action),
+                asks: asked(at),
+                why,
+            });
         }
         let needs = node.needs.clone();
         let name = name.value.clone();
-        self.layout.services.push(ServiceLayout { name, needs, steps, excluded });
+        self.layout.services.push(ServiceLayout {
+            name,
+            needs,
+            steps,
+            excluded,
+            has_check: !checks.is_empty(),
+            left_out: node.is_left_out,
+        });
     }
 
     /// Marks the steps that an earlier process of the run has done, and what it left

@@ -70,15 +70,26 @@ impl Card {
             }
             None => match self.services.iter().find(|service| self.is_told_by(service)) {
                 Some(service) => format!("{} {}", service.name, words::end_of(service)),
-                None => format!("{} {}", self.plan, self.end),
+                None => format!("{} {}{}", self.plan, self.end, self.only()),
             },
         }
+    }
+
+    /// The services that were chosen, if the command line left out others.
+    fn only(&self) -> String {
+        let is_chosen = |service: &&ServiceResult| !service.is_left_out();
+        let chosen: Vec<&str> =
+            self.services.iter().filter(is_chosen).map(|service| service.name.as_str()).collect();
+        if chosen.len() == self.services.len() {
+            return String::new();
+        }
+        format!(", only {}", chosen.join(", "))
     }
 
     /// Whether the end of the service explains that of the run.
     fn is_told_by(&self, service: &ServiceResult) -> bool {
         let skipped = self.status == Status::Skipped && service.status == Status::Skipped;
-        skipped || service.missing.is_some()
+        !service.is_left_out() && (skipped || service.missing.is_some())
     }
 
     fn failures(&self) -> impl Iterator<Item = (&StepId, &Failure)> {

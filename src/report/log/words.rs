@@ -2,7 +2,7 @@
 
 use crate::event::{
     CancelReason, Channel, EventKind, Failure, Outcome, OutputName, Outputs, Reported, Rollback,
-    RollbackOutcome, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
+    RollbackOutcome, RunFinished, RunStarted, ServiceResult, Shortfall, Status, StepId, Verb,
 };
 use crate::report::text::{
     Style, Tone, bytes, clean, clean_lines, columns, left, one_line, padded, short_digest, span,
@@ -313,6 +313,9 @@ pub(in crate::report) fn end_of(service: &ServiceResult) -> String {
     }
     if let Some(reason) = &service.reason {
         text = format!("{text}: {}", one_line(reason));
+    }
+    for Shortfall { missing, reason } in &service.also_missing {
+        text = format!("{text}; {}: {}", one_line(missing), one_line(reason));
     }
     text + &rollbacks_of(service)
 }

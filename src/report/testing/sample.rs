@@ -1,8 +1,9 @@
 //! Events for the tests of reporters.
 
 use crate::event::{
-    Channel, Event, EventKind, Failure, LayerProgress, Origin, Outcome, Outputs, PlanPosition,
-    PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
+    Channel, Event, EventKind, Failure, LEFT_OUT_BY_ONLY, LayerProgress, Origin, Outcome, Outputs,
+    PlanPosition, PlannedStep, Progress, Reported, RunFinished, RunStarted, ServiceResult,
+    Shortfall, Status, StepId, Verb,
 };
 use std::time::Duration;
 
@@ -150,6 +151,7 @@ pub(in crate::report) fn web() -> ServiceResult {
         status: Status::Succeeded,
         missing: None,
         reason: None,
+        also_missing: vec![],
         outputs: outputs(&[
             ("url", "http://storefront.westeurope.azurecontainer.io/"),
             ("urls", r#"["http://storefront.westeurope.azurecontainer.io/"]"#),
@@ -172,6 +174,7 @@ pub(in crate::report) fn broken() -> ServiceResult {
         status: Status::Failed,
         missing: None,
         reason: None,
+        also_missing: vec![],
         outputs: Outputs::new(),
         took: Duration::from_secs(75),
         failure: Some((id("migrations", "run"), whole_failure())),
@@ -213,6 +216,7 @@ pub(in crate::report) fn ended(
         status,
         missing: missing.map(str::to_owned),
         reason: reason.map(str::to_owned),
+        also_missing: vec![],
         outputs: Outputs::new(),
         took: Duration::ZERO,
         failure: None,
@@ -280,6 +284,30 @@ pub(in crate::report) fn not_tested() -> ServiceResult {
 pub(in crate::report) fn not_asked_to_verify() -> ServiceResult {
     let (missing, reason) = ("not verified", "its `if` is false");
     ServiceResult { missing: Some(missing.into()), reason: Some(reason.into()), ..web() }
+}
+
+/// The `if` of its `push` and its `verify` is false, and its tests failed, which the
+/// plan tolerates.
+pub(in crate::report) fn lacks_much() -> ServiceResult {
+    let (missing, reason) = ("test failed", "the script ended with exit code 3");
+    ServiceResult {
+        missing: Some("not verified and not pushed".into()),
+        reason: Some("its `if` is false".into()),
+        also_missing: vec![Shortfall { missing: missing.into(), reason: reason.into() }],
+        ..web()
+    }
+}
+
+/// Its last `deploy` comes after its last `verify`.
+pub(in crate::report) fn not_asked() -> ServiceResult {
+    let (missing, reason) = ("not verified", "no `verify` asks what `deploy-2` deployed");
+    ServiceResult { missing: Some(missing.into()), reason: Some(reason.into()), ..web() }
+}
+
+/// `--only web` leaves out another service.
+pub(in crate::report) fn only_one() -> RunFinished {
+    let docs = ended("docs", Status::Skipped, None, Some(LEFT_OUT_BY_ONLY));
+    RunFinished { services: vec![web(), docs], ..good_end() }
 }
 
 /// The `if` of its `deploy` is false.

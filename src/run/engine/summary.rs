@@ -33,13 +33,14 @@ impl Loop<'_> {
         let rollbacks = self.state.rollbacks(service);
         // The last deploy, which the outputs are of, is rolled back first.
         let withdrawn = rollbacks.first().and_then(|rollback| follow(&mut outputs, rollback));
-        let ServiceEnd { status, missing, reason } = self.state.service_end(service);
+        let ServiceEnd { status, missing, reason, also_missing } = self.state.service_end(service);
         let mut failures = self.state.failures(service).iter().cloned();
         ServiceResult {
             name: layout.name.clone(),
             status,
             missing,
             reason,
+            also_missing,
             outputs,
             withdrawn,
             took: end.saturating_sub(start),

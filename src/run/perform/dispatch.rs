@@ -69,7 +69,7 @@ impl Performer {
                 Action::Verify(verify) => {
                     let output = verify::perform(self, verify, job).await?;
                     let deployed = output.handover.deployed.as_ref();
-                    deploy::record_verified(self, job, deployed).await?;
+                    deploy::record_checked(self, verify, job, deployed).await?;
                     Ok(output)
                 }
                 Action::Run(run) => run::perform(self, step, run, job).await,

@@ -2,6 +2,7 @@
 
 use super::source::PlanSource;
 use crate::event::StepId;
+use crate::plan::AskedDeploy;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Azure, Plan, Registry, Service, Step, Verify};
 use std::collections::BTreeSet;
@@ -32,17 +33,24 @@ impl RunPlan {
         steps.map(move |(place, step)| (self.chosen.contains(&(service, place)), step))
     }
 
-    /// The checks of the service after a step and before its next deploy, and whether each
-    /// is chosen.
+    /// The checks after a step that ask what the service's last deploy before it, or the
+    /// step itself, deploys, up to the next deploy, and whether each is chosen.
     pub fn later_checks(
         &self,
         service: usize,
         place: usize,
     ) -> impl Iterator<Item = (bool, &Step, &Verify)> {
+        let of = self.service(service);
+        let deploys = of.deploys().take_while(move |(deploy, _)| *deploy <= place);
+        let deploy = deploys.last().map(|(_, id)| id);
         let later = self.later_steps(service, place);
         let own = later.take_while(|(_, step)| !matches!(step.action, Action::Deploy(_)));
-        own.filter_map(|(is_chosen, step)| match &step.action {
-            Action::Verify(verify) => Some((is_chosen, step, verify.as_ref())),
+        own.filter_map(move |(is_chosen, step)| match &step.action {
+            Action::Verify(verify) => {
+                let asked = AskedDeploy::of(of, verify);
+                let asks_it = deploy.is_none_or(|deploy| asked.is_of(deploy, true));
+                asks_it.then_some((is_chosen, step, verify.as_ref()))
+            }
             _ => None,
         })
     }

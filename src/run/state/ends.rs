@@ -19,11 +19,15 @@ impl RunState {
 
     /// How a service ended, once all steps have ended.
     pub fn service_end(&self, service: usize) -> ServiceEnd {
-        let ServiceLayout { steps, excluded, .. } = &self.layout.services[service];
+        let ServiceLayout { steps, excluded, has_check, left_out, .. } =
+            &self.layout.services[service];
+        if *left_out {
+            return ServiceEnd::left_out();
+        }
         let ended = steps.iter().filter_map(|&step| {
             let end = self.end_of(step)?;
-            let StepLayout { id, goal, .. } = &self.layout.steps[step];
-            Some(EndedStep { step: &id.step, goal: *goal, end })
+            let StepLayout { id, goal, asks, .. } = &self.layout.steps[step];
+            Some(EndedStep { step: &id.step, goal: *goal, asks, end })
         });
         let excluded: Vec<_> = excluded
             .iter()
@@ -32,9 +36,10 @@ impl RunState {
         let excluded = excluded.iter().map(|(step, end)| EndedStep {
             step: &step.id.step,
             goal: step.goal,
+            asks: &step.asks,
             end,
         });
-        let end = ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>());
+        let end = ServiceEnd::of(&ended.chain(excluded).collect::<Vec<_>>(), *has_check);
         if self.is_rolled_back(service) { end.rolled_back() } else { end }
     }
 

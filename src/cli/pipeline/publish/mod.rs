@@ -210,7 +210,7 @@ impl Publisher<'_> {
                 Status::Skipped => CommitState::Pending,
                 Status::Cancelled => CommitState::Error,
             },
-            context: format!("shipway/{plan}"),
+            context: self.subject.status_context(plan),
             target_url: url.or(self.subject.origin.run_url.as_ref()).cloned(),
             description: self.redactor.redact(&card.line()),
         };

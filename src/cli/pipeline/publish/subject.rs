@@ -30,6 +30,8 @@ pub struct Subject {
     pub repository: Option<String>,
     pub origin: Origin,
     pub comment_key: Option<String>,
+    /// The services that `--only` names.
+    pub only: Vec<String>,
     /// What is checked out; `None` where git does not tell when it was committed.
     pub built: Option<BuiltCommit>,
     /// What becomes of a comment about a newer commit.
@@ -109,6 +111,7 @@ impl Subject {
             repository: resolved.repository(),
             origin: origin(resolved),
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
+            only: options.only.clone(),
             built: built(resolved),
             newer_comment: if options.allow_older {
                 NewerComment::Replaced
@@ -117,6 +120,15 @@ impl Subject {
             },
             dry_run: options.dry_run.is_some(),
             local: options.dry_run.is_some() || options.cloud.is_some(),
+        }
+    }
+
+    /// The name of the status of the commit. That of a run of some services says nothing
+    /// of the others, so it does not replace that of the whole plan.
+    pub fn status_context(&self, plan: &str) -> String {
+        match self.only.as_slice() {
+            [] => format!("shipway/{plan}"),
+            only => format!("shipway/{plan} (only {})", only.join(", ")),
         }
     }
 

@@ -5,6 +5,7 @@ mod cycle;
 mod group;
 mod image;
 mod needs;
+mod never_verified;
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
@@ -16,6 +17,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         // What a step that could not be read would have done is not missed.
         if uses.is_whole(&name.value) {
             image::check(service, found);
+            never_verified::check(service, found);
         }
         container::check(service, found);
         group::check(uses.plan, service, found);

@@ -42,12 +42,6 @@ pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
     })
 }
 
-/// Whether the plan has a check of the service after the step and before its next deploy,
-/// be it left out by an option or by its `if`.
-pub fn has_later_check(performer: &Performer, job: &Job) -> bool {
-    performer.plan.later_checks(job.service, job.place).next().is_some()
-}
-
 /// Reads the target once no other run holds it. Fails where it runs a newer commit.
 pub async fn read_when_free<T: DeployTarget>(
     target: &T,

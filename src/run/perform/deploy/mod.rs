@@ -35,7 +35,7 @@ pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use holding::renewed_while;
 pub use revision::DeployedRevision;
 pub use tags::ResourceTags;
-pub use verified::record_verified;
+pub use verified::record_checked;
 
 use super::performer::{Job, Performer};
 use super::pinned_images::PinnedImage;

@@ -2,30 +2,91 @@
 //! any machine knows which versions are good.
 
 use super::aci;
-use super::holding::{give_up, has_later_check, is_followed_by_check};
+use super::holding::{give_up, is_followed_by_check};
 use super::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::journal::{Deployed, RunId};
+use crate::plan::AskedDeploy;
+use crate::plan::expr::Value;
+use crate::plan::schema::{Service, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::{Job, Performer};
 
-/// Records it and ends the run's lease, if the step was the last check of the service. If
-/// the last one is left out, the lease ends with the last that is made.
-/// What cannot be recorded makes no check fail. Fails where another run has deployed
-/// since: what was checked may have been its version.
+/// Records what a `verify` that passed says of the deploys that it asks.
+pub async fn record_checked(
+    performer: &Performer,
+    verify: &Verify,
+    job: &Job,
+    last: Option<&Deployed>,
+) -> Result<(), StepError> {
+    let service = performer.plan.service(job.service);
+    match AskedDeploy::of(service, verify) {
+        AskedDeploy::Last | AskedDeploy::Unknown => {
+            let Some(deployed) = last else { return Ok(()) };
+            let id = deploy_of(service, job, deployed).unwrap_or_default();
+            record(performer, job, &id, deployed, true).await
+        }
+        AskedDeploy::Named(ids) => {
+            for id in ids {
+                let Some(target) = target_of(job, &id) else { continue };
+                let is_last = last.is_some_and(|last| last.target.as_str() == target);
+                let run = last.and_then(|last| last.run.clone());
+                let deployed = Deployed { target: target.into(), run, ..Deployed::default() };
+                record(performer, job, &id, &deployed, is_last).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The resource that a deploy of the service has deployed.
+fn target_of(job: &Job, deploy: &str) -> Option<String> {
+    let outputs = job.scope.context("steps").map(|steps| steps.get(deploy).get("outputs"));
+    let target = outputs.map(|outputs: Value| outputs.get("resource-id").text());
+    target.filter(|target| !target.is_empty())
+}
+
+/// The id of the deploy of the service that has deployed this.
+fn deploy_of(service: &Service, job: &Job, deployed: &Deployed) -> Option<String> {
+    let mut deploys = service.deploys().map(|(_, id)| id);
+    let found = deploys.find(|id| target_of(job, id).as_deref() == Some(deployed.target.as_str()));
+    found.map(str::to_owned)
+}
+
+/// Records that what a deploy has deployed was verified, if no later `verify` of the plan
+/// asks it, be it left out by an option or by its `if`. `is_last` says that the service
+/// has deployed nothing since.
+async fn record(
+    performer: &Performer,
+    job: &Job,
+    id: &str,
+    deployed: &Deployed,
+    is_last: bool,
+) -> Result<(), StepError> {
+    let service = performer.plan.service(job.service);
+    let next = service.deploys().find(|(place, _)| *place > job.place);
+    let mut later = service.checks().filter(|(place, _)| *place > job.place);
+    let is_asked_again = later.any(|(place, asked)| {
+        asked.is_of(id, is_last && next.is_none_or(|(next, _)| place < next))
+    });
+    if !is_asked_again {
+        return record_verified(performer, job, deployed).await;
+    }
+    let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
+    if is_own && !is_followed_by_check(performer, job) {
+        // A lease that is not given up ends by itself.
+        give_up(performer, &deployed.target).await.ok();
+    }
+    Ok(())
+}
+
+/// Records that what was deployed is good, and ends the run's lease. What cannot be
+/// recorded makes no check fail. Fails where another run has deployed since: what was
+/// checked may have been its version.
 pub async fn record_verified(
     performer: &Performer,
     job: &Job,
-    deployed: Option<&Deployed>,
+    deployed: &Deployed,
 ) -> Result<(), StepError> {
-    let Some(deployed) = deployed else { return Ok(()) };
-    if has_later_check(performer, job) {
-        let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
-        if is_own && !is_followed_by_check(performer, job) {
-            // A lease that is not given up ends by itself.
-            give_up(performer, &deployed.target).await.ok();
-        }
-        return Ok(());
-    }
     let mut by_another = None;
     let recorded = aci::change_tags(performer, &deployed.target, |tags| {
         let Some(found) = ResourceTags::read(tags) else { return false };
@@ -104,7 +165,7 @@ steps:
         let target = GROUP.to_owned().into();
         let deployed = Deployed { target, run: Some("a".to_owned()), ..Deployed::default() };
 
-        let checked = record_verified(&performer, &job, Some(&deployed)).await;
+        let checked = record_verified(&performer, &job, &deployed).await;
 
         let changes = fake.asked().into_iter().filter(|asked| asked.method == "PATCH");
         let bodies = changes.map(|asked| asked.body).collect();
