@@ -1,6 +1,13 @@
 //! The `shipway` program. See the library for all of it.
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// A large plan consists of some hundred thousand short strings. The C library's allocator
+/// takes a third of the time of `shipway check` for them, and that of musl, which release
+/// binaries are linked with, takes longer.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     shipway::main()
