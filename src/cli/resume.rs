@@ -13,8 +13,8 @@ use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
 use super::session::run::{RunSession, state_folder};
 use crate::journal::{
-    Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId, StartRecord,
-    StepState, newest_unfinished,
+    DamagedRun, Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId,
+    StartRecord, StepState, newest_unfinished,
 };
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
@@ -55,7 +55,7 @@ pub struct ResumeArguments {
 pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
     let (mut run, mut journal) = prepare(arguments)?;
     let inherited = inherited(&mut run);
-    let prepared = remaining(arguments, &run, &mut journal);
+    let prepared = continue_journal(arguments, &run, &mut journal);
     block_on(async {
         match prepared {
             Ok(chosen) => {
@@ -69,34 +69,34 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
     })
 }
 
-/// Finds the run. What is refused here is no run, and nothing is reported of it.
+/// Opens the journal of the run. Errors here are printed and not reported, because no run
+/// goes on.
 fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
     let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
     let state = state_folder(arguments.state_dir.as_deref(), &file);
-    let folder = find(arguments, &state)?;
+    let folder = find_run(arguments, &state)?;
     let journal =
-        Journal::open(&folder.journal()).map_err(|error| show(&error, arguments.dry_run))?;
-    let start = started(arguments, &file, &folder, journal.replay())?;
+        Journal::open(&folder.journal()).map_err(|error| refuse_journal(&error, arguments))?;
+    let start = start_record(arguments, &file, &folder, journal.replay())?;
     let redactor = Audience::Command(arguments.view).redactor();
     Ok((RunSession::resume(file, start, folder, redactor)?, journal))
 }
 
-/// The steps of the run, of which some are done, and the entry that it continues.
-fn remaining(
+/// Chooses the steps that are left, and records in the journal that the run goes on.
+fn continue_journal(
     arguments: &ResumeArguments,
     run: &RunSession,
     journal: &mut Journal,
 ) -> Result<Chosen, Refusal> {
     let mut chosen = choose(&run.session)?;
     chosen.mark_done(journal.replay());
-    refuse_doubtful(arguments, run, &chosen, journal.replay())?;
+    refuse_in_doubt(arguments, run, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
     let written = journal.append(&JournalEntry::RunResumed { at });
     written.map_err(|error| say::refused(Exit::Precondition, &chain_of(&error), None))?;
     Ok(chosen)
 }
 
-/// What is left of a run, and what is known of the rest.
 struct Remaining {
     chosen: Chosen,
     journal: Journal,
@@ -115,30 +115,21 @@ async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: 
     Box::pin(real.run(chosen, Some(journal))).await
 }
 
-fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
-    if let Some(name) = &arguments.run {
-        let folder = RunFolder { state: state.to_owned(), run: RunId::existing(name) };
-        if folder.journal().exists() {
-            return Ok(folder);
-        }
-        say::error(&[format!("there is no run `{name}` in `{}`", state.display())], None);
-        return Err(Exit::Usage);
+fn find_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
+    let Some(name) = &arguments.run else { return newest_run(arguments, state) };
+    let folder = RunFolder { state: state.to_owned(), run: RunId::existing(name) };
+    if folder.journal().exists() {
+        return Ok(folder);
     }
+    say::error(&[format!("there is no run `{name}` in `{}`", state.display())], None);
+    Err(Exit::Usage)
+}
+
+/// The newest run of the plan that has not succeeded.
+fn newest_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
     let plan = std::path::absolute(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
-    let found = newest_unfinished(state, &plan, arguments.dry_run).map_err(|damaged| {
-        let begin = begin_command(arguments.dry_run);
-        let help = match damaged.older {
-            Some(older) => format!(
-                "begin again with `{begin}`, or continue the run before it with `shipway resume {older}{}`",
-                if arguments.dry_run { " --dry-run" } else { "" }
-            ),
-            None => begin_again(arguments.dry_run),
-        };
-        let mut chain = vec![format!("cannot resume run {}", damaged.run)];
-        chain.extend(chain_of(&damaged.error));
-        say::error(&chain, Some(&help));
-        Exit::Precondition
-    })?;
+    let found = newest_unfinished(state, &plan, arguments.dry_run)
+        .map_err(|damaged| refuse_damaged(&damaged, arguments))?;
     found.ok_or_else(|| {
         let kind = if arguments.dry_run { "dry run" } else { "run" };
         let plan = arguments.plan.display();
@@ -150,8 +141,22 @@ fn find(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
     })
 }
 
-/// What the run was started with, and in a dry run what its cloud is given now.
-fn started(
+fn refuse_damaged(damaged: &DamagedRun, arguments: &ResumeArguments) -> Exit {
+    let help = match &damaged.older {
+        Some(older) => format!(
+            "begin again with `{}`, or continue the run before it with `shipway resume {older}`",
+            if arguments.dry_run { "shipway dry-run" } else { "shipway run" }
+        ),
+        None => begin_again(arguments),
+    };
+    let mut chain = vec![format!("cannot resume run {}", damaged.run)];
+    chain.extend(chain_of(&damaged.error));
+    say::error(&chain, Some(&help));
+    Exit::Precondition
+}
+
+/// What the run was started with, extended by the options of this command.
+fn start_record(
     arguments: &ResumeArguments,
     file: &PlanFile,
     folder: &RunFolder,
@@ -177,15 +182,37 @@ fn started(
         );
         return Err(Exit::Usage);
     }
-    if let Some(dry_run) = &mut start.options.dry_run {
-        dry_run.cloud = std::mem::take(&mut dry_run.cloud).extended_by(&arguments.cloud);
+    match &mut start.options.dry_run {
+        Some(dry_run) => {
+            dry_run.cloud = std::mem::take(&mut dry_run.cloud).extended_by(&arguments.cloud);
+        }
+        None => refuse_dry_run_options(arguments, id)?,
     }
     Ok(start)
 }
 
+/// Refuses options of a dry run for a run that deploys to Azure: who gives one takes it for
+/// a dry run.
+fn refuse_dry_run_options(arguments: &ResumeArguments, run: &RunId) -> Result<(), Exit> {
+    let given = if arguments.dry_run {
+        "`--dry-run`"
+    } else if arguments.keep {
+        "`--keep`"
+    } else if arguments.cloud != LocalCloudOptions::default() {
+        "options of the local cloud"
+    } else {
+        return Ok(());
+    };
+    say::error(
+        &[format!("run {run} is not a dry run, and cannot be resumed with {given}")],
+        Some(&format!("`shipway resume {run}` continues it, and deploys to Azure")),
+    );
+    Err(Exit::Usage)
+}
+
 /// Refuses to repeat a `run` step that was interrupted, unless the plan or the
 /// command line allows it: only the user knows what a second time would do.
-fn refuse_doubtful(
+fn refuse_in_doubt(
     arguments: &ResumeArguments,
     run: &RunSession,
     chosen: &Chosen,
@@ -216,10 +243,10 @@ fn is_idempotent(step: &Step, scope: &Scope) -> bool {
     step.idempotent.resolve(scope).unwrap_or_default()
 }
 
-fn show(error: &JournalError, dry_run: bool) -> Exit {
+fn refuse_journal(error: &JournalError, arguments: &ResumeArguments) -> Exit {
     let help = match error {
         JournalError::Line { .. } | JournalError::Changed { .. } | JournalError::Illegal { .. } => {
-            Some(begin_again(dry_run))
+            Some(begin_again(arguments))
         }
         JournalError::Write { .. } | JournalError::Read { .. } | JournalError::Busy { .. } => None,
     };
@@ -227,15 +254,14 @@ fn show(error: &JournalError, dry_run: bool) -> Exit {
     Exit::Precondition
 }
 
-/// What helps against a journal that cannot be believed.
-fn begin_again(dry_run: bool) -> String {
-    let begin = begin_command(dry_run);
-    if dry_run {
-        return format!("begin again with `{begin}`");
+/// The remedy for a damaged journal.
+fn begin_again(arguments: &ResumeArguments) -> String {
+    if arguments.dry_run {
+        return "begin again with `shipway dry-run`".to_owned();
     }
-    format!("look with `shipway status` at what it has deployed, then begin again with `{begin}`")
-}
-
-fn begin_command(dry_run: bool) -> &'static str {
-    if dry_run { "shipway dry-run" } else { "shipway run" }
+    let begin = "look with `shipway status` at what it has deployed, then begin again with \
+                 `shipway run`";
+    // The journal that would say which kind of run it was cannot be read.
+    let other = arguments.run.as_ref().map_or("", |_| ", or with `shipway dry-run` if it was one");
+    format!("{begin}{other}")
 }

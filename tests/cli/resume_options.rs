@@ -133,7 +133,7 @@ fn a_damaged_journal_is_named_with_what_can_be_done() {
     assert!(
         refused.stderr.ends_with(
             "help: look with `shipway status` at what it has deployed, then begin again with \
-             `shipway run`\n"
+             `shipway run`, or with `shipway dry-run` if it was one\n"
         ),
         "{}",
         refused.stderr
@@ -162,4 +162,40 @@ fn a_run_of_an_older_version_is_not_resumed() {
             "error: run {run} was started by an older version of Shipway\n  help: start a new run\n"
         )
     );
+}
+
+#[test]
+fn options_of_a_dry_run_are_refused_for_a_run_that_deploys() {
+    let program = Program::with_plan(SKIP_RUN);
+    program.run(&["run"]).exits(4);
+    let run = journal(&program)[0]["run"].as_str().expect("an id").to_owned();
+    let program = program.file("tree/a", "a file\n");
+
+    for (options, given) in [
+        (&["--dry-run"][..], "`--dry-run`"),
+        (&["--keep"], "`--keep`"),
+        (&["--runtime", "built-in"], "options of the local cloud"),
+    ] {
+        let refused = program.run(&[&["resume", &run], options].concat()).exits(2);
+        assert_eq!(
+            refused.stderr,
+            format!(
+                "error: run {run} is not a dry run, and cannot be resumed with {given}\n  help: \
+                 `shipway resume {run}` continues it, and deploys to Azure\n"
+            )
+        );
+    }
+    assert_eq!(ran(&program), ["ran"]);
+}
+
+#[test]
+fn a_dry_run_that_is_named_stays_one() {
+    let program = Program::with_plan(SKIP_RUN);
+    program.run(&["dry-run"]).exits(4);
+    let run = journal(&program)[0]["run"].as_str().expect("an id").to_owned();
+    let program = program.file("tree/a", "a file\n");
+
+    let finished = program.run(&["resume", &run]).exits(0);
+
+    assert!(finished.stderr.contains("dry run"), "{}", finished.stderr);
 }
