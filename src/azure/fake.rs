@@ -5,6 +5,7 @@ use crate::azure::{Application, Arm, Cloud, Credential, Pacing};
 use crate::http::{Client, Proxy, Retryable, SafeUrl, Settings, Trust};
 use crate::secret::Redactor;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -17,15 +18,17 @@ use url::Url;
 
 /// A request as the server received it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ReceivedRequest {
     pub method: String,
-    /// Host and path, such as `management.azure.com/subscriptions/s`.
+    /// Host and path, such as `management.azure.com/subscriptions/s`; the path alone of a request
+    /// that was sent to [`FakeAzure::address`] itself.
     pub to: String,
     pub query: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 
+/// A scripted reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
@@ -34,6 +37,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// A reply whose body is JSON text.
     pub fn new(status: u16, body: &str) -> Self {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         Self { status, headers: vec![json], body: body.to_owned() }
@@ -43,7 +47,7 @@ impl Reply {
         Self::new(status, &body.to_string())
     }
 
-    pub fn text(status: u16, body: &str) -> Self {
+    pub fn html(status: u16, body: &str) -> Self {
         let html = ("content-type".to_owned(), "text/html".to_owned());
         Self { status, headers: vec![html], body: body.to_owned() }
     }
@@ -54,30 +58,33 @@ impl Reply {
     }
 }
 
-type ReplyTo = dyn Fn(&Asked) -> Reply + Send + Sync;
+type ReplyFn = dyn Fn(&ReceivedRequest) -> Reply + Send + Sync;
 
 /// A proxy that answers for every host.
-pub struct Fake {
+pub struct FakeAzure {
     pub client: Client,
     /// The address of the proxy, for servers that the environment names.
     pub address: String,
-    asked: Arc<Mutex<Vec<(Asked, u16)>>>,
+    requests: Arc<Mutex<Vec<(ReceivedRequest, u16)>>>,
 }
 
-impl Fake {
+impl FakeAzure {
     /// Answers every request with the result of `answer`.
-    pub async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let authority = Arc::new(Authority::new());
+    pub async fn start(answer: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static) -> Self {
+        let authority = Arc::new(TestAuthority::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket").to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let server =
-            Server { authority: authority.clone(), answer: Arc::new(answer), asked: asked.clone() };
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let server = Server {
+            authority: authority.clone(),
+            answer: Arc::new(answer),
+            requests: requests.clone(),
+        };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = server.clone();
-                // A client that disconnects must not end the others.
-                tokio::spawn(async move { drop(server.accept(stream).await) });
+                // Clients may disconnect at any time.
+                tokio::spawn(async move { drop(server.serve_connection(stream).await) });
             }
         });
         let proxy = Url::parse(&format!("http://{address}")).expect("a URL");
@@ -87,25 +94,29 @@ impl Fake {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(20),
         });
-        Self { client: client.expect("a client"), address, asked }
+        Self { client: client.expect("a client"), address, requests }
     }
 
     /// Answers from a table of `METHOD host/path` and its replies in order, the last
-    /// one repeated. Any other request is answered with 404.
+    /// one repeated. Any other request is refused with 400, which no client takes for the answer
+    /// that something does not exist.
     pub async fn script(table: Vec<(&str, Vec<Reply>)>) -> Self {
         let table: BTreeMap<String, (Vec<Reply>, usize)> = table
             .into_iter()
+            .inspect(|(request, replies)| assert!(!replies.is_empty(), "{request}: no reply"))
             .map(|(request, replies)| (request.to_owned(), (replies, 0)))
             .collect();
         let table = Mutex::new(table);
-        Self::start(move |asked| {
-            if asked.to.ends_with("/oauth2/v2.0/token") {
+        Self::start(move |request| {
+            if request.to.ends_with("/oauth2/v2.0/token") {
                 return token();
             }
             let mut table = table.lock().expect("no panic");
-            let Some((replies, next)) = table.get_mut(&format!("{} {}", asked.method, asked.to))
-            else {
-                return Reply::text(404, "not in the script");
+            let asked = format!("{} {}", request.method, request.to);
+            let Some((replies, next)) = table.get_mut(&asked) else {
+                let message = format!("not in the script: {asked}");
+                let error = json!({ "error": { "code": "NotScripted", "message": message } });
+                return Reply::json(400, &error);
             };
             let reply = replies[(*next).min(replies.len() - 1)].clone();
             *next += 1;
@@ -115,68 +126,91 @@ impl Fake {
     }
 
     /// The requests so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        let asked = self.asked.lock().expect("no panic");
-        asked.iter().map(|(asked, _)| asked.clone()).collect()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        let requests = self.requests.lock().expect("no panic");
+        requests.iter().map(|(request, _)| request.clone()).collect()
     }
 
     /// One line per request, without those for tokens.
     pub fn log(&self) -> String {
         let mut log = String::new();
-        for (asked, status) in self.asked.lock().expect("no panic").iter() {
-            if !asked.to.ends_with("/oauth2/v2.0/token") {
-                writeln!(log, "{} {} -> {status}", asked.method, asked.to).expect("a string");
+        for (request, status) in self.requests.lock().expect("no panic").iter() {
+            if !request.to.ends_with("/oauth2/v2.0/token") {
+                writeln!(log, "{} {} -> {status}", request.method, request.to)
+                    .expect("writing to a string cannot fail");
             }
         }
         log
+    }
+
+    /// A credential with a client secret.
+    pub fn credential(&self, redactor: &Redactor) -> Credential {
+        let application = Application {
+            tenant: "tenant-1".into(),
+            client_id: "client-1".into(),
+            secret: redactor.adopt("test", "s3cr3t-value".into()),
+        };
+        let endpoints = Cloud::Public.endpoints();
+        Credential::client_secret(&self.client, redactor, &endpoints, &application)
+            .expect("a tenant and a client")
+    }
+
+    /// Resource Manager with waits of milliseconds.
+    pub fn arm(&self) -> Arm {
+        let credential = self.credential(&Redactor::default());
+        let brief = Duration::from_millis(2);
+        Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())
+            .paced(Pacing { shortest: brief, longest: brief })
     }
 }
 
 #[derive(Clone)]
 struct Server {
-    authority: Arc<Authority>,
-    answer: Arc<ReplyTo>,
-    asked: Arc<Mutex<Vec<(Asked, u16)>>>,
+    authority: Arc<TestAuthority>,
+    answer: Arc<ReplyFn>,
+    requests: Arc<Mutex<Vec<(ReceivedRequest, u16)>>>,
 }
 
 impl Server {
-    async fn accept(self, mut stream: TcpStream) -> io::Result<()> {
-        let Some(first) = read(&mut stream).await? else { return Ok(()) };
+    async fn serve_connection(self, mut stream: TcpStream) -> io::Result<()> {
+        let Some(first) = read_request(&mut stream).await? else { return Ok(()) };
         if first.method != "CONNECT" {
-            self.converse(stream, String::new(), Some(first)).await?;
+            self.serve_requests(stream, String::new(), Some(first)).await?;
             return Ok(());
         }
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
         let host = first.to.rsplit_once(':').map_or(first.to.as_str(), |(host, _)| host).to_owned();
         let stream = self.authority.acceptor(&host).accept(stream).await?;
-        self.converse(stream, host, None).await
+        self.serve_requests(stream, host, None).await
     }
 
-    async fn converse(
+    async fn serve_requests(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin,
         host: String,
-        first: Option<Asked>,
+        first: Option<ReceivedRequest>,
     ) -> io::Result<()> {
         let mut next = first;
         loop {
-            let asked = match next.take() {
-                Some(asked) => asked,
-                None => match read(&mut stream).await? {
-                    Some(asked) => asked,
+            let request = match next.take() {
+                Some(request) => request,
+                None => match read_request(&mut stream).await? {
+                    Some(request) => request,
                     None => return Ok(()),
                 },
             };
-            let to = format!("{host}{}", asked.to.trim_start_matches("http://"));
-            let asked = Asked { to, ..asked };
-            let reply = (self.answer)(&asked);
-            self.asked.lock().expect("no panic").push((asked, reply.status));
+            let to = format!("{host}{}", request.to.trim_start_matches("http://"));
+            let request = ReceivedRequest { to, ..request };
+            let reply = (self.answer)(&request);
+            self.requests.lock().expect("no panic").push((request, reply.status));
             let mut head = format!("HTTP/1.1 {} scripted\r\n", reply.status);
             for (name, value) in &reply.headers {
-                write!(head, "{name}: {value}\r\n").expect("a string");
+                write!(head, "{name}: {value}\r\n").expect("writing to a string cannot fail");
             }
-            write!(head, "content-length: {}\r\n\r\n", reply.body.len()).expect("a string");
+            write!(head, "content-length: {}\r\n\r\n", reply.body.len())
+                .expect("writing to a string cannot fail");
             stream.write_all(head.as_bytes()).await?;
+            // A 204 has no body (RFC 9110, 15.3.5).
             if reply.status != 204 {
                 stream.write_all(reply.body.as_bytes()).await?;
             }
@@ -185,7 +219,9 @@ impl Server {
     }
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Asked>> {
+async fn read_request(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<ReceivedRequest>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -208,15 +244,15 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Asked>
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
-    Ok(Some(Asked { method, to: to.to_owned(), query: query.to_owned(), headers, body }))
+    Ok(Some(ReceivedRequest { method, to: to.to_owned(), query: query.to_owned(), headers, body }))
 }
 
-struct Authority {
+struct TestAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Authority {
+impl TestAuthority {
     fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
@@ -238,7 +274,7 @@ impl Authority {
     }
 }
 
-/// An error as people see it: message, causes, help.
+/// The message of an error, its causes and its help, as commands print them.
 pub fn shown(error: &dyn Retryable) -> String {
     let mut lines = vec![error.to_string()];
     let mut cause = error.source();
@@ -253,26 +289,4 @@ pub fn shown(error: &dyn Retryable) -> String {
 /// The reply to every request for a token, so that scripts need not list it.
 pub fn token() -> Reply {
     Reply::new(200, r#"{"token_type":"Bearer","expires_in":3600,"access_token":"the-token"}"#)
-}
-
-impl Fake {
-    /// A credential with a client secret.
-    pub fn credential(&self, redactor: &Redactor) -> Credential {
-        let application = Application {
-            tenant: "tenant-1".into(),
-            client_id: "client-1".into(),
-            secret: redactor.adopt("test", "s3cr3t-value".into()),
-        };
-        let endpoints = Cloud::Public.endpoints();
-        Credential::client_secret(&self.client, redactor, &endpoints, &application)
-            .expect("a tenant and a client")
-    }
-
-    /// Resource Manager with waits of milliseconds.
-    pub fn arm(&self) -> Arm {
-        let credential = self.credential(&Redactor::default());
-        let brief = Duration::from_millis(2);
-        Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())
-            .paced(Pacing { shortest: brief, longest: brief })
-    }
 }

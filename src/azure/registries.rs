@@ -257,7 +257,7 @@ fn failed(doing: String, source: ArmError) -> RegistryError {
 #[cfg(test)]
 mod tests {
     use super::{AzureRegistries, NewRegistry};
-    use crate::azure::fake::{Fake, Reply};
+    use crate::azure::fake::{FakeAzure, Reply};
     use crate::http::Retryable as _;
     use crate::secret::Redactor;
 
@@ -273,9 +273,11 @@ mod tests {
         let credentials =
             r#"{"username":"demo","passwords":[{"name":"password","value":"hunter22"}]}"#;
         let post = format!("POST {ONE}/listCredentials");
-        let fake =
-            Fake::script(vec![(LIST, list), (post.as_str(), vec![Reply::new(200, credentials)])])
-                .await;
+        let fake = FakeAzure::script(vec![
+            (LIST, list),
+            (post.as_str(), vec![Reply::new(200, credentials)]),
+        ])
+        .await;
         let redactor = Redactor::default();
         let registries = AzureRegistries::new(fake.arm(), redactor.clone());
 
@@ -308,7 +310,7 @@ mod tests {
     #[tokio::test]
     async fn a_registry_that_exists_is_not_changed() {
         let get = format!("GET {ONE}");
-        let fake = Fake::script(vec![(get.as_str(), vec![Reply::new(200, FOUND)])]).await;
+        let fake = FakeAzure::script(vec![(get.as_str(), vec![Reply::new(200, FOUND)])]).await;
         let registries = AzureRegistries::new(fake.arm(), Redactor::default());
 
         let found = registries.create(&new()).await.expect("found");
@@ -322,7 +324,7 @@ mod tests {
         let get = format!("GET {ONE}");
         let missing = vec![Reply::new(404, r#"{"error":{"code":"ResourceNotFound"}}"#)];
         let taken = vec![Reply::new(409, taken)];
-        let fake = Fake::script(vec![(get.as_str(), missing), (put.as_str(), taken)]).await;
+        let fake = FakeAzure::script(vec![(get.as_str(), missing), (put.as_str(), taken)]).await;
         let registries = AzureRegistries::new(fake.arm(), Redactor::default());
 
         let refused = registries.create(&new()).await.expect_err("taken");

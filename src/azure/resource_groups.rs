@@ -151,7 +151,7 @@ fn failed(doing: String, source: ArmError) -> LookupError {
 #[cfg(test)]
 mod tests {
     use super::ResourceGroups;
-    use crate::azure::fake::{Fake, Reply};
+    use crate::azure::fake::{FakeAzure, Reply};
     use crate::http::Retryable as _;
 
     const GROUP: &str = "GET management.azure.com/subscriptions/s/resourcegroups/demo";
@@ -162,7 +162,7 @@ mod tests {
         let gone = r#"{"error":{"code":"ResourceGroupNotFound","message":"gone"}}"#;
         let there = r#"{"name":"demo","location":"westeurope"}"#;
         let replies = vec![Reply::new(404, gone), Reply::new(200, there)];
-        let fake = Fake::script(vec![(GROUP, replies)]).await;
+        let fake = FakeAzure::script(vec![(GROUP, replies)]).await;
         let groups = ResourceGroups::new(fake.arm());
 
         let refused = groups.get("s", "demo").await.expect_err("not there");
@@ -180,7 +180,7 @@ mod tests {
         let one = r#"{"value":[{"subscriptionId":"s","displayName":"Production"}]}"#;
         let two = r#"{"value":[{"subscriptionId":"s","displayName":"Production"},{"subscriptionId":"t"}]}"#;
         let replies = vec![Reply::new(200, one), Reply::new(200, two), Reply::new(200, none)];
-        let fake = Fake::script(vec![(ALL, replies)]).await;
+        let fake = FakeAzure::script(vec![(ALL, replies)]).await;
         let groups = ResourceGroups::new(fake.arm());
 
         assert_eq!(groups.only_subscription().await.expect("one"), "s");

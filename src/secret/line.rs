@@ -34,7 +34,7 @@ impl LineRedactor {
         if self.held.len() <= MAX_PIECE_BYTES + MIN_HELD_BYTES {
             return None;
         }
-        let held_back = self.redactor.matcher().longest().max(MIN_HELD_BYTES);
+        let held_back = self.redactor.matcher().max_match_len().max(MIN_HELD_BYTES);
         if self.held.len() <= MAX_PIECE_BYTES + held_back {
             return None;
         }
@@ -131,7 +131,7 @@ mod tests {
             assert!(
                 redacting.held.len()
                     <= MAX_PIECE_BYTES
-                        + (redactor.matcher().longest()).max(MIN_HELD_BYTES)
+                        + redactor.matcher().max_match_len().max(MIN_HELD_BYTES)
                         + part.len()
             );
         }

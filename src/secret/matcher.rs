@@ -11,53 +11,57 @@ use std::ops::Range;
 /// What a secret is replaced by.
 pub(super) const MASK: &str = "***";
 
-/// The fewest bytes of a secret that are looked for in a dump, whose lines cut a value
+/// The shortest part of a secret that is looked for in hex dumps, whose lines break a value
 /// anywhere.
 const MIN_DUMPED_BYTES: usize = 4;
 
-/// The same in digits without a gap, where fewer may be a part of any digest.
+/// The shortest part that is looked for in hex digits without gaps: shorter ones occur in
+/// digests by chance.
 const MIN_SOLID_BYTES: usize = 16;
 
-/// Of a longer value, what follows is looked for as a whole only.
+/// Only so many bytes of a value are looked for in parts. A longer value is also looked for as
+/// a whole.
 const MAX_DUMPED_BYTES: usize = 64 * 1024;
 
-/// A decoded form of the longest spelling is rarely longer: each byte as `\u0041`.
-const EXPANSION: usize = 6;
+/// How many bytes of a text may stand for one byte of a spelling: `\U00000041` has ten.
+const MAX_ESCAPE_BYTES: usize = 10;
 
 /// A snapshot of all known spellings.
 pub(super) struct Matcher {
-    longest: usize,
+    /// In bytes.
+    longest_spelling: usize,
     spellings: Option<AhoCorasick>,
     /// Parts of values as hexadecimal digits.
-    dumped: Option<AhoCorasick>,
+    hex_parts: Option<AhoCorasick>,
 }
 
 impl Matcher {
     /// `values` are what a dump may show.
     pub(super) fn new(spellings: &BTreeSet<String>, values: &BTreeSet<String>) -> Self {
         Self {
-            longest: spellings.iter().map(String::len).max().unwrap_or_default(),
+            longest_spelling: spellings.iter().map(String::len).max().unwrap_or_default(),
             spellings: automaton(spellings),
-            dumped: automaton(&values.iter().flat_map(|value| dumped(value)).collect()),
+            hex_parts: automaton(&values.iter().flat_map(|value| hex_parts(value)).collect()),
         }
     }
 
     /// The most bytes that a secret takes in a text.
-    pub(super) fn longest(&self) -> usize {
-        self.longest * EXPANSION
+    pub(super) fn max_match_len(&self) -> usize {
+        self.longest_spelling * MAX_ESCAPE_BYTES
     }
 
     /// All matches in order, overlapping ones merged.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let Some(spellings) = &self.spellings else { return Vec::new() };
-        let mut found = matches(spellings, text);
+        let mut found = overlapping(spellings, text);
         for view in views(text) {
-            found.extend(matches(spellings, &view.bytes).into_iter().map(|it| view.source(it)));
+            found.extend(overlapping(spellings, &view.bytes).into_iter().map(|it| view.source(it)));
         }
-        if let Some(dumped) = &self.dumped
+        // Most texts have too few digits for a dump, and need no second search.
+        if let Some(hex_parts) = &self.hex_parts
             && text.iter().filter(|byte| byte.is_ascii_hexdigit()).count() >= 2 * MIN_DUMPED_BYTES
         {
-            found.extend(in_dumps(dumped, text));
+            found.extend(in_dumps(hex_parts, text));
         }
         merged(found)
     }
@@ -74,7 +78,7 @@ fn automaton(patterns: &BTreeSet<String>) -> Option<AhoCorasick> {
 }
 
 /// The digits of each part of a value that is looked for in dumps.
-fn dumped(value: &str) -> BTreeSet<String> {
+fn hex_parts(value: &str) -> BTreeSet<String> {
     let bytes = value.as_bytes();
     let start = &bytes[..bytes.len().min(MAX_DUMPED_BYTES)];
     let parts = [MIN_DUMPED_BYTES, MIN_SOLID_BYTES].into_iter();
@@ -84,17 +88,18 @@ fn dumped(value: &str) -> BTreeSet<String> {
     found
 }
 
-fn matches(automaton: &AhoCorasick, bytes: &[u8]) -> Vec<Range<usize>> {
-    // In the order of their ends, so that a later match may cover several earlier ones.
+/// All matches, sorted by their ends, with those that overlap merged.
+fn overlapping(automaton: &AhoCorasick, bytes: &[u8]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for found in automaton.find_overlapping_iter(bytes) {
-        add(&mut ranges, found.range());
+        push_merged(&mut ranges, found.range());
     }
     ranges
 }
 
-/// Adds a range that ends after all others, and merges it with those that it overlaps.
-fn add(ranges: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+/// Appends a range and merges it with the last ones that it overlaps. Ranges must come in the
+/// order of their starts or of their ends.
+fn push_merged(ranges: &mut Vec<Range<usize>>, mut range: Range<usize>) {
     while let Some(last) = ranges.last().filter(|last| range.start < last.end) {
         range.start = range.start.min(last.start);
         range.end = range.end.max(last.end);
@@ -107,19 +112,19 @@ fn merged(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.sort_by_key(|range| (range.start, range.end));
     let mut ranges = Vec::with_capacity(found.len());
     for range in found {
-        add(&mut ranges, range);
+        push_merged(&mut ranges, range);
     }
     ranges
 }
 
-/// Values as pairs of digits: all of a line of a dump from the first match on, because
-/// the column of letters beside the digits shows the same bytes.
+/// Finds secrets in hex dumps. A match in a line that begins with an offset extends to the end
+/// of the line, because the column of text beside the digits repeats the bytes.
 fn in_dumps(automaton: &AhoCorasick, text: &[u8]) -> Vec<Range<usize>> {
     let view = hex_pairs(text);
     let mut found = Vec::new();
     for digits in automaton.find_overlapping_iter(&view.bytes) {
         let range = digits.range();
-        // A match from the second digit of a pair is none.
+        // Such a match starts in the middle of a byte and is a coincidence.
         if !range.start.is_multiple_of(2) || !is_long_enough(&view, range.clone()) {
             continue;
         }
@@ -135,14 +140,16 @@ fn in_dumps(automaton: &AhoCorasick, text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// A few bytes count where the digits have gaps, as dumps do. Digits without a gap are
-/// more often a digest.
+/// Whether a match is long enough to be a secret. Few bytes count where the digits have gaps,
+/// as dumps do; digits without a gap are more often a digest. A whole value in digits without
+/// a gap is one of the spellings, whatever its length.
 fn is_long_enough(view: &View, digits: Range<usize>) -> bool {
     let length = digits.len();
     length >= 2 * MIN_SOLID_BYTES || view.source(digits).len() > length
 }
 
-/// Whether a line has, before some place, the offset with which dumps begin it.
+/// Whether the text before a match in its line has a word that ends in at least six hexadecimal
+/// digits, as the offset of a dump does.
 fn has_offset(before: &[u8]) -> bool {
     let mut words = before.split(|byte| matches!(byte, b' ' | b'\t'));
     words.any(|word| {

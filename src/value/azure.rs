@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+/// How many ports a container group may have, over all its containers.
+pub const MAX_GROUP_PORTS: usize = 5;
+
 /// How many tags a resource may have (Resource Manager, "Limitations" of tags).
 pub const MAX_TAGS: usize = 50;
 

@@ -12,7 +12,9 @@ mod port;
 mod region;
 mod word;
 
-pub use azure::{DnsLabel, GroupName, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
+pub use azure::{
+    DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
+};
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,

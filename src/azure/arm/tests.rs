@@ -1,7 +1,7 @@
 //! Requests to a fake of Resource Manager, and which of its error codes are retried.
 
 use super::{ArmError, ArmRequest, Refusal, Verb};
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::http::{RequestId, Retry, Retryable as _};
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -28,12 +28,12 @@ fn refused(status: u16, code: &str, message: &str) -> ArmError {
 
 #[tokio::test]
 async fn a_request_names_its_version_and_carries_the_token() {
-    let fake = Fake::script(vec![(GET, vec![Reply::new(200, r#"{"name":"t"}"#)])]).await;
+    let fake = FakeAzure::script(vec![(GET, vec![Reply::new(200, r#"{"name":"t"}"#)])]).await;
 
     let got: Value = fake.arm().get(PATH, "2023-05-01").await.expect("a thing");
 
     assert_eq!(got["name"], "t");
-    let asked = fake.asked().pop().expect("a request");
+    let asked = fake.requests().pop().expect("a request");
     assert_eq!(asked.query, "api-version=2023-05-01");
     assert_eq!(asked.headers["authorization"], "Bearer the-token");
 }
@@ -41,7 +41,7 @@ async fn a_request_names_its_version_and_carries_the_token() {
 #[tokio::test]
 async fn a_missing_resource_is_none() {
     let body = r#"{"error":{"code":"ResourceNotFound","message":"gone"}}"#;
-    let fake = Fake::script(vec![(GET, vec![Reply::new(404, body)])]).await;
+    let fake = FakeAzure::script(vec![(GET, vec![Reply::new(404, body)])]).await;
 
     let found: Option<Value> = fake.arm().find(PATH, "2023-05-01").await.expect("an answer");
     assert_eq!(found, None);
@@ -49,11 +49,12 @@ async fn a_missing_resource_is_none() {
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once() {
-    let fake = Fake::script(vec![(GET, vec![Reply::new(401, "{}"), Reply::new(200, "{}")])]).await;
+    let fake =
+        FakeAzure::script(vec![(GET, vec![Reply::new(401, "{}"), Reply::new(200, "{}")])]).await;
 
     fake.arm().get::<Value>(PATH, "2023-05-01").await.expect("an answer");
 
-    let tokens = fake.asked().iter().filter(|asked| asked.to.ends_with("/token")).count();
+    let tokens = fake.requests().iter().filter(|asked| asked.to.ends_with("/token")).count();
     assert_eq!(tokens, 2);
 }
 
@@ -61,7 +62,7 @@ async fn a_refused_token_is_renewed_once() {
 async fn all_pages_are_read_from_the_same_host_only() {
     let list = "GET management.azure.com/subscriptions";
     let more = "https://management.azure.com:443/subscriptions?page=2";
-    let fake = Fake::script(vec![(
+    let fake = FakeAzure::script(vec![(
         list,
         vec![
             Reply::json(200, &json!({ "value": [1], "nextLink": more })),
@@ -85,7 +86,7 @@ async fn all_pages_are_read_from_the_same_host_only() {
 
 #[tokio::test]
 async fn an_operation_is_polled_at_the_url_that_the_server_names() {
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", OPERATION)]),
         (
             POLL,
@@ -106,14 +107,14 @@ async fn an_operation_is_polled_at_the_url_that_the_server_names() {
         .expect("done");
 
     assert_eq!(*seen.lock().expect("no panic"), ["Pending", "Creating"]);
-    assert_eq!(fake.asked().pop().expect("a poll").query, "api-version=2018-06-01");
+    assert_eq!(fake.requests().pop().expect("a poll").query, "api-version=2018-06-01");
     assert_eq!(fake.log(), format!("{PUT} -> 201\n{POLL} -> 200\n{POLL} -> 200\n{POLL} -> 200\n"));
 }
 
 #[tokio::test]
 async fn transient_errors_do_not_fail_an_operation() {
     let busy = || Reply::new(503, "{}");
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (PUT, vec![Reply::new(200, "{}").with("Azure-AsyncOperation", OPERATION)]),
         (POLL, vec![busy(), busy(), Reply::new(200, r#"{"status":"Succeeded"}"#)]),
     ])
@@ -127,9 +128,11 @@ async fn transient_errors_do_not_fail_an_operation() {
 #[tokio::test]
 async fn an_operation_of_another_host_is_not_polled() {
     let link = "https://management.azure.com.evil.example/operations/1";
-    let fake =
-        Fake::script(vec![(PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", link)])])
-            .await;
+    let fake = FakeAzure::script(vec![(
+        PUT,
+        vec![Reply::new(201, "{}").with("Azure-AsyncOperation", link)],
+    )])
+    .await;
     let arm = fake.arm();
 
     let begun = arm.call(&put(&json!({}))).await.expect("begun");
@@ -145,7 +148,7 @@ async fn a_failed_operation_shows_its_error() {
         "status": "Failed",
         "error": { "code": "InaccessibleImage", "message": "The image 'x' is not accessible." },
     });
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (PUT, vec![Reply::new(201, "{}").with("Azure-AsyncOperation", OPERATION)]),
         (POLL, vec![Reply::json(200, &failed)]),
     ])
@@ -164,7 +167,7 @@ async fn a_failed_operation_shows_its_error() {
 
 #[tokio::test]
 async fn without_an_operation_url_location_and_status_are_polled() {
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (PUT, vec![Reply::new(202, "").with("Location", OPERATION)]),
         (POLL, vec![Reply::new(202, ""), Reply::new(204, "")]),
     ])

@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The newest `api-version` that all recordings in `tests/fixtures` are of.
+/// The newest `api-version` with which the answers in `tests/fixtures/azure` were recorded.
 pub const API_VERSION: &str = "2023-05-01";
 
-/// With the default waits this is a minute, which a deletion may take.
+/// How often a request is repeated while the group is busy: for about a minute with the
+/// default wait, which a deletion may take, unless Azure names another wait.
 const MAX_TRANSITION_RETRIES: u32 = 6;
 
 /// Durations of waiting for a group.
@@ -76,36 +77,37 @@ impl ContainerInstances {
         self.arm.list(&path, API_VERSION).await
     }
 
-    /// The last lines of a container's log; empty where there is no log yet.
-    pub async fn logs(
+    /// The last 50 lines of a container's log; `None` where it has no log, as before it has
+    /// started.
+    pub async fn last_log(
         &self,
         id: &GroupId,
         container: &str,
-        tail: u32,
-    ) -> Result<String, DeployError> {
-        self.read_log(id, &format!("{id}/containers/{container}/logs?tail={tail}")).await
+    ) -> Result<Option<String>, DeployError> {
+        self.read_log(id, &format!("{id}/containers/{container}/logs?tail=50")).await
     }
 
-    /// The same with the time before each line, of the whole log if `tail` is `None`.
-    pub async fn timed_logs(
+    /// A container's log with an RFC 3339 timestamp before each line, of the last `tail` lines
+    /// or all. `None` where it has no log.
+    pub async fn timed_log(
         &self,
         id: &GroupId,
         container: &str,
         tail: Option<u32>,
-    ) -> Result<String, DeployError> {
+    ) -> Result<Option<String>, DeployError> {
         let tail = tail.map(|tail| format!("&tail={tail}")).unwrap_or_default();
         let path = format!("{id}/containers/{container}/logs?timestamps=true{tail}");
         self.read_log(id, &path).await
     }
 
-    async fn read_log(&self, id: &GroupId, path: &str) -> Result<String, DeployError> {
+    async fn read_log(&self, id: &GroupId, path: &str) -> Result<Option<String>, DeployError> {
         #[derive(Deserialize)]
         struct Logs {
             content: Option<String>,
         }
         match self.arm.get::<Logs>(path, API_VERSION).await {
-            Ok(logs) => Ok(logs.content.unwrap_or_default()),
-            Err(error) if is_log_missing(&error) => Ok(String::new()),
+            Ok(logs) => Ok(Some(logs.content.unwrap_or_default())),
+            Err(error) if is_log_missing(&error) => Ok(None),
             Err(source) => Err(failed("read the log of", id, source)),
         }
     }
@@ -139,7 +141,7 @@ impl ContainerInstances {
     }
 
     /// Deletes a group and waits until it no longer exists. Deleting a group that
-    /// does not exist succeeds.
+    /// does not exist succeeds. The caller sets the time limit.
     pub async fn delete(&self, id: &GroupId) -> Result<(), DeployError> {
         let Some(response) = self.start_delete(id).await? else { return Ok(()) };
         let finished = self.arm.finish(&response, |_| {}).await;
@@ -183,7 +185,7 @@ pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployErro
 /// Whether there is no log yet, as while the image is being pulled.
 fn is_log_missing(error: &ArmError) -> bool {
     error.refusal().is_some_and(|refusal| {
-        refusal.has("ContainerGroupTransitioning")
+        is_busy(refusal)
             || refusal.has("ContainerLogNotAvailable")
             || refusal.has("ContainerNotFound")
     })

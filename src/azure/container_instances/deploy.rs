@@ -229,7 +229,7 @@ impl ContainerInstances {
 
     async fn crashed(&self, id: &GroupId, group: &Group, crash: Crash) -> DeployError {
         // The state and the events are shown even if the log cannot be read.
-        let log = self.logs(id, &crash.container, 50).await.ok();
+        let log = self.last_log(id, &crash.container).await.ok().flatten();
         let evidence = Evidence::of(group, &crash.container, log.as_deref());
         let group = id.name.clone();
         DeployError::Crashed { group, crash: Box::new(crash), evidence: Box::new(evidence) }

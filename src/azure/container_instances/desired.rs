@@ -7,13 +7,10 @@ use super::id::GroupId;
 use super::normal::{FINGERPRINT_TAG, NormalForm};
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Secret;
-use crate::value::{DnsLabel, MAX_TAGS, Port, Protocol, Replace, RestartPolicy};
+use crate::value::{DnsLabel, MAX_GROUP_PORTS, MAX_TAGS, Port, Protocol, Replace, RestartPolicy};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
-
-/// Azure's limit for the one address of a group.
-const MAX_PORTS: usize = 5;
 
 /// The smallest memory of a container, in gigabytes.
 const MIN_MEMORY_GB: f64 = 0.1;
@@ -71,8 +68,8 @@ impl Desired {
         }
     }
 
-    /// What of its address `group` lacks although it is asked for, in words that fit
-    /// after "waiting for". Azure may assign both after the containers run.
+    /// The part of the requested address that `group` still lacks, in words that fit after
+    /// "waiting for". Azure may assign IP address and domain name after the containers run.
     pub fn missing_address(&self, group: &Group) -> Option<&'static str> {
         if self.containers.iter().all(|container| container.ports.is_empty()) {
             return None;
@@ -85,8 +82,10 @@ impl Desired {
         if self.containers.is_empty() {
             return Some("a container group needs a container".to_owned());
         }
-        if ports > MAX_PORTS {
-            return Some(format!("a container group has {MAX_PORTS} ports at most, not {ports}"));
+        if ports > MAX_GROUP_PORTS {
+            return Some(format!(
+                "a container group has {MAX_GROUP_PORTS} ports at most, not {ports}"
+            ));
         }
         if self.tags.len() > MAX_TAGS {
             let count = self.tags.len();
@@ -102,10 +101,10 @@ impl Desired {
     /// The body of the PUT request. It contains secrets and must not be logged.
     pub fn body(&self) -> Value {
         let mut properties = Map::new();
-        let containers: Vec<Value> = self.containers.iter().map(container).collect();
+        let containers: Vec<Value> = self.containers.iter().map(container_json).collect();
         properties.insert("containers".into(), containers.into());
         if !self.registries.is_empty() {
-            let logins: Vec<Value> = self.registries.iter().map(login).collect();
+            let logins: Vec<Value> = self.registries.iter().map(login_json).collect();
             properties.insert("imageRegistryCredentials".into(), logins.into());
         }
         properties.insert("restartPolicy".into(), policy_name(self.restart_policy).into());
@@ -131,8 +130,9 @@ impl Desired {
         body
     }
 
-    /// Adds the tag by which changes that others make later are noticed.
-    pub fn mark(&mut self) {
+    /// Adds a tag with a hash of the body without its secrets, by which later changes that are
+    /// not Shipway's are found.
+    pub fn add_fingerprint(&mut self) {
         let fingerprint = NormalForm::of(&self.body()).fingerprint();
         self.tags.insert(FINGERPRINT_TAG.to_owned(), fingerprint);
     }
@@ -143,7 +143,7 @@ impl Desired {
             .iter()
             .flat_map(|container| &container.ports)
             .copied()
-            .map(port)
+            .map(port_json)
             .collect();
         if ports.is_empty() {
             return None;
@@ -174,11 +174,11 @@ fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-fn port(port: Port) -> Value {
+fn port_json(port: Port) -> Value {
     json!({ "protocol": protocol_name(port.protocol), "port": port.number })
 }
 
-fn container(container: &Container) -> Value {
+fn container_json(container: &Container) -> Value {
     let env: Vec<Value> = container
         .env
         .iter()
@@ -189,10 +189,10 @@ fn container(container: &Container) -> Value {
         .collect();
     let mut properties = json!({
         "image": container.image,
-        "ports": container.ports.iter().copied().map(port).collect::<Vec<_>>(),
+        "ports": container.ports.iter().copied().map(port_json).collect::<Vec<_>>(),
         "environmentVariables": env,
         "resources": {
-            "requests": { "cpu": container.cpu, "memoryInGB": tenths(container.memory_gb) },
+            "requests": { "cpu": container.cpu, "memoryInGB": up_to_tenth(container.memory_gb) },
         },
     });
     if !container.command.is_empty() {
@@ -202,12 +202,12 @@ fn container(container: &Container) -> Value {
 }
 
 /// Rounds gigabytes up to a tenth, the smallest step that Azure accepts.
-fn tenths(gigabytes: f64) -> f64 {
+fn up_to_tenth(gigabytes: f64) -> f64 {
     // 1.1 * 10.0 is 11.000000000000002: without the margin it would become 1.2.
     ((gigabytes * 10.0 - 1e-6).ceil() / 10.0).max(MIN_MEMORY_GB)
 }
 
-fn login(registry: &RegistryLogin) -> Value {
+fn login_json(registry: &RegistryLogin) -> Value {
     match &registry.login {
         PullLogin::User { username, password } => json!({
             "server": registry.server, "username": username, "password": password.expose(),

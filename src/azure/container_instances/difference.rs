@@ -237,7 +237,7 @@ mod tests {
             tags: BTreeMap::from([("shipway-run".to_owned(), "01".to_owned())]),
             replace: Replace::WhenRequired,
         };
-        desired.mark();
+        desired.add_fingerprint();
         desired
     }
 
@@ -375,7 +375,7 @@ mod tests {
                 password: secret("secrets.pull", "pa55word"),
             },
         }];
-        next.mark();
+        next.add_fingerprint();
         let found = compare(&put(&next), &next);
 
         assert_eq!(found.verdict, Verdict::Resend);
@@ -412,7 +412,7 @@ mod tests {
         // The plan has changed too.
         let mut next = desired();
         next.containers[0].image = "demo.azurecr.io/web:v2".into();
-        next.mark();
+        next.add_fingerprint();
         let found = compare(&live, &next);
         assert_eq!(found.outside, OutsideChanges::Located);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a container and its group show of why they do not work.
+//! Evidence of why a container does not run.
 
 use super::group::{ContainerState, ContainerView, Group, GroupEvent};
 use crate::azure::failures::{Service, find, table};
@@ -13,9 +13,9 @@ pub struct Evidence {
     pub current: Option<ContainerState>,
     pub previous: Option<ContainerState>,
     pub restarts: u32,
-    /// Events of the container and its group.
+    /// Events of its group and of this container.
     pub events: Vec<GroupEvent>,
-    /// The last lines of its log; `None` where the log cannot be read.
+    /// The last lines of its log; `None` where the log cannot be read, or there is none.
     pub log: Option<Vec<String>>,
 }
 
@@ -25,7 +25,7 @@ impl Evidence {
         let found = group.properties.containers.iter().find(|found| found.name == container);
         let view = found.and_then(|found| found.properties.instance_view.clone());
         let view: ContainerView = view.unwrap_or_default();
-        let last = |log: &str| {
+        let last_lines = |log: &str| {
             let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
             let first = lines.len().saturating_sub(MAX_LOG_LINES);
             lines[first..].iter().map(|&line| line.to_owned()).collect()
@@ -34,25 +34,27 @@ impl Evidence {
             current: view.current_state,
             previous: view.previous_state,
             restarts: view.restart_count,
-            events: group.events().cloned().collect(),
-            log: log.map(last),
+            events: group.own_events().chain(&view.events).cloned().collect(),
+            log: log.map(last_lines),
         }
     }
 
-    /// The exit code of the last end, if it is known.
+    /// The exit code with which it ended last, if it has ended.
     pub fn exit_code(&self) -> Option<i64> {
         [&self.current, &self.previous]
             .into_iter()
             .flatten()
-            .filter(|state| !state.state.eq_ignore_ascii_case("Running"))
+            // The code of a container that runs is not that of an end.
+            .filter(|state| !state.is_running())
             .find_map(|state| state.exit_code)
     }
 
     /// Whether the container runs at the moment.
     pub fn runs(&self) -> bool {
-        self.current.as_ref().is_some_and(|state| state.state.eq_ignore_ascii_case("Running"))
+        self.current.as_ref().is_some_and(ContainerState::is_running)
     }
 
+    /// Whether a state, an event or the log contains `text`, which is in lower case.
     fn mentions(&self, text: &str) -> bool {
         let states = [&self.current, &self.previous].into_iter().flatten();
         let details = states.map(|state| state.detail_status.as_str());
@@ -84,18 +86,13 @@ impl Evidence {
     }
 
     pub fn event_lines(&self) -> Vec<String> {
-        let line = |event: &GroupEvent| {
-            let count =
-                if event.count > 1 { format!(" ({}×)", event.count) } else { String::new() };
-            format!("event: {}{count}: {}", event.name, event.message)
-        };
-        self.events.iter().map(line).collect()
+        self.events.iter().map(event_line).collect()
     }
 
     /// The last lines of the log, below a heading.
     pub fn log_lines(&self) -> Vec<String> {
         match self.log.as_deref() {
-            None => vec!["its log cannot be read".to_owned()],
+            None => vec!["its log is not available".to_owned()],
             Some([]) => vec!["it wrote nothing".to_owned()],
             Some(log) => {
                 let mut lines = vec!["its last lines:".to_owned()];
@@ -105,11 +102,12 @@ impl Evidence {
         }
     }
 
-    /// The remedy for a container that does not run because of `why`, if the
-    /// evidence tells one.
+    /// The remedy for a container that does not run because of `why`, if a known failure
+    /// matches.
     pub fn remedy(&self, why: &str) -> Option<String> {
         let says = |text: &str| self.mentions(text) || why.to_lowercase().contains(text);
         let texts = table(Service::Container).iter();
+        // Rows whose code is a number are exit codes.
         let mut texts = texts.filter(|row| row.code.parse::<i64>().is_err());
         if let Some(row) = texts.find(|row| says(&row.code.to_lowercase())) {
             return Some(row.remedy(&[]));
@@ -142,4 +140,11 @@ impl fmt::Display for Evidence {
     }
 }
 
+/// An event in one line.
+pub fn event_line(event: &GroupEvent) -> String {
+    let count = if event.count > 1 { format!(" ({}×)", event.count) } else { String::new() };
+    format!("event: {}{count}: {}", event.name, event.message)
+}
+
+/// The source of `DeployError::Crashed`.
 impl std::error::Error for Evidence {}

@@ -174,6 +174,12 @@ pub struct ContainerState {
     pub detail_status: String,
 }
 
+impl ContainerState {
+    pub fn is_running(&self) -> bool {
+        self.state.eq_ignore_ascii_case("Running")
+    }
+}
+
 /// An event of a group or a container.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(default, rename_all = "camelCase")]
@@ -235,12 +241,16 @@ impl Group {
         (wants_name && lacks_name).then_some("its domain name")
     }
 
-    /// The events of the group and its containers.
+    /// The events of the group and of all of its containers.
     pub fn events(&self) -> impl Iterator<Item = &GroupEvent> {
-        let own = self.properties.instance_view.iter().flat_map(|view| &view.events);
         let containers = self.properties.containers.iter();
         let views = containers.filter_map(|container| container.properties.instance_view.as_ref());
-        own.chain(views.flat_map(|view| &view.events))
+        self.own_events().chain(views.flat_map(|view| &view.events))
+    }
+
+    /// The events of the group without those of its containers.
+    pub fn own_events(&self) -> impl Iterator<Item = &GroupEvent> {
+        self.properties.instance_view.iter().flat_map(|view| &view.events)
     }
 
     /// Whether its containers have ended for good. Azure deploys such a group like a new
@@ -256,7 +266,7 @@ impl Group {
         let runs = |container: &GroupContainer| {
             let view = container.properties.instance_view.as_ref();
             let state = view.and_then(|view| view.current_state.as_ref());
-            let state = state.filter(|state| state.state.eq_ignore_ascii_case("Running"));
+            let state = state.filter(|state| state.is_running());
             let started = state.and_then(|state| state.start_time.as_ref()?.parse().ok());
             started.is_some_and(|started: jiff::Timestamp| {
                 Duration::try_from(now.duration_since(started)).is_ok_and(|age| age >= at_least)

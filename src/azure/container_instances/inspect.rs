@@ -2,13 +2,10 @@
 //! long or a service that does not answer.
 
 use super::client::ContainerInstances;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, event_line};
 use super::failure::DeployError;
 use super::group::Group;
 use super::id::GroupId;
-
-/// How many lines of a log are read.
-const MAX_LOG_LINES: u32 = 50;
 
 /// What a group shows of itself.
 #[derive(Clone, Debug)]
@@ -26,7 +23,7 @@ impl ContainerInstances {
         for container in &group.properties.containers {
             let name = container.name.clone();
             // The state and the events are shown even if the log cannot be read.
-            let log = self.logs(id, &name, MAX_LOG_LINES).await.ok();
+            let log = self.last_log(id, &name).await.ok().flatten();
             let evidence = Evidence::of(&group, &name, log.as_deref());
             containers.push((name, evidence));
         }
@@ -38,10 +35,7 @@ impl GroupEvidence {
     /// State, events and the last lines of each log.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("container group `{}`: {}", self.group.name, self.state())];
-        // All of them have the events of the whole group.
-        lines.extend(
-            self.containers.first().map(|(_, first)| first.event_lines()).unwrap_or_default(),
-        );
+        lines.extend(self.group.events().map(event_line));
         for (name, evidence) in &self.containers {
             lines.push(format!("container `{name}`:"));
             let own = evidence.state_lines().into_iter().chain(evidence.log_lines());

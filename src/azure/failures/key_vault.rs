@@ -7,8 +7,8 @@ const NO_ACCESS_POLICY: Failure = Failure {
     code: "ForbiddenByPolicy",
     status: 403,
     class: Class::Fatal,
-    cause: "the access policies do not allow it",
-    remedy: "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name {vault} --spn {client_id} --secret-permissions get` does",
+    cause: "the access policies do not grant reading secrets",
+    remedy: "grant reading secrets with `az keyvault set-policy --name {vault} --spn {client_id} --secret-permissions get`",
 };
 
 pub(super) const FAILURES: &[Failure] = &[
@@ -18,7 +18,7 @@ pub(super) const FAILURES: &[Failure] = &[
         status: 403,
         class: Class::Fatal,
         cause: "the secret is disabled",
-        remedy: "`az keyvault secret set-attributes --vault-name {vault} --name {secret} --enabled true` enables it",
+        remedy: "enable it with `az keyvault secret set-attributes --vault-name {vault} --name {secret} --enabled true`",
     },
     Failure {
         service: Service::KeyVault,
@@ -26,7 +26,7 @@ pub(super) const FAILURES: &[Failure] = &[
         status: 403,
         class: Class::Fatal,
         cause: "the vault's firewall blocks this machine",
-        remedy: "the vault's firewall blocks this machine; `az keyvault network-rule add --name {vault} --ip-address ADDRESS` lets it in",
+        remedy: "allow this machine with `az keyvault network-rule add --name {vault} --ip-address ADDRESS`",
     },
     NO_ACCESS_POLICY,
     Failure { code: "AccessDenied", ..NO_ACCESS_POLICY },
@@ -35,7 +35,7 @@ pub(super) const FAILURES: &[Failure] = &[
         code: "ForbiddenByRbac",
         status: 403,
         class: Class::Fatal,
-        cause: "the identity lacks a role",
-        remedy: "the signed-in identity may not read the vault's secrets; `az role assignment create --role \"Key Vault Secrets User\" --assignee {client_id} --scope \"$(az keyvault show --name {vault} --query id --output tsv)\"` lets it, after some minutes",
+        cause: "the identity may not read the vault's secrets",
+        remedy: "grant the role with `az role assignment create --role \"Key Vault Secrets User\" --assignee {client_id} --scope \"$(az keyvault show --name {vault} --query id --output tsv)\"`; it takes effect after some minutes",
     },
 ];

@@ -4,7 +4,7 @@
 
 use super::{KeyVault, SecretError, SecretReader, SecretRequest};
 use crate::azure::Cloud;
-use crate::azure::fake::{Asked, Fake, Reply, shown, token};
+use crate::azure::fake::{FakeAzure, ReceivedRequest, Reply, shown, token};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::{Redactor, Secret, Source, VaultSecret};
 use futures::future::join_all;
@@ -33,8 +33,8 @@ fn found(value: &str, expires: Option<i64>) -> Reply {
 }
 
 /// A vault that replies with this to every signed-in request.
-async fn vault(reply: Reply) -> Fake {
-    Fake::start(move |asked: &Asked| {
+async fn vault(reply: Reply) -> FakeAzure {
+    FakeAzure::start(move |asked: &ReceivedRequest| {
         if asked.to.ends_with("/oauth2/v2.0/token") {
             return token();
         }
@@ -53,7 +53,7 @@ fn in_vault(name: &str) -> Source {
 }
 
 async fn read(
-    fake: &Fake,
+    fake: &FakeAzure,
     environment: &[(&str, &str)],
     wanted: &[SecretRequest],
 ) -> Result<BTreeMap<String, Secret>, Vec<SecretError>> {
@@ -98,7 +98,7 @@ async fn the_challenge_is_answered_with_a_token_for_vaults() {
 
     assert_eq!(secrets["acr"].expose(), "pa55word");
     assert_eq!(secrets["acr"].source(), "secrets.acr");
-    let asked = fake.asked();
+    let asked = fake.requests();
     let lines: Vec<String> =
         asked.iter().map(|asked| format!("{} {}", asked.method, asked.to)).collect();
     assert_eq!(
@@ -120,7 +120,7 @@ async fn the_first_source_with_a_value_is_used() {
 
     let secrets = read(&fake, &[("ACR_PASSWORD", "from-env")], &wanted).await.expect("read");
     assert_eq!(secrets["acr"].expose(), "from-env");
-    assert_eq!(fake.asked().len(), 0);
+    assert_eq!(fake.requests().len(), 0);
     let secrets = read(&fake, &[("ACR_PASSWORD", "")], &wanted).await.expect("read");
     assert_eq!(secrets["acr"].expose(), "from-vault");
 }
@@ -164,28 +164,34 @@ async fn a_missing_secret_lists_its_sources() {
 
 #[tokio::test]
 async fn each_refusal_has_its_remedy() {
-    let role = "the signed-in identity may not read the vault's secrets; `az role assignment create \
-                --role \"Key Vault Secrets User\" --assignee client-1 --scope \"$(az keyvault show \
-                --name storefront --query id --output tsv)\"` lets it, after some minutes";
+    let role = "grant the role with `az role assignment create --role \"Key Vault Secrets User\" \
+                --assignee client-1 --scope \"$(az keyvault show --name storefront --query id \
+                --output tsv)\"`; it takes effect after some minutes";
     let cases = [
         (
             "SecretDisabled",
             "Operation get is not allowed on a disabled secret",
-            "`az keyvault secret set-attributes --vault-name storefront --name acr-password \
-             --enabled true` enables it",
+            "enable it with `az keyvault secret set-attributes --vault-name storefront --name \
+             acr-password --enabled true`",
         ),
         ("ForbiddenByRbac", "Caller is not authorized to perform action", role),
         (
             "ForbiddenByPolicy",
             "The user does not have secrets get permission",
-            "the vault's access policies do not allow reading secrets; `az keyvault set-policy --name \
-             storefront --spn client-1 --secret-permissions get` does",
+            "grant reading secrets with `az keyvault set-policy --name storefront --spn client-1 \
+             --secret-permissions get`",
+        ),
+        (
+            "AccessDenied",
+            "The policy requires the caller to have permission",
+            "grant reading secrets with `az keyvault set-policy --name storefront --spn client-1 \
+             --secret-permissions get`",
         ),
         (
             "ForbiddenByFirewall",
             "Client address is not authorized and caller is not a trusted service",
-            "the vault's firewall blocks this machine; `az keyvault network-rule add --name \
-             storefront --ip-address ADDRESS` lets it in",
+            "allow this machine with `az keyvault network-rule add --name storefront --ip-address \
+             ADDRESS`",
         ),
     ];
     for (inner, message, help) in cases {
@@ -225,13 +231,13 @@ async fn a_vault_of_another_tenant_names_it() {
 async fn a_busy_vault_is_retried() {
     let (_, retry) = refused(Reply::new(429, "{}").with("Retry-After", "4")).await;
     assert_eq!(retry, Retry::After(Duration::from_secs(4)));
-    let (_, retry) = refused(Reply::text(503, "busy")).await;
+    let (_, retry) = refused(Reply::html(503, "busy")).await;
     assert_eq!(retry, Retry::Backoff);
 }
 
 #[tokio::test]
 async fn a_challenge_for_another_host_gets_no_token() {
-    let fake = Fake::start(|_| {
+    let fake = FakeAzure::start(|_| {
         Reply::new(401, "{}").with(
             "WWW-Authenticate",
             "Bearer authorization=\"https://login.microsoftonline.com/t\", \
@@ -246,7 +252,7 @@ async fn a_challenge_for_another_host_gets_no_token() {
     assert!(text.starts_with(
         "cannot read the secret `acr`\n  cannot read the vault `storefront.vault.azure.net`"
     ));
-    assert_eq!(fake.asked().len(), 1, "no token was requested");
+    assert_eq!(fake.requests().len(), 1, "no token was requested");
 }
 
 #[tokio::test]
@@ -262,12 +268,12 @@ async fn a_host_that_is_not_a_vault_gets_no_request() {
         "cannot read the secret `x`\n  cannot read `storefront.vault.azure.net.evil.example`, which is \
          not a vault under `.vault.azure.net`\nhelp: check the URL and the plan's `azure.cloud`"
     );
-    assert_eq!(fake.asked().len(), 0);
+    assert_eq!(fake.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn a_failed_sign_in_is_reported_as_the_cause() {
-    let fake = Fake::start(|asked: &Asked| {
+    let fake = FakeAzure::start(|asked: &ReceivedRequest| {
         if asked.to.ends_with("/oauth2/v2.0/token") {
             let body: Value = json!({
                 "error": "invalid_client", "error_codes": [7_000_215],

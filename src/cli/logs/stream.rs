@@ -153,7 +153,8 @@ impl<'a> Stream<'a> {
     }
 
     async fn log(&self, tail: Option<u32>) -> Result<String, StepError> {
-        Ok(self.instances.timed_logs(&self.id, &self.container, tail).await?)
+        let log = self.instances.timed_log(&self.id, &self.container, tail).await?;
+        Ok(log.unwrap_or_default())
     }
 
     fn restarted(&self, group: &Group) -> String {

@@ -7,8 +7,13 @@ use crate::run::outcome::StepError;
 use crate::run::perform::retry;
 use crate::secret::Redactor;
 use futures::StreamExt as _;
+use std::time::Duration;
 
 const MAX_PARALLEL_DELETIONS: usize = 4;
+
+/// Azure removes a group within seconds. One that is stuck must not keep a job until its own
+/// time limit.
+pub const MAX_DELETION: Duration = Duration::from_secs(30 * 60);
 
 /// What became of a group.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +31,8 @@ pub enum Deletion {
 /// How long a deletion is waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
-    UntilGone,
+    /// Until it does not exist, or this much time has passed.
+    UntilGone(Duration),
     UntilAccepted,
 }
 
@@ -84,9 +90,11 @@ async fn one(
         return Ok(Deletion::Kept("its tags were changed after it was listed".to_owned()));
     }
     match wait {
-        Wait::UntilGone => {
-            retry(|| instances.delete(&listed.id)).await?;
-            Ok(Deletion::Removed)
+        Wait::UntilGone(limit) => {
+            match tokio::time::timeout(limit, retry(|| instances.delete(&listed.id))).await {
+                Ok(deleted) => Ok(deleted.map(|()| Deletion::Removed)?),
+                Err(_) => Ok(Deletion::Failed(unfinished(listed, limit))),
+            }
         }
         Wait::UntilAccepted => {
             let started = retry(|| instances.start_delete(&listed.id)).await?;
@@ -95,16 +103,27 @@ async fn one(
     }
 }
 
+fn unfinished(listed: &DeployedGroup, limit: Duration) -> Failure {
+    let (group, seconds) = (&listed.id.name, limit.as_secs_f64());
+    let help = "Azure may still remove it; `shipway status` shows whether it is there";
+    Failure {
+        chain: vec![format!("container group `{group}` was not gone after {seconds} s")],
+        help: Some(help.to_owned()),
+        ..Failure::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Deletion, Wait, delete};
+    use super::{Deletion, MAX_DELETION, Wait, delete};
     use crate::azure::container_instances::ContainerInstances;
-    use crate::azure::fake::{Fake, Reply};
+    use crate::azure::fake::{FakeAzure, Reply};
     use crate::cli::removal::group::ListedGroup;
     use crate::cli::removal::group::testing::group;
     use crate::run::perform::ResourceTags;
     use crate::secret::Redactor;
     use serde_json::json;
+    use std::time::Duration;
 
     const PATH: &str = "management.azure.com/subscriptions/s/resourceGroups/demo/providers/\
                         Microsoft.ContainerInstance/containerGroups/g";
@@ -112,7 +131,7 @@ mod tests {
     /// The end of the group `g` if Azure shows these tags when it is read again, and
     /// the methods of the requests.
     async fn end(change: impl FnOnce(&mut ResourceTags)) -> (Deletion, Vec<String>) {
-        end_of(change, Wait::UntilGone, Reply::new(204, "")).await
+        end_of(change, Wait::UntilGone(MAX_DELETION), Reply::new(204, "")).await
     }
 
     async fn end_of(
@@ -131,14 +150,15 @@ mod tests {
                 "shipway-environment": tags.environment, "shipway-expires": tags.expires,
             },
         });
-        let fake = Fake::script(vec![
+        let fake = FakeAzure::script(vec![
             (&format!("GET {PATH}"), vec![Reply::json(200, &found)]),
             (&format!("DELETE {PATH}"), vec![deleted]),
         ])
         .await;
         let instances = ContainerInstances::new(fake.arm());
         let mut ended = delete(&instances, vec![vec![listed]], wait, &Redactor::default()).await;
-        let methods = fake.asked().into_iter().filter(|asked| asked.to.starts_with("management"));
+        let methods =
+            fake.requests().into_iter().filter(|asked| asked.to.starts_with("management"));
         (ended.remove(0).1, methods.map(|asked| asked.method).collect())
     }
 
@@ -155,6 +175,19 @@ mod tests {
         let (deletion, methods) = end_of(|_| {}, Wait::UntilAccepted, old).await;
         assert_eq!(deletion, Deletion::Started);
         assert_eq!(methods, ["GET", "DELETE"]);
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_does_not_end_is_not_waited_for_without_limit() {
+        let old = Reply::json(200, &json!({ "properties": {} }));
+        let limit = Duration::from_millis(500);
+        let (deletion, _) = end_of(|_| {}, Wait::UntilGone(limit), old).await;
+        let Deletion::Failed(failure) = deletion else { panic!("{deletion:?}") };
+        assert_eq!(failure.chain, ["container group `g` was not gone after 0.5 s"]);
+        assert_eq!(
+            failure.help.as_deref(),
+            Some("Azure may still remove it; `shipway status` shows whether it is there")
+        );
     }
 
     #[tokio::test]
@@ -177,11 +210,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_that_is_gone_counts_as_removed() {
-        let fake = Fake::script(Vec::new()).await;
+        let missing = Reply::json(404, &json!({ "error": { "code": "ResourceNotFound" } }));
+        let fake = FakeAzure::script(vec![(&format!("GET {PATH}"), vec![missing])]).await;
         let listed = ListedGroup { group: group("g"), goes: true, why: String::new() };
         let instances = ContainerInstances::new(fake.arm());
-        let ended =
-            delete(&instances, vec![vec![listed]], Wait::UntilGone, &Redactor::default()).await;
+        let ended = delete(
+            &instances,
+            vec![vec![listed]],
+            Wait::UntilGone(MAX_DELETION),
+            &Redactor::default(),
+        )
+        .await;
         assert_eq!(ended[0].1, Deletion::Gone);
     }
 }

@@ -19,7 +19,7 @@ use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::run::perform::AzureClients;
 use clap::Args;
-use delete::{Deletion, Wait, delete};
+use delete::{Deletion, MAX_DELETION, Wait, delete};
 use group::{DeployedGroup, ListedGroup};
 use jiff::Timestamp;
 use report::{RemovalReport, ReportSubject, Why};
@@ -116,7 +116,8 @@ impl Removal<'_> {
     /// nothing of them was left to remove.
     pub async fn perform(&self, mut subjects: BTreeSet<ReportSubject>) -> Removed {
         let instances = &self.azure.container_instances;
-        let wait = if self.options.no_wait { Wait::UntilAccepted } else { Wait::UntilGone };
+        let no_wait = self.options.no_wait;
+        let wait = if no_wait { Wait::UntilAccepted } else { Wait::UntilGone(MAX_DELETION) };
         let ended = delete(instances, self.stages(), wait, &self.session.redactor).await;
         for (_, deletion) in &ended {
             if let Deletion::Failed(failure) = deletion {

@@ -4,7 +4,7 @@
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
 use super::response::{no_connection, refusal};
-use super::services::{PendingEntry, answered};
+use super::services::{PendingEntry, or_reset};
 use super::stream::{copy_both_ways, serve};
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
@@ -86,7 +86,7 @@ async fn converse(proxy: Arc<Proxy>, asked: TunnelTarget, upgrade: OnUpgrade) ->
     let authority = Arc::clone(&proxy.authority);
     let requests = move |request| {
         let (proxy, name) = (Arc::clone(&proxy), name.clone());
-        async move { answered(proxy.services.answer(service, &name, request).await) }
+        async move { or_reset(proxy.services.answer(service, &name, request).await) }
     };
     if first != TLS_HANDSHAKE {
         serve(stream, requests).await;

@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::response::{password_required, refusal};
-use super::services::{Answered, answered};
+use super::services::{ProxyResult, or_reset};
 use super::stream::serve;
 use super::{connect, forward};
 use crate::local::hidden::Hidden;
@@ -30,7 +30,7 @@ pub async fn run(proxy: Arc<Proxy>, listener: TcpListener) {
     .await;
 }
 
-async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answered {
+async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> ProxyResult {
     let given = request.headers().get(header::PROXY_AUTHORIZATION);
     if request.uri().authority().is_none() {
         let text = "this is a proxy, and the request names no host to pass it on to";
@@ -39,7 +39,7 @@ async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answered {
     if given.is_none_or(|given| given.as_bytes() != proxy.login.as_bytes()) {
         return Ok(password_required());
     }
-    answered(match request.method() {
+    or_reset(match request.method() {
         &Method::CONNECT => connect::answer(proxy, request).await,
         _ => forward::answer(proxy, request).await,
     })

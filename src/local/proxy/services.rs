@@ -25,6 +25,9 @@ pub struct RequestHost(pub String);
 pub type Dial =
     Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
 
+/// The logged host of requests to the registries' own port.
+const DIRECT_HOST: &str = "direct";
+
 /// All services, and what the proxy needs to choose one and to log it.
 pub struct Services {
     pub registry: RegistryServer,
@@ -59,17 +62,17 @@ impl Services {
             Service::Entra => ask(&self.entra, request).await,
             Service::Vault => ask(&self.vault, request).await,
             Service::GitHub => ask(&self.github, request).await,
-            // `connect` and `forward` connect to containers themselves.
-            Service::Container => Response::new(Body::empty()),
+            Service::Container => unreachable!("`connect` and `forward` connect to containers"),
         };
         entry.request.received = received.load(Ordering::Relaxed);
         entry.write(&self.log, &answer);
         answer
     }
 
-    /// The response on the registries' own port.
+    /// The response to a request that was sent to the registries' own port and not through
+    /// the proxy. Faults are injected by host name, which it does not have.
     pub async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut entry = PendingEntry::of(&request, "direct");
+        let mut entry = PendingEntry::of(&request, DIRECT_HOST);
         let (request, received) = counted(request);
         let answer = self.registry.answer_directly(request).await;
         entry.request.received = received.load(Ordering::Relaxed);
@@ -131,18 +134,18 @@ impl PendingEntry {
     }
 }
 
-/// An injected fault closes the connection.
+/// An error that makes hyper close the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was reset by an injected fault")]
-pub struct ConnectionWasReset;
+pub struct InjectedReset;
 
-/// A response that is sent, or none.
-pub type Answered = Result<Response<Body>, ConnectionWasReset>;
+/// A response, or the order to close the connection.
+pub type ProxyResult = Result<Response<Body>, InjectedReset>;
 
-/// The response to send. One that stands for a reset is not sent.
-pub fn answered(response: Response<Body>) -> Answered {
+/// Turns a response that stands for an injected reset into an error.
+pub fn or_reset(response: Response<Body>) -> ProxyResult {
     match response.extensions().get::<ConnectionReset>() {
-        Some(_) => Err(ConnectionWasReset),
+        Some(_) => Err(InjectedReset),
         None => Ok(response),
     }
 }

@@ -1,6 +1,6 @@
 //! Serving HTTP on a byte stream, and copying bytes between two of them.
 
-use super::services::Answered;
+use super::services::ProxyResult;
 use crate::local::runtime::ByteStream;
 use http::Request;
 use hyper::body::Incoming;
@@ -19,7 +19,7 @@ pub async fn serve<S, F, R>(stream: S, answer: F)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> R,
-    R: Future<Output = Answered> + Send,
+    R: Future<Output = ProxyResult> + Send,
 {
     let connection = http1::Builder::new()
         .max_buf_size(MAX_BUFFER_BYTES)

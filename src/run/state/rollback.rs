@@ -8,9 +8,9 @@ use std::time::Duration;
 /// How far the rollback of a deploy is.
 #[derive(Clone, Debug)]
 pub(super) enum RollbackPhase {
-    /// The step has replaced nothing, or the plan keeps what it deploys.
+    /// The step has replaced nothing, or the plan turns rollbacks off.
     Nothing,
-    /// It is known what the deploy replaced.
+    /// The journal has what the deploy replaced.
     Possible,
     /// An earlier process began it.
     Begun,
@@ -34,6 +34,7 @@ pub(super) fn to_roll_back(steps: &[ServiceStep<'_>]) -> Option<usize> {
     if steps.iter().any(|step| step.rollback.is_running()) {
         return None;
     }
+    // Without a verify the deploy's own end decides.
     let last_verify = steps.iter().rposition(|step| step.goal == Goal::Verify).unwrap_or(0);
     (0..steps.len()).rev().find(|&deploy| match steps[deploy].rollback {
         RollbackPhase::Possible => {
@@ -45,8 +46,8 @@ pub(super) fn to_roll_back(steps: &[ServiceStep<'_>]) -> Option<usize> {
     })
 }
 
-/// Whether a deployed version does not stay because of a step that ended so. The
-/// failure of another service says nothing about this one.
+/// Whether the service is rolled back if one of its steps ends like this. A step that was left
+/// out because another service failed says nothing about this one.
 fn asks_for_rollback(end: &StepEnd) -> bool {
     match end {
         StepEnd::Failed | StepEnd::Cancelled | StepEnd::LeftOut(LeftOut::RunStopped) => true,
@@ -104,7 +105,9 @@ mod tests {
 
     /// `deploy* ok` is a deploy that replaced something and succeeded; other marks are
     /// `^` for a rollback that an earlier process began, `~` for one that runs, and
-    /// `!` for one that has ended.
+    /// `!` for one that has ended. `-` is a step that has not ended, `other` one that was left
+    /// out because another service failed, `stop` because the run was stopped, and `if`
+    /// because its condition is false.
     #[track_caller]
     fn rolls_back(steps: &str, expected: Option<usize>) {
         let mut read = Vec::new();
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deploy_holds_until_the_last_verify_of_its_service() {
+    fn a_deploy_is_rolled_back_if_a_step_up_to_the_last_verify_fails() {
         rolls_back("run ok; deploy* failed; verify -", Some(1));
         rolls_back("deploy* ok; verify failed", Some(0));
         rolls_back("deploy* ok; run failed; verify -", Some(0));

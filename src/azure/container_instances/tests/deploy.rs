@@ -5,7 +5,7 @@ use super::{
     running_view,
 };
 use crate::azure::container_instances::{DeployEvent, EnvValue, Group};
-use crate::azure::fake::{Fake, Reply};
+use crate::azure::fake::{FakeAzure, Reply};
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Redactor;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn the_body_is_what_azure_documents() {
 async fn a_new_group_is_put_polled_and_watched() {
     let starting = group(&json!({ "currentState": { "state": "Waiting" } }));
     let (get, put) = (on("GET"), on("PUT"));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![missing(), starting, running()]),
         (&put, vec![accepted()]),
         (
@@ -146,7 +146,7 @@ async fn a_deploy_waits_for_the_address_that_it_asked_for() {
         without(&["fqdn"]),
         running(),
     ];
-    let fake = Fake::script(vec![(&get, looks), (&put, vec![Reply::new(200, "{}")])]).await;
+    let fake = FakeAzure::script(vec![(&get, looks), (&put, vec![Reply::new(200, "{}")])]).await;
     let events = Mutex::new(Vec::new());
 
     let keep = |event: DeployEvent| events.lock().expect("no panic").push(event.to_string());

@@ -1,8 +1,8 @@
 //! Deploys that fail: the cause, and its remedy.
 
-use super::{deploy, desired, group, groups, id, missing, on, refusal};
+use super::{deploy, desired, group, group_json, groups, id, missing, on, refusal};
 use crate::azure::container_instances::GroupId;
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::http::{Retry, Retryable as _};
 use crate::value::RestartPolicy;
 use serde_json::{Value, json};
@@ -33,9 +33,10 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
         let request = format!("{} {to}", exchange["method"].as_str().expect("a method"));
         table.entry(request).or_default().push(reply);
     }
-    let fake =
-        Fake::script(table.iter().map(|(on, replies)| (on.as_str(), replies.clone())).collect())
-            .await;
+    let fake = FakeAzure::script(
+        table.iter().map(|(on, replies)| (on.as_str(), replies.clone())).collect(),
+    )
+    .await;
     let mut wanted = desired();
     wanted.id = GroupId::parse(path).expect("a resource id");
     wanted.restart_policy = RestartPolicy::Never;
@@ -54,7 +55,7 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
 
 async fn crash(view: Value, log: Reply) -> String {
     let (get, put, logs) = (on("GET"), on("PUT"), format!("{}/containers/web/logs", on("GET")));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![missing(), group(&view)]),
         (&put, vec![Reply::new(200, "{}")]),
         (&logs, vec![log]),
@@ -75,7 +76,7 @@ async fn each_way_of_not_running_has_its_remedy() {
             ],
         })
     };
-    let silent = || refusal(400, "ContainerLogNotAvailable", "none yet");
+    let silent = || Reply::json(200, &json!({ "content": "" }));
     let head = "cannot start container group `g`: container `web` does not run: CrashLoopBackOff: \
                 Back-off 10s\n  now: Waiting, CrashLoopBackOff: Back-off 10s\n\
                 before: Terminated, exit code CODE, Error\nrestarts: 3\n\
@@ -130,7 +131,7 @@ async fn a_group_that_waits_shows_its_events_and_the_cause() {
             { "count": 2, "name": "Failed", "message": "Failed to pull image: 401 Unauthorized" },
         ],
     }));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![pulling]),
         (&logs, vec![refusal(400, "ContainerLogNotAvailable", "none yet")]),
     ])
@@ -146,7 +147,7 @@ async fn a_group_that_waits_shows_its_events_and_the_cause() {
             "event: Failed (2×): Failed to pull image: 401 Unauthorized",
             "container `web`:",
             "  now: Waiting",
-            "  it wrote nothing",
+            "  its log is not available",
         ]
     );
     let cause = found.not_running().expect("it does not run");
@@ -156,12 +157,45 @@ async fn a_group_that_waits_shows_its_events_and_the_cause() {
 }
 
 #[tokio::test]
+async fn the_events_of_another_container_do_not_explain_a_crash() {
+    let mut two = group_json(&json!({
+        "currentState": { "state": "Terminated", "exitCode": 1 },
+        "events": [{ "count": 1, "name": "Started", "message": "Started container" }],
+    }));
+    let mut proxy = two["properties"]["containers"][0].clone();
+    proxy["name"] = "proxy".into();
+    proxy["properties"]["instanceView"] = json!({
+        "currentState": { "state": "Waiting" },
+        "events": [{ "count": 1, "name": "Failed", "message": "Failed to pull image" }],
+    });
+    two["properties"]["containers"].as_array_mut().expect("a list").push(proxy);
+    let (get, logs) = (on("GET"), on("GET"));
+    let fake = FakeAzure::script(vec![
+        (&get, vec![Reply::json(200, &two)]),
+        (
+            &format!("{logs}/containers/web/logs"),
+            vec![Reply::json(200, &json!({ "content": "no such table\n" }))],
+        ),
+    ])
+    .await;
+
+    let found = groups(&fake).inspect(&id()).await.expect("read").expect("a group");
+
+    assert_eq!(
+        found.remedy().as_deref(),
+        Some("its last lines say why; `az container logs` shows more")
+    );
+    let web = &found.containers[0].1;
+    assert_eq!(web.event_lines(), ["event: Started: Started container"]);
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_read_is_not_called_empty() {
     let ended = json!({ "currentState": { "state": "Terminated", "exitCode": 1 } });
     let mut wanted = desired();
     wanted.restart_policy = RestartPolicy::Never;
     let (get, put, logs) = (on("GET"), on("PUT"), format!("{}/containers/web/logs", on("GET")));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![missing(), group(&ended)]),
         (&put, vec![Reply::new(200, "{}")]),
         (&logs, vec![Reply::new(500, "")]),
@@ -170,7 +204,7 @@ async fn a_log_that_cannot_be_read_is_not_called_empty() {
     assert_eq!(
         shown(&deploy(&fake, &wanted).await.expect_err("crashed")),
         "cannot start container group `g`: container `web` does not run: it ended with exit code 1\n  \
-         now: Terminated, exit code 1\nits log cannot be read\n\
+         now: Terminated, exit code 1\nits log is not available\n\
          help: `az container logs` shows what it wrote"
     );
 }
@@ -179,7 +213,7 @@ async fn a_log_that_cannot_be_read_is_not_called_empty() {
 async fn a_label_that_is_taken_has_two_remedies() {
     let (get, put) = (on("GET"), on("PUT"));
     let words = "The DNS name label 'demo-label' in container group 'g' is not available.";
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![missing()]),
         (&put, vec![refusal(400, "DnsNameLabelAlreadyTaken", words)]),
     ])

@@ -11,7 +11,7 @@ use crate::azure::container_instances::{
     Container, ContainerInstances, DeployError, DeployEvent, Desired, Group, GroupId, Patience,
     Port, Replace,
 };
-use crate::azure::fake::{Fake, Reply};
+use crate::azure::fake::{FakeAzure, Reply};
 use crate::value::{Protocol, RestartPolicy};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ fn desired() -> Desired {
     }
 }
 
-fn groups(fake: &Fake) -> ContainerInstances {
+fn groups(fake: &FakeAzure) -> ContainerInstances {
     let brief = Duration::from_millis(2);
     ContainerInstances::new(fake.arm()).patient(Patience { steady: brief, transition: brief })
 }
@@ -115,7 +115,7 @@ fn succeeded() -> (&'static str, Vec<Reply>) {
 
 /// Reads, applies and watches, as a deploy does.
 async fn deploy_with_events(
-    fake: &Fake,
+    fake: &FakeAzure,
     desired: &Desired,
     events: &(dyn Fn(DeployEvent) + Send + Sync),
 ) -> Result<Group, DeployError> {
@@ -125,6 +125,6 @@ async fn deploy_with_events(
     groups.watch(desired, events).await
 }
 
-async fn deploy(fake: &Fake, desired: &Desired) -> Result<Group, DeployError> {
+async fn deploy(fake: &FakeAzure, desired: &Desired) -> Result<Group, DeployError> {
     deploy_with_events(fake, desired, &|_| {}).await
 }

@@ -2,7 +2,7 @@
 
 use super::{accepted, deploy, desired, groups, id, missing, on, refusal, running, succeeded};
 use crate::azure::container_instances::Replace;
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use serde_json::json;
 
 const IMMUTABLE: &str = "InvalidContainerGroupUpdate";
@@ -10,7 +10,7 @@ const IMMUTABLE: &str = "InvalidContainerGroupUpdate";
 #[tokio::test]
 async fn an_update_that_needs_a_new_group_names_what_changed() {
     let (get, put) = (on("GET"), on("PUT"));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![running()]),
         (&put, vec![refusal(400, IMMUTABLE, "delete it first")]),
     ])
@@ -33,7 +33,7 @@ async fn an_update_that_needs_a_new_group_names_what_changed() {
 #[tokio::test]
 async fn a_group_is_replaced_where_that_is_allowed() {
     let (get, put, delete) = (on("GET"), on("PUT"), on("DELETE"));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![running(), running(), missing(), running()]),
         (
             &put,
@@ -66,7 +66,7 @@ async fn a_group_is_replaced_where_that_is_allowed() {
 #[tokio::test]
 async fn replace_always_deletes_first() {
     let (get, put, delete) = (on("GET"), on("PUT"), on("DELETE"));
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![running(), missing(), running()]),
         (&put, vec![accepted()]),
         (&delete, vec![running()]),
@@ -84,7 +84,7 @@ async fn replace_always_deletes_first() {
 async fn deleting_a_missing_group_succeeds() {
     let delete = on("DELETE");
     for reply in [missing(), Reply::new(204, "")] {
-        let fake = Fake::script(vec![(&delete, vec![reply])]).await;
+        let fake = FakeAzure::script(vec![(&delete, vec![reply])]).await;
         groups(&fake).delete(&id()).await.expect("gone");
     }
 }
@@ -92,7 +92,7 @@ async fn deleting_a_missing_group_succeeds() {
 #[tokio::test]
 async fn a_group_is_put_back_in_place() {
     let put = on("PUT");
-    let fake = Fake::script(vec![(&put, vec![accepted()]), succeeded()]).await;
+    let fake = FakeAzure::script(vec![(&put, vec![accepted()]), succeeded()]).await;
     let body = json!({ "location": "westeurope" });
 
     groups(&fake).restore(&id(), &body, Replace::Never, &|_| {}).await.expect("put back");
@@ -104,7 +104,7 @@ async fn a_group_is_put_back_in_place() {
 async fn a_group_that_cannot_be_put_back_in_place_is_deleted_before() {
     let (get, put, delete) = (on("GET"), on("PUT"), on("DELETE"));
     let refused = || refusal(400, IMMUTABLE, "delete it first");
-    let fake = Fake::script(vec![
+    let fake = FakeAzure::script(vec![
         (&get, vec![missing()]),
         (&put, vec![refused(), accepted(), refused()]),
         (&delete, vec![running()]),

@@ -2,7 +2,7 @@
 
 use super::{SCOPE, detect, form, issued, refused};
 use crate::azure::credential::SignInMethod;
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use base64::Engine as _;
@@ -34,7 +34,7 @@ const IN_ACTIONS: [(&str, &str); 5] = [
 #[tokio::test]
 async fn each_exchange_requests_a_new_github_token() {
     let minted = AtomicUsize::new(0);
-    let fake = Fake::start(move |asked| {
+    let fake = FakeAzure::start(move |asked| {
         if asked.to.starts_with("pipelines.example.com") {
             let count = minted.fetch_add(1, Ordering::SeqCst);
             return Reply::json(200, &json!({ "value": jwt(&format!("mint {count}")) }));
@@ -51,7 +51,7 @@ async fn each_exchange_requests_a_new_github_token() {
         credential.token(SCOPE).await.expect("a token");
     }
 
-    let asked = fake.asked();
+    let asked = fake.requests();
     assert_eq!(asked.len(), 4);
     assert_eq!(asked[0].query, "api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange");
     assert_eq!(asked[0].headers["authorization"], "Bearer runner-token");
@@ -65,7 +65,7 @@ async fn each_exchange_requests_a_new_github_token() {
 
 #[tokio::test]
 async fn a_subject_without_federated_credential_is_shown_with_the_command_that_adds_it() {
-    let fake = Fake::start(|asked| {
+    let fake = FakeAzure::start(|asked| {
         if asked.to.starts_with("pipelines.example.com") {
             return Reply::json(200, &json!({ "value": jwt("repo:me/app:pull_request") }));
         }
@@ -92,7 +92,7 @@ async fn a_subject_without_federated_credential_is_shown_with_the_command_that_a
 
 #[tokio::test]
 async fn refusal_of_an_oidc_token_names_the_permission() {
-    let fake = Fake::start(|_| Reply::text(403, "no")).await;
+    let fake = FakeAzure::start(|_| Reply::html(403, "no")).await;
     let credential = detect(&fake, &Redactor::default(), &IN_ACTIONS).expect("a sign-in method");
 
     let error = credential.token(SCOPE).await.expect_err("no token");
@@ -109,9 +109,9 @@ async fn refusal_of_an_oidc_token_names_the_permission() {
 #[tokio::test]
 async fn oidc_endpoint_that_is_busy_may_be_asked_again() {
     let asked = AtomicUsize::new(0);
-    let fake = Fake::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::text(503, "busy"),
-        1 => Reply::text(429, "slow down").with("retry-after", "3"),
+    let fake = FakeAzure::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::html(503, "busy"),
+        1 => Reply::html(429, "slow down").with("retry-after", "3"),
         _ if request.to.starts_with("pipelines.example.com") => {
             Reply::json(200, &json!({ "value": jwt("repo:me/app:pull_request") }))
         }
@@ -132,7 +132,7 @@ async fn oidc_endpoint_that_is_busy_may_be_asked_again() {
 async fn a_token_file_is_read_each_time() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(b"first\n").expect("written");
-    let fake = Fake::start(|_| issued("entra-token", 200)).await;
+    let fake = FakeAzure::start(|_| issued("entra-token", 200)).await;
     let path = file.path().to_str().expect("a path").to_owned();
     let variables = [
         ("AZURE_TENANT_ID", "tenant-1"),
@@ -145,7 +145,7 @@ async fn a_token_file_is_read_each_time() {
     std::fs::write(file.path(), "second").expect("written");
     credential.token(SCOPE).await.expect("a token");
 
-    let asked = fake.asked();
+    let asked = fake.requests();
     assert_eq!(form(&asked[0])["client_assertion"], "first");
     assert_eq!(form(&asked[1])["client_assertion"], "second");
     file.close().expect("removed");

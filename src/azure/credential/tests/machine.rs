@@ -2,7 +2,7 @@
 
 use super::{SCOPE, detect, issued};
 use crate::azure::credential::SignInMethod;
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 async fn managed_identity_that_is_busy_may_be_asked_again() {
     let variables = [("PATH", "/nonexistent")];
     for (status, retry) in [(429, Retry::Backoff), (503, Retry::Backoff), (404, Retry::Never)] {
-        let fake = Fake::start(move |_| Reply::text(status, "no")).await;
+        let fake = FakeAzure::start(move |_| Reply::html(status, "no")).await;
         let credential = detect(&fake, &Redactor::default(), &variables).expect("no mistake yet");
         let error = credential.token(SCOPE).await.expect_err("no token");
         assert_eq!(error.retry(), retry, "{status}");
@@ -21,7 +21,7 @@ async fn managed_identity_that_is_busy_may_be_asked_again() {
 
 #[tokio::test]
 async fn the_identity_of_an_app_service_is_asked_for_without_a_proxy() {
-    let fake = Fake::start(|_| {
+    let fake = FakeAzure::start(|_| {
         // App Service sends the expiry as a string: here the year 2100.
         Reply::new(200, r#"{"access_token":"machine-token","expires_on":"4102444800"}"#)
     })
@@ -37,7 +37,7 @@ async fn the_identity_of_an_app_service_is_asked_for_without_a_proxy() {
 
     assert_eq!(credential.token(SCOPE).await.expect("a token").expose(), "machine-token");
 
-    let asked = &fake.asked()[0];
+    let asked = &fake.requests()[0];
     assert_eq!(asked.to, "/msi/token", "a path alone; a proxy would receive the whole URL");
     assert_eq!(
         asked.query,
@@ -58,7 +58,7 @@ fn az_script(script: &str) -> tempfile::TempDir {
 
 #[tokio::test]
 async fn a_machine_without_identity_falls_back_to_the_cli() {
-    let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
+    let fake = FakeAzure::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let folder = az_script(
         "#!/bin/sh\necho \"{\\\"accessToken\\\":\\\"$*\\\",\
                      \\\"expires_on\\\":4102444800,\\\"tokenType\\\":\\\"Bearer\\\"}\"\n",
@@ -77,7 +77,7 @@ async fn a_machine_without_identity_falls_back_to_the_cli() {
 
 #[tokio::test]
 async fn without_a_sign_in_method_the_error_lists_why_each_is_missing() {
-    let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
+    let fake = FakeAzure::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let variables = [("PATH", "/nonexistent"), ("GITHUB_ACTIONS", "true")];
     let credential = detect(&fake, &Redactor::default(), &variables).expect("no mistake yet");
 
@@ -99,7 +99,7 @@ async fn without_a_sign_in_method_the_error_lists_why_each_is_missing() {
 
 #[tokio::test]
 async fn a_cli_without_login_is_an_error_with_its_output() {
-    let fake = Fake::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
+    let fake = FakeAzure::start(|_| Reply::new(400, r#"{"error":"invalid_request"}"#)).await;
     let folder = az_script(
         "#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n",
     );
@@ -115,7 +115,7 @@ async fn a_cli_without_login_is_an_error_with_its_output() {
 
 #[tokio::test]
 async fn incomplete_variables_are_an_error() {
-    let fake = Fake::start(|_| issued("never", 1)).await;
+    let fake = FakeAzure::start(|_| issued("never", 1)).await;
     let variables = [("AZURE_CLIENT_SECRET", "s3cr3t-value"), ("AZURE_CLIENT_ID", "")];
 
     let error = detect(&fake, &Redactor::default(), &variables).expect_err("incomplete");

@@ -6,7 +6,7 @@ mod secret;
 
 use crate::azure::Cloud;
 use crate::azure::credential::{Credential, CredentialError, Detection};
-use crate::azure::fake::{Asked, Fake, Reply};
+use crate::azure::fake::{FakeAzure, ReceivedRequest, Reply};
 use crate::secret::Redactor;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn detect(
-    fake: &Fake,
+    fake: &FakeAzure,
     redactor: &Redactor,
     variables: &[(&str, &str)],
 ) -> Result<Credential, CredentialError> {
@@ -52,6 +52,6 @@ fn detect(
     .detect_at(Url::parse(&metadata).expect("a URL"))
 }
 
-fn form(asked: &Asked) -> BTreeMap<String, String> {
+fn form(asked: &ReceivedRequest) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{SCOPE, form, issued, refused};
 use crate::azure::credential::SignInMethod;
-use crate::azure::fake::{Fake, Reply, shown};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::http::{Retry, Retryable as _};
 use crate::secret::Redactor;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn a_client_secret_is_exchanged_once_for_each_scope() {
-    let fake = Fake::start(|asked| {
+    let fake = FakeAzure::start(|asked| {
         let vault = asked.body.contains("vault.azure.net");
         issued(if vault { "vault-token" } else { "arm-token" }, 3_600)
     })
@@ -23,7 +23,7 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
 
     assert!(tokens.iter().all(|token| token.as_ref().expect("a token").expose() == "arm-token"));
     assert_eq!(vault.expose(), "vault-token");
-    let asked = fake.asked();
+    let asked = fake.requests();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0].to, "login.microsoftonline.com/tenant-1/oauth2/v2.0/token");
     let form = form(&asked[0]);
@@ -38,13 +38,13 @@ async fn a_client_secret_is_exchanged_once_for_each_scope() {
 #[tokio::test]
 async fn a_token_that_expires_soon_is_renewed() {
     // Less than the time for which a returned token must be valid, so it is not used again.
-    let fake = Fake::start(|_| issued("short-lived", 200)).await;
+    let fake = FakeAzure::start(|_| issued("short-lived", 200)).await;
     let credential = fake.credential(&Redactor::default());
 
     for _ in 0..3 {
         credential.token(SCOPE).await.expect("a token");
     }
-    assert_eq!(fake.asked().len(), 3);
+    assert_eq!(fake.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn each_entra_error_code_has_its_remedy() {
         ),
     ];
     for (code, help) in cases {
-        let fake = Fake::start(move |_| refused(code, "No.")).await;
+        let fake = FakeAzure::start(move |_| refused(code, "No.")).await;
         let credential = fake.credential(&Redactor::default());
 
         let error = credential.token(SCOPE).await.expect_err("no token");
@@ -109,8 +109,8 @@ async fn each_entra_error_code_has_its_remedy() {
 #[tokio::test]
 async fn throttling_and_bad_gateways_are_transient() {
     let asked = AtomicUsize::new(0);
-    let fake = Fake::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::text(502, "<h1>bad gateway</h1>"),
+    let fake = FakeAzure::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::html(502, "<h1>bad gateway</h1>"),
         1 => Reply::new(429, r#"{"error":"throttled"}"#).with("retry-after", "7"),
         _ => issued("at-last", 3_600),
     })
@@ -136,7 +136,7 @@ async fn an_answer_that_holds_no_token_names_the_host_and_is_not_read_whole() {
         ("{}", "it holds no token".to_owned()),
     ] {
         let body = body.to_owned();
-        let fake = Fake::start(move |_| Reply::text(200, &body)).await;
+        let fake = FakeAzure::start(move |_| Reply::html(200, &body)).await;
         let error = fake.credential(&Redactor::default()).token(SCOPE).await.expect_err("no token");
 
         let expected = format!(

@@ -2,14 +2,12 @@
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::Aci;
-
-/// The limit of Azure Container Instances for a group, over all its containers.
-const MAX_PORTS: usize = 5;
+use crate::value::MAX_GROUP_PORTS;
 
 pub(super) fn check(aci: &Aci, found: &mut Vec<Diagnostic>) {
     let count = aci.all_ports().count();
-    if let Some(port) = aci.all_ports().nth(MAX_PORTS) {
-        let message = format!("a container group has {MAX_PORTS} ports at most, not {count}");
+    if let Some(port) = aci.all_ports().nth(MAX_GROUP_PORTS) {
+        let message = format!("a container group has {MAX_GROUP_PORTS} ports at most, not {count}");
         found.push(
             Diagnostic::error("too-many-ports", message, &port.span)
                 .label("one too many")

@@ -127,7 +127,7 @@ fn superseded(name: &str, by: &str) -> StepError {
 mod tests {
     use super::record_verified;
     use crate::azure::container_instances::ContainerInstances;
-    use crate::azure::fake::{Fake, Reply};
+    use crate::azure::fake::{FakeAzure, Reply};
     use crate::journal::Deployed;
     use crate::run::perform::test_support::{job, performer};
     use serde_json::json;
@@ -154,7 +154,7 @@ steps:
             },
         });
         let url = format!("management.azure.com{GROUP}");
-        let fake = Fake::script(vec![
+        let fake = FakeAzure::script(vec![
             (&format!("GET {url}"), vec![Reply::json(200, &group)]),
             (&format!("PATCH {url}"), vec![Reply::json(200, &group)]),
         ])
@@ -167,7 +167,7 @@ steps:
 
         let checked = record_verified(&performer, &job, &deployed).await;
 
-        let changes = fake.asked().into_iter().filter(|asked| asked.method == "PATCH");
+        let changes = fake.requests().into_iter().filter(|asked| asked.method == "PATCH");
         let bodies = changes.map(|asked| asked.body).collect();
         (checked.map_err(|error| error.failure.chain.join("\n")), bodies)
     }

@@ -98,7 +98,7 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
         replace: replace(performer, aci, scope)?,
         id,
     };
-    desired.mark();
+    desired.add_fingerprint();
     Ok(desired)
 }
 
@@ -116,7 +116,7 @@ pub fn trial(desired: &Desired) -> Desired {
     if let Some(service) = trial.tags.get_mut(SERVICE) {
         *service = trial_service(service);
     }
-    trial.mark();
+    trial.add_fingerprint();
     trial
 }
 
