@@ -35,6 +35,7 @@ mod plan_file;
 mod plan_options;
 mod refusal;
 mod removal;
+mod report;
 mod resume;
 mod revisions;
 mod rollback;
@@ -78,6 +79,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Continue the newest unfinished run
     Resume(resume::ResumeArguments),
+    /// Show the report of an earlier run again
+    Report(report::ReportArguments),
     /// Show what is deployed, from which commit, how it is and whether it answers
     Status(status::StatusArguments),
     /// Show what the deployed containers have written
@@ -115,6 +118,7 @@ impl Command {
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),
             Self::Resume(arguments) => resume::resume(&arguments),
+            Self::Report(arguments) => report::report(&arguments),
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),
             Self::Exec(arguments) => exec::exec(&arguments),

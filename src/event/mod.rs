@@ -27,11 +27,11 @@ pub use result::{
 pub use rollback::{Revision, Rollback, RollbackOutcome};
 
 pub use crate::value::Channel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Something that happened, and when.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Event {
     /// The time since this process started or resumed the run. Only `RunStarted`
     /// carries wall-clock time.
@@ -42,7 +42,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum EventKind {
     RunStarted(RunStarted),
@@ -114,7 +114,7 @@ pub enum EventKind {
 }
 
 /// The first event: the run and the steps it is going to perform.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunStarted {
     /// The id of the run. Ids sort by time.
@@ -133,7 +133,7 @@ pub struct RunStarted {
 }
 
 /// The commit and the log of a run, as far as they are known.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Origin {
     /// The full hash of the commit; for a pull request its head, not the merge
@@ -141,14 +141,14 @@ pub struct Origin {
     pub commit: Option<String>,
     pub commit_url: Option<String>,
     /// Whether files differ from that commit.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncommitted: bool,
     /// The page of the workflow run.
     pub run_url: Option<String>,
 }
 
 /// The result as it was published on one channel.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Reported {
     pub to: Channel,
@@ -161,11 +161,11 @@ pub struct Reported {
 }
 
 /// A step as reporters know it before it starts.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct PlannedStep {
     pub id: StepId,
     /// The keyword of the action, such as `push`.
-    pub action: &'static str,
+    pub action: String,
     /// The step's `name`, or else its id in its service.
     pub title: String,
 }

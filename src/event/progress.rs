@@ -1,9 +1,9 @@
 //! The progress of a transfer.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The progress of a transfer, in bytes.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Progress {
     pub verb: Verb,
     pub done: u64,
@@ -28,7 +28,7 @@ impl Progress {
 }
 
 /// What has happened to the bytes counted as done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Uploaded to registries, or found there.
@@ -42,7 +42,7 @@ pub enum Verb {
 }
 
 /// The progress of one part of a transfer: a layer or an image's configuration.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LayerProgress {
     /// The digest, or the source of a layer that is still being packed.
     pub name: String,

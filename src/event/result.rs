@@ -5,7 +5,7 @@ use super::id::StepId;
 use super::outputs::Outputs;
 use super::rollback::Rollback;
 use super::seconds;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How a step ended.
@@ -110,7 +110,7 @@ pub enum CancelReason {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunFinished {
     pub status: Status,
@@ -163,7 +163,7 @@ pub const LEFT_OUT_BY_ONLY: &str = "left out by `--only`";
 pub const NO_STEP_APPLIES: &str = "no step applies";
 
 /// How a service ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ServiceResult {
     pub name: String,
@@ -184,10 +184,10 @@ pub struct ServiceResult {
     #[serde(with = "seconds")]
     pub took: Duration,
     /// The first step that failed, unless the failure is tolerated.
-    #[serde(serialize_with = "named_failure")]
+    #[serde(with = "named_failure")]
     pub failure: Option<(StepId, Failure)>,
     /// The steps that failed after it, such as one that cleans up.
-    #[serde(serialize_with = "named_failures")]
+    #[serde(with = "named_failures")]
     pub later_failures: Vec<(StepId, Failure)>,
     /// What became of its deploys after that failure, the last one first. Empty unless
     /// the plan says `on-failure: rollback`.
@@ -202,37 +202,63 @@ impl ServiceResult {
 }
 
 /// What is missing in the result of a service, and why.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Shortfall {
     /// Such as `not verified`.
     pub missing: String,
     pub reason: String,
 }
 
-/// Writes the pair as one object, `{"step": …, "failure": …}`.
-#[expect(clippy::ref_option, reason = "the signature is serde's")]
-fn named_failure<S: Serializer>(
-    failure: &Option<(StepId, Failure)>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    failure.as_ref().map(NamedFailure::of).serialize(serializer)
+/// A step and its failure as one object, `{"step": …, "failure": …}`.
+#[derive(Deserialize, Serialize)]
+struct NamedFailure {
+    step: StepId,
+    failure: Failure,
 }
 
-fn named_failures<S: Serializer>(
-    failures: &[(StepId, Failure)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(failures.iter().map(NamedFailure::of))
-}
-
-#[derive(Serialize)]
-struct NamedFailure<'a> {
-    step: &'a StepId,
-    failure: &'a Failure,
-}
-
-impl<'a> NamedFailure<'a> {
-    fn of((step, failure): &'a (StepId, Failure)) -> Self {
+impl From<(StepId, Failure)> for NamedFailure {
+    fn from((step, failure): (StepId, Failure)) -> Self {
         Self { step, failure }
+    }
+}
+
+impl From<NamedFailure> for (StepId, Failure) {
+    fn from(named: NamedFailure) -> Self {
+        (named.step, named.failure)
+    }
+}
+
+mod named_failure {
+    use super::{Failure, NamedFailure, StepId};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    type Named = Option<(StepId, Failure)>;
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(failure: &Named, serializer: S) -> Result<S::Ok, S::Error> {
+        failure.clone().map(NamedFailure::from).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named, D::Error> {
+        Ok(Option::<NamedFailure>::deserialize(deserializer)?.map(Into::into))
+    }
+}
+
+mod named_failures {
+    use super::{Failure, NamedFailure, StepId};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    type Named = Vec<(StepId, Failure)>;
+
+    pub fn serialize<S: Serializer>(
+        failures: &[(StepId, Failure)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(failures.iter().cloned().map(NamedFailure::from))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named, D::Error> {
+        let named = Vec::<NamedFailure>::deserialize(deserializer)?;
+        Ok(named.into_iter().map(Into::into).collect())
     }
 }

@@ -80,10 +80,23 @@ impl RunFolder {
         self.path().join("journal.jsonl")
     }
 
+    /// The events of the run, from which its reports are made again.
+    pub fn events(&self) -> PathBuf {
+        self.path().join("events.jsonl")
+    }
+
     /// The state of the local cloud of a dry run.
     pub fn local(&self) -> PathBuf {
         self.state.join("local").join(self.run.as_str())
     }
+}
+
+/// The newest run that has begun.
+pub fn newest(state: &Path) -> Option<RunFolder> {
+    let entries = fs::read_dir(state.join("runs")).ok()?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let runs = names.map(|name| RunFolder { state: state.to_owned(), run: RunId::existing(&name) });
+    runs.filter(|folder| folder.events().exists()).max_by(|a, b| a.run.cmp(&b.run))
 }
 
 /// Removes the scratch folders of runs that were killed. They may hold outputs of steps,

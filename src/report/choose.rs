@@ -85,6 +85,15 @@ pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
     reporters
 }
 
+/// Creates the log of an earlier run on standard output.
+pub fn shown_again(redactor: &Redactor) -> Reporters {
+    let terminal = Terminal::new(io::stdout().is_terminal(), |name| env::var(name).ok());
+    let mut reporters = Reporters::new(redactor.clone());
+    let sink = Sink::new(Stdout, redactor.clone());
+    reporters.add(Plain::new(sink, Style { color: terminal.color }));
+    reporters
+}
+
 /// Makes GitHub Actions mask every known and future secret in the log. Must be called
 /// before anything is printed. Does nothing outside of Actions.
 pub fn mask_in_actions(choice: Choice, redactor: &Redactor) {

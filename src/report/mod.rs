@@ -10,6 +10,7 @@ mod deploy_end;
 mod display;
 mod log;
 mod ndjson;
+mod recording;
 mod reporter;
 mod result;
 #[cfg(test)]
@@ -23,11 +24,12 @@ mod transfer;
 mod view;
 
 pub use card::{Card, RemovalCard, RemovalRow};
-pub use choose::{Choice, Output, Terminal, choose, mask_in_actions};
+pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
 pub use deploy_end::DeployEnd;
 pub use display::Display;
 #[cfg(test)]
 pub use log::Plain;
+pub use recording::{Recording, RecordingError, recorded};
 pub use reporter::Reporters;
 pub use result::{action_outputs, result};
 #[cfg(test)]

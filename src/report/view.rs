@@ -113,7 +113,11 @@ impl View {
     fn step_or_new(&mut self, id: &StepId) -> &mut StepView {
         let at = self.steps.iter().position(|step| step.planned.id == *id).unwrap_or_else(|| {
             let title = id.step.clone();
-            self.steps.push(StepView::new(PlannedStep { id: id.clone(), action: "", title }));
+            self.steps.push(StepView::new(PlannedStep {
+                id: id.clone(),
+                action: String::new(),
+                title,
+            }));
             self.steps.len() - 1
         });
         &mut self.steps[at]

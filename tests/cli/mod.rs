@@ -25,6 +25,7 @@ mod preflight;
 mod progress;
 mod refusals;
 mod release;
+mod report_again;
 mod reports;
 mod results;
 mod resume_options;

@@ -12,7 +12,7 @@ use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
 use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, StepId};
 use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
-use crate::report::Display;
+use crate::report::{Display, Recording};
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
 use crate::run::perform::{EarlyBuild, Held, Performer};
@@ -109,7 +109,15 @@ impl Execution<'_> {
         let session = &self.run.session;
         let verbose = self.audience.is_verbose();
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
-        let mut display = Display::new(self.audience.reporters(&session.redactor));
+        let mut reporters = self.audience.reporters(&session.redactor);
+        match Recording::append(&self.run.folder.events(), &session.redactor) {
+            Ok(recording) => reporters.add(recording),
+            Err(error) => self.warnings.push(format!(
+                "the run cannot be shown again by `shipway report`: {}",
+                chain_of(&error).join(": ")
+            )),
+        }
+        let mut display = Display::new(reporters);
         display.on(Event { at: Duration::ZERO, kind: self.started() }, None);
         for message in std::mem::take(&mut self.warnings) {
             let message = session.redactor.redact(&message);
@@ -205,7 +213,7 @@ impl Execution<'_> {
             let named = named.and_then(|name| name.plain().map(str::to_owned));
             PlannedStep {
                 title: named.unwrap_or_else(|| id.step.clone()),
-                action: step.action.keyword(),
+                action: step.action.keyword().to_owned(),
                 id,
             }
         };

@@ -132,7 +132,7 @@ fn ended(
     let time = format!("({})", span(took));
     match outcome {
         Outcome::Succeeded => {
-            let action = view.step(step).map_or("", |known| known.planned.action);
+            let action = view.step(step).map_or("", |known| known.planned.action.as_str());
             let result = summary(action, outputs);
             let text = if result.is_empty() { time } else { format!("{result}  {time}") };
             Message::of(step, Tone::Good, "ok", text)

@@ -18,8 +18,8 @@ pub(in crate::report) fn at(millis: u64, kind: EventKind) -> Event {
     Event { at: Duration::from_millis(millis), kind }
 }
 
-pub(in crate::report) fn planned(service: &str, step: &str, action: &'static str) -> PlannedStep {
-    PlannedStep { id: id(service, step), action, title: step.into() }
+pub(in crate::report) fn planned(service: &str, step: &str, action: &str) -> PlannedStep {
+    PlannedStep { id: id(service, step), action: action.to_owned(), title: step.into() }
 }
 
 pub(in crate::report) fn run_started() -> RunStarted {

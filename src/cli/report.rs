@@ -1,0 +1,158 @@
+//! `shipway report`: makes the reports of an earlier run again.
+
+use super::exit::Exit;
+use super::say;
+use crate::event::{Event, EventKind};
+use crate::journal::{RunFolder, RunId, is_in_progress, newest};
+use crate::report::{Card, RecordingError, Reporters, View, recorded, result, shown_again};
+use crate::run::outcome::chain_of;
+use crate::secret::Redactor;
+use clap::{Args, ValueEnum};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// Show the run with this id instead of the newest
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Write the report in this form
+    #[arg(long = "as", value_enum, default_value_t, value_name = "FORM")]
+    pub form: Form,
+    /// Find the state beside this plan
+    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Find the state here instead of in `.shipway` beside the plan
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// The forms of a report. The doc comments are help texts of `--as`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Form {
+    /// The log, with the output of the steps
+    #[default]
+    Log,
+    /// The comment on the pull request, in Markdown
+    Comment,
+    /// The summary of the job, in Markdown
+    Summary,
+    /// The result, as one JSON document
+    Result,
+    /// All events, one JSON object a line
+    Events,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+/// Shows a run as its events describe it. Nothing is asked of a server.
+pub fn report(arguments: &ReportArguments) -> Result<Exit, Exit> {
+    let folder = find(arguments)?;
+    let shown = match arguments.form {
+        Form::Log => show_log(&folder),
+        Form::Events => show_events(&folder),
+        Form::Comment | Form::Summary | Form::Result => show_result(&folder, arguments.form),
+    };
+    shown.unwrap_or_else(|error| {
+        say::error(&chain_of(&error), None);
+        Err(Exit::Precondition)
+    })
+}
+
+fn find(arguments: &ReportArguments) -> Result<RunFolder, Exit> {
+    let state = arguments
+        .state_dir
+        .clone()
+        .unwrap_or_else(|| arguments.plan.parent().unwrap_or(Path::new("")).join(".shipway"));
+    let Some(name) = &arguments.run else {
+        return newest(&state).ok_or_else(|| {
+            say::error(
+                &[format!("there is no run in `{}`", state.display())],
+                Some("name the plan's file with `--plan`, or the folder with `--state-dir`"),
+            );
+            Exit::Usage
+        });
+    };
+    let folder = RunFolder { state, run: RunId::existing(name) };
+    if folder.events().exists() {
+        return Ok(folder);
+    }
+    let (state, mut help) = (folder.state.display(), None);
+    let what = if folder.path().exists() {
+        format!("run {name} has no events: it was refused before its first step")
+    } else {
+        help = newest(&folder.state).map(|newest| format!("the newest run is {}", newest.run));
+        format!("there is no run `{name}` in `{state}`")
+    };
+    say::error(&[what], help.as_deref());
+    Err(Exit::Usage)
+}
+
+type Shown = Result<Result<Exit, Exit>, RecordingError>;
+
+/// Shows each process of the run, one after the other.
+fn show_log(folder: &RunFolder) -> Shown {
+    // What is in the file is redacted.
+    let redactor = Redactor::default();
+    let mut reporters = Reporters::new(redactor.clone());
+    recorded(&folder.events(), |event| {
+        if matches!(event.kind, EventKind::RunStarted(_)) {
+            reporters = shown_again(&redactor);
+        }
+        reporters.on(&event);
+    })?;
+    if reporters.view().finished.is_none() {
+        say::tell(&format!("note: {}", unfinished(folder)));
+    }
+    Ok(Ok(Exit::Done))
+}
+
+fn show_events(folder: &RunFolder) -> Shown {
+    recorded(&folder.events(), |event| {
+        say::result(&serde_json::to_string(&event).unwrap_or_default());
+    })?;
+    Ok(Ok(Exit::Done))
+}
+
+/// Shows the result of the run's last process.
+fn show_result(folder: &RunFolder, form: Form) -> Shown {
+    let mut view = View::default();
+    recorded(&folder.events(), |event: Event| {
+        if matches!(event.kind, EventKind::RunStarted(_)) {
+            view = View::default();
+        }
+        view.apply(&event);
+    })?;
+    let Some(finished) = view.finished.take() else {
+        let id = &folder.run;
+        say::error(
+            &[unfinished(folder)],
+            Some(&format!("`shipway report {id}` shows how far it came")),
+        );
+        return Ok(Err(Exit::Precondition));
+    };
+    let card = Card::new(&view, &finished);
+    let redactor = Redactor::default();
+    let text = match form {
+        Form::Summary => card.summary(&redactor),
+        Form::Result => serde_json::to_string_pretty(&result(&view, &finished)).unwrap_or_default(),
+        // The first line is the marker, which is for GitHub alone.
+        _ => card.comment("", &redactor).trim_start().to_owned(),
+    };
+    say::result(text.trim_end());
+    Ok(Ok(Exit::Done))
+}
+
+fn unfinished(folder: &RunFolder) -> String {
+    let id = &folder.run;
+    if is_in_progress(&folder.journal()) {
+        format!("run {id} is still going on")
+    } else {
+        format!("run {id} was ended from outside; `shipway resume {id}` continues it")
+    }
+}
