@@ -250,3 +250,59 @@ steps:
         assert_eq!(tags(&program, name)["shipway-lease"], Value::Null, "{name}");
     }
 }
+
+/// A group of which one container answers, and another one ends when it is asked.
+fn with_sidecar(policy: &str, checks: &str) -> Program {
+    Program::with_plan(&format!(
+        "name: pair
+azure: {{ resource-group: demo, location: westeurope }}
+report: [comment]
+steps:
+  - build:
+      layers: [{{ from: busybox, to: /busybox, mode: '0755' }}]
+      entrypoint: [/busybox, httpd, -f, -h, /, -p, '80']
+  - tag: demo.azurecr.io/pair:v1
+  - push:
+  - deploy:
+      aci:
+        name: pair
+        ports: [80]
+        cpu: 0.5
+        memory: 0.5GB
+        restart-policy: {policy}
+        containers:
+          - name: queue
+            ports: [81]
+            cpu: 0.5
+            memory: 0.5GB
+            command: [/busybox, sh, -c, nc -l -p 81 -e /busybox echo full; false]
+{checks}  - {{ id: check, verify: {{ http: /busybox, within: 20s, every: 100ms, consecutive: 10 }} }}
+"
+    ))
+    .applets()
+}
+
+const ASK_SIDECAR: &str = "  - verify: { tcp: 81, within: 20s, every: 100ms }\n";
+
+#[test]
+fn container_that_ended_beside_one_that_answers_fails_the_check() {
+    let program = with_sidecar("never", ASK_SIDECAR);
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
+    finished.says_in_order(&[
+        "check   failed",
+        "the service answers, but container `queue` of container group `pair` does not stay up: \
+         it ended with exit code 1\n",
+        "now: Terminated, exit code 1",
+    ]);
+    assert_eq!(tags(&program, "pair")["shipway-verified"], Value::Null);
+    assert_eq!(tags(&program, "pair")["shipway-lease"], Value::Null);
+}
+
+#[test]
+fn container_that_is_started_again_and_again_fails_the_check() {
+    let program = with_sidecar("always", &ASK_SIDECAR.repeat(2));
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
+    let why = "the service answers, but container `queue` of container group `pair` does not stay \
+               up: CrashLoopBackOff: Back-off 10s restarting failed container=queue\n";
+    assert!(finished.stderr.contains(why), "{}", finished.stderr);
+}

@@ -1,9 +1,13 @@
 //! The requests of a run in which nothing fails: their number is not to grow.
 //!
-//! The last two to Resource Manager record that the version was verified, so that a
-//! rollback from any machine knows. The PUT of the deploy cannot do that, since nothing
-//! is verified when it is sent; they replaced two that read the registry's admin user
-//! again.
+//! The last two to Resource Manager belong to the check. The GET shows whether the other
+//! containers of the group stay up while one of them answers, and whether the version that
+//! was checked is still the run's own. The PATCH records that the version was verified, so
+//! that a rollback from any machine knows, and gives up the lease of the deploy; it
+//! replaces all tags, so that those which others have set since have to be read first. The
+//! PUT of the deploy cannot do that, since nothing is verified when it is sent. They
+//! replaced two that read the registry's admin user again. Where the service does not pull
+//! as that user, a run has two requests more than before there was such a record.
 
 use crate::support::Program;
 use crate::support::state::requests;

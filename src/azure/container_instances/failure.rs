@@ -39,6 +39,18 @@ pub enum DeployError {
         #[source]
         evidence: Box<Evidence>,
     },
+    /// A container does not stay up, although another one answers.
+    #[error(
+        "the service answers, but container `{}` of container group `{group}` does not stay up: {}",
+        crash.container,
+        crash.why
+    )]
+    Broken {
+        group: String,
+        crash: Box<Crash>,
+        #[source]
+        evidence: Box<Evidence>,
+    },
 }
 
 /// A container that does not run.
@@ -56,7 +68,8 @@ impl Retryable for DeployError {
             Self::Mistake { .. }
             | Self::NeedsReplacement { .. }
             | Self::Terminal { .. }
-            | Self::Crashed { .. } => Retry::Never,
+            | Self::Crashed { .. }
+            | Self::Broken { .. } => Retry::Never,
         }
     }
 
@@ -68,7 +81,9 @@ impl Retryable for DeployError {
                     .to_owned(),
             ),
             Self::Arm { source, .. } | Self::NeedsReplacement { source, .. } => source.help(),
-            Self::Crashed { crash, evidence, .. } => evidence.remedy(&crash.why),
+            Self::Crashed { crash, evidence, .. } | Self::Broken { crash, evidence, .. } => {
+                evidence.remedy(&crash.why)
+            }
         }
     }
 }

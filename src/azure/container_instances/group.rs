@@ -168,6 +168,8 @@ pub struct ContainerState {
     pub state: String,
     /// RFC 3339.
     pub start_time: Option<String>,
+    /// RFC 3339.
+    pub finish_time: Option<String>,
     pub exit_code: Option<i64>,
     /// A description, such as `CrashLoopBackOff: Back-off 10s restarting failed…`.
     #[serde(deserialize_with = "or_default")]

@@ -4,6 +4,7 @@
 //! failed: an operation that "succeeded" says nothing about containers. Address
 //! and URLs are read from the group and never computed.
 
+mod broken;
 mod client;
 mod deploy;
 mod desired;

@@ -54,7 +54,7 @@ enum Phase {
 }
 
 /// States in which Azure goes on retrying although a deploy should fail.
-const FAILED_STATES: [&str; 6] = [
+pub const FAILED_STATES: [&str; 6] = [
     "CrashLoopBackOff",
     "ErrImagePull",
     "ImagePullBackOff",

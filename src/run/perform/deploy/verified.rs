@@ -80,18 +80,23 @@ async fn record(
 }
 
 /// Records that what was deployed is good, and ends the run's lease. What cannot be
-/// recorded makes no check fail. Fails where another run has deployed since: what was
-/// checked may have been its version.
+/// recorded makes no check fail. Fails where another run has deployed since, since what
+/// was checked may have been its version, and where a container that the checks do not
+/// ask does not stay up.
 pub async fn record_verified(
     performer: &Performer,
     job: &Job,
     deployed: &Deployed,
 ) -> Result<(), StepError> {
-    let mut by_another = None;
-    let recorded = aci::change_tags(performer, &deployed.target, |tags| {
+    let (mut by_another, mut broken) = (None, None);
+    let recorded = aci::change_tags(performer, &deployed.target, |live, tags| {
         let Some(found) = ResourceTags::read(tags) else { return false };
         if deployed.run.as_ref().is_some_and(|run| *run != found.run) {
             by_another = Some(found.run);
+            return false;
+        }
+        if aci::is_broken(performer, live) {
+            broken = Some(live.clone());
             return false;
         }
         let own = Some(performer.facts.id.as_str());
@@ -106,6 +111,9 @@ pub async fn record_verified(
     if let Err(error) = recorded {
         let why = error.failure.chain.join(": ");
         job.warn(format!("a later rollback will not know that this was verified: {why}"));
+    }
+    if let Some(live) = broken {
+        aci::broken(performer, &live).await?;
     }
     match by_another {
         Some(run) => Err(superseded(&aci::name_of(&deployed.target), &run)),

@@ -1,7 +1,8 @@
 //! What a container group shows of itself when it does not work.
 
-use crate::azure::container_instances::GroupId;
-use crate::journal::Deployed;
+use crate::azure::container_instances::{Group, GroupId};
+use crate::journal::{Deployed, RunId};
+use crate::run::outcome::StepError;
 use crate::run::perform::deploy::evidence::ResourceEvidence;
 use crate::run::perform::performer::Performer;
 
@@ -16,4 +17,20 @@ pub async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Reso
         help: found.remedy(),
         images: found.group.images().map(str::to_owned).collect(),
     })
+}
+
+/// Whether a container of the group does not stay up in this run.
+pub fn is_broken(performer: &Performer, live: &Group) -> bool {
+    live.broken(RunId::existing(&performer.facts.id).began()).is_some()
+}
+
+/// The error of a group of which a container does not stay up.
+pub async fn broken(performer: &Performer, live: &Group) -> Result<(), StepError> {
+    match live.broken(RunId::existing(&performer.facts.id).began()) {
+        Some(crash) => {
+            let client = &performer.services.clients.container_instances;
+            Err(client.broken(live, crash).await.into())
+        }
+        None => Ok(()),
+    }
 }

@@ -10,6 +10,7 @@ mod restore;
 mod versions;
 
 pub use early::check_texts;
+pub use evidence::{broken, is_broken};
 pub use group::ContainerGroup;
 use group::publish;
 pub use id::name_of;

@@ -51,11 +51,11 @@ pub fn kept_tags(desired: &Desired, live: &Group) -> BTreeMap<String, String> {
 pub async fn change_tags(
     performer: &Performer,
     target: &TargetId,
-    change: impl FnOnce(&mut BTreeMap<String, String>) -> bool,
+    change: impl FnOnce(&Group, &mut BTreeMap<String, String>) -> bool,
 ) -> Result<(), StepError> {
     let Some(id) = GroupId::parse(target.as_str()) else { return Ok(()) };
     let client = &performer.services.clients.container_instances;
     let Some(group) = client.find(&id).await? else { return Ok(()) };
-    let mut tags = group.tags;
-    if change(&mut tags) { Ok(client.set_tags(&id, &tags).await?) } else { Ok(()) }
+    let mut tags = group.tags.clone();
+    if change(&group, &mut tags) { Ok(client.set_tags(&id, &tags).await?) } else { Ok(()) }
 }
