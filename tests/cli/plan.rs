@@ -287,7 +287,7 @@ storefront
     + memory    0.5
     + os-type   Linux
   verify   (known after `version`)
-  run      skipped: its `if` does not hold
+  run      skipped: its `if` is false
 Plan: 1 to create. Tags: 1 new.
 "
         );

@@ -53,7 +53,7 @@ impl Shown {
                 vec![endpoint.clone().unwrap_or_else(|| "(known after deploy)".to_owned())]
             }
             Forecast::Run { command } => vec![format!("`{command}`, not predicted")],
-            Forecast::Skipped => vec!["skipped: its `if` does not hold".to_owned()],
+            Forecast::Skipped => vec!["skipped: its `if` is false".to_owned()],
             Forecast::DependsOn { step } => vec![format!("(known after `{step}`)")],
             Forecast::Failed(failure) => {
                 let why = failure.chain.first().cloned().unwrap_or_default();

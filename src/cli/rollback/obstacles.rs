@@ -36,7 +36,7 @@ pub fn obstacles(session: &PlanSession, intended: &Intended<'_>) -> Vec<String> 
         match &step.forecast {
             Forecast::Deploy(deploy) => found.extend(of_deploy(deploy, target)),
             Forecast::Skipped if step.action == "deploy" => {
-                found.push(format!("the `if` of `{id}` does not hold here"));
+                found.push(format!("the `if` of `{id}` is false here"));
             }
             Forecast::DependsOn { step } => found.push(format!(
                 "`{id}` needs an output of `{step}`, which a rollback does not run again"

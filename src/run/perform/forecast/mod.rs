@@ -52,7 +52,7 @@ pub enum Forecast {
     Run {
         command: String,
     },
-    /// Its `if` does not hold.
+    /// Its `if` is false.
     Skipped,
     /// It depends on what this step finds out.
     DependsOn {
