@@ -4,7 +4,7 @@
 //! A pure function of what is known, so that all cases stand in one table, which
 //! is the snapshot of its test.
 
-use super::error::ResolveError;
+use super::error::{ResolveError, UnmatchedEnvironment};
 use super::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
 use super::git::Git;
 
@@ -33,7 +33,7 @@ pub enum EnvironmentFacts<'a> {
     /// One is chosen, or the plan has none.
     Settled,
     /// The plan has these, and none of them matches.
-    NoMatch(Vec<&'a str>),
+    NoMatch(Vec<UnmatchedEnvironment>),
     /// The one that matches is protected, and the event cannot choose it.
     Withheld(&'a str),
 }
@@ -94,9 +94,9 @@ impl Facts<'_> {
     fn environment_error(&self) -> Option<ResolveError> {
         match &self.environment {
             EnvironmentFacts::Settled => None,
-            EnvironmentFacts::NoMatch(known) => Some(ResolveError::NoEnvironment {
-                known: known.iter().map(|name| (*name).to_owned()).collect(),
-            }),
+            EnvironmentFacts::NoMatch(known) => {
+                Some(ResolveError::NoEnvironment { known: known.clone() })
+            }
             EnvironmentFacts::Withheld(name) => Some(ResolveError::Withheld {
                 environment: (*name).to_owned(),
                 event: self.event.to_owned(),

@@ -4,7 +4,35 @@ use super::event::{EventError, LookupFailure, Refusal};
 use super::git::safe_directory;
 use crate::http::{Retry, Retryable};
 use crate::plan::expr::EvalError;
-use crate::plan::schema::PROTECTED_EVENTS;
+use crate::plan::schema::{PROTECTED_EVENTS, Plan};
+use std::fmt;
+
+/// An environment whose `if` is false.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnmatchedEnvironment {
+    pub name: String,
+    /// Its `if`, as the plan spells it.
+    pub condition: String,
+}
+
+impl UnmatchedEnvironment {
+    pub fn all(plan: &Plan) -> Vec<Self> {
+        let conditions = plan.environments.iter().map(|(name, environment)| Self {
+            name: name.value.clone(),
+            condition: environment.condition.as_ref().map_or_else(String::new, |condition| {
+                condition.source.split_whitespace().collect::<Vec<_>>().join(" ")
+            }),
+        });
+        conditions.collect()
+    }
+}
+
+impl fmt::Display for UnmatchedEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, condition } = self;
+        write!(f, "`{name}` needs `{condition}`, or `--env {name}`")
+    }
+}
 
 /// Contexts that cannot be resolved.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +52,7 @@ pub enum ResolveError {
     },
     /// Of a run that pushes or deploys.
     #[error("no environment matches this run, and its steps push or deploy")]
-    NoEnvironment { known: Vec<String> },
+    NoEnvironment { known: Vec<UnmatchedEnvironment> },
     /// Of a run that pushes or deploys.
     #[error("`{environment}` is protected, and {} cannot choose it", cause(.event))]
     Withheld {
@@ -159,8 +187,8 @@ impl Retryable for ResolveError {
                 Some(suggestion(near.as_ref(), known, "environments"))
             }
             Self::NoEnvironment { known } => {
-                let options: Vec<_> = known.iter().map(|name| format!("`--env {name}`")).collect();
-                Some(format!("choose one by hand: {}", options.join(", ")))
+                let ways: Vec<String> = known.iter().map(ToString::to_string).collect();
+                Some(ways.join("; "))
             }
             Self::Withheld { environment, .. } => Some(format!(
                 "only `{}` choose it by its `if`; `--env {environment}` chooses it by hand",

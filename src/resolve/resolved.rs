@@ -3,7 +3,7 @@
 use super::admission::{Decision, EnvironmentFacts, Facts};
 use super::credentials::{self, secret_sources};
 use super::environment::{Choice, ChosenEnvironment, Variable, admit, choose, slug, variables};
-use super::error::ResolveError;
+use super::error::{ResolveError, UnmatchedEnvironment};
 use super::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
 use super::git::{Git, safe_directory};
 use super::inputs::{ResolveInputs, ResolveRequest, RunIdentity};
@@ -124,7 +124,7 @@ impl Resolved {
         let environment = match (&self.withheld, &self.environment) {
             (Some(name), _) => EnvironmentFacts::Withheld(name),
             (None, None) if plan.environments.len() > 0 => {
-                EnvironmentFacts::NoMatch(plan.environments.keys().collect())
+                EnvironmentFacts::NoMatch(UnmatchedEnvironment::all(plan))
             }
             (None, _) => EnvironmentFacts::Settled,
         };

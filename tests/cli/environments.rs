@@ -53,7 +53,7 @@ fn deploy_without_any_of_the_environments_is_refused() {
     refused(
         program(CONDITIONAL).run(&["run"]),
         "error: no environment matches this run, and its steps push or deploy
-  help: choose one by hand: `--env production`, `--env preview`
+  help: `production` needs `github.event_name == 'push'`, or `--env production`; `preview` needs `github.event_name == 'pull_request'`, or `--env preview`
 ",
     );
 }

@@ -3,12 +3,19 @@
 use super::{Decision, EnvironmentFacts, Facts, LeaveOut};
 use crate::http::Retryable as _;
 use crate::plan::schema::PROTECTED_EVENTS;
+use crate::resolve::error::UnmatchedEnvironment;
 use crate::resolve::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
 use crate::resolve::git::Git;
 use std::fmt::Write as _;
 
 const HEAD: &str = "aaaaaaa0000000000000000000000000000000aa";
 const OTHER: &str = "bbbbbbb0000000000000000000000000000000bb";
+
+/// An environment that only this event chooses.
+fn needs(name: &str, event: &str) -> UnmatchedEnvironment {
+    let condition = format!("github.event_name == '{event}'");
+    UnmatchedEnvironment { name: name.to_owned(), condition }
+}
 
 /// An event, and what it says of a pull request.
 struct Case {
@@ -153,7 +160,10 @@ impl Row<'_> {
             unknown: (!is_known).then_some(&failure),
             environment: match self.environment {
                 Environment::Settled => EnvironmentFacts::Settled,
-                Environment::NoMatch => EnvironmentFacts::NoMatch(vec!["production", "preview"]),
+                Environment::NoMatch => EnvironmentFacts::NoMatch(vec![
+                    needs("production", "push"),
+                    needs("preview", "pull_request"),
+                ]),
                 Environment::Withheld => EnvironmentFacts::Withheld("production"),
             },
             allowed: matches!(self.code, Code::AllowedFork).then_some(HEAD),
