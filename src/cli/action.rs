@@ -30,8 +30,7 @@ pub fn action() -> Result<Exit, Exit> {
         Some("check") => {
             let format = DiagnosticFormat::Github;
             let done = check(&CheckArguments { plan: arguments.plan, format });
-            write_status(done.unwrap_or_else(|exit| exit));
-            done
+            Ok(write_status(done.unwrap_or_else(|exit| exit)))
         }
         Some(other) => {
             let message = format!("the input `command` is `{other}`");

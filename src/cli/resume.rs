@@ -55,7 +55,15 @@ pub struct ResumeArguments {
 pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
     let (mut run, mut journal) = prepare(arguments)?;
     let inherited = inherited(&mut run);
-    let prepared = continue_journal(arguments, &run, &mut journal);
+    let chosen = choose(&run.session);
+    if let Ok(chosen) = &chosen {
+        // A mistake in this command line says nothing of the run.
+        for name in &arguments.rerun {
+            chosen.refuse_unknown("--rerun", name)?;
+        }
+    }
+    let prepared =
+        chosen.and_then(|chosen| continue_journal(arguments, &run, chosen, &mut journal));
     block_on(async {
         match prepared {
             Ok(chosen) => {
@@ -86,9 +94,9 @@ fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
 fn continue_journal(
     arguments: &ResumeArguments,
     run: &RunSession,
+    mut chosen: Chosen,
     journal: &mut Journal,
 ) -> Result<Chosen, Refusal> {
-    let mut chosen = choose(&run.session)?;
     chosen.mark_done(journal.replay());
     refuse_in_doubt(arguments, run, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
@@ -219,9 +227,6 @@ fn refuse_in_doubt(
     replay: &Replay,
 ) -> Result<(), Refusal> {
     let session = &run.session;
-    for name in &arguments.rerun {
-        chosen.refuse_unknown("--rerun", name)?;
-    }
     for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
         let is_doubtful = replay.state(&layout.id) == StepState::InDoubt
             && matches!(step.action, Action::Run(_))

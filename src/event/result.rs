@@ -121,13 +121,16 @@ pub struct RunFinished {
     /// Why the run was refused before its first step: mistakes in the plan or the
     /// command line, or preconditions that failed. Empty if the run began.
     pub refusals: Vec<Failure>,
+    /// Whether an earlier process of the run has run steps.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_resumed: bool,
     /// Remarks on a dry run: what the local cloud does not cover, placeholders
     /// used, base images fetched.
     pub notes: Vec<String>,
 }
 
 impl RunFinished {
-    /// Whether the run ended before its first step, so that nothing was changed.
+    /// Whether this process ended before its first step, so that it changed nothing.
     pub fn is_refused(&self) -> bool {
         !self.refusals.is_empty()
     }

@@ -223,6 +223,7 @@ mod tests {
             exit_code: 130,
             services: vec![],
             refusals: vec![],
+            is_resumed: false,
             notes: vec![],
         };
         let given = action_outputs(&View::default(), &ended, "");

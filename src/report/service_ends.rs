@@ -7,8 +7,8 @@ use crate::report::reporter::Reporter;
 use crate::report::testing::rolled_back::{not_rolled_back, rolled_back, unchanged};
 use crate::report::testing::sample::{
     at, broken, cancelled, ended_early, failed_twice, forked, lacks_much, no_secret,
-    not_applicable, not_asked, not_asked_to_deploy, not_asked_to_verify, not_deployed, not_started,
-    not_tested, not_verified, only_one, started, timed_out, web, wrong_plan,
+    not_applicable, not_asked, not_asked_to_deploy, not_asked_to_verify, not_deployed, not_resumed,
+    not_started, not_tested, not_verified, only_one, started, timed_out, web, wrong_plan,
 };
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
@@ -54,7 +54,14 @@ fn all_reports(name: &str, status: Status, service: ServiceResult) -> String {
         Status::Cancelled => 130,
     };
     let services = vec![service];
-    let end = RunFinished { status, exit_code, services, refusals: vec![], notes: vec![] };
+    let end = RunFinished {
+        status,
+        exit_code,
+        services,
+        refusals: vec![],
+        is_resumed: false,
+        notes: vec![],
+    };
     all_reports_of(name, &end)
 }
 
@@ -117,6 +124,7 @@ fn every_report_says_how_a_service_ended() {
         all_reports("cancelled", Status::Cancelled, cancelled()),
         all_reports_of("refused: the plan is wrong", &wrong_plan()),
         all_reports_of("refused: a precondition failed", &no_secret()),
+        all_reports_of("refused when it was resumed", &not_resumed()),
         all_reports("rolled back", Status::Failed, rolled_back()),
         all_reports("the deploy changed nothing", Status::Failed, unchanged()),
         all_reports("not rolled back", Status::Failed, not_rolled_back()),

@@ -1,7 +1,7 @@
 //! Results that cannot be written are not passed over in silence.
 
 use crate::support::Program;
-use crate::support::state::newest;
+use crate::support::state::{newest, result};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -78,4 +78,59 @@ fn a_dry_run_has_a_cloud_of_its_own() {
         "error: `--cloud` is not for dry runs: each has a local cloud of its own\n  \
          help: run the plan in that cloud: `shipway run --cloud c.json`\n"
     );
+}
+
+const LOST: &str = "\
+error: cannot write outputs to `DIR/missing/output`
+  because: No such file or directory (os error 2)
+  help: what the run did stands, but later steps of the workflow would read empty outputs; make \
+the file in `GITHUB_OUTPUT` writable, and run it again
+";
+
+#[test]
+fn outputs_of_a_workflow_that_cannot_be_written_are_an_error() {
+    let program = Program::with_plan("name: a\nreport: none\nsteps: [{ run: 'true' }]\n");
+    let output = program.path("missing/output").display().to_string();
+    let program = program.env("GITHUB_OUTPUT", &output);
+
+    let finished = program.run(&["run"]).exits(1);
+    finished.says_in_order(&["\nsucceeded  (", LOST]);
+    let result = result(&program);
+    assert_eq!((&result["status"], &result["exit-code"]), (&"succeeded".into(), &0.into()));
+
+    let program = program.env("GITHUB_ACTIONS", "true");
+    let finished = program.run(&["run"]).exits(1);
+    let annotation = "::error title=the outputs are lost::cannot write outputs to `DIR/missing/output`%0A\
+                      No such file or directory (os error 2)%0Ahelp: what the run did stands";
+    assert!(finished.stderr.contains(annotation), "{}", finished.stderr);
+}
+
+#[test]
+fn a_run_that_fails_keeps_its_exit_code_where_its_outputs_cannot_be_written() {
+    let program = Program::with_plan("name: a\nreport: none\nsteps: [{ run: 'false' }]\n");
+    let output = program.path("missing/output").display().to_string();
+    let program = program.env("GITHUB_OUTPUT", &output);
+    let finished = program.run(&["run"]).exits(4);
+    assert!(finished.stderr.ends_with(LOST), "{}", finished.stderr);
+}
+
+#[test]
+fn result_that_cannot_be_written_keeps_the_outputs_and_is_an_error() {
+    let plan = "name: a
+report: none
+steps: [{ run: 'for run in .shipway/runs/*; do mkdir $run/result.json; done' }]
+";
+    let program = Program::with_plan(plan).file("output", "").env("GITHUB_OUTPUT", "output");
+    let finished = program.run(&["run"]).exits(1);
+    let folder = newest(&program, "runs").expect("a run");
+    let run = folder.file_name().expect("a name").to_string_lossy().into_owned();
+    let error = format!(
+        "error: cannot write the result to `DIR/.shipway/runs/{run}/result.json`\n  \
+         because: Is a directory (os error 21)\n  \
+         help: what the run did stands, and only its result is lost; free some space, or name \
+         another folder with `--state-dir`\n"
+    );
+    assert!(finished.stderr.ends_with(&error), "{}", finished.stderr);
+    let outputs = fs::read_to_string(program.path("output")).expect("outputs");
+    assert!(outputs.contains("\nsucceeded\n"), "{outputs}");
 }

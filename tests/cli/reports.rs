@@ -1,6 +1,9 @@
 //! What a run in a workflow reports at GitHub and in its files, however it ends.
 
+use crate::support::state::result;
 use crate::support::{Finished, Program, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -335,7 +338,7 @@ fn run_without_an_environment_replaces_the_check_mark_of_the_only_earlier_one() 
     assert_eq!(
         annotations(&finished),
         [
-            "::error title=shop was not run::no environment matches this run, and its steps push or deploy%0Ahelp: choose one by hand: `--env live`"
+            "::error title=shop was not run::no environment matches this run, and its steps push or deploy%0Ahelp: `live` needs `github.event_name == 'push'`, or `--env live`"
         ]
     );
     assert_eq!(headings(&workflow), [refused]);
@@ -451,6 +454,78 @@ unexpected argument '--form' found
 "
     );
     assert_eq!(workflow.output("status"), "failed");
+}
+
+#[test]
+fn signal_while_github_is_waited_for_leaves_the_outputs() {
+    let plan = "name: shop\nreport: comment\nsteps: [{ run: 'true' }]\n";
+    let busy = json!([{
+        "method": "POST", "path-contains": "/comments", "status": 503, "retry-after": 50,
+    }]);
+    let workflow = Workflow::with_faults(plan, &busy);
+    let child = workflow.program.start(&["run", "--cloud", "cloud/cloud.json"]);
+    let requests = workflow.cloud.folder.join("requests.jsonl");
+    eventually("GitHub has answered", || {
+        let log = fs::read_to_string(&requests).unwrap_or_default();
+        log.lines().any(|line| line.contains("503")).then_some(())
+    });
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("the program is there");
+    let finished = workflow.program.finish(child).exits(0);
+
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::warning::the run was told to stop while it reported to GitHub, so that reports may be \
+          missing there"
+        ]
+    );
+    assert_eq!(workflow.output("status"), "succeeded");
+    assert_eq!(result(&workflow.program)["status"], "succeeded");
+}
+
+/// A run of which the first step was done, and that failed at the second.
+fn half_done() -> Workflow {
+    let plan = "name: shop
+report: [comment, status]
+secrets: { token: { env: THE_TOKEN } }
+steps:
+  - { id: first, run: 'true' }
+  - { id: second, run: 'test -n \"$TOKEN\" && false', env: { TOKEN: '${{ secrets.token }}' } }
+";
+    let mut workflow = Workflow::new(plan);
+    workflow.program = workflow.program.env("THE_TOKEN", "hunter22");
+    workflow.run(&[]).exits(4);
+    workflow
+}
+
+#[test]
+fn refused_resume_says_that_what_the_run_did_before_stands() {
+    let mut workflow = half_done();
+    workflow.program = workflow.program.env("THE_TOKEN", "");
+    let finished = workflow.program.run(&["resume"]).exits(3);
+
+    let title = "::error title=shop was not resumed::";
+    assert!(annotations(&finished)[0].starts_with(title), "{}", finished.stderr);
+    assert_eq!(
+        workflow.status(),
+        "shipway/shop failure: nothing more was changed: cannot find the secret `token`: \
+         `THE_TOKEN` is not set"
+    );
+    let comment = workflow.comment();
+    assert!(comment.contains("### shop: ❌ failed, nothing more was changed\n"), "{comment}");
+    let kept = "\nWhat the run did before it stopped is as it was.\n";
+    assert!(comment.contains(kept), "{comment}");
+}
+
+#[test]
+fn resume_with_a_mistake_in_its_command_line_reports_nothing() {
+    let workflow = half_done();
+    let before = (workflow.comment(), workflow.status());
+    let finished = workflow.program.run(&["resume", "--rerun", "third"]).exits(2);
+    finished.begins_with(
+        "error: `--rerun third`: there is no such step\n  help: its steps are `first`, `second`\n",
+    );
+    assert_eq!((workflow.comment(), workflow.status()), before);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
 use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
-use crate::cli::pipeline::publish::{Publisher, Subject};
+use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject};
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
@@ -154,21 +154,23 @@ impl Execution<'_> {
             exit_code: exit.code(),
             services: summary.services,
             refusals: Vec::new(),
+            is_resumed: self.journal.replay().is_resumed,
             notes,
         };
-        self.finish(display, finished, started, &mut signals).await;
-        Ok(exit)
+        let lost = self.finish(display, finished, started, &mut signals).await;
+        let in_actions = session.host.in_actions();
+        Ok(lost.map_or(exit, |lost| lost.show(in_actions, exit)))
     }
 
-    /// Reports the result to GitHub and to files, then ends the stream of events.
+    /// Reports the result to GitHub and to files, then ends the stream of events. Returns
+    /// why outputs are lost, if they are.
     async fn finish(
         &mut self,
         mut display: Display<Held>,
-        finished: RunFinished,
+        mut finished: RunFinished,
         started: Instant,
         signals: &mut Signals,
-    ) {
-        let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
+    ) -> Option<LostOutputs> {
         let at = started.elapsed();
         let session = &self.run.session;
         let subject = Subject::of(session);
@@ -186,11 +188,16 @@ impl Execution<'_> {
         let reported = tokio::select! {
             reported = publisher.publish(&view, &finished, at) => reported,
             // A second signal ends the program even while GitHub does not answer.
-            _ = signals.next() => Vec::new(),
+            _ = signals.next() => publisher.publish_files(&view, &finished),
         };
-        for kind in reported {
+        let lost = reported.lost;
+        if lost.is_some() && finished.exit_code == Exit::Done.code() {
+            finished.exit_code = Exit::Bug.code();
+        }
+        for kind in reported.events {
             display.on(Event { at: started.elapsed(), kind }, None);
         }
+        let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
         if let Err(error) = self.journal.append(&JournalEntry::RunFinished(record)) {
             let message = chain_of(&error).join(": ");
             let kind = EventKind::Warned { step: None, message };
@@ -199,6 +206,7 @@ impl Execution<'_> {
         let kind = EventKind::RunFinished(finished);
         display.on(Event { at: started.elapsed(), kind }, None);
         all_shown(display, is_cancelled, signals).await;
+        lost
     }
 
     fn started(&self) -> EventKind {

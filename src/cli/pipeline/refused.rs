@@ -3,11 +3,10 @@
 
 use super::audience::Audience;
 use super::origin::started;
-use super::publish::{EnvironmentName, Publisher, Subject};
+use super::publish::{EnvironmentName, LostOutputs, Publisher, Subject};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::refusal::Refusal;
-use crate::cli::say;
 use crate::cli::session::connections::{Connections, GitHubConnection};
 use crate::cli::session::run::{RunSession, state_folder};
 use crate::cli::session::{PlanSession, host_environment, request};
@@ -17,7 +16,6 @@ use crate::http::Client;
 use crate::journal::{RunFolder, RunId, RunOptions};
 use crate::plan::schema::Plan;
 use crate::resolve::{HostEnvironment, ResolveInputs, Resolved, secret_sources};
-use crate::run::outcome::chain_of;
 use crate::secret::Redactor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +42,8 @@ struct RefusedRun<'a> {
     host: &'a HostEnvironment,
     github: Option<(Client, Option<GitHubConnection>)>,
     folder: Option<PathBuf>,
+    /// Whether an earlier process has begun the run.
+    is_resumed: bool,
 }
 
 /// Reports a run that was refused before it had a session: the plan or the command
@@ -82,6 +82,7 @@ pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
         host: &host,
         github,
         folder,
+        is_resumed: false,
     };
     run.report(refusal).await
 }
@@ -114,18 +115,22 @@ pub async fn refused(
         host,
         github,
         folder: Some(folder.path()),
+        // The journal of a new run is begun with its first step.
+        is_resumed: folder.journal().exists(),
     };
     run.report(refusal).await
 }
 
-/// Writes the output `status` of a command of the action that is no run.
-pub fn write_status(exit: Exit) {
+/// Writes the output `status` of a command of the action that is no run. Returns the exit
+/// of the process.
+pub fn write_status(exit: Exit) -> Exit {
     let Some(file) = std::env::var_os("GITHUB_OUTPUT").filter(|file| !file.is_empty()) else {
-        return;
+        return exit;
     };
     let status = if exit == Exit::Done { "succeeded" } else { "failed" };
-    if let Err(error) = append(Path::new(&file), &[("status".to_owned(), status.to_owned())]) {
-        say::error(&chain_of(&error), None);
+    match append(Path::new(&file), &[("status".to_owned(), status.to_owned())]) {
+        Ok(()) => exit,
+        Err(error) => LostOutputs::of(&error, &Redactor::default()).show(true, exit),
     }
 }
 
@@ -161,6 +166,7 @@ impl RefusedRun<'_> {
             exit_code: exit.code(),
             services: Vec::new(),
             refusals: failures,
+            is_resumed: self.is_resumed,
             notes: Vec::new(),
         };
         reporters.assume(started(&self.subject, &self.file, self.id, Vec::new()));
@@ -175,10 +181,12 @@ impl RefusedRun<'_> {
             is_resumed: false,
         };
         let view = reporters.view().clone();
-        for kind in publisher.publish(&view, &finished, Duration::ZERO).await {
+        let reported = publisher.publish(&view, &finished, Duration::ZERO).await;
+        for kind in reported.events {
             reporters.on(&Event { at: Duration::ZERO, kind });
         }
         reporters.on(&Event { at: Duration::ZERO, kind: EventKind::RunFinished(finished) });
-        exit
+        let in_actions = self.host.in_actions();
+        reported.lost.map_or(exit, |lost| lost.show(in_actions, exit))
     }
 }

@@ -41,7 +41,7 @@ Examples:
 `shipway status --history` lists the versions. Only the image goes back: the settings are
 those of the plan, secrets are read again, and other services and data stay.
 
-Exit codes: 0 the version runs and was verified; 2 the plan or the command line is wrong;
+Exit codes: 0 the version runs and passed the plan's checks; 2 the plan or the command line is wrong;
 3 there is no such version, or something is missing to put it back, before anything was
 changed; 4 it does not run or could not be verified, 5 and what ran before runs again
 (`on-failure: rollback`), 6 which failed too.";

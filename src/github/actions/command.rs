@@ -34,6 +34,14 @@ pub struct Annotation<'a> {
     pub message: &'a str,
 }
 
+impl<'a> Annotation<'a> {
+    /// An error that stands at no place in a file.
+    pub fn error(title: &'a str, message: &'a str) -> Self {
+        let (file, line, column) = (None, None, None);
+        Self { level: Level::Error, title: Some(title), file, line, column, message }
+    }
+}
+
 impl fmt::Display for Annotation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.level {

@@ -22,6 +22,9 @@ const MAX_NOTES: usize = 20;
 /// What a run that was refused left.
 const KEPT: &str = "What an earlier run deployed is as it was.\n";
 
+/// What a run that was refused when it was to be resumed left.
+const KEPT_OF_RUN: &str = "What the run did before it stopped is as it was.\n";
+
 const HEAD: &str = "| Service | Status | URL | Image | Time |\n| --- | --- | --- | --- | --- |\n";
 
 impl Card {
@@ -43,8 +46,8 @@ impl Card {
         let mut room = room.saturating_sub(top.chars().count() + foot.chars().count());
         let mut middle = String::new();
         if !self.refusals.is_empty() {
-            middle += KEPT;
-            room = room.saturating_sub(KEPT.chars().count());
+            middle += if self.is_resumed { KEPT_OF_RUN } else { KEPT };
+            room = room.saturating_sub(middle.chars().count());
         }
         let refusals = self.refusals.iter().map(|failure| (position(failure), failure));
         let title = |step: &StepId| format!("**{} failed**", code(&step.to_string()));

@@ -14,6 +14,9 @@ use super::view::{StepProgress, View};
 use crate::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
 use std::time::Duration;
 
+/// A heading counts more services instead of naming them.
+const MAX_NAMED_SERVICES: usize = 3;
+
 /// The content of the report.
 #[derive(Clone, Debug)]
 pub struct Card {
@@ -22,9 +25,12 @@ pub struct Card {
     dry_run: bool,
     origin: Origin,
     status: Status,
-    /// How the run ended, such as `failed, nothing was changed`.
+    /// How the run ended, such as `failed, nothing was changed` or `succeeded, only web`.
     end: String,
     services: Vec<ServiceResult>,
+    /// What was changed, such as `nothing was changed`, if the run was refused.
+    unchanged: &'static str,
+    is_resumed: bool,
     /// Why the run was refused before its first step.
     refusals: Vec<Failure>,
     warnings: Vec<String>,
@@ -47,8 +53,10 @@ impl Card {
             dry_run: started.is_some_and(|started| started.dry_run),
             origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
             status: finished.status,
-            end: words::end_of_run(finished),
+            end: words::end_of_run(finished) + &only(finished),
             services: services.collect(),
+            unchanged: words::unchanged(finished),
+            is_resumed: finished.is_resumed,
             refusals: finished.refusals.clone(),
             warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
             notes: finished.notes.clone(),
@@ -60,7 +68,7 @@ impl Card {
     pub fn line(&self) -> String {
         if let Some(refusal) = self.refusals.first() {
             let why = refusal.chain.first().map(|why| one_line(why)).unwrap_or_default();
-            return format!("{}: {why}", words::UNCHANGED);
+            return format!("{}: {why}", self.unchanged);
         }
         let failed = self.failures().next();
         match failed {
@@ -70,20 +78,9 @@ impl Card {
             }
             None => match self.services.iter().find(|service| self.is_told_by(service)) {
                 Some(service) => format!("{} {}", service.name, words::end_of(service)),
-                None => format!("{} {}{}", self.plan, self.end, self.only()),
+                None => format!("{} {}", self.plan, self.end),
             },
         }
-    }
-
-    /// The services that were chosen, if the command line left out others.
-    fn only(&self) -> String {
-        let is_chosen = |service: &&ServiceResult| !service.is_left_out();
-        let chosen: Vec<&str> =
-            self.services.iter().filter(is_chosen).map(|service| service.name.as_str()).collect();
-        if chosen.len() == self.services.len() {
-            return String::new();
-        }
-        format!(", only {}", chosen.join(", "))
     }
 
     /// Whether the end of the service explains that of the run.
@@ -120,6 +117,18 @@ impl Card {
     /// The abbreviated hash of the commit.
     fn commit(&self) -> Option<String> {
         self.origin.commit.as_deref().map(|commit| one_line(commit).chars().take(7).collect())
+    }
+}
+
+/// The services that were chosen, if the command line left out others.
+fn only(finished: &RunFinished) -> String {
+    let all = finished.services.len();
+    let chosen = finished.services.iter().filter(|service| !service.is_left_out());
+    let chosen: Vec<String> = chosen.map(|service| one_line(&service.name)).collect();
+    match chosen.len() {
+        count if count == all => String::new(),
+        0..=MAX_NAMED_SERVICES => format!(", only {}", chosen.join(", ")),
+        count => format!(", only {count} of {all} services"),
     }
 }
 

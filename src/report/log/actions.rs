@@ -9,7 +9,7 @@
 use super::throttle::{Throttle, width};
 use super::words::{self, Message};
 
-use crate::event::{Event, EventKind, Failure, Outcome, StepId};
+use crate::event::{Event, EventKind, Failure, Outcome, RunFinished, StepId};
 use crate::github::actions::{Annotation, Level, child_lines, end_group, group, own_lines};
 use crate::report::reporter::Reporter;
 use crate::report::sink::Sink;
@@ -97,9 +97,7 @@ impl ActionsLog {
                 let title = step.as_ref().map(ToString::to_string);
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
             }
-            EventKind::RunFinished(finished) if finished.is_refused() => {
-                refusals(view, &finished.refusals)
-            }
+            EventKind::RunFinished(finished) if finished.is_refused() => refusals(view, finished),
             EventKind::RunStarted(_)
             | EventKind::RunCancelled { .. }
             | EventKind::Reported(_)
@@ -193,9 +191,11 @@ fn annotation(step: &StepId, outcome: &Outcome) -> Option<String> {
 
 /// The annotations of a run that was refused. GitHub keeps ten of a step, so the
 /// last one counts those that are left out.
-fn refusals(view: &View, refusals: &[Failure]) -> Vec<String> {
+fn refusals(view: &View, finished: &RunFinished) -> Vec<String> {
+    let RunFinished { refusals, is_resumed, .. } = finished;
     let plan = view.started.as_ref().map_or("the plan", |started| started.plan.as_str());
-    let title = format!("{} was not run", one_line(plan));
+    let run = if *is_resumed { "resumed" } else { "run" };
+    let title = format!("{} was not {run}", one_line(plan));
     let shown = match refusals.len() {
         count @ 0..=MAX_ANNOTATIONS => count,
         _ => MAX_ANNOTATIONS - 1,

@@ -14,7 +14,7 @@ use std::time::Duration;
 const MAX_END_COLUMNS: usize = 40;
 
 /// What a run that was refused before its first step has done.
-pub(in crate::report) const UNCHANGED: &str = "nothing was changed";
+const UNCHANGED: &str = "nothing was changed";
 
 /// A line and the indented lines below it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -302,7 +302,13 @@ pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
 /// How a run ended, such as `failed, nothing was changed`.
 pub(in crate::report) fn end_of_run(finished: &RunFinished) -> String {
     let (_, word) = word_of(finished.status);
-    if finished.is_refused() { format!("{word}, {UNCHANGED}") } else { word.to_owned() }
+    if finished.is_refused() { format!("{word}, {}", unchanged(finished)) } else { word.to_owned() }
+}
+
+/// What a process that was refused has changed. What earlier processes of the run did
+/// stands.
+pub(in crate::report) fn unchanged(finished: &RunFinished) -> &'static str {
+    if finished.is_resumed { "nothing more was changed" } else { UNCHANGED }
 }
 
 /// How a service ended, such as `succeeded, not verified: no answer`.

@@ -190,6 +190,7 @@ pub(in crate::report) fn good_end() -> RunFinished {
         exit_code: 0,
         services: vec![web()],
         refusals: vec![],
+        is_resumed: false,
         notes: vec![],
     }
 }
@@ -200,6 +201,7 @@ pub(in crate::report) fn bad_end() -> RunFinished {
         exit_code: 4,
         services: vec![web(), broken()],
         refusals: vec![],
+        is_resumed: false,
         notes: vec!["the placeholder of `acr-password` was used".into()],
     }
 }
@@ -364,8 +366,14 @@ pub(in crate::report) fn wrong_plan() -> RunFinished {
             mistake(2, "a plan has no key `nmae`", Some("did you mean `name`?")),
             mistake(7, "a plan has no key `colour`", None),
         ],
+        is_resumed: false,
         notes: vec![],
     }
+}
+
+/// `shipway resume` cannot read a secret.
+pub(in crate::report) fn not_resumed() -> RunFinished {
+    RunFinished { is_resumed: true, ..no_secret() }
 }
 
 /// A secret cannot be read.

@@ -1,12 +1,16 @@
 //! Publishes the result of a run, or of a run that was refused: at GitHub and in
 //! files.
 //!
-//! A report that cannot be made is a warning; it does not change the result.
+//! A report that cannot be made is a warning; it does not change the result. Without its
+//! outputs, later steps of a workflow would go on with empty values, so that a run whose
+//! outputs are lost does not exit with 0.
 
 mod deployment;
+mod lost;
 mod not_made;
 mod subject;
 
+pub use lost::LostOutputs;
 pub use subject::{DeploymentName, EnvironmentName, Subject};
 
 use crate::cli::session::connections::GitHubConnection;
@@ -39,6 +43,15 @@ pub struct Publisher<'a> {
     pub is_resumed: bool,
 }
 
+/// What came of the reports.
+#[derive(Debug)]
+pub struct Published {
+    /// An event for each that was made, and a warning for each reason why some were not.
+    pub events: Vec<EventKind>,
+    /// Why the outputs or the file with the result were not written.
+    pub lost: Option<LostOutputs>,
+}
+
 type Made = Result<Option<Reported>, NotMade>;
 
 /// The comments of a pull request.
@@ -50,14 +63,8 @@ struct Conversation<'a> {
 }
 
 impl Publisher<'_> {
-    /// Makes all reports. Returns an event for each that was made, and a warning
-    /// for each reason why some were not.
-    pub async fn publish(
-        &self,
-        view: &View,
-        finished: &RunFinished,
-        at: Duration,
-    ) -> Vec<EventKind> {
+    /// Makes all reports.
+    pub async fn publish(&self, view: &View, finished: &RunFinished, at: Duration) -> Published {
         let card = Card::new(view, finished);
         let (mut events, mut missing) = (Vec::new(), Vec::new());
         for &channel in &self.subject.channels {
@@ -77,10 +84,17 @@ impl Publisher<'_> {
         for kind in &events {
             whole.apply(&Event { at, kind: kind.clone() });
         }
-        if let Err(message) = self.outputs(&whole, finished) {
-            events.push(self.warning(&message));
-        }
-        events
+        let lost = self.outputs(&whole, finished).err();
+        Published { events, lost }
+    }
+
+    /// What is left to do once the reports to GitHub were stopped: the files, which later
+    /// steps of a workflow read.
+    pub fn publish_files(&self, view: &View, finished: &RunFinished) -> Published {
+        let warning = "the run was told to stop while it reported to GitHub, so that reports may \
+                       be missing there";
+        let lost = self.outputs(view, finished).err();
+        Published { events: vec![self.warning(warning)], lost }
     }
 
     fn warning(&self, message: &str) -> EventKind {
@@ -228,21 +242,31 @@ impl Publisher<'_> {
     }
 
     /// Writes `result.json`, and in GitHub Actions the outputs of the step.
-    fn outputs(&self, view: &View, finished: &RunFinished) -> Result<(), String> {
-        let mut file = String::new();
-        if let Some(folder) = &self.folder {
-            let path = folder.join("result.json");
-            let text = serde_json::to_string_pretty(&result(view, finished)).unwrap_or_default();
-            std::fs::write(&path, self.redactor.redact(&text))
-                .map_err(|error| format!("the result is not in `{}`: {error}", path.display()))?;
-            file = path.display().to_string();
-        }
-        let Some(to) = self.host.var("GITHUB_OUTPUT").map(PathBuf::from) else {
-            return Ok(());
+    fn outputs(&self, view: &View, finished: &RunFinished) -> Result<(), LostOutputs> {
+        let file = self.result_file(view, finished);
+        let path = file.as_ref().ok().and_then(Option::as_ref);
+        let named = path.map(|path| path.display().to_string()).unwrap_or_default();
+        let written = match self.host.var("GITHUB_OUTPUT") {
+            Some(to) => append(Path::new(to), &action_outputs(view, finished, &named))
+                .map_err(|error| LostOutputs::of(&error, self.redactor)),
+            None => Ok(()),
         };
-        append(&to, &action_outputs(view, finished, &file)).map_err(|error| {
-            format!("the outputs were not written: {}", chain_of(&error).join(": "))
-        })
+        written.and(file.map(|_| ()))
+    }
+
+    /// The file with the complete result. `None` without a folder to write it to.
+    fn result_file(
+        &self,
+        view: &View,
+        finished: &RunFinished,
+    ) -> Result<Option<PathBuf>, LostOutputs> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let path = folder.join("result.json");
+        let text = serde_json::to_string_pretty(&result(view, finished)).unwrap_or_default();
+        match std::fs::write(&path, self.redactor.redact(&text)) {
+            Ok(()) => Ok(Some(path)),
+            Err(error) => Err(LostOutputs::of_result(&path, &error)),
+        }
     }
 
     /// The commit that a report is attached to.
