@@ -122,7 +122,7 @@ pub struct RunFinished {
     /// command line, or preconditions that failed. Empty if the run began.
     pub refusals: Vec<Failure>,
     /// Whether an earlier process of the run has run steps.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_resumed: bool,
     /// Remarks on a dry run: what the local cloud does not cover, placeholders
     /// used, base images fetched.
@@ -177,6 +177,7 @@ pub struct ServiceResult {
     /// Why it is missing, or why the service was skipped. Fits after "skipped: ".
     pub reason: Option<String>,
     /// What else is missing, the most important first.
+    #[serde(default)]
     pub also_missing: Vec<Shortfall>,
     /// The outputs of its last `push`, `deploy` and `verify`. After a rollback the
     /// address and the image are those of what runs now.
