@@ -23,7 +23,7 @@ mod text;
 mod transfer;
 mod view;
 
-pub use card::{Card, RemovalCard, RemovalRow};
+pub use card::{Card, PlanCard, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
 pub use deploy_end::DeployEnd;
 pub use display::Display;

@@ -62,6 +62,8 @@ words! {
         Status = "status",
         /// The summary of the job.
         Summary = "summary",
+        /// What would change, as a comment of `shipway plan` on the pull request.
+        Plan = "plan",
     }
 }
 

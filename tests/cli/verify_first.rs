@@ -109,6 +109,24 @@ impl Site {
 }
 
 #[test]
+fn plan_names_what_is_verified_first() {
+    let site = Site::deployed();
+    let plan = |exit: i32| {
+        let cloud = site.cloud.path.display().to_string();
+        let planned = site.program.run(&["plan", "--exit-code", "--cloud", &cloud]).exits(exit);
+        planned.stdout
+    };
+    let line =
+        "verified first as container group `site-demo-next` in westeurope, which is then removed";
+    let unchanged = plan(0);
+    assert!(!unchanged.contains("verified first"), "{unchanged}");
+
+    site.write("www/index.html", "two");
+    let changed = plan(7);
+    assert!(changed.contains(&format!("~ update, restarts in place\n    {line}\n")), "{changed}");
+}
+
+#[test]
 fn a_version_that_never_becomes_healthy_does_not_touch_the_one_that_runs() {
     let site = Site::deployed();
     fs::remove_file(site.program.path("www/healthy")).expect("a file");

@@ -65,7 +65,7 @@ fn tag(tag: &TagForecast) -> Value {
 pub fn target(step: &StepForecast) -> Option<Value> {
     let Forecast::Deploy(deploy) = &step.forecast else { return None };
     let compared = deploy.compared.as_ref()?;
-    let Comparison { target, difference, deployed_commit, commit, .. } = compared;
+    let Comparison { target, difference, deployed_commit, commit, tried_as, .. } = compared;
     let (actions, reason) = actions(difference.verdict);
     let replaces = difference.verdict == Verdict::Replace;
     let changes = difference.changes.iter().map(property);
@@ -76,6 +76,7 @@ pub fn target(step: &StepForecast) -> Option<Value> {
         "target": { "kind": "container-group", "id": target.as_str() },
         "actions": actions,
         "reason": reason,
+        "verified-first-as": tried_as,
         "downtime": replaces.then_some(REPLACEMENT_SECS),
         "commit": { "before": deployed_commit, "after": commit },
         "outside": match difference.outside {

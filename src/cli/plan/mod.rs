@@ -3,6 +3,7 @@
 //! It sends nothing but GET and HEAD, apart from signing in. `text` and `json` show the
 //! result, `summary` counts it.
 
+mod comment;
 mod json;
 mod planned;
 pub mod saved;
@@ -76,7 +77,9 @@ pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
         let steps = Box::pin(foresee(&run, audience, !arguments.offline)).await?;
         let session = &run.session;
         let planned = Planned { session, steps, offline: arguments.offline };
-        let exit = show(arguments, &planned);
+        let summary = Summary::of(&planned.steps);
+        let exit = show(arguments, &planned, &summary);
+        comment::post(&planned, &summary).await?;
         if let Some(file) = arguments.save.as_ref().filter(|_| exit != Exit::Precondition) {
             save(&planned, file)?;
         }
@@ -217,9 +220,8 @@ fn text_of(planned: &Planned<'_>, summary: &Summary, output: Output) -> String {
     planned.session.redactor.redact(&shown)
 }
 
-fn show(arguments: &PlanArguments, planned: &Planned<'_>) -> Exit {
-    let summary = Summary::of(&planned.steps);
-    say::result(&text_of(planned, &summary, arguments.output));
+fn show(arguments: &PlanArguments, planned: &Planned<'_>, summary: &Summary) -> Exit {
+    say::result(&text_of(planned, summary, arguments.output));
     let failures = planned.steps.iter().filter_map(|step| match &step.forecast {
         Forecast::Failed(failure) => Some((&step.id, failure)),
         _ => None,

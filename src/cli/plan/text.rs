@@ -14,6 +14,13 @@ use std::io::{self, IsTerminal as _};
 
 /// The steps of each service in order, and one line that sums up.
 pub fn show(planned: &Planned<'_>, summary: &Summary) -> String {
+    let mut lines = steps(planned);
+    lines.push(summary.line());
+    lines.join("\n")
+}
+
+/// The steps of each service in order, one or more lines each.
+pub fn steps(planned: &Planned<'_>) -> Vec<String> {
     let shown = Shown { is_short: io::stdout().is_terminal() };
     let mut lines = Vec::new();
     let mut service = None;
@@ -29,8 +36,7 @@ pub fn show(planned: &Planned<'_>, summary: &Summary) -> String {
         lines.push(format!("  {label:width$}  {first}"));
         lines.extend(step_lines.map(|line| format!("    {line}")));
     }
-    lines.push(summary.line());
-    lines.join("\n")
+    lines
 }
 
 /// How values are shown.
@@ -86,6 +92,8 @@ impl Shown {
         let Some(compared) = &deploy.compared else { return vec![format!("{name}  not compared")] };
         let difference = &compared.difference;
         let mut lines = vec![format!("{name}  {}", verdict(difference.verdict))];
+        let tried = compared.tried_as.as_ref();
+        lines.extend(tried.map(|name| format!("verified first as {name}, which is then removed")));
         lines.extend(self.properties(compared));
         if difference.outside == OutsideChanges::Unlocated {
             lines.push("! it was changed outside Shipway since its last deploy".to_owned());

@@ -52,7 +52,7 @@ mapping! {
             .at(Site::EnvironmentSetting)
             .absent("none"),
         flattened pub services: Services,
-        /// Where the result is reported: one or several of `comment`, `deployment`, `status`, `summary`, or `none`.
+        /// Where the result is reported: one or several of `comment`, `deployment`, `status`, `summary`, or `none`. `plan` is the comment of `shipway plan`.
         pub report: Reports = key("report").absent("`[comment, summary]`"),
     }
 }

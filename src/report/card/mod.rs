@@ -4,8 +4,10 @@
 mod escape;
 mod markdown;
 mod plain;
+mod planned;
 mod removed;
 
+pub use planned::PlanCard;
 pub use removed::{RemovalCard, RemovalRow};
 
 use super::log::words;

@@ -262,6 +262,7 @@ fn shown(view: &View, reported: &Reported) -> Message {
         Channel::Deployment => "deployment",
         Channel::Status => "status of the commit",
         Channel::Summary => "summary of the job",
+        Channel::Plan => "plan on the pull request",
     };
     // The local GitHub of a dry run ends with it. The summary of a job is a file.
     let is_local = view.started.as_ref().is_some_and(|started| started.dry_run)

@@ -8,6 +8,7 @@
 mod deployment;
 mod lost;
 mod not_made;
+mod plan;
 mod subject;
 
 pub use lost::LostOutputs;
@@ -73,6 +74,8 @@ impl Publisher<'_> {
                 Channel::Deployment => self.deployment(view, finished, &card).await,
                 Channel::Status => self.status(&card, finished).await,
                 Channel::Summary => self.summary(&card),
+                // That of `shipway plan`, not of a run.
+                Channel::Plan => Ok(None),
             };
             match made {
                 Ok(reported) => events.extend(reported.map(EventKind::Reported)),
@@ -116,6 +119,7 @@ impl Publisher<'_> {
         let posted = self
             .upserted(
                 conversation,
+                Channel::Comment,
                 StickyComment {
                     marker: &marker,
                     replaces: without.as_ref(),
@@ -141,16 +145,17 @@ impl Publisher<'_> {
     async fn upserted(
         &self,
         conversation: Conversation<'_>,
+        channel: Channel,
         comment: StickyComment<'_>,
     ) -> Result<Posted, NotMade> {
         let Conversation { client, repo, number } = conversation;
-        let refused = |error: Error| NotMade::refused(Channel::Comment, &error, self.subject);
+        let refused = |error: Error| NotMade::refused(channel, &error, self.subject);
         let upserted = retry(|| client.upsert_comment(repo, number, &comment)).await;
         let newer = match upserted.map_err(refused)? {
             Upserted::Posted(posted) => return Ok(posted),
             Upserted::Newer(newer) => newer,
         };
-        let kept = || NotMade::older(&newer, self.subject.built.as_ref());
+        let kept = || NotMade::older(channel, &newer, self.subject.built.as_ref());
         let pull = retry(|| client.pull(repo, number)).await.map_err(|_| kept())?;
         if self.subject.commit.as_deref() != Some(&pull.head.sha) {
             return Err(kept());

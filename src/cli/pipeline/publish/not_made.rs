@@ -22,15 +22,16 @@ impl NotMade {
             Channel::Deployment => "the deployment",
             Channel::Status => "the status of the commit",
             Channel::Summary => "the summary",
+            Channel::Plan => "the comment about the plan",
         };
         Self { what, why: why.into() }
     }
 
     /// The comment that is there is about a newer commit.
-    pub fn older(newer: &BuiltCommit, own: Option<&BuiltCommit>) -> Self {
+    pub fn older(channel: Channel, newer: &BuiltCommit, own: Option<&BuiltCommit>) -> Self {
         let own = own.map(|own| format!(", which is newer than {own}")).unwrap_or_default();
         let why = format!("the one about commit {newer}{own}, stays as it is");
-        Self::new(Channel::Comment, why)
+        Self::new(channel, why)
     }
 
     /// GitHub refused the request, or did not answer.
@@ -38,8 +39,9 @@ impl NotMade {
         let why = match error.kind {
             Kind::Locked => {
                 let number = subject.pull_request.unwrap_or_default();
+                let word = if channel == Channel::Plan { "plan" } else { "comment" };
                 format!(
-                    "the conversation of pull request {number} is locked; unlock it, or leave `comment` out of the plan's `report`"
+                    "the conversation of pull request {number} is locked; unlock it, or leave `{word}` out of the plan's `report`"
                 )
             }
             Kind::Forbidden if subject.is_fork => {

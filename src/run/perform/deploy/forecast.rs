@@ -33,6 +33,8 @@ pub struct Comparison {
     pub deployed_commit: Option<String>,
     /// The commit that is going to be deployed.
     pub commit: Option<String>,
+    /// The resource as which the new version is verified first, if the plan asks for it.
+    pub tried_as: Option<String>,
 }
 
 /// The reference of an image that is not built yet.
@@ -78,9 +80,22 @@ pub async fn forecast_of<T: DeployTarget>(
         let bytes = serde_json::to_vec(&target.previous(&live)).expect("a version is JSON");
         Digest::of(&bytes)
     });
+    let is_tried = changes_what_runs(difference.verdict) && target.verifies_first(job)?;
+    let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
     let target = target.id(&desired);
-    let compared = Some(Comparison { target, live, difference, deployed_commit, commit });
+    let compared = Some(Comparison { target, live, difference, deployed_commit, commit, tried_as });
     Ok((DeployForecast { name, compared }, output))
+}
+
+fn changes_what_runs(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Update
+        | Verdict::Replace
+        | Verdict::Start
+        | Verdict::Resend
+        | Verdict::Undecided => true,
+        Verdict::Create | Verdict::Refuse | Verdict::Older | Verdict::Unchanged => false,
+    }
 }
 
 /// Replaces the digest that stands for an image that is not built yet.
