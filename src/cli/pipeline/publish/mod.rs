@@ -64,7 +64,7 @@ struct Conversation<'a> {
 }
 
 impl Publisher<'_> {
-    /// Makes all reports.
+    /// Reports to GitHub first, so that the files can name what was made there.
     pub async fn publish(&self, view: &View, finished: &RunFinished, at: Duration) -> Published {
         let card = Card::new(view, finished);
         let (mut events, mut missing) = (Vec::new(), Vec::new());
