@@ -38,12 +38,12 @@ fn exec_refuses_what_is_not_deployed_or_does_not_run() {
         named("web/proxy").exits(3).stderr,
         "error: `web` has no container `proxy`\n  help: it has `shop-production`\n"
     );
-    let long = "x".repeat(5_000);
+    let long = "x".repeat(120_000);
     let refused = exec(&shop, "web", &["echo", &long]).exits(2);
     assert_eq!(
         refused.stderr,
-        "error: the command is too long: 5266 bytes as the terminal of a container has to be sent it, \
-         which takes 4095\n  help: pass a script on standard input: `shipway exec SERVICE -- sh <FILE`\n"
+        "error: the command is too long: 120235 bytes as the shell of a container is sent it, which \
+         takes 120000\n  help: pass a script on standard input: `shipway exec SERVICE -- sh <FILE`\n"
     );
 }
 

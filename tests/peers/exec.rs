@@ -197,6 +197,22 @@ fn exec_passes_output_input_and_exit_code_on() {
 }
 
 #[test]
+fn exec_takes_a_command_of_many_kilobytes() {
+    let shop = Shop::new();
+    let long = "it's 100% of $it!\n".repeat(1_500);
+    let script = "printf %s \"$1\" | sha256sum";
+    let done = shop.exec(&["sh", "-c", script, "sh", &long]).exits(0);
+    let mut hash = Command::new("sha256sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sha256sum is there");
+    hash.stdin.take().expect("a pipe").write_all(long.as_bytes()).expect("written");
+    let expected = hash.wait_with_output().expect("it ends").stdout;
+    assert_eq!(done.stdout, String::from_utf8_lossy(&expected));
+}
+
+#[test]
 fn exec_with_nothing_to_read_gives_the_command_an_empty_input() {
     let shop = Shop::new();
     let said = shop.exec(&["sh", "-c", "tty; cat; echo end"]).exits(0);

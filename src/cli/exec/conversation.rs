@@ -58,10 +58,10 @@ impl ContainerCommand<'_> {
     pub async fn run(&self) -> Result<End, StepError> {
         let nonce = format!("{:016x}", ulid::Ulid::generate().random());
         let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
-        let line = script::line(self.command, self.input, &nonce, &term).map_err(|too_long| {
+        let lines = script::lines(self.command, self.input, &nonce, &term).map_err(|too_long| {
             StepError::of_usage(format!(
-                "the command is too long: {} bytes as the terminal of a container has to be sent \
-                 it, which takes {}",
+                "the command is too long: {} bytes as the shell of a container is sent it, which \
+                 takes {}",
                 too_long.bytes, too_long.limit
             ))
             .help("pass a script on standard input: `shipway exec SERVICE -- sh <FILE`")
@@ -74,8 +74,14 @@ impl ContainerCommand<'_> {
         let opened = self.instances.exec(self.id, self.container, script::SHELL, size).await?;
         let ContainerTerminal { sender, receiver } = opened;
         let (input, waiting) = mpsc::channel(MAX_WAITING);
-        input.send(line).await.ok();
         let sending = tokio::spawn(send(sender, waiting));
+        let typed = input.clone();
+        // What the shell writes meanwhile is read at the same time.
+        tokio::spawn(async move {
+            for line in lines {
+                typed.send(line).await.ok();
+            }
+        });
         let conversation = Conversation {
             command: self,
             marks: Marks::new(&nonce),

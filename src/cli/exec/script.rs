@@ -1,15 +1,18 @@
-//! The line that is typed into a shell of the container to run a command.
+//! What is typed into a shell of the container to run a command.
 //!
 //! Container Instances starts one program without arguments, and tells no exit code. So a
-//! shell is started, and the line makes it run the command between two marks in the
-//! output, of which the second has the exit code. All but plain characters are written in
-//! octal: a terminal would take control characters as keys, and the shell `!` as history.
+//! shell is started and told to run the command between two marks in the output, of which
+//! the second has the exit code. All but plain characters are written in octal: a terminal
+//! would take control characters as keys, and the shell `!` as history.
 
 use super::marks::MARK;
 use std::fmt::Write as _;
 
-/// A terminal takes no longer line (`termios(3)`).
-const MAX_LINE_BYTES: usize = 4095;
+/// The line editor of busybox takes 1,023 bytes a line, and a terminal 4,095 (`termios(3)`).
+const MAX_LINE_BYTES: usize = 1_000;
+
+/// The most that a program is given as one argument is 128 KiB (`execve(2)`).
+const MAX_SCRIPT_BYTES: usize = 120_000;
 
 /// What the command reads from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +25,7 @@ pub enum Input {
     Nothing,
 }
 
-/// The command is too long for a terminal.
+/// The command is too long for a shell.
 #[derive(Debug, Eq, PartialEq)]
 pub struct TooLong {
     pub bytes: usize,
@@ -32,15 +35,27 @@ pub struct TooLong {
 /// The program that is started in the container.
 pub const SHELL: &str = "/bin/sh";
 
-/// The line for a command. `nonce` is part of the marks; `term` is what kind of terminal
+/// The lines for a command. `nonce` is part of the marks; `term` is what kind of terminal
 /// the person has.
-pub fn line(command: &[String], input: Input, nonce: &str, term: &str) -> Result<Vec<u8>, TooLong> {
-    let script = script(command, input, nonce, term);
-    let line = format!("exec {SHELL} -c \"$(printf '{}')\"\n", escaped(&script));
-    if line.len() > MAX_LINE_BYTES {
-        return Err(TooLong { bytes: line.len(), limit: MAX_LINE_BYTES });
+pub fn lines(
+    command: &[String],
+    input: Input,
+    nonce: &str,
+    term: &str,
+) -> Result<Vec<Vec<u8>>, TooLong> {
+    let script = escaped(&script(command, input, nonce, term));
+    if script.len() > MAX_SCRIPT_BYTES {
+        return Err(TooLong { bytes: script.len(), limit: MAX_SCRIPT_BYTES });
     }
-    Ok(line.into_bytes())
+    let line = format!("exec {SHELL} -c \"$(printf '{script}')\"\n");
+    if line.len() <= MAX_LINE_BYTES {
+        return Ok(vec![line.into_bytes()]);
+    }
+    let mut lines = vec![b"s=\n".to_vec()];
+    let pieces = script.as_bytes().chunks(MAX_LINE_BYTES - b"s=$s''\n".len());
+    lines.extend(pieces.map(|piece| [b"s=$s'", piece, b"'\n"].concat()));
+    lines.push(format!("exec {SHELL} -c \"$(printf \"$s\")\"\n").into_bytes());
+    Ok(lines)
 }
 
 /// The line that gives another terminal of the container a new size.
@@ -100,16 +115,17 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Input, TooLong, line};
+    use super::{Input, MAX_LINE_BYTES, TooLong, lines};
     use std::process::{Command, Stdio};
 
-    /// What a shell without a terminal writes for the line of a command.
+    /// What a shell without a terminal writes for the lines of a command.
     fn written(command: &[&str], input: Input) -> String {
         let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
-        let line = line(&command, input, "NONCE", "xterm").expect("a short command");
+        let lines = lines(&command, input, "NONCE", "xterm").expect("a short command");
+        assert!(lines.iter().all(|line| line.len() <= MAX_LINE_BYTES));
         let output = Command::new("sh")
             .arg("-c")
-            .arg(String::from_utf8(line).expect("text"))
+            .arg(String::from_utf8(lines.concat()).expect("text"))
             .stdin(Stdio::null())
             .output()
             .expect("a shell");
@@ -134,7 +150,8 @@ mod tests {
 
     #[test]
     fn words_of_any_characters_reach_the_command() {
-        for word in ["it's", "a\nb\n", "\u{3}\t!\"$(x)`y`", "100% \\n é", ""] {
+        let long = "it's 100%\n\n\\n é!".repeat(1_000);
+        for word in ["it's", "a\nb\n", "\u{3}\t!\"$(x)`y`", "100% \\n é", "", &long] {
             let expected = format!("<{word}>|NONCE 0|");
             let written = written(&["printf", "<%s>", word], Input::Nothing);
             assert!(written.ends_with(&expected), "{word:?}: {written:?}");
@@ -142,9 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn command_that_no_terminal_takes_is_refused() {
-        let long = ["echo".to_owned(), "x".repeat(5_000)];
-        let refused = line(&long, Input::Nothing, "NONCE", "xterm");
-        assert!(matches!(refused, Err(TooLong { bytes: 5_000.., limit: 4_095 })), "{refused:?}");
+    fn command_that_no_shell_takes_is_refused() {
+        let long = ["echo".to_owned(), "x".repeat(120_000)];
+        let refused = lines(&long, Input::Nothing, "NONCE", "xterm");
+        assert!(
+            matches!(refused, Err(TooLong { bytes: 120_000.., limit: 120_000 })),
+            "{refused:?}"
+        );
     }
 }
