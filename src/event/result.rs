@@ -238,7 +238,6 @@ mod named_failure {
 
     type Named = Option<(StepId, Failure)>;
 
-    #[expect(clippy::ref_option, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(failure: &Named, serializer: S) -> Result<S::Ok, S::Error> {
         failure.clone().map(NamedFailure::from).serialize(serializer)
     }

@@ -42,23 +42,19 @@ impl Recording {
 
     /// What is kept of an event.
     fn kept(&mut self, event: &Event) -> Option<Event> {
-        match &event.kind {
-            EventKind::Progressed { .. } => None,
-            EventKind::OutputLine { .. } if self.room == 0 => None,
-            EventKind::OutputLine { step, line } => match self.room.checked_sub(line.len() + 1) {
-                Some(room) => {
-                    self.room = room;
-                    Some(event.clone())
-                }
-                None => {
-                    self.room = 0;
-                    let message = "what the steps wrote after this is not kept".to_owned();
-                    let kind = EventKind::Noted { step: step.clone(), message };
-                    Some(Event { at: event.at, kind })
-                }
-            },
-            _ => Some(event.clone()),
+        let (step, line) = match &event.kind {
+            EventKind::Progressed { .. } => return None,
+            EventKind::OutputLine { .. } if self.room == 0 => return None,
+            EventKind::OutputLine { step, line } => (step, line),
+            _ => return Some(event.clone()),
+        };
+        if let Some(room) = self.room.checked_sub(line.len() + 1) {
+            self.room = room;
+            return Some(event.clone());
         }
+        self.room = 0;
+        let message = "what the steps wrote after this is not kept".to_owned();
+        Some(Event { at: event.at, kind: EventKind::Noted { step: step.clone(), message } })
     }
 }
 
@@ -109,7 +105,9 @@ mod tests {
         let redactor = Redactor::default();
         let mut reporters = Reporters::new(redactor.clone());
         reporters.add(Recording::append(file, &redactor).expect("opened"));
-        events.iter().for_each(|event| reporters.on(event));
+        for event in events {
+            reporters.on(event);
+        }
     }
 
     fn read(file: &std::path::Path) -> Result<Vec<String>, RecordingError> {

@@ -13,7 +13,7 @@ const MAX_PARALLEL_DELETIONS: usize = 4;
 
 /// Azure removes a group within seconds. One that is stuck must not keep a job until its own
 /// time limit.
-pub const MAX_DELETION: Duration = Duration::from_secs(30 * 60);
+pub const MAX_DELETION: Duration = Duration::from_mins(30);
 
 /// What became of a group.
 #[derive(Clone, Debug, Eq, PartialEq)]

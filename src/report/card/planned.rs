@@ -38,7 +38,8 @@ impl PlanCard {
             text.extend([steps.as_str(), "\n"]);
         }
         if left_out > 0 {
-            text += &format!("_{left_out} more lines are shown by `shipway plan`._\n\n");
+            let left_out = left_out.to_string();
+            text.extend(["_", &left_out, " more lines are shown by `shipway plan`._\n\n"]);
         }
         let mut facts = Vec::new();
         let environment = self.environment.as_deref();
