@@ -96,20 +96,20 @@ async fn find(
         }
     });
     found.sort_by_key(|target| place(&target.tags.service));
-    let is_deployed = !found.is_empty();
+    let kind = found.first().map(|target| target.kind);
     for target in found {
-        let group = targets.read(&target).await?;
-        if let Some(url) = group.and_then(|group| group.urls().into_iter().next()) {
+        let resource = targets.read(&target).await?;
+        if let Some(url) = resource.and_then(|resource| resource.urls.into_iter().next()) {
             return Ok((target.tags.service, url));
         }
     }
     let environment = session.resolved.environment.as_ref();
     let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
-    Err(match (&arguments.service, is_deployed) {
-        (Some(service), true) => StepError::new(format!("`{service}` has no URL{place}"))
-            .because("it has no public port")
-            .help("give it one with `ports` in its `aci`"),
-        (Some(service), false) => StepError::new(format!("`{service}` is not deployed{place}"))
+    Err(match (&arguments.service, kind) {
+        (Some(service), Some(kind)) => StepError::new(format!("`{service}` has no URL{place}"))
+            .because(kind.no_url)
+            .help(kind.url_help),
+        (Some(service), None) => StepError::new(format!("`{service}` is not deployed{place}"))
             .help("`shipway run` deploys it; another environment is named with `--env`"),
         (None, _) => StepError::new(format!("nothing that is deployed{place} has a URL"))
             .help("`shipway status` shows what is deployed"),

@@ -7,7 +7,7 @@ use super::targets::{Target, Targets};
 use crate::event::Revision;
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
-use crate::run::perform::{Clients, DeployedRevision, current_revision};
+use crate::run::perform::{Clients, DeployedRevision};
 use futures::StreamExt as _;
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ pub async fn revisions(
     connections: &Connections,
     services: &[String],
 ) -> Result<Revisions, StepError> {
-    // Tags and images are in the list, so no group is read again.
+    // Tags and images are in the list, so nothing is read again.
     let mut found = targets.listed_in_environment().await?;
     found.retain(|(target, _)| services.is_empty() || services.contains(&target.tags.service));
     let session = targets.session;
@@ -65,9 +65,9 @@ pub async fn revisions(
     found.sort_by_key(|(target, _)| place(&target.tags.service).unwrap_or(usize::MAX));
     let read: Vec<_> = found
         .into_iter()
-        .map(|(target, group)| {
+        .map(|(target, resource)| {
             let past = target.tags.revisions.clone();
-            (target, current_revision(&group), past)
+            (target, resource.revision, past)
         })
         .collect();
     let all = read.iter().flat_map(|(_, current, past)| current.iter().chain(past));

@@ -5,16 +5,16 @@ use super::exit::Exit;
 use super::say;
 use super::session::PlanSession;
 use super::session::connections::Connections;
-use super::session::container_groups::ContainerGroups;
-use crate::azure::container_instances::{Group, GroupId};
+use super::session::listing::Listing;
 use crate::plan::diagnostic::closest;
 use crate::run::outcome::StepError;
-use crate::run::perform::{AzureClients, ResourceTags};
+use crate::run::perform::{AzureClients, DeployedResource, KindWords, ResourceId, ResourceTags};
 
-/// A container group that Shipway deployed.
+/// A resource that Shipway deployed.
 #[derive(Clone, Debug)]
 pub struct Target {
-    pub id: GroupId,
+    pub id: ResourceId,
+    pub kind: &'static KindWords,
     pub tags: ResourceTags,
 }
 
@@ -93,11 +93,13 @@ impl<'a> Targets<'a> {
         Ok(listed.into_iter().map(|(target, _)| target).collect())
     }
 
-    /// The same with each group as a list has it: without the state of its containers.
-    pub async fn listed_in_environment(&self) -> Result<Vec<(Target, Group)>, StepError> {
+    /// The same with each resource as a list has it: without the state of its containers.
+    pub async fn listed_in_environment(
+        &self,
+    ) -> Result<Vec<(Target, DeployedResource)>, StepError> {
         let owner = self.owner();
-        let groups = self.groups().of_plan(&self.subscription().await?).await?;
-        let mut listed = with_targets(groups);
+        let resources = self.listing().of_plan(&self.subscription().await?).await?;
+        let mut listed = with_targets(resources);
         listed.retain(|(target, _)| owner.sees(&target.tags));
         Ok(listed)
     }
@@ -105,7 +107,7 @@ impl<'a> Targets<'a> {
     /// What all plans of the repository have deployed, in all environments.
     pub async fn of_repository(&self) -> Result<Vec<Target>, StepError> {
         let owner = self.owner();
-        let listed = self.groups().listed(&self.subscription().await?).await?;
+        let listed = self.listing().listed(&self.subscription().await?).await?;
         let listed = with_targets(listed.with_note(&self.session.redactor));
         let mut targets: Vec<Target> = listed.into_iter().map(|(target, _)| target).collect();
         targets.retain(|target| owner.is_of_repository(&target.tags));
@@ -113,12 +115,12 @@ impl<'a> Targets<'a> {
     }
 
     /// A target with the state of its containers; `None` if it was deleted meanwhile.
-    pub async fn read(&self, target: &Target) -> Result<Option<Group>, StepError> {
-        Ok(self.clients.container_instances.find(&target.id).await?)
+    pub async fn read(&self, target: &Target) -> Result<Option<DeployedResource>, StepError> {
+        self.clients.deployed.find(&target.id.target).await
     }
 
-    fn groups(&self) -> ContainerGroups<'_> {
-        ContainerGroups { session: self.session, instances: &self.clients.container_instances }
+    fn listing(&self) -> Listing<'_> {
+        Listing { session: self.session, resources: &self.clients.deployed }
     }
 
     async fn subscription(&self) -> Result<String, StepError> {
@@ -151,13 +153,13 @@ impl Owner {
     }
 }
 
-/// The groups that Shipway deployed, sorted by service and name.
-fn with_targets(groups: Vec<Group>) -> Vec<(Target, Group)> {
-    let mut targets: Vec<(Target, Group)> = groups
+/// What Shipway deployed, sorted by service and name.
+fn with_targets(resources: Vec<DeployedResource>) -> Vec<(Target, DeployedResource)> {
+    let mut targets: Vec<(Target, DeployedResource)> = resources
         .into_iter()
-        .filter_map(|group| {
-            let tags = ResourceTags::read(&group.tags)?;
-            Some((Target { id: GroupId::parse(&group.id)?, tags }, group))
+        .filter_map(|resource| {
+            let tags = resource.tags.clone()?;
+            Some((Target { id: resource.id.clone(), kind: resource.kind, tags }, resource))
         })
         .collect();
     targets.sort_by(|(a, _), (b, _)| (&a.tags.service, &a.id).cmp(&(&b.tags.service, &b.id)));

@@ -29,7 +29,7 @@ pub struct Handover {
 
 /// The id of a deployed target. Its form is known to the deploy target that gave
 /// it; for Azure it is the resource id.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct TargetId(String);
 

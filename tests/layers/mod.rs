@@ -51,7 +51,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
-    // The command line: what every command may use, and what one alone does.
+    // The command line: what every command may use, and what one alone does. No command
+    // may use the client of a deploy target: `run/perform/deployed` has what it needs of
+    // resources of every kind.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
@@ -74,8 +76,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli/images",
         &[
-            "azure::ArmError",
-            "azure::container_instances",
             "github::client",
             "journal",
             "oci",
@@ -88,26 +88,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli/rollback", &["journal", "oci", "plan", "report", "run", "value"]),
-    ("cli/exec", &["azure::container_instances", "http", "plan", "report", "run"]),
-    ("cli/targets", &["azure::container_instances", "plan", "run"]),
+    ("cli/exec", &["http", "journal", "plan", "report", "run"]),
+    ("cli/targets", &["plan", "run"]),
     ("cli/open", &["report", "run"]),
-    ("cli/logs", &["azure::container_instances", "journal", "plan", "report", "run", "secret"]),
-    (
-        "cli/status",
-        &["azure::container_instances", "http", "journal", "oci", "plan", "report", "run"],
-    ),
-    (
-        "cli/removal",
-        &[
-            "azure::container_instances",
-            "event",
-            "github::actions",
-            "github::client",
-            "report",
-            "run",
-            "secret",
-        ],
-    ),
+    ("cli/logs", &["journal", "plan", "report", "run", "secret"]),
+    ("cli/status", &["http", "journal", "oci", "plan", "report", "run"]),
+    ("cli/removal", &["event", "github::actions", "github::client", "report", "run", "secret"]),
     ("cli/clean", &["image", "journal", "local::is_up", "oci", "plan", "report"]),
     ("cli/down", &["journal", "oci", "plan", "report", "run"]),
     ("cli/sweep", &["event", "github::client", "journal", "run"]),
@@ -136,7 +122,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli/session",
         &[
-            "azure",
+            "azure::Application",
+            "azure::ArmError",
+            "azure::Cloud",
+            "azure::Credential",
+            "azure::Detection",
+            "azure::Endpoints",
+            "azure::KeyVault",
+            "azure::SecretError",
+            "azure::SecretReader",
+            "azure::SecretRequest",
             "event",
             "github::client",
             "graph",

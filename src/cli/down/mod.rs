@@ -1,7 +1,7 @@
 //! `shipway down`: removes what the plan deployed in an environment, or for a pull
 //! request.
 //!
-//! It finds that by the tags of container groups, so it needs no state of the
+//! It finds that by the tags of what is deployed, so it needs no state of the
 //! machine that deployed, and reads no secret of the plan: the sign-in to Azure needs
 //! none. Only `--images` reads those that the logins of registries use.
 
@@ -13,14 +13,13 @@ use super::exit::Exit;
 use super::images::pull_request::{TagRemoval, remove_tags};
 use super::plan_file::PlanFile;
 use super::plan_options::open;
-use super::removal::group::DeployedGroup;
 use super::removal::report::ReportSubject;
-use super::removal::show::count;
+use super::removal::resource::TaggedResource;
 use super::removal::{Removal, RemovalOptions, Removed, deployed, mistake};
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
-use super::session::container_groups::ContainerGroups;
+use super::session::listing::Listing;
 use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
 use crate::report::Output;
@@ -140,10 +139,9 @@ impl Down<'_> {
         let azure = connections.azure_clients(self.session);
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;
-        let groups =
-            ContainerGroups { session: self.session, instances: &azure.container_instances };
-        let listed = groups.listed(&subscription).await.map_err(refused)?;
-        let all = deployed(&listed.with_note(&self.session.redactor));
+        let listing = Listing { session: self.session, resources: &azure.deployed };
+        let listed = listing.listed(&subscription).await.map_err(refused)?;
+        let all = deployed(listed.with_note(&self.session.redactor));
         let stages = stages(plan);
         let removal = Removal {
             session: self.session,
@@ -151,7 +149,7 @@ impl Down<'_> {
             azure: &azure,
             options: &self.arguments.options,
             listed: select(&all, &self.filter),
-            stage: &|group: &DeployedGroup| stages.get(&group.tags.service).copied().unwrap_or(0),
+            stage: &|one: &TaggedResource| stages.get(&one.tags.service).copied().unwrap_or(0),
             all: &all,
             channels: &plan.report.0,
             why: &|_| None,
@@ -180,7 +178,7 @@ impl Down<'_> {
         let place = environment + &number.unwrap_or_default();
         match removal.listed.iter().filter(|one| one.goes).count() {
             0 => format!("nothing that `{plan}` deployed{place} is there to remove"),
-            going => format!("{} of `{plan}`{place}", count(going, "container group")),
+            _ => format!("{} of `{plan}`{place}", removal.count()),
         }
     }
 
@@ -205,13 +203,13 @@ impl Down<'_> {
         BTreeSet::from([subject])
     }
 
-    /// Removes the tags of the pull request, after the groups that ran the images.
+    /// Removes the tags of the pull request, after the resources that ran the images.
     async fn images(&self, connections: &Connections, removed: &Removed) -> Option<TagRemoval> {
         let number = self.filter.pull_request.filter(|_| self.arguments.images)?;
         let mut found = repositories(&self.session.plan, &self.session.scope);
         let own = |host: &str| self.session.plan.registries.get(host).is_some();
         for (listed, _) in &removed.ended {
-            let images = listed.group.images.iter();
+            let images = listed.resource.images.iter();
             let images = images.filter_map(|image| image.parse::<crate::oci::Reference>().ok());
             found.extend(
                 images.filter(|image| own(&image.host)).map(|image| (image.host, image.repository)),
@@ -228,5 +226,91 @@ impl Down<'_> {
         let shown = error.shown(&self.session.redactor, None);
         say::error(&shown.chain, shown.help.as_deref());
         Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::select::{DownFilter, EnvironmentFilter, select};
+    use crate::azure::fake::{FakeAzure, Reply};
+    use crate::cli::plan_file::PlanFile;
+    use crate::cli::plan_options::open;
+    use crate::cli::removal::delete::{MAX_DELETION, Wait, delete};
+    use crate::cli::removal::{deployed, show};
+    use crate::cli::session::PlanSession;
+    use crate::cli::session::listing::Listing;
+    use crate::journal::RunOptions;
+    use crate::report::Output;
+    use crate::run::perform::ResourceTags;
+    use crate::run::perform::deployed_testing::{JobFiles, azure_clients, job_file};
+    use serde_json::json;
+    use std::path::Path;
+
+    const PLAN: &str = "\
+name: shop
+azure: { resource-group: demo }
+steps:
+  - deploy: { image: 'demo.azurecr.io/web:v1', aci: {} }
+";
+
+    fn session(folder: &Path) -> PlanSession {
+        let path = folder.join("shipway.yml");
+        std::fs::write(&path, PLAN).expect("a plan");
+        let file = PlanFile::read(&path, "").expect("a plan");
+        open(file, &RunOptions::default(), Output::Human).expect("a session")
+    }
+
+    fn tags(service: &str) -> ResourceTags {
+        ResourceTags {
+            plan: "shop".into(),
+            service: service.into(),
+            // 2025-12-31T12:00:00Z.
+            run: "01kdt4eyg0000000000000000a".into(),
+            ..ResourceTags::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn resources_of_every_kind_are_taken_down() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let session = session(folder.path());
+        let groups = "/providers/Microsoft.ContainerInstance/containerGroups";
+        let path = format!("/subscriptions/s/resourceGroups/demo{groups}/shop-web");
+        let group = json!({ "id": path, "name": "shop-web", "tags": tags("web").to_map() });
+        let all = json!({ "value": [group] });
+        let host = "management.azure.com";
+        let fake = FakeAzure::script(vec![
+            (&format!("GET {host}/subscriptions/s{groups}"), vec![Reply::json(200, &all)]),
+            (&format!("GET {host}{path}"), vec![Reply::json(200, &group)]),
+            (&format!("DELETE {host}{path}"), vec![Reply::new(204, "")]),
+        ])
+        .await;
+        let foreign = job_file("of-another-tool", None, &[]);
+        let files = JobFiles::of(vec![job_file("shop-jobs", Some(tags("jobs")), &[]), foreign]);
+        let clients = azure_clients(fake.arm(), &files);
+
+        let listing = Listing { session: &session, resources: &clients.deployed };
+        let listed = listing.listed("s").await.expect("a list");
+        let filter = DownFilter {
+            plan: "shop".into(),
+            repository: None,
+            environment: EnvironmentFilter::Is(None),
+            pull_request: None,
+            protected: Vec::new(),
+        };
+        let listed = select(&deployed(listed.with_note(&session.redactor)), &filter);
+        assert_eq!(
+            show::table(&listed, "2026-01-03T12:00:00Z".parse().expect("a time")),
+            "RESOURCE   SERVICE  AGE  ACTION  WHY
+shop-jobs  jobs     3d   remove  deployed by this plan
+shop-web   web      3d   remove  deployed by this plan"
+        );
+
+        let wait = Wait::UntilGone(MAX_DELETION);
+        let ended = delete(&clients.deployed, vec![listed], wait, &session.redactor).await;
+        assert_eq!(show::lines(&ended), "removed shop-jobs\nremoved shop-web");
+        assert_eq!(files.names(), ["of-another-tool"]);
+        let deleted = fake.requests().into_iter().filter(|asked| asked.method == "DELETE");
+        assert_eq!(deleted.map(|asked| asked.to).collect::<Vec<_>>(), [format!("{host}{path}")]);
     }
 }

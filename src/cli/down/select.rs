@@ -1,6 +1,6 @@
-//! Chooses the container groups that `down` removes: by their tags alone.
+//! Chooses what `down` removes: by its tags alone.
 
-use crate::cli::removal::group::{DeployedGroup, ListedGroup};
+use crate::cli::removal::resource::{ListedResource, TaggedResource};
 use crate::plan::schema::Plan;
 use std::collections::BTreeMap;
 
@@ -25,23 +25,25 @@ pub enum EnvironmentFilter {
     Any,
 }
 
-/// The groups of the plan, and why each goes or stays. Groups of another environment
+/// The resources of the plan, and why each goes or stays. Those of another environment
 /// or pull request are left out, unless a person would expect them to go.
-pub fn select(groups: &[DeployedGroup], filter: &DownFilter) -> Vec<ListedGroup> {
-    let listed = groups.iter().filter_map(|group| {
-        let (goes, why) = decide(group, filter)?;
-        Some(ListedGroup { group: group.clone(), goes, why })
+pub fn select(resources: &[TaggedResource], filter: &DownFilter) -> Vec<ListedResource> {
+    let listed = resources.iter().filter_map(|resource| {
+        let (goes, why) = decide(resource, filter)?;
+        Some(ListedResource { resource: resource.clone(), goes, why })
     });
-    let mut listed: Vec<ListedGroup> = listed.collect();
+    let mut listed: Vec<ListedResource> = listed.collect();
     listed.sort_by(|one, other| {
-        let key = |it: &ListedGroup| (!it.goes, it.group.tags.service.clone(), it.group.id.clone());
+        let key = |it: &ListedResource| {
+            (!it.goes, it.resource.tags.service.clone(), it.resource.id.clone())
+        };
         key(one).cmp(&key(other))
     });
     listed
 }
 
-fn decide(group: &DeployedGroup, filter: &DownFilter) -> Option<(bool, String)> {
-    let tags = &group.tags;
+fn decide(resource: &TaggedResource, filter: &DownFilter) -> Option<(bool, String)> {
+    let tags = &resource.tags;
     if tags.plan != filter.plan {
         return None;
     }
@@ -50,19 +52,18 @@ fn decide(group: &DeployedGroup, filter: &DownFilter) -> Option<(bool, String)> 
     {
         return None;
     }
-    if filter.pull_request.is_some() && group.pull_request() != filter.pull_request {
+    if filter.pull_request.is_some() && resource.pull_request() != filter.pull_request {
         return None;
     }
-    if !group.is_of(filter.repository.as_deref()) {
+    if !resource.is_of(filter.repository.as_deref()) {
         let from = match &tags.repository {
             Some(repository) => format!(
                 "deployed from `{repository}`, another repository: `shipway down` in a checkout \
                  of it removes it"
             ),
             None => format!(
-                "deployed from outside of a repository: `az container delete --resource-group {} \
-                 --name {}` removes it",
-                group.id.resource_group, group.id.name
+                "deployed from outside of a repository: `{}` removes it",
+                resource.delete_command
             ),
         };
         return Some((false, from));
@@ -75,14 +76,14 @@ fn decide(group: &DeployedGroup, filter: &DownFilter) -> Option<(bool, String)> 
     if let Some(name) = tags.environment.as_ref().filter(|name| filter.protected.contains(*name)) {
         return Some((false, format!("`{name}` is protected: `--env {name}` removes it")));
     }
-    Some((true, of(group)))
+    Some((true, of(resource)))
 }
 
-/// The environment and the pull request that a group belongs to.
-fn of(group: &DeployedGroup) -> String {
-    let environment = group.tags.environment.as_ref().map(|name| format!("`{name}`"));
+/// The environment and the pull request that a resource belongs to.
+fn of(resource: &TaggedResource) -> String {
+    let environment = resource.tags.environment.as_ref().map(|name| format!("`{name}`"));
     let pull_request =
-        group.tags.pull_request.as_ref().map(|number| format!("pull request {number}"));
+        resource.tags.pull_request.as_ref().map(|number| format!("pull request {number}"));
     let parts: Vec<String> = environment.into_iter().chain(pull_request).collect();
     if parts.is_empty() { "deployed by this plan".to_owned() } else { parts.join(", ") }
 }
@@ -111,8 +112,8 @@ fn depth(plan: &Plan, service: usize, above: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{DownFilter, EnvironmentFilter, select, stages};
-    use crate::cli::removal::group::DeployedGroup;
-    use crate::cli::removal::group::testing::group;
+    use crate::cli::removal::resource::TaggedResource;
+    use crate::cli::removal::resource::testing::resource;
 
     fn filter(environment: Option<&str>, pull_request: Option<u64>) -> DownFilter {
         DownFilter {
@@ -124,63 +125,62 @@ mod tests {
         }
     }
 
-    fn of_pull_request(name: &str, number: u64) -> DeployedGroup {
-        let mut group = group(name);
-        group.tags.pull_request = Some(number.to_string());
-        group
+    fn of_pull_request(name: &str, number: u64) -> TaggedResource {
+        let mut resource = resource(name);
+        resource.tags.pull_request = Some(number.to_string());
+        resource
     }
 
     /// `+` goes, `-` stays.
-    fn chosen(groups: &[DeployedGroup], filter: &DownFilter) -> Vec<String> {
-        let line = |one: crate::cli::removal::group::ListedGroup| {
-            format!("{} {}: {}", if one.goes { '+' } else { '-' }, one.group.id.name, one.why)
+    fn chosen(resources: &[TaggedResource], filter: &DownFilter) -> Vec<String> {
+        let line = |one: crate::cli::removal::resource::ListedResource| {
+            format!("{} {}: {}", if one.goes { '+' } else { '-' }, one.resource.id.name, one.why)
         };
-        select(groups, filter).into_iter().map(line).collect()
+        select(resources, filter).into_iter().map(line).collect()
     }
 
     #[test]
     fn only_the_pull_request_goes() {
-        let groups = [of_pull_request("a", 7), of_pull_request("b", 9), group("c")];
+        let resources = [of_pull_request("a", 7), of_pull_request("b", 9), resource("c")];
         assert_eq!(
-            chosen(&groups, &filter(Some("preview"), Some(7))),
+            chosen(&resources, &filter(Some("preview"), Some(7))),
             ["+ a: `preview`, pull request 7"]
         );
     }
 
     #[test]
     fn pull_requests_stay_where_none_is_named() {
-        let groups = [of_pull_request("a", 7), group("c")];
+        let resources = [of_pull_request("a", 7), resource("c")];
         assert_eq!(
-            chosen(&groups, &filter(Some("preview"), None)),
+            chosen(&resources, &filter(Some("preview"), None)),
             ["+ c: `preview`", "- a: of pull request 7: `--pr 7` removes it"]
         );
     }
 
     #[test]
     fn other_plans_and_environments_are_not_listed() {
-        let (mut plan, mut environment) = (group("a"), group("b"));
+        let (mut plan, mut environment) = (resource("a"), resource("b"));
         plan.tags.plan = "other".into();
         environment.tags.environment = Some("production".into());
         assert!(chosen(&[plan, environment], &filter(Some("preview"), None)).is_empty());
 
-        let mut none = group("c");
+        let mut none = resource("c");
         none.tags.environment = None;
         assert_eq!(chosen(&[none], &filter(None, None)), ["+ c: deployed by this plan"]);
     }
 
     #[test]
     fn another_repository_with_the_same_plan_stays() {
-        let (mut other, mut unknown) = (group("a"), group("b"));
+        let (mut other, mut unknown) = (resource("a"), resource("b"));
         other.tags.repository = Some("evil/demo".into());
         unknown.tags.repository = None;
-        let groups = [other, unknown.clone()];
+        let resources = [other, unknown.clone()];
         assert_eq!(
-            chosen(&groups, &filter(Some("preview"), None)),
+            chosen(&resources, &filter(Some("preview"), None)),
             [
                 "- a: deployed from `evil/demo`, another repository: `shipway down` in a checkout \
                  of it removes it",
-                "- b: deployed from outside of a repository: `az container delete \
-                 --resource-group demo --name b` removes it",
+                "- b: deployed from outside of a repository: `rm b` removes it",
             ]
         );
         let outside = DownFilter { repository: None, ..filter(Some("preview"), None) };

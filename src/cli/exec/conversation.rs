@@ -4,13 +4,12 @@ use super::input::{send_bytes, send_keys};
 use super::marks::{Marks, Seen};
 use super::script::{self, Input};
 use super::terminal::{self, RawMode};
-use crate::azure::container_instances::{
-    ContainerInstances, ContainerTerminal, GroupId, TerminalSize,
-};
 use crate::cli::exit::Exit;
 use crate::http::{WebSocketReceiver, WebSocketSender};
+use crate::journal::TargetId;
 use crate::report::Stdout;
 use crate::run::outcome::StepError;
+use crate::run::perform::{ContainerProgram, DeployedResources, Terminal, TerminalSize};
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,8 +29,8 @@ const MAX_WAITING: usize = 16;
 
 /// A command, and the container that it is run in.
 pub struct ContainerCommand<'a> {
-    pub instances: &'a ContainerInstances,
-    pub id: &'a GroupId,
+    pub resources: &'a DeployedResources,
+    pub target: &'a TargetId,
     pub container: &'a str,
     pub command: &'a [String],
     pub input: Input,
@@ -70,9 +69,8 @@ impl ContainerCommand<'_> {
             StepError::new("cannot wait for signals").because(error.to_string())
         })?;
         let (rows, columns) = terminal::size();
-        let size = TerminalSize { rows, columns };
-        let opened = self.instances.exec(self.id, self.container, script::SHELL, size).await?;
-        let ContainerTerminal { sender, receiver } = opened;
+        let shell = shell(self.container, TerminalSize { rows, columns });
+        let Terminal { sender, receiver } = self.resources.start(self.target, &shell).await?;
         let (input, waiting) = mpsc::channel(MAX_WAITING);
         let sending = tokio::spawn(send(sender, waiting));
         let typed = input.clone();
@@ -97,6 +95,11 @@ impl ContainerCommand<'_> {
         tokio::time::timeout(Duration::from_secs(1), sending).await.ok();
         end
     }
+}
+
+/// The program that runs the command.
+fn shell(container: &str, size: TerminalSize) -> ContainerProgram<'_> {
+    ContainerProgram { container, program: script::SHELL, size }
 }
 
 /// Sends what comes in, and pings between, until the channel closes.
@@ -230,14 +233,13 @@ impl Conversation<'_> {
         let Some(device) = self.device.clone().filter(|_| self.raw.is_some()) else { return };
         let (rows, columns) = terminal::size();
         let line = script::resize_line(&device, rows, columns);
-        let ContainerCommand { instances, id, container, .. } = *self.command;
-        let (instances, id, container) = (instances.clone(), id.clone(), container.to_owned());
+        let ContainerCommand { resources, target, container, .. } = *self.command;
+        let (resources, target) = (resources.clone(), target.clone());
+        let container = container.to_owned();
         tokio::spawn(async move {
-            let size = TerminalSize { rows, columns };
-            let Ok(opened) = instances.exec(&id, &container, script::SHELL, size).await else {
-                return;
-            };
-            let ContainerTerminal { mut sender, mut receiver } = opened;
+            let shell = shell(&container, TerminalSize { rows, columns });
+            let Ok(opened) = resources.start(&target, &shell).await else { return };
+            let Terminal { mut sender, mut receiver } = opened;
             if sender.send(line).await.is_ok() {
                 while let Ok(Some(_)) = receiver.next().await {}
             }

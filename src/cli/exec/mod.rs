@@ -16,13 +16,11 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::{PlanSession, show_step_error};
-use super::targets::{
-    Target, Targets, refuse_missing_environment, refuse_unknown_services, service_of,
-};
-use crate::azure::container_instances::{Group, GroupContainer};
+use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services, service_of};
 use crate::plan::diagnostic::closest;
 use crate::report::Output;
 use crate::run::outcome::StepError;
+use crate::run::perform::{DeployedContainer, DeployedResource};
 use clap::Args;
 use conversation::{ContainerCommand, End};
 use script::Input;
@@ -81,13 +79,13 @@ pub fn exec(arguments: &ExecArguments) -> Result<Exit, Exit> {
 async fn perform(arguments: &ExecArguments, session: &PlanSession) -> Result<Exit, StepError> {
     let connections = Connections::of(session)?;
     let targets = Targets::new(session, &connections);
-    let (target, group) = find(&targets, &arguments.name).await?;
-    let container = container(&group, &target, &arguments.name)?;
+    let resource = find(&targets, &arguments.name).await?;
+    let container = container(&resource, &arguments.name)?;
     refuse_ended(container, &arguments.name)?;
     let default = [DEFAULT_COMMAND.to_owned()];
     let command = ContainerCommand {
-        instances: &targets.clients.container_instances,
-        id: &target.id,
+        resources: &targets.clients.deployed,
+        target: &resource.id.target,
         container: &container.name,
         command: if arguments.command.is_empty() { &default } else { &arguments.command },
         input: input(arguments),
@@ -114,17 +112,17 @@ fn is_nothing() -> bool {
     }
 }
 
-/// The container group of the service.
-async fn find(targets: &Targets<'_>, name: &str) -> Result<(Target, Group), StepError> {
+/// What the service is deployed to.
+async fn find(targets: &Targets<'_>, name: &str) -> Result<DeployedResource, StepError> {
     let service = service_of(name);
     let mut found = targets.of_environment().await?;
     found.retain(|target| target.tags.service == service);
     let environment = targets.session.resolved.environment.as_ref();
     let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
     if let [_, _, ..] = found.as_slice() {
-        let groups: Vec<&str> = found.iter().map(|target| target.id.name.as_str()).collect();
+        let names: Vec<&str> = found.iter().map(|target| target.id.name.as_str()).collect();
         let what =
-            format!("`{service}` is deployed{place} more than once: `{}`", groups.join("`, `"));
+            format!("`{service}` is deployed{place} more than once: `{}`", names.join("`, `"));
         return Err(StepError::new(what).help("name the pull request of one with `--pr NUMBER`"));
     }
     let missing = || {
@@ -132,22 +130,20 @@ async fn find(targets: &Targets<'_>, name: &str) -> Result<(Target, Group), Step
             .help("`shipway run` deploys it; another environment is named with `--env`")
     };
     let target = found.pop().ok_or_else(missing)?;
-    let group = targets.read(&target).await?.ok_or_else(missing)?;
-    Ok((target, group))
+    targets.read(&target).await?.ok_or_else(missing)
 }
 
-/// The container that is meant: by default the one that has the name of its group, else the
-/// first.
-fn container<'g>(
-    group: &'g Group,
-    target: &Target,
+/// The container that is meant: by default the one that has the name of its resource, else
+/// the first.
+fn container<'r>(
+    resource: &'r DeployedResource,
     name: &str,
-) -> Result<&'g GroupContainer, StepError> {
-    let all = &group.properties.containers;
+) -> Result<&'r DeployedContainer, StepError> {
+    let all = &resource.containers;
     let service = service_of(name);
     let found = match name.split_once('/') {
         Some((_, container)) => all.iter().find(|one| one.name == container),
-        None => all.iter().find(|one| one.name == target.id.name).or_else(|| all.first()),
+        None => all.iter().find(|one| one.name == resource.id.name).or_else(|| all.first()),
     };
     found.ok_or_else(|| {
         let (_, container) = name.split_once('/').unwrap_or_default();
@@ -161,13 +157,11 @@ fn container<'g>(
 }
 
 /// Azure would start a terminal in a container that has ended, which says nothing.
-fn refuse_ended(container: &GroupContainer, name: &str) -> Result<(), StepError> {
-    let view = container.properties.instance_view.as_ref();
-    let state = view.and_then(|view| view.current_state.as_ref());
-    if state.is_some_and(|state| state.state == "Running") {
+fn refuse_ended(container: &DeployedContainer, name: &str) -> Result<(), StepError> {
+    if container.is_running {
         return Ok(());
     }
-    let why = match state.and_then(|state| state.exit_code) {
+    let why = match container.exit_code {
         Some(code) => format!("it ended with exit code {code}"),
         None => "it has not started".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! What is typed into a shell of the container to run a command.
 //!
-//! Container Instances starts one program without arguments, and tells no exit code. So a
+//! The cloud starts one program without arguments, and tells no exit code. So a
 //! shell is started and told to run the command between two marks in the output, of which
 //! the second has the exit code. All but plain characters are written in octal: a terminal
 //! would take control characters as keys, and the shell `!` as history.

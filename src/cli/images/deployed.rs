@@ -1,19 +1,18 @@
-//! Asks Azure which images the container groups of the plan's subscription run.
+//! Asks Azure which images run in the plan's subscription, in resources of every kind.
 
-use crate::azure::container_instances::Group;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
-use crate::cli::session::container_groups::{ContainerGroups, ListedGroups};
+use crate::cli::session::listing::{ListedResources, Listing};
 use crate::oci::{Reference, registry_host};
 use crate::run::outcome::StepError;
-use crate::run::perform::Clients;
+use crate::run::perform::{Clients, DeployedResource, KindWords};
 
-/// The images of the container groups of a subscription, of stopped groups too.
+/// The images of what is deployed in a subscription, of what is stopped too.
 #[derive(Clone, Debug)]
 pub enum DeployedImages {
-    /// The images of all groups.
+    /// The images of all resources.
     Known(Vec<ImageUse>),
-    /// The images of some groups: others could not be listed, or run an image whose
+    /// The images of some resources: others could not be listed, or run an image whose
     /// name cannot be parsed and which may be any image.
     Partial { uses: Vec<ImageUse>, gap: Gap },
     /// Azure could not be asked, for this reason.
@@ -23,17 +22,17 @@ pub enum DeployedImages {
 /// What of the deployed images is not known.
 #[derive(Clone, Debug)]
 pub enum Gap {
-    /// Only the groups of the plan's resource groups could be listed, for this reason.
+    /// Only what is in the plan's resource groups could be listed, for this reason.
     OtherResourceGroups(String),
-    /// A group runs an image whose name cannot be parsed, for this reason.
-    ImageName(String),
+    /// A resource of this kind runs an image whose name cannot be parsed, for this reason.
+    ImageName(&'static KindWords, String),
 }
 
-/// An image that a container group runs.
+/// An image that a resource runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ImageUse {
-    /// The name of the group.
-    pub group: String,
+    /// The name of the resource.
+    pub resource: String,
     pub image: Reference,
 }
 
@@ -43,26 +42,32 @@ impl DeployedImages {
         match self {
             Self::Known(_) => None,
             Self::Unknown(why)
-            | Self::Partial { gap: Gap::OtherResourceGroups(why) | Gap::ImageName(why), .. } => {
-                Some(why)
-            }
+            | Self::Partial {
+                gap: Gap::OtherResourceGroups(why) | Gap::ImageName(_, why), ..
+            } => Some(why),
         }
     }
 
     /// What to do about that before images are removed.
-    pub fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::Known(_) => None,
-            Self::Unknown(_) => Some(
-                "sign in with `az login`, or add `--registry-only` to remove tags without asking Azure",
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Known(_) => return None,
+            Self::Unknown(_) => {
+                "sign in with `az login`, or add `--registry-only` to remove tags without asking \
+                 Azure"
+                    .to_owned()
+            }
+            Self::Partial { gap: Gap::OtherResourceGroups(_), .. } => {
+                "sign in as one who may read the subscription (role Reader), or add \
+                 `--registry-only`, which keeps only the images that are known to be deployed"
+                    .to_owned()
+            }
+            Self::Partial { gap: Gap::ImageName(kind, _), .. } => format!(
+                "deploy the {} again with a full image name, or delete it; `--registry-only` \
+                 keeps only the images that are known to be deployed",
+                kind.short
             ),
-            Self::Partial { gap: Gap::OtherResourceGroups(_), .. } => Some(
-                "sign in as one who may read the subscription (role Reader), or add `--registry-only`, which keeps only the images that are known to be deployed",
-            ),
-            Self::Partial { gap: Gap::ImageName(_), .. } => Some(
-                "deploy the group again with a full image name, or delete it; `--registry-only` keeps only the images that are known to be deployed",
-            ),
-        }
+        })
     }
 
     /// The deployed images of a repository.
@@ -84,8 +89,8 @@ pub struct DeployedQuery<'a> {
 }
 
 impl DeployedQuery<'_> {
-    /// Lists the groups of the subscription, or only those of the plan's resource
-    /// groups if the credential may not list all.
+    /// Lists what is deployed in the subscription, or only in the plan's resource groups
+    /// if the credential may not list all.
     pub async fn find(&self) -> DeployedImages {
         if self.session.plan.azure.is_none() && self.connections.subscription.is_none() {
             let why = if self.session.file.is_none() {
@@ -98,16 +103,18 @@ impl DeployedQuery<'_> {
         // The error belongs to no step, so it has no place in the plan.
         let text = |error: StepError| error.shown(&self.session.redactor, None).chain.join(": ");
         match self.list().await {
-            Ok(ListedGroups { groups, others }) => deployed_images(&groups, others.map(text)),
+            Ok(ListedResources { resources, others }) => {
+                deployed_images(&resources, others.map(text))
+            }
             Err(error) => DeployedImages::Unknown(text(error)),
         }
     }
 
-    async fn list(&self) -> Result<ListedGroups, StepError> {
+    async fn list(&self) -> Result<ListedResources, StepError> {
         let PlanSession { plan, scope, .. } = self.session;
-        let subscription = self.clients.subscription.id(plan, scope).await?;
-        let instances = &self.clients.container_instances;
-        ContainerGroups { session: self.session, instances }.listed(&subscription).await
+        let azure = &self.clients.azure;
+        let subscription = azure.subscription.id(plan, scope).await?;
+        Listing { session: self.session, resources: &azure.deployed }.listed(&subscription).await
     }
 }
 
@@ -116,15 +123,16 @@ fn registry(host: &str) -> String {
     registry_host(host.strip_suffix(":443").unwrap_or(host))
 }
 
-/// Every image of every group, each once. `others` says why other groups are not known.
-fn deployed_images(groups: &[Group], others: Option<String>) -> DeployedImages {
+/// Every image of every resource, each once. `others` says why other resources are not
+/// known.
+fn deployed_images(resources: &[DeployedResource], others: Option<String>) -> DeployedImages {
     let mut uses = Vec::new();
     let mut gap = others.map(Gap::OtherResourceGroups);
-    for group in groups {
-        for image in group.images() {
+    for DeployedResource { id, kind, images, .. } in resources {
+        for image in images {
             match image.parse() {
                 Ok(image) => {
-                    let one = ImageUse { group: group.name.clone(), image };
+                    let one = ImageUse { resource: id.name.clone(), image };
                     if !uses.contains(&one) {
                         uses.push(one);
                     }
@@ -132,10 +140,9 @@ fn deployed_images(groups: &[Group], others: Option<String>) -> DeployedImages {
                 Err(error) => {
                     // One is enough: nothing is removed either way.
                     gap.get_or_insert_with(|| {
-                        Gap::ImageName(format!(
-                            "the group `{}` runs `{image}`: {error}",
-                            group.name
-                        ))
+                        let why =
+                            format!("the {} `{}` runs `{image}`: {error}", kind.short, id.name);
+                        Gap::ImageName(kind, why)
                     });
                 }
             }
@@ -150,96 +157,69 @@ fn deployed_images(groups: &[Group], others: Option<String>) -> DeployedImages {
 #[cfg(test)]
 mod tests {
     use super::{DeployedImages, deployed_images};
-    use crate::azure::container_instances::Group;
-    use serde_json::{Value, json};
+    use crate::run::perform::deployed_testing::job_file;
 
-    fn container(image: &str) -> Value {
-        json!({ "name": "c", "properties": { "image": image } })
+    /// What the files `a`, `b`, `c` run if these are their images.
+    fn images_of(images: &[&[&str]]) -> DeployedImages {
+        let named = ["a", "b", "c"].iter().zip(images);
+        let files: Vec<_> = named.map(|(name, images)| job_file(name, None, images)).collect();
+        deployed_images(&files, None)
     }
 
-    /// The images of the groups `a`, `b`, `c` with these properties.
-    fn images_of(groups: &[Value]) -> DeployedImages {
-        let named = ["a", "b", "c"].iter().zip(groups);
-        let groups =
-            named.map(|(name, properties)| json!({ "name": name, "properties": properties }));
-        let groups: Vec<Group> = serde_json::from_value(groups.collect()).expect("groups");
-        deployed_images(&groups, None)
-    }
-
-    fn groups_of(running: &DeployedImages, host: &str, repository: &str) -> Vec<String> {
-        running.used_from(host, repository).iter().map(|one| one.group.clone()).collect()
+    fn users_of(running: &DeployedImages, host: &str, repository: &str) -> Vec<String> {
+        running.used_from(host, repository).iter().map(|one| one.resource.clone()).collect()
     }
 
     #[test]
     fn images_are_found_under_every_spelling_of_their_name() {
         let running = images_of(&[
-            json!({ "containers": [container("Demo.azurecr.io/web:v1"), container("nginx")] }),
-            json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
-            json!({ "containers": [container(""), container("index.docker.io/library/nginx")] }),
+            &["Demo.azurecr.io/web:v1", "nginx"],
+            &["demo.azurecr.io/web:v1"],
+            &["index.docker.io/library/nginx"],
         ]);
 
-        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a", "b"]);
-        assert!(groups_of(&running, "demo.azurecr.io", "nginx").is_empty());
-        assert_eq!(groups_of(&running, "docker.io", "library/nginx"), ["a", "c"]);
-        assert_eq!(groups_of(&running, "registry-1.docker.io", "library/nginx"), ["a", "c"]);
-    }
-
-    #[test]
-    fn init_containers_run_images_too() {
-        let running = images_of(&[json!({
-            "initContainers": [
-                container("demo.azurecr.io/migrate:v1"),
-                { "name": "none", "properties": { "image": null } },
-            ],
-            "containers": [container("demo.azurecr.io/web:v1")],
-        })]);
-
-        assert_eq!(groups_of(&running, "demo.azurecr.io", "migrate"), ["a"]);
-        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a"]);
+        assert_eq!(users_of(&running, "demo.azurecr.io", "web"), ["a", "b"]);
+        assert!(users_of(&running, "demo.azurecr.io", "nginx").is_empty());
+        assert_eq!(users_of(&running, "docker.io", "library/nginx"), ["a", "c"]);
+        assert_eq!(users_of(&running, "registry-1.docker.io", "library/nginx"), ["a", "c"]);
     }
 
     #[test]
     fn an_image_name_that_cannot_be_parsed_makes_the_result_partial() {
-        let running = images_of(&[
-            json!({ "containers": [container("demo.azurecr.io/web:v1")] }),
-            json!({ "containers": [container("demo.azurecr.io/Web:v1")] }),
-        ]);
+        let running = images_of(&[&["demo.azurecr.io/web:v1"], &["demo.azurecr.io/Web:v1"]]);
 
         assert_eq!(
             running.incomplete_because(),
             Some(
-                "the group `b` runs `demo.azurecr.io/Web:v1`: `Web` is not a repository: \
+                "the file `b` runs `demo.azurecr.io/Web:v1`: `Web` is not a repository: \
                  lower-case letters, digits and single `.`, `_`, `-` between them, parts joined by `/`"
             )
         );
         assert_eq!(
-            running.remedy(),
+            running.remedy().as_deref(),
             Some(
-                "deploy the group again with a full image name, or delete it; \
+                "deploy the file again with a full image name, or delete it; \
                  `--registry-only` keeps only the images that are known to be deployed"
             )
         );
-        assert_eq!(groups_of(&running, "demo.azurecr.io", "web"), ["a"]);
+        assert_eq!(users_of(&running, "demo.azurecr.io", "web"), ["a"]);
     }
 
     #[test]
-    fn groups_that_could_not_be_listed_make_the_result_partial() {
-        let groups = json!([{ "name": "a", "properties": {
-            "containers": [container("demo.azurecr.io/web:v1")],
-        } }]);
-        let groups: Vec<Group> = serde_json::from_value(groups).expect("groups");
-        let why = "cannot list the container groups: 403 AuthorizationFailed".to_owned();
+    fn resources_that_could_not_be_listed_make_the_result_partial() {
+        let files = [job_file("a", None, &["demo.azurecr.io/web:v1"])];
+        let why = "cannot list the job files: 403 AuthorizationFailed".to_owned();
 
-        let images = deployed_images(&groups, Some(why.clone()));
+        let images = deployed_images(&files, Some(why.clone()));
 
         assert_eq!(images.incomplete_because(), Some(why.as_str()));
         assert_eq!(
-            images.remedy(),
+            images.remedy().as_deref(),
             Some(
                 "sign in as one who may read the subscription (role Reader), or add \
                  `--registry-only`, which keeps only the images that are known to be deployed"
             )
         );
-        assert_eq!(groups_of(&images, "demo.azurecr.io", "web"), ["a"]);
+        assert_eq!(users_of(&images, "demo.azurecr.io", "web"), ["a"]);
     }
 }

@@ -26,8 +26,8 @@ fn row(listing: &RepositoryListing, row: &ListingRow, running: &DeployedImages) 
         .iter()
         .map(|one| json!({ "platform": one.platform, "digest": one.digest, "size": one.size }))
         .collect();
-    let known = running.incomplete_because().is_none() || !row.groups.is_empty();
-    let groups = known.then_some(&row.groups);
+    let known = running.incomplete_because().is_none() || !row.run_by.is_empty();
+    let run_by = known.then_some(&row.run_by);
     json!({
         "reference": listing.name(row),
         "registry": listing.host,
@@ -41,7 +41,7 @@ fn row(listing: &RepositoryListing, row: &ListingRow, running: &DeployedImages) 
         "platforms": platforms,
         "created": manifest.created.map(|time| time.to_string()),
         "updated": manifest.updated.map(|time| time.to_string()),
-        "deployed": groups,
+        "deployed": run_by,
     })
 }
 

@@ -122,7 +122,7 @@ async fn perform(arguments: &ImagesArguments, session: &PlanSession) -> Result<E
             say::tell(&format!("note: what is deployed is not known: {why}"));
         }
         DeployedImages::Partial {
-            gap: Gap::OtherResourceGroups(why) | Gap::ImageName(why),
+            gap: Gap::OtherResourceGroups(why) | Gap::ImageName(_, why),
             ..
         } => {
             say::tell(&format!("note: not all that is deployed is known: {why}"));

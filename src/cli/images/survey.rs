@@ -28,8 +28,8 @@ pub struct RepositoryListing {
 #[derive(Clone, Debug)]
 pub struct ListingRow {
     pub manifest: ListedManifest,
-    /// The container groups that run it.
-    pub groups: Vec<String>,
+    /// The deployed resources that run it.
+    pub run_by: Vec<String>,
 }
 
 impl RepositoryListing {
@@ -96,19 +96,19 @@ async fn listing(
         .filter(|manifest| manifest.tag.is_some())
         .flat_map(|manifest| manifest.digests().cloned().collect::<Vec<_>>())
         .collect();
-    let groups = |manifest: &ListedManifest| {
+    let run_by = |manifest: &ListedManifest| {
         let runs = |image: &crate::oci::Reference| match (&image.digest, &image.tag) {
             // A digest may be that of one platform of the manifest.
             (Some(digest), _) => manifest.digests().any(|own| own == digest),
             (None, tag) => manifest.tag.as_deref() == Some(tag.as_deref().unwrap_or("latest")),
         };
-        let groups = uses.iter().filter(|one| runs(&one.image));
-        groups.map(|one| one.group.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+        let run_by = uses.iter().filter(|one| runs(&one.image));
+        run_by.map(|one| one.resource.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     };
     let rows = manifests
         .iter()
         .filter(|manifest| manifest.tag.is_some() || !tagged.contains(&manifest.digest))
-        .map(|manifest| ListingRow { manifest: manifest.clone(), groups: groups(manifest) })
+        .map(|manifest| ListingRow { manifest: manifest.clone(), run_by: run_by(manifest) })
         .collect();
     Ok(RepositoryListing { host, repository, rows })
 }

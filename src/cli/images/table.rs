@@ -50,8 +50,8 @@ fn what(row: &ListingRow) -> String {
 }
 
 fn deployed(row: &ListingRow, known: bool) -> String {
-    match (known, row.groups.is_empty()) {
-        (_, false) => row.groups.join(", "),
+    match (known, row.run_by.is_empty()) {
+        (_, false) => row.run_by.join(", "),
         (false, true) => "?".to_owned(),
         (true, true) => UNKNOWN.to_owned(),
     }
@@ -64,6 +64,7 @@ mod tests {
     use crate::cli::images::survey::{ListingRow, RepositoryListing, Survey};
     use crate::oci::Digest;
     use crate::registry::{ListedKind, ListedManifest, ListedPlatform};
+    use crate::run::perform::deployed_testing::JOB_FILE;
     use jiff::Timestamp;
 
     fn now() -> Timestamp {
@@ -92,9 +93,9 @@ mod tests {
     }
 
     fn survey(running: DeployedImages) -> Survey {
-        let row = |manifest: ListedManifest, groups: &[&str]| ListingRow {
+        let row = |manifest: ListedManifest, run_by: &[&str]| ListingRow {
             manifest,
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            run_by: run_by.iter().map(|group| (*group).to_owned()).collect(),
         };
         let gone = ListedManifest { size: None, created: None, ..manifest(None, ListedKind::Gone) };
         let rows = vec![
@@ -127,7 +128,7 @@ demo.azurecr.io/web (no tag)  sha256:140bedbf9c3f…  -        gone from the reg
         assert!(unknown.lines().nth(2).is_some_and(|line| line.ends_with("  ?")), "{unknown}");
         let running = DeployedImages::Partial {
             uses: Vec::new(),
-            gap: Gap::ImageName("a group runs `?`".into()),
+            gap: Gap::ImageName(&JOB_FILE, "a file runs `?`".into()),
         };
         let unclear = list(&survey(running), now());
         assert!(unclear.lines().nth(1).is_some_and(|line| line.ends_with("  live, old")));

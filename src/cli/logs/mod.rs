@@ -118,9 +118,9 @@ async fn streams<'t>(
     });
     let read = try_join_all(found.iter().map(|target| targets.read(target))).await?;
     let mut streams = Vec::new();
-    for (target, group) in found.iter().zip(read) {
-        let Some(group) = group else { continue };
-        streams.extend(Stream::of(&targets.clients.container_instances, target, &group));
+    for (target, resource) in found.iter().zip(read) {
+        let Some(resource) = resource else { continue };
+        streams.extend(Stream::of(&targets.clients.deployed, target, &resource));
     }
     let is_meant = |stream: &Stream<'_>| {
         names.iter().any(|name| match name.split_once('/') {

@@ -3,11 +3,10 @@
 use super::cursor::{Cursor, LogLine, News, lines};
 use super::printer::Printer;
 use super::when::Tail;
-use crate::azure::container_instances::{
-    ContainerInstances, ContainerView, Group, GroupContainer, GroupId,
-};
 use crate::cli::targets::Target;
+use crate::journal::TargetId;
 use crate::run::outcome::StepError;
+use crate::run::perform::{DeployedContainer, DeployedResource, DeployedResources};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many last lines are asked for at each look.
 const POLL_LINES: u32 = 200;
 
-/// How many looks at the log there are to one at the state of the group.
+/// How many looks at the log there are to one at the state of the container.
 const LOOKS_PER_STATE: u32 = 5;
 
 /// Which lines are shown at first.
@@ -30,14 +29,14 @@ pub struct Window {
 
 /// The log of a container.
 pub struct Stream<'a> {
-    instances: &'a ContainerInstances,
-    id: GroupId,
+    resources: &'a DeployedResources,
+    target: TargetId,
     pub service: String,
     pub container: String,
-    /// The service, and the container where the group has several.
+    /// The service, and the container where it has several.
     pub label: String,
     /// The container when the stream was made.
-    view: Option<ContainerView>,
+    first: DeployedContainer,
 }
 
 /// What tells one start of a container from another.
@@ -58,9 +57,13 @@ impl Instance {
 
 impl<'a> Stream<'a> {
     /// The logs of a target's containers.
-    pub fn of(instances: &'a ContainerInstances, target: &Target, group: &Group) -> Vec<Self> {
-        let containers = &group.properties.containers;
-        let stream = |container: &GroupContainer| {
+    pub fn of(
+        resources: &'a DeployedResources,
+        target: &Target,
+        resource: &DeployedResource,
+    ) -> Vec<Self> {
+        let containers = &resource.containers;
+        let stream = |container: &DeployedContainer| {
             let service = target.tags.service.clone();
             let label = if containers.len() > 1 && container.name != target.id.name {
                 format!("{service}/{}", container.name)
@@ -68,12 +71,12 @@ impl<'a> Stream<'a> {
                 service.clone()
             };
             Self {
-                instances,
-                id: target.id.clone(),
+                resources,
+                target: target.id.target.clone(),
                 service,
                 container: container.name.clone(),
                 label,
-                view: container.properties.instance_view.clone(),
+                first: container.clone(),
             }
         };
         containers.iter().map(stream).collect()
@@ -99,7 +102,7 @@ impl<'a> Stream<'a> {
             first.retain(|line| window.since.is_none_or(|since| line.is_since(since)));
             printer.print(&self.label, &first[window.tail.start_of(first.len())..]);
         }
-        let mut instance = instance_of(self.view.as_ref());
+        let mut instance = instance_of(Some(&self.first));
         let mut looks = 0_u32;
         loop {
             tokio::time::sleep(POLL).await;
@@ -112,24 +115,25 @@ impl<'a> Stream<'a> {
             if !is_gap && !looks.is_multiple_of(LOOKS_PER_STATE) {
                 continue;
             }
-            let Some(group) = self.instances.find(&self.id).await? else {
+            let Some(resource) = self.resources.find(&self.target).await? else {
                 printer.notice(&format!("`{}` was deleted", self.label));
                 return Ok(());
             };
-            let now = instance_of(view_of(&group, &self.container));
+            let container = resource.container(&self.container);
+            let now = instance_of(container);
             if now.is_later_than(&instance) {
-                printer.notice(&self.restarted(&group));
+                printer.notice(&self.restarted(container));
                 cursor.reset();
             } else if is_gap {
                 self.close_gap(&mut cursor, printer).await?;
             }
             instance = now;
-            if has_ended(&group) {
+            if resource.has_ended {
                 // What was written between the last look and the end.
                 if let News::Lines(rest) = cursor.take(&self.log(Some(POLL_LINES)).await?) {
                     printer.print(&self.label, &rest);
                 }
-                printer.notice(&format!("`{}` {}", self.label, ending(&group, &self.container)));
+                printer.notice(&format!("`{}` {}", self.label, ending(container)));
                 return Ok(());
             }
         }
@@ -153,18 +157,16 @@ impl<'a> Stream<'a> {
     }
 
     async fn log(&self, tail: Option<u32>) -> Result<String, StepError> {
-        let log = self.instances.timed_log(&self.id, &self.container, tail).await?;
-        Ok(log.unwrap_or_default())
+        self.resources.log(&self.target, &self.container, tail).await
     }
 
-    fn restarted(&self, group: &Group) -> String {
-        let view = view_of(group, &self.container);
-        let code = view
-            .and_then(|view| view.previous_state.as_ref())
-            .and_then(|state| state.exit_code)
+    fn restarted(&self, container: Option<&DeployedContainer>) -> String {
+        let previous = container.and_then(|container| container.previous.as_ref());
+        let code = previous
+            .and_then(|instance| instance.exit_code)
             .map(|code| format!("ended with exit code {code} and "))
             .unwrap_or_default();
-        let times = match view.map_or(0, |view| view.restart_count) {
+        let times = match container.map_or(0, |container| container.health.restarts) {
             0 => String::new(),
             1 => " once".to_owned(),
             many => format!(" {many} times"),
@@ -174,12 +176,11 @@ impl<'a> Stream<'a> {
 
     /// How the instance before the last restart ended: its log is gone.
     pub fn describe_previous(&self) -> String {
-        let previous = self.view.as_ref().and_then(|view| view.previous_state.as_ref());
-        let Some(state) = previous.filter(|state| !state.state.is_empty()) else {
+        let Some(previous) = &self.first.previous else {
             return format!("`{}` was not started again", self.label);
         };
-        let code = state.exit_code.map(|code| format!(" with exit code {code}"));
-        let detail = Some(&state.detail_status).filter(|detail| !detail.is_empty());
+        let code = previous.exit_code.map(|code| format!(" with exit code {code}"));
+        let detail = Some(&previous.detail).filter(|detail| !detail.is_empty());
         format!(
             "the instance of `{}` before this one ended{}{}; Azure keeps no log of it",
             self.label,
@@ -189,32 +190,13 @@ impl<'a> Stream<'a> {
     }
 }
 
-fn view_of<'g>(group: &'g Group, container: &str) -> Option<&'g ContainerView> {
-    let found = group.properties.containers.iter().find(|one| one.name == container)?;
-    found.properties.instance_view.as_ref()
+fn instance_of(container: Option<&DeployedContainer>) -> Instance {
+    let Some(container) = container else { return Instance::default() };
+    Instance { restarts: container.health.restarts, started: container.started.clone() }
 }
 
-fn instance_of(view: Option<&ContainerView>) -> Instance {
-    let Some(view) = view else { return Instance::default() };
-    Instance {
-        restarts: view.restart_count,
-        started: view.current_state.as_ref().and_then(|state| state.start_time.clone()),
-    }
-}
-
-/// Whether no container of the group will run again.
-fn has_ended(group: &Group) -> bool {
-    let policy = group.properties.restart_policy.as_str();
-    match group.state() {
-        "Stopped" => true,
-        "Succeeded" | "Failed" => policy != "Always",
-        _ => false,
-    }
-}
-
-fn ending(group: &Group, container: &str) -> String {
-    let state = view_of(group, container).and_then(|view| view.current_state.as_ref());
-    match state.and_then(|state| state.exit_code) {
+fn ending(container: Option<&DeployedContainer>) -> String {
+    match container.and_then(|container| container.exit_code) {
         Some(code) => format!("ended with exit code {code}"),
         None => "was stopped".to_owned(),
     }

@@ -65,7 +65,7 @@ fn tag(tag: &TagForecast) -> Value {
 pub fn target(step: &StepForecast) -> Option<Value> {
     let Forecast::Deploy(deploy) = &step.forecast else { return None };
     let compared = deploy.compared.as_ref()?;
-    let Comparison { target, difference, deployed_commit, commit, tried_as, .. } = compared;
+    let Comparison { target, kind, difference, deployed_commit, commit, tried_as, .. } = compared;
     let (actions, reason) = actions(difference.verdict);
     let replaces = difference.verdict == Verdict::Replace;
     let changes = difference.changes.iter().map(property);
@@ -73,7 +73,7 @@ pub fn target(step: &StepForecast) -> Option<Value> {
     Some(json!({
         "service": step.service,
         "step": step.id.to_string(),
-        "target": { "kind": "container-group", "id": target.as_str() },
+        "target": { "kind": kind.name.replace(' ', "-"), "id": target.as_str() },
         "actions": actions,
         "reason": reason,
         "verified-first-as": tried_as,

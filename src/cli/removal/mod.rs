@@ -1,12 +1,12 @@
 //! Removing what was deployed: what `down` and `sweep` share.
 //!
-//! Both choose container groups by their tags alone. The list is shown first, then
-//! confirmed; each group is read again right before it is deleted, a failure keeps
+//! Both choose deployed resources by their tags alone. The list is shown first, then
+//! confirmed; each resource is read again right before it is deleted, a failure keeps
 //! nothing else from being deleted, and GitHub is told at the end.
 
 pub mod delete;
-pub mod group;
 pub mod report;
+pub mod resource;
 pub mod show;
 
 use super::confirm::{Answer, Expected, ask};
@@ -17,14 +17,14 @@ use super::session::connections::Connections;
 use crate::event::Channel;
 use crate::report::Output;
 use crate::run::outcome::StepError;
-use crate::run::perform::AzureClients;
+use crate::run::perform::{AzureClients, DeployedResource};
 use clap::Args;
 use delete::{Deletion, MAX_DELETION, Wait, delete};
-use group::{DeployedGroup, ListedGroup};
 use jiff::Timestamp;
 use report::{RemovalReport, ReportSubject, Why};
+use resource::{ListedResource, TaggedResource};
 use serde_json::{Map, Value, json};
-use show::count;
+use show::count_by_kind;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -57,12 +57,12 @@ pub struct Removal<'a> {
     pub connections: &'a Connections,
     pub azure: &'a AzureClients,
     pub options: &'a RemovalOptions,
-    /// The listed groups; those that go are removed stage by stage.
-    pub listed: Vec<ListedGroup>,
-    /// The stage of a group: lower ones go first.
-    pub stage: &'a dyn Fn(&DeployedGroup) -> usize,
-    /// All groups of the repository that Azure lists, listed or not.
-    pub all: &'a [DeployedGroup],
+    /// The listed resources; those that go are removed stage by stage.
+    pub listed: Vec<ListedResource>,
+    /// The stage of a resource: lower ones go first.
+    pub stage: &'a dyn Fn(&TaggedResource) -> usize,
+    /// All resources of the repository that Azure lists, listed or not.
+    pub all: &'a [TaggedResource],
     pub channels: &'a [Channel],
     pub why: Why<'a>,
 }
@@ -70,13 +70,13 @@ pub struct Removal<'a> {
 /// How a removal ended.
 #[derive(Debug, Default)]
 pub struct Removed {
-    pub ended: Vec<(ListedGroup, Deletion)>,
+    pub ended: Vec<(ListedResource, Deletion)>,
     /// Reports that could not be made.
     pub warnings: Vec<String>,
 }
 
 impl Removal<'_> {
-    /// Lists the groups with a heading, and asks unless it was confirmed. The error is
+    /// Lists the resources with a heading, and asks unless it was confirmed. The error is
     /// the exit of a removal that is not to be done.
     pub fn confirm(&self, heading: &str, expected: Expected<'_>) -> Result<(), Exit> {
         let to_stdout = self.options.dry_run && self.options.output == Output::Human;
@@ -93,7 +93,7 @@ impl Removal<'_> {
             self.show(&Removed::default(), Map::new());
             return Err(Exit::Done);
         }
-        let what = count(going, "container group");
+        let what = self.count();
         match ask(&format!("Remove {what}?"), expected, "nothing was removed") {
             Answer::Agreed => Ok(()),
             Answer::Declined => Err(Exit::Interrupted),
@@ -112,23 +112,23 @@ impl Removal<'_> {
         }
     }
 
-    /// Removes the groups that go, and tells GitHub. `subjects` are reported even if
+    /// Removes the resources that go, and tells GitHub. `subjects` are reported even if
     /// nothing of them was left to remove.
     pub async fn perform(&self, mut subjects: BTreeSet<ReportSubject>) -> Removed {
-        let instances = &self.azure.container_instances;
         let no_wait = self.options.no_wait;
         let wait = if no_wait { Wait::UntilAccepted } else { Wait::UntilGone(MAX_DELETION) };
-        let ended = delete(instances, self.stages(), wait, &self.session.redactor).await;
+        let resources = &self.azure.deployed;
+        let ended = delete(resources, self.stages(), wait, &self.session.redactor).await;
         for (_, deletion) in &ended {
             if let Deletion::Failed(failure) = deletion {
                 say::error(&failure.chain, failure.help.as_deref());
             }
         }
-        subjects.extend(ended.iter().map(|(listed, _)| ReportSubject::of(&listed.group)));
-        let is_gone = |group: &DeployedGroup| {
-            ended.iter().any(|(listed, end)| end.is_done() && listed.group.id == group.id)
+        subjects.extend(ended.iter().map(|(listed, _)| ReportSubject::of(&listed.resource)));
+        let is_gone = |resource: &TaggedResource| {
+            ended.iter().any(|(listed, end)| end.is_done() && listed.resource.id == resource.id)
         };
-        let left: Vec<_> = self.all.iter().filter(|group| !is_gone(group)).cloned().collect();
+        let left: Vec<_> = self.all.iter().filter(|one| !is_gone(one)).cloned().collect();
         let report = RemovalReport {
             session: self.session,
             connections: self.connections,
@@ -145,15 +145,21 @@ impl Removal<'_> {
         Removed { ended, warnings }
     }
 
-    fn stages(&self) -> Vec<Vec<ListedGroup>> {
-        let mut going: Vec<&ListedGroup> = self.listed.iter().filter(|one| one.goes).collect();
-        going.sort_by_key(|one| (self.stage)(&one.group));
+    /// How many resources go, such as `2 container groups`.
+    pub fn count(&self) -> String {
+        let kinds = self.listed.iter().map(|one| (one.resource.kind, one.goes));
+        count_by_kind(&kinds.collect::<Vec<_>>())
+    }
+
+    fn stages(&self) -> Vec<Vec<ListedResource>> {
+        let mut going: Vec<&ListedResource> = self.listed.iter().filter(|one| one.goes).collect();
+        going.sort_by_key(|one| (self.stage)(&one.resource));
         let stages =
-            going.chunk_by(|one, next| (self.stage)(&one.group) == (self.stage)(&next.group));
+            going.chunk_by(|one, next| (self.stage)(&one.resource) == (self.stage)(&next.resource));
         stages.map(|stage| stage.iter().map(|&one| one.clone()).collect()).collect()
     }
 
-    /// Shows what became of the groups: lines, or one JSON document with `more` in it.
+    /// Shows what became of the resources: lines, or one JSON document with `more` in it.
     pub fn show(&self, removed: &Removed, more: Map<String, Value>) {
         match self.options.output {
             Output::Human if removed.ended.is_empty() => {}
@@ -174,18 +180,22 @@ impl Removal<'_> {
 
     /// Sums up what was removed, and what is left.
     pub fn sum_up(removed: &Removed, command: &str) -> Exit {
-        let done = removed.ended.iter().filter(|(_, deletion)| deletion.is_done()).count();
-        let left = removed.ended.len() - done;
+        let ended = &removed.ended;
+        let count = |is_done: bool| {
+            let kinds = ended.iter().map(|(it, end)| (it.resource.kind, end.is_done() == is_done));
+            count_by_kind(&kinds.collect::<Vec<_>>())
+        };
+        let left = ended.iter().filter(|(_, deletion)| !deletion.is_done()).count();
         if !removed.ended.is_empty() {
             let is_started = |(_, deletion): &(_, Deletion)| *deletion == Deletion::Started;
             let verb = if removed.ended.iter().any(is_started) { "removing" } else { "removed" };
-            say::tell(&format!("{verb} {}", count(done, "container group")));
+            say::tell(&format!("{verb} {}", count(true)));
         }
         if left == 0 {
             return Exit::Done;
         }
         let (is, them) = if left == 1 { ("is", "it") } else { ("are", "them") };
-        let chain = [format!("{} {is} still there", count(left, "container group"))];
+        let chain = [format!("{} {is} still there", count(false))];
         say::error(
             &chain,
             Some(&format!("`shipway {command}` removes {them} once the cause is gone")),
@@ -194,9 +204,9 @@ impl Removal<'_> {
     }
 }
 
-/// Reads the tags of every group. Groups of other tools are left out.
-pub fn deployed(groups: &[crate::azure::container_instances::Group]) -> Vec<DeployedGroup> {
-    groups.iter().filter_map(DeployedGroup::of).collect()
+/// What Shipway deployed. Resources of other tools are left out.
+pub fn deployed(resources: Vec<DeployedResource>) -> Vec<TaggedResource> {
+    resources.into_iter().filter_map(TaggedResource::of).collect()
 }
 
 /// A mistake on the command line.

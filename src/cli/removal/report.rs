@@ -4,7 +4,8 @@
 //! A report that cannot be made is a warning; it does not change the result.
 
 use super::delete::Deletion;
-use super::group::{DeployedGroup, ListedGroup};
+use super::resource::{ListedResource, TaggedResource};
+use super::show::heading;
 use crate::cli::pipeline::publish::{DeploymentName, Subject};
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
@@ -26,11 +27,11 @@ pub struct ReportSubject {
 }
 
 impl ReportSubject {
-    pub fn of(group: &DeployedGroup) -> Self {
+    pub fn of(resource: &TaggedResource) -> Self {
         Self {
-            plan: group.tags.plan.clone(),
-            environment: group.tags.environment.clone(),
-            pull_request: group.pull_request(),
+            plan: resource.tags.plan.clone(),
+            environment: resource.tags.environment.clone(),
+            pull_request: resource.pull_request(),
         }
     }
 
@@ -47,7 +48,7 @@ impl ReportSubject {
 }
 
 /// Why something was removed, as a sentence of the comment.
-pub type Why<'a> = &'a dyn Fn(&ListedGroup) -> Option<String>;
+pub type Why<'a> = &'a dyn Fn(&ListedResource) -> Option<String>;
 
 pub struct RemovalReport<'a> {
     pub session: &'a PlanSession,
@@ -55,9 +56,9 @@ pub struct RemovalReport<'a> {
     pub comment_key: Option<&'a str>,
     /// The reports to make.
     pub channels: &'a [Channel],
-    pub ended: &'a [(ListedGroup, Deletion)],
-    /// The groups that still run.
-    pub left: &'a [DeployedGroup],
+    pub ended: &'a [(ListedResource, Deletion)],
+    /// The resources that still run.
+    pub left: &'a [TaggedResource],
     pub why: Why<'a>,
 }
 
@@ -133,7 +134,7 @@ impl RemovalReport<'_> {
         subject: &ReportSubject,
     ) -> Result<(), String> {
         let name = subject.deployments(self.comment_key);
-        if self.left.iter().any(|group| ReportSubject::of(group) == *subject) {
+        if self.left.iter().any(|one| ReportSubject::of(one) == *subject) {
             return Ok(());
         }
         retry(|| client.retire_deployments(repo, &name, None))
@@ -150,11 +151,12 @@ impl RemovalReport<'_> {
     }
 
     fn card(&self, subject: &ReportSubject) -> RemovalCard {
-        let own =
-            |(listed, _): &&(ListedGroup, Deletion)| ReportSubject::of(&listed.group) == *subject;
-        let row = |(listed, deletion): &(ListedGroup, Deletion)| RemovalRow {
-            service: listed.group.tags.service.clone(),
-            target: listed.group.id.name.clone(),
+        let own = |(listed, _): &&(ListedResource, Deletion)| {
+            ReportSubject::of(&listed.resource) == *subject
+        };
+        let row = |(listed, deletion): &(ListedResource, Deletion)| RemovalRow {
+            service: listed.resource.tags.service.clone(),
+            target: listed.resource.id.name.clone(),
             left: match deletion {
                 Deletion::Removed | Deletion::Started | Deletion::Gone => None,
                 Deletion::Kept(why) => Some(why.clone()),
@@ -165,6 +167,7 @@ impl RemovalReport<'_> {
         RemovalCard {
             plan: subject.plan.clone(),
             environment: subject.environment.clone(),
+            kind: heading(ended().map(|(listed, _)| listed.resource.kind)).to_owned(),
             rows: ended().map(row).collect(),
             why: ended().find_map(|(listed, _)| (self.why)(listed)),
             run_url: Subject::of(self.session).origin.run_url,

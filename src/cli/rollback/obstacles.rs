@@ -63,8 +63,8 @@ fn of_deploy(deploy: &DeployForecast, target: &Target) -> Vec<String> {
     let id = target.id.to_string();
     if !compared.target.as_str().eq_ignore_ascii_case(&id) {
         found.push(format!(
-            "it runs in container group `{}`, and with this plan and these options it would be {}",
-            target.id.name, deploy.name
+            "it runs in {} `{}`, and with this plan and these options it would be {}",
+            target.kind.name, target.id.name, deploy.name
         ));
         return found;
     }

@@ -7,10 +7,10 @@
 //! `github` say how servers are reached, `lookup` asks GitHub for the pull request.
 
 pub mod connections;
-pub mod container_groups;
 mod github;
 pub mod inherit;
 pub mod layout;
+pub mod listing;
 mod lookup;
 pub mod lost_outputs;
 mod put_back;

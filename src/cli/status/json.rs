@@ -1,8 +1,9 @@
 //! The status as JSON. Its keys are documented in `docs/operate.md` and do not change.
 
-use super::health::Answer;
-use super::survey::{ContainerStatus, ServiceStatus, Survey, TargetStatus};
+use super::answer::Answer;
+use super::survey::{ServiceStatus, Survey, TargetStatus};
 use crate::cli::targets::Target;
+use crate::run::perform::DeployedContainer;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ fn service(status: &ServiceStatus, now: Timestamp) -> Value {
 
 fn target(status: &TargetStatus) -> Value {
     let TargetStatus { resource, state, containers, urls, changed_outside } = status;
-    let Target { id, tags } = resource;
+    let Target { id, tags, .. } = resource;
     json!({
         "id": id.to_string(),
         "name": id.name,
@@ -56,7 +57,7 @@ fn target(status: &TargetStatus) -> Value {
     })
 }
 
-fn container(container: &ContainerStatus) -> Value {
+fn container(container: &DeployedContainer) -> Value {
     let health = &container.health;
     json!({
         "name": container.name,

@@ -1,9 +1,9 @@
 //! `shipway status`: what the plan has deployed, how it is, and whether it answers.
 //!
-//! `history` shows the versions before. `survey` asks the servers, `health` judges what they say, `table` and `json` show
-//! the result.
+//! `history` shows the versions before. `survey` asks the servers, `answer` judges what the
+//! URLs answer, `table` and `json` show the result.
 
-mod health;
+mod answer;
 mod history;
 mod json;
 mod survey;

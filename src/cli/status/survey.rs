@@ -1,16 +1,16 @@
 //! Asks Azure for the targets and their containers, and each URL for an answer.
 
-use super::health::{Answer, Health};
-use crate::azure::container_instances::{Group, GroupContainer, is_as_deployed};
+use super::answer::Answer;
 use crate::cli::targets::{Owner, Target, Targets};
 use crate::http;
 use crate::plan::schema::{Action, Plan};
 use crate::run::outcome::{StepError, chain_of};
+use crate::run::perform::DeployedContainer;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Groups that are read at the same time.
+/// Targets that are read at the same time.
 const MAX_PARALLEL_READS: usize = 16;
 
 /// How long a URL may take to answer.
@@ -46,19 +46,12 @@ pub struct ServiceStatus {
 #[derive(Clone, Debug)]
 pub struct TargetStatus {
     pub resource: Target,
-    /// The group's state in Azure's word.
+    /// The state in the cloud's word.
     pub state: String,
-    pub containers: Vec<ContainerStatus>,
+    pub containers: Vec<DeployedContainer>,
     pub urls: Vec<(String, Answer)>,
-    /// Whether the group is no longer as its last deploy put it; `None` if that is not known.
+    /// Whether it is no longer as its last deploy put it; `None` if that is not known.
     pub changed_outside: Option<bool>,
-}
-
-#[derive(Clone, Debug)]
-pub struct ContainerStatus {
-    pub name: String,
-    pub image: String,
-    pub health: Health,
 }
 
 impl ServiceStatus {
@@ -154,26 +147,15 @@ async fn read(
     http: &http::Client,
     target: Target,
 ) -> Result<Option<TargetStatus>, StepError> {
-    let Some(group) = targets.read(&target).await? else { return Ok(None) };
-    let urls = group.urls();
-    let answers = futures::future::join_all(urls.iter().map(|url| ask(http, url))).await;
+    let Some(found) = targets.read(&target).await? else { return Ok(None) };
+    let answers = futures::future::join_all(found.urls.iter().map(|url| ask(http, url))).await;
     Ok(Some(TargetStatus {
         resource: target,
-        state: group.state().to_owned(),
-        containers: containers(&group),
-        changed_outside: is_as_deployed(&group).map(|is_same| !is_same),
-        urls: urls.into_iter().zip(answers).collect(),
+        state: found.state,
+        containers: found.containers,
+        changed_outside: found.changed_outside,
+        urls: found.urls.into_iter().zip(answers).collect(),
     }))
-}
-
-fn containers(group: &Group) -> Vec<ContainerStatus> {
-    let policy = group.properties.restart_policy.as_str();
-    let status = |container: &GroupContainer| ContainerStatus {
-        name: container.name.clone(),
-        image: container.properties.image.clone(),
-        health: Health::of(container.properties.instance_view.as_ref(), policy),
-    };
-    group.properties.containers.iter().map(status).collect()
 }
 
 async fn ask(http: &http::Client, url: &str) -> Answer {
@@ -187,30 +169,31 @@ async fn ask(http: &http::Client, url: &str) -> Answer {
 /// A survey with services in different states, for the tests of how it is shown.
 #[cfg(test)]
 pub mod testing {
-    use super::{ContainerStatus, ServiceStatus, Survey, TargetStatus};
-    use crate::azure::container_instances::{ContainerView, GroupId};
-    use crate::cli::status::health::{Answer, Health};
+    use super::{ServiceStatus, Survey, TargetStatus};
+    use crate::cli::status::answer::Answer;
     use crate::cli::targets::{Owner, Target};
-    use crate::run::perform::ResourceTags;
+    use crate::run::perform::deployed_testing::{Health, JOB_FILE, container};
+    use crate::run::perform::{DeployedContainer, ResourceId, ResourceTags};
     use jiff::Timestamp;
-    use serde_json::{Value, json};
 
     pub fn now() -> Timestamp {
         "2025-12-31T15:00:00Z".parse().expect("a time")
     }
 
-    fn container(name: &str, image: &str, view: Value) -> ContainerStatus {
-        let view: ContainerView = serde_json::from_value(view).expect("a view");
-        ContainerStatus {
-            name: name.into(),
-            image: image.into(),
-            health: Health::of(Some(&view), "Always"),
-        }
+    /// A container that ended four times, and is about to be started again.
+    fn crashing(name: &str, image: &str) -> DeployedContainer {
+        let detail = "CrashLoopBackOff".into();
+        let health = Health { exit_code: Some(137), detail, ..Health::new("restarting", 4) };
+        DeployedContainer { health, is_running: false, ..container(name, image) }
     }
 
-    fn target(name: &str, containers: Vec<ContainerStatus>) -> TargetStatus {
+    fn target(name: &str, containers: Vec<DeployedContainer>) -> TargetStatus {
+        let target = format!(
+            "/subscriptions/0/resourceGroups/demo/providers/\
+             Microsoft.ContainerInstance/containerGroups/{name}"
+        );
         let id =
-            GroupId { subscription: "0".into(), resource_group: "demo".into(), name: name.into() };
+            ResourceId { resource_group: "demo".into(), name: name.into(), target: target.into() };
         let tags = ResourceTags {
             plan: "shop".into(),
             service: "web".into(),
@@ -231,7 +214,7 @@ pub mod testing {
             revisions: Vec::new(),
         };
         TargetStatus {
-            resource: Target { id, tags },
+            resource: Target { id, kind: &JOB_FILE, tags },
             state: "Running".into(),
             containers,
             urls: vec![(
@@ -244,25 +227,16 @@ pub mod testing {
 
     pub fn survey() -> Survey {
         let image = format!("demo.azurecr.io/team/web@sha256:{}", "9b".repeat(32));
-        let running = || json!({ "currentState": { "state": "Running" } });
-        let crashing = json!({
-            "restartCount": 4, "currentState": { "state": "Waiting", "detailStatus": "CrashLoopBackOff" },
-            "previousState": { "state": "Terminated", "exitCode": 137 },
-        });
         let web = target(
             "shop-pr-7",
-            vec![
-                container("shop-pr-7", &image, running()),
-                container("proxy", "nginx:1.27", crashing),
-            ],
+            vec![container("shop-pr-7", &image), crashing("proxy", "nginx:1.27")],
         );
-        let mut api = target("shop-api", vec![container("shop-api", &image, running())]);
+        let mut api = target("shop-api", vec![container("shop-api", &image)]);
         api.resource.tags.dirty = true;
         api.resource.tags.expires = Some("2025-12-31T14:00:00Z".into());
         api.changed_outside = Some(true);
         api.urls[0].1 = Answer::Nothing("connection refused".into());
-        let mut old =
-            target("shop-old", vec![container("shop-old", "demo.azurecr.io/old:v1", running())]);
+        let mut old = target("shop-old", vec![container("shop-old", "demo.azurecr.io/old:v1")]);
         old.resource.tags =
             ResourceTags { plan: "shop".into(), service: "old".into(), ..ResourceTags::default() };
         old.changed_outside = None;
@@ -287,5 +261,60 @@ pub mod testing {
                 status("old", Some(old), false),
             ],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scope, survey};
+    use crate::azure::fake::{FakeAzure, Reply};
+    use crate::cli::plan_file::PlanFile;
+    use crate::cli::plan_options::open;
+    use crate::cli::status::table;
+    use crate::cli::targets::Targets;
+    use crate::http;
+    use crate::journal::RunOptions;
+    use crate::report::Output;
+    use crate::run::perform::ResourceTags;
+    use crate::run::perform::deployed_testing::{JobFiles, azure_clients, job_file};
+    use serde_json::json;
+
+    const PLAN: &str = "\
+name: shop
+azure: { resource-group: demo }
+steps:
+  - deploy: { image: 'demo.azurecr.io/web:v1', aci: {} }
+";
+
+    #[tokio::test]
+    async fn resources_of_another_kind_are_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("shipway.yml");
+        std::fs::write(&path, PLAN).expect("a plan");
+        let file = PlanFile::read(&path, "").expect("a plan");
+        let session = open(file, &RunOptions::default(), Output::Human).expect("a session");
+        let list = "GET management.azure.com/subscriptions/s/resourceGroups/demo/providers/\
+                    Microsoft.ContainerInstance/containerGroups";
+        let empty = Reply::json(200, &json!({ "value": [] }));
+        let fake = FakeAzure::script(vec![(list, vec![empty])]).await;
+        let tags = ResourceTags {
+            plan: "shop".into(),
+            service: "shop".into(),
+            // 2025-12-31T12:00:00Z.
+            run: "01kdt4eyg0000000000000000a".into(),
+            ..ResourceTags::default()
+        };
+        let files = JobFiles::of(vec![job_file("jobs", Some(tags), &["demo.azurecr.io/web:v1"])]);
+        let targets = Targets { session: &session, clients: azure_clients(fake.arm(), &files) };
+
+        let http = http::Client::new(http::Settings::default()).expect("a client");
+        let survey = survey(&targets, &http, Scope::Environment(&[])).await.expect("a survey");
+
+        assert_eq!(
+            table::show(&survey, "2025-12-31T15:00:00Z".parse().expect("a time")),
+            "SERVICE  STATE    IMAGE   COMMIT  AGE  EXPIRES  DRIFT  URL
+shop     running  web:v1  -       3h   -        -      -"
+        );
+        assert_eq!(*files.calls.lock().expect("no panic"), ["find file:jobs"]);
     }
 }

@@ -1,9 +1,10 @@
 //! The status as a table.
 
-use super::survey::{ContainerStatus, ServiceStatus, Survey, TargetStatus};
+use super::survey::{ServiceStatus, Survey, TargetStatus};
 use crate::cli::columns::{UNKNOWN, age, columns};
 use crate::oci::Reference;
 use crate::report::short_digest;
+use crate::run::perform::DeployedContainer;
 use jiff::Timestamp;
 
 /// How much of a commit's hash is shown.
@@ -84,7 +85,7 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
 }
 
 /// The tag and the start of the digest: the repository is the same for long.
-fn image(container: &ContainerStatus, tag: Option<&str>) -> String {
+fn image(container: &DeployedContainer, tag: Option<&str>) -> String {
     let Ok(reference) = container.image.parse::<Reference>() else {
         return container.image.clone();
     };
@@ -111,7 +112,7 @@ fn expires(target: &TargetStatus, now: Timestamp) -> String {
     }
 }
 
-/// Whether the group was changed since its deploy.
+/// Whether it was changed since its deploy.
 fn drift(target: &TargetStatus) -> &'static str {
     match target.changed_outside {
         Some(true) => "changed",

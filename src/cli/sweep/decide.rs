@@ -2,50 +2,49 @@
 
 use super::states::{BranchState, PullState, States};
 use crate::cli::columns::age;
-use crate::cli::removal::group::{DeployedGroup, ListedGroup};
+use crate::cli::removal::resource::{ListedResource, TaggedResource};
 use jiff::Timestamp;
 
-/// The states in which Azure is still changing a group.
-const CHANGING: [&str; 4] = ["Pending", "Creating", "Updating", "Repairing"];
-
-/// Which groups a sweep is about.
+/// What a sweep is about.
 #[derive(Clone, Debug, Default)]
 pub struct SweepFilter {
     /// Only what this plan deployed.
     pub plan: Option<String>,
     /// The environments of that plan that are protected, which are never swept.
     pub protected: Vec<String>,
-    /// How many groups may be removed.
+    /// How many resources may be removed.
     pub max: usize,
 }
 
-/// Whether a group is a preview: it belongs to a pull request, or may live for a
+/// Whether a resource is a preview: it belongs to a pull request, or may live for a
 /// time only.
-pub fn is_preview(group: &DeployedGroup) -> bool {
-    group.tags.pull_request.is_some() || group.tags.expires.is_some()
+pub fn is_preview(resource: &TaggedResource) -> bool {
+    resource.tags.pull_request.is_some() || resource.tags.expires.is_some()
 }
 
 /// The previews, and why each goes or stays; those that go first, the oldest of them
 /// first.
 pub fn decide_all(
-    groups: &[DeployedGroup],
+    resources: &[TaggedResource],
     filter: &SweepFilter,
     states: &States,
     now: Timestamp,
-) -> Vec<ListedGroup> {
-    let own = |group: &&DeployedGroup| {
-        is_preview(group) && filter.plan.as_ref().is_none_or(|plan| group.tags.plan == *plan)
+) -> Vec<ListedResource> {
+    let own = |resource: &&TaggedResource| {
+        is_preview(resource) && filter.plan.as_ref().is_none_or(|plan| resource.tags.plan == *plan)
     };
-    let mut listed: Vec<ListedGroup> = groups
+    let mut listed: Vec<ListedResource> = resources
         .iter()
         .filter(own)
-        .map(|group| {
-            let (goes, why) = decide(group, filter, states, now);
-            ListedGroup { group: group.clone(), goes, why }
+        .map(|resource| {
+            let (goes, why) = decide(resource, filter, states, now);
+            ListedResource { resource: resource.clone(), goes, why }
         })
         .collect();
     listed.sort_by(|one, other| {
-        let key = |it: &ListedGroup| (!it.goes, it.group.tags.deployed_at(), it.group.id.clone());
+        let key = |it: &ListedResource| {
+            (!it.goes, it.resource.tags.deployed_at(), it.resource.id.clone())
+        };
         key(one).cmp(&key(other))
     });
     for one in listed.iter_mut().filter(|one| one.goes).skip(filter.max) {
@@ -55,14 +54,14 @@ pub fn decide_all(
     listed
 }
 
-/// Whether a group goes, and why.
+/// Whether a resource goes, and why.
 fn decide(
-    group: &DeployedGroup,
+    resource: &TaggedResource,
     filter: &SweepFilter,
     states: &States,
     now: Timestamp,
 ) -> (bool, String) {
-    let tags = &group.tags;
+    let tags = &resource.tags;
     let keep = |why: String| (false, why);
     if let Some(name) = tags.environment.as_ref().filter(|name| filter.protected.contains(*name)) {
         return keep(format!("`{name}` is protected"));
@@ -75,13 +74,13 @@ fn decide(
             return keep(format!("the tag `shipway-expires` is no time: `{text}`"));
         }
     };
-    if let Some(text) = tags.pull_request.as_ref().filter(|_| group.pull_request().is_none()) {
+    if let Some(text) = tags.pull_request.as_ref().filter(|_| resource.pull_request().is_none()) {
         return keep(format!("the tag `shipway-pull-request` is no number: `{text}`"));
     }
-    if CHANGING.contains(&group.provisioning_state.as_str()) {
-        return keep(format!("it is being changed: {}", group.provisioning_state));
+    if let Some(change) = &resource.changing {
+        return keep(format!("it is being changed: {change}"));
     }
-    let source = source(group, states, now);
+    let source = source(resource, states, now);
     match (expires, &source) {
         (_, Source::Gone(why)) => (true, why.clone()),
         (Some(time), source) if time <= now => {
@@ -116,8 +115,8 @@ impl Source {
     }
 }
 
-fn source(group: &DeployedGroup, states: &States, now: Timestamp) -> Source {
-    if let Some(number) = group.pull_request() {
+fn source(resource: &TaggedResource, states: &States, now: Timestamp) -> Source {
+    if let Some(number) = resource.pull_request() {
         return match states.pulls.get(&number) {
             Some(PullState::Open) => Source::There(format!("pull request {number} is open")),
             Some(PullState::Closed { at, merged }) => {
@@ -132,7 +131,7 @@ fn source(group: &DeployedGroup, states: &States, now: Timestamp) -> Source {
             None => Source::Unknown(format!("the state of pull request {number} is not known")),
         };
     }
-    let Some(branch) = &group.tags.branch else { return Source::Nothing };
+    let Some(branch) = &resource.tags.branch else { return Source::Nothing };
     match states.branches.get(branch) {
         Some(BranchState::Exists) => Source::There(format!("branch `{branch}` exists")),
         Some(BranchState::Gone) => Source::Gone(format!("branch `{branch}` is gone")),
@@ -146,8 +145,8 @@ fn source(group: &DeployedGroup, states: &States, now: Timestamp) -> Source {
 #[cfg(test)]
 mod tests {
     use super::{BranchState, PullState, States, SweepFilter, decide_all};
-    use crate::cli::removal::group::DeployedGroup;
-    use crate::cli::removal::group::testing::group;
+    use crate::cli::removal::resource::TaggedResource;
+    use crate::cli::removal::resource::testing::resource;
     use crate::run::perform::ResourceTags;
     use jiff::Timestamp;
 
@@ -177,29 +176,29 @@ mod tests {
         }
     }
 
-    fn tagged(change: impl FnOnce(&mut ResourceTags)) -> DeployedGroup {
-        let mut group = group("g");
-        change(&mut group.tags);
-        group
+    fn tagged(change: impl FnOnce(&mut ResourceTags)) -> TaggedResource {
+        let mut resource = resource("g");
+        change(&mut resource.tags);
+        resource
     }
 
-    fn pull(number: u64, expires: Option<&str>) -> DeployedGroup {
+    fn pull(number: u64, expires: Option<&str>) -> TaggedResource {
         tagged(|tags| {
             tags.pull_request = Some(number.to_string());
             tags.expires = expires.map(str::to_owned);
         })
     }
 
-    fn branch(name: &str, expires: &str) -> DeployedGroup {
+    fn branch(name: &str, expires: &str) -> TaggedResource {
         tagged(|tags| {
             tags.branch = Some(name.to_owned());
             tags.expires = Some(expires.to_owned());
         })
     }
 
-    fn decided(group: DeployedGroup) -> String {
+    fn decided(resource: TaggedResource) -> String {
         let filter = SweepFilter { max: 20, ..SweepFilter::default() };
-        let listed = decide_all(&[group], &filter, &states(), now());
+        let listed = decide_all(&[resource], &filter, &states(), now());
         let line = listed
             .iter()
             .map(|one| format!("{} {}", if one.goes { "remove:" } else { "keep:" }, one.why));
@@ -253,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_being_changed_stays() {
+    fn a_resource_that_is_being_changed_stays() {
         let mut changing = pull(7, None);
-        changing.provisioning_state = "Creating".into();
+        changing.changing = Some("Creating".into());
         assert_eq!(decided(changing), "keep: it is being changed: Creating");
     }
 
@@ -280,20 +279,20 @@ mod tests {
     #[test]
     fn the_oldest_go_first_up_to_a_limit() {
         let aged = |name: &str, run: &str| {
-            let mut group = pull(7, None);
-            group.id.name = name.into();
-            group.tags.run = run.into();
-            group
+            let mut resource = pull(7, None);
+            resource.id.name = name.into();
+            resource.tags.run = run.into();
+            resource
         };
-        let groups = [
+        let resources = [
             aged("new", "01kdt4eyg2000000000000000a"),
             aged("old", "01kdt4eyg0000000000000000a"),
             aged("middle", "01kdt4eyg1000000000000000a"),
         ];
         let filter = SweepFilter { max: 2, ..SweepFilter::default() };
-        let listed = decide_all(&groups, &filter, &states(), now());
+        let listed = decide_all(&resources, &filter, &states(), now());
         let listed: Vec<_> =
-            listed.iter().map(|one| (one.group.id.name.as_str(), one.goes)).collect();
+            listed.iter().map(|one| (one.resource.id.name.as_str(), one.goes)).collect();
         assert_eq!(listed, [("old", true), ("middle", true), ("new", false)]);
     }
 }

@@ -1,8 +1,8 @@
 //! `shipway sweep`: removes previews that have outlived their `ttl`, whose pull
 //! request is closed, or whose branch is gone.
 //!
-//! It looks at what all plans of the repository deployed, found by the tags of
-//! container groups, and needs no plan. What GitHub does not tell is kept.
+//! It looks at what all plans of the repository deployed, found by its tags, and needs
+//! no plan. What GitHub does not tell is kept.
 
 mod decide;
 mod states;
@@ -11,12 +11,12 @@ use super::confirm::Expected;
 use super::exit::Exit;
 use super::plan_file::PlanFile;
 use super::plan_options::open;
-use super::removal::group::{DeployedGroup, ListedGroup};
+use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::show::count;
 use super::removal::{Removal, RemovalOptions, deployed, mistake};
 use super::runtime::block_on;
 use super::session::connections::{Connections, GitHubConnection};
-use super::session::container_groups::ContainerGroups;
+use super::session::listing::Listing;
 use super::session::{PlanSession, show_step_error};
 use crate::event::Channel;
 use crate::journal::RunOptions;
@@ -110,15 +110,15 @@ impl Sweep<'_> {
             None => {}
         }
         let azure = connections.azure_clients(self.session);
-        let all = self.groups(&azure).await.map_err(refused)?;
-        let previews: Vec<DeployedGroup> =
-            all.iter().filter(|group| is_preview(group)).cloned().collect();
+        let all = self.resources(&azure).await.map_err(refused)?;
+        let previews: Vec<TaggedResource> =
+            all.iter().filter(|one| is_preview(one)).cloned().collect();
         let states =
             States::of(&previews, &connections, &self.repository).await.map_err(refused)?;
         let filter = self.filter().map_err(refused)?;
         let now = Timestamp::now();
         let expired =
-            |listed: &ListedGroup| is_expired(&listed.group, now).then(|| EXPIRED.to_owned());
+            |listed: &ListedResource| is_expired(&listed.resource, now).then(|| EXPIRED.to_owned());
         let removal = Removal {
             session: self.session,
             connections: &connections,
@@ -143,23 +143,22 @@ impl Sweep<'_> {
         Ok(Removal::sum_up(&removed, "sweep"))
     }
 
-    /// All groups that were deployed from the repository.
-    async fn groups(&self, azure: &AzureClients) -> Result<Vec<DeployedGroup>, StepError> {
+    /// All that was deployed from the repository.
+    async fn resources(&self, azure: &AzureClients) -> Result<Vec<TaggedResource>, StepError> {
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = match &self.arguments.subscription {
             Some(id) => id.clone(),
             None => azure.subscription.id(plan, scope).await?,
         };
-        let groups =
-            ContainerGroups { session: self.session, instances: &azure.container_instances };
+        let listing = Listing { session: self.session, resources: &azure.deployed };
         let named: BTreeSet<String> = self.arguments.resource_group.iter().cloned().collect();
         let found = if named.is_empty() {
-            groups.listed(&subscription).await?.with_note(&self.session.redactor)
+            listing.listed(&subscription).await?.with_note(&self.session.redactor)
         } else {
-            groups.of(&subscription, &named).await?
+            listing.of(&subscription, &named).await?
         };
-        let mut all = deployed(&found);
-        all.retain(|group| group.is_of(Some(&self.repository)));
+        let mut all = deployed(found);
+        all.retain(|one| one.is_of(Some(&self.repository)));
         Ok(all)
     }
 
@@ -180,6 +179,6 @@ impl Sweep<'_> {
 /// What the comment of an expired preview says.
 const EXPIRED: &str = "It had outlived its `ttl`";
 
-fn is_expired(group: &DeployedGroup, now: Timestamp) -> bool {
-    group.tags.expires_at().is_some_and(|time| time <= now)
+fn is_expired(resource: &TaggedResource, now: Timestamp) -> bool {
+    resource.tags.expires_at().is_some_and(|time| time <= now)
 }

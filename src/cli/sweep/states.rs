@@ -1,6 +1,6 @@
 //! Asks GitHub about pull requests and branches.
 
-use crate::cli::removal::group::DeployedGroup;
+use crate::cli::removal::resource::TaggedResource;
 use crate::cli::session::connections::Connections;
 use crate::github::client::{Client, Error, Repo};
 use crate::run::outcome::StepError;
@@ -32,7 +32,7 @@ pub enum BranchState {
     Unknown(String),
 }
 
-/// The states of all pull requests and branches that groups name.
+/// The states of all pull requests and branches that resources name.
 #[derive(Clone, Debug, Default)]
 pub struct States {
     pub pulls: BTreeMap<u64, PullState>,
@@ -42,14 +42,15 @@ pub struct States {
 impl States {
     /// Asks GitHub, several at a time. What cannot be read is unknown.
     pub async fn of(
-        groups: &[DeployedGroup],
+        resources: &[TaggedResource],
         connections: &Connections,
         repository: &str,
     ) -> Result<Self, StepError> {
-        let pulls: BTreeSet<u64> = groups.iter().filter_map(DeployedGroup::pull_request).collect();
-        let without = groups.iter().filter(|group| group.tags.pull_request.is_none());
+        let pulls: BTreeSet<u64> =
+            resources.iter().filter_map(TaggedResource::pull_request).collect();
+        let without = resources.iter().filter(|one| one.tags.pull_request.is_none());
         let branches: BTreeSet<String> =
-            without.filter_map(|group| group.tags.branch.clone()).collect();
+            without.filter_map(|one| one.tags.branch.clone()).collect();
         if pulls.is_empty() && branches.is_empty() {
             return Ok(Self::default());
         }

@@ -9,6 +9,8 @@ use crate::secret::Redactor;
 pub struct RemovalCard {
     pub plan: String,
     pub environment: Option<String>,
+    /// What the targets are, such as `container group`.
+    pub kind: String,
     pub rows: Vec<RemovalRow>,
     /// Why they were removed, as a sentence without its full stop.
     pub why: Option<String>,
@@ -20,7 +22,6 @@ pub struct RemovalCard {
 #[derive(Clone, Debug)]
 pub struct RemovalRow {
     pub service: String,
-    /// The name of the container group.
     pub target: String,
     /// Why it is still there, if it is.
     pub left: Option<String>,
@@ -42,7 +43,8 @@ impl RemovalCard {
             (None, true) => {}
         }
         if !self.rows.is_empty() {
-            text += "| Service | Container group | Status |\n| --- | --- | --- |\n";
+            let heading = prose(&capitalized(&self.kind));
+            text += &format!("| Service | {heading} | Status |\n| --- | --- | --- |\n");
             text += &self.rows.iter().map(row).collect::<String>();
             text.push('\n');
         }
@@ -53,6 +55,11 @@ impl RemovalCard {
         text.extend(["<sub>", facts.join(" · ").as_str(), "</sub>\n"]);
         redactor.redact(&text)
     }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn row(row: &RemovalRow) -> String {
@@ -77,6 +84,7 @@ mod tests {
         RemovalCard {
             plan: "shop".into(),
             environment: Some("preview".into()),
+            kind: "container group".into(),
             rows: vec![row("web", None), row("api", None)],
             why: None,
             run_url: Some("https://github.com/o/r/actions/runs/77".into()),

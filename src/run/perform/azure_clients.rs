@@ -1,5 +1,7 @@
 //! The clients of Resource Manager. They need a sign-in, and no secret of the plan.
 
+use super::deploy::ContainerGroups;
+use super::deployed::DeployedResources;
 use super::subscription::SubscriptionChoice;
 use crate::azure::container_instances::{ContainerInstances, Patience};
 use crate::azure::resource_groups::ResourceGroups;
@@ -17,6 +19,8 @@ const LOCAL_PATIENCE: Patience =
 pub struct AzureClients {
     pub arm: Arm,
     pub container_instances: ContainerInstances,
+    /// What is deployed, of every kind.
+    pub deployed: DeployedResources,
     pub resource_groups: ResourceGroups,
     pub subscription: SubscriptionChoice,
 }
@@ -36,16 +40,26 @@ pub struct AzureAccess<'a> {
 impl AzureClients {
     pub fn new(access: AzureAccess<'_>) -> Self {
         let AzureAccess { http, credential, endpoints, local, subscription } = access;
-        let mut arm = Arm::new(http.clone(), credential.clone(), endpoints.clone());
-        if local {
-            arm = arm.paced(LOCAL_PACING);
-        }
-        let mut container_instances = ContainerInstances::new(arm.clone());
-        if local {
-            container_instances = container_instances.patient(LOCAL_PATIENCE);
-        }
+        let arm = Arm::new(http.clone(), credential.clone(), endpoints.clone());
+        let (arm, patience) = if local {
+            (arm.paced(LOCAL_PACING), LOCAL_PATIENCE)
+        } else {
+            (arm, Patience::default())
+        };
+        Self::over(arm, patience, subscription)
+    }
+
+    /// The clients over a client of Resource Manager.
+    pub fn over(arm: Arm, patience: Patience, subscription: Option<&str>) -> Self {
+        let container_instances = ContainerInstances::new(arm.clone()).patient(patience);
+        let groups = ContainerGroups(container_instances.clone());
         let resource_groups = ResourceGroups::new(arm.clone());
-        let subscription = SubscriptionChoice::new(resource_groups.clone(), subscription);
-        Self { arm, container_instances, resource_groups, subscription }
+        Self {
+            arm,
+            container_instances,
+            deployed: DeployedResources::new(vec![Box::new(groups)]),
+            subscription: SubscriptionChoice::new(resource_groups.clone(), subscription),
+            resource_groups,
+        }
     }
 }

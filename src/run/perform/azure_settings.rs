@@ -17,7 +17,7 @@ impl AzureSettings<'_> {
     /// The subscription's id, by the rule in `subscription`.
     pub async fn subscription(&self) -> Result<String, StepError> {
         let Performer { services, plan, .. } = self.performer;
-        services.clients.subscription.id(&plan.parsed, self.scope).await
+        services.clients.azure.subscription.id(&plan.parsed, self.scope).await
     }
 
     /// The resource group: `own` of the step, else the plan's.
@@ -44,7 +44,7 @@ impl AzureSettings<'_> {
         if let Some(text) = own.or(self.plans_location()) {
             return name(text, "location", self.scope);
         }
-        let groups = &self.performer.services.clients.resource_groups;
+        let groups = &self.performer.services.clients.azure.resource_groups;
         Ok(groups.get(subscription, resource_group).await?.location)
     }
 }

@@ -4,9 +4,7 @@ use super::azure_clients::{AzureAccess, AzureClients};
 use super::login::user_password;
 use super::retry::Retries;
 use super::subscription::SubscriptionChoice;
-use crate::azure::container_instances::ContainerInstances;
 use crate::azure::registries::{Admin, AzureRegistries};
-use crate::azure::resource_groups::ResourceGroups;
 use crate::azure::{Credential, Endpoints};
 use crate::http::{self, Retryable};
 use crate::plan::expr::Scope;
@@ -26,11 +24,9 @@ const TOKEN_HOSTS_VARIABLE: &str = "SHIPWAY_TOKEN_HOSTS";
 #[derive(Clone)]
 pub struct Clients {
     pub registry: registry::Client,
-    pub container_instances: ContainerInstances,
+    pub azure: AzureClients,
     /// Azure's registries in Resource Manager, beside their `registry` endpoint.
     pub azure_registries: AzureRegistries,
-    pub resource_groups: ResourceGroups,
-    pub subscription: SubscriptionChoice,
     /// The logins that docker and podman stored; `None` in a dry run, which uses no
     /// real credential.
     pub stored_logins: Option<StoredLogins>,
@@ -64,22 +60,15 @@ impl Clients {
     /// Makes the clients. A request is sent only for a registry whose login is
     /// its admin user.
     pub async fn make(config: ClientsConfig<'_>) -> Result<Self, StepError> {
-        let AzureClients { arm, container_instances, resource_groups, subscription } =
-            AzureClients::new(config.azure());
-        let azure_registries = AzureRegistries::new(arm, config.redactor.clone());
-        let admins = AdminUsers { registries: &azure_registries, subscription: &subscription };
+        let azure = AzureClients::new(config.azure());
+        let azure_registries = AzureRegistries::new(azure.arm.clone(), config.redactor.clone());
+        let admins =
+            AdminUsers { registries: &azure_registries, subscription: &azure.subscription };
         let settings = config.settings(&admins).await?;
         let registry =
             registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
         let stored_logins = config.uses_stored_logins.then(|| config.stored_logins());
-        Ok(Self {
-            registry,
-            container_instances,
-            azure_registries,
-            resource_groups,
-            subscription,
-            stored_logins,
-        })
+        Ok(Self { registry, azure, azure_registries, stored_logins })
     }
 }
 

@@ -8,7 +8,8 @@
 //! knows the actions, beside `forecast`, which
 //! foresees them without changing anything. `build`, `push`, `tag`, `deploy`, `verify` and `run` are
 //! one module per action; what several of them need lies beside them, one
-//! question a file, so that no action imports another one's inside.
+//! question a file, so that no action imports another one's inside. `deployed` is what
+//! the commands need of resources that some run has deployed.
 
 mod attest;
 mod azure_clients;
@@ -18,6 +19,7 @@ mod build;
 mod clients;
 mod create;
 mod deploy;
+mod deployed;
 mod dispatch;
 mod early_build;
 mod early_upload;
@@ -50,7 +52,15 @@ mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
-pub use deploy::{Comparison, DeployForecast, DeployedRevision, ResourceTags, current_revision};
+pub use deploy::{Comparison, DeployForecast};
+pub use deployed::revision::DeployedRevision;
+pub use deployed::tags::ResourceTags;
+#[cfg(test)]
+pub use deployed::testing as deployed_testing;
+pub use deployed::{
+    ContainerProgram, DeployedContainer, DeployedResource, DeployedResources, KindWords,
+    ResourceId, ResourceKind, Terminal, TerminalSize,
+};
 pub use early_build::EarlyBuild;
 pub use facts::{RunFacts, SourceFacts};
 pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
@@ -59,7 +69,7 @@ pub use performer::{Job, Performer, Produced, Remember};
 pub use pinned_images::PinnedImages;
 pub use plan::RunPlan;
 pub use preflight::Preflight;
-pub use retry::{Retries, retry};
+pub use retry::{Retries, retry, retry_step};
 pub use rollback::{RollbackJob, RolledBack};
 pub use say::{Held, Room, Said, Say};
 pub use services::{EarlyUploads, Services};

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// stay for this request.
 const MAX_WAIT_AFTER_RUN: Duration = Duration::from_mins(1);
 
+/// How requests are retried that neither a preflight nor a step makes.
+const OUTSIDE_OF_RUNS: RetryPolicy =
+    RetryPolicy { attempts: 3, base: Duration::from_millis(500), cap: Duration::from_secs(5) };
+
 /// An attempt that failed and is made again.
 #[derive(Debug)]
 pub struct FailedAttempt<'a> {
@@ -81,13 +85,22 @@ where
     E: Retryable,
     F: Future<Output = Result<T, E>>,
 {
-    let policy =
-        RetryPolicy { attempts: 3, base: Duration::from_millis(500), cap: Duration::from_secs(5) };
-    let class = |error: &E| match error.retry() {
+    repeat(OUTSIDE_OF_RUNS, work, |error: &E| limited(error.retry()), |_, _, _| ()).await
+}
+
+/// The same for work whose error is already that of a step.
+pub async fn retry_step<T, F>(work: impl FnMut() -> F) -> Result<T, StepError>
+where
+    F: Future<Output = Result<T, StepError>>,
+{
+    repeat(OUTSIDE_OF_RUNS, work, |error: &StepError| limited(error.retry), |_, _, _| ()).await
+}
+
+fn limited(retry: Retry) -> Retry {
+    match retry {
         Retry::After(wait) if wait > MAX_WAIT_AFTER_RUN => Retry::Never,
         other => other,
-    };
-    repeat(policy, work, class, |_, _, _| ()).await
+    }
 }
 
 async fn repeat<T, E, F>(

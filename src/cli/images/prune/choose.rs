@@ -53,7 +53,7 @@ pub struct Deletion {
 /// Why a matching tag is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KeepReason {
-    /// These container groups run it.
+    /// These deployed resources run it.
     Deployed(Vec<String>),
     /// It is the manifest of this tag, or a platform of it, which stays.
     Shared(String),
@@ -78,8 +78,8 @@ pub fn choose(listing: &RepositoryListing, filter: &PruneFilter) -> PruneChoice 
             None if by_age => choice.kept.push((tag.clone(), KeepReason::NoAge)),
             Some(time)
                 if filter.older_than.is_some_and(|most| !is_older(time, most, filter.now)) => {}
-            _ if !row.groups.is_empty() => {
-                choice.kept.push((tag.clone(), KeepReason::Deployed(row.groups.clone())));
+            _ if !row.run_by.is_empty() => {
+                choice.kept.push((tag.clone(), KeepReason::Deployed(row.run_by.clone())));
             }
             _ => matching.push(row),
         }
@@ -133,7 +133,7 @@ fn stays(listing: &RepositoryListing, matching: &[&ListingRow]) -> BTreeMap<Dige
     let goes = |row: &&ListingRow| matching.iter().any(|other| std::ptr::eq(*other, *row));
     let mut held_by = BTreeMap::new();
     for row in listing.rows.iter().filter(|row| !goes(row)) {
-        let name = row.manifest.tag.clone().unwrap_or_else(|| row.groups.join(", "));
+        let name = row.manifest.tag.clone().unwrap_or_else(|| row.run_by.join(", "));
         let subject = row.manifest.subject.iter().filter(|_| is_azure_registry(&listing.host));
         for digest in row.manifest.digests().chain(subject) {
             held_by.entry(digest.clone()).or_insert_with(|| name.clone());
@@ -229,7 +229,7 @@ mod tests {
             created,
             updated: None,
         };
-        ListingRow { manifest, groups: Vec::new() }
+        ListingRow { manifest, run_by: Vec::new() }
     }
 
     fn of(mut row: ListingRow, children: &[&str]) -> ListingRow {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn run_by(mut row: ListingRow, group: &str) -> ListingRow {
-        row.groups.push(group.to_owned());
+        row.run_by.push(group.to_owned());
         row
     }
 

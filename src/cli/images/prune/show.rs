@@ -141,7 +141,7 @@ fn images(count: usize) -> String {
 
 fn words(reason: &KeepReason) -> String {
     match reason {
-        KeepReason::Deployed(groups) => format!("which `{}` runs", groups.join("`, `")),
+        KeepReason::Deployed(run_by) => format!("which `{}` runs", run_by.join("`, `")),
         KeepReason::Shared(with) => format!("which is part of `{with}`"),
         KeepReason::NoAge => "whose age is not known".to_owned(),
         KeepReason::Unreadable(name) => format!("which `{name}`, which cannot be read, may list"),

@@ -1,9 +1,9 @@
 //! Keeps an older commit from replacing a newer one, as a slow run would do that ends
 //! after the run of a later push.
 
-use super::tags::ResourceTags;
 use crate::plan::expr::Scope;
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::tags::ResourceTags;
 use jiff::Timestamp;
 
 /// The commit that is going to be deployed.

@@ -4,15 +4,17 @@
 
 use super::deployment::deploy_to;
 use super::evidence::ResourceEvidence;
-use super::lease::Lease;
 use super::rollback::{Undo, Undone, undo};
-use super::tags::ResourceTags;
 use super::target::DeployTarget;
 use crate::event::{Outputs, Revision};
 use crate::journal::{Deployed, Previous, Replaced, TargetId};
 use crate::oci::Digest;
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::KindWords;
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::ResourceTags;
+use crate::run::perform::deployed::testing::JOB_FILE;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::run::perform::test_support::{job, performer};
@@ -50,6 +52,10 @@ impl DeployTarget for JobFile {
             [] => Ok(()),
             [first, ..] => Err(StepError::new(format!("`{first}` grants no access"))),
         }
+    }
+
+    fn kind(&self) -> &'static KindWords {
+        &JOB_FILE
     }
 
     fn name(&self, _job: &Job) -> Result<String, StepError> {

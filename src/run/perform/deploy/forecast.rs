@@ -6,6 +6,7 @@ use crate::journal::{Handover, TargetId};
 use crate::oci::{Digest, Reference};
 use crate::plan::expr::Scope;
 use crate::run::outcome::{StepError, StepOutput};
+use crate::run::perform::deployed::KindWords;
 use crate::run::perform::performer::{Job, Performer};
 use crate::value::{Change, Difference, PropertyValue, Verdict};
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub struct DeployForecast {
 #[derive(Clone, Debug)]
 pub struct Comparison {
     pub target: TargetId,
+    pub kind: &'static KindWords,
     /// A hash of the live resource, which changes with it; `None` where there is none.
     pub live: Option<Digest>,
     pub difference: Difference,
@@ -82,8 +84,9 @@ pub async fn forecast_of<T: DeployTarget>(
     });
     let is_tried = changes_what_runs(difference.verdict) && target.verifies_first(job)?;
     let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
-    let target = target.id(&desired);
-    let compared = Some(Comparison { target, live, difference, deployed_commit, commit, tried_as });
+    let (kind, target) = (target.kind(), target.id(&desired));
+    let compared =
+        Some(Comparison { target, kind, live, difference, deployed_commit, commit, tried_as });
     Ok((DeployForecast { name, compared }, output))
 }
 

@@ -12,12 +12,12 @@
 
 use super::aci;
 use super::age::OwnCommit;
-use super::lease::Lease;
-use super::tags::{LEASE, ResourceTags};
 use super::target::DeployTarget;
 use crate::journal::{Deployed, TargetId};
 use crate::plan::schema::{Action, Condition, Step};
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::{LEASE, ResourceTags};
 use crate::run::perform::performer::{Job, Performer};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -21,20 +21,16 @@ mod evidence;
 mod fake;
 mod forecast;
 mod holding;
-mod lease;
+mod own_tags;
 mod pull;
-mod revision;
 mod rollback;
-mod tags;
 mod target;
 mod trial;
 mod verified;
 
-pub use aci::current_revision;
+pub use aci::ContainerGroups;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use holding::renewed_while;
-pub use revision::DeployedRevision;
-pub use tags::ResourceTags;
 pub use verified::record_checked;
 
 use super::performer::{Job, Performer};

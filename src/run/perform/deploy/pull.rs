@@ -90,7 +90,7 @@ async fn by_identity(settings: AzureSettings<'_>, identity: &Text) -> Result<Pul
     }
     let subscription = settings.subscription().await?;
     let group = settings.resource_group(None)?;
-    let groups = &settings.performer.services.clients.resource_groups;
+    let groups = &settings.performer.services.clients.azure.resource_groups;
     Ok(PullLogin::Identity(groups.identity(&subscription, &group, &name).await?))
 }
 

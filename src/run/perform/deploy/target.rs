@@ -1,12 +1,13 @@
 //! What a deploy target must be able to do.
 
 use super::evidence::ResourceEvidence;
-use super::lease::Lease;
-use super::tags::ResourceTags;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::KindWords;
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::ResourceTags;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
@@ -24,6 +25,9 @@ pub trait DeployTarget {
     /// Checks before the run's first effect that the deploy has the access it
     /// needs. `registries` are the hosts that the image is pulled from.
     async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError>;
+
+    /// The words for resources of this kind.
+    fn kind(&self) -> &'static KindWords;
 
     /// The resource as people call it, found without asking a server.
     fn name(&self, job: &Job) -> Result<String, StepError>;

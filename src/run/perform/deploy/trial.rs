@@ -2,7 +2,6 @@
 //! the checks of its service are made there. Only then is the one that runs changed.
 
 use super::holding;
-use super::lease::Lease;
 use super::target::DeployTarget;
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, TargetId};
@@ -10,6 +9,7 @@ use crate::plan::expr::{Object, Rendered, Scope, Value};
 use crate::plan::literal::Period;
 use crate::plan::schema::{Action, Step, Verify};
 use crate::run::outcome::{AttemptError, StepError};
+use crate::run::perform::deployed::lease::Lease;
 use crate::run::perform::outputs::object;
 use crate::run::perform::performer::{Job, Performer, Produced};
 use crate::run::perform::verify;

@@ -3,12 +3,12 @@
 
 use super::aci;
 use super::holding::{give_up, is_followed_by_check};
-use super::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::journal::{Deployed, RunId};
 use crate::plan::AskedDeploy;
 use crate::plan::expr::Value;
 use crate::plan::schema::{Service, Verify};
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::run::perform::performer::{Job, Performer};
 
 /// Records what a `verify` that passed says of the deploys that it asks.
@@ -134,9 +134,10 @@ fn superseded(name: &str, by: &str) -> StepError {
 #[cfg(test)]
 mod tests {
     use super::record_verified;
-    use crate::azure::container_instances::ContainerInstances;
+    use crate::azure::container_instances::Patience;
     use crate::azure::fake::{FakeAzure, Reply};
     use crate::journal::Deployed;
+    use crate::run::perform::AzureClients;
     use crate::run::perform::test_support::{job, performer};
     use serde_json::json;
 
@@ -167,7 +168,8 @@ steps:
             (&format!("PATCH {url}"), vec![Reply::json(200, &group)]),
         ])
         .await;
-        performer.services.clients.container_instances = ContainerInstances::new(fake.arm());
+        performer.services.clients.azure =
+            AzureClients::over(fake.arm(), Patience::default(), None);
         performer.facts.id = "a".to_owned();
         let (job, _) = job(&performer);
         let target = GROUP.to_owned().into();

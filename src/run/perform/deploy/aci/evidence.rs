@@ -9,7 +9,7 @@ use crate::run::perform::performer::Performer;
 /// The group's state and events, and the last lines of each container's log.
 pub async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
     let id = GroupId::parse(deployed.target.as_str())?;
-    let client = &performer.services.clients.container_instances;
+    let client = &performer.services.clients.azure.container_instances;
     let found = client.inspect(&id).await.ok()??;
     Some(ResourceEvidence {
         lines: found.lines(),
@@ -28,7 +28,7 @@ pub fn is_broken(performer: &Performer, live: &Group) -> bool {
 pub async fn broken(performer: &Performer, live: &Group) -> Result<(), StepError> {
     match live.broken(RunId::existing(&performer.facts.id).began()) {
         Some(crash) => {
-            let client = &performer.services.clients.container_instances;
+            let client = &performer.services.clients.azure.container_instances;
             Err(client.broken(live, crash).await.into())
         }
         None => Ok(()),

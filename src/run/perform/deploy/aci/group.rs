@@ -18,7 +18,7 @@ pub struct ContainerGroup<'a> {
 
 impl<'a> ContainerGroup<'a> {
     pub fn client(&self) -> &'a ContainerInstances {
-        &self.performer.services.clients.container_instances
+        &self.performer.services.clients.azure.container_instances
     }
 
     pub fn settings<'s>(&'s self, scope: &'s Scope) -> AzureSettings<'s> {

@@ -1,26 +1,29 @@
 //! The target `aci`: a container group of Azure Container Instances.
 
+mod deployed;
 mod desired;
 mod early;
 mod evidence;
 mod group;
+mod health;
 mod id;
 mod image;
+mod live_tags;
 mod restore;
 mod versions;
 
+pub use deployed::ContainerGroups;
+use deployed::group_id;
 pub use early::check_texts;
 pub use evidence::{broken, is_broken};
 pub use group::ContainerGroup;
 use group::publish;
 pub use id::name_of;
 pub use image::{check_platforms, pin_image};
-pub use versions::{change_tags, current as current_revision};
+pub use live_tags::change_tags;
 
 use super::evidence::ResourceEvidence;
-use super::lease::Lease;
 use super::pull::pull_login;
-use super::tags::{LEASE, ResourceTags, records_the_same};
 use super::target::DeployTarget;
 use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
 use crate::event::{OutputName, Outputs};
@@ -28,6 +31,9 @@ use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::Strategy;
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::KindWords;
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::{LEASE, ResourceTags, records_the_same};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
@@ -44,12 +50,16 @@ impl DeployTarget for ContainerGroup<'_> {
             return Ok(());
         };
         let subscription = retries.run(|| settings.subscription()).await?;
-        let groups = &self.performer.services.clients.resource_groups;
+        let groups = &self.performer.services.clients.azure.resource_groups;
         retries.run(|| groups.get(&subscription, &group)).await?;
         for host in registries {
             retries.run(|| pull_login(settings, host)).await?;
         }
         Ok(())
+    }
+
+    fn kind(&self) -> &'static KindWords {
+        &deployed::WORDS
     }
 
     fn name(&self, job: &Job) -> Result<String, StepError> {
@@ -75,7 +85,7 @@ impl DeployTarget for ContainerGroup<'_> {
     }
 
     async fn read(&self, target: &TargetId) -> Result<Option<Group>, StepError> {
-        Ok(self.client().find(&restore::group_id(target)?).await?)
+        Ok(self.client().find(&group_id(target)?).await?)
     }
 
     async fn locate(&self, job: &Job) -> Option<Deployed> {
@@ -213,7 +223,7 @@ impl DeployTarget for ContainerGroup<'_> {
     }
 
     async fn remove(&self, target: &TargetId) -> Result<(), StepError> {
-        Ok(self.client().delete(&restore::group_id(target)?).await?)
+        Ok(self.client().delete(&group_id(target)?).await?)
     }
 
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {

@@ -1,5 +1,6 @@
 //! Puts a container group back as it was.
 
+use super::deployed::group_id;
 use super::desired::{replace, secret_variables};
 use super::group::{ContainerGroup, publish};
 use crate::azure::container_instances::{
@@ -11,7 +12,7 @@ use crate::oci::Reference;
 use crate::plan::schema::OnFailure;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
-use crate::run::perform::deploy::tags::LEASE;
+use crate::run::perform::deployed::tags::LEASE;
 use crate::run::perform::performer::Job;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -139,10 +140,4 @@ fn variables(
 
 fn parsed(previous: &Previous) -> Option<PreviousGroup> {
     serde_json::from_value(previous.state.clone()).ok()
-}
-
-pub fn group_id(target: &TargetId) -> Result<GroupId, StepError> {
-    GroupId::parse(target.as_str()).ok_or_else(|| {
-        StepError::new(format!("`{}` is not the id of a container group", target.as_str()))
-    })
 }

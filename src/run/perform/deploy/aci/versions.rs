@@ -1,12 +1,9 @@
 //! The versions of a container group.
 
-use crate::azure::container_instances::{Desired, Group, GroupId, PreviousGroup};
-use crate::journal::TargetId;
+use crate::azure::container_instances::{Desired, Group, PreviousGroup};
 use crate::oci::Reference;
-use crate::run::outcome::StepError;
-use crate::run::perform::deploy::revision::{DeployedRevision, past_revisions};
-use crate::run::perform::deploy::tags::{DIGEST, ResourceTags, VERIFIED};
-use crate::run::perform::performer::Performer;
+use crate::run::perform::deployed::revision::{DeployedRevision, past_revisions};
+use crate::run::perform::deployed::tags::{DIGEST, ResourceTags, VERIFIED};
 use std::collections::BTreeMap;
 
 /// The version that a group runs. `None` if Shipway did not deploy it, or its image
@@ -44,18 +41,4 @@ pub fn kept_tags(desired: &Desired, live: &Group) -> BTreeMap<String, String> {
         tags.insert(VERIFIED.to_owned(), "true".to_owned());
     }
     tags
-}
-
-/// Changes the tags of a group that exists. `change` returns whether there is something
-/// to change. They are read first, since a PATCH replaces all of them.
-pub async fn change_tags(
-    performer: &Performer,
-    target: &TargetId,
-    change: impl FnOnce(&Group, &mut BTreeMap<String, String>) -> bool,
-) -> Result<(), StepError> {
-    let Some(id) = GroupId::parse(target.as_str()) else { return Ok(()) };
-    let client = &performer.services.clients.container_instances;
-    let Some(group) = client.find(&id).await? else { return Ok(()) };
-    let mut tags = group.tags.clone();
-    if change(&group, &mut tags) { Ok(client.set_tags(&id, &tags).await?) } else { Ok(()) }
 }
