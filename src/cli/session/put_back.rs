@@ -3,7 +3,7 @@
 
 use crate::graph::Node;
 use crate::journal::{PutBack, RunOptions};
-use crate::plan::schema::{Action, Deploy, DeployKind, Plan, Step, Text};
+use crate::plan::schema::{Action, Plan, Step, Text};
 use crate::resolve::SourceCommit;
 use crate::run::perform::ResourceTags;
 
@@ -13,16 +13,8 @@ pub fn fix_image(plan: &mut Plan, put_back: &PutBack) {
     for step in &mut service.steps {
         if let Action::Deploy(deploy) = &mut step.action {
             let source = put_back.image.clone().into();
-            set_image(deploy, &Text { source, span: step.span.clone(), parts: Vec::new() });
+            deploy.set_image(&Text { source, span: step.span.clone(), parts: Vec::new() });
         }
-    }
-}
-
-fn set_image(deploy: &mut Deploy, image: &Text) {
-    deploy.image = Some(image.clone());
-    let DeployKind::Aci(aci) = &mut deploy.kind;
-    for container in &mut aci.containers {
-        container.image.get_or_insert_with(|| image.clone());
     }
 }
 

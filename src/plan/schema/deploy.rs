@@ -1,7 +1,7 @@
 //! `deploy`: where an image runs.
 
 use super::aci::{Aci, Container};
-use super::text::Text;
+use super::text::{Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{
     Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, choice, key, mapping,
@@ -82,6 +82,46 @@ impl Deploy {
     pub fn containers(&self) -> &[Container] {
         match &self.kind {
             DeployKind::Aci(aci) => &aci.containers,
+        }
+    }
+
+    /// The keys below `aci`, if it deploys to a container group.
+    pub fn aci(&self) -> impl Iterator<Item = &Aci> {
+        match &self.kind {
+            DeployKind::Aci(aci) => std::iter::once(&**aci),
+        }
+    }
+
+    /// The environment variables of each container.
+    pub fn variables(&self) -> impl Iterator<Item = &Map<Text>> {
+        let first = match &self.kind {
+            DeployKind::Aci(aci) => &aci.env,
+        };
+        std::iter::once(first).chain(self.containers().iter().map(|container| &container.env))
+    }
+
+    pub fn has_ports(&self) -> bool {
+        match &self.kind {
+            DeployKind::Aci(aci) => aci.all_ports().next().is_some(),
+        }
+    }
+
+    /// The service of the cloud that runs the image, as it is called.
+    pub fn runs_on(&self) -> &'static str {
+        match &self.kind {
+            DeployKind::Aci(_) => "Container Instances",
+        }
+    }
+
+    /// Gives this image to each container that runs what the service pushed, and to the
+    /// first.
+    pub fn set_image(&mut self, image: &Text) {
+        self.image = Some(image.clone());
+        let containers = match &mut self.kind {
+            DeployKind::Aci(aci) => &mut aci.containers,
+        };
+        for container in containers {
+            container.image.get_or_insert_with(|| image.clone());
         }
     }
 

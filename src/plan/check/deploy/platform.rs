@@ -2,7 +2,7 @@
 
 use crate::oci::Platform;
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, Build, Service};
+use crate::plan::schema::{Action, Build, Deploy, Service};
 
 /// Steps with an `if` may exclude each other, and are left to the run.
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
@@ -11,14 +11,14 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
         match &step.action {
             Action::Build(build) => built = Some(build),
             Action::Deploy(deploy) if deploy.images().contains(&None) => {
-                found.extend(built.take().and_then(report));
+                found.extend(built.take().and_then(|build| report(build, deploy)));
             }
             _ => {}
         }
     }
 }
 
-fn report(build: &Build) -> Option<Diagnostic> {
+fn report(build: &Build, deploy: &Deploy) -> Option<Diagnostic> {
     let texts = build.platforms();
     let first = *texts.first()?;
     let wanted = Platform::default();
@@ -31,7 +31,7 @@ fn report(build: &Build) -> Option<Diagnostic> {
         }
         names.push(format!("`{name}`"));
     }
-    let message = format!("Container Instances do not run an image for {}", names.join(", "));
+    let message = format!("{} do not run an image for {}", deploy.runs_on(), names.join(", "));
     Some(
         Diagnostic::error("wrong-platform", message, &first.span)
             .label(format!("they run `{wanted}` alone"))

@@ -1,7 +1,7 @@
 //! By what two deploys are compared.
 
 use crate::plan::expr::references;
-use crate::plan::schema::{Aci, Action, Azure, DeployKind, Plan, Step, Template, Text};
+use crate::plan::schema::{Aci, Action, Azure, Plan, Step, Template, Text};
 
 /// A container group that a step deploys.
 pub struct Group<'p> {
@@ -31,10 +31,12 @@ impl<'p> Group<'p> {
         let steps = services
             .flat_map(|(at, (_, service))| service.steps.iter().map(move |step| (at, step)));
         steps
-            .filter_map(|(service, step)| {
-                let Action::Deploy(deploy) = &step.action else { return None };
-                let DeployKind::Aci(aci) = &deploy.kind;
-                Some(Self { aci, step, service, azure })
+            .filter_map(|(service, step)| match &step.action {
+                Action::Deploy(deploy) => Some((service, step, deploy)),
+                _ => None,
+            })
+            .flat_map(|(service, step, deploy)| {
+                deploy.aci().map(move |aci| Self { aci, step, service, azure })
             })
             .collect()
     }

@@ -1,16 +1,15 @@
 //! `verify-without-port`: a `verify` asks a deployed group that has no address.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, DeployKind, Service};
+use crate::plan::schema::{Action, Service};
 
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     let mut last = None;
     for step in &service.steps {
         match &step.action {
             Action::Deploy(deploy) => {
-                let DeployKind::Aci(aci) = &deploy.kind;
                 // A later deploy without ports may be left out by its `if`.
-                if aci.all_ports().next().is_some() {
+                if deploy.has_ports() {
                     return;
                 }
                 last = Some(step);

@@ -5,7 +5,7 @@ use super::secret_name::{is_secret_name, words};
 use crate::plan::check::uses::{Uses, member};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::{ContextRef, references};
-use crate::plan::schema::{Action, Build, BuildKind, Deploy, DeployKind, Map, Text};
+use crate::plan::schema::{Action, Build, BuildKind, Map, Text};
 use crate::plan::span::Spanned;
 
 /// Where a variable ends up, which decides who can read it and how a secret is given
@@ -25,7 +25,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     for step in steps {
         match &step.action {
             Action::Deploy(deploy) => {
-                for env in variables(deploy) {
+                for env in deploy.variables() {
                     check_map(uses, env, Destination::Group, found);
                 }
             }
@@ -42,11 +42,6 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
             | Action::Run(_) => {}
         }
     }
-}
-
-fn variables(deploy: &Deploy) -> impl Iterator<Item = &Map<Text>> {
-    let DeployKind::Aci(aci) = &deploy.kind;
-    std::iter::once(&aci.env).chain(aci.containers.iter().map(|container| &container.env))
 }
 
 fn check_map(

@@ -10,8 +10,8 @@
 //! still send a deploy at the same moment. One of them is refused because the other's
 //! change is in progress, waits, and decides again by what it finds then.
 
-use super::aci;
 use super::age::OwnCommit;
+use super::live::change_tags;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, TargetId};
 use crate::plan::schema::{Action, Condition, Step};
@@ -122,7 +122,7 @@ pub fn held<'a>(performer: &Performer, step: &Step, job: &'a Job) -> Option<&'a 
 
 async fn renew(performer: &Performer, target: &TargetId) -> Result<(), StepError> {
     let run = &performer.facts.id;
-    aci::change_tags(performer, target, |_, tags| {
+    change_tags(performer, target, |_, tags| {
         let is_own = ResourceTags::read(tags).is_some_and(|found| found.run == *run);
         if is_own {
             tags.insert(LEASE.to_owned(), Lease::from_now(run).to_string());
@@ -135,7 +135,7 @@ async fn renew(performer: &Performer, target: &TargetId) -> Result<(), StepError
 /// Removes the lease of this run.
 pub async fn give_up(performer: &Performer, target: &TargetId) -> Result<(), StepError> {
     let run = &performer.facts.id;
-    aci::change_tags(performer, target, |_, tags| {
+    change_tags(performer, target, |_, tags| {
         let lease = ResourceTags::read(tags).and_then(|found| found.lease);
         let is_own = lease.is_some_and(|lease| lease.run == *run);
         if is_own {

@@ -21,6 +21,7 @@ mod evidence;
 mod fake;
 mod forecast;
 mod holding;
+mod live;
 mod own_tags;
 mod pull;
 mod rollback;

@@ -1,8 +1,8 @@
 //! Records on a target that what it runs was verified, so that a later rollback from
 //! any machine knows which versions are good.
 
-use super::aci;
 use super::holding::{give_up, is_followed_by_check};
+use super::live;
 use crate::journal::{Deployed, RunId};
 use crate::plan::AskedDeploy;
 use crate::plan::expr::Value;
@@ -89,13 +89,13 @@ pub async fn record_verified(
     deployed: &Deployed,
 ) -> Result<(), StepError> {
     let (mut by_another, mut broken) = (None, None);
-    let recorded = aci::change_tags(performer, &deployed.target, |live, tags| {
+    let recorded = live::change_tags(performer, &deployed.target, |live, tags| {
         let Some(found) = ResourceTags::read(tags) else { return false };
         if deployed.run.as_ref().is_some_and(|run| *run != found.run) {
             by_another = Some(found.run);
             return false;
         }
-        if aci::is_broken(performer, live) {
+        if live::is_broken(performer, live) {
             broken = Some(live.clone());
             return false;
         }
@@ -113,10 +113,10 @@ pub async fn record_verified(
         job.warn(format!("a later rollback will not know that this was verified: {why}"));
     }
     if let Some(live) = broken {
-        aci::broken(performer, &live).await?;
+        live::broken(performer, &live).await?;
     }
     match by_another {
-        Some(run) => Err(superseded(&aci::name_of(&deployed.target), &run)),
+        Some(run) => Err(superseded(&live::name_of(&deployed.target), &run)),
         None => Ok(()),
     }
 }
