@@ -4,7 +4,7 @@ use crate::cli::revisions::ListedRevision;
 use crate::cli::session::PlanSession;
 use crate::cli::targets::Target;
 use crate::oci::Reference;
-use crate::plan::schema::Action;
+use crate::plan::schema::{Action, Map};
 use crate::run::perform::{DeployForecast, Forecast, StepForecast};
 use crate::value::Verdict;
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ fn variables<'p>(session: &'p PlanSession, service: &str) -> BTreeSet<&'p str> {
     let steps = session.plan.services.get(service).map(|service| &service.steps);
     for step in steps.into_iter().flatten() {
         let Action::Deploy(deploy) = &step.action else { continue };
-        names.extend(deploy.variables().flat_map(|variables| variables.keys()));
+        names.extend(deploy.variables().flat_map(Map::keys));
     }
     names
 }

@@ -44,7 +44,7 @@ impl RemovalCard {
         }
         if !self.rows.is_empty() {
             let heading = prose(&capitalized(&self.kind));
-            text += &format!("| Service | {heading} | Status |\n| --- | --- | --- |\n");
+            text.extend(["| Service | ", &heading, " | Status |\n| --- | --- | --- |\n"]);
             text += &self.rows.iter().map(row).collect::<String>();
             text.push('\n');
         }

@@ -6,12 +6,14 @@
 //! `src/plan/schema` and a client, touches:
 //!
 //! 1. `src/plan/schema/mod.rs`: the module of its keys,
-//! 2. `src/plan/schema/deploy.rs`: its variant of `DeployKind`,
-//! 3. this file: its module and one arm in each of the four functions,
-//! 4. `src/run/perform/clients.rs`: its client,
-//! 5. `src/azure/mod.rs`: the module of that client,
-//! 6. `src/cli/images/deployed.rs`: listing the images that it runs,
-//! 7. `src/cli/removal`: how `down` and `sweep` find and delete it.
+//! 2. `src/plan/schema/deploy.rs`: its variant of `DeployKind`, and what all have in common,
+//! 3. `src/azure/mod.rs`: the module of that client,
+//! 4. `src/run/perform/azure_clients.rs`: its client, and its kind of resource,
+//! 5. this file: its module and one arm in each function,
+//! 6. `live`: the same where the id of the resource is all that is known.
+//!
+//! The commands see what is deployed through `ResourceKind` alone, which is in
+//! `src/run/perform/deployed`. `aci` has both sides.
 
 mod aci;
 mod age;
