@@ -7,7 +7,7 @@ use super::words::KindWords;
 use crate::journal::TargetId;
 use std::fmt;
 
-/// Which deployed resource.
+/// The id of a deployed resource, and the parts of it that people are shown.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ResourceId {
     pub resource_group: String,
