@@ -12,6 +12,7 @@ use super::say;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
 use super::session::run::{RunSession, state_folder};
+use super::session::sources::{refuse_changed, refuse_inherited};
 use crate::journal::{
     DamagedRun, Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId,
     StartRecord, StepState, newest_unfinished,
@@ -62,8 +63,9 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
             chosen.refuse_unknown("--rerun", name)?;
         }
     }
-    let prepared =
-        chosen.and_then(|chosen| continue_journal(arguments, &run, chosen, &mut journal));
+    let prepared = chosen
+        .and_then(|chosen| refuse_inherited(&run, chosen, inherited.as_ref()))
+        .and_then(|chosen| continue_journal(arguments, &run, chosen, &mut journal));
     block_on(async {
         match prepared {
             Ok(chosen) => {
@@ -98,6 +100,7 @@ fn continue_journal(
     journal: &mut Journal,
 ) -> Result<Chosen, Refusal> {
     chosen.mark_done(journal.replay());
+    refuse_changed(run, &mut chosen, arguments.changed_plan)?;
     refuse_in_doubt(arguments, run, &chosen, journal.replay())?;
     let at = jiff::Timestamp::now().to_string();
     let written = journal.append(&JournalEntry::RunResumed { at });

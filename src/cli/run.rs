@@ -10,6 +10,7 @@ use super::session::layout::{Chosen, choose};
 use super::session::refuse;
 use super::session::run::RunSession;
 use super::session::secrets::SecretSources;
+use super::session::sources::refuse_inherited;
 use crate::journal::{Journal, Replay, RunOptions};
 use clap::Args;
 use std::path::PathBuf;
@@ -41,7 +42,8 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
             Err(refusal) => return Err(refused_early(asked, refusal).await),
         };
         let inherited = inherited(&mut run);
-        Ok(match choose(&run.session) {
+        let chosen = choose(&run.session);
+        Ok(match chosen.and_then(|chosen| refuse_inherited(&run, chosen, inherited.as_ref())) {
             Ok(chosen) => {
                 let real = RealRun { run: &run, audience, inherited };
                 Box::pin(real.run(chosen, None)).await

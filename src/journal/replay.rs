@@ -8,6 +8,7 @@ use super::handover::Handover;
 use super::rollback::{RollbackRecord, RollbackState};
 use crate::event::{Outcome, Outputs, RollbackOutcome, StepId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The state of a step according to the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Replay {
     pub rollbacks: BTreeMap<StepId, RollbackState>,
     /// The last handover of each service.
     pub handovers: BTreeMap<String, Handover>,
+    /// The runs that did the steps of [`Replay::fill_from`].
+    pub earlier: BTreeMap<StepId, Arc<StartRecord>>,
     /// Whether another process has resumed the run.
     pub is_resumed: bool,
     /// Set once the run has finished, unset when it is resumed.
@@ -149,12 +152,24 @@ impl Replay {
     /// Adds the steps and services of an earlier run that this run has no entries
     /// for.
     pub fn fill_from(&mut self, earlier: Self) {
+        let start = earlier.start.map(Arc::new);
         for (step, state) in earlier.steps {
-            self.steps.entry(step).or_insert(state);
+            if self.steps.contains_key(&step) {
+                continue;
+            }
+            if let Some(start) = &start {
+                self.earlier.insert(step.clone(), Arc::clone(start));
+            }
+            self.steps.insert(step, state);
         }
         for (service, handover) in earlier.handovers {
             self.handovers.entry(service).or_insert(handover);
         }
+    }
+
+    /// How the run began that the entries of a step are from.
+    pub fn start_of(&self, step: &StepId) -> Option<&StartRecord> {
+        self.earlier.get(step).map(Arc::as_ref).or(self.start.as_ref())
     }
 
     pub fn state(&self, step: &StepId) -> StepState {

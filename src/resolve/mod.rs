@@ -28,7 +28,6 @@ pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
-#[cfg(test)]
 pub use git::Git;
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,

@@ -33,6 +33,7 @@ mod resume_stopped;
 mod rollback;
 mod rollback_by_hand;
 mod run;
+mod sources;
 mod status;
 mod unreachable;
 mod usage;

@@ -17,6 +17,7 @@ use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
 use super::session::run::RunSession;
 use super::session::secrets::SecretSources;
+use super::session::sources::refuse_inherited;
 use super::session::{PlanSession, refuse};
 use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
 use crate::local::InitialState;
@@ -67,7 +68,9 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
         if let Some(start) = inherited.as_ref().and_then(|replay| replay.start.as_ref()) {
             go_on_in(&start.local, &start.run, &mut run);
         }
-        let chosen = match choose(&run.session) {
+        let chosen = choose(&run.session);
+        let chosen = chosen.and_then(|chosen| refuse_inherited(&run, chosen, inherited.as_ref()));
+        let chosen = match chosen {
             Ok(chosen) => chosen,
             Err(refusal) => return Err(refused(&run, None, audience, refusal).await),
         };

@@ -3,8 +3,9 @@
 //!
 //! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
 //! what they need, `put_back` says what of the plan puts an earlier version back,
-//! `inherit` finds what earlier runs left, `connections` and
-//! `github` say how servers are reached, `lookup` asks GitHub for the pull request.
+//! `inherit` finds what earlier runs left, `sources` compares what it was made from with
+//! what is checked out, `connections` and `github` say how servers are reached, `lookup`
+//! asks GitHub for the pull request.
 
 pub mod connections;
 mod github;
@@ -17,6 +18,7 @@ mod put_back;
 pub mod retries;
 pub mod run;
 pub mod secrets;
+pub mod sources;
 
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;
