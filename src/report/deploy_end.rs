@@ -8,11 +8,21 @@ use crate::event::{Outcome, OutputName, RollbackOutcome, RunFinished, ServiceRes
 pub struct DeployEnd {
     /// The worst end of a service whose deploy was begun.
     pub status: Status,
-    /// Whether each of these deploys succeeded, so that what an earlier run
-    /// deployed is no longer there.
-    pub replaced: bool,
+    pub replaced: Replaced,
     /// The URL of the first of these services that has one.
     pub url: Option<String>,
+}
+
+/// What is no longer there because of these deploys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Replaced {
+    /// Some of what ran before may still run.
+    Nothing,
+    /// What earlier runs deployed. A later run may have deployed since: a deploy was done by
+    /// an earlier process of this run, or a check after it failed.
+    EarlierRuns,
+    /// Whatever else was deployed.
+    AllOthers,
 }
 
 impl DeployEnd {
@@ -42,10 +52,17 @@ impl DeployEnd {
             Status::Skipped if finished.status == Status::Skipped => Status::Succeeded,
             status => status,
         };
+        let is_deployed = begun.iter().all(|step| has_succeeded(step));
+        let replaced = if !is_deployed || concerned().any(runs_what_was_before) {
+            Replaced::Nothing
+        } else if status == Status::Succeeded && !begun.iter().any(|step| was_done_before(step)) {
+            Replaced::AllOthers
+        } else {
+            Replaced::EarlierRuns
+        };
         Some(Self {
             status,
-            replaced: begun.iter().all(|step| has_succeeded(step))
-                && !concerned().any(runs_what_was_before),
+            replaced,
             url: concerned().find_map(|service| service.outputs.get(OutputName::Url)).cloned(),
         })
     }
@@ -85,6 +102,10 @@ fn has_succeeded(step: &StepView) -> bool {
     matches!(outcome, Outcome::Succeeded | Outcome::AlreadyDone)
 }
 
+fn was_done_before(step: &StepView) -> bool {
+    matches!(step.state, StepProgress::Finished { outcome: Outcome::AlreadyDone, .. })
+}
+
 /// A tolerated failure is one too: the service has not been deployed.
 fn is_failed(step: &StepView) -> bool {
     let StepProgress::Finished { outcome, .. } = &step.state else { return false };
@@ -103,7 +124,7 @@ mod tests {
     fn shown(end: Option<DeployEnd>) -> String {
         let Some(DeployEnd { status, replaced, url }) = end else { return "nothing".to_owned() };
         let url = url.unwrap_or_else(|| "no URL".to_owned());
-        format!("{status:?}, replaced: {replaced}, {url}")
+        format!("{status:?}, replaced: {replaced:?}, {url}")
     }
 
     fn of(events: &[crate::event::Event], ended: &RunFinished) -> String {
@@ -127,17 +148,26 @@ mod tests {
     fn the_services_that_deployed_decide() {
         let live = |outcome| [finished("web", "live", outcome, &[])];
         let url = "http://storefront.westeurope.azurecontainer.io/";
-        let good = format!("Succeeded, replaced: true, {url}");
+        let good = format!("Succeeded, replaced: AllOthers, {url}");
         assert_eq!(of(&live(Outcome::Succeeded), &good_end()), good);
         // Another service failed.
         assert_eq!(of(&live(Outcome::Succeeded), &bad_end()), good);
         let crashed = ServiceResult { name: "web".into(), ..broken() };
         let ended = RunFinished { services: vec![crashed], ..bad_end() };
-        assert_eq!(of(&live(failed(false)), &ended), "Failed, replaced: false, no URL");
-        // Deployed, and then its verify failed.
-        assert_eq!(of(&live(Outcome::Succeeded), &ended), "Failed, replaced: true, no URL");
+        assert_eq!(of(&live(failed(false)), &ended), "Failed, replaced: Nothing, no URL");
+        // Deployed, and then its verify failed: a later run may have deployed in between.
+        assert_eq!(of(&live(Outcome::Succeeded), &ended), "Failed, replaced: EarlierRuns, no URL");
+        // Deployed by the process before.
+        assert_eq!(
+            of(&live(Outcome::AlreadyDone), &ended),
+            "Failed, replaced: EarlierRuns, no URL"
+        );
+        assert_eq!(
+            of(&live(Outcome::AlreadyDone), &good_end()),
+            format!("Succeeded, replaced: EarlierRuns, {url}")
+        );
         let tolerant = RunFinished { services: vec![web()], ..good_end() };
-        assert_eq!(of(&live(failed(true)), &tolerant), format!("Failed, replaced: false, {url}"));
+        assert_eq!(of(&live(failed(true)), &tolerant), format!("Failed, replaced: Nothing, {url}"));
         // `--until live` leaves out its verify.
         let not_verified = ServiceResult { status: Status::Skipped, ..web() };
         let ended =
@@ -146,6 +176,6 @@ mod tests {
         let stopped = ServiceResult { name: "web".into(), ..cancelled() };
         let ended =
             RunFinished { status: Status::Cancelled, services: vec![stopped], ..good_end() };
-        assert_eq!(of(&[begun("web", "live")], &ended), "Cancelled, replaced: false, no URL");
+        assert_eq!(of(&[begun("web", "live")], &ended), "Cancelled, replaced: Nothing, no URL");
     }
 }

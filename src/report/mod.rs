@@ -25,7 +25,7 @@ mod view;
 
 pub use card::{Card, PlanCard, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
-pub use deploy_end::DeployEnd;
+pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;
 #[cfg(test)]
 pub use log::Plain;

@@ -1,6 +1,6 @@
 //! What a run in a workflow reports at GitHub and in its files, however it ends.
 
-use crate::support::state::result;
+use crate::support::state::{journal, result};
 use crate::support::{Finished, Program, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -626,6 +626,25 @@ fn failed_deploy_is_recorded_after_one_that_succeeded() {
     assert_eq!(
         workflow.deployments(),
         ["shop/pr-7: success, inactive", "shop/pr-7: failure, inactive", "shop/pr-7: success"]
+    );
+}
+
+#[test]
+fn resume_of_an_older_run_leaves_the_deployment_of_a_newer_one() {
+    let check = "  - { id: check, run: test -e GO, idempotent: true }\n";
+    let workflow = Workflow::new(&(deploying("shop", "sleep, '600'") + check));
+    workflow.run(&[]).exits(4);
+    let older = journal(&workflow.program)[0]["run"].as_str().expect("an id").to_owned();
+    fs::write(workflow.program.path("GO"), "").expect("written");
+    workflow.run(&[]).exits(0);
+    assert_eq!(workflow.deployments(), ["shop/pr-7: failure, inactive", "shop/pr-7: success"]);
+    fs::remove_file(workflow.program.path("GO")).expect("there");
+
+    workflow.program.run(&["resume", &older]).exits(4);
+
+    assert_eq!(
+        workflow.deployments(),
+        ["shop/pr-7: failure, inactive, failure", "shop/pr-7: success"]
     );
 }
 

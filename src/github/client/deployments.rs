@@ -62,6 +62,25 @@ pub struct DeploymentStatus {
     pub environment_url: Option<String>,
     /// Cut at 140 characters.
     pub description: String,
+    /// Whether a success ends the earlier deployments of the environment, unless GitHub
+    /// has it for transient or for production.
+    pub ends_others: bool,
+}
+
+/// A deployment that takes the place of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Successor<'a> {
+    pub id: u64,
+    /// Its run; the deployments of later runs stay. `None` if it has replaced those too.
+    pub run: Option<&'a str>,
+}
+
+impl Successor<'_> {
+    /// Whether another deployment stays. The ids of runs sort by time.
+    fn keeps(&self, other: &Deployment) -> bool {
+        let later = |run: &str| other.payload["run"].as_str().is_some_and(|other| other > run);
+        other.id == self.id || self.run.is_some_and(later)
+    }
 }
 
 #[derive(Serialize)]
@@ -150,7 +169,7 @@ impl Client {
             log_url: status.log_url.as_deref(),
             environment_url: status.environment_url.as_deref(),
             description: described(&status.description),
-            auto_inactive: true,
+            auto_inactive: status.ends_others,
         };
         self.send(&request, Some(&body)).await.map(drop)
     }
@@ -169,19 +188,19 @@ impl Client {
         self.list(&ApiRequest { doing, needs: READ, method: Method::GET, url }).await
     }
 
-    /// Ends the deployments to an environment except `keep`, which GitHub does not do
-    /// for a transient one. Returns the ids of those that it ended.
+    /// Ends the deployments to an environment except those that `successor` keeps, which
+    /// GitHub does not do for a transient one. Returns the ids of those that it ended.
     ///
     /// It starts with the newest, and stops at the first that has ended already.
     pub async fn retire_deployments(
         &self,
         repo: &Repo,
         environment: &str,
-        keep: Option<u64>,
+        successor: Option<Successor<'_>>,
     ) -> Result<Vec<u64>, Error> {
         let mut ended = vec![];
         for deployment in self.deployments(repo, environment).await? {
-            if Some(deployment.id) == keep {
+            if successor.is_some_and(|successor| successor.keeps(&deployment)) {
                 continue;
             }
             if self.has_ended(repo, deployment.id).await? {
@@ -192,6 +211,7 @@ impl Client {
                 log_url: None,
                 environment_url: None,
                 description: String::new(),
+                ends_others: false,
             };
             match self.set_deployment_status(repo, deployment.id, &status).await {
                 Ok(()) => ended.push(deployment.id),
@@ -219,7 +239,7 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::{DeploymentState, DeploymentStatus, NewDeployment};
+    use super::{DeploymentState, DeploymentStatus, NewDeployment, Successor};
     use crate::github::client::fake::{Answer, FakeGithub, repo};
 
     fn new() -> NewDeployment {
@@ -290,6 +310,7 @@ mod tests {
             log_url: Some("https://github.com/o/r/actions/runs/77".into()),
             environment_url: Some("http://x/".into()),
             description: "at work".into(),
+            ends_others: true,
         };
         github.client().set_deployment_status(&repo(), 5, &status).await.expect("set");
         assert_eq!(
@@ -320,12 +341,13 @@ mod tests {
         ])
         .await;
 
-        let ended = github.client().retire_deployments(&repo(), "pr-7", Some(5)).await;
+        let successor = Successor { id: 5, run: None };
+        let ended = github.client().retire_deployments(&repo(), "pr-7", Some(successor)).await;
 
         assert_eq!(ended.expect("ended"), [4]);
         assert_eq!(
             github.requests()[2].body,
-            r#"{"state":"inactive","description":"","auto_inactive":true}"#
+            r#"{"state":"inactive","description":"","auto_inactive":false}"#
         );
         assert!(!github.log().contains("/1/"));
     }

@@ -29,7 +29,7 @@ mod statuses;
 mod sticky;
 
 pub use built_commit::BuiltCommit;
-pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment};
+pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment, Successor};
 pub use error::{Error, Kind};
 pub use pulls::{Pull, PullEnd};
 pub use repo::{BadRepo, Repo};

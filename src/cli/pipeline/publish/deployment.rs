@@ -4,9 +4,9 @@ use super::not_made::NotMade;
 use super::{Made, Publisher};
 use crate::event::{Channel, Reported, RunFinished, Status};
 use crate::github::client::{
-    Client, DeploymentState, DeploymentStatus, Error, Kind, NewDeployment, Repo,
+    Client, DeploymentState, DeploymentStatus, Error, Kind, NewDeployment, Repo, Successor,
 };
-use crate::report::{Card, DeployEnd, View};
+use crate::report::{Card, DeployEnd, Replaced, View};
 use crate::run::perform::retry;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ impl Publisher<'_> {
             log_url: self.subject.origin.run_url.clone(),
             environment_url: end.url.clone(),
             description,
+            ends_others: end.replaced == Replaced::AllOthers,
         };
         let id = Record { client, repo, may_exist: self.is_resumed }
             .make(&new, &status, end.replaced)
@@ -67,7 +68,7 @@ impl Record {
         &self,
         new: &NewDeployment,
         status: &DeploymentStatus,
-        replaced: bool,
+        replaced: Replaced,
     ) -> Result<u64, Error> {
         let Self { client, repo, .. } = self;
         let id = self.created(new).await?;
@@ -79,11 +80,18 @@ impl Record {
             }
             other => other?,
         }
+        let run = match replaced {
+            Replaced::Nothing => return Ok(id),
+            Replaced::EarlierRuns => Some(new.run.as_str()),
+            Replaced::AllOthers => None,
+        };
         // GitHub ends the earlier ones by itself when a deployment succeeds to an
         // environment that is not transient. Those to production stay, by its rule.
-        let by_github = !new.transient && status.state == DeploymentState::Success;
-        if replaced && !new.production && !by_github {
-            retry(|| client.retire_deployments(repo, &new.environment, Some(id))).await?;
+        let by_github =
+            status.ends_others && !new.transient && status.state == DeploymentState::Success;
+        if !new.production && !by_github {
+            let successor = Some(Successor { id, run });
+            retry(|| client.retire_deployments(repo, &new.environment, successor)).await?;
         }
         Ok(id)
     }

@@ -3,6 +3,7 @@
 use super::Record;
 use crate::github::client::fake::{Answer, FakeGithub, repo};
 use crate::github::client::{DeploymentState, DeploymentStatus, NewDeployment};
+use crate::report::Replaced;
 
 const CREATE: &str = "POST /repos/o/r/deployments";
 const STATUS: &str = "POST /repos/o/r/deployments/5/statuses";
@@ -19,7 +20,7 @@ fn busy(status: u16) -> Answer {
 /// Records a deployment, and returns what GitHub was asked.
 async fn recorded(
     state: DeploymentState,
-    replaced: bool,
+    replaced: Replaced,
     script: &[(&str, Vec<Answer>)],
 ) -> String {
     asked(false, state, replaced, script).await
@@ -28,7 +29,7 @@ async fn recorded(
 async fn asked(
     may_exist: bool,
     state: DeploymentState,
-    replaced: bool,
+    replaced: Replaced,
     script: &[(&str, Vec<Answer>)],
 ) -> String {
     let github = FakeGithub::start(script).await;
@@ -46,6 +47,7 @@ async fn asked(
         log_url: None,
         environment_url: None,
         description: "shop".into(),
+        ends_others: replaced == Replaced::AllOthers,
     };
     let id = record.make(&new, &status, replaced).await.expect("recorded");
     assert_eq!(id, 5);
@@ -59,7 +61,7 @@ async fn an_earlier_deployment_ends_only_if_it_was_replaced() {
         script.extend(more);
         script
     };
-    let failed = recorded(DeploymentState::Failure, false, &script(vec![])).await;
+    let failed = recorded(DeploymentState::Failure, Replaced::Nothing, &script(vec![])).await;
     assert_eq!(failed, format!("{CREATE} -> 201\n{STATUS} -> 201"));
 
     let (earlier, ended) = (
@@ -71,7 +73,7 @@ async fn an_earlier_deployment_ends_only_if_it_was_replaced() {
         (earlier, vec![Answer::json(200, r#"[{"state":"success"}]"#)]),
         (ended, vec![Answer::json(201, "{}")]),
     ]);
-    let succeeded = recorded(DeploymentState::Success, true, &script).await;
+    let succeeded = recorded(DeploymentState::Success, Replaced::AllOthers, &script).await;
     assert_eq!(
         succeeded,
         format!(
@@ -81,11 +83,37 @@ async fn an_earlier_deployment_ends_only_if_it_was_replaced() {
 }
 
 #[tokio::test]
+async fn the_deployment_of_a_later_run_stays_where_only_earlier_ones_were_replaced() {
+    let of = |id: u64, run: &str| format!(r#"{{"id":{id},"payload":{{"run":"{run}"}}}}"#);
+    let list = format!("[{},{},{}]", of(6, "01je"), of(5, "01jd"), of(4, "01jc"));
+    let (earlier, ended) = (
+        "GET /repos/o/r/deployments/4/statuses?per_page=1",
+        "POST /repos/o/r/deployments/4/statuses",
+    );
+    for state in [DeploymentState::Failure, DeploymentState::Success] {
+        let script = [
+            (CREATE, vec![created()]),
+            (STATUS, vec![Answer::json(201, "{}")]),
+            (LIST, vec![Answer::json(200, &list)]),
+            (earlier, vec![Answer::json(200, r#"[{"state":"success"}]"#)]),
+            (ended, vec![Answer::json(201, "{}")]),
+        ];
+        let asked = recorded(state, Replaced::EarlierRuns, &script).await;
+        assert_eq!(
+            asked,
+            format!(
+                "{CREATE} -> 201\n{STATUS} -> 201\n{LIST} -> 200\n{earlier} -> 200\n{ended} -> 201"
+            )
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_server_error_is_retried_without_a_second_deployment() {
     let mine = r#"[{"id":5,"sha":"abc","payload":{"run":"01jd"}}]"#;
     let asked = recorded(
         DeploymentState::Failure,
-        false,
+        Replaced::Nothing,
         &[
             (CREATE, vec![busy(502)]),
             (LIST, vec![Answer::json(200, mine)]),
@@ -98,7 +126,7 @@ async fn a_server_error_is_retried_without_a_second_deployment() {
     let limited = busy(403).header("retry-after", "0");
     let asked = recorded(
         DeploymentState::Failure,
-        false,
+        Replaced::Nothing,
         &[
             (CREATE, vec![limited, created()]),
             (LIST, vec![Answer::json(200, "[]")]),
@@ -113,7 +141,7 @@ async fn a_server_error_is_retried_without_a_second_deployment() {
 async fn a_deployment_that_is_not_known_yet_is_asked_for_once_more() {
     let asked = recorded(
         DeploymentState::Failure,
-        false,
+        Replaced::Nothing,
         &[(CREATE, vec![created()]), (STATUS, vec![busy(404), Answer::json(201, "{}")])],
     )
     .await;
@@ -126,11 +154,11 @@ async fn a_resumed_run_sets_the_status_of_the_deployment_that_it_has() {
         vec![(LIST, vec![Answer::json(200, list)]), (STATUS, vec![Answer::json(201, "{}")])]
     };
     let mine = r#"[{"id":5,"sha":"abc","payload":{"run":"01jd"}}]"#;
-    let log = asked(true, DeploymentState::Failure, false, &script(mine)).await;
+    let log = asked(true, DeploymentState::Failure, Replaced::Nothing, &script(mine)).await;
     assert_eq!(log, format!("{LIST} -> 200\n{STATUS} -> 201"));
 
     let mut of_another = script(r#"[{"id":4,"sha":"abc","payload":{"run":"01jc"}}]"#);
     of_another.push((CREATE, vec![created()]));
-    let log = asked(true, DeploymentState::Failure, false, &of_another).await;
+    let log = asked(true, DeploymentState::Failure, Replaced::Nothing, &of_another).await;
     assert_eq!(log, format!("{LIST} -> 200\n{CREATE} -> 201\n{STATUS} -> 201"));
 }
