@@ -125,6 +125,9 @@ pub struct RunStarted {
     pub file: String,
     pub environment: Option<String>,
     pub dry_run: bool,
+    /// The step of `--from`: what comes before it is taken as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Wall-clock time, RFC 3339.
     pub started: String,
     pub origin: Origin,

@@ -119,6 +119,7 @@ pub fn result(view: &View, finished: &RunFinished) -> Value {
         "plan": started.map(|started| &started.plan),
         "environment": started.and_then(|started| started.environment.as_ref()),
         "dry-run": started.is_some_and(|started| started.dry_run),
+        "from": started.and_then(|started| started.from.as_ref()),
         "started": started.map(|started| &started.started),
         "origin": started.map(|started| &started.origin),
         "status": finished.status,

@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no environment. Reporters draw nothing but this.
 
+use super::text::one_line;
 use super::transfer::Transfer;
 use crate::event::{
     CancelReason, Event, EventKind, Outcome, Outputs, PlannedStep, Reported, RunFinished,
@@ -69,6 +70,12 @@ pub struct Warning {
 }
 
 impl View {
+    /// Where `--from` made the run begin, such as `, from web.verify`. Empty without it.
+    pub fn beginning(&self) -> String {
+        let from = self.started.as_ref().and_then(|started| started.from.as_ref());
+        from.map(|step| format!(", from {}", one_line(step))).unwrap_or_default()
+    }
+
     pub fn apply(&mut self, event: &Event) {
         self.at = event.at;
         match &event.kind {

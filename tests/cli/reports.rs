@@ -410,6 +410,42 @@ services:
 }
 
 #[test]
+fn every_report_of_a_run_from_a_step_says_where_it_began() {
+    let plan = "name: shop
+report: [comment, status, summary]
+services:
+  web: { steps: [{ id: make, run: 'true' }, { id: check, run: 'true' }] }
+  docs: { steps: [{ id: make, run: 'false' }] }
+";
+    let workflow = Workflow::new(plan);
+    let finished = workflow.run(&["--from", "web.check", "--only", "web"]).exits(0);
+    assert_eq!(
+        workflow.status(),
+        "shipway/shop (only web, from web.check) success: shop succeeded, only web, from web.check"
+    );
+    finished.says_in_order(&["shop from shipway.yml, from step web.check, run "]);
+
+    let workflow =
+        Workflow::new(&plan.replace("  docs: { steps: [{ id: make, run: 'false' }] }\n", ""));
+    let finished = workflow.run(&["--from", "web.check"]).exits(0);
+    assert_eq!(
+        workflow.status(),
+        "shipway/shop (from web.check) success: shop succeeded, from web.check"
+    );
+    let comment = workflow.comment();
+    assert!(comment.contains("### shop: ✅ succeeded, from web.check\n"), "{comment}");
+    let summary = fs::read_to_string(workflow.program.path("summary")).expect("a summary");
+    assert!(summary.contains("### shop: ✅ succeeded, from web.check\n"), "{summary}");
+    assert_eq!(result(&workflow.program)["from"], "web.check");
+    finished
+        .says_in_order(&["shop from shipway.yml, from step web.check, run ", "), from web.check"]);
+
+    let finished = workflow.run(&[]).exits(0);
+    assert_eq!(workflow.status(), "shipway/shop success: shop succeeded");
+    assert!(!finished.stderr.contains("from step"), "{}", finished.stderr);
+}
+
+#[test]
 fn protected_environment_that_the_event_cannot_choose_replaces_its_own_check_mark() {
     let both = "live: { if: 'true' }, test: {}";
     let workflow = Workflow::new(&in_environments(both, "run: 'true'"));

@@ -48,6 +48,7 @@ pub fn started(subject: &Subject, file: &str, run: String, steps: Vec<PlannedSte
         file: file.to_owned(),
         environment: subject.environment.name().map(str::to_owned),
         dry_run: subject.dry_run,
+        from: subject.from.clone(),
         started: jiff::Timestamp::now().to_string(),
         origin: subject.origin.clone(),
         steps,

@@ -27,7 +27,8 @@ pub struct Card {
     dry_run: bool,
     origin: Origin,
     status: Status,
-    /// How the run ended, such as `failed, nothing was changed` or `succeeded, only web`.
+    /// How the run ended, such as `failed, nothing was changed`, `succeeded, only web` or
+    /// `succeeded, from web.verify`.
     end: String,
     services: Vec<ServiceResult>,
     /// What was changed, such as `nothing was changed`, if the run was refused.
@@ -55,7 +56,7 @@ impl Card {
             dry_run: started.is_some_and(|started| started.dry_run),
             origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
             status: finished.status,
-            end: words::end_of_run(finished) + &only(finished),
+            end: words::end_of_run(finished) + &only(finished) + &view.beginning(),
             services: services.collect(),
             unchanged: words::unchanged(finished),
             is_resumed: finished.is_resumed,

@@ -107,8 +107,10 @@ fn opening(started: &RunStarted) -> String {
         .as_ref()
         .map_or_else(String::new, |name| format!(", environment {}", one_line(name)));
     let dry = if started.dry_run { ", dry run" } else { "" };
-    let (plan, file) = (one_line(&started.plan), one_line(&started.file));
-    format!("{plan} from {file}{environment}{dry}, run {}", started.run)
+    let from = started.from.as_ref().map(|step| format!(", from step {}", one_line(step)));
+    let (plan, file, from) =
+        (one_line(&started.plan), one_line(&started.file), from.unwrap_or_default());
+    format!("{plan} from {file}{environment}{dry}{from}, run {}", started.run)
 }
 
 fn stopping(reason: CancelReason) -> &'static str {
@@ -286,7 +288,7 @@ fn closing(view: &View, finished: &RunFinished) -> Message {
     Message {
         step: None,
         label: Some((tone, word.to_owned())),
-        text: format!("({})", span(view.at)),
+        text: format!("({}){}", span(view.at), view.beginning()),
         more,
     }
 }

@@ -29,6 +29,7 @@ pub(in crate::report) fn run_started() -> RunStarted {
         file: "shipway.yml".into(),
         environment: Some("preview".into()),
         dry_run: false,
+        from: None,
         started: "2026-11-21T10:00:00Z".into(),
         origin: Origin {
             commit: Some("4387e9f3d6e14c459867679a90fd0f7912345678".into()),

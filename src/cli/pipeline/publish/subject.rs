@@ -32,6 +32,8 @@ pub struct Subject {
     pub comment_key: Option<String>,
     /// The services that `--only` names.
     pub only: Vec<String>,
+    /// The step that `--from` names.
+    pub from: Option<String>,
     /// What is checked out; `None` where git does not tell when it was committed.
     pub built: Option<BuiltCommit>,
     /// What becomes of a comment about a newer commit.
@@ -112,6 +114,7 @@ impl Subject {
             origin: origin(resolved),
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
             only: options.only.clone(),
+            from: options.from.clone(),
             built: built(resolved),
             newer_comment: if options.allow_older {
                 NewerComment::Replaced
@@ -123,13 +126,16 @@ impl Subject {
         }
     }
 
-    /// The name of the status of the commit. That of a run of some services says nothing
-    /// of the others, so it does not replace that of the whole plan.
+    /// The name of the status of the commit. That of a run of some services or steps says
+    /// nothing of the others, so it does not replace that of the whole plan.
     pub fn status_context(&self, plan: &str) -> String {
-        match self.only.as_slice() {
-            [] => format!("shipway/{plan}"),
-            only => format!("shipway/{plan} (only {})", only.join(", ")),
+        let only = (!self.only.is_empty()).then(|| format!("only {}", self.only.join(", ")));
+        let from = self.from.as_ref().map(|step| format!("from {step}"));
+        let parts: Vec<String> = only.into_iter().chain(from).collect();
+        if parts.is_empty() {
+            return format!("shipway/{plan}");
         }
+        format!("shipway/{plan} ({})", parts.join(", "))
     }
 
     /// For a run that was refused, of a plan with environments: without one that is
