@@ -57,7 +57,7 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
 pub struct RealRun<'a> {
     pub run: &'a RunSession,
     pub audience: Audience,
-    /// What earlier runs left, for `--from`.
+    /// What earlier runs left, for `--from` and `--only`.
     pub inherited: Option<Replay>,
 }
 

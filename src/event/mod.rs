@@ -10,6 +10,7 @@
 
 mod failure;
 mod id;
+mod named_failure;
 mod outputs;
 mod progress;
 mod result;

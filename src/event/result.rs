@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::id::StepId;
+use super::named_failure;
 use super::outputs::Outputs;
 use super::rollback::Rollback;
 use super::seconds;
@@ -188,10 +189,13 @@ pub struct ServiceResult {
     #[serde(with = "seconds")]
     pub took: Duration,
     /// The first step that failed, unless the failure is tolerated.
-    #[serde(with = "named_failure")]
+    #[serde(serialize_with = "named_failure::write", deserialize_with = "named_failure::read")]
     pub failure: Option<(StepId, Failure)>,
     /// The steps that failed after it, such as one that cleans up.
-    #[serde(with = "named_failures")]
+    #[serde(
+        serialize_with = "named_failure::write_all",
+        deserialize_with = "named_failure::read_all"
+    )]
     pub later_failures: Vec<(StepId, Failure)>,
     /// What became of its deploys after that failure, the last one first. Empty unless
     /// the plan says `on-failure: rollback`.
@@ -211,57 +215,4 @@ pub struct Shortfall {
     /// Such as `not verified`.
     pub missing: String,
     pub reason: String,
-}
-
-/// A step and its failure as one object, `{"step": …, "failure": …}`.
-#[derive(Deserialize, Serialize)]
-struct NamedFailure {
-    step: StepId,
-    failure: Failure,
-}
-
-impl From<(StepId, Failure)> for NamedFailure {
-    fn from((step, failure): (StepId, Failure)) -> Self {
-        Self { step, failure }
-    }
-}
-
-impl From<NamedFailure> for (StepId, Failure) {
-    fn from(named: NamedFailure) -> Self {
-        (named.step, named.failure)
-    }
-}
-
-mod named_failure {
-    use super::{Failure, NamedFailure, StepId};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    type Named = Option<(StepId, Failure)>;
-
-    pub fn serialize<S: Serializer>(failure: &Named, serializer: S) -> Result<S::Ok, S::Error> {
-        failure.clone().map(NamedFailure::from).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named, D::Error> {
-        Ok(Option::<NamedFailure>::deserialize(deserializer)?.map(Into::into))
-    }
-}
-
-mod named_failures {
-    use super::{Failure, NamedFailure, StepId};
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    type Named = Vec<(StepId, Failure)>;
-
-    pub fn serialize<S: Serializer>(
-        failures: &[(StepId, Failure)],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(failures.iter().cloned().map(NamedFailure::from))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named, D::Error> {
-        let named = Vec::<NamedFailure>::deserialize(deserializer)?;
-        Ok(named.into_iter().map(Into::into).collect())
-    }
 }

@@ -30,7 +30,7 @@ pub struct RunOptions {
     /// End after this step
     #[arg(long, value_name = "STEP")]
     pub until: Option<String>,
-    /// Run only this service, and assume that the services it needs are up
+    /// Run only this service; of those it needs, earlier runs left the outputs
     #[arg(long, value_name = "SERVICE")]
     pub only: Vec<String>,
     /// Keep running the other services after a failure

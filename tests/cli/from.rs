@@ -2,6 +2,7 @@
 //! without one.
 
 use crate::support::Program;
+use crate::support::cloud_process::CloudProcess;
 use std::fs;
 
 /// Writes what the first step put out to `deployed`, once `go` exists.
@@ -78,4 +79,50 @@ fn resume_continues_a_run_of_the_plan_that_it_is_given() {
         "error: there is no unfinished run of `a.yml` in `DIR/.shipway`\n  \
          help: name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`\n"
     );
+}
+
+/// A service that needs an output of another one.
+const PAIR: &str = "\
+name: pair
+azure: { resource-group: demo, location: westeurope }
+report: none
+services:
+  api:
+    steps:
+      - build:
+          layers: [{ from: busybox, to: /busybox, mode: '0755' }]
+          entrypoint: [/busybox, sleep, '600']
+      - tag: demo.azurecr.io/api:v1
+      - push:
+      - deploy: { aci: { name: api } }
+  web:
+    needs: [api]
+    steps:
+      - { id: use, run: 'echo $A > value', env: { A: '${{ services.api.outputs.resource-id }}' } }
+";
+
+#[test]
+fn service_that_only_leaves_out_gives_what_an_earlier_run_left_or_is_named() {
+    let cloud = CloudProcess::with_registry("demo");
+    let program = Program::with_plan(PAIR).applets();
+    let path = cloud.path.display().to_string();
+    let run = |arguments: &[&str]| program.run(&[&["run", "--cloud", &path], arguments].concat());
+    let value = || fs::read_to_string(program.path("value")).expect("written");
+
+    let refused = run(&["--only", "web"]).exits(3);
+    assert_eq!(
+        refused.stderr,
+        "error: `web.use` needs the output `resource-id` of `api`, which `--only` leaves out and no \
+         earlier run on this machine has made\n  help: add `--only api`, or run the whole plan\n"
+    );
+    assert!(!program.path("value").exists());
+
+    run(&[]).exits(0);
+    assert!(value().ends_with("/containerGroups/api\n"), "{}", value());
+    fs::remove_file(program.path("value")).expect("there");
+
+    for _ in 0..2 {
+        run(&["--only", "web"]).exits(0);
+        assert!(value().ends_with("/containerGroups/api\n"), "{}", value());
+    }
 }

@@ -276,7 +276,7 @@ steps:
             cpu: 0.5
             memory: 0.5GB
             command: [/busybox, sh, -c, nc -l -p 81 -e /busybox echo full; false]
-{checks}  - {{ id: check, verify: {{ http: /busybox, within: 20s, every: 100ms, consecutive: 10 }} }}
+{checks}  - {{ id: check, verify: {{ http: /busybox, within: 20s, every: 100ms, consecutive: 30 }} }}
 "
     ))
     .applets()

@@ -19,7 +19,7 @@ use crate::cli::pipeline::execute::{Execution, begin_journal};
 use crate::cli::refusal::Refusal;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
-use crate::cli::session::lost_outputs::refuse_lost_outputs;
+use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_outputs};
 use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
 use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
@@ -49,7 +49,7 @@ pub struct Pipeline<'a> {
     pub audience: Audience,
     /// The journal of a resumed run.
     pub journal: Option<Journal>,
-    /// What earlier runs left, for `--from`.
+    /// What earlier runs left, for `--from` and `--only`.
     pub inherited: Option<Replay>,
     /// Whether the cloud ends with the run: that of a dry run, unless it is kept.
     pub cloud_ends: bool,
@@ -99,6 +99,9 @@ impl<'a> Pipeline<'a> {
             store.restore_begun(journal.replay());
         }
         refuse_lost_outputs(session, &self.chosen, &store).map_err(refused)?;
+        if !session.options.only.is_empty() {
+            refuse_left_out_outputs(&performer, &self.chosen, &store, session).map_err(refused)?;
+        }
         let Chosen { layout, places, .. } = &self.chosen;
         let mut early = EarlyBuild::begin(&performer, layout, places, &store);
         Box::pin(EarlyBuild::until(&mut early, preflight.check())).await.map_err(refused)?;

@@ -8,14 +8,13 @@ use crate::cli::pipeline::publish::{Publisher, Subject};
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::show_step_error;
-use crate::event::Channel;
 use crate::report::PlanCard;
 
 /// Posts the comment. That it cannot be posted is a warning, as for the reports of a run.
 pub async fn post(planned: &Planned<'_>, summary: &Summary) -> Result<(), Exit> {
     let session = planned.session;
     let subject = Subject::of(session);
-    if planned.offline || !subject.channels.contains(&Channel::Plan) {
+    if planned.offline || !subject.has_plan_comment() {
         return Ok(());
     }
     let connections =

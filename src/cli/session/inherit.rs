@@ -1,18 +1,25 @@
-//! What earlier runs left, for a run that begins in the middle of the plan.
+//! What earlier runs left, for a run of a part of the plan.
 
 use super::run::RunSession;
 use crate::journal::{Replay, RunFolder, RunId, StartRecord, read};
 use std::fs;
 use std::path::Path;
 
-/// What the newest earlier run of the same plan, kind and environment left. If that run
-/// began in the middle of the plan too, what earlier ones left is added, back to one
-/// that began at the start. `None` without `--from`.
+/// What the newest earlier run of the same plan, kind and environment left. If that run was
+/// one of a part of the plan too, what earlier ones left is added, back to one of the whole
+/// plan. With `--from` for all steps, with `--only` for the services that it leaves out, and
+/// `None` without both.
 ///
-/// Where there is no such run, a notice says so: the outputs of the steps before are
+/// Where there is no run to begin from, a notice says so: the outputs of the steps before are
 /// then empty.
 pub fn inherited(run: &mut RunSession) -> Option<Replay> {
-    let from = run.session.options.from.clone()?;
+    let Some(from) = run.session.options.from.clone() else {
+        let only = &run.session.options.only;
+        let mut found = if only.is_empty() { None } else { find(run) }?;
+        found.steps.retain(|step, _| !only.contains(&step.service));
+        found.handovers.retain(|service, _| !only.contains(service));
+        return Some(found);
+    };
     let found = find(run);
     if found.is_none() {
         let environment = environment_of(run).map(|name| format!(" in `{name}`"));
@@ -45,7 +52,7 @@ fn find(run: &RunSession) -> Option<Replay> {
             Some(inherited) => inherited.fill_from(replay),
             None => inherited = Some(replay),
         }
-        if start.options.from.is_none() {
+        if start.options.from.is_none() && start.options.only.is_empty() {
             break;
         }
     }

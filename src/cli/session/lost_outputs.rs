@@ -1,12 +1,13 @@
-//! Outputs of earlier processes that cannot be restored.
+//! Outputs that steps need, and that are not there.
 
 use super::PlanSession;
 use super::layout::Chosen;
 use crate::event::StepId;
 use crate::plan::PlanKeys as _;
-use crate::plan::expr::{Segment, references};
+use crate::plan::expr::{ContextRef, Segment, references};
 use crate::plan::schema::{Step, Template};
 use crate::run::outcome::StepError;
+use crate::run::perform::Performer;
 use crate::run::store::Store;
 
 /// Refuses to continue where a step needs an output that was made from a secret: the
@@ -33,6 +34,55 @@ pub fn refuse_lost_outputs(
         }
     }
     Ok(())
+}
+
+/// Refuses to run with an empty text for an output of a service that `--only` leaves out.
+/// Earlier runs on this machine have left theirs in `store`.
+pub fn refuse_left_out_outputs(
+    performer: &Performer,
+    chosen: &Chosen,
+    store: &Store,
+    session: &PlanSession,
+) -> Result<(), StepError> {
+    let only = &session.options.only;
+    for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
+        for reference in step.templates().into_iter().flat_map(Template::expressions) {
+            for found in references(reference.0, 0).unwrap_or_default() {
+                if !found.flows || found.has_fallback {
+                    continue;
+                }
+                let Some((service, output)) = output_of_service(&found) else { continue };
+                let place = session.plan.services.keys().position(|known| known == service);
+                let Some(place) = place.filter(|_| !only.iter().any(|it| it == service)) else {
+                    continue;
+                };
+                let outputs = store.of_service(performer, place);
+                if outputs.iter().any(|(name, _)| name == output) {
+                    continue;
+                }
+                return Err(StepError::new(format!(
+                    "`{}` needs the output `{output}` of `{service}`, which `--only` leaves out and \
+                     no earlier run on this machine has made",
+                    layout.id
+                ))
+                .help(format!("add `--only {service}`, or run the whole plan")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The service and the name of `services.NAME.outputs.NAME`.
+fn output_of_service(reference: &ContextRef) -> Option<(&str, &str)> {
+    match reference.path.as_slice() {
+        [_, Segment::Name(service), Segment::Name(outputs), Segment::Name(name), ..]
+            if reference.context().eq_ignore_ascii_case("services")
+                && outputs.eq_ignore_ascii_case("outputs") =>
+        {
+            Some((service, name))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a step refers to an output, or to several that may include it.

@@ -21,11 +21,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
 /// How much is collected before it is written. Twice this is the memory that each
 /// upload needs.
 const WRITE_CHUNK_BYTES: usize = 128 * 1024;
+
+/// How many chunks are written at the same time. Each takes a thread, whose memory is kept.
+static WRITERS: Semaphore = Semaphore::const_new(8);
 
 /// The repository that a session belongs to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -247,6 +250,7 @@ async fn gather(body: &mut Body) -> (Vec<Bytes>, BodyEnd) {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
 ) -> Result<T, DistributionError> {
+    let _turn = WRITERS.acquire().await;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
         Err(error) => {

@@ -64,6 +64,8 @@ pub struct ContextRef {
     /// Whether its text can come out of the expression: not where it is only
     /// compared, negated or searched.
     pub flows: bool,
+    /// Whether it is a left side of `||`, so that something else stands in for an empty text.
+    pub has_fallback: bool,
 }
 
 impl ContextRef {
@@ -224,6 +226,7 @@ fn miscalled(source: &str, function: Function) -> Span {
 #[derive(Default)]
 struct Walk {
     offset: usize,
+    has_fallback: bool,
     contexts: Vec<ContextRef>,
     functions: Vec<FunctionRef>,
 }
@@ -242,7 +245,10 @@ impl Walk {
             Expr::Context(context) => self.context(expression, &context.parts, flows),
             Expr::BinExpr(BinExpr { lhs, op, rhs }) => {
                 // `&&` gives its left side only where that is empty or false.
+                let outside = self.has_fallback;
+                self.has_fallback |= *op == BinOp::Or;
                 self.expression(lhs, flows && *op == BinOp::Or);
+                self.has_fallback = outside;
                 self.expression(rhs, flows && matches!(op, BinOp::And | BinOp::Or));
             }
             Expr::UnExpr { op: _, expr } => self.expression(expr, false),
@@ -274,7 +280,8 @@ impl Walk {
         if matches!(head.inner, Expr::Identifier(_)) {
             let path = parts.iter().map(segment).collect();
             let span = self.span(whole);
-            self.contexts.push(ContextRef { path, span, flows });
+            let has_fallback = self.has_fallback;
+            self.contexts.push(ContextRef { path, span, flows, has_fallback });
         } else {
             self.expression(head, flows);
         }
@@ -301,6 +308,15 @@ fn segment(part: &SpannedExpr<'_>) -> Segment {
 #[cfg(test)]
 mod tests {
     use super::{FunctionRef, Segment, functions, references};
+
+    #[test]
+    fn left_side_of_or_has_a_fallback() {
+        let source = "a.x || format('{0}', b.x || c.x) || d.x && e.x";
+        let found = references(source, 0).expect("valid");
+        let found: Vec<_> = found.iter().map(|it| (it.context(), it.has_fallback)).collect();
+        let expected = [("a", true), ("b", true), ("c", true), ("d", false), ("e", false)];
+        assert_eq!(found, expected);
+    }
 
     /// The paths, those whose text cannot come out in parentheses.
     fn named(source: &str) -> Vec<String> {

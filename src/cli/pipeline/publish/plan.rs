@@ -10,12 +10,8 @@ use crate::report::PlanCard;
 const KEY: &str = ":plan";
 
 impl Publisher<'_> {
-    /// Posts the comment if the plan's `report` asks for it, and this is about a pull request.
-    /// An error is a warning.
+    /// Posts the comment if this is about a pull request. An error is a warning.
     pub async fn plan(&self, card: &PlanCard) -> Result<Option<Posted>, String> {
-        if !self.subject.channels.contains(&Channel::Plan) {
-            return Ok(None);
-        }
         let posted = self.post_plan(card).await;
         posted.map_err(|reason| self.redactor.redact(&warnings(&[reason]).join("; ")))
     }

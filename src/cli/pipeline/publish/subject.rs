@@ -138,6 +138,11 @@ impl Subject {
         format!("shipway/{plan} ({})", parts.join(", "))
     }
 
+    /// Whether `shipway plan` posts what it shows.
+    pub fn has_plan_comment(&self) -> bool {
+        self.channels.contains(&Channel::Plan)
+    }
+
     /// For a run that was refused, of a plan with environments: without one that is
     /// chosen, it is about the one that its event may not choose, or about none.
     pub fn lacks_environment(&mut self, resolved: &Resolved) {
