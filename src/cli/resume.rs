@@ -15,7 +15,7 @@ use super::session::run::{RunSession, state_folder};
 use super::session::sources::{refuse_changed, refuse_inherited};
 use crate::journal::{
     DamagedRun, Journal, JournalEntry, JournalError, LocalCloudOptions, Replay, RunFolder, RunId,
-    StartRecord, StepState, newest_unfinished,
+    StartRecord, StepState, UnfinishedRun, newest_unfinished,
 };
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
@@ -141,15 +141,29 @@ fn newest_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Ex
     let plan = std::path::absolute(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
     let found = newest_unfinished(state, &plan, arguments.dry_run)
         .map_err(|damaged| refuse_damaged(&damaged, arguments))?;
-    found.ok_or_else(|| {
-        let kind = if arguments.dry_run { "dry run" } else { "run" };
-        let plan = arguments.plan.display();
-        say::error(
-            &[format!("there is no unfinished {kind} of `{plan}` in `{}`", state.display())],
-            Some("name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"),
-        );
-        Exit::Usage
-    })
+    match found {
+        Some(UnfinishedRun { folder, newer: None }) => Ok(folder),
+        Some(UnfinishedRun { folder, newer: Some(newer) }) => {
+            let run = &folder.run;
+            say::error(
+                &[format!("run {run} did not succeed, but run {newer} has since")],
+                Some(&format!(
+                    "`shipway resume {run}` puts what it was to deploy in the place of that all \
+                     the same"
+                )),
+            );
+            Err(Exit::Usage)
+        }
+        None => {
+            let kind = if arguments.dry_run { "dry run" } else { "run" };
+            let plan = arguments.plan.display();
+            say::error(
+                &[format!("there is no unfinished {kind} of `{plan}` in `{}`", state.display())],
+                Some("name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"),
+            );
+            Err(Exit::Usage)
+        }
+    }
 }
 
 fn refuse_damaged(damaged: &DamagedRun, arguments: &ResumeArguments) -> Exit {

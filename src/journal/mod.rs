@@ -22,4 +22,7 @@ pub use lock::is_in_progress;
 pub use options::{DryRunOptions, LocalCloudOptions, PutBack, RunOptions};
 pub use replay::{Replay, StepState};
 pub use rollback::{Previous, Replaced, RollbackRecord};
-pub use runs::{DamagedRun, RunFolder, RunId, newest, newest_unfinished, remove_abandoned_scratch};
+pub use runs::{
+    DamagedRun, RunFolder, RunId, UnfinishedRun, newest, newest_unfinished,
+    remove_abandoned_scratch,
+};

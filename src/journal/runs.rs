@@ -2,6 +2,7 @@
 
 use super::file::{JournalError, read};
 use super::lock::RunLock;
+use serde_json::Value;
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -127,6 +128,14 @@ pub struct DamagedRun {
     pub older: Option<RunId>,
 }
 
+/// A run that has not succeeded.
+#[derive(Debug)]
+pub struct UnfinishedRun {
+    pub folder: RunFolder,
+    /// A run of the same plan in the same environment that has succeeded since.
+    pub newer: Option<RunId>,
+}
+
 /// The newest run of a plan that has not succeeded, among the dry runs or the others.
 /// `plan` is the absolute path of its file.
 ///
@@ -135,12 +144,13 @@ pub fn newest_unfinished(
     state: &Path,
     plan: &Path,
     dry_run: bool,
-) -> Result<Option<RunFolder>, Box<DamagedRun>> {
+) -> Result<Option<UnfinishedRun>, Box<DamagedRun>> {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return Ok(None) };
     let mut names: Vec<String> =
         entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     let mut damaged: Option<Box<DamagedRun>> = None;
+    let mut succeeded: Vec<(Value, RunId)> = Vec::new();
     for name in names.iter().rev() {
         let folder = RunFolder { state: state.to_owned(), run: RunId::existing(name) };
         if !folder.journal().exists() {
@@ -155,14 +165,20 @@ pub fn newest_unfinished(
             }
         };
         let Some(start) = replay.start else { continue };
-        let unfinished = replay.finished.is_none_or(|record| record.exit_code != 0);
-        if unfinished && start.dry_run == dry_run && Path::new(&start.plan) == plan {
-            if let Some(mut damaged) = damaged {
-                damaged.older = Some(folder.run);
-                return Err(damaged);
-            }
-            return Ok(Some(folder));
+        if start.dry_run != dry_run || Path::new(&start.plan) != plan {
+            continue;
         }
+        let environment = start.resolved["environment"]["name"].clone();
+        if replay.finished.is_some_and(|record| record.exit_code == 0) {
+            succeeded.push((environment, folder.run));
+            continue;
+        }
+        if let Some(mut damaged) = damaged {
+            damaged.older = Some(folder.run);
+            return Err(damaged);
+        }
+        let newer = succeeded.into_iter().find(|(other, _)| *other == environment);
+        return Ok(Some(UnfinishedRun { folder, newer: newer.map(|(_, run)| run) }));
     }
     damaged.map_or(Ok(None), Err)
 }
@@ -232,16 +248,20 @@ mod tests {
         let newest = |dry| {
             let plan = Path::new("/a/shipway.yml");
             let found = newest_unfinished(folder.path(), plan, dry).expect("readable");
-            found.map(|run| run.run.as_str().to_owned())
+            found.map(|found| {
+                let newer = found.newer.map(|run| format!(", but {run}")).unwrap_or_default();
+                format!("{}{newer}", found.folder.run)
+            })
         };
 
         assert_eq!(newest(false), None);
         write("01a", false, None);
         write("01b", false, Some(4));
+        assert_eq!(newest(false).as_deref(), Some("01b"));
         write("01c", false, Some(0));
         write("01d", true, None);
         write_of("/a/other.yml", "01e", false, None);
-        assert_eq!(newest(false).as_deref(), Some("01b"));
+        assert_eq!(newest(false).as_deref(), Some("01b, but 01c"));
         assert_eq!(newest(true).as_deref(), Some("01d"));
     }
 }

@@ -199,3 +199,27 @@ fn a_dry_run_that_is_named_stays_one() {
 
     assert!(finished.stderr.contains("dry run"), "{}", finished.stderr);
 }
+
+#[test]
+fn a_run_that_failed_before_one_that_succeeded_is_resumed_only_by_name() {
+    let program = Program::with_plan(SERVICES);
+    let id = || journal(&program)[0]["run"].as_str().expect("an id").to_owned();
+    program.run(&["run"]).exits(4);
+    let failed = id();
+    fs::write(program.path("FILE"), "").expect("written");
+    program.run(&["run", "--env", "second"]).exits(0);
+    // Another environment says nothing of this one.
+    program.run(&["run", "--until", "gate"]).exits(0);
+    let succeeded = id();
+
+    let refused = program.run(&["resume"]).exits(2);
+
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "error: run {failed} did not succeed, but run {succeeded} has since\n  help: `shipway \
+             resume {failed}` puts what it was to deploy in the place of that all the same\n"
+        )
+    );
+    program.run(&["resume", &failed]).exits(0);
+}
