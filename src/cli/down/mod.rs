@@ -233,42 +233,12 @@ impl Down<'_> {
 mod tests {
     use super::select::{DownFilter, EnvironmentFilter, select};
     use crate::azure::fake::{FakeAzure, Reply};
-    use crate::cli::plan_file::PlanFile;
-    use crate::cli::plan_options::open;
     use crate::cli::removal::delete::{MAX_DELETION, Wait, delete};
     use crate::cli::removal::{deployed, show};
-    use crate::cli::session::PlanSession;
     use crate::cli::session::listing::Listing;
-    use crate::journal::RunOptions;
-    use crate::report::Output;
-    use crate::run::perform::ResourceTags;
+    use crate::cli::session::testing::{session, tags};
     use crate::run::perform::deployed_testing::{JobFiles, azure_clients, job_file};
     use serde_json::json;
-    use std::path::Path;
-
-    const PLAN: &str = "\
-name: shop
-azure: { resource-group: demo }
-steps:
-  - deploy: { image: 'demo.azurecr.io/web:v1', aci: {} }
-";
-
-    fn session(folder: &Path) -> PlanSession {
-        let path = folder.join("shipway.yml");
-        std::fs::write(&path, PLAN).expect("a plan");
-        let file = PlanFile::read(&path, "").expect("a plan");
-        open(file, &RunOptions::default(), Output::Human).expect("a session")
-    }
-
-    fn tags(service: &str) -> ResourceTags {
-        ResourceTags {
-            plan: "shop".into(),
-            service: service.into(),
-            // 2025-12-31T12:00:00Z.
-            run: "01kdt4eyg0000000000000000a".into(),
-            ..ResourceTags::default()
-        }
-    }
 
     #[tokio::test]
     async fn resources_of_every_kind_are_taken_down() {

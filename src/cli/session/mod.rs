@@ -19,6 +19,8 @@ pub mod retries;
 pub mod run;
 pub mod secrets;
 pub mod sources;
+#[cfg(test)]
+pub mod testing;
 
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;

@@ -268,43 +268,23 @@ pub mod testing {
 mod tests {
     use super::{Scope, survey};
     use crate::azure::fake::{FakeAzure, Reply};
-    use crate::cli::plan_file::PlanFile;
-    use crate::cli::plan_options::open;
+    use crate::cli::session::testing::{session, tags};
     use crate::cli::status::table;
     use crate::cli::targets::Targets;
     use crate::http;
-    use crate::journal::RunOptions;
-    use crate::report::Output;
-    use crate::run::perform::ResourceTags;
     use crate::run::perform::deployed_testing::{JobFiles, azure_clients, job_file};
     use serde_json::json;
-
-    const PLAN: &str = "\
-name: shop
-azure: { resource-group: demo }
-steps:
-  - deploy: { image: 'demo.azurecr.io/web:v1', aci: {} }
-";
 
     #[tokio::test]
     async fn resources_of_another_kind_are_shown() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("shipway.yml");
-        std::fs::write(&path, PLAN).expect("a plan");
-        let file = PlanFile::read(&path, "").expect("a plan");
-        let session = open(file, &RunOptions::default(), Output::Human).expect("a session");
+        let session = session(folder.path());
         let list = "GET management.azure.com/subscriptions/s/resourceGroups/demo/providers/\
                     Microsoft.ContainerInstance/containerGroups";
         let empty = Reply::json(200, &json!({ "value": [] }));
         let fake = FakeAzure::script(vec![(list, vec![empty])]).await;
-        let tags = ResourceTags {
-            plan: "shop".into(),
-            service: "shop".into(),
-            // 2025-12-31T12:00:00Z.
-            run: "01kdt4eyg0000000000000000a".into(),
-            ..ResourceTags::default()
-        };
-        let files = JobFiles::of(vec![job_file("jobs", Some(tags), &["demo.azurecr.io/web:v1"])]);
+        let files =
+            JobFiles::of(vec![job_file("jobs", Some(tags("shop")), &["demo.azurecr.io/web:v1"])]);
         let targets = Targets { session: &session, clients: azure_clients(fake.arm(), &files) };
 
         let http = http::Client::new(http::Settings::default()).expect("a client");

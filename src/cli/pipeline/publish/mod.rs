@@ -110,8 +110,7 @@ impl Publisher<'_> {
         let conversation = Conversation { client: &client, repo: &repo, number };
         let marker = self.marker(conversation).await?;
         let subject = self.subject;
-        let hidden = subject.built.as_ref().map(|built| format!("\n{}", built.line()));
-        let body = card.comment(&format!("{marker}{}", hidden.unwrap_or_default()), self.redactor);
+        let body = card.comment(&subject.hidden_lines(&marker), self.redactor);
         // A run that found no environment has left a comment without one.
         let without = subject.environment.name().and(subject.plan.as_deref()).map(|plan| {
             Marker::new(plan, None, subject.comment_key.as_deref().unwrap_or_default())

@@ -22,8 +22,7 @@ impl Publisher<'_> {
         let Some((client, repo)) = self.connection(Channel::Plan)? else { return Ok(None) };
         let key = format!("{}{KEY}", subject.comment_key.as_deref().unwrap_or_default());
         let marker = Marker::new(&card.plan, card.environment.as_deref(), &key);
-        let hidden = subject.built.as_ref().map(|built| format!("\n{}", built.line()));
-        let body = card.comment(&format!("{marker}{}", hidden.unwrap_or_default()), self.redactor);
+        let body = card.comment(&subject.hidden_lines(&marker), self.redactor);
         let comment = StickyComment {
             marker: &marker,
             replaces: None,

@@ -2,7 +2,7 @@
 
 use crate::cli::session::PlanSession;
 use crate::event::{Channel, Origin};
-use crate::github::client::BuiltCommit;
+use crate::github::client::{BuiltCommit, Marker};
 use crate::journal::RunOptions;
 use crate::plan::schema::Plan;
 use crate::resolve::Resolved;
@@ -136,6 +136,12 @@ impl Subject {
             return format!("shipway/{plan}");
         }
         format!("shipway/{plan} ({})", parts.join(", "))
+    }
+
+    /// What a comment begins with, which GitHub does not show: its marker and its commit.
+    pub fn hidden_lines(&self, marker: &Marker) -> String {
+        let commit = self.built.as_ref().map(|built| format!("\n{}", built.line()));
+        format!("{marker}{}", commit.unwrap_or_default())
     }
 
     /// Whether `shipway plan` posts what it shows.
