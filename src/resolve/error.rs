@@ -5,7 +5,6 @@ use super::git::safe_directory;
 use crate::http::{Retry, Retryable};
 use crate::plan::expr::EvalError;
 use crate::plan::schema::{PROTECTED_EVENTS, Plan};
-use crate::value::short_commit;
 use std::fmt;
 
 /// An environment whose `if` is false.
@@ -89,8 +88,8 @@ pub enum ResolveError {
     #[error(
         "nothing is pushed or deployed, because commit {} is checked out, which is neither \
          the head of pull request {number}{} nor its merge commit",
-        short_commit(.here),
-        .head.as_ref().map(|head| format!(" ({})", short_commit(head))).unwrap_or_default()
+        short(.here),
+        .head.as_ref().map(|head| format!(" ({})", short(head))).unwrap_or_default()
     )]
     WrongCheckout { number: u64, here: String, head: Option<String>, remedy: String },
     /// Of a run that pushes or deploys.
@@ -104,6 +103,10 @@ pub enum ResolveError {
 
 fn named(number: Option<u64>) -> String {
     number.map_or_else(|| "the pull request".to_owned(), |number| format!("pull request {number}"))
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
 }
 
 fn cause(event: &str) -> String {

@@ -6,7 +6,6 @@
 
 mod azure;
 mod choice;
-mod commit;
 mod difference;
 mod file;
 mod port;
@@ -17,7 +16,6 @@ pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
-pub use commit::short_commit;
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,
     Verdict,

@@ -8,7 +8,6 @@ use crate::run::perform::{
 };
 use crate::value::{
     Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict,
-    short_commit,
 };
 use serde_json::Value;
 use std::io::{self, IsTerminal as _};
@@ -198,7 +197,8 @@ fn secret(source: Option<&str>) -> String {
 /// The commits that a deploy goes from and to, if both are known and differ.
 fn commits(compared: &Comparison) -> Option<String> {
     let (from, to) = (compared.deployed_commit.as_ref()?, compared.commit.as_ref()?);
-    (from != to).then(|| format!("{} -> {}", short_commit(from), short_commit(to)))
+    let short = |commit: &String| commit.chars().take(7).collect::<String>();
+    (from != to).then(|| format!("{} -> {}", short(from), short(to)))
 }
 
 fn verdict(verdict: Verdict) -> String {

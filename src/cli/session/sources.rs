@@ -15,7 +15,6 @@ use crate::event::StepId;
 use crate::journal::{Replay, StartRecord, StepState};
 use crate::plan::schema::{Action, Step};
 use crate::resolve::{Git, ResolveError};
-use crate::value::short_commit;
 use std::path::Path;
 
 /// A difference that stops a run.
@@ -61,9 +60,7 @@ pub fn refuse_changed(
     );
     let recorded = &session.resolved.git;
     let again = match recorded.head.as_deref().filter(|_| recorded.is_dirty() == Some(false)) {
-        Some(head) => {
-            format!("check out commit {} again, without changes, or ", short_commit(head))
-        }
+        Some(head) => format!("check out commit {} again, without changes, or ", short(head)),
         None => String::new(),
     };
     let help = format!("{again}start a new run with `shipway run`");
@@ -104,19 +101,19 @@ fn difference(session: &PlanSession, now: &Git) -> Option<String> {
     if head != new {
         return Some(format!(
             "it began at commit {}, and commit {} is checked out now",
-            short_commit(head),
-            short_commit(new)
+            short(head),
+            short(new)
         ));
     }
     match (began.is_dirty(), now.is_dirty()) {
         (Some(false), Some(true)) => Some(format!(
             "it began at commit {} without changes, and these files differ from it now: {}",
-            short_commit(head),
+            short(head),
             now.changed_files()
         )),
         (Some(true), Some(false)) => Some(format!(
             "it began with changes to commit {}, and they are gone now: {}",
-            short_commit(head),
+            short(head),
             began.changed_files()
         )),
         (_, None) => unknown(session, now),
@@ -151,7 +148,7 @@ pub fn refuse_inherited(
     let what = format!(
         "`--from {from}`: `{id}` was done by run {earlier} {source}, and this run is at commit \
          {}{changed}",
-        short_commit(head)
+        short(head)
     );
     // `--from push` means that step of every service.
     let begin = if from.contains('.') { id.to_string() } else { id.step };
@@ -197,5 +194,10 @@ fn other_source(start: &StartRecord, now: &Git) -> Option<String> {
         return None;
     }
     let changed = if is_dirty { " with uncommitted changes" } else { "" };
-    Some(format!("at commit {}{changed}", short_commit(head)))
+    Some(format!("at commit {}{changed}", short(head)))
+}
+
+/// The first seven digits of a commit.
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
 }

@@ -5,9 +5,11 @@ use crate::cli::revisions::{ListedRevision, Revisions, TargetRevisions};
 use crate::cli::targets::Owner;
 use crate::oci::Reference;
 use crate::report::short_digest;
-use crate::value::short_commit;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+/// How much of a commit's hash is shown.
+const SHORT_COMMIT_CHARS: usize = 7;
 
 const HEADINGS: [&str; 6] = ["SERVICE", "REVISION", "COMMIT", "IMAGE", "AGE", "STATE"];
 
@@ -50,8 +52,8 @@ fn rows(target: &TargetRevisions, now: Timestamp) -> Vec<Vec<String>> {
 
 fn commit(listed: &ListedRevision) -> String {
     let Some(commit) = &listed.revision.commit else { return UNKNOWN.to_owned() };
-    let short = short_commit(commit);
-    if listed.revision.dirty { format!("{short} with changes") } else { short.to_owned() }
+    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
+    if listed.revision.dirty { format!("{short} with changes") } else { short }
 }
 
 fn image(image: &Reference) -> String {

@@ -5,8 +5,10 @@ use crate::cli::columns::{UNKNOWN, age, columns};
 use crate::oci::Reference;
 use crate::report::short_digest;
 use crate::run::perform::DeployedContainer;
-use crate::value::short_commit;
 use jiff::Timestamp;
+
+/// How much of a commit's hash is shown.
+const SHORT_COMMIT_CHARS: usize = 7;
 
 const COLUMNS: usize = 8;
 
@@ -98,8 +100,8 @@ fn image(container: &DeployedContainer, tag: Option<&str>) -> String {
 
 fn commit(target: &TargetStatus) -> String {
     let Some(commit) = &target.resource.tags.commit else { return UNKNOWN.to_owned() };
-    let short = short_commit(commit);
-    if target.resource.tags.dirty { format!("{short} with changes") } else { short.to_owned() }
+    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
+    if target.resource.tags.dirty { format!("{short} with changes") } else { short }
 }
 
 fn expires(target: &TargetStatus, now: Timestamp) -> String {

@@ -2,7 +2,6 @@
 
 use super::escape::{block, code, link_as, prose, safe_lines};
 use crate::secret::Redactor;
-use crate::value::short_commit;
 
 /// How many lines are shown without being folded.
 const MAX_OPEN_LINES: usize = 25;
@@ -46,7 +45,7 @@ impl PlanCard {
         let environment = self.environment.as_deref();
         facts.extend(environment.map(|name| format!("environment {}", code(name))));
         let commit = self.commit.as_deref();
-        facts.extend(commit.map(|commit| format!("commit {}", code(short_commit(commit)))));
+        facts.extend(commit.map(|commit| format!("commit {}", code(&short(commit)))));
         facts.extend(self.run_url.as_deref().map(|url| link_as("log of the run", url)));
         facts.extend(["nothing was changed".to_owned(), "shipway".to_owned()]);
         text.extend(["<sub>", facts.join(" · ").as_str(), "</sub>\n"]);
@@ -66,6 +65,10 @@ impl PlanCard {
         let left_out = all.len() - lines.len();
         (lines, left_out)
     }
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(7).collect()
 }
 
 #[cfg(test)]

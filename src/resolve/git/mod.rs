@@ -9,7 +9,6 @@ mod head_file;
 
 use super::credentials;
 use super::inputs::{HostEnvironment, SourceCommit};
-use crate::value::short_commit;
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -99,7 +98,7 @@ impl Git {
 
     /// The first seven digits of the commit.
     pub fn short_sha(&self) -> Option<&str> {
-        self.sha.as_deref().map(short_commit)
+        self.sha.as_deref().map(|sha| sha.get(..7).unwrap_or(sha))
     }
 
     /// Whether anything differs from the commit; unknown where git did not answer.

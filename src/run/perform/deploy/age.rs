@@ -4,7 +4,6 @@
 use crate::plan::expr::Scope;
 use crate::run::outcome::StepError;
 use crate::run::perform::deployed::tags::ResourceTags;
-use crate::value::short_commit;
 use jiff::Timestamp;
 
 /// The commit that is going to be deployed.
@@ -50,12 +49,16 @@ impl OwnCommit {
         }
         let message = format!(
             "{name} runs commit {} of {newer}, which is newer than {} of {own}",
-            short_commit(hash),
-            short_commit(&self.hash)
+            short(hash),
+            short(&self.hash)
         );
         let help = "deploy the newest commit, or say with `--allow-older` that it is to go back";
         Err(StepError::new(message).help(help))
     }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
 }
 
 #[cfg(test)]
