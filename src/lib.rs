@@ -5,6 +5,8 @@
 //! services and steps; `run` is the one loop that performs them. It writes to
 //! `journal` before each effect and feeds `report` with each event.
 //!
+//! `draft` writes the text of a plan for the commands that make one.
+//!
 //! Layers: `plan`, `graph`, `event`, the state of `run` and the replay of
 //! `journal` are pure. `registry`, `azure`, `github` and `image` use `http` and
 //! `secret`, never `plan` or `run`; those that move bytes count them with
@@ -18,6 +20,7 @@
 
 mod azure;
 mod cli;
+mod draft;
 mod event;
 mod github;
 mod graph;

@@ -20,11 +20,16 @@ pub enum Answer {
     NotAsked,
 }
 
+/// Whether there is a terminal with a person in front of it.
+pub fn is_interactive() -> bool {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    !in_ci && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks on standard error. Without a clear yes the answer is no, and `declined` is
 /// said.
 pub fn ask(question: &str, expected: Expected<'_>, declined: &str) -> Answer {
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    if in_ci || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !is_interactive() {
         return Answer::NotAsked;
     }
     let prompt = match expected {

@@ -26,6 +26,7 @@ mod exit;
 #[cfg(test)]
 mod help_lines;
 mod images;
+mod init;
 mod local;
 mod logs;
 mod open;
@@ -71,6 +72,8 @@ enum Command {
     Run(run_saved::SavedRunArguments),
     /// Run the plan against a cloud on this machine
     DryRun(dry_run::DryRunArguments),
+    /// Write a first plan, and its workflow, from what is in a folder
+    Init(init::InitArguments),
     /// Show every step, resolved, and what would change; changes nothing
     Plan(plan::PlanArguments),
     /// Find every mistake in the plan
@@ -114,6 +117,7 @@ impl Command {
             Self::DryRun(arguments) => {
                 dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
             }
+            Self::Init(arguments) => init::init(&arguments),
             Self::Plan(arguments) => plan::plan(&arguments),
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),

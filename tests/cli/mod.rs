@@ -14,6 +14,7 @@ mod faults;
 mod flow;
 mod from;
 mod git;
+mod init;
 mod late_values;
 mod leases;
 mod logs;

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("progress", &[]),
     ("oci", &[]),
     ("value", &[]),
+    ("draft", &[]),
     ("event", &["value"]),
     ("registry", &["http", "oci", "progress", "secret"]),
     ("azure", &["http", "secret", "value"]),
@@ -55,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // may use the client of a deploy target: `run/perform/deployed` has what it needs of
     // resources of every kind.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
+    ("cli/init", &["draft", "journal", "plan", "resolve", "value"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
     ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),
@@ -150,6 +152,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// processes or chance.
 const PURE: &[&str] = &[
     "plan",
+    "draft",
     "graph",
     "event",
     "resolve/admission",

@@ -8,6 +8,7 @@ pub mod fake_registry;
 pub mod fetching_cloud;
 #[path = "../../src/registry/testing/images.rs"]
 pub mod images;
+pub mod layout;
 pub mod path;
 mod processes;
 pub mod program;

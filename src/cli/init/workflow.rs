@@ -1,0 +1,38 @@
+//! The workflow that runs the plan on GitHub.
+
+/// Where the action is, as long as its place is not known.
+pub const PLACEHOLDER: &str = "OWNER/shipway@COMMIT";
+
+pub const FILE: &str = ".github/workflows/shipway.yml";
+
+/// The workflow, for a plan at this path in the repository.
+pub fn text(plan: &str, branch: &str, action: &str) -> String {
+    format!(
+        "name: shipway
+on:
+  pull_request:
+  push:
+    branches: [{branch}]
+permissions:
+  contents: read
+  pull-requests: write   # the comment with the URL
+  id-token: write        # signing in to Azure without a stored secret
+concurrency: shipway-${{{{ github.event.number || github.ref }}}}
+jobs:
+  ship:
+    runs-on: ubuntu-latest
+    env:
+      # Names, not secrets: Settings, Secrets and variables, Actions, Variables.
+      AZURE_CLIENT_ID: ${{{{ vars.AZURE_CLIENT_ID }}}}
+      AZURE_TENANT_ID: ${{{{ vars.AZURE_TENANT_ID }}}}
+      AZURE_SUBSCRIPTION_ID: ${{{{ vars.AZURE_SUBSCRIPTION_ID }}}}
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          ref: ${{{{ github.event.pull_request.head.sha || github.sha }}}}
+      - uses: {action}
+        with:
+          plan: {plan}
+"
+    )
+}
