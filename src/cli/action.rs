@@ -1,129 +1,84 @@
 //! `shipway action`: what `action.yml` runs. The inputs come as variables, and
 //! the log goes to standard output, where the runner reads its commands.
+//!
+//! The inputs become a command line, so that each means what its option means. The table
+//! of inputs is in `inputs`.
+
+mod inputs;
 
 use super::check::{CheckArguments, DiagnosticFormat, check};
-use super::dry_run::{DryRunArguments, dry_run};
+use super::down::down;
+use super::dry_run::dry_run;
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, refused_early, write_status};
-use super::run::{RunArguments, run};
+use super::plan::plan;
+use super::preview::preview;
+use super::run_saved::run_saved;
 use super::runtime::block_on;
 use super::say;
+use super::sweep::sweep;
+use crate::github::actions::Annotation;
 use crate::journal::RunOptions;
+use inputs::{ActionCommand, WrongInput, command_line};
 use std::path::PathBuf;
 
 /// Runs the command that the inputs name, with the options that they set.
 pub fn action() -> Result<Exit, Exit> {
     let input = |name: &str| {
-        std::env::var(format!("INPUT_{name}")).ok().filter(|value| !value.trim().is_empty())
+        std::env::var(format!("INPUT_{}", name.replace('-', "_").to_uppercase()))
+            .ok()
+            .filter(|value| !value.trim().is_empty())
     };
-    let arguments = match arguments(&input) {
-        Ok(arguments) => arguments,
-        Err(message) => return refuse(&input, &message, None),
+    match command_line(&input) {
+        Ok(command) => execute(command),
+        Err(wrong) => refuse(&input, &wrong),
+    }
+}
+
+fn execute(command: ActionCommand) -> Result<Exit, Exit> {
+    let done = match command {
+        ActionCommand::Run(arguments) => return run_saved(&arguments, Audience::Action),
+        ActionCommand::DryRun(arguments) => return dry_run(&arguments, Audience::Action),
+        ActionCommand::Preview(arguments) => return preview(&arguments, Audience::Action),
+        ActionCommand::Check(arguments) => {
+            let arguments = CheckArguments { format: DiagnosticFormat::Github, ..arguments };
+            return Ok(ended(check(&arguments)));
+        }
+        ActionCommand::Plan(arguments) => plan(&arguments),
+        ActionCommand::Down(arguments) => down(&arguments),
+        ActionCommand::Sweep(arguments) => sweep(&arguments),
     };
-    match input("COMMAND").as_deref().map(str::trim) {
-        None | Some("run") => run(&arguments, Audience::Action),
-        Some("dry-run") => {
-            let arguments = DryRunArguments { run: arguments, ..DryRunArguments::default() };
-            dry_run(&arguments, Audience::Action)
-        }
-        Some("check") => {
-            let format = DiagnosticFormat::Github;
-            let done = check(&CheckArguments { plan: arguments.plan, format });
-            Ok(write_status(done.unwrap_or_else(|exit| exit)))
-        }
-        Some(other) => {
-            let message = format!("the input `command` is `{other}`");
-            refuse(&input, &message, Some("it is `run`, `dry-run` or `check`"))
-        }
+    let exit = ended(done);
+    // These commands say what failed to people, and not to the runner.
+    if !matches!(exit, Exit::Done | Exit::Differs) {
+        let message = format!("exit code {}; the log of this step says why", exit.code());
+        say::result(&Annotation::error("Shipway", &message).to_string());
+    }
+    Ok(exit)
+}
+
+/// Writes the output `status` of a command that is no run.
+fn ended(done: Result<Exit, Exit>) -> Exit {
+    match done {
+        Ok(exit @ (Exit::Done | Exit::Differs)) => write_status("succeeded", exit),
+        Ok(exit) | Err(exit) => write_status("failed", exit),
     }
 }
 
 /// Reports that an input is wrong, to the place that the other inputs name.
-fn refuse(
-    input: &impl Fn(&str) -> Option<String>,
-    message: &str,
-    help: Option<&str>,
-) -> Result<Exit, Exit> {
+fn refuse(input: &impl Fn(&str) -> Option<String>, wrong: &WrongInput) -> Result<Exit, Exit> {
     let options = RunOptions {
-        env: input("ENV"),
-        comment_key: input("COMMENT_KEY"),
-        pr: input("PR").and_then(|number| number.trim().parse().ok()),
+        env: input("env"),
+        comment_key: input("comment-key"),
+        pr: input("pr").and_then(|number| number.trim().parse().ok()),
         ..RunOptions::default()
     };
     let audience = Audience::Action;
     let redactor = audience.redactor();
-    let refusal = say::refused(Exit::Usage, &[message.to_owned()], help);
-    let plan = plan(input);
+    let refusal = say::refused(Exit::Usage, &wrong.chain, wrong.help.as_deref());
+    let plan = PathBuf::from(input("plan").unwrap_or_else(|| "shipway.yml".to_owned()));
     let asked =
         Asked { plan: &plan, options: &options, state_dir: None, audience, redactor: &redactor };
     block_on(async { Err(refused_early(asked, refusal).await) })
-}
-
-fn plan(input: &impl Fn(&str) -> Option<String>) -> PathBuf {
-    PathBuf::from(input("PLAN").unwrap_or_else(|| "shipway.yml".to_owned()))
-}
-
-/// The arguments of `shipway run` that the inputs stand for.
-fn arguments(input: &impl Fn(&str) -> Option<String>) -> Result<RunArguments, String> {
-    let lines = |name: &str| -> Vec<String> {
-        let text = input(name).unwrap_or_default();
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    };
-    let pr = input("PR").map(|text| {
-        text.trim().parse().map_err(|_| format!("the input `pr` is `{text}`, not a number"))
-    });
-    let flag = |name: &str| match input(name).as_deref().map(str::trim) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => {
-            let shown = name.to_ascii_lowercase().replace('_', "-");
-            Err(format!("the input `{shown}` is `{other}`, not `true` or `false`"))
-        }
-    };
-    let options = RunOptions {
-        env: input("ENV"),
-        set: lines("SET"),
-        from: input("FROM"),
-        until: input("UNTIL"),
-        only: lines("ONLY"),
-        keep_going: flag("KEEP_GOING")?,
-        pr: pr.transpose()?,
-        comment_key: input("COMMENT_KEY"),
-        allow_fork_deploy: input("ALLOW_FORK_DEPLOY"),
-        allow_older: flag("ALLOW_OLDER")?,
-        ..RunOptions::default()
-    };
-    Ok(RunArguments { plan: plan(input), options, ..RunArguments::default() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::arguments;
-    use std::collections::BTreeMap;
-
-    fn read(inputs: &[(&str, &str)]) -> Result<super::RunArguments, String> {
-        let inputs: BTreeMap<&str, &str> = inputs.iter().copied().collect();
-        arguments(&|name: &str| inputs.get(name).map(|value| (*value).to_owned()))
-    }
-
-    #[test]
-    fn inputs_are_the_command_line() {
-        let read = read(&[("SET", "cpu=2\n\n label=x \n"), ("PR", "7"), ("KEEP_GOING", "true")])
-            .expect("good inputs");
-        assert_eq!(read.options.set, ["cpu=2", "label=x"]);
-        assert_eq!(read.options.pr, Some(7));
-        assert!(read.options.keep_going);
-        assert_eq!(read.plan.to_str(), Some("shipway.yml"));
-    }
-
-    #[test]
-    fn a_wrong_input_is_named() {
-        let refused = |inputs: &[(&str, &str)]| read(inputs).expect_err("a wrong input");
-        assert_eq!(refused(&[("PR", "seven")]), "the input `pr` is `seven`, not a number");
-        assert_eq!(
-            refused(&[("KEEP_GOING", "yes")]),
-            "the input `keep-going` is `yes`, not `true` or `false`"
-        );
-    }
 }

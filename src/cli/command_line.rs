@@ -43,7 +43,7 @@ fn readable_part(known: Command) -> Option<RunArguments> {
     let (command, matches) = matches.subcommand()?;
     // The other commands do not define all of its arguments, which clap asserts.
     let is_dry_run = match command {
-        "run" => false,
+        "run" | "preview" => false,
         "dry-run" => true,
         _ => return None,
     };

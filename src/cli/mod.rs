@@ -34,6 +34,7 @@ mod pipeline;
 mod plan;
 mod plan_file;
 mod plan_options;
+mod preview;
 mod refusal;
 mod removal;
 mod report;
@@ -74,6 +75,8 @@ enum Command {
     DryRun(dry_run::DryRunArguments),
     /// Write a first plan, and its workflow, from what is in a folder
     Init(init::InitArguments),
+    /// Deploy the preview of a pull request, and take it down once that is closed
+    Preview(preview::PreviewArguments),
     /// Show every step, resolved, and what would change; changes nothing
     Plan(plan::PlanArguments),
     /// Find every mistake in the plan
@@ -113,11 +116,16 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<Exit, Exit> {
         match self {
-            Self::Run(arguments) => run_saved::run_saved(&arguments),
+            Self::Run(arguments) => {
+                run_saved::run_saved(&arguments, Audience::Command(arguments.run.view))
+            }
             Self::DryRun(arguments) => {
                 dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
             }
             Self::Init(arguments) => init::init(&arguments),
+            Self::Preview(arguments) => {
+                preview::preview(&arguments, Audience::Command(arguments.run.view))
+            }
             Self::Plan(arguments) => plan::plan(&arguments),
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),

@@ -36,19 +36,24 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
     let asked =
         Asked { plan, options, state_dir: state_dir.as_deref(), audience, redactor: &redactor };
     let started = RunSession::start(plan, options, state_dir.as_deref(), redactor.clone());
+    match started {
+        Ok(mut run) => run_started(&mut run, audience),
+        Err(refusal) => block_on(async { Err(refused_early(asked, refusal).await) }),
+    }
+}
+
+/// Runs the steps of a run that has a session.
+pub fn run_started(run: &mut RunSession, audience: Audience) -> Result<Exit, Exit> {
     block_on(async {
-        let mut run = match started {
-            Ok(run) => run,
-            Err(refusal) => return Err(refused_early(asked, refusal).await),
-        };
-        let inherited = inherited(&mut run);
+        let inherited = inherited(run);
+        let run = &*run;
         let chosen = choose(&run.session);
-        Ok(match chosen.and_then(|chosen| refuse_inherited(&run, chosen, inherited.as_ref())) {
+        Ok(match chosen.and_then(|chosen| refuse_inherited(run, chosen, inherited.as_ref())) {
             Ok(chosen) => {
-                let real = RealRun { run: &run, audience, inherited };
+                let real = RealRun { run, audience, inherited };
                 Box::pin(real.run(chosen, None)).await
             }
-            Err(refusal) => refused(&run, None, audience, refusal).await,
+            Err(refusal) => refused(run, None, audience, refusal).await,
         })
     })
 }

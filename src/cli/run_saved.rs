@@ -24,8 +24,7 @@ pub struct SavedRunArguments {
 }
 
 /// Runs the plan. A saved one is refused if sources or world have changed since.
-pub fn run_saved(arguments: &SavedRunArguments) -> Result<Exit, Exit> {
-    let audience = Audience::Command(arguments.run.view);
+pub fn run_saved(arguments: &SavedRunArguments, audience: Audience) -> Result<Exit, Exit> {
     let Some(file) = &arguments.saved else { return run(&arguments.run, audience) };
     let (saved, options) = read(file, &arguments.run.options)?;
     let arguments = RunArguments { options, ..arguments.run.clone() };

@@ -161,6 +161,9 @@ pub struct GitHubRepository {
     /// The branches beside those of open pull requests.
     #[serde(default)]
     pub branches: Vec<String>,
+    /// Roles of accounts by login: `admin`, `maintain`, `write`, `triage`, `read`, `none`.
+    #[serde(default)]
+    pub collaborators: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -1,6 +1,7 @@
 //! Makes the contexts of a scope from what was resolved.
 
 use super::credentials::{credential, secret_sources};
+use super::dns_label::dns_label;
 use super::environment::definitions;
 use super::event::PullRequest;
 use super::git::Git;
@@ -21,7 +22,7 @@ impl Resolved {
         let mut scope = Scope::new(inputs.redactor.clone())
             .with("git", git(&self.git))
             .with("github", self.github_value())
-            .with("pr", self.pull_request.as_ref().map(pull_request).unwrap_or_default())
+            .with("pr", self.pull_request_value())
             .with("run", run(&self.run))
             .with_hash_files(Arc::new(move |patterns| hash_files(&dir, patterns)))
             .with_reason("pr", &self.no_pull_request());
@@ -75,6 +76,13 @@ impl Resolved {
 
     fn github_value(&self) -> Value {
         Value::from(&serde_json::Value::Object(self.github.clone()))
+    }
+
+    fn pull_request_value(&self) -> Object {
+        let Some(found) = &self.pull_request else { return Object::default() };
+        let repository = self.repository();
+        let label = repository.map(|repository| dns_label(&repository, found.number));
+        pull_request(found).with("dns-label", label.as_deref())
     }
 
     fn no_pull_request(&self) -> String {

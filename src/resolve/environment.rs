@@ -23,6 +23,9 @@ pub struct ChosenEnvironment {
     pub protected: bool,
     /// The lifetime of what it deploys, in seconds.
     pub ttl: Option<u64>,
+    /// How many pull requests may have a preview in it.
+    #[serde(default)]
+    pub max_previews: Option<u32>,
 }
 
 impl ChosenEnvironment {

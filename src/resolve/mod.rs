@@ -10,6 +10,7 @@ pub mod credentials;
 
 mod admission;
 mod context;
+mod dns_label;
 mod environment;
 mod error;
 mod event;

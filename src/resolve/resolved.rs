@@ -79,13 +79,14 @@ impl Resolved {
             slug: slug(&name.value),
             protected: section.protected.resolve(&scope)?,
             ttl: None,
+            max_previews: None,
         });
-        let ttl = match &section.ttl {
-            Some(ttl) => Some(ttl.resolve(&resolved.scope(inputs)?)?.0.as_secs()),
-            None => None,
-        };
+        let scope = resolved.scope(inputs)?;
+        let ttl = section.ttl.as_ref().map(|ttl| ttl.resolve(&scope)).transpose()?;
+        let max = section.max_previews.as_ref().map(|max| max.resolve(&scope)).transpose()?;
         if let Some(environment) = &mut resolved.environment {
-            environment.ttl = ttl;
+            environment.ttl = ttl.map(|ttl| ttl.0.as_secs());
+            environment.max_previews = max.map(|max| max.0);
             if !request.any_tree {
                 admit(environment, &resolved.git, request.run.dry_run, &mut resolved.notices)?;
             }
@@ -110,6 +111,7 @@ impl Resolved {
                     slug: slug(&name.value),
                     protected: section.protected.resolve(scope).unwrap_or_default(),
                     ttl: None,
+                    max_previews: None,
                 });
             }
             Choice::Withheld(name) => resolved.withheld = Some(name.to_owned()),

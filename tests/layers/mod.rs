@@ -57,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // resources of every kind.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/init", &["draft", "journal", "plan", "resolve", "value"]),
+    ("cli/action", &["github::actions", "journal"]),
+    ("cli/preview", &["journal", "report", "resolve", "run"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
     ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),

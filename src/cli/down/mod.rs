@@ -14,7 +14,7 @@ use super::images::pull_request::{TagRemoval, remove_tags};
 use super::plan_file::PlanFile;
 use super::plan_options::open;
 use super::removal::report::ReportSubject;
-use super::removal::resource::TaggedResource;
+use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::{Removal, RemovalOptions, Removed, deployed, mistake};
 use super::runtime::block_on;
 use super::say;
@@ -26,10 +26,13 @@ use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
 use repositories::repositories;
-use select::{DownFilter, EnvironmentFilter, select, stages};
+pub use select::{DownFilter, EnvironmentFilter};
+use select::{select, stages};
 use serde_json::Map;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
@@ -76,7 +79,16 @@ pub fn down(arguments: &DownArguments) -> Result<Exit, Exit> {
     };
     let session = open(file, &options, arguments.options.output)?;
     let filter = filter(&session, arguments).map_err(|error| mistake(&session, error))?;
-    block_on(async { Down { arguments, session: &session, filter }.run().await })
+    let down = Down { arguments, session: &session, filter, why: None, patience: Duration::ZERO };
+    block_on(async { down.run().await }).map(|taken| taken.exit)
+}
+
+/// What `down` has done.
+#[derive(Clone, Copy, Debug)]
+pub struct TakenDown {
+    pub exit: Exit,
+    /// How many resources it removed.
+    pub removed: usize,
 }
 
 /// What is meant, from the command line and the event.
@@ -116,7 +128,7 @@ fn filter(session: &PlanSession, arguments: &DownArguments) -> Result<DownFilter
 }
 
 /// The environments that stay, because they are protected and not named.
-fn protected(session: &PlanSession, named: Option<&str>) -> Result<Vec<String>, StepError> {
+pub fn protected(session: &PlanSession, named: Option<&str>) -> Result<Vec<String>, StepError> {
     let mut protected = Vec::new();
     for (name, environment) in session.plan.environments.iter() {
         if named != Some(name.value.as_str()) && environment.protected.resolve(&session.scope)? {
@@ -126,46 +138,81 @@ fn protected(session: &PlanSession, named: Option<&str>) -> Result<Vec<String>, 
     Ok(protected)
 }
 
-struct Down<'a> {
-    arguments: &'a DownArguments,
-    session: &'a PlanSession,
-    filter: DownFilter,
+pub struct Down<'a> {
+    pub arguments: &'a DownArguments,
+    pub session: &'a PlanSession,
+    pub filter: DownFilter,
+    /// Why it is taken down, as a sentence of the comment.
+    pub why: Option<&'a str>,
+    /// How long runs that are deploying are waited for. After that, what they deploy stays.
+    pub patience: Duration,
 }
 
+/// Between two looks at what other runs are deploying.
+const POLL: Duration = Duration::from_secs(2);
+
 impl Down<'_> {
-    async fn run(&self) -> Result<Exit, Exit> {
+    pub async fn run(&self) -> Result<TakenDown, Exit> {
         let refused = |error: StepError| show_step_error(error, &self.session.redactor);
         let connections = Connections::of(self.session).map_err(refused)?;
         let azure = connections.azure_clients(self.session);
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;
         let listing = Listing { session: self.session, resources: &azure.deployed };
-        let listed = listing.listed(&subscription).await.map_err(refused)?;
-        let all = deployed(listed.with_note(&self.session.redactor));
+        let (all, listed) = self.listed(&listing, &subscription).await.map_err(refused)?;
         let stages = stages(plan);
         let removal = Removal {
             session: self.session,
             connections: &connections,
             azure: &azure,
             options: &self.arguments.options,
-            listed: select(&all, &self.filter),
+            listed,
             stage: &|one: &TaggedResource| stages.get(&one.tags.service).copied().unwrap_or(0),
             all: &all,
             channels: &plan.report.0,
-            why: &|_| None,
+            why: &|_| self.why.map(str::to_owned),
         };
         if let Err(exit) = removal.confirm(&self.heading(&removal), self.expected()) {
-            return Ok(exit);
+            return Ok(TakenDown { exit, removed: 0 });
         }
         let removed = removal.perform(self.subjects()).await;
         let images = self.images(&connections, &removed).await;
         let more = images.iter().map(|images| ("images".to_owned(), images.json.clone()));
         removal.show(&removed, more.collect::<Map<_, _>>());
         let exit = Removal::sum_up(&removed, "down");
-        Ok(match images {
+        let exit = match images {
             Some(images) => self.sum_up_images(images, exit),
             None => exit,
-        })
+        };
+        let removed = removed.ended.iter().filter(|(_, deletion)| deletion.is_done()).count();
+        Ok(TakenDown { exit, removed })
+    }
+
+    /// All that is deployed, and of it what is meant, once no other run deploys that or
+    /// the patience has ended.
+    async fn listed(
+        &self,
+        listing: &Listing<'_>,
+        subscription: &str,
+    ) -> Result<(Vec<TaggedResource>, Vec<ListedResource>), StepError> {
+        let until = Instant::now() + self.patience;
+        let mut told = None;
+        loop {
+            let found = listing.listed(subscription).await?;
+            let all = deployed(found.with_note(&self.session.redactor));
+            let listed = select(&all, &self.filter);
+            let leases = listed.iter().filter(|one| one.goes);
+            let mut leases = leases.filter_map(|one| one.resource.tags.lease.as_ref());
+            let held = leases.find(|lease| lease.holds_against(None)).map(|lease| &lease.run);
+            let Some(run) = held.filter(|_| Instant::now() < until) else {
+                return Ok((all, listed));
+            };
+            if told.as_ref() != Some(run) {
+                say::tell(&format!("waiting for run {run}, which is deploying"));
+                told = Some(run.clone());
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     fn heading(&self, removal: &Removal<'_>) -> String {
@@ -192,12 +239,15 @@ impl Down<'_> {
 
     /// The comment of the pull request is updated even if nothing was left to remove.
     fn subjects(&self) -> BTreeSet<ReportSubject> {
-        let EnvironmentFilter::Is(environment) = &self.filter.environment else {
-            return BTreeSet::new();
+        let chosen = || self.session.resolved.environment.as_ref().map(|one| one.name.clone());
+        let environment = match &self.filter.environment {
+            EnvironmentFilter::Is(environment) => environment.clone(),
+            EnvironmentFilter::Any if chosen().is_some() => chosen(),
+            EnvironmentFilter::Any => return BTreeSet::new(),
         };
         let subject = ReportSubject {
             plan: self.filter.plan.clone(),
-            environment: environment.clone(),
+            environment,
             pull_request: self.filter.pull_request,
         };
         BTreeSet::from([subject])

@@ -254,6 +254,7 @@ impl Blueprint<'_> {
             token: Hidden::default(),
             pull_request,
             pull_requests: Vec::new(),
+            collaborators: BTreeMap::new(),
             branches: Vec::new(),
         }
     }

@@ -38,7 +38,11 @@ impl Audience {
     }
 
     pub fn is_verbose(self) -> bool {
-        matches!(self, Self::Command(view) if view.verbose)
+        match self {
+            Self::Command(view) => view.verbose,
+            // "Enable debug logging" of a workflow's second attempt.
+            Self::Action => std::env::var("RUNNER_DEBUG").is_ok_and(|value| value == "1"),
+        }
     }
 
     fn choice(self) -> Choice {

@@ -33,8 +33,8 @@ use crate::resolve::credentials::scrub;
 use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
-    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PinnedImages, Preflight, Retries,
-    RunFacts, RunPlan, Services,
+    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PinnedImages, Preflight,
+    PreviewLimit, Retries, RunFacts, RunPlan, Services,
 };
 use crate::run::store::Store;
 use crate::secret::Secret;
@@ -178,6 +178,7 @@ impl<'a> Pipeline<'a> {
             allow_older: session.options.allow_older,
             takes_back: session.options.put_back.as_ref().is_some_and(|it| it.takes_back),
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
+            previews: preview_limit(session),
             source: origin::source(session),
             dry_run: session.is_dry_run(),
             reads_only: false,
@@ -219,6 +220,13 @@ impl<'a> Pipeline<'a> {
         }
         environment
     }
+}
+
+/// The limit of the environment's previews, in a run for a pull request.
+fn preview_limit(session: &PlanSession) -> Option<PreviewLimit> {
+    let max = session.resolved.environment.as_ref()?.max_previews?;
+    let pull_request = session.resolved.pull_request.as_ref()?.number;
+    Some(PreviewLimit { max, pull_request })
 }
 
 /// What a dry run does not contain: the user's own programs.

@@ -121,13 +121,12 @@ pub async fn refused(
     run.report(refusal).await
 }
 
-/// Writes the output `status` of a command of the action that is no run. Returns the exit
-/// of the process.
-pub fn write_status(exit: Exit) -> Exit {
+/// Writes the output `status` of a command that is no run. Returns the exit of the
+/// process.
+pub fn write_status(status: &str, exit: Exit) -> Exit {
     let Some(file) = std::env::var_os("GITHUB_OUTPUT").filter(|file| !file.is_empty()) else {
         return exit;
     };
-    let status = if exit == Exit::Done { "succeeded" } else { "failed" };
     match append(Path::new(&file), &[("status".to_owned(), status.to_owned())]) {
         Ok(()) => exit,
         Err(error) => LostOutputs::of(&error, &Redactor::default()).show(true, exit),

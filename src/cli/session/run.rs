@@ -34,9 +34,18 @@ impl RunSession {
         redactor: Redactor,
     ) -> Result<Self, Refusal> {
         let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
-        let state = state_folder(state_dir, &file);
         let id = RunId::new();
         let session = PlanSession::of_run(file, options, redactor, &id)?;
+        Self::begin(session, state_dir, id)
+    }
+
+    /// Makes the folder of a new run whose contexts are resolved.
+    pub fn begin(
+        session: PlanSession,
+        state_dir: Option<&Path>,
+        id: RunId,
+    ) -> Result<Self, Refusal> {
+        let state = state_folder(state_dir, &session.file);
         let folder = create(&state, id)?;
         remove_abandoned_scratch(&state, &folder.run);
         Ok(Self { local: folder.local(), session, folder })

@@ -17,6 +17,7 @@
 
 mod branches;
 mod built_commit;
+mod collaborators;
 mod comments;
 mod deployments;
 mod error;

@@ -25,6 +25,8 @@ pub struct RepositoryContext {
     pub pull_request: Option<PullRequest>,
     further: Vec<PullRequest>,
     branches: Vec<String>,
+    /// Roles by the login in lower case.
+    collaborators: BTreeMap<String, String>,
     pub record: ActivityRecord,
     token: Hidden,
 }
@@ -45,9 +47,19 @@ impl RepositoryContext {
             pull_request: github.pull_request.clone(),
             further: github.pull_requests.clone(),
             branches: github.branches.clone(),
+            collaborators: github
+                .collaborators
+                .iter()
+                .map(|(login, role)| (login.to_lowercase(), role.clone()))
+                .collect(),
             record: ActivityRecord::open(state)?,
             token,
         })
+    }
+
+    /// The role of an account, `read` if none is known.
+    pub fn role_of(&self, login: &str) -> &str {
+        self.collaborators.get(&login.to_lowercase()).map_or("read", String::as_str)
     }
 
     pub fn accepts(&self, token: &str) -> bool {

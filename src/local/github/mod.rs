@@ -6,6 +6,7 @@
 
 mod activity;
 mod branches;
+mod collaborators;
 mod comments;
 mod context;
 mod deployments;

@@ -3,7 +3,7 @@
 
 use super::context::{ApiCall, RepositoryContext};
 use super::error::GithubApiError;
-use super::{branches, comments, deployments, pulls, shapes, statuses};
+use super::{branches, collaborators, comments, deployments, pulls, shapes, statuses};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
 use crate::local::initial_state::GitHubRepository;
@@ -92,6 +92,7 @@ async fn perform(
         ["issues", "comments", id] => comments::one(context, &call, id),
         ["branches", name @ ..] if !name.is_empty() => branches::one(context, &call, name),
         ["git", "matching-refs", "heads", name @ ..] => branches::matching(context, &call, name),
+        ["collaborators", login, "permission"] => collaborators::permission(context, &call, login),
         ["pulls"] => pulls::all(context, &call),
         ["pulls", number] => pulls::one(context, &call, number),
         ["commits", sha, "pulls"] => pulls::of_commit(context, &call, sha),

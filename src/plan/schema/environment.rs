@@ -3,7 +3,7 @@
 use super::text::{Condition, Field, Map, Text};
 use crate::plan::describe::{key, mapping};
 use crate::plan::expr::contexts::Site;
-use crate::plan::literal::{Name, Period};
+use crate::plan::literal::{Name, Period, Times};
 
 /// The events for which the `if` of a protected environment can choose it: only
 /// people with write access can cause them.
@@ -22,5 +22,7 @@ mapping! {
         pub vars: Map<Text> = key("vars").names::<Name>().at(Site::Variable).absent("none"),
         /// How long what it deploys may live: stamped on it, and `shipway sweep` removes what has outlived it.
         pub ttl: Option<Field<Period>> = key("ttl").absent("for ever"),
+        /// How many pull requests may have a preview in it at the same time; a further one is refused before anything is changed.
+        pub max_previews: Option<Field<Times>> = key("max-previews").absent("any number"),
     }
 }

@@ -37,10 +37,11 @@ impl RemovalCard {
         let is_left = self.rows.iter().any(|row| row.left.is_some());
         let word = if is_left { "❌ not all of it was removed" } else { "🧹 removed" };
         let mut text = format!("### {}: {word}\n\n", prose(&self.plan));
-        match (&self.why, is_left) {
-            (Some(why), _) => text.extend([prose(why).as_str(), ".\n\n"]),
-            (None, false) => text += "Nothing of it runs any more.\n\n",
-            (None, true) => {}
+        let why = self.why.as_ref().map(|why| format!("{}.", prose(why)));
+        let gone = (!is_left).then(|| "Nothing of it runs any more.".to_owned());
+        let sentences: Vec<String> = why.into_iter().chain(gone).collect();
+        if !sentences.is_empty() {
+            text.extend([sentences.join(" ").as_str(), "\n\n"]);
         }
         if !self.rows.is_empty() {
             let heading = prose(&capitalized(&self.kind));
@@ -136,7 +137,7 @@ Nothing of it runs any more.
             card.markdown(&Redactor::default()),
             "### shop: 🧹 removed
 
-It had outlived its `ttl`.
+It had outlived its `ttl`. Nothing of it runs any more.
 
 <sub>environment `preview` · shipway</sub>
 "

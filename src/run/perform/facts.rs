@@ -18,6 +18,14 @@ pub struct SourceFacts {
     pub pull_request_head: Option<String>,
 }
 
+/// How many pull requests may have a preview in the environment of the run.
+#[derive(Clone, Copy, Debug)]
+pub struct PreviewLimit {
+    pub max: u32,
+    /// The pull request of the run.
+    pub pull_request: u64,
+}
+
 /// Facts that stay the same during the whole run.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -39,6 +47,8 @@ pub struct RunFacts {
     pub takes_back: bool,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
+    /// `None` where the run is for no pull request, or any number of them may have one.
+    pub previews: Option<PreviewLimit>,
     pub source: SourceFacts,
     /// Whether the run is against the local cloud.
     pub dry_run: bool,

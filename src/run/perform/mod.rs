@@ -62,7 +62,7 @@ pub use deployed::{
     ResourceId, ResourceKind, Terminal, TerminalSize,
 };
 pub use early_build::EarlyBuild;
-pub use facts::{RunFacts, SourceFacts};
+pub use facts::{PreviewLimit, RunFacts, SourceFacts};
 pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
 pub use outputs::object as outputs_object;
 pub use performer::{Job, Performer, Produced, Remember};

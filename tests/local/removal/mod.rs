@@ -1,6 +1,7 @@
 //! `shipway down` and `shipway sweep`: what they remove, keep and say.
 
 mod down;
+mod previews;
 mod stop;
 mod sweep;
 

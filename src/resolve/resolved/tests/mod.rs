@@ -48,6 +48,7 @@ fn environment(condition: &str, protected: bool, vars: &[(&str, &str)]) -> Envir
         protected: field(if protected { "true" } else { "false" }),
         vars: texts(vars),
         ttl: (!protected).then(|| field("${{ vars.days }}d")),
+        max_previews: (!protected).then(|| field("20")),
     }
 }
 

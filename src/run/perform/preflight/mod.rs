@@ -5,6 +5,7 @@
 //! steps cannot be checked yet and is left to the step.
 
 mod images;
+mod previews;
 mod texts;
 
 use super::deploy;
@@ -35,6 +36,9 @@ impl Preflight<'_> {
         self.check_platforms()?;
         if self.has(|action| matches!(action, Action::Push(_))) {
             self.check_pushes().await?;
+        }
+        if self.has(|action| matches!(action, Action::Deploy(_))) {
+            self.check_previews().await?;
         }
         for (service, step) in self.chosen() {
             if let Action::Deploy(deploy) = &step.action {
