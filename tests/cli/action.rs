@@ -2,6 +2,7 @@
 
 use crate::support::Program;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -23,21 +24,18 @@ fn inputs_reach_the_program_as_variables_and_never_in_a_script() {
     let last = steps.last().expect("a step");
     for name in action["inputs"].as_object().expect("inputs").keys() {
         let variable = format!("INPUT_{}", name.replace('-', "_").to_uppercase());
-        let expected = match name.as_str() {
-            // The step runs there.
-            "working-directory" => {
-                assert_eq!(last["working-directory"], "${{ inputs.working-directory }}");
-                continue;
-            }
-            name => format!("${{{{ inputs.{name} }}}}"),
-        };
-        assert_eq!(last["env"][&variable], expected, "{variable}");
+        let expected = format!("${{{{ inputs.{name} }}}}");
+        match name.as_str() {
+            "working-directory" => assert_eq!(last["working-directory"], expected),
+            "install" => assert_eq!(steps[0]["env"]["SHIPWAY_INSTALL"], expected),
+            _ => assert_eq!(last["env"][&variable], expected, "{variable}"),
+        }
     }
     for step in steps {
         let script = step["run"].as_str().expect("a script");
         assert!(!script.contains("${{"), "text of others in a script: {script}");
+        assert!(script.starts_with("exec "), "signals do not reach it: {script}");
     }
-    assert!(last["run"].as_str().expect("a script").contains("exec "), "signals reach it");
 }
 
 #[test]
@@ -58,10 +56,12 @@ fn outputs_come_from_the_program() {
             "deployment-id",
             "services",
             "result",
+            "program",
         ]
     );
     for (name, output) in outputs {
-        assert_eq!(output["value"], format!("${{{{ steps.run.outputs.{name} }}}}"));
+        let step = if name == "program" { "install" } else { "run" };
+        assert_eq!(output["value"], format!("${{{{ steps.{step}.outputs.{name} }}}}"));
     }
 }
 
@@ -71,10 +71,50 @@ fn commands_of_the_action_exist() {
     let described = action["inputs"]["command"]["description"].as_str().expect("text");
     let commands: Vec<&str> = described.split('`').skip(1).step_by(2).collect();
     let program = Program::with_plan("name: nothing\nsteps: [{ run: 'true' }]\n");
-    for command in commands {
-        let program = program.command(&["action"]).env("INPUT_COMMAND", command).output();
-        let output = program.expect("the program starts");
-        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+    let said = program.env("INPUT_COMMAND", "nothing").run(&["action"]).exits(2).stderr;
+    let known = said.lines().find(|line| line.starts_with("  help")).expect("a remedy");
+    assert_eq!(commands, known.split('`').skip(1).step_by(2).collect::<Vec<_>>());
+}
+
+/// A table of the page, made of `action.yml`.
+fn table(heading: &str, section: &Value) -> String {
+    let with_default = heading == "input";
+    let mut text = if with_default {
+        "| input | is | default |\n|---|---|---|\n".to_owned()
+    } else {
+        "| output | is |\n|---|---|\n".to_owned()
+    };
+    for (name, one) in section.as_object().expect("a mapping") {
+        let description = one["description"].as_str().expect("a description");
+        let description = description.trim_end_matches('.').replace('|', "\\|");
+        let default = match one["default"].as_str() {
+            Some("") => " |".to_owned(),
+            Some(default) => format!(" `{default}` |"),
+            None => String::new(),
+        };
+        writeln!(text, "| `{name}` | {description} |{default}").expect("text");
+    }
+    text
+}
+
+/// `UPDATE_DOCS=1` rewrites the tables of the page.
+#[test]
+fn page_has_the_inputs_and_outputs_of_the_action() {
+    let (_, action) = action();
+    let path = repository().join("docs/github-actions.md");
+    let mut page = fs::read_to_string(&path).expect("the page");
+    for (heading, section) in [("input", "inputs"), ("output", "outputs")] {
+        let begin = page.find(&format!("| {heading} | is |")).expect("the table");
+        let end = page[begin..].find("\n\n").map_or(page.len(), |length| begin + length + 1);
+        let expected = table(heading, &action[section]);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            page.replace_range(begin..end, &expected);
+        } else {
+            assert_eq!(&page[begin..end], expected, "`UPDATE_DOCS=1` updates the page");
+        }
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, page).expect("written");
     }
 }
 

@@ -15,6 +15,7 @@ mod flow;
 mod from;
 mod git;
 mod init;
+mod install;
 mod late_values;
 mod leases;
 mod logs;
