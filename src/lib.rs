@@ -5,7 +5,7 @@
 //! services and steps; `run` is the one loop that performs them. It writes to
 //! `journal` before each effect and feeds `report` with each event.
 //!
-//! `draft` writes the text of a plan for the commands that make one.
+//! `import` reads files that deploy in another way, and `draft` writes the text of a plan.
 //!
 //! Layers: `plan`, `graph`, `event`, the state of `run` and the replay of
 //! `journal` are pure. `registry`, `azure`, `github` and `image` use `http` and
@@ -26,6 +26,7 @@ mod github;
 mod graph;
 mod http;
 mod image;
+mod import;
 mod journal;
 mod local;
 mod oci;

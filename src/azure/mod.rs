@@ -5,6 +5,7 @@
 //! that it is for.
 
 mod arm;
+pub mod capacity;
 mod cloud;
 pub mod container_instances;
 mod credential;
@@ -14,6 +15,7 @@ pub mod fake;
 mod key_vault;
 pub mod registries;
 pub mod resource_groups;
+pub mod rights;
 
 pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Pacing, Refusal, Verb};

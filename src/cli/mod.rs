@@ -1,10 +1,10 @@
 //! The command line: one file or folder for each command.
 //!
-//! To add the command `doctor`:
+//! To add the command `greet`:
 //!
-//! 1. write `src/cli/doctor.rs` with its arguments, `DoctorArguments`, which derives
-//!    [`clap::Args`], and `pub fn doctor(&DoctorArguments) -> Result<Exit, Exit>`;
-//! 2. add `mod doctor;` and, to [`Command`], a variant and its arm in `execute`;
+//! 1. write `src/cli/greet.rs` with its arguments, `GreetArguments`, which derives
+//!    [`clap::Args`], and `pub fn greet(&GreetArguments) -> Result<Exit, Exit>`;
+//! 2. add `mod greet;` and, to [`Command`], a variant and its arm in `execute`;
 //! 3. add its line to the table in `docs/commands.md`.
 //!
 //! A command reads its plan with `PlanSession`, which makes no folder and asks
@@ -18,6 +18,7 @@ mod clean;
 mod columns;
 mod command_line;
 mod confirm;
+mod doctor;
 mod down;
 mod dry_run;
 mod eval;
@@ -26,6 +27,7 @@ mod exit;
 #[cfg(test)]
 mod help_lines;
 mod images;
+mod import;
 mod init;
 mod local;
 mod logs;
@@ -77,6 +79,10 @@ enum Command {
     Init(init::InitArguments),
     /// Deploy the preview of a pull request, and take it down once that is closed
     Preview(preview::PreviewArguments),
+    /// Make a plan of a workflow, a script, a compose file or a container group
+    Import(import::ImportArguments),
+    /// Show what a run needs, what of it is missing, and the commands that mend it
+    Doctor(doctor::DoctorArguments),
     /// Show every step, resolved, and what would change; changes nothing
     Plan(plan::PlanArguments),
     /// Find every mistake in the plan
@@ -126,6 +132,8 @@ impl Command {
             Self::Preview(arguments) => {
                 preview::preview(&arguments, Audience::Command(arguments.run.view))
             }
+            Self::Import(arguments) => import::run_import(&arguments),
+            Self::Doctor(arguments) => doctor::doctor(&arguments),
             Self::Plan(arguments) => plan::plan(&arguments),
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),

@@ -5,7 +5,6 @@ use super::scalar::{Place, fits_literal, spelled};
 /// The longest line that a flow collection may make.
 const MAX_FLOW_COLUMNS: usize = 96;
 
-/// A value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Node {
     /// A key without a value, as in `push:`.

@@ -2,6 +2,7 @@
 //!
 //! Only `serve` sees all of it. Each service is given the parts that it needs.
 
+use super::access::Access;
 use super::entra::Tokens;
 use super::faults::Faults;
 use super::files::{FileError, create_folder};
@@ -29,6 +30,7 @@ pub struct CloudState {
     pub initial: InitialState,
     pub folder: PathBuf,
     pub tokens: Arc<Tokens>,
+    pub access: Arc<Access>,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
     pub faults: Faults,
@@ -42,6 +44,7 @@ impl CloudState {
         create_folder(&folder).map_err(failed)?;
         let identity = Identity::open(&folder, &initial).map_err(failed)?;
         Ok(Self {
+            access: Arc::new(Access::new(initial.access.as_ref(), &identity)),
             tokens: Arc::new(Tokens::new(identity)),
             registries: Arc::new(Registries::open(&folder, &initial).map_err(failed)?),
             vaults: Arc::new(Vaults::open(&folder, &initial).map_err(failed)?),
@@ -64,11 +67,16 @@ impl CloudState {
             registry: RegistryServer::new(Arc::clone(&self.registries), Arc::clone(&self.tokens)),
             arm,
             entra: entra::router(Arc::clone(&self.tokens)),
-            vault: vault::router(Arc::clone(&self.vaults), Arc::clone(&self.tokens)),
+            vault: vault::router(
+                Arc::clone(&self.vaults),
+                Arc::clone(&self.tokens),
+                Arc::clone(&self.access),
+            ),
             github: github::router(self.initial.github.as_ref(), github_token, &self.folder)?,
             registries: self.registries,
             vaults: self.vaults,
             faults: self.faults,
+            access: self.access,
             log: self.log,
         })
     }

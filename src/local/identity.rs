@@ -4,6 +4,7 @@
 use super::files::{FileError, read_json, write_json};
 use super::hidden::Hidden;
 use super::initial_state::InitialState;
+use crate::oci::Digest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -53,6 +54,23 @@ impl Identity {
         write_json(&path, &identity)?;
         Ok(identity)
     }
+}
+
+/// The principal id and client id of an identity, derived from its resource id.
+pub fn ids_of(name: &str) -> (String, String) {
+    let uuid = |seed: &str| {
+        let digest = Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());
+        let hex = digest.hex();
+        format!(
+            "{}-{}-4{}-8{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[13..16],
+            &hex[17..20],
+            &hex[20..32]
+        )
+    };
+    (uuid("principal"), uuid("client"))
 }
 
 /// Random bytes in hexadecimal.

@@ -33,6 +33,35 @@ pub struct InitialState {
     /// `HOST/REPOSITORY` for a single repository.
     pub allow_hosts: Vec<String>,
     pub faults: Vec<InjectedFault>,
+    /// What the application may not do. Without it, it may do everything.
+    pub access: Option<AccessRules>,
+}
+
+/// What the application of the local cloud may do.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AccessRules {
+    /// The role assignments. Without them, the application may do everything.
+    pub roles: Option<Vec<RoleGrant>>,
+    /// Resource providers that are not registered, such as `Microsoft.ContainerInstance`.
+    pub unregistered_providers: Vec<String>,
+    /// DNS labels that others hold, as `label.region`.
+    pub taken_labels: Vec<String>,
+}
+
+/// A built-in role at a scope.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoleGrant {
+    /// Such as `AcrPush`.
+    pub role: String,
+    /// The part of the scope after the subscription, empty for the subscription itself.
+    #[serde(default)]
+    pub scope: String,
+    /// The user-assigned identity that has it, by its id after the subscription. Empty
+    /// for the application.
+    #[serde(default)]
+    pub identity: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -164,6 +193,9 @@ pub struct GitHubRepository {
     /// Roles of accounts by login: `admin`, `maintain`, `write`, `triage`, `read`, `none`.
     #[serde(default)]
     pub collaborators: BTreeMap<String, String>,
+    /// What the token may not write: `pull-requests`, `deployments`, `statuses`.
+    #[serde(default)]
+    pub denied: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

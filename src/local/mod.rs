@@ -9,7 +9,8 @@
 //! Nothing here may use the clients that talk to it (`azure`, `github`), so that
 //! both sides of a conversation are never the same code.
 
-pub mod arm;
+pub mod access;
+mod arm;
 pub mod authority;
 mod cloud_file;
 mod cloud_state;

@@ -126,6 +126,7 @@ async fn open_runtime(state: &CloudState) -> Result<Runtime, ServeError> {
 fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError> {
     Ok(arm::Arm {
         tokens: Arc::clone(&state.tokens),
+        access: Arc::clone(&state.access),
         registries: Arc::clone(&state.registries),
         vaults: Arc::clone(&state.vaults),
         runtime,

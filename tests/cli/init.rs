@@ -99,7 +99,7 @@ note: `OWNER/shipway@COMMIT` in the workflow is to be replaced by the repository
 next:
   shipway check shop/shipway.yml     shows mistakes in the plan
   shipway dry-run shop/shipway.yml   runs it on this machine, without Azure
-  shipway run shop/shipway.yml --env preview   runs it in Azure
+  shipway doctor shop/shipway.yml    shows what is missing in Azure and at GitHub
 "
     );
     let workflow = text(&program, "shop/.github/workflows/shipway.yml");
@@ -423,6 +423,35 @@ fn services_of_a_compose_file_are_built_by_its_settings() {
     finished.says_in_order(&[
         "note: `db` of `compose.yaml` is an image that is not built here, and was left out: name \
          the address that the services reach it under in the `env` of their deploys\n",
+    ]);
+}
+
+#[test]
+fn container_group_that_is_described_already_is_deployed() {
+    let group = include_str!("../fixtures/import/container-group.yaml");
+    let program = folder(&[("deploy/group.yaml", group)]);
+    let (plan, finished) = init(&program, &[]);
+    for part in [
+        "resource-group: shop",
+        "dns-label: store-north",
+        "image: storeimages.azurecr.io/store:1.4",
+    ] {
+        assert!(plan.contains(part), "no `{part}` in\n{plan}");
+    }
+    finished
+        .says_in_order(&["note: the plan deploys the container group of `deploy/group.yaml`\n"]);
+    let workflow = text(&program, "shop/.github/workflows/shipway.yml");
+    assert!(!workflow.contains("pull_request"), "{workflow}");
+}
+
+#[test]
+fn workflow_that_deploys_already_is_pointed_to() {
+    let workflow = include_str!("../fixtures/import/curl-loop.yml");
+    let program = folder(&[("Dockerfile", SERVED), (".github/workflows/cd.yml", workflow)]);
+    let (_, finished) = init(&program, &[]);
+    finished.says_in_order(&[
+        "note: `.github/workflows/cd.yml` deploys already: `shipway import .github/workflows/cd.yml` \
+         prints a plan that does the same\n",
     ]);
 }
 

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("value", &[]),
     ("draft", &[]),
+    ("import", &["draft"]),
     ("event", &["value"]),
     ("registry", &["http", "oci", "progress", "secret"]),
     ("azure", &["http", "secret", "value"]),
@@ -56,9 +57,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // may use the client of a deploy target: `run/perform/deployed` has what it needs of
     // resources of every kind.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
-    ("cli/init", &["draft", "journal", "plan", "resolve", "value"]),
     ("cli/action", &["github::actions", "journal"]),
     ("cli/preview", &["journal", "report", "resolve", "run"]),
+    (
+        "cli/doctor",
+        &[
+            "azure::capacity",
+            "azure::resource_groups",
+            "azure::rights",
+            "http",
+            "oci",
+            "plan",
+            "report",
+            "run",
+            "value",
+        ],
+    ),
+    ("cli/import", &["draft", "import", "plan"]),
+    ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
     ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),
@@ -155,6 +171,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "plan",
     "draft",
+    "import",
     "graph",
     "event",
     "resolve/admission",

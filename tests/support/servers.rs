@@ -1,5 +1,6 @@
 //! Asks the servers of a local cloud, as clients other than Shipway would.
 
+use super::cloud::client;
 use super::cloud_process::CloudProcess;
 use reqwest::Method;
 use serde_json::Value;
@@ -15,8 +16,13 @@ pub struct Servers {
 
 impl Servers {
     pub fn of(cloud: &CloudProcess) -> Self {
-        let (file, client) = (cloud.file.clone(), cloud.client());
-        Self { file, client, runtime: tokio::runtime::Runtime::new().expect("a runtime") }
+        Self::at(&cloud.file)
+    }
+
+    /// The servers of the cloud that this file describes.
+    pub fn at(file: &CloudFile) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        Self { file: file.clone(), client: client(file), runtime }
     }
 
     /// The answer to a request that must succeed.

@@ -256,6 +256,7 @@ impl Blueprint<'_> {
             pull_requests: Vec::new(),
             collaborators: BTreeMap::new(),
             branches: Vec::new(),
+            denied: Vec::new(),
         }
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 /// A Dockerfile of the folder.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FoundDockerfile {
-    /// Its path.
     pub path: String,
     /// The folder that its `COPY` lines are relative to; empty for the root.
     pub context: String,

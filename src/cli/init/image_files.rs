@@ -1,6 +1,6 @@
 //! A Dockerfile and a `.dockerignore` for a folder that has none.
 
-/// Files to write, each only where there is none of its name.
+/// Files to write, each only if it does not exist.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ImageFiles {
     dockerfile: Option<String>,

@@ -8,7 +8,7 @@ use super::image_files::ImageFiles;
 use super::project::{self, Project};
 use crate::value::GroupName;
 
-/// What was found.
+/// What of a folder can be deployed, and what people should know about it.
 pub struct Look {
     /// The name of the folder, as a name of resources.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct NothingFound {
 impl Look {
     pub fn at(folder: &Folder, port: Option<u16>) -> Result<Self, NothingFound> {
         let mut look = Self {
-            name: resource_name(&folder.name()).unwrap_or_else(|| "app".to_owned()),
+            name: folder_name(folder),
             services: Vec::new(),
             files: ImageFiles::default(),
             notes: Vec::new(),
@@ -118,6 +118,11 @@ impl Look {
             ));
         }
     }
+}
+
+/// The name of a folder, as a name of resources.
+pub fn folder_name(folder: &Folder) -> String {
+    resource_name(&folder.name()).unwrap_or_else(|| "app".to_owned())
 }
 
 /// A name of a container group made of any text; `None` if nothing of it is left.

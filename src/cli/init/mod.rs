@@ -1,7 +1,7 @@
 //! `shipway init`: writes a first plan, and the workflow that runs it, from what a folder
 //! holds.
 //!
-//! `folder` lists the files, `dockerfile`, `compose` and `project` read what they say,
+//! `folder` lists the files, `existing` finds a container group that is described already, `dockerfile`, `compose` and `project` read what they say,
 //! `look` puts that together, `settings` has what the user was asked or what Azure's tools
 //! are set to. `plan` and `workflow` write the result, `image_files` a Dockerfile where
 //! the folder has none.
@@ -9,6 +9,7 @@
 mod arguments;
 mod compose;
 mod dockerfile;
+mod existing;
 mod folder;
 mod found;
 mod image_files;
@@ -40,11 +41,24 @@ pub fn init(arguments: &InitArguments) -> Result<Exit, Exit> {
         let message = format!("cannot look at the folder `{}`", arguments.folder.display());
         say::refused(Exit::Usage, &[message, error.to_string()], None).exit
     })?;
-    let look = Look::at(&folder, arguments.port).map_err(|missing| {
-        say::refused(Exit::Usage, &[missing.message], Some(&missing.help)).exit
-    })?;
-    let settings = Settings::of(arguments, &host, &look);
-    let plan = plan::draft(&look, &settings).write();
+    let (look, settings, plan) = match (Look::at(&folder, arguments.port), existing::find(&folder))
+    {
+        (Ok(look), _) => {
+            let settings = Settings::of(arguments, &host, &look);
+            let plan = plan::draft(&look, &settings);
+            (look, settings, plan)
+        }
+        (Err(_), Some(group)) => {
+            let look = group.look(look::folder_name(&folder));
+            let settings = Settings::of(arguments, &host, &look);
+            let plan = group.plan(&settings);
+            (look, settings, plan)
+        }
+        (Err(missing), None) => {
+            return Err(say::refused(Exit::Usage, &[missing.message], Some(&missing.help)).exit);
+        }
+    };
+    let plan = plan.write();
     if arguments.print {
         say::result(&plan);
         return Ok(Exit::Done);

@@ -17,7 +17,7 @@ pub struct Project {
 /// Folders that a static site lies in.
 const SITE_FOLDERS: [&str; 7] = ["", "public", "site", "www", "dist", "build", "docs"];
 
-/// The project of the folder, looked for in a fixed order, or why there is none.
+/// The project of the folder, looked for in a fixed order, or why nothing was found.
 pub fn find(folder: &Folder) -> Result<Project, String> {
     let kinds: [fn(&Folder) -> Option<Result<Project, String>>; 7] =
         [go, rust, dotnet, java, node, python, site];

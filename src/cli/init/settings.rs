@@ -33,12 +33,15 @@ impl Settings {
             asks: !arguments.yes && !arguments.print && is_interactive(),
             assumed: Vec::new(),
         };
-        let registry = questions.value(
-            "registry",
-            "Registry to push to",
-            arguments.registry.clone(),
-            defaults.registry.unwrap_or_else(|| format!("{}.azurecr.io", registry_name(&name))),
-        );
+        let registry =
+            defaults.registry.unwrap_or_else(|| format!("{}.azurecr.io", registry_name(&name)));
+        let registry = if look.services.is_empty() {
+            // Nothing is pushed.
+            registry
+        } else {
+            let given = arguments.registry.clone();
+            questions.value("registry", "Registry to push to", given, registry)
+        };
         let resource_group = questions.value(
             "resource-group",
             "Resource group to deploy to",

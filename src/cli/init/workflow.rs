@@ -5,13 +5,14 @@ pub const PLACEHOLDER: &str = "OWNER/shipway@COMMIT";
 
 pub const FILE: &str = ".github/workflows/shipway.yml";
 
-/// The workflow, for a plan at this path in the repository.
-pub fn text(plan: &str, branch: &str, action: &str) -> String {
+/// The workflow, for a plan at this path in the repository. A plan without previews is
+/// run for pushes alone.
+pub fn text(plan: &str, branch: &str, action: &str, has_previews: bool) -> String {
+    let previews = if has_previews { "  pull_request:\n" } else { "" };
     format!(
         "name: shipway
 on:
-  pull_request:
-  push:
+{previews}  push:
     branches: [{branch}]
 permissions:
   contents: read

@@ -48,6 +48,7 @@ impl Output<'_> {
                 &plan.to_string_lossy(),
                 &self.settings.branch,
                 &self.arguments.action,
+                !self.look.services.is_empty(),
             );
             let written = write_new(&workflows.join(workflow::FILE), &text)?;
             said.push(line(written, workflow::FILE, "runs the plan on GitHub"));
@@ -77,7 +78,10 @@ impl Output<'_> {
         }
         notes.extend(self.look.notes.iter().cloned());
         for workflow in &self.look.deploying_workflows {
-            notes.push(format!("`{workflow}` deploys already; it was left as it is"));
+            notes.push(format!(
+                "`{workflow}` deploys already: `shipway import {workflow}` prints a plan that does \
+                 the same"
+            ));
         }
         if !self.arguments.no_workflow && self.arguments.action == workflow::PLACEHOLDER {
             notes.push(format!(
@@ -99,7 +103,7 @@ impl Output<'_> {
         };
         say::tell(&format!(
             "\nnext:\n  shipway check{plan}     shows mistakes in the plan\n  shipway dry-run{plan}   runs it \
-             on this machine, without Azure\n  shipway run{plan} --env preview   runs it in Azure"
+             on this machine, without Azure\n  shipway doctor{plan}    shows what is missing in Azure and at GitHub"
         ));
     }
 }
@@ -111,7 +115,7 @@ fn line(written: Written, name: &str, purpose: &str) -> String {
     }
 }
 
-/// Writes a file where there is none.
+/// Writes a file that does not exist yet.
 fn write_new(file: &Path, text: &str) -> Result<Written, Exit> {
     let written = (|| {
         if let Some(folder) = file.parent() {

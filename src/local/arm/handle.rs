@@ -2,6 +2,7 @@
 
 use super::exec_sessions::ExecSessions;
 use super::store::ResourceStore;
+use crate::local::access::Access;
 use crate::local::entra::Tokens;
 use crate::local::identity::Identity;
 use crate::local::registry::Registries;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Arm {
     pub tokens: Arc<Tokens>,
+    pub access: Arc<Access>,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
     pub runtime: Runtime,

@@ -6,6 +6,7 @@ use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ArmError, ArmResponse};
+use crate::local::identity::ids_of;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -40,24 +41,6 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (_, ["vaults"]) => Ok(ArmResponse::list(vaults(arm, subscription))),
         _ => Err(request.no_such_route()),
     }
-}
-
-/// The principal id and client id of an identity, derived from its resource id.
-pub fn ids_of(name: &str) -> (String, String) {
-    let uuid = |seed: &str| {
-        let digest =
-            crate::oci::Digest::of(format!("{seed}:{}", name.to_ascii_lowercase()).as_bytes());
-        let hex = digest.hex();
-        format!(
-            "{}-{}-4{}-8{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[13..16],
-            &hex[17..20],
-            &hex[20..32]
-        )
-    };
-    (uuid("principal"), uuid("client"))
 }
 
 fn identity(arm: &Arm, id: &ResourceId<'_>) -> Value {

@@ -6,6 +6,7 @@
 //! routes a request to the handler of its provider; all handlers work on `handle`.
 //! Containers are run by `runtime`, not here.
 
+mod authorization;
 mod containers;
 mod exec_sessions;
 mod handle;

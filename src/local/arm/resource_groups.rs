@@ -18,7 +18,9 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (None, ..) if get => Ok(ArmResponse::list(vec![subscription(arm)])),
         (Some(_), None, None, []) if get && !path.is_list => Ok(ArmResponse::ok(subscription(arm))),
         (Some(_), None, None, []) if get => Ok(groups(arm)),
-        (Some(_), None, Some(provider), [] | ["register"]) => {
+        (Some(_), None, Some(provider), []) => Ok(ArmResponse::ok(provider_of(arm, provider))),
+        (Some(_), None, Some(provider), ["register"]) => {
+            arm.access.register(provider);
             Ok(ArmResponse::ok(provider_of(arm, provider)))
         }
         (Some(_), Some(group), None, []) => one(arm, request, group),
@@ -49,7 +51,7 @@ fn provider_of(arm: &Arm, provider: &str) -> Value {
     json!({
         "id": format!("/subscriptions/{subscription}/providers/{provider}"),
         "namespace": provider,
-        "registrationState": "Registered",
+        "registrationState": if arm.access.is_registered(provider) { "Registered" } else { "NotRegistered" },
         "registrationPolicy": "RegistrationRequired",
         "resourceTypes": [],
     })

@@ -5,7 +5,7 @@ use super::handle::Arm;
 use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{containers, identities, registries, resource_groups, resources};
+use super::{authorization, containers, identities, registries, resource_groups, resources};
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use axum::Router;
 use axum::body::Body;
@@ -46,6 +46,13 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
     check_token(arm, request)?;
     request.api_version()?;
     check_subscription(arm, &request.path)?;
+    if let Some((scope, rest)) = authorization::split(&request.raw_path) {
+        return authorization::handle(arm, request, scope, rest);
+    }
+    authorization::check(arm, request)?;
+    if is_registration(&request.path) {
+        return resource_groups::handle(arm, request);
+    }
     match request.path.provider.as_deref() {
         Some("microsoft.containerinstance") => containers::handle(arm, request).await,
         Some("microsoft.containerregistry") => registries::handle(arm, request),
@@ -54,6 +61,14 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
         }
         Some(_) | None => unscoped(arm, request).await,
     }
+}
+
+/// Whether a path is that of a resource provider itself, such as
+/// `/subscriptions/S/providers/Microsoft.KeyVault`.
+fn is_registration(path: &ResourcePath) -> bool {
+    let words = path.words();
+    let is_own = matches!(words.iter().map(String::as_str).collect::<Vec<_>>()[..], [] | ["register"]);
+    path.resource_group.is_none() && path.provider.is_some() && is_own
 }
 
 fn check_token(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {

@@ -27,6 +27,8 @@ pub struct RepositoryContext {
     branches: Vec<String>,
     /// Roles by the login in lower case.
     collaborators: BTreeMap<String, String>,
+    /// What the token may not write.
+    denied: Vec<String>,
     pub record: ActivityRecord,
     token: Hidden,
 }
@@ -52,6 +54,7 @@ impl RepositoryContext {
                 .iter()
                 .map(|(login, role)| (login.to_lowercase(), role.clone()))
                 .collect(),
+            denied: github.denied.clone(),
             record: ActivityRecord::open(state)?,
             token,
         })
@@ -64,6 +67,11 @@ impl RepositoryContext {
 
     pub fn accepts(&self, token: &str) -> bool {
         token == self.token.expose()
+    }
+
+    /// Whether the token may write this kind of thing.
+    pub fn may_write(&self, permission: &str) -> bool {
+        !self.denied.iter().any(|denied| denied == permission)
     }
 
     pub fn default_branch(&self) -> &str {

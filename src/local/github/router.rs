@@ -87,6 +87,9 @@ async fn perform(
         return alone(context, &call, &path);
     };
     let parts: Vec<&str> = below.split('/').collect();
+    if call.method != Method::GET && permission(&parts).is_some_and(|it| !context.may_write(it)) {
+        return Err(GithubApiError::not_for_integrations());
+    }
     match parts.as_slice() {
         ["issues", number, "comments"] => comments::all(context, &call, number),
         ["issues", "comments", id] => comments::one(context, &call, id),
@@ -108,6 +111,16 @@ async fn perform(
             Err(GithubApiError::not_for_integrations())
         }
         _ => Err(GithubApiError::not_found()),
+    }
+}
+
+/// The permission that writing to an endpoint needs.
+fn permission(parts: &[&str]) -> Option<&'static str> {
+    match parts {
+        ["issues", ..] => Some("pull-requests"),
+        ["statuses", ..] => Some("statuses"),
+        ["deployments", ..] => Some("deployments"),
+        _ => None,
     }
 }
 

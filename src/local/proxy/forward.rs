@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
-use super::response::{broken_connection, no_connection};
+use super::response::{broken_connection, no_connection, refusal};
 use super::services::PendingEntry;
 use super::stream::copy_both_ways;
 use crate::local::runtime::ByteStream;
@@ -56,6 +56,13 @@ async fn to_container(
 ) -> Response<Body> {
     let place = format!("{}:{port}", authority.host());
     let entry = PendingEntry::of(&request, &place);
+    if proxy.services.access.is_taken(authority.host()) {
+        // A container group of another owner, of which nothing more is known.
+        let answer =
+            refusal(StatusCode::NOT_FOUND, "the DNS label belongs to another container group");
+        entry.write(&proxy.services.log, &answer);
+        return answer;
+    }
     let stream = match (proxy.dial)(authority.host().to_owned(), port).await {
         Ok(stream) => stream,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! Passes requests to services and logs them.
 
 use super::hosts::Service;
+use crate::local::access::Access;
 use crate::local::faults::{ConnectionReset, Faults};
 use crate::local::registry::{Registries, RegistryServer};
 use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
@@ -38,6 +39,7 @@ pub struct Services {
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
     pub faults: Faults,
+    pub access: Arc<Access>,
     pub log: RequestLog,
 }
 

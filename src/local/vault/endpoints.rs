@@ -2,6 +2,7 @@
 //! JSON shapes), with the challenge that tells where to sign in.
 
 use super::secrets::{StoredSecret, Vaults};
+use crate::local::access::Access;
 use crate::local::entra::{TokenError, Tokens, VAULT_AUDIENCES};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
@@ -24,26 +25,53 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 const RETENTION_SECS: i64 = 7 * 86_400;
 
 /// The endpoints of all vaults. The host name of a request selects the vault.
-pub fn router(vaults: Arc<Vaults>, tokens: Arc<Tokens>) -> Router {
-    Router::new().fallback(answer).with_state(VaultState { vaults, tokens })
+pub fn router(vaults: Arc<Vaults>, tokens: Arc<Tokens>, access: Arc<Access>) -> Router {
+    Router::new().fallback(answer).with_state(VaultState { vaults, tokens, access })
 }
 
 #[derive(Clone)]
 struct VaultState {
     vaults: Arc<Vaults>,
     tokens: Arc<Tokens>,
+    access: Arc<Access>,
+}
+
+impl VaultState {
+    /// Refuses the application where it has no role that reads secrets. A vault has no
+    /// resource group of its own here, so the scope is looked for by its end.
+    fn check_role(&self, host: &str) -> Result<(), VaultError> {
+        let identity = self.tokens.identity();
+        let name = host.split('.').next().unwrap_or_default();
+        let action = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
+        if self.access.may_read_vault(&identity.object_id, name, action) {
+            return Ok(());
+        }
+        let text = format!(
+            "Caller is not authorized to perform action on resource.\nIf role assignments, deny \
+             assignments or role definitions were changed recently, please observe propagation \
+             time.\nCaller: appid={};oid={}\nAction: '{action}'\nVault: {name}",
+            identity.client_id, identity.object_id
+        );
+        Err(VaultError {
+            inner: Some("ForbiddenByRbac"),
+            ..VaultError::new(403, "Forbidden", &text)
+        })
+    }
 }
 
 async fn answer(
-    State(VaultState { vaults, tokens }): State<VaultState>,
+    State(state): State<VaultState>,
     Extension(RequestHost(host)): Extension<RequestHost>,
     request: Request<Body>,
 ) -> Response {
     let audience = audience(&host);
-    if let Err(refused) = tokens.check(request.headers(), &[audience]) {
-        return challenge(&tokens, &host, audience, refused);
+    if let Err(refused) = state.tokens.check(request.headers(), &[audience]) {
+        return challenge(&state.tokens, &host, audience, refused);
     }
-    perform(&vaults, &host, request).await.unwrap_or_else(VaultError::answer)
+    if let Err(refused) = state.check_role(&host) {
+        return refused.answer();
+    }
+    perform(&state.vaults, &host, request).await.unwrap_or_else(VaultError::answer)
 }
 
 async fn perform(
@@ -265,6 +293,7 @@ impl From<FileError> for VaultError {
 #[cfg(test)]
 mod tests {
     use super::{Tokens, Vaults, audience, router};
+    use crate::local::access::Access;
     use crate::local::identity::Identity;
     use crate::local::initial_state::InitialState;
     use crate::local::proxy::RequestHost;
@@ -285,8 +314,9 @@ mod tests {
     impl Client {
         async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, String, Value) {
             let host = RequestHost("v.vault.azure.net".into());
-            let app =
-                router(Arc::clone(&self.vaults), Arc::clone(&self.tokens)).layer(Extension(host));
+            let access = Arc::new(Access::new(None, self.tokens.identity()));
+            let (vaults, tokens) = (Arc::clone(&self.vaults), Arc::clone(&self.tokens));
+            let app = router(vaults, tokens, access).layer(Extension(host));
             let mut request = Request::builder().method(method).uri(path);
             if let Some(token) = &self.token {
                 request = request.header("authorization", format!("Bearer {token}"));

@@ -110,7 +110,7 @@ fn check_label_is_free(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError
     let taken = content.container_groups.values().any(|other| {
         other.fqdn.as_ref() == Some(fqdn) && !other.id.eq_ignore_ascii_case(&found.id)
     });
-    if !taken {
+    if !taken && !arm.access.is_taken(fqdn) {
         return Ok(());
     }
     let label = found.body["properties"]["ipAddress"]["dnsNameLabel"].as_str().unwrap_or_default();

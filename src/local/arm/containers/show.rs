@@ -2,11 +2,11 @@
 //! what the service adds. Fields and their order are those of recordings.
 
 use super::super::handle::Arm;
-use super::super::identities::ids_of;
 use super::super::store::ContainerGroup;
 use super::launch;
 use super::records::{KIND, key};
 use super::validate::array;
+use crate::local::identity::ids_of;
 use crate::local::runtime::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

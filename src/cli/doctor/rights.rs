@@ -1,0 +1,234 @@
+//! The roles that the plan needs: to deploy, to push, to pull, to read secrets.
+
+use super::azure::{AzureDoctor, failed_by};
+use super::check::Check;
+use crate::azure::rights::PULLING_ROLES;
+use crate::cli::session::retries::retries;
+use crate::cli::session::secrets::{SecretAccess, SecretSources, read};
+use crate::plan::schema::{KeyVaultReference, Pull, SecretDeclaration, SecretSource};
+use serde_json::Value;
+
+const DEPLOY_ACTION: &str = "Microsoft.ContainerInstance/containerGroups/write";
+const PUSH_ACTION: &str = "Microsoft.ContainerRegistry/registries/push/write";
+const ASSIGN_ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+
+/// The version of the APIs by which resources are only found.
+const REGISTRY_API_VERSION: &str = "2023-07-01";
+const IDENTITY_API_VERSION: &str = "2023-01-31";
+
+impl AzureDoctor<'_> {
+    pub async fn rights(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for (group, _) in self.needs.resource_groups() {
+            let scope = format!("/subscriptions/{}/resourceGroups/{group}", self.subscription);
+            let id = format!("deploy to {group}");
+            checks.push(self.right(&id, &scope, DEPLOY_ACTION, "Contributor").await);
+        }
+        for host in &self.needs.registries {
+            checks.extend(self.registry(host).await);
+        }
+        checks.extend(self.secrets().await);
+        checks
+    }
+
+    /// Whether the signed-in identity may do something, else the role that lets it.
+    async fn right(&self, id: &str, scope: &str, action: &str, role: &str) -> Check {
+        match self.rights.may(scope, action).await {
+            Ok(true) => Check::ok(id, "is permitted"),
+            Ok(false) => Check::failed(id, format!("the role `{role}` is missing"))
+                .fix(self.assign(role, scope)),
+            Err(error) => failed_by(id, &error),
+        }
+    }
+
+    /// The command that gives a role to the signed-in identity.
+    fn assign(&self, role: &str, scope: &str) -> String {
+        match &self.principal {
+            Some(principal) => assignment(&principal.object_id, principal.kind, role, scope),
+            None => {
+                format!("az role assignment create --assignee ID --role \"{role}\" --scope {scope}")
+            }
+        }
+    }
+
+    async fn registry(&self, host: &str) -> Vec<Check> {
+        let id = format!("registry {host}");
+        let settings = self.session.plan.registries.get(host);
+        let found = match self.find_registry(host).await {
+            Ok(found) => found,
+            Err(check) => return vec![*check],
+        };
+        let Some(found) = found else {
+            if settings.is_some_and(|registry| registry.create.is_some()) {
+                return vec![Check::ok(id, "is created by the first run")];
+            }
+            let name = host.split('.').next().unwrap_or_default();
+            let group = self.needs.resource_groups().into_iter().next();
+            let group = group.map_or_else(|| "GROUP".to_owned(), |(group, _)| group);
+            let fix = format!(
+                "az acr create --subscription {} --resource-group {group} --name {name} --sku Basic",
+                self.subscription
+            );
+            return vec![Check::failed(id, "does not exist in the subscription").fix(fix)];
+        };
+        let scope = found["id"].as_str().unwrap_or_default().to_owned();
+        let mut checks = vec![Check::ok(id, "exists")];
+        if self.needs.pushed.contains(host) {
+            checks
+                .push(self.right(&format!("push to {host}"), &scope, PUSH_ACTION, "AcrPush").await);
+        }
+        if self.needs.groups.is_empty() {
+            return checks;
+        }
+        match settings.and_then(|registry| registry.pull.as_ref()) {
+            Some(Pull::Identity(_)) => {
+                for (_, identity) in self.needs.pulls.iter().filter(|(of, _)| of == host) {
+                    checks.extend(self.pulling_identity(host, identity, &scope).await);
+                }
+            }
+            Some(Pull::User(_)) => {}
+            None if settings.is_some_and(|registry| registry.login.is_some()) => {}
+            None => checks.push(admin_user(host, &found)),
+        }
+        checks
+    }
+
+    /// Looks in the resource groups of the plan first: who has no role on the subscription
+    /// may not list it.
+    async fn find_registry(&self, host: &str) -> Result<Option<Value>, Box<Check>> {
+        let name = host.split('.').next().unwrap_or_default();
+        let arm = &self.clients.arm;
+        let provider = "providers/Microsoft.ContainerRegistry/registries";
+        for (group, _) in self.needs.resource_groups() {
+            let path = format!(
+                "/subscriptions/{}/resourceGroups/{group}/{provider}/{name}",
+                self.subscription
+            );
+            if let Ok(Some(found)) = arm.find::<Value>(&path, REGISTRY_API_VERSION).await {
+                return Ok(Some(found));
+            }
+        }
+        let path = format!("/subscriptions/{}/{provider}", self.subscription);
+        let all: Vec<Value> = arm.list(&path, REGISTRY_API_VERSION).await.map_err(|error| {
+            let id = format!("registry {host}");
+            let check = failed_by(&id, &error);
+            let scope = format!("/subscriptions/{}", self.subscription);
+            Box::new(check.fix(self.assign("Reader", &scope)))
+        })?;
+        let is_it = |registry: &Value| {
+            registry["properties"]["loginServer"]
+                .as_str()
+                .is_some_and(|it| it.eq_ignore_ascii_case(host))
+        };
+        Ok(all.into_iter().find(is_it))
+    }
+
+    /// The identity that the service pulls with: that it exists, may pull, and may be given
+    /// to a container group.
+    async fn pulling_identity(&self, host: &str, identity: &str, registry: &str) -> Vec<Check> {
+        let id = format!("pull from {host}");
+        let group = self.needs.resource_groups().into_iter().next().map(|(group, _)| group);
+        let path = match (identity.starts_with('/'), group) {
+            (true, _) => identity.to_owned(),
+            (false, Some(group)) => format!(
+                "/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}",
+                self.subscription
+            ),
+            (false, None) => {
+                return vec![Check::not_checked(
+                    id,
+                    "the resource group of the identity is not known",
+                )];
+            }
+        };
+        let found = self.clients.arm.find::<Value>(&path, IDENTITY_API_VERSION).await;
+        let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let group = path.split('/').nth(4).unwrap_or_default();
+                let name = path.rsplit('/').next().unwrap_or_default();
+                let check = Check::failed(id, format!("the identity `{name}` does not exist"));
+                return vec![check.fix(format!(
+                    "az identity create --subscription {} --resource-group {group} --name {name}",
+                    self.subscription
+                ))];
+            }
+            Err(error) => return vec![failed_by(&id, &error)],
+        };
+        let principal = found["properties"]["principalId"].as_str().unwrap_or_default();
+        let pulls = match self.rights.roles(registry, principal).await {
+            Ok(roles) if roles.iter().any(|role| PULLING_ROLES.contains(&role.as_str())) => {
+                Check::ok(id, format!("the identity `{identity}` may pull"))
+            }
+            Ok(_) => Check::failed(id, format!("the identity `{identity}` has no role `AcrPull`"))
+                .fix(assignment(principal, "ServicePrincipal", "AcrPull", registry)),
+            Err(error) => failed_by(&id, &error),
+        };
+        let id = format!("assign {identity}");
+        let assign = self.right(&id, &path, ASSIGN_ACTION, "Managed Identity Operator").await;
+        vec![pulls, assign]
+    }
+
+    /// Reads each secret, as a run does.
+    async fn secrets(&self) -> Vec<Check> {
+        let sources = SecretSources::of_environment(self.session);
+        let retries = retries(&self.session.redactor);
+        let access =
+            SecretAccess { connections: self.connections, sources: &sources, retries: &retries };
+        let mut checks = Vec::new();
+        for (name, declared) in self.session.plan.secrets.iter() {
+            let id = format!("secret {}", name.value);
+            let found = read(self.session, std::slice::from_ref(&name.value), access).await;
+            let Err(errors) = found else {
+                checks.push(Check::ok(id, "can be read"));
+                continue;
+            };
+            let shown =
+                errors.into_iter().next().map(|error| error.shown(&self.session.redactor, None));
+            let Some(failure) = shown else { continue };
+            let detail = failure.chain.join(": ");
+            let check = Check::failed(id, detail.clone()).help(failure.help);
+            checks.push(match vault_of(declared).filter(|_| detail.contains("403")) {
+                Some(vault) => check.fix(self.assign(
+                    "Key Vault Secrets User",
+                    &format!("\"$(az keyvault show --name {vault} --query id --output tsv)\""),
+                )),
+                None => check,
+            });
+        }
+        checks
+    }
+}
+
+/// The admin user, without which nothing pulls where the plan says no `pull`.
+fn admin_user(host: &str, registry: &Value) -> Check {
+    let id = format!("pull from {host}");
+    if registry["properties"]["adminUserEnabled"] == true {
+        return Check::ok(id, "the admin user of the registry pulls");
+    }
+    let name = host.split('.').next().unwrap_or_default();
+    Check::failed(id, "the plan names no `pull`, and the registry has no admin user")
+        .fix(format!("az acr update --name {name} --admin-enabled true"))
+        .help(Some("or write `pull: { identity: NAME }` under the registry in the plan".to_owned()))
+}
+
+fn assignment(principal: &str, kind: &str, role: &str, scope: &str) -> String {
+    format!(
+        "az role assignment create --assignee-object-id {principal} --assignee-principal-type {kind} \
+         --role \"{role}\" --scope {scope}"
+    )
+}
+
+/// The name of the first vault that a secret may come from, where it is written plainly.
+fn vault_of(declared: &SecretDeclaration) -> Option<String> {
+    declared.sources.iter().find_map(|source| match &source.value {
+        SecretSource::KeyVault(KeyVaultReference::Named(named)) => {
+            named.vault.as_literal().map(str::to_owned)
+        }
+        SecretSource::KeyVault(KeyVaultReference::Url(url)) => {
+            let host = url.as_literal()?.split("://").nth(1)?;
+            host.split('.').next().map(str::to_owned)
+        }
+        _ => None,
+    })
+}

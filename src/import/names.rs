@@ -1,0 +1,92 @@
+//! Names of the plan, made of other names.
+
+/// The name of a secret, a service or a step: lower case with `-`.
+pub fn kebab(text: &str) -> String {
+    let mut name = String::new();
+    for letter in text.chars().map(|letter| letter.to_ascii_lowercase()) {
+        let kept = if letter.is_ascii_alphanumeric() { letter } else { '-' };
+        if kept != '-' || !(name.is_empty() || name.ends_with('-')) {
+            name.push(kept);
+        }
+    }
+    name.truncate(40);
+    let name = name.trim_end_matches('-');
+    match name.chars().next() {
+        None => "app".to_owned(),
+        Some(first) if first.is_ascii_alphabetic() => name.to_owned(),
+        Some(_) => format!("x{name}"),
+    }
+}
+
+/// The plan's name: the file's, or that of the folder of a file whose name says nothing.
+pub fn plan_name(path: &str) -> String {
+    let mut parts = path.rsplit('/');
+    let file = parts.next().unwrap_or_default();
+    let stem = file.split('.').find(|part| !part.is_empty()).unwrap_or_default();
+    let general = ["docker-compose", "compose", "azuredeploy", "main", "template", "-"];
+    let folder =
+        parts.next().filter(|folder| !folder.is_empty() && *folder != "." && *folder != "..");
+    match folder {
+        Some(folder) if general.contains(&stem) => kebab(folder),
+        _ if stem == "-" => "app".to_owned(),
+        _ => kebab(stem),
+    }
+}
+
+/// An image by its repository and tag; `latest` is docker's default, which a plan has to
+/// say.
+pub fn with_tag(image: &str) -> String {
+    // An expression at the end may hold the tag.
+    let names_one = split_tag(image).is_some() || image.contains('@') || image.ends_with("}}");
+    if names_one { image.to_owned() } else { format!("{image}:latest") }
+}
+
+/// Repository and tag; a `:` or `/` in an expression is not where they meet.
+pub fn split_tag(reference: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_u32;
+    let mut at = None;
+    for (place, letter) in reference.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            '/' if depth == 0 => at = None,
+            ':' if depth == 0 => at = Some(place),
+            _ => {}
+        }
+    }
+    at.map(|at| (&reference[..at], &reference[at + 1..]))
+}
+
+/// The registry of an image, as docker reads it; `None` where an expression holds it.
+pub fn registry_of(image: &str) -> Option<String> {
+    let (first, _) = image.split_once('/').unwrap_or(("", image));
+    if first.contains("${{") {
+        return None;
+    }
+    let is_host = first.contains(['.', ':']) || first == "localhost";
+    Some(if is_host { first.to_ascii_lowercase() } else { "docker.io".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kebab, plan_name, registry_of, with_tag};
+
+    #[test]
+    fn names_are_made_of_file_names() {
+        assert_eq!(kebab("ACR_PASSWORD"), "acr-password");
+        assert_eq!(kebab("2nd job"), "x2nd-job");
+        assert_eq!(plan_name(".github/workflows/Deploy_Prod.yml"), "deploy-prod");
+        assert_eq!(plan_name("shop/docker-compose.yml"), "shop");
+        assert_eq!(plan_name("-"), "app");
+    }
+
+    #[test]
+    fn images_get_the_tag_and_registry_that_docker_means() {
+        assert_eq!(with_tag("a.io/web"), "a.io/web:latest");
+        assert_eq!(with_tag("a.io:5000/web:1"), "a.io:5000/web:1");
+        assert_eq!(with_tag("a.io/web:${{ git.sha }}"), "a.io/web:${{ git.sha }}");
+        assert_eq!(registry_of("nginx").as_deref(), Some("docker.io"));
+        assert_eq!(registry_of("Demo.azurecr.io/a").as_deref(), Some("demo.azurecr.io"));
+        assert_eq!(registry_of("${{ env.R }}/a"), None);
+    }
+}

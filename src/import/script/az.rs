@@ -1,0 +1,281 @@
+//! Commands of `az`.
+
+use super::importer::{Importer, Taken};
+use super::lexer;
+use super::options::Options;
+use crate::import::group::GroupDraft;
+use crate::import::names::registry_of;
+use crate::import::note::{NAME_THE_REGISTRY, OIDC};
+use crate::import::workflow::scope::Use;
+
+/// Options that `az container create` has and a plan has in another way or not.
+const SILENT: [&str; 27] = [
+    "--acr-identity",
+    "--command-line",
+    "--cpu",
+    "--dns-name-label",
+    "--environment-variables",
+    "-e",
+    "--image",
+    "--ip-address",
+    "--location",
+    "-l",
+    "--memory",
+    "--name",
+    "-n",
+    "--no-wait",
+    "--only-show-errors",
+    "--os-type",
+    "--output",
+    "-o",
+    "--port",
+    "--ports",
+    "--protocol",
+    "--query",
+    "--registry-login-server",
+    "--registry-password",
+    "--registry-username",
+    "--resource-group",
+    "-g",
+];
+const SILENT_TOO: [&str; 8] = [
+    "--restart-policy",
+    "--secure-environment-variables",
+    "--subscription",
+    "--tags",
+    "--sku",
+    "--yes",
+    "-y",
+    "--verbose",
+];
+
+pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>], line: usize) -> Taken {
+    let names: Vec<&str> = words
+        .iter()
+        .skip(1)
+        .map_while(Option::as_deref)
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let options = Options::new(words.get(1 + names.len()..).unwrap_or_default());
+    match names.as_slice() {
+        ["container", "create"] => container_create(importer, &options, line),
+        ["acr", "build", rest @ ..] => acr_build(importer, &options, rest, line),
+        ["acr", "login"] | ["account", "show"] | ["container", "show" | "logs" | "list"] => {
+            Taken::Converted
+        }
+        ["login"] => login(importer, &options, line),
+        ["account", "set"] => {
+            if let Some(id) = importer.option(&options, &["--subscription", "-s"], Use::Name, line)
+            {
+                importer.plan.set_azure(line, "subscription", id);
+            }
+            Taken::Converted
+        }
+        ["group", "create"] => group_create(importer, &options, line),
+        ["acr", "create"] => acr_create(importer, &options, line),
+        ["container", "delete" | "stop" | "restart"] => {
+            importer.plan.changed(
+                line,
+                "a deploy changes the group in place, and `shipway down` removes it",
+            );
+            Taken::Converted
+        }
+        ["configure"] | ["config", "set"] => Taken::Converted,
+        _ => Taken::Unknown,
+    }
+}
+
+fn login(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+    if options.has(&["--service-principal"]) && options.has(&["-p", "--password"]) {
+        importer.plan.needs_you(line, OIDC);
+    }
+    Taken::Converted
+}
+
+fn group_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+    let name = importer.name_of(options, &["--name", "-n", "--resource-group", "-g"], line);
+    let location = importer.name_of(options, &["--location", "-l"], line);
+    if let Some(location) = &location {
+        importer.plan.set_azure(line, "location", location.clone());
+    }
+    if let Some(name) = name {
+        importer.plan.set_azure(line, "resource-group", name.clone());
+        importer.plan.needs_you(
+            line,
+            format!(
+                "the resource group has to exist: `az group create -n {name} -l {}` once",
+                location.as_deref().unwrap_or("REGION")
+            ),
+        );
+    }
+    Taken::Converted
+}
+
+fn acr_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+    let Some(name) = importer.name_of(options, &["--name", "-n"], line) else {
+        return Taken::Unknown;
+    };
+    let sku = importer.name_of(options, &["--sku"], line).unwrap_or_else(|| "Basic".to_owned());
+    let admin = importer.name_of(options, &["--admin-enabled"], line);
+    if let Some(group) = importer.name_of(options, &["--resource-group", "-g"], line) {
+        importer.plan.set_azure(line, "resource-group", group);
+    }
+    let mut letters = sku.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    let sku: String = first.into_iter().chain(letters.flat_map(char::to_lowercase)).collect();
+    importer.plan.registry(&format!("{name}.azurecr.io")).create =
+        Some((sku, admin.as_deref() == Some("true")));
+    Taken::Converted
+}
+
+fn acr_build(
+    importer: &mut Importer<'_, '_>,
+    options: &Options,
+    names: &[&str],
+    line: usize,
+) -> Taken {
+    let Some(registry) = importer.name_of(options, &["--registry", "-r"], line) else {
+        return Taken::Unknown;
+    };
+    let host =
+        if registry.contains(".azurecr.") { registry } else { format!("{registry}.azurecr.io") };
+    let flags = ["--no-push", "--no-logs", "--no-wait"];
+    let first = options.positional(&flags).into_iter().flatten().next();
+    let context = first.or_else(|| names.first().map(|name| (*name).to_owned()));
+    let build =
+        importer.dockerfile_build(options, &context.unwrap_or_else(|| ".".to_owned()), line);
+    importer.service.build(build);
+    importer.plan.changed(
+        line,
+        "the image is built by the machine that runs the plan, not by `az acr build`",
+    );
+    for image in options.repeated(&["--image", "-t"]) {
+        let Some(image) = image.and_then(|image| importer.text(&image, Use::Name, line)) else {
+            continue;
+        };
+        let image = image.replace("{{.Run.ID}}", "${{ run.id }}");
+        let own = image.strip_prefix(&format!("{host}/")).unwrap_or(&image).to_owned();
+        importer.service.push(&format!("{host}/{own}"));
+    }
+    importer.service.flush();
+    Taken::Converted
+}
+
+fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+    if options.has(&["--file", "-f"]) {
+        let file = options.text(&["--file", "-f"]).unwrap_or_default();
+        let text = format!(
+            "`shipway import {file}` converts the container group that `az` reads from the file"
+        );
+        importer.plan.needs_you(line, text);
+        return Taken::Unknown;
+    }
+    let mut group = GroupDraft {
+        name: importer.name_of(options, &["--name", "-n"], line),
+        image: importer.name_of(options, &["--image"], line),
+        dns_label: importer.name_of(options, &["--dns-name-label"], line),
+        cpu: importer.name_of(options, &["--cpu"], line),
+        memory: importer.name_of(options, &["--memory"], line),
+        restart_policy: importer.name_of(options, &["--restart-policy"], line),
+        ..GroupDraft::default()
+    };
+    if let Some(group_name) = importer.name_of(options, &["--resource-group", "-g"], line) {
+        group.resource_group = importer.plan.set_azure(line, "resource-group", group_name);
+    }
+    if let Some(location) = importer.name_of(options, &["--location", "-l"], line) {
+        group.location = importer.plan.set_azure(line, "location", location);
+    }
+    if let Some(id) = importer.name_of(options, &["--subscription"], line) {
+        importer.plan.set_azure(line, "subscription", id);
+    }
+    group.ports = ports(importer, options, &group, line);
+    if let Some(command) = importer.option(options, &["--command-line"], Use::Value, line) {
+        group.command = lexer::words(&command);
+    }
+    for (names, secure) in [
+        (&["--environment-variables", "-e"][..], false),
+        (&["--secure-environment-variables"][..], true),
+    ] {
+        let pairs = options.list(names);
+        group.env.extend(importer.environment(&pairs, secure, line));
+    }
+    for tag in options.list(&["--tags"]).into_iter().flatten() {
+        let Some((name, value)) = tag.split_once('=') else { continue };
+        let value = importer.text(value, Use::Name, line);
+        group.tags.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    credentials(importer, options, group.image.as_deref(), line);
+    note_unknown(importer, options, line);
+    importer.service.deploy(group, importer.plan);
+    Taken::Converted
+}
+
+/// Port 80, as `az` has it, where there is a public address and no port is named.
+fn ports(
+    importer: &mut Importer<'_, '_>,
+    options: &Options,
+    group: &GroupDraft,
+    line: usize,
+) -> Vec<String> {
+    let udp = importer
+        .name_of(options, &["--protocol"], line)
+        .is_some_and(|it| it.eq_ignore_ascii_case("udp"));
+    let listed = options.list(&["--ports", "--port"]);
+    let mut ports = Vec::new();
+    for source in listed.into_iter().flatten() {
+        ports.extend(importer.text(&source, Use::Name, line));
+    }
+    let is_public = options
+        .text(&["--ip-address"])
+        .is_some_and(|address| address.eq_ignore_ascii_case("public"));
+    if ports.is_empty() && (group.dns_label.is_some() || is_public) {
+        ports.push("80".to_owned());
+    }
+    if udp { ports.into_iter().map(|port| format!("{port}/udp")).collect() } else { ports }
+}
+
+/// How the service pulls: with an identity instead of a stored password.
+fn credentials(
+    importer: &mut Importer<'_, '_>,
+    options: &Options,
+    image: Option<&str>,
+    line: usize,
+) {
+    let has_password = options.has(&["--registry-password"]);
+    let host = importer.name_of(options, &["--registry-login-server"], line);
+    let host = host.or_else(|| image.and_then(registry_of));
+    match host {
+        Some(host) if host.ends_with(".azurecr.io") && !host.contains("${{") => {
+            importer.plan.registry(&host).is_pulled = true;
+            if has_password {
+                importer.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, see docs/azure.md");
+            }
+        }
+        Some(host) if has_password && !host.contains("${{") => {
+            let username = importer.name_of(options, &["--registry-username"], line);
+            let password = importer.option(options, &["--registry-password"], Use::Value, line);
+            if let (Some(username), Some(password)) = (username, password) {
+                importer.plan.registry(&host).user = Some((username, password));
+            }
+        }
+        _ if has_password => importer.plan.needs_you(line, NAME_THE_REGISTRY),
+        _ => {}
+    }
+}
+
+fn note_unknown(importer: &mut Importer<'_, '_>, options: &Options, line: usize) {
+    let unknown: Vec<String> = options
+        .names()
+        .filter(|name| !SILENT.contains(name) && !SILENT_TOO.contains(name))
+        .map(str::to_owned)
+        .collect();
+    for name in unknown {
+        importer.plan.needs_you(line, format!("`{name}` is not supported, and was left out"));
+    }
+    if options.text(&["--ip-address"]).is_some_and(|it| it.eq_ignore_ascii_case("private")) {
+        importer.plan.needs_you(line, "a private address in a subnet is not supported");
+    }
+    if options.text(&["--os-type"]).is_some_and(|it| it.eq_ignore_ascii_case("windows")) {
+        importer.plan.needs_you(line, "Windows containers are not supported");
+    }
+}

@@ -1,0 +1,148 @@
+//! The tags of docker/metadata-action.
+
+use super::scope::{Fact, PLAN_MARK};
+use crate::import::plan::PlanBuilder;
+
+/// What the action makes by default.
+const DEFAULT: [&str; 4] =
+    ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"];
+
+/// A tag as a text of the workflow with expressions of the plan, or a note.
+pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder) -> Vec<String> {
+    let entries = if entries.is_empty() { &DEFAULT[..] } else { entries };
+    let mut tags: Vec<String> = Vec::new();
+    for entry in entries {
+        let attributes = Attributes::read(entry);
+        match attributes.tag() {
+            Some(tag) if !tags.contains(&tag) => tags.push(tag),
+            Some(_) => {}
+            None if attributes.kind == "schedule" => {}
+            None => plan
+                .needs_you(line, format!("the tag `{entry}` has no counterpart, and was left out")),
+        }
+    }
+    let makes_latest =
+        entries.iter().any(|entry| entry.contains("semver") || entry.contains("event=tag"));
+    if makes_latest && !flavor.contains("latest=false") {
+        plan.changed(
+            line,
+            "`latest` is never implied: add it to `tags` where a version is to be it",
+        );
+    }
+    tags
+}
+
+struct Attributes<'e> {
+    kind: &'e str,
+    pairs: Vec<(&'e str, &'e str)>,
+}
+
+fn plan_expression(expression: &str) -> String {
+    Fact::Expression(expression.to_owned()).as_source()
+}
+
+impl<'e> Attributes<'e> {
+    fn read(entry: &'e str) -> Self {
+        let pairs = split_fields(entry).into_iter().filter_map(|field| field.split_once('='));
+        let pairs: Vec<_> =
+            pairs.map(|(name, value)| (name.trim(), value.trim().trim_matches('"'))).collect();
+        let kind = pairs.iter().find(|(name, _)| *name == "type").map_or("raw", |(_, value)| value);
+        Self { kind, pairs }
+    }
+
+    fn get(&self, name: &str) -> Option<&'e str> {
+        self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    fn tag(&self) -> Option<String> {
+        let (default_prefix, value) = match (self.kind, self.get("event"), self.get("pattern")) {
+            ("sha", ..) => (
+                "sha-",
+                plan_expression(match self.get("format") {
+                    Some("long") => "git.sha",
+                    _ => "git.short-sha",
+                }),
+            ),
+            ("ref", Some("pr"), _) => ("", plan_expression("pr.tag")),
+            ("ref", Some("tag"), _) => ("", plan_expression("git.tag")),
+            ("ref", Some("branch"), _) => (
+                "",
+                plan_expression(
+                    "github.event_name != 'pull_request' && github.ref_type == 'branch' && github.ref_name || ''",
+                ),
+            ),
+            ("semver", _, Some(pattern)) => (
+                "",
+                plan_expression(match pattern.replace(' ', "").as_str() {
+                    "{{version}}" => "git.version",
+                    "{{major}}.{{minor}}" => "git.version-minor",
+                    "{{major}}" => "git.version-major",
+                    "{{raw}}" => "git.tag",
+                    _ => return None,
+                }),
+            ),
+            ("raw", ..) => ("", self.raw()?),
+            _ => return None,
+        };
+        let prefix = self.get("prefix").unwrap_or(default_prefix);
+        let suffix = self.get("suffix").unwrap_or_default();
+        if prefix.contains("{{") || suffix.contains("{{") {
+            return None;
+        }
+        // An affix of an empty value would be a tag by itself.
+        if (prefix.is_empty() && suffix.is_empty()) || self.kind == "sha" {
+            return Some(format!("{prefix}{value}{suffix}"));
+        }
+        let inner = value.trim_start_matches("${{").trim_end_matches("}}").trim();
+        let inner = inner.strip_prefix(PLAN_MARK)?;
+        Some(plan_expression(&format!("{inner} && format('{prefix}{{0}}{suffix}', {inner}) || ''")))
+    }
+
+    fn raw(&self) -> Option<String> {
+        let value = self.get("value").or_else(|| self.pairs.is_empty().then_some(""))?;
+        if value.contains("{{") && !value.contains("${{") {
+            return None;
+        }
+        match self.get("enable") {
+            None | Some("true") => Some(value.to_owned()),
+            Some("{{is_default_branch}}") => Some(plan_expression(&format!(
+                "github.ref == format('refs/heads/{{0}}', github.event.repository.default_branch) && '{value}' || ''"
+            ))),
+            Some(condition) => {
+                let inner = condition.strip_prefix("${{").and_then(|it| it.strip_suffix("}}"))?;
+                Some(format!("${{{{ {} && '{value}' || '' }}}}", inner.trim()))
+            }
+        }
+    }
+}
+
+/// The fields between commas outside of quotes and expressions.
+fn split_fields(entry: &str) -> Vec<&str> {
+    let mut fields = Vec::new();
+    let (mut start, mut depth, mut quoted) = (0, 0_u32, false);
+    for (at, letter) in entry.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            '"' => quoted = !quoted,
+            ',' if depth == 0 && !quoted => {
+                fields.push(&entry[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    fields.push(&entry[start..]);
+    fields
+}
+
+/// The items of a list, one a line or between commas outside of expressions.
+pub fn list(text: &str) -> Vec<&str> {
+    let items = text.lines().flat_map(split_fields).map(str::trim);
+    items.filter(|item| !item.is_empty() && !item.starts_with('#')).collect()
+}
+
+/// The lines of a list whose items may hold commas.
+pub fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}

@@ -1,0 +1,170 @@
+//! The provider `Microsoft.Authorization`, which stands behind any scope: permissions,
+//! role assignments, role definitions. And what a request needs of them.
+
+use super::handle::Arm;
+use super::request::ArmRequest;
+use super::response::{ArmError, ArmResponse};
+use crate::local::access::{Assignment, ROLES, Role};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const SEGMENT: &str = "/providers/microsoft.authorization/";
+
+/// The scope and the rest of a path of this provider.
+pub fn split(raw_path: &str) -> Option<(&str, &str)> {
+    let at = raw_path.to_ascii_lowercase().rfind(SEGMENT)?;
+    Some((&raw_path[..at], &raw_path[at + SEGMENT.len()..]))
+}
+
+pub fn handle(
+    arm: &Arm,
+    request: &ArmRequest,
+    scope: &str,
+    rest: &str,
+) -> Result<ArmResponse, ArmError> {
+    let words: Vec<String> = rest.split('/').map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match (&request.method, words.as_slice()) {
+        (&Method::GET, ["permissions"]) => Ok(permissions(arm, scope)),
+        (&Method::GET, ["roleassignments"]) => Ok(assignments(arm, request, scope)),
+        (&Method::PUT, ["roleassignments", id]) => assign(arm, request, scope, id),
+        (&Method::GET, ["roledefinitions"]) => Ok(definitions(arm, request)),
+        _ => Err(request.no_such_route()),
+    }
+}
+
+/// What the application may do at a scope.
+fn permissions(arm: &Arm, scope: &str) -> ArmResponse {
+    let principal = &arm.identity().object_id;
+    let of = |role: &Role| {
+        json!({
+            "actions": role.actions, "notActions": role.not_actions,
+            "dataActions": role.data_actions, "notDataActions": [],
+        })
+    };
+    if arm.access.is_open() {
+        let all = json!({ "actions": ["*"], "notActions": [], "dataActions": ["*"], "notDataActions": [] });
+        return ArmResponse::list(vec![all]);
+    }
+    let own = arm.access.at(scope).into_iter().filter(|it| it.principal == *principal);
+    ArmResponse::list(own.map(|assignment| of(assignment.role)).collect::<Vec<_>>())
+}
+
+fn role_id(arm: &Arm, role: &Role) -> String {
+    let subscription = &arm.identity().subscription_id;
+    format!(
+        "/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{}",
+        role.id
+    )
+}
+
+fn shown(arm: &Arm, assignment: &Assignment) -> Value {
+    let Assignment { id, role, principal, scope } = assignment;
+    json!({
+        "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{id}"),
+        "name": id,
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {
+            "roleDefinitionId": role_id(arm, role), "principalId": principal, "scope": scope,
+            "principalType": "ServicePrincipal",
+        },
+    })
+}
+
+fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
+    let filter = request.parameter("$filter").unwrap_or_default();
+    let principal = filter.split('\'').nth(1);
+    let mut all = arm.access.at(scope);
+    if arm.access.is_open() {
+        // Who may do everything has every role.
+        let holder = principal.unwrap_or(&arm.identity().object_id).to_owned();
+        all = ROLES
+            .iter()
+            .map(|role| Assignment {
+                id: role.id.to_owned(),
+                role,
+                principal: holder.clone(),
+                scope: scope.to_owned(),
+            })
+            .collect();
+    }
+    all.retain(|assignment| principal.is_none_or(|principal| assignment.principal == principal));
+    ArmResponse::list(all.iter().map(|assignment| shown(arm, assignment)).collect::<Vec<_>>())
+}
+
+fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmResponse, ArmError> {
+    let body = request.json()?;
+    let wanted = body["properties"]["roleDefinitionId"].as_str().unwrap_or_default();
+    let role = ROLES.iter().find(|role| wanted.to_ascii_lowercase().ends_with(role.id));
+    let role = role.ok_or_else(|| {
+        let message = format!("The specified role definition with ID '{wanted}' does not exist.");
+        ArmError::bad("RoleDefinitionDoesNotExist", message)
+    })?;
+    let principal = body["properties"]["principalId"].as_str().unwrap_or_default().to_owned();
+    if arm.access.at(scope).iter().any(|known| {
+        known.role.id == role.id
+            && known.principal == principal
+            && known.scope.eq_ignore_ascii_case(scope)
+    }) {
+        let message = "The role assignment already exists.";
+        return Err(ArmError::new(StatusCode::CONFLICT, "RoleAssignmentExists", message));
+    }
+    let assignment = Assignment { id: id.to_owned(), role, principal, scope: scope.to_owned() };
+    arm.access.assign(assignment.clone());
+    Ok(ArmResponse::new(StatusCode::CREATED, shown(arm, &assignment)))
+}
+
+fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
+    let filter = request.parameter("$filter").unwrap_or_default();
+    let name = filter.split('\'').nth(1);
+    let named =
+        ROLES.iter().filter(|role| name.is_none_or(|name| role.name.eq_ignore_ascii_case(name)));
+    let shown = named.map(|role| {
+        json!({
+            "id": role_id(arm, role), "name": role.id,
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "properties": {
+                "roleName": role.name, "type": "BuiltInRole",
+                "permissions": [{
+                    "actions": role.actions, "notActions": role.not_actions,
+                    "dataActions": role.data_actions, "notDataActions": [],
+                }],
+            },
+        })
+    });
+    ArmResponse::list(shown.collect::<Vec<_>>())
+}
+
+/// Refuses a request to a resource that no role of the application permits.
+pub fn check(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
+    let path = &request.path;
+    let Some(provider) = path.provider.as_deref().filter(|_| !arm.access.is_open()) else {
+        return Ok(());
+    };
+    // Regions, operations and registrations belong to the subscription.
+    let is_shared = path.resource_group.is_none()
+        && (path.rest.is_empty() || ["locations", "register"].contains(&path.words()[0].as_str()));
+    if is_shared {
+        return Ok(());
+    }
+    let types: Vec<&str> = path.rest.iter().step_by(2).map(String::as_str).collect();
+    let verb = match request.method {
+        Method::GET | Method::HEAD => "read",
+        Method::DELETE => "delete",
+        Method::POST => "action",
+        _ => "write",
+    };
+    let action = format!("{provider}/{}/{verb}", types.join("/"));
+    let identity = arm.identity();
+    let scope = request.raw_path.trim_end_matches('/');
+    if arm.access.may(&identity.object_id, scope, &action) {
+        return Ok(());
+    }
+    let message = format!(
+        "The client '{}' with object id '{}' does not have authorization to perform action \
+         '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, \
+         please refresh your credentials.",
+        identity.client_id, identity.object_id
+    );
+    Err(ArmError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message))
+}
