@@ -164,3 +164,6 @@ fn import_group(
     service.deploy(group, plan);
     plan.services.push(ServiceDraft { name, needs: Vec::new(), steps: service.finish() });
 }
+
+#[cfg(test)]
+mod tests;

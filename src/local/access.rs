@@ -16,7 +16,7 @@ pub struct Role {
     pub data_actions: &'static [&'static str],
 }
 
-pub const ROLES: [Role; 6] = [
+pub const ROLES: [Role; 7] = [
     Role {
         name: "Owner",
         id: "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
@@ -35,6 +35,13 @@ pub const ROLES: [Role; 6] = [
         name: "Reader",
         id: "acdd72a7-3385-48ef-bd42-f606fba81ae7",
         actions: &["*/read"],
+        not_actions: &[],
+        data_actions: &[],
+    },
+    Role {
+        name: "User Access Administrator",
+        id: "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+        actions: &["*/read", "Microsoft.Authorization/*", "Microsoft.Support/*"],
         not_actions: &[],
         data_actions: &[],
     },

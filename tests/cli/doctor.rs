@@ -41,7 +41,7 @@ fn world() -> Value {
         },
         "access": { "roles": [
             { "role": "Contributor", "scope": "resourceGroups/demo" },
-            { "role": "Reader" },
+            { "role": "User Access Administrator" },
             { "role": "AcrPush", "scope": REGISTRY },
             { "role": "AcrPull", "scope": REGISTRY, "identity": IDENTITY },
             { "role": "Key Vault Secrets User", "scope": VAULT },
@@ -205,10 +205,7 @@ fn each_missing_role_is_named_with_the_command_that_gives_it() {
              --role \"AcrPull\" --scope /subscriptions/SUBSCRIPTION/resourceGroups/images/providers/\
              Microsoft.ContainerRegistry/registries/shopimages\n",
         ),
-        (
-            "Key Vault Secrets User",
-            "✗ secret token  cannot read the secret `token`",
-        ),
+        ("Key Vault Secrets User", "✗ secret token  cannot read the secret `token`"),
     ];
     for (role, expected) in table {
         let clinic = Clinic::new(without(role));

@@ -44,6 +44,12 @@ fn dry_run(program: Program, options: &[&str]) -> Finished {
     program.run(&[&arguments, options].concat()).exits(0)
 }
 
+/// The URLs without the label of the preview, which has a hash.
+fn urls(finished: &Finished) -> String {
+    let label = regex::Regex::new("//[a-z0-9-]+?(-api|-web)?[.]").expect("a pattern");
+    label.replace_all(&finished.stdout, "//LABEL$1.").into_owned()
+}
+
 #[test]
 fn init_writes_plan_workflow_and_schema() {
     let program = folder(&[("Dockerfile", SERVED), ("www/index.html", "hello")]);
@@ -69,7 +75,7 @@ environments:
     vars: { label: shop }
   preview:
     if: github.event_name == 'pull_request'
-    vars: { label: \"shop-${{ pr.slug || 'dev' }}\" }
+    vars: { label: \"${{ pr.dns-label || 'shop-dev' }}\" }
     ttl: 48h
 
 steps:
@@ -103,7 +109,10 @@ next:
 "
     );
     let workflow = text(&program, "shop/.github/workflows/shipway.yml");
-    assert!(workflow.contains("plan: shipway.yml"), "{workflow}");
+    assert!(
+        workflow.contains("plan: shipway.yml\n          command: ${{ github.event_name =="),
+        "{workflow}"
+    );
     assert!(text(&program, "shop/.shipway/schema.json").contains("\"dns-label\""));
 }
 
@@ -292,7 +301,7 @@ fn rust_crate_is_compiled_packed_and_verified() {
     layout(&program.path("base"), &[("etc/empty", vec![])], &json!({}));
     let seed = "gcr.io/distroless/static-debian12:nonroot=oci:base";
     let finished = dry_run(program, &["--seed-image", seed]);
-    assert_eq!(finished.stdout, "http://shop-pr-1.westeurope.azurecontainer.io:8080\n");
+    assert_eq!(urls(&finished), "http://LABEL.westeurope.azurecontainer.io:8080\n");
 }
 
 #[test]
@@ -310,7 +319,7 @@ fn static_site_is_served_without_an_engine() {
     serve_folder_as_nginx(&program.path("base"), &program.path("busybox"));
     let seed = "docker.io/library/nginx:1-alpine=oci:base";
     let finished = dry_run(program, &["--seed-image", seed]);
-    assert_eq!(finished.stdout, "http://shop-pr-1.westeurope.azurecontainer.io\n");
+    assert_eq!(urls(&finished), "http://LABEL.westeurope.azurecontainer.io\n");
 }
 
 /// An image that serves the folder that nginx serves, on the port of nginx.
@@ -329,7 +338,7 @@ fn dockerfile_without_run_is_verified_without_an_engine() {
     let (_, finished) = init(&program, &[]);
     assert!(!finished.stderr.contains("engine"), "{}", finished.stderr);
     let finished = dry_run(program, &[]);
-    assert_eq!(finished.stdout, "http://shop-pr-1.westeurope.azurecontainer.io:8080\n");
+    assert_eq!(urls(&finished), "http://LABEL.westeurope.azurecontainer.io:8080\n");
 }
 
 #[test]
@@ -384,9 +393,9 @@ fn each_dockerfile_of_a_monorepo_is_a_service() {
     );
     let finished = dry_run(program, &[]);
     assert_eq!(
-        finished.stdout,
-        "http://shop-pr-1-api.westeurope.azurecontainer.io:3000\n\
-         http://shop-pr-1-web.westeurope.azurecontainer.io:8080\n"
+        urls(&finished),
+        "http://LABEL-api.westeurope.azurecontainer.io:3000\n\
+         http://LABEL-web.westeurope.azurecontainer.io:8080\n"
     );
 }
 

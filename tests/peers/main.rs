@@ -11,6 +11,7 @@ mod cancelled_builds;
 mod conformance;
 mod contained;
 mod dockerfile;
+mod doctor;
 mod early;
 mod engines;
 mod exec;

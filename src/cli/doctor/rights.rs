@@ -12,6 +12,9 @@ const DEPLOY_ACTION: &str = "Microsoft.ContainerInstance/containerGroups/write";
 const PUSH_ACTION: &str = "Microsoft.ContainerRegistry/registries/push/write";
 const ASSIGN_ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 
+/// The role that reads secrets, as the help of a refused request names it too.
+const VAULT_ROLE: &str = "Key Vault Secrets User";
+
 /// The version of the APIs by which resources are only found.
 const REGISTRY_API_VERSION: &str = "2023-07-01";
 const IDENTITY_API_VERSION: &str = "2023-01-31";
@@ -187,13 +190,13 @@ impl AzureDoctor<'_> {
                 errors.into_iter().next().map(|error| error.shown(&self.session.redactor, None));
             let Some(failure) = shown else { continue };
             let detail = failure.chain.join(": ");
-            let check = Check::failed(id, detail.clone()).help(failure.help);
-            checks.push(match vault_of(declared).filter(|_| detail.contains("403")) {
-                Some(vault) => check.fix(self.assign(
-                    "Key Vault Secrets User",
+            let lacks_role = failure.help.as_ref().is_some_and(|help| help.contains(VAULT_ROLE));
+            checks.push(match vault_of(declared).filter(|_| lacks_role) {
+                Some(vault) => Check::failed(id, detail).fix(self.assign(
+                    VAULT_ROLE,
                     &format!("\"$(az keyvault show --name {vault} --query id --output tsv)\""),
                 )),
-                None => check,
+                None => Check::failed(id, detail).help(failure.help),
             });
         }
         checks

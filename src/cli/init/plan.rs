@@ -54,7 +54,7 @@ fn environments(settings: &Settings) -> Vec<EnvironmentDraft> {
             name: "preview".to_owned(),
             keys: vec![
                 ("if", Node::text("github.event_name == 'pull_request'")),
-                ("vars", label(format!("{name}-${{{{ pr.slug || 'dev' }}}}"))),
+                ("vars", label(format!("${{{{ pr.dns-label || '{name}-dev' }}}}"))),
                 ("ttl", Node::text("48h")),
             ],
         },

@@ -8,11 +8,20 @@ pub const FILE: &str = ".github/workflows/shipway.yml";
 /// The workflow, for a plan at this path in the repository. A plan without previews is
 /// run for pushes alone.
 pub fn text(plan: &str, branch: &str, action: &str, has_previews: bool) -> String {
-    let previews = if has_previews { "  pull_request:\n" } else { "" };
+    let (event, command) = if has_previews {
+        (
+            "  pull_request:
+    types: [opened, reopened, synchronize, closed]
+",
+            "          command: ${{ github.event_name == 'pull_request' && 'preview' || 'run' }}\n",
+        )
+    } else {
+        ("", "")
+    };
     format!(
         "name: shipway
 on:
-{previews}  push:
+{event}  push:
     branches: [{branch}]
 permissions:
   contents: read
@@ -28,12 +37,11 @@ jobs:
       AZURE_TENANT_ID: ${{{{ vars.AZURE_TENANT_ID }}}}
       AZURE_SUBSCRIPTION_ID: ${{{{ vars.AZURE_SUBSCRIPTION_ID }}}}
     steps:
-      - uses: actions/checkout@v4
-        with:
-          ref: ${{{{ github.event.pull_request.head.sha || github.sha }}}}
+      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
+        with: {{ persist-credentials: false }}
       - uses: {action}
         with:
           plan: {plan}
-"
+{command}"
     )
 }

@@ -3,7 +3,7 @@
 
 use crate::import::yaml::{Kind, Yaml};
 
-/// Variables that name each other in a circle end here.
+/// Variables that name each other in a circle end here, and so do calls within calls.
 const MAX_DEPTH: usize = 16;
 
 /// A template's parameters and variables.
@@ -37,7 +37,7 @@ impl Template<'_> {
         if depth > MAX_DEPTH {
             return Err(unknown());
         }
-        let mut parser = Parser { rest: inner };
+        let mut parser = Parser { rest: inner, depth: 0 };
         let term = parser.term().filter(|_| parser.rest.trim().is_empty()).ok_or_else(unknown)?;
         self.evaluate(&term, depth).map_err(|why| why.unwrap_or_else(unknown))
     }
@@ -131,6 +131,8 @@ fn call(name: &str, values: &[String]) -> Option<String> {
 
 struct Parser<'t> {
     rest: &'t str,
+    /// How many calls are open.
+    depth: usize,
 }
 
 impl Parser<'_> {
@@ -157,7 +159,12 @@ impl Parser<'_> {
             return Some(Term::Text(name));
         }
         self.rest = self.rest.strip_prefix('(')?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
         let arguments = self.arguments()?;
+        self.depth -= 1;
         let mut members = Vec::new();
         while let Some(rest) = self.rest.strip_prefix('.') {
             self.rest = rest;

@@ -210,6 +210,7 @@ impl Variables<'_, '_> {
             "VALUE".to_owned()
         };
         let base = base.trim_start_matches(|first: char| first.is_ascii_digit()).to_owned();
+        let base = if base.is_empty() { "VALUE".to_owned() } else { base };
         let mut name = base.clone();
         let mut at = 2;
         while self.env.get(&name).is_some_and(|known| *known != value) {

@@ -106,8 +106,14 @@ impl Shell {
     }
 }
 
+/// Deeper substitutions are not looked into, each of which is read once for every level.
+const MAX_SUBSTITUTIONS: usize = 8;
+
 /// What a command prints, where that is known without it.
 fn output_of(command: &str, shell: &Shell, scope: &Scope<'_>) -> Option<String> {
+    if command.matches("$(").count() > MAX_SUBSTITUTIONS {
+        return None;
+    }
     let words = shell.expand_all(&Lexer::new(command).words(), scope);
     let word = |at: usize| words.get(at).cloned().flatten().unwrap_or_default();
     let option = |names: &[&str]| {

@@ -1,6 +1,8 @@
 //! Expressions of GitHub Actions as expressions of a plan.
 
-use super::scope::{Fact, MAX_DEPTH, PLAN_MARK, Scope, Use, default_variable, expression};
+use super::scope::{
+    Fact, MAX_DEPTH, MAX_LOOKUPS, PLAN_MARK, Scope, Use, default_variable, expression,
+};
 use crate::import::names::kebab;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
@@ -143,7 +145,8 @@ impl Scope<'_> {
     }
 
     fn resolved(&mut self, source: &str, used: Use) -> Option<Fact> {
-        if self.depth > MAX_DEPTH {
+        self.lookups += 1;
+        if self.depth > MAX_DEPTH || self.lookups > MAX_LOOKUPS {
             return None;
         }
         self.depth += 1;

@@ -106,6 +106,10 @@ fn combinations(job: &Yaml, plan: &mut PlanBuilder) -> Vec<BTreeMap<String, Stri
         matrix.entries().iter().filter(|(name, _)| !["include", "exclude"].contains(&name.as_str()))
     {
         let values = values.texts();
+        if all.len() * values.len() > MAX_COMBINATIONS {
+            all.clear();
+            break;
+        }
         let extended = all.iter().flat_map(|known: &BTreeMap<String, String>| {
             values.iter().map(move |value| {
                 let mut known = known.clone();

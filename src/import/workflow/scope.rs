@@ -29,6 +29,9 @@ pub const PLAN_MARK: char = '=';
 /// Values that name each other in a circle end here.
 pub const MAX_DEPTH: usize = 16;
 
+/// Values that name others several times multiply; a workflow needs far fewer.
+pub const MAX_LOOKUPS: usize = 100_000;
+
 /// The names that are known at a step.
 pub struct Scope<'n> {
     /// Variables of the workflow, the job and the step. Here and below the values are texts
@@ -41,6 +44,8 @@ pub struct Scope<'n> {
     pub matrix: BTreeMap<String, String>,
     /// How deep values that name other values are nested.
     pub depth: usize,
+    /// How many values were looked up.
+    pub lookups: usize,
     /// What the plan has to declare for the names that are used.
     pub needed: &'n mut Needed,
 }
@@ -54,6 +59,7 @@ impl<'n> Scope<'n> {
             jobs: BTreeMap::new(),
             matrix: BTreeMap::new(),
             depth: 0,
+            lookups: 0,
             needed,
         }
     }

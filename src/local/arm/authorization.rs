@@ -93,6 +93,10 @@ fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
 }
 
 fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmResponse, ArmError> {
+    let action = "Microsoft.Authorization/roleAssignments/write";
+    if !arm.access.may(&arm.identity().object_id, scope, action) {
+        return Err(forbidden(arm, action, scope));
+    }
     let body = request.json()?;
     let wanted = body["properties"]["roleDefinitionId"].as_str().unwrap_or_default();
     let role = ROLES.iter().find(|role| wanted.to_ascii_lowercase().ends_with(role.id));
@@ -160,11 +164,16 @@ pub fn check(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
     if arm.access.may(&identity.object_id, scope, &action) {
         return Ok(());
     }
+    Err(forbidden(arm, &action, scope))
+}
+
+fn forbidden(arm: &Arm, action: &str, scope: &str) -> ArmError {
+    let identity = arm.identity();
     let message = format!(
         "The client '{}' with object id '{}' does not have authorization to perform action \
          '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, \
          please refresh your credentials.",
         identity.client_id, identity.object_id
     );
-    Err(ArmError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message))
+    ArmError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message)
 }

@@ -67,7 +67,8 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
 /// `/subscriptions/S/providers/Microsoft.KeyVault`.
 fn is_registration(path: &ResourcePath) -> bool {
     let words = path.words();
-    let is_own = matches!(words.iter().map(String::as_str).collect::<Vec<_>>()[..], [] | ["register"]);
+    let is_own =
+        matches!(words.iter().map(String::as_str).collect::<Vec<_>>()[..], [] | ["register"]);
     path.resource_group.is_none() && path.provider.is_some() && is_own
 }
 

@@ -1,7 +1,7 @@
 //! The local Entra: access tokens, and the endpoints that issue them.
 //!
-//! There is one application with one password. Roles are not simulated: a token
-//! for the right audience may do everything.
+//! There is one application with one password. A token for the right audience may do
+//! everything, unless the initial state has roles; see `access`.
 
 mod endpoints;
 mod jwt;
