@@ -218,9 +218,12 @@ fn release_that_is_not_there_is_named() {
 #[test]
 fn platforms_without_a_release_are_refused_in_words() {
     let scene = Scene::new();
-    let windows = scene.install(&[("RUNNER_OS", "Windows")]);
-    assert_eq!(windows.code, Some(3));
-    assert!(windows.said.contains("Shipway does not run on Windows"), "{}", windows.said);
+    for system in ["Windows", "macOS"] {
+        let refused = scene.install(&[("RUNNER_OS", system)]);
+        assert_eq!(refused.code, Some(3));
+        let why = format!("Shipway does not run on {system}%0Ahelp: give the job `runs-on: ");
+        assert!(refused.said.contains(&why), "{}", refused.said);
+    }
     let riscv = scene.install(&[("RUNNER_ARCH", "RISCV")]);
     assert_eq!(riscv.code, Some(3));
     assert!(riscv.said.contains("no release of Shipway for Linux/RISCV"), "{}", riscv.said);
