@@ -22,7 +22,7 @@ impl Resolved {
         let mut scope = Scope::new(inputs.redactor.clone())
             .with("git", git(&self.git))
             .with("github", self.github_value())
-            .with("pr", self.pull_request_value())
+            .with("pr", self.pull_request_value(inputs))
             .with("run", run(&self.run))
             .with_hash_files(Arc::new(move |patterns| hash_files(&dir, patterns)))
             .with_reason("pr", &self.no_pull_request());
@@ -78,11 +78,12 @@ impl Resolved {
         Value::from(&serde_json::Value::Object(self.github.clone()))
     }
 
-    fn pull_request_value(&self) -> Object {
+    fn pull_request_value(&self, inputs: &ResolveInputs<'_>) -> Object {
         let Some(found) = &self.pull_request else { return Object::default() };
-        let repository = self.repository();
-        let label = repository.map(|repository| dns_label(&repository, found.number));
-        pull_request(found).with("dns-label", label.as_deref())
+        // Without a repository nothing is published: a rehearsal on this machine.
+        let folder = || inputs.host.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        let repository = self.repository().or_else(folder).unwrap_or_default();
+        pull_request(found).with("dns-label", dns_label(&repository, found.number))
     }
 
     fn no_pull_request(&self) -> String {
@@ -149,12 +150,17 @@ fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
         Some(tag) => format!("the tag `{tag}` is not a version such as `v1.2.3`"),
         None => tag.clone(),
     };
+    let floating = match git.tag.as_deref().and_then(Version::of_tag) {
+        Some(found) => format!("`{}` is before a release, or a higher version has it", found.whole),
+        None => version.clone(),
+    };
     vec![
         ("git.branch", "a commit is checked out, and no branch".to_owned()),
         ("git.tag", tag),
-        ("git.version", version.clone()),
-        ("git.version-minor", version.clone()),
-        ("git.version-major", version),
+        ("git.version", version),
+        ("git.version-minor", floating.clone()),
+        ("git.version-major", floating.clone()),
+        ("git.version-latest", floating),
         ("git.remote", "the repository has no remote".to_owned()),
     ]
 }
@@ -162,15 +168,17 @@ fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
 fn git(git: &Git) -> Object {
     let dirty = git.is_dirty();
     let version = git.tag.as_deref().and_then(Version::of_tag);
-    let version = version.as_ref();
+    let floating = version.as_ref().map(|version| version.floating(&git.versions));
+    let (version, floating) = (version.as_ref(), floating.as_ref());
     Object::default()
         .with("sha", git.sha.as_deref())
         .with("short-sha", git.short_sha())
         .with("branch", git.branch.as_deref())
         .with("tag", git.tag.as_deref())
         .with("version", version.map(|version| version.whole.as_str()))
-        .with("version-minor", version.and_then(|version| version.minor.as_deref()))
-        .with("version-major", version.and_then(|version| version.major.as_deref()))
+        .with("version-minor", floating.and_then(|tags| tags.minor.as_deref()))
+        .with("version-major", floating.and_then(|tags| tags.major.as_deref()))
+        .with("version-latest", floating.and_then(|tags| tags.latest))
         .with("dirty", dirty)
         .with("dirty-suffix", dirty.map(|dirty| if dirty { "-dirty" } else { "" }))
         .with("commit-time", git.commit_time())

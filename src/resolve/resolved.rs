@@ -170,6 +170,9 @@ impl Resolved {
         if names_git(&request.plan_text) {
             resolved.tell_of_git();
         }
+        if request.plan_text.contains("git.version-") {
+            resolved.tell_of_versions();
+        }
         resolved
     }
 
@@ -184,6 +187,17 @@ impl Resolved {
         } else {
             let known = if self.git.sha.is_some() { "known by its commit alone" } else { "empty" };
             self.notices.push(format!("the plan names `git`, which is {known}: {missing}"));
+        }
+    }
+
+    /// Says that tags which float may move back: a shallow clone lacks other versions.
+    fn tell_of_versions(&mut self) {
+        if self.git.shallow && self.git.tag.is_some() {
+            self.warnings.push(
+                "the clone is shallow, so it is not known whether a higher version has been \
+                 released, whose tags would move back; give actions/checkout `fetch-depth: 0`"
+                    .to_owned(),
+            );
         }
     }
 

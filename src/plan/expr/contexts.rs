@@ -74,6 +74,7 @@ pub const CONTEXTS: [Context; 10] = [
             "version",
             "version-minor",
             "version-major",
+            "version-latest",
             "dirty",
             "dirty-suffix",
             "commit-time",

@@ -9,6 +9,7 @@ mod head_file;
 
 use super::credentials;
 use super::inputs::{HostEnvironment, SourceCommit};
+use super::version::newest_of_each_minor;
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ pub struct Git {
     pub branch: Option<String>,
     /// The tag at this commit; of several, the one with the highest version.
     pub tag: Option<String>,
+    /// Of all tags that are released versions, the highest of each minor version.
+    pub versions: Vec<String>,
     /// The commit time in seconds since 1970: `SOURCE_DATE_EPOCH`.
     pub committed: Option<i64>,
     /// The first files that differ from the commit or are not in it.
@@ -166,7 +169,7 @@ impl Program<'_> {
         };
         let head = head.trim().to_owned();
         // Each is a process to wait for, so they run side by side.
-        let (commit, branch, tags, status, remote) = thread::scope(|scope| {
+        let (commit, branch, tags, all_tags, status, remote) = thread::scope(|scope| {
             // As it is stored: a shallow clone pretends that it has no parents.
             let stored = ["cat-file", "commit", &head];
             let commit = scope.spawn(move || self.ask(&stored));
@@ -174,11 +177,13 @@ impl Program<'_> {
                 scope.spawn(|| self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok());
             let tag = ["tag", "--points-at", &head, "--sort=-version:refname"];
             let tags = scope.spawn(move || self.ask(&tag));
+            let all_tags = scope.spawn(|| self.ask(&["tag", "--list"]));
             let remote = scope.spawn(|| self.remote());
             let status = self.ask(&["status", "--porcelain=v1", "-z", "--untracked-files=normal"]);
-            (joined(commit), joined(branch), joined(tags), status, joined(remote))
+            let (tags, all_tags) = (joined(tags), joined(all_tags));
+            (joined(commit), joined(branch), tags, all_tags, status, joined(remote))
         });
-        let (commit, tags, status) = (commit?, tags?, status?);
+        let (commit, tags, all_tags, status) = (commit?, tags?, all_tags?, status?);
         let changed = changed(&status);
         Ok(Git {
             missing: None,
@@ -188,6 +193,7 @@ impl Program<'_> {
             shallow: about.lines().nth(1) == Some("true"),
             branch: branch.as_deref().and_then(first_line),
             tag: first_line(&tags),
+            versions: newest_of_each_minor(all_tags.lines()),
             committed: headers(&commit, "committer").next().and_then(seconds),
             changes: changed.len(),
             changed: changed.into_iter().take(MAX_NAMED_FILES).collect(),
@@ -241,6 +247,19 @@ impl Program<'_> {
             .unwrap_or_else(|| format!("`git {}`: {}", arguments.join(" "), output.status));
         Err(format!("git failed: {}", said.trim_start_matches("fatal: ")))
     }
+}
+
+/// The files that differ between the commit that is checked out and where it left `base`,
+/// and the plan's folder, `web/`, both relative to the repository.
+pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>, String), String> {
+    let program = Program { host };
+    let folder = program.ask(&["rev-parse", "--show-prefix"])?;
+    // A name that begins with `-` is no option.
+    let range = format!("{base}...HEAD");
+    let files = ["diff", "--name-only", "--no-renames", "-z", "--end-of-options", &range, "--"];
+    let files = program.ask(&files)?;
+    let files = files.split_terminator('\0').map(str::to_owned).collect();
+    Ok((files, folder.trim_end_matches('\n').to_owned()))
 }
 
 /// Whether a folder or one above it can be a work tree or a bare repository. This
