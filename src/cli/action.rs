@@ -10,10 +10,12 @@ use super::check::{CheckArguments, DiagnosticFormat, check};
 use super::down::down;
 use super::dry_run::dry_run;
 use super::exit::Exit;
+use super::matrix::matrix;
 use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, refused_early, write_status};
 use super::plan::plan;
 use super::preview::preview;
+use super::report::report;
 use super::run_saved::run_saved;
 use super::runtime::block_on;
 use super::say;
@@ -48,6 +50,9 @@ fn execute(command: ActionCommand) -> Result<Exit, Exit> {
         ActionCommand::Plan(arguments) => plan(&arguments),
         ActionCommand::Down(arguments) => down(&arguments),
         ActionCommand::Sweep(arguments) => sweep(&arguments),
+        ActionCommand::Matrix(arguments) => matrix(&arguments),
+        // A report of several runs has their status.
+        ActionCommand::Report(arguments) => return report(&arguments, Audience::Action),
     };
     let exit = ended(done);
     // These commands say what failed to people, and not to the runner.

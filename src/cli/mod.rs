@@ -31,6 +31,7 @@ mod import;
 mod init;
 mod local;
 mod logs;
+mod matrix;
 mod open;
 mod pipeline;
 mod plan;
@@ -58,7 +59,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pipeline::audience::Audience;
+use pipeline::audience::{Audience, ViewOptions};
 use std::process::ExitCode;
 
 /// Take a container from source to a verified public URL on the pull request
@@ -91,7 +92,9 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Continue the newest unfinished run
     Resume(resume::ResumeArguments),
-    /// Show the report of an earlier run again
+    /// Divide the services among the jobs of a workflow
+    Matrix(matrix::MatrixArguments),
+    /// Show the report of an earlier run again, or report several runs as one
     Report(report::ReportArguments),
     /// Show what is deployed, from which commit, how it is and whether it answers
     Status(status::StatusArguments),
@@ -138,7 +141,10 @@ impl Command {
             Self::Check(arguments) => check::check(&arguments),
             Self::Eval(arguments) => eval::eval(&arguments),
             Self::Resume(arguments) => resume::resume(&arguments),
-            Self::Report(arguments) => report::report(&arguments),
+            Self::Matrix(arguments) => matrix::matrix(&arguments),
+            Self::Report(arguments) => {
+                report::report(&arguments, Audience::Command(ViewOptions::default()))
+            }
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),
             Self::Exec(arguments) => exec::exec(&arguments),

@@ -1,6 +1,9 @@
-//! `shipway report`: makes the reports of an earlier run again.
+//! `shipway report`: makes the reports of an earlier run again, or one of several runs.
+
+mod merge;
 
 use super::exit::Exit;
+use super::pipeline::audience::Audience;
 use super::say;
 use crate::event::{Event, EventKind};
 use crate::journal::{RunFolder, RunId, is_in_progress, newest};
@@ -8,6 +11,7 @@ use crate::report::{Card, RecordingError, Reporters, View, recorded, result, sho
 use crate::run::outcome::chain_of;
 use crate::secret::Redactor;
 use clap::{Args, ValueEnum};
+use merge::{Merge, MergeOptions};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +29,8 @@ pub struct ReportArguments {
     /// Find the state here instead of in `.shipway` beside the plan
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub merge: MergeOptions,
 }
 
 /// The forms of a report. The doc comments are help texts of `--as`.
@@ -50,8 +56,13 @@ impl fmt::Display for Form {
     }
 }
 
-/// Shows a run as its events describe it. Nothing is asked of a server.
-pub fn report(arguments: &ReportArguments) -> Result<Exit, Exit> {
+/// Shows a run as its events describe it. Without `--merge`, nothing is asked of a server.
+pub fn report(arguments: &ReportArguments, audience: Audience) -> Result<Exit, Exit> {
+    if let Some(folder) = &arguments.merge.folder {
+        let (plan, state_dir) = (&arguments.plan, arguments.state_dir.as_deref());
+        let merge = Merge { plan, state_dir, folder, options: &arguments.merge };
+        return merge.report(audience);
+    }
     let folder = find(arguments)?;
     let shown = match arguments.form {
         Form::Log => show_log(&folder),

@@ -51,6 +51,9 @@ pub struct RunOptions {
     /// Tell this comment apart from others of Shipway on the same pull request
     #[arg(long, value_name = "KEY")]
     pub comment_key: Option<String>,
+    /// Report nothing at GitHub; `shipway report --merge` reports several runs as one
+    #[arg(long)]
+    pub no_report: bool,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -171,7 +174,7 @@ mod tests {
     fn all() -> RunOptions {
         let command = All::augment_args(clap::Command::new("shipway"));
         let line = "shipway --env e --set a=b --from f --until u --only o --keep-going \
-            --event push --pr 7 --allow-fork-deploy 4f53cda --allow-older --comment-key k --cloud cloud.json \
+            --event push --pr 7 --allow-fork-deploy 4f53cda --allow-older --comment-key k --no-report --cloud cloud.json \
             --skip-run --secret-env A=B --secrets-file secrets --runtime built-in \
             --seed-image web:v1=oci:layout --allow-host ghcr.io --offline";
         let matches = command.try_get_matches_from(line.split_whitespace()).expect("good options");

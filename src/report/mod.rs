@@ -40,4 +40,4 @@ pub use text::Style;
 pub use text::error_text;
 pub(crate) use text::{bytes, clean, short_digest};
 pub use transfer::{Flow, Transfer};
-pub use view::View;
+pub use view::{StepView, View};

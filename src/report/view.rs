@@ -131,6 +131,12 @@ impl View {
     }
 }
 
+impl From<PlannedStep> for StepView {
+    fn from(planned: PlannedStep) -> Self {
+        Self::new(planned)
+    }
+}
+
 impl StepView {
     fn new(planned: PlannedStep) -> Self {
         Self {

@@ -56,6 +56,8 @@ fn outputs_come_from_the_program() {
             "deployment-id",
             "services",
             "result",
+            "matrix",
+            "any",
             "program",
         ]
     );

@@ -22,6 +22,7 @@ mod late_values;
 mod leases;
 mod logs;
 mod lost_output;
+mod matrix;
 mod older;
 mod open;
 mod plan;

@@ -58,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // resources of every kind.
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
     ("cli/action", &["github::actions", "journal"]),
+    ("cli/matrix", &["github::actions", "plan", "report", "resolve", "run"]),
     ("cli/preview", &["journal", "report", "resolve", "run"]),
     (
         "cli/doctor",

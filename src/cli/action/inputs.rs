@@ -3,8 +3,10 @@
 use crate::cli::check::CheckArguments;
 use crate::cli::down::DownArguments;
 use crate::cli::dry_run::DryRunArguments;
+use crate::cli::matrix::MatrixArguments;
 use crate::cli::plan::PlanArguments;
 use crate::cli::preview::PreviewArguments;
+use crate::cli::report::ReportArguments;
 use crate::cli::run_saved::SavedRunArguments;
 use crate::cli::sweep::SweepArguments;
 use clap::error::{ContextKind, ContextValue};
@@ -21,6 +23,8 @@ pub enum ActionCommand {
     Check(CheckArguments),
     Down(DownArguments),
     Sweep(SweepArguments),
+    Matrix(MatrixArguments),
+    Report(ReportArguments),
 }
 
 /// How an input is written on the command line.
@@ -34,7 +38,7 @@ enum Form {
 }
 
 /// The inputs that are options, each of the option's name.
-const OPTIONS: [(&str, Form); 30] = [
+const OPTIONS: [(&str, Form); 35] = [
     ("env", Form::Value),
     ("set", Form::Lines),
     ("from", Form::Value),
@@ -46,6 +50,11 @@ const OPTIONS: [(&str, Form); 30] = [
     ("allow-fork-deploy", Form::Value),
     ("allow-older", Form::Flag),
     ("comment-key", Form::Value),
+    ("no-report", Form::Flag),
+    ("since", Form::Value),
+    ("jobs", Form::Value),
+    ("levels", Form::Value),
+    ("merge", Form::Value),
     ("cloud", Form::Value),
     ("state-dir", Form::Value),
     ("images", Form::Flag),
@@ -113,7 +122,9 @@ fn words(input: &impl Fn(&str) -> Option<String>) -> Result<Vec<String>, WrongIn
         words.push("--yes".to_owned());
     }
     match input("plan").map(|plan| plan.trim().to_owned()) {
-        Some(plan) if command == "sweep" => words.push(format!("--plan={plan}")),
+        Some(plan) if matches!(command.as_str(), "sweep" | "report") => {
+            words.push(format!("--plan={plan}"))
+        }
         Some(plan) => words.extend(["--".to_owned(), plan]),
         None => {}
     }
@@ -256,7 +267,7 @@ mod tests {
         assert_eq!(
             refused(&[("command", "deploy")]),
             "the input `command` is `deploy` (it is `run`, `preview`, `dry-run`, `plan`, `check`, \
-             `down` or `sweep`)"
+             `down`, `sweep`, `matrix` or `report`)"
         );
         assert_eq!(
             refused(&[("command", "preview"), ("offline", "true")]),
@@ -273,8 +284,8 @@ mod tests {
     fn every_option_of_the_commands_is_an_input() {
         // Standard output and questions are for people and scripts. `verbose` follows the
         // debug logging of the workflow, and `dry-run` of removals only lists.
-        const NOT_INPUTS: [&str; 7] =
-            ["output", "verbose", "keep", "yes", "dry-run", "format", "plan"];
+        const NOT_INPUTS: [&str; 8] =
+            ["output", "verbose", "keep", "yes", "dry-run", "format", "plan", "as"];
         let known: BTreeSet<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
         let whole = ActionCommand::command();
         for command in whole.get_subcommands() {

@@ -161,7 +161,7 @@ impl PlanKeys for Services {
             (None, Some(node)) => {
                 let name = entries.get("name").and_then(Node::spelled).unwrap_or_default();
                 let steps = read_steps(reader, &name.value, node);
-                let service = Service { needs: Vec::new(), steps };
+                let service = Service { needs: Vec::new(), paths: Vec::new(), steps };
                 Some(Self { by_name: Map(vec![(name, service)]), is_single: true })
             }
             (None, None) => {
@@ -202,12 +202,16 @@ fn read_services(reader: &mut Reader<'_>, node: &Node<'_>) -> Map<Service> {
 
 const NEEDS: Key = key("needs").absent("none");
 
+const PATHS: Key = key("paths").absent("any file");
+
 mapping! {
     by hand
     /// One service: its steps run in order, in parallel with those of other services.
     pub struct Service = "a service" {
         /// Services that must have succeeded before this one starts.
         pub needs: Vec<Spanned<String>> = NEEDS,
+        /// Files that it is made from, as patterns relative to the plan's folder: `web/**`. `shipway matrix --since BASE` leaves out a service of which none has changed.
+        pub paths: Vec<Spanned<String>> = PATHS,
         /// Steps, which run in this order.
         pub steps: Vec<Step> = key("steps").list().absent("needed"),
     }
@@ -216,12 +220,13 @@ mapping! {
 impl PlanValue for Service {
     /// One of which nothing can be read is there all the same: others may need it.
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
-        let mut service = Self { needs: Vec::new(), steps: Vec::new() };
+        let mut service = Self { needs: Vec::new(), paths: Vec::new(), steps: Vec::new() };
         let Some(entries) = reader.entries(Self::WHAT, slot.node, Self::KEYS) else {
             reader.unread_of(slot.name).has_unnamed = true;
             return Some(service);
         };
         service.needs = read_key(reader, &entries, &NEEDS)?;
+        service.paths = read_key(reader, &entries, &PATHS)?;
         match entries.get("steps") {
             Some(steps) => service.steps = read_steps(reader, slot.name, steps),
             None => reader.missing(&entries, "steps", ""),
@@ -238,8 +243,10 @@ impl PlanValue for Service {
         schema["required"] = json!(["steps"]);
         schema["type"] = "object".into();
         let name = json!({ "type": "string" });
-        schema["properties"]["needs"]["anyOf"] =
-            any_of([name.clone(), list_of(name)])["anyOf"].clone();
+        for key in ["needs", "paths"] {
+            schema["properties"][key]["anyOf"] =
+                any_of([name.clone(), list_of(name.clone())])["anyOf"].clone();
+        }
         schema
     }
 }

@@ -90,7 +90,7 @@ impl Subject {
         let default = [Channel::Comment, Channel::Summary];
         let asked = plan.map_or(default.as_slice(), |plan| plan.report.0.as_slice());
         for &channel in asked {
-            if !channels.contains(&channel) {
+            if !channels.contains(&channel) && !options.no_report {
                 channels.push(channel);
             }
         }

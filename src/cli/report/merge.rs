@@ -1,0 +1,374 @@
+//! `shipway report --merge`: makes one report of the runs of several jobs.
+
+use crate::cli::exit::Exit;
+use crate::cli::matrix::chosen;
+use crate::cli::pipeline::audience::Audience;
+use crate::cli::pipeline::publish::{Publisher, Subject};
+use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use crate::cli::runtime::block_on;
+use crate::cli::session::connections::GitHubConnection;
+use crate::cli::session::run::state_folder;
+use crate::cli::session::{PlanSession, refuse, show_step_error};
+use crate::event::{
+    Event, EventKind, Failure, LEFT_OUT_BY_ONLY, Outputs, PlannedStep, RunFinished, ServiceResult,
+    Status,
+};
+use crate::journal::{RunFolder, RunId, RunOptions};
+use crate::report::{StepView, View, recorded};
+use crate::run::outcome::{StepError, chain_of};
+use clap::Args;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a service is skipped that the runs do not have.
+const NO_RUN: &str = "no job ran it";
+
+/// How deep below the folder the runs are: artifact, `.shipway`, `runs`, id.
+const MAX_DEPTH: usize = 6;
+
+/// A run of one job.
+struct JobRun {
+    id: String,
+    view: View,
+    finished: RunFinished,
+}
+
+/// The options of `--merge`.
+#[derive(Args, Clone, Debug)]
+pub struct MergeOptions {
+    /// Report the runs below this folder at GitHub, as one run
+    #[arg(long = "merge", value_name = "FOLDER", conflicts_with_all = ["run", "form"])]
+    pub folder: Option<PathBuf>,
+    /// With --merge: what the jobs were given by `shipway matrix --since`
+    #[arg(long, value_name = "BASE", requires = "folder")]
+    pub since: Option<String>,
+    /// With --merge: use this environment instead of the first whose `if` holds
+    #[arg(long, value_name = "NAME", requires = "folder")]
+    pub env: Option<String>,
+    /// With --merge: set a variable of the plan; not for secrets
+    #[arg(long, value_name = "NAME=VALUE", requires = "folder")]
+    pub set: Vec<String>,
+    /// With --merge: set the number of the pull request
+    #[arg(long, value_name = "N", requires = "folder", value_parser = clap::value_parser!(u64).range(1..))]
+    pub pr: Option<u64>,
+    /// With --merge: tell this comment apart from others of Shipway
+    #[arg(long, value_name = "KEY", requires = "folder")]
+    pub comment_key: Option<String>,
+    /// With --merge: use the local cloud that `shipway local` described in this file
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub cloud: Option<PathBuf>,
+}
+
+impl MergeOptions {
+    /// The options of one run of the whole plan.
+    fn run_options(&self) -> RunOptions {
+        RunOptions {
+            env: self.env.clone(),
+            set: self.set.clone(),
+            pr: self.pr,
+            comment_key: self.comment_key.clone(),
+            cloud: self.cloud.clone(),
+            ..RunOptions::default()
+        }
+    }
+}
+
+/// A report of the runs of several jobs.
+pub struct Merge<'a> {
+    /// The plan's file.
+    pub plan: &'a Path,
+    pub state_dir: Option<&'a Path>,
+    /// Where the runs are.
+    pub folder: &'a Path,
+    pub options: &'a MergeOptions,
+}
+
+impl Merge<'_> {
+    /// Reports the runs below the folder as if one machine had done all of it.
+    pub fn report(&self, audience: Audience) -> Result<Exit, Exit> {
+        let redactor = audience.redactor();
+        let file = PlanFile::read(self.plan, PLAN_OPTION_HELP)?;
+        let id = RunId::new();
+        let state = state_folder(self.state_dir, &file);
+        let options = self.options.run_options();
+        let session = PlanSession::of_run(file, &options, redactor.clone(), &id)?;
+        let refused = |error: StepError| show_step_error(error, &redactor);
+        let runs = read_runs(self.folder).map_err(refused)?;
+        let chosen = chosen(&session, self.options.since.as_deref())
+            .map_err(|error| Exit::from(refuse(&session, error)))?;
+        let merged = Merged { session: &session, runs: &runs, chosen: &chosen };
+        let (view, finished, exit) = merged.whole(&id);
+        let folder = RunFolder::create(&state, id).map_err(|error| {
+            let failed = StepError::new("cannot create the folder of the report");
+            refused(failed.because(error.to_string()))
+        })?;
+        publish(&session, audience, &folder, Report { view, finished, exit })
+    }
+}
+
+struct Report {
+    view: View,
+    finished: RunFinished,
+    exit: Exit,
+}
+
+fn publish(
+    session: &PlanSession,
+    audience: Audience,
+    folder: &RunFolder,
+    report: Report,
+) -> Result<Exit, Exit> {
+    let Report { view, finished, exit } = report;
+    let subject = Subject::of(session);
+    let github = subject.repository.clone().and_then(|repository| {
+        let PlanSession { options, host, redactor, .. } = session;
+        GitHubConnection::alone(options, host, redactor, repository).ok()
+    });
+    block_on(async {
+        let mut reporters = audience.reporters(&session.redactor);
+        reporters.assume_view(view.clone());
+        let publisher = Publisher {
+            subject: &subject,
+            github: github.as_ref().and_then(|(http, github)| Some((http, github.as_ref()?))),
+            host: &session.host,
+            redactor: &session.redactor,
+            folder: Some(folder.path()),
+            is_resumed: false,
+        };
+        let published = publisher.publish(&view, &finished, view.at).await;
+        for kind in published.events {
+            reporters.on(&Event { at: view.at, kind });
+        }
+        reporters.on(&Event { at: view.at, kind: EventKind::RunFinished(finished) });
+        let in_actions = session.host.in_actions();
+        Ok(published.lost.map_or(exit, |lost| lost.show(in_actions, exit)))
+    })
+}
+
+/// The runs below a folder, the oldest first.
+fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
+    let failed = |why: String| {
+        StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display())).because(why)
+    };
+    let mut found = Vec::new();
+    find_runs(folder, 0, &mut found).map_err(|error| failed(error.to_string()))?;
+    let mut runs = Vec::new();
+    for folder in found {
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // The same run may be in the artifacts of several jobs.
+        if !runs.iter().any(|run: &JobRun| run.id == id) {
+            runs.push(read_run(&folder, id).map_err(failed)?);
+        }
+    }
+    if runs.is_empty() {
+        return Err(failed("there is no run in it".to_owned())
+            .help("name the folder that the artifacts of the jobs were downloaded to"));
+    }
+    runs.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(runs)
+}
+
+/// Collects folders with the events or the result of a run.
+fn find_runs(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if folder.join("events.jsonl").is_file() || folder.join("result.json").is_file() {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        return Ok(());
+    }
+    let mut entries: Vec<_> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    for path in entries.into_iter().filter(|path| path.is_dir()) {
+        find_runs(&path, depth + 1, found)?;
+    }
+    Ok(())
+}
+
+fn read_run(folder: &Path, id: String) -> Result<JobRun, String> {
+    let mut view = View::default();
+    let events = folder.join("events.jsonl");
+    if events.is_file() {
+        recorded(&events, |event: Event| {
+            if matches!(event.kind, EventKind::RunStarted(_)) {
+                view = View::default();
+            }
+            view.apply(&event);
+        })
+        .map_err(|error| chain_of(&error).join(": "))?;
+    }
+    let finished = match view.finished.take() {
+        Some(finished) => finished,
+        // Its machine was taken away, or it was refused before its first step.
+        None => unfinished(folder, &id),
+    };
+    Ok(JobRun { id, view, finished })
+}
+
+/// The end of a run that has recorded none.
+fn unfinished(folder: &Path, id: &str) -> RunFinished {
+    let text = fs::read_to_string(folder.join("result.json")).unwrap_or_default();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let refusals: Vec<Failure> =
+        serde_json::from_value(result["refusals"].clone()).unwrap_or_default();
+    let exit_code = result["exit-code"].as_u64().and_then(|code| u8::try_from(code).ok());
+    let ended = || Failure {
+        chain: vec![format!("run {id} was ended from outside")],
+        ..Failure::default()
+    };
+    RunFinished {
+        status: Status::Failed,
+        exit_code: exit_code.unwrap_or(Exit::Failed.code()),
+        services: Vec::new(),
+        refusals: if refusals.is_empty() { vec![ended()] } else { refusals },
+        is_resumed: false,
+        notes: Vec::new(),
+    }
+}
+
+struct Merged<'a> {
+    session: &'a PlanSession,
+    runs: &'a [JobRun],
+    /// The services that the jobs were to run.
+    chosen: &'a BTreeSet<usize>,
+}
+
+impl Merged<'_> {
+    /// The state and the end of one run that stands for all.
+    fn whole(&self, id: &RunId) -> (View, RunFinished, Exit) {
+        let services: Vec<ServiceResult> =
+            (0..self.session.plan.services.len()).map(|service| self.service(service)).collect();
+        let mut refusals = Vec::new();
+        for failure in self.runs.iter().flat_map(|run| &run.finished.refusals) {
+            if !refusals.contains(failure) {
+                refusals.push(failure.clone());
+            }
+        }
+        let status = self.status(&services);
+        let cancelled = self.runs.iter().filter_map(|run| run.view.cancelled).max();
+        let mut exit = Exit::of_run(status, cancelled, &services);
+        let has_failure = services.iter().any(|service| service.failure.is_some());
+        if status == Status::Failed && !has_failure {
+            let is = |code: Exit| self.runs.iter().any(|run| run.finished.exit_code == code.code());
+            let early = [Exit::Usage, Exit::Precondition].into_iter().find(|code| is(*code));
+            exit = early.unwrap_or(exit);
+        }
+        // Where other jobs have changed something, the refusal of one is no refusal of all.
+        let began = self.runs.iter().any(|run| !run.finished.is_refused());
+        let mut notes = self.notes();
+        if began {
+            notes.extend(
+                refusals
+                    .drain(..)
+                    .map(|failure| format!("a job was refused: {}", failure.chain.join(": "))),
+            );
+        }
+        let finished = RunFinished {
+            status,
+            exit_code: exit.code(),
+            services,
+            refusals,
+            is_resumed: false,
+            notes,
+        };
+        (self.view(id), finished, exit)
+    }
+
+    /// The result of a service: that of the last run that did not leave it out.
+    fn service(&self, service: usize) -> ServiceResult {
+        let name = &self.session.plan.services.0[service].0.value;
+        if let Some((_, found)) = self.run_of(name) {
+            return found.clone();
+        }
+        let reason = if self.chosen.contains(&service) { NO_RUN } else { LEFT_OUT_BY_ONLY };
+        ServiceResult {
+            name: name.clone(),
+            status: Status::Skipped,
+            missing: None,
+            reason: Some(reason.to_owned()),
+            also_missing: Vec::new(),
+            outputs: Outputs::new(),
+            withdrawn: None,
+            took: Duration::ZERO,
+            failure: None,
+            later_failures: Vec::new(),
+            rollbacks: Vec::new(),
+        }
+    }
+
+    fn run_of(&self, service: &str) -> Option<(&JobRun, &ServiceResult)> {
+        self.runs.iter().rev().find_map(|run| {
+            let mut services = run.finished.services.iter();
+            let found = services.find(|one| one.name == service && !one.is_left_out())?;
+            Some((run, found))
+        })
+    }
+
+    fn status(&self, services: &[ServiceResult]) -> Status {
+        let any = |status: Status| self.runs.iter().any(|run| run.finished.status == status);
+        let lacks = |service: &ServiceResult| service.reason.as_deref() == Some(NO_RUN);
+        if any(Status::Cancelled) {
+            return Status::Cancelled;
+        }
+        if any(Status::Failed) || services.iter().any(lacks) {
+            return Status::Failed;
+        }
+        // What was left out on purpose, as for a fork.
+        let is_prevented =
+            |run: &JobRun| run.finished.status == Status::Skipped && !run.finished.is_idle();
+        if self.runs.iter().any(is_prevented) || !any(Status::Succeeded) {
+            return Status::Skipped;
+        }
+        Status::Succeeded
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for note in self.runs.iter().flat_map(|run| &run.finished.notes) {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
+        notes
+    }
+
+    /// The steps of all runs, on the clock of the first.
+    fn view(&self, id: &RunId) -> View {
+        let mut view = View::default();
+        let began = self.runs.iter().filter_map(|run| Some((run, run.view.started.as_ref()?)));
+        let Some((_, first)) = began.clone().next() else { return view };
+        let mut started = first.clone();
+        started.run = id.to_string();
+        started.from = None;
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        for (run, other) in began {
+            let late = time(&other.started).zip(time(&first.started));
+            let late = late.map(|(own, first)| own.duration_since(first));
+            let late = late.and_then(|late| Duration::try_from(late).ok()).unwrap_or_default();
+            view.at = view.at.max(run.view.at + late);
+            for warning in &run.view.warnings {
+                if !view.warnings.contains(warning) {
+                    view.warnings.push(warning.clone());
+                }
+            }
+        }
+        view.steps = steps_of(&started.steps, |service| {
+            let name = if service.is_empty() { &self.session.plan.name.value } else { service };
+            self.run_of(name).map(|(run, _)| &run.view)
+        });
+        view.started = Some(started);
+        view
+    }
+}
+
+/// Each planned step as the run of its service has it.
+fn steps_of<'v>(
+    planned: &[PlannedStep],
+    view_of: impl Fn(&String) -> Option<&'v View>,
+) -> Vec<StepView> {
+    let own = |step: &PlannedStep| view_of(&step.id.service)?.step(&step.id).cloned();
+    planned.iter().map(|step| own(step).unwrap_or_else(|| step.clone().into())).collect()
+}
