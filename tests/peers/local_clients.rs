@@ -98,6 +98,34 @@ fn skopeo_pushes_with_a_login_and_pulls_without_one() {
 }
 
 #[test]
+fn printed_port_asks_for_a_login_and_checks_the_password() {
+    let (folder, work) = (state(), state());
+    let (layout, digest) = layout(work.path());
+    let cloud = LocalCloud::start(folder.path(), world());
+    let port = cloud.file.direct_registry.clone();
+    let authfile = work.path().join("auth.json").display().to_string();
+    let with = |password| {
+        let user = ["login", "--username", "ci", "--password", password];
+        [&user[..], &["--tls-verify=false", "--authfile", &authfile, &port]].concat()
+    };
+    let refused = cloud.fails("skopeo", &with("wrong"));
+    assert!(refused.contains("invalid username/password"), "{refused}");
+    cloud.run("skopeo", &with("correct horse"));
+
+    let source = format!("oci:{}", layout.display());
+    for name in ["team/web", "storefront.azurecr.io/team/api"] {
+        let to = format!("docker://{port}/{name}:v1");
+        let refused = cloud.fails("skopeo", &["copy", "--dest-tls-verify=false", &source, &to]);
+        assert!(refused.contains("authentication required"), "{refused}");
+        let copy = ["copy", "--dest-tls-verify=false", "--authfile", &authfile, &source, &to];
+        cloud.run("skopeo", &copy);
+        // Pulling needs no login.
+        let inspect = ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &to];
+        assert_eq!(cloud.run("skopeo", &inspect).trim(), digest.as_str(), "{name}");
+    }
+}
+
+#[test]
 fn buildah_pushes_an_image() {
     let (folder, work) = (state(), state());
     let cloud = LocalCloud::start(folder.path(), world());

@@ -6,9 +6,11 @@
 //! (`accounts`, `storage`, `upstream` for registries outside) and `upload_session`.
 
 mod accounts;
+mod acr;
 mod blobs;
 mod call;
 mod digest;
+mod direct;
 mod error;
 mod headers;
 mod lists;

@@ -3,22 +3,21 @@
 
 use super::call::RegistryCall;
 use super::error::DistributionError;
-use super::login::{self, Access, Logins, Permission};
+use super::login::{self, Logins, Permission};
 use super::registries::Registries;
 use super::route::Route;
 use super::storage::Storage;
 use super::upload_session::UploadSessions;
-use super::{blobs, lists, manifests, uploads};
+use super::{acr, blobs, lists, manifests, uploads};
 use crate::local::entra::Tokens;
-use crate::local::registry::Rights;
 use axum::body::Body;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response};
 use std::sync::Arc;
 
 /// All registries of the local cloud. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct RegistryServer {
-    registries: Arc<Registries>,
+    pub(super) registries: Arc<Registries>,
     tokens: Arc<Tokens>,
     sessions: Arc<UploadSessions>,
 }
@@ -29,7 +28,7 @@ impl RegistryServer {
         Self { registries, tokens, sessions }
     }
 
-    fn logins<'a>(&'a self, host: &'a str) -> Logins<'a> {
+    pub(super) fn logins<'a>(&'a self, host: &'a str) -> Logins<'a> {
         Logins { accounts: &self.registries.accounts, tokens: &self.tokens, host }
     }
 
@@ -62,56 +61,7 @@ impl RegistryServer {
         self.perform(route, RegistryCall { host, prefix, access, request }).await
     }
 
-    /// The response on the port without the proxy. There a repository is addressed
-    /// with or without the host of its registry before it. Pulling needs no login;
-    /// pushing needs one of that registry.
-    pub async fn answer_directly(&self, request: Request<Body>) -> Response<Body> {
-        let head = request.method() == Method::HEAD;
-        let answered = self.route_directly(request).await;
-        finish(answered.unwrap_or_else(DistributionError::answer), head)
-    }
-
-    async fn route_directly(
-        &self,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, DistributionError> {
-        let hosts = self.registries.accounts.hosts();
-        let path = request.uri().path().to_owned();
-        let named = hosts.iter().find_map(|host| {
-            let rest = path.strip_prefix("/v2/")?.strip_prefix(host.as_str())?;
-            Some((host.clone(), format!("/v2{}", rest.strip_prefix('/').map(|_| rest)?)))
-        });
-        let (host, prefix, path) = match named {
-            Some((host, path)) => (host.clone(), format!("{host}/"), path),
-            None => (String::new(), String::new(), path),
-        };
-        let route = Route::parse(&path).ok_or_else(DistributionError::nothing_here)?;
-        let host = match (host.as_str(), route.repository()) {
-            ("", repository) => self.default_host(&hosts, repository),
-            _ => host,
-        };
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let access = if reads {
-            Access::Rights(Rights::Pull)
-        } else {
-            let need = need(&route, request.method());
-            self.logins(&host).check(request.headers(), need).map_err(|refused| {
-                let challenge = "Basic realm=\"shipway local\"".to_owned();
-                refused.with(header::WWW_AUTHENTICATE, challenge)
-            })?
-        };
-        self.perform(route, RegistryCall { host, prefix, access, request }).await
-    }
-
-    /// The first registry that has the repository, else the first of all.
-    fn default_host(&self, hosts: &[String], repository: Option<&str>) -> String {
-        let has = |host: &&String| {
-            repository.is_some_and(|name| self.registries.storage.has_repository(host, name))
-        };
-        hosts.iter().find(has).or(hosts.first()).cloned().unwrap_or_default()
-    }
-
-    async fn perform(
+    pub(super) async fn perform(
         &self,
         route: Route,
         call: RegistryCall,
@@ -129,12 +79,12 @@ impl RegistryServer {
             Route::Referrers { repository, digest } => {
                 lists::referrers(storage, &call, &repository, &digest)
             }
-            Route::AcrRepository { repository } => lists::repository(storage, &call, &repository),
+            Route::AcrRepository { repository } => acr::repository(storage, &call, &repository),
             Route::AcrTags { repository, tag } => {
-                lists::acr_tags(storage, &call, &repository, tag.as_deref())
+                acr::tags(storage, &call, &repository, tag.as_deref())
             }
             Route::AcrManifests { repository, digest } => {
-                lists::acr_manifests(storage, &call, &repository, digest.as_deref())
+                acr::manifests(storage, &call, &repository, digest.as_deref())
             }
             Route::Blob { repository, digest } => {
                 blobs::answer(&self.registries, call, &repository, &digest).await
@@ -160,7 +110,7 @@ impl RegistryServer {
 }
 
 /// The permission that a request needs.
-fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
+pub fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     let Some(repository) = route.repository() else {
         return match route {
             Route::Catalog | Route::AcrCatalog => Permission::Catalog,
@@ -184,7 +134,7 @@ fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
 }
 
 /// Adds what all responses have, and removes the body for HEAD.
-fn finish(mut answer: Response<Body>, head: bool) -> Response<Body> {
+pub fn finish(mut answer: Response<Body>, head: bool) -> Response<Body> {
     let headers = answer.headers_mut();
     headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
     if head {

@@ -16,6 +16,7 @@
 
 use crate::local::files::{FileError, create_folder, write_private};
 use crate::oci::{Descriptor, Digest, Reference};
+use jiff::Timestamp;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,23 @@ pub struct StoredManifest {
 #[derive(Clone, Debug)]
 pub struct Storage {
     root: PathBuf,
+}
+
+/// When something was stored, by the times of its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+impl Times {
+    fn of(file: &Path) -> Self {
+        let metadata = fs::metadata(file);
+        let updated = metadata.and_then(|metadata| metadata.modified()).ok();
+        let updated = updated.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or_default();
+        // A file is replaced whenever its content changes.
+        Self { created: updated, updated }
+    }
 }
 
 impl Storage {
@@ -184,6 +202,33 @@ impl Storage {
     ) -> Result<(), FileError> {
         let file = self.repository(host, repository).join("_tags").join(tag);
         write_private(&file, digest.as_str().as_bytes())
+    }
+
+    /// When a tag was set.
+    pub fn tag_times(&self, host: &str, repository: &str, tag: &str) -> Times {
+        Times::of(&self.repository(host, repository).join("_tags").join(tag))
+    }
+
+    /// When a manifest was stored.
+    pub fn manifest_times(&self, host: &str, repository: &str, digest: &str) -> Times {
+        let digest = digest.parse::<Digest>();
+        digest.map_or_else(
+            |_| Times::of(Path::new("")),
+            |digest| Times::of(&self.entry(host, repository, "_manifests", &digest)),
+        )
+    }
+
+    /// When a repository got its first manifest, and its last one or tag.
+    pub fn repository_times(&self, host: &str, repository: &str) -> Times {
+        let tags = self.tags(host, repository);
+        let tags = tags.iter().map(|tag| self.tag_times(host, repository, tag));
+        let manifests = self.manifests(host, repository);
+        let manifests =
+            manifests.iter().map(|it| self.manifest_times(host, repository, it.as_str()));
+        let all: Vec<Times> = tags.chain(manifests).collect();
+        let created = all.iter().map(|times| times.created).min().unwrap_or_default();
+        let updated = all.iter().map(|times| times.updated).max().unwrap_or_default();
+        Times { created, updated }
     }
 
     /// Removes a tag and returns whether it existed.

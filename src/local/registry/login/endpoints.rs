@@ -60,6 +60,15 @@ pub async fn token(
     Ok(answer(&json!({"access_token": token})))
 }
 
+/// A token with which anyone may pull what the scopes of a query name.
+pub fn pull_token(logins: &Logins<'_>, query: &str) -> Response<Body> {
+    let scopes = FormFields::parse(query.as_bytes()).scopes();
+    let grants = Grant::parse_all(&scopes).into_iter().filter_map(Grant::only_pull);
+    let grants: Vec<Grant> = grants.collect();
+    let token = issue(logins, "access_token", ACCESS_TOKEN_TTL_SECS, &json!(grants));
+    answer(&json!({"access_token": token}))
+}
+
 /// `/oauth2/exchange`: an access token of Entra for a refresh token of the registry.
 pub async fn exchange(
     logins: &Logins<'_>,

@@ -4,5 +4,5 @@ mod access;
 mod endpoints;
 mod scope;
 
-pub use access::{Access, Logins, Permission};
-pub use endpoints::{exchange, token};
+pub use access::{Access, Logins, Permission, basic};
+pub use endpoints::{exchange, pull_token, token};
