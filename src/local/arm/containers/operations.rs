@@ -5,7 +5,9 @@ use super::super::response::{ArmError, ArmResponse};
 use super::super::store::{ContainerGroup, Operation};
 use super::records::key;
 use crate::local::identity::random_uuid;
+use crate::local::runtime::GroupView;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The `api-version` in the operation's URL, which is the server's choice.
 const OPERATION_API_VERSION: &str = "2018-06-01";
@@ -37,8 +39,20 @@ pub fn begin(arm: &Arm, host: &str, found: &ContainerGroup) -> Result<String, Ar
     ))
 }
 
-/// The status of an operation. The first poll always says `Pending`, as recorded.
-pub fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+/// How long the first poll waits for the containers to be started. `az` polls at once and
+/// then every thirty seconds.
+const FIRST_POLL_TIME: Duration = Duration::from_secs(4);
+
+/// The status of an operation. The first poll says `Pending`, as recorded, unless the
+/// containers are started soon.
+pub async fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+    let first = arm.store.read().operations.get(id).filter(|it| it.asked == 0).cloned();
+    if let Some(operation) = first
+        && let Some(mut view) = arm.runtime.watch(&operation.resource)
+    {
+        let settled = view.wait_for(GroupView::settled);
+        tokio::time::timeout(FIRST_POLL_TIME, settled).await.map(drop).ok();
+    }
     let mut content = arm.store.read();
     let Some(operation) = content.operations.get_mut(id) else {
         let message = format!("The operation '{id}' was not found.");
@@ -53,16 +67,16 @@ pub fn show(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
     let refused = view.as_ref().and_then(|view| view.refused.clone());
     let settled = view.is_none_or(|view| view.settled());
     let status = match (asked, &refused) {
-        (1, _) => "Pending",
         (_, Some(_)) => "Failed",
         (_, None) if settled => "Succeeded",
+        (1, None) => "Pending",
         _ => "Creating",
     };
     let id = found.map_or(Value::Null, |found| json!(found.id));
     let mut body = json!({
         "id": id, "status": status, "startTime": start, "properties": { "events": [] },
     });
-    if let Some(reason) = refused.filter(|_| asked > 1) {
+    if let Some(reason) = refused {
         body["error"] = json!({ "code": "ContainerGroupDeploymentFailed", "message": reason });
     }
     Ok(ArmResponse::ok(body))
