@@ -1,5 +1,6 @@
 //! The source of a secret's value, as the plan names it. Nothing is read here.
 
+use std::path::PathBuf;
 use url::Url;
 
 /// One source of a secret.
@@ -9,6 +10,8 @@ pub enum Source {
     Env(String),
     /// A secret in Azure Key Vault. A 404 counts as missing.
     KeyVault(VaultSecret),
+    /// A file of this machine. One that is not there, or is empty, counts as missing.
+    File(PathBuf),
 }
 
 /// A secret in a vault.

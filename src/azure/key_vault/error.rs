@@ -5,6 +5,8 @@ use crate::azure::{Credential, CredentialError, Refusal};
 use crate::http::{RequestId, Retry, Retryable, parse_retry_after};
 use crate::secret::{TooShort, VaultSecret};
 use azure_core::error::ErrorKind;
+use std::io;
+use std::path::PathBuf;
 
 /// Why a secret of the plan could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,8 @@ pub enum SecretError {
     },
     #[error(transparent)]
     TooShort(#[from] TooShort),
+    #[error("cannot read the secret `{name}` from `{}`", path.display())]
+    File { name: String, path: PathBuf, source: io::Error },
     /// A vault could not be read.
     #[error("cannot read the secret `{name}`")]
     Vault { name: String, source: Box<VaultError> },
@@ -133,7 +137,7 @@ fn forbidden(secret: &VaultSecret, refusal: &Refusal, client_id: Option<&str>) -
 impl Retryable for SecretError {
     fn retry(&self) -> Retry {
         match self {
-            Self::Missing { .. } | Self::TooShort(_) => Retry::Never,
+            Self::Missing { .. } | Self::TooShort(_) | Self::File { .. } => Retry::Never,
             Self::Vault { source, .. } => source.retry(),
         }
     }
@@ -144,6 +148,7 @@ impl Retryable for SecretError {
             Self::TooShort(_) => Some(
                 "masking so short a value would make logs unreadable; use a longer one".to_owned(),
             ),
+            Self::File { .. } => Some("let this user read it, as text in UTF-8".to_owned()),
             Self::Vault { source, .. } => source.help(),
         }
     }

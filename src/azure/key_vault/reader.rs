@@ -4,6 +4,8 @@ use super::error::{SecretError, VaultError};
 use super::vault::KeyVault;
 use crate::secret::{Redactor, Secret, Source};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 /// A secret that the chosen steps need.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,6 +14,8 @@ pub struct SecretRequest {
     pub name: String,
     /// Tried in this order; at least one.
     pub sources: Vec<Source>,
+    /// Whether it is empty where no source has it.
+    pub is_optional: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +42,19 @@ impl SecretReader<'_> {
                         None => tried.push(format!("`{variable}` is not set")),
                     }
                 }
+                Source::File(path_of) => match file(path_of) {
+                    Ok(Some(value)) => return Ok(self.redactor.register(&path, value)?),
+                    Ok(None) => {
+                        tried.push(format!("`{}` is not there, or is empty", path_of.display()))
+                    }
+                    Err(source) => {
+                        return Err(SecretError::File {
+                            name: wanted.name.clone(),
+                            path: path_of.clone(),
+                            source,
+                        });
+                    }
+                },
                 Source::KeyVault(secret) => {
                     let read = self.vaults.read(secret).await;
                     let read = read.map_err(|error: VaultError| SecretError::Vault {
@@ -57,6 +74,21 @@ impl SecretReader<'_> {
                 }
             }
         }
+        if wanted.is_optional {
+            return Ok(self.redactor.adopt(&path, String::new()));
+        }
         Err(SecretError::Missing { name: wanted.name.clone(), tried })
     }
+}
+
+/// The text of a file without the line break at its end; `None` where there is none.
+fn file(path: &Path) -> io::Result<Option<String>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }

@@ -44,7 +44,7 @@ async fn vault(reply: Reply) -> FakeAzure {
 }
 
 fn wanted(name: &str, sources: &[Source]) -> SecretRequest {
-    SecretRequest { name: name.to_owned(), sources: sources.to_vec() }
+    SecretRequest { name: name.to_owned(), sources: sources.to_vec(), is_optional: false }
 }
 
 fn in_vault(name: &str) -> Source {
@@ -123,6 +123,46 @@ async fn the_first_source_with_a_value_is_used() {
     assert_eq!(fake.requests().len(), 0);
     let secrets = read(&fake, &[("ACR_PASSWORD", "")], &wanted).await.expect("read");
     assert_eq!(secrets["acr"].expose(), "from-vault");
+}
+
+#[tokio::test]
+async fn a_file_is_read_without_the_line_break_at_its_end() {
+    let fake = vault(found("from-vault", None)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (full, empty) = (folder.path().join("full"), folder.path().join("empty"));
+    std::fs::write(&full, "from-file\r\n").expect("written");
+    std::fs::write(&empty, "\n").expect("written");
+    let of = |path: &std::path::Path| [wanted("acr", &[Source::File(path.to_owned())])];
+
+    let secrets = read(&fake, &[], &of(&full)).await.expect("read");
+    assert_eq!(secrets["acr"].expose(), "from-file");
+    let errors = read(&fake, &[], &of(&empty)).await.expect_err("nothing in it");
+    let text = shown(&errors[0]).replace(&folder.path().display().to_string(), "FOLDER");
+    assert_eq!(
+        text,
+        "cannot find the secret `acr`: `FOLDER/empty` is not there, or is empty\n\
+         help: set one of them"
+    );
+    let errors = read(&fake, &[], &of(folder.path())).await.expect_err("a folder");
+    let text = shown(&errors[0]).replace(&folder.path().display().to_string(), "FOLDER");
+    assert_eq!(
+        text,
+        "cannot read the secret `acr` from `FOLDER`\n  Is a directory (os error 21)\n\
+         help: let this user read it, as text in UTF-8"
+    );
+}
+
+#[tokio::test]
+async fn an_optional_secret_that_no_source_has_is_empty() {
+    let fake = vault(found("from-vault", None)).await;
+    let optional =
+        SecretRequest { is_optional: true, ..wanted("acr", &[Source::Env("ACR_PASSWORD".into())]) };
+    let reader = Redactor::default();
+    let endpoints = Cloud::Public.endpoints();
+    let vaults = KeyVault::new(fake.client.clone(), fake.credential(&reader), endpoints);
+    let environment = BTreeMap::new();
+    let reader = SecretReader { environment: &environment, vaults: &vaults, redactor: &reader };
+    assert_eq!(reader.read(&optional).await.expect("empty").expose(), "");
 }
 
 #[tokio::test]

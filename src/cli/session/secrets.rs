@@ -86,8 +86,7 @@ pub async fn read(
                 .register(&format!("secrets.{name}"), value.clone())
                 .map(|secret| read.push((name.clone(), secret)))
                 .map_err(|error| StepError::from_error(&SecretError::from(error))),
-            None => declared_sources(session, name, connections)
-                .map(|sources| wanted.push(SecretRequest { name: name.clone(), sources })),
+            None => request(session, name, connections).map(|request| wanted.push(request)),
         };
         errors.extend(found.err());
     }
@@ -114,12 +113,12 @@ pub async fn read(
     if errors.is_empty() { Ok(read) } else { Err(errors) }
 }
 
-/// The sources of a secret, their expressions evaluated.
-fn declared_sources(
+/// What the plan says of a secret, its expressions evaluated.
+fn request(
     session: &PlanSession,
     name: &str,
     connections: &Connections,
-) -> Result<Vec<Source>, StepError> {
+) -> Result<SecretRequest, StepError> {
     let declared = session.plan.secrets.get(name).ok_or_else(|| {
         StepError::new(format!("cannot read the secret `{name}`"))
             .because("the plan does not declare it")
@@ -129,8 +128,16 @@ fn declared_sources(
         SecretSource::KeyVault(reference) => {
             vault_secret(reference, &session.scope, &connections.endpoints).map(Source::KeyVault)
         }
+        SecretSource::File(path) => {
+            Ok(Source::File(session.file.folder.join(rendered(path, &session.scope)?)))
+        }
     };
-    declared.sources.iter().map(|source| evaluated(&source.value)).collect()
+    let sources = declared.sources.iter().map(|source| evaluated(&source.value));
+    Ok(SecretRequest {
+        name: name.to_owned(),
+        sources: sources.collect::<Result<_, _>>()?,
+        is_optional: declared.is_optional,
+    })
 }
 
 /// The secret of a vault that a reference names, its expressions evaluated.
@@ -162,6 +169,6 @@ fn rendered(text: &Text, scope: &Scope) -> Result<String, StepError> {
 pub fn vault_sources(declaration: &SecretDeclaration) -> impl Iterator<Item = &KeyVaultReference> {
     declaration.sources.iter().filter_map(|source| match &source.value {
         SecretSource::KeyVault(reference) => Some(reference),
-        SecretSource::Env(_) => None,
+        SecretSource::Env(_) | SecretSource::File(_) => None,
     })
 }

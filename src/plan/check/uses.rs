@@ -57,7 +57,7 @@ impl<'p> Uses<'p> {
         let sources = plan.secrets.iter().flat_map(|(_, secret)| &secret.sources);
         let sources = sources.filter_map(|source| match &source.value {
             SecretSource::Env(name) => name.as_literal(),
-            SecretSource::KeyVault(_) => None,
+            SecretSource::KeyVault(_) | SecretSource::File(_) => None,
         });
         let mut uses = Self {
             text,

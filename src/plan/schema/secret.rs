@@ -2,8 +2,8 @@
 
 use super::text::Text;
 use crate::plan::describe::{
-    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, concat, key, length,
-    list_of, mapping, shape_schema, visit_key,
+    Constant, Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, concat, key,
+    length, list_of, mapping, shape_schema, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
@@ -19,6 +19,8 @@ use serde_json::Value;
 pub struct SecretDeclaration {
     /// At least one, unless it could not be read.
     pub sources: Vec<Spanned<SecretSource>>,
+    /// Whether it is empty where no source has it, rather than a mistake.
+    pub is_optional: bool,
 }
 
 impl PlanValue for SecretDeclaration {
@@ -28,14 +30,19 @@ impl PlanValue for SecretDeclaration {
         if items.is_empty() {
             let message = format!("the secret `{}` has no source", slot.name);
             let diagnostic = Diagnostic::error("missing-key", message, &slot.node.span);
-            reader.report(diagnostic.help("give it `env: NAME` or `keyvault: URL`"));
+            reader.report(diagnostic.help("give it `env: NAME`, `keyvault: URL` or `file: PATH`"));
         }
-        let sources = items.iter().filter_map(|node| {
-            let entries = reader.entries("a source of a secret", node, SecretSource::KEYS)?;
-            let source = SecretSource::from_entries(reader, &entries)?;
-            Some(Spanned::new(source, node.span.clone()))
-        });
-        Some(Self { sources: sources.collect() })
+        let mut declaration = Self { sources: Vec::new(), is_optional: false };
+        for node in items {
+            let read = reader.entries("a source of a secret", node, SourceEntry::KEYS);
+            let read = read.and_then(|entries| SourceEntry::from_entries(reader, &entries));
+            let Some(SourceEntry { source, optional: Constant(is_optional) }) = read else {
+                continue;
+            };
+            declaration.is_optional |= is_optional;
+            declaration.sources.push(Spanned::new(source, node.span.clone()));
+        }
+        Some(declaration)
     }
 
     fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
@@ -45,12 +52,20 @@ impl PlanValue for SecretDeclaration {
     }
 
     fn schema(_: &'static Key) -> Value {
-        let mut source = crate::plan::describe::Object::default();
-        SecretSource::describe(&mut source);
-        let source = source.to_schema();
+        let source = SourceEntry::object().to_schema();
         let mut list = list_of(source.clone());
         list["minItems"] = 1.into();
         any_of([source, list])
+    }
+}
+
+mapping! {
+    by hand
+    /// A source, and what holds of the secret where no source has it.
+    pub struct SourceEntry = "a source of a secret" {
+        flattened pub source: SecretSource,
+        /// Whether the secret may be missing, and is empty then.
+        pub optional: Constant<bool> = key("optional").default("false"),
     }
 }
 
@@ -61,17 +76,21 @@ choice! {
         Env(Text) = key("env").is::<VariableName>(),
         /// Secret in Azure Key Vault: `https://VAULT.vault.azure.net/secrets/NAME[/VERSION]`, `{ vault, name, version }`, or `{ vault-id, secret-url }`, which are checked against each other.
         KeyVault(KeyVaultReference) = key("keyvault"),
+        /// File, relative to the plan's folder; one line break at its end is left out.
+        File(Text) = key("file").is::<NotEmpty>(),
     }
 }
 
 impl SecretSource {
     fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
-        if let (Some(env), Some(keyvault)) = (entries.key("env"), entries.key("keyvault")) {
-            reader.conflict(keyvault, env, "make a list of them: the first that has it wins");
+        let mut named =
+            entries.keys().filter(|found| Self::KEYS.iter().any(|key| key.name == found.value));
+        let chosen = named.next();
+        if let (Some(first), Some(second)) = (chosen, named.next()) {
+            reader.conflict(second, first, "make a list of them: the first that has it wins");
         }
-        let chosen = entries.key("env").or_else(|| entries.key("keyvault"));
         if chosen.is_none() {
-            reader.missing(entries, "env", "or `keyvault`");
+            reader.missing(entries, "env", "or `keyvault`, `file`");
         }
         chosen
     }

@@ -54,8 +54,10 @@ fn environment(condition: &str, protected: bool, vars: &[(&str, &str)]) -> Envir
 
 /// A plan with everything that is resolved, and no services.
 fn plan() -> Plan {
-    let token =
-        SecretDeclaration { sources: vec![Spanned::new(SecretSource::Env(text("NPM")), 0..0)] };
+    let token = SecretDeclaration {
+        sources: vec![Spanned::new(SecretSource::Env(text("NPM")), 0..0)],
+        is_optional: false,
+    };
     let environments = vec![
         (
             named("production"),
