@@ -1,6 +1,6 @@
 //! Subscriptions, resource groups and user-assigned identities.
 
-use super::{Arm, ArmError};
+use super::{Arm, ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable};
 use serde::Deserialize;
 
@@ -88,6 +88,36 @@ impl ResourceGroups {
             name: name.to_owned(),
             subscription: subscription.to_owned(),
         })
+    }
+
+    /// Whether a resource group exists.
+    pub async fn exists(&self, subscription: &str, name: &str) -> Result<bool, LookupError> {
+        match self.get(subscription, name).await {
+            Ok(_) => Ok(true),
+            Err(LookupError::NoGroup { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a resource group.
+    pub async fn create(
+        &self,
+        subscription: &str,
+        name: &str,
+        location: &str,
+    ) -> Result<(), LookupError> {
+        let path = format!("/subscriptions/{subscription}/resourcegroups/{name}");
+        let body = serde_json::json!({ "location": location });
+        let request = ArmRequest {
+            verb: Verb::Put,
+            path: &path,
+            api_version: GROUPS_API_VERSION,
+            body: Some(&body),
+        };
+        let created = self.0.call(&request).await;
+        created
+            .map(drop)
+            .map_err(|source| failed(format!("create the resource group `{name}`"), source))
     }
 
     /// The id of the only subscription that can be seen.

@@ -1,7 +1,7 @@
 //! Which deploys of a service its `verify` steps ask.
 
 use super::expr::{Segment, references};
-use super::schema::{Action, Probe, Service, Verify};
+use super::schema::{Action, Service, Verify};
 
 /// What a `verify` asks, as far as the plan alone says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -20,7 +20,7 @@ impl AskedDeploy {
         if verify.asks_deployed() {
             return Self::Last;
         }
-        let (Probe::Http(text) | Probe::Tcp(text)) = &verify.probe;
+        let Some(text) = verify.probe.address() else { return Self::Last };
         let mut deploys = Vec::new();
         for expression in text.expressions() {
             for found in references(&expression.value, 0).unwrap_or_default() {

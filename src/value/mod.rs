@@ -6,6 +6,7 @@
 
 mod azure;
 mod choice;
+mod container_group;
 mod difference;
 mod file;
 mod port;
@@ -16,6 +17,7 @@ pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
+pub use container_group::{GpuSku, GroupSku, IpKind, LogType, Priority, ProbeScheme};
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,
     Verdict,

@@ -38,6 +38,19 @@ const FRAMES: &[(&str, &str)] = &[
     ("unknown-context", VALUE),
     ("unknown-function", VALUE),
     ("cycle", "name: a\nservices: EXAMPLE"),
+    (
+        "duplicate-mount",
+        "name: a\nazure: { resource-group: g }\nsteps:\n- deploy:\n    image: a.io/b:v1\n    aci:\n      volumes: { a: { empty: }, b: { empty: } }\n      EXAMPLE",
+    ),
+    (
+        "unknown-volume",
+        "name: a\nazure: { resource-group: g }\nsteps:\n- deploy:\n    image: a.io/b:v1\n    aci:\n      volumes: { data: { empty: } }\n      EXAMPLE",
+    ),
+    (
+        "unused-volume",
+        "name: a\nazure: { resource-group: g }\nsteps:\n- deploy:\n    image: a.io/b:v1\n    aci:\n      EXAMPLE",
+    ),
+    ("missing-location", "name: a\nEXAMPLE\nsteps:\n- deploy: { image: 'a.io/b:v1', aci: }"),
     ("missing-resource-group", STEP),
     ("missing-path", STEP),
     ("never-pushed", "name: a\nsteps:\n- build: { layers: [] }\nEXAMPLE"),

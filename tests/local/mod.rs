@@ -2,6 +2,7 @@
 
 mod deployed_image;
 mod good_run;
+mod language;
 mod left_up;
 mod parallel;
 mod preflight;

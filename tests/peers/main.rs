@@ -16,6 +16,7 @@ mod early;
 mod engines;
 mod exec;
 mod faults;
+mod groups;
 mod images;
 mod keep;
 mod killed;

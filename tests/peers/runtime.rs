@@ -53,6 +53,8 @@ impl Machine {
             command: ["sh", "-c", script].map(str::to_owned).to_vec(),
             env: vec![],
             mounts: vec![],
+            liveness: None,
+            readiness: None,
         }
     }
 

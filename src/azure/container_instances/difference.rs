@@ -1,6 +1,6 @@
 //! How a live group differs from a desired one, and what Azure will do about it.
 
-use super::desired::{Desired, EnvValue};
+use super::desired::Desired;
 use super::group::Group;
 use super::normal::{FINGERPRINT_TAG, NormalForm, Property, Setting};
 use crate::value::{
@@ -140,21 +140,8 @@ fn outside<'a>(
 
 /// Where the secure values of a group come from, by path.
 fn secret_sources(desired: &Desired) -> BTreeMap<String, String> {
-    let containers = desired.containers.iter();
-    let variables = containers.flat_map(|container| {
-        container.env.iter().filter_map(|(name, value)| match value {
-            EnvValue::Plain(_) => None,
-            EnvValue::Secret(secret) => {
-                let path = format!("containers.{}.env.{name}", container.name);
-                Some((path, secret.source().to_owned()))
-            }
-        })
-    });
-    let logins = desired.registries.iter().filter_map(|registry| {
-        let path = format!("registries.{}.password", registry.server);
-        Some((path, registry.login.password()?.source().to_owned()))
-    });
-    variables.chain(logins).collect()
+    let secrets = desired.secrets().into_iter();
+    secrets.map(|(path, secret)| (path, secret.source().to_owned())).collect()
 }
 
 fn shown(property: &Property, source: Option<&String>) -> PropertyValue {
@@ -207,7 +194,8 @@ fn without_repetition(mut changes: Vec<Change>) -> Vec<Change> {
 mod tests {
     use super::difference;
     use crate::azure::container_instances::normal::FINGERPRINT_TAG;
-    use crate::azure::container_instances::{Container, Desired, EnvValue, Group, GroupId};
+    use crate::azure::container_instances::testing::{container, group_of};
+    use crate::azure::container_instances::{Desired, EnvValue, Group};
     use crate::azure::registries::{PullLogin, RegistryLogin};
     use crate::secret::Redactor;
     use crate::value::{
@@ -217,26 +205,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn desired() -> Desired {
-        let web = Container {
-            name: "web".into(),
-            image: "demo.azurecr.io/web:v1".into(),
-            ports: vec![Port { number: 80, protocol: Protocol::Tcp }],
-            cpu: 1.0,
-            memory_gb: 1.5,
-            command: Vec::new(),
-            env: vec![("LOG".into(), EnvValue::Plain("info".into()))],
-        };
-        let mut desired = Desired {
-            id: GroupId { subscription: "s".into(), resource_group: "r".into(), name: "g".into() },
-            location: "westeurope".into(),
-            containers: vec![web],
-            restart_policy: RestartPolicy::Always,
-            dns_label: Some("demo-label".into()),
-            dns_label_scope: None,
-            registries: Vec::new(),
-            tags: BTreeMap::from([("shipway-run".to_owned(), "01".to_owned())]),
-            replace: Replace::WhenRequired,
-        };
+        let mut web = container("web", "demo.azurecr.io/web:v1");
+        web.env = vec![("LOG".into(), EnvValue::Plain("info".into()))];
+        let mut desired = group_of(web);
+        desired.tags = BTreeMap::from([("shipway-run".to_owned(), "01".to_owned())]);
         desired.add_fingerprint();
         desired
     }

@@ -4,6 +4,7 @@
 //! failed: an operation that "succeeded" says nothing about containers. Address
 //! and URLs are read from the group and never computed.
 
+mod body;
 mod broken;
 mod client;
 mod deploy;
@@ -18,6 +19,9 @@ mod inspect;
 mod normal;
 mod previous;
 mod property;
+mod settings;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -25,7 +29,7 @@ mod watch;
 pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
-pub use desired::{Container, Desired, EnvValue};
+pub use desired::{Container, Desired, InitContainer};
 pub use difference::{difference, is_as_deployed};
 pub use exec::{ContainerTerminal, TerminalSize};
 #[cfg(test)]
@@ -33,3 +37,7 @@ pub use failure::DeployError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};
 pub use id::GroupId;
 pub use previous::{KnownValues, PreviousGroup};
+pub use settings::{
+    DnsConfig, EnvValue, Gpu, Hosting, Identities, Limits, LogAnalytics, Mount, Probe,
+    ProbeRequest, Probes, Volume, VolumeFiles,
+};

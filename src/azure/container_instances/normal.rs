@@ -37,9 +37,15 @@ const RULES: &[(&str, Rule)] = &[
     ("containers.*.ports", Rule::Ports),
     ("containers.*.environmentVariables", Rule::Variables),
     ("containers.*.volumeMounts", Rule::Named("mountPath")),
+    ("containers.*.volumeMounts.*.readOnly", Rule::DefaultFalse),
+    ("containers.*.livenessProbe.httpGet.scheme", Rule::AnyCase),
+    ("containers.*.livenessProbe.httpGet.httpHeaders", Rule::Named("name")),
+    ("containers.*.readinessProbe.httpGet.scheme", Rule::AnyCase),
+    ("containers.*.readinessProbe.httpGet.httpHeaders", Rule::Named("name")),
     ("initContainers", Rule::Named("name")),
     ("initContainers.*.environmentVariables", Rule::Variables),
     ("initContainers.*.volumeMounts", Rule::Named("mountPath")),
+    ("initContainers.*.volumeMounts.*.readOnly", Rule::DefaultFalse),
     ("imageRegistryCredentials", Rule::Logins),
     ("identity.userAssignedIdentities", Rule::Identities),
     ("subnetIds", Rule::Subnets),
@@ -48,6 +54,7 @@ const RULES: &[(&str, Rule)] = &[
     // The content of a secret volume is read as `{}`.
     ("volumes.*.secret", Rule::Secure),
     ("volumes.*.azureFile.storageAccountKey", Rule::Secure),
+    ("volumes.*.azureFile.readOnly", Rule::DefaultFalse),
     ("diagnostics.logAnalytics.workspaceKey", Rule::Secure),
 ];
 
@@ -55,6 +62,10 @@ const RULES: &[(&str, Rule)] = &[
 enum Rule {
     /// The same as being absent if it has this value.
     Default(&'static str),
+    /// The same as being absent if it is `false`.
+    DefaultFalse,
+    /// A text in which case does not matter.
+    AnyCase,
     /// A region, with or without blanks and capitals.
     Location,
     Tags,
@@ -138,6 +149,10 @@ impl NormalForm {
         let rule = RULES.iter().find(|(schema, _)| *schema == path.schema).map(|(_, rule)| *rule);
         match rule {
             Some(Rule::Default(default)) if value == default => {}
+            Some(Rule::DefaultFalse) if value == false => {}
+            Some(Rule::AnyCase) => {
+                self.set(path, value.as_str().unwrap_or_default().to_lowercase().into());
+            }
             Some(Rule::Location) => {
                 let name = value.as_str().unwrap_or_default();
                 let name: String = name.chars().filter(|letter| *letter != ' ').collect();
@@ -162,7 +177,7 @@ impl NormalForm {
             }
             Some(Rule::Unordered) => self.set_sorted(path, list(value).cloned()),
             Some(Rule::Secure) => self.set_secure(path),
-            Some(Rule::Default(_)) | None => self.take_plain(path, value),
+            Some(Rule::Default(_) | Rule::DefaultFalse) | None => self.take_plain(path, value),
         }
     }
 
@@ -352,10 +367,10 @@ mod tests {
                 "containers.web.env.LOG = \"info\"",
                 "containers.web.env.TOKEN",
                 "containers.web.image = \"a.io/web:v1\"",
-                "containers.web.liveness-probe.period-seconds = 5",
                 "containers.web.memory = 1.5",
-                "containers.web.mounts./data.name = \"data\"",
+                "containers.web.mounts./data.volume = \"data\"",
                 "containers.web.ports = [80,443]",
+                "containers.web.probes.liveness.period = 5",
                 "dns-label = \"x\"",
                 "identity.type = \"UserAssigned\"",
                 "identity.user-assigned = [\"/ids/pull\"]",
@@ -368,7 +383,7 @@ mod tests {
                 "registries.b.io.identity = \"/ids/pull\"",
                 "restart-policy = \"OnFailure\"",
                 "tags.team = \"web\"",
-                "volumes.data.empty-dir = {}",
+                "volumes.data.empty = {}",
                 "volumes.keys.secret",
                 "zones = [\"1\",\"2\"]",
             ]

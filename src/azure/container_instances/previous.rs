@@ -4,8 +4,10 @@
 //! PUT needs. So the read-only properties are removed, and what Azure withholds is
 //! listed: it has to be known from elsewhere to put the group back.
 
+use super::body::encoded;
 use super::group::Group;
 use super::property::remove_read_only;
+use super::settings::EnvValue;
 use crate::azure::registries::PullLogin;
 use crate::secret::Secret;
 use crate::value::RestartPolicy;
@@ -30,7 +32,13 @@ pub enum Withheld {
     Variable { container: String, name: String },
     /// The password that Azure pulls with.
     Password { server: String, username: String },
-    /// A value that no plan has, such as the content of a secret volume.
+    /// The files of a secret volume.
+    Files { volume: String },
+    /// The key of the storage account of a share.
+    StorageKey { volume: String },
+    /// The key of the Log Analytics workspace.
+    WorkspaceKey,
+    /// A value that no plan has.
     Other(String),
 }
 
@@ -43,6 +51,11 @@ impl fmt::Display for Withheld {
             Self::Password { server, username } => {
                 write!(f, "the password of `{username}` for `{server}`")
             }
+            Self::Files { volume } => write!(f, "the content of the secret volume `{volume}`"),
+            Self::StorageKey { volume } => {
+                write!(f, "the key of the storage account of volume `{volume}`")
+            }
+            Self::WorkspaceKey => f.write_str("the key of the Log Analytics workspace"),
             Self::Other(what) => f.write_str(what),
         }
     }
@@ -55,6 +68,11 @@ pub struct KnownValues {
     pub variables: BTreeMap<(String, String), Secret>,
     /// By the host of the registry.
     pub logins: BTreeMap<String, PullLogin>,
+    /// The files of secret volumes, by volume and name.
+    pub files: BTreeMap<String, BTreeMap<String, EnvValue>>,
+    /// The keys of storage accounts, by volume.
+    pub storage_keys: BTreeMap<String, Secret>,
+    pub workspace_key: Option<Secret>,
 }
 
 impl KnownValues {
@@ -124,7 +142,7 @@ impl PreviousGroup {
         let withheld = self.withheld().into_iter();
         let server = |withheld| match withheld {
             Withheld::Password { server, .. } => Some(server),
-            Withheld::Variable { .. } | Withheld::Other(_) => None,
+            _ => None,
         };
         withheld.filter_map(server).collect()
     }
@@ -133,7 +151,7 @@ impl PreviousGroup {
     pub fn secure_variables(&self) -> BTreeSet<String> {
         let names = self.withheld().into_iter().filter_map(|withheld| match withheld {
             Withheld::Variable { name, .. } => Some(name),
-            Withheld::Password { .. } | Withheld::Other(_) => None,
+            _ => None,
         });
         names.collect()
     }
@@ -143,6 +161,9 @@ impl PreviousGroup {
         let is_missing = |withheld: &Withheld| match withheld {
             Withheld::Variable { container, name } => known.variable(container, name).is_none(),
             Withheld::Password { server, .. } => !known.logins.contains_key(server),
+            Withheld::Files { volume } => !known.files.contains_key(volume),
+            Withheld::StorageKey { volume } => !known.storage_keys.contains_key(volume),
+            Withheld::WorkspaceKey => known.workspace_key.is_none(),
             Withheld::Other(_) => true,
         };
         self.withheld().into_iter().filter(is_missing).collect()
@@ -169,18 +190,15 @@ impl PreviousGroup {
         for volume in list(&properties["volumes"]) {
             let name = text(&volume["name"]);
             if volume["secret"].is_object() {
-                let what = format!("the content of the secret volume `{name}`");
-                withheld.push(Withheld::Other(what));
+                withheld.push(Withheld::Files { volume: name.clone() });
             }
             let share = &volume["azureFile"];
             if share.is_object() && share["storageAccountKeyReference"].is_null() {
-                let what = format!("the key of the storage account of volume `{name}`");
-                withheld.push(Withheld::Other(what));
+                withheld.push(Withheld::StorageKey { volume: name });
             }
         }
         if properties["diagnostics"]["logAnalytics"].is_object() {
-            let what = "the key of the Log Analytics workspace".to_owned();
-            withheld.push(Withheld::Other(what));
+            withheld.push(Withheld::WorkspaceKey);
         }
         withheld.extend(self.hidden.iter().map(|path| {
             Withheld::Other(format!("`{path}`, which is not recorded because it holds a secret"))
@@ -221,9 +239,28 @@ impl PreviousGroup {
                 None => {}
             }
         }
+        add_volume_secrets(&mut body, known);
+        if let (Some(key), true) =
+            (&known.workspace_key, body["properties"]["diagnostics"]["logAnalytics"].is_object())
+        {
+            body["properties"]["diagnostics"]["logAnalytics"]["workspaceKey"] = key.expose().into();
+        }
         assign(&mut body, &identities);
         without_nulls(&mut body);
         body
+    }
+}
+
+fn add_volume_secrets(body: &mut Value, known: &KnownValues) {
+    for volume in list_mut(&mut body["properties"]["volumes"]) {
+        let name = text(&volume["name"]);
+        if let (Some(files), true) = (known.files.get(&name), volume["secret"].is_object()) {
+            volume["secret"] = encoded(files);
+        }
+        let share = &mut volume["azureFile"];
+        if let (Some(key), true) = (known.storage_keys.get(&name), share.is_object()) {
+            share["storageAccountKey"] = key.expose().into();
+        }
     }
 }
 
@@ -302,7 +339,7 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownValues, PreviousGroup};
+    use super::{EnvValue, KnownValues, PreviousGroup};
     use crate::azure::registries::PullLogin;
     use crate::secret::Redactor;
     use serde_json::{Value, json};
@@ -359,6 +396,7 @@ mod tests {
         KnownValues {
             variables: [variable("TOKEN"), variable("COPY")].into(),
             logins: [("demo.azurecr.io".to_owned(), user)].into(),
+            ..KnownValues::default()
         }
     }
 
@@ -470,5 +508,33 @@ mod tests {
         renamed["properties"]["containers"][0]["name"] = "server".into();
         let previous = PreviousGroup::of(&renamed, |_| false);
         assert_eq!(previous.missing(&known()), []);
+    }
+
+    #[test]
+    fn keys_and_files_of_volumes_are_put_back_from_the_plan() {
+        let live = json!({ "properties": {
+            "volumes": [
+                { "name": "keys", "secret": {} },
+                { "name": "data", "azureFile": {
+                    "shareName": "data", "storageAccountName": "shop",
+                } },
+            ],
+            "diagnostics": { "logAnalytics": { "workspaceId": "w" } },
+        } });
+        let previous = PreviousGroup::of(&live, |_| false);
+        let redactor = Redactor::default();
+        let secret = |value: &str| redactor.adopt("test", value.to_owned());
+        let file = ("a.pem".to_owned(), EnvValue::Secret(secret("certificate")));
+        let known = KnownValues {
+            files: [("keys".to_owned(), [file].into())].into(),
+            storage_keys: [("data".to_owned(), secret("st0rage-key"))].into(),
+            workspace_key: Some(secret("w0rkspace-key")),
+            ..KnownValues::default()
+        };
+        assert_eq!(previous.missing(&known), []);
+        let properties = &previous.body(&known)["properties"];
+        assert_eq!(properties["volumes"][0]["secret"], json!({ "a.pem": "Y2VydGlmaWNhdGU=" }));
+        assert_eq!(properties["volumes"][1]["azureFile"]["storageAccountKey"], "st0rage-key");
+        assert_eq!(properties["diagnostics"]["logAnalytics"]["workspaceKey"], "w0rkspace-key");
     }
 }

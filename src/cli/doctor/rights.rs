@@ -89,7 +89,7 @@ impl AzureDoctor<'_> {
                     checks.extend(self.pulling_identity(host, identity, &scope).await);
                 }
             }
-            Some(Pull::User(_)) => {}
+            Some(Pull::User(_) | Pull::Anonymous) => {}
             None if settings.is_some_and(|registry| registry.login.is_some()) => {}
             None => checks.push(admin_user(host, &found)),
         }

@@ -71,6 +71,10 @@ impl Blueprint<'_> {
         let location = self.of_azure(|azure| azure.location.as_ref())?;
         let location = location.unwrap_or_else(|| DEFAULT_LOCATION.to_owned());
         let group = group.unwrap_or_else(|| self.plan.name.value.clone());
+        // A group that the plan creates is not there yet, and its registries are in another.
+        let creates = self.plan.azure.as_ref().map(|azure| azure.create.resolve(&self.scope));
+        let group =
+            if creates.transpose()?.unwrap_or(false) { format!("{group}-shared") } else { group };
         let mut groups = vec![group.clone()];
         groups.extend(self.further_groups()?);
         groups.dedup();
@@ -179,7 +183,7 @@ impl Blueprint<'_> {
     fn users(&self, registry: &Registry) -> Result<Vec<RegistryUser>, EvalError> {
         let pull = match &registry.pull {
             Some(Pull::User(user)) => Some(user),
-            Some(Pull::Identity(_)) | None => None,
+            Some(Pull::Identity(_) | Pull::Anonymous) | None => None,
         };
         let login = match &registry.login {
             Some(Login::User(user)) => Some(user),

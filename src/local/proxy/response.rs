@@ -39,7 +39,12 @@ pub fn no_connection(place: &str, error: &io::Error) -> Response<Body> {
     let mut answer = refusal(StatusCode::BAD_GATEWAY, &text);
     let listening = match error.get_ref().and_then(|inner| inner.downcast_ref::<ConnectError>()) {
         Some(ConnectError::Refused { listening, .. }) => listening.as_slice(),
-        Some(ConnectError::NoSuchHost(_) | ConnectError::NotPublic { .. }) | None => &[],
+        Some(
+            ConnectError::NoSuchHost(_)
+            | ConnectError::NotPublic { .. }
+            | ConnectError::NotReady { .. },
+        )
+        | None => &[],
     };
     let listening: Vec<String> = listening.iter().map(ToString::to_string).collect();
     let status = if listening.is_empty() {

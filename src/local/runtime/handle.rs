@@ -48,6 +48,9 @@ pub enum ConnectError {
     /// The port is not one of the group's public ports.
     #[error("the container group at `{host}` has no public port {port}")]
     NotPublic { host: String, port: u16 },
+    /// The readiness probe of this container does not pass.
+    #[error("the container `{container}` of the group at `{host}` is not ready")]
+    NotReady { host: String, container: String },
     /// Nothing listens, at least not yet.
     #[error("nothing listens on port {port} of the container group at `{host}`")]
     Refused { host: String, port: u16, listening: Vec<SocketAddr>, source: io::Error },
@@ -227,6 +230,10 @@ impl Runtime {
             let live = live.ok_or_else(|| ConnectError::NoSuchHost(host.to_owned()))?;
             if !live.group.ports.contains(&port) {
                 return Err(ConnectError::NotPublic { host: host.to_owned(), port });
+            }
+            if let Some(container) = live.view.borrow().containers.iter().find(|it| !it.ready) {
+                let container = container.name.clone();
+                return Err(ConnectError::NotReady { host: host.to_owned(), container });
             }
             live.sandbox.borrow().clone()
         };

@@ -12,6 +12,7 @@ mod choice;
 mod connection;
 mod engine;
 mod handle;
+mod health;
 mod ids;
 mod image;
 mod sandbox;
@@ -28,7 +29,7 @@ pub use handle::{ConnectError, Runtime, RuntimeOptions};
 pub use image::Image;
 #[doc(hidden)]
 pub use image::unpack;
-pub use spec::{Container, ExecCommand, Group, Restart, Volume};
+pub use spec::{Container, ExecCommand, Group, HealthProbe, ProbeRequest, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;
 pub use view::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};

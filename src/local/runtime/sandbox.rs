@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
 
 /// A container that cannot be started.
@@ -44,6 +45,9 @@ impl StartError {
 
 /// The unpacked images, from the folder of a container: `groups/GROUP/containers/NAME`.
 const IMAGES_OF_CONTAINER: &str = "../../../../images";
+
+/// How much of the end of a program's output is kept.
+const MAX_TAIL_BYTES: usize = 1024;
 
 /// What all sandboxes of the built-in backend share.
 #[derive(Debug)]
@@ -131,8 +135,26 @@ impl Sandbox {
                 let mut process = shared.process(container, &config, folder);
                 process.argv.clone_from(&command.argv);
                 let size = TerminalSize { rows: command.rows, columns: command.columns };
-                let order = ExecOrder { process, size };
+                let order = ExecOrder { process, size, reports_exit: false };
                 Ok(Box::new(inner.exec(order).await?))
+            }
+        }
+    }
+
+    /// Runs a program in a running container to its end. Returns its exit code.
+    pub async fn run(&self, container: &Container, argv: &[String]) -> Result<i32, StartError> {
+        match self {
+            Self::Engine { inner, .. } => Ok(inner.run(&container.name, argv).await?),
+            Self::BuiltIn { inner, shared, folder } => {
+                let config = ProgramConfig::read(&container.image)?;
+                let mut process = shared.process(container, &config, folder);
+                process.argv = argv.to_vec();
+                let size = TerminalSize { rows: 24, columns: 80 };
+                let order = ExecOrder { process, size, reports_exit: true };
+                let mut stream = inner.exec(order).await?;
+                exit_code(&mut stream).await.map_err(|error| {
+                    StartError::Refused(format!("cannot read the exit code: {error}"))
+                })
             }
         }
     }
@@ -165,6 +187,26 @@ impl Sandbox {
                 tokio::task::spawn_blocking(move || remove_tree(&containers).ok()).await.ok();
             }
         }
+    }
+}
+
+/// Reads the output of a program to its end, and the exit code after it. Output without
+/// one says why the program was not started.
+async fn exit_code(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<i32> {
+    let mut tail = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            break;
+        }
+        tail.extend_from_slice(&buffer[..count]);
+        let surplus = tail.len().saturating_sub(MAX_TAIL_BYTES);
+        tail.drain(..surplus);
+    }
+    match tail.last_chunk::<4>() {
+        Some(code) if !tail.ends_with(b"\r\n") => Ok(i32::from_be_bytes(*code)),
+        _ => Err(io::Error::other(String::from_utf8_lossy(&tail).trim().to_owned())),
     }
 }
 

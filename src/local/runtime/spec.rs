@@ -3,6 +3,7 @@
 use super::image::Image;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -29,6 +30,34 @@ pub struct Container {
     /// Added to the variables of the image.
     pub env: Vec<(String, String)>,
     pub mounts: Vec<Volume>,
+    /// It is started again where this fails.
+    pub liveness: Option<HealthProbe>,
+    /// It takes no connections until this passes, and while it fails.
+    pub readiness: Option<HealthProbe>,
+}
+
+/// How it is found out whether a container is well.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HealthProbe {
+    pub request: ProbeRequest,
+    /// From the start to the first try.
+    pub initial_delay: Duration,
+    /// From one try to the next.
+    pub period: Duration,
+    pub timeout: Duration,
+    /// How many tries in a row have to fail.
+    pub failures: u32,
+    /// How many tries in a row have to pass.
+    pub successes: u32,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ProbeRequest {
+    /// By plain HTTP: it passes with a status from 200 to 399.
+    Http { path: String, port: u16, headers: Vec<(String, String)> },
+    /// A program in the container: it passes with exit code 0.
+    Exec(Vec<String>),
 }
 
 impl fmt::Debug for Container {
@@ -41,6 +70,8 @@ impl fmt::Debug for Container {
             .field("command", &self.command)
             .field("env", &names)
             .field("mounts", &self.mounts)
+            .field("liveness", &self.liveness)
+            .field("readiness", &self.readiness)
             .finish()
     }
 }

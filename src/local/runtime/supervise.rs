@@ -3,6 +3,7 @@
 
 use super::backend::Backend;
 use super::backoff::Backoff;
+use super::health;
 use super::sandbox::{Sandbox, StartError, log_path};
 use super::spec::{Container, Group, Restart};
 use super::stage::log;
@@ -13,7 +14,7 @@ use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long a program has to end after SIGTERM, and after SIGKILL.
@@ -107,14 +108,59 @@ impl GroupRun {
             }
         };
         self.note(container, |view| view.started(Timestamp::now()));
-        tokio::select! {
+        let is_unhealthy = tokio::select! {
             code = &mut exit => {
                 let code = code.unwrap_or(137);
-                self.note(container, |view| view.exited(Timestamp::now(), code));
+                self.ended(container, code);
                 return Some(code);
             }
-            () = self.stop.cancelled() => {}
+            () = self.stop.cancelled() => false,
+            () = self.until_unhealthy(sandbox, container) => true,
+        };
+        let code = self.end(sandbox, container, exit).await;
+        self.ended(container, code);
+        is_unhealthy.then_some(code)
+    }
+
+    /// Tries the probes of a container. Returns when it does not live any more.
+    async fn until_unhealthy(&self, sandbox: &Sandbox, container: &Container) {
+        let liveness = async {
+            let Some(probe) = &container.liveness else { return std::future::pending().await };
+            health::watch(sandbox, container, probe, |passes, reason| {
+                if !passes {
+                    let now = Timestamp::now();
+                    self.note(container, |view| view.unhealthy(now, "Liveness", reason));
+                }
+                passes
+            })
+            .await;
+        };
+        let readiness = async {
+            let Some(probe) = &container.readiness else { return std::future::pending().await };
+            health::watch(sandbox, container, probe, |passes, reason| {
+                self.note(container, |view| {
+                    view.ready = passes;
+                    if !passes {
+                        view.unhealthy(Timestamp::now(), "Readiness", reason);
+                    }
+                });
+                true
+            })
+            .await;
+        };
+        tokio::select! {
+            () = liveness => {}
+            () = readiness => {}
         }
+    }
+
+    /// Ends the program of a container, and returns its exit code.
+    async fn end(
+        &self,
+        sandbox: &Sandbox,
+        container: &Container,
+        mut exit: oneshot::Receiver<i32>,
+    ) -> i32 {
         self.note(container, |view| view.killing(Timestamp::now()));
         sandbox.signal(&container.name, Signal::SIGTERM).await;
         let ended = tokio::select! {
@@ -122,21 +168,25 @@ impl GroupRun {
             () = tokio::time::sleep(STOP_TIMEOUT) => None,
             () = self.kill.cancelled() => None,
         };
-        let code = if let Some(code) = ended {
-            code
-        } else {
-            sandbox.signal(&container.name, Signal::SIGKILL).await;
-            tokio::time::timeout(STOP_TIMEOUT, exit).await.ok().and_then(Result::ok).unwrap_or(137)
-        };
-        self.note(container, |view| view.exited(Timestamp::now(), code));
-        None
+        if let Some(code) = ended {
+            return code;
+        }
+        sandbox.signal(&container.name, Signal::SIGKILL).await;
+        tokio::time::timeout(STOP_TIMEOUT, exit).await.ok().and_then(Result::ok).unwrap_or(137)
+    }
+
+    fn ended(&self, container: &Container, code: i32) {
+        self.note(container, |view| {
+            view.ready = container.readiness.is_none();
+            view.exited(Timestamp::now(), code);
+        });
     }
 
     async fn start(
         &self,
         sandbox: &Sandbox,
         container: &Container,
-    ) -> Result<tokio::sync::oneshot::Receiver<i32>, StartError> {
+    ) -> Result<oneshot::Receiver<i32>, StartError> {
         self.note(container, |view| view.pulling(Timestamp::now()));
         sandbox.prepare(&container.image).await?;
         self.note(container, |view| view.pulled(Timestamp::now()));

@@ -47,6 +47,8 @@ pub struct ContainerView {
     pub events: Vec<ContainerEvent>,
     /// Whether a start was attempted, successfully or not.
     pub tried: bool,
+    /// Whether it takes connections: its readiness probe passes, or it has none.
+    pub ready: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,6 +84,7 @@ impl GroupView {
             restarts: 0,
             events: Vec::new(),
             tried: false,
+            ready: container.readiness.is_none(),
         };
         Self {
             init: group.init.iter().map(view).collect(),
@@ -192,6 +195,11 @@ impl ContainerView {
         });
     }
 
+    /// A probe failed: `Liveness` or `Readiness`.
+    pub fn unhealthy(&mut self, at: Timestamp, probe: &str, reason: &str) {
+        self.event(at, "Unhealthy", true, format!("{probe} probe failed: {reason}"));
+    }
+
     pub fn killing(&mut self, at: Timestamp) {
         let message = format!("Killing container with id {}.", self.name);
         self.event(at, "Killing", false, message);
@@ -245,6 +253,7 @@ mod tests {
             restarts: 0,
             events: Vec::new(),
             tried: false,
+            ready: true,
         }
     }
 

@@ -6,9 +6,10 @@ use super::object::constant_schema;
 use super::{Object, PlanMapping as _, shape_schema, table};
 use crate::plan::literal::{Attempts, Name, Period, Shape, TagName};
 use crate::plan::schema::{
-    Aci, Azure, BodyExpectation, Container, Create, Deploy, Dockerfile, Environment, ExistingImage,
-    Expect, Layer, Layers, NamedSecret, Plan, Push, ReferencedSecret, Registry, Service, Step,
-    TagTarget, UserPassword, Verify,
+    Aci, Azure, AzureFile, BodyExpectation, Container, Create, Deploy, DnsConfig, Dockerfile,
+    Environment, ExistingImage, Expect, GitVolume, Gpu, HealthProbe, Identity, InitContainer,
+    Layer, Layers, LogAnalytics, Mount, NamedSecret, Plan, Push, ReferencedSecret, Registry,
+    Service, Step, TagTarget, UserPassword, VariableValue, Verify,
 };
 use crate::value::{GroupName, Port};
 use std::fs;
@@ -36,6 +37,16 @@ fn objects() -> Vec<(&'static str, Object)> {
         ("deploy", Deploy::object()),
         ("aci", Aci::object()),
         ("container", Container::object()),
+        ("init-container", InitContainer::object()),
+        ("variable", VariableValue::object()),
+        ("gpu", Gpu::object()),
+        ("azure-file", AzureFile::object()),
+        ("git", GitVolume::object()),
+        ("mount", Mount::object()),
+        ("probe", HealthProbe::object()),
+        ("dns-config", DnsConfig::object()),
+        ("identity", Identity::object()),
+        ("log-analytics", LogAnalytics::object()),
         ("verify", Verify::object()),
         ("expect", Expect::object()),
         ("body", BodyExpectation::object()),

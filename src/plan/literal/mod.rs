@@ -11,19 +11,22 @@ mod scalar;
 mod shape;
 mod web;
 
-pub use azure::{DnsLabelScope, ResourceGroupName, Sku, VaultId, VaultName, VaultSecretUrl};
+pub use azure::{
+    DnsLabelScope, ResourceGroupName, Sku, SubnetName, VaultId, VaultName, VaultSecretUrl,
+};
 pub use image::{AbsolutePath, BaseImage, Glob, ImageSource, TagName, TaggedReference, Untagged};
-pub use name::{HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
-pub use scalar::{Attempts, Backoff, Period, Size, Times};
+pub use name::{FileName, HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
+pub use scalar::{Attempts, Backoff, ExitCode, Period, Size, Times};
 pub use shape::{Literal, Shape, ShapeKind};
-pub use web::{Address, HttpTarget, JsonPath, Pattern, StatusCode};
+pub use web::{Address, HttpPath, HttpTarget, HttpsUrl, JsonPath, Pattern, StatusCode};
 
 #[cfg(test)]
 mod tests {
     use super::{
-        AbsolutePath, Address, Attempts, Backoff, HeaderName, Host, HttpTarget, Literal, Name,
-        NotEmpty, Period, PlanName, ResourceGroupName, Shape, Size, StatusCode, TagName, Times,
-        VariableName, VaultId, VaultName, VaultSecretUrl,
+        AbsolutePath, Address, Attempts, Backoff, ExitCode, FileName, HeaderName, Host, HttpPath,
+        HttpTarget, HttpsUrl, Literal, Name, NotEmpty, Period, PlanName, ResourceGroupName, Shape,
+        Size, StatusCode, SubnetName, TagName, Times, VariableName, VaultId, VaultName,
+        VaultSecretUrl,
     };
     use crate::oci::Platform;
     use crate::value::{DnsLabel, ExposedPort, GroupName, Mode, Owner, Port};
@@ -117,10 +120,15 @@ mod tests {
         agrees::<DnsLabel>(true);
         agrees::<GroupName>(true);
         agrees::<ResourceGroupName>(true);
+        agrees::<HttpPath>(true);
+        agrees::<FileName>(false);
+        agrees::<SubnetName>(false);
+        agrees::<HttpsUrl>(false);
         agrees::<Port>(true);
         agrees::<ExposedPort>(true);
         agrees::<Attempts>(true);
         agrees::<Times>(true);
+        agrees::<ExitCode>(true);
         // Other ranges and what a URL is are more than a pattern can say.
         agrees::<Host>(false);
         agrees::<Address>(false);
@@ -156,6 +164,7 @@ mod tests {
         ends::<Address>();
         ends::<Attempts>();
         ends::<Times>();
+        ends::<ExitCode>();
         ends::<StatusCode>();
         ends::<Mode>();
         ends::<Owner>();

@@ -52,6 +52,20 @@ rule! {
 }
 
 rule! {
+    /// The name of a file, without a folder.
+    FileName,
+    Shape::text("^[A-Za-z0-9._-]{1,255}$", &["server.pem"]),
+    |text| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let holds = (1..=255).contains(&text.len()) && text.bytes().all(letter);
+        expect(
+            holds && text != "." && text != "..",
+            "expected the name of a file: letters, digits, `.`, `_`, `-`",
+        )
+    }
+}
+
+rule! {
     /// The name of a header (RFC 9110, section 5.6.2).
     HeaderName,
     Shape::text("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", &["content-type"]),

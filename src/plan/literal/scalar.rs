@@ -16,6 +16,10 @@ pub struct Period(pub Duration);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Times(pub u32);
 
+/// The exit code of a program: 0 to 255.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ExitCode(pub u8);
+
 /// How often a step is tried: 1 to 100 times.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attempts(pub u32);
@@ -62,6 +66,20 @@ impl Literal for Period {
             return Err("expected a duration above 0, such as `10m`".to_owned());
         }
         Ok(Self(duration))
+    }
+}
+
+impl Literal for ExitCode {
+    const SHAPE: Shape = Shape {
+        kind: ShapeKind::Integer,
+        ..Shape::text("^0*([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])$", &["0"])
+    }
+    .within(0, 255);
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let code = text.parse().ok().filter(|_| digits).map(Self);
+        code.ok_or_else(|| "expected an exit code, from 0 to 255".to_owned())
     }
 }
 

@@ -20,6 +20,25 @@ rule! {
 }
 
 rule! {
+    /// A path of a service.
+    HttpPath,
+    Shape::text("^/", &["/healthz"]).filled_by(&["a", "", "/a"]),
+    |text| expect(text.starts_with('/'), "expected a path such as `/healthz`")
+}
+
+rule! {
+    /// A URL with the scheme `https`.
+    HttpsUrl,
+    Shape::text("^[hH][tT][tT][pP][sS]://.", &["https://github.com/octocat/hello"])
+        .filled_by(&["a", "https://a", "https"]),
+    |text| {
+        let is_url = url::Url::parse(text)
+            .is_ok_and(|url| url.scheme() == "https" && url.host_str().is_some());
+        expect(is_url, "expected a URL that begins with `https://`")
+    }
+}
+
+rule! {
     /// A port, or `host:port`.
     Address,
     Shape::text("^([^/ ]+:)?[0-9]+$", &["5432", "db.example.com:5432"]).within(1, 65_535),

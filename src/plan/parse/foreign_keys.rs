@@ -25,37 +25,46 @@ const PULL_LOGIN: Instead = Write(
 );
 const COMMAND: Instead =
     Write("it is `command` here, which takes a list: `command: [PROGRAM, ARGUMENT]`");
-const ADDRESS: &str = "a group with `ports` has a public address, one without has none";
-const VOLUME: Instead = NotYet("copy what the container reads into its image");
-const SECRETS: Instead = NotYet("give secrets to the container by `env`");
-const PROBE: Instead = NotYet("a `verify` step asks the service once it is deployed");
+const ADDRESS: Instead = Write(
+    "it is `ip` here: `public`, `private` or `none`; a group with `ports` has a public address",
+);
+const AZURE_FILE: Instead = Write(
+    "it is a volume here: `volumes: { NAME: { azure-file: { share: …, account: …, key: … } } }`, which `mounts` name",
+);
+const GIT: Instead = Write(
+    "it is a volume here: `volumes: { NAME: { git: { repository: … } } }`, which `mounts` name",
+);
+const FILES: Instead = Write(
+    "it is a volume here: `volumes: { NAME: { secret: { FILE: \"${{ secrets.NAME }}\" } } }`, which `mounts` name",
+);
+const GPU: Instead = Write("it is `gpu` here: `gpu: { count: 1, sku: V100 }`");
+const LOG: Instead =
+    Write("it is `log-analytics` here: `log-analytics: { workspace-id: …, workspace-key: … }`");
+const PROBE: Instead = Write(
+    "it is under `probes` here: `probes: { liveness: { http: /healthz }, readiness: { … } }`",
+);
 const UNDER_LOGIN: Instead = Write("write it under `login`: `login: { username: …, password: … }`");
 
 const CONTAINER: &[(&str, Instead)] = &[
     ("args", COMMAND),
     ("command-line", COMMAND),
-    ("cpu-limit", NotYet("")),
     ("entrypoint", COMMAND),
     ("environment", Called("env")),
     ("environment-variables", Called("env")),
-    ("gpu", NotYet("")),
-    ("gpu-count", NotYet("")),
-    ("gpu-sku", NotYet("")),
-    ("gpus", NotYet("")),
+    ("gpu-count", GPU),
+    ("gpu-sku", GPU),
+    ("gpus", GPU),
     ("healthcheck", PROBE),
     ("liveness-probe", PROBE),
     ("memory-in-gb", Write("it is `memory` here, with its unit: `memory: 1.5GB`")),
-    ("memory-limit", NotYet("")),
-    ("mounts", VOLUME),
     ("port", Called("ports")),
-    ("probes", PROBE),
     ("protocol", Write("it is a part of the port: `ports: [53/udp]`")),
     ("readiness-probe", PROBE),
     (
         "secure-environment-variables",
         Write("it is `env` here: a value with `${{ secrets.NAME }}` is sent as a secure value"),
     ),
-    ("volume-mounts", VOLUME),
+    ("volume-mounts", Called("mounts")),
 ];
 
 const ACI: &[(&str, Instead)] = &[
@@ -65,44 +74,35 @@ const ACI: &[(&str, Instead)] = &[
             "it stands at the top of the plan: `registries: { HOST: { pull: { identity: NAME } } }`",
         ),
     ),
-    ("assign-identity", NotYet("")),
+    (
+        "assign-identity",
+        Write("it is `identity` here: `identity: { system: true, user-assigned: [NAME] }`"),
+    ),
     ("auto-generated-domain-name-label-scope", Called("dns-label-scope")),
-    ("azure-file-volume-account-key", VOLUME),
-    ("azure-file-volume-account-name", VOLUME),
-    ("azure-file-volume-mount-path", VOLUME),
-    ("azure-file-volume-share-name", VOLUME),
-    ("cce-policy", NotYet("")),
-    ("container-name", NotYet("the first container has the name of the group")),
-    ("dns-config", NotYet("")),
+    ("azure-file-volume-account-key", AZURE_FILE),
+    ("azure-file-volume-account-name", AZURE_FILE),
+    ("azure-file-volume-mount-path", AZURE_FILE),
+    ("azure-file-volume-share-name", AZURE_FILE),
     ("dns-name-label", Called("dns-label")),
-    ("gitrepo-dir", VOLUME),
-    ("gitrepo-mount-path", VOLUME),
-    ("gitrepo-revision", VOLUME),
-    ("gitrepo-url", VOLUME),
-    ("identity", NotYet("an identity for pulling images is the `pull` of a registry")),
+    ("gitrepo-dir", GIT),
+    ("gitrepo-mount-path", GIT),
+    ("gitrepo-revision", GIT),
+    ("gitrepo-url", GIT),
     ("image", Write("it stands beside `aci`: `deploy: { image: …, aci: … }`")),
     ("image-registry-credentials", PULL_LOGIN),
-    ("init-containers", NotYet("do in a `run` step, or in the image, what has to come first")),
-    ("ip", NotYet(ADDRESS)),
-    ("ip-address", Write(ADDRESS)),
-    ("log-analytics", NotYet("")),
-    ("log-analytics-workspace", NotYet("")),
-    ("log-analytics-workspace-key", NotYet("")),
-    ("network-profile", NotYet("")),
+    ("ip-address", ADDRESS),
+    ("log-analytics-workspace", LOG),
+    ("log-analytics-workspace-key", LOG),
+    ("network-profile", Called("subnet")),
     ("os-type", Write("leave it out: what is deployed runs on Linux")),
-    ("priority", NotYet("")),
     ("region", Called("location")),
     ("registry-login-server", PULL_LOGIN),
     ("registry-password", PULL_LOGIN),
     ("registry-username", PULL_LOGIN),
-    ("secrets", SECRETS),
-    ("secrets-mount-path", SECRETS),
-    ("sku", NotYet("")),
-    ("subnet", NotYet(ADDRESS)),
-    ("vnet", NotYet(ADDRESS)),
-    ("volumes", VOLUME),
-    ("zone", NotYet("")),
-    ("zones", NotYet("")),
+    ("secrets", FILES),
+    ("secrets-mount-path", FILES),
+    ("vnet", Called("subnet")),
+    ("zone", Called("zones")),
 ];
 
 const OTHERS: &[Table] = &[
@@ -170,7 +170,6 @@ const OTHERS: &[Table] = &[
     (
         "`azure`",
         &[
-            ("create", NotYet("create the resource group with `az group create`")),
             ("region", Called("location")),
             ("subscription-id", Called("subscription")),
             ("tenant", Write("it comes from the variable `AZURE_TENANT_ID`")),
@@ -198,21 +197,14 @@ const OTHERS: &[Table] = &[
     ),
     (
         "a source of a secret",
-        &[
-            ("file", NotYet("read the file into a variable, and name that by `env`")),
-            ("optional", NotYet("")),
-            (
-                "value",
-                Write(
-                    "the plan never holds a secret itself: name the variable that has it by `env`",
-                ),
-            ),
-        ],
+        &[(
+            "value",
+            Write("the plan never holds a secret itself: name the variable that has it by `env`"),
+        )],
     ),
     (
         "`verify`",
         &[
-            ("exit", NotYet("")),
             ("follow", NotYet("")),
             ("interval", Called("every")),
             ("path", Called("http")),
@@ -225,7 +217,7 @@ const OTHERS: &[Table] = &[
 ];
 
 /// The keys of `aci`, which some write beside it.
-const OF_ACI: [&str; 14] = [
+const OF_ACI: [&str; 31] = [
     "name",
     "dns-label",
     "dns-label-scope",
@@ -240,6 +232,23 @@ const OF_ACI: [&str; 14] = [
     "resource-group",
     "tags",
     "replace",
+    "container-name",
+    "cpu-limit",
+    "memory-limit",
+    "gpu",
+    "mounts",
+    "probes",
+    "init-containers",
+    "volumes",
+    "ip",
+    "subnet",
+    "dns-config",
+    "identity",
+    "log-analytics",
+    "zones",
+    "priority",
+    "sku",
+    "cce-policy",
 ];
 
 /// Keys of any step that no action has, and that some write in it.
@@ -318,7 +327,7 @@ mod tests {
             let text = "name: a\non: push\nazure: { resource-group: g, subscription-id: s }\n\
                 registries: { r.io: { username: u } }\nsecrets: { s: { value: x } }\nsteps:\n\
                 - uses: actions/checkout@v4\n- build: { context: ., build-args: { A: b } }\n- tag: r.io/a:v1\n- push:\n\
-                - deploy: { ports: [80], dnsNameLabel: x, aci: { containers: [{ name: x, image: \"a:v1\", gpu: 1 }] } }\n";
+                - deploy: { ports: [80], dnsNameLabel: x, aci: { containers: [{ name: x, image: \"a:v1\", healthcheck: 1 }] } }\n";
             render("shipway.yml", text, &read(text).diagnostics, false)
         });
     }

@@ -13,7 +13,7 @@ mapping! {
             .is::<NotEmpty>()
             .names_resource()
             .absent("`AZURE_SUBSCRIPTION_ID`, else the only one that is visible"),
-        /// Name of the resource group, which must exist.
+        /// Name of the resource group.
         pub resource_group: Option<Text> = key("resource-group")
             .is::<ResourceGroupName>()
             .names_resource()
@@ -23,6 +23,8 @@ mapping! {
             .is::<NotEmpty>()
             .names_resource()
             .absent("the resource group's"),
+        /// Whether the resource group is created where it is not there, which needs a `location`.
+        pub create: Field<bool> = key("create").names_resource().default("false"),
         /// Which of Microsoft's clouds.
         pub cloud: Field<Cloud> = key("cloud").names_resource().default("public"),
     }

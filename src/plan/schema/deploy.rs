@@ -1,6 +1,6 @@
 //! `deploy`: where an image runs.
 
-use super::aci::{Aci, Container};
+use super::aci::{Aci, Container, InitContainer, VariableValue};
 use super::text::{Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{
@@ -85,6 +85,13 @@ impl Deploy {
         }
     }
 
+    /// The containers that run before the others.
+    pub fn init_containers(&self) -> &[InitContainer] {
+        match &self.kind {
+            DeployKind::Aci(aci) => &aci.init_containers,
+        }
+    }
+
     /// The keys below `aci`, if it deploys to a container group.
     pub fn aci(&self) -> impl Iterator<Item = &Aci> {
         match &self.kind {
@@ -93,11 +100,11 @@ impl Deploy {
     }
 
     /// The environment variables of each container.
-    pub fn variables(&self) -> impl Iterator<Item = &Map<Text>> {
-        let first = match &self.kind {
-            DeployKind::Aci(aci) => &aci.env,
+    pub fn variables(&self) -> impl Iterator<Item = &Map<VariableValue>> {
+        let (all, init) = match &self.kind {
+            DeployKind::Aci(aci) => (aci.all_settings(), &aci.init_containers),
         };
-        std::iter::once(first).chain(self.containers().iter().map(|container| &container.env))
+        all.map(|settings| &settings.env).chain(init.iter().map(|container| &container.env))
     }
 
     pub fn has_ports(&self) -> bool {
@@ -117,17 +124,19 @@ impl Deploy {
     /// first.
     pub fn set_image(&mut self, image: &Text) {
         self.image = Some(image.clone());
-        let containers = match &mut self.kind {
-            DeployKind::Aci(aci) => &mut aci.containers,
-        };
-        for container in containers {
-            container.image.get_or_insert_with(|| image.clone());
+        let DeployKind::Aci(aci) = &mut self.kind;
+        let further = aci.containers.iter_mut().map(|container| &mut container.image);
+        let init = aci.init_containers.iter_mut().map(|container| &mut container.image);
+        for named in further.chain(init) {
+            named.get_or_insert_with(|| image.clone());
         }
     }
 
-    /// The image of each container; `None` stands for what the service pushed.
+    /// The image of each container, init containers last; `None` stands for what the
+    /// service pushed.
     pub fn images(&self) -> Vec<Option<&Text>> {
         let further = self.containers().iter().map(|it| it.image.as_ref());
-        std::iter::once(self.image.as_ref()).chain(further).collect()
+        let init = self.init_containers().iter().map(|it| it.image.as_ref());
+        std::iter::once(self.image.as_ref()).chain(further).chain(init).collect()
     }
 }

@@ -21,7 +21,10 @@ mod tag;
 mod text;
 mod verify;
 
-pub use aci::{Aci, MAX_CPU, OnFailure, Strategy};
+pub use aci::{
+    Aci, AzureFile, ContainerSettings, GitVolume, HealthProbe, HealthProbeKind, HealthProbes,
+    MAX_CPU, Mount, OnFailure, Strategy, VariableValue, VolumeKind,
+};
 pub use azure::Azure;
 pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using};
 pub use deploy::{Deploy, DeployKind};
@@ -38,7 +41,10 @@ pub use tag::{Tag, TagTarget};
 pub use text::{Condition, Field, Map, Part, Template, Text};
 pub use verify::{Expect, Probe, Verify};
 #[cfg(test)]
-pub use {aci::Container, verify::BodyExpectation};
+pub use {
+    aci::{Container, DnsConfig, Gpu, Identity, InitContainer, LogAnalytics},
+    verify::BodyExpectation,
+};
 
 #[cfg(test)]
 mod tests;

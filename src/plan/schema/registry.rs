@@ -67,7 +67,7 @@ mapping! {
         pub login: Option<Login> = key("login").absent(
             "`entra` for an Azure registry, else the stored docker or podman login, else anonymous",
         ),
-        /// How the deployed service pulls: `{ identity }`, or `{ username, password }`.
+        /// How the deployed service pulls: `anonymous`, `{ identity }`, or `{ username, password }`.
         pub pull: Option<Pull> = key("pull")
             .absent("the login's user and password, stored ones with `docker-config`; of an Azure registry the admin user"),
         /// Creates the registry where it is not there, before the push: `{ sku, admin-user }`.
@@ -156,6 +156,15 @@ pub enum Pull {
     /// As a user-assigned identity: its name in the resource group, or its id.
     Identity(Text),
     User(UserPassword),
+    /// Without a login, although Shipway pushes with one.
+    Anonymous,
+}
+
+words! {
+    /// The way to pull that needs nothing more.
+    enum PullWord {
+        Anonymous = "anonymous",
+    }
 }
 
 const IDENTITY: Key = key("identity")
@@ -173,6 +182,14 @@ impl Pull {
 
 impl PlanValue for Pull {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
+        if matches!(slot.node.kind, Kind::Scalar(_)) {
+            let word = reader.word(slot.name, slot.node)?;
+            let known = PullWord::from_word(&word.value).map(|PullWord::Anonymous| Self::Anonymous);
+            if known.is_none() {
+                reader.bad_word(slot.name, &word, PullWord::WORDS);
+            }
+            return known;
+        }
         let entries = reader.entries("`pull`", slot.node, Self::KEYS)?;
         let Some(identity) = entries.key(IDENTITY.name) else {
             return UserPassword::from_entries(reader, &entries).map(Self::User);
@@ -187,12 +204,17 @@ impl PlanValue for Pull {
         match self {
             Self::Identity(identity) => visit_key(visit, &IDENTITY, identity),
             Self::User(user) => user.visit_keys(visit),
+            Self::Anonymous => {}
         }
     }
 
     fn schema(_: &'static Key) -> Value {
         let mut by_identity = Object::default();
         describe_key::<Text>(&mut by_identity, &IDENTITY);
-        any_of([by_identity.to_schema(), UserPassword::object().to_schema()])
+        any_of([
+            json!({ "enum": PullWord::WORDS }),
+            by_identity.to_schema(),
+            UserPassword::object().to_schema(),
+        ])
     }
 }

@@ -30,8 +30,8 @@ fn the_smallest_plan() {
     assert_eq!(dockerfile.context.source, ".");
     let Action::Deploy(deploy) = &service.steps[3].action else { panic!("{service:?}") };
     let DeployKind::Aci(aci) = &deploy.kind;
-    assert_eq!(aci.ports[0].source, "80");
-    assert_eq!(aci.memory.text.source, "1.5GB");
+    assert_eq!(aci.first.ports[0].source, "80");
+    assert_eq!(aci.first.memory.text.source, "1.5GB");
     assert_eq!(plan.report.0, [Channel::Comment, Channel::Summary]);
 }
 

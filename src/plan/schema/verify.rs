@@ -7,7 +7,8 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    Address, HeaderName, HttpTarget, JsonPath, NotEmpty, Pattern, Period, Shape, StatusCode, Times,
+    Address, ExitCode, HeaderName, HttpTarget, JsonPath, NotEmpty, Pattern, Period, Shape,
+    StatusCode, Times,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Span;
@@ -45,6 +46,8 @@ choice! {
         Http(Text) = key("http").is::<HttpTarget>().absent("this or `tcp`"),
         /// Port of the deployed group, or `host:port`.
         Tcp(Text) = key("tcp").is::<Address>().absent("this or `http`"),
+        /// Exit code with which each container of the deployed group ends, whose log is shown.
+        Exit(Field<ExitCode>) = key("exit").absent("it is not waited for the end"),
     }
 }
 
@@ -173,13 +176,36 @@ impl Verify {
                 Some(Part::Literal(_)) | None => text.source.starts_with('/'),
             },
             Probe::Tcp(text) => text.as_literal().is_some_and(|literal| !literal.contains(':')),
+            Probe::Exit(_) => true,
         }
+    }
+
+    /// Whether it waits for the end of what is deployed, and asks no port.
+    pub fn waits_for_end(&self) -> bool {
+        matches!(self.probe, Probe::Exit(_))
     }
 }
 
 impl Probe {
+    /// The address that it asks, if it asks one.
+    pub fn address(&self) -> Option<&Text> {
+        match self {
+            Self::Http(text) | Self::Tcp(text) => Some(text),
+            Self::Exit(_) => None,
+        }
+    }
+
     fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
         let (http, tcp) = (entries.key("http"), entries.key("tcp"));
+        if let Some(exit) = entries.key("exit") {
+            for name in ["http", "tcp", "expect", "consecutive"] {
+                if let Some(other) = entries.key(name) {
+                    let help = "what has ended answers nothing: make it two steps";
+                    reader.conflict(other, exit, help);
+                }
+            }
+            return Some(exit);
+        }
         if let (Some(tcp), Some(http)) = (tcp, http) {
             reader.conflict(tcp, http, "a step asks one thing: make it two steps");
         } else if let (Some(tcp), Some(expect)) = (tcp, entries.key("expect")) {
@@ -188,7 +214,7 @@ impl Probe {
         }
         let chosen = http.or(tcp);
         if chosen.is_none() {
-            reader.missing(entries, "http", "or `tcp`");
+            reader.missing(entries, "http", "or `tcp`, `exit`");
         }
         chosen
     }

@@ -29,6 +29,13 @@ impl AzureSettings<'_> {
         name(text, "resource group", self.scope)
     }
 
+    /// Whether the resource group is created where it is not there.
+    pub fn creates_group(&self) -> Result<bool, StepError> {
+        let azure = self.performer.plan.azure();
+        let creates = azure.map(|azure| azure.create.resolve(self.scope)).transpose()?;
+        Ok(creates.unwrap_or(false))
+    }
+
     /// The plan's location.
     pub fn plans_location(&self) -> Option<&Text> {
         self.performer.plan.azure().and_then(|azure| azure.location.as_ref())

@@ -1,4 +1,5 @@
-//! Creates registries that the plan asks for under `registries.HOST.create`.
+//! Creates what the plan asks for: registries by `registries.HOST.create`, the resource
+//! group by `azure.create`.
 
 use super::azure_settings::AzureSettings;
 use super::names::plain;
@@ -25,6 +26,34 @@ pub async fn registries(
     Ok(())
 }
 
+/// A resource group that may have to be created.
+#[derive(Clone, Copy)]
+pub struct NewGroup<'a> {
+    /// Its id.
+    pub subscription: &'a str,
+    pub name: &'a str,
+    pub location: &'a str,
+}
+
+/// Creates a resource group that does not exist, if the plan says `azure.create`.
+pub async fn resource_group(
+    performer: &Performer,
+    group: NewGroup<'_>,
+    job: &Job,
+) -> Result<(), StepError> {
+    let settings = AzureSettings { performer, scope: &job.scope };
+    if !settings.creates_group()? {
+        return Ok(());
+    }
+    let NewGroup { subscription, name, location } = group;
+    let groups = &performer.services.clients.azure.resource_groups;
+    if groups.exists(subscription, name).await? {
+        return Ok(());
+    }
+    job.note(format!("creating the resource group `{name}` in {location}"));
+    Ok(groups.create(subscription, name, location).await?)
+}
+
 async fn registry(
     performer: &Performer,
     host: &str,
@@ -38,11 +67,15 @@ async fn registry(
         return Ok(());
     }
     let resource_group = settings.resource_group(None)?;
+    let location = settings.location(None, &subscription, &resource_group).await?;
+    let place =
+        NewGroup { subscription: &subscription, name: &resource_group, location: &location };
+    self::resource_group(performer, place, job).await?;
     let new = NewRegistry {
         name: host.split('.').next().unwrap_or(host).to_owned(),
         sku: plain(&create.sku, "sku", &job.scope)?,
         admin_user: create.admin_user.resolve(&job.scope)?,
-        location: settings.location(None, &subscription, &resource_group).await?,
+        location,
         subscription,
         resource_group,
     };

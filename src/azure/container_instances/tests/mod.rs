@@ -7,14 +7,12 @@ mod failure;
 mod replace;
 mod values;
 
+use super::testing::{container, group_of};
 use crate::azure::container_instances::{
-    Container, ContainerInstances, DeployError, DeployEvent, Desired, Group, GroupId, Patience,
-    Port, Replace,
+    ContainerInstances, DeployError, DeployEvent, Desired, Group, GroupId, Patience, Replace,
 };
 use crate::azure::fake::{FakeAzure, Reply};
-use crate::value::{Protocol, RestartPolicy};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const PATH: &str =
@@ -30,25 +28,9 @@ fn id() -> GroupId {
 }
 
 fn desired() -> Desired {
-    let web = Container {
-        name: "web".into(),
-        image: "demo.azurecr.io/web@sha256:00".into(),
-        ports: vec![Port { number: 80, protocol: Protocol::Tcp }],
-        cpu: 1.0,
-        memory_gb: 1.5,
-        command: Vec::new(),
-        env: Vec::new(),
-    };
     Desired {
-        id: id(),
-        location: "westeurope".into(),
-        containers: vec![web],
-        restart_policy: RestartPolicy::Always,
-        dns_label: Some("demo-label".into()),
-        dns_label_scope: None,
-        registries: Vec::new(),
-        tags: BTreeMap::new(),
         replace: Replace::Never,
+        ..group_of(container("web", "demo.azurecr.io/web@sha256:00"))
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::super::handle::Arm;
 use super::super::response::ArmError;
+use super::json::array;
 use super::secrets::{self, FieldNames};
-use super::validate::array;
 use crate::local::registry::{StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};

@@ -3,9 +3,10 @@
 use super::super::handle::Arm;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
+use super::json::array;
+use super::probes::probe;
 use super::records::key;
 use super::secrets::FieldNames;
-use super::validate::array;
 use super::{images, secrets};
 use crate::local::files::{create_folder, write_json, write_private};
 use crate::local::runtime::{Container, Group, Restart, Volume};
@@ -153,6 +154,8 @@ fn container(
         command: command.map(str::to_owned).collect(),
         env,
         mounts: mounts.collect(),
+        liveness: probe(&properties["livenessProbe"]),
+        readiness: probe(&properties["readinessProbe"]),
     })
 }
 

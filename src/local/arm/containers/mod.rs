@@ -2,14 +2,17 @@
 
 pub mod exec;
 mod images;
+mod json;
 mod launch;
 mod lifecycle;
 mod names;
 mod operations;
+mod probes;
 mod records;
 mod secrets;
 mod show;
 mod validate;
+mod validate_settings;
 
 pub use launch::restart_all;
 pub use lifecycle::delete_all;
@@ -32,7 +35,7 @@ pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmE
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (get, post) = (request.method == Method::GET, request.method == Method::POST);
     match (path.resource_group.as_deref(), words.as_slice()) {
-        (None, ["locations", _, "operations", id]) if get => operations::show(arm, id),
+        (None, ["locations", _, "operations", id]) if get => operations::show(arm, id).await,
         (None, ["locations", _, "usages"]) if get => Ok(usages(arm)),
         (None, ["locations", _, "capabilities" | "cachedimages"]) if get => {
             Ok(ArmResponse::list(vec![]))

@@ -4,7 +4,7 @@ use super::super::handle::Arm;
 use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
-use super::validate::array;
+use super::json::array;
 
 pub const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
 

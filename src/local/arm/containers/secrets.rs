@@ -3,7 +3,7 @@
 
 use super::super::handle::Arm;
 use super::super::response::ArmError;
-use super::validate::array;
+use super::json::array;
 use serde_json::Value;
 
 fn referenced(arm: &Arm, body: &Value, name: &str) -> Result<String, ArmError> {

@@ -3,9 +3,9 @@
 
 use super::super::handle::Arm;
 use super::super::store::ContainerGroup;
+use super::json::array;
 use super::launch;
 use super::records::{KIND, key};
-use super::validate::array;
 use crate::local::identity::ids_of;
 use crate::local::runtime::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};
 use jiff::Timestamp;

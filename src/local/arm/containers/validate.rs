@@ -8,13 +8,10 @@
 use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::tags;
+use super::json::array;
+use super::validate_settings;
 use serde_json::Value;
 use std::collections::HashSet;
-
-/// The elements of a list; empty for any other value.
-pub fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
 
 /// Checks everything that needs only the body.
 pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
@@ -39,6 +36,7 @@ pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
     tags::of(body)?;
     policy(properties)?;
     address(properties, group)?;
+    validate_settings::check(properties, group)?;
     credentials(body, group)
 }
 

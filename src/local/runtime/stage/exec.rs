@@ -31,7 +31,7 @@ pub fn run(mode: StageMode) -> ExitCode {
 fn become_command(channel: &mut UnixStream, isolated: bool) -> Result<Never, String> {
     let mut text = String::new();
     channel.read_to_string(&mut text).map_err(|error| format!("cannot read the order: {error}"))?;
-    let ExecOrder { process, size } =
+    let ExecOrder { process, size, reports_exit: _ } =
         serde_json::from_str(&text).map_err(|error| format!("cannot parse the order: {error}"))?;
     let input = Input::Terminal { size, channel };
     if !isolated {

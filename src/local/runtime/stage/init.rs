@@ -166,7 +166,8 @@ impl Init {
         channel.shutdown(Shutdown::Write)?;
         channel.set_nonblocking(true)?;
         // Errors of a connection are seen by its two ends.
-        tokio::spawn(session::carry(client, UnixStream::from_std(channel)?, exit));
+        let channel = UnixStream::from_std(channel)?;
+        tokio::spawn(session::carry(client, channel, exit, order.reports_exit));
         Ok(())
     }
 

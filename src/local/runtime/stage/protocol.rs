@@ -93,6 +93,8 @@ pub struct ExecOrder {
     /// The container's own, but for the program and its arguments.
     pub process: ProcessSpec,
     pub size: TerminalSize,
+    /// Whether its exit code follows its output, in four bytes.
+    pub reports_exit: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

@@ -21,6 +21,9 @@ use tokio::sync::oneshot;
 /// Larger than any order: the variables of a container.
 const MAX_ORDER_BYTES: u32 = 4 << 20;
 
+/// What a command has whose exit code is not known.
+const NO_EXIT_CODE: i32 = 255;
+
 /// How long output may follow after the command itself has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -58,7 +61,8 @@ pub async fn read_order(client: &mut UnixStream) -> io::Result<ExecOrder> {
 pub async fn carry(
     mut client: UnixStream,
     mut channel: UnixStream,
-    exit: oneshot::Receiver<i32>,
+    mut exit: oneshot::Receiver<i32>,
+    reports_exit: bool,
 ) -> io::Result<()> {
     let controller = receive(&channel).await?;
     let mut reason = String::new();
@@ -73,9 +77,12 @@ pub async fn carry(
             _ = copy(&mut keys, &mut input) => {}
             () = async {
                 // What runs on in the background keeps the terminal open.
-                exit.await.ok();
+                (&mut exit).await.ok();
                 tokio::time::sleep(DRAIN_TIMEOUT).await;
-            } => {}
+            }, if !reports_exit => {}
+        }
+        if reports_exit {
+            client.write_i32(exit.await.unwrap_or(NO_EXIT_CODE)).await?;
         }
         return client.shutdown().await;
     }

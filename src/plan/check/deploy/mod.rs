@@ -1,10 +1,15 @@
 //! Rules for what is deployed: what Azure would refuse, and what one deploy would
 //! take from another.
 
+mod address;
 mod dns_label;
 mod duplicate_port;
 mod group_name;
+mod hosting;
 mod label_port;
+mod limit;
+mod location;
+mod mount;
 mod platform;
 mod port_count;
 mod region;
@@ -24,11 +29,16 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     dns_label::check(&groups, found);
     let own = groups.iter().filter_map(|group| group.aci.location.as_ref());
     region::check(uses.plan, own, found);
+    location::check(uses.plan, found);
     for group in &groups {
         port_count::check(group.aci, found);
         duplicate_port::check(group.aci, found);
         label_port::check(group.aci, found);
         size::check(group.aci, group.step, found);
+        limit::check(group.aci, found);
+        mount::check(group.aci, found);
+        address::check(group.aci, found);
+        hosting::check(group.aci, found);
         tag_count::check(group.aci, found);
     }
     for (name, service) in uses.plan.services.iter() {

@@ -23,12 +23,10 @@ const MEMORY: Limit = Limit { name: "memory", usual: 16.0, largest: 240.0, unit:
 
 pub(super) fn check(aci: &Aci, step: &Step, found: &mut Vec<Diagnostic>) {
     let cores = |text: &Text| f64::parse(text.as_literal()?).ok();
-    let first = std::iter::once(&aci.cpu.text);
-    let all = first.chain(aci.containers.iter().map(|container| &container.cpu.text));
+    let all = aci.all_settings().map(|container| &container.cpu.text);
     CPU.check(&amounts(all, cores), step, found);
 
-    let first = std::iter::once(&aci.memory.text);
-    let all = first.chain(aci.containers.iter().map(|container| &container.memory.text));
+    let all = aci.all_settings().map(|container| &container.memory.text);
     MEMORY.check(&amounts(all, gigabytes), step, found);
 }
 

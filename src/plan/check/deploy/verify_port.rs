@@ -14,7 +14,7 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
                 }
                 last = Some(step);
             }
-            Action::Verify(verify) if verify.asks_deployed() => {
+            Action::Verify(verify) if verify.asks_deployed() && !verify.waits_for_end() => {
                 let Some(deployed) = last else { continue };
                 let message = "the deployed container group has no port that could be asked";
                 found.push(

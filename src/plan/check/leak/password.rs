@@ -11,7 +11,7 @@ pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
         });
         let pull = registry.pull.iter().filter_map(|pull| match pull {
             Pull::User(user) => Some(&user.password),
-            Pull::Identity(_) => None,
+            Pull::Identity(_) | Pull::Anonymous => None,
         });
         for password in login.chain(pull).filter(|password| password.as_literal().is_some()) {
             let message = "a password stands in the plan, where all who read the repository see it";

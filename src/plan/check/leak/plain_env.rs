@@ -25,15 +25,16 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     for step in steps {
         match &step.action {
             Action::Deploy(deploy) => {
-                for env in deploy.variables() {
-                    check_map(uses, env, Destination::Group, found);
-                }
+                let all = deploy.variables().flat_map(Map::iter);
+                let plain = all.filter(|(_, it)| it.secure.text.as_literal() == Some("false"));
+                let texts = plain.map(|(name, variable)| (name, &variable.value));
+                check_all(uses, texts, Destination::Group, found);
             }
             Action::Build(Build { kind: BuildKind::Dockerfile(dockerfile) }) => {
-                check_map(uses, &dockerfile.args, Destination::BuildArguments, found);
+                check_all(uses, dockerfile.args.iter(), Destination::BuildArguments, found);
             }
             Action::Build(Build { kind: BuildKind::Layers(layers) }) => {
-                check_map(uses, &layers.env, Destination::Image, found);
+                check_all(uses, layers.env.iter(), Destination::Image, found);
             }
             Action::Build(Build { kind: BuildKind::Image(_) })
             | Action::Tag(_)
@@ -44,13 +45,13 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_map(
+fn check_all<'p>(
     uses: &Uses<'_>,
-    env: &Map<Text>,
+    env: impl Iterator<Item = (&'p Spanned<String>, &'p Text)>,
     destination: Destination,
     found: &mut Vec<Diagnostic>,
 ) {
-    for (name, text) in env.iter() {
+    for (name, text) in env {
         if is_secret_name(&name.value) && is_plain(uses, text) {
             found.push(report(name, text, destination));
         }

@@ -6,11 +6,12 @@ use crate::plan::schema::{Action, Service};
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     for step in &service.steps {
         let Action::Deploy(deploy) = &step.action else { continue };
-        let containers = deploy.containers();
-        for (at, container) in containers.iter().enumerate() {
-            let name = &container.name;
-            let before = containers[..at].iter().map(|container| &container.name);
-            if let Some(first) = before.into_iter().find(|other| other.source == name.source) {
+        let further = deploy.containers().iter().map(|container| &container.name);
+        let init = deploy.init_containers().iter().map(|container| &container.name);
+        let first = deploy.aci().filter_map(|aci| aci.container_name.as_ref());
+        let names: Vec<_> = first.chain(further).chain(init).collect();
+        for (at, name) in names.iter().enumerate() {
+            if let Some(first) = names[..at].iter().find(|other| other.source == name.source) {
                 let message = format!("two containers are called `{}`", name.source);
                 found.push(
                     Diagnostic::error("duplicate-id", message, &name.span)

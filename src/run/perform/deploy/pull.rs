@@ -23,7 +23,10 @@ pub async fn pull_login(
     if let Some(pull) = registry.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
             Pull::User(user) => as_user(user, host, settings.scope).map(Some),
-            Pull::Identity(identity) => by_identity(settings, identity).await.map(Some),
+            Pull::Anonymous => Ok(None),
+            Pull::Identity(identity) => {
+                identity_id(settings, identity).await.map(|id| Some(PullLogin::Identity(id)))
+            }
         };
     }
     match registry.and_then(|registry| registry.login.as_ref()) {
@@ -82,16 +85,20 @@ async fn as_stored(
         )))
 }
 
-/// The identity by its resource id, or by its name in the plan's resource group.
-async fn by_identity(settings: AzureSettings<'_>, identity: &Text) -> Result<PullLogin, StepError> {
+/// The resource id of a user-assigned identity, which the plan names by that or by its
+/// name in the plan's resource group.
+pub async fn identity_id(
+    settings: AzureSettings<'_>,
+    identity: &Text,
+) -> Result<String, StepError> {
     let name = name(identity, "identity", settings.scope)?;
     if name.starts_with('/') {
-        return Ok(PullLogin::Identity(name));
+        return Ok(name);
     }
     let subscription = settings.subscription().await?;
     let group = settings.resource_group(None)?;
     let groups = &settings.performer.services.clients.azure.resource_groups;
-    Ok(PullLogin::Identity(groups.identity(&subscription, &group, &name).await?))
+    Ok(groups.identity(&subscription, &group, &name).await?)
 }
 
 /// The registry's admin user; `None` where anonymous pull is enabled.

@@ -59,6 +59,7 @@ pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
             })?;
             Ok(Endpoint::Tcp { host, port })
         }
+        Probe::Exit(_) => Err(StepError::new("`exit` asks no address")),
     }
 }
 

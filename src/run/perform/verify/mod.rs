@@ -1,16 +1,19 @@
 //! `verify`: sends requests to the deployed service until it answers as expected.
 
 mod diagnosis;
+mod ended;
 mod endpoint;
 mod exchange;
 mod expectation;
 mod miss;
 mod no_answer;
+mod pace;
 
 use super::performer::{Job, Performer};
 use crate::event::{OutputName, Outputs};
 use crate::http::connect;
 use crate::plan::expr::Rendered;
+use crate::plan::literal::ExitCode;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use endpoint::{Endpoint, endpoint};
@@ -18,6 +21,7 @@ use exchange::{Exchange, exchange};
 use expectation::Expectation;
 use miss::Miss;
 use no_answer::NoAnswer;
+use pace::Pace;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -33,6 +37,9 @@ pub async fn perform(
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
+    if let Probe::Exit(code) = &verify.probe {
+        return ended::until(performer, code, &Pace::of(verify, job)?, job).await;
+    }
     let check = Check::at(endpoint(verify, job)?, verify, job)?;
     check.until_it_holds(performer, job).await
 }
@@ -44,6 +51,9 @@ pub async fn deployed(
     verify: &Verify,
     job: &Job,
 ) -> Result<bool, AttemptError> {
+    if verify.waits_for_end() {
+        return perform(performer, verify, job).await.map(|_| true);
+    }
     let endpoint = endpoint(verify, job)?;
     let (host, _) = endpoint.address();
     let deployed = job.handover.deployed.as_ref();
@@ -63,7 +73,8 @@ pub async fn repeat(
     verify: &Verify,
     job: &Job,
 ) -> Result<bool, AttemptError> {
-    let (Probe::Http(target) | Probe::Tcp(target)) = &verify.probe;
+    // What a job did is not done again.
+    let Some(target) = verify.probe.address() else { return Ok(false) };
     if target.as_literal().is_none() {
         return Ok(false);
     }
@@ -99,25 +110,6 @@ struct Check {
     endpoint: Endpoint,
     expectation: Expectation,
     pace: Pace,
-}
-
-struct Pace {
-    /// How long it may take until the check holds.
-    within: Duration,
-    /// Between two tries.
-    every: Duration,
-    /// How many tries in a row must pass.
-    consecutive: u32,
-}
-
-impl Pace {
-    fn of(verify: &Verify, job: &Job) -> Result<Self, StepError> {
-        Ok(Self {
-            within: verify.within.resolve(&job.scope)?.0,
-            every: verify.every.resolve(&job.scope)?.0,
-            consecutive: verify.consecutive.resolve(&job.scope)?.0,
-        })
-    }
 }
 
 impl Check {
@@ -166,7 +158,15 @@ impl Check {
 
 /// What the step is going to ask, as text.
 pub fn planned(verify: &Verify, job: &Job) -> Result<String, StepError> {
-    endpoint(verify, job).map(|endpoint| endpoint.to_string())
+    match &verify.probe {
+        Probe::Exit(code) => {
+            let ExitCode(code) = code.resolve(&job.scope)?;
+            Ok(format!("its end, with exit code {code}"))
+        }
+        Probe::Http(_) | Probe::Tcp(_) => {
+            endpoint(verify, job).map(|endpoint| endpoint.to_string())
+        }
+    }
 }
 
 fn in_words(status: Option<u16>) -> String {

@@ -1,21 +1,22 @@
 //! The container group that the plan describes, its expressions evaluated.
 
+use super::containers::{containers, init_containers};
 use super::group::ContainerGroup;
 use super::id::id;
-use super::image::{deployed_image, image_of};
-use crate::azure::container_instances::{Container, Desired, EnvValue, GroupId, Port, Replace};
+use super::image::deployed_image;
+use super::settings::{dns_config, hosting, identities, ip_kind, log_analytics, subnet};
+use super::volumes::volumes;
+use crate::azure::container_instances::{Desired, GroupId, Replace};
 use crate::azure::registries::RegistryLogin;
 use crate::oci::Reference;
-use crate::plan::expr::{Rendered, Scope};
-use crate::plan::literal::Size;
-use crate::plan::schema::{Aci, Deploy, Field, MAX_CPU, Map, Text};
+use crate::plan::expr::Scope;
+use crate::plan::schema::Aci;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::own_tags::resource_tags;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deployed::tags::{EXPIRES, SERVICE};
-use crate::run::perform::names::{name, optional_plain, plain, plain_list};
+use crate::run::perform::names::{name, optional_plain, plain};
 use crate::run::perform::performer::{Job, Performer};
-use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,47 +28,6 @@ const MAX_TRIAL_AGE: Duration = Duration::from_hours(1);
 const TRIAL_SUFFIX: &str = "-next";
 /// Of groups and of DNS labels.
 const MAX_NAME_CHARS: usize = 63;
-
-/// The cores and the gigabytes of a container.
-pub struct Resources {
-    cpu: f64,
-    memory_gb: f64,
-}
-
-/// The memory of the largest container group that Azure has, on request
-/// (learn.microsoft.com, "Resource availability & quota limits for ACI").
-const MAX_MEMORY_GB: f64 = 240.0;
-
-impl Resources {
-    /// Evaluates both. Refuses what no region of Azure has.
-    pub fn of(cpu: &Field<f64>, memory: &Field<Size>, scope: &Scope) -> Result<Self, StepError> {
-        let cores = cpu.resolve(scope)?;
-        if !(cores > 0.0 && cores <= MAX_CPU) {
-            let message = format!(
-                "`cpu` is {cores}, and a container has more than 0 and at most {MAX_CPU} cores"
-            );
-            return Err(StepError::new(message).at(&cpu.text.span));
-        }
-        let Size(bytes) = memory.resolve(scope)?;
-        let memory_gb = in_gigabytes(bytes);
-        if !(memory_gb > 0.0 && memory_gb <= MAX_MEMORY_GB) {
-            let message = format!(
-                "`memory` is {memory_gb} GB, and a container has more than 0 and at most {MAX_MEMORY_GB} GB"
-            );
-            return Err(StepError::new(message).at(&memory.text.span));
-        }
-        Ok(Self { cpu: cores, memory_gb })
-    }
-}
-
-/// The keys that the first container and further ones have in common.
-struct ContainerKeys<'p> {
-    ports: &'p [Text],
-    cpu: &'p Field<f64>,
-    memory: &'p Field<Size>,
-    command: Option<&'p Vec<Text>>,
-    env: &'p Map<Text>,
-}
 
 pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, StepError> {
     let ContainerGroup { performer, deploy, keys: aci, .. } = group;
@@ -81,13 +41,23 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
             container.image = deployed_image(group, &container.image, job).await?;
         }
     }
+    let mut init_containers = init_containers(aci, job)?;
+    for (container, keys) in init_containers.iter_mut().zip(&aci.init_containers) {
+        if keys.image.is_some() {
+            container.image = deployed_image(group, &container.image, job).await?;
+        }
+    }
     let own_tags = resource_tags(performer, job, &containers[0].image, named.as_deref());
     let settings = group.settings(scope);
     let own = aci.location.as_ref();
+    let images = containers.iter().map(|container| &container.image);
+    let images = images.chain(init_containers.iter().map(|container| &container.image));
     let mut desired = Desired {
         location: settings.location(own, &id.subscription, &id.resource_group).await?,
-        registries: registries(group, &containers, scope).await?,
+        registries: registries(group, images, scope).await?,
         containers,
+        init_containers,
+        volumes: volumes(aci, scope)?,
         restart_policy: aci.restart_policy.resolve(scope)?,
         dns_label: aci
             .dns_label
@@ -95,6 +65,12 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
             .map(|label| name(label, "DNS label", scope))
             .transpose()?,
         dns_label_scope: optional_plain(aci.dns_label_scope.as_ref(), "DNS label's scope", scope)?,
+        ip: ip_kind(aci, scope)?,
+        subnet: subnet(aci, &id, scope)?,
+        dns_config: dns_config(aci, scope)?,
+        identities: identities(group, scope).await?,
+        log_analytics: log_analytics(aci, scope)?,
+        hosting: hosting(aci, scope)?,
         tags: tags(aci, own_tags.to_map(), scope)?,
         replace: replace(performer, aci, scope)?,
         id,
@@ -152,108 +128,15 @@ fn tags(
     Ok(tags)
 }
 
-/// The variables that have a secret value, by container and name. `group` is the name
-/// of the group, and so of its first container. One that cannot be evaluated is left
-/// out.
-pub fn secret_variables<'a>(
-    aci: &'a Aci,
-    group: &'a str,
-    scope: &'a Scope,
-) -> impl Iterator<Item = ((String, String), Secret)> {
-    let further = aci.containers.iter().filter_map(move |container| {
-        let name = name(&container.name, "container's name", scope).ok()?;
-        Some((name, &container.env))
-    });
-    let all = std::iter::once((group.to_owned(), &aci.env)).chain(further);
-    all.flat_map(move |(container, env)| {
-        env.iter().filter_map(move |(name, text)| match text.render(scope).ok()? {
-            Rendered::Secret(secret) => Some(((container.clone(), name.value.clone()), secret)),
-            Rendered::Plain(_) => None,
-        })
-    })
-}
-
-fn containers(
-    deploy: &Deploy,
-    aci: &Aci,
-    group: &str,
-    job: &Job,
-) -> Result<Vec<Container>, StepError> {
-    let first = ContainerKeys {
-        ports: &aci.ports,
-        cpu: &aci.cpu,
-        memory: &aci.memory,
-        command: aci.command.as_ref(),
-        env: &aci.env,
-    };
-    let mut containers = vec![first.container(group, deploy.image.as_ref(), job)?];
-    for further in &aci.containers {
-        let keys = ContainerKeys {
-            ports: &further.ports,
-            cpu: &further.cpu,
-            memory: &further.memory,
-            command: further.command.as_ref(),
-            env: &further.env,
-        };
-        let name = name(&further.name, "container's name", &job.scope)?;
-        containers.push(keys.container(&name, further.image.as_ref(), job)?);
-    }
-    Ok(containers)
-}
-
-impl ContainerKeys<'_> {
-    fn container(
-        &self,
-        name: &str,
-        image: Option<&Text>,
-        job: &Job,
-    ) -> Result<Container, StepError> {
-        let scope = &job.scope;
-        let Resources { cpu, memory_gb } = Resources::of(self.cpu, self.memory, scope)?;
-        let env = self.env.iter().map(|(key, text)| {
-            let value = match text.render(scope)? {
-                Rendered::Plain(text) => EnvValue::Plain(text),
-                Rendered::Secret(secret) => EnvValue::Secret(secret),
-            };
-            Ok((key.value.clone(), value))
-        });
-        let ports = plain_list(self.ports, "port", scope)?;
-        Ok(Container {
-            name: name.to_owned(),
-            image: image_of(image, job)?,
-            ports: ports
-                .iter()
-                .map(|text| text.parse::<Port>())
-                .collect::<Result<_, _>>()
-                .map_err(|error| StepError::new(error.to_string()))?,
-            cpu,
-            memory_gb,
-            command: self
-                .command
-                .map(|words| plain_list(words, "command", scope))
-                .transpose()?
-                .unwrap_or_default(),
-            env: env.collect::<Result<_, StepError>>()?,
-        })
-    }
-}
-
-/// Azure's `memoryInGB` has steps of a tenth: rounds up to the next.
-fn in_gigabytes(bytes: u64) -> f64 {
-    let tenths = bytes.div_ceil(100_000_000);
-    f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
-}
-
 /// The login that Azure pulls with, for each registry of an image.
 async fn registries(
     group: &ContainerGroup<'_>,
-    containers: &[Container],
+    images: impl Iterator<Item = &String>,
     scope: &Scope,
 ) -> Result<Vec<RegistryLogin>, StepError> {
     let mut logins = BTreeMap::new();
-    for container in containers {
-        let reference: Reference = container
-            .image
+    for image in images {
+        let reference: Reference = image
             .parse()
             .map_err(|error: crate::oci::InvalidReference| StepError::new(error.to_string()))?;
         if logins.contains_key(&reference.host) {
@@ -268,20 +151,12 @@ async fn registries(
 
 #[cfg(test)]
 mod tests {
-    use super::{in_gigabytes, tags};
+    use super::tags;
     use crate::plan::expr::{Object, Scope, Value};
     use crate::plan::schema::{Action, DeployKind};
     use crate::run::outcome::StepError;
     use crate::secret::Redactor;
     use std::collections::BTreeMap;
-
-    #[test]
-    fn memory_is_rounded_up_to_a_tenth_of_a_gigabyte() {
-        let read: Vec<String> = [500_000_000, 1_500_000_000, 512 << 20, 1]
-            .map(|bytes| in_gigabytes(bytes).to_string())
-            .to_vec();
-        assert_eq!(read, ["0.5", "1.5", "0.6", "0.1"]);
-    }
 
     /// `team` is a tag of the plan with the value of `vars.team`.
     fn tagged(team: Value) -> Result<BTreeMap<String, String>, StepError> {

@@ -1,7 +1,7 @@
 //! What is known of a container group before the first step: its names, region and
 //! sizes. What needs an output of a step is left to that step.
 
-use super::desired::Resources;
+use super::containers::Resources;
 use super::group::ContainerGroup;
 use super::id::default_name;
 use crate::plan::diagnostic::closest;
@@ -40,14 +40,15 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<Option<String>, StepErr
         checked
             .map_err(|error| named.into_iter().fold(error, |error, text| error.at(&text.span)))?;
     }
-    for container in &aci.containers {
-        if let Some(name) = early(&container.name, "container's name")? {
-            container_name(&name).map_err(|error| error.at(&container.name.span))?;
+    let further = aci.containers.iter().map(|container| &container.name);
+    let init = aci.init_containers.iter().map(|container| &container.name);
+    for text in aci.container_name.iter().chain(further).chain(init) {
+        if let Some(name) = early(text, "container's name")? {
+            container_name(&name).map_err(|error| error.at(&text.span))?;
         }
     }
-    let sizes = std::iter::once((&aci.cpu, &aci.memory));
-    let sizes = sizes.chain(aci.containers.iter().map(|it| (&it.cpu, &it.memory)));
-    for (cpu, memory) in sizes {
+    for keys in aci.all_settings() {
+        let (cpu, memory) = (&keys.cpu, &keys.memory);
         if cpu.text.is_known_early() && memory.text.is_known_early() {
             Resources::of(cpu, memory, scope)?;
         }

@@ -1,5 +1,6 @@
 //! The target `aci`: a container group of Azure Container Instances.
 
+mod containers;
 mod deployed;
 mod desired;
 mod early;
@@ -8,9 +9,14 @@ mod group;
 mod health;
 mod id;
 mod image;
+mod known;
 mod live_tags;
+mod probes;
 mod restore;
+mod settings;
+mod values;
 mod versions;
+mod volumes;
 
 pub use deployed::ContainerGroups;
 use deployed::group_id;
@@ -25,12 +31,13 @@ pub use live_tags::change_tags;
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
 use super::target::DeployTarget;
-use crate::azure::container_instances::{DeployEvent, Desired, Group, difference};
+use crate::azure::container_instances::{DeployEvent, Desired, Group, GroupId, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
 use crate::plan::schema::Strategy;
 use crate::run::outcome::StepError;
+use crate::run::perform::create::{NewGroup, resource_group};
 use crate::run::perform::deployed::KindWords;
 use crate::run::perform::deployed::lease::Lease;
 use crate::run::perform::deployed::tags::{LEASE, ResourceTags, records_the_same};
@@ -51,7 +58,9 @@ impl DeployTarget for ContainerGroup<'_> {
         };
         let subscription = retries.run(|| settings.subscription()).await?;
         let groups = &self.performer.services.clients.azure.resource_groups;
-        retries.run(|| groups.get(&subscription, &group)).await?;
+        if !settings.creates_group()? {
+            retries.run(|| groups.get(&subscription, &group)).await?;
+        }
         for host in registries {
             retries.run(|| pull_login(settings, host)).await?;
         }
@@ -149,6 +158,11 @@ impl DeployTarget for ContainerGroup<'_> {
         live: Option<Group>,
         job: &Job,
     ) -> Result<Applied, StepError> {
+        let GroupId { subscription, resource_group: name, .. } = &desired.id;
+        let group = NewGroup { subscription, name, location: &desired.location };
+        if live.is_none() {
+            resource_group(self.performer, group, job).await?;
+        }
         let events = |event: DeployEvent| publish(event, job);
         Ok(self.client().apply(desired, live.as_ref(), &events).await?)
     }

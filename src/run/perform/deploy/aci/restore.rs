@@ -1,8 +1,9 @@
 //! Puts a container group back as it was.
 
 use super::deployed::group_id;
-use super::desired::{replace, secret_variables};
+use super::desired::replace;
 use super::group::{ContainerGroup, publish};
+use super::known;
 use crate::azure::container_instances::{
     DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace, difference,
 };
@@ -14,8 +15,6 @@ use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
 use crate::run::perform::deployed::tags::LEASE;
 use crate::run::perform::performer::Job;
-use crate::secret::Secret;
-use std::collections::BTreeMap;
 
 /// The tag that names the commit of what is deployed.
 const COMMIT_TAG: &str = "shipway-commit";
@@ -57,8 +56,7 @@ pub fn obstacles(
     job: &Job,
 ) -> Vec<String> {
     let mut obstacles = Vec::new();
-    let mut known =
-        KnownValues { variables: variables(group, &desired.id, job), ..KnownValues::default() };
+    let mut known = known::known_values(group.keys, &desired.id.name, &job.scope);
     let logins = desired.registries.iter();
     known.logins = logins.map(|login| (login.server.clone(), login.login.clone())).collect();
     let found = parsed(&previous(group, live));
@@ -112,7 +110,7 @@ async fn known_values(
     id: &GroupId,
     job: &Job,
 ) -> Result<KnownValues, StepError> {
-    let mut known = KnownValues { variables: variables(group, id, job), ..KnownValues::default() };
+    let mut known = known::known_values(group.keys, &id.name, &job.scope);
     for server in found.servers() {
         if let Some(login) = pull_login(group.settings(&job.scope), &server).await? {
             known.logins.insert(server, login);
@@ -127,15 +125,6 @@ async fn known_values(
         .because("Azure does not return its secrets, and the plan does not have all of them")
         .details(lines)
         .help("deploy a version that works; keep a secret in the plan until no version uses it"))
-}
-
-/// The secure variables of the plan. One that cannot be evaluated is missing.
-fn variables(
-    group: &ContainerGroup<'_>,
-    id: &GroupId,
-    job: &Job,
-) -> BTreeMap<(String, String), Secret> {
-    secret_variables(group.keys, &id.name, &job.scope).collect()
 }
 
 fn parsed(previous: &Previous) -> Option<PreviousGroup> {
