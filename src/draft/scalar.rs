@@ -34,9 +34,8 @@ fn is_plain(text: &str, place: Place) -> bool {
     let has_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     // `a:[b` is a mapping for some readers of flow collections.
     let has_flow_colon = place == Place::Flow && text.contains(':') && text.contains(['"', '\'']);
-    !(ends_early || is_special || is_split || has_edge || has_flow_colon)
-        && !has_control(text)
-        && !is_other_type(text)
+    let is_misread = ends_early || is_special || is_split || has_edge || has_flow_colon;
+    !(is_misread || has_control(text) || is_other_type(text))
 }
 
 /// Whether YAML 1.1 or 1.2 reads the plain text as a boolean, null or a number. Readers

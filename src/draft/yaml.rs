@@ -40,6 +40,7 @@ impl Node {
         Self::Text(text.into())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and booleans are passed")]
     pub fn plain(text: impl ToString) -> Self {
         Self::Plain(text.to_string())
     }

@@ -9,6 +9,8 @@ use crate::draft::{Node, StepDraft};
 #[derive(Default)]
 pub struct ServiceBuilder {
     pub steps: Vec<StepDraft>,
+    /// The condition of what is added.
+    condition: Option<String>,
     /// References that are to be pushed, of the last build.
     to_push: Vec<String>,
     push_condition: Option<String>,
@@ -22,14 +24,18 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    pub fn build(&mut self, build: Node) {
-        self.build_if(build, None);
+    /// Gives this condition to each step that is added from here on.
+    pub fn set_condition(&mut self, condition: Option<String>) {
+        if self.condition != condition {
+            self.flush();
+            self.condition = condition;
+        }
     }
 
-    pub fn build_if(&mut self, build: Node, condition: Option<&String>) {
+    pub fn build(&mut self, build: Node) {
         self.flush();
         self.has_build = true;
-        self.steps.push(conditional(StepDraft::new("build", build), condition));
+        self.steps.push(conditional(StepDraft::new("build", build), self.condition.as_ref()));
     }
 
     /// The id that the last step of an action has by default.
@@ -52,9 +58,12 @@ impl ServiceBuilder {
         }
     }
 
-    /// What the condition of the next push is.
+    /// Gives the next push a condition of its own, beside that of its step.
     pub fn push_if(&mut self, condition: String) {
-        self.push_condition = Some(condition);
+        self.push_condition = Some(match &self.condition {
+            Some(step) => format!("({step}) && ({condition})"),
+            None => condition,
+        });
     }
 
     pub fn run(&mut self, step: StepDraft) {
@@ -63,16 +72,7 @@ impl ServiceBuilder {
     }
 
     /// Deploys a group. The image is named only where it is not the one that was pushed.
-    pub fn deploy(&mut self, group: GroupDraft, plan: &mut PlanBuilder) {
-        self.deploy_if(group, plan, None);
-    }
-
-    pub fn deploy_if(
-        &mut self,
-        mut group: GroupDraft,
-        plan: &mut PlanBuilder,
-        condition: Option<&String>,
-    ) {
+    pub fn deploy(&mut self, mut group: GroupDraft, plan: &mut PlanBuilder) {
         self.flush();
         self.verify_port();
         let image = group.image.take().map(|image| with_tag(&image));
@@ -82,8 +82,9 @@ impl ServiceBuilder {
             plan.registry(&host).is_pulled = true;
         }
         group.image = image.filter(|_| !is_own || self.pushed.is_empty());
-        self.steps.push(conditional(StepDraft::new("deploy", group.node()), condition));
-        self.deploy_condition = condition.cloned();
+        let step = StepDraft::new("deploy", group.node());
+        self.steps.push(conditional(step, self.condition.as_ref()));
+        self.deploy_condition.clone_from(&self.condition);
         self.deployed = Some(group);
         self.is_verified = false;
     }
@@ -95,7 +96,7 @@ impl ServiceBuilder {
     pub fn verify(&mut self, verify: Node) {
         self.flush();
         self.is_verified = true;
-        let step = StepDraft::new("verify", verify);
+        let step = conditional(StepDraft::new("verify", verify), self.condition.as_ref());
         // A loop and the request after it ask the same.
         if self.steps.last() != Some(&step) {
             self.steps.push(step);
@@ -121,7 +122,7 @@ impl ServiceBuilder {
             return;
         }
         let references = std::mem::take(&mut self.to_push);
-        let condition = self.push_condition.take();
+        let condition = self.push_condition.take().or_else(|| self.condition.clone());
         for (action, value) in [("tag", tags(&references)), ("push", Node::Nothing)] {
             self.steps.push(conditional(StepDraft::new(action, value), condition.as_ref()));
         }

@@ -37,10 +37,8 @@ fn deep_nesting_and_values_that_multiply_end() {
     drop(import("a.sh", &substitutions));
     let mut workflow = "env:\n".to_owned();
     for at in 0..20 {
-        workflow.push_str(&format!(
-            "  V{at}: '{}'\n",
-            format!("${{{{ env.V{} }}}}", at + 1).repeat(10)
-        ));
+        let value = format!("${{{{ env.V{} }}}}", at + 1).repeat(10);
+        workflow.extend(["  V", &at.to_string(), ": '", &value, "'\n"]);
     }
     workflow.push_str(
         "jobs: { a: { steps: [{ run: 'docker build -t \"$V0\" . && docker push \"$V0\"' }] } }\n",

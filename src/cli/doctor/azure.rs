@@ -39,7 +39,7 @@ pub struct AzureDoctor<'a> {
 /// How long a name of others may take to answer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(5);
 
-pub fn failed_by(id: &str, error: &(impl Retryable + std::error::Error + 'static)) -> Check {
+pub fn failed_by(id: &str, error: &(impl Retryable + 'static)) -> Check {
     Check::failed(id, chain_of(error).join(": ")).help(error.help())
 }
 

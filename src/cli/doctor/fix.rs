@@ -11,7 +11,9 @@ pub fn offer(checks: &[Check], connections: &Connections, yes: bool) -> Result<b
     let mut ran = false;
     for check in checks.iter().filter(|check| check.state == State::Failed) {
         let Some(command) = &check.fix else { continue };
-        if !yes {
+        if yes {
+            say::tell(&format!("$ {command}"));
+        } else {
             match ask(&format!("{}: run `{command}`?", check.id), Expected::Yes, "left as it is") {
                 Answer::Agreed => {}
                 Answer::Declined => continue,
@@ -19,8 +21,6 @@ pub fn offer(checks: &[Check], connections: &Connections, yes: bool) -> Result<b
                     return Err("there is no terminal to ask in".to_owned());
                 }
             }
-        } else {
-            say::tell(&format!("$ {command}"));
         }
         ran = true;
         run(command, connections, &check.id);

@@ -17,10 +17,12 @@ pub struct Project {
 /// Folders that a static site lies in.
 const SITE_FOLDERS: [&str; 7] = ["", "public", "site", "www", "dist", "build", "docs"];
 
+/// Looks for the project of one language: nothing, a project, or why it cannot be deployed.
+type Find = fn(&Folder) -> Option<Result<Project, String>>;
+
 /// The project of the folder, looked for in a fixed order, or why nothing was found.
 pub fn find(folder: &Folder) -> Result<Project, String> {
-    let kinds: [fn(&Folder) -> Option<Result<Project, String>>; 7] =
-        [go, rust, dotnet, java, node, python, site];
+    let kinds: [Find; 7] = [go, rust, dotnet, java, node, python, site];
     kinds.iter().find_map(|kind| kind(folder)).unwrap_or_else(|| {
         Err("cannot tell what to deploy: there is no Dockerfile, no compose file, no project of \
              Go, Rust, .NET, Java, Node.js or Python, and no `index.html`"
@@ -50,7 +52,7 @@ fn go(folder: &Folder) -> Option<Result<Project, String>> {
         return None;
     }
     let is_main = |path: &&String| {
-        path.ends_with(".go")
+        path.rsplit_once('.').is_some_and(|(_, kind)| kind == "go")
             && !path.ends_with("_test.go")
             && folder.text(path).lines().any(|line| line.trim() == "package main")
     };

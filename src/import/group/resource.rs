@@ -52,7 +52,7 @@ impl ResourceReader<'_> {
         self.note_unknown(properties, &SILENT);
         self.note_identity(resource.get_any_case("identity"));
         let containers = properties.get_any_case("containers").items();
-        let first = self.first_container(containers);
+        let first = first_container(containers);
         for (at, container) in containers.iter().enumerate() {
             if at == first {
                 self.main_container(container.get_any_case("properties"), &mut group);
@@ -62,14 +62,6 @@ impl ResourceReader<'_> {
             }
         }
         (!containers.is_empty()).then_some(group)
-    }
-
-    /// The container that the public ports belong to: the first that has ports.
-    fn first_container(&self, containers: &[Yaml]) -> usize {
-        let has_ports = |container: &Yaml| {
-            !container.get_any_case("properties").get_any_case("ports").items().is_empty()
-        };
-        containers.iter().position(has_ports).unwrap_or_default()
     }
 
     fn address(&mut self, address: &Yaml, group: &mut GroupDraft) {
@@ -226,4 +218,12 @@ impl ResourceReader<'_> {
             }
         }
     }
+}
+
+/// The container that the public ports belong to: the first that has ports.
+fn first_container(containers: &[Yaml]) -> usize {
+    let has_ports = |container: &Yaml| {
+        !container.get_any_case("properties").get_any_case("ports").items().is_empty()
+    };
+    containers.iter().position(has_ports).unwrap_or_default()
 }

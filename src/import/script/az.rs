@@ -80,8 +80,24 @@ pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>], line: 
             );
             Taken::Converted
         }
-        ["configure"] | ["config", "set"] => Taken::Converted,
+        ["configure"] => {
+            defaults(importer, &options, line);
+            Taken::Converted
+        }
         _ => Taken::Unknown,
+    }
+}
+
+/// `az configure --defaults group=NAME location=REGION`.
+fn defaults(importer: &mut Importer<'_, '_>, options: &Options, line: usize) {
+    for pair in options.list(&["--defaults", "-d"]).into_iter().flatten() {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        let Some(value) = importer.text(value, Use::Name, line) else { continue };
+        match name {
+            "group" => importer.plan.set_azure(line, "resource-group", value),
+            "location" => importer.plan.set_azure(line, "location", value),
+            _ => None,
+        };
     }
 }
 

@@ -118,20 +118,17 @@ fn here_documents(script: &str) -> Vec<std::ops::Range<usize>> {
     let mut open: Option<(usize, Vec<String>)> = None;
     let mut start = 0;
     for line in script.split_inclusive('\n') {
-        match &mut open {
-            Some((begun, ends)) => {
-                if ends.first().is_some_and(|end| line.trim() == end) {
-                    ends.remove(0);
-                }
-                if ends.is_empty() {
-                    found.push(*begun..start + line.len());
-                    open = None;
-                }
+        if let Some((begun, ends)) = &mut open {
+            if ends.first().is_some_and(|end| line.trim() == end) {
+                ends.remove(0);
             }
-            None => {
-                let (_, ends) = Lexer::new(line).is_open();
-                open = (!ends.is_empty()).then(|| (start + line.len(), ends));
+            if ends.is_empty() {
+                found.push(*begun..start + line.len());
+                open = None;
             }
+        } else {
+            let (_, ends) = Lexer::new(line).what_is_open();
+            open = (!ends.is_empty()).then(|| (start + line.len(), ends));
         }
         start += line.len();
     }

@@ -133,7 +133,7 @@ impl Lexer {
     }
 
     /// Whether a quote or a parenthesis is open at the end, and the ends of here-documents.
-    pub fn is_open(mut self) -> (bool, Vec<String>) {
+    pub fn what_is_open(mut self) -> (bool, Vec<String>) {
         let tokens = self.run();
         let waits = matches!(tokens.last(), Some(Token::Operator(last)) if ["|", "&&", "||"].contains(&last.as_str()));
         (self.open || waits, self.documents)
@@ -319,12 +319,11 @@ impl Lexer {
         while let Some(letter) = self.next() {
             match quote {
                 Some(open) if letter == open => quote = None,
-                Some(_) => {}
                 None if letter == '\'' || letter == '"' => quote = Some(letter),
                 None if Some(letter) == opener => depth += 1,
                 None if letter == close && depth == 0 => return inner,
                 None if letter == close => depth -= 1,
-                None => {}
+                Some(_) | None => {}
             }
             inner.push(letter);
         }

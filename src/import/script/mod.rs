@@ -45,7 +45,7 @@ pub fn import(
         kept: Kept::default(),
     };
     // A script that is run by hand between its commands cannot be cut.
-    let converts = statements.iter().any(|statement| importer.is_known(statement));
+    let converts = statements.iter().any(is_known);
     if converts {
         for statement in &statements {
             importer.statement(statement);
@@ -62,20 +62,6 @@ const KNOWN_PROGRAMS: [&str; 4] = ["az", "curl", "docker", "wget"];
 impl Importer<'_, '_> {
     fn line(&self, statement: &Statement) -> usize {
         self.script.line + statement.line
-    }
-
-    /// Whether a statement is a command of which steps are made, or outputs that can be
-    /// known without running it.
-    fn is_known(&self, statement: &Statement) -> bool {
-        match &statement.form {
-            Form::Command(command) => {
-                let program = command.program();
-                let is_output = command.writes_to.as_deref().is_some_and(is_github_file);
-                KNOWN_PROGRAMS.contains(&program) || is_output
-            }
-            Form::Loop { body, .. } => body.iter().any(probe::asks),
-            Form::Assignment { .. } | Form::Opaque => false,
-        }
     }
 
     fn statement(&mut self, statement: &Statement) {
@@ -209,6 +195,20 @@ impl Importer<'_, '_> {
         if text.contains("GITHUB_ENV") || text.contains("GITHUB_PATH") {
             self.plan.needs_you(line, "later steps do not see what is written to `GITHUB_ENV`: write outputs to `$SHIPWAY_OUTPUT`");
         }
+    }
+}
+
+/// Whether a statement is a command of which steps are made, or outputs that can be
+/// known without running it.
+fn is_known(statement: &Statement) -> bool {
+    match &statement.form {
+        Form::Command(command) => {
+            let program = command.program();
+            let is_output = command.writes_to.as_deref().is_some_and(is_github_file);
+            KNOWN_PROGRAMS.contains(&program) || is_output
+        }
+        Form::Loop { condition, body } => condition.iter().chain(body).any(probe::asks),
+        Form::Assignment { .. } | Form::Opaque => false,
     }
 }
 

@@ -113,7 +113,7 @@ fn logical_lines(script: &str) -> Vec<(usize, String)> {
             None => open.push_str(line),
         }
         let lexer = Lexer::new(&open);
-        let (is_open, documents) = lexer.is_open();
+        let (is_open, documents) = lexer.what_is_open();
         if is_open {
             open.push('\n');
         } else if documents.is_empty() {

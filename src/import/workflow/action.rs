@@ -214,15 +214,10 @@ impl ActionImporter<'_, '_> {
 
     fn build_push(&mut self) {
         let build = self.build();
-        self.service.build_if(build, self.action.condition.as_ref());
+        self.service.build(build);
         let push = self.source("push").unwrap_or("false").to_owned();
         if push != "false" {
-            let condition =
-                if push == "true" { None } else { expression::condition(&push, self.scope).ok() };
-            let condition = match (self.action.condition.clone(), condition) {
-                (Some(step), Some(push)) => Some(format!("({step}) && ({push})")),
-                (step, push) => push.or(step),
-            };
+            let condition = if push == "true" { None } else { self.push_condition(&push) };
             for reference in list(&self.name("tags").unwrap_or_default()) {
                 self.service.push(reference);
             }
@@ -233,6 +228,19 @@ impl ActionImporter<'_, '_> {
         }
         self.step_output("digest", "push", "digest");
         self.step_output("imageid", "build", "image-id");
+    }
+
+    fn push_condition(&mut self, push: &str) -> Option<String> {
+        let converted = expression::condition(push, self.scope);
+        if let Err(missing) = &converted {
+            let line = self.line("push");
+            let text = format!(
+                "the condition of `push` was left out: `{}` has no counterpart in a plan",
+                missing.0
+            );
+            self.plan.needs_you(line, text);
+        }
+        converted.ok()
     }
 
     fn build(&mut self) -> Node {
@@ -318,7 +326,7 @@ impl ActionImporter<'_, '_> {
         }
         self.credentials(group.image.as_deref());
         self.note_unsupported();
-        self.service.deploy_if(group, self.plan, self.action.condition.as_ref());
+        self.service.deploy(group, self.plan);
         self.step_output("app-url", "deploy", "url");
     }
 

@@ -105,7 +105,7 @@ impl Scope<'_> {
                 Some(expression(&format!("env.{name}")))
             }
             ("env", [name]) => self.variable(name, used),
-            ("inputs", [name]) => self.input(name),
+            ("inputs", [name]) | ("github", ["event", "inputs", name]) => self.input(name),
             ("matrix", [name]) => self.matrix.get(*name).cloned().map(Fact::Literal),
             ("needs", [job, "outputs", name]) => {
                 let source = self.jobs.get(&key(job, name)).cloned()?;
@@ -123,7 +123,6 @@ impl Scope<'_> {
             ("runner", [name]) => {
                 Some(expression(&format!("env.RUNNER_{}", name.to_ascii_uppercase())))
             }
-            ("github", ["event", "inputs", name]) => self.input(name),
             ("github", rest) => github(rest).or_else(|| Some(expression(&path.join(".")))),
             _ => None,
         }

@@ -144,7 +144,7 @@ fn suffix(matrix: &BTreeMap<String, String>) -> String {
     let is_word = |value: &&String| value.parse::<f64>().is_err();
     let has_word = matrix.values().any(|value| is_word(&value));
     let told = matrix.values().filter(|value| !has_word || is_word(value));
-    told.map(|value| format!("-{value}")).collect()
+    told.flat_map(|value| ["-", value.as_str()]).collect()
 }
 
 impl Workflow<'_> {
@@ -212,6 +212,7 @@ impl JobImporter<'_, '_> {
         let before = self.scope.env.clone();
         self.scope.env.extend(own.clone());
         let condition = self.condition(step.get("if"));
+        self.service.set_condition(condition.clone());
         if let Some(uses) = step.get("uses").text() {
             let action = Action {
                 uses,

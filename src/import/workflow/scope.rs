@@ -100,7 +100,7 @@ impl Fact {
                 for (at, part) in text.split("${{").enumerate() {
                     let literal = match part.split_once("}}") {
                         Some((value, literal)) if at > 0 => {
-                            template.push_str(&format!("{{{}}}", values.len()));
+                            template.extend(["{", &values.len().to_string(), "}"]);
                             values.push(value.trim().to_owned());
                             literal
                         }
