@@ -3,6 +3,7 @@
 //! It does not know where they come from; [`super::redactor`] and [`super::line`] decide
 //! what replaces them.
 
+use super::screen::shown;
 use super::view::{View, hex_pairs, views};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::BTreeSet;
@@ -54,7 +55,7 @@ impl Matcher {
     pub(super) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let Some(spellings) = &self.spellings else { return Vec::new() };
         let mut found = overlapping(spellings, text);
-        for view in views(text) {
+        for view in views(text).into_iter().chain(shown(text)) {
             found.extend(overlapping(spellings, &view.bytes).into_iter().map(|it| view.source(it)));
         }
         // Most texts have too few digits for a dump, and need no second search.

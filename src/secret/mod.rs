@@ -6,6 +6,7 @@ mod leaks;
 mod line;
 mod matcher;
 mod redactor;
+mod screen;
 mod source;
 mod spellings;
 mod value;

@@ -190,6 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn secret_that_is_split_or_rewritten_on_a_terminal_is_masked() {
+        let redactor = knowing(&["hunter22"]);
+        for (text, masked) in [
+            ("pw=hunt\rer22!", "pw=***!"),
+            ("pw=hunt\r\u{1b}[Ker22!", "pw=***!"),
+            ("pw=hunx\u{8}ter22!", "pw=***!"),
+            ("pw=hun\u{7}ter\u{7f}22!", "pw=***!"),
+            ("pw=huntXX\u{1b}[2Der22!", "pw=***!"),
+            ("xxxxer22\rhunt\nnext", "xxxx***\nnext"),
+            ("hunter\r\u{1b}[6C22", "***"),
+        ] {
+            assert_eq!(redactor.redact(text), masked, "{text:?}");
+        }
+        assert_eq!(redactor.redact("10%\r20%\r\n"), "10%\r20%\r\n");
+    }
+
+    #[test]
     fn text_beside_secrets_stays_whole() {
         let redactor = knowing(&["pässwörd"]);
         assert_eq!(redactor.redact("ü pässwörd ß"), "ü *** ß");

@@ -11,14 +11,11 @@ use std::ops::Range;
 const MAX_LEVELS: usize = 3;
 
 /// A CSI sequence of a terminal is shorter; what is longer is text.
-const MAX_CODE_BYTES: usize = 64;
+pub(super) const MAX_CODE_BYTES: usize = 64;
 
-/// Characters that take no room: soft hyphen, joiners, marks of direction, byte order
-/// mark. NUL is every second byte of UTF-16.
-const INVISIBLE: [char; 9] = [
-    '\0', '\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}',
-    '\u{feff}',
-];
+/// Characters that take no room: soft hyphen, joiners, marks of direction, byte order mark.
+const INVISIBLE: [char; 8] =
+    ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
 
 /// A decoded text, and where each of its bytes comes from.
 #[derive(Clone, Debug, Default)]
@@ -32,22 +29,25 @@ impl View {
         Self { bytes: text.to_vec(), sources: (0..text.len()).map(|at| at..at + 1).collect() }
     }
 
-    /// The part of the text that a part of the view was made from.
+    /// The part of the text that a part of the view was made from. What was written over is
+    /// made from parts in any order.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
         let sources = &self.sources[range];
-        match (sources.first(), sources.last()) {
-            (Some(first), Some(last)) => first.start..last.end,
-            (None, _) | (_, None) => 0..0,
+        let start = sources.iter().map(|source| source.start).min().unwrap_or_default();
+        start..sources.iter().map(|source| source.end).max().unwrap_or(start)
+    }
+
+    /// Adds bytes that were made from a part of the text.
+    pub(super) fn add(&mut self, bytes: &[u8], source: Range<usize>) {
+        for &byte in bytes {
+            self.bytes.push(byte);
+            self.sources.push(source.clone());
         }
     }
 
     /// Adds decoded bytes that were made from a part of another view.
     fn push(&mut self, decoded: &[u8], from: &Self, part: Range<usize>) {
-        let source = from.source(part);
-        for &byte in decoded {
-            self.bytes.push(byte);
-            self.sources.push(source.clone());
-        }
+        self.add(decoded, from.source(part));
     }
 
     /// Decodes with `next`, which gives the decoded bytes at the start of a text and how
@@ -75,8 +75,10 @@ impl View {
 pub(super) fn views(text: &[u8]) -> Vec<View> {
     let has = |byte: u8| text.contains(&byte);
     let mut found = Vec::new();
-    let is_coded =
-        has(0x1b) || has(0) || text.iter().any(|byte| matches!(byte, 0xc2 | 0xe2 | 0xef));
+    let is_coded = text.iter().any(|byte| match byte {
+        b'\t' | b'\n' => false,
+        byte => byte.is_ascii_control() || matches!(byte, 0xc2 | 0xe2 | 0xef),
+    });
     if !is_coded && !has(b'\\') && !has(b'%') && !has(b'&') {
         return found;
     }
@@ -96,7 +98,7 @@ pub(super) fn views(text: &[u8]) -> Vec<View> {
 }
 
 /// A code of a terminal (`ESC [ … letter`, or `ESC` and one byte), or a character that is
-/// not seen: decoded to nothing.
+/// not seen: decoded to nothing. NUL is every second byte of UTF-16.
 fn invisible(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let length = match text {
         [0x1b, b'[', rest @ ..] => {
@@ -104,6 +106,8 @@ fn invisible(text: &[u8]) -> Option<(Vec<u8>, usize)> {
             2 + rest.iter().position(|byte| matches!(byte, 0x40..=0x7e))? + 1
         }
         [0x1b, _, ..] => 2,
+        // A carriage return or a backspace between two letters parts no secret.
+        [byte, ..] if byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | 0x1b) => 1,
         _ => {
             let mut spelled = [0; 4];
             let starts =
