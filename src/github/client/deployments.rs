@@ -42,6 +42,13 @@ pub struct Deployment {
     pub payload: serde_json::Value,
 }
 
+impl Deployment {
+    /// The ids of runs sort by time.
+    fn is_of_later_run(&self, run: &str) -> bool {
+        self.payload["run"].as_str().is_some_and(|own| own > run)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeploymentState {
@@ -76,10 +83,9 @@ pub struct Successor<'a> {
 }
 
 impl Successor<'_> {
-    /// Whether another deployment stays. The ids of runs sort by time.
+    /// Whether another deployment stays.
     fn keeps(&self, other: &Deployment) -> bool {
-        let later = |run: &str| other.payload["run"].as_str().is_some_and(|other| other > run);
-        other.id == self.id || self.run.is_some_and(later)
+        other.id == self.id || self.run.is_some_and(|run| other.is_of_later_run(run))
     }
 }
 
@@ -223,17 +229,39 @@ impl Client {
         Ok(ended)
     }
 
+    /// Whether a later run has deployed to the environment, and still stands there.
+    pub async fn has_later_success(
+        &self,
+        repo: &Repo,
+        environment: &str,
+        run: &str,
+    ) -> Result<bool, Error> {
+        for deployment in self.deployments(repo, environment).await? {
+            if deployment.is_of_later_run(run)
+                && self.state(repo, deployment.id).await?.as_deref() == Some("success")
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn has_ended(&self, repo: &Repo, id: u64) -> Result<bool, Error> {
+        Ok(self.state(repo, id).await?.as_deref() == Some("inactive"))
+    }
+
+    /// The state that was set last. `None` for a deployment that was deleted, too.
+    async fn state(&self, repo: &Repo, id: u64) -> Result<Option<String>, Error> {
         let mut url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
         url.set_query(Some("per_page=1"));
         let doing = format!("read the status of deployment {id} of `{repo}`");
         let request = ApiRequest { doing, needs: READ, method: Method::GET, url };
         let latest: Vec<Known> = match self.send(&request, None::<&()>).await {
             Ok(response) => response.read()?,
-            Err(Error { kind: Kind::Missing, .. }) => return Ok(false),
+            Err(Error { kind: Kind::Missing, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(latest.first().is_some_and(|known| known.state == "inactive"))
+        Ok(latest.into_iter().next().map(|known| known.state))
     }
 }
 

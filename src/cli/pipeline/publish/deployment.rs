@@ -72,6 +72,7 @@ impl Record {
     ) -> Result<u64, Error> {
         let Self { client, repo, .. } = self;
         let id = self.created(new).await?;
+        let status = &self.current(new, status, replaced).await?;
         let set = || client.set_deployment_status(repo, id, status);
         match retry(set).await {
             Err(Error { kind: Kind::Missing, .. }) => {
@@ -94,6 +95,28 @@ impl Record {
             retry(|| client.retire_deployments(repo, &new.environment, successor)).await?;
         }
         Ok(id)
+    }
+
+    /// The status that the deployment is to have. What an earlier process of this run has
+    /// deployed is over once a later run has deployed in its place: a success now would be
+    /// shown as what runs there.
+    async fn current(
+        &self,
+        new: &NewDeployment,
+        status: &DeploymentStatus,
+        replaced: Replaced,
+    ) -> Result<DeploymentStatus, Error> {
+        let Self { client, repo, may_exist } = self;
+        let may_be_over = *may_exist
+            && replaced == Replaced::EarlierRuns
+            && status.state == DeploymentState::Success;
+        let later = || client.has_later_success(repo, &new.environment, &new.run);
+        let state = if may_be_over && retry(later).await? {
+            DeploymentState::Inactive
+        } else {
+            status.state
+        };
+        Ok(DeploymentStatus { state, ..status.clone() })
     }
 
     /// Creates the deployment. After an error it may exist all the same, so it is

@@ -34,6 +34,14 @@ async fn asked(
 ) -> String {
     let github = FakeGithub::start(script).await;
     let record = Record { client: github.client(), repo: repo(), may_exist };
+    let (new, status) = described(state, replaced);
+    let id = record.make(&new, &status, replaced).await.expect("recorded");
+    assert_eq!(id, 5);
+    github.log()
+}
+
+/// A deployment, and the status that it gets.
+fn described(state: DeploymentState, replaced: Replaced) -> (NewDeployment, DeploymentStatus) {
     let new = NewDeployment {
         commit: "abc".into(),
         environment: "shop/pr-7".into(),
@@ -49,9 +57,7 @@ async fn asked(
         description: "shop".into(),
         ends_others: replaced == Replaced::AllOthers,
     };
-    let id = record.make(&new, &status, replaced).await.expect("recorded");
-    assert_eq!(id, 5);
-    github.log()
+    (new, status)
 }
 
 #[tokio::test]
@@ -161,4 +167,32 @@ async fn a_resumed_run_sets_the_status_of_the_deployment_that_it_has() {
     of_another.push((CREATE, vec![created()]));
     let log = asked(true, DeploymentState::Failure, Replaced::Nothing, &of_another).await;
     assert_eq!(log, format!("{LIST} -> 200\n{CREATE} -> 201\n{STATUS} -> 201"));
+}
+
+#[tokio::test]
+async fn a_resumed_run_is_not_shown_as_deployed_over_a_later_one_that_succeeded() {
+    let of =
+        |id: u64, run: &str| format!(r#"{{"id":{id},"sha":"abc","payload":{{"run":"{run}"}}}}"#);
+    let list = format!("[{},{}]", of(6, "01je"), of(5, "01jd"));
+    let later = "GET /repos/o/r/deployments/6/statuses?per_page=1";
+    for (state, sent) in [("success", "inactive"), ("failure", "success")] {
+        let script = [
+            (LIST, vec![Answer::json(200, &list); 3]),
+            (later, vec![Answer::json(200, &format!(r#"[{{"state":"{state}"}}]"#))]),
+            (STATUS, vec![Answer::json(201, "{}")]),
+        ];
+        let github = FakeGithub::start(&script).await;
+        let record = Record { client: github.client(), repo: repo(), may_exist: true };
+        let (new, status) = described(DeploymentState::Success, Replaced::EarlierRuns);
+        record.make(&new, &status, Replaced::EarlierRuns).await.expect("recorded");
+        let asked = github.log();
+        assert_eq!(
+            asked,
+            format!("{LIST} -> 200\n{LIST} -> 200\n{later} -> 200\n{STATUS} -> 201\n{LIST} -> 200")
+        );
+        let requests = github.requests();
+        let set = requests.iter().find(|seen| seen.line == STATUS).expect("a status");
+        let body: serde_json::Value = serde_json::from_str(&set.body).expect("JSON");
+        assert_eq!(body["state"], sent, "the later one ended as {state}");
+    }
 }
