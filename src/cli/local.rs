@@ -8,12 +8,13 @@ use super::runtime::block_on;
 use super::say;
 use super::session::run::state_folder;
 use super::session::{PlanSession, show_step_error};
-use crate::journal::{DryRunOptions, LocalCloudOptions, RunId, RunOptions};
+use crate::journal::{DryRunOptions, LocalCloudOptions, RunFolder, RunId, RunOptions};
 use crate::local::{Cloud, CloudFile, CloudOptions, InitialState};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
 use clap::{Args, Subcommand};
+use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
@@ -109,7 +110,11 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
         (read_initial_state(file).map_err(show)?, PathBuf::from(".shipway/local/world"))
     } else {
         let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
-        let state = state_folder(None, &file).join("local").join(RunId::new().as_str());
+        let folder = state_folder(None, &file);
+        if arguments.state.is_none() {
+            RunFolder::create_state(&folder).map_err(|error| show(not_created(&folder, &error)))?;
+        }
+        let state = folder.join("local").join(RunId::new().as_str());
         let dry_run = DryRunOptions { cloud: arguments.options.clone(), skip_run: false };
         let options = RunOptions { dry_run: Some(dry_run), ..RunOptions::default() };
         let session = PlanSession::without_run(file, &options, redactor.clone())?;
@@ -120,6 +125,12 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
     let stays_up = !arguments.until_stdin_ends;
     Ok(CloudOptions { initial_state, cloud_file, state, port: None, stays_up })
+}
+
+fn not_created(state: &Path, error: &io::Error) -> StepError {
+    StepError::new(format!("cannot create the state folder `{}`", state.display()))
+        .because(error.to_string())
+        .help("keep the state of the cloud elsewhere with `--state`")
 }
 
 fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
@@ -137,6 +148,9 @@ fn told(what: impl AsRef<str>) -> Exit {
 }
 
 fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<String, StepError> {
+    if let (None, Some(state)) = (cloud, &arguments.state) {
+        return stop(&state.join("cloud.json"));
+    }
     let newest = || {
         let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP).ok()?;
         newest(&state_folder(None, &file))

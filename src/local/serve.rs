@@ -61,7 +61,8 @@ pub enum ServeError {
 /// A local cloud that listens, and whose cloud file is written.
 pub struct Cloud {
     file: CloudFile,
-    path: PathBuf,
+    /// Where the file is written.
+    paths: Vec<PathBuf>,
     proxy: Arc<Proxy>,
     runtime: Runtime,
     listener: TcpListener,
@@ -91,9 +92,14 @@ impl Cloud {
         let services = state.into_services(arm)?;
         let proxy = Arc::new(Proxy { services, authority, dial: dial(&runtime), login });
         write_private(&file.ca_file, file.ca.as_bytes())?;
-        file.write(&options.cloud_file)?;
-        let path = options.cloud_file;
-        Ok(Self { file, path, proxy, runtime, listener, direct, _lock: lock })
+        // The file in the state folder is how `shipway local stop` finds a cloud that has
+        // its file elsewhere.
+        let mut paths = vec![file.state.join("cloud.json")];
+        paths.extend(Some(options.cloud_file).filter(|path| *path != paths[0]));
+        for path in &paths {
+            file.write(path)?;
+        }
+        Ok(Self { file, paths, proxy, runtime, listener, direct, _lock: lock })
     }
 
     pub fn file(&self) -> &CloudFile {
@@ -111,8 +117,10 @@ impl Cloud {
             () = direct => {}
         }
         self.runtime.shutdown().await;
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the cloud file is gone already");
+        for path in &self.paths {
+            if let Err(error) = std::fs::remove_file(path) {
+                tracing::debug!(%error, "the cloud file is gone already");
+            }
         }
     }
 }

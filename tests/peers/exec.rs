@@ -305,3 +305,21 @@ fn command_is_hung_up_when_its_client_goes() {
     child.wait().expect("the program ends");
     eventually("the command ends", || (count() == 0).then_some(()));
 }
+
+#[test]
+fn group_that_is_deployed_again_while_the_one_before_it_ends_takes_commands() {
+    let shop = Shop::new();
+    let stubborn = PLAN.replace(
+        "[/bin/busybox, sleep, '3600']",
+        "[/bin/sh, -c, \"trap '' TERM; while true; do sleep 1; done\"]",
+    );
+    std::fs::write(shop.program.path("shipway.yml"), stubborn).expect("written");
+    shop.run(&["run"]).exits(0);
+    assert_eq!(shop.exec(&["echo", "one"]).exits(0).stdout, "one\n");
+
+    // Its program ends only once it is killed, some seconds later.
+    shop.run(&["down", "--yes"]).exits(0);
+    shop.run(&["run"]).exits(0);
+
+    assert_eq!(shop.exec(&["echo", "two"]).exits(0).stdout, "two\n");
+}

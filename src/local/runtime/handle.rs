@@ -68,7 +68,23 @@ struct RuntimeState {
     backend: Arc<Backend>,
     kind: RuntimeKind,
     groups: Mutex<HashMap<String, LiveGroup>>,
+    /// The groups whose programs end and whose files are removed.
+    removals: Mutex<HashMap<String, Removal>>,
     published: Mutex<HashMap<(String, u16), PublishedPort>>,
+}
+
+/// A group that ends.
+#[derive(Clone, Debug)]
+struct Removal {
+    kill: CancellationToken,
+    done: watch::Receiver<bool>,
+}
+
+impl Removal {
+    async fn wait(mut self) {
+        // Fails if the removal was dropped with its tokio runtime.
+        self.done.wait_for(|done| *done).await.ok();
+    }
 }
 
 /// A running or stopped group.
@@ -120,6 +136,7 @@ impl Runtime {
             backend: Arc::new(backend),
             kind,
             groups: Mutex::default(),
+            removals: Mutex::default(),
             published: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -193,17 +210,35 @@ impl Runtime {
         Ok(true)
     }
 
-    /// Ends a group and removes its files.
-    pub async fn remove(&self, id: &str) {
-        let live = locked(&self.inner.groups).remove(id);
-        locked(&self.inner.published).retain(|(group, _), _| group != id);
-        if let Some(live) = live {
-            live.end(false).await;
-            // A group of the same id may have been started meanwhile.
-            if !locked(&self.inner.groups).contains_key(id) {
-                let folder = self.folder(id);
-                tokio::task::spawn_blocking(move || remove_tree(&folder).ok()).await.ok();
+    /// Ends a group and removes its files. The future does that; what was begun is known at
+    /// once.
+    pub fn remove(&self, id: &str) -> impl Future<Output = ()> + Send + use<> {
+        let (ended, done) = watch::channel(false);
+        let live = {
+            let mut removals = locked(&self.inner.removals);
+            let live = locked(&self.inner.groups).remove(id);
+            if let Some(live) = &live {
+                removals.insert(id.to_owned(), Removal { kill: live.kill.clone(), done });
             }
+            live
+        };
+        locked(&self.inner.published).retain(|(group, _), _| group != id);
+        let (folder, inner, id) = (self.folder(id), Arc::clone(&self.inner), id.to_owned());
+        async move {
+            let Some(live) = live else { return };
+            live.end(false).await;
+            tokio::task::spawn_blocking(move || remove_tree(&folder).ok()).await.ok();
+            locked(&inner.removals).remove(&id);
+            ended.send_replace(true);
+        }
+    }
+
+    /// Waits until a group of this id that is being removed is gone. Another one of the same
+    /// id has the same folder: its volumes, its logs and the sockets of its sandbox.
+    pub async fn removed(&self, id: &str) {
+        let removal = locked(&self.inner.removals).get(id).cloned();
+        if let Some(removal) = removal {
+            removal.wait().await;
         }
     }
 
@@ -305,7 +340,13 @@ impl Runtime {
         let all: Vec<LiveGroup> =
             locked(&self.inner.groups).drain().map(|(_, live)| live).collect();
         locked(&self.inner.published).clear();
+        // One that ends has a control group and a folder that it removes.
+        let removals: Vec<Removal> = locked(&self.inner.removals).values().cloned().collect();
+        for removal in &removals {
+            removal.kill.cancel();
+        }
         futures::future::join_all(all.iter().map(|live| live.end(true))).await;
+        futures::future::join_all(removals.into_iter().map(Removal::wait)).await;
         self.inner.backend.sweep().await;
     }
 }

@@ -19,6 +19,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Starts a group, replacing the running one of that name.
 pub async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
+    arm.runtime.removed(&key(&found.resource_group, &found.name)).await;
     let group = group(arm, found)?;
     arm.runtime.launch(group).await.map_err(|error| ArmError::broken(&error))?;
     write_published(arm);

@@ -185,8 +185,7 @@ pub fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmErro
     };
     let shown = show::whole(arm, &found);
     let id = forget(arm, &found)?;
-    let runtime = arm.runtime.clone();
-    tokio::spawn(async move { runtime.remove(&id).await });
+    tokio::spawn(arm.runtime.remove(&id));
     Ok(ArmResponse::ok(shown))
 }
 
