@@ -14,6 +14,7 @@ use crate::http::{Retry, Retryable as _};
 use crate::value::{Applied, Replace, RestartPolicy};
 use serde_json::Value;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -141,7 +142,15 @@ impl ContainerInstances {
     /// Waits for the end of an accepted PUT.
     async fn finish(&self, response: &ArmResponse, events: Listener<'_>) -> Result<(), ArmError> {
         events(DeployEvent::Accepted);
-        let progressed = |state: &str| events(DeployEvent::Progressed(state.to_owned()));
+        // Azure is asked every few seconds, and most often says the same.
+        let last = Mutex::new(String::new());
+        let progressed = |state: &str| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last != state {
+                state.clone_into(&mut last);
+                events(DeployEvent::Progressed(state.to_owned()));
+            }
+        };
         match self.arm.finish(response, progressed).await {
             // The operation gives no reason for `Failed`. The group has events and
             // logs, which the watch reports.
