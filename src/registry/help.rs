@@ -6,7 +6,12 @@ use crate::oci::Reference;
 
 /// The remedy for a failed request to a registry or its token server.
 pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
-    match (error.status(), error.cause()) {
+    remedy(error.status(), error.cause(), host)
+}
+
+/// The remedy for a status, or for why there is none: a time-out has no cause.
+fn remedy(status: Option<u16>, cause: Option<Cause>, host: &str) -> Option<String> {
+    match (status, cause) {
         (Some(404), _) => Some(format!("is `{host}` a registry, and is the name spelled right?")),
         (Some(429), _) => Some(format!("`{host}` is asked too often; it lets us in again later")),
         (Some(500..), _) => Some(format!("`{host}` has a fault of its own; try again later")),
@@ -80,4 +85,57 @@ pub fn deletion(reference: &Reference) -> String {
          configuration",
         reference.host
     )
+}
+
+#[cfg(test)]
+mod tests {
+    //! `docs/failures.md` has the table of registries.
+    //!
+    //! `UPDATE_DOCS=1 cargo test --lib registry::help` rewrites it.
+
+    use super::{permission, remedy};
+    use crate::http::Cause;
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    fn shown() -> String {
+        let remedy = |status, cause, host| remedy(status, cause, host).expect("a remedy");
+        let (azure, other) = ("REGISTRY.azurecr.io", "REGISTRY");
+        let tls = |untrusted| Some(Cause::Tls { untrusted });
+        let rows = [
+            ("403 to a pull", "fatal", permission(azure, "pull")),
+            ("403 to a push", "fatal", permission(azure, "push")),
+            ("403, elsewhere", "fatal", permission(other, "push")),
+            ("404", "fatal", remedy(Some(404), None, other)),
+            ("429", "retried", remedy(Some(429), None, other)),
+            ("500, 502, 503, 504", "retried", remedy(Some(503), None, other)),
+            ("no such host", "retried", remedy(None, Some(Cause::Name), other)),
+            ("no such host, in Azure", "retried", remedy(None, Some(Cause::Name), azure)),
+            ("connection refused", "retried", remedy(None, Some(Cause::Refused), other)),
+            ("unknown authority", "fatal", remedy(None, tls(true), other)),
+            ("no TLS, or another certificate", "fatal", remedy(None, tls(false), other)),
+            ("broken connection", "retried", remedy(None, Some(Cause::Broken), other)),
+            ("no answer in time", "retried", remedy(None, None, other)),
+        ];
+        let mut text = String::from("| answer | | remedy |\n|---|---|---|\n");
+        for (answer, class, remedy) in rows {
+            writeln!(text, "| {answer} | {class} | {remedy} |").expect("text");
+        }
+        text
+    }
+
+    #[test]
+    fn page_of_failures_has_the_table_of_registries() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/failures.md");
+        let text = std::fs::read_to_string(&path).expect("the page is there");
+        let start = "<!-- failures: registry -->\n";
+        let (before, after) = text.split_once(start).expect("a marker");
+        let (_, after) = after.split_once("<!-- end -->").expect("an end");
+        let updated = format!("{before}{start}{}<!-- end -->{after}", shown());
+        if text != updated && std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, updated).expect("can be written");
+            return;
+        }
+        assert_eq!(text, updated, "stale; run this test with UPDATE_DOCS=1");
+    }
 }
