@@ -4,7 +4,9 @@ use super::exit::Exit;
 use super::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use super::say;
 use crate::plan::diagnostic::sort;
-use crate::plan::{Diagnostic, PathKind, missing_paths, render, render_github, render_json};
+use crate::plan::{
+    Diagnostic, PathKind, missing_paths, render, render_github, render_json, unfit_values,
+};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,7 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
         PlanFile::read(&arguments.plan, PLAN_ARGUMENT_HELP)?;
     if let Some(plan) = &plan {
         diagnostics.append(&mut missing_paths(plan, &|path| path_kind(&folder.join(path))));
+        diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }
     match arguments.format {

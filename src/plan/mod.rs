@@ -21,7 +21,7 @@ mod read;
 mod tree;
 
 pub use asked_deploy::AskedDeploy;
-pub use check::{PathKind, missing_paths, unknown_name};
+pub use check::{PathKind, closed_port, is_after_a_run, missing_paths, unfit_values, unknown_name};
 pub use describe::{Exposure, Found, PlanKeys, Visit};
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
 pub use json_schema::json_schema;

@@ -97,6 +97,11 @@ const FRAMES: &[(&str, &str)] = &[
     ("size-out-of-range", ACI),
     ("too-many-ports", ACI),
     ("unknown-region", "name: a\nazure: { resource-group: g, EXAMPLE }\nsteps: [{ run: x }]"),
+    (
+        "verify-closed-port",
+        "name: a\nazure: { resource-group: g }\nsteps:\n\
+         - deploy: { image: 'a.io/b:v1', aci: { name: worker, ports: [80] } }\n- EXAMPLE",
+    ),
     ("verify-never-done", STEP),
     (
         "verify-without-port",

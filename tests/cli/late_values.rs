@@ -74,9 +74,10 @@ steps:
       aci: { location: '${{ vars.place }}' }
 ",
     );
-    let finished = program.run(&["dry-run"]).exits(3);
+    let finished = program.run(&["dry-run"]).exits(2);
     finished.says_in_order(&[
-        "error: `westeuropa` is not a region of Azure\n  help: did you mean `westeurope`?\n",
+        "error: `westeuropa` is not a region of Azure\n  because: `vars.place` is set at \
+         shipway.yml:3:16\n  help: did you mean `westeurope`?\n",
         " --> shipway.yml:8:",
         "\n8 |       aci: { location: '${{ vars.place }}' }\n",
     ]);
@@ -119,5 +120,57 @@ fn body_that_must_have_nothing_is_a_mistake() {
             "{{ http: 'http://127.0.0.1:9/', expect: {{ body: {body} }} }}"
         ));
         assert!(said.contains(why), "{said}");
+    }
+}
+
+/// What `command` says of a plan whose variables make this step wrong, up to its source.
+fn refused_by(command: &[&str], code: i32, step: &str) -> String {
+    let program = Program::with_plan(&format!(
+        "name: late
+report: none
+vars: {{ empty: '', port: 9000, folder: nope }}
+azure: {{ resource-group: demo, location: westeurope }}
+steps:
+  - deploy: {{ image: demo.azurecr.io/late:v1, aci: {{ name: late, ports: [80, 53/udp] }} }}
+  - {step}
+"
+    ));
+    let finished = program.run(command).exits(code);
+    let start = finished.stderr.find("error: ").unwrap_or_else(|| panic!("{}", finished.stderr));
+    let of_error = |line: &&str| line.starts_with("error: ") || line.starts_with("  ");
+    finished.stderr[start..].split_inclusive('\n').take_while(of_error).collect()
+}
+
+#[test]
+fn variables_that_make_a_step_impossible_are_found_before_the_first_step() {
+    for (code, step, said) in [
+        (
+            2,
+            "verify: '${{ vars.empty }}/healthz'",
+            "error: `vars.empty` is empty, and an address would be made of it
+  because: `vars.empty` is set at shipway.yml:3:16
+  help: `${{ vars.empty || 'none' }}` has an address for that case
+",
+        ),
+        (
+            2,
+            "verify: { tcp: '${{ vars.port }}' }",
+            "error: `9000` is not a public port of the deployed container group
+  because: `vars.port` is set at shipway.yml:3:26
+  help: ask one of its ports, `80`, `53/udp`, or add `9000` to `ports`
+",
+        ),
+        (
+            2,
+            "{ run: 'true', working-directory: '${{ vars.folder }}' }",
+            "error: the working directory `nope` is not a folder
+  because: `vars.folder` is set at shipway.yml:3:40
+  help: it is relative to the folder of the plan
+",
+        ),
+    ] {
+        for command in [&["dry-run"][..], &["plan", "--offline"]] {
+            assert_eq!(refused_by(command, code, step), said, "{command:?} {step}");
+        }
     }
 }

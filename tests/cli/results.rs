@@ -300,9 +300,26 @@ fn container_that_ended_beside_one_that_answers_fails_the_check() {
 
 #[test]
 fn container_that_is_started_again_and_again_fails_the_check() {
-    let program = with_sidecar("always", &ASK_SIDECAR.repeat(2));
+    // In between it ends and is started again: before, it would be asked but once.
+    let wait = "  - verify: { http: /busybox, within: 20s, every: 100ms, consecutive: 10 }\n";
+    let program = with_sidecar("always", &format!("{ASK_SIDECAR}{wait}{ASK_SIDECAR}"));
     let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
     let why = "the service answers, but container `queue` of container group `pair` does not stay \
                up: CrashLoopBackOff: Back-off 10s restarting failed container=queue\n";
     assert!(finished.stderr.contains(why), "{}", finished.stderr);
+}
+
+#[test]
+fn crash_before_a_check_that_its_if_leaves_out_fails_the_check_before_it() {
+    let program = with_sidecar("never", ASK_SIDECAR);
+    let path = program.path("shipway.yml");
+    let plan = fs::read_to_string(&path).expect("the plan");
+    let never = "  - { id: never, if: \"git.branch == 'nope'\", verify: /busybox }\n";
+    fs::write(path, format!("{plan}{never}")).expect("written");
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
+    finished.says_in_order(&[
+        "check   failed",
+        "the service answers, but container `queue` of container group `pair` does not stay up: \
+         it ended with exit code 1\n",
+    ]);
 }

@@ -251,7 +251,7 @@ fn group_of_another_plan_that_has_the_name_is_not_touched() {
 fn checks_are_made_beside_as_the_plan_says_and_a_rollback_stays_possible() {
     let site = Site::deployed();
     let plan = PLAN.replace("strategy: $", "on-failure: rollback\n        strategy: $")
-        + "    if: run.dry-run\n  - { verify: { tcp: '81', within: 100ms, every: 50ms }, continue-on-error: true }\n"
+        + "    if: run.dry-run\n  - { verify: { http: /missing, within: 100ms, every: 50ms }, continue-on-error: true }\n"
         + "  - verify: { http: /index.html, within: 3s, every: 100ms }\n";
     site.write("shipway.yml", &plan);
     site.write("www/index.html", "two");
@@ -265,4 +265,23 @@ fn checks_are_made_beside_as_the_plan_says_and_a_rollback_stays_possible() {
     ]);
     assert!(!finished.stderr.contains("-next.westeurope.azurecontainer.io/healthy"), "its `if`");
     assert_eq!(site.groups(), ["demo/site-demo"]);
+}
+
+#[test]
+fn check_of_the_groups_own_url_is_made_of_the_new_version() {
+    let site = Site::deployed();
+    let plan = PLAN.replace("'${{ steps.live.outputs.url }}/healthy'", &format!("'{URL}'"));
+    site.write("shipway.yml", &plan);
+    site.write("www/index.html", "two");
+    let finished = site.run().exits(0);
+    finished.says_in_order(&["the new version passed 1 check and was removed\n", "succeeded"]);
+    assert!(!finished.stderr.contains("asks another address"), "{}", finished.stderr);
+
+    // The old version answers there still, and says nothing of the new one.
+    fs::remove_file(site.program.path("www/index.html")).expect("a file");
+    let finished = site.run().exits(4);
+    finished.says_in_order(&[
+        "site-demo-next.westeurope.azurecontainer.io/index.html",
+        "what ran before was not changed\n",
+    ]);
 }

@@ -25,12 +25,22 @@ pub fn missing_paths(plan: &Plan, look: Look<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let services = plan.services.iter().filter(|(name, _)| !runs.contains(name.value.as_str()));
     for (_, service) in services {
-        let before_a_run = service.steps.iter().take_while(|step| !is_run(step));
-        for step in before_a_run {
+        for step in &service.steps {
+            if is_run(step) {
+                found.extend(check_working_directory(step, look));
+                break;
+            }
             check_step(step, look, &mut found);
         }
     }
     found
+}
+
+/// Whether a `run` step runs before the step at these indices, which may have made any file
+/// that the step needs.
+pub fn is_after_a_run(plan: &Plan, service: usize, step: usize) -> bool {
+    let (name, of) = &plan.services.0[service];
+    of.steps[..step].iter().any(is_run) || services_after_a_run(plan).contains(name.value.as_str())
 }
 
 fn is_run(step: &Step) -> bool {
@@ -72,6 +82,20 @@ fn check_step(step: &Step, look: Look<'_>, found: &mut Vec<Diagnostic>) {
         }
         BuildKind::Image(existing) => found.extend(check_image(&existing.image, look)),
     }
+}
+
+/// The first program of a service starts in a folder that nothing before it has made.
+fn check_working_directory(step: &Step, look: Look<'_>) -> Option<Diagnostic> {
+    let text = step.working_directory.as_ref()?;
+    let path = text.as_literal()?;
+    if look(path) == Some(PathKind::Folder) {
+        return None;
+    }
+    let message = format!("there is no folder `{path}` to run in");
+    Some(
+        Diagnostic::warning("missing-path", message, &text.span)
+            .help("paths are relative to the plan's folder"),
+    )
 }
 
 fn check_dockerfile(dockerfile: &Dockerfile, step: &Step, look: Look<'_>) -> Option<Diagnostic> {

@@ -15,9 +15,12 @@ mod unsupported;
 mod untagged;
 mod unused;
 mod uses;
+mod values;
 
-pub use files::{PathKind, missing_paths};
+pub use deploy::closed_port;
+pub use files::{PathKind, is_after_a_run, missing_paths};
 pub use reference::unknown_name;
+pub use values::unfit_values;
 
 use super::diagnostic::Diagnostic;
 use super::parsed::Parsed;

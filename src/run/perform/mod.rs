@@ -67,7 +67,7 @@ pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
 pub use outputs::object as outputs_object;
 pub use performer::{Job, Performer, Produced, Remember};
 pub use pinned_images::PinnedImages;
-pub use plan::RunPlan;
+pub use plan::{RunPlan, digest_of_step};
 pub use preflight::Preflight;
 pub use retry::{Retries, retry, retry_step};
 pub use rollback::{RollbackJob, RolledBack};

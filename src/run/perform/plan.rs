@@ -2,12 +2,41 @@
 
 use super::source::PlanSource;
 use crate::event::StepId;
-use crate::plan::AskedDeploy;
+use crate::oci::Digest;
 use crate::plan::expr::Scope;
-use crate::plan::schema::{Action, Azure, Plan, Registry, Service, Step, Verify};
+use crate::plan::expr::contexts::Site;
+use crate::plan::schema::{Action, Azure, Plan, Registry, Service, Step, Template, Verify};
+use crate::plan::{AskedDeploy, Found, PlanKeys as _, Visit};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// SHA-256 of what the plan, whose text this is, says of a step: its own lines, and the
+/// settings that steps of its action use.
+pub fn digest_of_step(plan: &Plan, text: &str, step: &Step) -> String {
+    let mut said = vec![text.get(step.span.clone()).unwrap_or_default().to_owned()];
+    let mut add = |found: Found<'_>| {
+        let spelled = match found.template {
+            Template::Text(text) => &*text.source,
+            Template::Condition(condition) => &*condition.source,
+        };
+        said.push(format!("{}={spelled}", found.place.key));
+    };
+    match step.action {
+        Action::Deploy(_) => {
+            if let Some(azure) = &plan.azure {
+                azure.visit_keys(&mut Visit::new(Site::Azure, &mut add));
+            }
+        }
+        Action::Run(_) => {
+            let variables =
+                plan.env.iter().map(|(name, text)| format!("{}={}", name.value, text.source));
+            said.extend(variables);
+        }
+        Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Verify(_) => {}
+    }
+    Digest::of(said.join("\n").as_bytes()).to_string()
+}
 
 /// The plan, its text, and the steps that were chosen.
 pub struct RunPlan {
@@ -25,6 +54,11 @@ impl RunPlan {
     /// A step by its indices.
     pub fn step(&self, service: usize, place: usize) -> &Step {
         &self.service(service).steps[place]
+    }
+
+    /// SHA-256 of what the plan says of a step, by its indices.
+    pub fn digest_of_step(&self, (service, place): (usize, usize)) -> String {
+        digest_of_step(&self.parsed, &self.source.text, self.step(service, place))
     }
 
     /// The steps of a service after `place`, and whether each was chosen.

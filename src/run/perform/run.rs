@@ -1,17 +1,18 @@
 //! `run`: runs a program of the user's, with a shell or without.
 
-use super::names::{optional_plain, plain};
+use super::names::plain;
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
 use crate::event::Outputs;
 use crate::github::actions::parse;
 use crate::http::Retry;
-use crate::plan::expr::Rendered;
+use crate::plan::expr::{Rendered, Scope};
 use crate::plan::schema::{Run, Script, Step};
 use crate::run::child::{self, Command, Ended};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::secret::Redactor;
 use std::fs;
+use std::path::PathBuf;
 
 /// How much is shown of a line of outputs that cannot be parsed.
 const MAX_SHOWN_CHARS: usize = 80;
@@ -74,6 +75,23 @@ fn shown(run: &Run, command: &Command) -> String {
     }
 }
 
+/// The folder that the step names for its program, which must exist.
+pub fn working_directory(
+    performer: &Performer,
+    step: &Step,
+    scope: &Scope,
+) -> Result<Option<PathBuf>, StepError> {
+    let Some(text) = &step.working_directory else { return Ok(None) };
+    let named = plain(text, "working directory", scope)?;
+    let folder = performer.plan.folder.join(&named);
+    if folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    Err(StepError::new(format!("the working directory `{named}` is not a folder"))
+        .help("it is relative to the folder of the plan")
+        .at(&text.span))
+}
+
 /// What the child process is made from.
 struct Invocation<'a> {
     performer: &'a Performer,
@@ -91,17 +109,8 @@ impl Invocation<'_> {
             directory: performer.plan.folder.clone(),
             ..Command::default()
         };
-        if let Some(folder) =
-            optional_plain(&step.working_directory, "working directory", &job.scope)?
-        {
-            command.directory = command.directory.join(&folder);
-            if !command.directory.is_dir() {
-                let message = format!("the working directory `{folder}` is not a folder");
-                let span = step.working_directory.as_ref().map(|text| text.span.clone());
-                return Err(StepError::new(message)
-                    .help("it is relative to the folder of the plan")
-                    .at(&span.unwrap_or_default()));
-            }
+        if let Some(folder) = working_directory(performer, step, &job.scope)? {
+            command.directory = folder;
         }
         for (key, text) in performer.plan.parsed.env.iter().chain(step.env.iter()) {
             // A variable of the plan replaces an inherited one, secret or not.

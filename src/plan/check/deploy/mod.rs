@@ -2,6 +2,7 @@
 //! take from another.
 
 mod address;
+mod closed_port;
 mod dns_label;
 mod duplicate_port;
 mod group_name;
@@ -18,6 +19,8 @@ mod size;
 mod tag_count;
 mod verify_port;
 mod verify_time;
+
+pub use closed_port::closed_port;
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
@@ -46,6 +49,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         // A deploy that could not be read may have ports.
         if uses.is_whole(&name.value) {
             verify_port::check(service, found);
+            closed_port::check(service, found);
             platform::check(service, found);
         }
     }

@@ -1,8 +1,9 @@
 //! The deploy, made of what a target can do.
 
 use super::holding;
+use super::owner;
 use super::target::DeployTarget;
-use super::trial::verify_beside;
+use super::trial::{Tried, verify_beside};
 use super::verified::record_verified;
 use crate::journal::{Handover, Replaced};
 use crate::run::outcome::{StepError, StepOutput};
@@ -68,8 +69,9 @@ impl<T: DeployTarget> Deployment<'_, T> {
                     None => Ok(Some(target.watch(&desired, job).await?)),
                 }
             }
-            Some(_) if !std::mem::replace(is_tried, true) => {
-                Box::pin(verify_beside(target, performer, job, &desired)).await?;
+            Some(live) if !std::mem::replace(is_tried, true) => {
+                let tried = Tried { desired: &desired, instead_of: &target.outputs(&live).1 };
+                Box::pin(verify_beside(target, performer, job, &tried)).await?;
                 Ok(None)
             }
             found => Box::pin(self.change(desired, found)).await,
@@ -106,6 +108,8 @@ impl<T: DeployTarget> Deployment<'_, T> {
                 job.note(format!("run {} has deployed {name} at the same time", tags.run));
                 Ok(None)
             }
+            // What is refused is found when the target is read again.
+            Some(tags) if owner::is_of_other_service(performer, &tags, job) => Ok(None),
             _ => Ok(Some(live)),
         }
     }

@@ -30,6 +30,8 @@ struct JobFile {
     calls: Mutex<Vec<&'static str>>,
     /// The run that deployed it before the test, if it has tags.
     run: Option<String>,
+    /// The plan and the service that its tags name, if they are not those of the test.
+    owner: Option<[&'static str; 2]>,
 }
 
 impl JobFile {
@@ -65,7 +67,8 @@ impl DeployTarget for JobFile {
     fn tags(&self, _live: &String) -> Option<ResourceTags> {
         let is_own = self.calls.lock().expect("no panic").contains(&"apply");
         let run = if is_own { OWN_RUN.to_owned() } else { self.run.clone()? };
-        Some(ResourceTags { run, verified: true, ..ResourceTags::default() })
+        let [plan, service] = self.owner.unwrap_or(["web", "web"]).map(str::to_owned);
+        Some(ResourceTags { plan, service, run, verified: true, ..ResourceTags::default() })
     }
 
     async fn desired(&self, job: &Job) -> Result<String, StepError> {
@@ -314,4 +317,55 @@ async fn what_another_run_deployed_is_not_put_back() {
     assert_eq!(undone_after(other, None, Some("b"), false).await, superseded);
     // The deploy had changed nothing, so the other run is the one before it.
     assert_eq!(undone_after(other, Some("a"), Some("a"), false).await, "read -> unchanged");
+}
+
+/// What a deploy of service `a` of plan `shop` says of a target that this plan and service
+/// have deployed, and the remedy.
+async fn refused_by_owner(owner: [&'static str; 2]) -> Option<[String; 2]> {
+    let plan = "\
+name: shop
+azure: { resource-group: demo }
+services:
+  a: { steps: [{ deploy: { image: 'demo.azurecr.io/web:v1', aci: {} } }] }
+  b: { steps: [{ deploy: { image: 'demo.azurecr.io/web:v1', aci: {} } }] }
+";
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut performer = performer(plan, folder.path()).await;
+    performer.facts.id = OWN_RUN.to_owned();
+    let (mut job, _) = job(&performer);
+    let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
+    job.handover.pushed = Some(image.parse().expect("a reference"));
+    let target = JobFile { run: Some(OWN_RUN.into()), owner: Some(owner), ..JobFile::default() };
+    *target.content.lock().expect("no panic") = Some("another image".to_owned());
+    let error = deploy_to(&target, &performer, &job).await.err()?;
+    assert_eq!(*target.calls.lock().expect("no panic"), ["desired", "read"]);
+    let failure = *error.failure;
+    Some([failure.chain.join(": "), failure.help.unwrap_or_default()])
+}
+
+#[tokio::test]
+async fn target_of_another_plan_or_service_is_not_overwritten() {
+    let overwritten = |whose: &str| {
+        format!(
+            "the job file belongs to {whose}, whose run 01jd has deployed it: this \
+                               step would overwrite it"
+        )
+    };
+    let apart = "give this one another `name` or DNS label";
+    assert_eq!(
+        refused_by_owner(["shop", "b"]).await,
+        Some([overwritten("service `b` of this plan"), apart.to_owned()])
+    );
+    assert_eq!(
+        refused_by_owner(["other", "a"]).await,
+        Some([
+            overwritten("plan `other`"),
+            format!(
+                "{apart}; if this plan is to take it over, change its tags to `shipway-plan=shop` and \
+                 `shipway-service=a`"
+            )
+        ])
+    );
+    assert_eq!(refused_by_owner(["shop", "a"]).await, None);
+    assert_eq!(refused_by_owner(["shop", "renamed since"]).await, None);
 }

@@ -1,6 +1,7 @@
 //! What a deploy is going to change, found by reading alone.
 
 use super::age::OwnCommit;
+use super::owner;
 use super::target::DeployTarget;
 use crate::journal::{Handover, TargetId};
 use crate::oci::{Digest, Reference};
@@ -59,6 +60,9 @@ pub async fn forecast_of<T: DeployTarget>(
     let live = target.read(&target.id(&desired)).await?;
     let mut difference = target.difference(live.as_ref(), &desired);
     let tags = live.as_ref().and_then(|live| target.tags(live));
+    if let Some(tags) = &tags {
+        owner::check(target, performer, tags, job)?;
+    }
     let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
     let is_older = tags.as_ref().is_some_and(|tags| own.check(&name, tags).is_err());
     let deployed_commit = tags.as_ref().and_then(|tags| tags.commit.clone());

@@ -12,6 +12,7 @@
 
 use super::age::OwnCommit;
 use super::live::change_tags;
+use super::owner;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, TargetId};
 use crate::plan::schema::{Action, Condition, Step};
@@ -42,7 +43,8 @@ pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
     })
 }
 
-/// Reads the target once no other run holds it. Fails where it runs a newer commit.
+/// Reads the target once no other run holds it. Fails where it runs a newer commit, or
+/// belongs to another plan or service.
 pub async fn read_when_free<T: DeployTarget>(
     target: &T,
     performer: &Performer,
@@ -53,6 +55,7 @@ pub async fn read_when_free<T: DeployTarget>(
     loop {
         let live = target.read(id).await?;
         let Some(tags) = live.as_ref().and_then(|live| target.tags(live)) else { return Ok(live) };
+        owner::check(target, performer, &tags, job)?;
         if !performer.facts.allow_older {
             own.check(&target.name(job)?, &tags)?;
         }

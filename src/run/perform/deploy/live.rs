@@ -36,3 +36,12 @@ pub fn is_broken(performer: &Performer, live: &LiveResource) -> bool {
 pub async fn broken(performer: &Performer, live: &LiveResource) -> Result<(), StepError> {
     aci::broken(performer, live).await
 }
+
+/// Fails if a container of the resource does not stay up. A resource that was removed since,
+/// such as by a program of the user's, is not looked at.
+pub async fn require_running(performer: &Performer, target: &TargetId) -> Result<(), StepError> {
+    match aci::find(performer, target).await? {
+        Some(live) if aci::is_broken(performer, &live) => aci::broken(performer, &live).await,
+        Some(_) | None => Ok(()),
+    }
+}

@@ -25,6 +25,7 @@ mod forecast;
 mod holding;
 mod live;
 mod own_tags;
+mod owner;
 mod pull;
 mod rollback;
 mod target;

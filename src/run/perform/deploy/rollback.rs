@@ -1,9 +1,11 @@
 //! Puts a target back to what it was before a deploy.
 
 use super::holding;
+use super::owner;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, Replaced};
 use crate::run::outcome::StepError;
+use crate::run::perform::deployed::tags::ResourceTags;
 use crate::run::perform::performer::{Job, Performer};
 
 /// The rollback of a deploy.
@@ -39,7 +41,10 @@ pub async fn undo<T: DeployTarget>(
     let Undo { job, replaced, may_have_begun } = *undo;
     let live = target.read(&replaced.target).await?;
     let tags = live.as_ref().and_then(|live| target.tags(live));
-    let other = tags.map(|tags| tags.run).filter(|run| *run != performer.facts.id);
+    let is_of_other = |tags: &ResourceTags| {
+        tags.run != performer.facts.id || owner::is_of_other_service(performer, tags, job)
+    };
+    let other = tags.filter(is_of_other).map(|tags| tags.run);
     let Some(previous) = &replaced.previous else {
         return match live {
             None if may_have_begun => Ok(Undone::Removed),

@@ -16,19 +16,27 @@ use crate::run::perform::verify;
 use crate::value::Applied;
 use tokio::time::Instant;
 
+/// A version that is verified before it runs.
+pub struct Tried<'a, D> {
+    pub desired: &'a D,
+    /// What runs now, whose addresses the new version is going to have.
+    pub instead_of: &'a Deployed,
+}
+
 /// Verifies the new version beside the one that runs. The one beside it is removed,
 /// whatever the checks say.
 pub async fn verify_beside<T: DeployTarget>(
     target: &T,
     performer: &Performer,
     job: &Job,
-    desired: &T::Desired,
+    tried: &Tried<'_, T::Desired>,
 ) -> Result<(), StepError> {
-    let trial = target.trial(desired);
+    let trial = target.trial(tried.desired);
     let described = target.describe(&trial);
     job.note(format!("bringing the new version up first as {described}"));
     refuse_foreign(target, &trial).await?;
-    let checked = bring_up(target, performer, job, &trial).await;
+    let tried = Tried { desired: &trial, ..*tried };
+    let checked = bring_up(target, performer, job, &tried).await;
     let removed = remove_own(target, performer, &target.id(&trial)).await;
     let count = checked.map_err(|error| {
         error.because(format!(
@@ -92,8 +100,9 @@ async fn bring_up<T: DeployTarget>(
     target: &T,
     performer: &Performer,
     job: &Job,
-    trial: &T::Desired,
+    tried: &Tried<'_, T::Desired>,
 ) -> Result<usize, StepError> {
+    let trial = tried.desired;
     let id = target.id(trial);
     let sent = loop {
         // One that a killed run left is updated.
@@ -112,7 +121,8 @@ async fn bring_up<T: DeployTarget>(
     let checked = async {
         let live = target.watch(trial, job).await?;
         let (outputs, deployed) = target.outputs(&live);
-        check(performer, job, &outputs, deployed).await
+        let job = beside(job, &outputs, deployed);
+        check(performer, &job, tried.instead_of).await
     };
     holding::renewed(performer, &id, sent, checked).await
 }
@@ -122,10 +132,24 @@ async fn bring_up<T: DeployTarget>(
 async fn check(
     performer: &Performer,
     job: &Job,
-    outputs: &Outputs<Rendered>,
-    deployed: Deployed,
+    instead_of: &Deployed,
 ) -> Result<usize, StepError> {
-    let job = Job {
+    let mut count = 0;
+    let later = performer.plan.later_steps(job.service, job.place);
+    for (is_chosen, step) in later {
+        let Action::Verify(verify) = &step.action else { break };
+        let condition = step.condition.as_ref().map(|condition| condition.holds(&job.scope));
+        if is_chosen && condition.transpose()?.unwrap_or(true) {
+            let check = Check { step, verify, instead_of };
+            count += usize::from(make(performer, &check, job).await?);
+        }
+    }
+    Ok(count)
+}
+
+/// The deploy as it goes on for the version beside.
+fn beside(job: &Job, outputs: &Outputs<Rendered>, deployed: Deployed) -> Job {
+    Job {
         id: job.id.clone(),
         service: job.service,
         place: job.place,
@@ -138,29 +162,22 @@ async fn check(
         say: job.say.clone(),
         produced: Produced::default(),
         remember: None,
-    };
-    let mut count = 0;
-    let later = performer.plan.later_steps(job.service, job.place);
-    for (is_chosen, step) in later {
-        let Action::Verify(verify) = &step.action else { break };
-        let condition = step.condition.as_ref().map(|condition| condition.holds(&job.scope));
-        if is_chosen && condition.transpose()?.unwrap_or(true) {
-            count += usize::from(make(performer, step, verify, &job).await?);
-        }
     }
-    Ok(count)
+}
+
+struct Check<'a> {
+    step: &'a Step,
+    verify: &'a Verify,
+    instead_of: &'a Deployed,
 }
 
 /// Makes one check. `false` if it was not made, or failed and may.
-async fn make(
-    performer: &Performer,
-    step: &Step,
-    verify: &Verify,
-    job: &Job,
-) -> Result<bool, StepError> {
+async fn make(performer: &Performer, check: &Check<'_>, job: &Job) -> Result<bool, StepError> {
+    let Check { step, verify, instead_of } = *check;
     let id = &step.id.value;
     let Period(limit) = step.timeout.resolve(&job.scope)?;
-    let checked = tokio::time::timeout(limit, verify::deployed(performer, verify, job)).await;
+    let made = verify::deployed(performer, verify, job, instead_of);
+    let checked = tokio::time::timeout(limit, made).await;
     let checked = checked.unwrap_or_else(|_| Err(StepError::timed_out(limit).into()));
     match checked {
         Ok(true) => Ok(true),

@@ -3,39 +3,105 @@
 
 use super::holding::{give_up, is_followed_by_check};
 use super::live;
-use crate::journal::{Deployed, RunId};
+use crate::journal::{Deployed, RunId, TargetId};
 use crate::plan::AskedDeploy;
 use crate::plan::expr::Value;
-use crate::plan::schema::{Service, Verify};
+use crate::plan::schema::{Action, Service, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::deployed::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::run::perform::performer::{Job, Performer};
 
-/// Records what a `verify` that passed says of the deploys that it asks.
+/// A deploy of the service that a `verify` asks.
+struct AskedTarget {
+    /// The id of its step.
+    id: String,
+    deployed: Deployed,
+    /// Whether the service has deployed nothing since.
+    is_last: bool,
+}
+
+/// Records what a `verify` that passed says of the deploys that it asks. Unless another
+/// `verify` is sure to run, everything that the service has deployed must run still.
 pub async fn record_checked(
     performer: &Performer,
     verify: &Verify,
     job: &Job,
     last: Option<&Deployed>,
 ) -> Result<(), StepError> {
+    let asked = asked_targets(performer, verify, job, last);
+    let (asked_again, good): (Vec<_>, Vec<_>) =
+        asked.into_iter().partition(|asked| is_asked_again(performer, job, asked));
+    if !is_surely_checked_again(performer, job) {
+        let mut others = all_targets(performer, job, last);
+        // These are read when their success is recorded.
+        others.retain(|other| good.iter().all(|good| good.deployed.target != *other));
+        for other in others {
+            live::require_running(performer, &other).await?;
+        }
+    }
+    for good in &good {
+        record_verified(performer, job, &good.deployed).await?;
+    }
+    for AskedTarget { deployed, .. } in &asked_again {
+        let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
+        if is_own && !is_followed_by_check(performer, job) {
+            // A lease that is not given up ends by itself.
+            give_up(performer, &deployed.target).await.ok();
+        }
+    }
+    Ok(())
+}
+
+fn asked_targets(
+    performer: &Performer,
+    verify: &Verify,
+    job: &Job,
+    last: Option<&Deployed>,
+) -> Vec<AskedTarget> {
     let service = performer.plan.service(job.service);
     match AskedDeploy::of(service, verify) {
         AskedDeploy::Last | AskedDeploy::Unknown => {
-            let Some(deployed) = last else { return Ok(()) };
-            let id = deploy_of(service, job, deployed).unwrap_or_default();
-            record(performer, job, &id, deployed, true).await
+            let of = |deployed: &Deployed| AskedTarget {
+                id: deploy_of(service, job, deployed).unwrap_or_default(),
+                deployed: deployed.clone(),
+                is_last: true,
+            };
+            last.map(of).into_iter().collect()
         }
         AskedDeploy::Named(ids) => {
-            for id in ids {
-                let Some(target) = target_of(job, &id) else { continue };
+            let of = |id: String| {
+                let target = target_of(job, &id)?;
                 let is_last = last.is_some_and(|last| last.target.as_str() == target);
                 let run = last.and_then(|last| last.run.clone());
                 let deployed = Deployed { target: target.into(), run, ..Deployed::default() };
-                record(performer, job, &id, &deployed, is_last).await?;
-            }
-            Ok(())
+                Some(AskedTarget { id, deployed, is_last })
+            };
+            ids.into_iter().filter_map(of).collect()
         }
     }
+}
+
+/// What the service has deployed so far, each resource once.
+fn all_targets(performer: &Performer, job: &Job, last: Option<&Deployed>) -> Vec<TargetId> {
+    let deploys = performer.plan.service(job.service).deploys();
+    let earlier = deploys.filter(|(place, _)| *place < job.place);
+    let mut found: Vec<TargetId> =
+        earlier.filter_map(|(_, id)| target_of(job, id)).map(TargetId::from).collect();
+    found.extend(last.map(|last| last.target.clone()));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether a later `verify` of the service runs if nothing fails, and fails the service if
+/// it does not pass. Of one with an `if`, only the run tells.
+fn is_surely_checked_again(performer: &Performer, job: &Job) -> bool {
+    performer.plan.later_steps(job.service, job.place).any(|(is_chosen, step)| {
+        is_chosen
+            && matches!(step.action, Action::Verify(_))
+            && step.condition.is_none()
+            && step.continue_on_error.text.as_literal() == Some("false")
+    })
 }
 
 /// The resource that a deploy of the service has deployed.
@@ -52,31 +118,15 @@ fn deploy_of(service: &Service, job: &Job, deployed: &Deployed) -> Option<String
     found.map(str::to_owned)
 }
 
-/// Records that what a deploy has deployed was verified, if no later `verify` of the plan
-/// asks it, be it left out by an option or by its `if`. `is_last` says that the service
-/// has deployed nothing since.
-async fn record(
-    performer: &Performer,
-    job: &Job,
-    id: &str,
-    deployed: &Deployed,
-    is_last: bool,
-) -> Result<(), StepError> {
+/// Whether a later `verify` of the plan asks the same, be it left out by an option or by its
+/// `if`: then what was deployed is not verified yet.
+fn is_asked_again(performer: &Performer, job: &Job, asked: &AskedTarget) -> bool {
     let service = performer.plan.service(job.service);
     let next = service.deploys().find(|(place, _)| *place > job.place);
     let mut later = service.checks().filter(|(place, _)| *place > job.place);
-    let is_asked_again = later.any(|(place, asked)| {
-        asked.is_of(id, is_last && next.is_none_or(|(next, _)| place < next))
-    });
-    if !is_asked_again {
-        return record_verified(performer, job, deployed).await;
-    }
-    let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
-    if is_own && !is_followed_by_check(performer, job) {
-        // A lease that is not given up ends by itself.
-        give_up(performer, &deployed.target).await.ok();
-    }
-    Ok(())
+    later.any(|(place, check)| {
+        check.is_of(&asked.id, asked.is_last && next.is_none_or(|(next, _)| place < next))
+    })
 }
 
 /// Records that what was deployed is good, and ends the run's lease. What cannot be
@@ -133,10 +183,12 @@ fn superseded(name: &str, by: &str) -> StepError {
 
 #[cfg(test)]
 mod tests {
-    use super::record_verified;
+    use super::{record_checked, record_verified};
     use crate::azure::container_instances::Patience;
     use crate::azure::fake::{FakeAzure, Reply};
     use crate::journal::Deployed;
+    use crate::plan::expr::Object;
+    use crate::plan::schema::Action;
     use crate::run::perform::AzureClients;
     use crate::run::perform::test_support::{job, performer};
     use serde_json::json;
@@ -200,5 +252,98 @@ steps:
                 .to_owned())
         );
         assert_eq!(changes, Vec::<String>::new());
+    }
+
+    /// Two groups, of which the second is the last that the service deployed.
+    const PAIR: &str = "\
+name: web
+azure: { resource-group: demo }
+steps:
+  - { id: blue, deploy: { image: 'a.io/b:v1', aci: { name: blue } } }
+  - { id: green, deploy: { image: 'a.io/b:v1', aci: { name: green } } }
+  - verify: https://example.com
+";
+    const PAIRS: &str = "\
+/subscriptions/s/resourceGroups/demo/providers/Microsoft.ContainerInstance/containerGroups";
+
+    /// What becomes of the first `verify` if a container of `blue` has ended with an error,
+    /// and the groups that were read. `later` are the steps after it, all chosen.
+    async fn checked_beside_a_crash(later: &str) -> (Result<(), String>, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut performer = performer(&format!("{PAIR}{later}"), folder.path()).await;
+        let group = |name: &str, code: i64| {
+            let state = json!({ "state": "Terminated", "exitCode": code });
+            let view = json!({ "restartCount": 0, "currentState": state });
+            json!({
+                "id": format!("{PAIRS}/{name}"), "name": name,
+                "tags": {
+                    "shipway-plan": "web", "shipway-service": "web", "shipway-run": "a",
+                    "shipway-verified": "true",
+                },
+                "properties": {
+                    "restartPolicy": "Never",
+                    "containers": [{ "name": "queue", "properties": { "instanceView": view } }],
+                },
+            })
+        };
+        let url = |name: &str| format!("GET management.azure.com{PAIRS}/{name}");
+        let log = format!("{}/containers/queue/logs", url("blue"));
+        let fake = FakeAzure::script(vec![
+            (&url("blue"), vec![Reply::json(200, &group("blue", 1))]),
+            (&url("green"), vec![Reply::json(200, &group("green", 0))]),
+            (&log, vec![Reply::json(200, &json!({ "content": "full" }))]),
+        ])
+        .await;
+        performer.services.clients.azure =
+            AzureClients::over(fake.arm(), Patience::default(), None);
+        performer.facts.id = "a".to_owned();
+        let steps = performer.plan.service(0).steps.len();
+        performer.plan.chosen = (0..steps).map(|place| (0, place)).collect();
+        let (mut job, _) = job(&performer);
+        job.place = 2;
+        let mut steps = Object::default();
+        for name in ["blue", "green"] {
+            let outputs = Object::default().with("resource-id", format!("{PAIRS}/{name}"));
+            steps.set(name, Object::default().with("outputs", outputs));
+        }
+        job.scope = job.scope.clone().with("steps", steps);
+        let target = format!("{PAIRS}/green").into();
+        let last = Deployed { target, run: Some("a".to_owned()), ..Deployed::default() };
+        let Action::Verify(verify) = &performer.plan.step(0, 2).action else { panic!("a verify") };
+
+        let checked = record_checked(&performer, verify, &job, Some(&last)).await;
+
+        let groups = fake.requests().into_iter().filter_map(|asked| {
+            let path = asked.to.split('?').next().unwrap_or_default().to_owned();
+            path.split_once("/containerGroups/").map(|(_, name)| name.to_owned())
+        });
+        let groups: Vec<String> = groups.collect();
+        (checked.map_err(|error| error.failure.chain.join("\n")), groups)
+    }
+
+    #[tokio::test]
+    async fn last_check_reads_every_group_that_the_service_deployed() {
+        let crash = "the service answers, but container `queue` of container group `blue` does \
+                     not stay up: it ended with exit code 1";
+        let (checked, groups) = checked_beside_a_crash("").await;
+        assert_eq!(checked, Err(crash.to_owned()));
+        assert_eq!(groups, ["blue", "blue/containers/queue/logs"]);
+
+        // Whether these run, or what their failure means, is not known yet.
+        for later in [
+            "  - { id: again, if: 'steps.blue.outcome == 'x'', verify: 'https://example.com/' }\n",
+            "  - { id: again, continue-on-error: true, verify: 'https://example.com/' }\n",
+        ] {
+            let (checked, _) = checked_beside_a_crash(later).await;
+            assert_eq!(checked, Err(crash.to_owned()), "{later}");
+        }
+    }
+
+    #[tokio::test]
+    async fn check_before_one_that_is_sure_to_run_reads_nothing_more() {
+        let (checked, groups) =
+            checked_beside_a_crash("  - { id: again, verify: 'https://example.com/' }\n").await;
+        assert_eq!(checked, Ok(()));
+        assert_eq!(groups, Vec::<String>::new());
     }
 }

@@ -7,7 +7,7 @@ use crate::journal::RunId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-const PLAN: &str = "shipway-plan";
+pub const PLAN: &str = "shipway-plan";
 const REPOSITORY: &str = "shipway-repository";
 const RUN: &str = "shipway-run";
 pub const SERVICE: &str = "shipway-service";

@@ -40,7 +40,7 @@ impl Preflight<'_> {
         if self.has(|action| matches!(action, Action::Deploy(_))) {
             self.check_previews().await?;
         }
-        for (service, step) in self.chosen() {
+        for (service, _, step) in self.chosen() {
             if let Action::Deploy(deploy) = &step.action {
                 let checked = self.check_deploy(service, deploy).await;
                 checked.map_err(|error| error.at(&step.span))?;
@@ -89,20 +89,20 @@ impl Preflight<'_> {
     }
 
     fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
-        self.chosen().any(|(_, step)| is(&step.action))
+        self.chosen().any(|(_, _, step)| is(&step.action))
     }
 
-    /// The chosen steps whose condition may hold, and the indices of their services.
-    fn chosen(&self) -> impl Iterator<Item = (usize, &Step)> {
+    /// The chosen steps whose condition may hold, and the indices of service and step.
+    fn chosen(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
         let plan = &self.performer.plan;
-        let chosen =
-            plan.chosen.iter().map(|&(service, place)| (service, plan.step(service, place)));
-        chosen.filter(|(_, step)| self.holds(step.condition.as_ref()) != Some(false))
+        let step = |&(service, place): &(usize, usize)| (service, place, plan.step(service, place));
+        let chosen = plan.chosen.iter().map(step);
+        chosen.filter(|(_, _, step)| self.holds(step.condition.as_ref()) != Some(false))
     }
 
     /// The chosen steps that run unless a step fails.
-    fn certain(&self) -> impl Iterator<Item = (usize, &Step)> {
-        self.chosen().filter(|(_, step)| self.holds(step.condition.as_ref()) == Some(true))
+    fn certain(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
+        self.chosen().filter(|(_, _, step)| self.holds(step.condition.as_ref()) == Some(true))
     }
 
     /// Whether a condition holds; `None` where only the run can tell.
@@ -117,7 +117,7 @@ impl Preflight<'_> {
     /// The repositories that are pushed to, as far as they are known already.
     fn repositories(&self) -> Repositories {
         let mut repositories = Repositories::new();
-        for (_, step) in self.chosen() {
+        for (_, _, step) in self.chosen() {
             let Action::Tag(tag) = &step.action else { continue };
             let tagged = references(tag, &self.performer.plan.scope).unwrap_or_default();
             for reference in self.untagged(tag).into_iter().chain(tagged) {

@@ -24,6 +24,14 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
+    /// Sends the same to another host. A host that no URL can have changes nothing.
+    pub fn set_host(&mut self, other: &str) {
+        match self {
+            Self::Http(url) => url.set_host(Some(other)).unwrap_or_default(),
+            Self::Tcp { host, .. } => other.clone_into(host),
+        }
+    }
+
     /// The host and port that a connection is made to.
     pub fn address(&self) -> (&str, u16) {
         match self {
@@ -65,7 +73,7 @@ pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
 
 /// Fails where the text begins with an expression that is empty, such as the URL of a
 /// service that was not deployed: what is left would be asked of another one.
-fn check_start(text: &Text, scope: &Scope) -> Result<(), StepError> {
+pub fn check_start(text: &Text, scope: &Scope) -> Result<(), StepError> {
     if let Some(first @ Part::Expression(_)) = text.parts.first() {
         let start = Text { parts: vec![first.clone()], ..text.clone() };
         start.render_filled(scope, "an address")?;

@@ -12,11 +12,12 @@ mod pace;
 use super::performer::{Job, Performer};
 use crate::event::{OutputName, Outputs};
 use crate::http::connect;
-use crate::plan::expr::Rendered;
+use crate::journal::Deployed;
+use crate::plan::expr::{Rendered, Scope};
 use crate::plan::literal::ExitCode;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use endpoint::{Endpoint, endpoint};
+use endpoint::{Endpoint, check_start, endpoint};
 use exchange::{Exchange, exchange};
 use expectation::Expectation;
 use miss::Miss;
@@ -45,20 +46,29 @@ pub async fn perform(
 }
 
 /// Makes the check if it asks what is deployed, by whatever name. `false` if it asks
-/// another address.
+/// another address. A check of `instead_of`, in whose place this version is to be, is made
+/// of this version.
 pub async fn deployed(
     performer: &Performer,
     verify: &Verify,
     job: &Job,
+    instead_of: &Deployed,
 ) -> Result<bool, AttemptError> {
     if verify.waits_for_end() {
         return perform(performer, verify, job).await.map(|_| true);
     }
-    let endpoint = endpoint(verify, job)?;
-    let (host, _) = endpoint.address();
-    let deployed = job.handover.deployed.as_ref();
-    let names = deployed.into_iter().flat_map(|it| [it.fqdn.as_deref(), it.ip.as_deref()]);
-    if !names.flatten().any(|name| name.eq_ignore_ascii_case(host)) {
+    let mut endpoint = endpoint(verify, job)?;
+    let Some(deployed) = &job.handover.deployed else { return Ok(false) };
+    let has = |of: &Deployed, endpoint: &Endpoint| {
+        let names = [of.fqdn.as_deref(), of.ip.as_deref()].into_iter().flatten();
+        names.into_iter().any(|name| name.eq_ignore_ascii_case(endpoint.address().0))
+    };
+    if has(instead_of, &endpoint)
+        && let Some(host) = deployed.fqdn.as_deref().or(deployed.ip.as_deref())
+    {
+        endpoint.set_host(host);
+    }
+    if !has(deployed, &endpoint) {
         return Ok(false);
     }
     let check = Check::at(endpoint, verify, job)?;
@@ -153,6 +163,14 @@ impl Check {
             last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
             tokio::time::sleep(*every).await;
         }
+    }
+}
+
+/// Checks what can be known of the address before the first step.
+pub fn check_text(verify: &Verify, scope: &Scope) -> Result<(), StepError> {
+    match &verify.probe {
+        Probe::Http(text) | Probe::Tcp(text) if text.is_known_early() => check_start(text, scope),
+        Probe::Http(_) | Probe::Tcp(_) | Probe::Exit(_) => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tags of a group that is deployed, changed without a deploy.
+//! A group of which the id alone is known: its state, and its tags, changed without a deploy.
 
 use crate::azure::container_instances::{Group, GroupId};
 use crate::journal::TargetId;
@@ -14,8 +14,17 @@ pub async fn change_tags(
     change: impl FnOnce(&Group, &mut BTreeMap<String, String>) -> bool,
 ) -> Result<(), StepError> {
     let Some(id) = GroupId::parse(target.as_str()) else { return Ok(()) };
-    let client = &performer.services.clients.azure.container_instances;
-    let Some(group) = client.find(&id).await? else { return Ok(()) };
+    let Some(group) = find(performer, target).await? else { return Ok(()) };
     let mut tags = group.tags.clone();
-    if change(&group, &mut tags) { Ok(client.set_tags(&id, &tags).await?) } else { Ok(()) }
+    if !change(&group, &mut tags) {
+        return Ok(());
+    }
+    let client = &performer.services.clients.azure.container_instances;
+    Ok(client.set_tags(&id, &tags).await?)
+}
+
+/// The group as it is now, if it exists.
+pub async fn find(performer: &Performer, target: &TargetId) -> Result<Option<Group>, StepError> {
+    let Some(id) = GroupId::parse(target.as_str()) else { return Ok(None) };
+    Ok(performer.services.clients.azure.container_instances.find(&id).await?)
 }

@@ -26,7 +26,7 @@ pub use group::ContainerGroup;
 use group::publish;
 pub use id::name_of;
 pub use image::{check_platforms, pin_image};
-pub use live_tags::change_tags;
+pub use live_tags::{change_tags, find};
 
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;

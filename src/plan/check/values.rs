@@ -1,0 +1,216 @@
+//! `bad-value` and `empty-name` of the plan's own variables: what they give is not what the key
+//! takes that uses them.
+//!
+//! Not one of the rules of a plan's text: `--set` may give a variable another value, so that
+//! a plan with such a mistake can be run all the same.
+
+use crate::plan::describe::{Found, PlanKeys as _, Visit};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::contexts::Site;
+use crate::plan::expr::{Object, Scope, Segment, functions, references};
+use crate::plan::schema::{Map, Part, Plan, Template, Text};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The variables of an environment that the plan gives a literal, by their names in lower
+/// case.
+type Literals<'p> = BTreeMap<String, &'p Text>;
+
+/// A text that depends on nothing but variables of the plan.
+struct Variable<'p> {
+    text: &'p Text,
+    found: Found<'p>,
+    /// Their names in lower case.
+    names: BTreeSet<String>,
+}
+
+/// Reports each text that depends on nothing but variables whose values the plan gives, and
+/// that its key does not take in one of the environments.
+pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
+    let environments = literals(plan);
+    if environments.iter().all(|(_, known)| known.is_empty()) {
+        return Vec::new();
+    }
+    let mut texts = Vec::new();
+    let mut see = |found: Found<'p>| texts.extend(Variable::of(found));
+    plan.visit_keys(&mut Visit::new(Site::Step, &mut see));
+    texts.retain(|text| !is_conditional(plan, &text.found));
+    let mut reported = Vec::new();
+    for (environment, known) in &environments {
+        let values = known.iter().filter_map(|(name, text)| Some((name, text.as_literal()?)));
+        let mut object = Object::default();
+        values.for_each(|(name, value)| object.set(name, value));
+        let scope = Scope::default().with("vars", object);
+        let place = match environment {
+            Some(environment) => format!("its value in `{environment}`"),
+            None => "its value".to_owned(),
+        };
+        texts.retain(|text| {
+            let is_known = text.names.iter().all(|name| known.contains_key(name));
+            let Some(mistake) = is_known.then(|| text.mistake(&scope)).flatten() else {
+                return true;
+            };
+            let named = text.names.iter();
+            reported.push(
+                named.fold(mistake, |mistake, name| mistake.also(&known[name].span, place.clone())),
+            );
+            // Once is enough.
+            false
+        });
+    }
+    reported
+}
+
+/// The literals of each environment, or of the plan where it has none.
+fn literals(plan: &Plan) -> Vec<(Option<&str>, Literals<'_>)> {
+    let of_plan = taken(Literals::new(), &plan.vars);
+    if plan.environments.len() == 0 {
+        return vec![(None, of_plan)];
+    }
+    let of_each = plan.environments.iter().map(|(name, environment)| {
+        (Some(name.value.as_str()), taken(of_plan.clone(), &environment.vars))
+    });
+    of_each.collect()
+}
+
+/// A variable that is an expression replaces a literal, too.
+fn taken<'p>(mut known: Literals<'p>, vars: &'p Map<Text>) -> Literals<'p> {
+    for (name, text) in vars.iter() {
+        let name = name.value.to_ascii_lowercase();
+        if text.as_literal().is_some() {
+            known.insert(name, text);
+        } else {
+            known.remove(&name);
+        }
+    }
+    known
+}
+
+/// Whether the step may be left out where the value does not fit.
+fn is_conditional(plan: &Plan, found: &Found<'_>) -> bool {
+    let step = found.place.step.and_then(|(service, step)| {
+        let (_, service) = plan.services.0.get(service)?;
+        service.steps.get(step)
+    });
+    step.is_some_and(|step| step.condition.is_some())
+}
+
+impl<'p> Variable<'p> {
+    fn of(found: Found<'p>) -> Option<Self> {
+        let Template::Text(text) = found.template else { return None };
+        if text.as_literal().is_some() {
+            return None;
+        }
+        let mut names = BTreeSet::new();
+        for expression in text.expressions() {
+            let called = functions(&expression.value, 0).ok()?;
+            if called.iter().any(|one| one.is_status() || one.name == "hashFiles") {
+                return None;
+            }
+            for context in references(&expression.value, 0).ok()? {
+                match context.path.as_slice() {
+                    [_, Segment::Name(name)] if context.context().eq_ignore_ascii_case("vars") => {
+                        names.insert(name.to_ascii_lowercase());
+                    }
+                    _ => return None,
+                }
+            }
+        }
+        (!names.is_empty()).then_some(Self { text, found, names })
+    }
+
+    /// What is wrong with its value. An empty one may be left out, except where a request
+    /// would be sent to what is left.
+    fn mistake(&self, scope: &Scope) -> Option<Diagnostic> {
+        let place = self.found.place;
+        if matches!(place.key, "http" | "tcp" | "verify")
+            && let Some(error) = self.empty(scope)
+        {
+            return Some(error);
+        }
+        let value = self.text.render(scope).ok()?;
+        let value = value.plain().filter(|value| !value.is_empty())?;
+        let expected = (place.shape.check)(value).err()?;
+        let message = format!("`{}` cannot be `{value}`", place.key);
+        Some(Diagnostic::error("bad-value", message, &self.text.span).label(expected))
+    }
+
+    /// Why an address begins with nothing.
+    fn empty(&self, scope: &Scope) -> Option<Diagnostic> {
+        let first = self.text.parts.first().filter(|part| matches!(part, Part::Expression(_)))?;
+        let start = Text { parts: vec![first.clone()], ..self.text.clone() };
+        let error = start.render_filled(scope, "an address").err()?;
+        let diagnostic = Diagnostic::error(error.code, error.message, &error.span);
+        Some(error.help.into_iter().fold(diagnostic, Diagnostic::help))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unfit_values;
+    use crate::plan::{read, render};
+
+    fn drawn(text: &str) -> String {
+        let reading = read(text);
+        let plan = reading.plan.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
+        render("shipway.yml", text, &unfit_values(&plan), false)
+    }
+
+    fn plan(vars: &str, steps: &str) -> String {
+        format!(
+            "name: a\nazure: {{ resource-group: g, location: westeurope }}\n{vars}\nsteps:\n\
+             - {{ id: live, deploy: {{ image: \"a.io/b:v1\", aci: {{ name: a, ports: [80] }} }} }}\n{steps}\n"
+        )
+    }
+
+    #[test]
+    fn value_that_its_key_does_not_take_is_shown_with_its_variable() {
+        let label = "- deploy: { image: \"a.io/b:v1\", aci: { dns-label: \"${{ vars.label }}\", ports: [80] } }";
+        assert_eq!(
+            drawn(&plan("vars: { label: Bad_Label }", label)),
+            "\
+error[bad-value]: `dns-label` cannot be `Bad_Label`
+ --> shipway.yml:6:51
+  |
+3 | vars: { label: Bad_Label }
+  |                --------- its value
+...
+6 | - deploy: { image: \"a.io/b:v1\", aci: { dns-label: \"${{ vars.label }}\", ports: [80] } }
+  |                                                   ^^^^^^^^^^^^^^^^^^^ expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last"
+        );
+    }
+
+    #[test]
+    fn value_of_one_environment_is_named_with_it() {
+        let vars = "vars: { within: 1m }\nenvironments:\n  fast: { if: 'true' }\n  slow: { vars: { within: later } }";
+        let said = drawn(&plan(vars, "- verify: { http: /, within: \"${{ vars.within }}\" }"));
+        assert!(said.starts_with("error[bad-value]: `within` cannot be `later`\n"), "{said}");
+        assert!(said.contains("----- its value in `slow`\n"), "{said}");
+    }
+
+    #[test]
+    fn address_that_would_begin_with_nothing_is_a_mistake() {
+        for verify in ["\"${{ vars.host }}/healthz\"", "{ tcp: \"${{ vars.host }}:80\" }"] {
+            let said = drawn(&plan("vars: { host: '' }", &format!("- verify: {verify}")));
+            let first =
+                "error[empty-name]: `vars.host` is empty, and an address would be made of it\n";
+            assert!(said.starts_with(first), "{verify}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_another_value_or_a_condition_may_make_right_is_fine() {
+        let verify = |text: &str| format!("- verify: {{ http: /, within: \"{text}\" }}");
+        for (vars, step) in [
+            ("vars: { t: 1m }", verify("${{ vars.t }}")),
+            ("vars: { t: '${{ git.branch }}' }", verify("${{ vars.t }}")),
+            ("vars: { t: later }", verify("${{ git.branch == 'main' && vars.t || '1m' }}")),
+            ("vars: { t: later }", format!("{}\n  if: vars.t != 'later'", verify("${{ vars.t }}"))),
+            (
+                "vars: { t: later }\nenvironments:\n  a: { vars: { t: 2m } }",
+                verify("${{ vars.t }}"),
+            ),
+        ] {
+            assert_eq!(drawn(&plan(vars, &step)), "", "{vars} {step}");
+        }
+    }
+}
