@@ -2,6 +2,7 @@
 //! exists on its command line. The messages are the string literals in `src/`.
 
 use super::Arguments;
+use crate::value::completed_commands;
 use clap::{Command, CommandFactory as _};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,6 +137,24 @@ fn messages_name_commands_and_options_that_exist() {
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// The options that say of which plan, environment and cloud a command is.
+#[test]
+fn commands_that_messages_complete_have_these_options() {
+    let shipway = Arguments::command();
+    for (name, options) in completed_commands() {
+        let command = shipway.find_subcommand(name).expect("a command");
+        let takes_plan = command.get_positionals().any(|it| it.get_id() == "plan");
+        let all = ["plan", "env", "pr", "cloud", "state-dir"].into_iter();
+        // That of `run` is a saved plan.
+        let has = |option: &&str| has_option(command, option) && !(takes_plan && *option == "plan");
+        let mut known: Vec<&str> = all.filter(has).collect();
+        if takes_plan {
+            known.insert(0, "PLAN");
+        }
+        assert_eq!(known, *options, "{name}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::plan_options::DeployedOptions;
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
-use super::session::{PlanSession, show_step_error};
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -53,7 +53,7 @@ pub fn open(arguments: &OpenArguments) -> Result<Exit, Exit> {
     refuse_missing_environment(&session)?;
     block_on(async {
         let result = perform(arguments, &session).await;
-        result.map_err(|error| show_step_error(error, &session.redactor))
+        result.map_err(|error| session.show_step_error(error))
     })
 }
 

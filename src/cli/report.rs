@@ -6,13 +6,16 @@ use super::exit::Exit;
 use super::pipeline::audience::Audience;
 use super::say;
 use crate::event::{Event, EventKind};
-use crate::journal::{RunFolder, RunId, is_in_progress, newest};
+use crate::journal::{RunFolder, RunId, is_in_progress, newest, refused_since};
 use crate::report::{Card, RecordingError, Reporters, View, recorded, result, shown_again};
 use crate::run::outcome::chain_of;
 use crate::secret::Redactor;
+use crate::value::CommandContext;
 use clap::{Args, ValueEnum};
 use merge::{Merge, MergeOptions};
+use serde_json::Value;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
@@ -64,10 +67,23 @@ pub fn report(arguments: &ReportArguments, audience: Audience) -> Result<Exit, E
         return merge.report(audience);
     }
     let folder = find(arguments)?;
+    if arguments.run.is_none()
+        && let Some(refused) = refused_since(&folder.state, &folder.run)
+    {
+        say::tell(&refused_note(&refused));
+    }
+    let spelled = |path: &PathBuf| path.display().to_string();
+    let commands = CommandContext {
+        plan: Some(spelled(&arguments.plan)),
+        state_dir: arguments.state_dir.as_ref().map(spelled),
+        ..CommandContext::default()
+    };
     let shown = match arguments.form {
-        Form::Log => show_log(&folder),
+        Form::Log => show_log(&folder, &commands),
         Form::Events => show_events(&folder),
-        Form::Comment | Form::Summary | Form::Result => show_result(&folder, arguments.form),
+        Form::Comment | Form::Summary | Form::Result => {
+            show_result(&folder, arguments.form, &commands)
+        }
     };
     shown.unwrap_or_else(|error| {
         say::error(&chain_of(&error), None);
@@ -104,10 +120,25 @@ fn find(arguments: &ReportArguments) -> Result<RunFolder, Exit> {
     Err(Exit::Usage)
 }
 
+/// Says of a run that was refused after the one that is shown why it was: without it, an
+/// earlier success would be taken for the newest result.
+fn refused_note(refused: &RunFolder) -> String {
+    let result = fs::read_to_string(refused.result()).unwrap_or_default();
+    let result: Value = serde_json::from_str(&result).unwrap_or_default();
+    let causes = result["refusals"][0]["chain"].as_array().into_iter().flatten();
+    let causes: Vec<&str> = causes.filter_map(Value::as_str).collect();
+    let why = if causes.is_empty() { String::new() } else { format!(": {}", causes.join(": ")) };
+    format!(
+        "note: this is the newest run that began; run {} was refused since, before its first \
+         step{why}",
+        refused.run
+    )
+}
+
 type Shown = Result<Result<Exit, Exit>, RecordingError>;
 
 /// Shows each process of the run, one after the other.
-fn show_log(folder: &RunFolder) -> Shown {
+fn show_log(folder: &RunFolder, commands: &CommandContext) -> Shown {
     // What is in the file is redacted.
     let redactor = Redactor::default();
     let mut reporters = Reporters::new(redactor.clone());
@@ -118,7 +149,7 @@ fn show_log(folder: &RunFolder) -> Shown {
         reporters.on(&event);
     })?;
     if reporters.view().finished.is_none() {
-        say::tell(&format!("note: {}", unfinished(folder)));
+        say::tell(&format!("note: {}", unfinished(folder, commands)));
     }
     Ok(Ok(Exit::Done))
 }
@@ -131,7 +162,7 @@ fn show_events(folder: &RunFolder) -> Shown {
 }
 
 /// Shows the result of the run's last process.
-fn show_result(folder: &RunFolder, form: Form) -> Shown {
+fn show_result(folder: &RunFolder, form: Form, commands: &CommandContext) -> Shown {
     let mut view = View::default();
     recorded(&folder.events(), |event: Event| {
         if matches!(event.kind, EventKind::RunStarted(_)) {
@@ -142,8 +173,8 @@ fn show_result(folder: &RunFolder, form: Form) -> Shown {
     let Some(finished) = view.finished.take() else {
         let id = &folder.run;
         say::error(
-            &[unfinished(folder)],
-            Some(&format!("`shipway report {id}` shows how far it came")),
+            &[unfinished(folder, commands)],
+            Some(&commands.complete(&format!("`shipway report {id}` shows how far it came"))),
         );
         return Ok(Err(Exit::Precondition));
     };
@@ -159,11 +190,12 @@ fn show_result(folder: &RunFolder, form: Form) -> Shown {
     Ok(Ok(Exit::Done))
 }
 
-fn unfinished(folder: &RunFolder) -> String {
+fn unfinished(folder: &RunFolder, commands: &CommandContext) -> String {
     let id = &folder.run;
     if is_in_progress(&folder.journal()) {
         format!("run {id} is still going on")
     } else {
-        format!("run {id} was ended from outside; `shipway resume {id}` continues it")
+        let what = format!("run {id} was ended from outside; `shipway resume {id}` continues it");
+        commands.complete(&what)
     }
 }

@@ -20,6 +20,8 @@ use crate::journal::{
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
 use crate::run::outcome::chain_of;
+use crate::run::perform::digest_of_step;
+use crate::value::CommandContext;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +104,7 @@ fn continue_journal(
     chosen.mark_done(journal.replay());
     refuse_changed(run, &mut chosen, arguments.changed_plan)?;
     refuse_in_doubt(arguments, run, &chosen, journal.replay())?;
+    chosen.warnings.extend(done_before_change(run, &chosen, journal.replay()));
     let at = jiff::Timestamp::now().to_string();
     let written = journal.append(&JournalEntry::RunResumed { at });
     written.map_err(|error| say::refused(Exit::Precondition, &chain_of(&error), None))?;
@@ -147,10 +150,10 @@ fn newest_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Ex
             let run = &folder.run;
             say::error(
                 &[format!("run {run} did not succeed, but run {newer} has since")],
-                Some(&format!(
+                Some(&context(arguments).complete(&format!(
                     "`shipway resume {run}` puts what it was to deploy in the place of that all \
                      the same"
-                )),
+                ))),
             );
             Err(Exit::Usage)
         }
@@ -176,7 +179,7 @@ fn refuse_damaged(damaged: &DamagedRun, arguments: &ResumeArguments) -> Exit {
     };
     let mut chain = vec![format!("cannot resume run {}", damaged.run)];
     chain.extend(chain_of(&damaged.error));
-    say::error(&chain, Some(&help));
+    say::error(&chain, Some(&context(arguments).complete(&help)));
     Exit::Precondition
 }
 
@@ -230,7 +233,10 @@ fn refuse_dry_run_options(arguments: &ResumeArguments, run: &RunId) -> Result<()
     };
     say::error(
         &[format!("run {run} is not a dry run, and cannot be resumed with {given}")],
-        Some(&format!("`shipway resume {run}` continues it, and deploys to Azure")),
+        Some(
+            &context(arguments)
+                .complete(&format!("`shipway resume {run}` continues it, and deploys to Azure")),
+        ),
     );
     Err(Exit::Usage)
 }
@@ -261,6 +267,32 @@ fn refuse_in_doubt(
     Ok(())
 }
 
+/// A warning that names the steps which are done, and which the plan describes in another
+/// way now: they stay as they are.
+fn done_before_change(run: &RunSession, chosen: &Chosen, replay: &Replay) -> Option<String> {
+    let session = &run.session;
+    let steps = chosen.layout.steps.iter().zip(chosen.steps(session));
+    let changed = steps.filter(|(layout, (_, step))| {
+        let now = || digest_of_step(&session.plan, &session.file.text, step);
+        layout.done_before
+            && replay.planned.get(&layout.id).is_some_and(|planned| *planned != now())
+    });
+    let ids: Vec<String> = changed.map(|(layout, _)| layout.id.to_string()).collect();
+    let first = ids.first()?;
+    let named: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+    let (was, stays) = if ids.len() == 1 { ("was", "stays") } else { ("were", "stay") };
+    let again = if session.is_dry_run() {
+        format!("`shipway dry-run --from {first}`")
+    } else {
+        format!("`shipway run --from {first}`")
+    };
+    Some(run.command_context().complete(&format!(
+        "{} {was} done with the plan as it was before its change, and {stays} so; {again} does \
+         what the plan says now",
+        named.join(", ")
+    )))
+}
+
 fn is_idempotent(step: &Step, scope: &Scope) -> bool {
     step.idempotent.resolve(scope).unwrap_or_default()
 }
@@ -272,8 +304,19 @@ fn refuse_journal(error: &JournalError, arguments: &ResumeArguments) -> Exit {
         }
         JournalError::Write { .. } | JournalError::Read { .. } | JournalError::Busy { .. } => None,
     };
+    let help = help.map(|help| context(arguments).complete(&help));
     say::error(&chain_of(error), help.as_deref());
     Exit::Precondition
+}
+
+/// What commands in messages need to find the same plan and its state.
+fn context(arguments: &ResumeArguments) -> CommandContext {
+    let shown = |path: &PathBuf| path.display().to_string();
+    CommandContext {
+        plan: Some(shown(&arguments.plan)),
+        state_dir: arguments.state_dir.as_ref().map(shown),
+        ..CommandContext::default()
+    }
 }
 
 /// The remedy for a damaged journal.

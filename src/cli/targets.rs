@@ -166,6 +166,16 @@ fn with_targets(resources: Vec<DeployedResource>) -> Vec<(Target, DeployedResour
     targets
 }
 
+/// The error of a container that a deployed service does not have. `known` are those that it
+/// has.
+pub fn no_container(service: &str, container: &str, known: &[&str]) -> StepError {
+    let help = match closest(container, known.iter().copied()) {
+        Some(near) => format!("did you mean `{service}/{near}`?"),
+        None => format!("it has `{}`", known.join("`, `")),
+    };
+    StepError::new(format!("`{service}` has no container `{container}`")).help(help)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Owner;

@@ -31,6 +31,9 @@ pub enum JournalEntry {
         handover: Box<Handover>,
         /// In seconds.
         took: f64,
+        /// SHA-256 of what the plan said of the step. Earlier journals do not have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planned: Option<String>,
     },
     /// The step failed, timed out, was cancelled or skipped.
     StepEnded { step: StepId, outcome: Outcome },

@@ -6,6 +6,7 @@
 //! with them; an option that is added here is on the command line, in the
 //! journal, and kept by `resume`. Their doc comments are their help texts.
 
+use crate::event::Outputs;
 use crate::local::RuntimeChoice;
 use crate::oci::Reference;
 use clap::Args;
@@ -78,6 +79,9 @@ pub struct PutBack {
     pub tags: BTreeMap<String, String>,
     /// Whether the version that runs now is not to be gone back to by default.
     pub takes_back: bool,
+    /// The outputs of the services that it needs, by service: as they are deployed now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Outputs>,
 }
 
 /// The options that only a dry run has.

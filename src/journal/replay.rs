@@ -32,6 +32,8 @@ pub struct Replay {
     pub ended: BTreeMap<StepId, Outcome>,
     /// What the deploys of this run replaced, until it was put back.
     pub rollbacks: BTreeMap<StepId, RollbackState>,
+    /// SHA-256 of what the plan said of each step that succeeded, when it was done.
+    pub planned: BTreeMap<StepId, String>,
     /// The last handover of each service.
     pub handovers: BTreeMap<String, Handover>,
     /// The runs that did the steps of [`Replay::fill_from`].
@@ -82,9 +84,10 @@ impl Replay {
             }
             JournalEntry::StepStarted { step, .. } => self.started(step),
             JournalEntry::AttemptFailed { step, .. } => self.in_doubt(step).map(drop),
-            JournalEntry::StepSucceeded { step, outputs, handover, .. } => {
+            JournalEntry::StepSucceeded { step, outputs, handover, planned, .. } => {
                 *self.in_doubt(step)? = StepState::Succeeded { outputs: outputs.clone() };
                 self.handovers.insert(step.service.clone(), handover.as_ref().clone());
+                self.planned.extend(planned.clone().map(|planned| (step.clone(), planned)));
                 Ok(())
             }
             JournalEntry::StepEnded { step, outcome } => match self.state(step) {
@@ -226,6 +229,7 @@ mod tests {
             outputs,
             handover: handover.into(),
             took: 0.5,
+            planned: None,
         }
     }
 

@@ -86,6 +86,11 @@ impl RunFolder {
         self.path().join("events.jsonl")
     }
 
+    /// The complete result of the run.
+    pub fn result(&self) -> PathBuf {
+        self.path().join("result.json")
+    }
+
     /// The state of the local cloud of a dry run.
     pub fn local(&self) -> PathBuf {
         self.state.join("local").join(self.run.as_str())
@@ -98,6 +103,16 @@ pub fn newest(state: &Path) -> Option<RunFolder> {
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let runs = names.map(|name| RunFolder { state: state.to_owned(), run: RunId::existing(&name) });
     runs.filter(|folder| folder.events().exists()).max_by(|a, b| a.run.cmp(&b.run))
+}
+
+/// The newest run that was refused before its first step, if no other has begun since. It
+/// has a result and no events.
+pub fn refused_since(state: &Path, run: &RunId) -> Option<RunFolder> {
+    let entries = fs::read_dir(state.join("runs")).ok()?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let runs = names.map(|name| RunFolder { state: state.to_owned(), run: RunId::existing(&name) });
+    let is_refused = |folder: &RunFolder| folder.run > *run && folder.result().exists();
+    runs.filter(is_refused).max_by(|a, b| a.run.cmp(&b.run))
 }
 
 /// Removes the scratch folders of runs that were killed. They may hold outputs of steps,

@@ -226,6 +226,11 @@ impl Loop<'_> {
         }
     }
 
+    /// A remedy whose commands can be pasted.
+    fn pasted(&self, help: &str) -> String {
+        self.engine.performer.facts.commands.complete(help)
+    }
+
     fn id(&self, step: StepIndex) -> StepId {
         self.state.layout().steps[step].id.clone()
     }

@@ -15,6 +15,7 @@ use crate::journal::Handover;
 use crate::plan::expr::{EvalError, Rendered};
 use crate::plan::span::Span;
 use crate::secret::Redactor;
+use crate::value::CommandContext;
 use std::error::Error;
 use std::time::Duration;
 
@@ -102,6 +103,14 @@ impl StepError {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.failure.help = Some(help.into());
+        self
+    }
+
+    /// The error with commands in its remedy that can be pasted.
+    #[must_use]
+    pub fn completed(mut self, context: &CommandContext) -> Self {
+        let help = self.failure.help.take();
+        self.failure.help = help.map(|help| context.complete(&help));
         self
     }
 

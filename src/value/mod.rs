@@ -6,6 +6,7 @@
 
 mod azure;
 mod choice;
+mod command_line;
 mod container_group;
 mod difference;
 mod file;
@@ -17,6 +18,9 @@ pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
+pub use command_line::CommandContext;
+#[cfg(test)]
+pub use command_line::completed_commands;
 pub use container_group::{GpuSku, GroupSku, IpKind, LogType, Priority, ProbeScheme};
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,

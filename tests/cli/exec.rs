@@ -14,20 +14,23 @@ fn exec(shop: &Shop, name: &str, command: &[&str]) -> Finished {
 #[test]
 fn exec_refuses_what_is_not_deployed_or_does_not_run() {
     let shop = Shop::new();
+    let said = |finished: Finished| {
+        finished.stderr.replace(&shop.cloud.path.display().to_string(), "CLOUD")
+    };
     let refused = exec(&shop, "web", &["ls"]).exits(3);
     assert_eq!(
-        refused.stderr,
-        "error: `web` is not deployed in `production`\n  help: `shipway run` deploys it; another \
-         environment is named with `--env`\n"
+        said(refused),
+        "error: `web` is not deployed in `production`\n  help: `shipway run --env production \
+         --cloud CLOUD` deploys it; another environment is named with `--env`\n"
     );
 
     shop.run(&["run", "--env", "production"]).exits(0);
 
     let ended = exec(&shop, "job", &["ls"]).exits(3);
     assert_eq!(
-        ended.stderr,
+        said(ended),
         "error: cannot run a command in `job`\n  because: its container `job` does not run: it ended with exit \
-         code 0\n  help: `shipway logs job` shows what it wrote\n"
+         code 0\n  help: `shipway logs job --env production --cloud CLOUD` shows what it wrote\n"
     );
     let named = |name: &str| exec(&shop, name, &["ls"]);
     assert_eq!(
@@ -41,9 +44,10 @@ fn exec_refuses_what_is_not_deployed_or_does_not_run() {
     let long = "x".repeat(120_000);
     let refused = exec(&shop, "web", &["echo", &long]).exits(2);
     assert_eq!(
-        refused.stderr,
+        said(refused),
         "error: the command is too long: 120235 bytes as the shell of a container is sent it, which \
-         takes 120000\n  help: pass a script on standard input: `shipway exec SERVICE -- sh <FILE`\n"
+         takes 120000\n  help: pass a script on standard input: `shipway exec SERVICE --env production \
+         --cloud CLOUD -- sh <FILE`\n"
     );
 }
 

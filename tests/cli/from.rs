@@ -116,8 +116,12 @@ fn service_that_only_leaves_out_gives_what_an_earlier_run_left_or_is_named() {
          earlier run on this machine has made\n  help: add `--only api`, or run the whole plan\n"
     );
     assert!(!program.path("value").exists());
+    let planned = program.run(&["plan", "--cloud", &path, "--only", "web"]).exits(3);
+    assert_eq!(planned.stderr, refused.stderr);
 
     run(&[]).exits(0);
+    let planned = program.run(&["plan", "--cloud", &path, "--only", "web"]).exits(0);
+    assert_eq!(planned.stderr, "");
     assert!(value().ends_with("/containerGroups/api\n"), "{}", value());
     fs::remove_file(program.path("value")).expect("there");
 

@@ -79,6 +79,6 @@ fn logs_says_what_is_not_there() {
     );
     assert_eq!(
         shop.run(&["logs", "shop/proxy"]).exits(3).stderr,
-        "error: `shop/proxy` is not deployed in this environment\n  help: `shipway status` shows what is\n"
+        "error: `shop` has no container `proxy`\n  help: it has `shop`\n"
     );
 }

@@ -1,7 +1,7 @@
 //! `shipway open`: the URL of a service in the browser, or printed.
 
 use super::status::Shop;
-use crate::support::Program;
+use crate::support::{Finished, Program};
 use serde_json::{Value, json};
 
 const URL: &str = "http://shop-production.westeurope.azurecontainer.io";
@@ -9,17 +9,20 @@ const URL: &str = "http://shop-production.westeurope.azurecontainer.io";
 #[test]
 fn open_prints_the_url_where_standard_output_is_no_terminal() {
     let shop = Shop::new();
+    let said = |finished: Finished| {
+        finished.stderr.replace(&shop.cloud.path.display().to_string(), "CLOUD")
+    };
     let missing = shop.run(&["open", "web", "--env", "production"]).exits(3);
     assert_eq!(
-        missing.stderr,
-        "error: `web` is not deployed in `production`\n  help: `shipway run` deploys it; another \
-         environment is named with `--env`\n"
+        said(missing),
+        "error: `web` is not deployed in `production`\n  help: `shipway run --env production \
+         --cloud CLOUD` deploys it; another environment is named with `--env`\n"
     );
     let missing = shop.run(&["open", "--env", "production"]).exits(3);
     assert_eq!(
-        missing.stderr,
-        "error: nothing that is deployed in `production` has a URL\n  help: `shipway status` shows \
-         what is deployed\n"
+        said(missing),
+        "error: nothing that is deployed in `production` has a URL\n  help: `shipway status --env \
+         production --cloud CLOUD` shows what is deployed\n"
     );
 
     shop.run(&["run", "--env", "production"]).exits(0);

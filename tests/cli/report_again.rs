@@ -148,3 +148,32 @@ fn a_damaged_file_of_events_is_named_with_its_line() {
         refused.stderr
     );
 }
+
+#[test]
+fn a_run_that_was_refused_after_the_one_that_is_shown_is_named() {
+    let plan = "\
+name: shop
+report: none
+secrets: { token: { env: THE_TOKEN } }
+steps: [{ run: 'true', env: { T: '${{ secrets.token }}' } }]
+";
+    let program = Program::with_plan(plan).env("THE_TOKEN", "hunter22");
+    program.run(&["run"]).exits(0);
+    assert_eq!(program.run(&["report"]).exits(0).stderr, "");
+    let program = program.env("THE_TOKEN", "");
+    program.run(&["run"]).exits(3);
+    let runs = fs::read_dir(program.path(".shipway/runs")).expect("runs");
+    let refused = runs.flatten().map(|run| run.file_name()).max().expect("a run");
+
+    let shown = program.run(&["report"]).exits(0);
+
+    assert!(shown.stdout.contains("\nsucceeded  ("), "{}", shown.stdout);
+    assert_eq!(
+        shown.stderr,
+        format!(
+            "note: this is the newest run that began; run {} was refused since, before its first \
+             step: cannot find the secret `token`: `THE_TOKEN` is not set\n",
+            refused.display()
+        )
+    );
+}

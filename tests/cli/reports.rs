@@ -766,3 +766,42 @@ fn plan_that_cannot_be_posted_is_a_warning() {
     );
     assert!(planned.stdout.ends_with("Plan: 1 to create. Tags: 1 new.\n"), "{}", planned.stdout);
 }
+
+#[test]
+fn plan_that_is_refused_replaces_the_comment_about_an_earlier_one() {
+    let plan = deploying("shop", "sleep, '600'").replace("[deployment]", "[plan]");
+    let workflow = Workflow::new(&plan);
+    let planned = |exit: i32, options: &[&str]| {
+        let arguments = [&["plan", "--cloud", "cloud/cloud.json"], options].concat();
+        workflow.program.run(&arguments).exits(exit)
+    };
+    planned(0, &["--until", "push"]);
+    let all = comments(&workflow);
+    assert!(all[0].starts_with("### shop: 📋 plan, until push\n\nPlan: "), "{all:#?}");
+
+    workflow.plan(&plan.replace("deploy:", "deplot:"));
+    planned(2, &[]);
+
+    let all = comments(&workflow);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert!(
+        all[0].starts_with("### shop: ❌ plan failed\n\n**`shipway.yml:")
+            && all[0].contains("\na step has no key `deplot`\n"),
+        "{all:#?}"
+    );
+    workflow.plan(&plan);
+    planned(0, &[]);
+    let all = comments(&workflow);
+    assert!(all[0].starts_with("### shop: 📋 plan\n\nPlan: 1 to create."), "{all:#?}");
+}
+
+#[test]
+fn refused_run_reports_to_the_repository_of_the_local_cloud_wherever_it_is_checked_out() {
+    let workflow = Workflow::new(&PLAN.replace("THE_TOKEN", "HOME"));
+    let elsewhere = Workflow { program: workflow.program.env("GITHUB_REPOSITORY", ""), ..workflow };
+    let finished = elsewhere.plan(&PLAN.replace("run:", "rum:")).run(&[]).exits(2);
+
+    assert!(!finished.stderr.contains("has no repository"), "{}", finished.stderr);
+    let comment = elsewhere.comment();
+    assert!(comment.contains("### shop: ❌ failed, nothing was changed\n"), "{comment}");
+}

@@ -223,3 +223,27 @@ fn a_run_that_failed_before_one_that_succeeded_is_resumed_only_by_name() {
     );
     program.run(&["resume", &failed]).exits(0);
 }
+
+#[test]
+fn steps_that_were_done_before_the_plan_changed_are_named_in_every_report() {
+    let plan = |said: &str| {
+        format!(
+            "name: shop\nreport: none\nsteps:\n  - {{ id: say, run: 'echo {said} >> ran' }}\n  - {{ id: \
+             same, run: 'true' }}\n  - {{ id: gate, run: 'test -e FILE' }}\n"
+        )
+    };
+    let program = Program::with_plan(&plan("one"));
+    program.run(&["run"]).exits(4);
+    let program = program.file("FILE", "").file("shipway.yml", &plan("two"));
+
+    let resumed = program.run(&["resume", "--changed-plan"]).exits(0);
+
+    let warning = "`say` was done with the plan as it was before its change, and stays so; `shipway \
+                   run --from say` does what the plan says now";
+    assert!(resumed.stderr.contains(&format!("\nwarning  {warning}\n")), "{}", resumed.stderr);
+    assert_eq!(crate::support::state::result(&program)["warnings"], serde_json::json!([warning]));
+    assert_eq!(ran(&program), ["one"]);
+
+    program.run(&["run", "--from", "say"]).exits(0);
+    assert_eq!(ran(&program), ["one", "two"]);
+}

@@ -44,8 +44,13 @@ struct Site {
 
 impl Site {
     fn deployed() -> Self {
+        Self::of(PLAN)
+    }
+
+    /// The same with another plan, in which the site is a service.
+    fn of(plan: &str) -> Self {
         let cloud = CloudProcess::with_registry("demo");
-        let program = Program::with_plan(PLAN)
+        let program = Program::with_plan(plan)
             .file(".gitignore", "busybox\n.shipway\n")
             .applets()
             .env("THE_TOKEN", "a-t0ken-of-the-site");
@@ -112,7 +117,7 @@ impl Site {
 
     /// A text without what differs from run to run. Columns are two blanks apart.
     fn same_each_time(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = text.replace(&self.cloud.path.display().to_string(), "CLOUD");
         for (commit, name) in self.commits.iter().zip(["COMMIT1", "COMMIT2"]) {
             text = text.replace(&commit[..7], name);
         }
@@ -186,10 +191,10 @@ site
     assert_eq!(history[1]["secure-variables"], json!(["TOKEN"]));
     let again = site.shipway(&["rollback", "--yes"]).exits(3);
     assert_eq!(
-        again.stderr,
+        site.same_each_time(&again.stderr),
         "error: there is no version of `site` to go back to\n  because: every earlier one that is \
-         known was taken back\n  help: `shipway status --history site` lists them, and `--to \
-         REVISION` names one\n"
+         known was taken back\n  help: `shipway status --history site --cloud CLOUD` lists them, and \
+         `--to REVISION` names one\n"
     );
 
     // Forward again by its commit, and back.
@@ -253,7 +258,7 @@ fn rollback_that_could_not_be_complete_is_refused_with_all_that_is_missing() {
 error: cannot roll `site` back to commit COMMIT1 (digest sha256:DIGEST…)
   because: its image `demo.azurecr.io/site@sha256:DIGEST` is no longer in the registry
   because: it had the secure variable `TOKEN`, which the plan no longer has
-  help: nothing was changed; `shipway status --history site` lists other versions
+  help: nothing was changed; `shipway status --history site --cloud CLOUD` lists other versions
 "
     );
     let shown = site.shipway(&["status", "--history"]).exits(0);
@@ -273,7 +278,7 @@ fn rollback_that_would_have_to_replace_is_refused_where_the_plan_forbids_it() {
         "\
 error: cannot roll `site` back to commit COMMIT1 (digest sha256:DIGEST…)
   because: it changes `cpu` from 1 to 2, for which container group `site-demo` has to be deleted, and `replace: never` forbids that
-  help: nothing was changed; `shipway status --history site` lists other versions
+  help: nothing was changed; `shipway status --history site --cloud CLOUD` lists other versions
 "
     );
     assert_eq!(site.group(), before);
@@ -374,4 +379,37 @@ fn revision_that_is_not_there_is_refused_with_those_that_are() {
             site.commits[1].replace(&site.commits[1][..7], "COMMIT2")
         ),
     );
+}
+
+#[test]
+fn rollback_gives_a_service_the_outputs_of_what_it_needs_as_that_is_deployed() {
+    let (head, steps) = PLAN.split_once("steps:\n").expect("steps");
+    let steps = steps.replace("COMMIT:", "API: '${{ services.api.outputs.url }}', COMMIT:");
+    let steps: String = steps.lines().flat_map(|line| ["    ", line, "\n"]).collect();
+    let api = "\
+services:
+  api:
+    steps:
+      - build:
+          layers: [{ from: busybox, to: /busybox, mode: '0755' }]
+          entrypoint: [/busybox, httpd, -f, -p, '80', -h, /]
+      - tag: demo.azurecr.io/api:v1
+      - push:
+      - deploy: { aci: { dns-label: api-demo, ports: [80] } }
+  site:
+    needs: [api]
+    steps:
+";
+    let site = Site::of(&format!("{head}{api}{steps}"));
+    // No journal of this machine is needed.
+    fs::remove_dir_all(site.program.path(".shipway")).expect("the state");
+
+    site.shipway(&["rollback", "site", "--yes"]).exits(0);
+
+    assert_eq!(site.answer(), "one");
+    let group = site.group();
+    let variables = &group["body"]["properties"]["containers"][0]["properties"];
+    let variables = variables["environmentVariables"].as_array().expect("variables");
+    let api = variables.iter().find(|one| one["name"] == "API").expect("the variable");
+    assert_eq!(api["value"], "http://api-demo.westeurope.azurecontainer.io");
 }

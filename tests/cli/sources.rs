@@ -55,7 +55,7 @@ fn resume_builds_no_other_commit_than_the_one_that_it_deploys() {
         let why = format!("it began at commit {first}, and commit {second} is checked out now");
         let help = format!(
             "  help: check out commit {first} again, without changes, or start a new run with \
-             `shipway run`\n"
+             `shipway run --env {environment}`\n"
         );
         refused.begins_with(&(cannot_resume(&run, "gate", &why) + &help));
 
@@ -80,7 +80,7 @@ fn resume_builds_no_uncommitted_changes_under_the_name_of_a_commit() {
         );
         let help = format!(
             "  help: check out commit {first} again, without changes, or start a new run with \
-             `shipway run`\n"
+             `shipway run --env {environment}`\n"
         );
         refused.begins_with(&(cannot_resume(&run, "gate", &why) + &help));
     }
@@ -96,7 +96,7 @@ fn resume_of_a_run_with_changes_that_are_gone_is_refused() {
 
     let refused = program.run(&["resume"]).exits(3);
     let why = format!("it began with changes to commit {first}, and they are gone now: `page`");
-    let help = "  help: start a new run with `shipway run`\n";
+    let help = "  help: start a new run with `shipway run --env test`\n";
     refused.begins_with(&(cannot_resume(&run, "gate", &why) + help));
 
     let program = program.file("page", "changed\n");
@@ -193,6 +193,7 @@ fn from_ships_no_image_of_another_commit() {
          commit {second}\n  help: begin with it, `--from build`, or leave `--from` out\n"
     );
     program.run(&["run", "--from", "ship"]).exits(3).begins_with(&refusal);
+    program.run(&["plan", "--offline", "--from", "ship"]).exits(3).begins_with(&refusal);
     program.run(&["run", "--from", "ship", "--allow-older"]).exits(3).begins_with(&refusal);
 
     program.run(&["run", "--from", "build"]).exits(0);

@@ -33,7 +33,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Reads base images of real registries: there the other side is not our own code.
     ("local/registry/upstream", &["http", "oci", "registry", "secret"]),
     // The loop and its state know no client.
-    ("run", &["event", "http::Retry", "http::Retryable", "journal", "plan", "secret"]),
+    (
+        "run",
+        &[
+            "event",
+            "http::Retry",
+            "http::Retryable",
+            "journal",
+            "plan",
+            "secret",
+            "value::CommandContext",
+        ],
+    ),
     // What performs a step is where plan and clients meet.
     (
         "run/perform",
@@ -56,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The command line: what every command may use, and what one alone does. No command
     // may use the client of a deploy target: `run/perform/deployed` has what it needs of
     // resources of every kind.
-    ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret"]),
+    ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret", "value"]),
     ("cli/action", &["github::actions", "journal"]),
     ("cli/matrix", &["github::actions", "plan", "report", "resolve", "run"]),
     ("cli/preview", &["journal", "report", "resolve", "run"]),
@@ -108,7 +119,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
-    ("cli/rollback", &["journal", "oci", "plan", "report", "run", "value"]),
+    ("cli/rollback", &["event", "journal", "oci", "plan", "report", "run", "value"]),
     ("cli/exec", &["http", "journal", "plan", "report", "run"]),
     ("cli/targets", &["plan", "run"]),
     ("cli/open", &["report", "run"]),
@@ -163,6 +174,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "resolve",
             "run",
             "secret",
+            "value::CommandContext",
         ],
     ),
 ];

@@ -124,8 +124,8 @@ impl Evidence {
                 "it ended without writing anything; run the image on this machine with the same \
                  `command` and `env`, and let the program log its errors to stderr"
             }
-            Some(_) => "its last lines say why; `az container logs` shows more",
-            None => "`az container logs` shows what it wrote",
+            Some(_) => "its last lines say why; `shipway logs` shows more",
+            None => "`shipway logs` shows what it wrote",
         }
         .to_owned()
     }

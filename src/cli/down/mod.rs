@@ -18,9 +18,9 @@ use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::{Removal, RemovalOptions, Removed, deployed, mistake};
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::listing::Listing;
-use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -153,7 +153,7 @@ const POLL: Duration = Duration::from_secs(2);
 
 impl Down<'_> {
     pub async fn run(&self) -> Result<TakenDown, Exit> {
-        let refused = |error: StepError| show_step_error(error, &self.session.redactor);
+        let refused = |error: StepError| self.session.show_step_error(error);
         let connections = Connections::of(self.session).map_err(refused)?;
         let azure = connections.azure_clients(self.session);
         let PlanSession { plan, scope, .. } = self.session;

@@ -14,10 +14,11 @@ use super::exit::Exit;
 use super::plan_options::DeployedOptions;
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
-use super::session::{PlanSession, show_step_error};
-use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services, service_of};
-use crate::plan::diagnostic::closest;
+use super::targets::{
+    Targets, no_container, refuse_missing_environment, refuse_unknown_services, service_of,
+};
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::run::perform::{DeployedContainer, DeployedResource};
@@ -72,7 +73,7 @@ pub fn exec(arguments: &ExecArguments) -> Result<Exit, Exit> {
     refuse_missing_environment(&session)?;
     block_on(async {
         let result = perform(arguments, &session).await;
-        result.map_err(|error| show_step_error(error, &session.redactor))
+        result.map_err(|error| session.show_step_error(error))
     })
 }
 
@@ -148,11 +149,7 @@ fn container<'r>(
     found.ok_or_else(|| {
         let (_, container) = name.split_once('/').unwrap_or_default();
         let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-        let help = match closest(container, names.iter().copied()) {
-            Some(near) => format!("did you mean `{service}/{near}`?"),
-            None => format!("it has `{}`", names.join("`, `")),
-        };
-        StepError::new(format!("`{service}` has no container `{container}`")).help(help)
+        no_container(service, container, &names)
     })
 }
 
@@ -161,9 +158,13 @@ fn refuse_ended(container: &DeployedContainer, name: &str) -> Result<(), StepErr
     if container.is_running {
         return Ok(());
     }
-    let why = match container.exit_code {
-        Some(code) => format!("it ended with exit code {code}"),
-        None => "it has not started".to_owned(),
+    let before = container.previous.as_ref().and_then(|before| before.exit_code);
+    let why = match (container.exit_code, before) {
+        (Some(code), _) => format!("it ended with exit code {code}"),
+        (None, Some(code)) => {
+            format!("it waits to be started again, after it ended with exit code {code}")
+        }
+        (None, None) => "it has not started".to_owned(),
     };
     Err(StepError::new(format!("cannot run a command in `{name}`"))
         .because(format!("its container `{}` does not run: {why}", container.name))

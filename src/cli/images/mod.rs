@@ -72,7 +72,7 @@ pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
     let session = session(arguments)?;
     block_on(async {
         let result = perform(arguments, &session).await;
-        result.map_err(|error| show_step_error(error, &session.redactor))
+        result.map_err(|error| session.show_step_error(error))
     })
 }
 

@@ -12,9 +12,11 @@ use super::exit::Exit;
 use super::plan_options::DeployedOptions;
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
-use super::session::{PlanSession, show_step_error};
-use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services, service_of};
+use super::targets::{
+    Targets, no_container, refuse_missing_environment, refuse_unknown_services, service_of,
+};
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
@@ -69,7 +71,7 @@ pub fn logs(arguments: &LogsArguments) -> Result<Exit, Exit> {
     refuse_missing_environment(&session)?;
     block_on(async {
         let result = perform(arguments, &session).await;
-        result.map_err(|error| show_step_error(error, &session.redactor))
+        result.map_err(|error| session.show_step_error(error))
     })
 }
 
@@ -104,7 +106,8 @@ async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// The containers that are meant, in the order of the services.
+/// The containers that are meant, in the order of the services. Fails for a container that a
+/// deployed service does not have.
 async fn streams<'t>(
     targets: &'t Targets<'_>,
     names: &[String],
@@ -121,6 +124,13 @@ async fn streams<'t>(
     for (target, resource) in found.iter().zip(read) {
         let Some(resource) = resource else { continue };
         streams.extend(Stream::of(&targets.clients.deployed, target, &resource));
+    }
+    for (service, container) in names.iter().filter_map(|name| name.split_once('/')) {
+        let own = || streams.iter().filter(|stream| stream.service == service);
+        if own().next().is_some() && !own().any(|stream| stream.container == container) {
+            let known: Vec<&str> = own().map(|stream| stream.container.as_str()).collect();
+            return Err(no_container(service, container, &known));
+        }
     }
     let is_meant = |stream: &Stream<'_>| {
         names.iter().any(|name| match name.split_once('/') {

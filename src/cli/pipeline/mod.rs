@@ -10,7 +10,7 @@ mod origin;
 pub mod publish;
 mod refused;
 
-pub use refused::{Asked, refused, refused_early, write_status};
+pub use refused::{Asked, plan_refused, plan_refused_early, refused, refused_early, write_status};
 
 use crate::cli::clean;
 use crate::cli::exit::Exit;
@@ -20,6 +20,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_outputs};
+use crate::cli::session::put_back;
 use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
 use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
@@ -95,6 +96,9 @@ impl<'a> Pipeline<'a> {
         for replay in self.inherited.as_ref().into_iter().chain(own) {
             store.restore(replay, &secrets);
         }
+        for (step, outputs) in put_back::outputs(&session.plan, &session.options) {
+            store.keep_outputs(&step, outputs);
+        }
         if let Some(journal) = &self.journal {
             store.restore_begun(journal.replay());
         }
@@ -111,6 +115,7 @@ impl<'a> Pipeline<'a> {
         notes.extend(uncontained(session, &self.chosen));
         let mut warnings = session.resolved.warnings.clone();
         warnings.extend(origin::uncommitted(session, &self.chosen));
+        warnings.extend(self.chosen.warnings.iter().cloned());
         let journal = match self.journal {
             Some(journal) => journal,
             None => begin_journal(self.run)?,
@@ -182,6 +187,7 @@ impl<'a> Pipeline<'a> {
             source: origin::source(session),
             dry_run: session.is_dry_run(),
             reads_only: false,
+            commands: self.run.command_context(),
             child_environment: self.environment(scope),
             child_secrets: self.connections.secret_variables.clone(),
             github_cache: GitHubCache::found(&session.host.env, &session.redactor),

@@ -7,6 +7,7 @@ use super::publish::{EnvironmentName, LostOutputs, Publisher, Subject};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::refusal::Refusal;
+use crate::cli::say;
 use crate::cli::session::connections::{Connections, GitHubConnection};
 use crate::cli::session::run::{RunSession, state_folder};
 use crate::cli::session::{PlanSession, host_environment, request};
@@ -40,33 +41,88 @@ struct RefusedRun<'a> {
     file: String,
     id: String,
     host: &'a HostEnvironment,
-    github: Option<(Client, Option<GitHubConnection>)>,
+    github: MaybeGitHub,
     folder: Option<PathBuf>,
     /// Whether an earlier process has begun the run.
     is_resumed: bool,
 }
 
+/// What is known of a run that has no session.
+struct EarlyRefusal {
+    file: PlanFile,
+    host: HostEnvironment,
+    id: RunId,
+    subject: Subject,
+}
+
+impl EarlyRefusal {
+    fn of(asked: Asked<'_>) -> Self {
+        let Asked { plan, options, redactor, .. } = asked;
+        let file = PlanFile::open(plan).unwrap_or_else(|_| PlanFile::unread(plan));
+        let host = host_environment(&file, options.dry_run.is_some());
+        let id = RunId::new();
+        let empty = Plan::empty();
+        let known = file.known_plan();
+        let inputs = ResolveInputs { plan: known.unwrap_or(&empty), host: &host, redactor };
+        // Nothing here depends on variables, and those of the command line may be wrong.
+        let without_variables = RunOptions { set: Vec::new(), ..options.clone() };
+        let asked = request(&without_variables, &file, &id).unwrap_or_default();
+        let (resolved, is_chosen) = Resolved::as_far_as_known(&inputs, &asked);
+        mask_sources(&inputs, &resolved);
+        let mut subject = Subject::new(known, &resolved, options);
+        if !is_chosen || !file.has_certain_environments() {
+            subject.environment = EnvironmentName::Unknown;
+        } else if known.is_some_and(|plan| plan.environments.len() > 0) {
+            subject.lacks_environment(&resolved);
+        }
+        Self { file, host, id, subject }
+    }
+}
+
+/// Posts, where the plan asks for a comment about what it would do, that it could not be
+/// planned: the plan or the command line is wrong, or the contexts cannot be resolved.
+pub async fn plan_refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
+    let EarlyRefusal { host, subject, .. } = EarlyRefusal::of(asked);
+    let github = connection(&subject, asked.options, &host, asked.redactor);
+    post_plan_refused(&subject, &host, asked.redactor, (github, refusal)).await
+}
+
+/// The same, once the contexts were resolved.
+pub async fn plan_refused(run: &RunSession, refusal: Refusal) -> Exit {
+    let PlanSession { plan, options, host, redactor, resolved, .. } = &run.session;
+    mask_sources(&ResolveInputs { plan, host, redactor }, resolved);
+    let mut subject = Subject::of(&run.session);
+    if refusal.lacks_environment {
+        subject.lacks_environment(resolved);
+    }
+    let github = connection(&subject, options, host, redactor);
+    post_plan_refused(&subject, host, redactor, (github, refusal)).await
+}
+
+type MaybeGitHub = Option<(Client, Option<GitHubConnection>)>;
+
+async fn post_plan_refused(
+    subject: &Subject,
+    host: &HostEnvironment,
+    redactor: &Redactor,
+    (github, refusal): (MaybeGitHub, Refusal),
+) -> Exit {
+    if subject.has_plan_comment() {
+        let github = github.as_ref().and_then(|(http, github)| Some((http, github.as_ref()?)));
+        let publisher =
+            Publisher { subject, github, host, redactor, folder: None, is_resumed: false };
+        for line in publisher.plan_refused(refusal.failures).await {
+            say::tell(&line);
+        }
+    }
+    refusal.exit
+}
+
 /// Reports a run that was refused before it had a session: the plan or the command
 /// line is wrong, or the contexts cannot be resolved.
 pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
-    let Asked { plan, options, state_dir, audience, redactor } = asked;
-    let file = PlanFile::open(plan).unwrap_or_else(|_| PlanFile::unread(plan));
-    let host = host_environment(&file, options.dry_run.is_some());
-    let id = RunId::new();
-    let empty = Plan::empty();
-    let known = file.known_plan();
-    let inputs = ResolveInputs { plan: known.unwrap_or(&empty), host: &host, redactor };
-    // Nothing here depends on variables, and those of the command line may be wrong.
-    let without_variables = RunOptions { set: Vec::new(), ..options.clone() };
-    let asked = request(&without_variables, &file, &id).unwrap_or_default();
-    let (resolved, is_chosen) = Resolved::as_far_as_known(&inputs, &asked);
-    mask_sources(&inputs, &resolved);
-    let mut subject = Subject::new(known, &resolved, options);
-    if !is_chosen || !file.has_certain_environments() {
-        subject.environment = EnvironmentName::Unknown;
-    } else if known.is_some_and(|plan| plan.environments.len() > 0) {
-        subject.lacks_environment(&resolved);
-    }
+    let Asked { options, state_dir, audience, redactor, .. } = asked;
+    let EarlyRefusal { file, host, id, subject } = EarlyRefusal::of(asked);
     // In a workflow, a later step may read the result.
     let folder = host
         .var("GITHUB_OUTPUT")
@@ -151,8 +207,13 @@ fn connection(
     options: &RunOptions,
     host: &HostEnvironment,
     redactor: &Redactor,
-) -> Option<(Client, Option<GitHubConnection>)> {
-    let repository = subject.repository.clone().filter(|_| !subject.dry_run)?;
+) -> MaybeGitHub {
+    if subject.dry_run {
+        return None;
+    }
+    // The local cloud has a repository of its own.
+    let is_local = options.cloud.is_some();
+    let repository = subject.repository.clone().or_else(|| is_local.then(String::new))?;
     GitHubConnection::alone(options, host, redactor, repository).ok()
 }
 

@@ -4,6 +4,7 @@
 //! result, `summary` counts it.
 
 mod comment;
+mod foresee;
 mod json;
 mod planned;
 pub mod saved;
@@ -11,26 +12,20 @@ mod summary;
 mod text;
 
 use super::exit::Exit;
-use super::pipeline::Pipeline;
 use super::pipeline::audience::{Audience, ViewOptions};
+use super::pipeline::{Asked, plan_refused, plan_refused_early};
 use super::run::RunArguments;
 use super::runtime::block_on;
 use super::say;
-use super::session::connections::Connections;
-use super::session::layout::{Chosen, choose, secrets_of};
-use super::session::retries::retries;
+use super::session::PlanSession;
 use super::session::run::{Planning, RunSession};
-use super::session::secrets::{self, SecretAccess, SecretSources};
-use super::session::{PlanSession, show_step_error};
-use crate::journal::{RunId, RunOptions};
-use crate::plan::PlanKeys as _;
+use crate::journal::RunOptions;
 use crate::report::Output;
-use crate::run::perform::{Forecast, Forecaster, Performer, RunFacts, RunPlan, StepForecast};
-use crate::secret::Secret;
+use crate::run::perform::{Forecast, StepForecast};
 use clap::Args;
+pub use foresee::{Foreseen, foresee};
 use planned::Planned;
 use saved::{Facts, SavedPlan};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use summary::Summary;
 
@@ -71,15 +66,29 @@ pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     let PlanArguments { plan, options, state_dir, .. } = arguments;
     let view = ViewOptions { output: arguments.output, verbose: false };
     let audience = Audience::Command(view);
-    let planning = Planning { redactor: audience.redactor(), live: !arguments.offline };
-    let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
+    let live = !arguments.offline;
+    let redactor = audience.redactor();
+    let asked =
+        Asked { plan, options, state_dir: state_dir.as_deref(), audience, redactor: &redactor };
+    let planning = Planning { redactor: redactor.clone(), live };
+    let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning);
     block_on(async {
-        let steps = Box::pin(foresee(&run, audience, !arguments.offline)).await?;
+        let mut run = match run {
+            Ok(run) => run,
+            Err(refusal) if live => return Err(plan_refused_early(asked, refusal).await),
+            Err(refusal) => return Err(refusal.exit),
+        };
+        let Foreseen { steps, connections } =
+            match Box::pin(foresee(&mut run, audience, live)).await {
+                Ok(foreseen) => foreseen,
+                Err(refusal) if live => return Err(plan_refused(&run, refusal).await),
+                Err(refusal) => return Err(refusal.exit),
+            };
         let session = &run.session;
         let planned = Planned { session, steps, offline: arguments.offline };
         let summary = Summary::of(&planned.steps);
         let exit = show(arguments, &planned, &summary);
-        comment::post(&planned, &summary).await?;
+        comment::post(&planned, &summary, &connections).await;
         if let Some(file) = arguments.save.as_ref().filter(|_| exit != Exit::Precondition) {
             save(&planned, file)?;
         }
@@ -121,8 +130,9 @@ pub fn refuse_changed(
 ) -> Result<(), Exit> {
     let RunArguments { plan, options, state_dir, .. } = arguments;
     let planning = Planning { redactor: audience.redactor(), live: true };
-    let run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
-    let steps = block_on(async { Box::pin(foresee(&run, audience, true)).await })?;
+    let mut run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
+    let foreseen = block_on(async { Ok(Box::pin(foresee(&mut run, audience, true)).await?) });
+    let Foreseen { steps, .. } = foreseen?;
     let planned = Planned { session: &run.session, steps, offline: false };
     let changes = saved.facts.changes_to(&Facts::of(&planned));
     if changes.is_empty() {
@@ -132,78 +142,9 @@ pub fn refuse_changed(
     let chain: Vec<String> = [vec![first], changes].concat();
     let chain: Vec<String> = chain.iter().map(|line| run.session.redactor.redact(line)).collect();
     let help = format!("nothing was done; `shipway plan --save {}` plans again", file.display());
+    let help = run.command_context().complete(&help);
     say::error(&chain, Some(&help));
     Err(Exit::Precondition)
-}
-
-/// Foresees the steps of a run. Without `live` no server is asked.
-pub async fn foresee(
-    run: &RunSession,
-    audience: Audience,
-    live: bool,
-) -> Result<Vec<StepForecast>, Exit> {
-    let session = &run.session;
-    let chosen = choose(session)?;
-    for note in session.resolved.notices.iter().chain(&chosen.notes) {
-        say::tell(&format!("note: {}", session.redactor.redact(note)));
-    }
-    let connections =
-        Connections::of(session).map_err(|error| show_step_error(error, &session.redactor))?;
-    let sources = SecretSources::of_environment(session);
-    let retries = retries(&session.redactor);
-    let access = SecretAccess { connections: &connections, sources: &sources, retries: &retries };
-    let secrets = secrets(session, &chosen, access, live).await?;
-    let pipeline = Pipeline {
-        run,
-        chosen,
-        connections: &connections,
-        sources: sources.clone(),
-        audience,
-        journal: None,
-        inherited: None,
-        cloud_ends: false,
-    };
-    let performer = pipeline.performer(&secrets, &retries).await?;
-    let performer = Performer {
-        facts: RunFacts { reads_only: true, ..performer.facts },
-        // Nothing is uploaded after a build of which no later step is chosen.
-        plan: RunPlan { chosen: BTreeSet::new(), ..performer.plan },
-        services: performer.services,
-    };
-    let Chosen { layout, places, .. } = &pipeline.chosen;
-    Ok(Forecaster::new(&performer, live).all(layout, places).await)
-}
-
-/// The secrets that the steps use. Only those that clients sign in with are read; a
-/// placeholder stands for each of the others, whose value is never shown or compared.
-async fn secrets(
-    session: &PlanSession,
-    chosen: &Chosen,
-    access: SecretAccess<'_>,
-    live: bool,
-) -> Result<Vec<(String, Secret)>, Exit> {
-    let used: BTreeSet<String> = secrets::needed(session, chosen).into_iter().collect();
-    let registries = session.plan.registries.iter();
-    let settings = registries.flat_map(|(_, registry)| secrets_of(registry.templates()));
-    let azure = session.plan.azure.iter().flat_map(|azure| secrets_of(azure.templates()));
-    let settings: BTreeSet<String> = settings.chain(azure).collect();
-    let is_read = |name: &String| {
-        live && settings.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(name))
-    };
-    let (read, others): (Vec<String>, Vec<String>) = used.into_iter().partition(is_read);
-    let found = secrets::read(session, &read, access).await;
-    let mut found = found.map_err(|errors| {
-        for error in errors {
-            show_step_error(error, &session.redactor);
-        }
-        Exit::Precondition
-    })?;
-    found.extend(others.into_iter().map(|name| {
-        let secret =
-            session.redactor.adopt(&format!("secrets.{name}"), format!("unread-{}", RunId::new()));
-        (name, secret)
-    }));
-    Ok(found)
 }
 
 /// The steps of a run as `shipway plan` shows them.

@@ -211,6 +211,6 @@ pub fn deployed(resources: Vec<DeployedResource>) -> Vec<TaggedResource> {
 
 /// A mistake on the command line.
 pub fn mistake(session: &PlanSession, error: StepError) -> Exit {
-    super::session::show_step_error(error, &session.redactor);
+    session.show_step_error(error);
     Exit::Usage
 }

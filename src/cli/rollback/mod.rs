@@ -5,22 +5,24 @@
 //! version, `obstacles` says what would keep the rollback from being complete.
 
 mod choose;
+mod needs;
 mod obstacles;
 
 use super::columns::age;
 use super::confirm::{Answer, Expected, ask};
 use super::exit::Exit;
 use super::pipeline::audience::{Audience, ViewOptions};
-use super::plan;
+use super::plan::{self, Foreseen, foresee};
 use super::plan_options::DeployedOptions;
 use super::revisions::{ListedRevision, TargetRevisions, revisions};
 use super::run::{RunArguments, run};
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::run::{Planning, RunSession};
-use super::session::{PlanSession, show_step_error};
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
+use crate::event::Outputs;
 use crate::journal::{PutBack, RunOptions};
 use crate::plan::schema::{Action, Step};
 use crate::report::Output;
@@ -29,7 +31,9 @@ use crate::run::perform::ResourceTags;
 use choose::choose;
 use clap::Args;
 use jiff::Timestamp;
+use needs::outputs_of_needs;
 use obstacles::{Intended, obstacles};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -86,6 +90,8 @@ pub struct RollbackArguments {
 struct Intent {
     revisions: TargetRevisions,
     to: ListedRevision,
+    /// The outputs of the services that the service needs.
+    outputs: BTreeMap<String, Outputs>,
 }
 
 /// Puts a version back.
@@ -93,7 +99,7 @@ pub fn rollback(arguments: &RollbackArguments) -> Result<Exit, Exit> {
     let session = arguments.deployed.open(arguments.cloud.as_ref(), arguments.view.output)?;
     refuse_unknown_services(&session, arguments.service.as_deref())?;
     refuse_missing_environment(&session)?;
-    let refused = |error: StepError| show_step_error(error, &session.redactor);
+    let refused = |error: StepError| session.show_step_error(error);
     let service = service(arguments, &session).map_err(refused)?;
     let found = block_on(async { intent(arguments, &session, &service).await.map_err(refused) });
     let intent = found?;
@@ -168,7 +174,8 @@ async fn intent(
             .help("name the pull request with `--pr N`"));
     }
     let to = choose(&revisions, arguments.to.as_deref(), arguments.allow_unverified)?.clone();
-    Ok(Intent { revisions, to })
+    let outputs = outputs_of_needs(&targets, service).await?;
+    Ok(Intent { revisions, to, outputs })
 }
 
 impl Intent {
@@ -192,6 +199,7 @@ impl Intent {
             tags: tags.to_map(),
             // Going forward again says nothing against what runs.
             takes_back: !to.taken_back,
+            outputs: self.outputs.clone(),
         };
         RunOptions {
             event: arguments.event.clone(),
@@ -235,10 +243,11 @@ fn confirmed(
     let audience = Audience::Command(arguments.view);
     let planning = Planning { redactor: audience.redactor(), live: true };
     let state_dir = arguments.state_dir.as_deref();
-    let run = RunSession::plan_only(&arguments.deployed.plan, options, state_dir, planning)?;
+    let mut run = RunSession::plan_only(&arguments.deployed.plan, options, state_dir, planning)?;
+    let foreseen = block_on(async { Ok(Box::pin(foresee(&mut run, audience, true)).await?) });
+    let Foreseen { steps, .. } = foreseen?;
     let session = &run.session;
-    let steps = block_on(async { Box::pin(plan::foresee(&run, audience, true)).await })?;
-    let Intent { revisions, to } = intent;
+    let Intent { revisions, to, .. } = intent;
     let service = &revisions.target.tags.service;
     let intended = Intended { target: &revisions.target, to, steps: &steps };
     let missing = obstacles(session, &intended);
@@ -248,6 +257,7 @@ fn confirmed(
         let help = format!(
             "nothing was changed; `shipway status --history {service}` lists other versions"
         );
+        let help = session.command_context().complete(&help);
         let chain: Vec<String> = chain.iter().map(|line| session.redactor.redact(line)).collect();
         say::error(&chain, Some(&help));
         return Err(Exit::Precondition);

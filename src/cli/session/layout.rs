@@ -25,6 +25,8 @@ pub struct Chosen {
     pub left_out: Vec<(usize, usize)>,
     /// Why steps were left out.
     pub notes: Vec<String>,
+    /// What every report is to say.
+    pub warnings: Vec<String>,
 }
 
 /// Chooses the steps that the command line selects, without those that the code
@@ -37,6 +39,7 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         places: Vec::new(),
         left_out: Vec::new(),
         notes: Vec::new(),
+        warnings: Vec::new(),
     };
     let allowed = session.options.allow_fork_deploy.as_deref();
     let decision = match &session.options.put_back {

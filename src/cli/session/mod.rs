@@ -14,7 +14,7 @@ pub mod layout;
 pub mod listing;
 mod lookup;
 pub mod lost_outputs;
-mod put_back;
+pub mod put_back;
 pub mod retries;
 pub mod run;
 pub mod secrets;
@@ -38,6 +38,7 @@ use crate::resolve::{
 };
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
+use crate::value::CommandContext;
 use lookup::Lookup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,6 +124,25 @@ impl PlanSession {
     pub fn is_dry_run(&self) -> bool {
         self.options.dry_run.is_some()
     }
+
+    /// What commands in messages need to mean the same as this one.
+    pub fn command_context(&self) -> CommandContext {
+        let pull_request = self.resolved.pull_request.as_ref();
+        let of_event = pull_request.filter(|_| !self.is_dry_run()).map(|found| found.number);
+        let chosen = self.resolved.environment.as_ref().map(|chosen| chosen.name.clone());
+        CommandContext {
+            plan: (!self.file.is_none()).then(|| self.file.name.clone()),
+            env: self.options.env.clone().or(chosen),
+            pr: self.options.pr.or(of_event),
+            cloud: self.options.cloud.as_ref().map(|file| file.display().to_string()),
+            state_dir: None,
+        }
+    }
+
+    /// Shows what stops a command of this plan.
+    pub fn show_step_error(&self, error: StepError) -> Exit {
+        show_step_error(error.completed(&self.command_context()), &self.redactor)
+    }
 }
 
 /// Shows why the contexts cannot be resolved, with the line of the plan if an
@@ -163,6 +183,7 @@ pub fn refuse(session: &PlanSession, error: StepError) -> Refusal {
     let source = session.file.source();
     let span = error.span.clone();
     let place = span.as_ref().map(|span| source.place(span));
+    let error = error.completed(&session.command_context());
     let mut failure = error.shown(&session.redactor, place);
     say::error(&failure.chain, failure.help.as_deref());
     if let Some(span) = span {

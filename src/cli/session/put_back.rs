@@ -1,8 +1,10 @@
 //! What a run that puts an earlier version back takes from the plan: the deploy of the
 //! service, with the image of that version, and the checks after it.
 
+use crate::event::{Outputs, StepId};
 use crate::graph::Node;
 use crate::journal::{PutBack, RunOptions};
+use crate::plan::expr::Rendered;
 use crate::plan::schema::{Action, Plan, Step, Text};
 use crate::resolve::SourceCommit;
 use crate::run::perform::ResourceTags;
@@ -27,6 +29,20 @@ pub fn keep_steps(node: &mut Node, steps: &[Step]) {
         Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Run(_) => false,
     });
     node.left_out.clear();
+}
+
+/// The outputs of the services that it needs, each at the last deploy of its service.
+pub fn outputs(plan: &Plan, options: &RunOptions) -> Vec<(StepId, Outputs<Rendered>)> {
+    let Some(put_back) = &options.put_back else { return Vec::new() };
+    let services = &plan.services;
+    let at_deploy = |(name, outputs): (&String, &Outputs)| {
+        let (_, step) = services.get(name)?.deploys().last()?;
+        let id = StepId { service: name.clone(), step: step.to_owned() };
+        let given =
+            outputs.iter().map(|(name, value)| (name.clone(), Rendered::Plain(value.clone())));
+        Some((id, given.collect()))
+    };
+    put_back.outputs.iter().filter_map(at_deploy).collect()
 }
 
 /// The commit that the version was made from: what the `git` context is about, instead

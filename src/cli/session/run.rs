@@ -8,6 +8,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::journal::{RunFolder, RunId, RunOptions, StartRecord, remove_abandoned_scratch};
 use crate::secret::Redactor;
+use crate::value::CommandContext;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,14 @@ impl RunSession {
         RunFolder::create_state(&state).map_err(|error| not_created(&state, &error))?;
         let folder = RunFolder { state, run: id };
         Ok(Self { local: folder.local(), session, folder })
+    }
+
+    /// What commands in messages need to mean the same as this one.
+    pub fn command_context(&self) -> CommandContext {
+        let state = &self.folder.state;
+        let is_default = *state == self.session.file.folder.join(".shipway");
+        let state_dir = (!is_default).then(|| state.display().to_string());
+        CommandContext { state_dir, ..self.session.command_context() }
     }
 
     /// Takes options and contexts from the journal of a run. Only secrets are

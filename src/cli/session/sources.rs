@@ -31,7 +31,8 @@ impl Mismatch {
             chosen.notes.push(format!("a real run would stop here: {why}"));
             return Ok(());
         }
-        Err(say::refused(Exit::Precondition, &self.chain, Some(&self.help)))
+        let help = session.command_context().complete(&self.help);
+        Err(say::refused(Exit::Precondition, &self.chain, Some(&help)))
     }
 }
 

@@ -14,8 +14,8 @@ use super::plan_options::DeployedOptions;
 use super::revisions::revisions;
 use super::runtime::block_on;
 use super::say;
+use super::session::PlanSession;
 use super::session::connections::Connections;
-use super::session::{PlanSession, show_step_error};
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -69,7 +69,7 @@ pub fn status(arguments: &StatusArguments) -> Result<Exit, Exit> {
     }
     block_on(async {
         let result = perform(arguments, &session).await;
-        result.map_err(|error| show_step_error(error, &session.redactor))
+        result.map_err(|error| session.show_step_error(error))
     })
 }
 

@@ -15,9 +15,9 @@ use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::show::count;
 use super::removal::{Removal, RemovalOptions, deployed, mistake};
 use super::runtime::block_on;
+use super::session::PlanSession;
 use super::session::connections::{Connections, GitHubConnection};
 use super::session::listing::Listing;
-use super::session::{PlanSession, show_step_error};
 use crate::event::Channel;
 use crate::journal::RunOptions;
 use crate::run::outcome::StepError;
@@ -97,7 +97,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     async fn run(&self) -> Result<Exit, Exit> {
-        let refused = |error: StepError| show_step_error(error, &self.session.redactor);
+        let refused = |error: StepError| self.session.show_step_error(error);
         let mut connections = Connections::of(self.session).map_err(refused)?;
         match &mut connections.github {
             Some(github) => github.repository.clone_from(&self.repository),

@@ -2,6 +2,7 @@
 //! run: collected once, drawn as Markdown or plain text.
 
 mod escape;
+mod failure;
 mod markdown;
 mod plain;
 mod planned;

@@ -12,7 +12,7 @@ use crate::plan::{Found, PlanKeys as _, Visit};
 use crate::run::child::Stop;
 use crate::run::layout::StepIndex;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use crate::run::perform::{Job, Produced, Said, Say};
+use crate::run::perform::{Job, Performer, Produced, Said, Say};
 use crate::run::state::{Decision, DependencyStatus, Input};
 use crate::run::store::Store;
 use futures::future::FutureExt as _;
@@ -164,6 +164,7 @@ impl Loop<'_> {
             outputs: Store::recorded(&output.outputs, &self.engine.performer.services.redactor),
             handover: Box::new(output.handover.clone()),
             took: took.as_secs_f64(),
+            planned: Some(self.engine.performer.plan.digest_of_step(self.engine.places[step])),
         };
         self.write(&entry).map_err(not_recorded)?;
         let shown = Store::shown(&output.outputs, &self.engine.performer.services.redactor);
@@ -194,7 +195,8 @@ impl Loop<'_> {
         }
         let span = span.unwrap_or_else(|| self.planned(step).id.span.clone());
         let place = plan.source.place(&span);
-        error.shown(&self.engine.performer.services.redactor, Some(place))
+        let Performer { services, facts, .. } = &*self.engine.performer;
+        error.completed(&facts.commands).shown(&services.redactor, Some(place))
     }
 
     fn planned(&self, step: StepIndex) -> &Step {

@@ -53,7 +53,10 @@ impl Loop<'_> {
         action(self.engine.journal).map_err(|error| {
             let failure = Failure {
                 chain: chain_of(&error),
-                help: Some("free some space or name another folder with `--state-dir`, then `shipway resume`".into()),
+                help: Some(self.pasted(
+                    "free some space or name another folder with `--state-dir`, then `shipway \
+                     resume`",
+                )),
                 ..Failure::default()
             };
             self.journal_failed = Some(failure.clone());

@@ -81,7 +81,7 @@ impl Loop<'_> {
         let Some(result) = result else {
             let failure = Failure {
                 chain: vec!["it was stopped before its end".to_owned()],
-                help: Some("finish it with `shipway resume`".to_owned()),
+                help: Some(self.pasted("finish it with `shipway resume`")),
                 ..Failure::default()
             };
             return self.report(step, RollbackOutcome::Failed { to, failure }, None);

@@ -3,6 +3,7 @@
 use crate::image::dockerfile::GitHubCache;
 use crate::run::outcome::StepError;
 use crate::secret::Secret;
+use crate::value::CommandContext;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct RunFacts {
     /// Whether servers are only read: nothing is changed, not even by a request that
     /// returns a password.
     pub reads_only: bool,
+    /// What commands in messages need to mean the same as the one that runs.
+    pub commands: CommandContext,
     /// The variables that child processes inherit, without credentials.
     pub child_environment: BTreeMap<String, String>,
     /// Secret variables of child processes, such as the local cloud's

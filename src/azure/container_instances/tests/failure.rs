@@ -48,7 +48,7 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
         "cannot start container group `clicontainer000002`: container `clicontainer000002` does not run: \
          it ended with exit code 2\n  \
          now: Terminated, exit code 2, Error\nits last lines:\n  hello\n  /bin/sh: syntax error\n\
-         help: its last lines say why; `az container logs` shows more"
+         help: its last lines say why; `shipway logs` shows more"
     );
     assert_eq!(error.retry(), Retry::Never);
 }
@@ -183,7 +183,7 @@ async fn the_events_of_another_container_do_not_explain_a_crash() {
 
     assert_eq!(
         found.remedy().as_deref(),
-        Some("its last lines say why; `az container logs` shows more")
+        Some("its last lines say why; `shipway logs` shows more")
     );
     let web = &found.containers[0].1;
     assert_eq!(web.event_lines(), ["event: Started: Started container"]);
@@ -205,7 +205,7 @@ async fn a_log_that_cannot_be_read_is_not_called_empty() {
         shown(&deploy(&fake, &wanted).await.expect_err("crashed")),
         "cannot start container group `g`: container `web` does not run: it ended with exit code 1\n  \
          now: Terminated, exit code 1\nits log is not available\n\
-         help: `az container logs` shows what it wrote"
+         help: `shipway logs` shows what it wrote"
     );
 }
 

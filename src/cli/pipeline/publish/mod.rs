@@ -29,7 +29,6 @@ use crate::secret::Redactor;
 use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use subject::NewerComment;
 use url::Url;
 
 pub struct Publisher<'a> {
@@ -108,13 +107,16 @@ impl Publisher<'_> {
         let Some(number) = self.subject.pull_request else { return Ok(None) };
         let Some((client, repo)) = self.connection(Channel::Comment)? else { return Ok(None) };
         let conversation = Conversation { client: &client, repo: &repo, number };
-        let marker = self.marker(conversation).await?;
         let subject = self.subject;
+        let key = subject.comment_key.as_deref().unwrap_or_default();
+        let marker = self.marker(conversation, Channel::Comment, key).await?;
         let body = card.comment(&subject.hidden_lines(&marker), self.redactor);
         // A run that found no environment has left a comment without one.
-        let without = subject.environment.name().and(subject.plan.as_deref()).map(|plan| {
-            Marker::new(plan, None, subject.comment_key.as_deref().unwrap_or_default())
-        });
+        let without = subject
+            .environment
+            .name()
+            .and(subject.plan.as_deref())
+            .map(|plan| Marker::new(plan, None, key));
         let posted = self
             .upserted(
                 conversation,
@@ -123,10 +125,7 @@ impl Publisher<'_> {
                     marker: &marker,
                     replaces: without.as_ref(),
                     body: &body,
-                    commit: match subject.newer_comment {
-                        NewerComment::Kept => subject.built.as_ref(),
-                        NewerComment::Replaced => None,
-                    },
+                    commit: subject.guarded_commit(),
                 },
             )
             .await?;
@@ -168,15 +167,19 @@ impl Publisher<'_> {
 
     /// The marker by which the comment is found again. A run that was refused without an
     /// environment has that of the plan's only comment: its check mark must not stand.
-    async fn marker(&self, conversation: Conversation<'_>) -> Result<Marker, NotMade> {
+    async fn marker(
+        &self,
+        conversation: Conversation<'_>,
+        channel: Channel,
+        key: &str,
+    ) -> Result<Marker, NotMade> {
         let Conversation { client, repo, number } = conversation;
-        let unknown = |why: &str| NotMade::new(Channel::Comment, why);
+        let unknown = |why: &str| NotMade::new(channel, why);
         let Some(plan) = &self.subject.plan else {
             return Err(unknown(
                 "the plan cannot be read, so it is not known which comment is its own",
             ));
         };
-        let key = self.subject.comment_key.as_deref().unwrap_or_default();
         if !matches!(
             self.subject.environment,
             EnvironmentName::Unknown | EnvironmentName::Unmatched
@@ -185,8 +188,7 @@ impl Publisher<'_> {
         }
         let markers = Markers { plan, key };
         let known = retry(|| client.environments_of_comments(repo, number, &markers)).await;
-        let known =
-            known.map_err(|error| NotMade::refused(Channel::Comment, &error, self.subject))?;
+        let known = known.map_err(|error| NotMade::refused(channel, &error, self.subject))?;
         match known.as_slice() {
             [one] => Ok(Marker::new(plan, one.as_deref(), key)),
             [] if self.subject.environment == EnvironmentName::Unmatched => {
@@ -199,7 +201,7 @@ impl Publisher<'_> {
                 let named = several.iter().flatten().map(|name| format!("`{name}`"));
                 let named = named.collect::<Vec<_>>().join(", ");
                 Err(NotMade::new(
-                    Channel::Comment,
+                    channel,
                     format!(
                         "no environment could be chosen, and the pull request has comments of several ({named}), which stand"
                     ),

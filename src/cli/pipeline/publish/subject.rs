@@ -34,6 +34,8 @@ pub struct Subject {
     pub only: Vec<String>,
     /// The step that `--from` names.
     pub from: Option<String>,
+    /// The step that `--until` names.
+    pub until: Option<String>,
     /// What is checked out; `None` where git does not tell when it was committed.
     pub built: Option<BuiltCommit>,
     /// What becomes of a comment about a newer commit.
@@ -115,6 +117,7 @@ impl Subject {
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
             only: options.only.clone(),
             from: options.from.clone(),
+            until: options.until.clone(),
             built: built(resolved),
             newer_comment: if options.allow_older {
                 NewerComment::Replaced
@@ -136,6 +139,22 @@ impl Subject {
             return format!("shipway/{plan}");
         }
         format!("shipway/{plan} ({})", parts.join(", "))
+    }
+
+    /// The commit whose newer ones keep their comment.
+    pub fn guarded_commit(&self) -> Option<&BuiltCommit> {
+        match self.newer_comment {
+            NewerComment::Kept => self.built.as_ref(),
+            NewerComment::Replaced => None,
+        }
+    }
+
+    /// What of the plan is meant, such as `, only web, until web.push`. Empty for all of it.
+    pub fn part(&self) -> String {
+        let only = (!self.only.is_empty()).then(|| format!(", only {}", self.only.join(", ")));
+        let from = self.from.as_ref().map(|step| format!(", from {step}"));
+        let until = self.until.as_ref().map(|step| format!(", until {step}"));
+        [only, from, until].into_iter().flatten().collect()
     }
 
     /// What a comment begins with, which GitHub does not show: its marker and its commit.

@@ -93,14 +93,9 @@ pub struct Forecaster<'a> {
 }
 
 impl<'a> Forecaster<'a> {
-    pub fn new(performer: &'a Performer, live: bool) -> Self {
-        Self {
-            performer,
-            live,
-            store: Store::default(),
-            after_program: false,
-            missing: BTreeMap::new(),
-        }
+    /// `store` has what earlier runs left.
+    pub fn new(performer: &'a Performer, live: bool, store: Store) -> Self {
+        Self { performer, live, store, after_program: false, missing: BTreeMap::new() }
     }
 
     /// Foresees all steps. `places` has the indices of service and step for each step
