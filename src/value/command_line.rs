@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 /// The commands that messages complete, and the options that each of them has.
-const COMMANDS: [(&str, &[&str]); 12] = [
+const COMMANDS: [(&str, &[&str]); 13] = [
     ("run", &["PLAN", "env", "pr", "cloud", "state-dir"]),
     ("dry-run", &["PLAN", "env", "pr", "cloud", "state-dir"]),
     ("plan", &["PLAN", "env", "pr", "cloud", "state-dir"]),
+    ("preview", &["PLAN", "env", "pr", "cloud", "state-dir"]),
     ("check", &["PLAN"]),
     ("down", &["PLAN", "env", "pr", "cloud"]),
     ("logs", &["plan", "env", "pr", "cloud"]),

@@ -235,8 +235,8 @@ fn one_preview_too_many_is_refused_before_anything_is_changed() {
     refused.exits(3).says_in_order(&[
         "error: cannot deploy a preview of pull request 7: `max-previews` of `preview` is 2
   because: these pull requests have one: 5, 6
-  help: close one of them, remove a preview with `shipway down --pr N`, or raise `max-previews`
-",
+  help: close one of them, remove a preview with `shipway down --pr N --env preview --cloud ",
+        "`, or raise `max-previews`\n",
         "max-previews: 2",
     ]);
     assert_eq!(scene.servers().groups().len(), 2);

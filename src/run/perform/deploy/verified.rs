@@ -331,7 +331,7 @@ steps:
 
         // Whether these run, or what their failure means, is not known yet.
         for later in [
-            "  - { id: again, if: 'steps.blue.outcome == 'x'', verify: 'https://example.com/' }\n",
+            "  - { id: again, if: \"steps.blue.outcome == 'x'\", verify: 'https://example.com/' }\n",
             "  - { id: again, continue-on-error: true, verify: 'https://example.com/' }\n",
         ] {
             let (checked, _) = checked_beside_a_crash(later).await;
