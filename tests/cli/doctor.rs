@@ -91,7 +91,8 @@ impl Clinic {
             lines[start..].iter().take_while(|line| !line.is_empty() && !line.starts_with(marks));
         // Without the width of the column.
         let gap = regex::Regex::new("(\\S) {2,}").expect("a pattern");
-        own.map(|line| format!("{}\n", gap.replace_all(line, "$1  "))).collect()
+        let lines: Vec<_> = own.map(|line| gap.replace_all(line, "$1  ")).collect();
+        lines.join("\n") + "\n"
     }
 
     fn named(&self, text: &str) -> String {

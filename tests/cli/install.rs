@@ -1,8 +1,9 @@
 //! `action/install.sh`, with a server of releases on this machine.
 
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,11 @@ impl Scene {
 
     fn sum(&self) -> String {
         let archive = fs::read(self.path(ARCHIVE)).expect("an archive");
-        Sha256::digest(archive).iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut sum = String::new();
+        for byte in Sha256::digest(archive) {
+            write!(sum, "{byte:02x}").expect("text");
+        }
+        sum
     }
 
     /// Writes the release that the commit of the action names.
@@ -127,15 +132,17 @@ fn serve(archive: Vec<u8>, asked: Arc<AtomicUsize>) -> String {
     url
 }
 
-fn answer(mut stream: &TcpStream, archive: &[u8]) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, archive: &[u8]) -> io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
     let is_there = request.starts_with(&format!("GET /releases/download/v1.2.3/{ARCHIVE} "));
     let (status, body) = if is_there { ("200 OK", archive) } else { ("404 Not Found", &[][..]) };
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n")?;
-    stream.write_all(body)
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    io::Write::write_all(&mut stream, head.as_bytes())?;
+    io::Write::write_all(&mut stream, body)
 }
 
 #[test]

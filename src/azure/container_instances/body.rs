@@ -79,7 +79,7 @@ impl Desired {
             return Value::Null;
         }
         let ports = self.containers.iter().flat_map(|container| &container.ports);
-        let ports: Vec<Value> = ports.map(port_json).collect();
+        let ports: Vec<Value> = ports.copied().map(port_json).collect();
         let kind = match self.ip {
             IpKind::Private => "Private",
             IpKind::Public | IpKind::None => "Public",
@@ -119,7 +119,7 @@ fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-fn port_json(port: &Port) -> Value {
+fn port_json(port: Port) -> Value {
     json!({ "protocol": protocol_name(port.protocol), "port": port.number })
 }
 
@@ -138,7 +138,7 @@ fn container_json(container: &Container) -> Value {
     }
     let mut properties = json!({
         "image": container.image,
-        "ports": list(&container.ports, port_json),
+        "ports": list(&container.ports, |port| port_json(*port)),
         "environmentVariables": variables_json(&container.env),
         "resources": { "requests": requests },
     });

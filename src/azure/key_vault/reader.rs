@@ -45,7 +45,7 @@ impl SecretReader<'_> {
                 Source::File(path_of) => match file(path_of) {
                     Ok(Some(value)) => return Ok(self.redactor.register(&path, value)?),
                     Ok(None) => {
-                        tried.push(format!("`{}` is not there, or is empty", path_of.display()))
+                        tried.push(format!("`{}` is not there, or is empty", path_of.display()));
                     }
                     Err(source) => {
                         return Err(SecretError::File {

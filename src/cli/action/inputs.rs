@@ -123,7 +123,7 @@ fn words(input: &impl Fn(&str) -> Option<String>) -> Result<Vec<String>, WrongIn
     }
     match input("plan").map(|plan| plan.trim().to_owned()) {
         Some(plan) if matches!(command.as_str(), "sweep" | "report") => {
-            words.push(format!("--plan={plan}"))
+            words.push(format!("--plan={plan}"));
         }
         Some(plan) => words.extend(["--".to_owned(), plan]),
         None => {}

@@ -76,15 +76,15 @@ mod tests {
     use super::Division;
     use crate::plan::schema::Plan;
     use std::collections::BTreeSet;
+    use std::fmt::Write as _;
 
     fn plan(services: &[(&str, &str)]) -> Plan {
-        let services: String = services
-            .iter()
-            .map(|(name, needs)| {
-                format!("  {name}: {{ needs: [{needs}], steps: [{{ run: x }}] }}\n")
-            })
-            .collect();
-        crate::plan::read(&format!("name: shop\nservices:\n{services}")).plan.expect("a plan")
+        let mut text = "name: shop\nservices:\n".to_owned();
+        for (name, needs) in services {
+            writeln!(text, "  {name}: {{ needs: [{needs}], steps: [{{ run: x }}] }}")
+                .expect("text");
+        }
+        crate::plan::read(&text).plan.expect("a plan")
     }
 
     /// Levels are separated by `|`, jobs by `,`.

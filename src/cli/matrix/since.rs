@@ -1,7 +1,7 @@
 //! Which services have changed since a commit. Pure.
 
 use super::levels::needs;
-use crate::plan::PlanKeys as _;
+use crate::plan::PlanKeys;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Plan, Template};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -87,7 +87,7 @@ fn normal(folder: &str, path: &str) -> String {
 fn used(plan: &Plan, service: usize) -> Vec<usize> {
     let find = |name: &str| plan.services.keys().position(|known| known.eq_ignore_ascii_case(name));
     let steps = plan.services.0[service].1.steps.iter();
-    let expressions = steps.flat_map(|step| step.templates()).flat_map(Template::expressions);
+    let expressions = steps.flat_map(PlanKeys::templates).flat_map(Template::expressions);
     let found = expressions.flat_map(|(text, _)| references(text, 0).unwrap_or_default());
     let services = found.filter(|found| found.context().eq_ignore_ascii_case("services"));
     let named = services.filter_map(|found| match found.path.get(1) {

@@ -55,7 +55,6 @@ pub fn preview(arguments: &PreviewArguments, audience: Audience) -> Result<Exit,
     let asked = Asked { plan, options, state_dir, audience, redactor: &redactor };
     let id = RunId::new();
     let decided = PlanFile::read(plan, PLAN_ARGUMENT_HELP)
-        .map_err(Refusal::from)
         .and_then(|file| PlanSession::of_run(file, options, redactor.clone(), &id))
         .and_then(|session| Ok((decide(&session)?, session)));
     let refused = |refusal| block_on(async { Err(refused_early(asked, refusal).await) });
