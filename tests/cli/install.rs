@@ -1,4 +1,4 @@
-//! `action/install.sh`, with a server of releases on this machine.
+//! `.github/action/install.sh`, with a server of releases on this machine.
 
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -33,9 +33,9 @@ impl Scene {
     /// The release holds a program that prints `released`.
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let action = folder.path().join("own/action");
+        let action = folder.path().join("own/.github/action");
         fs::create_dir_all(&action).expect("a folder");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("action/install.sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/action/install.sh");
         fs::copy(script, action.join("install.sh")).expect("copied");
         let program = folder.path().join("shipway");
         fs::write(&program, "#!/bin/sh\necho released\n").expect("written");
@@ -72,14 +72,14 @@ impl Scene {
             "# A release.\nversion 1.2.3\nurl {}/releases/download/v1.2.3\nsha256 {sum} {archive}\n",
             self.url
         );
-        fs::write(self.path("own/action/release.txt"), text).expect("written");
+        fs::write(self.path("own/.github/action/release.txt"), text).expect("written");
     }
 
     fn install(&self, variables: &[(&str, &str)]) -> Installed {
         let output = self.path("output");
         fs::write(&output, "").expect("written");
         let ended = Command::new("bash")
-            .arg(self.path("own/action/install.sh"))
+            .arg(self.path("own/.github/action/install.sh"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").expect("a PATH"))
             .env("RUNNER_OS", "Linux")
@@ -248,7 +248,7 @@ fn with_cargo(scene: &Scene) -> String {
 #[test]
 fn commit_without_a_release_is_built_and_says_so() {
     let scene = Scene::new();
-    fs::write(scene.path("own/action/release.txt"), "# none yet\n").expect("written");
+    fs::write(scene.path("own/.github/action/release.txt"), "# none yet\n").expect("written");
     let path = with_cargo(&scene);
     let built = scene.install(&[("PATH", &path)]);
     assert_eq!(built.code, Some(0), "{}", built.said);
@@ -256,9 +256,9 @@ fn commit_without_a_release_is_built_and_says_so() {
         built.said,
         "::notice title=Shipway::this commit of the action names no release, so it is built from \
          source, which takes some minutes; the commit of a release has a binary\n\
-         cargo build --release --locked --quiet --manifest-path DIR/own/action/../Cargo.toml\n"
+         cargo build --release --locked --quiet --manifest-path DIR/own/.github/action/../../Cargo.toml\n"
     );
-    assert_eq!(built.output, "program=DIR/own/action/../target/release/shipway\n");
+    assert_eq!(built.output, "program=DIR/own/.github/action/../../target/release/shipway\n");
 
     let refused = scene.install(&[("SHIPWAY_INSTALL", "release")]);
     assert_eq!(refused.code, Some(3));
@@ -278,7 +278,7 @@ fn release_is_built_from_source_only_when_told() {
 
 #[test]
 fn commit_of_the_action_names_a_release_with_its_sums_or_none() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("action/release.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/action/release.txt");
     let text = fs::read_to_string(file).expect("a file");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let named = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();

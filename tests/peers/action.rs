@@ -58,8 +58,8 @@ fn act_runs_the_action_and_sees_the_url() {
     let bin = tempfile::tempdir().expect("a folder");
     built(&bin.path().join("target"), bin.path());
     fs::copy(repository().join("action.yml"), program.path("action.yml")).expect("copied");
-    fs::create_dir_all(program.path("action")).expect("a folder");
-    for name in ["action/install.sh", "action/release.txt"] {
+    fs::create_dir_all(program.path(".github/action")).expect("a folder");
+    for name in [".github/action/install.sh", ".github/action/release.txt"] {
         fs::copy(repository().join(name), program.path(name)).expect("copied");
     }
     let hello = program.path("workflows/hello");

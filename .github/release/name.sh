@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes the release that the action installs into action/release.txt, from the sums that
-# release/pack.sh wrote.
+# Writes the release that the action installs into .github/action/release.txt, from the sums that
+# .github/release/pack.sh wrote.
 #
-#   release/name.sh VERSION URL SHA256SUMS
+#   .github/release/name.sh VERSION URL SHA256SUMS
 #
 # The commit with that file is the one that the tags `v1` and `v1.2` point to. It comes
 # after the release, whose archives must exist before their sums are known.
@@ -10,9 +10,9 @@ set -euo pipefail
 
 fail() { echo "name: $1" >&2; exit 2; }
 
-[ $# = 3 ] || fail "usage: release/name.sh VERSION URL SHA256SUMS"
+[ $# = 3 ] || fail "usage: .github/release/name.sh VERSION URL SHA256SUMS"
 version=${1#v} url=$2 sums=$3
-file=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/action/release.txt
+file=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.github/action/release.txt
 
 case $url in https://*) ;; *) fail "\`$url\` is no https URL" ;; esac
 grep -qE "^[0-9a-f]{64}  shipway-$version-[a-z0-9_-]+\.tar\.gz$" "$sums" || fail "$sums has no archive of version $version"

@@ -46,11 +46,11 @@ tell() {
 
 # Builds the commit of the action, which is the one that the caller has pinned.
 build() {
-  local manifest=$here/../Cargo.toml
+  local manifest=$here/../../Cargo.toml
   command -v cargo >/dev/null ||
     fail "Shipway cannot be built, because \`cargo\` is not installed" "install Rust's toolchain in an earlier step, or pin a release of the action"
   cargo build --release --locked --quiet --manifest-path "$manifest"
-  tell "${CARGO_TARGET_DIR:-$here/../target}/release/shipway"
+  tell "${CARGO_TARGET_DIR:-$here/../../target}/release/shipway"
 }
 
 download() {

@@ -2,10 +2,10 @@
 # Publishes the archives of a folder as a release: a draft first, which is compared with the
 # sums, then the release, whose assets cannot be changed any more.
 #
-#   release/publish.sh TAG FOLDER        (GH_TOKEN and GITHUB_REPOSITORY are set)
+#   .github/release/publish.sh TAG FOLDER        (GH_TOKEN and GITHUB_REPOSITORY are set)
 set -euo pipefail
 
-[ $# = 2 ] || { echo "usage: release/publish.sh TAG FOLDER" >&2; exit 2; }
+[ $# = 2 ] || { echo "usage: .github/release/publish.sh TAG FOLDER" >&2; exit 2; }
 tag=$1 folder=$2
 prerelease=()
 case $tag in *-*) prerelease=(--prerelease) ;; esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs built programs into the archives of a release and writes the sums of all of them.
 #
-#   release/pack.sh VERSION FOLDER
+#   .github/release/pack.sh VERSION FOLDER
 #
 # FOLDER has a folder for each target, named as Rust names it, with the program `shipway`
 # in it. The archives are reproducible: the same programs give the same sums.
@@ -9,9 +9,9 @@ set -euo pipefail
 
 fail() { echo "pack: $1" >&2; exit 2; }
 
-[ $# = 2 ] || fail "usage: release/pack.sh VERSION FOLDER"
+[ $# = 2 ] || fail "usage: .github/release/pack.sh VERSION FOLDER"
 version=${1#v} folder=$2
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 own=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$here/Cargo.toml" | head -n 1)
 # A tag that is not the version of the crate would install one program under two names.
 [ "$version" = "$own" ] || fail "the tag is for version $version, and Cargo.toml has $own"

@@ -2,17 +2,17 @@
 # Makes the commit whose action installs a release, and moves the tags that float to it: of
 # v1.2.3 they are v1 and v1.2, unless a higher version has them.
 #
-#   release/move.sh TAG SHA256SUMS
+#   .github/release/move.sh TAG SHA256SUMS
 set -euo pipefail
 
-[ $# = 2 ] || { echo "usage: release/move.sh TAG SHA256SUMS" >&2; exit 2; }
+[ $# = 2 ] || { echo "usage: .github/release/move.sh TAG SHA256SUMS" >&2; exit 2; }
 tag=$1 sums=$2
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 url=${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/releases/download/$tag
 
-"$here/release/name.sh" "$tag" "$url" "$sums"
+"$here/.github/release/name.sh" "$tag" "$url" "$sums"
 cd "$here"
-git add action/release.txt
+git add .github/action/release.txt
 git -c user.name=github-actions -c user.email=github-actions@users.noreply.github.com \
   commit --quiet --message "Install $tag in the action"
 # The commit of the action for exactly this version, for those who pin by a tag.
