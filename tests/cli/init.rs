@@ -72,7 +72,7 @@ environments:
   production:
     if: github.event_name == 'push' && github.ref == 'refs/heads/main'
     protected: true
-    vars: { label: shop }
+    vars: { label: shop-app }
   preview:
     if: github.event_name == 'pull_request'
     vars: { label: \"${{ pr.dns-label || 'shop-dev' }}\" }

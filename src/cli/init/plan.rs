@@ -29,7 +29,7 @@ pub fn draft(look: &Look, settings: &Settings) -> PlanDraft {
             ..AzureDraft::default()
         },
         registries: is_azure.then(registry).into_iter().collect(),
-        environments: environments(settings),
+        environments: environments(settings, look.services.len() > 1),
         services: services
             .map(|(service, port)| draft_of(service, *port, settings, look.services.len() > 1))
             .collect(),
@@ -37,7 +37,18 @@ pub fn draft(look: &Look, settings: &Settings) -> PlanDraft {
     }
 }
 
-fn environments(settings: &Settings) -> Vec<EnvironmentDraft> {
+/// A DNS label has five characters at least, the first of them a letter. Where there are
+/// several services, each adds its name.
+fn label_of(name: &str, has_several: bool) -> String {
+    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    match (begins, name.len() < 5 && !has_several) {
+        (false, _) => format!("app-{name}"),
+        (true, true) => format!("{name}-app"),
+        (true, false) => name.to_owned(),
+    }
+}
+
+fn environments(settings: &Settings, has_several: bool) -> Vec<EnvironmentDraft> {
     let (name, branch) = (&settings.name, &settings.branch);
     let label = |label: String| Node::flow([("label", Node::text(label))]);
     let pushed = format!("github.event_name == 'push' && github.ref == 'refs/heads/{branch}'");
@@ -47,7 +58,7 @@ fn environments(settings: &Settings) -> Vec<EnvironmentDraft> {
             keys: vec![
                 ("if", Node::text(pushed)),
                 ("protected", Node::plain(true)),
-                ("vars", label(name.clone())),
+                ("vars", label(label_of(name, has_several))),
             ],
         },
         EnvironmentDraft {
