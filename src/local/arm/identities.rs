@@ -10,6 +10,8 @@ use crate::local::identity::ids_of;
 use http::Method;
 use serde_json::{Value, json};
 
+pub const VAULT_KIND: &str = "Microsoft.KeyVault/vaults";
+
 const VAULT_DOMAIN: &str = ".vault.azure.net";
 
 pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
@@ -56,7 +58,7 @@ fn identity(arm: &Arm, id: &ResourceId<'_>) -> Value {
 }
 
 fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Value {
-    let kind = "Microsoft.KeyVault/vaults";
+    let kind = VAULT_KIND;
     json!({
         "id": ResourceId { subscription, resource_group, kind, name }.to_string(),
         "name": name, "type": kind, "location": "westeurope", "tags": {},
@@ -70,10 +72,14 @@ fn vault(arm: &Arm, subscription: &str, resource_group: &str, name: &str) -> Val
     })
 }
 
-/// Vaults have no resource group of their own here, so all are listed in the first.
-fn vaults(arm: &Arm, subscription: &str) -> Vec<Value> {
-    let group = arm.store.read().resource_groups.values().next().map(|group| group.name.clone());
-    let Some(group) = group else { return Vec::new() };
+/// The resource group that lists name for all vaults: they have none of their own here.
+pub fn vault_group(arm: &Arm) -> Option<String> {
+    arm.store.read().resource_groups.values().next().map(|group| group.name.clone())
+}
+
+/// All vaults, as Resource Manager shows them.
+pub fn vaults(arm: &Arm, subscription: &str) -> Vec<Value> {
+    let Some(group) = vault_group(arm) else { return Vec::new() };
     let names = arm.vault_hosts.iter().filter_map(|host| host.split('.').next());
     names.map(|name| vault(arm, subscription, &group, name)).collect()
 }

@@ -4,7 +4,7 @@ use super::handle::Arm;
 use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{containers, registries, resource_groups};
+use super::{containers, identities, registries, resource_groups};
 use serde_json::json;
 
 /// All resources, or those of a type: `$filter=resourceType eq '…'`.
@@ -36,7 +36,14 @@ pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmR
             (found.resource_group.clone(), containers::KIND, value)
         })
         .collect::<Vec<_>>();
-    let all = registries.chain(containers);
+    let vaults = identities::vaults(arm, subscription).into_iter().map(|vault| {
+        let value = json!({
+            "id": vault["id"], "name": vault["name"], "type": identities::VAULT_KIND,
+            "location": vault["location"], "tags": {},
+        });
+        (identities::vault_group(arm).unwrap_or_default(), identities::VAULT_KIND, value)
+    });
+    let all = registries.chain(containers).chain(vaults.collect::<Vec<_>>());
     let meant = all.filter(|(within, kind, _)| {
         group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(within))
             && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
