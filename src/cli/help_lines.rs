@@ -149,6 +149,10 @@ fn commands_that_messages_complete_have_these_options() {
         let all = ["plan", "env", "pr", "cloud", "state-dir"].into_iter();
         // That of `run` is a saved plan.
         let has = |option: &&str| has_option(command, option) && !(takes_plan && *option == "plan");
+        // They belong to `--merge`, which no message names.
+        let has = |option: &&str| {
+            has(option) && !(*name == "report" && ["env", "pr", "cloud"].contains(option))
+        };
         let mut known: Vec<&str> = all.filter(has).collect();
         if takes_plan {
             known.insert(0, "PLAN");

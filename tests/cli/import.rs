@@ -18,7 +18,7 @@ fn fixture(name: &str) -> String {
 #[track_caller]
 fn imported(name: &str, text: &str) -> (Program, String) {
     let folders = ["", "api/", "back/", "front/", "site/", "src/", "app/", "web/"];
-    let more = ["services/orders/", "services/billing/", "build/", "docker/"];
+    let more = ["services/orders/", "services/billing/", "build/", "docker/", "db/"];
     let start = Program::new().file(&format!("in/{name}"), text).env("AZURE_CONFIG_DIR", "none");
     let program = folders.iter().chain(&more).fold(start, |program, folder| {
         program.file(&format!("{folder}Dockerfile"), "FROM scratch\n")

@@ -248,7 +248,7 @@ fn a_release_goes_from_staging_to_production_by_digest() {
     assert_eq!(output(&program, 0, "digest"), digest, "{result:#}");
     let tags = output(&program, 1, "tags");
     let name = "shipwayproduction.azurecr.io/release";
-    assert_eq!(tags, format!("{name}:1.2.3\n{name}:1.2\n{name}:1"));
+    assert_eq!(tags, format!("{name}:1.2.3\n{name}:1.2\n{name}:1\n{name}:latest"));
     let log = requests(&program);
     let children = |host: &str| {
         let mut put = asked(&log, "PUT", host, "release/manifests/");
