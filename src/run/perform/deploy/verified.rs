@@ -2,7 +2,8 @@
 //! any machine knows which versions are good.
 
 use super::holding::{give_up, is_followed_by_check};
-use super::live;
+use super::live::{self, LiveResource};
+use crate::event::EventKind;
 use crate::journal::{Deployed, RunId, TargetId};
 use crate::plan::AskedDeploy;
 use crate::plan::expr::Value;
@@ -10,6 +11,8 @@ use crate::plan::schema::{Action, Service, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::deployed::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::retry::{FailedAttempt, Retries};
+use std::sync::Arc;
 
 /// A deploy of the service that a `verify` asks.
 struct AskedTarget {
@@ -138,15 +141,41 @@ pub async fn record_verified(
     job: &Job,
     deployed: &Deployed,
 ) -> Result<(), StepError> {
-    let (mut by_another, mut broken) = (None, None);
-    let recorded = live::change_tags(performer, &deployed.target, |live, tags| {
+    let (say, step) = (job.say.clone(), job.id.clone());
+    let retries = Retries::new(Arc::new(move |failed: &FailedAttempt<'_>| {
+        say.event(EventKind::Noted { step: step.clone(), message: failed.to_string() });
+    }));
+    match retries.run(|| record(performer, deployed)).await {
+        Ok(Recorded::Done) => Ok(()),
+        Ok(Recorded::ByAnother(run)) => Err(superseded(&live::name_of(&deployed.target), &run)),
+        Ok(Recorded::Broken(found)) => live::broken(performer, &found).await,
+        Err(error) => {
+            let why = error.failure.chain.join(": ");
+            job.warn(format!("a later rollback will not know that this was verified: {why}"));
+            Ok(())
+        }
+    }
+}
+
+/// What was found when it was to be recorded that a check passed.
+enum Recorded {
+    Done,
+    /// Nothing: this run has deployed since.
+    ByAnother(String),
+    /// Nothing: a container of it does not stay up.
+    Broken(Box<LiveResource>),
+}
+
+async fn record(performer: &Performer, deployed: &Deployed) -> Result<Recorded, StepError> {
+    let mut recorded = Recorded::Done;
+    live::change_tags(performer, &deployed.target, |live, tags| {
         let Some(found) = ResourceTags::read(tags) else { return false };
         if deployed.run.as_ref().is_some_and(|run| *run != found.run) {
-            by_another = Some(found.run);
+            recorded = Recorded::ByAnother(found.run);
             return false;
         }
         if live::is_broken(performer, live) {
-            broken = Some(live.clone());
+            recorded = Recorded::Broken(Box::new(live.clone()));
             return false;
         }
         let own = Some(performer.facts.id.as_str());
@@ -157,18 +186,8 @@ pub async fn record_verified(
         tags.insert(VERIFIED.to_owned(), "true".to_owned());
         is_leased || !found.verified
     })
-    .await;
-    if let Err(error) = recorded {
-        let why = error.failure.chain.join(": ");
-        job.warn(format!("a later rollback will not know that this was verified: {why}"));
-    }
-    if let Some(live) = broken {
-        live::broken(performer, &live).await?;
-    }
-    match by_another {
-        Some(run) => Err(superseded(&live::name_of(&deployed.target), &run)),
-        None => Ok(()),
-    }
+    .await?;
+    Ok(recorded)
 }
 
 /// The error where another run has deployed in the meantime. `by` is its id.
