@@ -1,6 +1,7 @@
 //! What of a log was printed already: the service gives windows of last lines, never
 //! what is new.
 
+use crate::run::perform::split_time;
 use jiff::Timestamp;
 
 /// A line of a log.
@@ -83,8 +84,7 @@ impl Cursor {
 pub fn lines(window: &str) -> Vec<LogLine> {
     let mut lines: Vec<LogLine> = Vec::new();
     for line in window.lines() {
-        let stamped = line.split_once(' ').filter(|(time, _)| time.parse::<Timestamp>().is_ok());
-        lines.push(match stamped {
+        lines.push(match split_time(line) {
             Some((time, text)) => LogLine { time: time.to_owned(), text: text.to_owned() },
             None => LogLine {
                 time: lines.last().map(|last| last.time.clone()).unwrap_or_default(),

@@ -31,15 +31,8 @@ pub struct Importer<'a, 'n> {
 impl Importer<'_, '_> {
     /// A text of the workflow as one of the plan. What a plan does not have is a note.
     pub fn text(&mut self, source: &str, used: Use, line: usize) -> Option<String> {
-        match expression::text(source, used, self.scope) {
-            Ok(text) => Some(text),
-            Err(missing) => {
-                let text =
-                    format!("`{}` has no counterpart in a plan, and was left out", missing.0);
-                self.plan.needs_you(line, text);
-                None
-            }
-        }
+        let text = expression::text(source, used, self.scope);
+        text.map_err(|missing| missing.note(line, self.plan)).ok()
     }
 
     /// The value of an option as a text of the plan.

@@ -112,15 +112,8 @@ impl ActionImporter<'_, '_> {
     }
 
     fn text(&mut self, source: &str, used: Use, line: usize) -> Option<String> {
-        match expression::text(source, used, self.scope) {
-            Ok(text) => Some(text),
-            Err(missing) => {
-                let text =
-                    format!("`{}` has no counterpart in a plan, and was left out", missing.0);
-                self.plan.needs_you(line, text);
-                None
-            }
-        }
+        let text = expression::text(source, used, self.scope);
+        text.map_err(|missing| missing.note(line, self.plan)).ok()
     }
 
     /// Says what an output of the step is.

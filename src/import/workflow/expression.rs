@@ -4,12 +4,21 @@ use super::scope::{
     Fact, MAX_DEPTH, MAX_LOOKUPS, PLAN_MARK, Scope, Use, default_variable, expression,
 };
 use crate::import::names::kebab;
+use crate::import::plan::PlanBuilder;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
 /// What an expression needs and a plan does not have, such as `matrix.os`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NoCounterpart(pub String);
+
+impl NoCounterpart {
+    /// Says that a text was left out for want of it.
+    pub fn note(&self, line: usize, plan: &mut PlanBuilder) {
+        let text = format!("`{}` has no counterpart in a plan, and was left out", self.0);
+        plan.needs_you(line, text);
+    }
+}
 
 static EXPRESSION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?s)\$\{\{(.*?)\}\}").expect("a pattern"));

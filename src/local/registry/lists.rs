@@ -83,14 +83,8 @@ pub struct ListPage {
 }
 
 impl ListPage {
-    /// Cuts out the page that `n` and `last` ask for.
+    /// Cuts out the page that `n` and `last` ask for. The names stay in their order.
     pub fn of(call: &RegistryCall, mut names: Vec<String>) -> Result<Self, DistributionError> {
-        names.sort_unstable();
-        Self::ordered(call, names)
-    }
-
-    /// The same of names in another order than that of their letters.
-    pub fn ordered(call: &RegistryCall, mut names: Vec<String>) -> Result<Self, DistributionError> {
         let count = match call.query("n") {
             None => DEFAULT_PAGE_SIZE,
             Some(text) => text.parse().map_err(|_| {

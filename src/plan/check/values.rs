@@ -8,7 +8,7 @@ use crate::plan::describe::{Found, PlanKeys as _, Visit};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::Site;
 use crate::plan::expr::{Object, Scope, Segment, functions, references};
-use crate::plan::schema::{Map, Part, Plan, Template, Text};
+use crate::plan::schema::{Map, Plan, Template, Text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of an environment that the plan gives a literal, by their names in lower
@@ -136,9 +136,7 @@ impl<'p> Variable<'p> {
 
     /// Why an address begins with nothing.
     fn empty(&self, scope: &Scope) -> Option<Diagnostic> {
-        let first = self.text.parts.first().filter(|part| matches!(part, Part::Expression(_)))?;
-        let start = Text { parts: vec![first.clone()], ..self.text.clone() };
-        let error = start.render_filled(scope, "an address").err()?;
+        let error = self.text.check_address(scope).err()?;
         let diagnostic = Diagnostic::error(error.code, error.message, &error.span);
         Some(error.help.into_iter().fold(diagnostic, Diagnostic::help))
     }

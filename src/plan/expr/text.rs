@@ -75,6 +75,16 @@ impl Text {
         Ok(rendered(&value, scope))
     }
 
+    /// Fails where it begins with an expression that is empty, such as the URL of a
+    /// service that was not deployed: what is left would be another address.
+    pub fn check_address(&self, scope: &Scope) -> Result<(), EvalError> {
+        if let Some(first @ Part::Expression(_)) = self.parts.first() {
+            let start = Self { parts: vec![first.clone()], ..self.clone() };
+            start.render_filled(scope, "an address")?;
+        }
+        Ok(())
+    }
+
     /// As [`Self::render_name`], for one of several that may be left out: `None`
     /// where the whole text is empty.
     pub fn render_optional_name(&self, scope: &Scope) -> Result<Option<Rendered>, EvalError> {

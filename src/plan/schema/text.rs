@@ -1,5 +1,6 @@
 //! Strings with expressions in them, and scalars that are read from them.
 
+use crate::plan::literal::Literal;
 use crate::plan::span::{Span, Spanned};
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -82,6 +83,14 @@ impl<T> Field<T> {
     /// What an absent key is read as.
     pub fn default_of(literal: &'static str) -> Self {
         Self::of(Text::default_of(literal))
+    }
+}
+
+impl<T: Literal> Field<T> {
+    /// What is spelled out, or left to its default; `None` where it holds an expression or
+    /// is not valid.
+    pub fn as_literal(&self) -> Option<T> {
+        T::parse(self.text.as_literal()?).ok()
     }
 }
 

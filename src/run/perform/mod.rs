@@ -59,7 +59,7 @@ pub use deployed::tags::ResourceTags;
 pub use deployed::testing as deployed_testing;
 pub use deployed::{
     ContainerProgram, DeployedContainer, DeployedResource, DeployedResources, KindWords,
-    ResourceId, ResourceKind, Terminal, TerminalSize,
+    ResourceId, ResourceKind, Terminal, TerminalSize, split_time,
 };
 pub use early_build::EarlyBuild;
 pub use facts::{PreviewLimit, RunFacts, SourceFacts};

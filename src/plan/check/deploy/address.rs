@@ -1,12 +1,12 @@
 //! `conflicting-keys`: an address is asked for that the group cannot have.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Aci, Text};
-use crate::value::{IpKind, Word as _};
+use crate::plan::schema::{Aci, Field};
+use crate::value::IpKind;
 
 pub(super) fn check(aci: &Aci, found: &mut Vec<Diagnostic>) {
     let said = aci.ip.as_ref().map(|field| &field.text);
-    let kind = said.and_then(Text::as_literal).and_then(IpKind::from_word);
+    let kind = aci.ip.as_ref().and_then(Field::as_literal);
     match (said.zip(kind), &aci.subnet) {
         (Some((ip, IpKind::Private)), None) => {
             let message = "a private address needs a subnet that it is in";

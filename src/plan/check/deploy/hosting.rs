@@ -1,16 +1,15 @@
 //! `conflicting-keys`: a spot or a confidential group with what Azure does not give it.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::Literal;
 use crate::plan::schema::{Aci, Field};
 use crate::value::{GroupSku, IpKind, Priority};
 
 pub(super) fn check(aci: &Aci, found: &mut Vec<Diagnostic>) {
-    if literal(&aci.priority) == Some(Priority::Spot) {
+    if aci.priority.as_literal() == Some(Priority::Spot) {
         spot(aci, found);
     }
     if let (Some(policy), Some(GroupSku::Standard | GroupSku::Dedicated)) =
-        (&aci.cce_policy, literal(&aci.sku))
+        (&aci.cce_policy, aci.sku.as_literal())
     {
         let message = "`cce-policy` is for confidential container groups";
         found.push(
@@ -30,23 +29,19 @@ fn spot(aci: &Aci, found: &mut Vec<Diagnostic>) {
                 .help(help),
         );
     };
-    let has_address = aci.ip.as_ref().and_then(literal) != Some(IpKind::None);
+    let has_address = aci.ip.as_ref().and_then(Field::as_literal) != Some(IpKind::None);
     if let (Some(port), true) = (aci.all_ports().next(), has_address) {
         conflict("ports", &port.span, "it takes no requests: leave out `ports`, or the priority");
     }
     if let Some(subnet) = &aci.subnet {
         conflict("a subnet", &subnet.span, "leave out `subnet`, or the priority");
     }
-    if let Some(GroupSku::Dedicated | GroupSku::Confidential) = literal(&aci.sku) {
+    if let Some(GroupSku::Dedicated | GroupSku::Confidential) = aci.sku.as_literal() {
         conflict("another `sku` than `standard`", &aci.sku.text.span, "leave out one of both");
     }
     if let Some(gpu) = aci.all_settings().find_map(|settings| settings.gpu.as_ref()) {
         conflict("graphics processors", &gpu.count.text.span, "leave out `gpu`, or the priority");
     }
-}
-
-fn literal<T: Literal>(field: &Field<T>) -> Option<T> {
-    T::parse(field.text.as_literal()?).ok()
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
 //! `size-out-of-range`: a container may use less than it asks for.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal, Size};
+use crate::plan::literal::Size;
 use crate::plan::schema::{Aci, Field};
 
 pub(super) fn check(aci: &Aci, found: &mut Vec<Diagnostic>) {
     for settings in aci.all_settings() {
         if let Some(limit) = &settings.cpu_limit
-            && let (Some(most), Some(asked)) = (literal(limit), literal(&settings.cpu))
+            && let (Some(most), Some(asked)) = (limit.as_literal(), settings.cpu.as_literal())
             && most < asked
         {
             found.push(report("cpu", limit, &settings.cpu));
         }
         if let Some(limit) = &settings.memory_limit
             && let (Some(Size(most)), Some(Size(asked))) =
-                (literal(limit), literal(&settings.memory))
+                (limit.as_literal(), settings.memory.as_literal())
             && most < asked
         {
             found.push(report("memory", limit, &settings.memory));
@@ -29,10 +29,6 @@ fn report<T>(name: &str, limit: &Field<T>, asked: &Field<T>) -> Diagnostic {
     );
     Diagnostic::error("size-out-of-range", message, &limit.text.span)
         .help(format!("a limit is what it may use beyond its `{name}`: make it larger"))
-}
-
-fn literal<T: Literal>(field: &Field<T>) -> Option<T> {
-    T::parse(field.text.as_literal()?).ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `verify-never-done`: a `verify` needs more time for its tries than it has.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{Literal, Period, Times};
-use crate::plan::schema::{Action, Field, Service, Verify};
+use crate::plan::literal::{Period, Times};
+use crate::plan::schema::{Action, Service, Verify};
 
 pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     for step in &service.steps {
@@ -12,14 +12,9 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What is spelled out, or left to its default.
-fn literal<T: Literal>(field: &Field<T>) -> Option<T> {
-    T::parse(field.text.as_literal()?).ok()
-}
-
 fn mistake(verify: &Verify) -> Option<Diagnostic> {
-    let Times(consecutive) = literal(&verify.consecutive)?;
-    let (Period(every), Period(within)) = (literal(&verify.every)?, literal(&verify.within)?);
+    let Times(consecutive) = verify.consecutive.as_literal()?;
+    let (Period(every), Period(within)) = (verify.every.as_literal()?, verify.within.as_literal()?);
     // The first try is made at once.
     let least = every.saturating_mul(consecutive.saturating_sub(1));
     if consecutive < 2 || least < within {

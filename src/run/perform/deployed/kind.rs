@@ -8,6 +8,7 @@ use crate::http::{WebSocketReceiver, WebSocketSender};
 use crate::journal::TargetId;
 use crate::run::outcome::StepError;
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 /// A kind of resource that services are deployed to.
 #[async_trait]
@@ -51,6 +52,11 @@ pub trait ResourceKind: Send + Sync {
         target: &TargetId,
         program: &ContainerProgram<'_>,
     ) -> Result<Terminal, StepError>;
+}
+
+/// The time and the text of a line of [`ResourceKind::log`]; `None` for one without a time.
+pub fn split_time(line: &str) -> Option<(&str, &str)> {
+    line.split_once(' ').filter(|(time, _)| time.parse::<Timestamp>().is_ok())
 }
 
 /// A program to start in a container, without arguments.

@@ -19,7 +19,7 @@ pub mod testing;
 mod words;
 
 pub use container::{DeployedContainer, Health, PastInstance};
-pub use kind::{ContainerProgram, ResourceKind, Terminal, TerminalSize};
+pub use kind::{ContainerProgram, ResourceKind, Terminal, TerminalSize, split_time};
 pub use resource::{DeployedResource, ResourceId};
 pub use resources::DeployedResources;
 pub use words::KindWords;

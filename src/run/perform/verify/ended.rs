@@ -6,7 +6,7 @@ use crate::journal::TargetId;
 use crate::plan::literal::ExitCode;
 use crate::plan::schema::Field;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use crate::run::perform::deployed::{DeployedContainer, DeployedResource};
+use crate::run::perform::deployed::{DeployedContainer, DeployedResource, split_time};
 use crate::run::perform::performer::{Job, Performer};
 use tokio::time::Instant;
 
@@ -109,7 +109,7 @@ async fn show_logs(performer: &Performer, target: &TargetId, found: &DeployedRes
             }
         };
         for line in log.lines() {
-            let text = without_time(line);
+            let text = split_time(line).map_or(line, |(_, text)| text);
             let line = match found.containers.len() {
                 1 => text.to_owned(),
                 _ => format!("{}: {text}", container.name),
@@ -117,10 +117,4 @@ async fn show_logs(performer: &Performer, target: &TargetId, found: &DeployedRes
             job.output(line).await;
         }
     }
-}
-
-fn without_time(line: &str) -> &str {
-    let stamped = line.split_once(' ');
-    let stamped = stamped.filter(|(time, _)| time.parse::<jiff::Timestamp>().is_ok());
-    stamped.map_or(line, |(_, text)| text)
 }

@@ -1,7 +1,6 @@
 //! Where a `verify` sends its requests.
 
-use crate::plan::expr::Scope;
-use crate::plan::schema::{Part, Probe, Text, Verify};
+use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::names::plain;
 use crate::run::perform::performer::Job;
@@ -48,7 +47,7 @@ impl Endpoint {
 pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
     match &verify.probe {
         Probe::Http(text) => {
-            check_start(text, &job.scope)?;
+            text.check_address(&job.scope)?;
             let text = plain(text, "URL", &job.scope)?;
             let url = if text.starts_with('/') { deployed_url(&text, job)? } else { text };
             Url::parse(&url).map(Endpoint::Http).map_err(|error| {
@@ -56,7 +55,7 @@ pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
             })
         }
         Probe::Tcp(text) => {
-            check_start(text, &job.scope)?;
+            text.check_address(&job.scope)?;
             let text = plain(text, "port", &job.scope)?;
             let (host, port) = match text.rsplit_once(':') {
                 Some((host, port)) => (host.to_owned(), port),
@@ -69,16 +68,6 @@ pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
         }
         Probe::Exit(_) => Err(StepError::new("`exit` asks no address")),
     }
-}
-
-/// Fails where the text begins with an expression that is empty, such as the URL of a
-/// service that was not deployed: what is left would be asked of another one.
-pub fn check_start(text: &Text, scope: &Scope) -> Result<(), StepError> {
-    if let Some(first @ Part::Expression(_)) = text.parts.first() {
-        let start = Text { parts: vec![first.clone()], ..text.clone() };
-        start.render_filled(scope, "an address")?;
-    }
-    Ok(())
 }
 
 /// The URL of a path below the deployed service's URL.

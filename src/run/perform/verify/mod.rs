@@ -17,7 +17,7 @@ use crate::plan::expr::{Rendered, Scope};
 use crate::plan::literal::ExitCode;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use endpoint::{Endpoint, check_start, endpoint};
+use endpoint::{Endpoint, endpoint};
 use exchange::{Exchange, exchange};
 use expectation::Expectation;
 use miss::Miss;
@@ -169,7 +169,9 @@ impl Check {
 /// Checks what can be known of the address before the first step.
 pub fn check_text(verify: &Verify, scope: &Scope) -> Result<(), StepError> {
     match &verify.probe {
-        Probe::Http(text) | Probe::Tcp(text) if text.is_known_early() => check_start(text, scope),
+        Probe::Http(text) | Probe::Tcp(text) if text.is_known_early() => {
+            Ok(text.check_address(scope)?)
+        }
         Probe::Http(_) | Probe::Tcp(_) | Probe::Exit(_) => Ok(()),
     }
 }
