@@ -45,7 +45,8 @@ fn every_plan_in_workflows_runs() {
     for entry in fs::read_dir(workflows()).expect("workflows").flatten() {
         let name = entry.file_name().into_string().expect("text");
         // Containers in containers: the engines need no namespaces of their own.
-        let program = Program::with_workflow(&name).env("BUILDAH_ISOLATION", "chroot");
+        let program = Program::with_workflow(&name).committed();
+        let program = program.env("BUILDAH_ISOLATION", "chroot");
         let finished = program.run(&["dry-run"]).exits(0);
         let is_url =
             |line: &str| line.starts_with("http://") && line.ends_with("azurecontainer.io");

@@ -69,12 +69,8 @@ pub async fn carry(
     // Closes without a message when the command is executed.
     channel.read_to_string(&mut reason).await?;
     if let Some(controller) = controller.filter(|_| reason.is_empty()) {
-        let (mut output, mut input) = tokio::io::split(TerminalStream::new(controller)?);
-        let (mut keys, mut screen) = client.split();
         tokio::select! {
-            _ = copy(&mut output, &mut screen) => {}
-            // The client is gone: with the controlling side the terminal is hung up.
-            _ = copy(&mut keys, &mut input) => {}
+            () = converse(&mut client, TerminalStream::new(controller)?) => {}
             () = async {
                 // What runs on in the background keeps the terminal open.
                 (&mut exit).await.ok();
@@ -88,6 +84,26 @@ pub async fn carry(
     }
     client.write_all(format!("{reason}\r\n").as_bytes()).await?;
     client.shutdown().await
+}
+
+/// Copies between a client and a terminal until the last process has closed the terminal or
+/// the client is gone. Then dropping the controlling side hangs the terminal up.
+async fn converse(client: &mut UnixStream, terminal: TerminalStream) {
+    let (mut output, mut input) = tokio::io::split(terminal);
+    let (mut keys, mut screen) = client.split();
+    let to_terminal = async {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = keys.read(&mut buffer).await {
+            if input.write_all(&buffer[..length]).await.is_err() {
+                // The command has ended, and its last output is on its way.
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = copy(&mut output, &mut screen) => {}
+        () = to_terminal => {}
+    }
 }
 
 /// The controlling side of the terminal; `None` if it could not be made.
@@ -106,4 +122,44 @@ async fn receive(channel: &UnixStream) -> io::Result<Option<OwnedFd>> {
             Ok(received)
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TerminalStream, converse};
+    use nix::pty::openpty;
+    use nix::unistd::write;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+
+    #[tokio::test]
+    async fn input_that_an_ended_command_does_not_take_loses_none_of_its_output() {
+        // The two directions are looked at in a random order.
+        for _ in 0..64 {
+            let pair = openpty(None, None).expect("a terminal");
+            let (mut near, mut far) = UnixStream::pair().expect("a socket");
+            write(&pair.slave, b"last words").expect("written");
+            drop(pair.slave);
+            near.write_all(b"more input").await.expect("written");
+
+            let terminal = TerminalStream::new(pair.master).expect("a terminal");
+            converse(&mut far, terminal).await;
+            far.shutdown().await.expect("closed");
+
+            let mut output = String::new();
+            near.read_to_string(&mut output).await.expect("text");
+            assert_eq!(output, "last words");
+        }
+    }
+
+    #[tokio::test]
+    async fn terminal_is_hung_up_when_the_client_goes() {
+        let pair = openpty(None, None).expect("a terminal");
+        let (near, mut far) = UnixStream::pair().expect("a socket");
+        drop(near);
+
+        converse(&mut far, TerminalStream::new(pair.master).expect("a terminal")).await;
+
+        write(&pair.slave, b"output").expect_err("the controlling side is closed");
+    }
 }
