@@ -1,5 +1,5 @@
 //! `shipway open`: opens the URL of a service in the browser, or prints it where there
-//! is none.
+//! is no browser.
 
 use super::exit::Exit;
 use super::plan_options::DeployedOptions;

@@ -178,7 +178,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
         return Ok(bytes);
     }
     let is_open_already = ["/dev", "/proc"].iter().any(|folder| file.starts_with(folder));
-    // To open a named pipe waits for its writer, for ever where there is none.
+    // Opening a named pipe blocks until something writes to it.
     if !is_open_already && fs::metadata(file)?.file_type().is_fifo() {
         let why = "it is a named pipe; `-` reads standard input";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));

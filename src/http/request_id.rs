@@ -3,7 +3,7 @@
 use ::http::HeaderMap;
 use std::fmt;
 
-/// An id longer than this is none.
+/// A longer value is not an id of a request.
 const MAX_CHARS: usize = 128;
 
 /// The id of a request, as its response names it.

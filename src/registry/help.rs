@@ -9,7 +9,7 @@ pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
     remedy(error.status(), error.cause(), host)
 }
 
-/// The remedy for a status, or for why there is none: a time-out has no cause.
+/// The remedy for a status, or for a request that got no answer: a time-out has no cause.
 fn remedy(status: Option<u16>, cause: Option<Cause>, host: &str) -> Option<String> {
     match (status, cause) {
         (Some(404), _) => Some(format!("is `{host}` a registry, and is the name spelled right?")),

@@ -15,7 +15,7 @@ pub struct Evidence {
     pub restarts: u32,
     /// Events of its group and of this container.
     pub events: Vec<GroupEvent>,
-    /// The last lines of its log; `None` where the log cannot be read, or there is none.
+    /// The last lines of its log; `None` if the log is missing or cannot be read.
     pub log: Option<Vec<String>>,
 }
 

@@ -20,7 +20,7 @@ pub struct Changes<'a> {
 
 impl Changes<'_> {
     /// The services to run: those of which a file has changed, those that need one of them,
-    /// and those whose outputs one of them uses. The error names a pattern that is none.
+    /// and those whose outputs one of them uses. The error names a malformed pattern.
     ///
     /// A service without `paths` counts as changed, and all do where the plan itself has.
     pub fn services(&self, plan: &Plan) -> Result<BTreeSet<usize>, String> {

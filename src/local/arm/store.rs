@@ -102,8 +102,8 @@ impl ResourceStore {
     }
 }
 
-/// The names of the container groups of a state folder, in order. Empty if there
-/// are none, or if the folder cannot be read.
+/// The names of the container groups of a state folder, in order. Empty if the folder
+/// cannot be read.
 pub fn container_groups(state: &Path) -> Vec<String> {
     let path = state.join("arm").join(FILE);
     let content: Option<Resources> = read_json(&path).ok().flatten();

@@ -29,7 +29,7 @@ pub struct DeployForecast {
 pub struct Comparison {
     pub target: TargetId,
     pub kind: &'static KindWords,
-    /// A hash of the live resource, which changes with it; `None` where there is none.
+    /// A hash of the live resource, which changes with it; `None` if it does not exist yet.
     pub live: Option<Digest>,
     pub difference: Difference,
     /// The commit that the live resource was deployed from.

@@ -52,7 +52,7 @@ pub async fn verify_beside<T: DeployTarget>(
     Ok(())
 }
 
-/// Fails where a resource has the name of the one that is to be tried, and is none.
+/// Fails if a resource of another origin has the name of the one that is to be tried.
 async fn refuse_foreign<T: DeployTarget>(target: &T, trial: &T::Desired) -> Result<(), StepError> {
     match target.read(&target.id(trial)).await? {
         Some(live) if !target.is_trial(&live, trial) => {
