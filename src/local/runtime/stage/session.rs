@@ -128,6 +128,7 @@ async fn receive(channel: &UnixStream) -> io::Result<Option<OwnedFd>> {
 mod tests {
     use super::{TerminalStream, converse};
     use nix::pty::openpty;
+    use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
     use nix::unistd::write;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixStream;
@@ -138,6 +139,10 @@ mod tests {
         for _ in 0..64 {
             let pair = openpty(None, None).expect("a terminal");
             let (mut near, mut far) = UnixStream::pair().expect("a socket");
+            // Input that is still taken is not echoed.
+            let mut settings = tcgetattr(&pair.slave).expect("a terminal");
+            cfmakeraw(&mut settings);
+            tcsetattr(&pair.slave, SetArg::TCSANOW, &settings).expect("set");
             write(&pair.slave, b"last words").expect("written");
             drop(pair.slave);
             near.write_all(b"more input").await.expect("written");
