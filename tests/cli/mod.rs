@@ -25,6 +25,7 @@ mod lost_output;
 mod matrix;
 mod older;
 mod open;
+mod owner;
 mod plan;
 mod preflight;
 mod progress;

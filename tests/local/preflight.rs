@@ -179,12 +179,12 @@ fn requests_of_a_good_preflight_are_counted() {
 #[test]
 fn busy_resource_manager_is_asked_again_and_the_reason_is_said() {
     let fault = json!({
-        "method": "GET", "path-contains": "/resourcegroups/demo", "status": 503,
+        "method": "GET", "path-contains": "/containerGroups/checked", "status": 503,
         "code": "ServerBusy", "message": "Try later.", "retry-after": 0,
     });
     let (finished, _) = run(PLAN, &[fault]);
     let finished = finished.exits(0);
-    let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read the resource group `demo`: management.azure.com answered 503 `ServerBusy`: Try later\n";
+    let said = "preflight  retry  attempt 1 of 4 failed, next in 0.0s: cannot read container group `checked`: management.azure.com answered 503 `ServerBusy`: Try later\n";
     assert!(finished.stderr.contains(said), "{}", finished.stderr);
 }
 
@@ -212,7 +212,7 @@ fn busy_key_vault_is_asked_again_after_the_time_that_it_names() {
 fn refusals_are_not_asked_again() {
     for status in [400_u16, 403, 409] {
         let fault = json!({
-            "method": "GET", "path-contains": "/resourcegroups/demo", "status": status,
+            "method": "GET", "path-contains": "/containerGroups/checked", "status": status,
             "code": "Refused", "message": "No.", "times": 9,
         });
         let (finished, requests) = run(PLAN, &[fault]);
@@ -224,10 +224,31 @@ fn refusals_are_not_asked_again() {
 }
 
 #[test]
+fn missing_resource_group_is_told_by_the_request_for_the_container_group() {
+    let state = state();
+    let cloud = LocalCloud::start(state.path(), json!({}));
+    let plan = "\
+name: checked
+azure: { resource-group: demo, location: westeurope }
+steps:
+  - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+  - if: failure()
+    deploy: { image: ghcr.io/octo/web:v1, aci: { name: checked } }
+registries: { ghcr.io: { login: anonymous } }
+";
+    let program = Program::with_plan(plan);
+    let finished = program.run(&["run", "--cloud", &cloud.path.display().to_string()]).exits(3);
+    let said = "error: there is no resource group `demo` in subscription ";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    let help = "\n  help: make it with `az group create --name demo --location REGION`, or check its spelling\n";
+    assert!(finished.stderr.contains(help), "{}", finished.stderr);
+}
+
+#[test]
 fn signal_ends_the_wait_for_a_retry() {
     let state = state();
     let fault = json!({
-        "path-contains": "/resourcegroups/demo", "status": 503, "retry-after": 100, "times": 9,
+        "path-contains": "/containerGroups/checked", "status": 503, "retry-after": 100, "times": 9,
     });
     let cloud = LocalCloud::start(state.path(), world(&[fault]));
     let program = Program::with_plan(PLAN);

@@ -3,6 +3,7 @@
 use super::failure::DeployError;
 use super::group::Group;
 use super::id::GroupId;
+use crate::azure::resource_groups::LookupError;
 use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Refusal, Verb};
 use serde::Deserialize;
 use serde_json::json;
@@ -54,6 +55,21 @@ impl ContainerInstances {
     pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
         let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| failed("read", id, source))
+    }
+
+    /// The same, but fails where the resource group does not exist either.
+    pub async fn find_in_existing(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
+        match self.arm.get(&id.to_string(), API_VERSION).await {
+            Ok(group) => Ok(Some(group)),
+            Err(error) if is_resource_group_missing(&error) => {
+                Err(DeployError::NoResourceGroup(LookupError::NoGroup {
+                    name: id.resource_group.clone(),
+                    subscription: id.subscription.clone(),
+                }))
+            }
+            Err(error) if error.is_not_found() && !is_subscription_missing(&error) => Ok(None),
+            Err(source) => Err(failed("read", id, source)),
+        }
     }
 
     /// All groups of a resource group, without `instance_view`.
@@ -176,6 +192,14 @@ impl ContainerInstances {
 /// Whether a request was refused because another change of the group is in progress.
 pub fn is_busy(refusal: &Refusal) -> bool {
     refusal.has("ContainerGroupTransitioning")
+}
+
+fn is_resource_group_missing(error: &ArmError) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.has("ResourceGroupNotFound"))
+}
+
+fn is_subscription_missing(error: &ArmError) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.has("SubscriptionNotFound"))
 }
 
 pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployError {

@@ -2,6 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::azure::ArmError;
+use crate::azure::resource_groups::LookupError;
 use crate::http::{Retry, Retryable};
 
 /// Why a group could not be deployed.
@@ -17,6 +18,9 @@ pub enum DeployError {
         group: String,
         source: Box<ArmError>,
     },
+    /// The resource group of the group does not exist.
+    #[error(transparent)]
+    NoResourceGroup(LookupError),
     /// The update requires a replacement, which the plan forbids.
     #[error(
         "cannot update container group `{group}`: Azure does not change {} in place",
@@ -65,6 +69,7 @@ impl Retryable for DeployError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
+            Self::NoResourceGroup(error) => error.retry(),
             Self::Mistake { .. }
             | Self::NeedsReplacement { .. }
             | Self::Terminal { .. }
@@ -76,6 +81,7 @@ impl Retryable for DeployError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Mistake { .. } => None,
+            Self::NoResourceGroup(error) => error.help(),
             Self::Terminal { .. } => Some(
                 "the web socket is on port 19390, which this machine's network has to let out"
                     .to_owned(),

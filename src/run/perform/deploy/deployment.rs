@@ -109,7 +109,7 @@ impl<T: DeployTarget> Deployment<'_, T> {
                 Ok(None)
             }
             // What is refused is found when the target is read again.
-            Some(tags) if owner::is_of_other_service(performer, &tags, job) => Ok(None),
+            Some(tags) if owner::is_of_other_service(performer, &tags, job.service) => Ok(None),
             _ => Ok(Some(live)),
         }
     }

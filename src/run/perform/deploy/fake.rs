@@ -30,8 +30,17 @@ struct JobFile {
     calls: Mutex<Vec<&'static str>>,
     /// The run that deployed it before the test, if it has tags.
     run: Option<String>,
-    /// The plan and the service that its tags name, if they are not those of the test.
-    owner: Option<[&'static str; 2]>,
+    /// What its tags say, if it is not what the test deploys.
+    owner: Option<OwnerTags>,
+}
+
+/// Who has deployed a job file.
+#[derive(Clone, Copy)]
+struct OwnerTags {
+    plan: &'static str,
+    service: &'static str,
+    repository: Option<&'static str>,
+    environment: Option<&'static str>,
 }
 
 impl JobFile {
@@ -48,10 +57,14 @@ impl DeployTarget for JobFile {
     type Desired = String;
     type Live = String;
 
-    async fn preflight(&self, registries: &[String], _: &Retries) -> Result<(), StepError> {
+    async fn preflight(
+        &self,
+        registries: &[String],
+        _: &Retries,
+    ) -> Result<Option<String>, StepError> {
         self.called("preflight");
         match registries {
-            [] => Ok(()),
+            [] => Ok(self.content()),
             [first, ..] => Err(StepError::new(format!("`{first}` grants no access"))),
         }
     }
@@ -67,8 +80,17 @@ impl DeployTarget for JobFile {
     fn tags(&self, _live: &String) -> Option<ResourceTags> {
         let is_own = self.calls.lock().expect("no panic").contains(&"apply");
         let run = if is_own { OWN_RUN.to_owned() } else { self.run.clone()? };
-        let [plan, service] = self.owner.unwrap_or(["web", "web"]).map(str::to_owned);
-        Some(ResourceTags { plan, service, run, verified: true, ..ResourceTags::default() })
+        let own = OwnerTags { plan: "web", service: "web", repository: None, environment: None };
+        let owner = self.owner.unwrap_or(own);
+        Some(ResourceTags {
+            plan: owner.plan.to_owned(),
+            service: owner.service.to_owned(),
+            repository: owner.repository.map(str::to_owned),
+            environment: owner.environment.map(str::to_owned),
+            run,
+            verified: true,
+            ..ResourceTags::default()
+        })
     }
 
     async fn desired(&self, job: &Job) -> Result<String, StepError> {
@@ -319,19 +341,28 @@ async fn what_another_run_deployed_is_not_put_back() {
     assert_eq!(undone_after(other, Some("a"), Some("a"), false).await, "read -> unchanged");
 }
 
-/// What a deploy of service `a` of plan `shop` says of a target that this plan and service
-/// have deployed, and the remedy.
-async fn refused_by_owner(owner: [&'static str; 2]) -> Option<[String; 2]> {
-    let plan = "\
+/// A deploy of service `a` of plan `shop` in environment `preview`, as the second line of
+/// the check before it.
+const SHOP: &str = "\
 name: shop
 azure: { resource-group: demo }
+environments: { production: { protected: true }, staging: {}, preview: {} }
 services:
   a: { steps: [{ deploy: { image: 'demo.azurecr.io/web:v1', aci: {} } }] }
   b: { steps: [{ deploy: { image: 'demo.azurecr.io/web:v1', aci: {} } }] }
 ";
+
+const OWNER: OwnerTags =
+    OwnerTags { plan: "shop", service: "a", repository: Some("octo/shop"), environment: None };
+
+/// What the deploy says of a target with these tags in a folder of the repository
+/// `Octo/Shop` or none, and the remedy.
+async fn refused_by_owner(owner: OwnerTags, repository: Option<&str>) -> Option<[String; 2]> {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut performer = performer(plan, folder.path()).await;
+    let mut performer = performer(SHOP, folder.path()).await;
     performer.facts.id = OWN_RUN.to_owned();
+    performer.facts.repository = repository.map(str::to_owned);
+    performer.facts.environment_name = Some("preview".to_owned());
     let (mut job, _) = job(&performer);
     let image = format!("demo.azurecr.io/web@{}", Digest::of(b"image"));
     job.handover.pushed = Some(image.parse().expect("a reference"));
@@ -344,28 +375,46 @@ services:
 }
 
 #[tokio::test]
-async fn target_of_another_plan_or_service_is_not_overwritten() {
-    let overwritten = |whose: &str| {
-        format!(
-            "the job file belongs to {whose}, whose run 01jd has deployed it: this \
-                               step would overwrite it"
-        )
+async fn target_of_another_owner_is_not_overwritten() {
+    let refused = async |owner, expected: &str, remedy: &str| {
+        let message = format!(
+            "the job file belongs to {expected}, whose run 01jd has deployed it: this step \
+             would overwrite it"
+        );
+        let refused = refused_by_owner(owner, Some("Octo/Shop")).await;
+        assert_eq!(refused, Some([message, remedy.to_owned()]));
     };
     let apart = "give this one another `name` or DNS label";
-    assert_eq!(
-        refused_by_owner(["shop", "b"]).await,
-        Some([overwritten("service `b` of this plan"), apart.to_owned()])
+    let other = OwnerTags { service: "b", ..OWNER };
+    refused(other, "service `b` of this plan", apart).await;
+    let other = OwnerTags { environment: Some("production"), ..OWNER };
+    refused(other, "the protected environment `production`", apart).await;
+    let take_over = "`az tag update --operation Merge --resource-id file --tags";
+    let remedy = format!(
+        "{apart}; if the plan was renamed, or this one is to take it over, change its tags with \
+         {take_over} shipway-plan=shop shipway-service=a`"
     );
-    assert_eq!(
-        refused_by_owner(["other", "a"]).await,
-        Some([
-            overwritten("plan `other`"),
-            format!(
-                "{apart}; if this plan is to take it over, change its tags to `shipway-plan=shop` and \
-                 `shipway-service=a`"
-            )
-        ])
+    refused(OwnerTags { plan: "other", ..OWNER }, "plan `other`", &remedy).await;
+    let remedy = format!(
+        "{apart}; if the repository was renamed, or this one is to take it over, change its tags \
+         with {take_over} shipway-repository=Octo/Shop`"
     );
-    assert_eq!(refused_by_owner(["shop", "a"]).await, None);
-    assert_eq!(refused_by_owner(["shop", "renamed since"]).await, None);
+    let other = OwnerTags { repository: Some("fork/shop"), ..OWNER };
+    refused(other, "repository `fork/shop`", &remedy).await;
+}
+
+#[tokio::test]
+async fn target_of_an_owner_that_is_not_known_or_was_renamed_is_taken_over() {
+    let all = [
+        (OWNER, Some("Octo/Shop")),
+        (OWNER, None),
+        (OwnerTags { repository: None, ..OWNER }, Some("Octo/Shop")),
+        (OwnerTags { service: "renamed since", ..OWNER }, Some("Octo/Shop")),
+        (OwnerTags { environment: Some("renamed since"), ..OWNER }, Some("Octo/Shop")),
+        (OwnerTags { environment: Some("staging"), ..OWNER }, Some("Octo/Shop")),
+        (OwnerTags { environment: Some("preview"), ..OWNER }, Some("Octo/Shop")),
+    ];
+    for (owner, repository) in all {
+        assert_eq!(refused_by_owner(owner, repository).await, None);
+    }
 }

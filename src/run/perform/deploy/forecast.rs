@@ -1,7 +1,7 @@
 //! What a deploy is going to change, found by reading alone.
 
 use super::age::OwnCommit;
-use super::owner;
+use super::owner::Claim;
 use super::target::DeployTarget;
 use crate::journal::{Handover, TargetId};
 use crate::oci::{Digest, Reference};
@@ -57,11 +57,12 @@ pub async fn forecast_of<T: DeployTarget>(
         return Ok((DeployForecast { name, compared: None }, output));
     }
     let desired = target.desired(job).await?;
-    let live = target.read(&target.id(&desired)).await?;
+    let id = target.id(&desired);
+    let live = target.read(&id).await?;
     let mut difference = target.difference(live.as_ref(), &desired);
     let tags = live.as_ref().and_then(|live| target.tags(live));
     if let Some(tags) = &tags {
-        owner::check(target, performer, tags, job)?;
+        Claim { performer, service: job.service, target: &id, name: &name }.check(tags)?;
     }
     let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
     let is_older = tags.as_ref().is_some_and(|tags| own.check(&name, tags).is_err());
@@ -88,7 +89,7 @@ pub async fn forecast_of<T: DeployTarget>(
     });
     let is_tried = changes_what_runs(difference.verdict) && target.verifies_first(job)?;
     let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
-    let (kind, target) = (target.kind(), target.id(&desired));
+    let (kind, target) = (target.kind(), id);
     let compared =
         Some(Comparison { target, kind, live, difference, deployed_commit, commit, tried_as });
     Ok((DeployForecast { name, compared }, output))

@@ -12,7 +12,7 @@
 
 use super::age::OwnCommit;
 use super::live::change_tags;
-use super::owner;
+use super::owner::Claim;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, TargetId};
 use crate::plan::schema::{Action, Condition, Step};
@@ -44,7 +44,7 @@ pub fn is_followed_by_check(performer: &Performer, job: &Job) -> bool {
 }
 
 /// Reads the target once no other run holds it. Fails where it runs a newer commit, or
-/// belongs to another plan or service.
+/// belongs to another plan, service or repository.
 pub async fn read_when_free<T: DeployTarget>(
     target: &T,
     performer: &Performer,
@@ -55,13 +55,13 @@ pub async fn read_when_free<T: DeployTarget>(
     loop {
         let live = target.read(id).await?;
         let Some(tags) = live.as_ref().and_then(|live| target.tags(live)) else { return Ok(live) };
-        owner::check(target, performer, &tags, job)?;
+        let name = target.name(job)?;
+        Claim { performer, service: job.service, target: id, name: &name }.check(&tags)?;
         if !performer.facts.allow_older {
-            own.check(&target.name(job)?, &tags)?;
+            own.check(&name, &tags)?;
         }
         match tags.lease {
             Some(lease) if lease.holds_against(Some(&performer.facts.id)) => {
-                let name = target.name(job)?;
                 wait_for(job, format!("run {} to end its deploy of {name}", lease.run), POLL).await;
             }
             _ => return Ok(live),

@@ -48,6 +48,7 @@ use aci::ContainerGroup;
 use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
+use owner::Claim;
 pub use rollback::{Undo, Undone};
 use std::time::Duration;
 use target::DeployTarget;
@@ -116,9 +117,22 @@ pub async fn preflight(
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             let group = ContainerGroup { performer, service, deploy, keys };
-            group.preflight(registries, retries).await
+            let Some(live) = group.preflight(registries, retries).await? else { return Ok(()) };
+            refuse_foreign(performer, service, &group, &live)
         }
     }
+}
+
+/// Fails where what runs on the target now is not this service's to replace.
+fn refuse_foreign<T: DeployTarget>(
+    performer: &Performer,
+    service: usize,
+    target: &T,
+    live: &T::Live,
+) -> Result<(), StepError> {
+    let Some(tags) = target.tags(live) else { return Ok(()) };
+    let id = target.outputs(live).1.target;
+    Claim { performer, service, target: &id, name: &live::name_of(&id) }.check(&tags)
 }
 
 /// Checks the names and limits of the deploy, as far as they need no output of a

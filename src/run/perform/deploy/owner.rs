@@ -1,52 +1,105 @@
-//! Keeps a deploy from overwriting what another plan or another service has deployed under
-//! the same name.
+//! Keeps a deploy from overwriting what another plan, service or repository has deployed
+//! under the same name, or a protected environment of this plan.
 //!
-//! The preflight compares the names that are known before the run. A name that an output
-//! makes, or one that another plan uses, is found only on the target: its tags say who
-//! deployed it.
+//! The preflight compares the names of this plan. A name that an output makes, or one that
+//! another plan uses, is found only on the target: its tags say who deployed it.
 
-use super::target::DeployTarget;
+use crate::journal::TargetId;
 use crate::run::outcome::StepError;
-use crate::run::perform::deployed::tags::{PLAN, ResourceTags, SERVICE};
-use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::deployed::tags::{PLAN, REPOSITORY, ResourceTags, SERVICE};
+use crate::run::perform::performer::Performer;
+
+/// A target that a service of the plan is about to change.
+#[derive(Clone, Copy)]
+pub struct Claim<'a> {
+    pub performer: &'a Performer,
+    /// Index of the service in the plan.
+    pub service: usize,
+    pub target: &'a TargetId,
+    /// The target as people call it.
+    pub name: &'a str,
+}
+
+/// To whom a target belongs that is not this service's.
+enum Owner {
+    Repository(String),
+    Plan(String),
+    Service(String),
+    /// A protected one, which is not that of the run.
+    Environment(String),
+}
 
 /// Whether another service of this plan has deployed it. One that the plan has no longer was
 /// renamed.
-pub fn is_of_other_service(performer: &Performer, tags: &ResourceTags, job: &Job) -> bool {
+pub fn is_of_other_service(performer: &Performer, tags: &ResourceTags, service: usize) -> bool {
     let plan = &performer.plan;
-    tags.service != plan.service_name(job.service)
+    tags.service != plan.service_name(service)
         && plan.parsed.services.keys().any(|name| *name == tags.service)
 }
 
-/// Fails where the tags of the target name another plan, or another service of this plan.
-pub fn check<T: DeployTarget>(
-    target: &T,
-    performer: &Performer,
-    tags: &ResourceTags,
-    job: &Job,
-) -> Result<(), StepError> {
-    let plan = &performer.plan;
-    let (own_plan, own_service) = (&plan.parsed.name.value, plan.service_name(job.service));
-    let is_same_plan = tags.plan == *own_plan;
-    if is_same_plan && !is_of_other_service(performer, tags, job) {
-        return Ok(());
+impl Claim<'_> {
+    /// Fails where the tags of the target name another repository or plan, or another
+    /// service or protected environment of this plan.
+    pub fn check(&self, tags: &ResourceTags) -> Result<(), StepError> {
+        let Some(owner) = self.other_owner(tags) else { return Ok(()) };
+        let whose = match &owner {
+            Owner::Repository(name) => format!("repository `{name}`"),
+            Owner::Plan(name) => format!("plan `{name}`"),
+            Owner::Service(name) => format!("service `{name}` of this plan"),
+            Owner::Environment(name) => format!("the protected environment `{name}`"),
+        };
+        let error = StepError::new(format!(
+            "{} belongs to {whose}, whose run {} has deployed it: this step would overwrite it",
+            self.name, tags.run
+        ));
+        Err(error.help(self.remedy(&owner)))
     }
-    let whose = if is_same_plan {
-        format!("service `{}` of this plan", tags.service)
-    } else {
-        format!("plan `{}`", tags.plan)
-    };
-    let error = StepError::new(format!(
-        "{} belongs to {whose}, whose run {} has deployed it: this step would overwrite it",
-        target.name(job)?,
-        tags.run
-    ));
-    let apart = "give this one another `name` or DNS label";
-    if is_same_plan {
-        return Err(error.help(apart));
+
+    fn other_owner(&self, tags: &ResourceTags) -> Option<Owner> {
+        let Performer { facts, plan, .. } = self.performer;
+        // A folder without a remote is in no known repository, which is no clash.
+        if let (Some(own), Some(other)) = (&facts.repository, &tags.repository)
+            && !own.eq_ignore_ascii_case(other)
+        {
+            return Some(Owner::Repository(other.clone()));
+        }
+        if tags.plan != plan.parsed.name.value {
+            return Some(Owner::Plan(tags.plan.clone()));
+        }
+        if is_of_other_service(self.performer, tags, self.service) {
+            return Some(Owner::Service(tags.service.clone()));
+        }
+        let environment = tags.environment.as_ref()?;
+        let is_other = facts.environment_name.as_ref() != Some(environment);
+        (is_other && self.is_protected(environment))
+            .then(|| Owner::Environment(environment.clone()))
     }
-    Err(error.help(format!(
-        "{apart}; if this plan is to take it over, change its tags to `{PLAN}={own_plan}` and \
-         `{SERVICE}={own_service}`"
-    )))
+
+    fn is_protected(&self, environment: &str) -> bool {
+        let plan = &self.performer.plan;
+        let section = plan.parsed.environments.get(environment);
+        section.is_some_and(|section| section.protected.resolve(&plan.scope).unwrap_or(true))
+    }
+
+    /// What a person can do, among it what takes the target over on purpose.
+    fn remedy(&self, owner: &Owner) -> String {
+        let apart = "give this one another `name` or DNS label";
+        let Performer { facts, plan, .. } = self.performer;
+        let (when, tags) = match owner {
+            Owner::Service(_) | Owner::Environment(_) => return apart.to_owned(),
+            Owner::Repository(_) => {
+                let own = facts.repository.as_deref().unwrap_or_default();
+                ("the repository was renamed, or this one", format!("{REPOSITORY}={own}"))
+            }
+            Owner::Plan(_) => {
+                let (plan, service) = (&plan.parsed.name.value, plan.service_name(self.service));
+                ("the plan was renamed, or this one", format!("{PLAN}={plan} {SERVICE}={service}"))
+            }
+        };
+        format!(
+            "{apart}; if {when} is to take it over, change its tags with `az tag update \
+             --operation Merge --resource-id {} --tags {tags}`",
+            self.target.as_str()
+        )
+    }
 }

@@ -42,7 +42,7 @@ pub async fn undo<T: DeployTarget>(
     let live = target.read(&replaced.target).await?;
     let tags = live.as_ref().and_then(|live| target.tags(live));
     let is_of_other = |tags: &ResourceTags| {
-        tags.run != performer.facts.id || owner::is_of_other_service(performer, tags, job)
+        tags.run != performer.facts.id || owner::is_of_other_service(performer, tags, job.service)
     };
     let other = tags.filter(is_of_other).map(|tags| tags.run);
     let Some(previous) = &replaced.previous else {

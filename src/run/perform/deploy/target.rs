@@ -23,8 +23,13 @@ pub trait DeployTarget {
     type Live;
 
     /// Checks before the run's first effect that the deploy has the access it
-    /// needs. `registries` are the hosts that the image is pulled from.
-    async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError>;
+    /// needs. `registries` are the hosts that the image is pulled from. Returns the
+    /// resource as it is now, if its name is known already and it exists.
+    async fn preflight(
+        &self,
+        registries: &[String],
+        retries: &Retries,
+    ) -> Result<Option<Self::Live>, StepError>;
 
     /// The words for resources of this kind.
     fn kind(&self) -> &'static KindWords;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 pub const PLAN: &str = "shipway-plan";
-const REPOSITORY: &str = "shipway-repository";
+pub const REPOSITORY: &str = "shipway-repository";
 const RUN: &str = "shipway-run";
 pub const SERVICE: &str = "shipway-service";
 const ENVIRONMENT: &str = "shipway-environment";

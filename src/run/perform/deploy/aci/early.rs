@@ -1,13 +1,15 @@
 //! What is known of a container group before the first step: its names, region and
-//! sizes. What needs an output of a step is left to that step.
+//! sizes, and what runs there. What needs an output of a step is left to that step.
 
 use super::containers::Resources;
 use super::group::ContainerGroup;
-use super::id::default_name;
+use super::id::{default_name, group_name};
+use crate::azure::container_instances::{Group, GroupId};
 use crate::plan::diagnostic::closest;
 use crate::plan::schema::Text;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
+use crate::run::perform::retry::Retries;
 use crate::value::{GroupName, REGIONS, RegionName};
 
 /// Checks what Azure would refuse, without a request. Returns which group it is, in words,
@@ -55,6 +57,35 @@ pub fn check_texts(group: &ContainerGroup<'_>) -> Result<Option<String>, StepErr
     }
     let known = group_name.zip(resource_group);
     Ok(known.map(|(name, of)| format!("container group `{name}` of `{of}`")))
+}
+
+/// Reads the group as it is now, which tells whether its resource group exists, too. `None`
+/// where it does not exist, or its name is not known yet.
+pub async fn read(
+    group: &ContainerGroup<'_>,
+    subscription: &str,
+    resource_group: &str,
+    retries: &Retries,
+) -> Result<Option<Group>, StepError> {
+    let scope = &group.performer.plan.scope;
+    let creates_group = group.settings(scope).creates_group()?;
+    let named = group.keys.name.as_ref().or(group.keys.dns_label.as_ref());
+    if !named.is_none_or(Text::is_known_early) {
+        let groups = &group.performer.services.clients.azure.resource_groups;
+        if !creates_group {
+            retries.run(|| groups.get(subscription, resource_group)).await?;
+        }
+        return Ok(None);
+    }
+    let id = GroupId {
+        name: group_name(group, scope)?,
+        subscription: subscription.to_owned(),
+        resource_group: resource_group.to_owned(),
+    };
+    if creates_group {
+        return retries.run(|| group.client().find(&id)).await;
+    }
+    retries.run(|| group.client().find_in_existing(&id)).await
 }
 
 /// Refuses a name that is near one of a region. Another one may be newer than the

@@ -49,22 +49,23 @@ impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
     type Live = Group;
 
-    /// Reads the resource group, and finds the login that Azure would pull with.
-    async fn preflight(&self, registries: &[String], retries: &Retries) -> Result<(), StepError> {
+    /// Reads what is deployed, and finds the login that Azure would pull with.
+    async fn preflight(
+        &self,
+        registries: &[String],
+        retries: &Retries,
+    ) -> Result<Option<Group>, StepError> {
         let settings = self.settings(&self.performer.plan.scope);
         let Ok(group) = settings.resource_group(self.keys.resource_group.as_ref()) else {
             // It is missing, or an output of a step: the step itself will tell.
-            return Ok(());
+            return Ok(None);
         };
         let subscription = retries.run(|| settings.subscription()).await?;
-        let groups = &self.performer.services.clients.azure.resource_groups;
-        if !settings.creates_group()? {
-            retries.run(|| groups.get(&subscription, &group)).await?;
-        }
+        let live = early::read(self, &subscription, &group, retries).await?;
         for host in registries {
             retries.run(|| pull_login(settings, host)).await?;
         }
-        Ok(())
+        Ok(live)
     }
 
     fn kind(&self) -> &'static KindWords {

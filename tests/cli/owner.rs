@@ -1,0 +1,103 @@
+//! A container group is not overwritten by what does not own it, and that is said before
+//! anything is built.
+
+use crate::support::cloud_process::CloudProcess;
+use crate::support::{Finished, Program};
+use serde_json::json;
+
+/// Deploys the container group `shop`.
+const PLAN: &str = "\
+name: shop
+azure: { resource-group: demo, location: westeurope }
+environments: { production: { protected: true, if: 'false' }, preview: {} }
+services:
+  web:
+    steps:
+      - build:
+          layers: [{ from: busybox, to: /bin/busybox, mode: '0755' }]
+          entrypoint: [/bin/busybox, sleep, '600']
+      - tag: demo.azurecr.io/web:v1
+      - push:
+      - deploy: { aci: { name: shop, cpu: 0.5, memory: 0.5GB } }
+";
+
+fn cloud() -> CloudProcess {
+    CloudProcess::start(json!({
+        "resource-groups": [{"name": "demo", "location": "westeurope"}],
+        "registries": [{
+            "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+            "anonymous-pull": true,
+        }],
+    }))
+}
+
+/// A repository at GitHub, or a folder without a remote.
+fn checkout(plan: &str, repository: Option<&str>) -> Program {
+    let program = Program::with_plan(plan).applets().committed();
+    if let Some(repository) = repository {
+        let remote = format!("https://github.com/{repository}.git");
+        program.git(&["remote", "add", "origin", &remote]);
+    }
+    program
+}
+
+fn run(cloud: &CloudProcess, program: &Program, arguments: &[&str]) -> Finished {
+    let path = cloud.path.display().to_string();
+    program.run(&[&["run", "--cloud", &path], arguments].concat())
+}
+
+/// What a run says that may not deploy, without the id of the run that did.
+#[track_caller]
+fn refused(cloud: &CloudProcess, program: &Program) -> String {
+    let before = cloud.requests().len();
+    let finished = run(cloud, program, &[]).exits(3);
+    let requests = cloud.requests();
+    let changing = |method: &str| ["PUT", "PATCH", "DELETE"].contains(&method);
+    assert!(
+        !requests[before..].iter().any(|it| changing(&it.method)),
+        "{:#?}",
+        &requests[before..]
+    );
+    assert!(!finished.stderr.contains("web.build"), "{}", finished.stderr);
+    let group = requests.iter().find_map(|it| {
+        let (subscription, _) = it.path.strip_prefix("/subscriptions/")?.split_once('/')?;
+        Some(subscription.to_owned())
+    });
+    let start = finished.stderr.find("error: ").unwrap_or_else(|| panic!("{}", finished.stderr));
+    let of_error = |line: &&str| line.starts_with("error: ") || line.starts_with("  ");
+    let error: String =
+        finished.stderr[start..].split_inclusive('\n').take_while(of_error).collect();
+    let error = error.replace(&group.expect("a subscription"), "SUBSCRIPTION");
+    let (before, rest) = error.split_once("whose run ").expect("a run");
+    let (_, rest) = rest.split_once(' ').expect("an id");
+    format!("{before}whose run RUN {rest}")
+}
+
+#[test]
+fn another_repository_plan_service_or_protected_environment_is_not_overwritten() {
+    let cloud = cloud();
+    let owner = checkout(PLAN, Some("octo/shop"));
+    run(&cloud, &owner, &["--env", "production"]).exits(0);
+
+    insta::assert_snapshot!("owner_environment", refused(&cloud, &owner));
+    run(&cloud, &owner, &["--env", "production"]).exits(0);
+    let fork = checkout(PLAN, Some("ada/shop"));
+    insta::assert_snapshot!("owner_repository", refused(&cloud, &fork));
+    let other =
+        checkout(&PLAN.replace("name: shop\nazure", "name: docs\nazure"), Some("octo/shop"));
+    insta::assert_snapshot!("owner_plan", refused(&cloud, &other));
+    let second =
+        format!("{}  web: {{ steps: [{{ run: 'true' }}] }}\n", PLAN.replace("  web:", "  api:"));
+    insta::assert_snapshot!(
+        "owner_service",
+        refused(&cloud, &checkout(&second, Some("octo/shop")))
+    );
+}
+
+#[test]
+fn a_folder_without_a_remote_is_no_other_repository() {
+    let cloud = cloud();
+    run(&cloud, &checkout(PLAN, Some("octo/shop")), &[]).exits(0);
+    run(&cloud, &checkout(PLAN, None), &[]).exits(0);
+    run(&cloud, &checkout(PLAN, Some("ada/shop")), &[]).exits(0);
+}
