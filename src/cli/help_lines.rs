@@ -146,12 +146,19 @@ fn commands_that_messages_complete_have_these_options() {
     for (name, options) in completed_commands() {
         let command = shipway.find_subcommand(name).expect("a command");
         let takes_plan = command.get_positionals().any(|it| it.get_id() == "plan");
-        let all = ["plan", "env", "pr", "cloud", "state-dir"].into_iter();
+        let all = ["plan", "env", "set", "event", "pr", "comment-key", "cloud", "state-dir"];
+        let all = all.into_iter();
         // That of `run` is a saved plan.
         let has = |option: &&str| has_option(command, option) && !(takes_plan && *option == "plan");
-        // They belong to `--merge`, which no message names.
+        // They belong to `--merge` and `--prune`, which no message names.
+        let of_merge = ["env", "set", "pr", "comment-key", "cloud"];
         let has = |option: &&str| {
-            has(option) && !(*name == "report" && ["env", "pr", "cloud"].contains(option))
+            let is_of_other_use = match *name {
+                "report" => of_merge.contains(option),
+                "images" => *option == "pr",
+                _ => false,
+            };
+            has(option) && !is_of_other_use
         };
         let mut known: Vec<&str> = all.filter(has).collect();
         if takes_plan {

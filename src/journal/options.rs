@@ -9,7 +9,8 @@
 use crate::event::Outputs;
 use crate::local::RuntimeChoice;
 use crate::oci::Reference;
-use clap::Args;
+use crate::value::CommandContext;
+use clap::{Args, ValueEnum as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -143,6 +144,52 @@ impl RunOptions {
     }
 }
 
+impl RunOptions {
+    /// The options that a command needs to mean the same, apart from its plan and state.
+    pub fn command_context(&self) -> CommandContext {
+        let dry_run = self.dry_run.as_ref();
+        CommandContext {
+            env: self.env.clone(),
+            set: self.set.clone(),
+            event: self.event.clone(),
+            pr: self.pr,
+            comment_key: self.comment_key.clone(),
+            cloud: self.cloud.as_ref().map(|file| file.display().to_string()),
+            dry_run: dry_run.map(DryRunOptions::words).unwrap_or_default(),
+            ..CommandContext::default()
+        }
+    }
+}
+
+impl DryRunOptions {
+    /// The options that are given, with their values.
+    fn words(&self) -> Vec<(&'static str, Option<String>)> {
+        let LocalCloudOptions {
+            secret_env,
+            secrets_file,
+            runtime,
+            seed_image,
+            allow_host,
+            offline,
+        } = &self.cloud;
+        let flag = |name, is_given: bool| is_given.then_some((name, None));
+        let runtime = runtime.and_then(|it| Some(it.to_possible_value()?.get_name().to_owned()));
+        let file = secrets_file.as_ref().map(|file| file.display().to_string());
+        let each = |name, values: &[String]| -> Vec<_> {
+            values.iter().map(|value| (name, Some(value.clone()))).collect()
+        };
+        let mut words = Vec::new();
+        words.extend(flag("skip-run", self.skip_run));
+        words.extend(each("secret-env", secret_env));
+        words.extend(file.map(|file| ("secrets-file", Some(file))));
+        words.extend(runtime.map(|runtime| ("runtime", Some(runtime))));
+        words.extend(each("seed-image", seed_image));
+        words.extend(each("allow-host", allow_host));
+        words.extend(flag("offline", *offline));
+        words
+    }
+}
+
 impl LocalCloudOptions {
     /// These options with those that are given when the run is resumed: lists
     /// are added to, and of single values the later one counts.
@@ -198,6 +245,17 @@ mod tests {
             assert!(!empty.contains(&value.to_string().as_str()), "`{name}` is not set: {json}");
         }
         assert_eq!(serde_json::from_value::<RunOptions>(json).expect("options"), all);
+    }
+
+    #[test]
+    fn commands_in_messages_repeat_the_options() {
+        let shown = all().command_context().complete("`shipway dry-run`");
+        assert_eq!(
+            shown,
+            "`shipway dry-run --env e --set a=b --event push --pr 7 --comment-key k --cloud \
+             cloud.json --skip-run --secret-env A=B --secrets-file secrets --runtime built-in \
+             --seed-image web:v1=oci:layout --allow-host ghcr.io --offline`"
+        );
     }
 
     #[test]

@@ -18,9 +18,9 @@ pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
-pub use command_line::CommandContext;
 #[cfg(test)]
 pub use command_line::completed_commands;
+pub use command_line::{CommandContext, quoted};
 pub use container_group::{GpuSku, GroupSku, IpKind, LogType, Priority, ProbeScheme};
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,

@@ -23,6 +23,7 @@ mod leases;
 mod logs;
 mod lost_output;
 mod matrix;
+mod next_steps;
 mod older;
 mod open;
 mod owner;

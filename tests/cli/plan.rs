@@ -387,7 +387,7 @@ fn saved_plan_is_run_as_long_as_nothing_has_changed() {
         "error: `plan.json` was not run, because something has changed since\n  \
          because: `storefront-web` exists meanwhile\n  \
          because: `demo.azurecr.io/web:v1` names DIGEST, and named no image\n  \
-         help: nothing was done; `shipway plan --save plan.json --cloud CLOUD` plans again\n"
+         help: nothing was done; `shipway plan --save plan.json --set log=debug --cloud CLOUD` plans again\n"
     );
 }
 
@@ -416,7 +416,7 @@ fn saved_plan_is_refused_when_sources_or_the_live_group_changed() {
          because: `storefront-web` was changed or deployed meanwhile\n  \
          because: the image of `web.build` is DIGEST, and was DIGEST\n  \
          because: `web.push` would do something else\n  \
-         help: nothing was done; `shipway plan --save plan.json --cloud CLOUD` plans again\n"
+         help: nothing was done; `shipway plan --save plan.json --set log=debug --cloud CLOUD` plans again\n"
     );
     let requests = &setup.cloud.requests()[changed..];
     assert!(changed > before);

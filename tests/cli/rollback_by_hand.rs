@@ -278,7 +278,7 @@ fn rollback_that_would_have_to_replace_is_refused_where_the_plan_forbids_it() {
         "\
 error: cannot roll `site` back to commit COMMIT1 (digest sha256:DIGEST…)
   because: it changes `cpu` from 1 to 2, for which container group `site-demo` has to be deleted, and `replace: never` forbids that
-  help: nothing was changed; `shipway status --history site --cloud CLOUD` lists other versions
+  help: nothing was changed; `shipway status --history site --set cpu=2 --cloud CLOUD` lists other versions
 "
     );
     assert_eq!(site.group(), before);

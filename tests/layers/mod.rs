@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["oci", "secret", "value"]),
     ("graph", &["plan"]),
     ("resolve", &["http", "plan", "secret"]),
-    ("journal", &["event", "local::RuntimeChoice", "oci"]),
+    ("journal", &["event", "local::RuntimeChoice", "oci", "value::CommandContext"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret", "value"]),
     // Reads base images of real registries: there the other side is not our own code.
@@ -102,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "registry::StoredLogins",
             "resolve",
             "run",
+            "value::CommandContext",
         ],
     ),
     ("cli/local", &["journal", "local", "run", "secret"]),
@@ -128,7 +129,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli/removal", &["event", "github::actions", "github::client", "report", "run", "secret"]),
     ("cli/clean", &["image", "journal", "local::is_up", "oci", "plan", "report"]),
     ("cli/down", &["journal", "oci", "plan", "report", "run"]),
-    ("cli/sweep", &["event", "github::client", "journal", "run"]),
+    ("cli/sweep", &["event", "github::client", "journal", "run", "value::quoted"]),
     // Composes a run: reads what was asked, starts the loop, reports its end.
     (
         "cli/pipeline",

@@ -179,7 +179,7 @@ impl Down<'_> {
         let images = self.images(&connections, &removed).await;
         let more = images.iter().map(|images| ("images".to_owned(), images.json.clone()));
         removal.show(&removed, more.collect::<Map<_, _>>());
-        let exit = Removal::sum_up(&removed, "down");
+        let exit = removal.sum_up(&removed, "down");
         let exit = match images {
             Some(images) => self.sum_up_images(images, exit),
             None => exit,

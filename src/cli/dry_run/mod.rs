@@ -22,11 +22,12 @@ use super::session::{PlanSession, refuse};
 use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
 use crate::local::InitialState;
 use crate::run::outcome::StepError;
+use crate::value::CommandContext;
 use clap::Args;
 use cloud::LocalCloud;
 use initial_state::Blueprint;
 use placeholders::SecretValues;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct DryRunArguments {
@@ -45,12 +46,8 @@ pub struct DryRunArguments {
 /// Runs the plan against a local cloud of its own.
 pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, Exit> {
     let RunArguments { plan, options, state_dir, .. } = &arguments.run;
-    if let Some(cloud) = &options.cloud {
-        say::error(
-            &["`--cloud` is not for dry runs: each has a local cloud of its own".to_owned()],
-            Some(&format!("run the plan in that cloud: `shipway run --cloud {}`", cloud.display())),
-        );
-        return Err(Exit::Usage);
+    if options.cloud.is_some() {
+        return Err(refuse_cloud(&arguments.run));
     }
     let options = &RunOptions { dry_run: Some(arguments.options.clone()), ..options.clone() };
     let redactor = audience.redactor();
@@ -78,6 +75,20 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
         let dry = DryRun { run: &run, keep, detach, audience, inherited };
         Ok(Box::pin(dry.run(chosen, None)).await)
     })
+}
+
+fn refuse_cloud(arguments: &RunArguments) -> Exit {
+    let shown = |path: &PathBuf| path.display().to_string();
+    let commands = CommandContext {
+        plan: Some(shown(&arguments.plan)),
+        state_dir: arguments.state_dir.as_ref().map(shown),
+        ..arguments.options.command_context()
+    };
+    say::error(
+        &["`--cloud` is not for dry runs: each has a local cloud of its own".to_owned()],
+        Some(&commands.complete("run the plan in that cloud: `shipway run`")),
+    );
+    Exit::Usage
 }
 
 /// Makes the cloud of an earlier run that of this one. Says so where it was removed.

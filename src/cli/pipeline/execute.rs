@@ -140,7 +140,8 @@ impl Execution<'_> {
         let exit = Exit::of_run(summary.status, summary.cancelled, &summary.services);
         let mut notes = Vec::new();
         if self.cloud_ends {
-            notes.extend(no_longer_up(&summary.services));
+            let commands = self.run.command_context();
+            notes.extend(no_longer_up(&summary.services).map(|note| commands.complete(&note)));
         }
         notes.append(&mut self.notes);
         if let Some(failed) = &summary.journal_failed {

@@ -69,6 +69,7 @@ pub fn preview(arguments: &PreviewArguments, audience: Audience) -> Result<Exit,
         },
         Decision::Remove(why) => Ok(write_removal_status(take_down(arguments, &session, &why))),
         Decision::Leave(why) => {
+            let why = session.command_context().complete(&why);
             say::tell(&format!("nothing to do: {why}"));
             Ok(write_status("skipped", Exit::Done))
         }

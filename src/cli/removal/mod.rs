@@ -121,7 +121,9 @@ impl Removal<'_> {
         let ended = delete(resources, self.stages(), wait, &self.session.redactor).await;
         for (_, deletion) in &ended {
             if let Deletion::Failed(failure) = deletion {
-                say::error(&failure.chain, failure.help.as_deref());
+                let help = failure.help.as_ref();
+                let help = help.map(|help| self.session.command_context().complete(help));
+                say::error(&failure.chain, help.as_deref());
             }
         }
         subjects.extend(ended.iter().map(|(listed, _)| ReportSubject::of(&listed.resource)));
@@ -178,8 +180,8 @@ impl Removal<'_> {
         }
     }
 
-    /// Sums up what was removed, and what is left.
-    pub fn sum_up(removed: &Removed, command: &str) -> Exit {
+    /// Sums up what was removed, and what is left. `command` removes that, too.
+    pub fn sum_up(&self, removed: &Removed, command: &str) -> Exit {
         let ended = &removed.ended;
         let count = |is_done: bool| {
             let kinds = ended.iter().map(|(it, end)| (it.resource.kind, end.is_done() == is_done));
@@ -196,10 +198,8 @@ impl Removal<'_> {
         }
         let (is, them) = if left == 1 { ("is", "it") } else { ("are", "them") };
         let chain = [format!("{} {is} still there", count(false))];
-        say::error(
-            &chain,
-            Some(&format!("`shipway {command}` removes {them} once the cause is gone")),
-        );
+        let help = format!("`shipway {command}` removes {them} once the cause is gone");
+        say::error(&chain, Some(&self.session.command_context().complete(&help)));
         Exit::Failed
     }
 }

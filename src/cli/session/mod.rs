@@ -134,8 +134,7 @@ impl PlanSession {
             plan: (!self.file.is_none()).then(|| self.file.name.clone()),
             env: self.options.env.clone().or(chosen),
             pr: self.options.pr.or(of_event),
-            cloud: self.options.cloud.as_ref().map(|file| file.display().to_string()),
-            state_dir: None,
+            ..self.options.command_context()
         }
     }
 

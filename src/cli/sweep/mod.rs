@@ -22,6 +22,7 @@ use crate::event::Channel;
 use crate::journal::RunOptions;
 use crate::run::outcome::StepError;
 use crate::run::perform::AzureClients;
+use crate::value::quoted;
 use clap::Args;
 use decide::{SweepFilter, decide_all, is_preview};
 use jiff::Timestamp;
@@ -140,7 +141,7 @@ impl Sweep<'_> {
         }
         let removed = removal.perform(BTreeSet::new()).await;
         removal.show(&removed, Map::new());
-        Ok(Removal::sum_up(&removed, "sweep"))
+        Ok(removal.sum_up(&removed, &command(self.arguments)))
     }
 
     /// All that was deployed from the repository.
@@ -181,4 +182,43 @@ const EXPIRED: &str = "It had outlived its `ttl`";
 
 fn is_expired(resource: &TaggedResource, now: Timestamp) -> bool {
     resource.tags.expires_at().is_some_and(|time| time <= now)
+}
+
+/// The command with its own options that say what is swept.
+fn command(arguments: &SweepArguments) -> String {
+    let SweepArguments { repository, subscription, resource_group, options, .. } = arguments;
+    let given = [
+        ("repository", repository.as_slice()),
+        ("subscription", subscription.as_slice()),
+        ("resource-group", resource_group.as_slice()),
+        ("comment-key", options.comment_key.as_slice()),
+    ];
+    let words = given.iter().flat_map(|(name, values)| {
+        values.iter().map(move |value| format!(" --{name} {}", quoted(value)))
+    });
+    words.fold("sweep".to_owned(), |line, word| line + &word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SweepArguments, command};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sweep: SweepArguments,
+    }
+
+    #[test]
+    fn command_of_a_message_sweeps_the_same() {
+        let line = "shipway --repository octo/shop --subscription s --resource-group a \
+                    --resource-group b --comment-key k --yes --max 3";
+        let Line { sweep } = Line::parse_from(line.split_whitespace());
+        assert_eq!(
+            command(&sweep),
+            "sweep --repository octo/shop --subscription s --resource-group a --resource-group b \
+             --comment-key k"
+        );
+    }
 }

@@ -222,7 +222,8 @@ fn a_group_that_cannot_be_deleted_is_reported_and_the_others_go() {
         "error: cannot delete container group `shop-pr-7-web`\n  because: ",
         "removed 1 container group\n",
         "error: 1 container group is still there\n",
-        "  help: `shipway down` removes it once the cause is gone\n",
+        "  help: `shipway down --env preview --pr 7 --cloud ",
+        "` removes it once the cause is gone\n",
     ]);
     assert_eq!(servers.groups(), ["shop-pr-7-web"]);
     let comment = comment(&servers);
