@@ -50,6 +50,7 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
                 return true;
             };
             let named = text.names.iter();
+            let mistake = mistake.help(remedy(&text.names));
             reported.push(
                 named.fold(mistake, |mistake, name| mistake.also(&known[name].span, place.clone())),
             );
@@ -58,6 +59,12 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
         });
     }
     reported
+}
+
+/// `check` takes the values of the plan, and a run those of its command line.
+fn remedy(names: &BTreeSet<String>) -> String {
+    let options: Vec<String> = names.iter().map(|name| format!("`--set {name}=VALUE`")).collect();
+    format!("change the plan's value; a run takes another one from {}", options.join(" or "))
 }
 
 /// The literals of each environment, or of the plan where it has none.
@@ -137,8 +144,7 @@ impl<'p> Variable<'p> {
     /// Why an address begins with nothing.
     fn empty(&self, scope: &Scope) -> Option<Diagnostic> {
         let error = self.text.check_address(scope).err()?;
-        let diagnostic = Diagnostic::error(error.code, error.message, &error.span);
-        Some(error.help.into_iter().fold(diagnostic, Diagnostic::help))
+        Some(Diagnostic::error(error.code, error.message, &error.span))
     }
 }
 
@@ -173,7 +179,9 @@ error[bad-value]: `dns-label` cannot be `Bad_Label`
   |                --------- its value
 ...
 6 | - deploy: { image: \"a.io/b:v1\", aci: { dns-label: \"${{ vars.label }}\", ports: [80] } }
-  |                                                   ^^^^^^^^^^^^^^^^^^^ expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last"
+  |                                                   ^^^^^^^^^^^^^^^^^^^ expected 5 to 63 lower-case letters, digits and `-`, a letter first, no `-` last
+  |
+  = help: change the plan's value; a run takes another one from `--set label=VALUE`"
         );
     }
 
@@ -192,6 +200,9 @@ error[bad-value]: `dns-label` cannot be `Bad_Label`
             let first =
                 "error[empty-name]: `vars.host` is empty, and an address would be made of it\n";
             assert!(said.starts_with(first), "{verify}: {said}");
+            let help =
+                "help: change the plan's value; a run takes another one from `--set host=VALUE`";
+            assert!(said.contains(help), "{verify}: {said}");
         }
     }
 
