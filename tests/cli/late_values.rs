@@ -123,6 +123,20 @@ fn body_that_must_have_nothing_is_a_mistake() {
     }
 }
 
+#[test]
+fn value_that_nothing_would_be_equal_to_is_a_mistake() {
+    for (expect, what) in [
+        ("json: { $.commit: '${{ steps.make.outputs.b }}' }", "value"),
+        ("headers: { x-commit: '${{ steps.make.outputs.b }}' }", "header"),
+    ] {
+        let said =
+            said_of_verify(&format!("{{ http: 'http://127.0.0.1:9/', expect: {{ {expect} }} }}"));
+        let why =
+            format!("`steps.make.outputs.b` is empty, and an expected {what} would be made of it");
+        assert!(said.contains(&why), "{said}");
+    }
+}
+
 /// What `command` says of a plan whose variables make this step wrong, up to its source.
 fn refused_by(command: &[&str], code: i32, step: &str) -> String {
     let program = Program::with_plan(&format!(
@@ -158,6 +172,14 @@ fn variables_that_make_a_step_impossible_are_found_before_the_first_step() {
             "error: `9000` is not a public port of the deployed container group
   because: `vars.port` is set at shipway.yml:3:26
   help: ask one of its ports, `80`, `53/udp`, or add `9000` to `ports`
+",
+        ),
+        (
+            2,
+            "verify: { http: /, expect: { json: { $.commit: '${{ vars.empty }}' } } }",
+            "error: `vars.empty` is empty, and an expected value would be made of it
+  because: `vars.empty` is set at shipway.yml:3:16
+  help: `${{ vars.empty || 'none' }}` has an expected value for that case
 ",
         ),
         (

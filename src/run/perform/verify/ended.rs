@@ -47,11 +47,11 @@ pub async fn until(
             // It may be there again before the time is over.
             Err(error) => Some(error),
         };
-        if began.elapsed() + pace.every >= pace.within {
+        let Some(next) = pace.next_try(Instant::now(), began + pace.within) else {
             let error = last_error.unwrap_or_else(|| still_runs(pace));
             return Err(error.into());
-        }
-        tokio::time::sleep(pace.every).await;
+        };
+        tokio::time::sleep_until(next).await;
     }
 }
 

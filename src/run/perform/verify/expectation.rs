@@ -5,7 +5,7 @@ use crate::plan::expr::Scope;
 use crate::plan::literal::StatusCode;
 use crate::plan::schema::{Expect, Text};
 use crate::run::outcome::StepError;
-use crate::run::perform::names::{plain, public};
+use crate::run::perform::names::public;
 use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -29,15 +29,15 @@ impl Expectation {
             expectation.status.push(status);
         }
         for (name, value) in expect.headers.iter() {
-            let value = plain(value, "expected header", scope)?;
+            let value = filled(value, HEADER, scope)?;
             expectation.headers.push((name.value.to_ascii_lowercase(), value));
         }
         for body in &expect.body {
             if let Some(text) = &body.contains {
-                expectation.contains.push(filled(text, "expected text", scope)?);
+                expectation.contains.push(filled(text, TEXT, scope)?);
             }
             if let Some(text) = &body.matches {
-                let pattern = filled(text, "expected pattern", scope)?;
+                let pattern = filled(text, PATTERN, scope)?;
                 let pattern = Regex::new(&pattern).map_err(|error| {
                     StepError::new(format!("`{pattern}` is not a regular expression"))
                         .because(error.to_string())
@@ -51,7 +51,7 @@ impl Expectation {
                     .because(error.to_string())
                     .help("a JSON path begins with `$`, as in `$.commit`")
             })?;
-            let value = plain(value, "expected value", scope)?;
+            let value = filled(value, VALUE, scope)?;
             expectation.json.push((path.value.clone(), parsed, value));
         }
         Ok(expectation)
@@ -134,10 +134,33 @@ fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A text that a body has to have. One in which an expression is empty would be found in
-/// almost any body.
-fn filled(text: &Text, what: &str, scope: &Scope) -> Result<String, StepError> {
-    public(text, text.render_filled(scope, "what the body must have"), what)
+/// What a text is for: as a noun, and as something of use only where it is not empty.
+struct Purpose {
+    noun: &'static str,
+    filled: &'static str,
+}
+
+const BODY: &str = "what the body must have";
+const TEXT: Purpose = Purpose { noun: "expected text", filled: BODY };
+const PATTERN: Purpose = Purpose { noun: "expected pattern", filled: BODY };
+const HEADER: Purpose = Purpose { noun: "expected header", filled: "an expected header" };
+const VALUE: Purpose = Purpose { noun: "expected value", filled: "an expected value" };
+
+/// A text that an answer has to have. One in which an expression is empty would be found in
+/// almost any body, and is equal to what a service answers that knows as little.
+fn filled(text: &Text, purpose: Purpose, scope: &Scope) -> Result<String, StepError> {
+    public(text, text.render_filled(scope, purpose.filled), purpose.noun)
+}
+
+/// Checks what is known of the texts before the first step.
+pub fn check_texts(expect: &Expect, scope: &Scope) -> Result<(), StepError> {
+    let headers = expect.headers.iter().map(|(_, text)| (text, HEADER));
+    let json = expect.json.iter().map(|(_, text)| (text, VALUE));
+    let texts = expect.body.iter().filter_map(|body| Some((body.contains.as_ref()?, TEXT)));
+    let patterns = expect.body.iter().filter_map(|body| Some((body.matches.as_ref()?, PATTERN)));
+    let all = headers.chain(json).chain(texts).chain(patterns);
+    let mut known = all.filter(|(text, _)| text.is_known_early());
+    known.try_for_each(|(text, purpose)| filled(text, purpose, scope).map(drop))
 }
 
 #[cfg(test)]

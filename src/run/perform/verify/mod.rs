@@ -133,7 +133,8 @@ impl Check {
         performer: &Performer,
         job: &Job,
     ) -> Result<StepOutput, AttemptError> {
-        let Self { endpoint, expectation, pace: Pace { within, every, consecutive } } = self;
+        let Self { endpoint, expectation, pace } = self;
+        let Pace { within, consecutive, .. } = pace;
         let deadline = Instant::now() + *within;
         let mut passed = 0;
         let mut tries = 0_u32;
@@ -153,21 +154,23 @@ impl Check {
                 Ok(_) => Miss::default(),
                 Err(miss) => miss,
             };
-            if miss.is_final() || Instant::now() + *every >= deadline {
+            let next = pace.next_try(Instant::now(), deadline).filter(|_| !miss.is_final());
+            let Some(next) = next else {
                 // An attempt that the deadline cut short says less than the one before.
                 let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
                 let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
                 let tried = miss::Tried { endpoint, tries, within: *within };
                 return Err(miss.into_error(performer, job, &tried).await.into());
-            }
+            };
             last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
-            tokio::time::sleep(*every).await;
+            tokio::time::sleep_until(next).await;
         }
     }
 }
 
-/// Checks what can be known of the address before the first step.
+/// Checks what can be known of the address and of what is expected before the first step.
 pub fn check_text(verify: &Verify, scope: &Scope) -> Result<(), StepError> {
+    expectation::check_texts(&verify.expect, scope)?;
     match &verify.probe {
         Probe::Http(text) | Probe::Tcp(text) if text.is_known_early() => {
             Ok(text.check_address(scope)?)
