@@ -63,6 +63,27 @@ fn steps_that_change_nothing_outside_need_no_environment() {
     program(CONDITIONAL).run(&["run", "--until", "hello"]).exits(0);
 }
 
+/// A plan whose deploy has a condition.
+fn with_condition(condition: &str) -> Program {
+    let program = program(CONDITIONAL);
+    let path = program.path("shipway.yml");
+    let plan = std::fs::read_to_string(&path).expect("the plan");
+    let plan = plan.replace("  - deploy:", &format!("  - if: {condition}\n    deploy:"));
+    std::fs::write(path, plan).expect("written");
+    program
+}
+
+#[test]
+fn steps_that_their_own_condition_leaves_out_need_no_environment() {
+    let finished = with_condition("environment.name != ''").run(&["run"]).exits(0);
+    finished.says_in_order(&["\ndeploy  skipped: its `if` is false\n", "\nsucceeded  ("]);
+    let words = "error: no environment matches this run, and its steps push or deploy\n";
+    refused(with_condition("environment.name == ''").run(&["run"]), words);
+    // What only the run can tell may be true.
+    refused(with_condition("success()").run(&["run"]), words);
+    refused(with_condition("failure()").run(&["run"]), words);
+}
+
 #[test]
 fn dry_run_notes_that_a_real_run_would_have_no_environment() {
     let program = Program::with_plan(

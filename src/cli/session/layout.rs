@@ -59,8 +59,7 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
             .notes
             .push("the pull request is closed, so nothing was built or deployed".to_owned());
     }
-    let changes = |step: &Step| matches!(step.action, Action::Push(_) | Action::Deploy(_));
-    let is_local = !chosen.steps(session).any(|(_, step)| changes(step));
+    let is_local = !chosen.steps(session).any(|(_, step)| may_change(session, step));
     match decision {
         // What changes nothing outside of this machine needs no permission.
         Decision::Refuse(error @ ResolveError::Withheld { .. }) if is_local => {
@@ -74,6 +73,14 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         Decision::Go | Decision::LeaveOut(_) => {}
     }
     Ok(chosen)
+}
+
+/// Whether the step pushes or deploys, unless a condition that is known already leaves it
+/// out.
+fn may_change(session: &PlanSession, step: &Step) -> bool {
+    let changes = matches!(step.action, Action::Push(_) | Action::Deploy(_));
+    let condition = step.condition.as_ref().filter(|condition| condition.is_known_early());
+    changes && condition.is_none_or(|condition| condition.holds(&session.scope).unwrap_or(true))
 }
 
 /// The steps that the command line selects.
