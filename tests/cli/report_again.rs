@@ -172,7 +172,7 @@ steps: [{ run: 'true', env: { T: '${{ secrets.token }}' } }]
         shown.stderr,
         format!(
             "note: this is the newest run that began; run {} was refused since, before its first \
-             step: cannot find the secret `token`: `THE_TOKEN` is not set\n",
+             step: cannot find the secret `token`: `THE_TOKEN` is empty\n",
             refused.display()
         )
     );

@@ -193,20 +193,20 @@ fn missing_secret_replaces_the_check_mark_of_an_earlier_run() {
 What an earlier run deployed is as it was.
 
 ```text
-cannot find the secret `token`: `THE_TOKEN` is not set
+cannot find the secret `token`: `THE_TOKEN` is empty
 ```
 
-**What to do:** set one of them
+**What to do:** set it
 "
     );
     assert_eq!(
         unset.status(),
-        "shipway/shop failure: nothing was changed: cannot find the secret `token`: `THE_TOKEN` is not set"
+        "shipway/shop failure: nothing was changed: cannot find the secret `token`: `THE_TOKEN` is empty"
     );
     assert_eq!(
         annotations(&finished),
         [
-            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is not set%0Ahelp: set one of them"
+            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is empty%0Ahelp: set it"
         ]
     );
     let summary = fs::read_to_string(unset.program.path("summary")).expect("a summary");
@@ -217,7 +217,7 @@ cannot find the secret `token`: `THE_TOKEN` is not set
     assert_eq!((&result["status"], &result["exit-code"]), (&json!("failed"), &json!(3)));
     assert_eq!(
         result["refusals"][0]["chain"][0],
-        "cannot find the secret `token`: `THE_TOKEN` is not set"
+        "cannot find the secret `token`: `THE_TOKEN` is empty"
     );
 }
 
@@ -545,7 +545,7 @@ fn refused_resume_says_that_what_the_run_did_before_stands() {
     assert_eq!(
         workflow.status(),
         "shipway/shop failure: nothing more was changed: cannot find the secret `token`: \
-         `THE_TOKEN` is not set"
+         `THE_TOKEN` is empty"
     );
     let comment = workflow.comment();
     assert!(comment.contains("### shop: ❌ failed, nothing more was changed\n"), "{comment}");

@@ -144,7 +144,9 @@ impl Retryable for SecretError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Missing { .. } => Some("set one of them".to_owned()),
+            Self::Missing { tried, .. } => {
+                Some(if tried.len() == 1 { "set it" } else { "set one of them" }.to_owned())
+            }
             Self::TooShort(_) => Some(
                 "masking so short a value would make logs unreadable; use a longer one".to_owned(),
             ),

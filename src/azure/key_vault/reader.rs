@@ -35,7 +35,11 @@ impl SecretReader<'_> {
         for source in &wanted.sources {
             match source {
                 Source::Env(variable) => {
-                    match self.environment.get(variable).filter(|value| !value.is_empty()) {
+                    match self.environment.get(variable) {
+                        // As of a secret that GitHub does not have.
+                        Some(value) if value.is_empty() => {
+                            tried.push(format!("`{variable}` is empty"));
+                        }
                         Some(value) => {
                             return Ok(self.redactor.register(&path, value.clone())?);
                         }

@@ -141,7 +141,7 @@ async fn a_file_is_read_without_the_line_break_at_its_end() {
     assert_eq!(
         text,
         "cannot find the secret `acr`: `FOLDER/empty` is not there, or is empty\n\
-         help: set one of them"
+         help: set it"
     );
     let errors = read(&fake, &[], &of(folder.path())).await.expect_err("a folder");
     let text = shown(&errors[0]).replace(&folder.path().display().to_string(), "FOLDER");
