@@ -47,6 +47,9 @@ impl Dialect {
     }
 }
 
+/// How buildah begins the line that says why it cannot start the program of a `RUN`.
+const NOT_STARTED: &str = "error running container: from ";
+
 /// `STEP 2/5: RUN make`, in a build of several stages after `[1/2] `.
 fn buildah(line: &str) -> Line<'_> {
     let own = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |it| it.1);
@@ -57,8 +60,18 @@ fn buildah(line: &str) -> Line<'_> {
     if let Some(reason) = line.strip_prefix("Error: ") {
         return Line::Failed { step: "", reason };
     }
-    let noise =
-        ["--> ", "time=\"", "subprocess exited with status ", "Trying to pull ", "Resolved \""];
+    // The program of a `RUN` was not started, whatever exit code comes after it.
+    if line.starts_with(NOT_STARTED) {
+        return Line::Failed { step: "", reason: line };
+    }
+    let noise = [
+        "--> ",
+        "time=\"",
+        ": exit status ",
+        "subprocess exited with status ",
+        "Trying to pull ",
+        "Resolved \"",
+    ];
     if noise.iter().any(|start| line.starts_with(start)) {
         return Line::Noise;
     }
@@ -125,6 +138,9 @@ pub fn base_image(instruction: &str) -> Option<&str> {
 
 /// The exit code of the program in a `RUN`.
 pub fn exit_code(reason: &str) -> Option<u8> {
+    if reason.starts_with(NOT_STARTED) {
+        return None;
+    }
     let marks = ["exit status ", "exit code: ", "returned a non-zero code: "];
     marks.iter().find_map(|mark| reason.rsplit_once(mark)?.1.trim().parse().ok())
 }

@@ -52,6 +52,25 @@ Error: building at STEP \"RUN echo hi;     ls /nonexistent; exit 3\": exit statu
 }
 
 #[test]
+fn a_program_that_the_engine_cannot_start_has_no_exit_code() {
+    let output = "STEP 1/2: FROM docker.io/library/base
+STEP 2/2: RUN make
+error running container: from /usr/bin/crun creating container for [/bin/sh -c make]: cgroups in \
+hybrid mode not supported, drop all controllers from cgroupv2
+: exit status 1
+time=\"2026-11-29T22:11:00Z\" level=error msg=\"did not get container create message from subprocess: EOF\"
+Error: building at STEP \"RUN make\": while running runtime: exit status 1
+";
+    let file = "FROM docker.io/library/base\nRUN make\n";
+    assert_eq!(
+        told(&Engine::Buildah, file, output, 1),
+        "`RUN make` failed at `Dockerfile:2`: error running container: from /usr/bin/crun creating \
+         container for [/bin/sh -c make]: cgroups in hybrid mode not supported, drop all \
+         controllers from cgroupv2"
+    );
+}
+
+#[test]
 fn docker_without_buildkit_names_the_instruction_that_failed() {
     let output =
         "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.
