@@ -196,3 +196,21 @@ fn variables_that_make_a_step_impossible_are_found_before_the_first_step() {
         }
     }
 }
+
+#[test]
+fn expected_secret_is_refused_before_the_first_step() {
+    let program = Program::with_plan(
+        "name: late
+report: none
+secrets: { token: { env: TOKEN } }
+steps:
+  - verify: { http: 'http://127.0.0.1:9/', expect: { headers: { x-token: '${{ secrets.token }}' } } }
+",
+    );
+    let finished = program.run(&["dry-run"]).exits(3);
+    let said = "error: the expected header holds `secrets.token`, which is a secret
+  help: an expected header is shown in plain text: take it from `vars`
+ --> shipway.yml:5:74
+";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+}

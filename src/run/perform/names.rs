@@ -47,11 +47,12 @@ pub fn public(
     match rendered? {
         Rendered::Plain(plain) => Ok(plain),
         Rendered::Secret(secret) => {
+            let article = if what.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
             let mut error = StepError::new(format!(
                 "the {what} holds `{}`, which is a secret",
                 secret.source()
             ))
-            .help(format!("a {what} is shown in plain text: take it from `vars`"));
+            .help(format!("{article} {what} is shown in plain text: take it from `vars`"));
             error.span = Some(text.span.clone());
             Err(error)
         }

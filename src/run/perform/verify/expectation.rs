@@ -135,6 +135,7 @@ fn as_text(value: &Value) -> String {
 }
 
 /// What a text is for: as a noun, and as something of use only where it is not empty.
+#[derive(Clone, Copy)]
 struct Purpose {
     noun: &'static str,
     filled: &'static str,
