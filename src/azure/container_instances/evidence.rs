@@ -1,11 +1,15 @@
 //! Evidence of why a container does not run.
 
 use super::group::{ContainerState, ContainerView, Group, GroupEvent};
-use crate::azure::failures::{Service, find, table};
+use crate::azure::failures::{LIVENESS_PROBE_FAILED, Service, find, table};
 use std::fmt;
 
 /// How many of a log's last lines are shown.
 const MAX_LOG_LINES: usize = 20;
+
+/// The exit codes of a program that Azure ends: it ends in good order after SIGTERM, dies of
+/// it, or is killed some time later.
+const CODES_OF_A_SIGNAL: [i64; 3] = [0, 143, 137];
 
 /// States, events and log of a container.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -107,16 +111,29 @@ impl Evidence {
     pub fn remedy(&self, why: &str) -> Option<String> {
         let says = |text: &str| self.mentions(text) || why.to_lowercase().contains(text);
         let texts = table(Service::Container).iter();
-        // Rows whose code is a number are exit codes.
-        let mut texts = texts.filter(|row| row.code.parse::<i64>().is_err());
+        // Rows whose code is a number are exit codes. A failed probe explains some of those.
+        let mut texts = texts
+            .filter(|row| row.code.parse::<i64>().is_err() && row.code != LIVENESS_PROBE_FAILED);
         if let Some(row) = texts.find(|row| says(&row.code.to_lowercase())) {
             return Some(row.remedy(&[]));
         }
         Some(self.remedy_of_exit(self.exit_code()?))
     }
 
+    /// Whether Azure ended the program because of its liveness probe. A program that crashes
+    /// fails its probe too, but ends with a code of its own.
+    fn ended_by_its_probe(&self, code: i64) -> bool {
+        CODES_OF_A_SIGNAL.contains(&code)
+            && self.events.iter().any(|event| event.message.starts_with(LIVENESS_PROBE_FAILED))
+    }
+
     fn remedy_of_exit(&self, code: i64) -> String {
-        if let Some(row) = find(Service::Container, &code.to_string()) {
+        let code = if self.ended_by_its_probe(code) {
+            LIVENESS_PROBE_FAILED.to_owned()
+        } else {
+            code.to_string()
+        };
+        if let Some(row) = find(Service::Container, &code) {
             return row.remedy(&[]);
         }
         match self.log.as_deref() {

@@ -11,6 +11,9 @@ const NO_PULL: Failure = Failure {
     remedy: "Azure cannot pull the image; check the `pull` login of its registry",
 };
 
+/// How the event of a failed liveness probe begins.
+pub const LIVENESS_PROBE_FAILED: &str = "Liveness probe failed";
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::Container,
@@ -67,6 +70,14 @@ pub(super) const FAILURES: &[Failure] = &[
         class: Class::Fatal,
         cause: "the image is for another processor",
         remedy: "the image is for another kind of processor; build it for `platform: linux/amd64`",
+    },
+    Failure {
+        service: Service::Container,
+        code: LIVENESS_PROBE_FAILED,
+        status: 0,
+        class: Class::Fatal,
+        cause: "Azure ended a program that did not pass its liveness probe",
+        remedy: "its liveness probe failed, so Azure ended it; check that it answers what `liveness` asks, and raise `initial-delay` for a slow start or `failure-threshold` for slow answers",
     },
     NO_PULL,
     Failure { code: "ImagePullBackOff", ..NO_PULL },

@@ -9,6 +9,7 @@ mod key_vault;
 mod resource_manager;
 mod row;
 
+pub use container::LIVENESS_PROBE_FAILED;
 pub use row::{Class, Failure, Service};
 
 /// All rows of a service.

@@ -122,6 +122,40 @@ async fn each_way_of_not_running_has_its_remedy() {
 }
 
 #[tokio::test]
+async fn program_that_azure_ends_for_its_liveness_probe_does_not_lack_memory() {
+    let ended = |code: i64| {
+        json!({
+            "restartCount": 1,
+            "currentState": { "state": "Waiting", "detailStatus": "CrashLoopBackOff: Back-off 10s" },
+            "previousState": { "state": "Terminated", "exitCode": code, "detailStatus": "Error" },
+            "events": [
+                {
+                    "count": 3, "name": "Unhealthy", "type": "Warning",
+                    "message": "Liveness probe failed: HTTP probe failed with statuscode: 404",
+                },
+                { "count": 1, "name": "Killing", "message": "Killing container", "type": "Normal" },
+            ],
+        })
+    };
+    let help_for = async |code: i64| {
+        let log = Reply::json(200, &json!({ "content": "listening on port 80\n" }));
+        let text = crash(ended(code), log).await;
+        text.split_once("\nhelp: ").expect("a remedy").1.to_owned()
+    };
+    for code in [0, 137, 143] {
+        assert_eq!(
+            help_for(code).await,
+            "its liveness probe failed, so Azure ended it; check that it answers what `liveness` \
+             asks, and raise `initial-delay` for a slow start or `failure-threshold` for slow \
+             answers",
+            "{code}"
+        );
+    }
+    // A program that crashed does not answer its probe either.
+    assert_eq!(help_for(1).await, "its last lines say why; `shipway logs` shows more");
+}
+
+#[tokio::test]
 async fn a_group_that_waits_shows_its_events_and_the_cause() {
     let (get, logs) = (on("GET"), format!("{}/containers/web/logs", on("GET")));
     let pulling = group(&json!({
