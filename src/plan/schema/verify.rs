@@ -24,7 +24,7 @@ mapping! {
         pub expect: Expect = key("expect").absent("a status below 400"),
         /// How long it may take until it holds.
         pub within: Field<Period> = key("within").default(WITHIN),
-        /// Time between two tries.
+        /// Time between two tries; unless it is set, a tenth of the time that has passed until then.
         pub every: Field<Period> = key("every").default(EVERY),
         /// How many tries in a row must pass.
         pub consecutive: Field<Times> = key("consecutive").default(CONSECUTIVE),
@@ -32,6 +32,13 @@ mapping! {
     and {
         /// The value of the key.
         pub span: Span,
+    }
+}
+
+impl Verify {
+    /// Whether the plan sets the time between two tries.
+    pub fn says_how_often(&self) -> bool {
+        !self.every.text.span.is_empty()
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn until(
             // It may be there again before the time is over.
             Err(error) => Some(error),
         };
-        let Some(next) = pace.next_try(Instant::now(), began + pace.within) else {
+        let Some(next) = pace.next_try(began, Instant::now(), 0) else {
             let error = last_error.unwrap_or_else(|| still_runs(pace));
             return Err(error.into());
         };

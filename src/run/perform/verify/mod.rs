@@ -22,7 +22,7 @@ use exchange::{Exchange, exchange};
 use expectation::Expectation;
 use miss::Miss;
 use no_answer::NoAnswer;
-use pace::Pace;
+use pace::{Every, Pace};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -107,7 +107,11 @@ pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError>
     let check = Check {
         endpoint: Endpoint::Tcp { host: host.to_owned(), port },
         expectation: Expectation::default(),
-        pace: Pace { within: MAX_CONNECT_TIME, every: Duration::from_secs(1), consecutive: 1 },
+        pace: Pace {
+            within: MAX_CONNECT_TIME,
+            every: Every::UpTo(Duration::from_secs(1)),
+            consecutive: 1,
+        },
     };
     match check.until_it_holds(performer, job).await {
         Err(AttemptError::Failed(error) | AttemptError::TimedOut { error, .. }) => Err(*error),
@@ -135,7 +139,8 @@ impl Check {
     ) -> Result<StepOutput, AttemptError> {
         let Self { endpoint, expectation, pace } = self;
         let Pace { within, consecutive, .. } = pace;
-        let deadline = Instant::now() + *within;
+        let first = Instant::now();
+        let deadline = first + *within;
         let mut passed = 0;
         let mut tries = 0_u32;
         let mut last_miss = None;
@@ -154,8 +159,8 @@ impl Check {
                 Ok(_) => Miss::default(),
                 Err(miss) => miss,
             };
-            let next = pace.next_try(Instant::now(), deadline).filter(|_| !miss.is_final());
-            let Some(next) = next else {
+            let next = pace.next_try(first, Instant::now(), passed);
+            let Some(next) = next.filter(|_| !miss.is_final()) else {
                 // An attempt that the deadline cut short says less than the one before.
                 let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
                 let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
