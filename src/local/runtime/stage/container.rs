@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -193,6 +193,29 @@ fn program(process: &ProcessSpec, path: &Path) -> Command {
     command
 }
 
+/// Whether the kernel does not know the format of the file: neither ELF nor a script that
+/// names its interpreter. `execvp(3)` gives such a file to `/bin/sh`, container runtimes
+/// refuse it.
+fn lacks_format(command: &Command) -> bool {
+    let Some(path) = file_of(command) else { return false };
+    let is_executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
+    let mut start = [0; 2];
+    let read = Some(path).filter(is_executable).map(File::open);
+    matches!(read.map(|file| file?.read(&mut start)), Some(Ok(_)))
+        && ![*b"\x7fE", *b"#!"].contains(&start)
+}
+
+/// The file that is executed.
+fn file_of(command: &Command) -> Option<PathBuf> {
+    let program = Path::new(command.get_program());
+    if program.components().count() > 1 {
+        return Some(program.to_owned()).filter(|path| path.is_file());
+    }
+    let search = command.get_envs().find_map(|(name, value)| value.filter(|_| name == "PATH"))?;
+    std::env::split_paths(search).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
 fn take_over(mut command: Command, name: &str, input: Input<'_>) -> Result<Never, String> {
     // Fails if this process leads a session already, which is just as good.
     setsid().ok();
@@ -213,6 +236,9 @@ fn take_over(mut command: Command, name: &str, input: Input<'_>) -> Result<Never
     prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(|error| format!("cannot follow the parent's end: {error}"))?;
     confine::confine()?;
+    if lacks_format(&command) {
+        return Err(format!("exec {name}: exec format error"));
+    }
     let error = command.exec();
     Err(match error.kind() {
         io::ErrorKind::NotFound if !name.contains('/') => {
@@ -227,9 +253,11 @@ fn take_over(mut command: Command, name: &str, input: Input<'_>) -> Result<Never
 
 #[cfg(test)]
 mod tests {
-    use super::{find, interpreter};
+    use super::{find, interpreter, lacks_format};
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
+    use std::process::Command;
 
     #[test]
     fn a_program_is_found_only_in_its_image() {
@@ -250,5 +278,25 @@ mod tests {
         assert!(!interpreter(Path::new("/usr/bin/busybox")).expect("read"), "static");
         assert!(interpreter(Path::new("/usr/bin/env")).expect("read"), "dynamic");
         assert!(interpreter(Path::new("/etc/passwd")).expect("read"), "no program");
+    }
+
+    #[test]
+    fn text_without_an_interpreter_has_no_format() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lacks = |name: &str, content: &str, mode: u32, search: bool| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).expect("a file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+            let mut command = if search { Command::new(name) } else { Command::new(&path) };
+            lacks_format(command.env_clear().env("PATH", folder.path()))
+        };
+        assert!(lacks("text", "echo hello\n", 0o755, false));
+        assert!(lacks("text", "echo hello\n", 0o755, true));
+        assert!(lacks("empty", "", 0o755, false));
+        assert!(!lacks("script", "#!/bin/sh\n", 0o755, false));
+        assert!(!lacks("program", "\x7fELF", 0o755, true));
+        // The kernel says that it must not be run.
+        assert!(!lacks("data", "echo hello\n", 0o644, false));
+        assert!(!lacks_format(&Command::new("/missing")));
     }
 }
