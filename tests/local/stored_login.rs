@@ -1,4 +1,4 @@
-//! `login: docker-config`: Shipway pushes and the service pulls with a stored login.
+//! How the service pulls: with a stored login (`login: docker-config`), or without any.
 
 use crate::support::cloud_process::CloudProcess;
 use crate::support::{Finished, Program};
@@ -42,6 +42,16 @@ fn run(steps: &str, logins: &str) -> Finished {
 fn service_pulls_with_the_stored_login() {
     let finished = run(PUSH, LOGIN).exits(0);
     assert!(!finished.stderr.contains("hunter22"), "{}", finished.stderr);
+}
+
+#[test]
+fn service_of_a_dry_run_pulls_without_a_login_where_the_plan_says_so() {
+    let plan = format!("{HEAD}{PUSH}")
+        .replace("ghcr.io/me/opt", "demo.azurecr.io/opt")
+        .replace("ghcr.io: { login: docker-config }", "demo.azurecr.io: { pull: anonymous }");
+    let program = Program::with_plan(&plan).applets();
+    let run = ["dry-run", "--runtime", "built-in", "--event", "push"];
+    program.run(&run).exits(0);
 }
 
 #[test]

@@ -150,7 +150,8 @@ impl Blueprint<'_> {
                     // Without `pull` in the plan, the service pulls as the admin
                     // user.
                     admin_user: true,
-                    anonymous_pull: false,
+                    anonymous_pull: settings
+                        .is_some_and(|registry| matches!(registry.pull, Some(Pull::Anonymous))),
                     users,
                     host,
                 });
