@@ -43,14 +43,18 @@ impl Repository {
 
     /// The newer commit is checked out.
     fn committed(head: Head) -> Self {
-        let program = Program::with_plan(PLAN).applets();
+        Self::with_plan(head, PLAN)
+    }
+
+    fn with_plan(head: Head, plan: &str) -> Self {
+        let program = Program::with_plan(plan).applets();
         let mut repository =
             Self { program, cloud: None, older: String::new(), newer: String::new() };
         repository.git(&["init", "--quiet"], "");
         let remote = "https://github.com/octo/storefront.git";
         repository.git(&["remote", "add", "origin", remote], "");
         repository.older = repository.commit("2026-11-20T10:00:00Z");
-        let plan = PLAN.replace("'600'", "'601'");
+        let plan = plan.replace("'600'", "'601'");
         fs::write(repository.program.path("shipway.yml"), plan).expect("a plan");
         repository.newer = repository.commit("2026-11-20T11:00:00Z");
         let head = match head {
@@ -79,6 +83,11 @@ impl Repository {
 
     /// Runs it for a push of this commit to the pull request, over `before`.
     fn pushed(&self, commit: &str, before: &str) -> Finished {
+        self.on_push(commit, before, &["run"])
+    }
+
+    /// The same with another command.
+    fn on_push(&self, commit: &str, before: &str, command: &[&str]) -> Finished {
         self.git(&["checkout", "--quiet", commit], "");
         let repository = json!({ "full_name": "octo/storefront" });
         let event = json!({
@@ -91,7 +100,7 @@ impl Repository {
             "repository": { "full_name": "octo/storefront", "default_branch": "main" },
         });
         fs::write(self.program.path(".git/event.json"), event.to_string()).expect("a payload");
-        self.shipway(&["run", "--event", ".git/event.json"])
+        self.shipway(&[command, &["--event", ".git/event.json"]].concat())
     }
 
     /// The beginning of the comment on the pull request.
@@ -211,4 +220,24 @@ fn pull_request_that_goes_back_replaces_the_comment_of_the_newer_commit() {
     repository.pushed(older, newer).exits(0);
     let back = Repository::about(older, "2026-11-20T10:00:00Z", "✅ succeeded");
     assert_eq!(repository.comment(), back);
+}
+
+#[test]
+fn plan_of_an_older_commit_replaces_that_of_a_newer_one_only_if_it_is_allowed() {
+    let plan = format!("{PLAN}report: [plan]\n");
+    let repository = Repository::with_plan(Head::Newer, &plan);
+    let Repository { older, newer, .. } = &repository;
+    let commented = || repository.comment()[1].clone();
+    let about = |commit: &str, time: &str| format!("<!-- shipway commit={commit} time={time} -->");
+    repository.on_push(newer, older, &["plan"]).exits(0);
+    assert_eq!(commented(), about(newer, "2026-11-20T11:00:00Z"));
+
+    let kept = repository.on_push(older, "", &["plan"]).exits(0);
+    assert_eq!(commented(), about(newer, "2026-11-20T11:00:00Z"));
+    kept.says_in_order(&[
+        "warning: the comment about the plan was not made: the one about commit ",
+    ]);
+
+    repository.on_push(older, "", &["plan", "--allow-older"]).exits(0);
+    assert_eq!(commented(), about(older, "2026-11-20T10:00:00Z"));
 }
