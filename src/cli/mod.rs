@@ -117,7 +117,7 @@ enum Command {
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
     Local(local::LocalArguments),
     /// Print the JSON Schema of plans, for editors and validators
-    Schema,
+    Schema(schema::SchemaArguments),
     /// Run as a GitHub action, with the inputs from its variables
     Action,
 }
@@ -155,7 +155,7 @@ impl Command {
             Self::Sweep(arguments) => sweep::sweep(&arguments),
             Self::Clean(arguments) => clean::clean(&arguments),
             Self::Local(arguments) => local::local(&arguments),
-            Self::Schema => Ok(schema::schema()),
+            Self::Schema(arguments) => Ok(schema::schema(&arguments)),
             Self::Action => action::action(),
         }
     }

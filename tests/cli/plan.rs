@@ -254,6 +254,62 @@ Plan: 1 unchanged apart from secrets that are sent again.
 }
 
 #[test]
+fn plan_does_not_show_the_plain_value_that_becomes_a_secret() {
+    let plain = PLAN.replace("LOG: '${{ vars.log }}'", "DB: 'postgres://hunter2'");
+    let setup = Setup::new(&plain, false);
+    setup.shipway(&["run"]).exits(0);
+    let secret = PLAN
+        .replace("services:", "secrets: { db: { env: DATABASE_URL } }\nservices:")
+        .replace("LOG: '${{ vars.log }}'", "DB: '${{ secrets.db }}'");
+    std::fs::write(setup.program.path("shipway.yml"), secret).expect("a plan");
+
+    let shown = setup.plan(&[], 7);
+    assert!(shown.contains("    ~ env.DB  (a plain value) -> (secret db)\n"), "{shown}");
+    let json = setup.shipway(&["plan", "--output", "json"]).exits(0).stdout;
+    assert!(!(shown + &json).contains("hunter2"), "{json}");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let property = &json["changes"][0]["properties"][0];
+    assert_eq!((&property["path"], &property["sensitive"]), (&json!("env.DB"), &json!(true)));
+    assert_eq!((&property["before"], &property["after"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn plan_names_what_a_rollback_could_not_put_back() {
+    let with = |secret: &str, cpu: &str| {
+        PLAN.replace("services:", "secrets: { db: { env: DATABASE_URL } }\nservices:")
+            .replace("LOG: '${{ vars.log }}'", secret)
+            .replace("${{ vars.cpu }}", cpu)
+            .replace("memory: 0.5GB", "memory: 0.5GB\n            on-failure: rollback")
+    };
+    let mut setup = Setup::new(&with("DB: '${{ secrets.db }}'", "0.5"), false);
+    setup.program = setup.program.env("DATABASE_URL", "postgres://hunter2");
+    setup.shipway(&["run"]).exits(0);
+    let write = |plan: String| {
+        std::fs::write(setup.program.path("shipway.yml"), plan).expect("a plan");
+    };
+
+    write(with("LOG: debug", "1"));
+    let shown = setup.plan(&[], 7);
+    assert!(
+        shown.contains(
+            "    ! a rollback could not put the version before back, because the plan does not \
+             have the secure value `DB` of container `storefront-web`\n    \
+             ! a rollback would have to delete the group and create it again, because the deploy \
+             changes `cpu` from 0.5 to 1\n"
+        ),
+        "{shown}"
+    );
+    let shown = setup.shipway(&["plan", "--output", "json"]).exits(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let obstacles = shown["changes"][0]["rollback-obstacles"].as_array().expect("a list");
+    assert_eq!(obstacles.len(), 2, "{obstacles:#?}");
+
+    write(with("LOG: debug, DB: '${{ secrets.db }}'", "0.5"));
+    let shown = setup.plan(&[], 7);
+    assert!(!shown.contains("a rollback"), "{shown}");
+}
+
+#[test]
 fn plan_names_what_it_cannot_foresee() {
     let plan = "\
 name: storefront

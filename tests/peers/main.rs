@@ -24,6 +24,7 @@ mod layers;
 mod local_clients;
 mod local_upstream;
 mod peer;
+mod plan_output;
 mod promote;
 mod push;
 mod registry_client;

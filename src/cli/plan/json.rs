@@ -66,6 +66,8 @@ pub fn target(step: &StepForecast) -> Option<Value> {
     let Forecast::Deploy(deploy) = &step.forecast else { return None };
     let compared = deploy.compared.as_ref()?;
     let Comparison { target, kind, difference, deployed_commit, commit, tried_as, .. } = compared;
+    let obstacles =
+        compared.rollback_obstacles.iter().map(|obstacle| format!("a rollback {obstacle}"));
     let (actions, reason) = actions(difference.verdict);
     let replaces = difference.verdict == Verdict::Replace;
     let changes = difference.changes.iter().map(property);
@@ -78,6 +80,7 @@ pub fn target(step: &StepForecast) -> Option<Value> {
         "reason": reason,
         "verified-first-as": tried_as,
         "downtime": replaces.then_some(REPLACEMENT_SECS),
+        "rollback-obstacles": obstacles.collect::<Vec<_>>(),
         "commit": { "before": deployed_commit, "after": commit },
         "outside": match difference.outside {
             OutsideChanges::Unknown => "unknown",
@@ -105,10 +108,14 @@ fn actions(verdict: Verdict) -> (&'static [&'static str], &'static str) {
 }
 
 fn property(change: &Change) -> Value {
+    // Also what is plain beside a secret: it is likely to be the same value.
+    let shown = |side: &Option<PropertyValue>| {
+        side.as_ref().filter(|_| !change.is_sensitive()).map_or(Value::Null, value)
+    };
     json!({
         "path": change.path,
-        "before": change.before.as_ref().map(value),
-        "after": change.after.as_ref().map(value),
+        "before": shown(&change.before),
+        "after": shown(&change.after),
         "unknown": change.after == Some(PropertyValue::Unknown),
         "sensitive": change.is_sensitive(),
         "forces-replacement": change.forces_replacement,

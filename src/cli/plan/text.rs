@@ -98,6 +98,8 @@ impl Shown {
         if difference.outside == OutsideChanges::Unlocated {
             lines.push("! it was changed outside Shipway since its last deploy".to_owned());
         }
+        let obstacles = compared.rollback_obstacles.iter();
+        lines.extend(obstacles.map(|obstacle| format!("! a rollback {obstacle}")));
         let hides = !matches!(difference.verdict, Verdict::Create | Verdict::Unchanged);
         match difference.unchanged {
             count if !hides || count == 0 => {}
@@ -130,6 +132,10 @@ impl Shown {
     fn change(&self, change: &Change, compared: &Comparison) -> String {
         let path = &change.path;
         let mut text = match (&change.before, &change.after) {
+            // It is likely to be the value of the secret.
+            (Some(PropertyValue::Plain(_)), Some(after @ PropertyValue::Secure { .. })) => {
+                format!("(a plain value) -> {}", self.value(path, after))
+            }
             (Some(before), Some(after)) => {
                 format!("{} -> {}", self.value(path, before), self.value(path, after))
             }

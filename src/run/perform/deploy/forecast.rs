@@ -38,6 +38,9 @@ pub struct Comparison {
     pub commit: Option<String>,
     /// The resource as which the new version is verified first, if the plan asks for it.
     pub tried_as: Option<String>,
+    /// What would keep a rollback from putting back what runs, and what it would cost. Each
+    /// fits after "a rollback ".
+    pub rollback_obstacles: Vec<String>,
 }
 
 /// The reference of an image that is not built yet.
@@ -83,16 +86,29 @@ pub async fn forecast_of<T: DeployTarget>(
         output.outputs = outputs;
         output.handover = Handover { deployed: Some(deployed), ..output.handover };
     }
+    let changes_it = changes_what_runs(difference.verdict);
+    let rolls_back = changes_it && target.rolls_back(job)?;
+    let replaced = live.as_ref().filter(|_| rolls_back);
+    let rollback_obstacles =
+        replaced.map(|live| target.obstacles(&desired, live, job)).unwrap_or_default();
     let live = live.map(|live| {
         let bytes = serde_json::to_vec(&target.previous(&live)).expect("a version is JSON");
         Digest::of(&bytes)
     });
-    let is_tried = changes_what_runs(difference.verdict) && target.verifies_first(job)?;
+    let is_tried = changes_it && target.verifies_first(job)?;
     let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
     let (kind, target) = (target.kind(), id);
-    let compared =
-        Some(Comparison { target, kind, live, difference, deployed_commit, commit, tried_as });
-    Ok((DeployForecast { name, compared }, output))
+    let compared = Comparison {
+        target,
+        kind,
+        live,
+        difference,
+        deployed_commit,
+        commit,
+        tried_as,
+        rollback_obstacles,
+    };
+    Ok((DeployForecast { name, compared: Some(compared) }, output))
 }
 
 fn changes_what_runs(verdict: Verdict) -> bool {
