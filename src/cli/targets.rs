@@ -6,9 +6,12 @@ use super::say;
 use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::listing::Listing;
+use super::session::retries::retries_outside_of_runs;
 use crate::plan::diagnostic::closest;
 use crate::run::outcome::StepError;
-use crate::run::perform::{AzureClients, DeployedResource, KindWords, ResourceId, ResourceTags};
+use crate::run::perform::{
+    AzureClients, DeployedResource, KindWords, ResourceId, ResourceTags, Retries,
+};
 
 /// A resource that Shipway deployed.
 #[derive(Clone, Debug)]
@@ -98,7 +101,9 @@ impl<'a> Targets<'a> {
         &self,
     ) -> Result<Vec<(Target, DeployedResource)>, StepError> {
         let owner = self.owner();
-        let resources = self.listing().of_plan(&self.subscription().await?).await?;
+        let subscription = self.subscription().await?;
+        let listing = self.listing();
+        let resources = self.retries().run(|| listing.of_plan(&subscription)).await?;
         let mut listed = with_targets(resources);
         listed.retain(|(target, _)| owner.sees(&target.tags));
         Ok(listed)
@@ -107,7 +112,9 @@ impl<'a> Targets<'a> {
     /// What all plans of the repository have deployed, in all environments.
     pub async fn of_repository(&self) -> Result<Vec<Target>, StepError> {
         let owner = self.owner();
-        let listed = self.listing().listed(&self.subscription().await?).await?;
+        let subscription = self.subscription().await?;
+        let listing = self.listing();
+        let listed = self.retries().run(|| listing.listed(&subscription)).await?;
         let listed = with_targets(listed.with_note(&self.session.redactor));
         let mut targets: Vec<Target> = listed.into_iter().map(|(target, _)| target).collect();
         targets.retain(|target| owner.is_of_repository(&target.tags));
@@ -116,7 +123,7 @@ impl<'a> Targets<'a> {
 
     /// A target with the state of its containers; `None` if it was deleted meanwhile.
     pub async fn read(&self, target: &Target) -> Result<Option<DeployedResource>, StepError> {
-        self.clients.deployed.find(&target.id.target).await
+        self.retries().run(|| self.clients.deployed.find(&target.id.target)).await
     }
 
     fn listing(&self) -> Listing<'_> {
@@ -125,7 +132,12 @@ impl<'a> Targets<'a> {
 
     async fn subscription(&self) -> Result<String, StepError> {
         let PlanSession { plan, scope, .. } = self.session;
-        self.clients.subscription.id(plan, scope).await
+        self.retries().run(|| self.clients.subscription.id(plan, scope)).await
+    }
+
+    /// Nothing here changes anything, so whatever may pass is asked again.
+    fn retries(&self) -> Retries {
+        retries_outside_of_runs(&self.session.redactor)
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Choice {
     pub terminal: Terminal,
 }
 
-/// The abilities of standard error.
+/// The abilities of a standard stream.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Terminal {
     /// Lines can be redrawn.
@@ -47,6 +47,10 @@ pub struct Terminal {
 impl Terminal {
     pub fn of_stderr() -> Self {
         Self::new(io::stderr().is_terminal(), |name| env::var(name).ok())
+    }
+
+    pub fn of_stdout() -> Self {
+        Self::new(io::stdout().is_terminal(), |name| env::var(name).ok())
     }
 
     /// Colours depend on `NO_COLOR`, which has priority, `CLICOLOR_FORCE`, `CLICOLOR`
@@ -87,10 +91,9 @@ pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
 
 /// Creates the log of an earlier run on standard output.
 pub fn shown_again(redactor: &Redactor) -> Reporters {
-    let terminal = Terminal::new(io::stdout().is_terminal(), |name| env::var(name).ok());
     let mut reporters = Reporters::new(redactor.clone());
     let sink = Sink::new(Stdout, redactor.clone());
-    reporters.add(Plain::new(sink, Style { color: terminal.color }));
+    reporters.add(Plain::new(sink, Style { color: Terminal::of_stdout().color }));
     reporters
 }
 

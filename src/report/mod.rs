@@ -38,6 +38,6 @@ pub use stdout::Stdout;
 #[cfg(test)]
 pub use text::Style;
 pub use text::error_text;
-pub(crate) use text::{bytes, clean, short_digest};
+pub(crate) use text::{bytes, clean, colored_name, short_digest};
 pub use transfer::{Flow, Transfer};
 pub use view::{StepView, View};

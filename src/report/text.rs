@@ -34,6 +34,16 @@ impl Style {
     }
 }
 
+/// Tells several things apart by the colour of their names: cyan, magenta, blue, green,
+/// yellow. Red is for what is wrong.
+const NAME_COLORS: [u8; 5] = [36, 35, 34, 32, 33];
+
+/// The name of the thing at this place of several, in a colour of its own.
+pub(crate) fn colored_name(place: usize, name: &str) -> String {
+    let code = NAME_COLORS[place % NAME_COLORS.len()];
+    format!("\u{1b}[{code}m{name}\u{1b}[0m")
+}
+
 /// An error that ends a command, with its causes indented below, and its help last.
 pub fn error_text(chain: &[String], help: Option<&str>) -> String {
     let mut lines = Vec::new();

@@ -14,6 +14,7 @@ steps: [{ deploy: { image: 'nginx:1', aci: { name: shop } } }]
 /// A row of a table of the page.
 struct Row {
     code: String,
+    /// 0 of a container.
     status: u16,
     remedy: String,
 }
@@ -29,7 +30,7 @@ fn rows(name: &str) -> Vec<Row> {
         let [code, status, _, _, remedy] = *cells.as_slice() else { panic!("{line}") };
         Row {
             code: code.trim_matches('`').to_owned(),
-            status: status.parse().expect("a status"),
+            status: status.parse().unwrap_or_default(),
             remedy: remedy.replace("\\|", "|"),
         }
     };
@@ -60,8 +61,8 @@ fn each_code_of_resource_manager_is_shown_with_its_remedy() {
         json!({
             "method": "GET", "path-contains": format!("/resourceGroups/{}/", row.code),
             "status": status, "code": row.code, "message": "provoked",
-            // A token that is refused is renewed once.
-            "times": 2,
+            // A token that is refused is renewed once, and what may pass is asked again.
+            "times": 9, "retry-after": 0,
         })
     };
     let cloud = cloud(&rows.iter().map(fault).collect::<Vec<_>>());
@@ -74,6 +75,22 @@ fn each_code_of_resource_manager_is_shown_with_its_remedy() {
         assert!(said.contains(&format!(" `{code}`: provoked")), "{code}: {said}");
         assert!(said.ends_with(&format!("\n  help: {remedy}\n")), "{code}: {said}");
     }
+}
+
+#[test]
+fn command_that_only_looks_asks_again() {
+    let cloud = cloud(&[json!({
+        "method": "GET", "path-contains": "/containerGroups", "status": 503, "code": "Busy",
+        "message": "provoked", "retry-after": 0,
+    })]);
+    let path = cloud.path.display().to_string();
+    let looked = Program::with_plan(PLAN).run(&["status", "--cloud", &path]).exits(0);
+    assert_eq!(
+        looked.stderr,
+        "note: attempt 1 of 4 failed, next in 0.0s: cannot list the container groups: \
+         management.azure.com answered 503 `Busy`: provoked\n"
+    );
+    assert!(looked.stdout.contains("not deployed"), "{}", looked.stdout);
 }
 
 #[test]
@@ -105,5 +122,94 @@ fn each_code_of_entra_is_shown_with_its_remedy() {
         assert!(said.contains(&format!("{code}: Provoked.")), "{code}: {said}");
         let help = said.rsplit_once("\n  help: ").map(|(_, help)| help.trim_end());
         assert_eq!(help, Some(remedy.as_str()), "{code}: {said}");
+    }
+}
+
+#[test]
+fn each_code_of_key_vault_is_shown_with_its_remedy() {
+    let rows = rows("key-vault");
+    assert!(rows.len() > 4, "{}", rows.len());
+    let host = |number: usize| format!("shelf{number}.vault.azure.net");
+    let fault = |(number, row): (usize, &Row)| {
+        json!({
+            "host": host(number), "status": row.status, "code": row.code, "message": "provoked",
+        })
+    };
+    let vaults: Vec<Value> = (0..rows.len())
+        .map(|number| json!({ "host": host(number), "secrets": { "key": "hunter22" } }))
+        .collect();
+    let cloud = CloudProcess::start(json!({
+        "vaults": vaults, "faults": rows.iter().enumerate().map(fault).collect::<Vec<_>>(),
+    }));
+    let path = cloud.path.display().to_string();
+    for (number, Row { code, remedy, .. }) in rows.iter().enumerate() {
+        let plan = format!(
+            "name: shop\nsecrets: {{ token: {{ keyvault: 'https://{}/secrets/key' }} }}\n\
+             steps: [{{ run: 'true', env: {{ T: '${{{{ secrets.token }}}}' }} }}]\n",
+            host(number)
+        );
+        let said = Program::with_plan(&plan).run(&["run", "--cloud", &path]).exits(3).stderr;
+        let remedy = remedy.replace("CLIENT_ID", &cloud.file.client_id);
+        let remedy = remedy.replace("VAULT", &format!("shelf{number}")).replace("SECRET", "key");
+        assert!(said.contains(&format!(" `{code}`: provoked")), "{code}: {said}");
+        assert!(said.contains(&format!("help: {remedy}\n")), "{code}: {said}");
+    }
+}
+
+/// The ends of a container that a program can bring about by itself.
+const ENDS: [(&str, &str); 7] = [
+    ("0", "exit 0"),
+    ("126", "exit 126"),
+    ("127", "exit 127"),
+    ("137", "exit 137"),
+    ("139", "exit 139"),
+    ("143", "exit 143"),
+    ("exec format error", ""),
+];
+
+/// What Azure alone does: it ends a program for its probe, and does not find an image that
+/// was there when the group was accepted.
+const NOT_BY_ITSELF: [&str; 5] = [
+    "Liveness probe failed",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "Failed to pull image",
+    "InvalidImageName",
+];
+
+#[test]
+fn each_end_of_a_container_is_shown_with_its_remedy() {
+    let plan = "\
+name: shop
+azure: { resource-group: demo, location: westeurope }
+vars: { name: shop, script: 'exit 0' }
+steps:
+  - build:
+      layers:
+        - { from: busybox, to: /bin/busybox, mode: '0755' }
+        - { from: text, to: /text, mode: '0755' }
+      entrypoint: [/bin/busybox, sh, -c, '${{ vars.script }}']
+  - tag: demo.azurecr.io/shop:v1
+  - push:
+  - deploy: { aci: { name: '${{ vars.name }}' } }
+";
+    let text = "no program, and long enough to be none of the kernel's\n";
+    let program = Program::with_plan(plan).file("text", text).applets();
+    let cloud = CloudProcess::with_registry("demo");
+    let path = cloud.path.display().to_string();
+    let rows = rows("container");
+    let known: Vec<&str> = ENDS.iter().map(|(code, _)| *code).chain(NOT_BY_ITSELF).collect();
+    for Row { code, remedy, .. } in &rows {
+        assert!(known.contains(&code.as_str()), "`{code}` is new: provoke it");
+        let Some((_, script)) = ENDS.iter().find(|(known, _)| known == code) else { continue };
+        if script.is_empty() {
+            let changed = plan.replace("[/bin/busybox, sh, -c, '${{ vars.script }}']", "[/text]");
+            std::fs::write(program.path("shipway.yml"), changed).expect("a plan");
+        }
+        let name = format!("name=shop-{}", code.replace(' ', "-"));
+        let script = format!("script={script}");
+        let set = ["--set", &name, "--set", &script];
+        let run = program.run(&[&["run", "--cloud", &path], &set[..]].concat()).exits(4);
+        run.says_in_order(&[&format!("    help: {remedy}\n")]);
     }
 }

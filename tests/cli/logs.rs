@@ -2,6 +2,7 @@
 
 use crate::support::cloud_process::CloudProcess;
 use crate::support::{Finished, Program};
+use serde_json::{Value, json};
 
 /// Writes lines, waits for a request, and ends.
 const SCRIPT: &str = "\
@@ -30,7 +31,19 @@ struct Shop {
 impl Shop {
     /// With the plan deployed.
     fn new() -> Self {
-        let cloud = CloudProcess::with_registry("shop");
+        Self::with_faults(&json!([]))
+    }
+
+    /// The same in a cloud in which requests fail.
+    fn with_faults(faults: &Value) -> Self {
+        let cloud = CloudProcess::start(json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+            "faults": faults,
+        }));
         let program = Program::with_plan(PLAN).file("script", SCRIPT).applets();
         let shop = Self { program, cloud };
         shop.run(&["run"]).exits(0);
@@ -68,6 +81,41 @@ fn logs_follows_until_nothing_runs_any_more() {
     let lines: Vec<&str> = followed.stdout.lines().collect();
     assert!(lines == ["three", "four"] || lines == ["four"], "{lines:?}");
     assert_eq!(followed.stderr, "— `shop` ended with exit code 0 —\n");
+}
+
+#[test]
+fn log_is_followed_through_failures_that_pass() {
+    let busy = json!({
+        "method": "GET", "path-ends": "/logs", "status": 503, "code": "Busy",
+        "message": "provoked", "skip": 1, "times": 2, "retry-after": 1,
+    });
+    let shop = Shop::with_faults(&json!([busy]));
+    let cloud = shop.cloud.path.display().to_string();
+    let following = shop.program.start(&["logs", "-f", "--tail", "1", "--cloud", &cloud]);
+    shop.ask();
+    let followed = shop.program.finish(following).exits(0);
+    assert!(followed.stdout.ends_with("four\n"), "{}", followed.stdout);
+    assert_eq!(
+        followed.stderr,
+        "— waiting for the log of `shop`: cannot read the log of container group `shop`: \
+         management.azure.com answered 503 `Busy`: provoked —\n\
+         — the log of `shop` goes on —\n\
+         — `shop` ended with exit code 0 —\n"
+    );
+}
+
+#[test]
+fn log_that_may_not_be_read_is_not_waited_for() {
+    let forbidden = json!({
+        "method": "GET", "path-ends": "/logs", "status": 403, "code": "AuthorizationFailed",
+        "message": "provoked", "skip": 1, "times": 9,
+    });
+    let shop = Shop::with_faults(&json!([forbidden]));
+    let refused = shop.run(&["logs", "-f"]).exits(3);
+    refused.says_in_order(&[
+        "error: cannot read the log of container group `shop`\n",
+        "  because: management.azure.com answered 403 `AuthorizationFailed`: provoked\n",
+    ]);
 }
 
 #[test]

@@ -17,12 +17,12 @@ use super::session::connections::Connections;
 use super::targets::{
     Targets, no_container, refuse_missing_environment, refuse_unknown_services, service_of,
 };
-use crate::report::Output;
+use crate::report::{Output, Terminal};
 use crate::run::outcome::StepError;
 use clap::Args;
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use printer::Printer;
+use printer::{LineStyle, Printer};
 use std::path::PathBuf;
 use stream::{Stream, Window};
 use when::{Since, Tail};
@@ -32,6 +32,7 @@ Examples:
   shipway logs --env production
   shipway logs -f web --env production
   shipway logs web/proxy --since 10m --tail all
+  shipway logs --env production --output json > log.jsonl
 
 Lines go to standard output, notices to standard error.";
 
@@ -61,11 +62,14 @@ pub struct LogsArguments {
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
+    /// Write this to standard output: text, or one object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// Shows logs.
 pub fn logs(arguments: &LogsArguments) -> Result<Exit, Exit> {
-    let session = arguments.deployed.open(arguments.cloud.as_ref(), Output::default())?;
+    let session = arguments.deployed.open(arguments.cloud.as_ref(), arguments.output)?;
     let services: Vec<&str> = arguments.names.iter().map(|name| service_of(name)).collect();
     refuse_unknown_services(&session, services)?;
     refuse_missing_environment(&session)?;
@@ -82,8 +86,13 @@ async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exi
     if streams.is_empty() {
         return Err(not_deployed(arguments));
     }
-    let labels: Vec<&str> = streams.iter().map(|stream| stream.label.as_str()).collect();
-    let printer = Printer::new(&labels, arguments.timestamps, &session.redactor);
+    let labels: Vec<&str> = streams.iter().map(|stream| stream.source.label.as_str()).collect();
+    let style = LineStyle {
+        timestamps: arguments.timestamps,
+        color: Terminal::of_stdout().color,
+        json: arguments.output == Output::Json,
+    };
+    let printer = Printer::new(&labels, style, &session.redactor);
     if arguments.previous {
         for stream in &streams {
             say::tell(&stream.describe_previous());
@@ -100,7 +109,7 @@ async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exi
     } else {
         let all = try_join_all(streams.iter().map(|stream| stream.read(window))).await?;
         for (stream, lines) in streams.iter().zip(all) {
-            printer.print(&stream.label, &lines);
+            printer.print(&stream.source, &lines);
         }
     }
     Ok(Exit::Done)
@@ -126,18 +135,18 @@ async fn streams<'t>(
         streams.extend(Stream::of(&targets.clients.deployed, target, &resource));
     }
     for (service, container) in names.iter().filter_map(|name| name.split_once('/')) {
-        let own = || streams.iter().filter(|stream| stream.service == service);
-        if own().next().is_some() && !own().any(|stream| stream.container == container) {
-            let known: Vec<&str> = own().map(|stream| stream.container.as_str()).collect();
+        let own = || streams.iter().filter(|stream| stream.source.service == service);
+        if own().next().is_some() && !own().any(|stream| stream.source.container == container) {
+            let known: Vec<&str> = own().map(|stream| stream.source.container.as_str()).collect();
             return Err(no_container(service, container, &known));
         }
     }
     let is_meant = |stream: &Stream<'_>| {
         names.iter().any(|name| match name.split_once('/') {
             Some((service, container)) => {
-                stream.service == service && stream.container == container
+                stream.source.service == service && stream.source.container == container
             }
-            None => stream.service == *name,
+            None => stream.source.service == *name,
         })
     };
     streams.retain(|stream| names.is_empty() || is_meant(stream));

@@ -1,18 +1,22 @@
 //! The log of one container, read once or followed.
 
 use super::cursor::{Cursor, LogLine, News, lines};
-use super::printer::Printer;
+use super::printer::{Printer, Source};
 use super::when::Tail;
 use crate::cli::targets::Target;
+use crate::http::Retry;
 use crate::journal::TargetId;
 use crate::run::outcome::StepError;
-use crate::run::perform::{DeployedContainer, DeployedResource, DeployedResources};
+use crate::run::perform::{DeployedContainer, DeployedResource, DeployedResources, retry_step};
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// Between two looks at a log that is followed: a line is shown at most this much, and a
 /// request, after the service has it.
 const POLL: Duration = Duration::from_secs(1);
+
+/// The longest wait after a look that failed.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// How many last lines are asked for at each look.
 const POLL_LINES: u32 = 200;
@@ -31,10 +35,7 @@ pub struct Window {
 pub struct Stream<'a> {
     resources: &'a DeployedResources,
     target: TargetId,
-    pub service: String,
-    pub container: String,
-    /// The service, and the container where it has several.
-    pub label: String,
+    pub source: Source,
     /// The container when the stream was made.
     first: DeployedContainer,
 }
@@ -73,9 +74,7 @@ impl<'a> Stream<'a> {
             Self {
                 resources,
                 target: target.id.target.clone(),
-                service,
-                container: container.name.clone(),
-                label,
+                source: Source { service, container: container.name.clone(), label },
                 first: container.clone(),
             }
         };
@@ -87,7 +86,7 @@ impl<'a> Stream<'a> {
         let Window { tail, since } = window;
         // With a time, the last lines are counted among those after it.
         let asked = if since.is_some() { None } else { tail.count() };
-        let mut found = lines(&self.log(asked).await?);
+        let mut found = lines(&retry_step(|| self.log(asked)).await?);
         found.retain(|line| since.is_none_or(|since| line.is_since(since)));
         Ok(found.split_off(tail.start_of(found.len())))
     }
@@ -98,28 +97,29 @@ impl<'a> Stream<'a> {
         // As many lines as every look asks for, though fewer are shown: in a smaller window
         // fewer lines may have the time of the last.
         let asked = window.tail.count().map(|count| count.max(POLL_LINES));
-        if let News::Lines(mut first) = cursor.take(&self.log(asked).await?) {
+        if let News::Lines(mut first) = cursor.take(&self.log_again(asked, printer).await?) {
             first.retain(|line| window.since.is_none_or(|since| line.is_since(since)));
-            printer.print(&self.label, &first[window.tail.start_of(first.len())..]);
+            printer.print(&self.source, &first[window.tail.start_of(first.len())..]);
         }
         let mut instance = instance_of(Some(&self.first));
         let mut looks = 0_u32;
         loop {
             tokio::time::sleep(POLL).await;
             looks += 1;
-            let news = cursor.take(&self.log(Some(POLL_LINES)).await?);
+            let news = cursor.take(&self.log_again(Some(POLL_LINES), printer).await?);
             let is_gap = news == News::Gap;
             if let News::Lines(new) = news {
-                printer.print(&self.label, &new);
+                printer.print(&self.source, &new);
             }
             if !is_gap && !looks.is_multiple_of(LOOKS_PER_STATE) {
                 continue;
             }
-            let Some(resource) = self.resources.find(&self.target).await? else {
-                printer.notice(&format!("`{}` was deleted", self.label));
+            let find = || self.resources.find(&self.target);
+            let Some(resource) = patiently(&self.source.label, printer, find).await? else {
+                printer.notice(&format!("`{}` was deleted", self.source.label));
                 return Ok(());
             };
-            let container = resource.container(&self.container);
+            let container = resource.container(&self.source.container);
             let now = instance_of(container);
             if now.is_later_than(&instance) {
                 printer.notice(&self.restarted(container));
@@ -130,10 +130,11 @@ impl<'a> Stream<'a> {
             instance = now;
             if resource.has_ended {
                 // What was written between the last look and the end.
-                if let News::Lines(rest) = cursor.take(&self.log(Some(POLL_LINES)).await?) {
-                    printer.print(&self.label, &rest);
+                let last = self.log_again(Some(POLL_LINES), printer).await?;
+                if let News::Lines(rest) = cursor.take(&last) {
+                    printer.print(&self.source, &rest);
                 }
-                printer.notice(&format!("`{}` {}", self.label, ending(container)));
+                printer.notice(&format!("`{}` {}", self.source.label, ending(container)));
                 return Ok(());
             }
         }
@@ -141,23 +142,32 @@ impl<'a> Stream<'a> {
 
     /// Prints what is new of the whole log, and says where lines are missing.
     async fn close_gap(&self, cursor: &mut Cursor, printer: &Printer<'_>) -> Result<(), StepError> {
-        let whole = self.log(None).await?;
+        let whole = self.log_again(None, printer).await?;
         let news = match cursor.take(&whole) {
             News::Gap => {
-                printer.notice(&format!("some lines of `{}` were lost", self.label));
+                printer.notice(&format!("some lines of `{}` were lost", self.source.label));
                 cursor.reset();
                 cursor.take(&whole)
             }
             lines @ News::Lines(_) => lines,
         };
         if let News::Lines(new) = news {
-            printer.print(&self.label, &new);
+            printer.print(&self.source, &new);
         }
         Ok(())
     }
 
+    /// The log, as soon as it can be read.
+    async fn log_again(
+        &self,
+        tail: Option<u32>,
+        printer: &Printer<'_>,
+    ) -> Result<String, StepError> {
+        patiently(&self.source.label, printer, || self.log(tail)).await
+    }
+
     async fn log(&self, tail: Option<u32>) -> Result<String, StepError> {
-        self.resources.log(&self.target, &self.container, tail).await
+        self.resources.log(&self.target, &self.source.container, tail).await
     }
 
     fn restarted(&self, container: Option<&DeployedContainer>) -> String {
@@ -171,22 +181,56 @@ impl<'a> Stream<'a> {
             1 => " once".to_owned(),
             many => format!(" {many} times"),
         };
-        format!("`{}` {code}was started again{times}", self.label)
+        format!("`{}` {code}was started again{times}", self.source.label)
     }
 
     /// How the instance before the last restart ended: its log is gone.
     pub fn describe_previous(&self) -> String {
         let Some(previous) = &self.first.previous else {
-            return format!("`{}` was not started again", self.label);
+            return format!("`{}` was not started again", self.source.label);
         };
         let code = previous.exit_code.map(|code| format!(" with exit code {code}"));
         let detail = Some(&previous.detail).filter(|detail| !detail.is_empty());
         format!(
             "the instance of `{}` before this one ended{}{}; Azure keeps no log of it",
-            self.label,
+            self.source.label,
             code.unwrap_or_default(),
             detail.map(|detail| format!(" ({detail})")).unwrap_or_default()
         )
+    }
+}
+
+/// Asks until there is an answer, or an error that does not pass: a log is followed for
+/// hours, and a network that is gone for a minute must not end that.
+async fn patiently<T, F>(
+    label: &str,
+    printer: &Printer<'_>,
+    ask: impl Fn() -> F,
+) -> Result<T, StepError>
+where
+    F: Future<Output = Result<T, StepError>>,
+{
+    let mut failures = 0_u32;
+    loop {
+        let error = match ask().await {
+            Err(error) if error.retry != Retry::Never => error,
+            answer => {
+                if failures > 0 && answer.is_ok() {
+                    printer.notice(&format!("the log of `{label}` goes on"));
+                }
+                return answer;
+            }
+        };
+        if failures == 0 {
+            let why = error.failure.chain.join(": ");
+            printer.notice(&format!("waiting for the log of `{label}`: {why}"));
+        }
+        let wait = match error.retry {
+            Retry::After(wait) => wait,
+            Retry::Backoff | Retry::Never => POLL * 2_u32.pow(failures.min(5)),
+        };
+        tokio::time::sleep(wait.clamp(POLL, MAX_WAIT)).await;
+        failures += 1;
     }
 }
 
