@@ -50,6 +50,14 @@ impl ListedRevision {
     }
 }
 
+impl Revisions {
+    /// The commits of all versions.
+    pub fn commits(&self) -> impl Iterator<Item = &String> {
+        let all = self.targets.iter().flat_map(|target| target.current.iter().chain(&target.past));
+        all.filter_map(|listed| listed.revision.commit.as_ref())
+    }
+}
+
 /// Reads the tags of the targets of these services, of all if none is named, and asks
 /// the registries for the images.
 pub async fn revisions(

@@ -141,8 +141,8 @@ fn rollback_puts_the_verified_version_before_back_and_never_the_one_it_took_back
         site.same_each_time(&shown.stdout),
         "\
 SERVICE  REVISION  COMMIT  IMAGE  AGE  STATE
-site  runs now  COMMIT2  site:COMMIT2 sha256:DIGEST…  Ns  verified
-site  1  COMMIT1  site:COMMIT1 sha256:DIGEST…  Ns  verified
+site  runs now  COMMIT2 two  site:COMMIT2 sha256:DIGEST…  Ns  verified
+site  1  COMMIT1 one  site:COMMIT1 sha256:DIGEST…  Ns  verified
 "
     );
     // Another machine without a state, whose checkout is newer and has changes.

@@ -119,8 +119,8 @@ job  not deployed  -  -  -  -  -  -
         Shop::same_each_time(&shown.stdout).replace(&commit[..7], "COMMIT"),
         "\
 SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  DRIFT  URL
-web  running  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  none  http://shop-production.westeurope.azurecontainer.io (200)
-job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT  Ns  in 1d  none  -
+web  running  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 1d  none  http://shop-production.westeurope.azurecontainer.io (200)
+job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 1d  none  -
 "
     );
     assert_eq!(shown.stderr, "");
@@ -149,6 +149,7 @@ fn status_in_json_has_the_tags_of_the_deploy() {
         (&production["plan"], &production["environment"], &production["repository"]),
         (&json!("shop"), &json!("production"), &json!("octo/shop"))
     );
+    assert_eq!(production["services"][0]["target"]["commit-title"], "one");
     let [web, job] = production["services"].as_array().expect("services").as_slice() else {
         panic!("{production:#}");
     };

@@ -1,5 +1,6 @@
 //! `shipway status --history`: which versions the targets run, and which they ran before.
 
+use super::commits::Titles;
 use crate::cli::columns::{UNKNOWN, age, columns};
 use crate::cli::revisions::{ListedRevision, Revisions, TargetRevisions};
 use crate::cli::targets::Owner;
@@ -8,19 +9,16 @@ use crate::report::short_digest;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// How much of a commit's hash is shown.
-const SHORT_COMMIT_CHARS: usize = 7;
-
 const HEADINGS: [&str; 6] = ["SERVICE", "REVISION", "COMMIT", "IMAGE", "AGE", "STATE"];
 
 /// One row for what runs, and one for each version before it.
-pub fn table(revisions: &Revisions, now: Timestamp) -> String {
+pub fn table(revisions: &Revisions, titles: &Titles, now: Timestamp) -> String {
     let rows: Vec<Vec<String>> =
-        revisions.targets.iter().flat_map(|target| rows(target, now)).collect();
+        revisions.targets.iter().flat_map(|target| rows(target, titles, now)).collect();
     if rows.is_empty() { "nothing is deployed".to_owned() } else { columns(&HEADINGS, &rows) }
 }
 
-fn rows(target: &TargetRevisions, now: Timestamp) -> Vec<Vec<String>> {
+fn rows(target: &TargetRevisions, titles: &Titles, now: Timestamp) -> Vec<Vec<String>> {
     let service = &target.target.tags.service;
     let current = target.current.iter().map(|listed| ("now".to_owned(), listed));
     let past = target.past.iter().enumerate();
@@ -33,7 +31,7 @@ fn rows(target: &TargetRevisions, now: Timestamp) -> Vec<Vec<String>> {
             vec![
                 service.clone(),
                 if name == "now" { "runs now".to_owned() } else { name },
-                commit(listed),
+                titles.cell(revision.commit.as_ref(), revision.dirty),
                 image(&revision.image),
                 age(revision.deployed_at(), now),
                 state,
@@ -48,12 +46,6 @@ fn rows(target: &TargetRevisions, now: Timestamp) -> Vec<Vec<String>> {
         rows.insert(0, row);
     }
     rows
-}
-
-fn commit(listed: &ListedRevision) -> String {
-    let Some(commit) = &listed.revision.commit else { return UNKNOWN.to_owned() };
-    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
-    if listed.revision.dirty { format!("{short} with changes") } else { short }
 }
 
 fn image(image: &Reference) -> String {
@@ -76,8 +68,8 @@ fn state(listed: &ListedRevision) -> String {
 }
 
 /// One document. Its keys are documented in `docs/operate.md` and do not change.
-pub fn document(revisions: &Revisions, owner: &Owner) -> String {
-    let services: Vec<Value> = revisions.targets.iter().map(service).collect();
+pub fn document(revisions: &Revisions, titles: &Titles, owner: &Owner) -> String {
+    let services: Vec<Value> = revisions.targets.iter().map(|one| service(one, titles)).collect();
     let document = json!({
         "plan": owner.plan,
         "environment": owner.environment,
@@ -88,10 +80,10 @@ pub fn document(revisions: &Revisions, owner: &Owner) -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn service(target: &TargetRevisions) -> Value {
-    let current = target.current.iter().map(|listed| revision(None, listed));
+fn service(target: &TargetRevisions, titles: &Titles) -> Value {
+    let current = target.current.iter().map(|listed| revision(None, listed, titles));
     let past = target.past.iter().enumerate();
-    let past = past.map(|(place, listed)| revision(Some(place + 1), listed));
+    let past = past.map(|(place, listed)| revision(Some(place + 1), listed, titles));
     json!({
         "service": target.target.tags.service,
         "target": target.target.id.to_string(),
@@ -99,12 +91,13 @@ fn service(target: &TargetRevisions) -> Value {
     })
 }
 
-fn revision(number: Option<usize>, listed: &ListedRevision) -> Value {
+fn revision(number: Option<usize>, listed: &ListedRevision, titles: &Titles) -> Value {
     let revision = &listed.revision;
     json!({
         "revision": number,
         "runs": number.is_none(),
         "commit": revision.commit,
+        "commit-title": titles.of(revision.commit.as_ref()),
         "commit-time": revision.commit_time,
         "dirty": revision.dirty,
         "image": Reference { tag: None, ..revision.image.clone() }.to_string(),

@@ -1,6 +1,7 @@
 //! The status as JSON. Its keys are documented in `docs/operate.md` and do not change.
 
 use super::answer::Answer;
+use super::commits::Titles;
 use super::survey::{ServiceStatus, Survey, TargetStatus};
 use crate::cli::targets::Target;
 use crate::run::perform::DeployedContainer;
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 /// One document.
 pub fn show(survey: &Survey, now: Timestamp) -> String {
-    let services: Vec<Value> = survey.services.iter().map(|one| service(one, now)).collect();
+    let services: Vec<Value> =
+        survey.services.iter().map(|one| service(one, &survey.titles, now)).collect();
     let document = json!({
         "plan": survey.owner.plan,
         "environment": survey.owner.environment,
@@ -20,17 +22,17 @@ pub fn show(survey: &Survey, now: Timestamp) -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn service(status: &ServiceStatus, now: Timestamp) -> Value {
+fn service(status: &ServiceStatus, titles: &Titles, now: Timestamp) -> Value {
     json!({
         "service": status.service,
         "in-plan": status.is_in_plan,
         "deployed": status.target.is_some(),
         "well": status.is_well(now),
-        "target": status.target.as_ref().map(target),
+        "target": status.target.as_ref().map(|found| target(found, titles)),
     })
 }
 
-fn target(status: &TargetStatus) -> Value {
+fn target(status: &TargetStatus, titles: &Titles) -> Value {
     let TargetStatus { resource, state, containers, urls, changed_outside } = status;
     let Target { id, tags, .. } = resource;
     json!({
@@ -45,6 +47,7 @@ fn target(status: &TargetStatus) -> Value {
         "branch": tags.branch,
         "run": tags.run,
         "commit": tags.commit,
+        "commit-title": titles.of(tags.commit.as_ref()),
         "commit-time": tags.commit_time,
         "dirty": tags.dirty,
         "digest": tags.digest,

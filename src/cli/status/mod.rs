@@ -1,9 +1,10 @@
 //! `shipway status`: what the plan has deployed, how it is, and whether it answers.
 //!
 //! `history` shows the versions before. `survey` asks the servers, `answer` judges what the
-//! URLs answer, `table` and `json` show the result.
+//! URLs answer, `commits` knows their titles, `table` and `json` show the result.
 
 mod answer;
+mod commits;
 mod history;
 mod json;
 mod survey;
@@ -20,6 +21,7 @@ use super::targets::{Targets, refuse_missing_environment, refuse_unknown_service
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
+use commits::Titles;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use survey::Scope;
@@ -97,9 +99,10 @@ async fn history(
     connections: &Connections,
 ) -> Result<Exit, StepError> {
     let found = revisions(targets, connections, &arguments.services).await?;
+    let titles = Titles::read(&targets.session.host, found.commits());
     say::result(&match arguments.output {
-        Output::Json => history::document(&found, &targets.owner()),
-        Output::Human => history::table(&found, Timestamp::now()),
+        Output::Json => history::document(&found, &titles, &targets.owner()),
+        Output::Human => history::table(&found, &titles, Timestamp::now()),
     });
     if let Some(error) = found.unknown {
         let why = error.shown(&targets.session.redactor, None).chain.join(": ");

@@ -1,6 +1,7 @@
 //! Asks Azure for the targets and their containers, and each URL for an answer.
 
 use super::answer::Answer;
+use super::commits::Titles;
 use crate::cli::targets::{Owner, Target, Targets};
 use crate::http;
 use crate::plan::schema::{Action, Plan};
@@ -31,6 +32,7 @@ pub struct Survey {
     /// Whether targets of several plans and environments are shown.
     pub is_of_repository: bool,
     pub services: Vec<ServiceStatus>,
+    pub titles: Titles,
 }
 
 /// A service, with one of its targets if it has any.
@@ -89,6 +91,8 @@ pub async fn survey(
     let read: Vec<Option<TargetStatus>> =
         futures::stream::iter(reads).buffered(MAX_PARALLEL_READS).try_collect().await?;
     let read: Vec<TargetStatus> = read.into_iter().flatten().collect();
+    let commits = read.iter().filter_map(|target| target.resource.tags.commit.as_ref());
+    let titles = Titles::read(&targets.session.host, commits);
     let services = match scope {
         Scope::Repository => of_repository(read),
         Scope::Environment(_) => of_plan(&targets.session.plan, wanted, read),
@@ -97,6 +101,7 @@ pub async fn survey(
         owner: targets.owner(),
         is_of_repository: matches!(scope, Scope::Repository),
         services,
+        titles,
     })
 }
 
@@ -171,6 +176,7 @@ async fn ask(http: &http::Client, url: &str) -> Answer {
 pub mod testing {
     use super::{ServiceStatus, Survey, TargetStatus};
     use crate::cli::status::answer::Answer;
+    use crate::cli::status::commits::Titles;
     use crate::cli::targets::{Owner, Target};
     use crate::run::perform::deployed_testing::{Health, JOB_FILE, container};
     use crate::run::perform::{DeployedContainer, ResourceId, ResourceTags};
@@ -254,6 +260,7 @@ pub mod testing {
                 pull_request: Some("7".into()),
             },
             is_of_repository: false,
+            titles: Titles::default(),
             services: vec![
                 status("web", Some(web), true),
                 status("api", Some(api), true),

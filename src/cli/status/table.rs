@@ -1,14 +1,12 @@
 //! The status as a table.
 
+use super::commits::Titles;
 use super::survey::{ServiceStatus, Survey, TargetStatus};
 use crate::cli::columns::{UNKNOWN, age, columns};
 use crate::oci::Reference;
 use crate::report::short_digest;
 use crate::run::perform::DeployedContainer;
 use jiff::Timestamp;
-
-/// How much of a commit's hash is shown.
-const SHORT_COMMIT_CHARS: usize = 7;
 
 const COLUMNS: usize = 8;
 
@@ -24,7 +22,7 @@ pub fn show(survey: &Survey, now: Timestamp) -> String {
     }
     let mut rows = Vec::new();
     for service in &survey.services {
-        for mut row in rows_of(service, now) {
+        for mut row in rows_of(service, &survey.titles, now) {
             if survey.is_of_repository {
                 row.splice(0..0, owner(service.target.as_ref(), row[0].starts_with(' ')));
             }
@@ -48,7 +46,7 @@ fn owner(target: Option<&TargetStatus>, is_further_row: bool) -> [String; 2] {
     [target.resource.tags.plan.clone(), environment]
 }
 
-fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
+fn rows_of(service: &ServiceStatus, titles: &Titles, now: Timestamp) -> Vec<Vec<String>> {
     let none = || UNKNOWN.to_owned();
     let Some(target) = &service.target else {
         let mut row = vec![service.service.clone(), "not deployed".to_owned()];
@@ -62,12 +60,13 @@ fn rows_of(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<String>> {
         format!("{} (not in the plan)", service.service)
     };
     let first = target.containers.first();
+    let tags = &target.resource.tags;
     rows.push(vec![
         name,
         first.map_or_else(|| target.state.to_lowercase(), |one| one.health.describe()),
-        first.map_or_else(none, |one| image(one, target.resource.tags.image_tag.as_deref())),
-        commit(target),
-        age(target.resource.tags.deployed_at(), now),
+        first.map_or_else(none, |one| image(one, tags.image_tag.as_deref())),
+        titles.cell(tags.commit.as_ref(), tags.dirty),
+        age(tags.deployed_at(), now),
         expires(target, now),
         drift(target).to_owned(),
         urls(target),
@@ -96,12 +95,6 @@ fn image(container: &DeployedContainer, tag: Option<&str>) -> String {
         Some(digest) => format!("{name} {}", short_digest(digest.as_str())),
         None => name,
     }
-}
-
-fn commit(target: &TargetStatus) -> String {
-    let Some(commit) = &target.resource.tags.commit else { return UNKNOWN.to_owned() };
-    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
-    if target.resource.tags.dirty { format!("{short} with changes") } else { short }
 }
 
 fn expires(target: &TargetStatus, now: Timestamp) -> String {

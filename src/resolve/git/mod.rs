@@ -12,7 +12,7 @@ use super::inputs::{HostEnvironment, SourceCommit};
 use super::version::newest_of_each_minor;
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -262,6 +262,25 @@ pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>,
     Ok((files, folder.trim_end_matches('\n').to_owned()))
 }
 
+/// The first line of the messages of those of these commits that are in the repository.
+pub fn commit_titles(host: &HostEnvironment, commits: BTreeSet<&str>) -> BTreeMap<String, String> {
+    let is_hash =
+        |commit: &&str| commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let commits: Vec<&str> = commits.into_iter().filter(is_hash).collect();
+    if commits.is_empty() || !may_be_in_a_repository(&host.dir) {
+        return BTreeMap::new();
+    }
+    // Commits that are not here are left out; where none is, git shows another one.
+    let log = ["log", "--no-walk", "--ignore-missing", "--no-show-signature", "--format=%H %s"];
+    let arguments = [&log[..], &["--end-of-options"], &commits, &["--"]].concat();
+    let said = Program { host }.ask(&arguments).unwrap_or_default();
+    let titles = said.lines().filter_map(|line| line.split_once(' '));
+    titles
+        .filter(|(commit, title)| commits.contains(commit) && !title.is_empty())
+        .map(|(commit, title)| (commit.to_owned(), title.to_owned()))
+        .collect()
+}
+
 /// Whether a folder or one above it can be a work tree or a bare repository. This
 /// saves starting git where it can find nothing.
 fn may_be_in_a_repository(folder: &Path) -> bool {
@@ -325,7 +344,7 @@ fn without_credentials(remote: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Git, Repository, changed, without_credentials};
+    use super::{BTreeMap, Git, Repository, changed, commit_titles, without_credentials};
     use crate::resolve::HostEnvironment;
     use std::path::Path;
     use std::process::Command;
@@ -472,6 +491,20 @@ mod tests {
         std::fs::remove_file(folder.path().join(".git/config")).expect("is there");
         git(folder.path(), &["checkout", "--quiet", "--detach"]);
         assert_eq!(refused(folder.path()).head, head);
+    }
+
+    #[test]
+    fn titles_are_those_of_commits_that_are_here() {
+        let folder = repository();
+        git(folder.path(), &["commit", "--quiet", "--allow-empty", "--message=Sell socks\n\nRed."]);
+        let host = host(folder.path());
+        let head = Git::read(&host).sha.expect("a commit");
+        let missing = "0123456789012345678901234567890123456789";
+        let asked = |commits: &[&str]| commit_titles(&host, commits.iter().copied().collect());
+        let expected = [(head.clone(), "Sell socks".to_owned())].into();
+        assert_eq!(asked(&[&head, missing, "--output=x", "HEAD"]), expected);
+        assert_eq!(asked(&[missing]), BTreeMap::new());
+        assert_eq!(asked(&[]), BTreeMap::new());
     }
 
     #[test]
