@@ -11,6 +11,10 @@ use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway check
+  shipway check web/shipway.yml")]
 pub struct CheckArguments {
     /// Read the plan from this file, or from standard input with `-`
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]

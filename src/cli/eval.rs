@@ -15,6 +15,10 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway eval vars.label --env preview
+  shipway eval git.short-sha --output json")]
 pub struct EvalArguments {
     /// Evaluate this, with or without `${{ }}`
     #[arg(value_name = "EXPRESSION")]

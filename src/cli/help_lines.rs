@@ -139,6 +139,37 @@ fn messages_name_commands_and_options_that_exist() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// The commands of the examples, without what the shell does with them.
+fn examples(help: &str) -> Vec<&str> {
+    let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    let lines = lines.take_while(|line| !line.is_empty()).map(str::trim);
+    let shell = ["  ", " -- ", " > ", " < ", " && ", " | "];
+    let end = |line: &str| shell.iter().filter_map(|sign| line.find(sign)).min();
+    lines.map(|line| &line[..end(line).unwrap_or(line.len())]).collect()
+}
+
+#[test]
+fn each_command_has_examples_that_parse() {
+    let shipway = Arguments::command();
+    for command in shipway.get_subcommands().filter(|command| command.get_name() != "action") {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = examples(&help);
+        assert!(!examples.is_empty(), "`{name}` has no example");
+        for example in examples {
+            let words = example.split_whitespace().map(|word| word.trim_matches('\''));
+            let words: Vec<&str> = words.skip_while(|word| *word != "shipway").collect();
+            // What another program does before.
+            if words.is_empty() {
+                continue;
+            }
+            if let Err(error) = shipway.clone().try_get_matches_from(words) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+}
+
 /// The options that say of which plan, environment and cloud a command is.
 #[test]
 fn commands_that_messages_complete_have_these_options() {

@@ -18,6 +18,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway local --cloud ../cloud.json           in the foreground, for other commands
+  shipway status --all --cloud ../cloud.json    what runs in it
+  shipway local stop                            end the one that was left up")]
 pub struct LocalArguments {
     #[command(subcommand)]
     pub action: Option<LocalAction>,

@@ -19,6 +19,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway report                                the log of the newest run
+  shipway report --as comment                   its comment on the pull request
+  shipway report --as result > result.json      its result, for programs")]
 pub struct ReportArguments {
     /// Show the run with this id instead of the newest
     #[arg(value_name = "RUN")]

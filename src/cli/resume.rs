@@ -26,6 +26,10 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway resume                                the newest unfinished run
+  shipway resume --rerun migrations.run         and repeat a step that was under way")]
 pub struct ResumeArguments {
     /// Continue the run with this id instead of the newest unfinished one
     #[arg(value_name = "RUN")]

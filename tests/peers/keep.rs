@@ -67,6 +67,10 @@ fn detached_cloud_runs_until_stopped() {
     let said = finished.stderr;
     let stop = "left up; `shipway local stop DIR/.shipway/local/";
     assert!(said.contains(stop), "{said}");
+    let look = "\nshown by  `shipway status --all --cloud DIR/.shipway/local/";
+    assert!(said.contains(look), "{said}");
+    let shown = program.run(&["status", "--all", "--cloud", &file.display().to_string()]).exits(0);
+    assert!(shown.stdout.contains("  hello    running  "), "{}", shown.stdout);
 
     assert_eq!(programs::run("curl", &["-sS", after(&said, "app ")]), "hello from shipway\n");
     let mut all = descendants(cloud.pid);

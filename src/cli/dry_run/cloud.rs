@@ -75,6 +75,7 @@ impl LocalCloud {
     /// Shows how to reach the cloud, and waits for Ctrl-C.
     pub async fn keep(&mut self) {
         say::tell(&how_to_reach(self.file()));
+        say::tell(&how_to_look(self.file()));
         say::tell("kept up until Ctrl-C");
         if let Ok(mut signals) = crate::run::signals::Signals::listen() {
             signals.next().await;
@@ -87,6 +88,7 @@ impl LocalCloud {
             Self::Child(running) => drop(running.stop().await),
             Self::Detached(file) => {
                 say::tell(&how_to_reach(&file));
+                say::tell(&how_to_look(&file));
                 let cloud = file.state.join("cloud.json");
                 say::tell(&format!("left up; `shipway local stop {}` ends it", cloud.display()));
             }
@@ -176,6 +178,15 @@ pub fn how_to_reach(file: &CloudFile) -> String {
     lines.push(format!("authority {}", file.ca_file.display()));
     lines.push(format!("registry  http://{} (images without the proxy)", file.direct_registry));
     lines.join("\n")
+}
+
+/// How the commands of Shipway look at the cloud of a dry run.
+fn how_to_look(file: &CloudFile) -> String {
+    let cloud = file.state.join("cloud.json");
+    format!(
+        "shown by  `shipway status --all --cloud {}`; other commands take `--cloud` too",
+        cloud.display()
+    )
 }
 
 /// The published ports of running container groups: host with port, and local address.

@@ -30,6 +30,11 @@ use placeholders::SecretValues;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug, Default)]
+#[command(after_help = "\
+Examples:
+  shipway dry-run                               the plan, in a cloud on this machine
+  shipway dry-run --env production --keep       and leave it up to look at
+  shipway dry-run --secret-env DATABASE_URL     with a real value for a secret")]
 pub struct DryRunArguments {
     #[command(flatten)]
     pub run: RunArguments,

@@ -35,6 +35,11 @@ use std::path::{Path, PathBuf};
 use target::RegistryTarget;
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  shipway images                                what the registries of the plan hold
+  shipway images --prune --older-than 30d       what would be removed
+  shipway images --prune --pr 12 --yes          remove the tags of a pull request")]
 pub struct ImagesArguments {
     /// List this registry or repository instead of the plan's registries
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]

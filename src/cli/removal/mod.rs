@@ -102,11 +102,8 @@ impl Removal<'_> {
                     format!("cannot remove {what} without a confirmation"),
                     "there is no terminal to ask in".to_owned(),
                 ];
-                let help = match expected {
-                    Expected::Yes => "add `--yes`".to_owned(),
-                    Expected::Name(name) => format!("add `--env {name} --yes`"),
-                };
-                say::error(&chain, Some(&help));
+                // What has to be named is named by `--env` already.
+                say::error(&chain, Some("add `--yes`"));
                 Err(Exit::Usage)
             }
         }
