@@ -4,7 +4,7 @@ use super::group::GroupDraft;
 use super::names::kebab;
 use super::plan::PlanBuilder;
 use super::script::words;
-use super::service::ServiceBuilder;
+use super::service::{BuildNames, ServiceBuilder};
 use super::yaml::Yaml;
 use crate::draft::{Node, ServiceDraft};
 use regex::Regex;
@@ -54,7 +54,7 @@ pub fn import(document: &Yaml, plan: &mut PlanBuilder) {
         if service.get("build").is_null() {
             group.image = image;
         } else {
-            steps.build(build(service.get("build")));
+            steps.build(build(service.get("build")), BuildNames::default());
             let given = image.filter(|image| image.contains('/'));
             let image = given.unwrap_or_else(|| {
                 let text = format!("`{registry}` is a placeholder for the registry to push to");
@@ -184,8 +184,7 @@ fn variables(value: &Yaml, plan: &mut PlanBuilder) -> Vec<(String, String)> {
         let passed = value.strip_prefix("${{ env.").and_then(|it| it.strip_suffix(" }}"));
         let Some(passed) = passed.filter(|it| !it.contains(' ')) else { continue };
         if words.iter().any(|word| name.to_ascii_uppercase().contains(word)) {
-            let secret = kebab(passed);
-            plan.needed.secrets.insert(secret.clone(), passed.to_owned());
+            let secret = plan.needed.secret(passed);
             *value = format!("${{{{ secrets.{secret} }}}}");
         }
     }

@@ -7,11 +7,13 @@
 
 mod compose;
 mod group;
+mod local_images;
 mod names;
 mod note;
 mod plan;
 mod script;
 mod service;
+mod sign_in;
 mod workflow;
 mod yaml;
 
@@ -144,7 +146,7 @@ fn import_group(
     let mut group = group;
     let line = resource.line;
     if let Some(location) = group.location.take() {
-        group.location = plan.set_azure(line, "location", location);
+        group.location = plan.set_location(location);
     }
     if plan.azure.resource_group.is_none() {
         let name = plan.name.clone();

@@ -1,5 +1,7 @@
 //! Names of the plan, made of other names.
 
+use crate::oci::registry_host;
+
 /// The name of a secret, a service or a step: lower case with `-`.
 pub fn kebab(text: &str) -> String {
     let mut name = String::new();
@@ -67,9 +69,26 @@ pub fn registry_of(image: &str) -> Option<String> {
     Some(if is_host { first.to_ascii_lowercase() } else { "docker.io".to_owned() })
 }
 
+/// The host of a registry as a login names it: `https://index.docker.io/v1/` is `docker.io`.
+pub fn login_host(spelled: &str) -> String {
+    if spelled.contains("${{") {
+        return spelled.to_owned();
+    }
+    let host = spelled.split_once("://").map_or(spelled, |(_, rest)| rest);
+    registry_host(host.split('/').next().unwrap_or(host))
+}
+
+/// Whether a build takes this file where none is named. Both are relative to the plan.
+pub fn is_default_dockerfile(context: &str, file: &str) -> bool {
+    match context {
+        "" | "." => file == "Dockerfile",
+        folder => file.strip_prefix(folder) == Some("/Dockerfile"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{kebab, plan_name, registry_of, with_tag};
+    use super::{is_default_dockerfile, kebab, login_host, plan_name, registry_of, with_tag};
 
     #[test]
     fn names_are_made_of_file_names() {
@@ -88,5 +107,22 @@ mod tests {
         assert_eq!(registry_of("nginx").as_deref(), Some("docker.io"));
         assert_eq!(registry_of("Demo.azurecr.io/a").as_deref(), Some("demo.azurecr.io"));
         assert_eq!(registry_of("${{ env.R }}/a"), None);
+    }
+
+    #[test]
+    fn login_names_a_registry_in_several_ways() {
+        for spelled in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
+            assert_eq!(login_host(spelled), "docker.io");
+        }
+        assert_eq!(login_host("https://Ghcr.io"), "ghcr.io");
+        assert_eq!(login_host("${{ env.HOST }}/a"), "${{ env.HOST }}/a");
+    }
+
+    #[test]
+    fn default_dockerfile_is_the_one_in_the_context() {
+        assert!(is_default_dockerfile(".", "Dockerfile"));
+        assert!(is_default_dockerfile("front", "front/Dockerfile"));
+        assert!(!is_default_dockerfile("front", "Dockerfile"));
+        assert!(!is_default_dockerfile("front", "frontDockerfile"));
     }
 }

@@ -1,18 +1,79 @@
 //! The plan that an import makes, service by service.
 
+use super::names::{kebab, login_host};
 use super::note::{Note, NoteKind};
 use crate::draft::{AzureDraft, Node, PlanDraft, ServiceDraft};
 use std::collections::BTreeMap;
 
-/// What the names that are used need in the plan or in the workflow.
+/// The secrets, variables and inputs that the imported texts refer to.
 #[derive(Clone, Debug, Default)]
 pub struct Needed {
     /// Secrets by the plan's name, with the variable that each is read from.
-    pub secrets: BTreeMap<String, String>,
-    /// Variables that a workflow has to pass, and whether each was stored as a secret.
-    pub variables: BTreeMap<String, bool>,
-    /// Inputs with their default, and whether each is used.
-    pub inputs: BTreeMap<String, (String, bool)>,
+    secrets: BTreeMap<String, String>,
+    /// Variables that a workflow has to pass.
+    pub variables: BTreeMap<String, Variable>,
+    /// Inputs of the workflow by name.
+    inputs: BTreeMap<String, Input>,
+}
+
+/// A variable that a workflow has to pass.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Whether the workflow has it as a secret.
+    pub was_secret: bool,
+}
+
+/// An input of a workflow.
+#[derive(Clone, Debug)]
+struct Input {
+    /// The variable of the plan that it becomes.
+    variable: String,
+    default: String,
+    is_used: bool,
+}
+
+impl Needed {
+    /// The plan's name of the secret that is read from this variable.
+    pub fn secret(&mut self, variable: &str) -> String {
+        let is_free = |name: &str| self.secrets.get(name).is_none_or(|known| known == variable);
+        let name = unique(&kebab(variable), is_free);
+        self.secrets.insert(name.clone(), variable.to_owned());
+        name
+    }
+
+    pub fn declare_input(&mut self, name: &str, default: &str) {
+        let taken: Vec<String> = self
+            .inputs
+            .iter()
+            .filter(|(known, _)| *known != name)
+            .map(|(_, input)| input.variable.clone())
+            .collect();
+        let variable = unique(&kebab(name), |variable| taken.iter().all(|it| it != variable));
+        let input = Input { variable, default: default.to_owned(), is_used: false };
+        self.inputs.insert(name.to_owned(), input);
+    }
+
+    /// The variable of the plan that an input becomes.
+    pub fn input(&mut self, name: &str) -> Option<&str> {
+        let input = self.inputs.get_mut(name)?;
+        input.is_used = true;
+        Some(&input.variable)
+    }
+
+    fn used_inputs(&self) -> impl Iterator<Item = (&String, &Input)> {
+        self.inputs.iter().filter(|(_, input)| input.is_used)
+    }
+}
+
+/// The name, with a number where it is taken.
+fn unique(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    if is_free(name) {
+        return name.to_owned();
+    }
+    let mut numbers = 2_usize..;
+    numbers
+        .find_map(|number| Some(format!("{name}-{number}")).filter(|name| is_free(name)))
+        .expect("numbers do not end")
 }
 
 /// How one registry is used.
@@ -22,8 +83,15 @@ pub struct RegistryUse {
     pub user: Option<(String, String)>,
     /// Whether a deploy pulls from it.
     pub is_pulled: bool,
-    /// The pricing tier, and whether there is an admin user, where it is created.
-    pub create: Option<(String, bool)>,
+    /// How it is created, where it is.
+    pub create: Option<RegistryCreation>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RegistryCreation {
+    /// The pricing tier.
+    pub sku: String,
+    pub admin_user: bool,
 }
 
 /// Collects what becomes the plan.
@@ -54,72 +122,47 @@ impl PlanBuilder {
         self.note(line, NoteKind::Changed, text);
     }
 
+    /// How a registry is used, by any spelling of its host.
     pub fn registry(&mut self, host: &str) -> &mut RegistryUse {
-        self.registries.entry(host.to_owned()).or_default()
+        self.registries.entry(login_host(host)).or_default()
     }
 
-    /// Takes how a registry is signed in to. Azure's need no password.
-    pub fn sign_in(
-        &mut self,
-        line: usize,
-        host: &str,
-        username: Option<String>,
-        password: Option<String>,
-    ) {
-        if host.ends_with(".azurecr.io") || host.contains("${{") {
-            if password.is_some() {
-                let text = format!(
-                    "the stored password of `{host}` is not needed: Shipway signs in \
-                                    with the identity that deploys, which needs the role AcrPush"
-                );
-                self.changed(line, text);
-            }
-        } else if let (Some(username), Some(password)) = (username, password) {
-            self.registry(host).user = Some((username, password));
-        } else {
-            self.needs_you(line, format!("write the login of `{host}` under `registries`"));
+    /// Sets the subscription unless there is one: a plan has no second.
+    pub fn set_subscription(&mut self, line: usize, id: String) {
+        let known = self.azure.subscription.get_or_insert_with(|| id.clone());
+        if *known != id {
+            self.needs_you(line, format!("a second subscription, `{id}`, needs a plan of its own"));
         }
     }
 
-    /// Takes a value of `azure` unless it has one already. Returns what a deploy has to name
-    /// itself because it differs.
-    pub fn set_azure(&mut self, line: usize, key: &str, value: String) -> Option<String> {
-        let slot = match key {
-            "subscription" => &mut self.azure.subscription,
-            "location" => &mut self.azure.location,
-            _ => &mut self.azure.resource_group,
-        };
-        match slot {
-            None => {
-                *slot = Some(value);
-                None
-            }
-            Some(known) if *known == value => None,
-            Some(_) if key == "subscription" => {
-                self.needs_you(
-                    line,
-                    format!("a second subscription, `{value}`, needs a plan of its own"),
-                );
-                None
-            }
-            // The deploy names its own.
-            Some(_) => Some(value),
-        }
+    /// Sets the resource group unless there is one. Returns the name if another one is set:
+    /// the deploy then has to state it.
+    #[must_use]
+    pub fn set_resource_group(&mut self, name: String) -> Option<String> {
+        set_or_return(&mut self.azure.resource_group, name)
+    }
+
+    /// Sets the region unless there is one. Returns it if another one is set: the deploy then
+    /// has to state it.
+    #[must_use]
+    pub fn set_location(&mut self, region: String) -> Option<String> {
+        set_or_return(&mut self.azure.location, region)
     }
 
     /// The plan, and what to tell about it.
     pub fn finish(mut self) -> (PlanDraft, Vec<Note>) {
-        self.note_variables();
-        let inputs = self.needed.inputs.iter().filter(|(_, (_, used))| *used);
-        let vars =
-            inputs.map(|(name, (default, _))| (super::names::kebab(name), Node::scalar(default)));
+        self.note_secrets_and_variables();
+        self.note_inputs();
+        self.note_pull_identity();
+        let inputs = self.needed.used_inputs();
+        let vars = inputs.map(|(_, input)| (input.variable.clone(), Node::scalar(&input.default)));
         let vars = vars.collect();
         let secrets = self.needed.secrets.iter();
         let secrets = secrets.map(|(name, variable)| {
             (name.clone(), Node::flow([("env", Node::text(variable.clone()))]))
         });
         let secrets = secrets.collect();
-        let pull = format!("{}-pull", self.name);
+        let pull = self.pull_identity();
         let registries = self.registries.iter();
         let registries =
             registries.filter_map(|(host, used)| Some((host.clone(), used.node(host, &pull)?)));
@@ -138,14 +181,14 @@ impl PlanBuilder {
         (plan, self.notes)
     }
 
-    fn note_variables(&mut self) {
+    fn note_secrets_and_variables(&mut self) {
         for name in self.needed.secrets.values().cloned().collect::<Vec<_>>() {
             self.needs_you(0, format!(
                 "the plan reads a secret from `{name}`: pass it in the workflow's `env`: `{name}: \
                  ${{{{ secrets.{name} }}}}`"
             ));
         }
-        for (name, was_secret) in self.needed.variables.clone() {
+        for (name, Variable { was_secret }) in self.needed.variables.clone() {
             let pass = format!("pass it in the workflow's `env`: `{name}: ${{{{ vars.{name} }}}}`");
             let text = if was_secret {
                 format!(
@@ -158,9 +201,64 @@ impl PlanBuilder {
             self.needs_you(0, text);
         }
     }
+
+    fn note_inputs(&mut self) {
+        let inputs = self.needed.used_inputs();
+        let texts: Vec<String> = inputs
+            .map(|(name, Input { variable, .. })| {
+                format!(
+                    "the input `{name}` is a variable of the plan: pass it to Shipway's action: \
+                     `set: {variable}=${{{{ inputs.{name} }}}}`"
+                )
+            })
+            .collect();
+        for text in texts {
+            self.needs_you(0, text);
+        }
+    }
+
+    fn note_pull_identity(&mut self) {
+        let registries = self.registries.iter();
+        let hosts: Vec<&str> = registries
+            .filter(|(host, used)| used.pulls_with_identity(host))
+            .map(|(host, _)| host.as_str())
+            .collect();
+        if hosts.is_empty() {
+            return;
+        }
+        let text = format!(
+            "the identity `{}` has to exist and to have the role AcrPull at {} (docs/azure.md): \
+             `az identity create -g {} -n {}` once",
+            self.pull_identity(),
+            hosts.join(", "),
+            self.azure.resource_group.as_deref().unwrap_or("GROUP"),
+            self.pull_identity(),
+        );
+        self.needs_you(0, text);
+    }
+
+    /// The name of the identity that services pull with.
+    fn pull_identity(&self) -> String {
+        format!("{}-pull", self.name)
+    }
+}
+
+/// Sets a value unless there is one; returns it if it differs.
+fn set_or_return(slot: &mut Option<String>, value: String) -> Option<String> {
+    match slot {
+        None => {
+            *slot = Some(value);
+            None
+        }
+        Some(known) => (*known != value).then_some(value),
+    }
 }
 
 impl RegistryUse {
+    fn pulls_with_identity(&self, host: &str) -> bool {
+        self.is_pulled && host.ends_with(".azurecr.io")
+    }
+
     /// The settings of the registry; `None` if the defaults are right.
     fn node(&self, host: &str, pull: &str) -> Option<Node> {
         let mut keys = Vec::new();
@@ -171,14 +269,32 @@ impl RegistryUse {
             ];
             keys.push(("login", Node::flow(user)));
         }
-        if self.is_pulled && host.ends_with(".azurecr.io") {
+        if self.pulls_with_identity(host) {
             keys.push(("pull", Node::flow([("identity", Node::text(pull))])));
         }
-        if let Some((sku, admin_user)) = &self.create {
+        if let Some(RegistryCreation { sku, admin_user }) = &self.create {
             let create =
                 [("sku", Node::text(sku.clone())), ("admin-user", Node::plain(admin_user))];
             keys.push(("create", Node::flow(create)));
         }
         (!keys.is_empty()).then(|| Node::block(keys))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Needed;
+
+    #[test]
+    fn names_that_become_one_are_told_apart() {
+        let mut needed = Needed::default();
+        needed.declare_input("image_tag", "a");
+        needed.declare_input("image-tag", "b");
+        assert_eq!(needed.input("image_tag"), Some("image-tag"));
+        assert_eq!(needed.input("image-tag"), Some("image-tag-2"));
+        assert_eq!(needed.input("other"), None);
+        assert_eq!(needed.secret("DB_URL"), "db-url");
+        assert_eq!(needed.secret("DB-URL"), "db-url-2");
+        assert_eq!(needed.secret("DB_URL"), "db-url");
     }
 }

@@ -1,9 +1,12 @@
 //! The steps of one service, as commands and actions bring them.
 
 use super::group::GroupDraft;
+use super::local_images::{LocalImage, LocalImages, RegistryImage};
 use super::names::{registry_of, split_tag, with_tag};
 use super::plan::PlanBuilder;
 use crate::draft::{Node, StepDraft};
+
+pub use super::local_images::BuildNames;
 
 /// Collects the steps of a service.
 #[derive(Default)]
@@ -11,16 +14,44 @@ pub struct ServiceBuilder {
     pub steps: Vec<StepDraft>,
     /// The condition of what is added.
     condition: Option<String>,
+    builds: Vec<BuildStep>,
+    /// The number of the last build among the steps.
+    last_build: Option<usize>,
+    images: LocalImages,
+    /// Steps before this place are referred to by their number among those of their action.
+    numbered: usize,
     /// References that are to be pushed, of the last build.
     to_push: Vec<String>,
     push_condition: Option<String>,
-    /// References of the last push.
+    /// References of the last push, unless an image was built since.
     pushed: Vec<String>,
     /// The group that was deployed last.
     deployed: Option<GroupDraft>,
     deploy_condition: Option<String>,
-    has_build: bool,
     is_verified: bool,
+}
+
+/// A `build` among the steps.
+struct BuildStep {
+    place: usize,
+    pushed: Option<PushedBuild>,
+}
+
+/// Where the image of a build is to be found once it is pushed.
+#[derive(Clone)]
+struct PushedBuild {
+    reference: String,
+    condition: Option<String>,
+}
+
+/// What became of a push by name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NamedPush {
+    Pushed,
+    /// The build was put behind steps that do more than build and push.
+    BuiltLater,
+    /// Which image has the name is not known.
+    Unknown,
 }
 
 impl ServiceBuilder {
@@ -32,25 +63,112 @@ impl ServiceBuilder {
         }
     }
 
-    pub fn build(&mut self, build: Node) {
+    /// Adds a build, whose image has these names on the machine.
+    pub fn build(&mut self, build: Node, names: BuildNames) {
         self.flush();
-        self.has_build = true;
+        let number = self.images.add_build(names);
+        self.last_build = Some(number);
+        self.pushed.clear();
+        self.builds.push(BuildStep { place: self.steps.len(), pushed: None });
         self.steps.push(conditional(StepDraft::new("build", build), self.condition.as_ref()));
     }
 
     /// The id that the last step of an action has by default.
-    pub fn id_of(&self, action: &str) -> String {
+    pub fn id_of(&mut self, action: &str) -> String {
+        self.numbered = self.steps.len();
         match self.steps.iter().filter(|step| step.is(action)).count() {
             0 | 1 => action.to_owned(),
             number => format!("{action}-{number}"),
         }
     }
 
-    pub fn has_build(&self) -> bool {
-        self.has_build
+    /// An image of a registry is on the machine, too. It becomes a step where it is pushed.
+    pub fn pull(&mut self, image: RegistryImage) {
+        let reference = image.reference.clone();
+        self.images.set(&reference, LocalImage::InRegistry(image));
     }
 
-    /// Pushes what was built under this name, too.
+    /// Gives an image another name. Returns false where it is not known which image.
+    pub fn name(&mut self, source: Option<&str>, name: &str) -> bool {
+        let known = self.images.get(source);
+        // Without a build it can only come from a registry.
+        let pulled = source.filter(|_| !self.images.has_builds()).map(|source| {
+            let reference = with_tag(source);
+            LocalImage::InRegistry(RegistryImage { reference, platform: None })
+        });
+        let Some(image) = known.or(pulled) else { return false };
+        self.images.set(name, image);
+        true
+    }
+
+    /// The names on the machine in a repository.
+    pub fn names_of_repository(&self, repository: &str) -> Vec<String> {
+        self.images.of_repository(repository)
+    }
+
+    /// Pushes the image that has this name on the machine.
+    pub fn push_named(&mut self, name: &str) -> NamedPush {
+        let pushed = match self.images.get(Some(name)) {
+            None => NamedPush::Unknown,
+            Some(LocalImage::Built(number)) => self.make_last(number),
+            Some(image @ LocalImage::InRegistry(_)) => {
+                self.build_again(&image);
+                NamedPush::Pushed
+            }
+        };
+        if pushed != NamedPush::Unknown {
+            self.push(name);
+        }
+        pushed
+    }
+
+    /// Makes a build the last one, which is what `tag` and `push` take.
+    fn make_last(&mut self, number: usize) -> NamedPush {
+        if self.last_build == Some(number) {
+            return NamedPush::Pushed;
+        }
+        self.flush();
+        let BuildStep { place, pushed } = &self.builds[number];
+        let place = *place;
+        if let Some(PushedBuild { reference, condition }) = pushed.clone() {
+            if condition.is_some() && condition != self.condition {
+                return NamedPush::Unknown;
+            }
+            let image = LocalImage::InRegistry(RegistryImage { reference, platform: None });
+            self.images.replace(&LocalImage::Built(number), &image);
+            self.build_again(&image);
+            return NamedPush::Pushed;
+        }
+        if place < self.numbered {
+            return NamedPush::Unknown;
+        }
+        let step = self.steps.remove(place);
+        let does_more = |step: &StepDraft| !["build", "tag", "push"].iter().any(|it| step.is(it));
+        let is_later = self.steps[place..].iter().any(does_more);
+        for build in self.builds.iter_mut().filter(|build| build.place > place) {
+            build.place -= 1;
+        }
+        self.builds[number].place = self.steps.len();
+        self.steps.push(step);
+        self.last_build = Some(number);
+        self.pushed.clear();
+        if is_later { NamedPush::BuiltLater } else { NamedPush::Pushed }
+    }
+
+    /// Takes an image of a registry, which all its names then stand for.
+    fn build_again(&mut self, image: &LocalImage) {
+        let LocalImage::InRegistry(RegistryImage { reference, platform }) = image else { return };
+        let mut keys = vec![("image", Node::text(reference.clone()))];
+        keys.extend(platform.iter().map(|platform| ("platform", Node::text(platform.clone()))));
+        self.build(
+            Node::flow(keys),
+            BuildNames { known: vec![reference.clone()], has_others: false },
+        );
+        let number = self.builds.len() - 1;
+        self.images.replace(image, &LocalImage::Built(number));
+    }
+
+    /// Pushes what was built last under this name, too.
     pub fn push(&mut self, reference: &str) {
         let reference = with_tag(reference);
         if !self.to_push.contains(&reference) {
@@ -125,6 +243,10 @@ impl ServiceBuilder {
         let condition = self.push_condition.take().or_else(|| self.condition.clone());
         for (action, value) in [("tag", tags(&references)), ("push", Node::Nothing)] {
             self.steps.push(conditional(StepDraft::new(action, value), condition.as_ref()));
+        }
+        if let (Some(number), Some(reference)) = (self.last_build, references.first()) {
+            let pushed = PushedBuild { reference: reference.clone(), condition };
+            self.builds[number].pushed.get_or_insert(pushed);
         }
         // A deploy without an image means the last push.
         self.pushed = references;

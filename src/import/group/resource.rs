@@ -100,9 +100,8 @@ impl ResourceReader<'_> {
                     self.plan.changed(password.line, text);
                 }
             } else if let Some(username) = self.value(one.get_any_case("username")) {
-                let secret = "registry-password".to_owned();
-                self.plan.needed.secrets.insert(secret, "REGISTRY_PASSWORD".to_owned());
-                let user = (username, "${{ secrets.registry-password }}".to_owned());
+                let secret = self.plan.needed.secret("REGISTRY_PASSWORD");
+                let user = (username, format!("${{{{ secrets.{secret} }}}}"));
                 self.plan.registry(&server).user = Some(user);
                 let text = format!("the password for `{server}` is read from `REGISTRY_PASSWORD`");
                 self.plan.needs_you(one.line, text);
@@ -198,10 +197,9 @@ impl ResourceReader<'_> {
                 continue;
             }
             // Azure never returns a secure value, and a template should not hold one.
-            let secret = crate::import::names::kebab(&name);
             let text = format!("the secure value of `{name}` is read from the variable `{name}`");
             self.plan.needs_you(variable.line, text);
-            self.plan.needed.secrets.insert(secret.clone(), name.clone());
+            let secret = self.plan.needed.secret(&name);
             found.push((name, format!("${{{{ secrets.{secret} }}}}")));
         }
         found

@@ -1,11 +1,13 @@
 //! Commands of `az`.
 
-use super::importer::{Importer, Taken};
+use super::importer::{Conversion, Importer};
 use super::lexer;
 use super::options::Options;
 use crate::import::group::GroupDraft;
 use crate::import::names::registry_of;
 use crate::import::note::{NAME_THE_REGISTRY, OIDC};
+use crate::import::plan::RegistryCreation;
+use crate::import::service::BuildNames;
 use crate::import::workflow::scope::Use;
 
 /// Options that `az container create` has and a plan has in another way or not.
@@ -49,7 +51,11 @@ const SILENT_TOO: [&str; 8] = [
     "--verbose",
 ];
 
-pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>], line: usize) -> Taken {
+pub fn command(
+    importer: &mut Importer<'_, '_>,
+    words: &[Option<String>],
+    line: usize,
+) -> Conversion {
     let names: Vec<&str> = words
         .iter()
         .skip(1)
@@ -61,15 +67,15 @@ pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>], line: 
         ["container", "create"] => container_create(importer, &options, line),
         ["acr", "build", rest @ ..] => acr_build(importer, &options, rest, line),
         ["acr", "login"] | ["account", "show"] | ["container", "show" | "logs" | "list"] => {
-            Taken::Converted
+            Conversion::Done
         }
         ["login"] => login(importer, &options, line),
         ["account", "set"] => {
             if let Some(id) = importer.option(&options, &["--subscription", "-s"], Use::Name, line)
             {
-                importer.plan.set_azure(line, "subscription", id);
+                importer.plan.set_subscription(line, id);
             }
-            Taken::Converted
+            Conversion::Done
         }
         ["group", "create"] => group_create(importer, &options, line),
         ["acr", "create"] => acr_create(importer, &options, line),
@@ -78,13 +84,13 @@ pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>], line: 
                 line,
                 "a deploy changes the group in place, and `shipway down` removes it",
             );
-            Taken::Converted
+            Conversion::Done
         }
         ["configure"] => {
             defaults(importer, &options, line);
-            Taken::Converted
+            Conversion::Done
         }
-        _ => Taken::Unknown,
+        _ => Conversion::Unknown,
     }
 }
 
@@ -93,29 +99,41 @@ fn defaults(importer: &mut Importer<'_, '_>, options: &Options, line: usize) {
     for pair in options.list(&["--defaults", "-d"]).into_iter().flatten() {
         let Some((name, value)) = pair.split_once('=') else { continue };
         let Some(value) = importer.text(value, Use::Name, line) else { continue };
-        match name {
-            "group" => importer.plan.set_azure(line, "resource-group", value),
-            "location" => importer.plan.set_azure(line, "location", value),
+        let other = match name {
+            "group" => importer.plan.set_resource_group(value),
+            "location" => importer.plan.set_location(value),
             _ => None,
         };
+        if let Some(other) = other {
+            let text = format!(
+                "a second default, `{other}`, was left out: write it in the deploys that follow"
+            );
+            importer.plan.needs_you(line, text);
+        }
     }
 }
 
-fn login(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+fn login(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Conversion {
     if options.has(&["--service-principal"]) && options.has(&["-p", "--password"]) {
         importer.plan.needs_you(line, OIDC);
     }
-    Taken::Converted
+    Conversion::Done
 }
 
-fn group_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+fn group_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Conversion {
     let name = importer.name_of(options, &["--name", "-n", "--resource-group", "-g"], line);
     let location = importer.name_of(options, &["--location", "-l"], line);
-    if let Some(location) = &location {
-        importer.plan.set_azure(line, "location", location.clone());
-    }
     if let Some(name) = name {
-        importer.plan.set_azure(line, "resource-group", name.clone());
+        // Of several groups, each deploy names its own, and its region.
+        let is_first = importer.plan.set_resource_group(name.clone()).is_none();
+        if let Some(location) = location.clone().filter(|_| is_first) {
+            let region = location.clone();
+            if importer.plan.set_location(location).is_some() {
+                let text =
+                    format!("the region `{region}` of `{name}` was left out: another one is set");
+                importer.plan.needs_you(line, text);
+            }
+        }
         importer.plan.needs_you(
             line,
             format!(
@@ -124,24 +142,31 @@ fn group_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize)
             ),
         );
     }
-    Taken::Converted
+    Conversion::Done
 }
 
-fn acr_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+fn acr_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Conversion {
     let Some(name) = importer.name_of(options, &["--name", "-n"], line) else {
-        return Taken::Unknown;
+        return Conversion::Unknown;
     };
     let sku = importer.name_of(options, &["--sku"], line).unwrap_or_else(|| "Basic".to_owned());
     let admin = importer.name_of(options, &["--admin-enabled"], line);
     if let Some(group) = importer.name_of(options, &["--resource-group", "-g"], line) {
-        importer.plan.set_azure(line, "resource-group", group);
+        let wanted = group.clone();
+        if importer.plan.set_resource_group(group).is_some() {
+            let text = format!(
+                "the plan creates `{name}` in its own resource group: create it in `{wanted}` \
+                 before, where it belongs there"
+            );
+            importer.plan.needs_you(line, text);
+        }
     }
     let mut letters = sku.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     let sku: String = first.into_iter().chain(letters.flat_map(char::to_lowercase)).collect();
     importer.plan.registry(&format!("{name}.azurecr.io")).create =
-        Some((sku, admin.as_deref() == Some("true")));
-    Taken::Converted
+        Some(RegistryCreation { sku, admin_user: admin.as_deref() == Some("true") });
+    Conversion::Done
 }
 
 fn acr_build(
@@ -149,9 +174,9 @@ fn acr_build(
     options: &Options,
     names: &[&str],
     line: usize,
-) -> Taken {
+) -> Conversion {
     let Some(registry) = importer.name_of(options, &["--registry", "-r"], line) else {
-        return Taken::Unknown;
+        return Conversion::Unknown;
     };
     let host =
         if registry.contains(".azurecr.") { registry } else { format!("{registry}.azurecr.io") };
@@ -160,7 +185,8 @@ fn acr_build(
     let context = first.or_else(|| names.first().map(|name| (*name).to_owned()));
     let build =
         importer.dockerfile_build(options, &context.unwrap_or_else(|| ".".to_owned()), line);
-    importer.service.build(build);
+    // Its names are in the registry, not on the machine.
+    importer.service.build(build, BuildNames::default());
     importer.plan.changed(
         line,
         "the image is built by the machine that runs the plan, not by `az acr build`",
@@ -174,17 +200,17 @@ fn acr_build(
         importer.service.push(&format!("{host}/{own}"));
     }
     importer.service.flush();
-    Taken::Converted
+    Conversion::Done
 }
 
-fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Taken {
+fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Conversion {
     if options.has(&["--file", "-f"]) {
         let file = options.text(&["--file", "-f"]).unwrap_or_default();
         let text = format!(
             "`shipway import {file}` converts the container group that `az` reads from the file"
         );
         importer.plan.needs_you(line, text);
-        return Taken::Unknown;
+        return Conversion::Unknown;
     }
     let mut group = GroupDraft {
         name: importer.name_of(options, &["--name", "-n"], line),
@@ -196,13 +222,13 @@ fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: us
         ..GroupDraft::default()
     };
     if let Some(group_name) = importer.name_of(options, &["--resource-group", "-g"], line) {
-        group.resource_group = importer.plan.set_azure(line, "resource-group", group_name);
+        group.resource_group = importer.plan.set_resource_group(group_name);
     }
     if let Some(location) = importer.name_of(options, &["--location", "-l"], line) {
-        group.location = importer.plan.set_azure(line, "location", location);
+        group.location = importer.plan.set_location(location);
     }
     if let Some(id) = importer.name_of(options, &["--subscription"], line) {
-        importer.plan.set_azure(line, "subscription", id);
+        importer.plan.set_subscription(line, id);
     }
     group.ports = ports(importer, options, &group, line);
     if let Some(command) = importer.option(options, &["--command-line"], Use::Value, line) {
@@ -223,7 +249,7 @@ fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: us
     credentials(importer, options, group.image.as_deref(), line);
     note_unknown(importer, options, line);
     importer.service.deploy(group, importer.plan);
-    Taken::Converted
+    Conversion::Done
 }
 
 /// Port 80, as `az` has it, where there is a public address and no port is named.
@@ -293,5 +319,36 @@ fn note_unknown(importer: &mut Importer<'_, '_>, options: &Options, line: usize)
     }
     if options.text(&["--os-type"]).is_some_and(|it| it.eq_ignore_ascii_case("windows")) {
         importer.plan.needs_you(line, "Windows containers are not supported");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::import;
+
+    fn notes(script: &str) -> Vec<String> {
+        let script = format!("{script}docker build .\n");
+        let imported = import("up.sh", &script).expect("a plan");
+        imported.notes.into_iter().map(|note| note.text).collect()
+    }
+
+    #[test]
+    fn second_resource_group_is_not_lost() {
+        assert_eq!(
+            notes("az configure --defaults group=app\naz acr create -g shared -n reg1\n"),
+            ["the plan creates `reg1` in its own resource group: create it in `shared` before, \
+              where it belongs there"]
+        );
+        assert_eq!(
+            notes("az configure --defaults group=app\naz configure --defaults group=other\n"),
+            ["a second default, `other`, was left out: write it in the deploys that follow"]
+        );
+        assert_eq!(
+            notes("az configure --defaults location=eastus\naz group create -n app -l westus\n"),
+            [
+                "the region `westus` of `app` was left out: another one is set",
+                "the resource group has to exist: `az group create -n app -l westus` once",
+            ]
+        );
     }
 }

@@ -5,16 +5,16 @@ use super::options::{OptionValue, Options};
 use super::origin::Script;
 use super::variables::Shell;
 use crate::draft::Node;
-use crate::import::names::kebab;
+use crate::import::names::is_default_dockerfile;
 use crate::import::plan::PlanBuilder;
 use crate::import::service::ServiceBuilder;
 use crate::import::workflow::expression;
 use crate::import::workflow::scope::{Scope, Use};
 
 /// What a command became.
-pub enum Taken {
-    /// Steps of the plan, or nothing that a plan needs.
-    Converted,
+pub enum Conversion {
+    /// It became steps of the plan, or nothing that a plan needs.
+    Done,
     /// It is not known, or not in this form.
     Unknown,
 }
@@ -75,12 +75,11 @@ impl Importer<'_, '_> {
             };
             let Some(value) = self.text(value, Use::Value, line) else { continue };
             if secure && !value.contains("secrets.") {
-                let secret = kebab(name);
                 self.plan.needs_you(
                     line,
                     format!("the secure value of `{name}` is read from the variable `{name}`"),
                 );
-                self.scope.needed.secrets.insert(secret.clone(), name.to_owned());
+                let secret = self.scope.needed.secret(name);
                 found.push((name.to_owned(), format!("${{{{ secrets.{secret} }}}}")));
             } else {
                 found.push((name.to_owned(), value));
@@ -106,7 +105,7 @@ impl Importer<'_, '_> {
         let mut keys = vec![("context", Node::text(context.clone()))];
         if let Some(file) = self.name_of(options, &["--file", "-f"], line) {
             let file = inside(&file);
-            if file != inside(&format!("{context}/Dockerfile")) && file != "Dockerfile" {
+            if !is_default_dockerfile(&context, &file) {
                 keys.push(("dockerfile", Node::text(file)));
             }
         }

@@ -19,7 +19,7 @@ use super::note::NoteKind;
 use super::plan::PlanBuilder;
 use super::service::ServiceBuilder;
 use super::workflow::scope::Scope;
-use importer::{Importer, Taken};
+use importer::{Conversion, Importer};
 use kept::Kept;
 use statements::{Command, Form, Statement};
 use variables::Shell;
@@ -66,7 +66,7 @@ impl Importer<'_, '_> {
 
     fn statement(&mut self, statement: &Statement) {
         let line = self.line(statement);
-        let taken = match &statement.form {
+        let conversion = match &statement.form {
             Form::Assignment { name, value } => {
                 let known = self.shell.assigned(value, self.scope);
                 self.shell.set(name, known);
@@ -83,15 +83,15 @@ impl Importer<'_, '_> {
             }
             Form::Command(command) => self.command(command, line),
             Form::Loop { body, condition } => probe::of_loop(self, condition, body),
-            Form::Opaque => Taken::Unknown,
+            Form::Opaque => Conversion::Unknown,
         };
-        match taken {
-            Taken::Converted => {}
-            Taken::Unknown => self.kept.keep(statement),
+        match conversion {
+            Conversion::Done => {}
+            Conversion::Unknown => self.kept.keep(statement),
         }
     }
 
-    fn command(&mut self, command: &Command, line: usize) -> Taken {
+    fn command(&mut self, command: &Command, line: usize) -> Conversion {
         let program = command.program();
         if !KNOWN_PROGRAMS.contains(&program) {
             // What is only told to people is of no use between converted commands.
@@ -102,7 +102,11 @@ impl Importer<'_, '_> {
                     "`sleep` is not needed: a deploy waits, and `verify` tries again",
                 );
             }
-            return if is_told && self.kept.is_empty() { Taken::Converted } else { Taken::Unknown };
+            return if is_told && self.kept.is_empty() {
+                Conversion::Done
+            } else {
+                Conversion::Unknown
+            };
         }
         let words = self.shell.expand_all(&command.words, self.scope);
         self.write_kept();
@@ -114,7 +118,7 @@ impl Importer<'_, '_> {
     }
 
     /// A command whose output goes to a file or another command.
-    fn redirected(&mut self, command: &Command, line: usize) -> Taken {
+    fn redirected(&mut self, command: &Command, line: usize) -> Conversion {
         let words = &command.words;
         let last = self.shell.expand_all(words, self.scope);
         let is_login =
@@ -128,20 +132,20 @@ impl Importer<'_, '_> {
             Some("/dev/null") => {
                 self.command(&Command { writes_to: None, ..command.clone() }, line)
             }
-            _ => Taken::Unknown,
+            _ => Conversion::Unknown,
         }
     }
 
     /// `echo NAME=VALUE >> $GITHUB_OUTPUT`, or the same to `$GITHUB_ENV`.
-    fn output(&mut self, command: &Command) -> Taken {
+    fn output(&mut self, command: &Command) -> Conversion {
         let words = self.shell.expand_all(&command.words, self.scope);
         let Some(words) = words.into_iter().collect::<Option<Vec<_>>>() else {
-            return Taken::Unknown;
+            return Conversion::Unknown;
         };
         let text = words.get(1..).unwrap_or_default().join(" ");
         let (true, Some((name, value))) = (command.program() == "echo", text.split_once('='))
         else {
-            return Taken::Unknown;
+            return Conversion::Unknown;
         };
         let fact = value.to_owned();
         if command.writes_to.as_deref().is_some_and(|file| file.contains("GITHUB_ENV")) {
@@ -149,7 +153,7 @@ impl Importer<'_, '_> {
         } else if let Some(id) = self.script.id {
             self.scope.outputs.insert((id.to_owned(), name.to_owned()), fact);
         }
-        Taken::Converted
+        Conversion::Done
     }
 
     fn keep_all(&mut self, statements: &[Statement]) {

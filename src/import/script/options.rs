@@ -1,8 +1,12 @@
 //! Options of a command line: `--name value`, `--name=value`, and lists of values.
 
+use std::collections::BTreeSet;
+
 /// The words of a command after its name.
 pub struct Options {
     words: Vec<Option<String>>,
+    /// The places of values that were joined to their option by `=`.
+    joined: BTreeSet<usize>,
 }
 
 /// A value, or the sign that only a run knows it.
@@ -15,15 +19,17 @@ pub enum OptionValue {
 impl Options {
     pub fn new(words: &[Option<String>]) -> Self {
         let mut split = Vec::new();
+        let mut joined = BTreeSet::new();
         for word in words {
             match word.as_deref().and_then(|word| word.split_once('=')) {
                 Some((name, value)) if name.starts_with("--") => {
+                    joined.insert(split.len() + 1);
                     split.extend([Some(name.to_owned()), Some(value.to_owned())]);
                 }
                 _ => split.push(word.clone()),
             }
         }
-        Self { words: split }
+        Self { words: split, joined }
     }
 
     /// The last value of an option under one of its names.
@@ -82,8 +88,9 @@ impl Options {
     pub fn positional(&self, flags: &[&str]) -> Vec<Option<String>> {
         let mut found = Vec::new();
         let mut skips = false;
-        for word in &self.words {
+        for (at, word) in self.words.iter().enumerate() {
             match word.as_deref() {
+                _ if self.joined.contains(&at) => skips = false,
                 Some(name) if is_option(name) => skips = !flags.contains(&name),
                 _ if skips => skips = false,
                 _ => found.push(word.clone()),
@@ -113,5 +120,8 @@ mod tests {
         assert_eq!(options.repeated(&["-t"]), [Some("a".to_owned()), None]);
         assert_eq!(options.value(&["-t"]), Some(OptionValue::Unknown));
         assert_eq!(options.positional(&["--push"])[1], Some(".".to_owned()));
+
+        let words = [".", "--pull=false"].map(|word| Some(word.to_owned()));
+        assert_eq!(Options::new(&words).positional(&["--pull"]), [Some(".".to_owned())]);
     }
 }

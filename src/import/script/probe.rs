@@ -1,6 +1,6 @@
 //! Requests that check what was deployed: curl and wget, alone or in a loop.
 
-use super::importer::{Importer, Taken};
+use super::importer::{Conversion, Importer};
 use super::statements::Command;
 use crate::draft::Node;
 use crate::import::workflow::expression::text;
@@ -17,18 +17,22 @@ const FILLERS: [&str; 17] = [
     "set", "sleep", "test", "then", "true",
 ];
 
-pub fn of_loop(importer: &mut Importer<'_, '_>, condition: &[Command], body: &[Command]) -> Taken {
+pub fn of_loop(
+    importer: &mut Importer<'_, '_>,
+    condition: &[Command],
+    body: &[Command],
+) -> Conversion {
     let all = || condition.iter().chain(body);
     let is_plain = |command: &Command| asks(command) || FILLERS.contains(&command.program());
     let Some(request) = all().find(|command| asks(command)).filter(|_| all().all(is_plain)) else {
-        return Taken::Unknown;
+        return Conversion::Unknown;
     };
     let words = importer.shell.expand_all(&request.words, importer.scope);
     command(importer, &words)
 }
 
 /// A request for a page of what was deployed becomes `verify`.
-pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>]) -> Taken {
+pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>]) -> Conversion {
     let sends = ["-X", "-d", "--data", "--request", "-F", "-T", "-o", "-O", "--output"];
     let quiet = words.windows(2).all(|pair| {
         let is_output = matches!(pair[0].as_deref(), Some("-o" | "--output" | "-O"));
@@ -39,16 +43,16 @@ pub fn command(importer: &mut Importer<'_, '_>, words: &[Option<String>]) -> Tak
             sends.contains(&word.as_str()) && !["-o", "--output", "-O"].contains(&word.as_str())
         });
     if !is_plain || importer.service.deployed().is_none() {
-        return Taken::Unknown;
+        return Conversion::Unknown;
     }
     for word in words.iter().skip(1).flatten().filter(|word| !word.starts_with('-')) {
         let Ok(url) = text(word, Use::Name, importer.scope) else { continue };
         if let Some(path) = own_path(importer, &url) {
             importer.service.verify(Node::text(path));
-            return Taken::Converted;
+            return Conversion::Done;
         }
     }
-    Taken::Unknown
+    Conversion::Unknown
 }
 
 /// The path of a URL of the group that was deployed last.

@@ -5,11 +5,12 @@ use super::metadata::{self, lines, list};
 use super::scope::{Fact, Scope, Use};
 use crate::draft::Node;
 use crate::import::group::GroupDraft;
-use crate::import::names::registry_of;
+use crate::import::names::{is_default_dockerfile, registry_of};
 use crate::import::note::{NAME_THE_REGISTRY, OIDC};
 use crate::import::plan::PlanBuilder;
 use crate::import::script::{self, Script, masked_words};
-use crate::import::service::ServiceBuilder;
+use crate::import::service::{BuildNames, ServiceBuilder};
+use crate::import::sign_in::SignIn;
 use crate::import::yaml::Yaml;
 use std::collections::BTreeMap;
 
@@ -130,21 +131,15 @@ impl ActionImporter<'_, '_> {
     }
 
     fn login(&mut self, host: &str) {
-        let line = self.action.line;
-        let host = if self.source(host).is_some() {
-            self.name(host)
-        } else {
-            Some("docker.io".to_owned())
+        let text = |input: &str| self.source(input).map(str::to_owned);
+        let sign_in = SignIn {
+            line: self.action.line,
+            host: text(host).unwrap_or_else(|| "docker.io".to_owned()),
+            is_azure: host == "login-server",
+            username: text("username"),
+            password: text("password"),
         };
-        let Some(host) = host else { return };
-        let is_azure = host.ends_with(".azurecr.io") || host.contains("${{");
-        // A password that is not needed does not become a secret of the plan.
-        let (username, password) = if is_azure {
-            (None, self.source("password").map(str::to_owned))
-        } else {
-            (self.name("username"), self.input("password", Use::Value))
-        };
-        self.plan.sign_in(line, &host, username, password);
+        sign_in.import(self.scope, self.plan);
     }
 
     fn azure_login(&mut self) {
@@ -152,7 +147,7 @@ impl ActionImporter<'_, '_> {
         if let Some(subscription) = self.source("subscription-id").filter(|it| !it.contains("${{"))
         {
             let subscription = subscription.to_owned();
-            self.plan.set_azure(line, "subscription", subscription);
+            self.plan.set_subscription(line, subscription);
         }
         if self.source("creds").is_some() {
             let line = self.line("creds");
@@ -207,11 +202,14 @@ impl ActionImporter<'_, '_> {
 
     fn build_push(&mut self) {
         let build = self.build();
-        self.service.build(build);
+        let tags = self.name("tags").unwrap_or_default();
+        let known: Vec<String> = list(&tags).into_iter().map(str::to_owned).collect();
+        let has_others = known.is_empty();
+        self.service.build(build, BuildNames { known, has_others });
         let push = self.source("push").unwrap_or("false").to_owned();
         if push != "false" {
             let condition = if push == "true" { None } else { self.push_condition(&push) };
-            for reference in list(&self.name("tags").unwrap_or_default()) {
+            for reference in list(&tags) {
                 self.service.push(reference);
             }
             if let Some(condition) = condition {
@@ -244,9 +242,7 @@ impl ActionImporter<'_, '_> {
         let mut keys = vec![("context", Node::text(context))];
         if let Some(file) = self.name("file") {
             let file = file.trim_start_matches("./").to_owned();
-            let is_default =
-                file == "Dockerfile" && context == "." || file == format!("{context}/Dockerfile");
-            if !is_default {
+            if !is_default_dockerfile(context, &file) {
                 keys.push(("dockerfile", Node::text(file)));
             }
         }
@@ -282,7 +278,6 @@ impl ActionImporter<'_, '_> {
     }
 
     fn aci_deploy(&mut self) {
-        let line = self.action.line;
         let mut group = GroupDraft {
             name: self.name("name"),
             image: self.name("image"),
@@ -293,10 +288,10 @@ impl ActionImporter<'_, '_> {
             ..GroupDraft::default()
         };
         if let Some(resource_group) = self.name("resource-group") {
-            group.resource_group = self.plan.set_azure(line, "resource-group", resource_group);
+            group.resource_group = self.plan.set_resource_group(resource_group);
         }
         if let Some(location) = self.name("location") {
-            group.location = self.plan.set_azure(line, "location", location);
+            group.location = self.plan.set_location(location);
         }
         let ports = self.name("ports").unwrap_or_else(|| "80".to_owned());
         group.ports = ports
@@ -351,7 +346,6 @@ impl ActionImporter<'_, '_> {
                 }
             }
             Some(host) if has_password && !host.contains("${{") => {
-                let host = if host == "index.docker.io" { "docker.io".to_owned() } else { host };
                 let username = self.name("registry-username");
                 let password = self.input("registry-password", Use::Value);
                 if let (Some(username), Some(password)) = (username, password) {

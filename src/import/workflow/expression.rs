@@ -4,7 +4,7 @@ use super::scope::{
     Fact, MAX_DEPTH, MAX_LOOKUPS, PLAN_MARK, Scope, Use, default_variable, expression,
 };
 use crate::import::names::kebab;
-use crate::import::plan::PlanBuilder;
+use crate::import::plan::{PlanBuilder, Variable};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -110,7 +110,8 @@ impl Scope<'_> {
             }
             ("secrets", [name]) if used == Use::Value => Some(self.secret(name)),
             ("secrets" | "vars", [name]) => {
-                self.needed.variables.insert((*name).to_owned(), first == "secrets");
+                let variable = Variable { was_secret: first == "secrets" };
+                self.needed.variables.insert((*name).to_owned(), variable);
                 Some(expression(&format!("env.{name}")))
             }
             ("env", [name]) => self.variable(name, used),
@@ -138,10 +139,7 @@ impl Scope<'_> {
     }
 
     fn secret(&mut self, name: &str) -> Fact {
-        let secret = kebab(name);
-        let fact = expression(&format!("secrets.{secret}"));
-        self.needed.secrets.insert(secret, name.to_owned());
-        fact
+        expression(&format!("secrets.{}", self.needed.secret(name)))
     }
 
     /// A variable that the workflow sets, or else one of the process.
@@ -164,9 +162,7 @@ impl Scope<'_> {
     }
 
     fn input(&mut self, name: &str) -> Option<Fact> {
-        let default = self.needed.inputs.get_mut(name)?;
-        default.1 = true;
-        Some(expression(&format!("vars.{}", kebab(name))))
+        Some(expression(&format!("vars.{}", self.needed.input(name)?)))
     }
 }
 

@@ -71,7 +71,7 @@ fn note_triggers(document: &Yaml, plan: &mut PlanBuilder) {
     for event in ["workflow_dispatch", "workflow_call"] {
         for (name, input) in triggers.get(event).get("inputs").entries() {
             let default = input.get("default").text().unwrap_or_default();
-            plan.needed.inputs.insert(name.clone(), (default.to_owned(), false));
+            plan.needed.declare_input(name, default);
         }
     }
     plan.changed(triggers.line, "when it runs stays in the workflow, whose job becomes a checkout and Shipway's action (docs/github-actions.md)");
