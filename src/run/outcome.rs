@@ -106,6 +106,15 @@ impl StepError {
         self
     }
 
+    /// Sets the remedy where there is one.
+    #[must_use]
+    pub fn help_if(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// The error with commands in its remedy that can be pasted.
     #[must_use]
     pub fn completed(mut self, context: &CommandContext) -> Self {

@@ -42,6 +42,7 @@ mod rollback_by_hand;
 mod run;
 mod sources;
 mod status;
+mod stopped_builds;
 mod unreachable;
 mod usage;
 mod verify_first;

@@ -59,7 +59,7 @@ pub enum ProbeResult {
 
 /// Why a program cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unfit {
+pub enum UnusableEngine {
     #[error("`{0}` is not installed")]
     NotFound(Program),
     #[error("`{0}` does not answer")]
@@ -137,7 +137,7 @@ impl Program {
     }
 
     /// Interprets the results of [`Program::probes`].
-    pub fn evaluate(self, results: &[ProbeResult]) -> Result<Engine, Unfit> {
+    pub fn evaluate(self, results: &[ProbeResult]) -> Result<Engine, UnusableEngine> {
         match self {
             Self::Docker => docker(results),
             Self::Podman => {
@@ -148,21 +148,21 @@ impl Program {
     }
 
     /// Standard output of one probe.
-    fn said(self, results: &[ProbeResult], question: usize) -> Result<&str, Unfit> {
+    fn said(self, results: &[ProbeResult], question: usize) -> Result<&str, UnusableEngine> {
         match results.get(question).unwrap_or(&ProbeResult::NotFound) {
-            ProbeResult::NotFound => Err(Unfit::NotFound(self)),
-            ProbeResult::TimedOut => Err(Unfit::TimedOut(self)),
+            ProbeResult::NotFound => Err(UnusableEngine::NotFound(self)),
+            ProbeResult::TimedOut => Err(UnusableEngine::TimedOut(self)),
             ProbeResult::Ended { success: true, stdout, .. } => Ok(stdout.trim()),
             ProbeResult::Ended { stderr, .. } => {
                 let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
                 let message = last.unwrap_or("no error message").to_owned();
-                Err(Unfit::Broken { program: self, message })
+                Err(UnusableEngine::Broken { program: self, message })
             }
         }
     }
 }
 
-fn docker(results: &[ProbeResult]) -> Result<Engine, Unfit> {
+fn docker(results: &[ProbeResult]) -> Result<Engine, UnusableEngine> {
     let docker = Program::Docker;
     let said = |question| docker.said(results, question);
     if said(0)?.starts_with("podman") {

@@ -1,6 +1,6 @@
 //! Errors of preparing a Dockerfile build and of importing its result.
 
-use super::engine::Unfit;
+use super::engine::UnusableEngine;
 use crate::http::{Retry, Retryable};
 use crate::image::existing::ExistingError;
 use std::io;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DockerfileError {
     #[error("no container engine works here: {}", reasons(.0))]
-    NoEngine(Vec<Unfit>),
+    NoEngine(Vec<UnusableEngine>),
     #[error("there is no build context `{}`", path.display())]
     NoContext { path: PathBuf },
     #[error("there is no Dockerfile `{}`", path.display())]
@@ -88,7 +88,7 @@ pub enum DockerfileError {
 #[error("{0}")]
 pub struct EngineReason(pub String);
 
-pub fn reasons(unfit: &[Unfit]) -> String {
+pub fn reasons(unfit: &[UnusableEngine]) -> String {
     unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -101,8 +101,8 @@ impl Retryable for DockerfileError {
         match self {
             Self::NoEngine(unfit) => Some(match unfit.as_slice() {
                 [only] => match only {
-                    Unfit::NotFound(program) => format!("install {program}, or write `using: auto`"),
-                    Unfit::TimedOut(program) | Unfit::Broken { program, .. } => {
+                    UnusableEngine::NotFound(program) => format!("install {program}, or write `using: auto`"),
+                    UnusableEngine::TimedOut(program) | UnusableEngine::Broken { program, .. } => {
                         format!("make sure that `{program} info` works, or write `using: auto`")
                     }
                 },
@@ -151,15 +151,15 @@ impl Retryable for DockerfileError {
 mod tests {
     use super::DockerfileError;
     use crate::http::Retryable as _;
-    use crate::image::dockerfile::engine::{Program, Unfit};
+    use crate::image::dockerfile::engine::{Program, UnusableEngine};
 
     #[test]
     fn without_an_engine_each_reason_is_given() {
         let message = "Cannot connect to the Docker daemon".to_owned();
         let error = DockerfileError::NoEngine(vec![
-            Unfit::Broken { program: Program::Docker, message },
-            Unfit::NotFound(Program::Podman),
-            Unfit::NotFound(Program::Buildah),
+            UnusableEngine::Broken { program: Program::Docker, message },
+            UnusableEngine::NotFound(Program::Podman),
+            UnusableEngine::NotFound(Program::Buildah),
         ]);
 
         assert_eq!(
@@ -170,7 +170,7 @@ mod tests {
             error.help().expect("help"),
             "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine"
         );
-        let error = DockerfileError::NoEngine(vec![Unfit::NotFound(Program::Podman)]);
+        let error = DockerfileError::NoEngine(vec![UnusableEngine::NotFound(Program::Podman)]);
         assert_eq!(error.help().expect("help"), "install podman, or write `using: auto`");
     }
 }

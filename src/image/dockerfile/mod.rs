@@ -28,7 +28,7 @@ mod stale_cache;
 
 pub use build_output::BuildFailure;
 pub use cache::{Cache, GitHubCache};
-pub use engine::{DockerBuilder, Engine, ProbeResult, Program, Unfit, candidates};
+pub use engine::{DockerBuilder, Engine, ProbeResult, Program, UnusableEngine, candidates};
 pub use engine_build::EngineBuild;
 pub use error::DockerfileError;
 pub use invocation::Invocation;

@@ -51,6 +51,21 @@ pub struct Stop {
     pub kill: CancellationToken,
 }
 
+impl Stop {
+    /// Whether the child is to end in either way.
+    pub fn is_requested(&self) -> bool {
+        self.ask.is_cancelled() || self.kill.is_cancelled()
+    }
+
+    /// Resolves once the child is to end in either way.
+    pub async fn requested(&self) {
+        tokio::select! {
+            () = self.ask.cancelled() => {}
+            () = self.kill.cancelled() => {}
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// With this exit code, or with 128 plus the number of the signal that ended it.
@@ -73,6 +88,9 @@ pub enum ChildError {
     /// The supervisor is this same program, whose path is unknown.
     #[error("cannot find the executable of shipway, which supervises `{program}`")]
     Own { program: String, source: io::Error },
+    /// There is no program of this name.
+    #[error("cannot start `{program}`")]
+    NotFound { program: String, source: io::Error },
     #[error("cannot start `{program}`")]
     Start { program: String, source: io::Error },
     /// The kernel takes no more.
@@ -87,9 +105,8 @@ impl Retryable for ChildError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Own { .. } => None,
-            Self::Start { source, .. } if !is_missing(source) => None,
-            Self::Start { program, .. } => {
+            Self::Own { .. } | Self::Start { .. } => None,
+            Self::NotFound { program, .. } => {
                 Some(format!("install `{program}`, or check its spelling and the PATH"))
             }
             Self::TooLong { .. } => Some(
@@ -196,7 +213,7 @@ async fn wait(
     };
     // A child that was told to end may end with any code, 0 too: how far it came is not
     // known.
-    if stop.ask.is_cancelled() || stop.kill.is_cancelled() {
+    if stop.is_requested() {
         return Ok(Ended::Stopped);
     }
     let program = command.program.to_string_lossy().into_owned();
@@ -209,8 +226,10 @@ async fn wait(
 fn start(command: &Command, output: [Stdio; 2]) -> Result<tokio::process::Child, ChildError> {
     let program = command.program.to_string_lossy().into_owned();
     let failed = |source| ChildError::Start { program: program.clone(), source };
-    let found = find(command)
-        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "not found on the PATH")))?;
+    let found = find(command).ok_or_else(|| ChildError::NotFound {
+        program: program.clone(),
+        source: io::Error::new(io::ErrorKind::NotFound, "not found on the PATH"),
+    })?;
     if !command.directory.is_dir() {
         let shown = format!("`{}` is not a folder", command.directory.display());
         return Err(failed(io::Error::new(io::ErrorKind::NotFound, shown)));
@@ -245,12 +264,6 @@ fn start(command: &Command, output: [Stdio; 2]) -> Result<tokio::process::Child,
     })
 }
 
-/// Whether the program is not there, or is not one.
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
-        || error.raw_os_error() == Some(Errno::ENOEXEC as i32)
-}
-
 /// Searches the program like `execvp`, but on the `PATH` of the child.
 fn find(command: &Command) -> Option<PathBuf> {
     let program = PathBuf::from(&command.program);
@@ -269,10 +282,7 @@ fn is_program(file: &std::path::Path) -> bool {
 /// Resolves once the run is stopped and no line of the child has been taken for a while:
 /// where the reader of the log has stopped too, the last ones never are.
 async fn last_lines_over(stop: &Stop, taken: &AtomicU64) {
-    tokio::select! {
-        () = stop.ask.cancelled() => {}
-        () = stop.kill.cancelled() => {}
-    }
+    stop.requested().await;
     loop {
         let before = taken.load(Ordering::Relaxed);
         tokio::time::sleep(MAX_LAST_LINE_TIME).await;

@@ -19,7 +19,7 @@ impl Performer {
             result = &mut work => result.map_err(|error| with_outputs(error, &job)),
             () = tokio::time::sleep(limit) => {
                 stop.ask.cancel();
-                // It ends within the grace period that it gives its children.
+                // It ends within the grace period of its children, or at once without one.
                 drop(work.await);
                 let error = Box::new(self.timed_out(step, &job, limit).await);
                 Err(with_outputs(AttemptError::TimedOut { limit, error }, &job))
@@ -59,7 +59,6 @@ impl Performer {
     }
 
     async fn perform_action(&self, step: &Step, job: &Job) -> Result<StepOutput, AttemptError> {
-        let stop = job.stop.clone();
         let work = async {
             match &step.action {
                 Action::Build(build) => build::perform(self, build, job).await,
@@ -78,11 +77,7 @@ impl Performer {
         if stops_its_children(&step.action) {
             return work.await;
         }
-        tokio::select! {
-            result = work => result,
-            () = stop.ask.cancelled() => Err(AttemptError::Stopped),
-            () = stop.kill.cancelled() => Err(AttemptError::Stopped),
-        }
+        job.unless_stopped(work).await
     }
 }
 
@@ -112,7 +107,8 @@ fn with_outputs(error: AttemptError, job: &Job) -> AttemptError {
 }
 
 /// Whether the action handles a stop itself: it has to wait for its child
-/// processes, so its future must not be dropped.
+/// processes, so its future must not be dropped. What it does without a child it does by
+/// [`Job::unless_stopped`].
 fn stops_its_children(action: &Action) -> bool {
     match action {
         Action::Run(_) => true,

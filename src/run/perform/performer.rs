@@ -9,7 +9,7 @@ use crate::http::Retry;
 use crate::journal::{Handover, Replaced};
 use crate::plan::expr::{Rendered, Scope};
 use crate::run::child::{LastLines, Stop};
-use crate::run::outcome::StepError;
+use crate::run::outcome::{AttemptError, StepError};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -91,6 +91,17 @@ impl Job {
         let Some(remember) = &self.remember else { return Ok(()) };
         let recorded = remember(replaced).await;
         recorded.map_err(|failure| StepError::from_failure(failure, Retry::Never))
+    }
+
+    /// Drops work that starts no child process where the attempt is to stop.
+    pub async fn unless_stopped<T, E: Into<AttemptError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, AttemptError> {
+        tokio::select! {
+            result = work => result.map_err(Into::into),
+            () = self.stop.requested() => Err(AttemptError::Stopped),
+        }
     }
 
     /// Publishes a line for the log.

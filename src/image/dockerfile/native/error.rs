@@ -2,7 +2,7 @@
 
 use super::expand::WordError;
 use crate::http::{Retry, Retryable};
-use crate::image::dockerfile::engine::Unfit;
+use crate::image::dockerfile::engine::UnusableEngine;
 use crate::image::dockerfile::error::{DockerfileError, reasons};
 use crate::image::ignore::InvalidPattern;
 use crate::image::layers::LayerError;
@@ -35,7 +35,7 @@ pub enum NativeError {
         place: DockerfileLine,
         what: String,
         /// Why each engine cannot be used; empty if none was to be used.
-        unfit: Vec<Unfit>,
+        unfit: Vec<UnusableEngine>,
     },
     #[error("`{place}` cannot be understood: {message}")]
     Syntax { place: DockerfileLine, message: String },
@@ -73,7 +73,7 @@ pub enum NativeError {
     Manifest(#[from] ManifestError),
 }
 
-fn unfit_for(unfit: &[Unfit]) -> String {
+fn unfit_for(unfit: &[UnusableEngine]) -> String {
     if unfit.is_empty() {
         String::new()
     } else {
@@ -84,7 +84,7 @@ fn unfit_for(unfit: &[Unfit]) -> String {
 impl NativeError {
     /// Adds the reasons why no engine can build it instead.
     #[must_use]
-    pub fn without(self, engines: Vec<Unfit>) -> Self {
+    pub fn without(self, engines: Vec<UnusableEngine>) -> Self {
         match self {
             Self::Beyond { place, what, .. } => Self::Beyond { place, what, unfit: engines },
             other => other,
@@ -148,7 +148,7 @@ fn list(names: &[String]) -> String {
 mod tests {
     use super::{DockerfileLine, NativeError};
     use crate::http::Retryable as _;
-    use crate::image::dockerfile::engine::{Program, Unfit};
+    use crate::image::dockerfile::engine::{Program, UnusableEngine};
 
     #[test]
     fn what_needs_an_engine_has_a_remedy() {
@@ -162,8 +162,10 @@ mod tests {
             error.help().expect("help"),
             "write `using: auto` to build it with docker, podman or buildah, or build the image from `layers`"
         );
-        let error =
-            error.without(vec![Unfit::NotFound(Program::Docker), Unfit::TimedOut(Program::Podman)]);
+        let error = error.without(vec![
+            UnusableEngine::NotFound(Program::Docker),
+            UnusableEngine::TimedOut(Program::Podman),
+        ]);
         assert_eq!(
             error.to_string(),
             "`web/Dockerfile:3` has `RUN`, which needs a container engine, and none works here: `docker` is not installed; `podman` does not answer"

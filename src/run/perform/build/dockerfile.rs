@@ -6,7 +6,7 @@ use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::dockerfile::{
     BuildDirs, BuildRequest, Cache, DockerfileError, EngineBuild, NativeBuild, NeededImage,
-    Program, Unfit,
+    Program, UnusableEngine,
 };
 use crate::image::{Image, Index, WorkControl, refuse_links_outside};
 use crate::oci::Platform;
@@ -75,12 +75,12 @@ async fn images(
         Using::Native => return without_engine(performer, &each, Vec::new(), job).await,
         Using::Acr => return Err(StepError::new("builds by ACR Tasks are not there yet").into()),
     };
-    let engine = match find_engine(performer, only, job).await {
+    let engine = match find_engine(performer, only, job).await? {
         Ok(engine) => engine,
-        Err(unfit) if only.is_none() => {
-            return without_engine(performer, &each, unfit, job).await;
+        Err(unusable) if only.is_none() => {
+            return without_engine(performer, &each, unusable, job).await;
         }
-        Err(unfit) => return Err(StepError::from(DockerfileError::NoEngine(unfit)).into()),
+        Err(unusable) => return Err(StepError::from(DockerfileError::NoEngine(unusable)).into()),
     };
     job.note(format!("built by {engine}"));
     let mut images = Vec::new();
@@ -107,21 +107,22 @@ async fn by_engine(
         run(performer, &work, &save, job).await?;
     }
     let store = performer.services.images.clone();
-    Ok(run_blocking_with_progress(job, Verb::Copied, move |watch| work.collect(&store, &watch))
-        .await?)
+    let collected =
+        run_blocking_with_progress(job, Verb::Copied, move |watch| work.collect(&store, &watch));
+    job.unless_stopped(collected).await
 }
 
-/// Builds the requests without an engine. `unfit` says why no engine can be used;
+/// Builds the requests without an engine. `unusable` says why no engine can be used;
 /// it is empty where the plan asks for `using: native`.
 async fn without_engine(
     performer: &Performer,
     requests: &[BuildRequest],
-    unfit: Vec<Unfit>,
+    unusable: Vec<UnusableEngine>,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
-    let asked = unfit.is_empty();
+    let asked = unusable.is_empty();
     let read: Result<Vec<_>, _> = requests.iter().map(NativeBuild::read).collect();
-    let read = read.map_err(|error| StepError::from(error.without(unfit)))?;
+    let read = read.map_err(|error| StepError::from(error.without(unusable)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
     job.note(format!("built {how}: nothing in it has to run"));
     if let Some(unused) = requests.first().and_then(BuildRequest::unused_without_engine) {
@@ -129,7 +130,7 @@ async fn without_engine(
     }
     let mut images = Vec::new();
     for native in read {
-        images.push(natively(performer, native, job).await?);
+        images.push(job.unless_stopped(natively(performer, native, job)).await?);
     }
     Ok(images)
 }
@@ -138,7 +139,7 @@ async fn natively(
     performer: &Performer,
     native: NativeBuild,
     job: &Job,
-) -> Result<Image, AttemptError> {
+) -> Result<Image, StepError> {
     let mut pulled = Vec::new();
     for NeededImage { reference, platform } in native.images() {
         let (image, _) = pull_image(performer, reference, platform, job).await?;
@@ -149,7 +150,7 @@ async fn natively(
     let build = move |watch: WorkControl<'_>| {
         native.build(&BuildDirs { store: &store, scratch_dir: &folder, control: watch }, &pulled)
     };
-    Ok(run_blocking_with_progress(job, Verb::Packed, build).await?)
+    run_blocking_with_progress(job, Verb::Packed, build).await
 }
 
 fn request(

@@ -2,7 +2,7 @@
 
 use crate::image::dockerfile::{
     BuildFailure, DockerBuilder, DockerfileError, Engine, EngineBuild, Invocation, ProbeResult,
-    Program, Unfit, candidates,
+    Program, UnusableEngine, candidates,
 };
 use crate::run::child::{self, Captured, ChildError, Command, Ended, Stop};
 use crate::run::outcome::{AttemptError, StepError, chain_of};
@@ -12,42 +12,47 @@ use std::time::Duration;
 /// How long an engine may take to answer whether it works.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
 
-/// The first container engine that works, else why each does not.
+/// The first container engine that works, or why each candidate is unusable.
 pub async fn find_engine(
     performer: &Performer,
     only: Option<Program>,
     job: &Job,
-) -> Result<Engine, Vec<Unfit>> {
-    let mut unfit: Vec<Unfit> = Vec::new();
+) -> Result<Result<Engine, Vec<UnusableEngine>>, AttemptError> {
+    let mut unusable: Vec<UnusableEngine> = Vec::new();
     for program in candidates(only) {
-        let mut answers = Vec::new();
-        for question in program.probes() {
-            answers.push(ask(performer, &question, &job.stop).await);
+        let mut results = Vec::new();
+        for invocation in program.probes() {
+            results.push(probe(performer, &invocation, &job.stop).await);
+            // The program was ended with the step, which says nothing of it.
+            if job.stop.is_requested() {
+                return Err(AttemptError::Stopped);
+            }
         }
-        match program.evaluate(&answers) {
-            Ok(engine) => return Ok(engine),
-            Err(why) => unfit.push(why),
+        match program.evaluate(&results) {
+            Ok(engine) => return Ok(Ok(engine)),
+            Err(why) => unusable.push(why),
         }
     }
-    Err(unfit)
+    Ok(Err(unusable))
 }
 
-async fn ask(performer: &Performer, question: &Invocation, stop: &Stop) -> ProbeResult {
+async fn probe(performer: &Performer, invocation: &Invocation, stop: &Stop) -> ProbeResult {
     // A child of the step's own tokens: a slow engine is killed, the step goes on.
-    let own = Stop { ask: stop.ask.child_token(), kill: stop.kill.child_token() };
-    let command = command(performer, question);
-    let mut asked = std::pin::pin!(child::capture(&command, &performer.services.redactor, &own));
+    let own_stop = Stop { ask: stop.ask.child_token(), kill: stop.kill.child_token() };
+    let command = command(performer, invocation);
+    let captured = child::capture(&command, &performer.services.redactor, &own_stop);
+    let mut captured = std::pin::pin!(captured);
     let ended = tokio::select! {
-        ended = &mut asked => ended,
+        ended = &mut captured => ended,
         () = tokio::time::sleep(MAX_PROBE_TIME) => {
-            own.kill.cancel();
-            drop(asked.await);
+            own_stop.kill.cancel();
+            drop(captured.await);
             return ProbeResult::TimedOut;
         }
     };
     match ended {
-        Err(ChildError::Own { .. } | ChildError::Start { .. }) => ProbeResult::NotFound,
-        Err(error @ ChildError::TooLong { .. }) => ProbeResult::Ended {
+        Err(ChildError::NotFound { .. }) => ProbeResult::NotFound,
+        Err(error) => ProbeResult::Ended {
             success: false,
             stdout: String::new(),
             stderr: chain_of(&error).join(": "),
@@ -66,9 +71,9 @@ pub async fn run(
     invocation: &Invocation,
     job: &Job,
 ) -> Result<(), AttemptError> {
-    let (mut foreign, mut output) = (work.foreign_platform_detector(), work.output());
+    let (mut platform_detector, mut output) = (work.foreign_platform_detector(), work.output());
     let publish = async |line: String| {
-        foreign.line(&line);
+        platform_detector.line(&line);
         output.line(&line);
         job.output(line).await;
     };
@@ -85,9 +90,9 @@ pub async fn run(
                 }
                 _ => None,
             };
-            let error = StepError::from(error).details(lines);
-            let error = remedy.into_iter().fold(error, StepError::help);
-            Err(match foreign.reason() {
+            let error = StepError::from(error).details(lines).help_if(remedy);
+            // A foreign platform explains the failure, and has a remedy of its own.
+            Err(match platform_detector.reason() {
                 Some(reason) => {
                     let ended = error.failure.chain.join(": ");
                     StepError::from(reason).because(ended).details(error.failure.details)
@@ -136,8 +141,34 @@ fn command(performer: &Performer, invocation: &Invocation) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use super::base_image_remedy;
+    use super::{base_image_remedy, find_engine};
     use crate::image::dockerfile::{DockerBuilder, Engine};
+    use crate::run::perform::test_support::{job, performer};
+
+    #[tokio::test]
+    async fn probe_that_cannot_start_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut performer = performer("name: a\nsteps: [{ build: . }]\n", folder.path()).await;
+        let (job, _) = job(&performer);
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).expect("made");
+        std::os::unix::fs::symlink("/bin/sh", bin.join("docker")).expect("made");
+        let path = bin.display().to_string();
+        performer.facts.child_environment.insert("PATH".to_owned(), path);
+        performer.plan.folder = folder.path().join("gone");
+
+        let found = find_engine(&performer, None, &job).await.expect("not stopped");
+        let said: Vec<String> = found.expect_err("none").iter().map(ToString::to_string).collect();
+        let gone = performer.plan.folder.display().to_string();
+        assert_eq!(
+            said,
+            [
+                format!("`docker` says: cannot start `docker`: `{gone}` is not a folder"),
+                "`podman` is not installed".to_owned(),
+                "`buildah` is not installed".to_owned(),
+            ]
+        );
+    }
 
     #[test]
     fn each_engine_is_given_a_base_image_in_its_own_way() {
