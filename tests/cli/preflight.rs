@@ -2,6 +2,7 @@
 
 use crate::support::state::requests;
 use crate::support::{Finished, Program};
+use std::net::TcpListener;
 
 const HEAD: &str = "\
 name: opt
@@ -56,6 +57,21 @@ fn empty_user_of_a_registry_is_refused_by_its_name() {
   help: set it, or write a user's name that is always there
 "
     );
+}
+
+#[test]
+fn registry_that_is_not_there_is_refused_with_the_remedy_of_a_push() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let host = free.local_addr().expect("an address").to_string();
+    drop(free);
+    let plan = pushing("", &format!("{host}/opt:v1"));
+    let refused = Program::with_plan(&plan).applets().run(&["run"]).exits(3);
+    refused.says_in_order(&[
+        &format!(
+            "error: cannot sign in to `{host}`\n  because: GET http://{host}/v2/: no answer\n"
+        ),
+        &format!("\n  help: nothing listens there: does `{host}` run, and is the port right?\n"),
+    ]);
 }
 
 #[test]

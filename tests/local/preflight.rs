@@ -223,6 +223,72 @@ fn refusals_are_not_asked_again() {
     }
 }
 
+/// The result of a run of these services against a cloud whose registry `other` has no admin
+/// user, and lets all pull if `anonymous`.
+fn run_where_only_demo_has_an_admin(services: &str, anonymous: bool) -> Finished {
+    let mut world = world(&[]);
+    world["registries"][1]["admin-user"] = json!(false);
+    world["registries"][1]["anonymous-pull"] = json!(anonymous);
+    let state = state();
+    let cloud = LocalCloud::start(state.path(), world);
+    let plan = format!(
+        "name: checked\nazure: {{ resource-group: demo, location: westeurope }}\n\
+         services:\n{services}"
+    );
+    Program::with_plan(&plan).run(&["run", "--cloud", &cloud.path.display().to_string()])
+}
+
+#[test]
+fn registry_of_a_later_tag_is_not_what_a_deploy_pulls_from() {
+    let services = "  web:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+      - tag: demo.azurecr.io/web:v1
+      - push:
+      - if: failure()
+        deploy: { aci: {} }
+      - tag: other.azurecr.io/web:v1
+      - push:
+";
+    run_where_only_demo_has_an_admin(services, false).exits(0);
+}
+
+#[test]
+fn registry_that_a_deploy_pulls_from_is_checked() {
+    let services = "  web:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+      - tag: other.azurecr.io/web:v1
+      - push:
+      - if: failure()
+        deploy: { aci: {} }
+      - tag: demo.azurecr.io/web:v1
+      - push:
+";
+    let refused = run_where_only_demo_has_an_admin(services, false).exits(3);
+    let why = "error: the service could not pull its image from `other.azurecr.io`
+  because: no `pull` is set for the registry, and it has no admin user
+  help: set `pull: { identity: NAME }` under `registries.other.azurecr.io`, a user-assigned \
+               identity with the role AcrPull, or `pull: { username: …, password: … }`
+";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+}
+
+#[test]
+fn registry_that_nothing_is_pushed_to_is_not_signed_in_to() {
+    let services = "  web:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+      - tag: demo.azurecr.io/web:v1
+      - push:
+  named:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+      - tag: nowhere.azurecr.io/web:v1
+";
+    run_where_only_demo_has_an_admin(services, false).exits(0);
+}
+
 #[test]
 fn missing_resource_group_is_told_by_the_request_for_the_container_group() {
     let state = state();

@@ -12,7 +12,7 @@ impl Preflight<'_> {
     /// Refuses to build an image that is deployed to where it cannot run.
     pub(super) fn check_platforms(&self) -> Result<(), StepError> {
         let mut built: Option<(usize, &Build)> = None;
-        for (service, _, step) in self.certain() {
+        for (service, _, step) in self.will_run() {
             match &step.action {
                 Action::Build(build) => built = Some((service, build)),
                 Action::Deploy(deploy) if deploy.images().contains(&None) => {
@@ -61,7 +61,7 @@ impl Preflight<'_> {
     fn existing(&self, text: &Text) -> Option<Reference> {
         let reference = self.reference(text).filter(|_| text.is_known_early())?;
         let made_here = self.performer.plan.creates_registry(&reference.host)
-            || self.chosen().any(|(_, _, step)| match &step.action {
+            || self.may_run().any(|(_, _, step)| match &step.action {
                 Action::Tag(tag) => match references(tag, &self.performer.plan.scope) {
                     Ok(tagged) => tagged.contains(&reference),
                     // It may become this one.

@@ -6,13 +6,13 @@
 
 mod images;
 mod previews;
+mod tags;
 mod texts;
 
 use super::deploy;
 use super::performer::Performer;
 use super::references::references;
 use super::retry::Retries;
-use crate::http::Retryable as _;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, Condition, Deploy, Step, Tag, Text};
 use crate::registry::Failure;
@@ -23,14 +23,15 @@ use std::collections::BTreeMap;
 /// Host → repository → references with a tag.
 type Repositories = BTreeMap<String, BTreeMap<String, Vec<Reference>>>;
 
-/// Checks the chosen steps.
+/// What is checked before the steps that were chosen for this run.
 pub struct Preflight<'a> {
     pub performer: &'a Performer,
     pub retries: &'a Retries,
 }
 
 impl Preflight<'_> {
-    /// Checks what needs no request, then tries every login that the steps need.
+    /// Checks what needs no request, then the registries that are pushed to, then for each
+    /// deploy what it needs of Azure and the images that it names.
     pub async fn check(&self) -> Result<(), StepError> {
         self.check_texts()?;
         self.check_platforms()?;
@@ -40,18 +41,23 @@ impl Preflight<'_> {
         if self.has(|action| matches!(action, Action::Deploy(_))) {
             self.check_previews().await?;
         }
-        for (service, _, step) in self.chosen() {
+        for (service, place, step) in self.may_run() {
             if let Action::Deploy(deploy) = &step.action {
-                let checked = self.check_deploy(service, deploy).await;
+                let hosts = self.hosts_of(service, place, deploy);
+                let checked = self.check_deploy(service, deploy, &hosts).await;
                 checked.map_err(|error| error.at(&step.span))?;
             }
         }
         Ok(())
     }
 
-    async fn check_deploy(&self, service: usize, deploy: &Deploy) -> Result<(), StepError> {
-        let hosts = self.hosts_of(service, deploy);
-        deploy::preflight(self.performer, service, deploy, self.retries, &hosts).await?;
+    async fn check_deploy(
+        &self,
+        service: usize,
+        deploy: &Deploy,
+        hosts: &[String],
+    ) -> Result<(), StepError> {
+        deploy::preflight(self.performer, service, deploy, self.retries, hosts).await?;
         self.check_images(service, deploy).await
     }
 
@@ -80,20 +86,35 @@ impl Preflight<'_> {
         names: &[Reference],
     ) -> Result<(), StepError> {
         let registry = &self.performer.services.clients.registry;
-        registry.check_push(host, repository, names).await.map_err(|error| match &error {
-            Failure::Login(login) => {
-                login.help().into_iter().fold(StepError::from_error(&error), StepError::help)
+        let checked = registry.check_push(host, repository, names).await;
+        checked.map_err(|error| {
+            let shown = StepError::from_error(&error).help_if(error.help_for(host, "push"));
+            match &error {
+                // It says itself what was being done.
+                Failure::Login(_) | Failure::Host(_) => shown,
+                Failure::Http(_) | Failure::Stalled { .. } => {
+                    shown.while_doing(format!("cannot sign in to `{host}`"))
+                }
+                Failure::Read { .. }
+                | Failure::Source { .. }
+                | Failure::Write { .. }
+                | Failure::Elsewhere { .. }
+                | Failure::NotStored { .. }
+                | Failure::Loop { .. }
+                | Failure::Digest { .. }
+                | Failure::Unexpected(_) => {
+                    shown.while_doing(format!("cannot check what `{host}/{repository}` holds"))
+                }
             }
-            _ => StepError::from_error(&error).while_doing(format!("cannot sign in to `{host}`")),
         })
     }
 
-    fn has(&self, is: impl Fn(&Action) -> bool) -> bool {
-        self.chosen().any(|(_, _, step)| is(&step.action))
+    fn has(&self, matches: impl Fn(&Action) -> bool) -> bool {
+        self.may_run().any(|(_, _, step)| matches(&step.action))
     }
 
     /// The chosen steps whose condition may hold, and the indices of service and step.
-    fn chosen(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
+    fn may_run(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
         let plan = &self.performer.plan;
         let step = |&(service, place): &(usize, usize)| (service, place, plan.step(service, place));
         let chosen = plan.chosen.iter().map(step);
@@ -101,11 +122,12 @@ impl Preflight<'_> {
     }
 
     /// The chosen steps that run unless a step fails.
-    fn certain(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
-        self.chosen().filter(|(_, _, step)| self.holds(step.condition.as_ref()) == Some(true))
+    fn will_run(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
+        self.may_run().filter(|(_, _, step)| self.holds(step.condition.as_ref()) == Some(true))
     }
 
-    /// Whether a condition holds; `None` where only the run can tell.
+    /// Whether a condition holds; `None` where only the run can tell, or it cannot be
+    /// evaluated.
     fn holds(&self, condition: Option<&Condition>) -> Option<bool> {
         let Some(condition) = condition else { return Some(true) };
         if !condition.is_known_early() {
@@ -117,10 +139,9 @@ impl Preflight<'_> {
     /// The repositories that are pushed to, as far as they are known already.
     fn repositories(&self) -> Repositories {
         let mut repositories = Repositories::new();
-        for (_, _, step) in self.chosen() {
-            let Action::Tag(tag) = &step.action else { continue };
+        for tag in self.pushed_tags() {
             let tagged = references(tag, &self.performer.plan.scope).unwrap_or_default();
-            for reference in self.untagged(tag).into_iter().chain(tagged) {
+            for reference in self.image_references(tag).into_iter().chain(tagged) {
                 let of_host = repositories.entry(reference.host.clone()).or_default();
                 let names = of_host.entry(reference.repository.clone()).or_default();
                 if reference.tag.is_some() && !names.contains(&reference) {
@@ -132,7 +153,7 @@ impl Preflight<'_> {
     }
 
     /// The `image` of each target: its repository may be known where a tag is not.
-    fn untagged(&self, tag: &Tag) -> Vec<Reference> {
+    fn image_references(&self, tag: &Tag) -> Vec<Reference> {
         tag.targets.iter().filter_map(|target| self.reference(&target.image)).collect()
     }
 
@@ -143,21 +164,23 @@ impl Preflight<'_> {
     }
 
     /// The registries that a deploy pulls from and that exist already: those of the
-    /// images that it names, and that of the first reference of the service's last
-    /// `tag`.
-    fn hosts_of(&self, service: usize, deploy: &Deploy) -> Vec<String> {
-        let steps = &self.performer.plan.service(service).steps;
-        let last_tag = steps.iter().rev().find_map(|step| match &step.action {
-            Action::Tag(tag) => Some(tag),
-            _ => None,
-        });
-        let tagged = || last_tag.and_then(|tag| self.untagged(tag).into_iter().next());
+    /// images that it names, and that of the first reference that its service has pushed
+    /// when it begins. Where several may be that, it is left to the step.
+    fn hosts_of(&self, service: usize, place: usize, deploy: &Deploy) -> Vec<String> {
+        let host = |reference: Reference| reference.host;
+        let of_tag = |tag: &Tag| self.image_references(tag).into_iter().next().map(host);
+        let pushed = || {
+            let mut hosts = self.tags_of_image(service, place).into_iter().map(of_tag);
+            let first = hosts.next()??;
+            hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+        };
         let images = deploy.images().into_iter();
-        let references = images.filter_map(|image| match image {
-            Some(text) => self.reference(text),
-            None => tagged(),
-        });
-        let mut hosts: Vec<String> = references.map(|reference| reference.host).collect();
+        let mut hosts: Vec<String> = images
+            .filter_map(|image| match image {
+                Some(text) => self.reference(text).map(host),
+                None => pushed(),
+            })
+            .collect();
         hosts.retain(|host| !self.performer.plan.creates_registry(host));
         hosts.sort_unstable();
         hosts.dedup();

@@ -110,7 +110,7 @@ impl Preflight<'_> {
     fn resource_groups(&self) -> Result<BTreeSet<String>, StepError> {
         let performer = self.performer;
         let settings = AzureSettings { performer, scope: &performer.plan.scope };
-        let deploys = self.chosen().filter_map(|(_, _, step)| match &step.action {
+        let deploys = self.may_run().filter_map(|(_, _, step)| match &step.action {
             Action::Deploy(deploy) => Some(deploy.resource_group()),
             _ => None,
         });

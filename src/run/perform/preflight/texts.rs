@@ -20,7 +20,7 @@ impl Preflight<'_> {
         let plan = &self.performer.plan;
         let scope = &plan.scope;
         let mut targets = BTreeMap::new();
-        for (service, place, step) in self.certain() {
+        for (service, place, step) in self.will_run() {
             let mut found = Vec::new();
             step.visit_keys(&mut Visit::new(Site::Step, &mut |text| found.push(text)));
             let of_step = |error: StepError| self.blame(error, &found).at(&step.span);
