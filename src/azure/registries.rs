@@ -1,5 +1,5 @@
 //! Azure's container registries as Resource Manager sees them
-//! (Microsoft.ContainerRegistry, 2023-07-01).
+//! (Microsoft.ContainerRegistry, 2025-11-01).
 
 use super::{Arm, ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable};
@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-const API_VERSION: &str = "2023-07-01";
+/// The first version that tells of anonymous pulls and is no preview.
+const API_VERSION: &str = "2025-11-01";
 
 /// A registry as Resource Manager describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +23,26 @@ pub struct AzureRegistry {
     pub admin_user: bool,
     /// Whether images can be pulled without a login.
     pub anonymous_pull: bool,
+    state: ProvisioningState,
+}
+
+/// How far Azure is with what was asked of it last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum ProvisioningState {
+    Ready,
+    InProgress,
+    /// `Failed` or `Canceled`.
+    Ended(String),
+}
+
+impl ProvisioningState {
+    fn of(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "" | "succeeded" => Self::Ready,
+            "failed" | "canceled" => Self::Ended(word.to_owned()),
+            _ => Self::InProgress,
+        }
+    }
 }
 
 /// The admin user of a registry.
@@ -42,13 +64,16 @@ pub enum RegistryError {
     /// The admin user is enabled but has no password.
     #[error("the admin user of `{0}` has no password")]
     NoPassword(String),
+    /// Azure gave up creating or changing it.
+    #[error("the registry `{name}` is not ready: its state is `{state}`")]
+    NotReady { name: String, state: String },
 }
 
 impl Retryable for RegistryError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
-            Self::NoPassword(_) => Retry::Never,
+            Self::NoPassword(_) | Self::NotReady { .. } => Retry::Never,
         }
     }
 
@@ -56,22 +81,25 @@ impl Retryable for RegistryError {
         match self {
             Self::Arm { source, .. } => source.help(),
             Self::NoPassword(_) => Some("renew it: `az acr credential renew`".to_owned()),
+            Self::NotReady { name, .. } => Some(format!(
+                "`az acr show -n {name}` shows it; delete it to have it created again"
+            )),
         }
     }
 }
 
-/// The client for registries. Cheap to clone. Clones share what they have read: a deploy
-/// needs the admin user that the preflight has read, and no second answer is wanted.
+/// The client for registries. Cheap to clone. Clones share what they have read, so that the
+/// preflight and the deploy use the same answer.
 #[derive(Clone, Debug)]
 pub struct AzureRegistries {
     arm: Arm,
     redactor: Redactor,
-    known: Arc<Mutex<Known>>,
+    cache: Arc<Mutex<Cache>>,
 }
 
-/// What was read of registries. What was not found is not kept: it may be created.
+/// What was read of registries. Absence is not cached, since a run may create one.
 #[derive(Debug, Default)]
-struct Known {
+struct Cache {
     /// By subscription and login server, in lower case.
     registries: BTreeMap<(String, String), AzureRegistry>,
     /// By the id of the registry.
@@ -91,6 +119,7 @@ struct Properties {
     login_server: String,
     admin_user_enabled: bool,
     anonymous_pull_enabled: bool,
+    provisioning_state: String,
 }
 
 #[derive(Deserialize)]
@@ -113,17 +142,18 @@ impl From<RegistryDocument> for AzureRegistry {
             login_server: found.properties.login_server,
             admin_user: found.properties.admin_user_enabled,
             anonymous_pull: found.properties.anonymous_pull_enabled,
+            state: ProvisioningState::of(&found.properties.provisioning_state),
         }
     }
 }
 
 impl AzureRegistries {
     pub fn new(arm: Arm, redactor: Redactor) -> Self {
-        Self { arm, redactor, known: Arc::default() }
+        Self { arm, redactor, cache: Arc::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds a registry by its login server, in any resource group.
@@ -133,7 +163,7 @@ impl AzureRegistries {
         login_server: &str,
     ) -> Result<Option<AzureRegistry>, RegistryError> {
         let key = (subscription.to_ascii_lowercase(), login_server.to_ascii_lowercase());
-        if let Some(known) = self.known().registries.get(&key) {
+        if let Some(known) = self.cache().registries.get(&key) {
             return Ok(Some(known.clone()));
         }
         let path = format!(
@@ -144,15 +174,15 @@ impl AzureRegistries {
             self.arm.list(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
         let mut all = all.into_iter().map(AzureRegistry::from);
         let found = all.find(|one| one.login_server.eq_ignore_ascii_case(login_server));
-        if let Some(found) = &found {
-            self.known().registries.insert(key, found.clone());
+        if let Some(found) = found.as_ref().filter(|found| found.is_ready()) {
+            self.cache().registries.insert(key, found.clone());
         }
         Ok(found)
     }
 
     /// The admin user's name and first password.
     pub async fn admin(&self, registry: &AzureRegistry) -> Result<Admin, RegistryError> {
-        if let Some(known) = self.known().admins.get(&registry.id) {
+        if let Some(known) = self.cache().admins.get(&registry.id) {
             return Ok(known.clone());
         }
         let path = format!("{}/listCredentials", registry.id);
@@ -170,12 +200,33 @@ impl AzureRegistries {
         let source = format!("the admin user of {server}");
         let password = self.redactor.adopt(&source, password);
         let admin = Admin { username: read.username, password };
-        self.known().admins.insert(registry.id.clone(), admin.clone());
+        self.cache().admins.insert(registry.id.clone(), admin.clone());
         Ok(admin)
     }
 
+    /// Waits until a registry that exists can be used.
+    pub async fn ready(&self, registry: AzureRegistry) -> Result<AzureRegistry, RegistryError> {
+        let began = Instant::now();
+        let mut seen = registry;
+        loop {
+            let name = seen.id.rsplit('/').next().unwrap_or_default();
+            match &seen.state {
+                ProvisioningState::Ready => return Ok(seen),
+                ProvisioningState::Ended(state) => {
+                    let (name, state) = (name.to_owned(), state.clone());
+                    return Err(RegistryError::NotReady { name, state });
+                }
+                ProvisioningState::InProgress => {}
+            }
+            tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
+            let doing = format!("wait for the registry `{name}`");
+            let read = self.arm.get::<RegistryDocument>(&seen.id, API_VERSION).await;
+            seen = read.map_err(|source| failed(doing, source))?.into();
+        }
+    }
+
     /// Creates a registry and waits until it is ready. One of this name that exists in the
-    /// resource group is returned as it is: a PUT would change its settings.
+    /// resource group is not changed: a PUT would change its settings.
     pub async fn create(&self, new: &NewRegistry) -> Result<AzureRegistry, RegistryError> {
         let NewRegistry { subscription, resource_group, name, location, sku, admin_user } = new;
         let path = format!(
@@ -184,7 +235,7 @@ impl AzureRegistries {
         );
         let doing = || format!("create the registry `{name}`");
         match self.arm.get::<RegistryDocument>(&path, API_VERSION).await {
-            Ok(found) => return Ok(found.into()),
+            Ok(found) => return self.ready(found.into()).await,
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(failed(doing(), error)),
         }
@@ -203,7 +254,13 @@ impl AzureRegistries {
         self.arm.finish(&answer, |_| ()).await.map_err(|source| failed(doing(), source))?;
         let created: RegistryDocument =
             self.arm.get(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
-        Ok(created.into())
+        self.ready(created.into()).await
+    }
+}
+
+impl AzureRegistry {
+    fn is_ready(&self) -> bool {
+        self.state == ProvisioningState::Ready
     }
 }
 
@@ -315,6 +372,53 @@ mod tests {
 
         let found = registries.create(&new()).await.expect("found");
         assert!(found.admin_user, "as it was");
+    }
+
+    fn in_state(state: &str) -> Reply {
+        let shown = FOUND.replace(
+            "\"properties\":{",
+            &format!("\"properties\":{{\"provisioningState\":\"{state}\","),
+        );
+        Reply::new(200, &shown)
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_is_still_being_created_is_waited_for() {
+        let get = format!("GET {ONE}");
+        let states = vec![in_state("Creating"), in_state("Updating"), in_state("Succeeded")];
+        let fake = FakeAzure::script(vec![(get.as_str(), states)]).await;
+        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
+
+        registries.create(&new()).await.expect("ready");
+        assert_eq!(fake.log().matches("registries/demo").count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_could_not_be_created_is_an_error() {
+        let get = format!("GET {ONE}");
+        let fake = FakeAzure::script(vec![(get.as_str(), vec![in_state("Failed")])]).await;
+        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
+
+        let failed = registries.create(&new()).await.expect_err("failed");
+        assert_eq!(failed.to_string(), "the registry `demo` is not ready: its state is `Failed`");
+        assert_eq!(
+            failed.help().as_deref(),
+            Some("`az acr show -n demo` shows it; delete it to have it created again")
+        );
+    }
+
+    #[tokio::test]
+    async fn anonymous_pull_is_read_in_a_version_that_has_it() {
+        let shown = FOUND.replace("\"adminUserEnabled\":true", "\"anonymousPullEnabled\":true");
+        let list = Reply::new(200, &format!(r#"{{"value":[{shown}]}}"#));
+        let fake = FakeAzure::script(vec![(LIST, vec![list])]).await;
+        let registries = AzureRegistries::new(fake.arm(), Redactor::default());
+
+        let found = registries.find("s", "demo.azurecr.io").await.expect("an answer");
+        assert!(found.expect("a registry").anonymous_pull);
+        let asked = fake.requests();
+        let list = asked.iter().find(|request| LIST.ends_with(&request.to)).expect("it is asked");
+        assert_eq!(list.query, "api-version=2025-11-01");
     }
 
     #[tokio::test]

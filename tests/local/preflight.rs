@@ -275,6 +275,19 @@ fn registry_that_a_deploy_pulls_from_is_checked() {
 }
 
 #[test]
+fn registry_that_lets_all_pull_needs_no_login() {
+    let services = "  web:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+      - tag: other.azurecr.io/web:v1
+      - push:
+      - if: failure()
+        deploy: { aci: {} }
+";
+    run_where_only_demo_has_an_admin(services, true).exits(0);
+}
+
+#[test]
 fn registry_that_nothing_is_pushed_to_is_not_signed_in_to() {
     let services = "  web:
     steps:

@@ -21,7 +21,7 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
     let post = request.method == Method::POST;
     match (path.resource_group.as_deref(), words.as_slice()) {
         (None, ["checknameavailability"]) if post => Ok(check_name(arm, &request.json()?)),
-        (group, ["registries"]) if request.method == Method::GET => list(arm, group),
+        (group, ["registries"]) if request.method == Method::GET => list(arm, request, group),
         (Some(group), ["registries", _]) => one(arm, request, group, &path.rest[1]),
         (Some(group), ["registries", _, "listcredentials"]) if post => {
             let registry = find(arm, group, &path.rest[1])?;
@@ -114,24 +114,27 @@ fn is_name(name: &str) -> bool {
     (5..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn list(arm: &Arm, group: Option<&str>) -> Result<ArmResponse, ArmError> {
+fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmResponse, ArmError> {
+    let version = request.api_version()?;
     let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
     let all = arm.registries.accounts.list().into_iter().filter(|registry| {
         group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(&registry.resource_group))
     });
-    Ok(ArmResponse::list(all.map(|registry| shown(arm, &registry))))
+    Ok(ArmResponse::list(all.map(|registry| shown(arm, &registry, version))))
 }
 
 fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     match request.method {
-        Method::GET => Ok(ArmResponse::ok(shown(arm, &find(arm, group, name)?))),
+        Method::GET => {
+            Ok(ArmResponse::ok(shown(arm, &find(arm, group, name)?, request.api_version()?)))
+        }
         Method::PUT => put(arm, request, group, name),
         Method::PATCH => {
             let mut registry = find(arm, group, name)?;
             let body = request.json()?;
             change(&mut registry, &body);
             keep(arm, &registry, tags::of(&body)?)?;
-            Ok(ArmResponse::ok(shown(arm, &registry)))
+            Ok(ArmResponse::ok(shown(arm, &registry, request.api_version()?)))
         }
         Method::DELETE => match find(arm, group, name) {
             Ok(registry) => delete(arm, &registry).map(|()| ArmResponse::empty(StatusCode::OK)),
@@ -186,7 +189,8 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
     });
     change(&mut registry, &body);
     keep(arm, &registry, Some(tags::of(&body)?.unwrap_or_default()))?;
-    let mut shown = shown(arm, &registry);
+    let version = request.api_version()?;
+    let mut shown = shown(arm, &registry, version);
     if !is_new {
         return Ok(ArmResponse::ok(shown));
     }
@@ -194,7 +198,6 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
     shown["properties"]["provisioningState"] = json!("Creating");
     let id = shown["id"].as_str().unwrap_or_default().to_owned();
     let uuid = crate::local::identity::random_uuid();
-    let version = request.api_version()?;
     let operation = format!(
         "https://{}{id}/operationStatuses/registries-{uuid}?api-version={version}",
         request.host
@@ -262,13 +265,19 @@ fn credentials(
     })))
 }
 
-fn shown(arm: &Arm, registry: &AzureRegistry) -> Value {
+/// Whether a version of the API tells of anonymous pulls: the previews do, and among the
+/// others those since this one.
+fn has_anonymous_pull(version: &str) -> bool {
+    version.ends_with("-preview") || version >= "2025-11-01"
+}
+
+fn shown(arm: &Arm, registry: &AzureRegistry, version: &str) -> Value {
     let notes = arm.store.read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
     let notes = notes.unwrap_or_default();
     let subscription = arm.identity().subscription_id.as_str();
     let (resource_group, name) = (registry.resource_group.as_str(), registry.name.as_str());
     let id = ResourceId { subscription, resource_group, kind: KIND, name };
-    json!({
+    let mut shown = json!({
         "sku": { "name": registry.sku, "tier": registry.sku },
         "type": KIND,
         "id": id.to_string(),
@@ -291,7 +300,10 @@ fn shown(arm: &Arm, registry: &AzureRegistry) -> Value {
             "publicNetworkAccess": "Enabled",
             "networkRuleBypassOptions": "AzureServices",
             "zoneRedundancy": "Disabled",
-            "anonymousPullEnabled": registry.anonymous_pull,
         },
-    })
+    });
+    if has_anonymous_pull(version) {
+        shown["properties"]["anonymousPullEnabled"] = json!(registry.anonymous_pull);
+    }
+    shown
 }

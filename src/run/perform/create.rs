@@ -63,7 +63,9 @@ async fn registry(
     let settings = AzureSettings { performer, scope: &job.scope };
     let subscription = settings.subscription().await?;
     let registries = &performer.services.clients.azure_registries;
-    if registries.find(&subscription, host).await?.is_some() {
+    if let Some(found) = registries.find(&subscription, host).await? {
+        // An earlier attempt may not have seen it become ready.
+        registries.ready(found).await?;
         return Ok(());
     }
     let resource_group = settings.resource_group(None)?;
