@@ -16,7 +16,7 @@ use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,18 +196,29 @@ fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |address| address.port())
 }
 
-/// The simulated domains, and the registry hosts outside of them.
+/// The simulated domains, and the registries outside of them: domains and addresses.
 fn domains(state: &CloudState) -> Vec<String> {
     let mut domains: Vec<String> = DOMAINS.iter().map(|&domain| domain.to_owned()).collect();
     for host in state.registries.accounts.hosts() {
-        let bare = host.split(':').next().unwrap_or(&host).to_owned();
-        let within = domains.iter().any(|domain| bare.ends_with(domain.as_str()));
-        let is_address = bare.parse::<IpAddr>().is_ok();
-        if !within && !is_address {
-            domains.push(bare);
+        let bare = without_port(&host);
+        if !domains.iter().any(|domain| is_within(bare, domain)) {
+            domains.push(bare.to_owned());
         }
     }
     domains
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // An address of IPv6 has more of them, in brackets.
+        Some((bare, port)) if !port.contains(']') => bare,
+        _ => host,
+    }
+}
+
+/// Whether a host is a domain or below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -> CloudFile {

@@ -324,6 +324,27 @@ registries: { ghcr.io: { login: anonymous } }
 }
 
 #[test]
+fn reader_cannot_create_a_resource_group() {
+    let mut world = world(&[]);
+    world["access"] = json!({ "roles": [{ "role": "Reader" }] });
+    let state = state();
+    let cloud = LocalCloud::start(state.path(), world);
+    let plan = "\
+name: checked
+azure: { resource-group: fresh, location: westeurope, create: true }
+registries: { fresh.azurecr.io: { create: {} } }
+steps:
+  - build: { layers: [{ from: shipway.yml, to: /shipway.yml }] }
+  - tag: fresh.azurecr.io/web:v1
+  - push:
+";
+    let program = Program::with_plan(plan);
+    let refused = program.run(&["run", "--cloud", &cloud.path.display().to_string()]).exits(4);
+    let action = "to perform action 'Microsoft.Resources/subscriptions/resourceGroups/write'";
+    assert!(refused.stderr.contains(action), "{}", refused.stderr);
+}
+
+#[test]
 fn signal_ends_the_wait_for_a_retry() {
     let state = state();
     let fault = json!({

@@ -1,5 +1,5 @@
 //! The provider `Microsoft.Authorization`, which stands behind any scope: permissions,
-//! role assignments, role definitions. And what a request needs of them.
+//! role assignments, role definitions. [`check`] is what all other requests pass.
 
 use super::handle::Arm;
 use super::request::ArmRequest;
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 const SEGMENT: &str = "/providers/microsoft.authorization/";
 
-/// The scope and the rest of a path of this provider.
-pub fn split(raw_path: &str) -> Option<(&str, &str)> {
+/// The scope that a path of this provider is about, and the route behind it.
+pub fn scope_and_route(raw_path: &str) -> Option<(&str, &str)> {
     let at = raw_path.to_ascii_lowercase().rfind(SEGMENT)?;
     Some((&raw_path[..at], &raw_path[at + SEGMENT.len()..]))
 }
@@ -36,18 +36,24 @@ pub fn handle(
 /// What the application may do at a scope.
 fn permissions(arm: &Arm, scope: &str) -> ArmResponse {
     let principal = &arm.identity().object_id;
-    let of = |role: &Role| {
-        json!({
-            "actions": role.actions, "notActions": role.not_actions,
-            "dataActions": role.data_actions, "notDataActions": [],
-        })
-    };
     if arm.access.is_open() {
         let all = json!({ "actions": ["*"], "notActions": [], "dataActions": ["*"], "notDataActions": [] });
         return ArmResponse::list(vec![all]);
     }
     let own = arm.access.at(scope).into_iter().filter(|it| it.principal == *principal);
-    ArmResponse::list(own.map(|assignment| of(assignment.role)).collect::<Vec<_>>())
+    ArmResponse::list(own.map(|assignment| permissions_of(assignment.role)).collect::<Vec<_>>())
+}
+
+fn permissions_of(role: &Role) -> Value {
+    json!({
+        "actions": role.actions, "notActions": role.not_actions,
+        "dataActions": role.data_actions, "notDataActions": [],
+    })
+}
+
+/// The text between the first quotes of a filter.
+fn quoted(filter: &str) -> Option<&str> {
+    filter.split('\'').nth(1)
 }
 
 fn role_id(arm: &Arm, role: &Role) -> String {
@@ -58,7 +64,7 @@ fn role_id(arm: &Arm, role: &Role) -> String {
     )
 }
 
-fn shown(arm: &Arm, assignment: &Assignment) -> Value {
+fn described(arm: &Arm, assignment: &Assignment) -> Value {
     let Assignment { id, role, principal, scope } = assignment;
     json!({
         "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{id}"),
@@ -73,7 +79,7 @@ fn shown(arm: &Arm, assignment: &Assignment) -> Value {
 
 fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
     let filter = request.parameter("$filter").unwrap_or_default();
-    let principal = filter.split('\'').nth(1);
+    let principal = quoted(&filter);
     let mut all = arm.access.at(scope);
     if arm.access.is_open() {
         // Who may do everything has every role.
@@ -89,7 +95,7 @@ fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
             .collect();
     }
     all.retain(|assignment| principal.is_none_or(|principal| assignment.principal == principal));
-    ArmResponse::list(all.iter().map(|assignment| shown(arm, assignment)).collect::<Vec<_>>())
+    ArmResponse::list(all.iter().map(|assignment| described(arm, assignment)).collect::<Vec<_>>())
 }
 
 fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmResponse, ArmError> {
@@ -105,22 +111,27 @@ fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmR
         ArmError::bad("RoleDefinitionDoesNotExist", message)
     })?;
     let principal = body["properties"]["principalId"].as_str().unwrap_or_default().to_owned();
-    if arm.access.at(scope).iter().any(|known| {
+    let is_same = |known: &Assignment| {
         known.role.id == role.id
             && known.principal == principal
             && known.scope.eq_ignore_ascii_case(scope)
-    }) {
+    };
+    if let Some(known) = arm.access.at(scope).iter().find(|known| is_same(known)) {
+        // A template that is deployed again names its assignments by the same ids.
+        if known.id.eq_ignore_ascii_case(id) {
+            return Ok(ArmResponse::ok(described(arm, known)));
+        }
         let message = "The role assignment already exists.";
         return Err(ArmError::new(StatusCode::CONFLICT, "RoleAssignmentExists", message));
     }
     let assignment = Assignment { id: id.to_owned(), role, principal, scope: scope.to_owned() };
     arm.access.assign(assignment.clone());
-    Ok(ArmResponse::new(StatusCode::CREATED, shown(arm, &assignment)))
+    Ok(ArmResponse::new(StatusCode::CREATED, described(arm, &assignment)))
 }
 
 fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
     let filter = request.parameter("$filter").unwrap_or_default();
-    let name = filter.split('\'').nth(1);
+    let name = quoted(&filter);
     let named =
         ROLES.iter().filter(|role| name.is_none_or(|name| role.name.eq_ignore_ascii_case(name)));
     let shown = named.map(|role| {
@@ -129,10 +140,7 @@ fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
             "type": "Microsoft.Authorization/roleDefinitions",
             "properties": {
                 "roleName": role.name, "type": "BuiltInRole",
-                "permissions": [{
-                    "actions": role.actions, "notActions": role.not_actions,
-                    "dataActions": role.data_actions, "notDataActions": [],
-                }],
+                "permissions": [permissions_of(role)],
             },
         })
     });
@@ -141,15 +149,37 @@ fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
 
 /// Refuses a request to a resource that no role of the application permits.
 pub fn check(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
-    let path = &request.path;
-    let Some(provider) = path.provider.as_deref().filter(|_| !arm.access.is_open()) else {
+    if arm.access.is_open() {
         return Ok(());
+    }
+    let Some(action) = action(request) else { return Ok(()) };
+    let identity = arm.identity();
+    let scope = request.raw_path.trim_end_matches('/');
+    if arm.access.may(&identity.object_id, scope, &action) {
+        return Ok(());
+    }
+    Err(forbidden(arm, &action, scope))
+}
+
+/// What a request does, as roles name it; `None` where all may do it.
+fn action(request: &ArmRequest) -> Option<String> {
+    let path = &request.path;
+    let Some(provider) = path.provider.as_deref() else {
+        // Groups are read by all who have a role in them. The resources of a group end
+        // with it.
+        path.resource_group.as_ref().filter(|_| path.rest.is_empty())?;
+        let verb = match request.method {
+            Method::DELETE => "delete",
+            Method::PUT | Method::PATCH => "write",
+            _ => return None,
+        };
+        return Some(format!("Microsoft.Resources/subscriptions/resourceGroups/{verb}"));
     };
     // Regions, operations and registrations belong to the subscription.
     let is_shared = path.resource_group.is_none()
         && (path.rest.is_empty() || ["locations", "register"].contains(&path.words()[0].as_str()));
     if is_shared {
-        return Ok(());
+        return None;
     }
     let types: Vec<&str> = path.rest.iter().step_by(2).map(String::as_str).collect();
     let verb = match request.method {
@@ -158,13 +188,7 @@ pub fn check(arm: &Arm, request: &ArmRequest) -> Result<(), ArmError> {
         Method::POST => "action",
         _ => "write",
     };
-    let action = format!("{provider}/{}/{verb}", types.join("/"));
-    let identity = arm.identity();
-    let scope = request.raw_path.trim_end_matches('/');
-    if arm.access.may(&identity.object_id, scope, &action) {
-        return Ok(());
-    }
-    Err(forbidden(arm, &action, scope))
+    Some(format!("{provider}/{}/{verb}", types.join("/")))
 }
 
 fn forbidden(arm: &Arm, action: &str, scope: &str) -> ArmError {

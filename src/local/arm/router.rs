@@ -46,7 +46,7 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
     check_token(arm, request)?;
     request.api_version()?;
     check_subscription(arm, &request.path)?;
-    if let Some((scope, rest)) = authorization::split(&request.raw_path) {
+    if let Some((scope, rest)) = authorization::scope_and_route(&request.raw_path) {
         return authorization::handle(arm, request, scope, rest);
     }
     authorization::check(arm, request)?;
