@@ -171,12 +171,28 @@ impl Cut<'_> {
             }
         }
         for node in services.iter_mut().filter(|node| !node.is_left_out) {
-            let (_, definition) = &self.plan.services.0[node.service];
-            let needs = definition.needs.iter();
-            node.needs =
-                needs.filter_map(|need| places.get(need.value.as_str()).copied()).collect();
+            node.needs = self.needs(node.service, &places);
         }
         Graph { services }
+    }
+
+    /// The places of what a service needs. For one that is left out stand those that it
+    /// needs itself.
+    fn needs(&self, service: usize, places: &HashMap<&str, usize>) -> Vec<usize> {
+        let needs = self.neighbours(Direction::Needs);
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut waiting: Vec<usize> = needs[service].iter().rev().copied().collect();
+        while let Some(need) = waiting.pop() {
+            if !seen.insert(need) {
+                continue;
+            }
+            match places.get(self.plan.services.0[need].0.value.as_str()) {
+                Some(place) => found.push(*place),
+                None => waiting.extend(needs[need].iter().rev()),
+            }
+        }
+        found
     }
 
     /// The steps that an option names, by the indices of their services.
@@ -318,6 +334,18 @@ services:
             chosen("", "", &["db", "web"]).as_deref(),
             Ok("web [db] build tag push tell\ndocs left out\ndb [] run")
         );
+    }
+
+    #[test]
+    fn service_waits_for_those_behind_one_that_is_left_out() {
+        let plan = "name: chain\nservices:\n  a: { steps: [{ run: a }] }\n  \
+                    b: { needs: [a], steps: [{ run: b }] }\n  c: { needs: [b], steps: [{ run: c }] }\n";
+        let plan = crate::plan::read(plan).plan.expect("a plan");
+        let only = ["a", "c"].map(str::to_owned).to_vec();
+        let graph = Graph::of(&plan, &Selection { only, ..Selection::default() }).expect("a graph");
+        let needs: Vec<&[usize]> =
+            graph.services.iter().map(|node| node.needs.as_slice()).collect();
+        assert_eq!(needs, [&[][..], &[], &[0]]);
     }
 
     #[test]
