@@ -1,7 +1,7 @@
 //! `shipway check`: shows every mistake in the plan, with its line.
 
 use super::exit::Exit;
-use super::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
+use super::plan_file::PlanFile;
 use super::say;
 use crate::plan::diagnostic::sort;
 use crate::plan::{
@@ -9,6 +9,8 @@ use crate::plan::{
 };
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
+
+const CHECK_HELP: &str = "name the plan's file, as in `shipway check PLAN`";
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -38,8 +40,9 @@ pub enum DiagnosticFormat {
 /// Prints the diagnostics of the plan: for people to standard error, for programs to
 /// standard output. Warnings alone are no failure.
 pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
-    let PlanFile { name, folder, text, plan, mut diagnostics, .. } =
-        PlanFile::read(&arguments.plan, PLAN_ARGUMENT_HELP)?;
+    let file = PlanFile::read(&arguments.plan, CHECK_HELP)?;
+    let source = file.source();
+    let PlanFile { name, folder, text, plan, mut diagnostics, .. } = file;
     if let Some(plan) = &plan {
         diagnostics.append(&mut missing_paths(plan, &|path| path_kind(&folder.join(path))));
         diagnostics.append(&mut unfit_values(plan));
@@ -51,9 +54,9 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
         }
         DiagnosticFormat::Human => say::tell(&render(&name, &text, &diagnostics, say::color())),
         DiagnosticFormat::Json => say::result(&render_json(&name, &text, &diagnostics)),
-        DiagnosticFormat::Github => say::result(&render_github(&name, &text, &diagnostics)),
+        DiagnosticFormat::Github => say::result(&render_github(&source.file, &text, &diagnostics)),
     }
-    let has_errors = plan.is_none() || diagnostics.iter().any(Diagnostic::is_error);
+    let has_errors = diagnostics.iter().any(Diagnostic::is_error);
     // The process ends: freeing a large plan piece by piece would take as long as checking it.
     std::mem::forget(plan);
     Ok(if has_errors { Exit::Usage } else { Exit::Done })

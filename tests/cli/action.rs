@@ -129,6 +129,17 @@ fn outputs(plan: &str, inputs: &[(&str, &str)], code: i32) -> String {
 }
 
 #[test]
+fn mistakes_are_shown_in_the_file_as_the_repository_names_it() {
+    let program = Program::new().file("services/web/shipway.yml", "name: a\nsteps: [{ rum: x }]\n");
+    let root = program.folder().display().to_string();
+    let program = program.env("GITHUB_WORKSPACE", &root).env("INPUT_COMMAND", "check");
+    let mut command = program.command(&["action"]);
+    let ran = command.current_dir(program.path("services/web")).output().expect("it starts");
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    assert!(stdout.starts_with("::error file=services/web/shipway.yml,line=2,"), "{stdout}");
+}
+
+#[test]
 fn every_command_and_every_refusal_sets_the_status() {
     let good = "name: a\nsteps: [{ run: 'true' }]\n";
     let bad = "name: a\nsteps: [{ rum: 'true' }]\n";
