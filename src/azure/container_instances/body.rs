@@ -24,13 +24,13 @@ impl Desired {
                 properties.insert(name.to_owned(), value);
             }
         };
-        set("containers", list(&self.containers, container_json));
-        set("initContainers", listed(&self.init_containers, init_container_json));
-        set("imageRegistryCredentials", listed(&self.registries, login_json));
+        set("containers", array(&self.containers, container_json));
+        set("initContainers", array_or_null(&self.init_containers, init_container_json));
+        set("imageRegistryCredentials", array_or_null(&self.registries, login_json));
         set("restartPolicy", policy_name(self.restart_policy).into());
         set("ipAddress", self.address());
         set("osType", "Linux".into());
-        set("volumes", listed(&self.volumes, volume_json));
+        set("volumes", array_or_null(&self.volumes, volume_json));
         let subnets = self.subnet.as_ref().map(|id| json!([{ "id": id }]));
         set("subnetIds", subnets.unwrap_or_default());
         set("dnsConfig", self.dns_config.as_ref().map(dns_json).unwrap_or_default());
@@ -56,15 +56,19 @@ impl Desired {
         body
     }
 
-    /// Those of the plan, and those that Azure pulls with: it pulls with none that the
-    /// group does not have.
+    /// The plan's identities and those that Azure pulls with, which have to be assigned to
+    /// the group. The case of ids does not matter, so that two spellings are one.
     fn identity(&self) -> Option<Value> {
         let pull = self.registries.iter().filter_map(|registry| match &registry.login {
             PullLogin::Identity(id) => Some(id),
             PullLogin::User { .. } => None,
         });
-        let all = self.identities.user_assigned.iter().chain(pull);
-        let user_assigned: Map<String, Value> = all.map(|id| (id.clone(), json!({}))).collect();
+        let mut user_assigned: Map<String, Value> = Map::new();
+        for id in self.identities.user_assigned.iter().chain(pull) {
+            if !user_assigned.keys().any(|known| known.eq_ignore_ascii_case(id)) {
+                user_assigned.insert(id.clone(), json!({}));
+            }
+        }
         let kind = match (self.identities.system, user_assigned.is_empty()) {
             (false, true) => return None,
             (true, true) => return Some(json!({ "type": "SystemAssigned" })),
@@ -95,13 +99,13 @@ impl Desired {
     }
 }
 
-fn list<T>(entries: &[T], json: impl Fn(&T) -> Value) -> Value {
+fn array<T>(entries: &[T], json: impl Fn(&T) -> Value) -> Value {
     entries.iter().map(json).collect::<Vec<_>>().into()
 }
 
 /// `null` for an empty list.
-fn listed<T>(entries: &[T], json: impl Fn(&T) -> Value) -> Value {
-    if entries.is_empty() { Value::Null } else { list(entries, json) }
+fn array_or_null<T>(entries: &[T], json: impl Fn(&T) -> Value) -> Value {
+    if entries.is_empty() { Value::Null } else { array(entries, json) }
 }
 
 fn policy_name(policy: RestartPolicy) -> &'static str {
@@ -124,7 +128,7 @@ fn port_json(port: Port) -> Value {
 }
 
 fn variables_json(env: &[(String, EnvValue)]) -> Value {
-    list(env, |(name, value)| match value {
+    array(env, |(name, value)| match value {
         EnvValue::Plain(value) => json!({ "name": name, "value": value }),
         EnvValue::Secret(value) => json!({ "name": name, "secureValue": value.expose() }),
     })
@@ -138,7 +142,7 @@ fn container_json(container: &Container) -> Value {
     }
     let mut properties = json!({
         "image": container.image,
-        "ports": list(&container.ports, |port| port_json(*port)),
+        "ports": array(&container.ports, |port| port_json(*port)),
         "environmentVariables": variables_json(&container.env),
         "resources": { "requests": requests },
     });
@@ -149,7 +153,7 @@ fn container_json(container: &Container) -> Value {
         properties["command"] = json!(container.command);
     }
     if !container.mounts.is_empty() {
-        properties["volumeMounts"] = list(&container.mounts, mount_json);
+        properties["volumeMounts"] = array(&container.mounts, mount_json);
     }
     let probes = &container.probes;
     for (name, probe) in
@@ -182,7 +186,7 @@ fn init_container_json(container: &InitContainer) -> Value {
         properties["command"] = json!(container.command);
     }
     if !container.mounts.is_empty() {
-        properties["volumeMounts"] = list(&container.mounts, mount_json);
+        properties["volumeMounts"] = array(&container.mounts, mount_json);
     }
     json!({ "name": container.name, "properties": properties })
 }
@@ -253,7 +257,7 @@ fn probe_json(probe: &Probe) -> Value {
                 json!({ "path": path, "port": port.number, "scheme": scheme.api_name() });
             if !headers.is_empty() {
                 request["httpHeaders"] =
-                    list(headers, |(name, value)| json!({ "name": name, "value": value }));
+                    array(headers, |(name, value)| json!({ "name": name, "value": value }));
             }
             json!({ "httpGet": request })
         }

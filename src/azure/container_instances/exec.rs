@@ -57,7 +57,7 @@ impl ContainerInstances {
         let sent = self.arm.call(&request).await;
         let response = sent.map_err(|source| failed("start a program in", id, source))?;
         let response: ExecResponse = serde_json::from_value(response.body).map_err(|error| {
-            DeployError::Terminal { group: id.name.clone(), source: Box::new(error) }
+            failed("start a program in", id, self.arm.unreadable(&path, &error))
         })?;
         let lost = |source: Box<dyn std::error::Error + Send + Sync>| DeployError::Terminal {
             group: id.name.clone(),

@@ -26,7 +26,7 @@ pub struct Claims {
     pub aud: String,
 }
 
-/// The claims of the last assertion sent.
+/// The claims of the last federated token sent, whatever it was exchanged for.
 pub type LastClaims = Arc<Mutex<Option<Claims>>>;
 
 /// Why there is no federated token.
@@ -36,10 +36,12 @@ pub enum AssertionError {
     GitHub(#[source] http::Error),
     #[error("cannot read the federated token `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("the file of the federated token, `{}`, is empty", path.display())]
+    Empty { path: PathBuf },
 }
 
 /// The source of federated tokens.
-pub enum Assertion {
+pub enum FederatedTokenSource {
     /// GitHub issues a token per request. They expire within minutes, so none is kept.
     GitHub(Box<GitHub>),
     /// The cluster rewrites the file before its token expires, so the file is read for
@@ -57,28 +59,33 @@ pub struct GitHub {
 
 /// Gives `azure_identity` federated tokens, which the redactor masks.
 #[derive(Clone)]
-pub struct Assertions {
-    pub from: Arc<Assertion>,
+pub struct FederatedTokens {
+    pub from: Arc<FederatedTokenSource>,
     pub redactor: Redactor,
     pub last: LastClaims,
 }
 
-impl Assertions {
-    async fn mint(&self) -> Result<String, AssertionError> {
+impl FederatedTokens {
+    async fn token(&self) -> Result<String, AssertionError> {
         match &*self.from {
-            Assertion::GitHub(github) => github.mint().await.map_err(AssertionError::GitHub),
-            Assertion::File(path) => {
+            FederatedTokenSource::GitHub(github) => {
+                github.token().await.map_err(AssertionError::GitHub)
+            }
+            FederatedTokenSource::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;
                 let token =
                     read.map_err(|source| AssertionError::File { path: path.clone(), source })?;
-                Ok(token.trim().to_owned())
+                match token.trim() {
+                    "" => Err(AssertionError::Empty { path: path.clone() }),
+                    token => Ok(token.to_owned()),
+                }
             }
         }
     }
 }
 
 impl GitHub {
-    async fn mint(&self) -> Result<String, http::Error> {
+    async fn token(&self) -> Result<String, http::Error> {
         #[derive(Deserialize)]
         struct Issued {
             value: String,
@@ -100,20 +107,20 @@ impl GitHub {
 }
 
 #[async_trait]
-impl ClientAssertion for Assertions {
+impl ClientAssertion for FederatedTokens {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let minted = self.mint().await.map_err(|error| {
+        let token = self.token().await.map_err(|error| {
             azure_core::Error::with_error(ErrorKind::Credential, error, "no assertion")
         })?;
-        let minted = self.redactor.adopt("a federated token", minted);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = claims(minted.expose());
-        Ok(minted.expose().to_owned())
+        let token = self.redactor.adopt("a federated token", token);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = claims(token.expose());
+        Ok(token.expose().to_owned())
     }
 }
 
-impl fmt::Debug for Assertions {
+impl fmt::Debug for FederatedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Assertions")
+        f.write_str("FederatedTokens")
     }
 }
 

@@ -3,7 +3,7 @@
 //! The first that its variables configure is used, and its failure is final.
 //! Without such variables the managed identity and the Azure CLI are tried.
 
-use super::assertion::{Assertion, GitHub};
+use super::assertion::{FederatedTokenSource, GitHub};
 use super::error::{CredentialError, SignInError};
 use super::managed::{METADATA_URL, ManagedIdentity};
 use super::method::SignInMethod;
@@ -97,7 +97,7 @@ impl Detection<'_> {
         let Some(file) = self.variable(TOKEN_FILE) else {
             return Ok(Err(format!("{method}: `{TOKEN_FILE}` is not set")));
         };
-        self.exchange(method, Assertion::File(PathBuf::from(file))).map(Ok)
+        self.exchange(method, FederatedTokenSource::File(PathBuf::from(file))).map(Ok)
     }
 
     fn github(&self) -> Result<Result<Signer, String>, CredentialError> {
@@ -123,12 +123,17 @@ impl Detection<'_> {
         })?;
         let token = self.redactor.adopt(GITHUB_TOKEN, token.to_owned());
         let audience = self.endpoints.federation_audience.clone();
-        let from =
-            Assertion::GitHub(GitHub { http: self.http.clone(), url, token, audience }.into());
+        let from = FederatedTokenSource::GitHub(
+            GitHub { http: self.http.clone(), url, token, audience }.into(),
+        );
         self.exchange(method, from).map(Ok)
     }
 
-    fn exchange(&self, method: SignInMethod, from: Assertion) -> Result<Signer, CredentialError> {
+    fn exchange(
+        &self,
+        method: SignInMethod,
+        from: FederatedTokenSource,
+    ) -> Result<Signer, CredentialError> {
         let client =
             EntraClient { http: self.http, endpoints: self.endpoints, redactor: self.redactor };
         Signer::exchange(method, from, self.identity(method)?, &client)

@@ -198,7 +198,9 @@ impl Retryable for SignInError {
             | Self::Unreachable { .. } => Retry::Backoff,
             Self::Managed(source)
             | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
-            Self::Assertion(AssertionFault(AssertionError::File { .. }))
+            Self::Assertion(AssertionFault(
+                AssertionError::File { .. } | AssertionError::Empty { .. },
+            ))
             | Self::Cli { .. }
             | Self::Unreadable { .. }
             | Self::Setup(_) => Retry::Never,
@@ -216,9 +218,9 @@ impl Retryable for SignInError {
                         .to_owned()
                 })
             }
-            Self::Assertion(AssertionFault(AssertionError::File { .. })) => {
-                Some("check `AZURE_FEDERATED_TOKEN_FILE`".to_owned())
-            }
+            Self::Assertion(AssertionFault(
+                AssertionError::File { .. } | AssertionError::Empty { .. },
+            )) => Some("check `AZURE_FEDERATED_TOKEN_FILE`".to_owned()),
             Self::Managed(http::Error::Status { status: 400, .. }) => Some(
                 "the machine has no such identity; assign it, or set `AZURE_CLIENT_ID` to the \
                  client id of the one it has"

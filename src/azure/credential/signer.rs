@@ -1,6 +1,6 @@
 //! Requests tokens by one way to sign in.
 
-use super::assertion::{Assertion, Assertions, LastClaims};
+use super::assertion::{FederatedTokenSource, FederatedTokens, LastClaims};
 use super::error::{CredentialError, RefusedIdentity, SignInError, classify};
 use super::managed::ManagedIdentity;
 use super::method::SignInMethod;
@@ -124,13 +124,13 @@ impl Signer {
 
     pub fn exchange(
         method: SignInMethod,
-        from: Assertion,
+        from: FederatedTokenSource,
         identity: EntraIdentity,
         client: &EntraClient<'_>,
     ) -> Result<Self, CredentialError> {
         let EntraIdentity { tenant, client_id } = identity;
         let claims = LastClaims::default();
-        let assertions = Assertions {
+        let tokens = FederatedTokens {
             from: Arc::new(from),
             redactor: client.redactor.clone(),
             last: claims.clone(),
@@ -142,7 +142,7 @@ impl Signer {
             let credential = ClientAssertionCredential::new(
                 for_tenant.clone(),
                 for_client.clone(),
-                assertions.clone(),
+                tokens.clone(),
                 Some(options),
             )?;
             Ok(credential as Arc<dyn TokenCredential>)

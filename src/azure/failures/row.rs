@@ -23,7 +23,8 @@ pub enum Class {
     Fatal,
 }
 
-/// A row of the table.
+/// A row of the table: what is known of one failure. Of Entra's, the status and the class
+/// stand in the documentation alone: the client decides by the status of the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Failure {
     pub service: Service,

@@ -75,6 +75,19 @@ fn the_body_is_what_azure_documents() {
     assert!(!format!("{wanted:?}").contains("pa55word"));
 }
 
+#[test]
+fn identity_in_two_spellings_is_one() {
+    let identity = "/subscriptions/s/resourceGroups/r/providers/Microsoft.ManagedIdentity/\
+                    userAssignedIdentities/pull";
+    let mut wanted = desired();
+    wanted.identities.user_assigned = vec![identity.to_owned()];
+    let login = PullLogin::Identity(identity.replace("resourceGroups", "resourcegroups"));
+    wanted.registries = vec![RegistryLogin { server: "demo.azurecr.io".into(), login }];
+
+    let expected = json!({ "type": "UserAssigned", "userAssignedIdentities": { identity: {} } });
+    assert_eq!(wanted.body()["identity"], expected);
+}
+
 #[tokio::test]
 async fn a_new_group_is_put_polled_and_watched() {
     let starting = group(&json!({ "currentState": { "state": "Waiting" } }));

@@ -3,6 +3,7 @@
 //! from documentation: no recording holds one.
 
 mod deploy;
+mod exec;
 mod failure;
 mod replace;
 mod values;

@@ -148,6 +148,15 @@ async fn a_token_file_is_read_each_time() {
     let asked = fake.requests();
     assert_eq!(form(&asked[0])["client_assertion"], "first");
     assert_eq!(form(&asked[1])["client_assertion"], "second");
+    std::fs::write(file.path(), "\n").expect("written");
+    let error = credential.token(SCOPE).await.expect_err("no token");
+    assert_eq!(
+        shown(&error),
+        format!(
+            "cannot sign in to Azure with workload identity\n  the file of the federated token, \
+             `{path}`, is empty\nhelp: check `AZURE_FEDERATED_TOKEN_FILE`"
+        )
+    );
     file.close().expect("removed");
     let error = credential.token(SCOPE).await.expect_err("no file");
     assert_eq!(

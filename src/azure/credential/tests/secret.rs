@@ -72,15 +72,19 @@ async fn each_entra_error_code_has_its_remedy() {
         ),
         (
             700_024,
-            "the token had expired when Entra read it; check this machine's clock, and that \
-             the token file is renewed in time",
+            "check this machine's clock, and, where the token is in a file, that it is renewed \
+             in time",
         ),
         (
             7_000_229,
             "the application has no service principal in tenant `tenant-1`; \
              `az ad sp create --id client-1` makes one",
         ),
-        (7_000_112, "an administrator has disabled the application `client-1`"),
+        (
+            7_000_112,
+            "ask the tenant's administrator to enable the application `client-1`, or set \
+             `AZURE_CLIENT_ID` to another",
+        ),
         (
             500_011,
             "tenant `tenant-1` does not know the service that the token is for; check that the \
