@@ -5,7 +5,6 @@
 //! that it is for.
 
 mod arm;
-pub mod capacity;
 mod cloud;
 pub mod container_instances;
 mod credential;
@@ -13,6 +12,7 @@ mod failures;
 #[cfg(test)]
 pub mod fake;
 mod key_vault;
+pub mod providers;
 pub mod registries;
 pub mod resource_groups;
 pub mod rights;

@@ -180,7 +180,7 @@ impl Loop<'_> {
                     });
                 }
                 Effect::RollBack { step } => self.roll_back(step),
-                Effect::Ask { step } => self.stop(step, |stop| &stop.ask),
+                Effect::Terminate { step } => self.stop(step, |stop| &stop.ask),
                 Effect::Kill { step } => self.stop(step, |stop| &stop.kill),
             }
         }

@@ -71,14 +71,13 @@ impl RunState {
         match input {
             Input::Begin => self.tell_of_excluded(&mut answer),
             Input::Decided { step, decision } => self.decided(step, decision, &mut answer),
-            Input::Ended { step, result, outputs, at } => {
-                self.now = at.max(now);
+            Input::Ended { step, result, outputs } => {
                 if let Some(outcome) = self.ended(step, result, jitter, &mut answer) {
                     self.finish_with(step, outcome, outputs, &mut answer);
                 }
             }
             Input::WaitOver { step } => self.wait_over(step, &mut answer),
-            Input::Replaces { step } => self.rollbacks[step] = RollbackPhase::Possible,
+            Input::ReplacementRecorded { step } => self.rollbacks[step] = RollbackPhase::Possible,
             Input::RolledBack { rollback, step } => self.rolled_back(step, rollback, &mut answer),
             Input::Stop(reason) => self.stop(reason, &mut answer),
         }
@@ -193,7 +192,7 @@ impl RunState {
                 Phase::Running { .. } if reason == CancelReason::Killed => {
                     answer.effects.push(Effect::Kill { step });
                 }
-                Phase::Running { .. } => answer.effects.push(Effect::Ask { step }),
+                Phase::Running { .. } => answer.effects.push(Effect::Terminate { step }),
                 Phase::Waiting { .. } => self.finish(step, Outcome::Cancelled, answer),
                 Phase::Pending | Phase::Deciding | Phase::Done(_) => {}
             }
@@ -279,9 +278,11 @@ impl RunState {
             self.skip(step, self.failure_of(failed), answer);
             return true;
         }
-        let failure = self.blamed[service].is_some();
         self.phases[step] = Phase::Deciding;
-        let status = DependencyStatus { success: !failure, failure };
+        let status = match self.blamed[service] {
+            Some(_) => DependencyStatus::Failure,
+            None => DependencyStatus::Success,
+        };
         answer.effects.push(Effect::Decide { step, status });
         false
     }
@@ -414,7 +415,7 @@ mod tests {
     }
 
     fn ended(step: usize, result: Result<(), AttemptError>) -> Input {
-        Input::Ended { step, result, outputs: Outputs::new(), at: Duration::ZERO }
+        Input::Ended { step, result, outputs: Outputs::new() }
     }
 
     fn timed_out(limit: Duration) -> AttemptError {
@@ -494,9 +495,10 @@ mod tests {
                         let id = &self.state.layout().steps[step].id;
                         writeln!(self.log, "roll back {id}").expect("text");
                     }
-                    Effect::Ask { step } | Effect::Kill { step } => {
+                    Effect::Terminate { step } | Effect::Kill { step } => {
                         let id = &self.state.layout().steps[step].id;
-                        let how = if matches!(effect, Effect::Ask { .. }) { "ask" } else { "kill" };
+                        let how =
+                            if matches!(effect, Effect::Terminate { .. }) { "ask" } else { "kill" };
                         writeln!(self.log, "{how} {id}").expect("text");
                     }
                 }
@@ -644,7 +646,7 @@ a.y skipped: the run was cancelled
     fn is_tolerated(error: AttemptError, expected: &str) {
         let mut state = RunState::new(layout("a: verify y"), false);
         let first = state.on(Input::Begin, Duration::ZERO, 1.0);
-        let status = DependencyStatus { success: true, failure: false };
+        let status = DependencyStatus::Success;
         assert_eq!(first.effects, [Effect::Decide { step: 0, status }]);
         let decision = Decision::Run { tolerant: true };
         drop(state.on(Input::Decided { step: 0, decision }, Duration::ZERO, 1.0));
@@ -820,7 +822,7 @@ succeeded, `test` not run: left out by `--skip-run`; Succeeded"
     #[test]
     fn a_failed_service_is_rolled_back_before_its_later_steps_and_dependents() {
         let mut talk = Talk::begin(layout("a: deploy verify clean!; b(a): y!"), false);
-        talk.tell(Input::Replaces { step: 0 });
+        talk.tell(Input::ReplacementRecorded { step: 0 });
         talk.succeed(0);
         talk.fail(1, failed(Retry::Never));
         assert!(!talk.state.is_finished());
@@ -853,7 +855,7 @@ b.y succeeded
     #[test]
     fn the_first_signal_lets_a_rollback_end_and_the_second_kills_it() {
         let mut talk = Talk::begin(layout("a: deploy verify"), false);
-        talk.tell(Input::Replaces { step: 0 });
+        talk.tell(Input::ReplacementRecorded { step: 0 });
         talk.tell(Input::Stop(CancelReason::Interrupted));
         talk.fail(0, AttemptError::Stopped);
         talk.tell(Input::Stop(CancelReason::Terminated));
@@ -881,7 +883,7 @@ a.verify skipped: the run was cancelled
     #[test]
     fn a_killed_run_records_the_rollback_that_it_does_not_make() {
         let mut talk = Talk::begin(layout("a: deploy verify"), false);
-        talk.tell(Input::Replaces { step: 0 });
+        talk.tell(Input::ReplacementRecorded { step: 0 });
         talk.tell(Input::Stop(CancelReason::Interrupted));
         talk.tell(Input::Stop(CancelReason::Interrupted));
         talk.fail(0, AttemptError::Stopped);

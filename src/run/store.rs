@@ -125,8 +125,8 @@ impl Store {
     ) -> Scope {
         let status = match status {
             _ if cancelled => Status::Cancelled,
-            Some(DependencyStatus { failure: true, .. }) => Status::Failure,
-            Some(_) | None => Status::Success,
+            Some(DependencyStatus::Failure) => Status::Failure,
+            Some(DependencyStatus::Success) | None => Status::Success,
         };
         let name = performer.plan.step_service(service);
         let steps = self.steps(&name);

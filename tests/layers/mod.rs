@@ -74,7 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli/doctor",
         &[
-            "azure::capacity",
+            "azure::providers",
             "azure::resource_groups",
             "azure::rights",
             "http",

@@ -3,7 +3,7 @@
 
 use super::check::{Check, State};
 use super::needs::{GroupNeed, Needs};
-use crate::azure::capacity::Capacity;
+use crate::azure::providers::ProvidersAndQuotas;
 use crate::azure::resource_groups::LookupError;
 use crate::azure::rights::Rights;
 use crate::cli::session::PlanSession;
@@ -11,6 +11,7 @@ use crate::cli::session::connections::Connections;
 use crate::http::Retryable;
 use crate::run::outcome::chain_of;
 use crate::run::perform::AzureClients;
+use crate::value::normal_region;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -29,7 +30,7 @@ pub struct AzureDoctor<'a> {
     pub session: &'a PlanSession,
     pub connections: &'a Connections,
     pub clients: AzureClients,
-    pub capacity: Capacity,
+    pub providers: ProvidersAndQuotas,
     pub rights: Rights,
     pub needs: &'a Needs,
     pub subscription: String,
@@ -130,7 +131,7 @@ impl AzureDoctor<'_> {
 
     async fn provider(&self, name: &str) -> Check {
         let id = format!("provider {name}");
-        match self.capacity.is_registered(&self.subscription, name).await {
+        match self.providers.is_registered(&self.subscription, name).await {
             Ok(true) => Check::ok(id, "is registered"),
             Ok(false) => Check::failed(id, "is not registered in the subscription").fix(format!(
                 "az provider register --subscription {} --namespace {name} --wait",
@@ -142,7 +143,7 @@ impl AzureDoctor<'_> {
 
     async fn quota(&self, region: &str) -> Check {
         let id = format!("quota {region}");
-        let usages = match self.capacity.usages(&self.subscription, region).await {
+        let usages = match self.providers.usages(&self.subscription, &normal_region(region)).await {
             Ok(usages) => usages,
             Err(error) => return failed_by(&id, &error),
         };
@@ -183,8 +184,7 @@ impl AzureDoctor<'_> {
         {
             return Some(Check::ok(id, format!("is that of `{}`, which runs", group.service)));
         }
-        let host =
-            format!("{label}.{}.azurecontainer.io", location.replace(' ', "").to_lowercase());
+        let host = format!("{label}.{}.azurecontainer.io", normal_region(location));
         if !self.answers(&host).await {
             return Some(Check::ok(id, format!("nothing answers at {host}")));
         }

@@ -19,7 +19,7 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
 use super::session::{PlanSession, show_step_error};
-use crate::azure::capacity::Capacity;
+use crate::azure::providers::ProvidersAndQuotas;
 use crate::azure::rights::Rights;
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -164,7 +164,7 @@ async fn look_at_azure(
     let doctor = AzureDoctor {
         session,
         connections,
-        capacity: Capacity::new(clients.arm.clone()),
+        providers: ProvidersAndQuotas::new(clients.arm.clone()),
         rights: Rights::new(clients.arm.clone()),
         clients,
         needs,

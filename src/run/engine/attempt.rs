@@ -26,7 +26,7 @@ impl Loop<'_> {
         let planned = self.planned(step);
         let holds = match &planned.condition {
             Some(condition) => condition.holds(&scope),
-            None => Ok(status.success),
+            None => Ok(status == DependencyStatus::Success),
         };
         let broken = |error: EvalError, doing: &str| {
             let error = StepError::from(error).while_doing(doing);
@@ -52,7 +52,7 @@ impl Loop<'_> {
             self.write(&JournalEntry::StepStarted { step: id.clone(), attempt, at })
         {
             let (result, outputs) = (Err(not_recorded(failure)), Outputs::new());
-            self.inputs.push_back(Input::Ended { step, result, outputs, at: now });
+            self.inputs.push_back(Input::Ended { step, result, outputs });
             return;
         }
         let (service, place) = self.engine.places[step];
@@ -134,8 +134,7 @@ impl Loop<'_> {
             }
             Err(AttemptError::Stopped) => Err(AttemptError::Stopped),
         };
-        let at = self.engine.started.elapsed();
-        self.inputs.push_back(Input::Ended { step, result, outputs, at });
+        self.inputs.push_back(Input::Ended { step, result, outputs });
     }
 
     /// The error with its text redacted and its position in the plan.

@@ -33,7 +33,7 @@ impl Loop<'_> {
         self.write(&JournalEntry::Rollback { step: id.clone(), record })?;
         self.sync()?;
         self.engine.store.replaces(&id, replaced);
-        self.inputs.push_back(Input::Replaces { step });
+        self.inputs.push_back(Input::ReplacementRecorded { step });
         Ok(())
     }
 

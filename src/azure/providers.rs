@@ -1,4 +1,5 @@
-//! Whether a subscription can run container groups: registered providers and quotas.
+//! What a subscription lets run: its registered resource providers, and the quotas of
+//! Container Instances.
 
 use super::{Arm, ArmError};
 use serde::Deserialize;
@@ -15,22 +16,24 @@ pub struct Usage {
     pub limit: i64,
 }
 
+/// The name as Azure sends it, beside one for people.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageName {
     pub value: String,
 }
 
-/// The client for what a subscription can do. Cheap to clone.
+/// The client for providers and quotas. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Capacity(Arm);
+pub struct ProvidersAndQuotas(Arm);
 
-impl Capacity {
+impl ProvidersAndQuotas {
     pub fn new(arm: Arm) -> Self {
         Self(arm)
     }
 
-    /// Whether a resource provider, such as `Microsoft.ContainerInstance`, is registered.
+    /// Whether a resource provider, such as `Microsoft.ContainerInstance`, is registered. One
+    /// that is being registered takes requests already.
     pub async fn is_registered(
         &self,
         subscription: &str,
