@@ -480,8 +480,8 @@ mod tests {
             for effect in answer.effects {
                 match effect {
                     Effect::Decide { step, status } => {
-                        let runs =
-                            status.success || self.state.layout().steps[step].runs_after_failure;
+                        let runs = (status == DependencyStatus::Success)
+                            || self.state.layout().steps[step].runs_after_failure;
                         let decision =
                             if runs { Decision::Run { tolerant: false } } else { Decision::Skip };
                         self.tell(Input::Decided { step, decision });
