@@ -170,6 +170,26 @@ fn everything_that_a_plan_needs_is_listed() {
 }
 
 #[test]
+fn registry_that_lets_all_pull_needs_no_admin_user() {
+    let plan = PLAN
+        .replace("registries: { shopimages.azurecr.io: { pull: { identity: shop-pull } } }\n", "");
+    let clinic = Clinic::with_plan(world(), &plan);
+    assert_eq!(
+        plain(&clinic.failures()),
+        "✗ pull from shopimages.azurecr.io  the plan names no `pull`, and the registry has no admin user\n    \
+         fix: az acr update --name shopimages --admin-enabled true\n    \
+         help: or write `pull: { identity: NAME }` under the registry in the plan\n"
+    );
+
+    let mut world = world();
+    world["registries"][0]["anonymous-pull"] = json!(true);
+    let finished = Clinic::with_plan(world, &plan).doctor(&[]).exits(0);
+    let shown = finished.stdout;
+    assert!(shown.contains("✓ pull from shopimages.azurecr.io"), "{shown}");
+    assert!(shown.contains("  the registry lets all pull\n"), "{shown}");
+}
+
+#[test]
 fn json_has_each_check_with_its_state_and_fix() {
     let clinic = Clinic::new(without("AcrPush"));
     let finished = clinic.doctor(&["--output", "json"]).exits(3);

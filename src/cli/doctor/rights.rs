@@ -15,8 +15,9 @@ const ASSIGN_ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/as
 /// The role that reads secrets, as the help of a refused request names it too.
 const VAULT_ROLE: &str = "Key Vault Secrets User";
 
-/// The version of the APIs by which resources are only found.
-const REGISTRY_API_VERSION: &str = "2023-07-01";
+/// The versions of the APIs by which resources are only found. That of registries tells of
+/// anonymous pulls.
+const REGISTRY_API_VERSION: &str = "2025-11-01";
 const IDENTITY_API_VERSION: &str = "2023-01-31";
 
 impl AzureDoctor<'_> {
@@ -91,7 +92,7 @@ impl AzureDoctor<'_> {
             }
             Some(Pull::User(_) | Pull::Anonymous) => {}
             None if settings.is_some_and(|registry| registry.login.is_some()) => {}
-            None => checks.push(admin_user(host, &found)),
+            None => checks.push(pull_without_settings(host, &found)),
         }
         checks
     }
@@ -203,9 +204,13 @@ impl AzureDoctor<'_> {
     }
 }
 
-/// The admin user, without which nothing pulls where the plan says no `pull`.
-fn admin_user(host: &str, registry: &Value) -> Check {
+/// How a service pulls where the plan says no `pull`: without a login where the registry
+/// permits that, else as the admin user.
+fn pull_without_settings(host: &str, registry: &Value) -> Check {
     let id = format!("pull from {host}");
+    if registry["properties"]["anonymousPullEnabled"] == true {
+        return Check::ok(id, "the registry lets all pull");
+    }
     if registry["properties"]["adminUserEnabled"] == true {
         return Check::ok(id, "the admin user of the registry pulls");
     }
