@@ -2,7 +2,7 @@
 
 use super::client::ContainerInstances;
 use super::evidence::Evidence;
-use super::failure::{Crash, DeployError};
+use super::failure::{GroupError, StoppedContainer};
 use super::group::{ContainerState, ContainerView, Group};
 use super::id::GroupId;
 use super::watch::FAILED_STATES;
@@ -15,13 +15,13 @@ const MAX_RESTARTS: u32 = 1;
 impl Group {
     /// The first container that has ended with an error, or that Azure starts again and
     /// again. A container that runs has ended for good only if it did so after `since`.
-    pub fn broken(&self, since: Option<Timestamp>) -> Option<Crash> {
+    pub fn broken(&self, since: Option<Timestamp>) -> Option<StoppedContainer> {
         let policy = RestartPolicy::from_word(&self.properties.restart_policy);
         let policy = policy.unwrap_or(RestartPolicy::Always);
         self.properties.containers.iter().find_map(|container| {
             let view = container.properties.instance_view.as_ref()?;
             let why = why_broken(view, policy, since)?;
-            Some(Crash { container: container.name.clone(), why })
+            Some(StoppedContainer { container: container.name.clone(), why })
         })
     }
 }
@@ -60,15 +60,15 @@ fn ended_after(state: &ContainerState, since: Option<Timestamp>) -> bool {
 impl ContainerInstances {
     /// The error of a group in which a container does not stay up, with the events and the
     /// log of that container.
-    pub async fn broken(&self, live: &Group, crash: Crash) -> DeployError {
+    pub async fn broken(&self, live: &Group, stopped: StoppedContainer) -> GroupError {
         // The state and the events are shown even if the log cannot be read.
         let log = match GroupId::parse(&live.id) {
-            Some(id) => self.last_log(&id, &crash.container).await.ok().flatten(),
+            Some(id) => self.last_log(&id, &stopped.container).await.ok().flatten(),
             None => None,
         };
-        let evidence = Evidence::of(live, &crash.container, log.as_deref());
+        let evidence = Evidence::of(live, &stopped.container, log.as_deref());
         let group = live.name.clone();
-        DeployError::Broken { group, crash: Box::new(crash), evidence: Box::new(evidence) }
+        GroupError::NotSteady { group, stopped: Box::new(stopped), evidence: Box::new(evidence) }
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
         }))
         .expect("a group");
         let since = "2026-11-20T10:00:00Z".parse().ok();
-        group.broken(since).map(|crash| format!("{}: {}", crash.container, crash.why))
+        group.broken(since).map(|stopped| format!("{}: {}", stopped.container, stopped.why))
     }
 
     fn ended(code: i64, restarts: u32) -> Value {

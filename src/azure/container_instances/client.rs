@@ -1,6 +1,6 @@
 //! Reads, lists and deletes container groups.
 
-use super::failure::DeployError;
+use super::failure::GroupError;
 use super::group::Group;
 use super::id::GroupId;
 use crate::azure::resource_groups::LookupError;
@@ -52,17 +52,17 @@ impl ContainerInstances {
     }
 
     /// Reads a group; `None` where it does not exist.
-    pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
+    pub async fn find(&self, id: &GroupId) -> Result<Option<Group>, GroupError> {
         let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| failed("read", id, source))
     }
 
     /// The same, but fails where the resource group does not exist either.
-    pub async fn find_in_existing(&self, id: &GroupId) -> Result<Option<Group>, DeployError> {
+    pub async fn find_in_existing(&self, id: &GroupId) -> Result<Option<Group>, GroupError> {
         match self.arm.get(&id.to_string(), API_VERSION).await {
             Ok(group) => Ok(Some(group)),
             Err(error) if is_resource_group_missing(&error) => {
-                Err(DeployError::NoResourceGroup(LookupError::NoGroup {
+                Err(GroupError::NoResourceGroup(LookupError::NoGroup {
                     name: id.resource_group.clone(),
                     subscription: id.subscription.clone(),
                 }))
@@ -99,7 +99,7 @@ impl ContainerInstances {
         &self,
         id: &GroupId,
         container: &str,
-    ) -> Result<Option<String>, DeployError> {
+    ) -> Result<Option<String>, GroupError> {
         self.read_log(id, &format!("{id}/containers/{container}/logs?tail=50")).await
     }
 
@@ -110,13 +110,13 @@ impl ContainerInstances {
         id: &GroupId,
         container: &str,
         tail: Option<u32>,
-    ) -> Result<Option<String>, DeployError> {
+    ) -> Result<Option<String>, GroupError> {
         let tail = tail.map(|tail| format!("&tail={tail}")).unwrap_or_default();
         let path = format!("{id}/containers/{container}/logs?timestamps=true{tail}");
         self.read_log(id, &path).await
     }
 
-    async fn read_log(&self, id: &GroupId, path: &str) -> Result<Option<String>, DeployError> {
+    async fn read_log(&self, id: &GroupId, path: &str) -> Result<Option<String>, GroupError> {
         #[derive(Deserialize)]
         struct Logs {
             content: Option<String>,
@@ -133,7 +133,7 @@ impl ContainerInstances {
         &self,
         id: &GroupId,
         tags: &BTreeMap<String, String>,
-    ) -> Result<(), DeployError> {
+    ) -> Result<(), GroupError> {
         let (path, body) = (id.to_string(), json!({ "tags": tags }));
         let request = ArmRequest {
             verb: Verb::Patch,
@@ -146,7 +146,7 @@ impl ContainerInstances {
     }
 
     /// Asks Azure to delete a group, and does not wait for it. `None` if it does not exist.
-    pub async fn start_delete(&self, id: &GroupId) -> Result<Option<ArmResponse>, DeployError> {
+    pub async fn start_delete(&self, id: &GroupId) -> Result<Option<ArmResponse>, GroupError> {
         let path = id.to_string();
         let request =
             ArmRequest { verb: Verb::Delete, path: &path, api_version: API_VERSION, body: None };
@@ -158,7 +158,7 @@ impl ContainerInstances {
 
     /// Deletes a group and waits until it no longer exists. Deleting a group that
     /// does not exist succeeds. The caller sets the time limit.
-    pub async fn delete(&self, id: &GroupId) -> Result<(), DeployError> {
+    pub async fn delete(&self, id: &GroupId) -> Result<(), GroupError> {
         let Some(response) = self.start_delete(id).await? else { return Ok(()) };
         let finished = self.arm.finish(&response, |_| {}).await;
         finished.map_err(|source| failed("delete", id, source))?;
@@ -202,8 +202,8 @@ fn is_subscription_missing(error: &ArmError) -> bool {
     error.refusal().is_some_and(|refusal| refusal.has("SubscriptionNotFound"))
 }
 
-pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> DeployError {
-    DeployError::Arm { doing, group: id.name.clone(), source: Box::new(source) }
+pub fn failed(doing: &'static str, id: &GroupId, source: ArmError) -> GroupError {
+    GroupError::Arm { doing, group: id.name.clone(), source: Box::new(source) }
 }
 
 /// Whether there is no log yet, as while the image is being pulled.

@@ -4,7 +4,7 @@ use super::client::{API_VERSION, ContainerInstances, failed, is_busy};
 use super::desired::Desired;
 use super::difference::difference;
 use super::evidence::Evidence;
-use super::failure::{Crash, DeployError};
+use super::failure::{GroupError, StoppedContainer};
 use super::group::Group;
 use super::id::GroupId;
 use super::previous::PreviousGroup;
@@ -68,7 +68,7 @@ impl ContainerInstances {
         desired: &Desired,
         existing: Option<&Group>,
         events: Listener<'_>,
-    ) -> Result<Applied, DeployError> {
+    ) -> Result<Applied, GroupError> {
         if existing.is_some() {
             events(DeployEvent::Found);
         }
@@ -90,7 +90,7 @@ impl ContainerInstances {
         match sent {
             Err(error) if needs_replacement(&error) => {
                 if desired.replace == Replace::Never {
-                    return Err(DeployError::NeedsReplacement {
+                    return Err(GroupError::NeedsReplacement {
                         group: desired.id.name.clone(),
                         changes: difference(existing, desired).replacement_reasons(),
                         source: Box::new(error),
@@ -114,11 +114,11 @@ impl ContainerInstances {
         body: &Value,
         replace: Replace,
         events: Listener<'_>,
-    ) -> Result<(), DeployError> {
+    ) -> Result<(), GroupError> {
         let put = match self.put(id, body, events).await {
             Err(error) if needs_replacement(&error) => {
                 if replace == Replace::Never {
-                    return Err(DeployError::NeedsReplacement {
+                    return Err(GroupError::NeedsReplacement {
                         group: id.name.clone(),
                         changes: Vec::new(),
                         source: Box::new(error),
@@ -169,7 +169,7 @@ impl ContainerInstances {
         &self,
         desired: &Desired,
         events: Listener<'_>,
-    ) -> Result<Group, DeployError> {
+    ) -> Result<Group, GroupError> {
         let awaited = Awaited {
             id: &desired.id,
             policy: desired.restart_policy,
@@ -184,7 +184,7 @@ impl ContainerInstances {
         id: &GroupId,
         previous: &PreviousGroup,
         events: Listener<'_>,
-    ) -> Result<Group, DeployError> {
+    ) -> Result<Group, GroupError> {
         let awaited = Awaited {
             id,
             policy: previous.restart_policy(),
@@ -197,7 +197,7 @@ impl ContainerInstances {
         &self,
         awaited: &Awaited<'_>,
         events: Listener<'_>,
-    ) -> Result<Group, DeployError> {
+    ) -> Result<Group, GroupError> {
         let Awaited { id, policy, missing_address } = *awaited;
         let began = Instant::now();
         let mut watch = Watch::new(policy, self.patience.steady);
@@ -221,7 +221,9 @@ impl ContainerInstances {
             let pause = match verdict {
                 Verdict::Works => return Ok(group),
                 Verdict::Fails { container, why } => {
-                    return Err(self.crashed(id, &group, Crash { container, why }).await);
+                    return Err(self
+                        .crashed(id, &group, StoppedContainer { container, why })
+                        .await);
                 }
                 Verdict::Wait { soon: true, .. } => self.patience.steady,
                 Verdict::Wait { why, soon: false } => {
@@ -236,12 +238,12 @@ impl ContainerInstances {
         }
     }
 
-    async fn crashed(&self, id: &GroupId, group: &Group, crash: Crash) -> DeployError {
+    async fn crashed(&self, id: &GroupId, group: &Group, stopped: StoppedContainer) -> GroupError {
         // The state and the events are shown even if the log cannot be read.
-        let log = self.last_log(id, &crash.container).await.ok().flatten();
-        let evidence = Evidence::of(group, &crash.container, log.as_deref());
+        let log = self.last_log(id, &stopped.container).await.ok().flatten();
+        let evidence = Evidence::of(group, &stopped.container, log.as_deref());
         let group = id.name.clone();
-        DeployError::Crashed { group, crash: Box::new(crash), evidence: Box::new(evidence) }
+        GroupError::NotStarted { group, stopped: Box::new(stopped), evidence: Box::new(evidence) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The desired container group.
 
-use super::failure::DeployError;
+use super::failure::GroupError;
 use super::group::Group;
 use super::id::GroupId;
 use super::normal::{FINGERPRINT_TAG, NormalForm};
@@ -77,9 +77,9 @@ pub struct InitContainer {
 
 impl Desired {
     /// Refuses what Azure would refuse, before a request is sent.
-    pub fn check(&self) -> Result<(), DeployError> {
+    pub fn check(&self) -> Result<(), GroupError> {
         match self.mistake() {
-            Some(mistake) => Err(DeployError::Mistake { group: self.id.name.clone(), mistake }),
+            Some(mistake) => Err(GroupError::Mistake { group: self.id.name.clone(), mistake }),
             None => Ok(()),
         }
     }

@@ -163,5 +163,5 @@ pub fn event_line(event: &GroupEvent) -> String {
     format!("event: {}{count}: {}", event.name, event.message)
 }
 
-/// The source of `DeployError::Crashed`.
+/// The source of `GroupError::NotStarted`.
 impl std::error::Error for Evidence {}

@@ -4,7 +4,7 @@
 //! and never tells the exit code.
 
 use super::client::{API_VERSION, ContainerInstances, failed};
-use super::failure::DeployError;
+use super::failure::GroupError;
 use super::id::GroupId;
 use crate::azure::{ArmRequest, Verb};
 use crate::http::{WebSocketReceiver, WebSocketSender};
@@ -42,7 +42,7 @@ impl ContainerInstances {
         container: &str,
         program: &str,
         size: TerminalSize,
-    ) -> Result<ContainerTerminal, DeployError> {
+    ) -> Result<ContainerTerminal, GroupError> {
         let path = format!("{id}/containers/{container}/exec");
         let body = json!({
             "command": program,
@@ -59,7 +59,7 @@ impl ContainerInstances {
         let response: ExecResponse = serde_json::from_value(response.body).map_err(|error| {
             failed("start a program in", id, self.arm.unreadable(&path, &error))
         })?;
-        let lost = |source: Box<dyn std::error::Error + Send + Sync>| DeployError::Terminal {
+        let lost = |source: Box<dyn std::error::Error + Send + Sync>| GroupError::Terminal {
             group: id.name.clone(),
             source,
         };

@@ -1,13 +1,13 @@
-//! Why a group could not be deployed.
+//! Why a container group could not be deployed, read, entered or deleted.
 
 use super::evidence::Evidence;
 use crate::azure::ArmError;
 use crate::azure::resource_groups::LookupError;
 use crate::http::{Retry, Retryable};
 
-/// Why a group could not be deployed.
+/// The failure of a request for a container group, or of the group itself.
 #[derive(Debug, thiserror::Error)]
-pub enum DeployError {
+pub enum GroupError {
     /// Azure would refuse the group, so it was not sent.
     #[error("cannot deploy container group `{group}`: {mistake}")]
     Mistake { group: String, mistake: String },
@@ -32,26 +32,26 @@ pub enum DeployError {
         changes: Vec<String>,
         source: Box<ArmError>,
     },
-    /// The terminal of a program in a container cannot be reached.
+    /// The web socket of a program that was started in a container cannot be reached.
     #[error("cannot connect to the terminal of a program in container group `{group}`")]
     Terminal { group: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// A container ended, or never started.
-    #[error("cannot start container group `{group}`: container `{}` does not run: {}", crash.container, crash.why)]
-    Crashed {
+    #[error("cannot start container group `{group}`: container `{}` does not run: {}", stopped.container, stopped.why)]
+    NotStarted {
         group: String,
-        crash: Box<Crash>,
+        stopped: Box<StoppedContainer>,
         #[source]
         evidence: Box<Evidence>,
     },
     /// A container does not stay up, although another one answers.
     #[error(
         "the service answers, but container `{}` of container group `{group}` does not stay up: {}",
-        crash.container,
-        crash.why
+        stopped.container,
+        stopped.why
     )]
-    Broken {
+    NotSteady {
         group: String,
-        crash: Box<Crash>,
+        stopped: Box<StoppedContainer>,
         #[source]
         evidence: Box<Evidence>,
     },
@@ -59,13 +59,13 @@ pub enum DeployError {
 
 /// A container that does not run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Crash {
+pub struct StoppedContainer {
     pub container: String,
     /// The reason in one line.
     pub why: String,
 }
 
-impl Retryable for DeployError {
+impl Retryable for GroupError {
     fn retry(&self) -> Retry {
         match self {
             Self::Arm { source, .. } => source.retry(),
@@ -73,23 +73,22 @@ impl Retryable for DeployError {
             Self::Mistake { .. }
             | Self::NeedsReplacement { .. }
             | Self::Terminal { .. }
-            | Self::Crashed { .. }
-            | Self::Broken { .. } => Retry::Never,
+            | Self::NotStarted { .. }
+            | Self::NotSteady { .. } => Retry::Never,
         }
     }
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Mistake { .. } => None,
+            Self::Mistake { .. } => Some("change it in the plan, under `deploy`".to_owned()),
             Self::NoResourceGroup(error) => error.help(),
             Self::Terminal { .. } => Some(
-                "the web socket is on port 19390, which this machine's network has to let out"
+                "the web socket is on port 19390, which this machine's network must allow"
                     .to_owned(),
             ),
             Self::Arm { source, .. } | Self::NeedsReplacement { source, .. } => source.help(),
-            Self::Crashed { crash, evidence, .. } | Self::Broken { crash, evidence, .. } => {
-                evidence.remedy(&crash.why)
-            }
+            Self::NotStarted { stopped, evidence, .. }
+            | Self::NotSteady { stopped, evidence, .. } => evidence.remedy(&stopped.why),
         }
     }
 }

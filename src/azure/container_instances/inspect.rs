@@ -3,7 +3,7 @@
 
 use super::client::ContainerInstances;
 use super::evidence::{Evidence, event_line};
-use super::failure::DeployError;
+use super::failure::GroupError;
 use super::group::Group;
 use super::id::GroupId;
 
@@ -17,7 +17,7 @@ pub struct GroupEvidence {
 
 impl ContainerInstances {
     /// Reads a group with its events and logs; `None` where it does not exist.
-    pub async fn inspect(&self, id: &GroupId) -> Result<Option<GroupEvidence>, DeployError> {
+    pub async fn inspect(&self, id: &GroupId) -> Result<Option<GroupEvidence>, GroupError> {
         let Some(group) = self.find(id).await? else { return Ok(None) };
         let mut containers = Vec::new();
         for container in &group.properties.containers {

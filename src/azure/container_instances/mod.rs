@@ -33,7 +33,7 @@ pub use desired::{Container, Desired, InitContainer};
 pub use difference::{difference, is_as_deployed};
 pub use exec::{ContainerTerminal, TerminalSize};
 #[cfg(test)]
-pub use failure::DeployError;
+pub use failure::GroupError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};
 pub use id::GroupId;
 pub use previous::{KnownValues, PreviousGroup};

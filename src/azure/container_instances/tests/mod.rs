@@ -10,7 +10,7 @@ mod values;
 
 use super::testing::{container, group_of};
 use crate::azure::container_instances::{
-    ContainerInstances, DeployError, DeployEvent, Desired, Group, GroupId, Patience, Replace,
+    ContainerInstances, DeployEvent, Desired, Group, GroupError, GroupId, Patience, Replace,
 };
 use crate::azure::fake::{FakeAzure, Reply};
 use serde_json::{Value, json};
@@ -101,13 +101,13 @@ async fn deploy_with_events(
     fake: &FakeAzure,
     desired: &Desired,
     events: &(dyn Fn(DeployEvent) + Send + Sync),
-) -> Result<Group, DeployError> {
+) -> Result<Group, GroupError> {
     let groups = groups(fake);
     let existing = groups.find(&desired.id).await?;
     groups.apply(desired, existing.as_ref(), events).await?;
     groups.watch(desired, events).await
 }
 
-async fn deploy(fake: &FakeAzure, desired: &Desired) -> Result<Group, DeployError> {
+async fn deploy(fake: &FakeAzure, desired: &Desired) -> Result<Group, GroupError> {
     deploy_with_events(fake, desired, &|_| {}).await
 }

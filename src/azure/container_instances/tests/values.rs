@@ -1,14 +1,14 @@
 //! What is known without a server.
 
 use super::{PATH, desired, id};
-use crate::azure::container_instances::{DeployError, Desired, Group, GroupId, Port};
+use crate::azure::container_instances::{Desired, Group, GroupError, GroupId, Port};
 use crate::value::Protocol;
 use serde_json::{Value, json};
 
 #[test]
 fn mistakes_are_found_before_a_request() {
     let mistake = |desired: &Desired| match desired.check() {
-        Err(DeployError::Mistake { mistake, .. }) => Some(mistake),
+        Err(GroupError::Mistake { mistake, .. }) => Some(mistake),
         Err(other) => panic!("{other}"),
         Ok(()) => None,
     };
