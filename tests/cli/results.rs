@@ -2,8 +2,11 @@
 
 use crate::support::Program;
 use crate::support::state::{newest, result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 
 /// The table at the end of the log, without times.
 #[track_caller]
@@ -26,6 +29,70 @@ services:
 ",
     );
     assert_eq!(table(&program, &["run"], 4), ["a  failed at a.run", "b  skipped: a failed"]);
+}
+
+#[test]
+fn a_service_whose_deploy_another_failure_left_out_is_not_deployed() {
+    // Each waits for what the other one has begun or ended.
+    let program = Program::with_plan(
+        "name: site
+report: [comment]
+azure: { resource-group: demo, location: westeurope }
+services:
+  tests:
+    steps:
+      - run: |
+          until grep -qs '\"service\":\"docs\",\"step\":\"wait\"' .shipway/runs/*/journal.jsonl; do sleep 0.05; done
+          exit 3
+  docs:
+    steps:
+      - build: { layers: [{ from: shipway.yml, to: /plan }] }
+      - tag: demo.azurecr.io/docs:v1
+      - push:
+      - id: wait
+        run: |
+          until grep -qs '\"is\":\"failed\"' .shipway/runs/*/journal.jsonl; do sleep 0.05; done
+      - deploy: { aci: { name: docs, ports: [80] } }
+      - verify: /
+",
+    );
+    let finished = program.run(&["dry-run"]).exits(4);
+    finished.says_in_order(&[
+        "\ndocs.deploy  skipped: `tests.run` failed\n",
+        "\ndocs.verify  skipped: `tests.run` failed\n",
+        "\n    |   docs   skipped, not deployed: tests failed  sha256:",
+        "\nfailed  (",
+        "\n    tests  failed at tests.run",
+        "\n    docs   skipped, not deployed: tests failed  (",
+    ]);
+    let docs = &result(&program)["services"][1];
+    assert_eq!([&docs["status"], &docs["missing"]], ["skipped", "not deployed"]);
+}
+
+#[test]
+fn an_interrupt_cancels_what_runs_and_nothing_that_has_ended() {
+    let program = Program::with_plan(
+        "name: pair
+services:
+  alpha: { steps: [{ run: sleep 600 }] }
+  beta: { steps: [{ run: 'true' }] }
+",
+    );
+    let mut child = program.start(&["run"]);
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    while !(said.contains("alpha.run  started") && said.contains("beta.run   ok")) {
+        assert_ne!(stderr.read_line(&mut said).expect("text"), 0, "{said}");
+    }
+
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id"));
+    kill(pid, Signal::SIGINT).expect("a signal");
+
+    stderr.read_to_string(&mut said).expect("text");
+    assert_eq!(child.wait().expect("an end").code(), Some(130), "{said}");
+    let (_, table) = said.split_once("\ncancelled  (").expect("the end");
+    assert!(table.contains("\n    alpha  cancelled  ("), "{said}");
+    assert!(table.contains("\n    beta   succeeded  ("), "{said}");
 }
 
 #[test]
