@@ -6,6 +6,7 @@
 
 mod arm;
 mod cloud;
+pub mod container_apps;
 pub mod container_instances;
 mod credential;
 mod failures;
@@ -15,10 +16,13 @@ mod key_vault;
 pub mod providers;
 pub mod registries;
 pub mod resource_groups;
+mod resource_id;
 pub mod rights;
+mod workload;
 
 pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Pacing, Refusal, Verb};
 pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
 pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};
+pub use workload::{EnvValue, Identities};

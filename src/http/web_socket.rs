@@ -23,12 +23,16 @@ pub struct WebSocketLost(#[from] tungstenite::Error);
 #[derive(Debug)]
 pub struct WebSocketSender {
     sink: SplitSink<WebSocketStream<Upgraded>, Message>,
+    /// What each frame of bytes begins with.
+    prefix: &'static [u8],
 }
 
 /// The side that receives.
 #[derive(Debug)]
 pub struct WebSocketReceiver {
     stream: SplitStream<WebSocketStream<Upgraded>>,
+    /// What is taken of each frame.
+    decode: fn(Vec<u8>) -> Vec<u8>,
 }
 
 impl WebSocketSender {
@@ -37,7 +41,14 @@ impl WebSocketSender {
     }
 
     pub async fn send(&mut self, bytes: Vec<u8>) -> Result<(), WebSocketLost> {
+        let bytes = if self.prefix.is_empty() { bytes } else { [self.prefix, &bytes].concat() };
         Ok(self.sink.send(Message::binary(bytes)).await?)
+    }
+
+    /// The same side, of which each frame of bytes begins with `prefix`.
+    #[must_use]
+    pub fn prefixed(self, prefix: &'static [u8]) -> Self {
+        Self { prefix, ..self }
     }
 
     /// Keeps a connection on which nothing else is sent from being cut as idle.
@@ -58,7 +69,7 @@ impl WebSocketReceiver {
             match self.stream.next().await.transpose()? {
                 None | Some(Message::Close(_)) => return Ok(None),
                 Some(data @ (Message::Binary(_) | Message::Text(_))) => {
-                    return Ok(Some(data.into_data().to_vec()));
+                    return Ok(Some((self.decode)(data.into_data().to_vec())));
                 }
                 Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
             }
@@ -66,11 +77,20 @@ impl WebSocketReceiver {
     }
 }
 
+impl WebSocketReceiver {
+    /// The same side, of which `decode` takes the content of each frame.
+    #[must_use]
+    pub fn decoded(self, decode: fn(Vec<u8>) -> Vec<u8>) -> Self {
+        Self { decode, ..self }
+    }
+}
+
 impl Client {
-    /// Opens a web socket at a `wss://` URL.
+    /// Opens a web socket at a `wss://` URL, with a bearer token if the server asks for one.
     pub async fn open_web_socket(
         &self,
         url: &Url,
+        token: Option<&str>,
     ) -> Result<(WebSocketSender, WebSocketReceiver), Error> {
         let method = "GET".to_owned();
         let shown = SafeUrl::new(url.clone());
@@ -88,6 +108,10 @@ impl Client {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, &key);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
         let response = self.send(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(super::client::refused(&method, response).await);
@@ -104,6 +128,7 @@ impl Client {
         })?;
         let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await;
         let (sink, stream) = socket.split();
-        Ok((WebSocketSender { sink }, WebSocketReceiver { stream }))
+        let sender = WebSocketSender { sink, prefix: &[] };
+        Ok((sender, WebSocketReceiver { stream, decode: |frame| frame }))
     }
 }

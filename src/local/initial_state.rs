@@ -24,6 +24,8 @@ pub struct InitialState {
     /// All registries that are not Azure's.
     pub other_registries: Vec<OtherRegistry>,
     pub vaults: Vec<Vault>,
+    /// Environments of Container Apps.
+    pub app_environments: Vec<AppEnvironment>,
     pub github: Option<GitHubRepository>,
     pub runtime: RuntimeChoice,
     /// Whether nothing may be pulled from registries outside.
@@ -68,6 +70,16 @@ pub struct RoleGrant {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ResourceGroup {
     pub name: String,
+    /// Such as `westeurope`.
+    pub location: String,
+}
+
+/// An environment of Container Apps.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AppEnvironment {
+    pub name: String,
+    pub resource_group: String,
     /// Such as `westeurope`.
     pub location: String,
 }

@@ -15,6 +15,7 @@ pub mod authority;
 mod cloud_file;
 mod cloud_state;
 pub mod entra;
+mod exchange;
 mod faults;
 pub mod files;
 pub mod github;
@@ -34,8 +35,8 @@ pub use arm::container_groups;
 pub use cloud_file::CloudFile;
 pub use hidden::Hidden;
 pub use initial_state::{
-    AnonymousAccess, AzureRegistry, GitHubRepository, InitialState, OtherRegistry, PreloadedImage,
-    PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
+    AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, InitialState, OtherRegistry,
+    PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};

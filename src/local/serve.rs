@@ -132,16 +132,20 @@ async fn open_runtime(state: &CloudState) -> Result<Runtime, ServeError> {
 }
 
 fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError> {
+    let store = arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?;
+    let subscription = &state.identity().subscription_id;
+    store.change(|content| arm::add_initial(content, &state.initial, subscription))?;
     Ok(arm::Arm {
         tokens: Arc::clone(&state.tokens),
         access: Arc::clone(&state.access),
         registries: Arc::clone(&state.registries),
         vaults: Arc::clone(&state.vaults),
         runtime,
-        store: arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?,
+        store,
         vault_hosts: state.initial.vaults.iter().map(|vault| vault.host.clone()).collect(),
         folder: state.folder.clone(),
         exec_sessions: arm::ExecSessions::default(),
+        stream_tokens: arm::StreamTokens::default(),
     })
 }
 

@@ -21,7 +21,9 @@ mod read;
 mod tree;
 
 pub use asked_deploy::AskedDeploy;
-pub use check::{PathKind, closed_port, is_after_a_run, missing_paths, unfit_values, unknown_name};
+pub use check::{
+    PathKind, are_app_cores, closed_port, is_after_a_run, missing_paths, unfit_values, unknown_name,
+};
 pub use describe::{Exposure, Found, PlanKeys, Visit};
 pub use diagnostic::{Diagnostic, render, render_github, render_json};
 pub use json_schema::json_schema;

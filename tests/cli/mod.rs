@@ -1,6 +1,7 @@
 //! What a user types, and what the program prints, writes and exits with.
 
 mod action;
+mod apps;
 mod check;
 mod children;
 mod clean;

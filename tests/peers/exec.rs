@@ -65,8 +65,26 @@ impl Shop {
 
     /// With the plan deployed.
     fn new() -> Self {
-        let cloud = CloudProcess::with_registry("shop");
-        let program = Program::with_plan(PLAN).busybox();
+        Self::deployed(CloudProcess::with_registry("shop"), PLAN)
+    }
+
+    /// With the plan deployed as an app.
+    fn of_app() -> Self {
+        let cloud = CloudProcess::start(serde_json::json!({
+            "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+            "registries": [{
+                "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
+                "anonymous-pull": true,
+            }],
+            "app-environments":
+                [{ "name": "shop", "resource-group": "demo", "location": "westeurope" }],
+        }));
+        let plan = PLAN.replace("aci: { name: shop }", "container-app: { environment: shop }");
+        Self::deployed(cloud, &plan)
+    }
+
+    fn deployed(cloud: CloudProcess, plan: &str) -> Self {
+        let program = Program::with_plan(plan).busybox();
         std::fs::create_dir(program.path("bin")).expect("a folder");
         for name in PROGRAMS {
             symlink("busybox", program.path("bin").join(name)).expect("a link");
@@ -322,4 +340,19 @@ fn group_that_is_deployed_again_while_the_one_before_it_ends_takes_commands() {
     shop.run(&["run"]).exits(0);
 
     assert_eq!(shop.exec(&["echo", "two"]).exits(0).stdout, "two\n");
+}
+
+#[test]
+fn app_takes_commands_and_tells_their_exit_codes() {
+    let shop = Shop::of_app();
+    assert_eq!(shop.exec(&["echo", "hello world"]).exits(0).stdout, "hello world\n");
+    shop.exec(&["sh", "-c", "exit 7"]).exits(7);
+    let counted = shop.exec_with(&[b'x'; 100_000], &["wc", "-c"]).exits(0);
+    assert_eq!(counted.stdout.trim(), "100000");
+
+    let mut terminal = shop.in_terminal(&["sh", "-c", "stty size; read line; echo got $line"]);
+    terminal.wait_for("24 80");
+    terminal.press("hello\r");
+    terminal.wait_for("got hello");
+    terminal.exits(0);
 }

@@ -1,4 +1,5 @@
-//! The plans of `docs/container-groups.md`, each run against the local cloud.
+//! The plans of `docs/container-groups.md` and `docs/container-apps.md`, each run against the
+//! local cloud.
 
 use crate::peer::busybox;
 use crate::support::{Finished, Program};
@@ -8,9 +9,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The plans of the page by name.
+/// The plans of `docs/container-groups.md` by name.
 fn plans() -> Vec<(String, String)> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/container-groups.md");
+    plans_of("container-groups.md")
+}
+
+/// The plans of a page by name.
+fn plans_of(page: &str) -> Vec<(String, String)> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     let page = fs::read_to_string(page).expect("the page");
     let block = Regex::new(r"(?ms)^```yaml\n(.*?)^```$").expect("a pattern");
     let name = Regex::new(r"(?m)^name: (\S+)$").expect("a pattern");
@@ -27,7 +33,9 @@ fn dry_run(plan: &str) -> (Program, Finished) {
         &program.path("seed"),
         &json!({ "Entrypoint": ["/bin/busybox", "sh", "-c", serve] }),
     );
-    for name in ["WORKSPACE_KEY", "CERTIFICATE", "PRIVATE_KEY", "SETTINGS", "STORAGE_KEY"] {
+    for name in
+        ["WORKSPACE_KEY", "CERTIFICATE", "PRIVATE_KEY", "SHOP_TOKEN", "SETTINGS", "STORAGE_KEY"]
+    {
         program = program.env(name, "c29tZSBzZWNyZXQ=");
     }
     let image = Regex::new(r"ghcr\.io/example/[a-z]+:v1").expect("a pattern");
@@ -55,6 +63,18 @@ fn every_plan_of_the_page_runs_or_is_refused_by_name() {
             }
             None => assert_eq!(finished.code, 0, "{name}: {}", finished.stderr),
         }
+    }
+}
+
+#[test]
+fn every_plan_of_the_page_on_apps_runs() {
+    let plans = plans_of("container-apps.md");
+    assert_eq!(plans.len(), 1);
+    for (name, plan) in plans {
+        let (_, finished) = dry_run(&plan);
+        assert_eq!(finished.code, 0, "{name}: {}", finished.stderr);
+        let url = finished.stdout.trim();
+        assert!(url.starts_with("https://shop.local-"), "{url}");
     }
 }
 

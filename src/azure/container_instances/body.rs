@@ -3,9 +3,11 @@
 
 use super::desired::{Container, Desired, InitContainer};
 use super::settings::{
-    DnsConfig, EnvValue, Gpu, Limits, LogAnalytics, Mount, Probe, ProbeRequest, Volume, VolumeFiles,
+    DnsConfig, Gpu, Limits, LogAnalytics, Mount, Probe, ProbeRequest, Volume, VolumeFiles,
 };
+use crate::azure::EnvValue;
 use crate::azure::registries::{PullLogin, RegistryLogin};
+use crate::azure::workload::identity_json;
 use crate::value::{GroupSku, IpKind, Port, Priority, Protocol, RestartPolicy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -50,32 +52,10 @@ impl Desired {
         if !self.hosting.zones.is_empty() {
             body["zones"] = json!(self.hosting.zones);
         }
-        if let Some(identity) = self.identity() {
+        if let Some(identity) = identity_json(&self.identities, &self.registries) {
             body["identity"] = identity;
         }
         body
-    }
-
-    /// The plan's identities and those that Azure pulls with, which have to be assigned to
-    /// the group. The case of ids does not matter, so that two spellings are one.
-    fn identity(&self) -> Option<Value> {
-        let pull = self.registries.iter().filter_map(|registry| match &registry.login {
-            PullLogin::Identity(id) => Some(id),
-            PullLogin::User { .. } => None,
-        });
-        let mut user_assigned: Map<String, Value> = Map::new();
-        for id in self.identities.user_assigned.iter().chain(pull) {
-            if !user_assigned.keys().any(|known| known.eq_ignore_ascii_case(id)) {
-                user_assigned.insert(id.clone(), json!({}));
-            }
-        }
-        let kind = match (self.identities.system, user_assigned.is_empty()) {
-            (false, true) => return None,
-            (true, true) => return Some(json!({ "type": "SystemAssigned" })),
-            (true, false) => "SystemAssigned, UserAssigned",
-            (false, false) => "UserAssigned",
-        };
-        Some(json!({ "type": kind, "userAssignedIdentities": user_assigned }))
     }
 
     fn address(&self) -> Value {

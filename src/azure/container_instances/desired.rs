@@ -3,12 +3,13 @@
 use super::failure::GroupError;
 use super::group::Group;
 use super::id::GroupId;
-use super::normal::{FINGERPRINT_TAG, NormalForm};
+use super::normal::NormalForm;
 use super::settings::{
-    DnsConfig, EnvValue, Gpu, Hosting, Identities, Limits, LogAnalytics, Mount, Probes, Volume,
-    VolumeFiles,
+    DnsConfig, Gpu, Hosting, Limits, LogAnalytics, Mount, Probes, Volume, VolumeFiles,
 };
 use crate::azure::registries::RegistryLogin;
+use crate::azure::workload::FINGERPRINT_TAG;
+use crate::azure::{EnvValue, Identities};
 use crate::secret::Secret;
 use crate::value::{DnsLabel, IpKind, MAX_GROUP_PORTS, MAX_TAGS, Port, Replace, RestartPolicy};
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 
 use super::desired::Desired;
 use super::group::Group;
-use super::normal::{FINGERPRINT_TAG, NormalForm, Property, Setting};
+use super::normal::{NormalForm, Property, Setting};
+use crate::azure::workload::FINGERPRINT_TAG;
 use crate::value::{
     Change, Difference, OutsideChanges, PropertyValue, Replace, SecureValue, Verdict,
 };
@@ -193,10 +194,10 @@ fn without_repetition(mut changes: Vec<Change>) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::difference;
-    use crate::azure::container_instances::normal::FINGERPRINT_TAG;
     use crate::azure::container_instances::testing::{container, group_of};
     use crate::azure::container_instances::{Desired, EnvValue, Group};
     use crate::azure::registries::{PullLogin, RegistryLogin};
+    use crate::azure::workload::FINGERPRINT_TAG;
     use crate::secret::Redactor;
     use crate::value::{
         Difference, OutsideChanges, Port, PropertyValue, Protocol, Replace, RestartPolicy, Verdict,

@@ -63,7 +63,7 @@ impl ContainerInstances {
             group: id.name.clone(),
             source,
         };
-        let opened = self.arm.http.open_web_socket(&response.web_socket_uri).await;
+        let opened = self.arm.http.open_web_socket(&response.web_socket_uri, None).await;
         let (mut sender, receiver) = opened.map_err(|error| lost(Box::new(error)))?;
         // The first frame lets the client in.
         let sent = sender.send_text(&response.password).await;

@@ -1,6 +1,9 @@
 //! Which container group.
 
+use crate::azure::resource_id::ResourceParts;
 use std::fmt;
+
+const KIND: &str = "Microsoft.ContainerInstance/containerGroups";
 
 /// The resource id of a container group.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -13,19 +16,10 @@ pub struct GroupId {
 impl GroupId {
     /// Parses a resource id. Azure spells ids in varying case.
     pub fn parse(id: &str) -> Option<Self> {
-        let parts: Vec<&str> = id.trim_matches('/').split('/').collect();
-        let [subscriptions, subscription, groups, group, providers, provider, kind, name] = *parts
-        else {
-            return None;
-        };
-        let matches = subscriptions.eq_ignore_ascii_case("subscriptions")
-            && groups.eq_ignore_ascii_case("resourceGroups")
-            && providers.eq_ignore_ascii_case("providers")
-            && provider.eq_ignore_ascii_case("Microsoft.ContainerInstance")
-            && kind.eq_ignore_ascii_case("containerGroups");
-        matches.then(|| Self {
+        let ResourceParts { subscription, resource_group, name } = ResourceParts::of(KIND, id)?;
+        Some(Self {
             subscription: subscription.to_owned(),
-            resource_group: group.to_owned(),
+            resource_group: resource_group.to_owned(),
             name: name.to_owned(),
         })
     }
@@ -37,8 +31,7 @@ impl fmt::Display for GroupId {
         let Self { subscription, resource_group, name } = self;
         write!(
             f,
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
-             Microsoft.ContainerInstance/containerGroups/{name}"
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/{KIND}/{name}"
         )
     }
 }

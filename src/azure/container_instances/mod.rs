@@ -26,6 +26,7 @@ mod testing;
 mod tests;
 mod watch;
 
+pub use crate::azure::{EnvValue, Identities};
 pub use crate::value::{Port, Replace};
 pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
@@ -38,6 +39,6 @@ pub use group::{ContainerState, ContainerView, Group, GroupContainer};
 pub use id::GroupId;
 pub use previous::{KnownValues, PreviousGroup};
 pub use settings::{
-    DnsConfig, EnvValue, Gpu, Hosting, Identities, Limits, LogAnalytics, Mount, Probe,
-    ProbeRequest, Probes, Volume, VolumeFiles,
+    DnsConfig, Gpu, Hosting, Limits, LogAnalytics, Mount, Probe, ProbeRequest, Probes, Volume,
+    VolumeFiles,
 };

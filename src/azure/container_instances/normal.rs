@@ -12,9 +12,6 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// The name of the tag that holds [`NormalForm::fingerprint`] of what was put.
-pub const FINGERPRINT_TAG: &str = "shipway-body";
-
 /// Tags whose names begin so are not compared: Shipway's own, which differ with each
 /// run, and those of the portal.
 const IGNORED_TAGS: [&str; 2] = ["shipway-", "hidden-"];

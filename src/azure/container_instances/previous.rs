@@ -7,7 +7,7 @@
 use super::body::encoded;
 use super::group::Group;
 use super::property::remove_read_only;
-use super::settings::EnvValue;
+use crate::azure::EnvValue;
 use crate::azure::registries::PullLogin;
 use crate::secret::Secret;
 use crate::value::RestartPolicy;

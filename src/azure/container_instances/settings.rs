@@ -1,5 +1,6 @@
 //! What a container group may have beside its containers and their images.
 
+use crate::azure::EnvValue;
 use crate::secret::Secret;
 use crate::value::{GpuSku, GroupSku, LogType, Port, Priority, ProbeScheme};
 use std::collections::BTreeMap;
@@ -97,15 +98,6 @@ pub struct DnsConfig {
     pub options: Vec<String>,
 }
 
-/// The managed identities of a group.
-#[derive(Clone, Debug, Default)]
-pub struct Identities {
-    /// Whether it has one of its own.
-    pub system: bool,
-    /// Resource ids.
-    pub user_assigned: Vec<String>,
-}
-
 /// The Log Analytics workspace that gets what the containers write.
 #[derive(Clone, Debug)]
 pub struct LogAnalytics {
@@ -122,31 +114,4 @@ pub struct Hosting {
     pub sku: GroupSku,
     /// Of a confidential group, in base64.
     pub cce_policy: Option<String>,
-}
-
-/// The value of an environment variable, or the content of a file.
-#[derive(Clone, Debug)]
-pub enum EnvValue {
-    /// Visible to everyone who may read the group.
-    Plain(String),
-    /// Sent as `secureValue`, which Azure never returns.
-    Secret(Secret),
-}
-
-impl EnvValue {
-    /// The text, secret or not.
-    pub fn expose(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Secret(secret) => secret.expose(),
-        }
-    }
-
-    /// The secret, if it is one.
-    pub fn secret(&self) -> Option<&Secret> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Secret(secret) => Some(secret),
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use super::desired::{Container, Desired};
 use super::id::GroupId;
-use super::settings::{Hosting, Identities, Limits, Probes};
+use super::settings::{Hosting, Limits, Probes};
+use crate::azure::Identities;
 use crate::value::{IpKind, Port, Protocol, Replace, RestartPolicy};
 use std::collections::BTreeMap;
 

@@ -5,8 +5,8 @@ use super::seeds::seed_image;
 use crate::cli::session::PlanSession;
 use crate::journal::LocalCloudOptions;
 use crate::local::{
-    AnonymousAccess, AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry,
-    PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
+    AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, Hidden, InitialState,
+    OtherRegistry, PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Scope, Value};
@@ -87,6 +87,7 @@ impl Blueprint<'_> {
             resource_groups: groups.into_iter().map(named).collect(),
             registries: azure,
             other_registries: other,
+            app_environments: self.app_environments(&group, &location)?,
             vaults: self.vaults.iter().map(|(host, secrets)| vault(host, secrets)).collect(),
             github: Some(self.github()),
             runtime: self.options.runtime.unwrap_or_default(),
@@ -118,8 +119,42 @@ impl Blueprint<'_> {
             {
                 groups.push(text.render(&self.scope)?.expose().to_owned());
             }
+            if let Action::Deploy(deploy) = action
+                && let Some(app) = deploy.container_app()
+                && let Some(text) = &app.environment.resource_group
+            {
+                groups.push(text.render(&self.scope)?.expose().to_owned());
+            }
         }
         Ok(groups)
+    }
+
+    /// The environments that apps run in, without those that the plan creates.
+    fn app_environments(
+        &self,
+        group: &str,
+        location: &str,
+    ) -> Result<Vec<AppEnvironment>, EvalError> {
+        let mut all = Vec::new();
+        for action in self.actions() {
+            let Action::Deploy(deploy) = action else { continue };
+            let Some(app) = deploy.container_app() else { continue };
+            let rendered = |text: &Text| -> Result<String, EvalError> {
+                Ok(text.render(&self.scope)?.expose().to_owned())
+            };
+            let name = rendered(&app.environment.name)?;
+            if app.environment.create.resolve(&self.scope)? || name.starts_with('/') {
+                continue;
+            }
+            let own = app.environment.resource_group.as_ref().or(app.resource_group.as_ref());
+            let resource_group = own.map(rendered).transpose()?;
+            all.push(AppEnvironment {
+                name,
+                resource_group: resource_group.unwrap_or_else(|| group.to_owned()),
+                location: location.to_owned(),
+            });
+        }
+        Ok(all)
     }
 
     pub fn actions(&self) -> impl Iterator<Item = &Action> {

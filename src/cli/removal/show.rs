@@ -153,7 +153,7 @@ shop-pr-9      web      3d   keep    pull request 9 is open"
     #[test]
     fn resources_are_counted_by_kind() {
         const CRON_ENTRY: KindWords =
-            KindWords { name: "cron entry", short: "entry", no_url: "", url_help: "" };
+            KindWords { key: "cron", name: "cron entry", short: "entry", no_url: "", url_help: "" };
         let counted = |kinds: &[(&'static KindWords, bool)]| count_by_kind(kinds);
         assert_eq!(counted(&[(&JOB_FILE, true), (&JOB_FILE, true)]), "2 job files");
         assert_eq!(counted(&[(&JOB_FILE, true), (&CRON_ENTRY, true)]), "1 job file, 1 cron entry");

@@ -48,6 +48,8 @@ impl Listing<'_> {
         for kind in self.resources.kinds() {
             match kind.list(subscription, None).await {
                 Ok(resources) => listed.resources.extend(resources),
+                // A role for what the plan deploys to need not be one for the rest.
+                Err(error) if !self.is_deployed_to(kind) && is_forbidden(&error) => {}
                 Err(error) => {
                     // A role on a single resource group does not permit to list the
                     // subscription.
@@ -80,10 +82,23 @@ impl Listing<'_> {
         resource_groups: &BTreeSet<String>,
     ) -> Result<Vec<DeployedResource>, StepError> {
         let mut found = Vec::new();
-        for kind in self.resources.kinds() {
+        for kind in self.resources.kinds().filter(|kind| self.is_deployed_to(*kind)) {
             found.extend(of_kind(kind, subscription, resource_groups).await?);
         }
         Ok(found)
+    }
+
+    /// Whether the plan deploys to resources of this kind. A plan without any deploy may once
+    /// have had one of the first kind.
+    fn is_deployed_to(&self, kind: &dyn ResourceKind) -> bool {
+        let key = kind.words().key;
+        let is_first = self.resources.kinds().next().is_some_and(|it| it.words().key == key);
+        let steps = self.session.plan.services.iter().flat_map(|(_, service)| &service.steps);
+        let mut deploys = steps.filter_map(|step| match &step.action {
+            Action::Deploy(deploy) => Some(deploy),
+            _ => None,
+        });
+        is_first || deploys.any(|deploy| deploy.key() == key)
     }
 
     /// The resource groups that the plan names.

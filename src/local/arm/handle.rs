@@ -2,6 +2,7 @@
 
 use super::exec_sessions::ExecSessions;
 use super::store::ResourceStore;
+use super::stream_tokens::StreamTokens;
 use crate::local::access::Access;
 use crate::local::entra::Tokens;
 use crate::local::identity::Identity;
@@ -23,6 +24,7 @@ pub struct Arm {
     pub vault_hosts: Vec<String>,
     pub folder: PathBuf,
     pub exec_sessions: ExecSessions,
+    pub stream_tokens: StreamTokens,
 }
 
 impl Arm {

@@ -1,4 +1,4 @@
-//! Resource Manager: resource groups, container groups, registries, and what
+//! Resource Manager: resource groups, container groups, apps, registries, and what
 //! clients read beside them.
 //!
 //! Responses follow recordings of real traffic, otherwise Azure's specification and
@@ -6,12 +6,14 @@
 //! routes a request to the handler of its provider; all handlers work on `handle`.
 //! Containers are run by `runtime`, not here.
 
+mod apps;
 mod authorization;
 mod containers;
 mod exec_sessions;
 mod handle;
 mod identities;
 mod path;
+mod published;
 mod registries;
 mod request;
 mod resource_groups;
@@ -19,9 +21,12 @@ mod resources;
 mod response;
 mod router;
 mod store;
+mod stream_tokens;
 mod tags;
 
+pub use apps::add_initial;
 pub use exec_sessions::ExecSessions;
 pub use handle::Arm;
 pub use router::router;
 pub use store::{ResourceStore, container_groups};
+pub use stream_tokens::StreamTokens;

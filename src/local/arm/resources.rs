@@ -4,7 +4,7 @@ use super::handle::Arm;
 use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{containers, identities, registries, resource_groups};
+use super::{apps, containers, identities, registries, resource_groups};
 use serde_json::json;
 
 /// All resources, or those of a type: `$filter=resourceType eq '…'`.
@@ -36,6 +36,19 @@ pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmR
             (found.resource_group.clone(), containers::KIND, value)
         })
         .collect::<Vec<_>>();
+    let of_apps = arm
+        .store
+        .read()
+        .apps
+        .values()
+        .map(|app| {
+            let value = json!({
+                "id": app.id, "name": app.name, "type": apps::KIND,
+                "location": app.location, "tags": app.body["tags"],
+            });
+            (app.resource_group.clone(), apps::KIND, value)
+        })
+        .collect::<Vec<_>>();
     let vaults = identities::vaults(arm, subscription).into_iter().map(|vault| {
         let value = json!({
             "id": vault["id"], "name": vault["name"], "type": identities::VAULT_KIND,
@@ -43,7 +56,7 @@ pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmR
         });
         (identities::vault_group(arm).unwrap_or_default(), identities::VAULT_KIND, value)
     });
-    let all = registries.chain(containers).chain(vaults.collect::<Vec<_>>());
+    let all = registries.chain(containers).chain(of_apps).chain(vaults.collect::<Vec<_>>());
     let meant = all.filter(|(within, kind, _)| {
         group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(within))
             && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))

@@ -5,8 +5,9 @@ use super::handle::Arm;
 use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{authorization, containers, identities, registries, resource_groups, resources};
+use super::{apps, authorization, containers, identities, registries, resource_groups, resources};
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
+use crate::local::proxy::RequestHost;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -18,12 +19,14 @@ use std::sync::Arc;
 /// The limit of the service for a request body.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// Answers for `management.azure.com` and its namesakes in other clouds.
+/// Answers for `management.azure.com` and its namesakes in other clouds, and for the hosts
+/// of apps.
 ///
-/// First starts the container groups again that ran when this state folder was
+/// First starts the container groups and apps again that ran when this state folder was
 /// last in use.
 pub async fn router(arm: Arm) -> Router {
     containers::restart_all(&arm).await;
+    apps::restart_all(&arm).await;
     Router::new()
         // On hosts of their own, which `proxy` sends here.
         .route(containers::exec::PATH, get(containers::exec::connect))
@@ -55,6 +58,7 @@ async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError
     }
     match request.path.provider.as_deref() {
         Some("microsoft.containerinstance") => containers::handle(arm, request).await,
+        Some("microsoft.app") => apps::handle(arm, request).await,
         Some("microsoft.containerregistry") => registries::handle(arm, request),
         Some("microsoft.managedidentity" | "microsoft.keyvault") => {
             identities::handle(arm, request)
@@ -101,6 +105,7 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
         (Some(group), None, []) if request.method == Method::DELETE => {
             let group = resource_groups::find(arm, group)?;
             containers::delete_all(arm, &group.name).await?;
+            apps::delete_all(arm, &group.name)?;
             registries::delete_all(arm, &group.name)?;
             resource_groups::delete(arm, &group)
         }
@@ -109,6 +114,11 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
 }
 
 async fn answer(State(arm): State<Arc<Arm>>, request: http::Request<Body>) -> Response<Body> {
+    let host = request.extensions().get::<RequestHost>().map(|host| host.0.clone());
+    let request = match apps::answer(&arm, &host.unwrap_or_default(), request).await {
+        Ok(answer) => return answer,
+        Err(request) => request,
+    };
     let request = match read(request).await {
         Ok(request) => request,
         Err(refusal) => return ArmResponse::from(refusal).into_response(),

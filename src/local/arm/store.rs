@@ -47,6 +47,78 @@ pub struct Operation {
     pub asked: u32,
 }
 
+/// An environment that apps run in.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AppEnvironment {
+    pub id: String,
+    pub name: String,
+    pub resource_group: String,
+    pub location: String,
+    /// The domain of its apps.
+    pub domain: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct App {
+    /// The resource id as it was spelled when the app was created.
+    pub id: String,
+    pub name: String,
+    pub resource_group: String,
+    pub location: String,
+    /// The id of its environment.
+    pub environment: String,
+    /// The domain of that.
+    pub domain: String,
+    /// The body of the last PUT, secrets included.
+    pub body: Value,
+    /// The oldest first.
+    pub revisions: Vec<AppRevision>,
+    /// The revision that gets the requests.
+    pub ready: Option<String>,
+    /// Whether a client stopped it.
+    #[serde(default)]
+    pub stopped: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AppRevision {
+    pub name: String,
+    pub created: String,
+    /// What runs.
+    pub template: Value,
+    pub active: bool,
+}
+
+impl App {
+    /// The host name at which the revision that gets the requests is reached.
+    pub fn host(&self, is_external: bool) -> String {
+        let within = if is_external { "" } else { "internal." };
+        format!("{}.{within}{}", self.name, self.domain)
+    }
+
+    /// The host name at which one revision is reached.
+    pub fn host_of(&self, revision: &str) -> String {
+        format!("{revision}.{}", self.domain)
+    }
+
+    /// The port on which its program is asked.
+    pub fn target_port(&self) -> Option<u16> {
+        let port = &self.body["properties"]["configuration"]["ingress"]["targetPort"];
+        u16::try_from(port.as_u64()?).ok()
+    }
+
+    /// Whether a host name, in lower case, is one of its own.
+    pub fn answers_at(&self, host: &str) -> bool {
+        let is_revision = |revision: &AppRevision| self.host_of(&revision.name) == host;
+        self.host(true) == host
+            || self.host(false) == host
+            || self.revisions.iter().any(is_revision)
+    }
+}
+
 /// What Resource Manager stores of a registry. The rest is in its accounts.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -64,6 +136,8 @@ pub struct Resources {
     pub container_groups: BTreeMap<String, ContainerGroup>,
     pub operations: BTreeMap<String, Operation>,
     pub registries: BTreeMap<String, RegistryNotes>,
+    pub app_environments: BTreeMap<String, AppEnvironment>,
+    pub apps: BTreeMap<String, App>,
 }
 
 #[derive(Debug)]

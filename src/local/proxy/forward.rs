@@ -2,27 +2,15 @@
 //! HTTP.
 
 use super::context::Proxy;
-use super::hosts::{Service, UnknownHost, registry_name, service};
+use super::hosts::{Service, UnknownHost, is_app, registry_name, service};
 use super::response::{broken_connection, no_connection, refusal};
 use super::services::PendingEntry;
-use super::stream::copy_both_ways;
-use crate::local::runtime::ByteStream;
+use crate::local::exchange::exchange;
 use axum::body::Body;
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-
-/// Headers that are not forwarded (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    HeaderName::from_static("proxy-connection"),
-];
 
 pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<Body> {
     let Some(authority) = request.uri().authority().cloned() else {
@@ -37,6 +25,7 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<B
             let name = registry_name(&host, port, accounts);
             services.answer(Service::Registry, &name, request).await
         }
+        Ok(Service::Arm) if is_app(&host) => to_https(&proxy, &request, authority.host()),
         Ok(_) => {
             let text = format!("`{host}` speaks only TLS: use `https://`");
             proxy.refuse(&request, StatusCode::FORBIDDEN, &text)
@@ -82,63 +71,12 @@ async fn to_container(
     }
 }
 
-/// Sends one request on a new connection. Connections to loopback are cheap, and
-/// one that is never reused is never stale.
-async fn exchange(
-    stream: Box<dyn ByteStream>,
-    mut request: Request<Incoming>,
-    authority: &Authority,
-) -> Result<Response<Body>, hyper::Error> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "a connection to a container ended early");
-        }
-    });
-    let client = hyper::upgrade::on(&mut request);
-    let mut answer = sender.send_request(rewritten(request, authority)).await?;
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let container = hyper::upgrade::on(&mut answer);
-        tokio::spawn(async move {
-            if let Ok(container) = container.await {
-                copy_both_ways(client, Box::new(TokioIo::new(container))).await;
-            }
-        });
-    } else {
-        strip(answer.headers_mut(), false);
+/// Sends a client to the same place over TLS, as the ingress of apps does.
+fn to_https(proxy: &Proxy, request: &Request<Incoming>, host: &str) -> Response<Body> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let mut answer = proxy.refuse(request, StatusCode::MOVED_PERMANENTLY, "use TLS");
+    if let Ok(location) = HeaderValue::from_str(&format!("https://{host}{path}")) {
+        answer.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(answer.map(Body::new))
-}
-
-/// The request in origin form: the container must not notice the proxy.
-fn rewritten(mut request: Request<Incoming>, authority: &Authority) -> Request<Incoming> {
-    let path = request.uri().path_and_query().cloned();
-    *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    let upgrade = request.headers().contains_key(header::UPGRADE);
-    strip(request.headers_mut(), upgrade);
-    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-        request.headers_mut().insert(header::HOST, host);
-    }
-    request
-}
-
-fn strip(headers: &mut HeaderMap, upgrade: bool) {
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-    if !upgrade {
-        let listed: Vec<String> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(',').map(|name| name.trim().to_owned()))
-            .collect();
-        for name in listed {
-            headers.remove(name);
-        }
-        headers.remove(header::CONNECTION);
-        headers.remove("keep-alive");
-        headers.remove(header::UPGRADE);
-    }
+    answer
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// The simulated domains of each Azure cloud. The certificate authority is
 /// constrained to these and to the registry hosts outside of them.
-pub const DOMAINS: [&str; 18] = [
+pub const DOMAINS: [&str; 20] = [
     "azurecr.io",
     "azurecr.us",
     "azurecr.cn",
@@ -26,12 +26,18 @@ pub const DOMAINS: [&str; 18] = [
     "azurecontainer.us",
     "azurecontainer.cn",
     "atlas.cloudapp.azure.com",
+    "azurecontainerapps.io",
+    "azurecontainerapps.dev",
 ];
 
 const VAULT_DOMAINS: [&str; 3] =
     [".vault.azure.net", ".vault.usgovcloudapi.net", ".vault.azure.cn"];
 const CONTAINER_DOMAINS: [&str; 3] =
     [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
+
+/// Apps, and their logs and terminals.
+const APP_DOMAIN: &str = ".azurecontainerapps.io";
+const APP_STREAM_DOMAIN: &str = ".azurecontainerapps.dev";
 
 /// Web sockets to the terminals of containers.
 const TERMINAL_DOMAIN: &str = ".atlas.cloudapp.azure.com";
@@ -81,6 +87,9 @@ pub fn service(
     if port == TERMINAL_PORT && below(&[TERMINAL_DOMAIN]) {
         return Ok(Service::Arm);
     }
+    if (is_app(&host) && matches!(port, 80 | 443)) || (port == 443 && below(&[APP_STREAM_DOMAIN])) {
+        return Ok(Service::Arm);
+    }
     let found = match host.as_str() {
         _ if port != 443 => None,
         "management.azure.com" | "management.usgovcloudapi.net" | "management.chinacloudapi.cn" => {
@@ -103,6 +112,11 @@ pub fn service(
         return Ok(Service::Container);
     }
     found.ok_or(UnknownHost::Host { host })
+}
+
+/// Whether a host is that of an app, whether or not that exists.
+pub fn is_app(host: &str) -> bool {
+    host.to_ascii_lowercase().ends_with(APP_DOMAIN)
 }
 
 /// The name of a registry as references have it: with the port unless that is a
@@ -149,6 +163,11 @@ mod tests {
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
+        for name in
+            ["web.local-1.westeurope.azurecontainerapps.io", "westeurope.azurecontainerapps.dev"]
+        {
+            assert_eq!(case(name, 443), Ok(Service::Arm), "{name}");
+        }
         assert_eq!(case("20.61.3.4", 80), Ok(Service::Container));
         assert_eq!(case("x.westeurope.azurecontainer.io", 5432), Ok(Service::Container));
         let no = |host: &str, port| case(host, port).expect_err("unknown");

@@ -129,6 +129,12 @@ impl GroupView {
         }
     }
 
+    /// Whether every container runs and takes connections.
+    pub fn runs(&self) -> bool {
+        let runs = |it: &ContainerView| matches!(it.current, ContainerState::Running { .. });
+        !self.stopped && self.containers.iter().all(|container| runs(container) && container.ready)
+    }
+
     /// A container of that name.
     pub fn container(&self, name: &str) -> Option<&ContainerView> {
         self.containers.iter().chain(&self.init).find(|container| container.name == name)

@@ -17,7 +17,7 @@ mod unused;
 mod uses;
 mod values;
 
-pub use deploy::closed_port;
+pub use deploy::{are_app_cores, closed_port};
 pub use files::{PathKind, is_after_a_run, missing_paths};
 pub use reference::unknown_name;
 pub use values::unfit_values;

@@ -6,10 +6,11 @@ use super::object::constant_schema;
 use super::{Object, PlanMapping as _, shape_schema, table};
 use crate::plan::literal::{Attempts, Name, Period, Shape, TagName};
 use crate::plan::schema::{
-    Aci, Azure, AzureFile, BodyExpectation, Container, Create, Deploy, DnsConfig, Dockerfile,
-    Environment, ExistingImage, Expect, GitVolume, Gpu, HealthProbe, Identity, InitContainer,
-    Layer, Layers, LogAnalytics, Mount, NamedSecret, Plan, Push, ReferencedSecret, Registry,
-    Service, Step, TagTarget, UserPassword, VariableValue, Verify,
+    Aci, AppEnvironment, AppProbe, Azure, AzureFile, BodyExpectation, Container, ContainerApp,
+    Create, Deploy, DnsConfig, Dockerfile, Environment, ExistingImage, Expect, GitVolume, Gpu,
+    HealthProbe, Identity, Ingress, InitContainer, Layer, Layers, LogAnalytics, Mount, NamedSecret,
+    Plan, Push, ReferencedSecret, Registry, Scale, Service, Step, TagTarget, UserPassword,
+    VariableValue, Verify,
 };
 use crate::value::{GroupName, Port};
 use std::fs;
@@ -36,6 +37,11 @@ fn objects() -> Vec<(&'static str, Object)> {
         ("push", Push::object()),
         ("deploy", Deploy::object()),
         ("aci", Aci::object()),
+        ("container-app", ContainerApp::object()),
+        ("app-environment", AppEnvironment::object()),
+        ("ingress", Ingress::object()),
+        ("scale", Scale::object()),
+        ("app-probe", AppProbe::object()),
         ("container", Container::object()),
         ("init-container", InitContainer::object()),
         ("variable", VariableValue::object()),

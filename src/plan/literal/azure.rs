@@ -1,7 +1,7 @@
 //! What Azure names.
 
-use super::shape::{Literal, Shape, expect, rule};
-use crate::value::{DnsLabel, GroupName};
+use super::shape::{Literal, Shape, ShapeKind, expect, rule};
+use crate::value::{AppName, DnsLabel, GroupName, IngressPort};
 
 /// Names of letters and digits: the shortest expression, none, and one that makes a
 /// short name long enough.
@@ -35,6 +35,37 @@ impl Literal for GroupName {
         text.parse().map_err(|_| {
             "expected 1 to 63 lower-case letters, digits and `-`, no `-` first or last".to_owned()
         })
+    }
+}
+
+impl Literal for AppName {
+    // JSON Schema has no way to say "no `--`" that every validator knows but this.
+    const SHAPE: Shape = Shape::text("^(?=.{2,32}$)[a-z](-?[a-z0-9])+$", &["storefront"])
+        .filled_by(LETTERS)
+        .repaired_by(hyphenated);
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            "expected 2 to 32 lower-case letters, digits and `-`, a letter first, no `-` last, no `--`"
+                .to_owned()
+        })
+    }
+}
+
+impl Literal for IngressPort {
+    const SHAPE: Shape = Shape {
+        kind: ShapeKind::Integer,
+        ..Shape::text(
+            "^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+            &["8080"],
+        )
+    }
+    .within(1, 65535);
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let port = text.parse().ok().filter(|port: &u16| digits && *port > 0).map(Self);
+        port.ok_or_else(|| "expected a port from 1 to 65535".to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `deploy`: where an image runs.
 
 use super::aci::{Aci, Container, InitContainer, VariableValue};
+use super::container_app::ContainerApp;
 use super::text::{Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{
@@ -29,11 +30,13 @@ choice! {
     pub enum DeployKind {
         /// Container group in Azure Container Instances.
         Aci(Box<Aci>) = key("aci"),
+        /// App in Azure Container Apps.
+        ContainerApp(Box<ContainerApp>) = key("container-app"),
     }
 }
 
 /// Keys that are kept for targets to come.
-const RESERVED: [&str; 2] = ["container-app", "batch-ai-job"];
+const RESERVED: [&str; 1] = ["batch-ai-job"];
 
 impl PlanValue for Deploy {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
@@ -42,7 +45,9 @@ impl PlanValue for Deploy {
             if let Some(key) = entries.iter().map(|entry| &entry.key).find(is_reserved) {
                 let message = format!("`{}` is not supported yet", key.value);
                 let diagnostic = Diagnostic::error("not-yet-supported", message, &key.span);
-                reader.report(diagnostic.help("`aci` deploys to Container Instances"));
+                reader.report(diagnostic.help(
+                    "`aci` deploys to Container Instances, `container-app` to Container Apps",
+                ));
                 return None;
             }
         }
@@ -61,9 +66,15 @@ impl PlanValue for Deploy {
 
 impl DeployKind {
     fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
-        let chosen = entries.first_of(Self::KEYS);
+        let mut named =
+            entries.keys().filter(|found| Self::KEYS.iter().any(|key| key.name == found.value));
+        let chosen = named.next();
+        if let (Some(first), Some(second)) = (chosen, named.next()) {
+            reader.conflict(second, first, "a step deploys to one of them");
+        }
         if chosen.is_none() {
-            reader.missing(entries, "aci", "it deploys to Container Instances");
+            let help = "it deploys to Container Instances, and `container-app` to Container Apps";
+            reader.missing(entries, "aci", help);
         }
         chosen
     }
@@ -75,6 +86,7 @@ impl Deploy {
     pub fn resource_group(&self) -> Option<&Text> {
         match &self.kind {
             DeployKind::Aci(aci) => aci.resource_group.as_ref(),
+            DeployKind::ContainerApp(app) => app.resource_group.as_ref(),
         }
     }
 
@@ -82,6 +94,7 @@ impl Deploy {
     pub fn containers(&self) -> &[Container] {
         match &self.kind {
             DeployKind::Aci(aci) => &aci.containers,
+            DeployKind::ContainerApp(_) => &[],
         }
     }
 
@@ -89,27 +102,67 @@ impl Deploy {
     pub fn init_containers(&self) -> &[InitContainer] {
         match &self.kind {
             DeployKind::Aci(aci) => &aci.init_containers,
+            DeployKind::ContainerApp(_) => &[],
         }
     }
 
     /// The keys below `aci`, if it deploys to a container group.
     pub fn aci(&self) -> impl Iterator<Item = &Aci> {
+        let aci = match &self.kind {
+            DeployKind::Aci(aci) => Some(&**aci),
+            DeployKind::ContainerApp(_) => None,
+        };
+        aci.into_iter()
+    }
+
+    /// The keys below `container-app`, if it deploys to an app.
+    pub fn container_app(&self) -> Option<&ContainerApp> {
         match &self.kind {
-            DeployKind::Aci(aci) => std::iter::once(&**aci),
+            DeployKind::Aci(_) => None,
+            DeployKind::ContainerApp(app) => Some(app),
         }
     }
 
     /// The environment variables of each container.
     pub fn variables(&self) -> impl Iterator<Item = &Map<VariableValue>> {
-        let (all, init) = match &self.kind {
-            DeployKind::Aci(aci) => (aci.all_settings(), &aci.init_containers),
-        };
-        all.map(|settings| &settings.env).chain(init.iter().map(|container| &container.env))
+        let app = self.container_app().map(|app| &app.env);
+        let all = self.aci().flat_map(Aci::all_settings).map(|settings| &settings.env);
+        let init = self.init_containers().iter().map(|container| &container.env);
+        all.chain(init).chain(app)
     }
 
+    /// Whether requests can reach it.
     pub fn has_ports(&self) -> bool {
         match &self.kind {
             DeployKind::Aci(aci) => aci.all_ports().next().is_some(),
+            DeployKind::ContainerApp(app) => app.ingress.is_some(),
+        }
+    }
+
+    /// What has to be said so that requests can reach it.
+    pub fn port_help(&self) -> &'static str {
+        match &self.kind {
+            DeployKind::Aci(_) => "add the port on which it listens to `aci`, as in `ports: [80]`",
+            DeployKind::ContainerApp(_) => {
+                "add the port on which it listens to `container-app`, as in \
+                 `ingress: { target-port: 80 }`"
+            }
+        }
+    }
+
+    /// The key that says to what it deploys.
+    pub fn key(&self) -> &'static str {
+        match &self.kind {
+            DeployKind::Aci(_) => "aci",
+            DeployKind::ContainerApp(_) => "container-app",
+        }
+    }
+
+    /// What is deployed, as it is called.
+    pub fn resource(&self) -> &'static str {
+        match &self.kind {
+            DeployKind::Aci(_) => "container group",
+            DeployKind::ContainerApp(_) => "app",
         }
     }
 
@@ -117,6 +170,7 @@ impl Deploy {
     pub fn runs_on(&self) -> &'static str {
         match &self.kind {
             DeployKind::Aci(_) => "Container Instances",
+            DeployKind::ContainerApp(_) => "Container Apps",
         }
     }
 
@@ -124,7 +178,7 @@ impl Deploy {
     /// first.
     pub fn set_image(&mut self, image: &Text) {
         self.image = Some(image.clone());
-        let DeployKind::Aci(aci) = &mut self.kind;
+        let DeployKind::Aci(aci) = &mut self.kind else { return };
         let further = aci.containers.iter_mut().map(|container| &mut container.image);
         let init = aci.init_containers.iter_mut().map(|container| &mut container.image);
         for named in further.chain(init) {

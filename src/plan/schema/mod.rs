@@ -8,6 +8,7 @@
 mod aci;
 mod azure;
 mod build;
+mod container_app;
 mod deploy;
 mod environment;
 mod plan;
@@ -27,6 +28,7 @@ pub use aci::{
 };
 pub use azure::Azure;
 pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using};
+pub use container_app::{AppProbe, AppProbeKind, ContainerApp, MAX_APP_CPU};
 pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};
 pub use plan::{Plan, Service};
@@ -43,6 +45,7 @@ pub use verify::{Expect, Probe, Verify};
 #[cfg(test)]
 pub use {
     aci::{Container, DnsConfig, Gpu, Identity, InitContainer, LogAnalytics},
+    container_app::{AppEnvironment, Ingress, Scale},
     verify::BodyExpectation,
 };
 

@@ -29,7 +29,7 @@ fn the_smallest_plan() {
     let BuildKind::Dockerfile(dockerfile) = &build.kind else { panic!("{build:?}") };
     assert_eq!(dockerfile.context.source, ".");
     let Action::Deploy(deploy) = &service.steps[3].action else { panic!("{service:?}") };
-    let DeployKind::Aci(aci) = &deploy.kind;
+    let DeployKind::Aci(aci) = &deploy.kind else { panic!("{deploy:?}") };
     assert_eq!(aci.first.ports[0].source, "80");
     assert_eq!(aci.first.memory.text.source, "1.5GB");
     assert_eq!(plan.report.0, [Channel::Comment, Channel::Summary]);

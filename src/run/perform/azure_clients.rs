@@ -1,8 +1,9 @@
 //! The clients of Resource Manager. They need a sign-in, and no secret of the plan.
 
-use super::deploy::ContainerGroups;
+use super::deploy::{Apps, ContainerGroups};
 use super::deployed::DeployedResources;
 use super::subscription::SubscriptionChoice;
+use crate::azure::container_apps::ContainerApps;
 use crate::azure::container_instances::{ContainerInstances, Patience};
 use crate::azure::resource_groups::ResourceGroups;
 use crate::azure::{Arm, Credential, Endpoints, Pacing};
@@ -19,6 +20,7 @@ const LOCAL_PATIENCE: Patience =
 pub struct AzureClients {
     pub arm: Arm,
     pub container_instances: ContainerInstances,
+    pub container_apps: ContainerApps,
     /// What is deployed, of every kind.
     pub deployed: DeployedResources,
     pub resource_groups: ResourceGroups,
@@ -53,11 +55,14 @@ impl AzureClients {
     pub fn over(arm: Arm, patience: Patience, subscription: Option<&str>) -> Self {
         let container_instances = ContainerInstances::new(arm.clone()).patient(patience);
         let groups = ContainerGroups(container_instances.clone());
+        let container_apps = ContainerApps::new(arm.clone()).waiting(patience.transition);
+        let apps = Apps(container_apps.clone());
         let resource_groups = ResourceGroups::new(arm.clone());
         Self {
             arm,
             container_instances,
-            deployed: DeployedResources::new(vec![Box::new(groups)]),
+            container_apps,
+            deployed: DeployedResources::new(vec![Box::new(groups), Box::new(apps)]),
             subscription: SubscriptionChoice::new(resource_groups.clone(), subscription),
             resource_groups,
         }

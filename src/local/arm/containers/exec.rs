@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::sync::Arc;
@@ -75,18 +76,13 @@ pub async fn connect(
     Path(id): Path<String>,
     mut request: Request<Body>,
 ) -> Response<Body> {
-    let refused = |status: StatusCode| {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = status;
-        response
-    };
-    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned() else {
-        return refused(StatusCode::BAD_REQUEST);
-    };
     let Some(session) = arm.exec_sessions.take(&id) else {
-        return refused(StatusCode::NOT_FOUND);
+        return empty(StatusCode::NOT_FOUND);
     };
-    let upgrade = hyper::upgrade::on(&mut request);
+    let (upgrade, response) = match handshake(&mut request) {
+        Ok(accepted) => accepted,
+        Err(refused) => return refused,
+    };
     tokio::spawn(async move {
         let Ok(stream) = upgrade.await else { return };
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, None);
@@ -94,13 +90,30 @@ pub async fn connect(
             tracing::debug!(%error, "a terminal of a container ended early");
         }
     });
-    let mut response = refused(StatusCode::SWITCHING_PROTOCOLS);
+    response
+}
+
+/// Accepts a web socket, or refuses a request that is none.
+pub fn handshake(
+    request: &mut Request<Body>,
+) -> Result<(OnUpgrade, Response<Body>), Response<Body>> {
+    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned() else {
+        return Err(empty(StatusCode::BAD_REQUEST));
+    };
+    let upgrade = hyper::upgrade::on(request);
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
+    Ok((upgrade, response))
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
     response
 }
 

@@ -3,18 +3,17 @@
 use super::super::handle::Arm;
 use super::super::response::ArmError;
 use super::super::store::ContainerGroup;
-use super::json::array;
+use super::json::{array, public_ports};
 use super::probes::probe;
 use super::records::key;
 use super::secrets::FieldNames;
 use super::{images, secrets};
-use crate::local::files::{create_folder, write_json, write_private};
+use crate::local::arm::published::write_published;
+use crate::local::files::{create_folder, write_private};
 use crate::local::runtime::{Container, Group, Restart, Volume};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 /// Starts a group, replacing the running one of that name.
@@ -24,22 +23,6 @@ pub async fn launch(arm: &Arm, found: &ContainerGroup) -> Result<(), ArmError> {
     arm.runtime.launch(group).await.map_err(|error| ArmError::broken(&error))?;
     write_published(arm);
     Ok(())
-}
-
-/// Writes `published.json`, which maps `NAME` or `NAME:PORT` of each group to the
-/// address at which a browser on this machine reaches it.
-pub fn write_published(arm: &Arm) {
-    let all = published(arm).into_iter();
-    let addresses: BTreeMap<String, String> = all
-        .map(|(name, port, address)| {
-            let name = if port == 80 { name } else { format!("{name}:{port}") };
-            (name, address.to_string())
-        })
-        .collect();
-    if let Err(error) = write_json(&arm.folder.join("published.json"), &addresses) {
-        // The groups still run and are reached through the proxy.
-        tracing::warn!(%error, "cannot write the addresses of the container groups");
-    }
 }
 
 /// Starts the groups that ran when an earlier process of this cloud ended.
@@ -58,35 +41,12 @@ pub async fn restart_all(arm: &Arm) {
     write_published(arm);
 }
 
-/// `(name, port, address on this machine)` of each public port.
-fn published(arm: &Arm) -> Vec<(String, u16, SocketAddr)> {
-    let content = arm.store.read();
-    let mut published = Vec::new();
-    for found in content.container_groups.values() {
-        let id = key(&found.resource_group, &found.name);
-        let name = found.fqdn.as_ref().unwrap_or(&found.ip);
-        for port in public_ports(&found.body) {
-            if let Some(address) = arm.runtime.published(&id, port) {
-                published.push((name.clone(), port, address));
-            }
-        }
-    }
-    published
-}
-
 pub fn restart(body: &Value) -> Restart {
     match body["properties"]["restartPolicy"].as_str() {
         Some("OnFailure") => Restart::OnFailure,
         Some("Never") => Restart::Never,
         _ => Restart::Always,
     }
-}
-
-fn public_ports(body: &Value) -> Vec<u16> {
-    let ports = array(&body["properties"]["ipAddress"]["ports"]).iter();
-    let tcp = ports
-        .filter(|port| !port["protocol"].as_str().unwrap_or("TCP").eq_ignore_ascii_case("UDP"));
-    tcp.filter_map(|port| u16::try_from(port["port"].as_u64()?).ok()).collect()
 }
 
 fn group(arm: &Arm, found: &ContainerGroup) -> Result<Group, ArmError> {

@@ -2,6 +2,7 @@
 
 use super::super::handle::Arm;
 use super::super::path::ResourceId;
+use super::super::published::write_published;
 use super::super::request::ArmRequest;
 use super::super::resource_groups;
 use super::super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
@@ -193,7 +194,7 @@ fn forget(arm: &Arm, found: &ContainerGroup) -> Result<String, ArmError> {
     let id = key(&found.resource_group, &found.name);
     let removed = arm.store.change(|content| drop(content.container_groups.remove(&id)));
     removed.map_err(|error| ArmError::broken(&error))?;
-    launch::write_published(arm);
+    write_published(arm);
     Ok(id)
 }
 

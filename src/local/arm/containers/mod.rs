@@ -14,9 +14,11 @@ mod show;
 mod validate;
 mod validate_settings;
 
-pub use launch::restart_all;
+pub use images::{check as check_images, fetch_all as fetch_images};
+pub use json::public_ports;
+pub use launch::{launch, restart_all};
 pub use lifecycle::delete_all;
-pub use records::KIND;
+pub use records::{KIND, key};
 
 use super::handle::Arm;
 use super::request::ArmRequest;
@@ -26,7 +28,7 @@ use super::store::ContainerGroup;
 use super::tags;
 use crate::local::runtime::LogQuery;
 use http::Method;
-use records::{check_container, find, keep, key};
+use records::{check_container, find, keep};
 use serde_json::{Value, json};
 
 pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {

@@ -2,6 +2,7 @@
 //! take from another.
 
 mod address;
+mod app;
 mod closed_port;
 mod dns_label;
 mod duplicate_port;
@@ -20,6 +21,7 @@ mod tag_count;
 mod verify_port;
 mod verify_time;
 
+pub use app::are_app_cores;
 pub use closed_port::closed_port;
 
 use super::uses::Uses;
@@ -33,6 +35,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     let own = groups.iter().filter_map(|group| group.aci.location.as_ref());
     region::check(uses.plan, own, found);
     location::check(uses.plan, found);
+    app::check(uses.plan, found);
     for group in &groups {
         port_count::check(group.aci, found);
         duplicate_port::check(group.aci, found);

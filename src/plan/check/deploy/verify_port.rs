@@ -12,15 +12,16 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
                 if deploy.has_ports() {
                     return;
                 }
-                last = Some(step);
+                last = Some((step, deploy));
             }
             Action::Verify(verify) if verify.asks_deployed() && !verify.waits_for_end() => {
-                let Some(deployed) = last else { continue };
-                let message = "the deployed container group has no port that could be asked";
+                let Some((deployed, deploy)) = last else { continue };
+                let message =
+                    format!("the deployed {} has no port that could be asked", deploy.resource());
                 found.push(
                     Diagnostic::error("verify-without-port", message, &verify.span)
                         .also(&deployed.span, "deployed here")
-                        .help("add the port on which it listens to `aci`, as in `ports: [80]`"),
+                        .help(deploy.port_help()),
                 );
             }
             Action::Build(_)

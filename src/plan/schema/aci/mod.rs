@@ -8,14 +8,12 @@ mod tag;
 mod volume;
 
 pub use container::{Container, ContainerSettings, InitContainer, MAX_CPU, VariableValue};
+pub use hosting::Identity;
 pub use probe::{HealthProbe, HealthProbeKind, HealthProbes};
+pub use tag::{TagKey, TagValue};
 pub use volume::{AzureFile, GitVolume, Mount, VolumeKind};
 #[cfg(test)]
-pub use {
-    container::Gpu,
-    hosting::{Identity, LogAnalytics},
-    network::DnsConfig,
-};
+pub use {container::Gpu, hosting::LogAnalytics, network::DnsConfig};
 
 use super::text::{Field, Map, Text};
 use crate::plan::describe::{key, mapping};
@@ -23,7 +21,6 @@ use crate::plan::literal::{DnsLabelScope, NotEmpty, ResourceGroupName, SubnetNam
 use crate::value::{
     DnsLabel, GroupName, GroupSku, IpKind, Priority, Replace, RestartPolicy, words,
 };
-use tag::{TagKey, TagValue};
 
 mapping! {
     /// A container group in Azure Container Instances.

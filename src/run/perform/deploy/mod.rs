@@ -17,12 +17,14 @@
 
 mod aci;
 mod age;
+mod container_app;
 mod deployment;
 mod evidence;
 #[cfg(test)]
 mod fake;
 mod forecast;
 mod holding;
+mod image;
 mod live;
 mod own_tags;
 mod owner;
@@ -30,13 +32,16 @@ mod pull;
 mod rollback;
 mod target;
 mod trial;
+mod values;
 mod verified;
 
 pub use aci::ContainerGroups;
+pub use container_app::Apps;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use holding::renewed_while;
 pub use verified::record_checked;
 
+use super::azure_settings::AzureSettings;
 use super::performer::{Job, Performer};
 use super::pinned_images::PinnedImage;
 use super::retry::Retries;
@@ -45,6 +50,7 @@ use crate::oci::{Platform, Reference};
 use crate::plan::schema::{Action, Deploy, DeployKind, Step};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
+use container_app::AppStep;
 use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
@@ -69,6 +75,9 @@ pub async fn perform(
         DeployKind::Aci(keys) => {
             deploy_to(&ContainerGroup { performer, service, deploy, keys }, performer, job).await
         }
+        DeployKind::ContainerApp(keys) => {
+            deploy_to(&AppStep { performer, service, deploy, keys }, performer, job).await
+        }
     };
     Ok(output?)
 }
@@ -85,6 +94,10 @@ pub async fn undo(
             let group = ContainerGroup { performer, service, deploy, keys };
             rollback::undo(&group, performer, undo).await
         }
+        DeployKind::ContainerApp(keys) => {
+            let app = AppStep { performer, service, deploy, keys };
+            rollback::undo(&app, performer, undo).await
+        }
     }
 }
 
@@ -100,6 +113,10 @@ pub async fn forecast(
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             let target = ContainerGroup { performer, service, deploy, keys };
+            forecast_of(&target, performer, job, live).await
+        }
+        DeployKind::ContainerApp(keys) => {
+            let target = AppStep { performer, service, deploy, keys };
             forecast_of(&target, performer, job, live).await
         }
     }
@@ -119,6 +136,11 @@ pub async fn preflight(
             let group = ContainerGroup { performer, service, deploy, keys };
             let Some(live) = group.preflight(registries, retries).await? else { return Ok(()) };
             refuse_foreign(performer, service, &group, &live)
+        }
+        DeployKind::ContainerApp(keys) => {
+            let app = AppStep { performer, service, deploy, keys };
+            let Some(live) = app.preflight(registries, retries).await? else { return Ok(()) };
+            refuse_foreign(performer, service, &app, &live)
         }
     }
 }
@@ -147,37 +169,32 @@ pub fn check_texts(
         DeployKind::Aci(keys) => {
             aci::check_texts(&ContainerGroup { performer, service, deploy, keys })
         }
+        DeployKind::ContainerApp(keys) => {
+            container_app::check_texts(&AppStep { performer, service, deploy, keys })
+        }
     }
 }
 
 /// Fails where an image for these platforms cannot run on the target. Without any
 /// platform the image does not say what it is for, and passes.
 pub fn check_platforms(deploy: &Deploy, platforms: &[Platform]) -> Result<(), StepError> {
-    match &deploy.kind {
-        DeployKind::Aci(_) => aci::check_platforms(platforms),
-    }
+    image::check_platforms(platforms, deploy.runs_on())
 }
 
 /// Finds the image that a reference stands for on the target.
 pub async fn pin_image(
     performer: &Performer,
-    service: usize,
-    deploy: &Deploy,
     reference: &Reference,
 ) -> Result<PinnedImage, StepError> {
-    match &deploy.kind {
-        DeployKind::Aci(keys) => {
-            let group = ContainerGroup { performer, service, deploy, keys };
-            aci::pin_image(&group, &performer.plan.scope, reference).await
-        }
-    }
+    let settings = AzureSettings { performer, scope: &performer.plan.scope };
+    image::pin_image(settings, reference).await
 }
 
 /// What the service's deployed resource shows of itself; `None` where nothing is
 /// deployed, or it cannot be read: that would hide the error that is explained.
 pub async fn evidence(performer: &Performer, job: &Job) -> Option<ResourceEvidence> {
     let deployed = job.handover.deployed.as_ref()?;
-    in_time(job, ContainerGroup::evidence(performer, deployed)).await
+    in_time(job, live::evidence(performer, deployed)).await
 }
 
 /// The resource that the step deploys, whether or not it exists.
@@ -186,6 +203,9 @@ async fn locate(performer: &Performer, deploy: &Deploy, job: &Job) -> Option<Dep
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             ContainerGroup { performer, service, deploy, keys }.locate(job).await
+        }
+        DeployKind::ContainerApp(keys) => {
+            AppStep { performer, service, deploy, keys }.locate(job).await
         }
     }
 }
@@ -198,6 +218,10 @@ async fn remove_trial(performer: &Performer, deploy: &Deploy, job: &Job) {
             let group = ContainerGroup { performer, service, deploy, keys };
             trial::remove_left(&group, performer, job).await;
         }
+        DeployKind::ContainerApp(keys) => {
+            let app = AppStep { performer, service, deploy, keys };
+            trial::remove_left(&app, performer, job).await;
+        }
     }
 }
 
@@ -207,6 +231,9 @@ fn rolls_back(performer: &Performer, deploy: &Deploy, job: &Job) -> bool {
     let rolls_back = match &deploy.kind {
         DeployKind::Aci(keys) => {
             ContainerGroup { performer, service, deploy, keys }.rolls_back(job)
+        }
+        DeployKind::ContainerApp(keys) => {
+            AppStep { performer, service, deploy, keys }.rolls_back(job)
         }
     };
     rolls_back.unwrap_or_default()
@@ -260,9 +287,7 @@ pub async fn after_timeout(
 ) -> StepError {
     let found = async {
         let deployed = locate(performer, deploy, job).await?;
-        match &deploy.kind {
-            DeployKind::Aci(_) => ContainerGroup::evidence(performer, &deployed).await,
-        }
+        live::evidence(performer, &deployed).await
     };
     let error = error.help("give it longer with `timeout`");
     match in_time(job, found).await {

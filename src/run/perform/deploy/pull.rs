@@ -1,6 +1,7 @@
 //! How Azure pulls the service's image from its registry.
 
-use crate::azure::registries::PullLogin;
+use crate::azure::registries::{PullLogin, RegistryLogin};
+use crate::oci::{InvalidReference, Reference};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Login, Pull, Text, UserPassword};
 use crate::registry::{
@@ -11,6 +12,7 @@ use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::login::user_password;
 use crate::run::perform::names::name;
 use crate::run::perform::services::Services;
+use std::collections::BTreeMap;
 
 /// The plan's `pull`, else the user and password of its `login`, stored ones
 /// included, else the admin user of one of Azure's registries. `None` where no login
@@ -36,6 +38,25 @@ pub async fn pull_login(
         None if is_azure_registry(host) => as_admin(settings, host).await,
         Some(Login::Anonymous) | None => Ok(None),
     }
+}
+
+/// The login that Azure pulls with, for each registry of an image.
+pub async fn pull_logins(
+    settings: AzureSettings<'_>,
+    images: impl Iterator<Item = &String>,
+) -> Result<Vec<RegistryLogin>, StepError> {
+    let mut logins = BTreeMap::new();
+    for image in images {
+        let reference: Reference =
+            image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+        if logins.contains_key(&reference.host) {
+            continue;
+        }
+        if let Some(login) = pull_login(settings, &reference.host).await? {
+            logins.insert(reference.host, login);
+        }
+    }
+    Ok(logins.into_iter().map(|(server, login)| RegistryLogin { server, login }).collect())
 }
 
 /// A client of one registry that signs in with another login than the plan's.

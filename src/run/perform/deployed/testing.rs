@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 
 pub const JOB_FILE: KindWords = KindWords {
+    key: "job-file",
     name: "job file",
     short: "file",
     no_url: "a job file has no port",

@@ -3,6 +3,8 @@
 /// The words for a kind of resource.
 #[derive(Debug, Eq, PartialEq)]
 pub struct KindWords {
+    /// The key of the plan that deploys to it, such as `aci`.
+    pub key: &'static str,
     /// Such as `container group`.
     pub name: &'static str,
     /// Such as `group`, where the text before says what kind of it.

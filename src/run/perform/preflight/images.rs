@@ -43,14 +43,10 @@ impl Preflight<'_> {
 
     /// Finds the digest of each image that a deploy names, so that what runs is what
     /// was there when the run began. Left to the step: one that this run pushes.
-    pub(super) async fn check_images(
-        &self,
-        service: usize,
-        deploy: &Deploy,
-    ) -> Result<(), StepError> {
+    pub(super) async fn check_images(&self, deploy: &Deploy) -> Result<(), StepError> {
         for text in deploy.images().into_iter().flatten() {
             let Some(reference) = self.existing(text) else { continue };
-            let pin = || deploy::pin_image(self.performer, service, deploy, &reference);
+            let pin = || deploy::pin_image(self.performer, &reference);
             let pin = self.retries.run(pin).await.map_err(|error| error.at(&text.span))?;
             self.performer.services.pinned_images.insert(&reference, pin);
         }

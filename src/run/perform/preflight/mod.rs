@@ -58,7 +58,7 @@ impl Preflight<'_> {
         hosts: &[String],
     ) -> Result<(), StepError> {
         deploy::preflight(self.performer, service, deploy, self.retries, hosts).await?;
-        self.check_images(service, deploy).await
+        self.check_images(deploy).await
     }
 
     /// Signs in to every repository, so that no push has to wait for a token.

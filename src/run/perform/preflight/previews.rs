@@ -62,7 +62,14 @@ impl Preflight<'_> {
         let plan = &self.performer.plan;
         let subscription = azure.subscription.id(&plan.parsed, &plan.scope).await?;
         let mut all = Vec::new();
-        for kind in azure.deployed.kinds() {
+        let is_deployed_to = |kind: &dyn ResourceKind| {
+            let key = kind.words().key;
+            self.may_run().any(|(_, _, step)| match &step.action {
+                Action::Deploy(deploy) => deploy.key() == key,
+                _ => false,
+            })
+        };
+        for kind in azure.deployed.kinds().filter(|kind| is_deployed_to(*kind)) {
             match self.listed(kind, &subscription).await? {
                 Some(listed) => all.extend(listed),
                 None => {

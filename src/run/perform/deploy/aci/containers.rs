@@ -1,8 +1,6 @@
 //! The containers that the plan describes, their expressions evaluated.
 
-use super::image::image_of;
 use super::probes::probes;
-use super::values::variable_value;
 use super::volumes::mounts;
 use crate::azure::container_instances::{Container, EnvValue, Gpu, InitContainer, Limits, Port};
 use crate::plan::expr::Scope;
@@ -11,8 +9,13 @@ use crate::plan::schema::{
     Aci, ContainerSettings, Deploy, Field, MAX_CPU, Map, Text, VariableValue,
 };
 use crate::run::outcome::StepError;
+use crate::run::perform::deploy::image::image_of;
+use crate::run::perform::deploy::values::variable_value;
 use crate::run::perform::names::{name, plain_list};
 use crate::run::perform::performer::Job;
+
+/// The service of Azure that runs them.
+const RUNS_ON: &str = "Container Instances";
 
 /// The cores and the gigabytes of a container.
 pub struct Resources {
@@ -76,7 +79,7 @@ pub fn init_containers(aci: &Aci, job: &Job) -> Result<Vec<InitContainer>, StepE
     let all = aci.init_containers.iter().map(|keys| {
         Ok(InitContainer {
             name: name(&keys.name, "container's name", scope)?,
-            image: image_of(keys.image.as_ref(), job)?,
+            image: image_of(keys.image.as_ref(), RUNS_ON, job)?,
             command: command(keys.command.as_deref(), scope)?,
             env: variables(&keys.env, scope)?,
             mounts: mounts(&keys.mounts, scope)?,
@@ -96,7 +99,7 @@ fn container(
     let ports = ports(&keys.ports, scope)?;
     Ok(Container {
         name,
-        image: image_of(image, job)?,
+        image: image_of(image, RUNS_ON, job)?,
         cpu,
         memory_gb,
         limits: limits(keys, scope)?,

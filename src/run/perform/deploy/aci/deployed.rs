@@ -15,6 +15,7 @@ use crate::run::perform::deployed::{
 use async_trait::async_trait;
 
 pub const WORDS: KindWords = KindWords {
+    key: "aci",
     name: "container group",
     short: "group",
     no_url: "it has no public port",

@@ -1,10 +1,10 @@
 //! The values that Azure withholds, as far as the plan has them.
 
 use super::containers::first_name;
-use super::values::{secret, value, variable_value};
 use crate::azure::container_instances::{EnvValue, KnownValues};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Aci, Map, VariableValue, VolumeKind};
+use crate::run::perform::deploy::values::{secret, value, variable_value};
 use crate::run::perform::names::name;
 
 /// All but the logins to registries, which have to be asked for. `group` is the name of

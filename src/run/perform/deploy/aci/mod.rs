@@ -8,13 +8,11 @@ mod evidence;
 mod group;
 mod health;
 mod id;
-mod image;
 mod known;
 mod live_tags;
 mod probes;
 mod restore;
 mod settings;
-mod values;
 mod versions;
 mod volumes;
 
@@ -25,7 +23,6 @@ pub use evidence::{broken, is_broken};
 pub use group::ContainerGroup;
 use group::publish;
 pub use id::name_of;
-pub use image::{check_platforms, pin_image};
 pub use live_tags::{change_tags, find};
 
 use super::evidence::ResourceEvidence;

@@ -1,12 +1,12 @@
 //! What a group has beside its containers and volumes, expressions evaluated.
 
 use super::group::ContainerGroup;
-use super::values::secret;
 use crate::azure::container_instances::{DnsConfig, GroupId, Hosting, Identities, LogAnalytics};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Aci;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::identity_id;
+use crate::run::perform::deploy::values::secret;
 use crate::run::perform::names::{name, optional_plain, plain_list};
 use crate::value::IpKind;
 

@@ -1,10 +1,10 @@
 //! The volumes of a group and the mounts of its containers, their expressions evaluated.
 
-use super::values::{secret, value};
 use crate::azure::container_instances::{Mount, Volume, VolumeFiles};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{self, Aci, AzureFile, GitVolume, VolumeKind};
 use crate::run::outcome::StepError;
+use crate::run::perform::deploy::values::{secret, value};
 use crate::run::perform::names::{name, optional_plain, plain};
 
 pub fn volumes(aci: &Aci, scope: &Scope) -> Result<Vec<Volume>, StepError> {

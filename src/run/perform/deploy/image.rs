@@ -1,20 +1,20 @@
 //! Which image a container runs.
 
-use super::group::ContainerGroup;
+use super::pull::{client_with, pull_login};
 use crate::azure::registries::PullLogin;
 use crate::oci::{Digest, InvalidReference, Platform, Reference};
-use crate::plan::expr::Scope;
 use crate::plan::schema::Text;
 use crate::registry::Login;
 use crate::run::outcome::StepError;
-use crate::run::perform::deploy::pull::{client_with, pull_login};
+use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::find_image::single_image;
 use crate::run::perform::names::name;
 use crate::run::perform::performer::Job;
 use crate::run::perform::pinned_images::PinnedImage;
 
-/// The image that the plan names, else the one that the service pushed.
-pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
+/// The image that the plan names, else the one that the service pushed. `runs_on` is the
+/// service of the cloud that runs it.
+pub fn image_of(named: Option<&Text>, runs_on: &str, job: &Job) -> Result<String, StepError> {
     if let Some(text) = named {
         return name(text, "image", &job.scope);
     }
@@ -22,21 +22,21 @@ pub fn image_of(named: Option<&Text>, job: &Job) -> Result<String, StepError> {
         StepError::new("there is no image to deploy")
             .help("push one in an earlier step, or name one with `image:`")
     })?;
-    of_index(pushed, &job.handover.images, &Platform::default())
+    of_index(pushed, &job.handover.images, &Platform::default(), runs_on)
 }
 
 /// An image that the plan names, as it is sent: by its digest. An image that only
 /// the identity of the service may read keeps its tag.
 pub async fn deployed_image(
-    group: &ContainerGroup<'_>,
+    settings: AzureSettings<'_>,
     image: &str,
     job: &Job,
 ) -> Result<String, StepError> {
     let reference: Reference =
         image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
-    let pin = match group.performer.services.pinned_images.get(&reference) {
+    let pin = match settings.performer.services.pinned_images.get(&reference) {
         Some(pin) => pin,
-        None => pin_image(group, &job.scope, &reference).await?,
+        None => pin_image(settings, &reference).await?,
     };
     match pin {
         PinnedImage::Digest(single) => {
@@ -59,21 +59,20 @@ pub async fn deployed_image(
 /// Finds the single image for Azure's platform that a reference stands for: with
 /// Shipway's login, else with the one that the service pulls with.
 pub async fn pin_image(
-    group: &ContainerGroup<'_>,
-    scope: &Scope,
+    settings: AzureSettings<'_>,
     reference: &Reference,
 ) -> Result<PinnedImage, StepError> {
-    let performer = group.performer;
+    let performer = settings.performer;
     let (registry, platform) = (&performer.services.clients.registry, Platform::default());
     let refused = match single_image(performer, registry, reference, &platform).await {
         Ok(single) => return Ok(PinnedImage::Digest(single)),
         Err(refused) if refused.needs_login => refused,
         Err(refused) => return Err(refused.error),
     };
-    match pull_login(group.settings(scope), &reference.host).await? {
+    match pull_login(settings, &reference.host).await? {
         Some(PullLogin::User { username, password }) => {
             let login = Login::Basic { username, password };
-            let registry = client_with(group.settings(scope), &reference.host, login)?;
+            let registry = client_with(settings, &reference.host, login)?;
             match single_image(performer, &registry, reference, &platform).await {
                 Ok(single) => Ok(PinnedImage::Digest(single)),
                 // Such as a registry whose firewall lets in Azure and not this machine.
@@ -90,18 +89,16 @@ fn unreadable(error: &StepError) -> PinnedImage {
     PinnedImage::Unreadable { why: error.failure.chain.join(": ") }
 }
 
-/// Fails where an image is for none of these platforms that Container Instances run.
-pub fn check_platforms(platforms: &[Platform]) -> Result<(), StepError> {
+/// Fails where an image is for no platform that the service of the cloud runs. Both of
+/// Azure's run the same.
+pub fn check_platforms(platforms: &[Platform], runs_on: &str) -> Result<(), StepError> {
     let wanted = Platform::default();
     if platforms.is_empty() || platforms.iter().any(|platform| wanted.takes(platform)) {
         return Ok(());
     }
     let all: Vec<String> = platforms.iter().map(ToString::to_string).collect();
-    Err(StepError::new(format!(
-        "the image is for {}, and Container Instances run {wanted}",
-        all.join(", ")
-    ))
-    .help(format!("build it for {wanted}, or for both with `platforms`")))
+    Err(StepError::new(format!("the image is for {}, and {runs_on} run {wanted}", all.join(", ")))
+        .help(format!("build it for {wanted}, or for both with `platforms`")))
 }
 
 /// The image for a platform in an index that was pushed: Container Instances
@@ -110,6 +107,7 @@ fn of_index(
     pushed: &Reference,
     images: &[(Platform, Digest)],
     platform: &Platform,
+    runs_on: &str,
 ) -> Result<String, StepError> {
     if images.is_empty() {
         return Ok(pushed.to_string());
@@ -119,7 +117,7 @@ fn of_index(
     image.ok_or_else(|| {
         let there: Vec<String> = images.iter().map(|(other, _)| other.to_string()).collect();
         let there = there.join(", ");
-        StepError::new(format!("`{pushed}` is for {there}, and Container Instances run {platform}"))
+        StepError::new(format!("`{pushed}` is for {there}, and {runs_on} run {platform}"))
             .help(format!("build it for {platform} too"))
     })
 }
@@ -138,7 +136,7 @@ mod tests {
                 (platform.parse().expect("a platform"), Digest::of(content.as_bytes()))
             };
             let images: Vec<(Platform, Digest)> = images.iter().map(image).collect();
-            of_index(&pushed, &images, &Platform::default())
+            of_index(&pushed, &images, &Platform::default(), "Container Instances")
                 .map_err(|error| error.failure.chain.join("; "))
         };
 

@@ -1,0 +1,89 @@
+//! An app, as Azure reports it.
+//!
+//! Every member that is not set is an explicit `null`, so that what is needed is taken from
+//! the document and not deserialized.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An app, as Azure reports it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct App {
+    pub document: Value,
+}
+
+impl App {
+    pub fn id(&self) -> &str {
+        text(&self.document["id"])
+    }
+
+    pub fn name(&self) -> &str {
+        text(&self.document["name"])
+    }
+
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let tags = self.document["tags"].as_object().into_iter().flatten();
+        tags.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+    }
+
+    /// The state of its last change, such as `InProgress`.
+    pub fn provisioning_state(&self) -> &str {
+        text(&self.properties()["provisioningState"])
+    }
+
+    /// Such as `Running` or `Stopped`; empty in old versions of the API.
+    pub fn running_status(&self) -> &str {
+        text(&self.properties()["runningStatus"])
+    }
+
+    /// The newest revision, whether or not it is ready; empty before there is one.
+    pub fn latest_revision(&self) -> &str {
+        text(&self.properties()["latestRevisionName"])
+    }
+
+    /// The newest revision that is ready, which gets the requests.
+    pub fn latest_ready_revision(&self) -> &str {
+        text(&self.properties()["latestReadyRevisionName"])
+    }
+
+    /// The name under which requests reach it. `None` without ingress.
+    pub fn fqdn(&self) -> Option<&str> {
+        self.properties()["configuration"]["ingress"]["fqdn"].as_str().filter(|it| !it.is_empty())
+    }
+
+    /// Ingress speaks TLS, with a certificate of Azure.
+    pub fn url(&self) -> Option<String> {
+        self.fqdn().map(|fqdn| format!("https://{fqdn}"))
+    }
+
+    /// The URL of its system log, whose host has its logs and terminals too.
+    pub fn event_stream(&self) -> &str {
+        text(&self.properties()["eventStreamEndpoint"])
+    }
+
+    /// Its containers, as the newest revision is to have them.
+    pub fn containers(&self) -> impl Iterator<Item = &Value> {
+        self.properties()["template"]["containers"].as_array().into_iter().flatten()
+    }
+
+    /// The image of each container.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        self.containers().map(|container| text(&container["image"]))
+    }
+
+    /// Whether it was stopped, so that nothing of it runs.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.running_status(), "Stopped" | "Suspended")
+    }
+
+    pub fn properties(&self) -> &Value {
+        &self.document["properties"]
+    }
+}
+
+/// The text of a member; empty where it is missing or `null`.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

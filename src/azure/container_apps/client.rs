@@ -1,0 +1,153 @@
+//! Reads, lists and deletes apps.
+
+use super::app::App;
+use super::error::AppError;
+use super::id::AppId;
+use super::revision::{Replica, Revision};
+use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Refusal, Verb};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The newest version that recorded answers of the service are known of.
+pub const API_VERSION: &str = "2025-01-01";
+
+/// How often a request is repeated while another change of the app is in progress: for about
+/// a minute and a half with the default wait.
+const MAX_BUSY_RETRIES: u32 = 6;
+
+/// The client for apps. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ContainerApps {
+    pub arm: Arm,
+    /// Between two attempts while another change of the app is in progress.
+    pub busy_wait: Duration,
+}
+
+impl ContainerApps {
+    pub fn new(arm: Arm) -> Self {
+        Self { arm, busy_wait: Duration::from_secs(15) }
+    }
+
+    /// The same client with another wait while the app is busy.
+    #[must_use]
+    pub fn waiting(self, busy_wait: Duration) -> Self {
+        Self { busy_wait, ..self }
+    }
+
+    /// Reads an app; `None` where it does not exist.
+    pub async fn find(&self, id: &AppId) -> Result<Option<App>, AppError> {
+        let found = self.arm.find(&id.to_string(), API_VERSION).await;
+        found.map_err(|source| AppError::of("read", id, source))
+    }
+
+    /// All apps of a subscription, or of one of its resource groups.
+    pub async fn list(
+        &self,
+        subscription: &str,
+        resource_group: Option<&str>,
+    ) -> Result<Vec<App>, ArmError> {
+        let group = resource_group.map(|name| format!("/resourceGroups/{name}"));
+        let group = group.unwrap_or_default();
+        let path =
+            format!("/subscriptions/{subscription}{group}/providers/Microsoft.App/containerApps");
+        match self.arm.list(&path, API_VERSION).await {
+            // A subscription that never used Container Apps has none.
+            Err(ArmError::Refused(refusal)) if refusal.has("MissingSubscriptionRegistration") => {
+                Ok(Vec::new())
+            }
+            other => other,
+        }
+    }
+
+    /// Reads a revision of an app; `None` where it does not exist.
+    pub async fn revision(&self, id: &AppId, revision: &str) -> Result<Option<Revision>, AppError> {
+        let found = self.arm.find(&format!("{id}/revisions/{revision}"), API_VERSION).await;
+        found.map_err(|source| AppError::of("read a revision of", id, source))
+    }
+
+    /// What runs of a revision; empty where it is scaled to nothing.
+    pub async fn replicas(&self, id: &AppId, revision: &str) -> Result<Vec<Replica>, AppError> {
+        if revision.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = format!("{id}/revisions/{revision}/replicas");
+        let found: Result<Option<Value>, ArmError> = self.arm.find(&path, API_VERSION).await;
+        let failed = |source| AppError::of("read the replicas of", id, source);
+        let Some(mut found) = found.map_err(failed)? else { return Ok(Vec::new()) };
+        let read = serde_json::from_value(found["value"].take());
+        read.map_err(|error| failed(self.arm.unreadable(&path, &error)))
+    }
+
+    /// Changes the tags of an app. Its containers go on running.
+    pub async fn set_tags(
+        &self,
+        id: &AppId,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+    ) -> Result<(), AppError> {
+        // A JSON merge patch keeps what is not named (RFC 7396).
+        let removed = before.keys().filter(|name| !after.contains_key(*name));
+        let removed = removed.map(|name| (name.clone(), Value::Null));
+        let set = after.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+        let tags: Map<String, Value> = removed.chain(set).collect();
+        let (path, body) = (id.to_string(), json!({ "tags": tags }));
+        let request = ArmRequest {
+            verb: Verb::Patch,
+            path: &path,
+            api_version: API_VERSION,
+            body: Some(&body),
+        };
+        let failed = |source| AppError::of("set the tags of", id, source);
+        let response = self.send_when_settled(&request).await.map_err(failed)?;
+        self.arm.finish(&response, |_| {}).await.map(drop).map_err(failed)
+    }
+
+    /// Asks Azure to delete an app, and does not wait for it. `None` if it does not exist.
+    pub async fn start_delete(&self, id: &AppId) -> Result<Option<ArmResponse>, AppError> {
+        let path = id.to_string();
+        let request =
+            ArmRequest { verb: Verb::Delete, path: &path, api_version: API_VERSION, body: None };
+        match self.send_when_settled(&request).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            Ok(response) if response.status == 204 => Ok(None),
+            other => other.map(Some).map_err(|source| AppError::of("delete", id, source)),
+        }
+    }
+
+    /// Deletes an app and waits until it no longer exists. Deleting an app that does not
+    /// exist succeeds. The caller sets the time limit.
+    pub async fn delete(&self, id: &AppId) -> Result<(), AppError> {
+        let Some(response) = self.start_delete(id).await? else { return Ok(()) };
+        let finished = self.arm.finish(&response, |_| {}).await;
+        finished.map_err(|source| AppError::of("delete", id, source))?;
+        let began = Instant::now();
+        while self.find(id).await?.is_some() {
+            tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
+        }
+        Ok(())
+    }
+
+    /// Sends a request, and again a few times while Azure refuses it because another change
+    /// of the same app is in progress.
+    pub async fn send_when_settled(
+        &self,
+        request: &ArmRequest<'_>,
+    ) -> Result<ArmResponse, ArmError> {
+        for _ in 0..MAX_BUSY_RETRIES {
+            match self.arm.call(request).await {
+                Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
+                    tokio::time::sleep(refusal.retry_after.unwrap_or(self.busy_wait)).await;
+                }
+                other => return other,
+            }
+        }
+        self.arm.call(request).await
+    }
+}
+
+/// Whether a request was refused because another change of the app is in progress.
+pub fn is_busy(refusal: &Refusal) -> bool {
+    refusal.has("ContainerAppOperationInProgress")
+}

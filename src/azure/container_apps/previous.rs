@@ -1,0 +1,150 @@
+//! A version of an app that can be put back.
+
+use super::app::text;
+use super::desired::secret_name;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Members of the configuration that Azure fills in.
+const INGRESS_READ_ONLY: [&str; 1] = ["fqdn"];
+
+/// A version of an app, without its secrets and without what Azure fills in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct PreviousApp {
+    document: Value,
+}
+
+impl PreviousApp {
+    /// What can be put back of an app. A variable whose text `is_secret`, although it was
+    /// sent in plain text, becomes a secret of the app.
+    pub fn of(document: &Value, is_secret: impl Fn(&str) -> bool) -> Self {
+        let properties = &document["properties"];
+        let environment = match &properties["environmentId"] {
+            Value::Null => &properties["managedEnvironmentId"],
+            id => id,
+        };
+        let mut configuration = without_nulls(&properties["configuration"]);
+        if let Some(ingress) = configuration["ingress"].as_object_mut() {
+            ingress.retain(|name, _| !INGRESS_READ_ONLY.contains(&name.as_str()));
+        }
+        let mut template = without_nulls(&properties["template"]);
+        if let Some(template) = template.as_object_mut() {
+            // Each change has a revision of its own.
+            template.remove("revisionSuffix");
+        }
+        let mut hidden = BTreeSet::new();
+        for container in template["containers"].as_array_mut().into_iter().flatten() {
+            for variable in container["env"].as_array_mut().into_iter().flatten() {
+                if is_secret(text(&variable["value"])) {
+                    let secret = secret_name(text(&variable["name"]));
+                    *variable = json!({ "name": variable["name"], "secretRef": secret });
+                    hidden.insert(secret);
+                }
+            }
+        }
+        if !hidden.is_empty() {
+            let secrets = hidden.iter().map(|name| json!({ "name": name }));
+            let known = configuration["secrets"].as_array().cloned().unwrap_or_default();
+            configuration["secrets"] = known.into_iter().chain(secrets).collect();
+        }
+        let mut back = json!({
+            "location": document["location"],
+            "tags": document["tags"],
+            "properties": {
+                "environmentId": environment,
+                "configuration": configuration,
+                "template": template,
+            },
+        });
+        if let Some(identity) = identity(&document["identity"]) {
+            back["identity"] = identity;
+        }
+        Self { document: back }
+    }
+
+    /// The image of the first container.
+    pub fn image(&self) -> Option<&str> {
+        self.document["properties"]["template"]["containers"][0]["image"].as_str()
+    }
+
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let tags = self.document["tags"].as_object()?;
+        let found = tags.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.and_then(|(_, value)| value.as_str())
+    }
+
+    /// The variables whose values are secrets of the app.
+    pub fn secure_variables(&self) -> BTreeSet<String> {
+        let env = &self.document["properties"]["template"]["containers"][0]["env"];
+        let is_kept = |variable: &&Value| {
+            let name = text(&variable["secretRef"]);
+            self.kept().any(|secret| text(&secret["name"]) == name)
+        };
+        let env = env.as_array().into_iter().flatten().filter(is_kept);
+        env.map(|variable| text(&variable["name"]).to_owned()).collect()
+    }
+
+    /// The registries to which it signs in with a password.
+    pub fn servers(&self) -> Vec<String> {
+        let registries = &self.document["properties"]["configuration"]["registries"];
+        let all = registries.as_array().into_iter().flatten();
+        let with_password = all.filter(|it| !text(&it["passwordSecretRef"]).is_empty());
+        with_password.map(|registry| text(&registry["server"]).to_owned()).collect()
+    }
+
+    /// The names of the secrets of the app whose values are not among `known`.
+    pub fn missing(&self, known: &BTreeMap<String, Secret>) -> Vec<String> {
+        let names = self.kept().map(|secret| text(&secret["name"]));
+        names.filter(|name| !known.contains_key(*name)).map(str::to_owned).collect()
+    }
+
+    /// The body of the PUT that puts it back, as a revision whose name ends with `suffix`. It
+    /// contains secrets and must not be logged.
+    pub fn body(&self, known: &BTreeMap<String, Secret>, suffix: &str) -> Value {
+        let mut body = self.document.clone();
+        let properties = &mut body["properties"];
+        properties["template"]["revisionSuffix"] = suffix.into();
+        let secrets = properties["configuration"]["secrets"].as_array_mut();
+        for secret in secrets.into_iter().flatten() {
+            if let Some(value) = known.get(text(&secret["name"])) {
+                secret["value"] = value.expose().into();
+            }
+        }
+        body
+    }
+
+    /// The secrets of which Azure has the value, and not a vault.
+    fn kept(&self) -> impl Iterator<Item = &Value> {
+        let secrets = &self.document["properties"]["configuration"]["secrets"];
+        let all = secrets.as_array().into_iter().flatten();
+        all.filter(|secret| text(&secret["keyVaultUrl"]).is_empty())
+    }
+}
+
+/// A value without the members that are not set.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let set = members.iter().filter(|(_, value)| !value.is_null());
+            let set: Map<String, Value> =
+                set.map(|(name, value)| (name.clone(), without_nulls(value))).collect();
+            set.into()
+        }
+        Value::Array(entries) => entries.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The identities, without the ids that Azure adds; `None` where there are none.
+fn identity(identity: &Value) -> Option<Value> {
+    let kind = identity["type"].as_str().filter(|kind| *kind != "None")?;
+    let mut back = json!({ "type": kind });
+    if let Some(assigned) = identity["userAssignedIdentities"].as_object() {
+        let ids: Map<String, Value> = assigned.keys().map(|id| (id.clone(), json!({}))).collect();
+        back["userAssignedIdentities"] = ids.into();
+    }
+    Some(back)
+}

@@ -1,0 +1,141 @@
+//! PUT of an app: a new revision if what runs has changed.
+
+use super::super::handle::Arm;
+use super::super::path::ResourceId;
+use super::super::request::ArmRequest;
+use super::super::resource_groups;
+use super::super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
+use super::super::store::{App, AppRevision};
+use super::super::tags;
+use super::environments;
+use super::group::group_of;
+use super::records::{KIND, keep, key, launch};
+use super::show;
+use super::validate;
+use crate::local::arm::containers;
+use crate::local::identity::random_uuid;
+use http::StatusCode;
+use serde_json::Value;
+
+/// Older revisions are forgotten, as the service does with inactive ones.
+const MAX_REVISIONS: usize = 100;
+
+pub async fn put(
+    arm: &Arm,
+    request: &ArmRequest,
+    group: &str,
+    name: &str,
+) -> Result<ArmResponse, ArmError> {
+    let group = resource_groups::find(arm, group)?.name;
+    let body = request.json()?;
+    validate::body(&body, name)?;
+    tags::of(&body)?;
+    let before = arm.store.read().apps.get(&key(&group, name)).cloned();
+    let properties = &body["properties"];
+    let environment = ["environmentId", "managedEnvironmentId"]
+        .iter()
+        .find_map(|member| properties[*member].as_str())
+        .unwrap_or_default();
+    let Some(environment) = environments::by_id(arm, environment) else {
+        let message = format!("The environment '{environment}' does not exist.");
+        return Err(ArmError::bad("ManagedEnvironmentNotFound", message));
+    };
+    if before.as_ref().is_some_and(|before| before.environment != environment.id) {
+        let message = "The environment of a container app cannot be changed.";
+        return Err(ArmError::bad("ContainerAppEnvironmentCannotBeChanged", message));
+    }
+    let subscription = arm.identity().subscription_id.as_str();
+    let id = ResourceId { subscription, resource_group: &group, kind: KIND, name }.to_string();
+    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let template = properties["template"].clone();
+    let mut app = App {
+        id,
+        name: name.to_owned(),
+        resource_group: group,
+        location: environment.location.clone(),
+        environment: environment.id.clone(),
+        domain: environment.domain.clone(),
+        body,
+        ready: before.as_ref().and_then(|before| before.ready.clone()),
+        revisions: before.map(|before| before.revisions).unwrap_or_default(),
+        stopped: false,
+    };
+    let is_new = app.revisions.last().is_none_or(|latest| latest.template != template);
+    let revision = if is_new {
+        let revision = new_revision(&app, template)?;
+        app.revisions.push(revision.clone());
+        let excess = app.revisions.len().saturating_sub(MAX_REVISIONS);
+        app.revisions.drain(..excess);
+        Some(revision)
+    } else {
+        None
+    };
+    if let Some(revision) = &revision {
+        check_images(arm, &app, revision).await?;
+        keep(arm, &app)?;
+        launch(arm, &app, revision).await?;
+    } else {
+        keep(arm, &app)?;
+    }
+    let shown = show::changing(arm, &app);
+    Ok(accepted(arm, &request.host, &app, status, Some(shown)))
+}
+
+fn new_revision(app: &App, template: Value) -> Result<AppRevision, ArmError> {
+    let suffix = match template["revisionSuffix"].as_str().filter(|suffix| !suffix.is_empty()) {
+        Some(suffix) => suffix.to_owned(),
+        None => random_uuid().replace('-', "")[..7].to_owned(),
+    };
+    let name = format!("{}--{suffix}", app.name);
+    if app.revisions.iter().any(|known| known.name == name) {
+        let message = format!(
+            "Field 'template.revisionsuffix' is invalid with details: 'Invalid value: \
+             \"{suffix}\": a revision with suffix {suffix} already exists.'."
+        );
+        return Err(ArmError::bad("InvalidParameterValueInContainerTemplate", message));
+    }
+    let created = jiff::Timestamp::now().to_string();
+    Ok(AppRevision { name, created, template, active: true })
+}
+
+/// Fails with the first image that cannot be pulled, before anything is changed.
+async fn check_images(arm: &Arm, app: &App, revision: &AppRevision) -> Result<(), ArmError> {
+    let group = group_of(arm, app, revision)?;
+    let refused = |why: &str| {
+        let containers = super::group::list(&revision.template["containers"]);
+        let first = containers.first().unwrap_or(&Value::Null);
+        let (name, image) = (first["name"].as_str(), first["image"].as_str());
+        let message = format!(
+            "Field 'template.containers.{}.image' is invalid with details: 'Invalid value: \
+             \"{}\": {why}';..",
+            name.unwrap_or_default(),
+            image.unwrap_or_default()
+        );
+        ArmError::bad("InvalidParameterValueInContainerTemplate", message)
+    };
+    containers::fetch_images(arm, &group.body).await.map_err(|it| refused(&it.message))?;
+    containers::check_images(arm, &group.body, &app.name)
+        .map_err(|_| refused("UNAUTHORIZED or MANIFEST_UNKNOWN: the image cannot be pulled"))
+}
+
+/// The answer to a change: its operation, which has ended already.
+pub fn accepted(
+    arm: &Arm,
+    host: &str,
+    app: &App,
+    status: StatusCode,
+    body: Option<Value>,
+) -> ArmResponse {
+    let subscription = &arm.identity().subscription_id;
+    let operation = format!(
+        "https://{host}/subscriptions/{subscription}/providers/Microsoft.App/locations/{}/\
+         containerappOperationStatuses/{}?api-version=2025-01-01&azureAsyncOperation=true",
+        app.location,
+        random_uuid()
+    );
+    let answer = match body {
+        Some(body) => ArmResponse::new(status, body),
+        None => ArmResponse::empty(status),
+    };
+    answer.with(ASYNC_OPERATION, &operation)
+}

@@ -1,0 +1,223 @@
+//! The JSON of apps, revisions and replicas, with the explicit nulls of the service.
+
+use super::super::handle::Arm;
+use super::super::store::{App, AppRevision};
+use super::group::{list, runtime_id};
+use super::records::KIND;
+use crate::local::identity::ids_of;
+use crate::local::runtime::{ContainerState, ContainerView};
+use serde_json::{Map, Value, json};
+
+pub fn app(arm: &Arm, app: &App) -> Value {
+    shown(arm, app, "Succeeded")
+}
+
+/// As the response to PUT.
+pub fn changing(arm: &Arm, app: &App) -> Value {
+    shown(arm, app, "InProgress")
+}
+
+fn shown(arm: &Arm, app: &App, state: &str) -> Value {
+    let put = &app.body["properties"];
+    let latest = app.revisions.last().map(|revision| revision.name.as_str());
+    let mut configuration = put["configuration"].clone();
+    configuration["secrets"] = list(&put["configuration"]["secrets"]).iter().map(secret).collect();
+    for name in ["dapr", "maxInactiveRevisions", "service", "identitySettings"] {
+        if configuration[name].is_null() {
+            configuration[name] = Value::Null;
+        }
+    }
+    if let Some(ingress) = configuration["ingress"].as_object_mut() {
+        let is_external = ingress.get("external").is_some_and(|it| it == true);
+        ingress.insert("fqdn".to_owned(), app.host(is_external).into());
+        let transport = ingress.get("transport").and_then(Value::as_str).unwrap_or("auto");
+        let transport = capitalized(transport);
+        ingress.insert("transport".to_owned(), transport.into());
+        ingress.entry("customDomains").or_insert(Value::Null);
+    }
+    let status = if app.stopped { "Stopped" } else { "Running" };
+    let mut whole = json!({
+        "id": app.id, "name": app.name, "type": KIND,
+        "location": region_name(&app.location),
+        "tags": if app.body["tags"].is_null() { json!({}) } else { app.body["tags"].clone() },
+        "properties": {
+            "provisioningState": state,
+            "runningStatus": status,
+            "managedEnvironmentId": app.environment,
+            "environmentId": app.environment,
+            "workloadProfileName": "Consumption",
+            "outboundIpAddresses": ["203.0.113.251"],
+            "latestRevisionName": latest,
+            "latestReadyRevisionName": app.ready,
+            "latestRevisionFqdn": latest.map(|latest| app.host_of(latest)),
+            "customDomainVerificationId": "LOCAL",
+            "configuration": configuration,
+            "template": template(&put["template"]),
+            "eventStreamEndpoint":
+                format!("https://{}.azurecontainerapps.dev{}/eventstream", app.location, path(app)),
+        },
+        "identity": identity(arm, &app.body["identity"]),
+    });
+    if latest.is_none() {
+        whole["properties"]["latestRevisionFqdn"] = "".into();
+    }
+    whole
+}
+
+/// The path of an app at the service of its streams, which names no provider.
+pub fn path(app: &App) -> String {
+    app.id.replace("/providers/Microsoft.App/", "/")
+}
+
+/// `Auto` for `auto`.
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The service spells regions as people do. What is not known here stays as it is.
+fn region_name(location: &str) -> String {
+    match location {
+        "westeurope" => "West Europe".to_owned(),
+        "northeurope" => "North Europe".to_owned(),
+        "eastus" => "East US".to_owned(),
+        "eastus2" => "East US 2".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// A secret without its value.
+fn secret(secret: &Value) -> Value {
+    let mut shown = Map::new();
+    for name in ["name", "keyVaultUrl", "identity"] {
+        if !secret[name].is_null() {
+            shown.insert(name.to_owned(), secret[name].clone());
+        }
+    }
+    shown.into()
+}
+
+/// The secrets with their values, as `listSecrets` gives them.
+pub fn secrets(app: &App) -> Vec<Value> {
+    list(&app.body["properties"]["configuration"]["secrets"]).to_vec()
+}
+
+fn template(put: &Value) -> Value {
+    let mut template = put.clone();
+    template["revisionSuffix"] = put["revisionSuffix"].as_str().unwrap_or_default().into();
+    let scale = &put["scale"];
+    template["scale"] = json!({
+        "minReplicas": scale["minReplicas"],
+        "maxReplicas": scale["maxReplicas"].as_u64().unwrap_or(10),
+        "cooldownPeriod": 300,
+        "pollingInterval": 30,
+        "rules": scale["rules"],
+    });
+    for container in template["containers"].as_array_mut().into_iter().flatten() {
+        if container["resources"].is_null() {
+            container["resources"] = json!({ "cpu": 0.5, "memory": "1Gi" });
+        }
+        container["resources"]["ephemeralStorage"] = "2Gi".into();
+    }
+    for name in ["initContainers", "volumes", "serviceBinds", "terminationGracePeriodSeconds"] {
+        if template[name].is_null() {
+            template[name] = Value::Null;
+        }
+    }
+    template
+}
+
+fn identity(arm: &Arm, put: &Value) -> Value {
+    if put.is_null() {
+        return json!({ "type": "None" });
+    }
+    let mut identity = put.clone();
+    if let Some(own) = identity["userAssignedIdentities"].as_object_mut() {
+        for (id, value) in own {
+            let (principal, client) = ids_of(id);
+            *value = json!({ "principalId": principal, "clientId": client });
+        }
+    }
+    identity["tenantId"] = json!(arm.identity().tenant_id);
+    identity
+}
+
+pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {
+    let view = arm.runtime.view(&runtime_id(app, &revision.name));
+    let is_ready = app.ready.as_ref() == Some(&revision.name);
+    let is_crashing =
+        view.as_ref().is_some_and(|view| view.containers.iter().any(|it| it.restarts > 0));
+    let (health, state) = match (revision.active, is_ready, is_crashing) {
+        (false, ..) => ("None", "Stopped"),
+        (true, true, false) => ("Healthy", "Running"),
+        (true, _, true) => ("Unhealthy", "Degraded"),
+        (true, false, false) => ("None", "Processing"),
+    };
+    json!({
+        "id": format!("{}/revisions/{}", app.id, revision.name),
+        "name": revision.name,
+        "type": "Microsoft.App/containerapps/revisions",
+        "properties": {
+            "createdTime": revision.created,
+            "fqdn": app.host_of(&revision.name),
+            "template": template(&revision.template),
+            "active": revision.active,
+            "replicas": u8::from(revision.active),
+            "trafficWeight": if is_ready { 100 } else { 0 },
+            "healthState": health,
+            "provisioningState": if revision.active { "Provisioned" } else { "Deprovisioned" },
+            "runningState": state,
+        },
+    })
+}
+
+/// The one replica of an active revision.
+pub fn replica(arm: &Arm, app: &App, revision: &AppRevision) -> Option<Value> {
+    let view = arm.runtime.view(&runtime_id(app, &revision.name)).filter(|_| revision.active)?;
+    let is_ready = app.ready.as_ref() == Some(&revision.name);
+    let name = replica_name(revision);
+    let base = format!(
+        "{}.azurecontainerapps.dev{}/revisions/{}/replicas/{name}/containers",
+        app.location,
+        path(app),
+        revision.name
+    );
+    let containers =
+        view.containers.iter().map(|container| self::container(container, is_ready, &base));
+    Some(json!({
+        "id": format!("{}/revisions/{}/replicas/{name}", app.id, revision.name),
+        "name": name,
+        "type": "Microsoft.App/containerapps/revisions/replicas",
+        "properties": {
+            "createdTime": revision.created,
+            "runningState": if view.runs() { "Running" } else { "NotRunning" },
+            "containers": containers.collect::<Vec<_>>(),
+        },
+    }))
+}
+
+fn replica_name(revision: &AppRevision) -> String {
+    format!("{}-replica", revision.name)
+}
+
+fn container(view: &ContainerView, is_ready: bool, base: &str) -> Value {
+    let (state, details) = match &view.current {
+        ContainerState::Running { .. } => ("Running", String::new()),
+        ContainerState::Waiting { detail } => ("Waiting", detail.clone()),
+        ContainerState::Terminated { exit_code, detail, .. } => {
+            ("Terminated", format!("{detail}, exit code {exit_code}"))
+        }
+    };
+    let runs = state == "Running";
+    json!({
+        "name": view.name,
+        "containerId": format!("local://{}", view.name),
+        "ready": runs && is_ready,
+        "started": runs,
+        "restartCount": view.restarts,
+        "runningState": state,
+        "runningStateDetails": details,
+        "logStreamEndpoint": format!("https://{base}/{}/logstream", view.name),
+        "execEndpoint": format!("wss://{base}/{}/exec", view.name),
+    })
+}

@@ -1,0 +1,91 @@
+//! A `deploy` step with `container-app`, and what its operations share.
+
+use crate::azure::container_apps::{AppEvent, AppId, ContainerApps};
+use crate::plan::expr::Scope;
+use crate::plan::schema::{ContainerApp, Deploy};
+use crate::run::outcome::StepError;
+use crate::run::perform::azure_settings::AzureSettings;
+use crate::run::perform::names::name;
+use crate::run::perform::performer::{Job, Performer};
+
+/// The service of Azure that runs apps.
+pub const RUNS_ON: &str = "Container Apps";
+
+/// What Azure allows of a name.
+const MAX_NAME_CHARS: usize = 32;
+
+/// A `deploy` step with `container-app`.
+pub struct AppStep<'a> {
+    pub performer: &'a Performer,
+    /// Index of the service in the plan.
+    pub service: usize,
+    pub deploy: &'a Deploy,
+    /// The keys below `container-app`.
+    pub keys: &'a ContainerApp,
+}
+
+impl<'a> AppStep<'a> {
+    pub fn client(&self) -> &'a ContainerApps {
+        &self.performer.services.clients.azure.container_apps
+    }
+
+    pub fn settings<'s>(&'s self, scope: &'s Scope) -> AzureSettings<'s> {
+        AzureSettings { performer: self.performer, scope }
+    }
+
+    /// The app's id.
+    pub async fn id(&self, scope: &Scope) -> Result<AppId, StepError> {
+        let settings = self.settings(scope);
+        Ok(AppId {
+            name: self.app_name(scope)?,
+            subscription: settings.subscription().await?,
+            resource_group: settings.resource_group(self.keys.resource_group.as_ref())?,
+        })
+    }
+
+    /// The app's name: `name`, else plan and service.
+    pub fn app_name(&self, scope: &Scope) -> Result<String, StepError> {
+        match &self.keys.name {
+            Some(text) => name(text, "app's name", scope),
+            None => Ok(self.default_name()),
+        }
+    }
+
+    /// The name of an app for which the plan gives none.
+    pub fn default_name(&self) -> String {
+        let plan = &self.performer.plan;
+        let name = crate::resolve::slug(&plan.parsed.name.value);
+        if plan.parsed.services.is_single {
+            return short_name(&name, "");
+        }
+        let service = crate::resolve::slug(&plan.service_name(self.service));
+        short_name(&format!("{name}-{service}"), "")
+    }
+}
+
+/// A name that ends with `suffix`, within what Azure allows.
+pub fn short_name(name: &str, suffix: &str) -> String {
+    let kept = name.len().min(MAX_NAME_CHARS - suffix.len());
+    let kept = name.floor_char_boundary(kept);
+    format!("{}{suffix}", name[..kept].trim_end_matches('-'))
+}
+
+pub fn publish(event: AppEvent, job: &Job) {
+    match event {
+        AppEvent::Waited(what) => job.waits_for(what),
+        other => job.note(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_name;
+
+    #[test]
+    fn names_fit_with_their_suffix() {
+        assert_eq!(short_name("shop", "-next"), "shop-next");
+        let long = "a".repeat(26) + "-bcdefgh";
+        assert_eq!(short_name(&long, "-next"), "a".repeat(26) + "-next");
+        assert_eq!(short_name(&"a".repeat(40), "").len(), 32);
+    }
+}

@@ -1,0 +1,241 @@
+//! The target `container-app`: an app of Azure Container Apps.
+
+mod app;
+mod deployed;
+mod desired;
+mod early;
+mod environment;
+mod live;
+mod restore;
+mod versions;
+
+pub use app::AppStep;
+pub use deployed::Apps;
+pub use early::check_texts;
+pub use live::{broken, change_tags, find, is_app, name_of};
+
+use super::evidence::ResourceEvidence;
+use super::pull::pull_login;
+use super::target::DeployTarget;
+use crate::azure::container_apps::{App, AppEvent, AppId, DesiredApp, difference};
+use crate::event::{OutputName, Outputs};
+use crate::journal::{Deployed, Previous, TargetId};
+use crate::plan::expr::Rendered;
+use crate::plan::schema::{OnFailure, Strategy, Text};
+use crate::run::outcome::StepError;
+use crate::run::perform::create::{NewGroup, resource_group};
+use crate::run::perform::deployed::KindWords;
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::{LEASE, ResourceTags, records_the_same};
+use crate::run::perform::performer::{Job, Performer};
+use crate::run::perform::retry::Retries;
+use crate::value::{Applied, Difference};
+use app::publish;
+use deployed::app_id;
+
+impl DeployTarget for AppStep<'_> {
+    type Desired = DesiredApp;
+    type Live = App;
+
+    /// Reads what is deployed, and finds the login that Azure would pull with.
+    async fn preflight(
+        &self,
+        registries: &[String],
+        retries: &Retries,
+    ) -> Result<Option<App>, StepError> {
+        let scope = &self.performer.plan.scope;
+        let settings = self.settings(scope);
+        let Ok(group) = settings.resource_group(self.keys.resource_group.as_ref()) else {
+            // It is missing, or an output of a step: the step itself will tell.
+            return Ok(None);
+        };
+        let subscription = retries.run(|| settings.subscription()).await?;
+        let groups = &self.performer.services.clients.azure.resource_groups;
+        if !settings.creates_group()? {
+            retries.run(|| groups.get(&subscription, &group)).await?;
+        }
+        for host in registries {
+            retries.run(|| pull_login(settings, host)).await?;
+        }
+        if !self.keys.name.as_ref().is_none_or(Text::is_known_early) {
+            return Ok(None);
+        }
+        let id = self.id(scope).await?;
+        retries.run(|| self.client().find(&id)).await
+    }
+
+    fn kind(&self) -> &'static KindWords {
+        &deployed::WORDS
+    }
+
+    fn name(&self, job: &Job) -> Result<String, StepError> {
+        Ok(format!("app `{}`", self.app_name(&job.scope)?))
+    }
+
+    async fn desired(&self, job: &Job) -> Result<DesiredApp, StepError> {
+        let desired = desired::desired(self, job).await?;
+        desired.check()?;
+        Ok(desired)
+    }
+
+    fn tags(&self, live: &App) -> Option<ResourceTags> {
+        ResourceTags::read(&live.tags())
+    }
+
+    fn describe(&self, desired: &DesiredApp) -> String {
+        let environment = desired.environment.rsplit('/').next().unwrap_or_default();
+        format!("app `{}` in the environment `{environment}`", desired.id.name)
+    }
+
+    fn id(&self, desired: &DesiredApp) -> TargetId {
+        desired.id.to_string().into()
+    }
+
+    async fn read(&self, target: &TargetId) -> Result<Option<App>, StepError> {
+        Ok(self.client().find(&app_id(target)?).await?)
+    }
+
+    async fn locate(&self, job: &Job) -> Option<Deployed> {
+        let id = self.id(&job.scope).await.ok()?;
+        Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
+    }
+
+    fn remember(&self, desired: &mut DesiredApp, live: &App) {
+        versions::remember(desired, live, self.performer.facts.takes_back);
+    }
+
+    fn take_lease(&self, desired: &mut DesiredApp, lease: &Lease) {
+        desired.tags.insert(LEASE.to_owned(), lease.to_string());
+    }
+
+    fn verifies_first(&self, job: &Job) -> Result<bool, StepError> {
+        let Some(field) = &self.keys.strategy else { return Ok(false) };
+        Ok(match field.resolve(&job.scope)? {
+            Strategy::VerifyFirst => true,
+            Strategy::InPlace => false,
+        })
+    }
+
+    fn trial(&self, desired: &DesiredApp) -> DesiredApp {
+        desired::trial(desired)
+    }
+
+    fn is_trial(&self, live: &App, trial: &DesiredApp) -> bool {
+        let live = ResourceTags::read(&live.tags());
+        let trial = ResourceTags::read(&trial.tags);
+        live.zip(trial).is_some_and(|(live, trial)| {
+            let of = |tags: &ResourceTags| {
+                (tags.plan.clone(), tags.service.clone(), tags.repository.clone())
+            };
+            of(&live) == of(&trial)
+        })
+    }
+
+    fn difference(&self, live: Option<&App>, desired: &DesiredApp) -> Difference {
+        difference(live, desired)
+    }
+
+    async fn keep(
+        &self,
+        desired: &DesiredApp,
+        mut live: App,
+        job: &Job,
+    ) -> Result<Option<App>, StepError> {
+        let before = live.tags();
+        if !records_the_same(&before, &desired.tags) {
+            let tags = versions::kept_tags(desired, &live);
+            self.client().set_tags(&desired.id, &before, &tags).await?;
+            live.document["tags"] = serde_json::json!(tags);
+            job.note("recorded this run in its tags");
+        }
+        // The revision that gets the requests was ready; whether it is still is seen by the
+        // checks.
+        let is_ready = live.latest_revision() == live.latest_ready_revision();
+        Ok(is_ready.then_some(live))
+    }
+
+    async fn apply(
+        &self,
+        desired: &DesiredApp,
+        live: Option<App>,
+        job: &Job,
+    ) -> Result<Applied, StepError> {
+        let AppId { subscription, resource_group: name, .. } = &desired.id;
+        if live.is_none() {
+            let group = NewGroup { subscription, name, location: &desired.location };
+            resource_group(self.performer, group, job).await?;
+            environment::create(self, &desired.id, job).await?;
+        }
+        let events = |event: AppEvent| publish(event, job);
+        Ok(self.client().apply(desired, live.as_ref(), &events).await?)
+    }
+
+    async fn watch(&self, desired: &DesiredApp, job: &Job) -> Result<App, StepError> {
+        let events = |event: AppEvent| publish(event, job);
+        Ok(self.client().watch(&desired.id, &events).await?)
+    }
+
+    /// `image` is what runs of an image that the plan names. What the service pushed is an
+    /// output of its `push`.
+    fn outputs(&self, app: &App) -> (Outputs<Rendered>, Deployed) {
+        let url = app.url();
+        let deployed = Deployed {
+            target: app.id().to_owned().into(),
+            fqdn: app.fqdn().map(str::to_owned),
+            ip: None,
+            url: url.clone(),
+            run: ResourceTags::read(&app.tags()).map(|tags| tags.run),
+        };
+        let all = serde_json::Value::from(url.iter().cloned().collect::<Vec<_>>()).to_string();
+        let named = self.deploy.image.as_ref();
+        let image = named.and_then(|_| app.images().next());
+        let given = [
+            (OutputName::ResourceId, Some(app.id())),
+            (OutputName::Fqdn, app.fqdn()),
+            (OutputName::Url, url.as_deref()),
+            (OutputName::Urls, url.as_ref().map(|_| all.as_str())),
+            (OutputName::Image, image),
+        ];
+        let mut outputs = Outputs::new();
+        for (name, value) in given {
+            if let Some(value) = value {
+                outputs.set(name, Rendered::Plain(value.to_owned()));
+            }
+        }
+        (outputs, deployed)
+    }
+
+    fn rolls_back(&self, job: &Job) -> Result<bool, StepError> {
+        let Some(field) = &self.keys.on_failure else { return Ok(false) };
+        Ok(match field.resolve(&job.scope)? {
+            OnFailure::Rollback => true,
+            OnFailure::Keep => false,
+        })
+    }
+
+    fn previous(&self, live: &App) -> Previous {
+        restore::previous(self, live)
+    }
+
+    fn obstacles(&self, desired: &DesiredApp, live: &App, _job: &Job) -> Vec<String> {
+        restore::obstacles(self, desired, live)
+    }
+
+    async fn restore(
+        &self,
+        target: &TargetId,
+        previous: &Previous,
+        live: Option<App>,
+        job: &Job,
+    ) -> Result<App, StepError> {
+        restore::restore(self, target, previous, live, job).await
+    }
+
+    async fn remove(&self, target: &TargetId) -> Result<(), StepError> {
+        Ok(self.client().delete(&app_id(target)?).await?)
+    }
+
+    async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
+        live::evidence(performer, deployed).await
+    }
+}

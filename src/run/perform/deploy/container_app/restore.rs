@@ -1,0 +1,121 @@
+//! Puts an app back as it was.
+
+use super::app::{AppStep, publish};
+use super::deployed::app_id;
+use super::desired::suffix;
+use crate::azure::container_apps::{App, AppEvent, DesiredApp, PreviousApp};
+use crate::event::Revision;
+use crate::journal::{Previous, TargetId};
+use crate::oci::Reference;
+use crate::run::outcome::StepError;
+use crate::run::perform::deploy::pull::pull_login;
+use crate::run::perform::deploy::values::variable_value;
+use crate::run::perform::deployed::tags::LEASE;
+use crate::run::perform::performer::Job;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+
+/// The tag that names the commit of what is deployed.
+const COMMIT_TAG: &str = "shipway-commit";
+
+pub fn previous(step: &AppStep<'_>, live: &App) -> Previous {
+    let redactor = &step.performer.services.redactor;
+    let mut document = live.document.clone();
+    // A lease that ended without its run is no property of the version.
+    if let Some(tags) = document["tags"].as_object_mut() {
+        tags.retain(|name, _| !name.eq_ignore_ascii_case(LEASE));
+    }
+    let found = PreviousApp::of(&document, |text| redactor.redact(text) != text);
+    let image = found.image();
+    let reference = image.and_then(|image| image.parse::<Reference>().ok());
+    let revision = Revision {
+        commit: found.tag(COMMIT_TAG).map(str::to_owned),
+        digest: reference.and_then(|image| image.digest).map(|digest| digest.to_string()),
+        image: image.map(str::to_owned),
+    };
+    // An app was read as JSON and so can be written as JSON.
+    let state = serde_json::to_value(&found).unwrap_or_default();
+    Previous { revision, state }
+}
+
+/// What keeps a rollback from being complete, by what the deploy itself sends.
+pub fn obstacles(step: &AppStep<'_>, desired: &DesiredApp, live: &App) -> Vec<String> {
+    let known = desired.known_secrets();
+    let found = parsed(&previous(step, live));
+    let missing = found.map(|found| found.missing(&known)).unwrap_or_default();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "could not put the version before back, because the plan does not have its secrets {}",
+        listed(&missing)
+    )]
+}
+
+/// Puts an app back as a new revision, and waits until it is ready.
+pub async fn restore(
+    step: &AppStep<'_>,
+    target: &TargetId,
+    previous: &Previous,
+    live: Option<App>,
+    job: &Job,
+) -> Result<App, StepError> {
+    let id = app_id(target)?;
+    let found = parsed(previous)
+        .ok_or_else(|| StepError::new("the journal does not have the app as it was"))?;
+    let events = |event: AppEvent| publish(event, job);
+    let is_back = live.is_some_and(|live| self::previous(step, &live) == *previous);
+    // An earlier attempt has put it back: another one would make one more revision.
+    if !is_back {
+        let known = known_secrets(step, &found, job).await?;
+        let missing = found.missing(&known);
+        if !missing.is_empty() {
+            return Err(StepError::new(format!("cannot put app `{}` back", id.name))
+                .because(
+                    "Azure does not return its secrets, and the plan does not have all of them",
+                )
+                .details([format!("missing: {}", listed(&missing))])
+                .help(
+                    "deploy a version that works; keep a secret in the plan until no version \
+                     uses it",
+                ));
+        }
+        let body = found.body(&known, &suffix('b', &step.performer.facts.id));
+        step.client().restore(&id, &body, &events).await?;
+    }
+    Ok(step.client().watch(&id, &events).await?)
+}
+
+/// The secrets of the app by the names that it gives them, as far as the plan has them.
+async fn known_secrets(
+    step: &AppStep<'_>,
+    found: &PreviousApp,
+    job: &Job,
+) -> Result<BTreeMap<String, Secret>, StepError> {
+    let scope = &job.scope;
+    let mut known = BTreeMap::new();
+    for (name, variable) in step.keys.env.iter() {
+        if let Ok(Some(value)) = variable_value(variable, scope)
+            && let Some(secret) = value.secret()
+        {
+            known.insert(DesiredApp::secret_name(&name.value), secret.clone());
+        }
+    }
+    for server in found.servers() {
+        if let Some(login) = pull_login(step.settings(scope), &server).await?
+            && let Some(password) = login.password()
+        {
+            known.insert(DesiredApp::registry_secret(&server), password.clone());
+        }
+    }
+    Ok(known)
+}
+
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+fn parsed(previous: &Previous) -> Option<PreviousApp> {
+    serde_json::from_value(previous.state.clone()).ok()
+}
