@@ -18,6 +18,7 @@ pub mod registries;
 pub mod resource_groups;
 mod resource_id;
 pub mod rights;
+pub mod vault_access;
 mod workload;
 
 pub use crate::value::Cloud;

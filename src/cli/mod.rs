@@ -49,6 +49,7 @@ mod run_saved;
 mod runtime;
 mod say;
 mod schema;
+mod secrets;
 mod session;
 mod status;
 mod sweep;
@@ -112,6 +113,8 @@ enum Command {
     Down(down::DownArguments),
     /// Remove previews that have expired, or whose pull request is closed
     Sweep(sweep::SweepArguments),
+    /// Show where the plan's secrets are, store one in its vault, give access to the vaults
+    Secrets(secrets::SecretsArguments),
     /// Remove old runs, local clouds and images from this machine
     Clean(clean::CleanArguments),
     /// Keep the local cloud up for other tools: az, skopeo, curl, a browser
@@ -153,6 +156,7 @@ impl Command {
             Self::Rollback(arguments) => rollback::rollback(&arguments),
             Self::Down(arguments) => down::down(&arguments),
             Self::Sweep(arguments) => sweep::sweep(&arguments),
+            Self::Secrets(arguments) => secrets::secrets(&arguments),
             Self::Clean(arguments) => clean::clean(&arguments),
             Self::Local(arguments) => local::local(&arguments),
             Self::Schema(arguments) => Ok(schema::schema(&arguments)),

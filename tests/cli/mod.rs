@@ -41,6 +41,7 @@ mod resume_stopped;
 mod rollback;
 mod rollback_by_hand;
 mod run;
+mod secrets;
 mod sources;
 mod status;
 mod stopped_builds;

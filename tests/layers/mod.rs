@@ -86,6 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli/import", &["draft", "import", "plan"]),
+    ("cli/secrets", &["azure", "plan", "report", "run", "secret"]),
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),

@@ -1,4 +1,4 @@
-//! Reads one secret from a vault.
+//! Reads one secret from a vault, and writes one.
 
 use super::error::{VaultError, classify};
 use crate::azure::credential::options;
@@ -6,7 +6,7 @@ use crate::azure::{Credential, Endpoints};
 use crate::http;
 use crate::secret::VaultSecret;
 use azure_core::time::OffsetDateTime;
-use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
+use azure_security_keyvault_secrets::models::{SecretClientGetSecretOptions, SetSecretParameters};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -35,20 +35,7 @@ impl KeyVault {
         &self,
         secret: &VaultSecret,
     ) -> Result<Option<Zeroizing<String>>, VaultError> {
-        if !self.endpoints.is_vault(&secret.host) {
-            let (host, suffix) = (secret.host.clone(), self.endpoints.vault_suffix.clone());
-            return Err(VaultError::Foreign { host, suffix });
-        }
-        let client = SecretClient::new(
-            &format!("https://{}/", secret.host),
-            Arc::new(self.credential.clone()),
-            Some(SecretClientOptions {
-                api_version: API_VERSION.to_owned(),
-                client_options: options(&self.http, &self.endpoints),
-                verify_challenge_resource: Some(true),
-            }),
-        );
-        let client = client.map_err(|error| classify(error, secret, &self.credential))?;
+        let client = self.client(secret)?;
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
             ..SecretClientGetSecretOptions::default()
@@ -78,5 +65,36 @@ impl KeyVault {
         }
         let value = found.value.ok_or_else(|| VaultError::Empty { secret: secret.clone() })?;
         Ok(Some(Zeroizing::new(value)))
+    }
+
+    /// Stores a new version of a secret, which is made where it does not exist. Returns the
+    /// version.
+    pub async fn write(&self, secret: &VaultSecret, value: &str) -> Result<String, VaultError> {
+        let client = self.client(secret)?;
+        let failed = |error| classify(error, secret, &self.credential);
+        let parameters =
+            SetSecretParameters { value: Some(value.to_owned()), ..SetSecretParameters::default() };
+        let body = parameters.try_into().map_err(failed)?;
+        let response = client.set_secret(&secret.name, body, None).await.map_err(failed)?;
+        let stored = response.into_model().map_err(failed)?;
+        let id = stored.id.unwrap_or_default();
+        Ok(id.rsplit('/').next().unwrap_or_default().to_owned())
+    }
+
+    fn client(&self, secret: &VaultSecret) -> Result<SecretClient, VaultError> {
+        if !self.endpoints.is_vault(&secret.host) {
+            let (host, suffix) = (secret.host.clone(), self.endpoints.vault_suffix.clone());
+            return Err(VaultError::Foreign { host, suffix });
+        }
+        let client = SecretClient::new(
+            &format!("https://{}/", secret.host),
+            Arc::new(self.credential.clone()),
+            Some(SecretClientOptions {
+                api_version: API_VERSION.to_owned(),
+                client_options: options(&self.http, &self.endpoints),
+                verify_challenge_resource: Some(true),
+            }),
+        );
+        client.map_err(|error| classify(error, secret, &self.credential))
     }
 }

@@ -114,7 +114,7 @@ pub async fn read(
 }
 
 /// What the plan says of a secret, its expressions evaluated.
-fn request(
+pub fn request(
     session: &PlanSession,
     name: &str,
     connections: &Connections,

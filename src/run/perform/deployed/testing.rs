@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 
 pub const JOB_FILE: KindWords = KindWords {
-    key: "job-file",
+    // The plans of the tests deploy with it.
+    key: "aci",
     name: "job file",
     short: "file",
     no_url: "a job file has no port",
