@@ -128,8 +128,8 @@ impl PlanBuilder {
     }
 
     /// Sets the subscription unless there is one: a plan has no second.
-    pub fn set_subscription(&mut self, line: usize, id: String) {
-        let known = self.azure.subscription.get_or_insert_with(|| id.clone());
+    pub fn set_subscription(&mut self, line: usize, id: &str) {
+        let known = self.azure.subscription.get_or_insert_with(|| id.to_owned());
         if *known != id {
             self.needs_you(line, format!("a second subscription, `{id}`, needs a plan of its own"));
         }

@@ -73,7 +73,7 @@ pub fn command(
         ["account", "set"] => {
             if let Some(id) = importer.option(&options, &["--subscription", "-s"], Use::Name, line)
             {
-                importer.plan.set_subscription(line, id);
+                importer.plan.set_subscription(line, &id);
             }
             Conversion::Done
         }
@@ -228,7 +228,7 @@ fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: us
         group.location = importer.plan.set_location(location);
     }
     if let Some(id) = importer.name_of(options, &["--subscription"], line) {
-        importer.plan.set_subscription(line, id);
+        importer.plan.set_subscription(line, &id);
     }
     group.ports = ports(importer, options, &group, line);
     if let Some(command) = importer.option(options, &["--command-line"], Use::Value, line) {

@@ -147,7 +147,7 @@ impl ActionImporter<'_, '_> {
         if let Some(subscription) = self.source("subscription-id").filter(|it| !it.contains("${{"))
         {
             let subscription = subscription.to_owned();
-            self.plan.set_subscription(line, subscription);
+            self.plan.set_subscription(line, &subscription);
         }
         if self.source("creds").is_some() {
             let line = self.line("creds");

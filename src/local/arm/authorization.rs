@@ -79,7 +79,7 @@ fn described(arm: &Arm, assignment: &Assignment) -> Value {
 
 fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
     let filter = request.parameter("$filter").unwrap_or_default();
-    let principal = quoted(&filter);
+    let principal = quoted(filter);
     let mut all = arm.access.at(scope);
     if arm.access.is_open() {
         // Who may do everything has every role.
@@ -131,7 +131,7 @@ fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmR
 
 fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
     let filter = request.parameter("$filter").unwrap_or_default();
-    let name = quoted(&filter);
+    let name = quoted(filter);
     let named =
         ROLES.iter().filter(|role| name.is_none_or(|name| role.name.eq_ignore_ascii_case(name)));
     let shown = named.map(|role| {

@@ -77,7 +77,7 @@ impl Performer {
         if stops_its_children(&step.action) {
             return work.await;
         }
-        job.unless_stopped(work).await
+        job.unless_stopped(Box::pin(work)).await
     }
 }
 

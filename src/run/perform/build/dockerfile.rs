@@ -109,7 +109,7 @@ async fn by_engine(
     let store = performer.services.images.clone();
     let collected =
         run_blocking_with_progress(job, Verb::Copied, move |watch| work.collect(&store, &watch));
-    job.unless_stopped(collected).await
+    job.unless_stopped(Box::pin(collected)).await
 }
 
 /// Builds the requests without an engine. `unusable` says why no engine can be used;
@@ -130,7 +130,7 @@ async fn without_engine(
     }
     let mut images = Vec::new();
     for native in read {
-        images.push(job.unless_stopped(natively(performer, native, job)).await?);
+        images.push(job.unless_stopped(Box::pin(natively(performer, native, job))).await?);
     }
     Ok(images)
 }
