@@ -334,3 +334,20 @@ fn fix_without_a_terminal_names_the_option() {
         refused.stderr
     );
 }
+
+#[test]
+fn app_needs_its_provider_and_a_role() {
+    let plan = PLAN
+        .replace("aci: { dns-label: shop-web, ports: [80],", "container-app: { environment: shop,");
+    let mut unregistered = world();
+    unregistered["access"]["unregistered-providers"] = json!(["Microsoft.App"]);
+    let failures = Clinic::with_plan(unregistered, &plan).failures();
+    assert_eq!(
+        plain(&failures),
+        "✗ provider Microsoft.App  is not registered in the subscription\n    \
+         fix: az provider register --subscription SUBSCRIPTION --namespace Microsoft.App --wait\n"
+    );
+    let failures = Clinic::with_plan(without("Contributor"), &plan).failures();
+    let missing = "deploy apps to demo  the role `Contributor` is missing";
+    assert!(failures.contains(missing), "no `{missing}` in\n{failures}");
+}

@@ -119,9 +119,10 @@ impl AzureDoctor<'_> {
     }
 
     fn providers(&self) -> Vec<&'static str> {
-        let Needs { groups, registries, pulls, vaults, .. } = self.needs;
+        let Needs { groups, apps, registries, pulls, vaults, .. } = self.needs;
         let all = [
             ("Microsoft.ContainerInstance", !groups.is_empty()),
+            ("Microsoft.App", !apps.is_empty()),
             ("Microsoft.ContainerRegistry", !registries.is_empty()),
             ("Microsoft.ManagedIdentity", !pulls.is_empty()),
             ("Microsoft.KeyVault", *vaults),

@@ -20,6 +20,8 @@ pub struct GroupNeed {
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     pub groups: Vec<GroupNeed>,
+    /// The resource group and the region of each app that the plan deploys.
+    pub apps: BTreeSet<(String, Option<String>)>,
     /// Hosts of Azure's registries that are pushed to or pulled from.
     pub registries: BTreeSet<String>,
     /// Those among them that are pushed to.
@@ -53,6 +55,11 @@ impl Needs {
                         needs
                             .registries
                             .extend(deploy.image.iter().filter_map(|it| host(session, it)));
+                        if let Some(app) = deploy.container_app() {
+                            let own = shared(app.resource_group.as_ref());
+                            let group = own.or_else(|| resource_group.clone());
+                            needs.apps.extend(group.map(|group| (group, location.clone())));
+                        }
                         for aci in deploy.aci() {
                             let own = |text: Option<&Text>| shared(text);
                             needs.groups.push(GroupNeed {
@@ -87,11 +94,19 @@ impl Needs {
 
     /// Whether anything in Azure is needed.
     pub fn azure(&self) -> bool {
-        !self.groups.is_empty() || !self.registries.is_empty() || self.vaults
+        !self.groups.is_empty()
+            || !self.apps.is_empty()
+            || !self.registries.is_empty()
+            || self.vaults
     }
 
     /// The resource groups, each once.
     pub fn resource_groups(&self) -> BTreeSet<(String, Option<String>)> {
+        self.of_groups().union(&self.apps).cloned().collect()
+    }
+
+    /// The resource groups that container groups are deployed to.
+    pub fn of_groups(&self) -> BTreeSet<(String, Option<String>)> {
         let groups = self.groups.iter();
         groups.filter_map(|it| Some((it.resource_group.clone()?, it.location.clone()))).collect()
     }

@@ -9,6 +9,7 @@ use crate::plan::schema::{KeyVaultReference, Pull, SecretDeclaration, SecretSour
 use serde_json::Value;
 
 const DEPLOY_ACTION: &str = "Microsoft.ContainerInstance/containerGroups/write";
+const DEPLOY_APP_ACTION: &str = "Microsoft.App/containerApps/write";
 const PUSH_ACTION: &str = "Microsoft.ContainerRegistry/registries/push/write";
 const ASSIGN_ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 
@@ -23,10 +24,15 @@ const IDENTITY_API_VERSION: &str = "2023-01-31";
 impl AzureDoctor<'_> {
     pub async fn rights(&self) -> Vec<Check> {
         let mut checks = Vec::new();
-        for (group, _) in self.needs.resource_groups() {
-            let scope = format!("/subscriptions/{}/resourceGroups/{group}", self.subscription);
+        let scope =
+            |group: &str| format!("/subscriptions/{}/resourceGroups/{group}", self.subscription);
+        for (group, _) in self.needs.of_groups() {
             let id = format!("deploy to {group}");
-            checks.push(self.right(&id, &scope, DEPLOY_ACTION, "Contributor").await);
+            checks.push(self.right(&id, &scope(&group), DEPLOY_ACTION, "Contributor").await);
+        }
+        for (group, _) in &self.needs.apps {
+            let (id, role) = (format!("deploy apps to {group}"), "Contributor");
+            checks.push(self.right(&id, &scope(group), DEPLOY_APP_ACTION, role).await);
         }
         for host in &self.needs.registries {
             checks.extend(self.registry(host).await);
@@ -81,7 +87,7 @@ impl AzureDoctor<'_> {
             checks
                 .push(self.right(&format!("push to {host}"), &scope, PUSH_ACTION, "AcrPush").await);
         }
-        if self.needs.groups.is_empty() {
+        if self.needs.groups.is_empty() && self.needs.apps.is_empty() {
             return checks;
         }
         match settings.and_then(|registry| registry.pull.as_ref()) {
