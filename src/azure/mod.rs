@@ -22,7 +22,7 @@ pub mod vault_access;
 mod workload;
 
 pub use crate::value::Cloud;
-pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Pacing, Refusal, Verb};
+pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Pacing, Refusal, Verb};
 pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
 pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};

@@ -32,7 +32,7 @@ pub struct WebSocketSender {
 pub struct WebSocketReceiver {
     stream: SplitStream<WebSocketStream<Upgraded>>,
     /// What is taken of each frame.
-    decode: fn(Vec<u8>) -> Vec<u8>,
+    decode: fn(&[u8]) -> Vec<u8>,
 }
 
 impl WebSocketSender {
@@ -69,7 +69,7 @@ impl WebSocketReceiver {
             match self.stream.next().await.transpose()? {
                 None | Some(Message::Close(_)) => return Ok(None),
                 Some(data @ (Message::Binary(_) | Message::Text(_))) => {
-                    return Ok(Some((self.decode)(data.into_data().to_vec())));
+                    return Ok(Some((self.decode)(&data.into_data())));
                 }
                 Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
             }
@@ -80,7 +80,7 @@ impl WebSocketReceiver {
 impl WebSocketReceiver {
     /// The same side, of which `decode` takes the content of each frame.
     #[must_use]
-    pub fn decoded(self, decode: fn(Vec<u8>) -> Vec<u8>) -> Self {
+    pub fn decoded(self, decode: fn(&[u8]) -> Vec<u8>) -> Self {
         Self { decode, ..self }
     }
 }
@@ -129,6 +129,6 @@ impl Client {
         let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await;
         let (sink, stream) = socket.split();
         let sender = WebSocketSender { sink, prefix: &[] };
-        Ok((sender, WebSocketReceiver { stream, decode: |frame| frame }))
+        Ok((sender, WebSocketReceiver { stream, decode: <[u8]>::to_vec }))
     }
 }

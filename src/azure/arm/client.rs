@@ -44,6 +44,17 @@ pub struct ArmRequest<'a> {
     pub body: Option<&'a Value>,
 }
 
+/// What to do while another change of a resource is in progress.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy {
+    /// Whether a request was refused because of it.
+    pub is_busy: fn(&Refusal) -> bool,
+    /// Between two attempts, unless Azure names another time.
+    pub wait: Duration,
+    /// How often the request is made again.
+    pub retries: u32,
+}
+
 /// A successful response.
 #[derive(Clone, Debug)]
 pub struct ArmResponse {
@@ -136,6 +147,24 @@ impl Arm {
         let mut url = url.map_err(|error| self.unreadable(path, &error))?;
         url.query_pairs_mut().append_pair("api-version", api_version);
         self.send(verb, url, body).await
+    }
+
+    /// Sends a request, and again a few times while Azure refuses it because of another
+    /// change of the same resource.
+    pub async fn call_when_settled(
+        &self,
+        request: &ArmRequest<'_>,
+        busy: Busy,
+    ) -> Result<ArmResponse, ArmError> {
+        for _ in 0..busy.retries {
+            match self.call(request).await {
+                Err(ArmError::Refused(refusal)) if (busy.is_busy)(&refusal) => {
+                    tokio::time::sleep(refusal.retry_after.unwrap_or(busy.wait)).await;
+                }
+                other => return other,
+            }
+        }
+        self.call(request).await
     }
 
     /// Parses a URL of a response and refuses one of another origin: the token

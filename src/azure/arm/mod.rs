@@ -12,7 +12,7 @@ mod remedy;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Arm, ArmRequest, ArmResponse, Verb};
+pub use client::{Arm, ArmRequest, ArmResponse, Busy, Verb};
 pub use error::ArmError;
 pub use pacing::Pacing;
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use super::app::App;
 use super::error::AppError;
 use super::id::AppId;
 use super::revision::{Replica, Revision};
-use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Refusal, Verb};
+use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Refusal, Verb};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -135,15 +135,8 @@ impl ContainerApps {
         &self,
         request: &ArmRequest<'_>,
     ) -> Result<ArmResponse, ArmError> {
-        for _ in 0..MAX_BUSY_RETRIES {
-            match self.arm.call(request).await {
-                Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
-                    tokio::time::sleep(refusal.retry_after.unwrap_or(self.busy_wait)).await;
-                }
-                other => return other,
-            }
-        }
-        self.arm.call(request).await
+        let busy = Busy { is_busy, wait: self.busy_wait, retries: MAX_BUSY_RETRIES };
+        self.arm.call_when_settled(request, busy).await
     }
 }
 

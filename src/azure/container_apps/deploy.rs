@@ -75,6 +75,7 @@ impl ContainerApps {
                 });
             }
         }
+        let failed = |error| AppError::of("create or update", &desired.id, error);
         let body = desired.body();
         let path = desired.id.to_string();
         match self.arm.call(&put_request(&path, &body)).await {
@@ -83,10 +84,10 @@ impl ContainerApps {
             }
             Ok(response) => {
                 let finished = self.finish(&response, events).await;
-                finished.map_err(|error| self.refused(&desired.id, error))?;
+                finished.map_err(failed)?;
                 Ok(Applied::Accepted)
             }
-            Err(error) => Err(self.refused(&desired.id, error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -101,10 +102,6 @@ impl ContainerApps {
         let path = id.to_string();
         let response = self.send_when_settled(&put_request(&path, body)).await.map_err(failed)?;
         self.finish(&response, events).await.map_err(failed)
-    }
-
-    fn refused(&self, id: &AppId, error: ArmError) -> AppError {
-        AppError::of("create or update", id, error)
     }
 
     /// Waits for the end of an accepted PUT.

@@ -6,7 +6,7 @@
 use super::client::ContainerApps;
 use super::error::AppError;
 use super::id::AppId;
-use super::logs::container_of;
+use super::logs::{container_of, stream_url};
 use crate::http::{WebSocketReceiver, WebSocketSender};
 
 /// What comes before the bytes that a client types.
@@ -41,7 +41,7 @@ impl ContainerApps {
         let endpoint = container_of(&replicas, container)
             .and_then(|container| container.exec_endpoint.as_deref())
             .ok_or_else(|| missing(&format!("no replica has a container `{container}`")))?;
-        let mut url = self.stream_url(DOING, &app, endpoint)?;
+        let mut url = stream_url(DOING, &app, endpoint)?;
         url.query_pairs_mut().append_pair("command", program);
         let token = self.stream_token(id).await?;
         let lost = |source: Box<dyn std::error::Error + Send + Sync>| AppError::Terminal {
@@ -60,7 +60,7 @@ impl ContainerApps {
 /// The terminal's part of a frame: 0 and the number of the stream before what the program
 /// wrote. Other frames are the service's own words: 1 before information, 2 before an error,
 /// which is shown.
-fn output(frame: Vec<u8>) -> Vec<u8> {
+fn output(frame: &[u8]) -> Vec<u8> {
     match *frame {
         [0, _, ref bytes @ ..] => bytes.to_vec(),
         [2, ref words @ ..] => [words, b"\r\n"].concat(),
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn frames_of_the_service_are_told_from_those_of_the_terminal() {
-        assert_eq!(output(vec![0, 1, b'o', b'k']), b"ok");
-        assert_eq!(output(vec![0, 2, b'e']), b"e");
-        assert_eq!(output(vec![1, b'h', b'i']), b"");
-        assert_eq!(output(vec![2, b'n', b'o']), b"no\r\n");
-        assert_eq!(output(Vec::new()), b"");
+        assert_eq!(output(&[0, 1, b'o', b'k']), b"ok");
+        assert_eq!(output(&[0, 2, b'e']), b"e");
+        assert_eq!(output(&[1, b'h', b'i']), b"");
+        assert_eq!(output(&[2, b'n', b'o']), b"no\r\n");
+        assert_eq!(output(&[]), b"");
     }
 }

@@ -49,7 +49,7 @@ impl ContainerApps {
         let endpoint = container_of(replicas, container)
             .and_then(|container| container.log_stream_endpoint.as_deref());
         let Some(endpoint) = endpoint else { return Ok(String::new()) };
-        let mut url = self.stream_url(DOING, app, endpoint)?;
+        let mut url = stream_url(DOING, app, endpoint)?;
         let lines = tail.unwrap_or(MAX_LINES).min(MAX_LINES).to_string();
         url.query_pairs_mut()
             .append_pair("follow", "false")
@@ -79,24 +79,6 @@ impl ContainerApps {
             _ => Err(failed(self.arm.unreadable(&path, &"it has no token"))),
         }
     }
-
-    /// The URL of a log or a terminal. The token is for the host of the app's streams, and is
-    /// sent to no other.
-    pub fn stream_url(
-        &self,
-        doing: &'static str,
-        app: &App,
-        endpoint: &str,
-    ) -> Result<Url, AppError> {
-        let url = Url::parse(endpoint).ok();
-        let home = Url::parse(app.event_stream()).ok();
-        let is_own = |url: &Url| home.as_ref().is_some_and(|home| home.host() == url.host());
-        url.filter(is_own).ok_or_else(|| AppError::NoContainer {
-            doing,
-            app: app.name().to_owned(),
-            why: "Azure names another host for it than for the app's events".to_owned(),
-        })
-    }
 }
 
 /// A token for logs and terminals, without a `Debug` that would show it.
@@ -106,6 +88,19 @@ impl StreamToken {
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// The URL of a log or a terminal. The token is for the host of the app's streams, and is
+/// sent to no other.
+pub fn stream_url(doing: &'static str, app: &App, endpoint: &str) -> Result<Url, AppError> {
+    let url = Url::parse(endpoint).ok();
+    let home = Url::parse(app.event_stream()).ok();
+    let is_own = |url: &Url| home.as_ref().is_some_and(|home| home.host() == url.host());
+    url.filter(is_own).ok_or_else(|| AppError::NoContainer {
+        doing,
+        app: app.name().to_owned(),
+        why: "Azure names another host for it than for the app's events".to_owned(),
+    })
 }
 
 /// The first replica's container of that name.

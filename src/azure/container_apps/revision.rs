@@ -77,7 +77,9 @@ impl ReplicaContainer {
             line.push_str(details);
         }
         if self.restart_count > 0 {
-            line.push_str(&format!(", {} restarts", self.restart_count));
+            line.push_str(", ");
+            line.push_str(&self.restart_count.to_string());
+            line.push_str(" restarts");
         }
         line
     }

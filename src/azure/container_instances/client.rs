@@ -4,7 +4,7 @@ use super::failure::GroupError;
 use super::group::Group;
 use super::id::GroupId;
 use crate::azure::resource_groups::LookupError;
-use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Refusal, Verb};
+use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Refusal, Verb};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -176,16 +176,9 @@ impl ContainerInstances {
         &self,
         request: &ArmRequest<'_>,
     ) -> Result<ArmResponse, ArmError> {
-        for _ in 0..MAX_TRANSITION_RETRIES {
-            match self.arm.call(request).await {
-                Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
-                    let wait = refusal.retry_after.unwrap_or(self.patience.transition);
-                    tokio::time::sleep(wait).await;
-                }
-                other => return other,
-            }
-        }
-        self.arm.call(request).await
+        let busy =
+            Busy { is_busy, wait: self.patience.transition, retries: MAX_TRANSITION_RETRIES };
+        self.arm.call_when_settled(request, busy).await
     }
 }
 

@@ -35,7 +35,7 @@ impl KeyVault {
         &self,
         secret: &VaultSecret,
     ) -> Result<Option<Zeroizing<String>>, VaultError> {
-        let client = self.client(secret)?;
+        let client = self.client(secret).map_err(|error| *error)?;
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
             ..SecretClientGetSecretOptions::default()
@@ -70,7 +70,7 @@ impl KeyVault {
     /// Stores a new version of a secret, which is made where it does not exist. Returns the
     /// version.
     pub async fn write(&self, secret: &VaultSecret, value: &str) -> Result<String, VaultError> {
-        let client = self.client(secret)?;
+        let client = self.client(secret).map_err(|error| *error)?;
         let failed = |error| classify(error, secret, &self.credential);
         let parameters =
             SetSecretParameters { value: Some(value.to_owned()), ..SetSecretParameters::default() };
@@ -81,10 +81,10 @@ impl KeyVault {
         Ok(id.rsplit('/').next().unwrap_or_default().to_owned())
     }
 
-    fn client(&self, secret: &VaultSecret) -> Result<SecretClient, VaultError> {
+    fn client(&self, secret: &VaultSecret) -> Result<SecretClient, Box<VaultError>> {
         if !self.endpoints.is_vault(&secret.host) {
             let (host, suffix) = (secret.host.clone(), self.endpoints.vault_suffix.clone());
-            return Err(VaultError::Foreign { host, suffix });
+            return Err(Box::new(VaultError::Foreign { host, suffix }));
         }
         let client = SecretClient::new(
             &format!("https://{}/", secret.host),
@@ -95,6 +95,6 @@ impl KeyVault {
                 verify_challenge_resource: Some(true),
             }),
         );
-        client.map_err(|error| classify(error, secret, &self.credential))
+        client.map_err(|error| Box::new(classify(error, secret, &self.credential)))
     }
 }

@@ -62,8 +62,8 @@ pub async fn list(
             let document = json!({ "secrets": all.iter().map(document).collect::<Vec<_>>() });
             say::result(&serde_json::to_string_pretty(&document).unwrap_or_default());
         }
-        _ if all.is_empty() => say::tell("the plan has no secrets"),
-        _ => say::result(&columns(&["SECRET", "SOURCE", "STATE"], &rows(&all))),
+        Output::Human if all.is_empty() => say::tell("the plan has no secrets"),
+        Output::Human => say::result(&columns(&["SECRET", "SOURCE", "STATE"], &rows(&all))),
     }
     Ok(if is_missing { Exit::Precondition } else { Exit::Done })
 }

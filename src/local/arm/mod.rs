@@ -23,6 +23,7 @@ mod router;
 mod store;
 mod stream_tokens;
 mod tags;
+mod terminal;
 
 pub use apps::add_initial;
 pub use exec_sessions::ExecSessions;

@@ -136,15 +136,13 @@ pub fn secret(arm: &Arm, app: &App, name: &str) -> Result<String, ArmError> {
         };
         arm.vaults.get(url.host_str()?, name, version)
     });
-    match found.filter(|found| found.enabled) {
-        Some(found) => Ok(found.value.expose().to_owned()),
-        None => {
-            let identity = secret["identity"].as_str().unwrap_or("system");
-            let message =
-                format!("Unable to get value using Managed identity {identity} for secret {name}");
-            Err(ArmError::bad("InvalidParameterValueInContainerTemplate", message))
-        }
-    }
+    let value = found.filter(|found| found.enabled).map(|found| found.value.expose().to_owned());
+    value.ok_or_else(|| {
+        let identity = secret["identity"].as_str().unwrap_or("system");
+        let message =
+            format!("Unable to get value using Managed identity {identity} for secret {name}");
+        ArmError::bad("InvalidParameterValueInContainerTemplate", message)
+    })
 }
 
 pub fn list(value: &Value) -> &[Value] {

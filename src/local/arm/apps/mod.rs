@@ -177,7 +177,7 @@ pub async fn answer(
         return Ok(ingress::answer(arm, host, request).await);
     }
     if host.ends_with(STREAM_DOMAIN) {
-        return Ok(streams::answer(arm, request).await);
+        return Ok(streams::answer(arm, request));
     }
     Err(request)
 }

@@ -1,19 +1,18 @@
 //! The service that has the logs and the terminals of apps: it is no part of Resource
 //! Manager, and takes tokens of `getAuthToken` alone.
 
-use super::super::containers::exec::handshake;
 use super::super::handle::Arm;
 use super::super::store::App;
 use super::group::runtime_id;
 use super::show::path;
-use crate::local::runtime::{ByteStream, ExecCommand, LogQuery};
+use crate::local::arm::terminal::{self, Frames, carry, handshake};
+use crate::local::runtime::{ExecCommand, LogQuery};
 use axum::body::Body;
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -21,10 +20,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 const MAX_LINES: u64 = 300;
 const DEFAULT_LINES: u64 = 20;
 
-/// What frames from the client begin with: input, and the size of the terminal.
-const INPUT: [u8; 2] = [0, 0];
-/// What frames with output begin with.
-const OUTPUT: [u8; 2] = [0, 1];
+/// Frames with input begin with two zeros, and those with output with the number of the
+/// stream after one.
+const FRAMES: Frames = Frames { input: &[0, 0], output: &[0, 1] };
 /// What a frame with an error of the service begins with.
 const FAILURE: u8 = 2;
 
@@ -34,7 +32,7 @@ struct Place {
     container: String,
 }
 
-pub async fn answer(arm: &Arc<Arm>, request: Request<Body>) -> Response<Body> {
+pub fn answer(arm: &Arc<Arm>, request: Request<Body>) -> Response<Body> {
     if !arm.stream_tokens.lets_in(&request) {
         return said(StatusCode::UNAUTHORIZED, "the token is missing or has expired");
     }
@@ -98,11 +96,10 @@ fn exec(arm: &Arc<Arm>, place: Place, mut request: Request<Body>) -> Response<Bo
     let query = request.uri().query().unwrap_or_default().to_owned();
     let command = url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "command")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_else(|| "sh".to_owned());
+        .map_or_else(|| "sh".to_owned(), |(_, value)| value.into_owned());
     let (upgrade, response) = match handshake(&mut request) {
         Ok(accepted) => accepted,
-        Err(refused) => return refused,
+        Err(status) => return terminal::answer(status),
     };
     let arm = Arc::clone(arm);
     tokio::spawn(async move {
@@ -136,49 +133,13 @@ async fn converse(
     let argv = command.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
     let command = ExecCommand { argv, rows: number("Height", 24), columns: number("Width", 80) };
     match arm.runtime.exec(&place.group, &place.container, &command).await {
-        Ok(terminal) => carry(Box::new(terminal), &mut sender, &mut receiver).await?,
+        Ok(terminal) => carry(Box::new(terminal), FRAMES, &mut sender, &mut receiver).await?,
         Err(error) => {
             let words = [&[FAILURE], error.with_causes().as_bytes()].concat();
             sender.send(Message::binary(words)).await?;
         }
     }
     sender.close().await
-}
-
-/// Copies until the command ends or the client goes.
-async fn carry(
-    terminal: Box<dyn ByteStream>,
-    sender: &mut (impl Sink<Message, Error = Error> + Unpin),
-    receiver: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
-) -> Result<(), Error> {
-    let (mut output, mut input) = tokio::io::split(terminal);
-    let to_client = async {
-        let mut buffer = vec![0; 16 * 1024];
-        loop {
-            match output.read(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(()),
-                Ok(length) => {
-                    let frame = [&OUTPUT, &buffer[..length]].concat();
-                    sender.send(Message::binary(frame)).await?;
-                }
-            }
-        }
-    };
-    let to_command = async {
-        while let Some(message) = receiver.next().await.transpose()? {
-            let frame = message.into_data();
-            let Some(typed) = frame.strip_prefix(&INPUT) else { continue };
-            if input.write_all(typed).await.is_err() {
-                // The command has ended, and its last output is on its way.
-                std::future::pending::<()>().await;
-            }
-        }
-        Ok(())
-    };
-    tokio::select! {
-        done = to_client => done,
-        done = to_command => done,
-    }
 }
 
 fn said(status: StatusCode, text: &'static str) -> Response<Body> {

@@ -10,19 +10,17 @@ use super::super::request::ArmRequest;
 use super::super::response::{ArmError, ArmResponse};
 use super::super::store::ContainerGroup;
 use super::records::{check_container, key};
-use crate::local::runtime::{ByteStream, ExecCommand};
+use crate::local::arm::terminal::{Frames, answer, carry, handshake};
+use crate::local::runtime::ExecCommand;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::upgrade::OnUpgrade;
+use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -77,11 +75,11 @@ pub async fn connect(
     mut request: Request<Body>,
 ) -> Response<Body> {
     let Some(session) = arm.exec_sessions.take(&id) else {
-        return empty(StatusCode::NOT_FOUND);
+        return answer(StatusCode::NOT_FOUND);
     };
     let (upgrade, response) = match handshake(&mut request) {
         Ok(accepted) => accepted,
-        Err(refused) => return refused,
+        Err(status) => return answer(status),
     };
     tokio::spawn(async move {
         let Ok(stream) = upgrade.await else { return };
@@ -90,30 +88,6 @@ pub async fn connect(
             tracing::debug!(%error, "a terminal of a container ended early");
         }
     });
-    response
-}
-
-/// Accepts a web socket, or refuses a request that is none.
-pub fn handshake(
-    request: &mut Request<Body>,
-) -> Result<(OnUpgrade, Response<Body>), Response<Body>> {
-    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned() else {
-        return Err(empty(StatusCode::BAD_REQUEST));
-    };
-    let upgrade = hyper::upgrade::on(request);
-    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    Ok((upgrade, response))
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
     response
 }
 
@@ -131,40 +105,10 @@ async fn converse(
     }
     let ExecSession { group, container, command, .. } = session;
     match arm.runtime.exec(group, container, command).await {
-        Ok(terminal) => carry(terminal, &mut sender, &mut receiver).await?,
+        Ok(terminal) => {
+            carry(Box::new(terminal), Frames::PLAIN, &mut sender, &mut receiver).await?;
+        }
         Err(error) => sender.send(Message::binary(error.with_causes())).await?,
     }
     sender.close().await
-}
-
-/// Copies until the command ends or the client goes.
-async fn carry(
-    terminal: Box<dyn ByteStream>,
-    sender: &mut (impl Sink<Message, Error = Error> + Unpin),
-    receiver: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
-) -> Result<(), Error> {
-    let (mut output, mut input) = tokio::io::split(terminal);
-    let to_client = async {
-        let mut buffer = vec![0; 16 * 1024];
-        loop {
-            match output.read(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(()),
-                Ok(length) => sender.send(Message::binary(buffer[..length].to_vec())).await?,
-            }
-        }
-    };
-    let to_command = async {
-        while let Some(message) = receiver.next().await.transpose()? {
-            let is_data = message.is_binary() || message.is_text();
-            if is_data && input.write_all(&message.into_data()).await.is_err() {
-                // The command has ended, and its last output is on its way.
-                std::future::pending::<()>().await;
-            }
-        }
-        Ok(())
-    };
-    tokio::select! {
-        done = to_client => done,
-        done = to_command => done,
-    }
 }

@@ -139,10 +139,10 @@ async fn vault(step: &AppStep<'_>, scope: &Scope) -> Result<Vec<VaultVariable>, 
 }
 
 async fn identities(step: &AppStep<'_>, scope: &Scope) -> Result<Identities, StepError> {
-    let mut identities = Identities::default();
     // The app's own identity reads the secrets of which the plan names no reader.
-    identities.system =
+    let reads_itself =
         step.keys.secrets.iter().next().is_some() && step.keys.secrets_identity.is_none();
+    let mut identities = Identities { system: reads_itself, ..Identities::default() };
     if let Some(keys) = &step.keys.identity {
         identities.system |= keys.system.resolve(scope)?;
         for text in &keys.user_assigned {
