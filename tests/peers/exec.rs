@@ -347,7 +347,7 @@ fn app_takes_commands_and_tells_their_exit_codes() {
     let shop = Shop::of_app();
     assert_eq!(shop.exec(&["echo", "hello world"]).exits(0).stdout, "hello world\n");
     shop.exec(&["sh", "-c", "exit 7"]).exits(7);
-    let counted = shop.exec_with(&[b'x'; 100_000], &["wc", "-c"]).exits(0);
+    let counted = shop.exec_with(&vec![b'x'; 100_000], &["wc", "-c"]).exits(0);
     assert_eq!(counted.stdout.trim(), "100000");
 
     let mut terminal = shop.in_terminal(&["sh", "-c", "stty size; read line; echo got $line"]);
