@@ -26,4 +26,4 @@ pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Pacing, Refusal, Ver
 pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
 pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};
-pub use workload::{EnvValue, Identities};
+pub use workload::{EnvValue, Identities, TerminalSize};

@@ -1,4 +1,4 @@
-//! What container groups and apps have in common: variables and identities.
+//! What container groups and apps have in common: variables, identities and terminals.
 
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::secret::Secret;
@@ -6,6 +6,13 @@ use serde_json::{Map, Value, json};
 
 /// The name of the tag that holds a fingerprint of what was put.
 pub const FINGERPRINT_TAG: &str = "shipway-body";
+
+/// The size of a terminal on which a program of a container runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TerminalSize {
+    pub rows: u16,
+    pub columns: u16,
+}
 
 /// The value of an environment variable, or the content of a file.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use super::client::ContainerApps;
 use super::error::AppError;
 use super::id::AppId;
 use super::logs::{container_of, stream_url};
+use crate::azure::TerminalSize;
 use crate::http::{WebSocketReceiver, WebSocketSender};
 
 /// What comes before the bytes that a client types.
@@ -28,7 +29,7 @@ impl ContainerApps {
         id: &AppId,
         container: &str,
         program: &str,
-        (rows, columns): (u16, u16),
+        size: TerminalSize,
     ) -> Result<AppTerminal, AppError> {
         const DOING: &str = "start a program in";
         let missing = |why: &str| AppError::NoContainer {
@@ -50,7 +51,7 @@ impl ContainerApps {
         };
         let opened = self.arm.http.open_web_socket(&url, Some(token.expose())).await;
         let (mut sender, receiver) = opened.map_err(|error| lost(Box::new(error)))?;
-        let size = format!("{{\"Width\":{columns},\"Height\":{rows}}}");
+        let size = format!("{{\"Width\":{},\"Height\":{}}}", size.columns, size.rows);
         let sent = sender.send([RESIZE, size.as_bytes()].concat()).await;
         sent.map_err(|error| lost(Box::new(error)))?;
         Ok(AppTerminal { sender: sender.prefixed(INPUT), receiver: receiver.decoded(output) })

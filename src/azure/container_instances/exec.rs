@@ -6,17 +6,11 @@
 use super::client::{API_VERSION, ContainerInstances, failed};
 use super::failure::GroupError;
 use super::id::GroupId;
-use crate::azure::{ArmRequest, Verb};
+use crate::azure::{ArmRequest, TerminalSize, Verb};
 use crate::http::{WebSocketReceiver, WebSocketSender};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TerminalSize {
-    pub rows: u16,
-    pub columns: u16,
-}
 
 /// A program in a container.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ pub use client::{ContainerInstances, Patience};
 pub use deploy::DeployEvent;
 pub use desired::{Container, Desired, InitContainer};
 pub use difference::{difference, is_as_deployed};
-pub use exec::{ContainerTerminal, TerminalSize};
+pub use exec::ContainerTerminal;
 #[cfg(test)]
 pub use failure::GroupError;
 pub use group::{ContainerState, ContainerView, Group, GroupContainer};

@@ -1,7 +1,7 @@
 //! Programs that are started in a container.
 
 use super::{groups, id, on};
-use crate::azure::container_instances::TerminalSize;
+use crate::azure::TerminalSize;
 use crate::azure::fake::{FakeAzure, Reply};
 use crate::http::Retryable as _;
 use std::error::Error as _;

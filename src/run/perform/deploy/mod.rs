@@ -34,6 +34,7 @@ mod target;
 mod trial;
 mod values;
 mod verified;
+mod versions;
 
 pub use aci::ContainerGroups;
 pub use container_app::Apps;

@@ -3,7 +3,7 @@
 
 use super::resource::DeployedResource;
 use super::words::KindWords;
-use crate::azure::ArmError;
+use crate::azure::{ArmError, TerminalSize};
 use crate::http::{WebSocketReceiver, WebSocketSender};
 use crate::journal::TargetId;
 use crate::run::outcome::StepError;
@@ -65,12 +65,6 @@ pub struct ContainerProgram<'a> {
     pub container: &'a str,
     pub program: &'a str,
     pub size: TerminalSize,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TerminalSize {
-    pub rows: u16,
-    pub columns: u16,
 }
 
 /// The terminal of a program that runs in a container.

@@ -18,8 +18,9 @@ pub mod tags;
 pub mod testing;
 mod words;
 
+pub use crate::azure::TerminalSize;
 pub use container::{DeployedContainer, Health, PastInstance};
-pub use kind::{ContainerProgram, ResourceKind, Terminal, TerminalSize, split_time};
+pub use kind::{ContainerProgram, ResourceKind, Terminal, split_time};
 pub use resource::{DeployedResource, ResourceId};
 pub use resources::DeployedResources;
 pub use words::KindWords;

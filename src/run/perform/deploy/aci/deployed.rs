@@ -1,10 +1,10 @@
 //! Container groups for the commands that look after what is deployed.
 
 use super::health::{container, has_ended};
-use super::versions::current;
+use super::version::current;
 use crate::azure::ArmError;
 use crate::azure::container_instances::{
-    self, ContainerInstances, ContainerTerminal, Group, GroupId, is_as_deployed,
+    ContainerInstances, ContainerTerminal, Group, GroupId, is_as_deployed,
 };
 use crate::journal::TargetId;
 use crate::run::outcome::StepError;
@@ -78,7 +78,6 @@ impl ResourceKind for ContainerGroups {
         program: &ContainerProgram<'_>,
     ) -> Result<Terminal, StepError> {
         let ContainerProgram { container, program, size } = *program;
-        let size = container_instances::TerminalSize { rows: size.rows, columns: size.columns };
         let opened = self.0.exec(&group_id(target)?, container, program, size).await?;
         let ContainerTerminal { sender, receiver } = opened;
         Ok(Terminal { sender, receiver })

@@ -13,7 +13,7 @@ mod live_tags;
 mod probes;
 mod restore;
 mod settings;
-mod versions;
+mod version;
 mod volumes;
 
 pub use deployed::ContainerGroups;
@@ -28,6 +28,7 @@ pub use live_tags::{change_tags, find};
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
 use super::target::DeployTarget;
+use super::versions;
 use crate::azure::container_instances::{DeployEvent, Desired, Group, GroupId, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
@@ -41,6 +42,7 @@ use crate::run::perform::deployed::tags::{LEASE, ResourceTags, records_the_same}
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
+use version::current;
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
@@ -101,7 +103,8 @@ impl DeployTarget for ContainerGroup<'_> {
     }
 
     fn remember(&self, desired: &mut Desired, live: &Group) {
-        versions::remember(desired, live, self.performer.facts.takes_back);
+        let takes_back = self.performer.facts.takes_back;
+        versions::remember(&mut desired.tags, &live.tags, current(live), takes_back);
     }
 
     fn take_lease(&self, desired: &mut Desired, lease: &Lease) {
@@ -121,14 +124,7 @@ impl DeployTarget for ContainerGroup<'_> {
     }
 
     fn is_trial(&self, live: &Group, trial: &Desired) -> bool {
-        let live = ResourceTags::read(&live.tags);
-        let trial = ResourceTags::read(&trial.tags);
-        live.zip(trial).is_some_and(|(live, trial)| {
-            let of = |tags: &ResourceTags| {
-                (tags.plan.clone(), tags.service.clone(), tags.repository.clone())
-            };
-            of(&live) == of(&trial)
-        })
+        versions::is_of_same_service(&live.tags, &trial.tags)
     }
 
     fn difference(&self, live: Option<&Group>, desired: &Desired) -> Difference {
@@ -142,7 +138,7 @@ impl DeployTarget for ContainerGroup<'_> {
         job: &Job,
     ) -> Result<Option<Group>, StepError> {
         if !records_the_same(&live.tags, &desired.tags) {
-            live.tags = versions::kept_tags(desired, &live);
+            live.tags = versions::kept_tags(&desired.tags, &live.tags);
             self.client().set_tags(&desired.id, &live.tags).await?;
             job.note("recorded this run in its tags");
         }

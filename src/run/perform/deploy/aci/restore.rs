@@ -7,17 +7,13 @@ use super::known;
 use crate::azure::container_instances::{
     DeployEvent, Desired, Group, GroupId, KnownValues, PreviousGroup, Replace, difference,
 };
-use crate::event::Revision;
 use crate::journal::{Previous, TargetId};
-use crate::oci::Reference;
 use crate::plan::schema::OnFailure;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
-use crate::run::perform::deployed::tags::LEASE;
+use crate::run::perform::deploy::versions;
+use crate::run::perform::deployed::tags::COMMIT;
 use crate::run::perform::performer::Job;
-
-/// The tag that names the commit of what is deployed.
-const COMMIT_TAG: &str = "shipway-commit";
 
 /// Whether the plan says `on-failure: rollback`.
 pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepError> {
@@ -30,19 +26,9 @@ pub fn rolls_back(group: &ContainerGroup<'_>, job: &Job) -> Result<bool, StepErr
 
 pub fn previous(group: &ContainerGroup<'_>, live: &Group) -> Previous {
     let redactor = &group.performer.services.redactor;
-    let mut document = live.document.clone();
-    // A lease that ended without its run is no property of the version.
-    if let Some(tags) = document["tags"].as_object_mut() {
-        tags.retain(|name, _| !name.eq_ignore_ascii_case(LEASE));
-    }
+    let document = versions::without_lease(&live.document);
     let found = PreviousGroup::of(&document, |text| redactor.redact(text) != text);
-    let image = found.image();
-    let reference = image.and_then(|image| image.parse::<Reference>().ok());
-    let revision = Revision {
-        commit: found.tag(COMMIT_TAG).map(str::to_owned),
-        digest: reference.and_then(|image| image.digest).map(|digest| digest.to_string()),
-        image: image.map(str::to_owned),
-    };
+    let revision = versions::revision(found.tag(COMMIT), found.image());
     // A group was read as JSON and so can be written as JSON.
     let state = serde_json::to_value(&found).unwrap_or_default();
     Previous { revision, state }

@@ -1,6 +1,6 @@
 //! Apps for the commands that look after what is deployed.
 
-use super::versions::current;
+use super::version::current;
 use crate::azure::ArmError;
 use crate::azure::container_apps::{
     App, AppId, ContainerApps, Replica, ReplicaContainer, is_as_deployed,
@@ -74,7 +74,6 @@ impl ResourceKind for Apps {
         program: &ContainerProgram<'_>,
     ) -> Result<Terminal, StepError> {
         let ContainerProgram { container, program, size } = *program;
-        let size = (size.rows, size.columns);
         let opened = self.0.exec(&app_id(target)?, container, program, size).await?;
         Ok(Terminal { sender: opened.sender, receiver: opened.receiver })
     }

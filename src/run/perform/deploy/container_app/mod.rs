@@ -7,7 +7,7 @@ mod early;
 mod environment;
 mod live;
 mod restore;
-mod versions;
+mod version;
 
 pub use app::AppStep;
 pub use deployed::Apps;
@@ -17,6 +17,7 @@ pub use live::{broken, change_tags, find, is_app, name_of};
 use super::evidence::ResourceEvidence;
 use super::pull::pull_login;
 use super::target::DeployTarget;
+use super::versions;
 use crate::azure::container_apps::{App, AppEvent, AppId, DesiredApp, difference};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
@@ -32,6 +33,7 @@ use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
 use app::publish;
 use deployed::app_id;
+use version::current;
 
 impl DeployTarget for AppStep<'_> {
     type Desired = DesiredApp;
@@ -101,7 +103,8 @@ impl DeployTarget for AppStep<'_> {
     }
 
     fn remember(&self, desired: &mut DesiredApp, live: &App) {
-        versions::remember(desired, live, self.performer.facts.takes_back);
+        let takes_back = self.performer.facts.takes_back;
+        versions::remember(&mut desired.tags, &live.tags(), current(live), takes_back);
     }
 
     fn take_lease(&self, desired: &mut DesiredApp, lease: &Lease) {
@@ -121,14 +124,7 @@ impl DeployTarget for AppStep<'_> {
     }
 
     fn is_trial(&self, live: &App, trial: &DesiredApp) -> bool {
-        let live = ResourceTags::read(&live.tags());
-        let trial = ResourceTags::read(&trial.tags);
-        live.zip(trial).is_some_and(|(live, trial)| {
-            let of = |tags: &ResourceTags| {
-                (tags.plan.clone(), tags.service.clone(), tags.repository.clone())
-            };
-            of(&live) == of(&trial)
-        })
+        versions::is_of_same_service(&live.tags(), &trial.tags)
     }
 
     fn difference(&self, live: Option<&App>, desired: &DesiredApp) -> Difference {
@@ -143,7 +139,7 @@ impl DeployTarget for AppStep<'_> {
     ) -> Result<Option<App>, StepError> {
         let before = live.tags();
         if !records_the_same(&before, &desired.tags) {
-            let tags = versions::kept_tags(desired, &live);
+            let tags = versions::kept_tags(&desired.tags, &before);
             self.client().set_tags(&desired.id, &before, &tags).await?;
             live.document["tags"] = serde_json::json!(tags);
             job.note("recorded this run in its tags");
