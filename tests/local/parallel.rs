@@ -109,10 +109,8 @@ async fn large_blobs_need_little_memory() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let proxy = reqwest::Proxy::all(running.cloud.proxy.expose()).expect("a proxy");
     let client = reqwest::Client::builder().proxy(proxy).build().expect("a client");
-    let before = peak(running.pid().expect("it runs"));
-
     let whole = bytes::Bytes::from(noise(4_000_000, 3));
-    let pushes = join_all((0..PUSHES).map(|number| {
+    let push = |number: usize| {
         let (client, whole) = (client.clone(), whole.clone());
         async move {
             let digest = Digest::of(&whole);
@@ -120,10 +118,14 @@ async fn large_blobs_need_little_memory() {
             let url = format!("{base}/large{number}/blobs/uploads/?digest={digest}");
             client.post(url).body(whole).send().await.expect("an answer").status().as_u16()
         }
-    }));
-    assert_eq!(pushes.await, [201; PUSHES]);
+    };
+    // The pages of the program that an upload needs count too.
+    assert_eq!(push(PUSHES).await, 201);
+    let before = peak(running.pid().expect("it runs"));
+    assert_eq!(join_all((0..PUSHES).map(push)).await, [201; PUSHES]);
 
     let grown = peak(running.pid().expect("it runs")) - before;
-    assert!(grown < 64 * 1024, "{grown} KiB more than before for {PUSHES} uploads at once");
+    // 35 to 56 MiB in practice, of 244 MiB that are sent.
+    assert!(grown < 96 * 1024, "{grown} KiB more than before for {PUSHES} uploads at once");
     drop(running.stop().await);
 }

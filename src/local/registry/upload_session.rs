@@ -11,7 +11,6 @@ use crate::local::files::{FileError, create_folder, read_json, write_json};
 use crate::local::identity::random_uuid;
 use crate::oci::Digest;
 use axum::body::Body;
-use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
@@ -23,9 +22,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
-/// How much is collected before it is written. Twice this is the memory that each
+/// How much is collected before it is written. Four times this is the memory that each
 /// upload needs.
-const WRITE_CHUNK_BYTES: usize = 128 * 1024;
+const WRITE_CHUNK_BYTES: usize = 64 * 1024;
 
 /// How many chunks are written at the same time. Each takes a thread, whose memory is kept.
 static WRITERS: Semaphore = Semaphore::const_new(8);
@@ -167,16 +166,14 @@ impl UploadSession {
         Ok(session)
     }
 
-    fn write(&mut self, chunks: &[Bytes]) -> Result<(), FileError> {
-        for chunk in chunks {
-            self.file.write_all(chunk).map_err(|source| FileError::Io {
-                verb: "write",
-                path: self.path.clone(),
-                source,
-            })?;
-            self.hash.update(chunk);
-            self.size += chunk.len() as u64;
-        }
+    fn write(&mut self, chunk: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(chunk).map_err(|source| FileError::Io {
+            verb: "write",
+            path: self.path.clone(),
+            source,
+        })?;
+        self.hash.update(chunk);
+        self.size += chunk.len() as u64;
         Ok(())
     }
 
@@ -197,9 +194,9 @@ pub async fn append(
 ) -> Result<LockedSession, DistributionError> {
     let mut next = gather(&mut body).await;
     loop {
-        let (chunks, end) = next;
+        let (chunk, end) = next;
         let write = blocking(move || {
-            session.write(&chunks)?;
+            session.write(&chunk)?;
             Ok(session)
         });
         match end {
@@ -228,21 +225,22 @@ enum BodyEnd {
     Broken(String),
 }
 
-async fn gather(body: &mut Body) -> (Vec<Bytes>, BodyEnd) {
-    let (mut chunks, mut size) = (Vec::new(), 0);
-    while size < WRITE_CHUNK_BYTES {
+/// The next bytes of a body. They are copied: a frame may be a few bytes of a whole buffer of
+/// its connection, which it would keep.
+async fn gather(body: &mut Body) -> (Vec<u8>, BodyEnd) {
+    let mut chunk = Vec::with_capacity(2 * WRITE_CHUNK_BYTES);
+    while chunk.len() < WRITE_CHUNK_BYTES {
         match body.frame().await {
-            None => return (chunks, BodyEnd::Done),
-            Some(Err(error)) => return (chunks, BodyEnd::Broken(error.to_string())),
+            None => return (chunk, BodyEnd::Done),
+            Some(Err(error)) => return (chunk, BodyEnd::Broken(error.to_string())),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
-                    size += data.len();
-                    chunks.push(data);
+                    chunk.extend_from_slice(&data);
                 }
             }
         }
     }
-    (chunks, BodyEnd::More)
+    (chunk, BodyEnd::More)
 }
 
 /// Runs disk work on a thread where it blocks no other request. The work finishes
