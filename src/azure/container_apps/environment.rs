@@ -68,11 +68,14 @@ impl ContainerApps {
             let found = self.find_environment(&id).await?.unwrap_or_default();
             match found.state() {
                 "Succeeded" => return Ok(found),
-                "Failed" | "Canceled" | "UpgradeFailed" => {
+                state @ ("Failed" | "Canceled" | "UpgradeFailed") => {
                     let why = text(&found.document["properties"]["deploymentErrors"]);
                     let why = if why.is_empty() { "Azure gives no reason" } else { why };
-                    let source = self.arm.unreadable(&id, &why);
-                    return Err(failed("create", &id, source));
+                    return Err(AppError::Environment {
+                        environment: new.name.to_owned(),
+                        state: state.to_owned(),
+                        why: why.to_owned(),
+                    });
                 }
                 _ => tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await,
             }

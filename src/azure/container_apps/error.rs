@@ -40,6 +40,19 @@ pub enum AppError {
     /// The service that has logs and terminals did not answer as expected.
     #[error("cannot {doing} app `{app}`")]
     Stream { doing: &'static str, app: String, source: Box<http::Error> },
+    /// An environment that was created cannot take apps.
+    #[error("cannot create the environment `{environment}` of apps: it is `{state}`: {why}")]
+    Environment {
+        environment: String,
+        /// Its provisioning state, as Azure writes it.
+        state: String,
+        why: String,
+    },
+    #[error("cannot {doing} app `{app}`: it does not exist")]
+    NoApp { doing: &'static str, app: String },
+    /// The address of a log or a terminal is not one that the app's token may be sent to.
+    #[error("cannot {doing} app `{app}`: Azure names another host for it than for its events")]
+    ForeignHost { doing: &'static str, app: String },
     /// There is no container to read or to start a program in.
     #[error("cannot {doing} app `{app}`: {why}")]
     NoContainer { doing: &'static str, app: String, why: String },
@@ -62,6 +75,9 @@ impl Retryable for AppError {
             Self::Mistake { .. }
             | Self::NotReady { .. }
             | Self::Broken { .. }
+            | Self::Environment { .. }
+            | Self::NoApp { .. }
+            | Self::ForeignHost { .. }
             | Self::NoContainer { .. }
             | Self::Terminal { .. } => Retry::Never,
         }
@@ -79,7 +95,12 @@ impl Retryable for AppError {
                  `scale: { min: 1 }`"
                     .to_owned(),
             ),
-            Self::Mistake { .. } | Self::Terminal { .. } => None,
+            Self::Environment { environment, .. } => Some(format!(
+                "remove it before it is created again, in the portal or with `az containerapp \
+                 env delete --name {environment}`"
+            )),
+            Self::NoApp { .. } => Some("deploy it first, with `shipway run`".to_owned()),
+            Self::Mistake { .. } | Self::ForeignHost { .. } | Self::Terminal { .. } => None,
         }
     }
 }

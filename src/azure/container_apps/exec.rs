@@ -32,21 +32,22 @@ impl ContainerApps {
         size: TerminalSize,
     ) -> Result<AppTerminal, AppError> {
         const DOING: &str = "start a program in";
-        let missing = |why: &str| AppError::NoContainer {
-            doing: DOING,
-            app: id.name.clone(),
-            why: why.to_owned(),
-        };
-        let app = self.find(id).await?.ok_or_else(|| missing("it does not exist"))?;
+        let name = &id.name;
+        let app = self.find(id).await?;
+        let app = app.ok_or_else(|| AppError::NoApp { doing: DOING, app: name.clone() })?;
         let replicas = self.replicas(id, app.latest_revision()).await?;
         let endpoint = container_of(&replicas, container)
             .and_then(|container| container.exec_endpoint.as_deref())
-            .ok_or_else(|| missing(&format!("no replica has a container `{container}`")))?;
+            .ok_or_else(|| AppError::NoContainer {
+                doing: DOING,
+                app: name.clone(),
+                why: format!("no replica has a container `{container}`"),
+            })?;
         let mut url = stream_url(DOING, &app, endpoint)?;
         url.query_pairs_mut().append_pair("command", program);
         let token = self.stream_token(id).await?;
         let lost = |source: Box<dyn std::error::Error + Send + Sync>| AppError::Terminal {
-            app: id.name.clone(),
+            app: name.clone(),
             source,
         };
         let opened = self.arm.http.open_web_socket(&url, Some(token.expose())).await;

@@ -96,11 +96,7 @@ pub fn stream_url(doing: &'static str, app: &App, endpoint: &str) -> Result<Url,
     let url = Url::parse(endpoint).ok();
     let home = Url::parse(app.event_stream()).ok();
     let is_own = |url: &Url| home.as_ref().is_some_and(|home| home.host() == url.host());
-    url.filter(is_own).ok_or_else(|| AppError::NoContainer {
-        doing,
-        app: app.name().to_owned(),
-        why: "Azure names another host for it than for the app's events".to_owned(),
-    })
+    url.filter(is_own).ok_or_else(|| AppError::ForeignHost { doing, app: app.name().to_owned() })
 }
 
 /// The first replica's container of that name.

@@ -1,11 +1,12 @@
 //! The client against a scripted service.
 
 use super::{
-    AppId, AppIngress, AppScale, ContainerApps, DesiredApp, PreviousApp, difference, is_as_deployed,
+    AppId, AppIngress, AppScale, ContainerApps, DesiredApp, NewEnvironment, PreviousApp,
+    difference, is_as_deployed,
 };
-use crate::azure::fake::{FakeAzure, Reply};
+use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::azure::registries::{PullLogin, RegistryLogin};
-use crate::azure::{EnvValue, Identities};
+use crate::azure::{EnvValue, Identities, TerminalSize};
 use crate::http::Retryable as _;
 use crate::secret::Redactor;
 use crate::value::{Applied, OutsideChanges, PropertyValue, Verdict};
@@ -272,10 +273,48 @@ async fn tokens_go_to_the_host_of_the_app_alone() {
     let error = apps.timed_log(&id(), "web", None).await.expect_err("another host");
     assert_eq!(
         error.to_string(),
-        "cannot read the log of app `web`: Azure names another host for it than for the app's \
-         events"
+        "cannot read the log of app `web`: Azure names another host for it than for its events"
     );
+    assert_eq!(error.help(), None);
     assert!(!fake.log().contains("elsewhere"), "{}", fake.log());
+}
+
+#[tokio::test]
+async fn program_is_not_started_in_an_app_that_does_not_exist() {
+    let (_, apps) = client(vec![(&format!("GET {APP}"), vec![Reply::new(404, "{}")])]).await;
+    let size = TerminalSize { columns: 80, rows: 24 };
+    let error = apps.exec(&id(), "web", "sh", size).await.expect_err("no app");
+    assert_eq!(
+        shown(&error),
+        "cannot start a program in app `web`: it does not exist\n\
+         help: deploy it first, with `shipway run`"
+    );
+}
+
+#[tokio::test]
+async fn environment_that_ends_failed_says_why() {
+    const ENVIRONMENT: &str =
+        "/subscriptions/s/resourceGroups/demo/providers/Microsoft.App/managedEnvironments/shop";
+    let failed = json!({ "properties": {
+        "provisioningState": "Failed", "deploymentErrors": "the subnet is too small" } });
+    let (_, apps) = client(vec![
+        (&format!("PUT {ENVIRONMENT}"), vec![Reply::json(201, &failed)]),
+        (&format!("GET {ENVIRONMENT}"), vec![Reply::json(200, &failed)]),
+    ])
+    .await;
+    let new = NewEnvironment {
+        subscription: "s",
+        resource_group: "demo",
+        name: "shop",
+        location: "westeurope",
+    };
+    let error = apps.create_environment(&new, |_| {}).await.expect_err("it failed");
+    assert_eq!(
+        shown(&error),
+        "cannot create the environment `shop` of apps: it is `Failed`: the subnet is too small\n\
+         help: remove it before it is created again, in the portal or with `az containerapp env \
+         delete --name shop`"
+    );
 }
 
 #[tokio::test]
