@@ -4,6 +4,7 @@ mod deployed_image;
 mod good_run;
 mod language;
 mod left_up;
+mod oidc;
 mod parallel;
 mod preflight;
 mod pull_requests;

@@ -71,7 +71,7 @@ fn preflight(requests: &[LoggedRequest]) -> Vec<String> {
 const STRIDE: usize = 3;
 
 /// The faults that may pass.
-fn kinds() -> [Value; 7] {
+pub fn transient_faults() -> [Value; 7] {
     [
         json!({"status": 408}),
         json!({"status": 429, "retry-after": 0}),
@@ -105,7 +105,7 @@ fn fault(kind: &Value, line: &str, skip: usize) -> Value {
 
 /// The faults of one run: that of every third request, each of another kind.
 fn faults(lines: &[String], first: usize, kind: usize) -> Vec<Value> {
-    let kinds = kinds();
+    let kinds = transient_faults();
     let mut faults = Vec::new();
     for at in (first..lines.len()).step_by(STRIDE) {
         let same = |line: &&String| without_status(line) == without_status(&lines[at]);
@@ -127,11 +127,12 @@ fn every_request_may_fail_once_with_any_transient_fault() {
     finished.exits(0);
     let lines = preflight(&requests);
     assert!(lines.len() > 10, "{requests:#?}");
-    let runs = (0..STRIDE).flat_map(|first| (0..kinds().len()).map(move |kind| (first, kind)));
+    let runs =
+        (0..STRIDE).flat_map(|first| (0..transient_faults().len()).map(move |kind| (first, kind)));
     let (runs, wrong) = (Mutex::new(runs), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         // They wait for their retries most of the time.
-        for _ in 0..STRIDE * kinds().len() {
+        for _ in 0..STRIDE * transient_faults().len() {
             scope.spawn(|| {
                 let Some((first, kind)) = ({ runs.lock().expect("no panic").next() }) else {
                     return;

@@ -1,9 +1,11 @@
 //! Which pull request a run is about, and whether its code is checked out: events
 //! of workflows, with the GitHub of a local cloud.
 
+use super::preflight::transient_faults;
 use crate::support::cloud::{LocalCloud, state};
 use crate::support::{Finished, Program};
 use serde_json::{Value, json};
+use std::thread;
 use tempfile::TempDir;
 
 const PLAN: &str = "name: shop
@@ -30,6 +32,10 @@ impl Scene {
     }
 
     fn with(pull_request: &Value) -> Self {
+        Self::with_faults(pull_request, &[])
+    }
+
+    fn with_faults(pull_request: &Value, faults: &[Value]) -> Self {
         let program =
             Program::with_plan(PLAN).file("hello", "hello\n").file(".gitignore", ".shipway\n");
         let program = program.committed();
@@ -48,6 +54,7 @@ impl Scene {
             "resource-groups": [{ "name": "demo", "location": "westeurope" }],
             "registries": [{ "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo" }],
             "github": { "repository": "octo/demo", "pull-request": pull },
+            "faults": faults,
         });
         let cloud = LocalCloud::start(state.path(), world);
         Self { program, cloud, main, head, _state: state }
@@ -245,6 +252,34 @@ fn push_to_a_branch_with_a_pull_request_comments_there() {
 
     assert!(scene.asked()[0].starts_with("GET /repos/octo/demo/pulls?head=octo%3Atopic"));
     assert!(scene.comment().contains("shop: ✅ succeeded"), "{}", scene.comment());
+}
+
+#[test]
+fn looking_a_pull_request_up_may_fail_once_with_any_transient_fault() {
+    let found = |event: &str, fault: &Value| {
+        let mut fault = fault.clone();
+        fault["host"] = json!("api.github.com");
+        fault["path-contains"] = json!("/pulls");
+        let scene = Scene::with_faults(&json!({}), &[fault.clone()]);
+        let payload = match event {
+            "issue_comment" => comment(),
+            _ => workflow_run(&scene.head, "octo"),
+        };
+        let scene = scene.on(event, &payload);
+        let finished = scene.run(&[]);
+        let asked = scene.asked().iter().filter(|line| line.contains("/pulls")).count();
+        let is_well = finished.code == 0 && scene.has_pushed() && asked == 2;
+        (!is_well).then(|| format!("{event}, {fault}: {asked} requests\n{}", finished.stderr))
+    };
+    let tried: Vec<String> = thread::scope(|scope| {
+        let pairs = ["issue_comment", "workflow_run"]
+            .into_iter()
+            .flat_map(|event| transient_faults().into_iter().map(move |fault| (event, fault)));
+        let trials: Vec<_> =
+            pairs.map(|(event, fault)| scope.spawn(move || found(event, &fault))).collect();
+        trials.into_iter().filter_map(|trial| trial.join().expect("no panic")).collect()
+    });
+    assert!(tried.is_empty(), "{}", tried.join("\n\n"));
 }
 
 #[test]
