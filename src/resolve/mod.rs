@@ -29,7 +29,7 @@ pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
-pub use git::{Git, changed_since, commit_titles};
+pub use git::{Git, changed_since, commit_titles, count_changed};
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
 };

@@ -2,8 +2,10 @@
 //! anything is built.
 
 use crate::support::cloud_process::CloudProcess;
+use crate::support::servers::Servers;
 use crate::support::{Finished, Program};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 /// Deploys the container group `shop`.
 const PLAN: &str = "\
@@ -100,4 +102,26 @@ fn a_folder_without_a_remote_is_no_other_repository() {
     run(&cloud, &checkout(PLAN, Some("octo/shop")), &[]).exits(0);
     run(&cloud, &checkout(PLAN, None), &[]).exits(0);
     run(&cloud, &checkout(PLAN, Some("ada/shop")), &[]).exits(0);
+}
+
+#[test]
+fn a_group_of_another_tool_is_taken_over_with_a_warning() {
+    let cloud = cloud();
+    let program = checkout(PLAN, None);
+    run(&cloud, &program, &["--env", "preview"]).exits(0);
+    let servers = Servers::of(&cloud);
+    let path = format!("{}/shop", servers.groups_path());
+    let mut group = servers.arm(Method::GET, &path, &Value::Null);
+    group["tags"] = json!({ "made-by": "az" });
+    servers.arm(Method::PUT, &path, &group);
+
+    let cloud_file = cloud.path.display().to_string();
+    let plan = program.run(&["plan", "--env", "preview", "--cloud", &cloud_file]).exits(0);
+    let told = "! it was not deployed by Shipway, and will be overwritten\n";
+    assert!(plan.stdout.contains(told), "{}", plan.stdout);
+    let warning = "container group `shop` was not deployed by Shipway, and is overwritten";
+    let taken = run(&cloud, &program, &["--env", "preview"]).exits(0);
+    assert_eq!(taken.stderr.matches(warning).count(), 1, "{}", taken.stderr);
+    let again = run(&cloud, &program, &["--env", "preview"]).exits(0);
+    assert!(!again.stderr.contains("not deployed by Shipway"), "{}", again.stderr);
 }

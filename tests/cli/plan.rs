@@ -505,3 +505,39 @@ fn saved_plan_that_cannot_be_read_or_has_other_options_is_refused() {
          instead\n"
     );
 }
+
+#[test]
+fn plan_tells_whether_the_files_of_a_dockerfile_have_changed() {
+    let layers = "          layers: [{ from: busybox, to: /bin/busybox, mode: '0755' }]
+          entrypoint: [/bin/busybox, sleep, '600']
+";
+    let plan = PLAN.replace(layers, "          context: .\n          using: native\n");
+    let dockerfile = "FROM scratch
+COPY busybox /bin/busybox
+ENTRYPOINT [\"/bin/busybox\", \"sleep\", \"600\"]
+";
+    let Setup { program, cloud } = Setup::new(&plan, false);
+    let program = program.file("Dockerfile", dockerfile).file(".gitignore", ".shipway\n");
+    let setup = Setup { program: program.committed(), cloud };
+    let build = || {
+        let text = setup.shipway(&["plan"]).exits(0).stdout;
+        let line = text.lines().find_map(|line| line.strip_prefix("  build  "));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let from = "built from a Dockerfile";
+    assert_eq!(build(), from);
+
+    setup.shipway(&["run"]).exits(0);
+    let commit = setup.program.git(&["rev-parse", "HEAD"]);
+    let since = |what: &str| format!("{from}, {what} since commit {}", &commit[..7]);
+    assert_eq!(build(), since("none of its files has changed"));
+    std::fs::write(setup.program.path("page"), "one").expect("a file");
+    assert_eq!(build(), since("1 of its files has changed"));
+    std::fs::write(setup.program.path("Dockerfile"), format!("{dockerfile}USER 1\n"))
+        .expect("a file");
+    setup.program.git(&["commit", "--quiet", "--all", "--message=two"]);
+    assert_eq!(build(), since("2 of its files have changed"));
+    let shown = setup.shipway(&["plan", "--output", "json"]).exits(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["steps"][0]["changed"], json!({ "since": commit, "files": 2 }));
+}

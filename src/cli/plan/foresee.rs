@@ -1,6 +1,7 @@
 //! Foresees the steps of a run: with the steps, the outputs and the refusals that the run
 //! would have.
 
+use super::sources::compare as compare_sources;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Pipeline;
 use crate::cli::pipeline::audience::Audience;
@@ -80,7 +81,8 @@ pub async fn foresee(
         ..performer
     };
     let forecaster = Forecaster::new(&performer, live, store);
-    let steps = forecaster.all(&chosen.layout, &chosen.places).await;
+    let mut steps = forecaster.all(&chosen.layout, &chosen.places).await;
+    compare_sources(&session.host, &mut steps);
     Ok(Foreseen { steps, connections })
 }
 

@@ -29,7 +29,11 @@ pub fn step(step: &StepForecast) -> Value {
         "step": step.id.to_string(), "service": step.service, "action": step.action,
     });
     let (state, members) = match &step.forecast {
-        Forecast::Build { from, digest } => ("planned", json!({ "from": from, "digest": digest })),
+        Forecast::Build { from, digest, changed, .. } => {
+            let changed =
+                changed.as_ref().map(|it| json!({ "since": it.since, "files": it.files }));
+            ("planned", json!({ "from": from, "digest": digest, "changed": changed }))
+        }
         Forecast::Tag { references } => ("planned", json!({ "references": references })),
         Forecast::Push { tags } => {
             ("planned", json!({ "tags": tags.iter().map(tag).collect::<Vec<_>>() }))

@@ -8,6 +8,7 @@ mod foresee;
 mod json;
 mod planned;
 pub mod saved;
+mod sources;
 mod summary;
 mod text;
 

@@ -4,7 +4,7 @@ use super::planned::Planned;
 use super::summary::Summary;
 use crate::oci::Digest;
 use crate::run::perform::{
-    Comparison, DeployForecast, Forecast, StepForecast, TagForecast, TagState,
+    ChangedSources, Comparison, DeployForecast, Forecast, StepForecast, TagForecast, TagState,
 };
 use crate::value::{
     Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict,
@@ -48,9 +48,10 @@ struct Shown {
 impl Shown {
     fn step(&self, step: &StepForecast) -> Vec<String> {
         match &step.forecast {
-            Forecast::Build { from, digest } => vec![match digest {
-                Some(digest) => format!("{}, built from {from}", self.digest(digest)),
-                None => format!("built from {from}"),
+            Forecast::Build { from, digest, changed, .. } => vec![match (digest, changed) {
+                (Some(digest), _) => format!("{}, built from {from}", self.digest(digest)),
+                (None, None) => format!("built from {from}"),
+                (None, Some(changed)) => format!("built from {from}, {}", sources(changed)),
             }],
             Forecast::Tag { references } => vec![references.join(", ")],
             Forecast::Push { tags } => self.tags(tags),
@@ -92,6 +93,9 @@ impl Shown {
         let Some(compared) = &deploy.compared else { return vec![format!("{name}  not compared")] };
         let difference = &compared.difference;
         let mut lines = vec![format!("{name}  {}", verdict(difference.verdict))];
+        if compared.is_of_other_tool {
+            lines.push("! it was not deployed by Shipway, and will be overwritten".to_owned());
+        }
         let tried = compared.tried_as.as_ref();
         lines.extend(tried.map(|name| format!("verified first as {name}, which is then removed")));
         lines.extend(self.properties(compared));
@@ -203,8 +207,21 @@ fn secret(source: Option<&str>) -> String {
 /// The commits that a deploy goes from and to, if both are known and differ.
 fn commits(compared: &Comparison) -> Option<String> {
     let (from, to) = (compared.deployed_commit.as_ref()?, compared.commit.as_ref()?);
-    let short = |commit: &String| commit.chars().take(7).collect::<String>();
     (from != to).then(|| format!("{} -> {}", short(from), short(to)))
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(7).collect()
+}
+
+/// Whether the files that an image is built from have changed.
+fn sources(changed: &ChangedSources) -> String {
+    let since = short(&changed.since);
+    match changed.files {
+        0 => format!("none of its files has changed since commit {since}"),
+        1 => format!("1 of its files has changed since commit {since}"),
+        count => format!("{count} of its files have changed since commit {since}"),
+    }
 }
 
 fn verdict(verdict: Verdict) -> String {

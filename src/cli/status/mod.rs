@@ -57,7 +57,7 @@ pub struct StatusArguments {
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
-    /// Exit with 7 if something is not as the plan says
+    /// Exit with 7 if something is missing, not well, or changed since its deploy
     #[arg(long)]
     pub exit_code: bool,
 }

@@ -13,7 +13,7 @@ use super::version::newest_of_each_minor;
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use url::Url;
@@ -260,6 +260,24 @@ pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>,
     let files = program.ask(&files)?;
     let files = files.split_terminator('\0').map(str::to_owned).collect();
     Ok((files, folder.trim_end_matches('\n').to_owned()))
+}
+
+/// How many files at these paths, or below them, differ from a commit: those that were
+/// changed, added or removed since, committed or not. Ignored files do not count. `None`
+/// where git does not know the commit, or a path is outside of the repository.
+pub fn count_changed(host: &HostEnvironment, commit: &str, paths: &[PathBuf]) -> Option<usize> {
+    let paths: Vec<&str> = paths.iter().filter_map(|path| path.to_str()).collect();
+    if paths.is_empty() || !may_be_in_a_repository(&host.dir) {
+        return None;
+    }
+    let program = Program { host };
+    let tracked = ["--literal-pathspecs", "diff", "--name-only", "--no-renames", "-z"];
+    let tracked = [&tracked[..], &["--end-of-options", commit, "--"], &paths].concat();
+    let new = ["--literal-pathspecs", "ls-files", "--others", "--exclude-standard", "-z", "--"];
+    let new = [&new[..], &paths].concat();
+    let count =
+        |arguments: &[&str]| Some(program.ask(arguments).ok()?.split_terminator('\0').count());
+    Some(count(&tracked)? + count(&new)?)
 }
 
 /// The first line of the messages of those of these commits that are in the repository.

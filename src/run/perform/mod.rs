@@ -63,7 +63,7 @@ pub use deployed::{
 };
 pub use early_build::EarlyBuild;
 pub use facts::{PreviewLimit, RunFacts, SourceFacts};
-pub use forecast::{Forecast, Forecaster, StepForecast, TagForecast, TagState};
+pub use forecast::{ChangedSources, Forecast, Forecaster, StepForecast, TagForecast, TagState};
 pub use outputs::object as outputs_object;
 pub use performer::{Job, Performer, Produced, Remember};
 pub use pinned_images::PinnedImages;

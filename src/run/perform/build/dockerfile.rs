@@ -20,7 +20,7 @@ use crate::run::perform::names::{optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 
 /// Builds one image, or with `platforms` an index with an image for each.
@@ -151,6 +151,18 @@ async fn natively(
         native.build(&BuildDirs { store: &store, scratch_dir: &folder, control: watch }, &pulled)
     };
     run_blocking_with_progress(job, Verb::Packed, build).await
+}
+
+/// The files and folders that the build reads: its context and its Dockerfile.
+pub fn sources(
+    performer: &Performer,
+    dockerfile: &Dockerfile,
+    job: &Job,
+) -> Result<Vec<PathBuf>, StepError> {
+    let folder = &performer.plan.folder;
+    let context = plain(&dockerfile.context, "path", &job.scope)?;
+    let file = optional_plain(&dockerfile.dockerfile, "path", &job.scope)?;
+    Ok([Some(context), file].into_iter().flatten().map(|path| folder.join(path)).collect())
 }
 
 fn request(

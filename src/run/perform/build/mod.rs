@@ -15,7 +15,8 @@ use crate::image::{Index, Product};
 use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind};
-use crate::run::outcome::{AttemptError, StepOutput};
+use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use std::path::PathBuf;
 
 pub async fn perform(
     performer: &Performer,
@@ -49,6 +50,14 @@ pub async fn perform(
         ..Handover::default()
     };
     Ok(StepOutput { outputs, handover })
+}
+
+/// The files and folders that a Dockerfile build reads; empty for other builds.
+pub fn sources(performer: &Performer, build: &Build, job: &Job) -> Result<Vec<PathBuf>, StepError> {
+    match &build.kind {
+        BuildKind::Dockerfile(dockerfile) => dockerfile::sources(performer, dockerfile, job),
+        BuildKind::Layers(_) | BuildKind::Image(_) => Ok(Vec::new()),
+    }
 }
 
 /// The image in one line for the log.

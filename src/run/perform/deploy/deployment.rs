@@ -90,11 +90,16 @@ impl<T: DeployTarget> Deployment<'_, T> {
         if let Some(lease) = &lease {
             target.take_lease(&mut desired, lease);
         }
+        let is_of_other_tool = found.as_ref().is_some_and(|live| target.tags(live).is_none());
         let sent = Instant::now();
         if let Applied::Busy { wait } = target.apply(&desired, found, job).await? {
             let what = format!("another change of {} to end", target.name(job)?);
             holding::wait_for(job, what, wait).await;
             return Ok(None);
+        }
+        if is_of_other_tool {
+            let name = target.name(job)?;
+            job.warn(format!("{name} was not deployed by Shipway, and is overwritten"));
         }
         let watch = target.watch(&desired, job);
         let live = match lease {

@@ -3,7 +3,7 @@
 use super::age::OwnCommit;
 use super::owner::Claim;
 use super::target::DeployTarget;
-use crate::journal::{Handover, TargetId};
+use crate::journal::{Handover, Previous, TargetId};
 use crate::oci::{Digest, Reference};
 use crate::plan::expr::Scope;
 use crate::run::outcome::{StepError, StepOutput};
@@ -32,6 +32,9 @@ pub struct Comparison {
     /// A hash of the live resource, which changes with it; `None` if it does not exist yet.
     pub live: Option<Digest>,
     pub difference: Difference,
+    /// Whether the live resource was made by another tool, which the deploy is going to
+    /// overwrite.
+    pub is_of_other_tool: bool,
     /// The commit that the live resource was deployed from.
     pub deployed_commit: Option<String>,
     /// The commit that is going to be deployed.
@@ -67,15 +70,14 @@ pub async fn forecast_of<T: DeployTarget>(
     if let Some(tags) = &tags {
         Claim { performer, service: job.service, target: &id, name: &name }.check(tags)?;
     }
+    let is_of_other_tool = live.is_some() && tags.is_none();
     let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
     let is_older = tags.as_ref().is_some_and(|tags| own.check(&name, tags).is_err());
     let deployed_commit = tags.as_ref().and_then(|tags| tags.commit.clone());
     let commit = git(&performer.plan.scope, "sha");
     mark_unknown(&mut difference);
-    let is_same_commit = commit.is_some()
-        && commit == deployed_commit
-        && git(&performer.plan.scope, "dirty").is_none_or(|dirty| dirty != "true");
-    if is_same_commit && depends_on_build(&difference) {
+    let is_same_commit = commit.is_some() && commit == deployed_commit;
+    if is_same_commit && is_clean(&performer.plan.scope) && depends_on_build(&difference) {
         difference.verdict = Verdict::Undecided;
     }
     if is_older && !performer.facts.allow_older {
@@ -91,10 +93,7 @@ pub async fn forecast_of<T: DeployTarget>(
     let replaced = live.as_ref().filter(|_| rolls_back);
     let rollback_obstacles =
         replaced.map(|live| target.obstacles(&desired, live, job)).unwrap_or_default();
-    let live = live.map(|live| {
-        let bytes = serde_json::to_vec(&target.previous(&live)).expect("a version is JSON");
-        Digest::of(&bytes)
-    });
+    let live = live.map(|live| digest(&target.previous(&live)));
     let is_tried = changes_it && target.verifies_first(job)?;
     let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
     let (kind, target) = (target.kind(), id);
@@ -103,6 +102,7 @@ pub async fn forecast_of<T: DeployTarget>(
         kind,
         live,
         difference,
+        is_of_other_tool,
         deployed_commit,
         commit,
         tried_as,
@@ -138,6 +138,15 @@ fn mark_unknown(difference: &mut Difference) {
 fn depends_on_build(difference: &Difference) -> bool {
     let is_unknown = |change: &Change| change.after == Some(PropertyValue::Unknown);
     difference.verdict == Verdict::Update && difference.changes.iter().all(is_unknown)
+}
+
+/// A hash of a version, which changes with it.
+fn digest(version: &Previous) -> Digest {
+    Digest::of(&serde_json::to_vec(version).expect("a version is JSON"))
+}
+
+fn is_clean(scope: &Scope) -> bool {
+    git(scope, "dirty").is_none_or(|dirty| dirty != "true")
 }
 
 fn git(scope: &Scope, name: &str) -> Option<String> {

@@ -20,6 +20,7 @@ use crate::run::layout::Layout;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::run::store::Store;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What a step is going to do.
 #[derive(Clone, Debug)]
@@ -32,11 +33,18 @@ pub struct StepForecast {
     pub forecast: Forecast,
 }
 
+/// What an action is going to do.
 #[derive(Clone, Debug)]
 pub enum Forecast {
     Build {
         from: &'static str,
+        /// `None` where it is not known before the run.
         digest: Option<Digest>,
+        /// The files and folders that a Dockerfile build reads. Empty for other builds, and
+        /// where a program runs before, which may change them.
+        sources: Vec<PathBuf>,
+        /// How the sources differ from what is deployed, where that is known.
+        changed: Option<ChangedSources>,
     },
     Tag {
         references: Vec<String>,
@@ -60,6 +68,15 @@ pub enum Forecast {
     },
     /// Why it cannot be foreseen.
     Failed(Failure),
+}
+
+/// How the sources of an image differ from a commit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChangedSources {
+    /// The hash of the commit.
+    pub since: String,
+    /// How many files were changed, added or removed, committed or not.
+    pub files: usize,
 }
 
 /// A tag that is going to be pushed.
@@ -203,10 +220,16 @@ impl<'a> Forecaster<'a> {
             let deployed = job.handover.deployed.clone();
             let handover = Handover { deployed, ..Handover::default() };
             let output = StepOutput { handover, ..StepOutput::default() };
-            return Ok((Forecast::Build { from, digest: None }, output));
+            let sources = if self.after_program {
+                Vec::new()
+            } else {
+                build::sources(self.performer, build, job)?
+            };
+            return Ok((Forecast::Build { from, digest: None, sources, changed: None }, output));
         }
         let output = build::perform(self.performer, build, job).await.map_err(step_error)?;
-        Ok((Forecast::Build { from, digest: output.handover.built.clone() }, output))
+        let digest = output.handover.built.clone();
+        Ok((Forecast::Build { from, digest, sources: Vec::new(), changed: None }, output))
     }
 
     async fn push(&self, push: &Push, job: &Job) -> Result<(Forecast, StepOutput), StepError> {
