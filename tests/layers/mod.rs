@@ -90,7 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
-    ("cli/plan", &["journal", "oci", "plan", "report", "run", "secret", "value"]),
+    ("cli/plan", &["journal", "oci", "plan", "report", "resolve", "run", "secret", "value"]),
     (
         "cli/dry_run",
         &[
