@@ -8,7 +8,7 @@
 //! `import` reads files that deploy in another way, and `draft` writes the text of a plan.
 //!
 //! Layers: `plan`, `graph`, `event`, the state of `run` and the replay of
-//! `journal` are pure. `registry`, `azure`, `github` and `image` use `http` and
+//! `journal` are pure. `registry`, `azure`, `github`, `otlp` and `image` use `http` and
 //! `secret`, never `plan` or `run`; those that move bytes count them with
 //! `progress`. Only `report` and `cli` print. `local` uses none of the clients
 //! that it serves, so that a mistake in a client does not hide in its server.
@@ -30,6 +30,7 @@ mod import;
 mod journal;
 mod local;
 mod oci;
+mod otlp;
 mod plan;
 mod progress;
 mod registry;

@@ -31,6 +31,12 @@ impl RunId {
         jiff::Timestamp::from_millisecond(id.timestamp_ms().try_into().ok()?).ok()
     }
 
+    /// The id as the number that it spells. `None` for an id that this program did not
+    /// make.
+    pub fn number(&self) -> Option<u128> {
+        ulid::Ulid::from_string(&self.0.to_uppercase()).ok().map(|id| id.0)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

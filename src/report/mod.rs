@@ -40,4 +40,4 @@ pub use text::Style;
 pub use text::error_text;
 pub(crate) use text::{bytes, clean, colored_name, short_digest};
 pub use transfer::{Flow, Transfer};
-pub use view::{StepView, View};
+pub use view::{StepProgress, StepView, View};

@@ -34,6 +34,8 @@ pub struct StepView {
     pub state: StepProgress,
     /// The start of the first attempt.
     pub began: Option<Duration>,
+    /// The attempts after which another one followed.
+    pub failed_attempts: Vec<FailedAttempt>,
     /// The last transfer of the current attempt.
     pub transfer: Option<Transfer>,
     /// The last lines of its output.
@@ -61,6 +63,16 @@ pub enum StepProgress {
         /// Since the start of the first attempt.
         took: Duration,
     },
+}
+
+/// An attempt of a step that failed, and was followed by another one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FailedAttempt {
+    pub ended: Duration,
+    /// The start of the next attempt.
+    pub next: Duration,
+    /// The error, without its causes.
+    pub why: String,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -143,6 +155,7 @@ impl StepView {
             planned,
             state: StepProgress::Waiting,
             began: None,
+            failed_attempts: Vec::new(),
             transfer: None,
             tail: VecDeque::new(),
             note: None,
@@ -178,9 +191,11 @@ impl StepView {
                 let new = || Transfer::new(progress.verb);
                 self.transfer.get_or_insert_with(new).apply(at, progress);
             }
-            EventKind::AttemptFailed { attempt, of, retry_in, .. } => {
+            EventKind::AttemptFailed { attempt, of, failure, retry_in, .. } => {
                 self.transfer = None;
                 let until = at.saturating_add(*retry_in);
+                let why = failure.chain.first().cloned().unwrap_or_default();
+                self.failed_attempts.push(FailedAttempt { ended: at, next: until, why });
                 self.state = StepProgress::Pausing { attempt: *attempt, of: *of, until };
             }
             EventKind::StepFinished { outcome, took, outputs, .. } => {

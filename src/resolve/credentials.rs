@@ -48,6 +48,9 @@ const CREDENTIAL_VARIABLES: &[CredentialVariable] = &[
     masked("INPUT_PASSWORD"),
     masked("INPUT_*PASSWORD"),
     withheld("INPUT_*"),
+    // Collectors of OpenTelemetry.
+    masked("OTEL_EXPORTER_OTLP_HEADERS"),
+    masked("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
     // Azure: its SDKs, its login action, Terraform's provider, Azure Pipelines.
     masked("AZURE_CLIENT_SECRET"),
     masked("AZURE_CLIENT_CERTIFICATE_PASSWORD"),

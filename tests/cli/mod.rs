@@ -45,6 +45,7 @@ mod secrets;
 mod sources;
 mod status;
 mod stopped_builds;
+mod traces;
 mod unreachable;
 mod usage;
 mod verify_first;

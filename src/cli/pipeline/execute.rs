@@ -4,7 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
 use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
-use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject};
+use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject, traces};
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
@@ -186,16 +186,20 @@ impl Execution<'_> {
         };
         let view = display.view().clone();
         let is_cancelled = view.cancelled > Some(CancelReason::StepFailed);
-        let reported = tokio::select! {
-            reported = publisher.publish(&view, &finished, at) => reported,
+        let traced = traces::send(&self.connections.http, &session.host, &view, &finished);
+        let reported = async { tokio::join!(publisher.publish(&view, &finished, at), traced) };
+        let (reported, untraced) = tokio::select! {
+            reported = reported => reported,
             // A second signal ends the program even while GitHub does not answer.
-            _ = signals.next() => publisher.publish_files(&view, &finished),
+            _ = signals.next() => (publisher.publish_files(&view, &finished), None),
         };
         let lost = reported.lost;
         if lost.is_some() && finished.exit_code == Exit::Done.code() {
             finished.exit_code = Exit::Bug.code();
         }
-        for kind in reported.events {
+        let untraced = untraced.map(|why| session.redactor.redact(&why));
+        let untraced = untraced.map(|message| EventKind::Warned { step: None, message });
+        for kind in reported.events.into_iter().chain(untraced) {
             display.on(Event { at: started.elapsed(), kind }, None);
         }
         let record = RunRecord { status: finished.status, exit_code: finished.exit_code };

@@ -10,6 +10,7 @@ mod lost;
 mod not_made;
 mod plan;
 mod subject;
+pub mod traces;
 
 pub use lost::LostOutputs;
 pub use subject::{DeploymentName, EnvironmentName, Subject};
