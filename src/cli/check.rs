@@ -10,7 +10,8 @@ use crate::plan::{
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
-const CHECK_HELP: &str = "name the plan's file, as in `shipway check PLAN`";
+const CHECK_HELP: &str =
+    "name the plan's file, as in `shipway check PLAN`, or write a first one with `shipway init`";
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\

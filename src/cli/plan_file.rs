@@ -33,9 +33,11 @@ pub struct PlanFile {
 const MAX_READ_BYTES: u64 = 256 << 20;
 
 /// The remedy for a missing plan, of commands that take the plan by position.
-pub const PLAN_ARGUMENT_HELP: &str = "name the plan's file, as in `shipway run PLAN`";
+pub const PLAN_ARGUMENT_HELP: &str =
+    "name the plan's file as the argument PLAN, or write a first one with `shipway init`";
 /// The remedy for a missing plan, of commands that take the plan as an option.
-pub const PLAN_OPTION_HELP: &str = "name the plan's file with `--plan PLAN`";
+pub const PLAN_OPTION_HELP: &str =
+    "name the plan's file with `--plan PLAN`, or write a first one with `shipway init`";
 
 impl PlanFile {
     /// Reads a plan, which may have mistakes. A missing file is shown with

@@ -42,9 +42,20 @@ impl ContextOptions {
 impl DeployedOptions {
     /// Reads the plan for a command with this `--cloud` and `--output`.
     pub fn open(&self, cloud: Option<&PathBuf>, output: Output) -> Result<PlanSession, Refusal> {
+        self.open_or(PLAN_OPTION_HELP, cloud, output)
+    }
+
+    /// The same for a command that takes the plan as an argument: a missing file is shown
+    /// with `remedy`.
+    pub fn open_or(
+        &self,
+        remedy: &str,
+        cloud: Option<&PathBuf>,
+        output: Output,
+    ) -> Result<PlanSession, Refusal> {
         let options =
             RunOptions { pr: self.pr, cloud: cloud.cloned(), ..self.contexts.run_options() };
-        open(PlanFile::read(&self.plan, PLAN_OPTION_HELP)?, &options, output)
+        open(PlanFile::read(&self.plan, remedy)?, &options, output)
     }
 }
 

@@ -166,7 +166,11 @@ fn newest_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Ex
             let plan = arguments.plan.display();
             say::error(
                 &[format!("there is no unfinished {kind} of `{plan}` in `{}`", state.display())],
-                Some("name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"),
+                Some(if arguments.dry_run {
+                    "name a run, or the plan's file with `--plan`"
+                } else {
+                    "name a run, or the plan's file with `--plan`; a dry run needs `--dry-run`"
+                }),
             );
             Err(Exit::Usage)
         }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
-  shipway schema > .shipway/schema.json
+  mkdir -p .shipway && shipway schema > .shipway/schema.json
   shipway schema plan-output > plan-output.schema.json")]
 pub struct SchemaArguments {
     /// Print the schema of this document

@@ -66,16 +66,24 @@ impl RunFolder {
     /// owner alone.
     pub fn create(state: &Path, run: RunId) -> io::Result<Self> {
         let folder = Self { state: state.to_owned(), run };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder.path())?;
         Self::create_state(state)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder.path())?;
         Ok(folder)
     }
 
-    /// Creates the state folder alone.
+    /// Creates the state folder alone. Fails where the folder is there with files of others:
+    /// git would ignore those too.
     pub fn create_state(state: &Path) -> io::Result<()> {
+        const IGNORE_ALL: &str = "*\n";
         DirBuilder::new().recursive(true).mode(0o700).create(state)?;
         let ignore = state.join(".gitignore");
-        if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
+        let found = fs::read_to_string(&ignore).ok();
+        let is_named = state.file_name().is_some_and(|name| name == ".shipway");
+        if found.as_deref() != Some(IGNORE_ALL) && !is_named && !has_runs_alone(state)? {
+            let why = "it holds files that are not Shipway's; name a new folder";
+            return Err(io::Error::new(io::ErrorKind::DirectoryNotEmpty, why));
+        }
+        if found.is_some() { Ok(()) } else { fs::write(ignore, IGNORE_ALL) }
     }
 
     /// `.shipway/runs/ID`.
@@ -103,6 +111,20 @@ impl RunFolder {
     }
 }
 
+/// Whether a folder is empty, or has nothing but the folders of runs, such as those that
+/// another machine has handed on.
+fn has_runs_alone(state: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(state)? {
+        if entry?.file_name() != "runs" {
+            return Ok(false);
+        }
+    }
+    let runs = fs::read_dir(state.join("runs")).into_iter().flatten().flatten();
+    let mut names = runs.map(|entry| entry.file_name().into_string());
+    let is_id = |name: String| RunId::existing(&name).number().is_some();
+    Ok(names.all(|name| name.is_ok_and(is_id)))
+}
+
 /// The newest run that has begun.
 pub fn newest(state: &Path) -> Option<RunFolder> {
     let entries = fs::read_dir(state.join("runs")).ok()?;
@@ -127,8 +149,9 @@ pub fn remove_abandoned_scratch(state: &Path, own: &RunId) {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return };
     for entry in entries.flatten() {
         let scratch = entry.path().join("scratch");
-        let is_own = entry.file_name().to_str() == Some(own.as_str());
-        if is_own || !scratch.exists() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_run = RunId::existing(&name).number().is_some();
+        if !is_run || name == own.as_str() || !scratch.exists() {
             continue;
         }
         // A run that is still going on holds its lock.
@@ -231,20 +254,45 @@ mod tests {
     }
 
     #[test]
+    fn folder_with_files_of_others_does_not_become_a_state_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("notes"), "").expect("written");
+        let refused = RunFolder::create(folder.path(), RunId::new()).expect_err("it is refused");
+        assert_eq!(refused.to_string(), "it holds files that are not Shipway's; name a new folder");
+        assert!(!folder.path().join(".gitignore").exists());
+        assert!(!folder.path().join("runs").exists());
+
+        let own = folder.path().join(".shipway");
+        fs::create_dir(&own).expect("made");
+        fs::write(own.join("schema.json"), "{}").expect("written");
+        RunFolder::create(&own, RunId::new()).expect("its name tells");
+        let handed_on = folder.path().join("handed-on");
+        fs::create_dir_all(handed_on.join("runs").join(RunId::new().as_str())).expect("made");
+        RunFolder::create(&handed_on, RunId::new()).expect("it has runs alone");
+        let other = folder.path().join("state");
+        RunFolder::create(&other, RunId::new()).expect("it is new");
+        RunFolder::create(&other, RunId::new()).expect("it was made before");
+    }
+
+    #[test]
     fn scratch_of_a_killed_run_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (killed, own) = (RunId::existing("01a"), RunId::existing("01b"));
+        let (killed, own) = (RunId::new(), RunId::new());
         for id in [&killed, &own] {
             let run = RunFolder::create(folder.path(), id.clone()).expect("made");
             fs::write(run.journal(), "").expect("written");
             fs::create_dir(run.path().join("scratch")).expect("made");
         }
+        let foreign = folder.path().join("runs/nightly/scratch");
+        fs::create_dir_all(&foreign).expect("made");
 
         remove_abandoned_scratch(folder.path(), &own);
 
-        assert!(!folder.path().join("runs/01a/scratch").exists());
-        assert!(folder.path().join("runs/01a/journal.jsonl").exists());
-        assert!(folder.path().join("runs/01b/scratch").exists());
+        let of = |id: &RunId, name| folder.path().join("runs").join(id.as_str()).join(name);
+        assert!(!of(&killed, "scratch").exists());
+        assert!(of(&killed, "journal.jsonl").exists());
+        assert!(of(&own, "scratch").exists());
+        assert!(foreign.exists(), "it is not a run's");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl CloudFile {
         read_json(path)?.ok_or_else(|| FileError::Io {
             verb: "read",
             path: path.to_owned(),
-            source: io::ErrorKind::NotFound.into(),
+            source: io::Error::new(io::ErrorKind::NotFound, "there is no such file"),
         })
     }
 

@@ -13,6 +13,7 @@ pub mod access;
 mod arm;
 pub mod authority;
 mod cloud_file;
+mod cloud_file_claim;
 mod cloud_state;
 pub mod entra;
 mod exchange;
@@ -41,5 +42,5 @@ pub use initial_state::{
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;
-pub use serve::{Cloud, CloudOptions, is_up};
-pub use terminate::{Termination, terminate};
+pub use serve::{Cloud, CloudOptions};
+pub use terminate::{Termination, is_up, terminate};

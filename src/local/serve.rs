@@ -3,6 +3,7 @@
 use super::arm;
 use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess};
+use super::cloud_file_claim::{ClaimError, check_free, remove_own};
 use super::cloud_state::{CloudState, StateError};
 use super::files::{FileError, create_folder, write_private};
 use super::hidden::Hidden;
@@ -56,6 +57,8 @@ pub enum ServeError {
     Preload(#[from] PreloadError),
     #[error("cannot write how the local cloud is reached")]
     CloudFile(#[from] FileError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
 }
 
 /// A local cloud that listens, and whose cloud file is written.
@@ -74,6 +77,7 @@ pub struct Cloud {
 impl Cloud {
     /// Opens the state, listens, and writes the cloud file.
     pub async fn start(options: CloudOptions) -> Result<Self, ServeError> {
+        check_free(&options.cloud_file, &options.state)?;
         let lock = lock(&options.state).await?;
         let stays_up = options.stays_up;
         let state = CloudState::open(options.state, options.initial_state)?;
@@ -118,9 +122,7 @@ impl Cloud {
         }
         self.runtime.shutdown().await;
         for path in &self.paths {
-            if let Err(error) = std::fs::remove_file(path) {
-                tracing::debug!(%error, "the cloud file is gone already");
-            }
+            remove_own(path, &self.file.state);
         }
     }
 }
@@ -183,12 +185,6 @@ async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
         }
         sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// Whether a local cloud holds the lock of its state folder.
-pub fn is_up(state: &Path) -> bool {
-    let Ok(file) = File::open(state.join(terminate::LOCK)) else { return false };
-    Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
 }
 
 async fn listen(port: u16) -> Result<TcpListener, ServeError> {

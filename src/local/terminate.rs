@@ -58,6 +58,12 @@ pub fn terminate(cloud: &CloudFile) -> Result<Termination, TerminateError> {
     }
 }
 
+/// Whether a local cloud holds the lock of its state folder.
+pub fn is_up(state: &Path) -> bool {
+    let Ok(file) = File::open(state.join(LOCK)) else { return false };
+    Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
+}
+
 /// The process that holds the lock of a state folder; 0 for one that cannot be seen.
 fn holder(state: &Path) -> Result<Option<u32>, TerminateError> {
     let path = state.join(LOCK);

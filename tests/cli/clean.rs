@@ -84,3 +84,19 @@ fn without_state_there_is_nothing_to_clean() {
         ("", "there is no state in `DIR/.shipway`\n")
     );
 }
+
+#[test]
+fn files_of_others_are_neither_hidden_from_git_nor_removed() {
+    let program = Program::with_plan(PLAN).file("runs/exp1/data.csv", "1\n");
+    let program = program.file("local/data/d.txt", "2\n").committed();
+    let refused = program.run(&["run", "--state-dir", "."]).exits(3);
+    assert_eq!(
+        refused.stderr,
+        "error: cannot create the state folder `DIR`\n  because: it holds files that are not \
+         Shipway's; name a new folder\n  help: name another folder with `--state-dir`\n"
+    );
+    let cleaned =
+        program.run(&["clean", "--state-dir", ".", "--keep", "0", "--keep-clouds", "0"]).exits(0);
+    assert_eq!(cleaned.stdout, "");
+    assert_eq!(program.git(&["status", "--short"]), "");
+}

@@ -351,3 +351,29 @@ fn app_needs_its_provider_and_a_role() {
     let missing = "deploy apps to demo  the role `Contributor` is missing";
     assert!(failures.contains(missing), "no `{missing}` in\n{failures}");
 }
+
+#[test]
+fn secrets_that_are_optional_or_unused_are_not_missing() {
+    let secrets = "secrets:
+  extra: { env: NOT_SET_HERE, optional: true }
+  idle: { env: NOT_SET_HERE_EITHER }
+";
+    let plan = PLAN.replace("secrets: { token:", &format!("{secrets}  token:"));
+    let plan = plan.replace("name: token } } }", "name: token } }");
+    let plan = plan.replace("env: { TOKEN:", "env: { EXTRA: '${{ secrets.extra }}', TOKEN:");
+    let finished = Clinic::with_plan(world(), &plan).doctor(&[]).exits(0);
+    let lines: Vec<String> = finished
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("✓ secret "))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "✓ secret extra is not set; it is optional",
+            "✓ secret idle no step uses it",
+            "✓ secret token can be read"
+        ]
+    );
+}

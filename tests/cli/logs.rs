@@ -105,6 +105,21 @@ fn log_is_followed_through_failures_that_pass() {
 }
 
 #[test]
+fn log_is_followed_until_what_writes_it_is_deleted() {
+    let shop = Shop::new();
+    let cloud = shop.cloud.path.display().to_string();
+    let following = shop.program.start(&["logs", "-f", "--tail", "1", "--cloud", &cloud]);
+    // It is being followed once its log was read.
+    let is_read = || shop.cloud.requests().iter().any(|it| it.path.contains("/logs"));
+    while !is_read() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    shop.run(&["down", "--yes"]).exits(0);
+    let followed = shop.program.finish(following).exits(0);
+    assert_eq!(followed.stderr, "— `shop` was deleted —\n");
+}
+
+#[test]
 fn log_that_may_not_be_read_is_not_waited_for() {
     let forbidden = json!({
         "method": "GET", "path-ends": "/logs", "status": 403, "code": "AuthorizationFailed",

@@ -541,3 +541,17 @@ ENTRYPOINT [\"/bin/busybox\", \"sleep\", \"600\"]
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(shown["steps"][0]["changed"], json!({ "since": commit, "files": 2 }));
 }
+
+#[test]
+fn saving_a_plan_overwrites_nothing_but_a_saved_plan() {
+    let setup = Setup::new(PLAN, false);
+    for _ in 0..2 {
+        setup.shipway(&["plan", "--save", "saved.json"]).exits(0);
+    }
+    let refused = setup.shipway(&["plan", "--save", "shipway.yml"]).exits(3);
+    let why = "error: cannot save the plan in `shipway.yml`\n  because: it is there and is no \
+               saved plan; it would be overwritten\n";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    let text = std::fs::read_to_string(setup.program.path("shipway.yml")).expect("the plan");
+    assert_eq!(text, PLAN);
+}

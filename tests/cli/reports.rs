@@ -196,7 +196,7 @@ What an earlier run deployed is as it was.
 cannot find the secret `token`: `THE_TOKEN` is empty
 ```
 
-**What to do:** set it
+**What to do:** set it, in a step of a workflow with `env: { THE_TOKEN: \"${{ secrets.THE_TOKEN }}\" }`
 "
     );
     assert_eq!(
@@ -206,7 +206,7 @@ cannot find the secret `token`: `THE_TOKEN` is empty
     assert_eq!(
         annotations(&finished),
         [
-            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is empty%0Ahelp: set it"
+            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is empty%0Ahelp: set it, in a step of a workflow with `env: { THE_TOKEN: \"${{ secrets.THE_TOKEN }}\" }`"
         ]
     );
     let summary = fs::read_to_string(unset.program.path("summary")).expect("a summary");

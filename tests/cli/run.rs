@@ -202,7 +202,7 @@ fn missing_plan_is_explained() {
         finished.stderr,
         "error: cannot read the plan `shipway.yml`
   because: No such file or directory (os error 2)
-  help: name the plan's file, as in `shipway check PLAN`
+  help: name the plan's file, as in `shipway check PLAN`, or write a first one with `shipway init`
 "
     );
 }

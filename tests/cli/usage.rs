@@ -1,6 +1,8 @@
 //! What is wrong with the command line is exit code 2, with its remedy.
 
+use crate::support::cloud::{LocalCloud, state};
 use crate::support::{Finished, Program};
+use serde_json::json;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -64,6 +66,53 @@ fn cloud_file_that_is_not_there_is_a_mistake() {
         "error: cannot stop the local cloud of `nowhere`\n  help: name the file that the cloud \
          wrote; without one, the newest cloud here is stopped"
     );
+}
+
+#[test]
+fn cloud_that_has_ended_is_named() {
+    let folder = state();
+    let cloud = LocalCloud::start(folder.path(), json!({}));
+    let file = std::fs::read(&cloud.path).expect("its file");
+    let program = Program::with_plan(PLAN);
+    let file_name = program.path("cloud.json");
+    drop(cloud);
+    std::fs::write(&file_name, file).expect("a file");
+    for command in ["run", "status", "doctor"] {
+        let said = program.run(&[command, "--cloud", "cloud.json"]).exits(2).stderr;
+        assert_eq!(
+            said,
+            "error: the local cloud of `cloud.json` is not up any more\n  help: `shipway local \
+             --cloud FILE` writes it while it is up\n",
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn file_that_is_no_cloud_file_is_not_overwritten() {
+    let program = Program::with_plan(PLAN);
+    let refused = program.run(&["local", "--cloud", "shipway.yml"]).exits(3);
+    assert!(
+        refused.stderr.contains("`shipway.yml` is not a file of a local cloud; it would be"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(std::fs::read_to_string(program.path("shipway.yml")).expect("the plan"), PLAN);
+}
+
+#[test]
+fn command_without_a_plan_names_the_way_to_one() {
+    let told = |arguments: &[&str]| Program::new().run(arguments).exits(2).stderr;
+    let missing = "error: cannot read the plan `shipway.yml`\n  because: No such file or directory \
+                   (os error 2)\n  help: name the plan's file ";
+    for command in ["run", "dry-run", "plan", "preview", "matrix", "doctor"] {
+        let help = "as the argument PLAN, or write a first one with `shipway init`\n";
+        assert_eq!(told(&[command]), format!("{missing}{help}"), "{command}");
+    }
+    for command in ["status", "logs", "local", "resume"] {
+        let help = "with `--plan PLAN`, or write a first one with `shipway init`\n";
+        assert_eq!(told(&[command]), format!("{missing}{help}"), "{command}");
+    }
 }
 
 /// Checks what standard input has.

@@ -174,6 +174,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "journal",
             "local::CloudFile",
+            "local::is_up",
             "plan",
             "resolve",
             "run",

@@ -332,6 +332,20 @@ fn closed_pull_request_is_never_deployed() {
 }
 
 #[test]
+fn status_of_the_commit_stays_once_its_pull_request_is_closed() {
+    let mut scene = Scene::new();
+    let payload = pull_request(&scene, "closed");
+    let plan = PLAN.replace("report: [comment]", "report: [comment, status]");
+    scene.program = scene.program.file("shipway.yml", &plan);
+    let scene = scene.on("pull_request", &payload);
+    scene.run(&[]).exits(0);
+
+    let asked = scene.asked();
+    assert!(asked.iter().any(|line| line.contains("/comments")), "{asked:?}");
+    assert!(asked.iter().all(|line| !line.contains("/statuses/")), "{asked:?}");
+}
+
+#[test]
 fn comment_on_a_closed_pull_request_deploys_nothing() {
     let scene = Scene::with(&json!({ "state": "closed" })).on("issue_comment", &comment());
     scene.run(&[]).exits(0);

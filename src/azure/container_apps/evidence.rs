@@ -67,7 +67,10 @@ impl AppEvidence {
 
     pub fn remedy(&self) -> String {
         match self.log.as_deref() {
-            Some([_, ..]) => "its last lines say why; `shipway logs` shows more".to_owned(),
+            Some([_, ..]) => {
+                "its last lines say why; `shipway logs` shows more, unless it was rolled back"
+                    .to_owned()
+            }
             Some([]) | None => "see that the program listens on the `target-port` of `ingress` on \
                                 all addresses; `shipway logs` shows what it wrote"
                 .to_owned(),

@@ -141,7 +141,9 @@ impl Evidence {
                 "it ended without writing anything; run the image on this machine with the same \
                  `command` and `env`, and let the program log its errors to stderr"
             }
-            Some(_) => "its last lines say why; `shipway logs` shows more",
+            Some(_) => {
+                "its last lines say why; `shipway logs` shows more, unless it was rolled back"
+            }
             None => "`shipway logs` shows what it wrote",
         }
         .to_owned()

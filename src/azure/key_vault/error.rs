@@ -17,6 +17,8 @@ pub enum SecretError {
         name: String,
         /// Each source and why it has no value.
         tried: Vec<String>,
+        /// The environment variable that is the only source, if it is one.
+        variable: Option<String>,
     },
     #[error(transparent)]
     TooShort(#[from] TooShort),
@@ -144,6 +146,10 @@ impl Retryable for SecretError {
 
     fn help(&self) -> Option<String> {
         match self {
+            Self::Missing { variable: Some(variable), .. } => Some(format!(
+                "set it, in a step of a workflow with `env: {{ {variable}: \"${{{{ \
+                 secrets.{variable} }}}}\" }}`"
+            )),
             Self::Missing { tried, .. } => {
                 Some(if tried.len() == 1 { "set it" } else { "set one of them" }.to_owned())
             }

@@ -81,7 +81,11 @@ impl SecretReader<'_> {
         if wanted.is_optional {
             return Ok(self.redactor.adopt(&path, String::new()));
         }
-        Err(SecretError::Missing { name: wanted.name.clone(), tried })
+        let variable = match wanted.sources.as_slice() {
+            [Source::Env(variable)] => Some(variable.clone()),
+            _ => None,
+        };
+        Err(SecretError::Missing { name: wanted.name.clone(), tried, variable })
     }
 }
 

@@ -69,12 +69,14 @@ impl StateSurvey {
     }
 }
 
-/// The folders in a folder, the newest first: their names sort by time.
+/// The folders in a folder that have the id of a run as their name, the newest first: ids
+/// sort by time. Others are not Shipway's.
 fn entries<T>(folder: &Path, entry: impl Fn(String, &Path) -> T) -> Vec<T> {
     let found = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = found
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| RunId::existing(name).number().is_some())
         .collect();
     names.sort_unstable_by(|one, other| other.cmp(one));
     names.into_iter().map(|name| entry(name.clone(), &folder.join(name))).collect()

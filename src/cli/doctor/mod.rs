@@ -14,6 +14,7 @@ mod rights;
 mod show;
 
 use super::exit::Exit;
+use super::plan_file::PLAN_ARGUMENT_HELP;
 use super::plan_options::DeployedOptions;
 use super::runtime::block_on;
 use super::say;
@@ -74,7 +75,8 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Exit, Exit> {
         contexts: arguments.contexts.clone(),
         pr: arguments.pr,
     };
-    let session = deployed.open(arguments.cloud.as_ref(), arguments.output)?;
+    let session =
+        deployed.open_or(PLAN_ARGUMENT_HELP, arguments.cloud.as_ref(), arguments.output)?;
     block_on(async {
         let result = perform(arguments, &session).await;
         result.map_err(|error| show_step_error(error, &session.redactor))

@@ -4,7 +4,7 @@ use super::azure::{AzureDoctor, failed_by};
 use super::check::Check;
 use crate::azure::rights::PULLING_ROLES;
 use crate::cli::session::retries::retries;
-use crate::cli::session::secrets::{SecretAccess, SecretSources, read};
+use crate::cli::session::secrets::{SecretAccess, SecretSources, read, used_anywhere};
 use crate::plan::schema::{KeyVaultReference, Pull, SecretDeclaration, SecretSource};
 use serde_json::Value;
 
@@ -185,13 +185,23 @@ impl AzureDoctor<'_> {
         let retries = retries(&self.session.redactor);
         let access =
             SecretAccess { connections: self.connections, sources: &sources, retries: &retries };
+        let used = used_anywhere(&self.session.plan);
         let mut checks = Vec::new();
         for (name, declared) in self.session.plan.secrets.iter() {
             let id = format!("secret {}", name.value);
-            let found = read(self.session, std::slice::from_ref(&name.value), access).await;
-            let Err(errors) = found else {
-                checks.push(Check::ok(id, "can be read"));
+            if !used.contains(&name.value) {
+                checks.push(Check::ok(id, "no step uses it"));
                 continue;
+            }
+            let found = read(self.session, std::slice::from_ref(&name.value), access).await;
+            let errors = match found {
+                Ok(found) => {
+                    let is_set = found.iter().any(|(_, secret)| !secret.expose().is_empty());
+                    let detail = if is_set { "can be read" } else { "is not set; it is optional" };
+                    checks.push(Check::ok(id, detail));
+                    continue;
+                }
+                Err(errors) => errors,
             };
             let shown =
                 errors.into_iter().next().map(|error| error.shown(&self.session.redactor, None));

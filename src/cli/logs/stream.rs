@@ -97,7 +97,8 @@ impl<'a> Stream<'a> {
         // As many lines as every look asks for, though fewer are shown: in a smaller window
         // fewer lines may have the time of the last.
         let asked = window.tail.count().map(|count| count.max(POLL_LINES));
-        if let News::Lines(mut first) = cursor.take(&self.log_again(asked, printer).await?) {
+        let Some(log) = self.log_again(asked, printer).await? else { return Ok(()) };
+        if let News::Lines(mut first) = cursor.take(&log) {
             first.retain(|line| window.since.is_none_or(|since| line.is_since(since)));
             printer.print(&self.source, &first[window.tail.start_of(first.len())..]);
         }
@@ -106,7 +107,9 @@ impl<'a> Stream<'a> {
         loop {
             tokio::time::sleep(POLL).await;
             looks += 1;
-            let news = cursor.take(&self.log_again(Some(POLL_LINES), printer).await?);
+            let log = self.log_again(Some(POLL_LINES), printer).await?;
+            let Some(log) = log else { return Ok(()) };
+            let news = cursor.take(&log);
             let is_gap = news == News::Gap;
             if let News::Lines(new) = news {
                 printer.print(&self.source, &new);
@@ -116,7 +119,7 @@ impl<'a> Stream<'a> {
             }
             let find = || self.resources.find(&self.target);
             let Some(resource) = patiently(&self.source.label, printer, find).await? else {
-                printer.notice(&format!("`{}` was deleted", self.source.label));
+                printer.notice(&self.deleted());
                 return Ok(());
             };
             let container = resource.container(&self.source.container);
@@ -131,6 +134,7 @@ impl<'a> Stream<'a> {
             if resource.has_ended {
                 // What was written between the last look and the end.
                 let last = self.log_again(Some(POLL_LINES), printer).await?;
+                let Some(last) = last else { return Ok(()) };
                 if let News::Lines(rest) = cursor.take(&last) {
                     printer.print(&self.source, &rest);
                 }
@@ -142,7 +146,7 @@ impl<'a> Stream<'a> {
 
     /// Prints what is new of the whole log, and says where lines are missing.
     async fn close_gap(&self, cursor: &mut Cursor, printer: &Printer<'_>) -> Result<(), StepError> {
-        let whole = self.log_again(None, printer).await?;
+        let Some(whole) = self.log_again(None, printer).await? else { return Ok(()) };
         let news = match cursor.take(&whole) {
             News::Gap => {
                 printer.notice(&format!("some lines of `{}` were lost", self.source.label));
@@ -157,13 +161,26 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// The log, as soon as it can be read.
+    /// The log, as soon as it can be read. `None`, which is said, if what wrote it was
+    /// deleted.
     async fn log_again(
         &self,
         tail: Option<u32>,
         printer: &Printer<'_>,
-    ) -> Result<String, StepError> {
-        patiently(&self.source.label, printer, || self.log(tail)).await
+    ) -> Result<Option<String>, StepError> {
+        let read = patiently(&self.source.label, printer, || self.log(tail)).await;
+        let Err(error) = read else { return read.map(Some) };
+        match self.resources.find(&self.target).await {
+            Ok(None) => {
+                printer.notice(&self.deleted());
+                Ok(None)
+            }
+            Ok(Some(_)) | Err(_) => Err(error),
+        }
+    }
+
+    fn deleted(&self) -> String {
+        format!("`{}` was deleted", self.source.label)
     }
 
     async fn log(&self, tail: Option<u32>) -> Result<String, StepError> {

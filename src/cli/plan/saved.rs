@@ -78,8 +78,14 @@ impl SavedPlan {
         }
     }
 
-    /// Writes the file, readable by its owner alone.
+    /// Writes the file, readable by its owner alone. A file that is no saved plan is not
+    /// overwritten.
     pub fn write(&self, path: &Path) -> io::Result<()> {
+        let is_taken = path.metadata().is_ok_and(|found| found.is_file() && found.len() > 0);
+        if is_taken && Self::read(path).is_err() {
+            let why = "it is there and is no saved plan; it would be overwritten";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         // Temporary files are created with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;

@@ -96,7 +96,7 @@ impl Removal<'_> {
         let what = self.count();
         match ask(&format!("Remove {what}?"), expected, "nothing was removed") {
             Answer::Agreed => Ok(()),
-            Answer::Declined => Err(Exit::Interrupted),
+            Answer::Declined => Err(Exit::Usage),
             Answer::NotAsked => {
                 let chain = [
                     format!("cannot remove {what} without a confirmation"),

@@ -279,7 +279,7 @@ fn confirmed(
     let expected = chosen.map_or(Expected::Yes, |chosen| Expected::Name(&chosen.name));
     match ask(&format!("Roll `{service}` back?"), expected, "nothing was changed") {
         Answer::Agreed => Ok(()),
-        Answer::Declined => Err(Exit::Interrupted),
+        Answer::Declined => Err(Exit::Usage),
         Answer::NotAsked => {
             let chain = [
                 format!("cannot roll `{service}` back without a confirmation"),

@@ -3,7 +3,7 @@
 use crate::github::client::{BadRepo, Client as GitHubClient, Repo};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::journal::RunOptions;
-use crate::local::CloudFile;
+use crate::local::{CloudFile, is_up};
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::{Redactor, Secret};
@@ -67,11 +67,16 @@ impl GitHubConnection {
 }
 
 pub fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
-    CloudFile::read(file).map_err(|error| {
-        StepError::of_usage(format!("cannot read `{}`", file.display()))
-            .because(error.to_string())
-            .help("`shipway local --cloud FILE` writes it while it is up")
-    })
+    const HELP: &str = "`shipway local --cloud FILE` writes it while it is up";
+    let found = CloudFile::read(file).map_err(|error| {
+        let error = chain_of(&error).split_off(1).join(": ");
+        StepError::of_usage(format!("cannot read `{}`", file.display())).because(error).help(HELP)
+    })?;
+    if !is_up(&found.state) {
+        let error = format!("the local cloud of `{}` is not up any more", file.display());
+        return Err(StepError::of_usage(error).help(HELP));
+    }
+    Ok(found)
 }
 
 /// A client that reaches the local cloud and nothing else.

@@ -61,7 +61,7 @@ impl RunSession {
         planning: Planning,
     ) -> Result<Self, Refusal> {
         let Planning { redactor, live } = planning;
-        let file = PlanFile::read(plan, "name the plan's file, as in `shipway plan PLAN`")?;
+        let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
         let state = state_folder(state_dir, &file);
         let id = RunId::new();
         let session = if live {

@@ -8,13 +8,14 @@ use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{
-    Action, KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource, Text,
+    Action, KeyVaultReference, NamedSecret, Plan, ReferencedSecret, SecretDeclaration,
+    SecretSource, Step, Text,
 };
 use crate::run::outcome::StepError;
 use crate::run::perform::Retries;
 use crate::secret::{Secret, Source, VaultSecret};
 use futures::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the values of secrets come from, beside vaults.
 #[derive(Clone, Debug, Default)]
@@ -37,10 +38,20 @@ impl SecretSources {
 /// The names of the secrets that the chosen steps and the settings they depend on
 /// use. In no order, and possibly more than once.
 pub fn needed(session: &PlanSession, chosen: &Chosen) -> Vec<String> {
-    let plan = &session.plan;
+    used_by(&session.plan, chosen.steps(session).map(|(_, step)| step))
+}
+
+/// The names of the secrets that any step uses.
+pub fn used_anywhere(plan: &Plan) -> BTreeSet<String> {
+    let steps = plan.services.iter().flat_map(|(_, service)| &service.steps);
+    used_by(plan, steps).into_iter().collect()
+}
+
+/// The names of the secrets that the steps and the settings they depend on use.
+fn used_by<'p>(plan: &Plan, steps: impl Iterator<Item = &'p Step>) -> Vec<String> {
     let mut names = Vec::new();
     let (mut outward, mut runs) = (false, false);
-    for (_, step) in chosen.steps(session) {
+    for step in steps {
         names.extend(secrets_of(step.templates()));
         outward |= matches!(step.action, Action::Push(_) | Action::Deploy(_) | Action::Build(_));
         runs |= matches!(step.action, Action::Run(_));

@@ -48,8 +48,11 @@ pub fn refuse_changed(
     if session.options.put_back.is_some() {
         return Ok(());
     }
-    let Some(next) = next_to_read_sources(session, chosen) else { return Ok(()) };
     let now = Git::read(&session.host);
+    let Some(next) = next_to_read_sources(session, chosen) else {
+        chosen.warnings.extend(other_commit(session, &now));
+        return Ok(());
+    };
     if changed_plan && is_plan_alone(session, &now) {
         return Ok(());
     }
@@ -66,6 +69,18 @@ pub fn refuse_changed(
     };
     let help = format!("{again}start a new run with `shipway run`");
     Mismatch { chain: vec![what, why], help }.stop(session, chosen)
+}
+
+/// A warning where another commit is checked out than the one that the run goes on with.
+fn other_commit(session: &PlanSession, now: &Git) -> Option<String> {
+    let (began, now) = (session.resolved.git.head.as_ref()?, now.head.as_ref()?);
+    let (began_short, now_short) = (short(began), short(now));
+    (began != now).then(|| {
+        format!(
+            "this run is of commit {began_short}, and goes on with it, while commit {now_short} is \
+             checked out; `shipway run` begins one of that"
+        )
+    })
 }
 
 /// The first step that is left and reads the sources.

@@ -16,7 +16,8 @@ pub struct Period(pub Duration);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Times(pub u32);
 
-/// The exit code of a program: 0 to 255.
+/// The exit code of a container that ran to its end. Only 0: a deploy whose container ends
+/// with another one fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ExitCode(pub u8);
 
@@ -70,16 +71,13 @@ impl Literal for Period {
 }
 
 impl Literal for ExitCode {
-    const SHAPE: Shape = Shape {
-        kind: ShapeKind::Integer,
-        ..Shape::text("^0*([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])$", &["0"])
-    }
-    .within(0, 255);
+    const SHAPE: Shape =
+        Shape { kind: ShapeKind::Integer, ..Shape::text("^0+$", &["0"]) }.within(0, 0);
 
     fn parse(text: &str) -> Result<Self, String> {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let code = text.parse().ok().filter(|_| digits).map(Self);
-        code.ok_or_else(|| "expected an exit code, from 0 to 255".to_owned())
+        let is_zero = !text.is_empty() && text.bytes().all(|byte| byte == b'0');
+        let refused = || "expected 0: a container that ends with another code fails its deploy";
+        is_zero.then_some(Self(0)).ok_or_else(|| refused().to_owned())
     }
 }
 

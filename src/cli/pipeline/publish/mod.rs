@@ -30,6 +30,7 @@ use crate::secret::Redactor;
 use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use subject::PullRequestState;
 use url::Url;
 
 pub struct Publisher<'a> {
@@ -212,6 +213,11 @@ impl Publisher<'_> {
     }
 
     async fn status(&self, card: &Card, finished: &RunFinished) -> Made {
+        // No run is to come that would do what this one left out.
+        let is_closed = self.subject.pull_request_state == PullRequestState::Closed;
+        if is_closed && finished.status == Status::Skipped {
+            return Ok(None);
+        }
         let Some((client, repo)) = self.connection(Channel::Status)? else { return Ok(None) };
         let Some(plan) = &self.subject.plan else {
             let why = "the plan cannot be read, and the status has its name";

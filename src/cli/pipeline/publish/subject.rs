@@ -22,6 +22,8 @@ pub struct Subject {
     /// Whether GitHub gives the run a token that can only read: the pull request
     /// comes from a fork, or from dependabot.
     pub is_fork: bool,
+    /// Whether runs are still to come for the pull request.
+    pub pull_request_state: PullRequestState,
     /// The commit to report on: the head of the pull request, since GitHub shows
     /// nothing of the merge commit that a workflow checks out.
     pub commit: Option<String>,
@@ -43,6 +45,13 @@ pub struct Subject {
     pub dry_run: bool,
     /// Whether the run talks to a local cloud, of a dry run or of `--cloud`.
     pub local: bool,
+}
+
+/// Whether a pull request is closed. Without one it counts as open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PullRequestState {
+    Open,
+    Closed,
 }
 
 /// What a run of an older commit does to the comment of a newer one.
@@ -110,6 +119,11 @@ impl Subject {
             channels,
             pull_request: pull_request.map(|found| found.number),
             is_fork: pull_request.is_some_and(|found| found.fork == Some(true)),
+            pull_request_state: if pull_request.is_some_and(|found| found.closed) {
+                PullRequestState::Closed
+            } else {
+                PullRequestState::Open
+            },
             commit: head.or_else(|| resolved.git.sha.clone()),
             no_commit: resolved.git.missing.clone(),
             repository: resolved.repository(),

@@ -54,7 +54,7 @@ impl Miss {
     ) -> StepError {
         let (host, port) = tried.endpoint.address();
         let evidence = deploy::evidence(performer, job).await;
-        let error = self.error(tried).details(self.exchange);
+        let error = self.error(performer, tried).details(self.exchange);
         let Some(no_answer) = self.no_answer.filter(|_| is_deployed(host, job)) else {
             let lines = evidence.map(|evidence| evidence.lines).unwrap_or_default();
             return error.details(lines);
@@ -71,7 +71,7 @@ impl Miss {
         }
     }
 
-    fn error(&self, tried: &Tried<'_>) -> StepError {
+    fn error(&self, performer: &Performer, tried: &Tried<'_>) -> StepError {
         let Tried { endpoint, tries, within } = tried;
         if let Some(NoAnswer::Barred(why)) = &self.no_answer {
             return StepError::new(format!("cannot ask {endpoint}")).because(why.clone()).help(
@@ -97,9 +97,20 @@ impl Miss {
             "{endpoint} did not answer as expected within {seconds} s, asked {times}"
         ))
         .because(reason)
-        .help(format!(
-            "ask by hand what it answers: `curl -v {endpoint}`; give it longer with `within`"
-        ))
+        .help(format!("{}; give it longer with `within`", by_hand(performer, endpoint)))
+    }
+}
+
+/// How a person asks the endpoint. In a local cloud the name stands for a container of this
+/// machine, and everywhere else for whoever has it at Azure.
+fn by_hand(performer: &Performer, endpoint: &Endpoint) -> String {
+    let facts = &performer.facts;
+    if facts.dry_run {
+        "`shipway dry-run --keep` leaves it up, to ask by hand what it answers".to_owned()
+    } else if facts.commands.cloud.is_some() {
+        "ask by hand what it answers, through the proxy that `shipway local` has printed".to_owned()
+    } else {
+        format!("ask by hand what it answers: `curl -v '{endpoint}'`")
     }
 }
 
