@@ -156,6 +156,7 @@ fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
     };
     vec![
         ("git.branch", "a commit is checked out, and no branch".to_owned()),
+        ("git.branch-slug", "a commit is checked out, and no branch".to_owned()),
         ("git.tag", tag),
         ("git.version", version),
         ("git.version-minor", floating.clone()),
@@ -174,6 +175,7 @@ fn git(git: &Git) -> Object {
         .with("sha", git.sha.as_deref())
         .with("short-sha", git.short_sha())
         .with("branch", git.branch.as_deref())
+        .with("branch-slug", git.branch_slug())
         .with("tag", git.tag.as_deref())
         .with("version", version.map(|version| version.whole.as_str()))
         .with("version-minor", floating.and_then(|tags| tags.minor.as_deref()))

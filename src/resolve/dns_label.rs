@@ -1,6 +1,6 @@
 //! The name of a pull request's preview, which has to be unique beyond its repository.
 
-use super::environment::slug;
+use crate::value::slug;
 use sha2::{Digest as _, Sha256};
 
 /// The longest name of a container app, the shortest limit of what can be deployed to. A DNS

@@ -10,9 +10,6 @@ use crate::plan::span::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The length of a DNS label.
-const MAX_SLUG_BYTES: usize = 63;
-
 /// The chosen environment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,18 +173,4 @@ pub fn definitions<'p>(
     let added = chosen.into_iter().flat_map(|environment| environment.vars.iter());
     let added = added.map(|(name, text)| (name.value.as_str(), text));
     own.chain(added.filter(|(name, _)| plan.vars.get(name).is_none())).collect()
-}
-
-/// A name as a DNS label: lower case letters, digits and single hyphens.
-pub fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for letter in name.chars() {
-        match letter.to_ascii_lowercase() {
-            letter @ ('a'..='z' | '0'..='9') => slug.push(letter),
-            _ if slug.ends_with('-') || slug.is_empty() => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.truncate(MAX_SLUG_BYTES);
-    slug.trim_end_matches('-').to_owned()
 }

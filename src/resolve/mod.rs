@@ -24,7 +24,7 @@ mod version;
 pub use admission::{Decision, LeaveOut};
 pub use context::with_secrets;
 pub use credentials::secret_sources;
-pub use environment::{ChosenEnvironment, slug};
+pub use environment::ChosenEnvironment;
 pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;

@@ -2,7 +2,7 @@
 
 use super::admission::{Decision, EnvironmentFacts, Facts};
 use super::credentials::{self, secret_sources};
-use super::environment::{Choice, ChosenEnvironment, Variable, admit, choose, slug, variables};
+use super::environment::{Choice, ChosenEnvironment, Variable, admit, choose, variables};
 use super::error::{ResolveError, UnmatchedEnvironment};
 use super::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
 use super::git::{Git, safe_directory};
@@ -10,6 +10,7 @@ use super::inputs::{ResolveInputs, ResolveRequest, RunIdentity};
 use super::trigger::Trigger;
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
+use crate::value::slug;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod difference;
 mod file;
 mod port;
 mod region;
+mod slug;
 mod word;
 
 pub use azure::{
@@ -31,5 +32,6 @@ pub use difference::{
 pub use file::{Mode, Owner};
 pub use port::{ExposedPort, Port, Protocol};
 pub use region::{REGIONS, RegionName, normal_region};
+pub use slug::slug;
 pub use word::Word;
 pub(crate) use word::words;

@@ -2,14 +2,12 @@
 
 use super::evaluate::{EvalError, Evaluator};
 use super::format::checked;
+use super::function::Function;
 use super::scope::Scope;
 use super::syntax::{functions, parse, references};
+use super::tree::{Binary, Call, Expr, Literal, Node};
 use super::value::Value;
 use crate::plan::span::Spanned;
-use github_actions_expressions::call::{Call, Function};
-use github_actions_expressions::literal::Literal;
-use github_actions_expressions::op::BinExpr;
-use github_actions_expressions::{Expr, SpannedExpr};
 
 /// The mistakes of the parts of an expression that depend on no context.
 pub fn constant_mistakes(expression: &Spanned<String>) -> Vec<EvalError> {
@@ -36,38 +34,40 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, node: &SpannedExpr<'_>) {
-        if is_constant(node.origin.raw) {
+    fn visit(&mut self, node: &Node<'_>) {
+        if is_constant(node.source) {
             self.found.extend(self.evaluator.value(node).err());
             return;
         }
-        match &node.inner {
+        match &node.expr {
             Expr::Call(call) => {
                 self.check_template(node, call);
-                call.args.iter().for_each(|argument| self.visit(argument));
+                call.arguments.iter().for_each(|argument| self.visit(argument));
             }
             Expr::Index(index) => self.visit(index),
-            Expr::Context(context) => {
+            Expr::Path(parts) => {
                 // The name itself is a constant to nothing but its context.
-                let indices = context.parts.iter().skip(1);
+                let indices = parts.iter().skip(1);
                 indices
-                    .filter(|part| matches!(part.inner, Expr::Index(_)))
+                    .filter(|part| matches!(part.expr, Expr::Index(_)))
                     .for_each(|part| self.visit(part));
             }
-            Expr::BinExpr(BinExpr { lhs, rhs, .. }) => {
-                self.visit(lhs);
-                self.visit(rhs);
+            Expr::Binary(Binary { left, right, .. }) => {
+                self.visit(left);
+                self.visit(right);
             }
-            Expr::UnExpr { expr, .. } => self.visit(expr),
+            Expr::Not(inner) => self.visit(inner),
             Expr::Literal(_) | Expr::Star | Expr::Identifier(_) => {}
         }
     }
 
     /// A template is wrong whatever its arguments are.
-    fn check_template(&mut self, node: &SpannedExpr<'_>, call: &Call<'_>) {
-        let (Function::Format, Some(first)) = (call.func, call.args.first()) else { return };
-        let Expr::Literal(Literal::String(template)) = &first.inner else { return };
-        if let Err(mistake) = checked(template, call.args.len() - 1) {
+    fn check_template(&mut self, node: &Node<'_>, call: &Call<'_>) {
+        let (Function::Format, Some(first)) = (call.function, call.arguments.first()) else {
+            return;
+        };
+        let Expr::Literal(Literal::String(template)) = &first.expr else { return };
+        if let Err(mistake) = checked(template, call.arguments.len() - 1) {
             let error = self.evaluator.error("bad-format", node, mistake.message);
             self.found.push(EvalError { help: mistake.help.map(str::to_owned), ..error });
         }
@@ -78,8 +78,7 @@ impl Walk<'_> {
 fn is_constant(source: &str) -> bool {
     let Ok(contexts) = references(source, 0) else { return false };
     let Ok(called) = functions(source, 0) else { return false };
-    let is_pure = |name: &str| name != "hashFiles";
-    contexts.is_empty() && called.iter().all(|one| !one.is_status() && is_pure(one.name))
+    contexts.is_empty() && called.iter().all(|one| one.function.is_pure())
 }
 
 #[cfg(test)]
@@ -104,6 +103,7 @@ mod tests {
         assert_eq!(codes("vars.a || case('x', 1, 2)"), ["bad-case"]);
         assert_eq!(codes("contains(fromJSON('['), vars.a)"), ["bad-json"]);
         assert_eq!(codes("github.event[fromJSON('{')]"), ["bad-json"]);
+        assert_eq!(codes("lower(fromJSON('{'))"), ["bad-json"]);
     }
 
     #[test]

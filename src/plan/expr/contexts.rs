@@ -70,6 +70,7 @@ pub const CONTEXTS: [Context; 10] = [
             "sha",
             "short-sha",
             "branch",
+            "branch-slug",
             "tag",
             "version",
             "version-minor",

@@ -8,11 +8,9 @@ use super::coerce::{order, same};
 use super::functions;
 use super::scope::Scope;
 use super::syntax::{self, SyntaxError};
+use super::tree::{Binary, Expr, Literal, Node, Operator};
 use super::value::{Kind, Value};
 use crate::plan::span::{Span, Spanned};
-use github_actions_expressions::literal::Literal;
-use github_actions_expressions::op::{BinExpr, BinOp, UnOp};
-use github_actions_expressions::{Expr, SpannedExpr};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -68,34 +66,29 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn error(
-        &self,
-        code: &'static str,
-        at: &SpannedExpr<'_>,
-        message: String,
-    ) -> EvalError {
-        let span = self.absolute(at.origin.span.start..at.origin.span.end);
+    pub(super) fn error(&self, code: &'static str, at: &Node<'_>, message: String) -> EvalError {
+        let span = self.absolute(at.span.clone());
         EvalError { code, message, span, help: None }
     }
 
-    pub(super) fn value(&self, expression: &SpannedExpr<'_>) -> Result<Value, EvalError> {
-        match &expression.inner {
+    pub(super) fn value(&self, node: &Node<'_>) -> Result<Value, EvalError> {
+        match &node.expr {
             Expr::Literal(literal) => Ok(self::literal(literal)),
             // A star is only parsed inside an index, which is evaluated before.
             Expr::Star => Ok(Value::NULL),
-            Expr::Identifier(name) => self.context(expression, name.as_str()),
+            Expr::Identifier(name) => self.context(node, name),
             Expr::Index(index) => self.value(index),
-            Expr::Call(call) => functions::call(self, expression, call),
-            Expr::Context(context) => self.path(&context.parts),
-            Expr::BinExpr(binary) => self.binary(binary),
-            Expr::UnExpr { op: UnOp::Not, expr } => {
-                let value = self.value(expr)?;
+            Expr::Call(call) => functions::call(self, node, call),
+            Expr::Path(parts) => self.path(parts),
+            Expr::Binary(binary) => self.binary(binary),
+            Expr::Not(inner) => {
+                let value = self.value(inner)?;
                 Ok(Value::from(!value.is_truthy()).tainted(value.taint()))
             }
         }
     }
 
-    fn context(&self, at: &SpannedExpr<'_>, name: &str) -> Result<Value, EvalError> {
+    fn context(&self, at: &Node<'_>, name: &str) -> Result<Value, EvalError> {
         self.scope.context(name).cloned().ok_or_else(|| {
             let mut error =
                 self.error("unknown-context", at, format!("`{name}` is not known here"));
@@ -107,14 +100,14 @@ impl Evaluator<'_> {
         })
     }
 
-    fn path(&self, parts: &[SpannedExpr<'_>]) -> Result<Value, EvalError> {
+    fn path(&self, parts: &[Node<'_>]) -> Result<Value, EvalError> {
         let Some((head, rest)) = parts.split_first() else { return Ok(Value::NULL) };
         let mut value = self.value(head)?;
         for part in rest {
-            value = match &part.inner {
+            value = match &part.expr {
                 Expr::Star => every(&value),
-                Expr::Identifier(name) => at(&value, &Value::from(name.as_str())),
-                Expr::Index(index) if matches!(index.inner, Expr::Star) => every(&value),
+                Expr::Identifier(name) => at(&value, &Value::from(*name)),
+                Expr::Index(index) if matches!(index.expr, Expr::Star) => every(&value),
                 _ => at(&value, &self.value(part)?),
             };
         }
@@ -123,22 +116,23 @@ impl Evaluator<'_> {
 
     /// `&&` and `||` give one of their operands, with its own taint alone: that
     /// a secret decided between `'yes'` and `'no'` makes neither a secret.
-    fn binary(&self, binary: &BinExpr<'_>) -> Result<Value, EvalError> {
-        let left = self.value(&binary.lhs)?;
-        match binary.op {
-            BinOp::And if !left.is_truthy() => return Ok(left),
-            BinOp::Or if left.is_truthy() => return Ok(left),
+    fn binary(&self, binary: &Binary<'_>) -> Result<Value, EvalError> {
+        let left = self.value(&binary.left)?;
+        match binary.operator {
+            Operator::And if !left.is_truthy() => return Ok(left),
+            Operator::Or if left.is_truthy() => return Ok(left),
             _ => {}
         }
-        let right = self.value(&binary.rhs)?;
-        let holds = match binary.op {
-            BinOp::And | BinOp::Or => return Ok(right),
-            BinOp::Eq => same(&left, &right),
-            BinOp::Neq => !same(&left, &right),
-            BinOp::Gt => order(&left, &right) == Some(Ordering::Greater),
-            BinOp::Ge => matches!(order(&left, &right), Some(Ordering::Greater | Ordering::Equal)),
-            BinOp::Lt => order(&left, &right) == Some(Ordering::Less),
-            BinOp::Le => matches!(order(&left, &right), Some(Ordering::Less | Ordering::Equal)),
+        let right = self.value(&binary.right)?;
+        let order = || order(&left, &right);
+        let holds = match binary.operator {
+            Operator::And | Operator::Or => return Ok(right),
+            Operator::Equal => same(&left, &right),
+            Operator::NotEqual => !same(&left, &right),
+            Operator::Greater => order() == Some(Ordering::Greater),
+            Operator::GreaterOrEqual => order().is_some_and(Ordering::is_ge),
+            Operator::Less => order() == Some(Ordering::Less),
+            Operator::LessOrEqual => order().is_some_and(Ordering::is_le),
         };
         Ok(Value::from(holds).tainted(left.taint()).tainted(right.taint()))
     }
@@ -491,6 +485,17 @@ mod tests {
         );
         case("hashFiles('a', 'b/**')", r#""a+b/**""#);
         case("hashFiles('none')", "hash-files: `none` cannot be read");
+        case("lower('ÄB C')", r#""äb c""#);
+        case("Upper('straße 1')", r#""STRASSE 1""#);
+        case("lower(1.50)", r#""1.5""#);
+        case("lower(null)", r#""""#);
+        case("lower(github.event)", r#""object""#);
+        case("replace('feature/a/b', '/', '-')", r#""feature-a-b""#);
+        case("replace('Aa', 'a', '')", r#""A""#);
+        case("replace('abc', '', '-')", r#""abc""#);
+        case("slug('Feature/ADD_Größe--2!')", r#""feature-add-gr-e-2""#);
+        case("slug('---')", r#""""#);
+        case("(slug( ( lower ( 'A B' ) ) )) == 'a-b'", "true");
         case("success()", "false");
         case("failure()", "true");
         case("cancelled()", "false");
@@ -512,6 +517,9 @@ mod tests {
         case("format('{0}:{1}', 'user', secrets.token)", "secrets.token");
         case("join(secrets.*, ',')", "secrets.list + secrets.token");
         case("join(fromJSON('[1,2]'), secrets.token)", "secrets.token");
+        case("slug(lower(upper(secrets.token)))", "secrets.token");
+        case("replace('a', 'a', secrets.token)", "secrets.token");
+        case("replace('hunter2222', secrets.token, '')", "secrets.token");
         case("fromJSON(secrets.list)[0]", "secrets.list");
         case("fromJSON(secrets.list).*", "secrets.list");
         case("join(fromJSON(secrets.list).*)", "secrets.list");
@@ -618,6 +626,10 @@ mod tests {
                 "fromJSON",
                 "case",
                 "hashFiles",
+                "lower",
+                "upper",
+                "replace",
+                "slug",
             ]);
             prop_oneof![
                 (inner.clone(), binary, inner.clone())

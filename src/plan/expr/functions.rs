@@ -1,32 +1,37 @@
-//! The functions of GitHub's language.
+//! What the functions of expressions give.
 
 use super::coerce::same;
 use super::evaluate::{EvalError, Evaluator};
 use super::format::{Piece, checked};
+use super::function::Function;
 use super::json;
 use super::primitive::folded;
 use super::scope::Status;
+use super::tree::{Call, Node};
 use super::value::{Kind, MAX_TEXT_BYTES, Taint, Value};
-use github_actions_expressions::SpannedExpr;
-use github_actions_expressions::call::{Call, Function};
+use crate::value::slug;
 
 /// The value of a call.
 pub(super) fn call(
     evaluator: &Evaluator<'_>,
-    at: &SpannedExpr<'_>,
+    at: &Node<'_>,
     call: &Call<'_>,
 ) -> Result<Value, EvalError> {
     let calling = Calling { evaluator, at, call };
-    match call.func {
+    match call.function {
         Function::Contains => calling.contains(),
         Function::StartsWith => calling.compares(|text, part| text.starts_with(part)),
         Function::EndsWith => calling.compares(|text, part| text.ends_with(part)),
         Function::Format => calling.format(),
         Function::Join => calling.join(),
-        Function::ToJSON => calling.write_json(),
-        Function::FromJSON => calling.parse_json(),
+        Function::ToJson => calling.write_json(),
+        Function::FromJson => calling.parse_json(),
         Function::HashFiles => calling.hash_files(),
         Function::Case => calling.case(),
+        Function::Lower => calling.converts(str::to_lowercase),
+        Function::Upper => calling.converts(str::to_uppercase),
+        Function::Slug => calling.converts(slug),
+        Function::Replace => calling.replace(),
         Function::Success => Ok(calling.status(Status::Success)),
         Function::Failure => Ok(calling.status(Status::Failure)),
         Function::Cancelled => Ok(calling.status(Status::Cancelled)),
@@ -36,13 +41,16 @@ pub(super) fn call(
 
 struct Calling<'a> {
     evaluator: &'a Evaluator<'a>,
-    at: &'a SpannedExpr<'a>,
+    at: &'a Node<'a>,
     call: &'a Call<'a>,
 }
 
 impl Calling<'_> {
     fn argument(&self, at: usize) -> Result<Value, EvalError> {
-        self.call.args.get(at).map_or(Ok(Value::NULL), |argument| self.evaluator.value(argument))
+        self.call
+            .arguments
+            .get(at)
+            .map_or(Ok(Value::NULL), |argument| self.evaluator.value(argument))
     }
 
     fn error(&self, code: &'static str, message: impl Into<String>) -> EvalError {
@@ -85,7 +93,7 @@ impl Calling<'_> {
     fn format(&self) -> Result<Value, EvalError> {
         let template = self.argument(0)?;
         let template_text = template.to_text();
-        let given = self.call.args.len().saturating_sub(1);
+        let given = self.call.arguments.len().saturating_sub(1);
         let pieces = checked(&template_text, given).map_err(|mistake| EvalError {
             help: mistake.help.map(str::to_owned),
             ..self.error("bad-format", mistake.message)
@@ -94,7 +102,7 @@ impl Calling<'_> {
         let mut taint = template.text_taint();
         // Each once, however often the template names it: nested calls would
         // double the work at every level.
-        let mut arguments: Vec<Option<Value>> = vec![None; self.call.args.len()];
+        let mut arguments: Vec<Option<Value>> = vec![None; self.call.arguments.len()];
         for piece in pieces {
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
@@ -123,7 +131,7 @@ impl Calling<'_> {
         };
         let mut taint = all.text_taint();
         let mut separator = ",".to_owned();
-        if self.call.args.len() > 1 && items.len() > 1 {
+        if self.call.arguments.len() > 1 && items.len() > 1 {
             let given = self.argument(1)?;
             if !given.is_collection() {
                 separator = given.to_text().into_owned();
@@ -139,6 +147,28 @@ impl Calling<'_> {
             }
         }
         self.made(text, &taint)
+    }
+
+    fn converts(&self, convert: impl Fn(&str) -> String) -> Result<Value, EvalError> {
+        let text = self.argument(0)?;
+        self.made(convert(&text.to_text()), &text.text_taint())
+    }
+
+    /// Every occurrence, as it is spelled; an empty text occurs nowhere.
+    fn replace(&self) -> Result<Value, EvalError> {
+        let (text, from, to) = (self.argument(0)?, self.argument(1)?, self.argument(2)?);
+        let taint = text.text_taint().union(&from.text_taint()).union(&to.text_taint());
+        let (text, from, to) = (text.to_text(), from.to_text(), to.to_text());
+        if from.is_empty() {
+            return self.made(text.into_owned(), &taint);
+        }
+        // Known before it is made, which could take all of the memory.
+        let found = text.matches(&*from).count();
+        let bytes = text.len().saturating_add(found.saturating_mul(to.len()));
+        if bytes.saturating_sub(found * from.len()) > MAX_TEXT_BYTES {
+            return Err(self.error("too-large", "the text would be larger than 10 MiB"));
+        }
+        self.made(text.replace(&*from, &to), &taint)
     }
 
     fn write_json(&self) -> Result<Value, EvalError> {
@@ -163,7 +193,7 @@ impl Calling<'_> {
         };
         let mut taint = Taint::default();
         let mut patterns = Vec::new();
-        for at in 0..self.call.args.len() {
+        for at in 0..self.call.arguments.len() {
             let pattern = self.argument(at)?;
             taint = taint.union(&pattern.text_taint());
             patterns.push(pattern.to_text().into_owned());
@@ -174,15 +204,13 @@ impl Calling<'_> {
 
     /// The first value whose condition is `true`; conditions are not coerced.
     fn case(&self) -> Result<Value, EvalError> {
-        let last = self.call.args.len().saturating_sub(1);
+        let last = self.call.arguments.len().saturating_sub(1);
         for at in (0..last).step_by(2) {
             let condition = self.argument(at)?;
             let Kind::Boolean(holds) = condition.kind else {
-                let at = &self.call.args[at];
-                let message = format!(
-                    "the condition `{}` of `case` is neither true nor false",
-                    at.origin.raw
-                );
+                let at = &self.call.arguments[at];
+                let message =
+                    format!("the condition `{}` of `case` is neither true nor false", at.source);
                 return Err(self.evaluator.error("bad-case", at, message));
             };
             if holds {

@@ -11,11 +11,13 @@
 
 pub mod contexts;
 
+mod calls;
 mod coerce;
 mod constant;
 mod early;
 mod evaluate;
 mod format;
+mod function;
 mod functions;
 mod json;
 mod possible;
@@ -23,12 +25,14 @@ mod primitive;
 mod scope;
 mod syntax;
 mod text;
+mod tree;
 mod value;
 
 pub use constant::{constant_mistakes, constant_value};
 pub use evaluate::EvalError;
+pub use function::{FUNCTIONS, Function};
 pub use possible::can_hold;
 pub use scope::{Scope, Status};
-pub use syntax::{ContextRef, FUNCTIONS, FunctionRef, Segment, SyntaxError, functions, references};
+pub use syntax::{ContextRef, FunctionRef, Segment, SyntaxError, functions, references};
 pub use text::Rendered;
 pub use value::{Object, Taint, Value};

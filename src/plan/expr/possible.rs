@@ -2,12 +2,11 @@
 
 use super::evaluate::evaluate;
 use super::scope::Scope;
-use super::syntax::{ContextRef, FunctionRef, Segment, functions, parse, references};
+use super::syntax::{ContextRef, Segment, functions, parse, references};
+use super::tree::{Binary, Expr, Node, Operator};
 use super::value::Object;
 use crate::plan::span::Spanned;
 use crate::secret::Redactor;
-use github_actions_expressions::op::{BinExpr, BinOp, UnOp};
-use github_actions_expressions::{Expr, SpannedExpr};
 
 /// Whether a condition can hold for an event of this name. Parts that depend on
 /// anything else may be true or false.
@@ -17,26 +16,26 @@ pub fn can_hold(condition: &str, event: &str) -> bool {
     parse(condition, 0).map_or(true, |tree| can_be(true, &tree, &scope))
 }
 
-fn can_be(wanted: bool, expression: &SpannedExpr<'_>, scope: &Scope) -> bool {
-    if let Some(value) = known(expression.origin.raw, scope) {
+fn can_be(wanted: bool, node: &Node<'_>, scope: &Scope) -> bool {
+    if let Some(value) = known(node.source, scope) {
         return value == wanted;
     }
-    match &expression.inner {
-        Expr::BinExpr(BinExpr { lhs, op, rhs }) => {
-            let mut sides = [lhs, rhs].into_iter().map(|side| can_be(wanted, side, scope));
-            match (op, wanted) {
-                (BinOp::And, true) | (BinOp::Or, false) => sides.all(|can| can),
-                (BinOp::And, false) | (BinOp::Or, true) => sides.any(|can| can),
+    match &node.expr {
+        Expr::Binary(Binary { left, operator, right }) => {
+            let mut sides = [left, right].into_iter().map(|side| can_be(wanted, side, scope));
+            match (operator, wanted) {
+                (Operator::And, true) | (Operator::Or, false) => sides.all(|can| can),
+                (Operator::And, false) | (Operator::Or, true) => sides.any(|can| can),
                 _ => true,
             }
         }
-        Expr::UnExpr { op: UnOp::Not, expr } => can_be(!wanted, expr, scope),
+        Expr::Not(inner) => can_be(!wanted, inner, scope),
         Expr::Literal(_)
         | Expr::Star
         | Expr::Call(_)
         | Expr::Identifier(_)
         | Expr::Index(_)
-        | Expr::Context(_) => true,
+        | Expr::Path(_) => true,
     }
 }
 
@@ -46,9 +45,8 @@ fn known(source: &str, scope: &Scope) -> Option<bool> {
         one.context().eq_ignore_ascii_case("github")
             && matches!(&one.path[1..], [Segment::Name(name)] if name.eq_ignore_ascii_case("event_name"))
     };
-    let is_pure = |one: &FunctionRef| !one.is_status() && one.name != "hashFiles";
     if !references(source, 0).ok()?.iter().all(is_event_name)
-        || !functions(source, 0).ok()?.iter().all(is_pure)
+        || !functions(source, 0).ok()?.iter().all(|one| one.function.is_pure())
     {
         return None;
     }

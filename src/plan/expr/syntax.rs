@@ -3,34 +3,18 @@
 //! The checks work on these lists: which contexts an expression refers to, where
 //! and whether their text can come out of it, and which functions it calls.
 
+use super::calls::{WrongArity, calls, for_parser};
+use super::function::{FUNCTIONS, Function};
+use super::tree::{Binary, Call, Expr, Literal, Node, Operator};
 use crate::plan::span::Span;
-use github_actions_expressions::call::{self, Call, Function};
-use github_actions_expressions::literal::Literal;
-use github_actions_expressions::op::{BinExpr, BinOp};
-use github_actions_expressions::{Error, Expr, SpannedExpr};
+use github_actions_expressions::call;
+use github_actions_expressions::{Error, Expr as ParserExpr};
 
 /// As at GitHub.
 const MAX_EXPRESSION_BYTES: usize = 21_000;
 /// The parser's tree is as deep as there are binary operators, and code that walks
 /// it recursively must not run out of stack.
 const MOST_OPERATORS: usize = 300;
-
-/// All functions, in their usual spelling.
-pub const FUNCTIONS: [(&str, Function); 13] = [
-    ("contains", Function::Contains),
-    ("startsWith", Function::StartsWith),
-    ("endsWith", Function::EndsWith),
-    ("format", Function::Format),
-    ("join", Function::Join),
-    ("toJSON", Function::ToJSON),
-    ("fromJSON", Function::FromJSON),
-    ("hashFiles", Function::HashFiles),
-    ("case", Function::Case),
-    ("success", Function::Success),
-    ("failure", Function::Failure),
-    ("always", Function::Always),
-    ("cancelled", Function::Cancelled),
-];
 
 /// A text that is not an expression.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -81,16 +65,8 @@ impl ContextRef {
 /// A function that an expression calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FunctionRef {
-    /// In its usual spelling.
-    pub name: &'static str,
+    pub function: Function,
     pub span: Span,
-}
-
-impl FunctionRef {
-    /// Whether it asks for the state of the run, which only an `if` can.
-    pub fn is_status(&self) -> bool {
-        ["success", "failure", "always", "cancelled"].contains(&self.name)
-    }
 }
 
 /// The contexts that an expression refers to, in the order they stand in it.
@@ -109,21 +85,27 @@ pub fn functions(source: &str, offset: usize) -> Result<Vec<FunctionRef>, Syntax
 }
 
 /// Parses an expression that starts at `offset` in the plan's text.
-pub(super) fn parse(source: &str, offset: usize) -> Result<SpannedExpr<'_>, SyntaxError> {
-    let whole = offset..offset + source.len();
+pub(super) fn parse(source: &str, offset: usize) -> Result<Node<'_>, SyntaxError> {
+    let refuse = |message: String, at: Span| SyntaxError {
+        message,
+        span: at.start + offset..at.end + offset,
+        help: None,
+    };
     if source.len() > MAX_EXPRESSION_BYTES {
         let message = format!("the expression is longer than {MAX_EXPRESSION_BYTES} characters");
-        return Err(SyntaxError { message, span: whole, help: None });
+        return Err(refuse(message, 0..source.len()));
     }
     if operators(source) > MOST_OPERATORS {
         let message = format!("the expression has more than {MOST_OPERATORS} operators");
-        return Err(SyntaxError { message, span: whole, help: None });
+        return Err(refuse(message, 0..source.len()));
     }
-    Expr::parse(source).map_err(|error| explain(source, offset, &error))
-}
-
-pub(super) fn function_name(function: Function) -> &'static str {
-    FUNCTIONS.iter().find(|(_, known)| *known == function).map_or("", |(name, _)| name)
+    let text = for_parser(source).map_err(|WrongArity { own, whole }| {
+        refuse(format!("`{}` takes {}", own.function.name(), own.takes), whole)
+    })?;
+    match ParserExpr::parse(&text) {
+        Ok(parsed) => Ok(Node::of(&parsed, source)),
+        Err(error) => Err(explain(&text, offset, &error)),
+    }
 }
 
 /// An upper bound for the number of binary operators outside of strings.
@@ -156,13 +138,12 @@ fn explain(source: &str, offset: usize, error: &Error) -> SyntaxError {
         Error::Call(call::Error::UnknownFunction(name)) => {
             let known: Vec<_> = FUNCTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
             let help = format!("there are {}", known.join(", "));
-            let at =
-                calls(source).find(|at| called(source, at) == *name).unwrap_or(0..source.len());
-            let at = at.start..at.start + name.len().min(at.len());
+            let at = calls(source).into_iter().map(|call| call.name);
+            let at = at.clone().find(|at| source[at.clone()] == **name).unwrap_or(0..source.len());
             (format!("no function is called `{name}`"), at, Some(help))
         }
         Error::Call(call::Error::Arity(function, takes)) => {
-            let name = function_name(*function);
+            let name = Function::from(*function).name();
             (format!("`{name}` takes {takes}"), miscalled(source, *function), None)
         }
     };
@@ -186,38 +167,14 @@ fn advice(at: &str) -> Option<String> {
     Some(help.to_owned())
 }
 
-/// The spans of all `name(…)` outside of strings.
-fn calls(source: &str) -> impl Iterator<Item = Span> {
-    let mut found = Vec::new();
-    let mut open = Vec::new();
-    let mut quoted = false;
-    for (at, byte) in source.bytes().enumerate() {
-        quoted ^= byte == b'\'';
-        match byte {
-            b'(' if !quoted => {
-                let name = source[..at].trim_end();
-                let is_name =
-                    |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
-                open.push(name.trim_end_matches(is_name).len());
-            }
-            b')' if !quoted => found.extend(open.pop().map(|start| start..at + 1)),
-            _ => {}
-        }
-    }
-    found.into_iter()
-}
-
-fn called<'a>(source: &'a str, at: &Span) -> &'a str {
-    let call = &source[at.clone()];
-    call.split('(').next().unwrap_or_default().trim_end()
-}
-
 /// The span of a call with a wrong number of arguments. The parser does not say
 /// which: it is the first that is wrong by itself too.
-fn miscalled(source: &str, function: Function) -> Span {
+fn miscalled(source: &str, function: call::Function) -> Span {
     calls(source)
+        .into_iter()
+        .map(|call| call.whole)
         .find(|at| {
-            let error = Expr::parse(&source[at.clone()]).err();
+            let error = ParserExpr::parse(&source[at.clone()]).err();
             matches!(error, Some(Error::Call(call::Error::Arity(wrong, _))) if wrong == function)
         })
         .unwrap_or(0..source.len())
@@ -232,36 +189,42 @@ struct Walk {
 }
 
 impl Walk {
-    fn span(&self, expression: &SpannedExpr<'_>) -> Span {
-        let span = expression.origin.span;
-        span.start + self.offset..span.end + self.offset
+    fn span(&self, node: &Node<'_>) -> Span {
+        node.span.start + self.offset..node.span.end + self.offset
     }
 
-    fn expression(&mut self, expression: &SpannedExpr<'_>, flows: bool) {
-        match &expression.inner {
+    fn expression(&mut self, node: &Node<'_>, flows: bool) {
+        match &node.expr {
             Expr::Literal(_) | Expr::Star | Expr::Identifier(_) => {}
-            Expr::Call(call) => self.call(expression, call, flows),
+            Expr::Call(call) => self.call(node, call, flows),
             Expr::Index(index) => self.expression(index, flows),
-            Expr::Context(context) => self.context(expression, &context.parts, flows),
-            Expr::BinExpr(BinExpr { lhs, op, rhs }) => {
+            Expr::Path(parts) => self.context(node, parts, flows),
+            Expr::Binary(Binary { left, operator, right }) => {
                 // `&&` gives its left side only where that is empty or false.
                 let outside = self.has_fallback;
-                self.has_fallback |= *op == BinOp::Or;
-                self.expression(lhs, flows && *op == BinOp::Or);
+                self.has_fallback |= *operator == Operator::Or;
+                self.expression(left, flows && *operator == Operator::Or);
                 self.has_fallback = outside;
-                self.expression(rhs, flows && matches!(op, BinOp::And | BinOp::Or));
+                let passes = matches!(operator, Operator::And | Operator::Or);
+                self.expression(right, flows && passes);
             }
-            Expr::UnExpr { op: _, expr } => self.expression(expr, false),
+            Expr::Not(inner) => self.expression(inner, false),
         }
     }
 
-    fn call(&mut self, expression: &SpannedExpr<'_>, call: &Call<'_>, flows: bool) {
-        let span = self.span(expression);
-        self.functions.push(FunctionRef { name: function_name(call.func), span });
-        for (at, argument) in call.args.iter().enumerate() {
-            let passes = match call.func {
-                Function::Format | Function::Join | Function::ToJSON | Function::FromJSON => true,
-                Function::Case => at % 2 == 1 || at + 1 == call.args.len(),
+    fn call(&mut self, node: &Node<'_>, call: &Call<'_>, flows: bool) {
+        self.functions.push(FunctionRef { function: call.function, span: self.span(node) });
+        for (at, argument) in call.arguments.iter().enumerate() {
+            let passes = match call.function {
+                Function::Format
+                | Function::Join
+                | Function::ToJson
+                | Function::FromJson
+                | Function::Lower
+                | Function::Upper
+                | Function::Replace
+                | Function::Slug => true,
+                Function::Case => at % 2 == 1 || at + 1 == call.arguments.len(),
                 Function::Contains
                 | Function::StartsWith
                 | Function::EndsWith
@@ -275,9 +238,9 @@ impl Walk {
         }
     }
 
-    fn context(&mut self, whole: &SpannedExpr<'_>, parts: &[SpannedExpr<'_>], flows: bool) {
+    fn context(&mut self, whole: &Node<'_>, parts: &[Node<'_>], flows: bool) {
         let Some((head, rest)) = parts.split_first() else { return };
-        if matches!(head.inner, Expr::Identifier(_)) {
+        if matches!(head.expr, Expr::Identifier(_)) {
             let path = parts.iter().map(segment).collect();
             let span = self.span(whole);
             let has_fallback = self.has_fallback;
@@ -291,11 +254,11 @@ impl Walk {
     }
 }
 
-fn segment(part: &SpannedExpr<'_>) -> Segment {
-    match &part.inner {
-        Expr::Identifier(name) => Segment::Name(name.as_str().to_owned()),
+fn segment(part: &Node<'_>) -> Segment {
+    match &part.expr {
+        Expr::Identifier(name) => Segment::Name((*name).to_owned()),
         Expr::Star => Segment::Any,
-        Expr::Index(index) => match &index.inner {
+        Expr::Index(index) => match &index.expr {
             Expr::Star => Segment::Any,
             Expr::Literal(Literal::String(name)) => Segment::Name(name.to_string()),
             Expr::Literal(Literal::Number(number)) => Segment::Index(*number),
@@ -308,6 +271,7 @@ fn segment(part: &SpannedExpr<'_>) -> Segment {
 #[cfg(test)]
 mod tests {
     use super::{FunctionRef, Segment, functions, references};
+    use crate::plan::expr::function::Function;
 
     #[test]
     fn left_side_of_or_has_a_fallback() {
@@ -350,6 +314,10 @@ mod tests {
             ["(git.tag)", "git.branch", "git.sha"]
         );
         assert_eq!(named("!pr.fork"), ["(pr.fork)"]);
+        assert_eq!(
+            named("slug(replace(pr.branch, lower(a.b), (upper(c.d))))"),
+            ["pr.branch", "a.b", "c.d"]
+        );
         assert_eq!(named("contains(pr.branch, 'x')"), ["(pr.branch)"]);
         assert_eq!(named("format('{0}', join(pr.*, git.sha))"), ["pr.*", "git.sha"]);
         assert_eq!(
@@ -372,10 +340,11 @@ mod tests {
     fn functions_are_found_under_their_usual_names() {
         let found =
             functions("SUCCESS() || contains(toJson(git), 'x')", 10).expect("is an expression");
-        let expected = [("success", 10..19), ("contains", 23..49), ("toJSON", 32..43)];
-        assert_eq!(found, expected.map(|(name, span)| FunctionRef { name, span }));
+        let expected =
+            [(Function::Success, 10..19), (Function::Contains, 23..49), (Function::ToJson, 32..43)];
+        assert_eq!(found, expected.map(|(function, span)| FunctionRef { function, span }));
         assert_eq!(
-            found.iter().map(FunctionRef::is_status).collect::<Vec<_>>(),
+            found.iter().map(|found| found.function.is_status()).collect::<Vec<_>>(),
             [true, false, false]
         );
     }
@@ -414,7 +383,7 @@ mod tests {
             "no function is called `contians`",
             Some(
                 "there are `contains`, `startsWith`, `endsWith`, `format`, `join`, `toJSON`, `fromJSON`, \
-                 `hashFiles`, `case`, `success`, `failure`, `always`, `cancelled`",
+                 `hashFiles`, `case`, `lower`, `upper`, `replace`, `slug`, `success`, `failure`, `always`, `cancelled`",
             ),
         );
         case(
@@ -423,6 +392,20 @@ mod tests {
             "`contains` takes exactly 2 arguments",
             None,
         );
+        case(
+            "contains(lower(git.branch)) || slug(git.tag) && replace(git.tag, 'v')",
+            "replace(git.tag, 'v')",
+            "`replace` takes exactly 3 arguments",
+            None,
+        );
+        case("x && Upper()", "Upper()", "`upper` takes exactly 1 argument", None);
+        case(
+            "slug(x) || contains(lower(x))",
+            "contains(lower(x))",
+            "`contains` takes exactly 2 arguments",
+            None,
+        );
+        case("lower(x) ==", "=", "unexpected end of expression", None);
     }
 
     #[test]

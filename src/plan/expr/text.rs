@@ -1,6 +1,7 @@
 //! Expressions where a plan has them: in texts, in conditions, in scalars.
 
 use super::evaluate::{EvalError, evaluate};
+use super::function::Function;
 use super::scope::{Scope, Status};
 use super::syntax::{ContextRef, functions, references};
 use super::value::{MAX_TEXT_BYTES, Taint, Value};
@@ -219,13 +220,15 @@ impl Condition {
     /// failure. One that cannot be parsed calls nothing.
     pub fn runs_after_failure(&self) -> bool {
         let called = functions(&self.source, self.span.start).unwrap_or_default();
-        called.iter().any(|function| ["always", "failure"].contains(&function.name))
+        called
+            .iter()
+            .any(|function| matches!(function.function, Function::Always | Function::Failure))
     }
 
     /// Whether it calls `success()`, `failure()`, `cancelled()` or `always()`.
     pub fn asks_for_status(&self) -> Result<bool, EvalError> {
         let found = functions(&self.source, self.span.start)?;
-        Ok(found.iter().any(super::FunctionRef::is_status))
+        Ok(found.iter().any(|found| found.function.is_status()))
     }
 }
 

@@ -10,6 +10,7 @@ mod head_file;
 use super::credentials;
 use super::inputs::{HostEnvironment, SourceCommit};
 use super::version::newest_of_each_minor;
+use crate::value::slug;
 use head_file::checked_out_commit;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,11 @@ impl Git {
     /// The first seven digits of the commit.
     pub fn short_sha(&self) -> Option<&str> {
         self.sha.as_deref().map(|sha| sha.get(..7).unwrap_or(sha))
+    }
+
+    /// The branch as a part of a name.
+    pub fn branch_slug(&self) -> Option<String> {
+        self.branch.as_deref().map(slug).filter(|slug| !slug.is_empty())
     }
 
     /// Whether anything differs from the commit; unknown where git did not answer.

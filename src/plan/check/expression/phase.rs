@@ -21,11 +21,11 @@ pub(super) fn check(one: &Use<'_>, found: &mut Vec<Diagnostic>) {
             .help(format!("here are `{seen}`")),
         );
     }
-    for function in one.functions.iter().filter(|function| function.is_status()) {
+    for function in one.functions.iter().filter(|function| function.function.is_status()) {
         if !site.has_status() {
             let message = format!(
                 "`{}()` asks how the run stands, which only the `if` of a step can",
-                function.name
+                function.function.name()
             );
             found.push(Diagnostic::error("not-known-yet", message, &one.span(&function.span)));
         }

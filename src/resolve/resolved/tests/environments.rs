@@ -22,6 +22,7 @@ fn a_pull_request_gets_its_preview() {
     let scope = resolved.scope(&machine.inputs()).expect("resolves");
     for (source, expected) in [
         ("${{ git.sha }} ${{ git.short-sha }} ${{ git.branch }}", "1234567890 1234567 topic"),
+        ("${{ git.branch-slug }} ${{ slug(pr.author) }}", "topic ada"),
         ("${{ vars.label }} ${{ vars.cpu }} ${{ vars.cpu > 1 }}", "shop-pr-12 1.10 true"),
         ("${{ pr.number + 1 }}", "invalid numeric literal"),
         ("${{ pr.number }} ${{ pr.tag }} ${{ pr.author }} ${{ pr.fork }}", "12 pr-12 ada false"),

@@ -4,7 +4,7 @@
 use super::Preflight;
 use crate::event::{PlanPosition, StepId};
 use crate::plan::expr::contexts::Site;
-use crate::plan::expr::{self, Rendered, Segment, functions};
+use crate::plan::expr::{self, Function, Rendered, Segment, functions};
 use crate::plan::schema::{Action, Template, Text};
 use crate::plan::{Exposure, Found, PlanKeys as _, Visit, closed_port, is_after_a_run};
 use crate::run::outcome::StepError;
@@ -190,7 +190,7 @@ fn check_target(
 fn hashes_files(text: &Text) -> bool {
     text.expressions().any(|expression| {
         let called = functions(&expression.value, 0).unwrap_or_default();
-        called.iter().any(|function| function.name == "hashFiles")
+        called.iter().any(|function| function.function == Function::HashFiles)
     })
 }
 

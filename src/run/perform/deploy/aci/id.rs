@@ -33,9 +33,9 @@ pub fn group_name(group: &ContainerGroup<'_>, scope: &Scope) -> Result<String, S
 /// The name of a group for which the plan gives none.
 pub fn default_name(group: &ContainerGroup<'_>) -> String {
     let plan = &group.performer.plan;
-    let name = crate::resolve::slug(&plan.parsed.name.value);
+    let name = crate::value::slug(&plan.parsed.name.value);
     if plan.parsed.services.is_single {
         return name;
     }
-    format!("{name}-{}", crate::resolve::slug(&plan.service_name(group.service)))
+    format!("{name}-{}", crate::value::slug(&plan.service_name(group.service)))
 }

@@ -54,11 +54,11 @@ impl<'a> AppStep<'a> {
     /// The name of an app for which the plan gives none.
     pub fn default_name(&self) -> String {
         let plan = &self.performer.plan;
-        let name = crate::resolve::slug(&plan.parsed.name.value);
+        let name = crate::value::slug(&plan.parsed.name.value);
         if plan.parsed.services.is_single {
             return short_name(&name, "");
         }
-        let service = crate::resolve::slug(&plan.service_name(self.service));
+        let service = crate::value::slug(&plan.service_name(self.service));
         short_name(&format!("{name}-{service}"), "")
     }
 }
