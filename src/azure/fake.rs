@@ -202,6 +202,9 @@ impl Server {
             let to = format!("{host}{}", request.to.trim_start_matches("http://"));
             let request = ReceivedRequest { to, ..request };
             let reply = (self.answer)(&request);
+            // Only the length of a body is told to HEAD, and a 204 has none (RFC 9110, 9.3.2 and
+            // 15.3.5).
+            let has_body = reply.status != 204 && request.method != "HEAD";
             self.requests.lock().expect("no panic").push((request, reply.status));
             let mut head = format!("HTTP/1.1 {} scripted\r\n", reply.status);
             for (name, value) in &reply.headers {
@@ -210,8 +213,7 @@ impl Server {
             write!(head, "content-length: {}\r\n\r\n", reply.body.len())
                 .expect("writing to a string cannot fail");
             stream.write_all(head.as_bytes()).await?;
-            // A 204 has no body (RFC 9110, 15.3.5).
-            if reply.status != 204 {
+            if has_body {
                 stream.write_all(reply.body.as_bytes()).await?;
             }
             stream.flush().await?;

@@ -15,6 +15,7 @@ pub mod fake;
 mod key_vault;
 pub mod providers;
 pub mod registries;
+pub mod registry_tasks;
 pub mod resource_groups;
 mod resource_id;
 pub mod rights;

@@ -23,6 +23,8 @@ pub struct AzureRegistry {
     pub admin_user: bool,
     /// Whether images can be pulled without a login.
     pub anonymous_pull: bool,
+    /// Whether roles are given for repositories (`AbacRepositoryPermissions`).
+    pub per_repository_roles: bool,
     state: ProvisioningState,
 }
 
@@ -119,6 +121,7 @@ struct Properties {
     login_server: String,
     admin_user_enabled: bool,
     anonymous_pull_enabled: bool,
+    role_assignment_mode: String,
     provisioning_state: String,
 }
 
@@ -142,6 +145,10 @@ impl From<RegistryDocument> for AzureRegistry {
             login_server: found.properties.login_server,
             admin_user: found.properties.admin_user_enabled,
             anonymous_pull: found.properties.anonymous_pull_enabled,
+            per_repository_roles: found
+                .properties
+                .role_assignment_mode
+                .eq_ignore_ascii_case("AbacRepositoryPermissions"),
             state: ProvisioningState::of(&found.properties.provisioning_state),
         }
     }

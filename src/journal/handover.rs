@@ -16,6 +16,9 @@ pub struct Handover {
     /// image or building upon one does not download all its layers.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub origins: BTreeMap<Digest, Reference>,
+    /// The tags under which a registry has built the image; the next `push` removes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub build_tags: Vec<Reference>,
     /// The references of the last `tag`, in order.
     pub references: Vec<Reference>,
     /// What the last `push` pushed, as `repository@digest`.
@@ -101,6 +104,7 @@ mod tests {
         let expected = Handover {
             built: Some(digest.clone()),
             origins: [(digest.clone(), reference("docker.io/library/alpine"))].into(),
+            build_tags: Vec::new(),
             references: vec![reference("demo.azurecr.io/web:v1")],
             pushed: Some(reference(&format!("demo.azurecr.io/web@{digest}"))),
             images: vec![("linux/amd64".parse().expect("a platform"), digest)],

@@ -92,7 +92,8 @@ impl Cloud {
         file.runtime = kind(&runtime);
         file.stays_up = stays_up;
         let login = proxy_login(&state.identity().proxy_password);
-        let arm = arm::router(open_arm(&state, runtime.clone())?).await;
+        let builds = arm::Builds::open(&state.folder, file.environment.clone())?;
+        let arm = arm::router(open_arm(&state, runtime.clone(), builds)?).await;
         let services = state.into_services(arm)?;
         let proxy = Arc::new(Proxy { services, authority, dial: dial(&runtime), login });
         write_private(&file.ca_file, file.ca.as_bytes())?;
@@ -133,7 +134,11 @@ async fn open_runtime(state: &CloudState) -> Result<Runtime, ServeError> {
     Ok(Runtime::open(options).await?)
 }
 
-fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError> {
+fn open_arm(
+    state: &CloudState,
+    runtime: Runtime,
+    builds: arm::Builds,
+) -> Result<arm::Arm, FileError> {
     let store = arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?;
     let subscription = &state.identity().subscription_id;
     store.change(|content| arm::add_initial(content, &state.initial, subscription))?;
@@ -143,6 +148,7 @@ fn open_arm(state: &CloudState, runtime: Runtime) -> Result<arm::Arm, FileError>
         registries: Arc::clone(&state.registries),
         vaults: Arc::clone(&state.vaults),
         runtime,
+        builds,
         store,
         vault_hosts: state.initial.vaults.iter().map(|vault| vault.host.clone()).collect(),
         folder: state.folder.clone(),

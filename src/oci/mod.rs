@@ -12,4 +12,4 @@ mod reference;
 pub use descriptor::{Descriptor, Platform, media_type};
 pub use digest::{Digest, Hasher};
 pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, Manifest};
-pub use reference::{InvalidReference, Reference, registry_host};
+pub use reference::{InvalidReference, Reference, is_azure_registry, registry_host};

@@ -179,6 +179,11 @@ pub fn registry_host(host: &str) -> String {
     if DOCKER_HUB_ALIASES.contains(&host.as_str()) { DOCKER_HUB.to_owned() } else { host }
 }
 
+/// Whether a host is an Azure registry, in any of Azure's clouds.
+pub fn is_azure_registry(host: &str) -> bool {
+    [".azurecr.io", ".azurecr.cn", ".azurecr.us"].iter().any(|end| host.ends_with(end))
+}
+
 /// Docker's rule: the first part is a host when it has a dot or a port, or is
 /// `localhost`.
 fn is_host(first: &str) -> bool {

@@ -22,7 +22,7 @@ const FRAMES: &[(&str, &str)] = &[
     ("no-action", "name: a\nsteps:\nEXAMPLE"),
     ("no-expression-here", "name: a\nvars: { id: x }\nsteps:\n- run: x\n  EXAMPLE"),
     ("not-a-plan", "EXAMPLE"),
-    ("not-yet-supported", "name: a\nsteps:\n- build: { context: ., EXAMPLE }"),
+    ("not-yet-supported", "name: a\nsteps:\n- deploy: { EXAMPLE }"),
     ("two-actions", "name: a\nsteps: [EXAMPLE]"),
     ("unknown-key", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
     ("unsupported-version", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
@@ -53,6 +53,10 @@ const FRAMES: &[(&str, &str)] = &[
     ("missing-location", "name: a\nEXAMPLE\nsteps:\n- deploy: { image: 'a.io/b:v1', aci: }"),
     ("missing-resource-group", STEP),
     ("missing-path", STEP),
+    (
+        "no-azure-registry",
+        "name: a\nsteps:\n- build: { EXAMPLE }\n- tag: ghcr.io/a/b:v1\n- push:\n",
+    ),
     ("never-pushed", "name: a\nsteps:\n- build: { layers: [] }\nEXAMPLE"),
     (
         "never-verified",

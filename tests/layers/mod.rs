@@ -31,6 +31,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["event", "local::RuntimeChoice", "oci", "value::CommandContext"]),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret", "value"]),
+    // Builds images, which no conversation with a client depends on.
+    ("local/arm/builds", &["image", "oci"]),
     // Reads base images of real registries: there the other side is not our own code.
     ("local/registry/upstream", &["http", "oci", "registry", "secret"]),
     // The loop and its state know no client.

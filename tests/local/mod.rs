@@ -8,6 +8,7 @@ mod oidc;
 mod parallel;
 mod preflight;
 mod pull_requests;
+mod registry_build;
 mod removal;
 mod stored_login;
 mod upstream;

@@ -33,7 +33,7 @@ fn dockerfile_with_run_names_the_missing_engines() {
     let said = program.run(&["dry-run"]).exits(4).stderr;
     for part in [
         "`Dockerfile:5` has `RUN`, which needs a container engine, and none works here: `docker` is not installed; `podman` is not installed; `buildah` is not installed",
-        "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet",
+        "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine, or in an Azure registry with `using: acr`",
     ] {
         assert!(said.contains(part), "no `{part}` in\n{said}");
     }

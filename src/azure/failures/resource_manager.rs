@@ -202,6 +202,14 @@ pub(super) const FAILURES: &[Failure] = &[
     },
     Failure {
         service: Service::ResourceManager,
+        code: "TasksOperationsNotAllowed",
+        status: 403,
+        class: Class::Fatal,
+        cause: "the subscription may not run ACR Tasks",
+        remedy: "Azure allows no ACR Tasks in this subscription, as in free and sponsored ones, whatever the roles; build with docker, podman or buildah: `using: auto`",
+    },
+    Failure {
+        service: Service::ResourceManager,
         code: "AlreadyInUse",
         status: 409,
         class: Class::Fatal,

@@ -1,5 +1,6 @@
 //! What every handler of Resource Manager works on.
 
+use super::builds::Builds;
 use super::exec_sessions::ExecSessions;
 use super::store::ResourceStore;
 use super::stream_tokens::StreamTokens;
@@ -19,6 +20,7 @@ pub struct Arm {
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
     pub runtime: Runtime,
+    pub builds: Builds,
     pub store: ResourceStore,
     /// Host names of the vaults that Resource Manager lists.
     pub vault_hosts: Vec<String>,

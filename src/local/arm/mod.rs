@@ -8,6 +8,7 @@
 
 mod apps;
 mod authorization;
+mod builds;
 mod containers;
 mod exec_sessions;
 mod handle;
@@ -26,6 +27,7 @@ mod tags;
 mod terminal;
 
 pub use apps::add_initial;
+pub use builds::Builds;
 pub use exec_sessions::ExecSessions;
 pub use handle::Arm;
 pub use router::router;

@@ -1,6 +1,7 @@
 //! Container registries as resources. Their accounts and content are in
 //! `local::registry`.
 
+use super::builds;
 use super::handle::Arm;
 use super::path::ResourceId;
 use super::request::ArmRequest;
@@ -11,10 +12,11 @@ use crate::local::initial_state::AzureRegistry;
 use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 pub const KIND: &str = "Microsoft.ContainerRegistry/registries";
 
-pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -40,6 +42,11 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (Some(group), ["registries", _, "operationstatuses", _]) => {
             find(arm, group, &path.rest[1])?;
             Ok(ArmResponse::ok(json!({ "status": "Succeeded" })))
+        }
+        (Some(group), ["registries", _, rest @ ..]) => {
+            let registry = find(arm, group, &path.rest[1])?;
+            let answer = builds::handle(arm, request, &registry, rest);
+            answer.unwrap_or_else(|| Err(request.no_such_route()))
         }
         _ => Err(request.no_such_route()),
     }

@@ -5,7 +5,9 @@ use super::handle::Arm;
 use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{apps, authorization, containers, identities, registries, resource_groups, resources};
+use super::{
+    apps, authorization, builds, containers, identities, registries, resource_groups, resources,
+};
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use crate::local::proxy::RequestHost;
 use axum::Router;
@@ -19,8 +21,8 @@ use std::sync::Arc;
 /// The limit of the service for a request body.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// Answers for `management.azure.com` and its namesakes in other clouds, and for the hosts
-/// of apps.
+/// Answers for `management.azure.com` and its namesakes in other clouds, for the hosts of
+/// apps, and for the storage of builds.
 ///
 /// First starts the container groups and apps again that ran when this state folder was
 /// last in use.
@@ -45,7 +47,7 @@ fn check_subscription(arm: &Arm, path: &ResourcePath) -> Result<(), ArmError> {
     }
 }
 
-async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     check_token(arm, request)?;
     request.api_version()?;
     check_subscription(arm, &request.path)?;
@@ -115,7 +117,12 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
 
 async fn answer(State(arm): State<Arc<Arm>>, request: http::Request<Body>) -> Response<Body> {
     let host = request.extensions().get::<RequestHost>().map(|host| host.0.clone());
-    let request = match apps::answer(&arm, &host.unwrap_or_default(), request).await {
+    let host = host.unwrap_or_default();
+    let request = match apps::answer(&arm, &host, request).await {
+        Ok(answer) => return answer,
+        Err(request) => request,
+    };
+    let request = match builds::answer(&arm, &host, request).await {
         Ok(answer) => return answer,
         Err(request) => request,
     };

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// The simulated domains of each Azure cloud. The certificate authority is
 /// constrained to these and to the registry hosts outside of them.
-pub const DOMAINS: [&str; 20] = [
+pub const DOMAINS: [&str; 21] = [
     "azurecr.io",
     "azurecr.us",
     "azurecr.cn",
@@ -28,6 +28,7 @@ pub const DOMAINS: [&str; 20] = [
     "atlas.cloudapp.azure.com",
     "azurecontainerapps.io",
     "azurecontainerapps.dev",
+    "blob.core.windows.net",
 ];
 
 const VAULT_DOMAINS: [&str; 3] =
@@ -38,6 +39,9 @@ const CONTAINER_DOMAINS: [&str; 3] =
 /// Apps, and their logs and terminals.
 const APP_DOMAIN: &str = ".azurecontainerapps.io";
 const APP_STREAM_DOMAIN: &str = ".azurecontainerapps.dev";
+
+/// The contexts and logs of builds.
+const STORAGE_DOMAIN: &str = ".blob.core.windows.net";
 
 /// Web sockets to the terminals of containers.
 const TERMINAL_DOMAIN: &str = ".atlas.cloudapp.azure.com";
@@ -87,7 +91,9 @@ pub fn service(
     if port == TERMINAL_PORT && below(&[TERMINAL_DOMAIN]) {
         return Ok(Service::Arm);
     }
-    if (is_app(&host) && matches!(port, 80 | 443)) || (port == 443 && below(&[APP_STREAM_DOMAIN])) {
+    if (is_app(&host) && matches!(port, 80 | 443))
+        || (port == 443 && below(&[APP_STREAM_DOMAIN, STORAGE_DOMAIN]))
+    {
         return Ok(Service::Arm);
     }
     let found = match host.as_str() {
@@ -163,9 +169,11 @@ mod tests {
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
-        for name in
-            ["web.local-1.westeurope.azurecontainerapps.io", "westeurope.azurecontainerapps.dev"]
-        {
+        for name in [
+            "web.local-1.westeurope.azurecontainerapps.io",
+            "westeurope.azurecontainerapps.dev",
+            "shipwaylocal.blob.core.windows.net",
+        ] {
             assert_eq!(case(name, 443), Ok(Service::Arm), "{name}");
         }
         assert_eq!(case("20.61.3.4", 80), Ok(Service::Container));

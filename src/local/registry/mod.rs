@@ -29,5 +29,5 @@ pub use accounts::{Accounts, AdminUser, Rights, is_azure_name};
 pub use preload::{PreloadError, preload};
 pub use registries::Registries;
 pub use server::RegistryServer;
-pub use storage::StoredManifest;
+pub use storage::{Storage, StoredManifest};
 pub use upstream::{Fetched, UpstreamError, fetched};

@@ -11,7 +11,7 @@ mod leak;
 mod never_chosen;
 mod order;
 mod reference;
-mod unsupported;
+mod registry_build;
 mod untagged;
 mod unused;
 mod uses;
@@ -35,7 +35,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     order::check(&uses, found);
     deploy::check(&uses, found);
     never_chosen::check(uses.plan, found);
-    unsupported::check(uses.plan, found);
+    registry_build::check(uses.plan, found);
     untagged::check(uses.plan, found);
     unused::check(&uses, found);
 }

@@ -87,8 +87,9 @@ mapping! {
 words! {
     /// What builds a Dockerfile.
     pub enum Using {
-        /// The first of docker, podman, buildah that works; where none does, and
-        /// nothing has to run, as for `Native`.
+        /// The first of docker, podman, buildah that works; where none does, as for
+        /// `Native` if nothing has to run, else as for `Acr` if the image is for an Azure
+        /// registry.
         Auto = "auto",
         /// `docker build`, with `buildx` where that is there.
         Docker = "docker",
@@ -97,7 +98,7 @@ words! {
         /// Without an engine: an image for which nothing has to run is made as
         /// layers are.
         Native = "native",
-        /// ACR Tasks; reserved.
+        /// ACR Tasks, in the first Azure registry that a `tag` names.
         Acr = "acr",
     }
 }

@@ -5,6 +5,7 @@ use super::deployed::DeployedResources;
 use super::subscription::SubscriptionChoice;
 use crate::azure::container_apps::ContainerApps;
 use crate::azure::container_instances::{ContainerInstances, Patience};
+use crate::azure::registry_tasks::RegistryTasks;
 use crate::azure::resource_groups::ResourceGroups;
 use crate::azure::{Arm, Credential, Endpoints, Pacing};
 use crate::http;
@@ -23,6 +24,7 @@ pub struct AzureClients {
     pub container_apps: ContainerApps,
     /// What is deployed, of every kind.
     pub deployed: DeployedResources,
+    pub registry_tasks: RegistryTasks,
     pub resource_groups: ResourceGroups,
     pub subscription: SubscriptionChoice,
 }
@@ -59,6 +61,7 @@ impl AzureClients {
         let apps = Apps(container_apps.clone());
         let resource_groups = ResourceGroups::new(arm.clone());
         Self {
+            registry_tasks: RegistryTasks::new(arm.clone()),
             arm,
             container_instances,
             container_apps,

@@ -39,11 +39,11 @@ pub async fn find_image(
     let product = run_blocking_with_progress(job, Verb::Copied, work)
         .await
         .map_err(|error| error.while_doing(format!("cannot import `{shown}`")))?;
-    Ok(LocatedImage { product, origins: BTreeMap::new() })
+    Ok(LocatedImage::new(product, BTreeMap::new()))
 }
 
 /// Fetches only the manifests of an image in a registry.
-async fn in_registry(
+pub async fn in_registry(
     performer: &Performer,
     name: &str,
     platform: Option<&Platform>,
@@ -60,7 +60,8 @@ async fn in_registry(
         is_for(&product, name, wanted)?;
     }
     let origins = product.blobs().into_iter().map(|blob| (blob.digest, reference.clone()));
-    Ok(LocatedImage { origins: origins.collect(), product })
+    let origins = origins.collect();
+    Ok(LocatedImage::new(product, origins))
 }
 
 /// Why the image of a reference is not known.

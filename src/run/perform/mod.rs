@@ -16,6 +16,7 @@ mod azure_clients;
 mod azure_settings;
 mod blocking;
 mod build;
+mod build_tags;
 mod clients;
 mod create;
 mod deploy;

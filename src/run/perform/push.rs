@@ -1,6 +1,7 @@
 //! `push`: sends the service's image to the registries of its references.
 
 use super::attest;
+use super::build_tags;
 use super::create;
 use super::early_upload::BuildJob;
 use super::find_image::find_image;
@@ -51,7 +52,8 @@ pub async fn perform(
         Ok(pushed) => pushed,
         Err(error) => return Err(explain(performer, &error).await.into()),
     };
-    let handover = Handover { images: images(product), ..job.handover.clone() };
+    let left = build_tags::remove(performer, &image.build_tags, &targets, job).await;
+    let handover = Handover { images: images(product), build_tags: left, ..job.handover.clone() };
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
     let mut output = output(&pushed, &targets, handover);
     output.outputs.extend(attached);
@@ -128,7 +130,8 @@ async fn image(
             .help("build one in an earlier step, or name one with `image:`")
     })?;
     let product = performer.services.images.product(built).map_err(rebuild_help)?;
-    Ok(LocatedImage { product, origins: job.handover.origins.clone() })
+    let build_tags = job.handover.build_tags.clone();
+    Ok(LocatedImage { product, origins: job.handover.origins.clone(), build_tags })
 }
 
 /// An error about something that is missing from the store.

@@ -12,6 +12,8 @@ pub enum Dialect {
     Classic,
     /// With `--progress=plain`.
     BuildKit,
+    /// Docker in ACR Tasks: either of its builders, between lines of the service.
+    AcrTasks,
 }
 
 /// A line of output.
@@ -43,6 +45,7 @@ impl Dialect {
             Self::Buildah => buildah(line),
             Self::Classic => classic(line),
             Self::BuildKit => buildkit(line),
+            Self::AcrTasks => acr_tasks(line),
         }
     }
 }
@@ -122,6 +125,35 @@ fn buildkit(line: &str) -> Line<'_> {
         Some((time, text)) if time.parse::<f64>().is_ok() => Line::Output { step, text },
         _ => Line::Noise,
     }
+}
+
+/// Lines of docker, and those of the service, which begin with a time or say how the run
+/// ended.
+fn acr_tasks(line: &str) -> Line<'_> {
+    let is_step = |line: &str| {
+        line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|it: char| it.is_ascii_digit()))
+    };
+    let noise =
+        ["Run ID: ", "failed to run step ID: ", "Successfully built ", "The push refers to "];
+    if is_dated(line) || noise.iter().any(|start| line.starts_with(start)) {
+        return Line::Noise;
+    }
+    let reason = line.strip_prefix("ERROR: ").unwrap_or(line);
+    if is_step(line) || reason.starts_with("failed to solve") {
+        return buildkit(line);
+    }
+    classic(line)
+}
+
+/// `2026/02/17 23:41:03 Launching container with name: build`.
+fn is_dated(line: &str) -> bool {
+    let shape = |at: usize, byte: u8| match at {
+        4 | 7 => byte == b'/',
+        10 => byte == b' ',
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    line.len() >= 19 && line.bytes().take(19).enumerate().all(|(at, byte)| shape(at, byte))
 }
 
 /// The image that an instruction fetches.

@@ -60,9 +60,18 @@ pub struct BuildFailure {
 impl BuildOutput {
     /// `file` is the Dockerfile as messages show it, with the content `text`.
     pub fn new(engine: &Engine, file: &str, text: &str) -> Self {
+        Self::written(engine.to_string(), Dialect::of(engine), file, text)
+    }
+
+    /// The log of a build by ACR Tasks.
+    pub fn of_acr_tasks(file: &str, text: &str) -> Self {
+        Self::written("ACR Tasks".to_owned(), Dialect::AcrTasks, file, text)
+    }
+
+    fn written(engine: String, dialect: Dialect, file: &str, text: &str) -> Self {
         Self {
-            engine: engine.to_string(),
-            dialect: Dialect::of(engine),
+            engine,
+            dialect,
             instructions: Instructions::read(file, text),
             steps: BTreeMap::new(),
             begun: BTreeMap::new(),

@@ -253,3 +253,64 @@ Error: building at STEP \"RUN make\": exit status 2
         "`RUN make` failed with exit code 2 at `Dockerfile:4`"
     );
 }
+
+/// What a log of ACR Tasks tells.
+fn told_by_acr_tasks(file: &str, log: &str) -> String {
+    let mut reader = BuildOutput::of_acr_tasks("Dockerfile", file);
+    log.lines().for_each(|line| reader.line(line));
+    let failure = reader.failure(1);
+    let lines: Vec<String> = failure.lines.iter().map(|line| format!("\n| {line}")).collect();
+    let because = failure.error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{}{because}{}", failure.error, lines.concat())
+}
+
+const BEFORE: &str = "2026/02/17 23:41:01 Downloading source code...
+2026/02/17 23:41:03 Launching container with name: build
+";
+const AFTER: &str = "2026/02/17 23:41:09 Container failed during run: build. No retries remaining.
+failed to run step ID: build: exit status 1
+
+Run ID: ch2 failed after 9s. Error: failed during run, err: exit status 1
+";
+
+#[test]
+fn acr_tasks_write_as_either_builder_of_docker() {
+    let file = "FROM base\nRUN make\nCOPY nope /\n";
+    let classic = format!(
+        "{BEFORE}Sending build context to Docker daemon  3.584kB\r
+Step 1/3 : FROM base
+ ---> 1234567890ab
+Step 2/3 : RUN make
+ ---> Running in 1234567890ab
+no rule to make target
+The command '/bin/sh -c make' returned a non-zero code: 2
+{AFTER}"
+    );
+    let expected = "`RUN make` failed with exit code 2 at `Dockerfile:2`\n| no rule to make target";
+    assert_eq!(told_by_acr_tasks(file, &classic), expected);
+    let buildkit = format!(
+        "{BEFORE}#5 [2/3] RUN make
+#5 0.123 no rule to make target
+#5 ERROR: process \"/bin/sh -c make\" did not complete successfully: exit code: 2
+------
+ERROR: failed to solve: process \"/bin/sh -c make\" did not complete successfully: exit code: 2
+{AFTER}"
+    );
+    assert_eq!(told_by_acr_tasks(file, &buildkit), expected);
+}
+
+#[test]
+fn acr_tasks_tell_what_docker_refuses() {
+    let file = "FROM base\nRUN make\nCOPY nope /\n";
+    let log = format!(
+        "{BEFORE}Step 3/3 : COPY nope /
+COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist
+{AFTER}"
+    );
+    assert_eq!(
+        told_by_acr_tasks(file, &log),
+        "`COPY nope /` failed at `Dockerfile:3`: COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist"
+    );
+    let nothing = told_by_acr_tasks(file, &format!("{BEFORE}{AFTER}"));
+    assert_eq!(nothing, "ACR Tasks cannot build `Dockerfile`, exit code 1");
+}

@@ -82,6 +82,35 @@ fn unfit_for(unfit: &[UnusableEngine]) -> String {
 }
 
 impl NativeError {
+    /// Whether an engine could build it.
+    pub fn needs_engine(&self) -> bool {
+        matches!(self, Self::Beyond { .. })
+    }
+
+    /// The line at fault, counted from 1, where one is.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Beyond { place, .. }
+            | Self::Syntax { place, .. }
+            | Self::Word { place, .. }
+            | Self::NoImage { place, .. }
+            | Self::Missing { place, .. }
+            | Self::ManyOntoOne { place, .. }
+            | Self::FolderOntoLink { place, .. }
+            | Self::FileOntoFolder { place, .. }
+            | Self::Unknown { place, .. }
+            | Self::Value { place, .. } => Some(place.line),
+            Self::NoStage { .. }
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Ignore { .. }
+            | Self::BuildRequest(_)
+            | Self::Layer(_)
+            | Self::Store(_)
+            | Self::Manifest(_) => None,
+        }
+    }
+
     /// Adds the reasons why no engine can build it instead.
     #[must_use]
     pub fn without(self, engines: Vec<UnusableEngine>) -> Self {
@@ -106,7 +135,7 @@ impl Retryable for NativeError {
                 "write `using: auto` to build it with docker, podman or buildah, or build the image from `layers`".into(),
             ),
             Self::Beyond { .. } => Some(
-                "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet".into(),
+                "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine, or in an Azure registry with `using: acr`".into(),
             ),
             Self::NoStage { known, .. } if !known.is_empty() => {
                 Some(format!("its stages are {}", list(known)))
@@ -172,7 +201,7 @@ mod tests {
         );
         assert_eq!(
             error.help().expect("help"),
-            "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine; ACR Tasks (`using: acr`) are not supported yet"
+            "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine, or in an Azure registry with `using: acr`"
         );
     }
 

@@ -26,7 +26,8 @@ mod select;
 mod stage;
 
 pub use error::{DockerfileLine, NativeError};
-pub use parse::{ParsedDockerfile, StepKind};
+pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
+pub use parse::{ParsedDockerfile, StageText, StepKind};
 pub use select::NeededImage;
 
 use self::execute::Execution;
@@ -57,6 +58,14 @@ pub struct NativeBuild {
     selection: Selection,
 }
 
+/// An instruction of a Dockerfile.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instruction {
+    /// Counted from 1.
+    pub line: usize,
+    pub text: String,
+}
+
 /// The folders that a build uses.
 pub struct BuildDirs<'a> {
     pub store: &'a Store,
@@ -82,6 +91,19 @@ impl NativeBuild {
     /// The images to fetch before the build.
     pub fn images(&self) -> &[NeededImage] {
         &self.selection.images
+    }
+
+    /// The instructions that are executed, in order, as they are written.
+    pub fn instructions(&self) -> Vec<Instruction> {
+        let stages = self.selection.stages.keys().map(|number| &self.parsed.stages[*number]);
+        let of = |stage: &StageText| {
+            let from = Instruction { line: stage.place.line, text: format!("FROM {}", stage.from) };
+            let steps = stage.steps.iter();
+            let steps =
+                steps.map(|step| Instruction { line: step.place.line, text: step.text.clone() });
+            std::iter::once(from).chain(steps).collect::<Vec<_>>()
+        };
+        stages.flat_map(of).collect()
     }
 
     /// Builds the image. `pulled` are the images of [`NativeBuild::images`] in the same

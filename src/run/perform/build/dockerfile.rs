@@ -1,6 +1,8 @@
 //! `build: PATH`: builds a Dockerfile with a container engine of this machine, or
 //! without one where no instruction has to run.
 
+use super::acr;
+use super::built::BuiltImages;
 use super::engine::{find_engine, run};
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
@@ -31,16 +33,19 @@ pub async fn build(
 ) -> Result<LocatedImage, AttemptError> {
     if dockerfile.platforms.is_empty() {
         let platform = one_platform(dockerfile.platform.as_ref(), job)?;
-        let images = images(performer, dockerfile, &[platform], job).await?;
-        return Ok(images.into_iter().next().expect("one image for one platform").into());
+        let built = images(performer, dockerfile, &[platform], job).await?;
+        let image = built.images.into_iter().next().expect("one image for one platform");
+        let (origins, build_tags) = (built.origins, built.tags);
+        return Ok(LocatedImage { product: image.into(), origins, build_tags });
     }
     let platforms = all_platforms(&dockerfile.platforms, job)?;
-    let images = images(performer, dockerfile, &platforms, job).await?;
-    for (wanted, image) in platforms.iter().zip(&images) {
+    let built = images(performer, dockerfile, &platforms, job).await?;
+    for (wanted, image) in platforms.iter().zip(&built.images) {
         check_platform(wanted, &image.platform)?;
     }
-    let index = Index::write(&performer.services.images, &images)?;
-    Ok(LocatedImage { product: index.into(), origins: BTreeMap::new() })
+    let index = Index::write(&performer.services.images, &built.images)?;
+    let (origins, build_tags) = (built.origins, built.tags);
+    Ok(LocatedImage { product: index.into(), origins, build_tags })
 }
 
 /// Refuses an image whose platform the Dockerfile pins: an index would have that
@@ -60,7 +65,7 @@ async fn images(
     dockerfile: &Dockerfile,
     platforms: &[Platform],
     job: &Job,
-) -> Result<Vec<Image>, AttemptError> {
+) -> Result<BuiltImages, AttemptError> {
     let mut request = request(performer, dockerfile, job)?;
     if let Some(left_out) = request.without_caches_out_of_reach(performer.facts.dry_run) {
         job.note(left_out);
@@ -72,13 +77,19 @@ async fn images(
         Using::Docker => Some(Program::Docker),
         Using::Podman => Some(Program::Podman),
         Using::Buildah => Some(Program::Buildah),
-        Using::Native => return without_engine(performer, &each, Vec::new(), job).await,
-        Using::Acr => return Err(StepError::new("builds by ACR Tasks are not there yet").into()),
+        Using::Native => {
+            return Ok(without_engine(performer, &each, Vec::new(), job).await?.into());
+        }
+        Using::Acr => return Box::pin(acr::build(performer, &request, platforms, job)).await,
     };
     let engine = match find_engine(performer, only, job).await? {
         Ok(engine) => engine,
         Err(unusable) if only.is_none() => {
-            return without_engine(performer, &each, unusable, job).await;
+            if acr::stands_in(performer, &each, job) {
+                job.note("no container engine works here, so the registry builds it");
+                return Box::pin(acr::build(performer, &request, platforms, job)).await;
+            }
+            return Ok(without_engine(performer, &each, unusable, job).await?.into());
         }
         Err(unusable) => return Err(StepError::from(DockerfileError::NoEngine(unusable)).into()),
     };
@@ -93,7 +104,7 @@ async fn images(
         }
         images.extend(by_engine(performer, work, job).await?);
     }
-    Ok(images)
+    Ok(images.into())
 }
 
 /// Calls an engine once, for one platform or several.

@@ -33,7 +33,7 @@ pub async fn build(
         origins.extend(base.origins());
         let recipe = recipe(performer, layers, &platform, job)?;
         let image = one(performer, recipe, base, build).await?;
-        return Ok(LocatedImage { product: image.into(), origins });
+        return Ok(LocatedImage::new(image, origins));
     }
     let mut images = Vec::new();
     for platform in all_platforms(&layers.platforms, job)? {
@@ -43,7 +43,7 @@ pub async fn build(
         images.push(one(performer, recipe, base, build).await?);
     }
     let index = Index::write(&performer.services.images, &images)?;
-    Ok(LocatedImage { product: index.into(), origins })
+    Ok(LocatedImage::new(index, origins))
 }
 
 /// What layers are put onto.

@@ -1,6 +1,8 @@
 //! `build`: makes an image from layers, a Dockerfile or another image, as blobs
 //! in the store.
 
+mod acr;
+mod built;
 mod dockerfile;
 mod engine;
 mod existing;
@@ -17,6 +19,8 @@ use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::path::PathBuf;
+
+pub use acr::preflight;
 
 pub async fn perform(
     performer: &Performer,
@@ -45,6 +49,7 @@ pub async fn perform(
     // A new image has not been tagged or pushed.
     let handover = Handover {
         built: Some(built.product.manifest().digest.clone()),
+        build_tags: built.build_tags,
         origins: origins.map(|(blob, from)| (blob, from.without_tag())).collect(),
         deployed: job.handover.deployed.clone(),
         ..Handover::default()

@@ -9,6 +9,7 @@ mod previews;
 mod tags;
 mod texts;
 
+use super::build;
 use super::deploy;
 use super::performer::Performer;
 use super::references::references;
@@ -30,11 +31,15 @@ pub struct Preflight<'a> {
 }
 
 impl Preflight<'_> {
-    /// Checks what needs no request, then the registries that are pushed to, then for each
+    /// Checks what needs no request, then the registries that build and those that are pushed to, then for each
     /// deploy what it needs of Azure and the images that it names.
     pub async fn check(&self) -> Result<(), StepError> {
         self.check_texts()?;
         self.check_platforms()?;
+        for (service, place, step) in self.may_run() {
+            let checked = build::preflight(self.performer, service, place, self.retries).await;
+            checked.map_err(|error| error.at(&step.span))?;
+        }
         if self.has(|action| matches!(action, Action::Push(_))) {
             self.check_pushes().await?;
         }
