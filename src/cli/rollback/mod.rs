@@ -101,7 +101,8 @@ pub fn rollback(arguments: &RollbackArguments) -> Result<Exit, Exit> {
     refuse_missing_environment(&session)?;
     let refused = |error: StepError| session.show_step_error(error);
     let service = service(arguments, &session).map_err(refused)?;
-    let found = block_on(async { intent(arguments, &session, &service).await.map_err(refused) });
+    let found =
+        block_on(async { Box::pin(intent(arguments, &session, &service)).await.map_err(refused) });
     let intent = found?;
     let options = intent.options(arguments);
     if let Err(exit) = confirmed(arguments, &options, &intent) {

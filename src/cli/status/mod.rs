@@ -70,7 +70,7 @@ pub fn status(arguments: &StatusArguments) -> Result<Exit, Exit> {
         refuse_missing_environment(&session)?;
     }
     block_on(async {
-        let result = perform(arguments, &session).await;
+        let result = Box::pin(perform(arguments, &session)).await;
         result.map_err(|error| session.show_step_error(error))
     })
 }
