@@ -32,8 +32,8 @@ pub struct LocalArguments {
     #[command(flatten)]
     pub options: LocalCloudOptions,
     /// Keep the state of the cloud here
-    #[arg(long, value_name = "FOLDER")]
-    pub state: Option<PathBuf>,
+    #[arg(long, alias = "state", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
     /// Write the addresses and credentials of the cloud to this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -116,7 +116,7 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
     } else {
         let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP)?;
         let folder = state_folder(None, &file);
-        if arguments.state.is_none() {
+        if arguments.state_dir.is_none() {
             RunFolder::create_state(&folder).map_err(|error| show(not_created(&folder, &error)))?;
         }
         let state = folder.join("local").join(RunId::new().as_str());
@@ -125,7 +125,7 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
         let session = PlanSession::without_run(file, &options, redactor.clone())?;
         (initial_state_of(&session, &arguments.options).map_err(show)?, state)
     };
-    let state = arguments.state.clone().unwrap_or(state);
+    let state = arguments.state_dir.clone().unwrap_or(state);
     let state = std::path::absolute(&state).unwrap_or(state);
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
     let stays_up = !arguments.until_stdin_ends;
@@ -135,7 +135,7 @@ fn options(arguments: &LocalArguments, redactor: &Redactor) -> Result<CloudOptio
 fn not_created(state: &Path, error: &io::Error) -> StepError {
     StepError::new(format!("cannot create the state folder `{}`", state.display()))
         .because(error.to_string())
-        .help("keep the state of the cloud elsewhere with `--state`")
+        .help("keep the state of the cloud elsewhere with `--state-dir`")
 }
 
 fn read_initial_state(file: &Path) -> Result<InitialState, StepError> {
@@ -153,7 +153,7 @@ fn told(what: impl AsRef<str>) -> Exit {
 }
 
 fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<String, StepError> {
-    if let (None, Some(state)) = (cloud, &arguments.state) {
+    if let (None, Some(state)) = (cloud, &arguments.state_dir) {
         return stop(&state.join("cloud.json"));
     }
     let newest = || {

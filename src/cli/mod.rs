@@ -37,6 +37,7 @@ mod pipeline;
 mod plan;
 mod plan_file;
 mod plan_options;
+mod plan_search;
 mod preview;
 mod refusal;
 mod removal;
@@ -56,7 +57,7 @@ mod sweep;
 mod targets;
 
 use crate::report::Stdout;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::Exit;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -178,11 +179,13 @@ fn seal() {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let command = match Arguments::try_parse() {
+    let program = plan_search::with_found_plan(Arguments::command());
+    let read = program.clone().try_get_matches();
+    let command = match read.and_then(|found| Arguments::from_arg_matches(&found)) {
         Ok(arguments) => arguments.command,
         // `--help` and `--version` come here too.
         Err(error) => {
-            let exit = command_line::refused(&error, Arguments::command());
+            let exit = command_line::refused(&error, program);
             return ExitCode::from(exit.code());
         }
     };

@@ -53,7 +53,7 @@ impl PlanFile {
     /// Reads a plan, which may have mistakes.
     pub fn open(file: &Path) -> io::Result<Self> {
         let bytes = read(file)?;
-        let folder = std::path::absolute(file)
+        let folder = absolute_plan(file)
             .ok()
             .and_then(|file| file.parent().map(Path::to_owned))
             .unwrap_or_default();
@@ -104,7 +104,7 @@ impl PlanFile {
     /// repository that the workflow has checked out.
     pub fn source(&self) -> PlanSource {
         let workspace = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
-        let path = std::path::absolute(&self.name).ok();
+        let path = absolute_plan(Path::new(&self.name)).ok();
         let inside = path.as_deref().zip(workspace.as_deref()).and_then(|(path, workspace)| {
             path.strip_prefix(workspace).ok().map(|inside| inside.display().to_string())
         });
@@ -154,6 +154,19 @@ impl PlanFile {
     }
 }
 
+/// The absolute path of a plan's file. `..` at its beginning is resolved, so that a plan
+/// has the same path from all folders below its own.
+pub fn absolute_plan(file: &Path) -> io::Result<PathBuf> {
+    // The current folder is known without links, so that its parent is what `..` means.
+    let mut folder = std::env::current_dir()?;
+    let mut rest = file;
+    while let Ok(after) = rest.strip_prefix("..") {
+        folder.pop();
+        rest = after;
+    }
+    std::path::absolute(folder.join(rest))
+}
+
 /// Top-level keys that no `if` of an environment depends on.
 const UNRELATED_SECTIONS: [&str; 7] =
     ["azure", "registries", "report", "secrets", "services", "steps", "vars"];
@@ -191,7 +204,18 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::section_of;
+    use super::{absolute_plan, section_of};
+    use std::path::Path;
+
+    #[test]
+    fn plan_above_has_the_path_that_it_has_beside_itself() {
+        let here = std::env::current_dir().expect("a folder");
+        let above = here.parent().expect("a folder above");
+        let absolute = |file: &str| absolute_plan(Path::new(file)).expect("a path");
+        assert_eq!(absolute("../shipway.yml"), above.join("shipway.yml"));
+        assert_eq!(absolute("./a/../shipway.yml"), here.join("a/../shipway.yml"));
+        assert_eq!(absolute("/a/shipway.yml"), Path::new("/a/shipway.yml"));
+    }
 
     #[test]
     fn the_section_of_a_place_is_the_last_top_level_key_before_it() {

@@ -4,7 +4,7 @@ use super::dry_run::DryRun;
 use super::exit::Exit;
 use super::pipeline::audience::{Audience, ViewOptions};
 use super::pipeline::refused;
-use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use super::plan_file::{PLAN_OPTION_HELP, PlanFile, absolute_plan};
 use super::refusal::Refusal;
 use super::run::RealRun;
 use super::runtime::block_on;
@@ -145,7 +145,7 @@ fn find_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit
 
 /// The newest run of the plan that has not succeeded.
 fn newest_run(arguments: &ResumeArguments, state: &Path) -> Result<RunFolder, Exit> {
-    let plan = std::path::absolute(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
+    let plan = absolute_plan(&arguments.plan).unwrap_or_else(|_| arguments.plan.clone());
     let found = newest_unfinished(state, &plan, arguments.dry_run)
         .map_err(|damaged| refuse_damaged(&damaged, arguments))?;
     match found {

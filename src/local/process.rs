@@ -1,6 +1,6 @@
 //! Runs the local cloud as a child process.
 //!
-//! The child is started as `shipway local --state DIR --world FILE --cloud FILE
+//! The child is started as `shipway local --state-dir DIR --world FILE --cloud FILE
 //! --until-stdin-ends`. Its standard input is a pipe from this process: when this
 //! process ends, even by SIGKILL, the child reads end of file and ends too.
 
@@ -123,7 +123,7 @@ pub async fn spawn(start: CloudStart<'_>) -> Result<RunningCloud, CloudStartErro
     write_json(&world, start.initial_state)?;
     let mut command = Command::new(&start.program);
     command.args(start.arguments);
-    command.arg("--state").arg(&start.state).arg("--world").arg(&world);
+    command.arg("--state-dir").arg(&start.state).arg("--world").arg(&world);
     command.arg("--cloud").arg(&cloud).arg("--until-stdin-ends");
     // In a process group of its own, so that Ctrl-C in a terminal does not end the
     // cloud while the run still cleans up.

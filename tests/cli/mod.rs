@@ -29,6 +29,7 @@ mod older;
 mod open;
 mod owner;
 mod plan;
+mod plan_search;
 mod preflight;
 mod progress;
 mod refusals;

@@ -164,6 +164,13 @@ impl Program {
         finish(self.start(arguments), self.folder.path())
     }
 
+    /// Runs it to its end in a folder of the folder.
+    pub fn run_in(&self, folder: &str, arguments: &[&str]) -> Finished {
+        let mut command = self.command(arguments);
+        command.current_dir(self.path(folder));
+        finish(command.spawn().expect("the program starts"), self.folder.path())
+    }
+
     /// Starts it in a process group of its own, and with the default of each signal, as a
     /// terminal would: those who run the tests may ignore some.
     pub fn start(&self, arguments: &[&str]) -> Child {

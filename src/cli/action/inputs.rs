@@ -5,12 +5,13 @@ use crate::cli::down::DownArguments;
 use crate::cli::dry_run::DryRunArguments;
 use crate::cli::matrix::MatrixArguments;
 use crate::cli::plan::PlanArguments;
+use crate::cli::plan_search::with_found_plan;
 use crate::cli::preview::PreviewArguments;
 use crate::cli::report::ReportArguments;
 use crate::cli::run_saved::SavedRunArguments;
 use crate::cli::sweep::SweepArguments;
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 /// The commands that the action runs.
 #[derive(Debug, Parser)]
@@ -93,7 +94,9 @@ impl WrongInput {
 /// The command line that the inputs stand for.
 pub fn command_line(input: &impl Fn(&str) -> Option<String>) -> Result<ActionCommand, WrongInput> {
     let words = words(input)?;
-    ActionCommand::try_parse_from(std::iter::once("shipway".to_owned()).chain(words))
+    with_found_plan(ActionCommand::command())
+        .try_get_matches_from(std::iter::once("shipway".to_owned()).chain(words))
+        .and_then(|found| ActionCommand::from_arg_matches(&found))
         .map_err(|error| wrong_value(&error))
 }
 

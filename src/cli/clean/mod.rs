@@ -8,6 +8,7 @@ mod survey;
 
 use super::columns::{age, columns};
 use super::exit::Exit;
+use super::plan_file::absolute_plan;
 use super::say;
 use crate::image::{Store, digests_in};
 use crate::journal::{RunFolder, RunId};
@@ -108,7 +109,7 @@ pub fn after_run(folder: &RunFolder) {
 
 fn state(arguments: &CleanArguments) -> PathBuf {
     let beside = || {
-        let plan = std::path::absolute(&arguments.plan).unwrap_or(arguments.plan.clone());
+        let plan = absolute_plan(&arguments.plan).unwrap_or(arguments.plan.clone());
         plan.parent().unwrap_or(Path::new("/")).join(".shipway")
     };
     arguments.state_dir.clone().unwrap_or_else(beside)

@@ -130,7 +130,7 @@ async fn detached(
     let log = File::create(&log).map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
         .arg("local")
-        .args(["--state".as_ref(), state.as_os_str()])
+        .args(["--state-dir".as_ref(), state.as_os_str()])
         .args(["--world".as_ref(), described.as_os_str()])
         .args(["--cloud".as_ref(), cloud.as_os_str()])
         .env_clear()

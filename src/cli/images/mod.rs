@@ -19,6 +19,7 @@ pub use prune::pull_request;
 use super::exit::Exit;
 use super::plan_file::PlanFile;
 use super::plan_options::open;
+use super::plan_search::{default_plan, existing_plan};
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
@@ -44,7 +45,7 @@ pub struct ImagesArguments {
     /// List this registry or repository instead of the plan's registries
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]
     pub name: Option<String>,
-    /// Take registries and logins from this plan [default: shipway.yml if it exists]
+    /// Take registries and logins from this plan [default: the one that is found here]
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
     /// Use the local cloud that `shipway local` described in this file
@@ -81,14 +82,13 @@ pub fn images(arguments: &ImagesArguments) -> Result<Exit, Exit> {
     })
 }
 
-/// A session with the plan of `--plan`, or else with `shipway.yml`. If the command line
-/// names a registry, a missing `shipway.yml` is no error: the session has no plan then.
+/// A session with the plan of `--plan`, or else with the one that is found here. If the
+/// command line names a registry, a missing plan is no error: the session has none then.
 fn session(arguments: &ImagesArguments) -> Result<PlanSession, Exit> {
-    let default = Path::new("shipway.yml");
-    let file = match &arguments.plan {
-        Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
-        None if arguments.name.is_some() && !default.exists() => PlanFile::none(),
-        None => PlanFile::read(default, NO_PLAN_HELP)?,
+    let file = match (&arguments.plan, existing_plan()) {
+        (Some(plan), _) => PlanFile::read(plan, NO_PLAN_HELP)?,
+        (None, None) if arguments.name.is_some() => PlanFile::none(),
+        (None, _) => PlanFile::read(Path::new(default_plan()), NO_PLAN_HELP)?,
     };
     let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
     Ok(open(file, &options, arguments.output)?)

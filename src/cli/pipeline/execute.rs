@@ -5,6 +5,7 @@ use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
 use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
 use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject, traces};
+use crate::cli::plan_file::absolute_plan;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
@@ -73,7 +74,7 @@ fn start_record(run: &RunSession) -> io::Result<StartRecord> {
         version: StartRecord::VERSION,
         run: folder.run.to_string(),
         at: jiff::Timestamp::now().to_string(),
-        plan: std::path::absolute(&session.file.name)?.display().to_string(),
+        plan: absolute_plan(Path::new(&session.file.name))?.display().to_string(),
         plan_digest: session.file.digest(),
         dry_run: session.is_dry_run(),
         resolved: redacted(&session.resolved, &session.redactor)?,

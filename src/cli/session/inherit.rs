@@ -1,6 +1,7 @@
 //! What earlier runs left, for a run of a part of the plan.
 
 use super::run::RunSession;
+use crate::cli::plan_file::absolute_plan;
 use crate::journal::{Replay, RunFolder, RunId, StartRecord, read};
 use std::fs;
 use std::path::Path;
@@ -66,7 +67,7 @@ fn is_alike(start: &StartRecord, run: &RunSession) -> bool {
     if start.options.put_back.is_some() {
         return false;
     }
-    let plan = std::path::absolute(&run.session.file.name);
+    let plan = absolute_plan(Path::new(&run.session.file.name));
     start.dry_run == run.session.is_dry_run()
         && plan.is_ok_and(|plan| plan == Path::new(&start.plan))
         && start.resolved["environment"]["name"].as_str() == environment_of(run)

@@ -11,6 +11,7 @@ use super::confirm::Expected;
 use super::exit::Exit;
 use super::plan_file::PlanFile;
 use super::plan_options::open;
+use super::plan_search::existing_plan;
 use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::show::count;
 use super::removal::{Removal, RemovalOptions, deployed, mistake};
@@ -29,7 +30,7 @@ use jiff::Timestamp;
 use serde_json::Map;
 use states::States;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
@@ -57,21 +58,15 @@ pub struct SweepArguments {
     pub options: RemovalOptions,
 }
 
-/// The plan that names the subscription, unless another is given.
-const DEFAULT_PLAN: &str = "shipway.yml";
-
 /// The remedy for a missing plan.
 const NO_PLAN_HELP: &str = "name the plan's file with `--plan PLAN`, or leave it out";
 
 /// Removes previews.
 pub fn sweep(arguments: &SweepArguments) -> Result<Exit, Exit> {
-    let default = Path::new(DEFAULT_PLAN);
-    let file = match &arguments.plan {
-        Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
-        // A plan with mistakes must not keep a nightly sweep from doing its work.
-        None if arguments.subscription.is_none() && default.exists() => {
-            PlanFile::read(default, NO_PLAN_HELP)?
-        }
+    // A plan with mistakes must not keep a nightly sweep from doing its work.
+    let found = || existing_plan().filter(|_| arguments.subscription.is_none());
+    let file = match arguments.plan.clone().or_else(found) {
+        Some(plan) => PlanFile::read(&plan, NO_PLAN_HELP)?,
         None => PlanFile::none(),
     };
     let options = RunOptions { cloud: arguments.options.cloud.clone(), ..RunOptions::default() };
