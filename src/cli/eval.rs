@@ -48,17 +48,22 @@ pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
     let EvalArguments { expression, plan, contexts, output } = arguments;
     let file = PlanFile::read(plan, NO_PLAN_HELP)?;
     let session = open(file, &contexts.run_options(), *output)?;
-    let value = value(&unwrapped(expression), *output, &session).map_err(|mistake| {
+    say::result(&shown(expression, *output, &session)?);
+    Ok(Exit::Done)
+}
+
+/// The value of an expression, without secrets. A mistake in it is shown.
+pub fn shown(expression: &str, output: Output, session: &PlanSession) -> Result<String, Exit> {
+    let value = value(&unwrapped(expression), output, session).map_err(|mistake| {
         say::tell(&render("EXPRESSION", expression, &[*mistake], say::color()));
         Exit::Usage
     })?;
-    say::result(&match (value, output) {
+    Ok(match (value, output) {
         (Rendered::Plain(text), _) => session.redactor.redact(&text),
         // Not by the redactor, which leaves values of less than four characters as they are.
         (Rendered::Secret(_), Output::Human) => MASK.to_owned(),
         (Rendered::Secret(_), Output::Json) => format!("\"{MASK}\""),
-    });
-    Ok(Exit::Done)
+    })
 }
 
 /// The expression between `${{` and `}}`, or all of a text without them.

@@ -25,7 +25,7 @@ pub use check::{
     PathKind, are_app_cores, closed_port, is_after_a_run, missing_paths, unfit_values, unknown_name,
 };
 pub use describe::{Exposure, Found, PlanKeys, Visit};
-pub use diagnostic::{Diagnostic, render, render_github, render_json};
+pub use diagnostic::{Diagnostic, render, render_github, render_json, render_sarif};
 pub use json_schema::json_schema;
 #[cfg(test)]
 pub use read::read;

@@ -35,3 +35,188 @@ fn folder_with_a_dockerfile_is_found_beside_the_plan() {
         "app/shipway.yml: no mistakes\n"
     );
 }
+
+/// A plan with one warning and no error.
+const WARNED: &str = "name: a\nsecrets: { old: { env: OLD } }\nsteps: [{ run: x }]\n";
+
+#[test]
+fn warnings_are_errors_where_they_are_denied() {
+    let program = Program::with_plan(WARNED);
+    let warned = "warning[unused-secret]: nothing uses the secret `old`
+ --> shipway.yml:2:12
+  |
+2 | secrets: { old: { env: OLD } }
+  |            ^^^
+  |
+  = help: leave it out, or write `${{ secrets.old }}` where it is needed
+";
+    assert_eq!(program.run(&["check"]).exits(0).stderr, warned);
+    let denied = "error: the plan has a warning, and `--deny warnings` refuses that\n";
+    let checked = program.run(&["check", "--deny", "warnings"]).exits(2);
+    assert_eq!(checked.stderr, format!("{warned}{denied}"));
+    let json = program.run(&["check", "--deny=warnings", "--format=json"]).exits(2);
+    assert_eq!(json.stderr, denied);
+    let plain = Program::with_plan("name: a\nsteps: [{ run: x }]\n");
+    plain.run(&["check", "--deny", "warnings"]).exits(0);
+    let wrong =
+        Program::with_plan("name: a\nsecrets: { old: { env: OLD } }\nsteps: [{ rum: x }]\n");
+    let both = wrong.run(&["check", "--deny", "warnings", "--format=github"]).exits(2);
+    assert_eq!(both.stderr, "");
+    let action =
+        Program::with_plan(WARNED).env("INPUT_COMMAND", "check").env("INPUT_DENY", "warnings");
+    action.run(&["action"]).exits(2);
+}
+
+/// What code scanning of GitHub requires, and that places and rules are those of the plan.
+#[test]
+fn sarif_has_a_result_for_each_mistake() {
+    let plan = "name: ä\nsteps:\n- { id: a, run: x }\n- { id: a, rum: x }\n";
+    let program = Program::new().file("web app/shipway.yml", plan);
+    let written = program.run(&["check", "web app/shipway.yml", "--format", "sarif"]).exits(2);
+    assert_eq!(written.stderr, "");
+    let log: serde_json::Value = serde_json::from_str(&written.stdout).expect("JSON");
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(log["$schema"], "https://json.schemastore.org/sarif-2.1.0.json");
+    let run = &log["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "shipway");
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let results = run["results"].as_array().expect("results");
+    let json = program.run(&["check", "web app/shipway.yml", "--format", "json"]).exits(2).stdout;
+    let found: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let found = found.as_array().expect("a list");
+    assert!(found.len() >= 2, "{json}");
+    assert_eq!(results.len(), found.len());
+    for (result, found) in results.iter().zip(found) {
+        let rule = result["ruleIndex"].as_u64().and_then(|at| usize::try_from(at).ok());
+        let rule = &driver["rules"][rule.expect("an index")];
+        assert_eq!((&result["ruleId"], &rule["id"]), (&found["code"], &found["code"]));
+        for text in
+            [&rule["shortDescription"]["text"], &rule["help"]["text"], &rule["help"]["markdown"]]
+        {
+            assert!(text.as_str().is_some_and(|text| !text.is_empty()), "{rule}");
+        }
+        assert_eq!(result["level"], found["severity"]);
+        let message = result["message"]["text"].as_str().expect("a text");
+        assert!(message.starts_with(found["message"].as_str().expect("a text")), "{message}");
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "web%20app/shipway.yml");
+        assert_eq!(place["region"]["startLine"], found["line"]);
+        assert_eq!(place["region"]["startColumn"], found["column"]);
+        assert_eq!(place["region"]["endColumn"], found["end-column"]);
+    }
+}
+
+#[test]
+fn code_is_explained_as_on_the_page() {
+    let program = Program::new();
+    assert_eq!(
+        program.run(&["check", "--explain", "two-actions"]).exits(0).stdout,
+        "two-actions (Keys and values)\n\nA step has several actions.\n\n\
+         Example: `{ build: ., push: }`\n"
+    );
+    assert_eq!(
+        program.run(&["check", "--explain", "two-action"]).exits(2).stderr,
+        "error: there is no diagnostic `two-action`\n  help: did you mean `two-actions`?\n"
+    );
+    assert_eq!(
+        program.run(&["check", "--explain", "xyz-xyz-xyz"]).exits(2).stderr,
+        "error: there is no diagnostic `xyz-xyz-xyz`\n  \
+         help: name the code of a diagnostic, or a value such as `vars.cpu`\n"
+    );
+}
+
+const SHOP: &str = "name: shop
+env: { LOG: \"${{ vars.label }}\" }
+vars: { label: shop, cpu: 1 }
+secrets: { password: { env: PASSWORD } }
+environments:
+  production:
+    if: github.ref == 'refs/heads/main'
+  preview:
+    vars: { label: \"shop-${{ run.dry-run }}\", days: 2 }
+steps: [{ run: x, env: { P: \"${{ secrets.password }}\" } }]
+";
+
+#[test]
+fn origin_of_a_value_is_explained() {
+    let program = Program::with_plan(SHOP).env("LOG", "debug").env("COLOUR", "red");
+    let case = |arguments: &[&str], expected: &str| {
+        let arguments = [&["check", "--explain"], arguments].concat();
+        assert_eq!(program.run(&arguments).exits(0).stdout, expected, "{arguments:?}");
+    };
+    case(
+        &["vars.label"],
+        "`vars.label` is `shop-false`\n  \
+         from shipway.yml:9:20, of the environment `preview`: `shop-${{ run.dry-run }}`\n  \
+         over shipway.yml:3:16, of the plan: `shop`\n",
+    );
+    case(
+        &["vars.cpu", "--set", "cpu=2", "--env", "production"],
+        "`vars.cpu` is `2`\n  from `--set`: `2`\n  over shipway.yml:3:27, of the plan: `1`\n",
+    );
+    case(
+        &["env.LOG"],
+        "`env.LOG` is `shop-false`\n  \
+         from shipway.yml:2:13, `env` of the plan: `${{ vars.label }}`\n  \
+         over the environment of the process\n",
+    );
+    case(&["env.COLOUR"], "`env.COLOUR` is `red`\n  from the environment of the process\n");
+    case(
+        &["env.NOTHING"],
+        "`env.NOTHING` is empty\n  \
+         from nowhere: neither the process nor `env` of the plan has it\n",
+    );
+    case(
+        &["secrets.password"],
+        "`secrets.password` is a secret, which is read when a run begins\n  \
+         from shipway.yml:4:12; `shipway secrets` shows where its value is found\n",
+    );
+    case(
+        &["environment"],
+        "`environment` is `preview`\n  \
+         from shipway.yml:8:3, which has no `if`, where none before it matched\n",
+    );
+    case(
+        &["environment.name", "--env", "production"],
+        "`environment.name` is `production`\n  from `--env`, at shipway.yml:6:3\n",
+    );
+    case(&["run.dry-run"], "`run.dry-run` is `false`\n  from this run of Shipway\n");
+}
+
+#[test]
+fn environment_whose_if_holds_is_explained() {
+    let program = Program::with_plan(SHOP).in_actions("push", &serde_json::json!({}));
+    assert_eq!(
+        program.run(&["check", "--explain", "environment.slug"]).exits(0).stdout,
+        "`environment.slug` is `production`\n  \
+         from shipway.yml:7:9, the first `if` that holds: `github.ref == 'refs/heads/main'`\n"
+    );
+    let none = Program::with_plan("name: a\nsteps: [{ run: x }]\n");
+    assert_eq!(
+        none.run(&["check", "--explain", "environment"]).exits(0).stdout,
+        "`environment` is empty\n  from a plan without environments\n"
+    );
+}
+
+#[test]
+fn value_without_an_origin_is_a_mistake() {
+    let program = Program::with_plan(SHOP);
+    let refused =
+        |arguments: &[&str]| program.run(&[&["check"], arguments].concat()).exits(2).stderr;
+    let unknown = refused(&["--explain", "vars.lable"]);
+    assert!(unknown.starts_with("error[unknown-variable]: "), "{unknown}");
+    assert!(unknown.contains("did you mean `label`?"), "{unknown}");
+    let late = refused(&["--explain", "steps.run.outputs.x"]);
+    assert!(late.contains("`steps` has a value only in a run"), "{late}");
+    assert_eq!(
+        refused(&["--explain", "secrets.passwort"]),
+        "error: no secret is called `passwort`\n  help: did you mean `password`?\n"
+    );
+    assert_eq!(
+        refused(&["--set", "cpu=2"]),
+        "error: the following required arguments were not provided:\n  --explain <TOPIC>\n\n\
+         Usage: shipway check --explain <TOPIC> --set <NAME=VALUE> <PLAN>\n\n\
+         For more information, try '--help'.\n"
+    );
+}

@@ -39,7 +39,7 @@ enum Form {
 }
 
 /// The inputs that are options, each of the option's name.
-const OPTIONS: [(&str, Form); 35] = [
+const OPTIONS: [(&str, Form); 36] = [
     ("env", Form::Value),
     ("set", Form::Lines),
     ("from", Form::Value),
@@ -52,6 +52,7 @@ const OPTIONS: [(&str, Form); 35] = [
     ("allow-older", Form::Flag),
     ("comment-key", Form::Value),
     ("no-report", Form::Flag),
+    ("deny", Form::Value),
     ("since", Form::Value),
     ("jobs", Form::Value),
     ("levels", Form::Value),
@@ -287,8 +288,8 @@ mod tests {
     fn every_option_of_the_commands_is_an_input() {
         // Standard output and questions are for people and scripts. `verbose` follows the
         // debug logging of the workflow, and `dry-run` of removals only lists.
-        const NOT_INPUTS: [&str; 8] =
-            ["output", "verbose", "keep", "yes", "dry-run", "format", "plan", "as"];
+        const NOT_INPUTS: [&str; 9] =
+            ["output", "verbose", "keep", "yes", "dry-run", "format", "plan", "as", "explain"];
         let known: BTreeSet<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
         let whole = ActionCommand::command();
         for command in whole.get_subcommands() {

@@ -1,18 +1,23 @@
 //! What is wrong with a plan, and how that is shown.
 //!
-//! A [`Diagnostic`] is data with places in the text. It is drawn in three ways:
+//! A [`Diagnostic`] is data with places in the text. It is drawn in four ways:
 //! [`render`] for people, [`render_json`] for programs, [`render_github`] as
-//! annotations of a GitHub job. Nothing here knows what a plan means.
+//! annotations of a GitHub job, [`render_sarif`] for code scanning. Nothing here knows
+//! what a plan means.
 
 mod closest;
+mod explanation;
 mod github;
 mod json;
 mod kind;
 mod lines;
 mod render;
+mod sarif;
 
 pub use closest::closest;
+pub use explanation::{explanation, explanations};
 pub use github::render_github;
 pub use json::render_json;
 pub use kind::{Diagnostic, MAX_SHOWN, sort};
 pub use render::render;
+pub use sarif::render_sarif;
