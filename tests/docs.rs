@@ -121,7 +121,10 @@ fn every_command_line_is_understood() {
             let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
             // What is after `--` belongs to another program.
             let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
-            words.insert(end, "--help");
+            // `help` takes the names of commands alone.
+            if words.first() != Some(&"help") {
+                words.insert(end, "--help");
+            }
             program.run(&words).exits(0);
             shown += 1;
         }
@@ -139,7 +142,9 @@ fn helps() -> (Vec<String>, String) {
         .captures_iter(listed.expect("a list of commands"))
         .map(|found| found[1].to_owned())
         .collect();
-    let helps = commands.iter().map(|name| program.run(&[name, "--help"]).exits(0).stdout);
+    // `help` itself takes the names of commands alone.
+    let with_help = commands.iter().filter(|name| *name != "help");
+    let helps = with_help.map(|name| program.run(&[name, "--help"]).exits(0).stdout);
     let text = helps.collect::<Vec<_>>().join("\n");
     (commands, text)
 }

@@ -17,6 +17,7 @@ mod check;
 mod clean;
 mod columns;
 mod command_line;
+mod completions;
 mod confirm;
 mod doctor;
 mod down;
@@ -31,6 +32,7 @@ mod import;
 mod init;
 mod local;
 mod logs;
+mod man;
 mod matrix;
 mod open;
 mod pipeline;
@@ -66,7 +68,7 @@ use std::process::ExitCode;
 
 /// Take a container from source to a verified public URL on the pull request
 #[derive(Debug, Parser)]
-#[command(name = "shipway", version, disable_help_subcommand = true)]
+#[command(name = "shipway", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -122,6 +124,13 @@ enum Command {
     Local(local::LocalArguments),
     /// Print the JSON Schema of plans, for editors and validators
     Schema(schema::SchemaArguments),
+    /// Print the script that completes command lines in a shell
+    Completions(completions::CompletionsArguments),
+    /// Print the manual page of a command, or write all of them
+    Man(man::ManArguments),
+    /// Print what a command line can go on with
+    #[command(hide = true)]
+    Complete(completions::CompleteArguments),
     /// Run as a GitHub action, with the inputs from its variables
     Action,
 }
@@ -161,6 +170,12 @@ impl Command {
             Self::Clean(arguments) => clean::clean(&arguments),
             Self::Local(arguments) => local::local(&arguments),
             Self::Schema(arguments) => Ok(schema::schema(&arguments)),
+            Self::Completions(arguments) => Ok(completions::completions(&arguments)),
+            Self::Man(arguments) => man::man(&arguments, Arguments::command()),
+            Self::Complete(arguments) => {
+                let program = plan_search::with_found_plan(Arguments::command());
+                Ok(completions::complete(&arguments, program))
+            }
             Self::Action => action::action(),
         }
     }
