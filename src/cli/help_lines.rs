@@ -151,7 +151,9 @@ fn examples(help: &str) -> Vec<&str> {
 #[test]
 fn each_command_has_examples_that_parse() {
     let shipway = Arguments::command();
-    for command in shipway.get_subcommands().filter(|command| command.get_name() != "action") {
+    // Those that only other programs call.
+    let is_called = |command: &&Command| command.get_name() != "action" && !command.is_hide_set();
+    for command in shipway.get_subcommands().filter(is_called) {
         let name = command.get_name();
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples = examples(&help);
@@ -181,12 +183,13 @@ fn commands_that_messages_complete_have_these_options() {
         let all = all.into_iter();
         // That of `run` is a saved plan.
         let has = |option: &&str| has_option(command, option) && !(takes_plan && *option == "plan");
-        // They belong to `--merge` and `--prune`, which no message names.
+        // They belong to `--merge`, `--prune` and `--explain`, which no message names.
         let of_merge = ["env", "set", "pr", "comment-key", "cloud"];
         let has = |option: &&str| {
             let is_of_other_use = match *name {
                 "report" => of_merge.contains(option),
                 "images" => *option == "pr",
+                "check" => ["env", "set"].contains(option),
                 _ => false,
             };
             has(option) && !is_of_other_use

@@ -5,7 +5,6 @@
 //! machine that deployed, and reads no secret of the plan: the sign-in to Azure needs
 //! none. Only `--images` reads those that the logins of registries use.
 
-mod repositories;
 mod select;
 
 use super::confirm::Expected;
@@ -21,11 +20,11 @@ use super::say;
 use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::listing::Listing;
+use super::session::repositories::repositories;
 use crate::journal::RunOptions;
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use clap::Args;
-use repositories::repositories;
 pub use select::{DownFilter, EnvironmentFilter};
 use select::{select, stages};
 use serde_json::Map;

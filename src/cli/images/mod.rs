@@ -23,8 +23,11 @@ use super::plan_search::{default_plan, existing_plan};
 use super::runtime::block_on;
 use super::say;
 use super::session::connections::Connections;
+use super::session::repositories::repositories;
 use super::session::{PlanSession, show_step_error};
 use crate::journal::RunOptions;
+use crate::plan::expr::Scope;
+use crate::plan::schema::Plan;
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::secret::Redactor;
@@ -42,7 +45,7 @@ Examples:
   shipway images --prune --older-than 30d       what would be removed
   shipway images --prune --pr 12 --yes          remove the tags of a pull request")]
 pub struct ImagesArguments {
-    /// List this registry or repository instead of the plan's registries
+    /// List this registry or repository instead of those of the plan
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]
     pub name: Option<String>,
     /// Take registries and logins from this plan [default: the one that is found here]
@@ -144,12 +147,57 @@ fn targets(
     if let Some(name) = &arguments.name {
         return Ok(vec![RegistryTarget::named(name)]);
     }
-    let hosts = session.plan.registries.keys();
-    let targets: Vec<_> =
-        hosts.map(|host| RegistryTarget { host: host.to_owned(), repository: None }).collect();
+    let targets = targets_of(&session.plan, &session.scope);
     if targets.is_empty() {
-        return Err(StepError::new("the plan lists no registries")
+        return Err(StepError::new("the plan names no registries")
             .help("name one, as in `shipway images REGISTRY`"));
     }
     Ok(targets)
+}
+
+/// The registries that the plan lists, and of others the repositories that it tags.
+fn targets_of(plan: &Plan, scope: &Scope) -> Vec<RegistryTarget> {
+    let listed = plan.registries.keys();
+    let mut targets: Vec<_> =
+        listed.map(|host| RegistryTarget { host: host.to_owned(), repository: None }).collect();
+    let tagged = repositories(plan, scope).into_iter();
+    let others: Vec<_> = tagged
+        .filter(|(host, _)| targets.iter().all(|target| target.host != *host))
+        .map(|(host, repository)| RegistryTarget { host, repository: Some(repository) })
+        .collect();
+    targets.extend(others);
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::targets_of;
+    use crate::plan::expr::{Object, Scope};
+
+    #[test]
+    fn repositories_that_only_a_tag_names_are_listed() {
+        let reading = crate::plan::read(
+            "name: shop
+registries: { listed.azurecr.io: {} }
+vars: { host: demo.azurecr.io }
+steps:
+- build: .
+- tag: [listed.azurecr.io/web:v1, 'ghcr.io/octo/web:v1']
+- tag: { image: '${{ vars.host }}/web', tags: [v1, v2] }
+",
+        );
+        let scope =
+            Scope::default().with("vars", Object::default().with("host", "demo.azurecr.io"));
+        let found = targets_of(&reading.plan.expect("a plan"), &scope);
+        let found: Vec<_> =
+            found.iter().map(|it| (it.host.as_str(), it.repository.as_deref())).collect();
+        assert_eq!(
+            found,
+            [
+                ("listed.azurecr.io", None),
+                ("demo.azurecr.io", Some("web")),
+                ("ghcr.io", Some("octo/web")),
+            ]
+        );
+    }
 }

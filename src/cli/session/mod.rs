@@ -3,6 +3,7 @@
 //!
 //! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
 //! what they need, `put_back` says what of the plan puts an earlier version back,
+//! `repositories` finds where it pushes to,
 //! `inherit` finds what earlier runs left, `sources` compares what it was made from with
 //! what is checked out, `connections` and `github` say how servers are reached, `lookup`
 //! asks GitHub for the pull request.
@@ -15,6 +16,7 @@ pub mod listing;
 mod lookup;
 pub mod lost_outputs;
 pub mod put_back;
+pub mod repositories;
 pub mod retries;
 pub mod run;
 pub mod secrets;

@@ -1,4 +1,4 @@
-//! The repositories that a plan pushes to, for `--images`.
+//! The repositories that a plan pushes to.
 
 use crate::oci::Reference;
 use crate::plan::expr::Scope;
