@@ -216,7 +216,7 @@ fn value_without_an_origin_is_a_mistake() {
     assert_eq!(
         refused(&["--set", "cpu=2"]),
         "error: the following required arguments were not provided:\n  --explain <TOPIC>\n\n\
-         Usage: shipway check --explain <TOPIC> --set <NAME=VALUE> <PLAN>\n\n\
+         Usage: shipway check --explain <TOPIC> --set <NAME=VALUE> [PLAN]\n\n\
          For more information, try '--help'.\n"
     );
 }

@@ -13,7 +13,7 @@ fn plan_of_a_folder_above_is_the_plan() {
     assert_eq!(
         named.stderr,
         "error: cannot read the plan `shipway.yml`\n  because: No such file or directory (os error 2)\n  \
-         help: name the plan's file, as in `shipway check PLAN`\n"
+         help: name the plan's file, as in `shipway check PLAN`, or write a first one with `shipway init`\n"
     );
     let help = program.run_in("web", &["logs", "--help"]).exits(0).stdout;
     assert!(help.contains("[default: ../shipway.yml]"), "{help}");
@@ -33,7 +33,7 @@ fn folders_above_belong_to_the_same_repository() {
     assert_eq!(
         checked.stderr,
         "error: cannot read the plan `shipway.yml`\n  because: No such file or directory (os error 2)\n  \
-         help: name the plan's file, as in `shipway check PLAN`\n"
+         help: name the plan's file, as in `shipway check PLAN`, or write a first one with `shipway init`\n"
     );
 }
 

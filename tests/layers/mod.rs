@@ -176,6 +176,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "local::CloudFile",
             "local::is_up",
+            "oci::Reference",
             "plan",
             "resolve",
             "run",

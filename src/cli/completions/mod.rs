@@ -36,7 +36,7 @@ pub enum Shell {
     Zsh,
     /// fish
     Fish,
-    /// PowerShell
+    #[value(help = "PowerShell")]
     Powershell,
 }
 

@@ -10,6 +10,7 @@ use crate::plan::expr::contexts::{CONTEXTS, Members};
 use crate::plan::schema::Plan;
 use crate::value::REGIONS;
 use clap::Arg;
+use clap::builder::Str;
 use std::path::{Path, PathBuf};
 
 /// What an argument can be.
@@ -89,7 +90,8 @@ impl PlanNames {
         let entries = std::fs::read_dir(self.state.join("runs")).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> = names.collect();
-        names.sort_by(|a, b| b.cmp(a));
+        names.sort();
+        names.reverse();
         names.into_iter().map(|name| Candidate::new(name, "run")).collect()
     }
 }
@@ -107,7 +109,7 @@ pub fn of(argument: &Arg, cursor: &Cursor<'_>, names: &PlanNames) -> Values {
     }
     let id = argument.get_id().as_str();
     let name = argument.get_value_names().and_then(|names| names.first());
-    let kind = name.map_or("", |name| name.as_str());
+    let kind = name.map_or("", Str::as_str);
     let (candidates, paths) = match (kind, id) {
         (_, "env") => (names.environments(), None),
         ("SERVICE" | "SERVICE[/CONTAINER]", _) => (names.services(), None),

@@ -138,8 +138,8 @@ fn explain(source: &str, offset: usize, error: &Error) -> SyntaxError {
         Error::Call(call::Error::UnknownFunction(name)) => {
             let known: Vec<_> = FUNCTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
             let help = format!("there are {}", known.join(", "));
-            let at = calls(source).into_iter().map(|call| call.name);
-            let at = at.clone().find(|at| source[at.clone()] == **name).unwrap_or(0..source.len());
+            let mut names = calls(source).into_iter().map(|call| call.name);
+            let at = names.find(|at| source[at.clone()] == **name).unwrap_or(0..source.len());
             (format!("no function is called `{name}`"), at, Some(help))
         }
         Error::Call(call::Error::Arity(function, takes)) => {
