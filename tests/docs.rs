@@ -84,6 +84,26 @@ fn the_map_in_lib_names_existing_modules() {
     }
 }
 
+/// The words of a command line, as a shell reads them: what is in quotes is one word.
+pub fn shell_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for letter in line.chars() {
+        match letter {
+            '\'' | '"' if quote.is_none() => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            _ if quote == Some(letter) => quote = None,
+            _ if quote.is_none() && letter.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
 /// The command lines of a page, without what a shell does with their output.
 fn commands(page: &str) -> BTreeSet<Vec<String>> {
     let in_blocks = blocks(page).into_iter().filter(|block| block.kind == "console");
@@ -98,8 +118,8 @@ fn commands(page: &str) -> BTreeSet<Vec<String>> {
     for line in prompted.chain(spans) {
         for capture in command.captures_iter(&line) {
             let cargo = capture.name("cargo").map(|word| word.as_str());
-            let words = cargo.into_iter().chain(capture["rest"].split_whitespace());
-            let words: Vec<String> = words.map(str::to_owned).collect();
+            let words = cargo.into_iter().map(str::to_owned);
+            let words: Vec<String> = words.chain(shell_words(&capture["rest"])).collect();
             if words
                 .first()
                 .is_some_and(|word| word.starts_with(|letter: char| letter.is_ascii_lowercase()))

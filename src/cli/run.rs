@@ -76,6 +76,7 @@ impl RealRun<'_> {
             Err(error) => return refused(run, None, audience, refuse(session, error)).await,
         };
         let pipeline = Pipeline {
+            faults: None,
             run,
             chosen,
             connections: &connections,

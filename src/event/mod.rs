@@ -68,6 +68,18 @@ pub enum EventKind {
         step: Option<StepId>,
         message: String,
     },
+    /// A request met a fault that was asked for, in a dry run. What follows from it comes
+    /// after it.
+    FaultMet {
+        /// Such as `PUT management.azure.com/…/containerGroups/web`.
+        request: String,
+        /// The rule, as it was given.
+        rule: String,
+        /// Which of the requests that met the rule, counted from 1.
+        nth: u32,
+        /// How many of them the rule is for; `None` for every one.
+        of: Option<u32>,
+    },
     /// The progress of a transfer. Not every change is sent: the last one may be less
     /// than 100%.
     Progressed {

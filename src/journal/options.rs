@@ -7,7 +7,7 @@
 //! journal, and kept by `resume`. Their doc comments are their help texts.
 
 use crate::event::Outputs;
-use crate::local::RuntimeChoice;
+use crate::local::{FaultRule, RuntimeChoice};
 use crate::oci::Reference;
 use crate::value::CommandContext;
 use clap::{Args, ValueEnum as _};
@@ -118,6 +118,9 @@ pub struct LocalCloudOptions {
     /// Refuse to fetch base images
     #[arg(long)]
     pub offline: bool,
+    /// Let requests meet a fault, such as 'PUT containerGroups: 503 x2'
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<FaultRule>,
 }
 
 fn host_or_repository(text: &str) -> Result<String, &'static str> {
@@ -171,6 +174,8 @@ impl DryRunOptions {
             seed_image,
             allow_host,
             offline,
+            // A remedy is not meant to meet the fault that it is for.
+            fault: _,
         } = &self.cloud;
         let flag = |name, is_given: bool| is_given.then_some((name, None));
         let runtime = runtime.and_then(|it| Some(it.to_possible_value()?.get_name().to_owned()));
@@ -192,7 +197,8 @@ impl DryRunOptions {
 
 impl LocalCloudOptions {
     /// These options with those that are given when the run is resumed: lists
-    /// are added to, and of single values the later one counts.
+    /// are added to, and of single values the later one counts. Faults are not met
+    /// again unless they are given again.
     pub fn extended_by(mut self, later: &Self) -> Self {
         self.secret_env.extend(later.secret_env.iter().cloned());
         self.seed_image.extend(later.seed_image.iter().cloned());
@@ -201,6 +207,7 @@ impl LocalCloudOptions {
             secrets_file: later.secrets_file.clone().or(self.secrets_file),
             runtime: later.runtime.or(self.runtime),
             offline: later.offline || self.offline,
+            fault: later.fault.clone(),
             ..self
         }
     }
@@ -228,7 +235,8 @@ mod tests {
             --event push --pr 7 --allow-fork-deploy 4f53cda --allow-older --comment-key k --no-report --cloud cloud.json \
             --skip-run --secret-env A=B --secrets-file secrets --runtime built-in \
             --seed-image web:v1=oci:layout --allow-host ghcr.io --offline";
-        let matches = command.try_get_matches_from(line.split_whitespace()).expect("good options");
+        let words = line.split_whitespace().chain(["--fault", "GET /v2/: 503 x2"]);
+        let matches = command.try_get_matches_from(words).expect("good options");
         let all = All::from_arg_matches(&matches).expect("good options");
         RunOptions { dry_run: Some(all.dry_run), ..all.run }
     }
@@ -282,6 +290,8 @@ mod tests {
         assert_eq!(both.secrets_file.as_deref(), Some(Path::new("other")));
         assert_eq!(both.runtime, Some(RuntimeChoice::Docker));
         assert!(both.offline);
-        assert_eq!(first.clone().extended_by(&LocalCloudOptions::default()), first);
+        let same = LocalCloudOptions { fault: first.fault.clone(), ..LocalCloudOptions::default() };
+        assert_eq!(first.clone().extended_by(&same), first);
+        assert_eq!(both.fault, [], "the bad day is over");
     }
 }

@@ -4,10 +4,11 @@
 
 use super::access::Access;
 use super::entra::Tokens;
-use super::faults::Faults;
+use super::faults::{Fault, Faults};
 use super::files::{FileError, create_folder};
 use super::identity::Identity;
 use super::initial_state::InitialState;
+use super::news::Teller;
 use super::proxy::Services;
 use super::registry::{Registries, RegistryServer};
 use super::request_log::RequestLog;
@@ -33,13 +34,17 @@ pub struct CloudState {
     pub access: Arc<Access>,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     pub log: RequestLog,
 }
 
 impl CloudState {
     /// Opens or creates a state folder and adds what `initial` has beyond it.
-    pub fn open(folder: PathBuf, initial: InitialState) -> Result<Self, StateError> {
+    pub fn open(
+        folder: PathBuf,
+        initial: InitialState,
+        teller: Teller,
+    ) -> Result<Self, StateError> {
         let failed = |source| StateError { folder: folder.clone(), source };
         create_folder(&folder).map_err(failed)?;
         let identity = Identity::open(&folder, &initial).map_err(failed)?;
@@ -48,7 +53,7 @@ impl CloudState {
             tokens: Arc::new(Tokens::new(identity)),
             registries: Arc::new(Registries::open(&folder, &initial).map_err(failed)?),
             vaults: Arc::new(Vaults::open(&folder, &initial).map_err(failed)?),
-            faults: Faults::new(&initial.faults),
+            faults: Arc::new(Faults::open(&folder, all_faults(&initial), teller).map_err(failed)?),
             log: RequestLog::open(&folder).map_err(failed)?,
             initial,
             folder,
@@ -80,4 +85,10 @@ impl CloudState {
             log: self.log,
         })
     }
+}
+
+/// Those that people wrote come first.
+fn all_faults(initial: &InitialState) -> Vec<Fault> {
+    let written = initial.fault_rules.iter().map(|rule| rule.fault().clone());
+    written.chain(initial.faults.iter().map(Fault::from)).collect()
 }

@@ -3,7 +3,7 @@
 //! What a state folder already holds is never overwritten: the initial state only
 //! adds to it.
 
-use super::faults::InjectedFault;
+use super::faults::{FaultRule, InjectedFault};
 use super::hidden::Hidden;
 use super::runtime::RuntimeChoice;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub struct InitialState {
     /// `HOST/REPOSITORY` for a single repository.
     pub allow_hosts: Vec<String>,
     pub faults: Vec<InjectedFault>,
+    /// Faults as people write them.
+    pub fault_rules: Vec<FaultRule>,
     /// What the application may not do. Without it, it may do everything.
     pub access: Option<AccessRules>,
 }

@@ -23,6 +23,7 @@ pub mod github;
 mod hidden;
 mod identity;
 mod initial_state;
+mod news;
 pub mod process;
 pub mod proxy;
 pub mod registry;
@@ -34,11 +35,14 @@ pub mod vault;
 
 pub use arm::container_groups;
 pub use cloud_file::CloudFile;
+pub use faults::{FaultRecord, FaultRule, FaultState};
 pub use hidden::Hidden;
 pub use initial_state::{
     AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, InitialState, OtherRegistry,
     PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
+pub use news::News;
+pub use proxy::{AddedFaults, FAULTS, FaultList, HOST};
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;

@@ -8,6 +8,7 @@ use super::cloud_state::{CloudState, StateError};
 use super::files::{FileError, create_folder, write_private};
 use super::hidden::Hidden;
 use super::initial_state::InitialState;
+use super::news::{News, Teller};
 use super::proxy::{self, DOMAINS, Dial, Proxy, answer_directly, proxy_login, proxy_url};
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep};
 
 /// How long to wait for another local cloud that is leaving the state folder.
@@ -70,6 +72,7 @@ pub struct Cloud {
     runtime: Runtime,
     listener: TcpListener,
     direct: TcpListener,
+    news: Option<UnboundedReceiver<News>>,
     /// Keeps other local clouds out of the state folder.
     _lock: Flock<File>,
 }
@@ -80,7 +83,8 @@ impl Cloud {
         check_free(&options.cloud_file, &options.state)?;
         let lock = lock(&options.state).await?;
         let stays_up = options.stays_up;
-        let state = CloudState::open(options.state, options.initial_state)?;
+        let (teller, news) = Teller::with_listener();
+        let state = CloudState::open(options.state, options.initial_state, teller)?;
         for image in &state.initial.seed_images {
             preload(&state.registries.storage, image)?;
         }
@@ -104,11 +108,16 @@ impl Cloud {
         for path in &paths {
             file.write(path)?;
         }
-        Ok(Self { file, paths, proxy, runtime, listener, direct, _lock: lock })
+        Ok(Self { file, paths, proxy, runtime, listener, direct, news: Some(news), _lock: lock })
     }
 
     pub fn file(&self) -> &CloudFile {
         &self.file
+    }
+
+    /// What it tells from now on.
+    pub fn news(&mut self) -> Option<UnboundedReceiver<News>> {
+        self.news.take()
     }
 
     /// Serves until `stop` resolves. Then the cloud file is removed; the state

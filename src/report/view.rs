@@ -104,7 +104,7 @@ impl View {
             EventKind::Reported(reported) => self.reported.push(reported.clone()),
             EventKind::RunFinished(finished) => self.finished = Some(finished.clone()),
             // Its notes belong to a step that has ended; `RunFinished` has the result.
-            EventKind::RollbackFinished { .. } => {}
+            EventKind::RollbackFinished { .. } | EventKind::FaultMet { .. } => {}
             EventKind::StepStarted { step }
             | EventKind::OutputLine { step, .. }
             | EventKind::Noted { step, .. }
@@ -206,6 +206,7 @@ impl StepView {
             EventKind::StepStarted { .. }
             | EventKind::RunStarted(_)
             | EventKind::Warned { .. }
+            | EventKind::FaultMet { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::Reported(_)
             | EventKind::RollbackFinished { .. }

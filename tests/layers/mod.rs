@@ -28,7 +28,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["oci", "secret", "value"]),
     ("graph", &["plan"]),
     ("resolve", &["http", "plan", "secret", "value::slug"]),
-    ("journal", &["event", "local::RuntimeChoice", "oci", "value::CommandContext"]),
+    (
+        "journal",
+        &["event", "local::FaultRule", "local::RuntimeChoice", "oci", "value::CommandContext"],
+    ),
     ("report", &["event", "github::actions", "secret"]),
     ("local", &["oci", "secret", "value"]),
     // Builds images, which no conversation with a client depends on.
@@ -97,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli/dry_run",
         &[
             "azure::Cloud",
+            "http",
             "image::existing",
             "journal",
             "local",
@@ -105,6 +109,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "registry::StoredLogins",
             "resolve",
             "run",
+            "secret",
             "value::CommandContext",
         ],
     ),
@@ -145,6 +150,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "image::Store",
             "image::dockerfile",
             "journal",
+            "local::FaultRecord",
             "local::Fetched",
             "local::fetched",
             "otlp",

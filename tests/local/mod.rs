@@ -9,6 +9,7 @@ mod parallel;
 mod preflight;
 mod pull_requests;
 mod registry_build;
+mod rehearse;
 mod removal;
 mod stored_login;
 mod upstream;

@@ -1,9 +1,11 @@
 //! The process of a local cloud: started, kept up, left in the background, stopped.
 
+use super::control::FaultControl;
 use crate::cli::say;
 use crate::local::process::{CloudStart, RunningCloud, environment, spawn};
 use crate::local::{CloudFile, InitialState, Termination, container_groups, is_up, terminate};
 use crate::run::outcome::{StepError, chain_of};
+use crate::secret::Redactor;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,10 @@ impl LocalCloud {
         })?;
         if let Some(file) = left_up(state, initial_state)? {
             say::tell("using the local cloud that was left up");
+            let rules = &initial_state.fault_rules;
+            if !rules.is_empty() {
+                FaultControl::of(&file, &Redactor::default())?.add(rules).await?;
+            }
             return Ok(Self::Detached(Box::new(file)));
         }
         if detach {
@@ -102,10 +108,12 @@ fn left_up(state: &Path, initial_state: &InitialState) -> Result<Option<CloudFil
     let path = state.join("cloud.json");
     let file = CloudFile::read(&path).ok().filter(|file| file.stays_up && is_up(state));
     let Some(file) = file else { return Ok(None) };
-    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     let known = std::fs::read_to_string(state.join("world.json")).ok();
-    let known = known.as_deref().and_then(parsed);
-    if known.is_some() && known == serde_json::to_value(initial_state).ok() {
+    let known = known.and_then(|text| serde_json::from_str::<InitialState>(&text).ok());
+    // Faults can be added while it is up.
+    let without_faults =
+        |state: &InitialState| InitialState { fault_rules: Vec::new(), ..state.clone() };
+    if known.is_some_and(|known| without_faults(&known) == without_faults(initial_state)) {
         return Ok(Some(file));
     }
     let what = format!("the local cloud in `{}` is still up", state.display());

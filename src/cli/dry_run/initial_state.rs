@@ -98,6 +98,7 @@ impl Blueprint<'_> {
                 .map(|(name, layout)| preloaded_image(name, layout))
                 .collect(),
             allow_hosts: self.outside(),
+            fault_rules: self.options.fault.clone(),
             ..InitialState::default()
         })
     }

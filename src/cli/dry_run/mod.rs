@@ -1,6 +1,7 @@
 //! `shipway dry-run`: runs the plan against a cloud on this machine.
 
 pub mod cloud;
+pub mod control;
 mod initial_state;
 mod outside;
 mod placeholders;
@@ -20,7 +21,7 @@ use super::session::secrets::SecretSources;
 use super::session::sources::refuse_inherited;
 use super::session::{PlanSession, refuse};
 use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
-use crate::local::InitialState;
+use crate::local::{FaultRecord, InitialState};
 use crate::run::outcome::StepError;
 use crate::value::CommandContext;
 use clap::Args;
@@ -124,6 +125,7 @@ impl DryRun<'_> {
     /// Starts the cloud, runs the plan, and stops the cloud unless it is kept.
     pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
         let session = &self.run.session;
+        let faults = FaultRecord::of(&self.run.local);
         let (mut cloud, connections, sources) = match self.start().await {
             Ok(started) => started,
             Err(error) => {
@@ -139,6 +141,7 @@ impl DryRun<'_> {
             journal,
             inherited: self.inherited,
             cloud_ends: !self.keep && !cloud.stays_up(),
+            faults: Some(&faults),
         };
         let exit = Box::pin(pipeline.run()).await;
         if self.keep {

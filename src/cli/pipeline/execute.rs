@@ -13,6 +13,7 @@ use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
 use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, StepId};
 use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
+use crate::local::FaultRecord;
 use crate::report::{Display, Recording};
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
@@ -41,6 +42,8 @@ pub struct Execution<'a> {
     pub audience: Audience,
     /// Whether the cloud ends with the run.
     pub cloud_ends: bool,
+    /// The faults that requests meet in the cloud of a dry run.
+    pub faults: Option<&'a FaultRecord>,
     /// What is shown when the run begins.
     pub warnings: Vec<String>,
     /// What the report says beside the results.
@@ -104,6 +107,24 @@ async fn all_shown(display: Display<Held>, is_cancelled: bool, signals: &mut Sig
     }
 }
 
+/// The faults that requests have met, as events before what follows from them.
+#[derive(Clone, Copy)]
+struct MetFaults<'a> {
+    record: Option<&'a FaultRecord>,
+    redactor: &'a Redactor,
+}
+
+impl MetFaults<'_> {
+    fn show(self, display: &mut Display<Held>, at: Duration) {
+        for met in self.record.into_iter().flat_map(FaultRecord::unread) {
+            let request = self.redactor.redact(&met.request());
+            let rule = self.redactor.redact(&met.rule);
+            let kind = EventKind::FaultMet { request, rule, nth: met.nth, of: met.of };
+            display.on(Event { at, kind }, None);
+        }
+    }
+}
+
 impl Execution<'_> {
     pub async fn run(mut self, mut signals: Signals) -> Result<Exit, Refusal> {
         let started = Instant::now();
@@ -125,13 +146,18 @@ impl Execution<'_> {
             let kind = EventKind::Warned { step: None, message };
             display.on(Event { at: Duration::ZERO, kind }, None);
         }
+        let met = MetFaults { record: self.faults, redactor: &session.redactor };
+        met.show(&mut display, Duration::ZERO);
         let summary = engine::run(Engine {
             layout: self.chosen.layout.clone(),
             places: self.chosen.places.clone(),
             performer: Arc::clone(&self.performer),
             early: std::mem::take(&mut self.early),
             journal: &mut self.journal,
-            publish: &mut |event, held| display.on(event, held),
+            publish: &mut |event, held| {
+                met.show(&mut display, event.at);
+                display.on(event, held);
+            },
             signals: &mut signals,
             store: self.store.clone(),
             keep_going: session.options.keep_going,
@@ -209,6 +235,8 @@ impl Execution<'_> {
             let kind = EventKind::Warned { step: None, message };
             display.on(Event { at: started.elapsed(), kind }, None);
         }
+        MetFaults { record: self.faults, redactor: &session.redactor }
+            .show(&mut display, started.elapsed());
         let kind = EventKind::RunFinished(finished);
         display.on(Event { at: started.elapsed(), kind }, None);
         all_shown(display, is_cancelled, signals).await;

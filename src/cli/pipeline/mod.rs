@@ -17,6 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::execute::{Execution, begin_journal};
 use crate::cli::refusal::Refusal;
+use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_outputs};
@@ -28,6 +29,7 @@ use crate::cli::session::{PlanSession, refuse, show_resolve_error};
 use crate::image::Store as Images;
 use crate::image::dockerfile::GitHubCache;
 use crate::journal::{Journal, Replay};
+use crate::local::FaultRecord;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
 use crate::resolve::credentials::scrub;
@@ -54,15 +56,23 @@ pub struct Pipeline<'a> {
     pub inherited: Option<Replay>,
     /// Whether the cloud ends with the run: that of a dry run, unless it is kept.
     pub cloud_ends: bool,
+    /// The faults that requests meet in the cloud of a dry run.
+    pub faults: Option<&'a FaultRecord>,
 }
 
 impl<'a> Pipeline<'a> {
     /// Runs the steps. A run that is refused before the first is reported too.
     pub async fn run(self) -> Exit {
         let (run, connections, audience) = (self.run, self.connections, self.audience);
+        let faults = self.faults;
         let exit = match Box::pin(self.done()).await {
             Ok(exit) => exit,
-            Err(refusal) => refused(run, Some(connections), audience, refusal).await,
+            Err(refusal) => {
+                faults.into_iter().flat_map(FaultRecord::unread).for_each(|met| {
+                    say::tell(&format!("fault: {met}"));
+                });
+                refused(run, Some(connections), audience, refusal).await
+            }
         };
         clean::after_run(&run.folder);
         exit
@@ -130,6 +140,7 @@ impl<'a> Pipeline<'a> {
             store,
             audience: self.audience,
             cloud_ends: self.cloud_ends,
+            faults: self.faults,
             warnings,
             notes,
         })

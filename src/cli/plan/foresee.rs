@@ -57,6 +57,7 @@ pub async fn foresee(
         store.keep_outputs(&step, outputs);
     }
     let pipeline = Pipeline {
+        faults: None,
         run,
         chosen,
         connections: &connections,

@@ -9,7 +9,7 @@
 //! asks GitHub for the pull request.
 
 pub mod connections;
-mod github;
+pub mod github;
 pub mod inherit;
 pub mod layout;
 pub mod listing;

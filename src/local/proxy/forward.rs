@@ -2,10 +2,12 @@
 //! HTTP.
 
 use super::context::Proxy;
+use super::control;
 use super::hosts::{Service, UnknownHost, is_app, registry_name, service};
 use super::response::{broken_connection, no_connection, refusal};
 use super::services::PendingEntry;
 use crate::local::exchange::exchange;
+use crate::local::faults::answered;
 use axum::body::Body;
 use http::uri::Authority;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -17,6 +19,9 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<B
         return proxy.refuse(&request, StatusCode::BAD_REQUEST, "the URL names no host");
     };
     let (host, port) = (authority.host().to_owned(), authority.port_u16().unwrap_or(80));
+    if host.eq_ignore_ascii_case(control::HOST) {
+        return control::answer(&proxy, request).await;
+    }
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
     match service(&host, port, accounts, &services.vaults) {
@@ -59,16 +64,14 @@ async fn to_container(
             return no_connection(&place, &error);
         }
     };
-    match exchange(stream, request, authority).await {
-        Ok(answer) => {
-            entry.write(&proxy.services.log, &answer);
-            answer
-        }
-        Err(error) => {
-            entry.write_status(&proxy.services.log, StatusCode::BAD_GATEWAY);
-            broken_connection(&place, &error)
-        }
-    }
+    let exchanged = async |request| match exchange(stream, request, authority).await {
+        Ok(answer) => answer,
+        Err(error) => broken_connection(&place, &error),
+    };
+    let faults = &proxy.services.faults;
+    let answer = answered(faults, authority.host(), request.map(Body::new), exchanged).await;
+    entry.write(&proxy.services.log, &answer);
+    answer
 }
 
 /// Sends a client to the same place over TLS, as the ingress of apps does.

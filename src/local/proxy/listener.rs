@@ -62,7 +62,7 @@ pub async fn answer_directly(proxy: Arc<Proxy>, listener: TcpListener) {
         let proxy = Arc::clone(&proxy);
         tokio::spawn(serve(stream, move |request| {
             let proxy = Arc::clone(&proxy);
-            async move { Ok(proxy.services.answer_directly(request).await) }
+            async move { or_reset(proxy.services.answer_directly(request).await) }
         }));
     })
     .await;

@@ -2,11 +2,12 @@
 //!
 //! `listener` accepts connections, `connect` answers `CONNECT` and `forward`
 //! answers `http://` URLs. `hosts` maps a host name to a service, `services` passes
-//! the request on and logs it, `response` writes the proxy's own responses. What a
+//! the request on and logs it, `control` changes the cloud itself, `response` writes the proxy's own responses. What a
 //! service does is not known here.
 
 mod connect;
 mod context;
+mod control;
 mod forward;
 mod hosts;
 mod listener;
@@ -15,6 +16,7 @@ mod services;
 mod stream;
 
 pub use context::Proxy;
+pub use control::{AddedFaults, FAULTS, FaultList, HOST};
 pub use hosts::DOMAINS;
 pub use listener::{answer_directly, proxy_login, proxy_url, run};
 pub use services::{Dial, RequestHost, Services};

@@ -2,7 +2,7 @@
 
 use super::hosts::Service;
 use crate::local::access::Access;
-use crate::local::faults::{ConnectionReset, Faults};
+use crate::local::faults::{ConnectionReset, Faults, answered};
 use crate::local::registry::{Registries, RegistryServer};
 use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
 use crate::local::runtime::ByteStream;
@@ -38,7 +38,7 @@ pub struct Services {
     pub github: Router,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     pub access: Arc<Access>,
     pub log: RequestLog,
 }
@@ -53,12 +53,8 @@ impl Services {
     ) -> Response<Body> {
         let mut entry = PendingEntry::of(&request, host);
         let (mut request, received) = counted(request);
-        if let Some(fault) = self.faults.take(request.method(), host, request.uri().path()) {
-            entry.write(&self.log, &fault);
-            return fault;
-        }
         request.extensions_mut().insert(RequestHost(host.to_owned()));
-        let answer = match service {
+        let serve = async |request| match service {
             Service::Registry => self.registry.answer(host, request).await,
             Service::Arm => ask(&self.arm, request).await,
             Service::Entra => ask(&self.entra, request).await,
@@ -66,17 +62,19 @@ impl Services {
             Service::GitHub => ask(&self.github, request).await,
             Service::Container => unreachable!("`connect` and `forward` connect to containers"),
         };
+        let answer = answered(&self.faults, host, request, serve).await;
         entry.request.received = received.load(Ordering::Relaxed);
         entry.write(&self.log, &answer);
         answer
     }
 
     /// The response to a request that was sent to the registries' own port and not through
-    /// the proxy. Faults are injected by host name, which it does not have.
+    /// the proxy.
     pub async fn answer_directly(&self, request: Request<Incoming>) -> Response<Body> {
         let mut entry = PendingEntry::of(&request, DIRECT_HOST);
         let (request, received) = counted(request);
-        let answer = self.registry.answer_directly(request).await;
+        let serve = async |request| self.registry.answer_directly(request).await;
+        let answer = answered(&self.faults, DIRECT_HOST, request, serve).await;
         entry.request.received = received.load(Ordering::Relaxed);
         entry.write(&self.log, &answer);
         answer

@@ -3,6 +3,7 @@
 use super::{Dial, Proxy, proxy_login, proxy_url, run};
 use crate::local::authority::Authority;
 use crate::local::cloud_state::CloudState;
+use crate::local::news::Teller;
 use crate::local::request_log::{LoggedRequest, RequestLog};
 use axum::Router;
 use serde_json::json;
@@ -30,7 +31,8 @@ impl Cloud {
             "other-registries": [{"host": "127.0.0.1:5000"}],
         }))
         .expect("an initial state");
-        let cloud = CloudState::open(state.path().to_owned(), initial).expect("a state folder");
+        let cloud = CloudState::open(state.path().to_owned(), initial, Teller::default());
+        let cloud = cloud.expect("a state folder");
         let domains = super::DOMAINS.map(str::to_owned);
         let authority = Arc::new(Authority::new(&domains).expect("an authority"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -98,6 +98,10 @@ impl ActionsLog {
                 vec![plain_annotation(Level::Warning, title.as_deref(), &one_line(message))]
             }
             EventKind::RunFinished(finished) if finished.is_refused() => refusals(view, finished),
+            EventKind::FaultMet { .. } => {
+                let message = words::message(view, &event.kind).unwrap_or_default();
+                self.shown(view, &message)
+            }
             EventKind::RunStarted(_)
             | EventKind::RunCancelled { .. }
             | EventKind::Reported(_)

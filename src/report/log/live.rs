@@ -124,6 +124,7 @@ impl Live {
             }
             EventKind::RunStarted(_)
             | EventKind::Warned { .. }
+            | EventKind::FaultMet { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::RollbackFinished { .. }
             | EventKind::Reported(_) => {}

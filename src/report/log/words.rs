@@ -85,6 +85,10 @@ pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Messag
             label: Some((Tone::Caution, "warning".into())),
             ..Message::plain(one_line(message))
         },
+        EventKind::FaultMet { request, rule, nth, of } => Message {
+            label: Some((Tone::Caution, "fault".into())),
+            ..Message::plain(fault(request, rule, *nth, *of))
+        },
         EventKind::AttemptFailed { step, attempt, of, failure, retry_in } => {
             let why = one_line(&failure.chain.join(": "));
             let next = span(*retry_in);
@@ -111,6 +115,11 @@ fn opening(started: &RunStarted) -> String {
     let (plan, file, from) =
         (one_line(&started.plan), one_line(&started.file), from.unwrap_or_default());
     format!("{plan} from {file}{environment}{dry}{from}, run {}", started.run)
+}
+
+fn fault(request: &str, rule: &str, nth: u32, of: Option<u32>) -> String {
+    let count = of.map_or_else(|| nth.to_string(), |of| format!("{nth} of {of}"));
+    format!("{} met `{}` ({count})", one_line(request), one_line(rule))
 }
 
 fn stopping(reason: CancelReason) -> &'static str {

@@ -1,21 +1,24 @@
 //! `shipway local`: keeps the local cloud up for other tools.
 
-use super::dry_run::cloud::{how_to_reach, newest, stop};
-use super::dry_run::initial_state_of;
-use super::exit::Exit;
-use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
-use super::runtime::block_on;
-use super::say;
-use super::session::run::state_folder;
-use super::session::{PlanSession, show_step_error};
+mod fault;
+
+use crate::cli::dry_run::cloud::{how_to_reach, newest, stop};
+use crate::cli::dry_run::initial_state_of;
+use crate::cli::exit::Exit;
+use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
+use crate::cli::runtime::block_on;
+use crate::cli::say;
+use crate::cli::session::run::state_folder;
+use crate::cli::session::{PlanSession, show_step_error};
 use crate::journal::{DryRunOptions, LocalCloudOptions, RunFolder, RunId, RunOptions};
-use crate::local::{Cloud, CloudFile, CloudOptions, InitialState};
+use crate::local::{Cloud, CloudFile, CloudOptions, InitialState, News};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
 use clap::{Args, Subcommand};
 use std::io;
 use std::path::{Path, PathBuf};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -47,6 +50,8 @@ pub struct LocalArguments {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum LocalAction {
+    /// Let requests to a local cloud that is up meet faults
+    Fault(fault::FaultArguments),
     /// Stop a local cloud that was left in the background
     Stop {
         /// Stop the cloud that wrote this file instead of the newest one
@@ -58,9 +63,17 @@ pub enum LocalAction {
 /// Keeps a cloud up until Ctrl-C, or stops one.
 pub fn local(arguments: &LocalArguments) -> Result<Exit, Exit> {
     let redactor = Redactor::default();
-    if let Some(LocalAction::Stop { cloud }) = &arguments.action {
-        let stopped = stop_cloud(arguments, cloud.as_deref());
-        return stopped.map(told).map_err(|error| show_step_error(error, &redactor));
+    match &arguments.action {
+        Some(LocalAction::Stop { cloud }) => {
+            let stopped = cloud_file(arguments, cloud.as_deref()).and_then(|file| stop(&file));
+            return stopped.map(told).map_err(|error| show_step_error(error, &redactor));
+        }
+        Some(LocalAction::Fault(asked)) => {
+            let show = |error| show_step_error(error, &redactor);
+            let file = cloud_file(arguments, asked.cloud.as_deref()).map_err(show)?;
+            return block_on(async { fault::fault(asked, &file).await.map_err(show) });
+        }
+        None => {}
     }
     let options = options(arguments, &redactor)?;
     block_on(async {
@@ -76,7 +89,8 @@ async fn keep_up(arguments: &LocalArguments, options: CloudOptions) -> Result<()
         StepError::new("cannot keep the local cloud up").because(chain_of(error).join(": "))
     };
     let mut signals = Signals::listen().map_err(|error| failed(&error))?;
-    let cloud = Cloud::start(options).await.map_err(|error| failed(&error))?;
+    let mut cloud = Cloud::start(options).await.map_err(|error| failed(&error))?;
+    let news = cloud.news();
     if !arguments.until_stdin_ends {
         say::tell(&how_to_reach(cloud.file()));
         for line in exports(cloud.file()) {
@@ -90,8 +104,23 @@ async fn keep_up(arguments: &LocalArguments, options: CloudOptions) -> Result<()
             () = stdin_ends(), if stdin => {}
         }
     };
-    cloud.run(stopped).await;
+    tokio::select! {
+        () = cloud.run(stopped) => {}
+        () = told_as_it_happens(news) => {}
+    }
     Ok(())
+}
+
+/// Tells news for as long as the cloud is up.
+async fn told_as_it_happens(news: Option<UnboundedReceiver<News>>) {
+    if let Some(mut news) = news {
+        while let Some(news) = news.recv().await {
+            match news {
+                News::FaultMet(met) => say::tell(&format!("fault     {met}")),
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Lines for `eval "$(shipway local)"` in a shell.
@@ -152,16 +181,15 @@ fn told(what: impl AsRef<str>) -> Exit {
     Exit::Done
 }
 
-fn stop_cloud(arguments: &LocalArguments, cloud: Option<&Path>) -> Result<String, StepError> {
-    if let (None, Some(state)) = (cloud, &arguments.state_dir) {
-        return stop(&state.join("cloud.json"));
+/// The file of the cloud that is meant: the one that is named, or the newest.
+fn cloud_file(arguments: &LocalArguments, named: Option<&Path>) -> Result<PathBuf, StepError> {
+    if let (None, Some(state)) = (named, &arguments.state_dir) {
+        return Ok(state.join("cloud.json"));
     }
     let newest = || {
         let file = PlanFile::read(&arguments.plan, PLAN_OPTION_HELP).ok()?;
         newest(&state_folder(None, &file))
     };
-    match cloud.map(Path::to_owned).or_else(newest) {
-        Some(file) => stop(&file),
-        None => Err(StepError::new("no local cloud was left up here")),
-    }
+    let found = named.map(Path::to_owned).or_else(newest);
+    found.ok_or_else(|| StepError::new("no local cloud was left up here"))
 }

@@ -1,0 +1,60 @@
+//! What changes the local cloud itself while it is up: `http://shipway.local/faults`.
+//!
+//! It is behind the password of the proxy like everything else, and not in the request log:
+//! nothing of Azure is asked.
+
+use super::context::Proxy;
+use super::response::refusal;
+use crate::local::faults::{FaultRule, FaultState};
+use axum::body::Body;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+
+/// The host by which clients of the proxy ask for it.
+pub const HOST: &str = "shipway.local";
+/// The path of the faults. GET lists those that are left, POST adds some, DELETE removes all
+/// and answers with those that were left.
+pub const FAULTS: &str = "/faults";
+
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The body of a POST.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AddedFaults {
+    pub rules: Vec<FaultRule>,
+}
+
+/// The body of each answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FaultList {
+    pub faults: Vec<FaultState>,
+}
+
+pub async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Response<Body> {
+    let faults = &proxy.services.faults;
+    let faults = match (request.method(), request.uri().path()) {
+        (&Method::GET, FAULTS) => faults.left(),
+        (&Method::DELETE, FAULTS) => faults.clear(),
+        (&Method::POST, FAULTS) => match added(request).await {
+            Ok(added) => {
+                faults.add(&added.rules);
+                faults.left()
+            }
+            Err(why) => return refusal(StatusCode::BAD_REQUEST, &why),
+        },
+        _ => return refusal(StatusCode::NOT_FOUND, "the local cloud has faults, and no more"),
+    };
+    let body = serde_json::to_vec(&FaultList { faults }).unwrap_or_default();
+    let mut answer = Response::new(Body::from(body));
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, json);
+    answer
+}
+
+async fn added(request: Request<Incoming>) -> Result<AddedFaults, String> {
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
+    let body = body.map_err(|error| error.to_string())?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| error.to_string())
+}
