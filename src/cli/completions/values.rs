@@ -143,7 +143,7 @@ fn expressions(names: &PlanNames) -> Vec<Candidate> {
             Members::Closed(members) => {
                 found.extend(members.iter().map(|member| {
                     Candidate::new(format!("{}.{member}", context.name), context.about)
-                }))
+                }));
             }
             Members::Declared if context.name == "vars" => {
                 let variables = names.variables().into_iter();
@@ -155,7 +155,7 @@ fn expressions(names: &PlanNames) -> Vec<Candidate> {
             // What only a run knows is refused by `eval`.
             Members::Declared => {}
             Members::Open => {
-                found.push(Candidate::new(format!("{}.", context.name), context.about))
+                found.push(Candidate::new(format!("{}.", context.name), context.about));
             }
         }
     }

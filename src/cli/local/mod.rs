@@ -120,7 +120,7 @@ async fn told_as_it_happens(news: Option<UnboundedReceiver<News>>) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Lines for `eval "$(shipway local)"` in a shell.
