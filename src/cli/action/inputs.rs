@@ -73,6 +73,7 @@ const OPTIONS: [(&str, Form); 36] = [
     ("runtime", Form::Value),
     ("seed-image", Form::Lines),
     ("allow-host", Form::Lines),
+    ("fault", Form::Lines),
     ("offline", Form::Flag),
     ("detach", Form::Flag),
     ("saved-plan", Form::Value),
