@@ -39,7 +39,7 @@ enum Form {
 }
 
 /// The inputs that are options, each of the option's name.
-const OPTIONS: [(&str, Form); 36] = [
+const OPTIONS: [(&str, Form); 37] = [
     ("env", Form::Value),
     ("set", Form::Lines),
     ("from", Form::Value),
