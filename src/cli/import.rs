@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::say;
 use crate::draft::PlanDraft;
 use crate::import::{ImportError, Imported, Note, NoteKind, import};
-use crate::plan::{read_bytes, render};
+use crate::plan::{Diagnostic, read_bytes, render, unfit_values};
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -21,7 +21,8 @@ It reads workflows of GitHub Actions, scripts of az and docker, compose files, c
 groups as YAML, and Resource Manager's templates as JSON. The plan goes to standard
 output; what has no counterpart, or needs you, is told on standard error with its line.
 
-Exit codes: 0 done; 2 the file cannot be read as any of these.";
+Exit codes: 0 done; 2 the file cannot be read as any of these, or the plan that was made of
+it has mistakes, which are shown.";
 
 /// What is read of a file at most.
 const MAX_BYTES: u64 = 4 << 20;
@@ -57,24 +58,49 @@ pub fn run_import(arguments: &ImportArguments) -> Result<Exit, Exit> {
             .then_some("a bicep file becomes a template with `az bicep build --file FILE`");
         cannot(&error.to_string(), help)
     })?;
-    let text = PlanDraft { header: header(&name, &notes), ..plan }.write();
+    finish(arguments, &name, plan, notes)
+}
+
+/// Checks the plan before it is written, so that its mistakes are among what is to do.
+fn finish(
+    arguments: &ImportArguments,
+    name: &str,
+    plan: PlanDraft,
+    mut notes: Vec<Note>,
+) -> Result<Exit, Exit> {
+    for mistake in mistakes(&plan.write()) {
+        let text = format!("mend the plan: {}", mistake.message);
+        notes.push(Note { line: 0, kind: NoteKind::NeedsYou, text });
+    }
+    let text = PlanDraft { header: header(name, &notes), ..plan }.write();
     match &arguments.output {
         None => say::result(&text),
         Some(output) => write(output, &text)?,
     }
-    tell(&name, &notes);
+    tell(name, &notes);
+    let mistakes = mistakes(&text);
+    let output = arguments.output.as_ref().map(|output| output.display().to_string());
+    if !mistakes.is_empty() {
+        let shown = output.as_deref().unwrap_or("PLAN");
+        say::tell(&render(shown, &text, &mistakes, say::color()));
+    }
+    if let Some(output) = output {
+        let with = if mistakes.is_empty() { "" } else { ", which has the mistakes above" };
+        let next = format!("next:\n  shipway check {output}\n  shipway dry-run {output}");
+        say::tell(&format!("wrote {output}{with}\n\n{next}"));
+    }
+    Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Usage })
+}
+
+/// What `shipway check` would call an error, but for paths, which may be elsewhere.
+fn mistakes(text: &str) -> Vec<Diagnostic> {
     let (_, reading) = read_bytes(text.as_bytes());
-    if reading.plan.is_none() {
-        say::tell(&render("PLAN", &text, &reading.diagnostics, say::color()));
-        return Ok(Exit::Usage);
+    let mut diagnostics = reading.diagnostics;
+    if let Some(plan) = &reading.plan {
+        diagnostics.append(&mut unfit_values(plan));
     }
-    if let Some(output) = &arguments.output {
-        say::tell(&format!(
-            "wrote {0}\n\nnext:\n  shipway check {0}\n  shipway dry-run {0}",
-            output.display()
-        ));
-    }
-    Ok(Exit::Done)
+    diagnostics.retain(Diagnostic::is_error);
+    diagnostics
 }
 
 fn read(file: &Path) -> io::Result<String> {

@@ -8,6 +8,7 @@ use super::service::{BuildNames, ServiceBuilder};
 use super::yaml::Yaml;
 use crate::draft::{Node, ServiceDraft};
 use regex::Regex;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Keys of a service that are converted, or that mean nothing in Azure.
@@ -76,6 +77,37 @@ pub fn import(document: &Yaml, plan: &mut PlanBuilder) {
     plan.needs_you(0, "a compose file names no resource group and no region: change `azure`");
 }
 
+/// How the services of a compose file run.
+#[derive(Default)]
+pub struct ComposeSettings {
+    /// Each service by its name in the file.
+    pub services: BTreeMap<String, ServiceSettings>,
+    /// Secrets that the plan has to declare for them, each with its source.
+    pub secrets: Vec<(String, Node)>,
+}
+
+/// How one service runs.
+#[derive(Default)]
+pub struct ServiceSettings {
+    /// Instead of the image's; empty where the image's is right.
+    pub command: Vec<String>,
+    pub env: Vec<(String, String)>,
+}
+
+/// Reads how the services run; what is no compose file says nothing.
+pub fn settings(text: &str) -> ComposeSettings {
+    let Ok(document) = Yaml::parse(text) else { return ComposeSettings::default() };
+    let mut plan = PlanBuilder::default();
+    let mut settings = ComposeSettings::default();
+    for (name, service) in document.get("services").entries() {
+        let command = whole_command(service);
+        let env = variables(service.get("environment"), &mut plan);
+        settings.services.insert(name.clone(), ServiceSettings { command, env });
+    }
+    settings.secrets = plan.needed.secrets();
+    settings
+}
+
 /// A text with compose's variables as expressions.
 fn interpolated(text: &str) -> String {
     let replaced = VARIABLE.replace_all(text, |found: &regex::Captures<'_>| {
@@ -95,17 +127,16 @@ fn group_of(name: &str, service: &Yaml, plan: &mut PlanBuilder) -> GroupDraft {
     let limits = service.get("deploy").get("resources").get("limits");
     let cpu = [limits.get("cpus"), service.get("cpus")].into_iter().find_map(Yaml::text);
     let memory = [limits.get("memory"), service.get("mem_limit")].into_iter().find_map(Yaml::text);
-    let mut command = command(service.get("entrypoint"));
-    command.extend(self::command(service.get("command")));
     let restart = service.get("restart").text();
     GroupDraft {
+        line: service.line,
         dns_label: Some(format!("{}-{}", plan.name, kebab(name))),
         ports: ports(name, service.get("ports"), plan),
         cpu: cpu.map(str::to_owned),
         memory: memory.map(size),
         env: variables(service.get("environment"), plan),
         restart_policy: restart.and_then(policy).map(str::to_owned),
-        command,
+        command: whole_command(service),
         ..GroupDraft::default()
     }
 }
@@ -125,6 +156,13 @@ fn policy(word: &str) -> Option<&'static str> {
         _ if word.starts_with("on-failure") => Some("on-failure"),
         _ => None,
     }
+}
+
+/// The entrypoint and its arguments, as one.
+fn whole_command(service: &Yaml) -> Vec<String> {
+    let mut whole = command(service.get("entrypoint"));
+    whole.extend(command(service.get("command")));
+    whole
 }
 
 fn command(value: &Yaml) -> Vec<String> {

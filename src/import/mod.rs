@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use workflow::scope::Scope;
 use yaml::Yaml;
 
+pub use compose::{ServiceSettings, settings as compose_settings};
 pub use note::{Note, NoteKind};
 
 /// What an import made.
@@ -158,10 +159,7 @@ fn import_group(
     }
     let name = group.name.clone().or_else(|| group.dns_label.clone());
     let name = names::kebab(name.as_deref().unwrap_or("app"));
-    if group.image.is_none() {
-        plan.needs_you(line, "write the image of the container: `deploy: { image: …, aci: … }`");
-        group.image = Some("REGISTRY.azurecr.io/IMAGE:TAG".to_lowercase());
-    }
+    group.line = line;
     let mut service = ServiceBuilder::default();
     service.deploy(group, plan);
     plan.services.push(ServiceDraft { name, needs: Vec::new(), steps: service.finish() });

@@ -39,3 +39,11 @@ pub const OIDC: &str = "a stored credential of Azure is not needed: create an id
 pub const NAME_THE_REGISTRY: &str = "write the registry's host under `registries`, with \
                                      `pull: { identity: NAME }`: its name is known only to the \
                                      workflow";
+
+/// What a deploy says whose image is not known.
+pub const PLACEHOLDER_IMAGE: &str = "registry.azurecr.io/image:tag";
+
+pub const NAME_THE_IMAGE: &str = "the image of the deploy is not known: \
+                                  `registry.azurecr.io/image:tag` is a placeholder";
+
+pub const NAME_THE_SUBNET: &str = "a private address needs a subnet: write it as `subnet`";

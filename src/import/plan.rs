@@ -60,13 +60,37 @@ impl Needed {
         Some(&input.variable)
     }
 
+    /// The secrets of the plan, each with its source.
+    pub fn secrets(&self) -> Vec<(String, Node)> {
+        let secrets = self.secrets.iter();
+        let source = |variable: &String| Node::flow([("env", Node::text(variable.clone()))]);
+        secrets.map(|(name, variable)| (name.clone(), source(variable))).collect()
+    }
+
+    /// Forgets what was looked up for a text that did not become part of the plan.
+    fn keep_used(&mut self, plan: &str) {
+        self.secrets.retain(|name, _| names(plan, &format!("secrets.{name}")));
+        self.variables.retain(|name, _| names(plan, &format!("env.{name}")));
+        for input in self.inputs.values_mut() {
+            input.is_used &= names(plan, &format!("vars.{}", input.variable));
+        }
+    }
+
     fn used_inputs(&self) -> impl Iterator<Item = (&String, &Input)> {
         self.inputs.iter().filter(|(_, input)| input.is_used)
     }
 }
 
+/// Whether a text has this path of names, and not the beginning of a longer one.
+fn names(text: &str, path: &str) -> bool {
+    text.match_indices(path).any(|(at, _)| {
+        let next = text[at + path.len()..].chars().next();
+        !next.is_some_and(|next| next.is_ascii_alphanumeric() || "-_".contains(next))
+    })
+}
+
 /// The name, with a number where it is taken.
-fn unique(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+pub fn unique(name: &str, is_free: impl Fn(&str) -> bool) -> String {
     if is_free(name) {
         return name.to_owned();
     }
@@ -146,39 +170,40 @@ impl PlanBuilder {
     /// has to state it.
     #[must_use]
     pub fn set_location(&mut self, region: String) -> Option<String> {
+        // `West Europe` is how people read `westeurope`.
+        let is_literal = !region.contains("${{");
+        let region = if is_literal { region.replace(' ', "").to_lowercase() } else { region };
         set_or_return(&mut self.azure.location, region)
     }
 
     /// The plan, and what to tell about it.
     pub fn finish(mut self) -> (PlanDraft, Vec<Note>) {
+        let mut plan = PlanDraft {
+            name: self.name.clone(),
+            env: std::mem::take(&mut self.env),
+            azure: self.azure.clone(),
+            registries: self.registry_settings(),
+            services: std::mem::take(&mut self.services),
+            ..PlanDraft::default()
+        };
+        self.needed.keep_used(&plan.write());
         self.note_secrets_and_variables();
         self.note_inputs();
         self.note_pull_identity();
         let inputs = self.needed.used_inputs();
         let vars = inputs.map(|(_, input)| (input.variable.clone(), Node::scalar(&input.default)));
-        let vars = vars.collect();
-        let secrets = self.needed.secrets.iter();
-        let secrets = secrets.map(|(name, variable)| {
-            (name.clone(), Node::flow([("env", Node::text(variable.clone()))]))
-        });
-        let secrets = secrets.collect();
+        plan.vars = vars.collect();
+        plan.secrets = self.needed.secrets();
+        self.notes.sort_by_key(|note| (note.line == 0, note.line, note.kind));
+        (plan, self.notes)
+    }
+
+    fn registry_settings(&self) -> Vec<(String, Node)> {
         let pull = self.pull_identity();
         let registries = self.registries.iter();
-        let registries =
-            registries.filter_map(|(host, used)| Some((host.clone(), used.node(host, &pull)?)));
-        let registries = registries.collect();
-        self.notes.sort_by_key(|note| (note.line == 0, note.line, note.kind));
-        let plan = PlanDraft {
-            name: self.name,
-            env: self.env,
-            vars,
-            secrets,
-            azure: self.azure,
-            registries,
-            services: self.services,
-            ..PlanDraft::default()
-        };
-        (plan, self.notes)
+        registries
+            .filter_map(|(host, used)| Some((host.clone(), used.node(host, &pull)?)))
+            .collect()
     }
 
     fn note_secrets_and_variables(&mut self) {

@@ -1,9 +1,11 @@
 //! The steps of one service, as commands and actions bring them.
 
 use super::group::GroupDraft;
+use super::group::fit::fit;
 use super::local_images::{LocalImage, LocalImages, RegistryImage};
 use super::names::{registry_of, split_tag, with_tag};
-use super::plan::PlanBuilder;
+use super::note::{NAME_THE_IMAGE, PLACEHOLDER_IMAGE};
+use super::plan::{PlanBuilder, unique};
 use crate::draft::{Node, StepDraft};
 
 pub use super::local_images::BuildNames;
@@ -79,6 +81,27 @@ impl ServiceBuilder {
         match self.steps.iter().filter(|step| step.is(action)).count() {
             0 | 1 => action.to_owned(),
             number => format!("{action}-{number}"),
+        }
+    }
+
+    /// An id that no step has yet.
+    pub fn unused_id(&self, wanted: &str) -> String {
+        let is_free =
+            |id: &str| !self.steps.iter().any(|step| step.value("id") == Some(&Node::text(id)));
+        unique(wanted, is_free)
+    }
+
+    /// Writes what is pending, and returns how many steps there are.
+    pub fn flushed(&mut self) -> usize {
+        self.flush();
+        self.steps.len()
+    }
+
+    /// Gives a key to the steps from a place on that do not have it.
+    pub fn set_key(&mut self, from: usize, key: &'static str, value: &Node) {
+        self.flush();
+        for step in self.steps.iter_mut().skip(from).filter(|step| step.value(key).is_none()) {
+            step.keys.push((key, value.clone()));
         }
     }
 
@@ -193,6 +216,7 @@ impl ServiceBuilder {
     pub fn deploy(&mut self, mut group: GroupDraft, plan: &mut PlanBuilder) {
         self.flush();
         self.verify_port();
+        fit(&mut group, plan);
         let image = group.image.take().map(|image| with_tag(&image));
         let is_own = image.as_ref().is_none_or(|image| self.pushed.contains(image));
         let latest = image.as_deref().and_then(registry_of);
@@ -200,6 +224,10 @@ impl ServiceBuilder {
             plan.registry(&host).is_pulled = true;
         }
         group.image = image.filter(|_| !is_own || self.pushed.is_empty());
+        if group.image.is_none() && self.pushed.is_empty() {
+            plan.needs_you(group.line, NAME_THE_IMAGE);
+            group.image = Some(PLACEHOLDER_IMAGE.to_owned());
+        }
         let step = StepDraft::new("deploy", group.node());
         self.steps.push(conditional(step, self.condition.as_ref()));
         self.deploy_condition.clone_from(&self.condition);

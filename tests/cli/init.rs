@@ -160,6 +160,7 @@ kept .dockerignore, which was there before
 kept .github/workflows/shipway.yml, which was there before
 ",
     );
+    assert!(!finished.stderr.contains("OWNER/shipway"), "{}", finished.stderr);
     assert_eq!(text(&program, "shop/.dockerignore"), "mine\n");
     assert_eq!(text(&program, "shop/.github/workflows/shipway.yml"), "mine\n");
 }
@@ -433,6 +434,43 @@ fn services_of_a_compose_file_are_built_by_its_settings() {
         "note: `db` of `compose.yaml` is an image that is not built here, and was left out: name \
          the address that the services reach it under in the `env` of their deploys\n",
     ]);
+}
+
+#[test]
+fn service_of_a_compose_file_keeps_its_command_and_variables() {
+    let compose = "services:
+  api:
+    build: .
+    ports: ['8080:8080']
+    command: [serve, --fast]
+    environment: { LEVEL: debug, API_TOKEN: }
+    env_file: .env
+  worker:
+    build: .
+    command: work --queue mail
+";
+    let program = folder(&[("compose.yaml", compose), ("Dockerfile", "FROM scratch\n")]);
+    let (plan, finished) = init(&program, &[]);
+    for part in [
+        "secrets:\n  api-token: { env: API_TOKEN }\n",
+        "            command: [serve, \"--fast\"]\n            env:\n              LEVEL: debug\n              \
+         API_TOKEN: ${{ secrets.api-token }}\n      - verify: /\n",
+        "            name: ${{ vars.label }}-worker\n            cpu: 1\n            memory: 1.5GB\n            \
+         command: [work, \"--queue\", mail]\n",
+    ] {
+        assert!(plan.contains(part), "no `{part}` in\n{plan}");
+    }
+    assert_eq!(plan.matches("verify:").count(), 1, "{plan}");
+    finished.says_in_order(&[
+        "note: the plan has the secret `api-token`: pass the variable that it is read from in the \
+         workflow's `env`\n",
+        "note: `env_file` of `api` in `compose.yaml` was left out: write its variables in the `env` \
+         of the deploy\n",
+    ]);
+    assert_eq!(
+        program.run(&["check", "shop/shipway.yml"]).exits(0).stderr,
+        "shop/shipway.yml: no mistakes\n"
+    );
 }
 
 #[test]

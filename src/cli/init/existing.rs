@@ -41,6 +41,7 @@ impl ExistingGroup {
             name,
             services: Vec::new(),
             files: ImageFiles::default(),
+            secrets: Vec::new(),
             notes: std::iter::once(first).chain(open).collect(),
             deploying_workflows: Vec::new(),
         }

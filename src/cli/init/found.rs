@@ -1,5 +1,7 @@
 //! One image to deploy, as it was found.
 
+use crate::import::ServiceSettings;
+
 /// The port of a program of which nothing tells it.
 pub const DEFAULT_PORT: u16 = 8080;
 
@@ -10,8 +12,12 @@ pub struct FoundService {
     pub port: u16,
     /// Whether a file tells the port, so that it is not asked for.
     pub port_is_known: bool,
+    /// Whether it has an address; one that works without requests has none.
+    pub has_address: bool,
     /// The path to verify.
     pub path: String,
+    /// Its command and variables, where a file tells them.
+    pub settings: ServiceSettings,
 }
 
 /// How the image is built.

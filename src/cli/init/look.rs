@@ -1,11 +1,13 @@
 //! What a folder holds that can be deployed.
 
-use super::compose;
+use super::compose::{self, Composed};
 use super::dockerfile::{self, FoundDockerfile};
 use super::folder::{Folder, split};
 use super::found::{DEFAULT_PORT, FoundBuild, FoundService};
 use super::image_files::ImageFiles;
 use super::project::{self, Project};
+use crate::draft::Node;
+use crate::import::ServiceSettings;
 use crate::value::GroupName;
 
 /// What of a folder can be deployed, and what people should know about it.
@@ -15,6 +17,8 @@ pub struct Look {
     pub services: Vec<FoundService>,
     /// Files to write beside the plan.
     pub files: ImageFiles,
+    /// Secrets that the plan has to declare, each with its source.
+    pub secrets: Vec<(String, Node)>,
     /// What people should know.
     pub notes: Vec<String>,
     /// Workflows that deploy already, in the folder.
@@ -33,11 +37,14 @@ impl Look {
             name: folder_name(folder),
             services: Vec::new(),
             files: ImageFiles::default(),
+            secrets: Vec::new(),
             notes: Vec::new(),
             deploying_workflows: deploying_workflows(folder),
         };
         let dockerfiles = dockerfile::all(folder);
-        let (composed, mut notes) = compose::services(folder, &dockerfiles);
+        let Composed { services: composed, secrets, mut notes } =
+            compose::services(folder, &dockerfiles);
+        look.secrets = secrets;
         look.notes.append(&mut notes);
         if composed.is_empty() {
             look.services = dockerfiles.iter().map(|file| look.of_dockerfile(file)).collect();
@@ -68,6 +75,8 @@ impl Look {
             },
             port: port.unwrap_or(DEFAULT_PORT),
             port_is_known: port.is_some(),
+            has_address: true,
+            settings: ServiceSettings::default(),
             path: file.content.health_path.clone().unwrap_or_else(|| "/".to_owned()),
         }
     }
@@ -85,6 +94,8 @@ impl Look {
             build,
             port,
             port_is_known,
+            has_address: true,
+            settings: ServiceSettings::default(),
             path: "/".to_owned(),
         });
         Ok(())

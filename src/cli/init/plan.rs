@@ -4,6 +4,7 @@ use super::found::{FoundBuild, FoundService};
 use super::look::Look;
 use super::settings::Settings;
 use crate::draft::{AzureDraft, EnvironmentDraft, Node, PlanDraft, ServiceDraft, StepDraft};
+use crate::import::ServiceSettings;
 
 /// The line by which editors find the schema, which `init` writes there.
 pub const SCHEMA_LINE: &str = "yaml-language-server: $schema=.shipway/schema.json";
@@ -23,6 +24,7 @@ pub fn draft(look: &Look, settings: &Settings) -> PlanDraft {
     PlanDraft {
         header: vec![SCHEMA_LINE.to_owned()],
         name: settings.name.clone(),
+        secrets: look.secrets.clone(),
         azure: AzureDraft {
             resource_group: Some(settings.resource_group.clone()),
             location: Some(settings.location.clone()),
@@ -89,18 +91,35 @@ fn draft_of(
         ("image", Node::text(format!("{}/{image}", settings.registry))),
         ("tags", tags),
     ]);
-    let aci = Node::block([
-        ("dns-label", Node::text(label)),
-        ("ports", Node::List(vec![Node::plain(port)])),
-        ("cpu", Node::plain(1)),
-        ("memory", Node::text("1.5GB")),
-    ]);
+    let aci = aci(service, label, port);
     let mut steps = build_steps(service, port);
     steps.push(StepDraft::new("tag", tag));
     steps.push(StepDraft::new("push", Node::Nothing));
     steps.push(StepDraft::new("deploy", Node::block([("aci", aci)])));
-    steps.push(StepDraft::new("verify", Node::text(service.path.clone())));
+    if service.has_address {
+        steps.push(StepDraft::new("verify", Node::text(service.path.clone())));
+    }
     ServiceDraft { name: service.name.clone(), needs: Vec::new(), steps }
+}
+
+/// The group: one without an address has no label, and so a name.
+fn aci(service: &FoundService, label: String, port: u16) -> Node {
+    let mut keys = if service.has_address {
+        vec![("dns-label", Node::text(label)), ("ports", Node::List(vec![Node::plain(port)]))]
+    } else {
+        vec![("name", Node::text(label))]
+    };
+    keys.push(("cpu", Node::plain(1)));
+    keys.push(("memory", Node::text("1.5GB")));
+    let ServiceSettings { command, env } = &service.settings;
+    if !command.is_empty() {
+        keys.push(("command", Node::texts(command.clone())));
+    }
+    if !env.is_empty() {
+        let env = env.iter().map(|(name, value)| (name.as_str(), Node::text(value.clone())));
+        keys.push(("env", Node::block(env)));
+    }
+    Node::block(keys)
 }
 
 fn build_steps(service: &FoundService, port: u16) -> Vec<StepDraft> {

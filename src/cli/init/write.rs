@@ -38,6 +38,7 @@ impl Output<'_> {
             return Err(say::refused(Exit::Usage, &[message.to_owned()], Some(help)).exit);
         }
         let mut said = Vec::new();
+        let mut has_new_workflow = false;
         for (name, text) in self.look.files.all() {
             let written = write_new(&root.join(name), &text)?;
             said.push(line(written, name, "what the image holds"));
@@ -51,13 +52,14 @@ impl Output<'_> {
                 !self.look.services.is_empty(),
             );
             let written = write_new(&workflows.join(workflow::FILE), &text)?;
+            has_new_workflow = written == Written::New;
             said.push(line(written, workflow::FILE, "runs the plan on GitHub"));
         }
         write_schema(root);
         write_new(&root.join("shipway.yml"), plan)?;
         said.insert(0, line(Written::New, "shipway.yml", "the plan"));
         say::tell(&said.join("\n"));
-        self.say_notes();
+        self.say_notes(has_new_workflow);
         self.say_next();
         Ok(Exit::Done)
     }
@@ -68,7 +70,7 @@ impl Output<'_> {
         (!self.arguments.no_workflow).then(|| repository.unwrap_or(root))
     }
 
-    fn say_notes(&self) {
+    fn say_notes(&self, has_new_workflow: bool) {
         let mut notes = Vec::new();
         if !self.settings.assumed.is_empty() {
             let assumed = self.settings.assumed.join(" ");
@@ -83,7 +85,7 @@ impl Output<'_> {
                  the same"
             ));
         }
-        if !self.arguments.no_workflow && self.arguments.action == workflow::PLACEHOLDER {
+        if has_new_workflow && self.arguments.action == workflow::PLACEHOLDER {
             notes.push(format!(
                 "`{}` in the workflow is to be replaced by the repository of Shipway's action and \
                  a commit of it, or given by `--action`",

@@ -2,13 +2,18 @@
 //! describe it.
 
 pub mod arm;
+pub mod fit;
 pub mod resource;
+
+mod extras;
 
 use crate::draft::Node;
 
 /// A container group and its first container.
 #[derive(Clone, Debug, Default)]
 pub struct GroupDraft {
+    /// Where it is described.
+    pub line: usize,
     pub name: Option<String>,
     pub image: Option<String>,
     pub dns_label: Option<String>,
@@ -25,11 +30,17 @@ pub struct GroupDraft {
     pub tags: Vec<(String, String)>,
     /// Entries of `containers`.
     pub containers: Vec<Node>,
+    /// Further keys of `aci`, in their order.
+    pub more: Vec<(&'static str, Node)>,
 }
 
 impl GroupDraft {
-    /// The first port that a connection can be made to.
+    /// The first port that a connection can be made to. One in a subnet is not reached from
+    /// elsewhere.
     pub fn tcp_port(&self) -> Option<String> {
+        if self.more.iter().any(|(key, _)| *key == "subnet") {
+            return None;
+        }
         self.ports.iter().find(|port| !port.ends_with("/udp")).cloned()
     }
 
@@ -71,10 +82,25 @@ impl GroupDraft {
             ("location", text(&self.location)),
             ("tags", pairs(&self.tags)),
         ];
+        let more = self.more.iter().map(|(key, node)| (*key, Some(node.clone())));
         let given: Vec<_> =
-            keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+            keys.into_iter().chain(more).filter_map(|(key, value)| Some((key, value?))).collect();
         if given.is_empty() { Node::Nothing } else { Node::block(given) }
     }
+}
+
+/// `identity` of these: `[system]` is the group's own.
+pub fn identity_of(names: &[String]) -> Node {
+    let is_system = |name: &&String| name.eq_ignore_ascii_case("[system]");
+    let others: Vec<String> = names.iter().filter(|name| !is_system(name)).cloned().collect();
+    let mut keys = Vec::new();
+    if names.is_empty() || names.iter().any(|name| is_system(&name)) {
+        keys.push(("system", Node::plain(true)));
+    }
+    if !others.is_empty() {
+        keys.push(("user-assigned", Node::texts(others)));
+    }
+    Node::flow(keys)
 }
 
 /// A number of gigabytes as a size.

@@ -3,9 +3,10 @@
 use super::importer::{Conversion, Importer};
 use super::lexer;
 use super::options::Options;
-use crate::import::group::GroupDraft;
+use crate::draft::Node;
+use crate::import::group::{GroupDraft, identity_of};
 use crate::import::names::registry_of;
-use crate::import::note::{NAME_THE_REGISTRY, OIDC};
+use crate::import::note::{NAME_THE_REGISTRY, NAME_THE_SUBNET, OIDC};
 use crate::import::plan::RegistryCreation;
 use crate::import::service::BuildNames;
 use crate::import::workflow::scope::Use;
@@ -40,7 +41,13 @@ const SILENT: [&str; 27] = [
     "--resource-group",
     "-g",
 ];
-const SILENT_TOO: [&str; 8] = [
+const SILENT_TOO: [&str; 14] = [
+    "--assign-identity",
+    "--priority",
+    "--subnet",
+    "--vnet",
+    "--zone",
+    "--dns-name-label-scope",
     "--restart-policy",
     "--secure-environment-variables",
     "--subscription",
@@ -216,6 +223,7 @@ fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: us
         name: importer.name_of(options, &["--name", "-n"], line),
         image: importer.name_of(options, &["--image"], line),
         dns_label: importer.name_of(options, &["--dns-name-label"], line),
+        dns_label_scope: importer.name_of(options, &["--dns-name-label-scope"], line),
         cpu: importer.name_of(options, &["--cpu"], line),
         memory: importer.name_of(options, &["--memory"], line),
         restart_policy: importer.name_of(options, &["--restart-policy"], line),
@@ -246,10 +254,59 @@ fn container_create(importer: &mut Importer<'_, '_>, options: &Options, line: us
         let value = importer.text(value, Use::Name, line);
         group.tags.extend(value.map(|value| (name.to_owned(), value)));
     }
+    group.line = line;
+    group.more = more(importer, options, line);
     credentials(importer, options, group.image.as_deref(), line);
-    note_unknown(importer, options, line);
+    note_unknown(importer, options, group.more.iter().any(|(key, _)| *key == "subnet"), line);
     importer.service.deploy(group, importer.plan);
     Conversion::Done
+}
+
+/// Keys of `aci` that one option, or two, stand for.
+fn more(
+    importer: &mut Importer<'_, '_>,
+    options: &Options,
+    line: usize,
+) -> Vec<(&'static str, Node)> {
+    let mut more = Vec::new();
+    more.extend(subnet(importer, options, line).map(|subnet| ("subnet", Node::text(subnet))));
+    if options.has(&["--assign-identity"]) {
+        let mut names = Vec::new();
+        for name in options.list(&["--assign-identity"]) {
+            match name {
+                Some(name) => names.extend(importer.text(&name, Use::Name, line)),
+                None => importer.plan.needs_you(
+                    line,
+                    "an identity of the group is known only to the script: write it under `identity`",
+                ),
+            }
+        }
+        more.push(("identity", identity_of(&names)));
+    }
+    let zone = importer.name_of(options, &["--zone"], line);
+    more.extend(zone.map(|zone| ("zones", Node::texts([zone]))));
+    let priority = importer.name_of(options, &["--priority"], line);
+    more.extend(priority.map(|it| ("priority", Node::text(it.to_lowercase()))));
+    more
+}
+
+/// The id of a subnet, or `NETWORK/SUBNET`.
+fn subnet(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Option<String> {
+    let network = importer.name_of(options, &["--vnet"], line);
+    let subnet = importer.name_of(options, &["--subnet"], line)?;
+    match network {
+        _ if subnet.starts_with('/') => Some(subnet),
+        Some(network) if network.starts_with('/') => Some(format!("{network}/subnets/{subnet}")),
+        Some(network) => Some(format!("{network}/{subnet}")),
+        None if subnet.contains("${{") => Some(subnet),
+        None => {
+            let text = format!(
+                "the network of the subnet `{subnet}` is not named: write `subnet: NETWORK/{subnet}`"
+            );
+            importer.plan.needs_you(line, text);
+            None
+        }
+    }
 }
 
 /// Port 80, as `az` has it, where there is a public address and no port is named.
@@ -305,17 +362,32 @@ fn credentials(
     }
 }
 
-fn note_unknown(importer: &mut Importer<'_, '_>, options: &Options, line: usize) {
+/// Options that a plan has a key for, and that are not converted.
+const BY_HAND: [(&str, &str); 4] = [
+    ("--azure-file-volume", "volumes"),
+    ("--gitrepo", "volumes"),
+    ("--log-analytics", "log-analytics"),
+    ("--secrets", "volumes"),
+];
+
+fn note_unknown(importer: &mut Importer<'_, '_>, options: &Options, has_subnet: bool, line: usize) {
     let unknown: Vec<String> = options
         .names()
         .filter(|name| !SILENT.contains(name) && !SILENT_TOO.contains(name))
         .map(str::to_owned)
         .collect();
     for name in unknown {
-        importer.plan.needs_you(line, format!("`{name}` is not supported, and was left out"));
+        let by_hand = BY_HAND.iter().find(|(start, _)| name.starts_with(start));
+        let text = match by_hand {
+            Some((_, key)) => format!("`{name}` was left out: write it as `{key}`"),
+            None => format!("`{name}` is not supported, and was left out"),
+        };
+        importer.plan.needs_you(line, text);
     }
-    if options.text(&["--ip-address"]).is_some_and(|it| it.eq_ignore_ascii_case("private")) {
-        importer.plan.needs_you(line, "a private address in a subnet is not supported");
+    let is_private =
+        options.text(&["--ip-address"]).is_some_and(|it| it.eq_ignore_ascii_case("private"));
+    if is_private && !has_subnet {
+        importer.plan.needs_you(line, NAME_THE_SUBNET);
     }
     if options.text(&["--os-type"]).is_some_and(|it| it.eq_ignore_ascii_case("windows")) {
         importer.plan.needs_you(line, "Windows containers are not supported");

@@ -104,6 +104,10 @@ fn build(importer: &mut Importer<'_, '_>, options: &Options, line: usize) -> Con
         known.extend(importer.text(tag, Use::Name, line));
     }
     let has_others = known.is_empty() || known.len() < tags.len();
+    if has_unknown {
+        let text = "a tag of `docker build` is known only to the script, and was left out";
+        importer.plan.needs_you(line, text);
+    }
     let build = importer.dockerfile_build(options, &context, line);
     importer.service.build(build, BuildNames { known: known.clone(), has_others });
     if pushes {
@@ -316,8 +320,13 @@ mod tests {
     #[test]
     fn build_whose_name_only_the_script_knows_is_kept() {
         let script = "IMG=$(cat tag)\ndocker buildx build --push -t \"$IMG\" .\n";
-        let expected = "  - run: |\n      IMG=$(cat tag)\n      docker buildx build --push -t \"$IMG\" .\n---\n\
-                        2: kept as `run`: `IMG=$(cat tag)`\n\
+        let expected = "  - id: img-value\n    run: |\n      IMG=$(cat tag)\n      echo \"value=$IMG\" >> \
+                        \"$SHIPWAY_OUTPUT\"\n  - build: .\n  - tag: ${{ steps.img-value.outputs.value }}\n  \
+                        - push:\n---\n2: changed: a `run` step computes `IMG=$(cat tag)`\n";
+        assert_eq!(imported(script), expected);
+        let script = "IMG=$(make tag)\ndocker buildx build --push -t \"$IMG\" .\n";
+        let expected = "  - run: |\n      IMG=$(make tag)\n      docker buildx build --push -t \"$IMG\" .\n---\n\
+                        2: kept as `run`: `docker buildx build --push -t \"$IMG\" .`\n\
                         2: needs you: `docker` in a `run` step does not see the images that the plan builds\n";
         assert_eq!(imported(script), expected);
     }

@@ -1,5 +1,6 @@
 //! What the commands of a script are converted with.
 
+use super::folders::Folders;
 use super::kept::Kept;
 use super::options::{OptionValue, Options};
 use super::origin::Script;
@@ -26,6 +27,7 @@ pub struct Importer<'a, 'n> {
     pub service: &'a mut ServiceBuilder,
     pub plan: &'a mut PlanBuilder,
     pub kept: Kept,
+    pub folders: Folders,
 }
 
 impl Importer<'_, '_> {
@@ -90,16 +92,8 @@ impl Importer<'_, '_> {
 
     /// `build` from the options that `docker build` and `az acr build` share.
     pub fn dockerfile_build(&mut self, options: &Options, context: &str, line: usize) -> Node {
-        let folder = self.script.folder.unwrap_or_default();
-        let inside = |path: &str| {
-            let path = path.trim_start_matches("./").trim_end_matches('/');
-            match (folder.trim_end_matches('/'), path) {
-                ("" | ".", "" | ".") => ".".to_owned(),
-                ("" | ".", path) => path.to_owned(),
-                (folder, "" | ".") => folder.trim_start_matches("./").to_owned(),
-                (folder, path) => format!("{}/{path}", folder.trim_start_matches("./")),
-            }
-        };
+        let folders = self.folders.clone();
+        let inside = |path: &str| folders.path(path);
         let context = self.text(context, Use::Name, line).unwrap_or_else(|| ".".to_owned());
         let context = inside(&context);
         let mut keys = vec![("context", Node::text(context.clone()))];

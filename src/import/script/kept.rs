@@ -1,8 +1,8 @@
 //! Statements that are kept, and the `run` step that is made of them.
 
-use super::lexer::{Lexer, mask, unmask};
+use super::lexer::{Lexer, Piece, mask, unmask};
 use super::origin::Script;
-use super::statements::Statement;
+use super::statements::{Assigned, Form, Statement};
 use crate::draft::{Node, StepDraft};
 use crate::import::names::kebab;
 use crate::import::workflow::expression::{NoCounterpart, text};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Statements that wait for a `run` step.
 #[derive(Default)]
 pub struct Kept {
-    statements: Vec<(usize, String)>,
+    statements: Vec<Statement>,
     /// Assignments before them, of which they may use the variables.
     assignments: Vec<(String, String)>,
 }
@@ -21,6 +21,10 @@ pub struct Kept {
 pub struct KeptText {
     pub line: usize,
     pub text: String,
+    /// The command that it is for.
+    pub shown: String,
+    /// Whether it names an argument of the script.
+    pub names_argument: bool,
 }
 
 impl Kept {
@@ -29,7 +33,7 @@ impl Kept {
     }
 
     pub fn keep(&mut self, statement: &Statement) {
-        self.statements.push((statement.line, statement.text.clone()));
+        self.statements.push(statement.clone());
     }
 
     pub fn assignment(&mut self, name: &str, statement: &Statement) {
@@ -38,20 +42,70 @@ impl Kept {
 
     /// What was kept since the last time, with the assignments that it uses.
     pub fn take(&mut self) -> Option<KeptText> {
-        let line = self.statements.first()?.0;
-        let statements: Vec<String> =
-            std::mem::take(&mut self.statements).into_iter().map(|(_, text)| text).collect();
+        let statements = std::mem::take(&mut self.statements);
+        let line = statements.first()?.line;
+        let shown = shown(&statements);
+        let names_argument = statements.iter().any(names_argument);
+        let texts: Vec<&str> = statements.iter().map(|statement| statement.text.as_str()).collect();
+        let text = self.with_assignments(&texts.join("\n"));
+        Some(KeptText { line, text, shown, names_argument })
+    }
+
+    /// A text, with the assignments before it that it uses.
+    pub fn with_assignments(&self, text: &str) -> String {
         let mut used = String::new();
-        let mut text = statements.join("\n");
         // From the last to the first, since one may use another.
         for (name, assignment) in self.assignments.iter().rev() {
-            if uses(&text, name) || uses(&used, name) {
+            if uses(text, name) || uses(&used, name) {
                 used = format!("{assignment}\n{used}");
             }
         }
-        text.insert_str(0, &used);
-        Some(KeptText { line, text })
+        used + text
     }
+}
+
+/// The first line of the first statement that does something, and how many more do.
+fn shown(statements: &[Statement]) -> String {
+    let lines = statements.iter().filter(|statement| !only_prepares(&statement.form));
+    let lines: Vec<&str> = lines.filter_map(|statement| first_line(&statement.text)).collect();
+    let any = || statements.iter().find_map(|statement| first_line(&statement.text));
+    match lines.as_slice() {
+        [] => format!("`{}`", any().unwrap_or_default()),
+        [one] => format!("`{one}`"),
+        [first, _] => format!("`{first}` and 1 more command"),
+        [first, more @ ..] => format!("`{first}` and {} more commands", more.len()),
+    }
+}
+
+fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Whether a statement only sets what those after it use, or tells people something.
+fn only_prepares(form: &Form) -> bool {
+    match form {
+        Form::Assignment { .. } => true,
+        Form::Command(command) => {
+            let programs = ["cd", "echo", "export", "printf", "set", "sleep", "source", ".", ":"];
+            command.writes_to.is_none() && programs.contains(&command.program())
+        }
+        Form::Loop { .. } | Form::Opaque => false,
+    }
+}
+
+/// `$1` is an argument of the script, or in a function one of that.
+fn names_argument(statement: &Statement) -> bool {
+    let is_argument = |piece: &Piece| match piece {
+        Piece::Variable(name) => name.starts_with(|first: char| "123456789".contains(first)),
+        Piece::Text(_) | Piece::AllOf(_) | Piece::Output(_) => false,
+    };
+    let words = match &statement.form {
+        Form::Command(command) => command.words.clone(),
+        Form::Assignment { value: Assigned::Word(word), .. } => vec![word.clone()],
+        Form::Assignment { value: Assigned::List { items, .. }, .. } => items.clone(),
+        Form::Loop { .. } | Form::Opaque => Vec::new(),
+    };
+    words.iter().flatten().any(is_argument)
 }
 
 fn uses(text: &str, name: &str) -> bool {
@@ -68,6 +122,7 @@ fn uses(text: &str, name: &str) -> bool {
 pub fn step(
     script: &str,
     origin: &Script<'_>,
+    folder: Option<&str>,
     scope: &mut Scope<'_>,
 ) -> Result<StepDraft, NoCounterpart> {
     let mut env: BTreeMap<String, String> = BTreeMap::new();
@@ -99,7 +154,7 @@ pub fn step(
     ];
     step.keys.extend(given.into_iter().filter_map(|(key, value)| Some((key, value?))));
     step = step.with("run", Node::text(body));
-    if let Some(folder) = origin.folder {
+    if let Some(folder) = folder {
         step = step.with("working-directory", Node::text(folder));
     }
     if !env.is_empty() {

@@ -298,6 +298,10 @@ impl Lexer {
                 }
                 pieces.push(Piece::Variable(name));
             }
+            Some(letter) if letter.is_ascii_digit() || "@*#?!$".contains(letter) => {
+                self.at += 1;
+                pieces.push(Piece::Variable(letter.to_string()));
+            }
             _ => pieces.text.push('$'),
         }
     }

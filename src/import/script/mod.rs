@@ -6,6 +6,7 @@
 
 mod az;
 mod docker;
+mod folders;
 mod importer;
 mod kept;
 mod lexer;
@@ -15,14 +16,19 @@ mod probe;
 mod statements;
 mod variables;
 
+use super::names::kebab;
 use super::note::NoteKind;
 use super::plan::PlanBuilder;
 use super::service::ServiceBuilder;
-use super::workflow::scope::Scope;
+use super::workflow::scope::{Fact, Scope};
+use crate::draft::Node;
+use folders::{Change, Folders};
 use importer::{Conversion, Importer};
 use kept::Kept;
-use statements::{Command, Form, Statement};
-use variables::Shell;
+use lexer::Piece;
+use statements::{Assigned, Command, Form, Statement};
+use std::collections::BTreeSet;
+use variables::{Known, Shell, split_operation, variable_of};
 
 pub use lexer::{masked_words, words};
 pub use origin::Script;
@@ -43,6 +49,7 @@ pub fn import(
         service,
         plan,
         kept: Kept::default(),
+        folders: Folders::new(script.folder),
     };
     // A script that is run by hand between its commands cannot be cut.
     let converts = statements.iter().any(is_known);
@@ -68,9 +75,7 @@ impl Importer<'_, '_> {
         let line = self.line(statement);
         let conversion = match &statement.form {
             Form::Assignment { name, value } => {
-                let known = self.shell.assigned(value, self.scope);
-                self.shell.set(name, known);
-                self.kept.assignment(name, statement);
+                self.assign(name, value, statement);
                 return;
             }
             Form::Command(command) if command.writes_to.as_deref().is_some_and(is_github_file) => {
@@ -93,6 +98,9 @@ impl Importer<'_, '_> {
 
     fn command(&mut self, command: &Command, line: usize) -> Conversion {
         let program = command.program();
+        if ["cd", "pushd", "popd"].contains(&program) {
+            return self.change_folder(command, line);
+        }
         if !KNOWN_PROGRAMS.contains(&program) {
             // What is only told to people is of no use between converted commands.
             let is_told = ["echo", "printf", "set", "sleep", ":"].contains(&program);
@@ -108,12 +116,106 @@ impl Importer<'_, '_> {
                 Conversion::Unknown
             };
         }
-        let words = self.shell.expand_all(&command.words, self.scope);
         self.write_kept();
+        self.note_arguments(&command.words, line);
+        self.compute(&command.words, line);
+        let words = self.shell.expand_all(&command.words, self.scope);
         match program {
             "az" => az::command(self, &words, line),
             "docker" => docker::command(self, &words, line),
             _ => probe::command(self, &words),
+        }
+    }
+
+    fn assign(&mut self, name: &str, value: &Assigned, statement: &Statement) {
+        let known = match (self.shell.assigned(value, self.scope), value) {
+            (Known::Nothing, Assigned::Word(word)) if self.shell.is_computable(word) => {
+                Known::Computed { statement: statement.text.clone(), value: word.clone() }
+            }
+            (known, Assigned::Word(word)) => {
+                self.note_arguments(std::slice::from_ref(word), self.line(statement));
+                known
+            }
+            (known, Assigned::List { .. }) => known,
+        };
+        self.shell.set(name, known);
+        self.kept.assignment(name, statement);
+    }
+
+    /// `cd`, which the steps after it do by their own paths.
+    fn change_folder(&mut self, command: &Command, line: usize) -> Conversion {
+        self.write_kept();
+        let words = self.shell.expand_all(&command.words, self.scope);
+        let target = words.get(1).cloned().flatten().filter(|path| !path.contains("${{"));
+        if self.folders.change(command.program(), target.as_deref()) == Change::Unknown {
+            let text = format!(
+                "where `{}` leads is known only to the script: the paths after it are relative to {}",
+                command.program(),
+                self.folders
+                    .current()
+                    .map_or_else(|| "the plan".to_owned(), |it| format!("`{it}`"))
+            );
+            self.plan.needs_you(line, text);
+        }
+        Conversion::Done
+    }
+
+    /// Says which variables are read for the arguments of the script.
+    fn note_arguments(&mut self, words: &[lexer::Word], line: usize) {
+        for piece in words.iter().flatten() {
+            let Piece::Variable(spelled) = piece else { continue };
+            let (name, _) = split_operation(spelled);
+            let variable = variable_of(name).filter(|variable| *variable != name);
+            if let Some(variable) = variable {
+                let text = format!(
+                    "a plan has no arguments: `${name}` is read from the variable `{variable}`"
+                );
+                self.plan.needs_you(line, text);
+            }
+        }
+    }
+
+    /// Lets `run` steps compute the variables that words name and only a run knows.
+    fn compute(&mut self, words: &[lexer::Word], line: usize) {
+        let names: BTreeSet<String> = words
+            .iter()
+            .flatten()
+            .filter_map(|piece| match piece {
+                Piece::Variable(spelled) => Some(split_operation(spelled).0.to_owned()),
+                Piece::Text(_) | Piece::AllOf(_) | Piece::Output(_) => None,
+            })
+            .collect();
+        for name in names {
+            let Some((statement, value)) = self.shell.computed(&name) else { continue };
+            // Not again while what it is made of is computed.
+            self.shell.set(&name, Known::Nothing);
+            self.compute(std::slice::from_ref(&value), line);
+            let again = Assigned::Word(value);
+            let known = match self.shell.assigned(&again, self.scope) {
+                Known::Nothing => self.computing_step(&name, &statement, line),
+                known => known,
+            };
+            self.shell.set(&name, known);
+        }
+    }
+
+    /// The output of a `run` step that computes a variable.
+    fn computing_step(&mut self, name: &str, statement: &str, line: usize) -> Known {
+        let id = self.service.unused_id(&format!("{}-value", kebab(name)));
+        let text =
+            self.kept.with_assignments(&format!("echo \"value=${name}\" >> \"$SHIPWAY_OUTPUT\""));
+        let text = self.shell.unmask(&text);
+        let origin =
+            Script { id: None, name: None, continue_on_error: false, ..self.script.clone() };
+        match kept::step(&text, &origin, self.folders.current(), self.scope) {
+            Ok(step) => {
+                self.service.run(step.begin_with("id", Node::text(id.clone())));
+                let shown = self.shell.unmask(statement);
+                self.plan.changed(line, format!("a `run` step computes `{shown}`"));
+                let source = format!("steps.{id}.outputs.value");
+                Known::Text(Fact::Expression(source).as_source())
+            }
+            Err(_) => Known::Nothing,
         }
     }
 
@@ -167,10 +269,14 @@ impl Importer<'_, '_> {
         let Some(kept) = self.kept.take() else { return };
         let text = self.shell.unmask(&kept.text);
         let line = self.script.line + kept.line;
-        match kept::step(&text, self.script, self.scope) {
+        match kept::step(&text, self.script, self.folders.current(), self.scope) {
             Ok(step) => {
                 self.service.run(step);
-                self.note_kept(line, &text);
+                self.note_kept(line, &text, self.shell.unmask(&kept.shown));
+                if kept.names_argument {
+                    let text = "a `run` step has no arguments: `$1` is empty there, write a variable instead";
+                    self.plan.needs_you(line, text);
+                }
             }
             Err(missing) => self.plan.needs_you(
                 line,
@@ -182,11 +288,8 @@ impl Importer<'_, '_> {
         }
     }
 
-    fn note_kept(&mut self, line: usize, text: &str) {
-        let first =
-            text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-        let first = first.unwrap_or_default();
-        self.plan.note(line, NoteKind::KeptAsRun, format!("`{first}`"));
+    fn note_kept(&mut self, line: usize, text: &str, shown: String) {
+        self.plan.note(line, NoteKind::KeptAsRun, shown);
         if text.lines().any(|line| line.trim_start().starts_with("az ")) {
             self.plan.needs_you(line, "`az` in a `run` step needs `azure/login` in the workflow");
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A script, and where it stands.
+#[derive(Clone)]
 pub struct Script<'a> {
     pub text: &'a str,
     /// The line of its first line.

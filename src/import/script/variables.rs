@@ -1,8 +1,8 @@
 //! What the variables of a script stand for.
 
-use super::lexer::{Lexer, Piece, Word, unmask};
+use super::lexer::{Lexer, Piece, Token, Word, shown, unmask};
 use super::statements::Assigned;
-use crate::import::workflow::scope::{Fact, Scope, default_variable};
+use crate::import::workflow::scope::{Fact, Scope, default_variable, plan_expression};
 use std::collections::BTreeMap;
 
 /// What is known of a variable. Texts are those of the workflow, with their expressions.
@@ -10,6 +10,12 @@ use std::collections::BTreeMap;
 pub enum Known {
     Text(String),
     List(Vec<Option<String>>),
+    /// Only a run knows it, and a `run` step can find it out.
+    Computed {
+        /// The assignment.
+        statement: String,
+        value: Word,
+    },
     /// Only a run knows it.
     Nothing,
 }
@@ -82,28 +88,167 @@ impl Shell {
         if let Some(fact) = default_variable(spelled) {
             return Some(fact.as_source());
         }
-        let end = spelled.find([':', '#', '%', '/', ',', '^']).unwrap_or(spelled.len());
-        let (name, operation) = spelled.split_at(end);
+        let (name, operation) = split_operation(spelled);
         let value = match self.variables.get(name) {
-            Some(Known::Text(text)) => Some(text.clone()),
-            Some(Known::List(_) | Known::Nothing) => return None,
-            None => scope.env.get(name).cloned(),
+            Some(Known::Text(text)) => text.clone(),
+            Some(Known::List(_) | Known::Computed { .. } | Known::Nothing) => return None,
+            None => match scope.env.get(name) {
+                Some(value) => value.clone(),
+                None => Fact::Expression(format!("env.{}", variable_of(name)?)).as_source(),
+            },
         };
-        let value = value.unwrap_or_else(|| Fact::Expression(format!("env.{name}")).as_source());
+        if let Some(default) = default_of(operation) {
+            return self.or_default(value, default, scope);
+        }
         match operation {
             "" => Some(value),
-            _ if operation.starts_with(":-") && value.contains("=env.") => Some(
-                Fact::Expression(format!(
-                    "env.{name} || '{}'",
-                    self.unmask(&operation[2..]).replace('\'', "''")
-                ))
-                .as_source(),
-            ),
-            _ if operation.starts_with(":-") || operation.starts_with(":?") => Some(value),
+            _ if operation.starts_with(":?") || operation.starts_with('?') => Some(value),
+            ":0:7" | "::7" | ":0:8" | "::8" if value == sha() => {
+                Some(Fact::Expression("git.short-sha".to_owned()).as_source())
+            }
             ",," if !value.contains("${{") => Some(value.to_lowercase()),
             _ => None,
         }
     }
+
+    /// `${NAME:-default}`: a text is never empty, and a value of the workflow is taken to be
+    /// there.
+    fn or_default(&self, value: String, default: &str, scope: &Scope<'_>) -> Option<String> {
+        if !value.contains("${{") && !value.is_empty() {
+            return Some(value);
+        }
+        let Some(expression) = plan_expression(&value) else { return Some(value) };
+        let default = default_word(default)?;
+        let default = self.expand(&default, scope)?;
+        if value.is_empty() {
+            return Some(default);
+        }
+        let default = plan_expression(&default)?;
+        Some(Fact::Expression(format!("{expression} || {default}")).as_source())
+    }
+
+    /// How a variable that only a run knows is computed, by its statement and its value.
+    pub fn computed(&self, name: &str) -> Option<(String, Word)> {
+        match self.variables.get(name)? {
+            Known::Computed { statement, value } => Some((statement.clone(), value.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whether a `run` step may compute a word: all that it runs are programs that only read
+    /// and print.
+    pub fn is_computable(&self, word: &Word) -> bool {
+        word.iter().all(|piece| match piece {
+            Piece::Text(_) => true,
+            Piece::Variable(spelled) => {
+                let (name, operation) = split_operation(spelled);
+                let is_name = variable_of(name).is_some_and(|variable| variable == name);
+                let is_known =
+                    !matches!(self.variables.get(name), Some(Known::List(_) | Known::Nothing));
+                let default = default_of(operation).map(default_word);
+                let is_safe = match default {
+                    None => !operation.contains("$("),
+                    Some(word) => word.is_some_and(|word| self.is_computable(&word)),
+                };
+                is_name && is_known && is_safe
+            }
+            Piece::AllOf(_) => false,
+            Piece::Output(command) => only_prints(command),
+        })
+    }
+}
+
+/// Programs that read and print, so that a `run` step can call them again.
+const PRINTERS: [&str; 19] = [
+    "awk",
+    "basename",
+    "cat",
+    "cut",
+    "date",
+    "echo",
+    "git",
+    "grep",
+    "head",
+    "jq",
+    "node",
+    "npm",
+    "printf",
+    "python3",
+    "sed",
+    "sha256sum",
+    "tail",
+    "tr",
+    "yq",
+];
+
+fn only_prints(command: &str) -> bool {
+    if command.matches("$(").count() > MAX_SUBSTITUTIONS {
+        return false;
+    }
+    let mut begins = true;
+    for token in Lexer::new(command).tokens() {
+        match token {
+            Token::Operator(operator) if operator.starts_with('>') || operator == "(" => {
+                return false;
+            }
+            Token::Operator(operator) => {
+                begins = ["|", "||", "&&", ";"].contains(&operator.as_str());
+            }
+            Token::Word(word) => {
+                let program = shown(&word);
+                if begins && !PRINTERS.contains(&program.as_str()) {
+                    return false;
+                }
+                begins = false;
+                let is_safe = |piece: &Piece| match piece {
+                    Piece::Output(inner) => only_prints(inner),
+                    Piece::Text(_) | Piece::Variable(_) | Piece::AllOf(_) => true,
+                };
+                if !word.iter().all(is_safe) {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// The name of a variable, and what is done with its value.
+pub fn split_operation(spelled: &str) -> (&str, &str) {
+    let ends = [':', '#', '%', '/', ',', '^', '-', '=', '?', '+', '@'];
+    let end = spelled.char_indices().skip(1).find(|(_, letter)| ends.contains(letter));
+    spelled.split_at(end.map_or(spelled.len(), |(at, _)| at))
+}
+
+/// The word of a default, in which quotes need not be.
+fn default_word(default: &str) -> Option<Word> {
+    if default.matches("${").count() > MAX_SUBSTITUTIONS {
+        return None;
+    }
+    let quoted = if default.contains('"') { default.to_owned() } else { format!("\"{default}\"") };
+    let mut words = Lexer::new(&quoted).words();
+    (words.len() == 1).then(|| words.remove(0))
+}
+
+fn default_of(operation: &str) -> Option<&str> {
+    [":-", ":=", "-", "="].iter().find_map(|operator| operation.strip_prefix(operator))
+}
+
+/// The variable of the process that is read for one of the script: for `$1` it is
+/// `ARGUMENT_1`; `None` for those such as `$?`.
+pub fn variable_of(name: &str) -> Option<String> {
+    let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match (is_number && name != "0", is_name) {
+        (true, _) => Some(format!("ARGUMENT_{name}")),
+        (_, true) => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+fn sha() -> String {
+    Fact::Expression("git.sha".to_owned()).as_source()
 }
 
 /// Deeper substitutions are not looked into, each of which is read once for every level.
@@ -130,12 +275,35 @@ fn output_of(command: &str, shell: &Shell, scope: &Scope<'_>) -> Option<String> 
         ("az", "acr", "show") if query.contains("loginServer") => {
             Some(format!("{}.azurecr.io", option(&["--name", "-n"])?))
         }
-        ("git", "rev-parse", "--short") | ("git", "log", _) => plan("git.short-sha"),
-        ("git", "rev-parse", "HEAD") => plan("git.sha"),
-        ("git", "describe", _) => plan("git.tag"),
+        ("git", ..) => git_output(&words).and_then(plan),
         ("echo", _, _) if command.contains("GITHUB_SHA") && command.contains("cut -c") => {
             plan("git.short-sha")
         }
+        _ => None,
+    }
+}
+
+/// What git prints, where a plan has it. That of `describe` is the tag, or else the commit.
+fn git_output(words: &[Option<String>]) -> Option<&'static str> {
+    let words: Option<Vec<&str>> = words.iter().skip(1).map(Option::as_deref).collect();
+    let words = words?;
+    let has = |wanted: &str| words.contains(&wanted);
+    let is_head = words.iter().skip(1).all(|word| word.starts_with('-') || *word == "HEAD");
+    let prints = |format: &str| {
+        let end = |word: &&str| word.strip_suffix(format).map(|start| start.ends_with(['=', ':']));
+        words.iter().find_map(end) == Some(true)
+    };
+    match words.first().copied()? {
+        "rev-parse" if is_head && has("--abbrev-ref") => Some("git.branch"),
+        "rev-parse" if is_head && words.iter().any(|word| word.starts_with("--short")) => {
+            Some("git.short-sha")
+        }
+        "rev-parse" if words == ["rev-parse", "HEAD"] => Some("git.sha"),
+        "branch" if has("--show-current") => Some("git.branch"),
+        "log" | "show" if is_head && prints("%h") => Some("git.short-sha"),
+        "log" | "show" if is_head && prints("%H") => Some("git.sha"),
+        "describe" if has("--exact-match") => Some("git.tag"),
+        "describe" if !has("--long") && !has("--dirty") => Some("git.tag || git.short-sha"),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use super::scope::{Fact, Scope, Use};
 use crate::draft::Node;
 use crate::import::group::GroupDraft;
 use crate::import::names::{is_default_dockerfile, registry_of};
-use crate::import::note::{NAME_THE_REGISTRY, OIDC};
+use crate::import::note::{NAME_THE_REGISTRY, NAME_THE_SUBNET, OIDC};
 use crate::import::plan::PlanBuilder;
 use crate::import::script::{self, Script, masked_words};
 use crate::import::service::{BuildNames, ServiceBuilder};
@@ -197,7 +197,30 @@ impl ActionImporter<'_, '_> {
         self.output("tags", references.join("\n"));
         self.output("labels", String::new());
         self.output("annotations", String::new());
-        self.output("version", tags.first().cloned().unwrap_or_default());
+        let version = self.version(&tags, line);
+        self.output("version", version);
+    }
+
+    /// The first tag that is not empty: which that is tells the event of a run.
+    fn version(&mut self, tags: &[String], line: usize) -> String {
+        let mut found: Vec<(&String, String)> = Vec::new();
+        for tag in tags {
+            let Some(text) = self.text(tag, Use::Name, line) else { continue };
+            let fact = Fact::of_text(&text);
+            let part = fact.as_expression();
+            found.push((tag, if part.contains("&&") { format!("({part})") } else { part }));
+            if !matches!(fact, Fact::Expression(_)) {
+                break;
+            }
+        }
+        match found.as_slice() {
+            [] => String::new(),
+            [(tag, _)] => (*tag).clone(),
+            several => {
+                let parts: Vec<&str> = several.iter().map(|(_, part)| part.as_str()).collect();
+                Fact::Expression(parts.join(" || ")).as_source()
+            }
+        }
     }
 
     fn build_push(&mut self) {
@@ -282,6 +305,7 @@ impl ActionImporter<'_, '_> {
             name: self.name("name"),
             image: self.name("image"),
             dns_label: self.name("dns-name-label"),
+            dns_label_scope: self.name("dns-name-label-scope"),
             cpu: self.name("cpu"),
             memory: self.name("memory"),
             restart_policy: self.name("restart-policy"),
@@ -313,6 +337,7 @@ impl ActionImporter<'_, '_> {
             group.env.extend(pairs);
         }
         self.credentials(group.image.as_deref());
+        group.line = self.action.line;
         self.note_unsupported();
         self.service.deploy(group, self.plan);
         self.step_output("app-url", "deploy", "url");
@@ -365,10 +390,7 @@ impl ActionImporter<'_, '_> {
             }
         }
         if self.source("ip-address").is_some_and(|it| it.eq_ignore_ascii_case("private")) {
-            self.plan.needs_you(
-                self.line("ip-address"),
-                "a private address in a subnet is not supported",
-            );
+            self.plan.needs_you(self.line("ip-address"), NAME_THE_SUBNET);
         }
     }
 }

@@ -80,7 +80,7 @@ fn fact(source: &str, used: Use, scope: &mut Scope<'_>) -> Result<Fact, NoCounte
     let mut missing = None;
     let replaced =
         TOKEN.replace_all(source, |token: &Captures<'_>| match operand(&token[0], used, scope) {
-            Ok(fact) => fact.as_expression(),
+            Ok(fact) => as_operand(&fact),
             Err(error) => {
                 missing.get_or_insert(error);
                 String::new()
@@ -88,6 +88,14 @@ fn fact(source: &str, used: Use, scope: &mut Scope<'_>) -> Result<Fact, NoCounte
         });
     let replaced = replaced.into_owned();
     missing.map_or(Ok(Fact::Expression(replaced)), Err)
+}
+
+/// An expression within another, which must not be torn apart by an operator beside it.
+fn as_operand(fact: &Fact) -> String {
+    let text = fact.as_expression();
+    let is_operation =
+        matches!(fact, Fact::Expression(_)) && [" || ", " && "].iter().any(|it| text.contains(it));
+    if is_operation { format!("({text})") } else { text }
 }
 
 fn operand(token: &str, used: Use, scope: &mut Scope<'_>) -> Result<Fact, NoCounterpart> {

@@ -11,8 +11,12 @@ const DEFAULT: [&str; 4] =
 pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder) -> Vec<String> {
     let entries = if entries.is_empty() { &DEFAULT[..] } else { entries };
     let mut tags: Vec<String> = Vec::new();
-    for entry in entries {
-        let attributes = Attributes::read(entry);
+    let mut entries: Vec<Attributes<'_>> =
+        entries.iter().map(|entry| Attributes::read(entry)).collect();
+    // The first is the version, as the action has it.
+    entries.sort_by_key(|attributes| std::cmp::Reverse(attributes.priority()));
+    for attributes in &entries {
+        let entry = attributes.entry;
         match attributes.tag() {
             Some(tag) if !tags.contains(&tag) => tags.push(tag),
             Some(_) => {}
@@ -22,7 +26,7 @@ pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder)
         }
     }
     let makes_latest =
-        entries.iter().any(|entry| entry.contains("semver") || entry.contains("event=tag"));
+        entries.iter().any(|it| it.entry.contains("semver") || it.entry.contains("event=tag"));
     if makes_latest && !flavor.contains("latest=false") {
         plan.changed(
             line,
@@ -33,6 +37,7 @@ pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder)
 }
 
 struct Attributes<'e> {
+    entry: &'e str,
     kind: &'e str,
     pairs: Vec<(&'e str, &'e str)>,
 }
@@ -47,11 +52,24 @@ impl<'e> Attributes<'e> {
         let pairs: Vec<_> =
             pairs.map(|(name, value)| (name.trim(), value.trim().trim_matches('"'))).collect();
         let kind = pairs.iter().find(|(name, _)| *name == "type").map_or("raw", |(_, value)| value);
-        Self { kind, pairs }
+        Self { entry, kind, pairs }
     }
 
     fn get(&self, name: &str) -> Option<&'e str> {
         self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    fn priority(&self) -> u32 {
+        let own = self.get("priority").and_then(|priority| priority.parse().ok());
+        own.unwrap_or(match self.kind {
+            "schedule" => 1000,
+            "semver" | "pep440" => 900,
+            "match" => 800,
+            "edge" => 700,
+            "ref" => 600,
+            "sha" => 100,
+            _ => 200,
+        })
     }
 
     fn tag(&self) -> Option<String> {

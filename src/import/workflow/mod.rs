@@ -10,13 +10,18 @@ use super::plan::PlanBuilder;
 use super::script::{self, Script};
 use super::service::ServiceBuilder;
 use super::yaml::Yaml;
-use crate::draft::{ServiceDraft, StepDraft};
+use crate::draft::{Node, ServiceDraft, StepDraft};
 use action::Action;
 use scope::{Scope, Use};
 use std::collections::BTreeMap;
 
 /// A matrix of more combinations is better written by hand.
 const MAX_COMBINATIONS: usize = 12;
+
+/// The tools that a runner is set up with stay in the workflow, and with them what differs.
+const SAME_STEPS: &str = "combinations of the matrix have the same steps, of which the plan has one \
+                          service: what differs, such as the version of a tool, is left to the \
+                          workflow";
 
 /// What the jobs of a workflow share.
 struct Workflow<'y> {
@@ -48,11 +53,16 @@ pub fn import(document: &Yaml, plan: &mut PlanBuilder) {
             .into_iter()
             .flat_map(|need| services.get(need).cloned().unwrap_or_default())
             .collect();
+        let mut known: Vec<Vec<StepDraft>> = Vec::new();
         for matrix in combinations(job, plan) {
             let suffix = suffix(&matrix);
             let name = kebab(&format!("{id}{suffix}"));
             let steps = workflow.job(&Job { id, job, matrix }, plan);
-            if !steps.is_empty() {
+            if !steps.is_empty() && known.contains(&steps) {
+                let matrix = job.get("strategy").get("matrix");
+                plan.needs_you(matrix.line, SAME_STEPS);
+            } else if !steps.is_empty() {
+                known.push(steps.clone());
                 services.entry(id.clone()).or_default().push(name.clone());
                 plan.services.push(ServiceDraft { name, needs: needs.clone(), steps });
             } else if !needs.is_empty() {
@@ -82,6 +92,14 @@ fn note_job(job: &Yaml, plan: &mut PlanBuilder) {
     let name = environment.text().or_else(|| environment.get("name").text());
     if let Some(name) = name {
         plan.changed(environment.line, format!("`environment: {name}` stays in the job that runs Shipway, for its approvals and variables"));
+    }
+    for key in ["timeout-minutes", "continue-on-error"] {
+        if job.has(key) {
+            plan.changed(
+                job.get(key).line,
+                format!("`{key}` of the job stays in the job that runs Shipway"),
+            );
+        }
     }
     for key in ["container", "services"] {
         if job.has(key) {
@@ -213,6 +231,9 @@ impl JobImporter<'_, '_> {
         self.scope.env.extend(own.clone());
         let condition = self.condition(step.get("if"));
         self.service.set_condition(condition.clone());
+        // Steps are told apart only where they have to be, so that pushes join.
+        let has_settings = step.has("continue-on-error") || step.has("timeout-minutes");
+        let first = if has_settings { self.service.flushed() } else { 0 };
         if let Some(uses) = step.get("uses").text() {
             let action = Action {
                 uses,
@@ -225,6 +246,7 @@ impl JobImporter<'_, '_> {
         } else if step.has("run") {
             self.run(step, condition, &own);
         }
+        self.settings(step, first);
         // What the script has written to `GITHUB_ENV` stays.
         let written = std::mem::take(&mut self.scope.env);
         let is_kept = |name: &String| !own.contains_key(name) || before.contains_key(name);
@@ -234,6 +256,28 @@ impl JobImporter<'_, '_> {
             if let Some(value) = before.get(name) {
                 self.scope.env.insert(name.clone(), value.clone());
             }
+        }
+    }
+
+    /// What a step says beside its action, for all steps that it became.
+    fn settings(&mut self, step: &Yaml, first: usize) {
+        let may_fail = step.get("continue-on-error");
+        match may_fail.text() {
+            None | Some("false") => {}
+            Some("true") => self.service.set_key(first, "continue-on-error", &Node::plain(true)),
+            Some(other) => {
+                let text =
+                    format!("`continue-on-error: {other}` has no counterpart, and was left out");
+                self.plan.needs_you(may_fail.line, text);
+            }
+        }
+        let timeout = step.get("timeout-minutes");
+        let Some(minutes) = timeout.text() else { return };
+        if minutes.parse::<u32>().is_ok() {
+            self.service.set_key(first, "timeout", &Node::text(format!("{minutes}m")));
+        } else {
+            let text = format!("`timeout-minutes: {minutes}` was left out: write it as `timeout`");
+            self.plan.needs_you(timeout.line, text);
         }
     }
 

@@ -26,6 +26,14 @@ pub enum Fact {
 /// What an expression begins with that is one of the plan already.
 pub const PLAN_MARK: char = '=';
 
+/// A text of the workflow as an expression of the plan, where all that it is made of are
+/// expressions of the plan.
+pub fn plan_expression(source: &str) -> Option<String> {
+    let mark = format!("${{{{ {PLAN_MARK}");
+    let is_converted = source.matches("${{").count() == source.matches(&mark).count();
+    is_converted.then(|| Fact::of_text(&source.replace(&mark, "${{ ")).as_expression())
+}
+
 /// Values that name each other in a circle end here.
 pub const MAX_DEPTH: usize = 16;
 
