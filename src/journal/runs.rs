@@ -27,14 +27,19 @@ impl RunId {
     /// When the run began, to the millisecond. `None` for an id that this program did
     /// not make.
     pub fn began(&self) -> Option<jiff::Timestamp> {
-        let id = ulid::Ulid::from_string(&self.0.to_uppercase()).ok()?;
-        jiff::Timestamp::from_millisecond(id.timestamp_ms().try_into().ok()?).ok()
+        let time = ulid::Ulid(self.number()?).timestamp_ms();
+        jiff::Timestamp::from_millisecond(time.try_into().ok()?).ok()
     }
 
     /// The id as the number that it spells. `None` for an id that this program did not
     /// make.
     pub fn number(&self) -> Option<u128> {
         ulid::Ulid::from_string(&self.0.to_uppercase()).ok().map(|id| id.0)
+    }
+
+    /// Whether a name is an id that this program made.
+    pub fn is_id(name: &str) -> bool {
+        Self::existing(name).number().is_some()
     }
 
     pub fn as_str(&self) -> &str {
@@ -121,8 +126,7 @@ fn has_runs_alone(state: &Path) -> io::Result<bool> {
     }
     let runs = fs::read_dir(state.join("runs")).into_iter().flatten().flatten();
     let mut names = runs.map(|entry| entry.file_name().into_string());
-    let is_id = |name: String| RunId::existing(&name).number().is_some();
-    Ok(names.all(|name| name.is_ok_and(is_id)))
+    Ok(names.all(|name| name.is_ok_and(|name| RunId::is_id(&name))))
 }
 
 /// The newest run that has begun.
@@ -150,8 +154,7 @@ pub fn remove_abandoned_scratch(state: &Path, own: &RunId) {
     for entry in entries.flatten() {
         let scratch = entry.path().join("scratch");
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let is_run = RunId::existing(&name).number().is_some();
-        if !is_run || name == own.as_str() || !scratch.exists() {
+        if !RunId::is_id(&name) || name == own.as_str() || !scratch.exists() {
             continue;
         }
         // A run that is still going on holds its lock.

@@ -76,7 +76,7 @@ fn entries<T>(folder: &Path, entry: impl Fn(String, &Path) -> T) -> Vec<T> {
     let mut names: Vec<String> = found
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| RunId::existing(name).number().is_some())
+        .filter(|name| RunId::is_id(name))
         .collect();
     names.sort_unstable_by(|one, other| other.cmp(one));
     names.into_iter().map(|name| entry(name.clone(), &folder.join(name))).collect()
