@@ -11,6 +11,7 @@ mod container_app;
 mod container_group;
 mod difference;
 mod file;
+mod path_below;
 mod port;
 mod region;
 mod slug;
@@ -30,6 +31,7 @@ pub use difference::{
     Verdict,
 };
 pub use file::{Mode, Owner};
+pub use path_below::path_below;
 pub use port::{ExposedPort, Port, Protocol};
 pub use region::{REGIONS, RegionName, normal_region};
 pub use slug::slug;

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("value", &[]),
     ("draft", &[]),
-    ("import", &["draft", "oci::registry_host"]),
+    ("import", &["draft", "oci::registry_host", "value::path_below"]),
     ("event", &["value"]),
     ("registry", &["http", "oci", "progress", "secret"]),
     ("azure", &["http", "secret", "value"]),

@@ -9,6 +9,7 @@ use super::error::ExistingError;
 use crate::image::WorkControl;
 use crate::image::store::Store;
 use crate::image::stream::{Packing, sniff, unpacked};
+use crate::value::path_below;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
@@ -101,7 +102,7 @@ impl TarIndex {
     }
 
     fn inside(&self, name: &str) -> Result<String, ExistingError> {
-        normal("", name).ok_or_else(|| ExistingError::Outside {
+        path_below("", name).ok_or_else(|| ExistingError::Outside {
             path: self.path.clone(),
             name: name.to_owned(),
         })
@@ -140,7 +141,7 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, Existing
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let outside =
             |name: &str| ExistingError::Outside { path: path.to_owned(), name: name.to_owned() };
-        let name = normal("", &raw).ok_or_else(|| outside(&raw))?;
+        let name = path_below("", &raw).ok_or_else(|| outside(&raw))?;
         let target =
             || String::from_utf8_lossy(&entry.link_name_bytes().unwrap_or_default()).into_owned();
         let place = match entry.header().entry_type() {
@@ -154,11 +155,11 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, Existing
             EntryType::Symlink => {
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 let target = target();
-                TarEntry::Link(normal(folder, &target).ok_or_else(|| outside(&target))?)
+                TarEntry::Link(path_below(folder, &target).ok_or_else(|| outside(&target))?)
             }
             EntryType::Link => {
                 let target = target();
-                TarEntry::Link(normal("", &target).ok_or_else(|| outside(&target))?)
+                TarEntry::Link(path_below("", &target).ok_or_else(|| outside(&target))?)
             }
             _ => continue,
         };
@@ -167,27 +168,12 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, Existing
     Ok(entries)
 }
 
-/// Normalises a name; `None` if it is absolute or leads out of the archive.
-fn normal(folder: &str, name: &str) -> Option<String> {
-    if name.starts_with('/') {
-        return None;
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(name.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{TarIndex, normal};
+    use super::TarIndex;
     use crate::image::WorkControl;
     use crate::image::store::Store;
+    use crate::value::path_below;
     use std::fs;
     use std::io::Read as _;
     use std::sync::atomic::AtomicBool;
@@ -313,8 +299,8 @@ mod tests {
 
     #[test]
     fn names_are_normalised() {
-        assert_eq!(normal("", "./a//b/../c/").as_deref(), Some("a/c"));
-        assert_eq!(normal("a/b", "../c").as_deref(), Some("a/c"));
-        assert_eq!(normal("a", "../../c"), None);
+        assert_eq!(path_below("", "./a//b/../c/").as_deref(), Some("a/c"));
+        assert_eq!(path_below("a/b", "../c").as_deref(), Some("a/c"));
+        assert_eq!(path_below("a", "../../c"), None);
     }
 }

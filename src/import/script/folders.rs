@@ -1,5 +1,7 @@
 //! The folder that the commands of a script run in, as `cd` changes it.
 
+use crate::value::path_below;
+
 /// What a change of the folder led to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
@@ -58,18 +60,7 @@ impl Folders {
 
 /// A path below a folder; `None` where it leads out of the plan's or a run alone knows it.
 fn joined(folder: &str, path: &str) -> Option<String> {
-    if path.starts_with(['/', '~']) {
-        return None;
-    }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    if path.starts_with('~') { None } else { path_below(folder, path) }
 }
 
 #[cfg(test)]
