@@ -1,7 +1,7 @@
 //! The result of a run for its caller: URLs on standard output, the outputs of the
 //! GitHub action, and the complete result as JSON.
 
-use super::log::words;
+use super::log::ends;
 use super::reporter::Reporter;
 use super::sink::Sink;
 use super::view::View;
@@ -79,7 +79,7 @@ pub fn action_outputs(view: &View, finished: &RunFinished, result: &str) -> Vec<
 
 /// How each service ended, by its name.
 fn ends(view: &View, finished: &RunFinished) -> Value {
-    let end = |service| (words::name_of(view, service), words::end_of(service).into());
+    let end = |service| (ends::name_of(view, service), ends::end_of(service).into());
     finished.services.iter().map(end).collect::<serde_json::Map<_, _>>().into()
 }
 

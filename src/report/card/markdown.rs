@@ -5,7 +5,7 @@ use super::Card;
 use super::escape::{code, link, link_as, prose};
 use super::failure::{fitted, position};
 use crate::event::{OutputName, ServiceResult, Status, StepId};
-use crate::report::log::words;
+use crate::report::log::ends;
 use crate::report::result::urls;
 use crate::report::text::{one_line, span};
 use crate::secret::Redactor;
@@ -157,16 +157,16 @@ fn row(service: &ServiceResult) -> String {
     let url = urls.join("<br>");
     let image = get(OutputName::Image).or_else(|| get(OutputName::Digest)).unwrap_or_default();
     let withdrawn =
-        words::withdrawn(service).map(|(word, image)| format!("{word}: {}", code(image)));
+        ends::withdrawn(service).map(|(word, image)| format!("{word}: {}", code(image)));
     let images = [Some(code(image)).filter(|image| !image.is_empty()), withdrawn];
     let images: Vec<String> = images.into_iter().flatten().collect();
     format!(
         "| {} | {} {} | {url} | {} | {} |\n",
         code(&service.name),
         sign(service.status, lacks_something(service)),
-        short_prose(&words::end_of(service)),
+        short_prose(&ends::end_of(service)),
         images.join("<br>"),
-        words::time_of(service).unwrap_or_default()
+        ends::time_of(service).unwrap_or_default()
     )
 }
 

@@ -11,7 +11,7 @@ mod removed;
 pub use planned::PlanCard;
 pub use removed::{RemovalCard, RemovalRow};
 
-use super::log::words;
+use super::log::ends;
 use super::text::one_line;
 use super::view::{StepProgress, View};
 use crate::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
@@ -50,16 +50,16 @@ impl Card {
             .services
             .iter()
             .cloned()
-            .map(|service| ServiceResult { name: words::name_of(view, &service), ..service });
+            .map(|service| ServiceResult { name: ends::name_of(view, &service), ..service });
         Self {
             plan: started.map_or_else(|| "run".to_owned(), |started| one_line(&started.plan)),
             environment: started.and_then(|started| started.environment.clone()),
             dry_run: started.is_some_and(|started| started.dry_run),
             origin: started.map(|started| started.origin.clone()).unwrap_or_default(),
             status: finished.status,
-            end: words::end_of_run(finished) + &only(finished) + &view.beginning(),
+            end: ends::end_of_run(finished) + &only(finished) + &view.beginning(),
             services: services.collect(),
-            unchanged: words::unchanged(finished),
+            unchanged: ends::unchanged(finished),
             is_resumed: finished.is_resumed,
             refusals: finished.refusals.clone(),
             warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
@@ -81,7 +81,7 @@ impl Card {
                 format!("{step} failed{}: {why}", self.rollbacks())
             }
             None => match self.services.iter().find(|service| self.is_told_by(service)) {
-                Some(service) => format!("{} {}", service.name, words::end_of(service)),
+                Some(service) => format!("{} {}", service.name, ends::end_of(service)),
                 None => format!("{} {}", self.plan, self.end),
             },
         }

@@ -2,7 +2,7 @@
 
 use super::Card;
 use crate::event::{OutputName, ServiceResult};
-use crate::report::log::words;
+use crate::report::log::{ends, words};
 use crate::report::result::urls;
 use crate::report::text::{columns, one_line, padded, short_digest};
 
@@ -43,14 +43,14 @@ impl Card {
 
 fn row(service: &ServiceResult, wide: usize) -> String {
     let get = |name: OutputName| service.outputs.get(name).map(|value| one_line(value));
-    let mut parts = vec![padded(&service.name, wide), format!("{:9}", words::end_of(service))];
+    let mut parts = vec![padded(&service.name, wide), format!("{:9}", ends::end_of(service))];
     parts.extend(urls(service).iter().map(|url| one_line(url)));
     parts.extend(get(OutputName::Digest).map(|digest| short_digest(&digest)));
-    parts.extend(words::withdrawn(service).map(|(word, image)| {
+    parts.extend(ends::withdrawn(service).map(|(word, image)| {
         let digest = image.rsplit_once('@').map_or(image, |(_, digest)| digest);
         format!("{word}: {}", short_digest(&one_line(digest)))
     }));
-    parts.extend(words::time_of(service));
+    parts.extend(ends::time_of(service));
     parts.join("  ")
 }
 

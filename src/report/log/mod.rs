@@ -3,6 +3,7 @@
 
 mod actions;
 mod bars;
+pub(super) mod ends;
 mod live;
 mod plain;
 mod throttle;

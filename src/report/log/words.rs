@@ -1,8 +1,9 @@
 //! The text of each event for people. The reporters decide where it is shown.
 
+use super::ends::{end_of, name_of, rollbacks_of, time_of, word_of};
 use crate::event::{
     CancelReason, Channel, EventKind, Failure, Outcome, OutputName, Outputs, Reported, Rollback,
-    RollbackOutcome, RunFinished, RunStarted, ServiceResult, Shortfall, Status, StepId, Verb,
+    RollbackOutcome, RunFinished, RunStarted, ServiceResult, Status, StepId, Verb,
 };
 use crate::report::text::{
     Style, Tone, bytes, clean, clean_lines, columns, left, one_line, padded, short_digest, span,
@@ -12,9 +13,6 @@ use std::time::Duration;
 
 /// The columns of the longest end of a service that others are aligned with.
 const MAX_END_COLUMNS: usize = 40;
-
-/// What a run that was refused before its first step has done.
-const UNCHANGED: &str = "nothing was changed";
 
 /// A line and the indented lines below it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -302,71 +300,6 @@ fn closing(view: &View, finished: &RunFinished) -> Message {
     }
 }
 
-pub(in crate::report) fn word_of(status: Status) -> (Tone, &'static str) {
-    match status {
-        Status::Succeeded => (Tone::Good, "succeeded"),
-        Status::Failed => (Tone::Bad, "failed"),
-        Status::Skipped => (Tone::Caution, "skipped"),
-        Status::Cancelled => (Tone::Caution, "cancelled"),
-    }
-}
-
-/// How a run ended, such as `failed, nothing was changed`.
-pub(in crate::report) fn end_of_run(finished: &RunFinished) -> String {
-    let (_, word) = word_of(finished.status);
-    if finished.is_refused() { format!("{word}, {}", unchanged(finished)) } else { word.to_owned() }
-}
-
-/// What a process that was refused has changed. What earlier processes of the run did
-/// stands.
-pub(in crate::report) fn unchanged(finished: &RunFinished) -> &'static str {
-    if finished.is_resumed { "nothing more was changed" } else { UNCHANGED }
-}
-
-/// How a service ended, such as `succeeded, not verified: no answer`.
-pub(in crate::report) fn end_of(service: &ServiceResult) -> String {
-    let mut text = word_of(service.status).1.to_owned();
-    if let Some(missing) = &service.missing {
-        text = format!("{text}, {}", one_line(missing));
-    }
-    if let Some(reason) = &service.reason {
-        text = format!("{text}: {}", one_line(reason));
-    }
-    for Shortfall { missing, reason } in &service.also_missing {
-        text = format!("{text}; {}: {}", one_line(missing), one_line(reason));
-    }
-    text + &rollbacks_of(service)
-}
-
-/// What became of the service's deploys, such as `, rolled back to commit 4e1d2aa`.
-fn rollbacks_of(service: &ServiceResult) -> String {
-    let all = service.rollbacks.iter();
-    all.flat_map(|rollback| [", ".to_owned(), one_line(&rollback.outcome.to_string())]).collect()
-}
-
-/// What became of the image that does not run, such as `taken back: IMAGE`.
-pub(in crate::report) fn withdrawn(service: &ServiceResult) -> Option<(&'static str, &str)> {
-    let image = service.withdrawn.as_deref()?;
-    let label = match service.rollbacks.first().map(|rollback| &rollback.outcome) {
-        Some(RollbackOutcome::Unchanged { .. }) => "not deployed",
-        Some(RollbackOutcome::Superseded { .. }) => "replaced by another run",
-        Some(
-            RollbackOutcome::RolledBack { .. }
-            | RollbackOutcome::Removed
-            | RollbackOutcome::Kept
-            | RollbackOutcome::Failed { .. },
-        )
-        | None => "taken back",
-    };
-    Some((label, image))
-}
-
-/// The time that a service took, unless nothing of it ran.
-pub(in crate::report) fn time_of(service: &ServiceResult) -> Option<String> {
-    let ran = service.status != Status::Skipped || !service.took.is_zero();
-    ran.then(|| span(service.took))
-}
-
 fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let how = match (&service.failure, service.status) {
         (Some((step, _)), Status::Failed) => {
@@ -381,13 +314,6 @@ fn row(view: &View, service: &ServiceResult) -> [String; 3] {
     let time = time_of(service).map(|time| format!("({time})"));
     let facts: Vec<String> = url.into_iter().chain(time).collect();
     [name_of(view, service), how, facts.join("  ")]
-}
-
-/// The name of a service; the name of the plan for the single service of top-level
-/// `steps`.
-pub(in crate::report) fn name_of(view: &View, service: &ServiceResult) -> String {
-    let plan = view.started.as_ref().map_or("service", |started| started.plan.as_str());
-    one_line(if service.name.is_empty() { plan } else { &service.name })
 }
 
 /// Formats rows as a table with aligned columns. A reason of more columns than
