@@ -63,6 +63,7 @@ impl Trace {
             let remote = parent.filter(|_| span.parent.is_none());
             let of = span.parent.map(|index| ids[index]);
             let of = of.or(remote.map(|remote| SpanId::from(remote.span)));
+            let attributes = span.attributes.iter();
             SpanData {
                 span_context: SpanContext::new(
                     trace,
@@ -77,7 +78,7 @@ impl Trace {
                 name: span.name.clone().into(),
                 start_time: span.start,
                 end_time: span.end,
-                attributes: span.attributes.iter().map(key_value).collect(),
+                attributes: attributes.map(|(name, value)| key_value(name, value)).collect(),
                 dropped_attributes_count: 0,
                 events: SpanEvents::default(),
                 links: SpanLinks::default(),
@@ -93,11 +94,11 @@ impl Trace {
     }
 }
 
-fn key_value((name, value): &(&'static str, Attribute)) -> KeyValue {
+fn key_value(name: &'static str, value: &Attribute) -> KeyValue {
     match value {
-        Attribute::Text(text) => KeyValue::new(*name, text.clone()),
-        Attribute::Number(number) => KeyValue::new(*name, *number),
-        Attribute::Flag(flag) => KeyValue::new(*name, *flag),
+        Attribute::Text(text) => KeyValue::new(name, text.clone()),
+        Attribute::Number(number) => KeyValue::new(name, *number),
+        Attribute::Flag(flag) => KeyValue::new(name, *flag),
     }
 }
 
