@@ -292,6 +292,32 @@ async fn stopped_group_can_be_started_again() {
     machine.runtime.shutdown().await;
 }
 
+#[tokio::test]
+async fn stopped_program_ends_by_its_handler_and_one_without_is_killed() {
+    let machine = Machine::isolated().await;
+    let waits = "while true; do sleep 0.05; done";
+    for (name, script, code) in [
+        ("heard", format!("trap 'exit 7' TERM; echo ready; {waits}"), 7),
+        ("unheard", "echo ready; exec sleep 600".to_owned(), 137),
+    ] {
+        let web = machine.container("web", &script, &json!({}));
+        machine.launch(name, Restart::Never, vec![web]).await;
+        machine.until(name, GroupView::runs).await;
+        let is_ready = async {
+            while !machine.log(name).contains("ready") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, is_ready).await.expect("a line of its log");
+
+        assert!(machine.runtime.stop(name).await);
+
+        let view = machine.runtime.view(name).expect("still known");
+        assert_eq!(terminated(&view), Some(code), "{name}: {view:#?}");
+    }
+    machine.runtime.shutdown().await;
+}
+
 /// Whether any process of this machine has that text among its arguments.
 fn runs(marker: &str) -> bool {
     let processes = fs::read_dir("/proc").expect("read").flatten();

@@ -7,7 +7,7 @@
 use super::log::{LogFile, LogLines};
 use super::mode::{CONTAINER, EXEC as EXEC_STAGE, StageMode};
 use super::protocol::{EXEC, ExecOrder, Notice, Order, ProcessSpec, RELAY, say};
-use super::{relay, session};
+use super::{relay, session, unheard};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -116,6 +116,9 @@ impl Init {
                 // is the only way to find its children. Fails only if it has ended.
                 if killpg(pid, signal).is_err() {
                     kill(pid, signal).ok();
+                }
+                if self.isolated && signal == Signal::SIGTERM && unheard::is_lost(pid, signal) {
+                    kill(pid, Signal::SIGKILL).ok();
                 }
             }
         }

@@ -28,6 +28,7 @@ pub mod relay;
 mod root;
 mod session;
 mod system_calls;
+mod unheard;
 mod user;
 
 pub use mode::{GROUP, StageMode};
